@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daybook
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"time"
+)
+
+// StoredValue is one value of a record's history.
+type StoredValue struct {
+	RecordName string          `json:"record_name"`
+	Value      json.RawMessage `json:"value"`
+	StoredAt   uint64          `json:"stored_at"` // Unix milliseconds
+}
+
+// Backend stores and queries the history of records. All methods may be called from any number of
+// goroutines at once, and honour the cancellation of their context.
+type Backend interface {
+	// Store adds one value to the history of recordName at timestamp (Unix ms). When it returns nil
+	// the value is as durable as the backend promises, and every later Query sees it. When it
+	// returns an error that matches none of ErrInvalidName, ErrInvalidValue, ErrValueTooLarge,
+	// ErrTimestampRange, ErrReadOnly, ErrClosed, ErrNoSpace or the context's error, a crash may
+	// still bring the value back. The backend does not keep value after it returns.
+	Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error
+
+	// Query returns the values of all records that recordPattern matches, as params says, from one
+	// consistent snapshot: ordered by record name (bytewise ascending), then by time in
+	// params.Order. No match is an empty result, not an error. The caller owns the result; several
+	// of its values may share one allocation, so copy a value that is kept long after the rest.
+	// Errors: ErrInvalidPattern, ErrInvalidParams, ErrCorrupt, ErrClosed.
+	Query(ctx context.Context, recordPattern string, params QueryParams) ([]StoredValue, error)
+
+	// Initialize prepares the backend for use. It is idempotent, and a no-op where opening did it.
+	Initialize(ctx context.Context) error
+
+	// Cleanup deletes every value with StoredAt < olderThan (Unix ms) and returns how many it
+	// deleted, exactly. Interrupted, it has deleted a part, returns that part's count with the
+	// error, and the same call finishes the work.
+	Cleanup(ctx context.Context, olderThan uint64) (deleted uint64, err error)
+}
+
+// BatchStorer is a Backend that stores many values at once.
+type BatchStorer interface {
+	// StoreBatch stores all of values or none of them, in one durable commit, in the order given:
+	// with equal record and time, the later element counts as inserted later. An invalid element
+	// is reported with its index. An empty batch stores nothing and returns nil.
+	StoreBatch(ctx context.Context, values []StoredValue) error
+}
+
+// Scanner is a Backend that streams results.
+type Scanner interface {
+	// Scan yields what Query would return, in the same order and from one snapshot taken when the
+	// iteration starts, without ever holding the whole result. An error is yielded once, as the
+	// last element. The caller may keep what it is given; several values may share one allocation.
+	Scan(ctx context.Context, recordPattern string, params QueryParams) iter.Seq2[StoredValue, error]
+}
+
+// RecordInfo describes one record's history.
+type RecordInfo struct {
+	RecordName string `json:"record_name"`
+	Count      uint64 `json:"count"`  // number of values
+	Bytes      uint64 `json:"bytes"`  // total length of the values' JSON, in bytes
+	Oldest     uint64 `json:"oldest"` // least StoredAt, Unix ms
+	Newest     uint64 `json:"newest"` // greatest StoredAt, Unix ms
+}
+
+// RecordLister is a Backend that knows its records.
+type RecordLister interface {
+	// Records yields the records that recordPattern matches, by name, bytewise ascending. A record
+	// without values does not exist. An error is yielded once, as the last element.
+	Records(ctx context.Context, recordPattern string, syntax PatternSyntax) iter.Seq2[RecordInfo, error]
+}
+
+// PruneParams says what Prune deletes. The two conditions are independent; a zero one deletes nothing.
+type PruneParams struct {
+	// Syntax is how the record pattern is read.
+	Syntax PatternSyntax
+	// OlderThan deletes values with StoredAt < OlderThan (Unix ms). 0: nothing is deleted by age.
+	OlderThan uint64
+	// MaxPerRecord deletes all but the newest MaxPerRecord values of each record. 0: no limit;
+	// negative: ErrInvalidParams.
+	MaxPerRecord int
+	// KeepNewest spares the newest KeepNewest values of each record from deletion by age. 0: spares
+	// none; negative, or more than a positive MaxPerRecord: ErrInvalidParams.
+	KeepNewest int
+}
+
+// Pruner is a Backend that deletes by pattern, by age and by count.
+type Pruner interface {
+	// Prune deletes from the records that recordPattern matches, and returns how many values it
+	// deleted, exactly. Interrupted, it behaves as Backend.Cleanup does.
+	Prune(ctx context.Context, recordPattern string, params PruneParams) (deleted uint64, err error)
+}
+
+// Now returns the wall clock's time in Unix milliseconds, and 0 for a clock set before 1970.
+func Now() uint64 {
+	return uint64(max(time.Now().UnixMilli(), 0))
+}

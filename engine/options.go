@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/daybook-db/daybook"
+)
+
+// Durability is what a returned Store means. In every mode a process crash loses nothing that was
+// acknowledged, and what survives a power cut is a prefix of what was stored: whole batches, in
+// order, none after a lost one.
+type Durability int
+
+const (
+	// Always: Store returns when its frame is on stable storage (fdatasync). A power cut loses
+	// nothing that was acknowledged.
+	Always Durability = iota
+	// Interval: Store returns when its frame is written to the operating system, which is told to
+	// sync every Options.SyncInterval. A power cut loses at most the last interval.
+	Interval
+	// OS: Store returns when its frame is written to the operating system, which writes it back when
+	// it likes. A power cut loses what had not been written back.
+	OS
+)
+
+func (d Durability) String() string {
+	switch d {
+	case Always:
+		return "always"
+	case Interval:
+		return "interval"
+	case OS:
+		return "os"
+	}
+	return fmt.Sprintf("Durability(%d)", int(d))
+}
+
+// Defaults of Options, and the least and greatest values that Open accepts.
+const (
+	DefaultSyncInterval = time.Second
+	DefaultHeadSize     = 32 << 20
+	MinHeadSize         = 4 << 10
+	MaxHeadSize         = 1 << 30
+	DefaultLockTimeout  = time.Second
+	DefaultChunkValues  = 512
+	MaxChunkValues      = 1 << 16
+	DefaultChunkBytes   = 32 << 10
+	MaxChunkBytes       = 16 << 20
+)
+
+// Options configure Open. The zero value of every field means its default.
+type Options struct {
+	// Durability is what a returned Store means. Default: Always.
+	Durability Durability
+	// SyncInterval is how often the log is synced under Interval. Default: 1 s. It has no effect
+	// in the other modes.
+	SyncInterval time.Duration
+	// HeadSize bounds, in bytes, the memory of one head: the values that are in the log but not in
+	// the tree yet. Two heads exist while one is being checkpointed. It also bounds the log, and
+	// with it the time that Open takes after a crash. Default: 32 MiB; least 4 KiB, most 1 GiB.
+	HeadSize int64
+	// LockTimeout is how long Open waits for a directory that another process has open, before it
+	// returns ErrLocked. Default: 1 s; negative: it does not wait.
+	LockTimeout time.Duration
+	// ReadOnly opens an existing directory without changing anything in it, beside any number of
+	// other readers, but not beside a writer. Every write returns ErrReadOnly.
+	ReadOnly bool
+	// ChunkValues is how many values a chunk holds at most. Larger chunks compress better and make
+	// reading one value dearer. Default: 512; most 65536.
+	ChunkValues int
+	// ChunkBytes is how many bytes of JSON a chunk holds at most; a longer value has a chunk of its
+	// own. Default: 32 KiB; most 16 MiB.
+	ChunkBytes int
+	// Logger is told what nobody is waiting to hear: what recovery dropped, a failed background
+	// checkpoint. Default: slog.Default().
+	Logger *slog.Logger
+}
+
+// withDefaults returns a copy with the defaults filled in, or an error that names every fault.
+func (o *Options) withDefaults() (Options, error) {
+	var opts Options
+	if o != nil {
+		opts = *o
+	}
+	setDefault(&opts.SyncInterval, DefaultSyncInterval)
+	setDefault(&opts.HeadSize, DefaultHeadSize)
+	setDefault(&opts.LockTimeout, DefaultLockTimeout)
+	setDefault(&opts.ChunkValues, DefaultChunkValues)
+	setDefault(&opts.ChunkBytes, DefaultChunkBytes)
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	var faults []error
+	if opts.Durability < Always || opts.Durability > OS {
+		faults = append(faults, fmt.Errorf("Durability is %v; want Always, Interval or OS", opts.Durability))
+	}
+	if opts.SyncInterval < 0 {
+		faults = append(faults, fmt.Errorf("SyncInterval is %v; want more than 0", opts.SyncInterval))
+	}
+	faults = append(faults,
+		checkRange("HeadSize", opts.HeadSize, MinHeadSize, MaxHeadSize),
+		checkRange("ChunkValues", int64(opts.ChunkValues), 1, MaxChunkValues),
+		checkRange("ChunkBytes", int64(opts.ChunkBytes), 1, MaxChunkBytes))
+	if err := errors.Join(faults...); err != nil {
+		return Options{}, fmt.Errorf("%w: %w", daybook.ErrInvalidParams, err)
+	}
+	return opts, nil
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+func checkRange(name string, got, least, most int64) error {
+	if got < least || got > most {
+		return fmt.Errorf("%s is %d; want %d to %d", name, got, least, most)
+	}
+	return nil
+}
