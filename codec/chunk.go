@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package codec
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"math"
+)
+
+const (
+	chunkVersion = 1
+
+	plain      = 0
+	zstdFramed = 1
+
+	checksumAt  = 2
+	checksumEnd = 6
+
+	// leastEntry is the size in a body of the smallest value: three varints and one byte of JSON.
+	leastEntry = 4
+	// maxBody bounds a body; larger ones are not written.
+	maxBody = 128 << 20
+)
+
+// Castagnoli is the table of CRC-32C, the checksum of all of Daybook's formats.
+var Castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Entry is one value of a record.
+type Entry struct {
+	Timestamp uint64 // Unix ms
+	Sequence  uint64 // place in the order of all values ever stored, from 1
+	Value     []byte // JSON
+}
+
+// Compare orders entries by timestamp, and those of equal timestamps by sequence.
+func (e Entry) Compare(other Entry) int {
+	return cmp.Or(cmp.Compare(e.Timestamp, other.Timestamp), cmp.Compare(e.Sequence, other.Sequence))
+}
+
+// Header is what a chunk tells without being decoded.
+type Header struct {
+	Count                    int
+	First, Last              uint64 // timestamps
+	MinSequence, MaxSequence uint64
+	ValueBytes               uint64 // total length of the values
+
+	columns    uint64 // length of the columns before the values
+	compressed bool
+	body       []byte
+}
+
+// AppendChunk appends the encoding of entries, which must not be empty, must be in order, and start at
+// the timestamp of the encoded key.
+func AppendChunk(dst, key []byte, entries []Entry) []byte {
+	body := appendBody(getBytes(), entries)
+	defer putBytes(body)
+
+	header := describe(entries)
+	start := len(dst)
+	dst = append(dst, chunkVersion, plain, 0, 0, 0, 0)
+	dst = binary.AppendUvarint(dst, uint64(header.Count))
+	dst = binary.AppendUvarint(dst, header.Last-header.First)
+	dst = binary.AppendUvarint(dst, header.MinSequence)
+	dst = binary.AppendUvarint(dst, header.MaxSequence-header.MinSequence)
+	dst = binary.AppendUvarint(dst, header.ValueBytes)
+	dst = binary.AppendUvarint(dst, uint64(len(body))-header.ValueBytes)
+
+	bodyAt := len(dst)
+	dst = compress(dst, body)
+	if len(dst)-bodyAt < len(body) {
+		dst[start+1] = zstdFramed
+	} else {
+		dst = append(dst[:bodyAt], body...)
+	}
+	seal(key, dst[start:])
+	return dst
+}
+
+// Rekey makes a copy of an encoded chunk valid under another key of the same record and timestamp.
+func Rekey(chunk, key []byte) []byte {
+	moved := append([]byte(nil), chunk...)
+	seal(key, moved)
+	return moved
+}
+
+func seal(key, chunk []byte) {
+	binary.LittleEndian.PutUint32(chunk[checksumAt:], checksum(key, chunk))
+}
+
+func checksum(key, chunk []byte) uint32 {
+	sum := crc32.Update(0, Castagnoli, key)
+	sum = crc32.Update(sum, Castagnoli, chunk[:checksumAt])
+	return crc32.Update(sum, Castagnoli, chunk[checksumEnd:])
+}
+
+func describe(entries []Entry) Header {
+	h := Header{
+		Count:       len(entries),
+		First:       entries[0].Timestamp,
+		Last:        entries[len(entries)-1].Timestamp,
+		MinSequence: math.MaxUint64,
+	}
+	for _, e := range entries {
+		h.MinSequence = min(h.MinSequence, e.Sequence)
+		h.MaxSequence = max(h.MaxSequence, e.Sequence)
+		h.ValueBytes += uint64(len(e.Value))
+	}
+	return h
+}
+
+func appendBody(body []byte, entries []Entry) []byte {
+	last := entries[0].Timestamp
+	for _, e := range entries {
+		body = binary.AppendUvarint(body, e.Timestamp-last)
+		last = e.Timestamp
+	}
+	last = describe(entries).MinSequence
+	for _, e := range entries {
+		body = binary.AppendVarint(body, int64(e.Sequence-last))
+		last = e.Sequence
+	}
+	for _, e := range entries {
+		body = binary.AppendUvarint(body, uint64(len(e.Value)))
+	}
+	for _, e := range entries {
+		body = append(body, e.Value...)
+	}
+	return body
+}
+
+// ReadHeader reads a chunk's header. It trusts the checksum, which only DecodeChunk compares.
+func ReadHeader(key, chunk []byte) (Header, error) {
+	_, first, _, err := SplitKey(key)
+	if err != nil {
+		return Header{}, err
+	}
+	if len(chunk) < checksumEnd {
+		return Header{}, fmt.Errorf("%w: a chunk of %d bytes has no header", ErrCorrupt, len(chunk))
+	}
+	if version := chunk[0]; version > chunkVersion {
+		return Header{}, fmt.Errorf("%w: chunk version %d, this program knows %d", ErrVersion, version, chunkVersion)
+	} else if version != chunkVersion {
+		return Header{}, fmt.Errorf("%w: chunk version %d", ErrCorrupt, version)
+	}
+	in := reader{data: chunk[checksumEnd:]}
+	count, span, least, extent := in.uvarint(), in.uvarint(), in.uvarint(), in.uvarint()
+	h := Header{
+		First: first, Last: first + span,
+		MinSequence: least, MaxSequence: least + extent,
+		ValueBytes: in.uvarint(), columns: in.uvarint(),
+		compressed: chunk[1] == zstdFramed,
+		body:       in.data,
+	}
+	if in.failed || chunk[1] > zstdFramed || h.Last < first || h.MaxSequence < least || !h.plausible(count) {
+		return Header{}, fmt.Errorf("%w: a chunk's header contradicts itself", ErrCorrupt)
+	}
+	h.Count = int(count)
+	return h, nil
+}
+
+// plausible reports whether the body can hold what the header claims, so that a few bytes cannot make
+// a reader allocate many.
+func (h *Header) plausible(count uint64) bool {
+	most := uint64(len(h.body))
+	if h.compressed {
+		most = mostDecompressed(len(h.body))
+	}
+	return h.ValueBytes <= most && h.columns <= most && h.bodyLen() <= most &&
+		count > 0 && count <= h.columns/(leastEntry-1) && count <= h.ValueBytes
+}
+
+func (h *Header) bodyLen() uint64 { return h.ValueBytes + h.columns }
+
+// Buffer holds a decoded chunk, and is reused from one to the next. Its zero value is ready.
+type Buffer struct {
+	Header  Header
+	Entries []Entry // Value is a part of body, or of the chunk
+	body    []byte
+}
+
+// Decode decodes a chunk into b. The entries are valid until the next Decode, and as long as chunk is.
+func (b *Buffer) Decode(key, chunk []byte) error {
+	header, err := ReadHeader(key, chunk)
+	if err != nil {
+		return err
+	}
+	if got, want := checksum(key, chunk), binary.LittleEndian.Uint32(chunk[checksumAt:]); got != want {
+		return fmt.Errorf("%w: a chunk's checksum is %08x; want %08x", ErrCorrupt, got, want)
+	}
+	body := header.body
+	if header.compressed {
+		if b.body, err = decompress(b.body[:0], body, int(header.bodyLen())); err != nil {
+			return fmt.Errorf("%w: a chunk does not decompress: %w", ErrCorrupt, err)
+		}
+		body = b.body
+	}
+	b.Header = header
+	if uint64(len(body)) != header.bodyLen() || !b.decodeColumns(body) {
+		return fmt.Errorf("%w: a chunk's columns contradict its header", ErrCorrupt)
+	}
+	return nil
+}
+
+func (b *Buffer) decodeColumns(body []byte) bool {
+	h := &b.Header
+	in, values := reader{data: body[:h.columns]}, body[h.columns:]
+	if cap(b.Entries) < h.Count {
+		b.Entries = make([]Entry, h.Count)
+	}
+	b.Entries = b.Entries[:h.Count]
+
+	timestamp, ordered := h.First, true
+	for i := range b.Entries {
+		delta := in.uvarint()
+		ordered = ordered && timestamp+delta >= timestamp
+		timestamp += delta
+		b.Entries[i].Timestamp = timestamp
+	}
+	sequence, least, greatest := h.MinSequence, uint64(math.MaxUint64), uint64(0)
+	for i := range b.Entries {
+		sequence += uint64(in.varint())
+		least, greatest = min(least, sequence), max(greatest, sequence)
+		b.Entries[i].Sequence = sequence
+	}
+	for i := range b.Entries {
+		n := in.uvarint()
+		if n > uint64(len(values)) {
+			return false
+		}
+		b.Entries[i].Value, values = values[:n:n], values[n:]
+	}
+	return ordered && !in.failed && len(in.data) == 0 && len(values) == 0 &&
+		timestamp == h.Last && least == h.MinSequence && greatest == h.MaxSequence
+}

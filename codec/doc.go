@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package codec holds the bytes of Daybook's formats: the composite keys and chunks of the tree, and
+// the batches that frames of the log carry. It does no I/O and knows no other package of Daybook.
+//
+// # Keys
+//
+// A chunk of a record's values is kept under
+//
+//	+---------------+------+---------------------+------------------------+
+//	| record name   | 0x00 | first timestamp     | ordinal (only if not 0)|
+//	| 1..1024 bytes |      | uint64, big-endian  | uint32, big-endian     |
+//	+---------------+------+---------------------+------------------------+
+//
+// so that the bytewise order of keys is the order of (record, timestamp, ordinal): a name holds no
+// NUL, which therefore sorts before whatever a longer name has in its place, and an absent ordinal
+// sorts before a present one.
+//
+// # Chunks
+//
+// A chunk holds values of one record in the order of (timestamp, sequence). The checksum covers the
+// key too: a chunk under a wrong key is as bad as a wrong chunk.
+//
+//	offset 0  version       1 byte, 1
+//	       1  compression   1 byte, 0: plain, 1: zstd
+//	       2  checksum      4 bytes, little-endian: CRC-32C of the key, of bytes 0..1 and of bytes 6..
+//	       6  count         uvarint, number of values, at least 1
+//	          span          uvarint, last timestamp minus first; the first is in the key
+//	          sequence      uvarint, the least sequence number
+//	          range         uvarint, the greatest sequence number minus the least
+//	          value bytes   uvarint, total length of the values
+//	          columns       uvarint, total length of the three columns before the values
+//	          body          the four columns below, as they are or as one zstd frame
+//
+//	body      timestamps    count uvarints, each minus the one before (the first: minus the key's)
+//	          sequences     count zig-zag varints, each minus the one before (the first: minus the least)
+//	          lengths       count uvarints
+//	          values        the values' bytes, one after another
+//
+// # Batches
+//
+// A batch is what one Store or StoreBatch appends to the log:
+//
+//	uvarint   count, at least 1
+//	per value:
+//	uvarint   length of the record name, and the name
+//	varint    timestamp minus the one before, modulo 2^64, zig-zag (the first: minus 0)
+//	uvarint   length of the value, and the value
+//
+// Decoding takes arbitrary bytes: whatever is not the encoding of something gives an error that
+// matches ErrCorrupt (or ErrVersion), without a panic, and without allocating more than the input's
+// size justifies.
+package codec
+
+import "errors"
+
+var (
+	// ErrCorrupt is returned when bytes are not the encoding of anything.
+	ErrCorrupt = errors.New("codec: corrupt")
+	// ErrVersion is returned when bytes are of a newer format.
+	ErrVersion = errors.New("codec: newer format")
+)

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package disk is the narrow piece of a file system that the log stands on: an interface, so that tests
+// can put errors under it, and the operating system's implementation.
+package disk
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// FS creates, opens, renames and removes files, and makes those changes durable. Paths are absolute or
+// relative to the working directory.
+type FS interface {
+	// Create creates a file that must not exist, with mode 0600, for reading and writing.
+	Create(path string) (File, error)
+	// Open opens an existing file for reading and writing.
+	Open(path string) (File, error)
+	// ReadFile returns a file's bytes.
+	ReadFile(path string) ([]byte, error)
+	// Rename replaces newPath. It is durable after SyncDir.
+	Rename(oldPath, newPath string) error
+	// Remove removes a file. It is durable after SyncDir.
+	Remove(path string) error
+	// ReadDir lists a directory, sorted by name.
+	ReadDir(path string) ([]fs.DirEntry, error)
+	// MkdirAll creates a directory and its parents with mode 0700.
+	MkdirAll(path string) error
+	// SyncDir makes durable which files a directory holds.
+	SyncDir(path string) error
+}
+
+// File is an open file.
+type File interface {
+	io.WriterAt
+	io.Closer
+	// Datasync makes what was written durable, with the metadata needed to read it back, the size
+	// included. After it has failed, nothing is known about what was written since the one before.
+	Datasync() error
+}
+
+// OS is the operating system's file system.
+type OS struct{}
+
+func (OS) Create(path string) (File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	return osFile{f}, err
+}
+
+func (OS) Open(path string) (File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	return osFile{f}, err
+}
+
+func (OS) ReadFile(path string) ([]byte, error)       { return os.ReadFile(path) }
+func (OS) Rename(oldPath, newPath string) error       { return os.Rename(oldPath, newPath) }
+func (OS) Remove(path string) error                   { return os.Remove(path) }
+func (OS) ReadDir(path string) ([]fs.DirEntry, error) { return os.ReadDir(path) }
+func (OS) MkdirAll(path string) error                 { return mkdirAll(path) }
+
+// mkdirAll is os.MkdirAll that also makes durable each directory it creates.
+func mkdirAll(path string) error {
+	if info, err := os.Stat(path); err == nil {
+		if !info.IsDir() {
+			return &fs.PathError{Op: "mkdir", Path: path, Err: syscall.ENOTDIR}
+		}
+		return nil
+	}
+	parent := filepath.Dir(path)
+	if parent != path {
+		if err := mkdirAll(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return OS{}.SyncDir(parent)
+}
+
+type osFile struct{ *os.File }
+
+func (f osFile) Datasync() error {
+	if err := datasync(f.File); err != nil {
+		return &fs.PathError{Op: "sync", Path: f.Name(), Err: err}
+	}
+	return nil
+}
+
+// IsNoSpace reports whether err says that the disk or the quota is full. Some of bbolt's errors carry
+// the operating system's words but not its error.
+func IsNoSpace(err error) bool {
+	if err == nil {
+		return false
+	}
+	for _, full := range noSpace {
+		if errors.Is(err, full) || strings.Contains(err.Error(), full.Error()) {
+			return true
+		}
+	}
+	return false
+}
+
+// WriteZeros writes size zero bytes at the start of f, so that later writes there allocate nothing.
+func WriteZeros(f io.WriterAt, size int64) error {
+	zeros := make([]byte, min(size, 256<<10))
+	for at := int64(0); at < size; at += int64(len(zeros)) {
+		if _, err := f.WriteAt(zeros[:min(int64(len(zeros)), size-at)], at); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package index
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"iter"
+
+	"go.etcd.io/bbolt"
+)
+
+const (
+	entryVersion = 1
+	// maxInline is the longest newest value that a catalogue entry holds, in bytes. Longer ones would
+	// spread the names over so many pages that a walk of them costs more than it saves.
+	maxInline = 256
+)
+
+// Entry is what the catalogue knows of a record.
+type Entry struct {
+	Count          uint64 // number of values, at least 1
+	Bytes          uint64 // total length of their JSON
+	Oldest, Newest uint64 // timestamps, Unix ms
+	NewestSequence uint64 // of the value at Newest that was stored last
+	NewestValue    []byte // that value; nil when it is too long to be kept here
+}
+
+// SetNewest records a new newest value.
+func (e *Entry) SetNewest(timestamp, sequence uint64, value []byte) {
+	e.Newest, e.NewestSequence, e.NewestValue = timestamp, sequence, nil
+	if len(value) <= maxInline {
+		e.NewestValue = value
+	}
+}
+
+func (e *Entry) append(dst []byte) []byte {
+	dst = append(dst, entryVersion)
+	for _, field := range []uint64{e.Count, e.Bytes, e.Oldest, e.Newest, e.NewestSequence} {
+		dst = binary.AppendUvarint(dst, field)
+	}
+	if e.NewestValue == nil {
+		return append(dst, 0)
+	}
+	dst = binary.AppendUvarint(dst, 1+uint64(len(e.NewestValue)))
+	return append(dst, e.NewestValue...)
+}
+
+// DecodeEntry decodes a catalogue entry; its NewestValue is a part of data.
+func DecodeEntry(data []byte) (Entry, error) {
+	if len(data) == 0 {
+		return Entry{}, fmt.Errorf("%w: it is empty", ErrCorrupt)
+	}
+	if data[0] > entryVersion {
+		return Entry{}, fmt.Errorf("%w: entry version %d, this program knows %d", ErrVersion, data[0], entryVersion)
+	}
+	var e Entry
+	var inline uint64
+	rest := data[1:]
+	for _, field := range []*uint64{&e.Count, &e.Bytes, &e.Oldest, &e.Newest, &e.NewestSequence, &inline} {
+		v, n := binary.Uvarint(rest)
+		if n <= 0 {
+			return Entry{}, fmt.Errorf("%w: it ends early", ErrCorrupt)
+		}
+		*field, rest = v, rest[n:]
+	}
+	if inline > 0 {
+		if inline-1 != uint64(len(rest)) {
+			return Entry{}, fmt.Errorf("%w: its newest value has %d bytes; want %d", ErrCorrupt, len(rest), inline-1)
+		}
+		e.NewestValue, rest = rest, nil
+	}
+	if len(rest) > 0 || data[0] != entryVersion || e.Count == 0 || e.Oldest > e.Newest {
+		return Entry{}, fmt.Errorf("%w: it contradicts itself", ErrCorrupt)
+	}
+	return e, nil
+}
+
+// Catalogue keeps the entries of all records in a bbolt bucket.
+type Catalogue struct {
+	bucket *bbolt.Bucket
+}
+
+// NewCatalogue returns the catalogue in bucket, valid as long as the bucket's transaction.
+func NewCatalogue(bucket *bbolt.Bucket) *Catalogue { return &Catalogue{bucket: bucket} }
+
+// Get returns a record's entry, and whether there is one.
+func (c *Catalogue) Get(name string) (entry Entry, found bool, err error) {
+	data := c.bucket.Get([]byte(name))
+	if data == nil {
+		return Entry{}, false, nil
+	}
+	entry, err = DecodeEntry(data)
+	if err != nil {
+		return Entry{}, false, fmt.Errorf("record %q: %w", name, err)
+	}
+	return entry, true, nil
+}
+
+// Has reports whether a record has an entry.
+func (c *Catalogue) Has(name string) bool { return c.bucket.Get([]byte(name)) != nil }
+
+// Put stores a record's entry. It keeps a copy of NewestValue.
+func (c *Catalogue) Put(name string, entry *Entry) error {
+	return c.bucket.Put([]byte(name), entry.append(nil))
+}
+
+// Delete removes a record's entry.
+func (c *Catalogue) Delete(name string) error { return c.bucket.Delete([]byte(name)) }
+
+// Walk yields the names that the pattern matches and are not less than from, in order, with their
+// encoded entries. It seeks the pattern's prefix and stops after it. The catalogue must not be changed
+// meanwhile; name and data are valid as long as the transaction.
+func (c *Catalogue) Walk(pattern *Pattern, from string) iter.Seq2[[]byte, []byte] {
+	return func(yield func(name, data []byte) bool) {
+		prefix := []byte(pattern.Prefix())
+		if pattern.Exact() {
+			if data := c.bucket.Get(prefix); data != nil && pattern.Prefix() >= from {
+				yield(prefix, data)
+			}
+			return
+		}
+		cursor := c.bucket.Cursor()
+		for name, data := cursor.Seek([]byte(max(pattern.Prefix(), from))); name != nil && bytes.HasPrefix(name, prefix); name, data = cursor.Next() {
+			if (pattern.match == nil || pattern.match(string(name))) && !yield(name, data) {
+				return
+			}
+		}
+	}
+}
