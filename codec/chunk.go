@@ -40,6 +40,19 @@ func (e Entry) Compare(other Entry) int {
 	return cmp.Or(cmp.Compare(e.Timestamp, other.Timestamp), cmp.Compare(e.Sequence, other.Sequence))
 }
 
+// Merge returns the entries of two ordered runs as one.
+func Merge(a, b []Entry) []Entry {
+	merged := make([]Entry, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		if a[0].Compare(b[0]) < 0 {
+			merged, a = append(merged, a[0]), a[1:]
+		} else {
+			merged, b = append(merged, b[0]), b[1:]
+		}
+	}
+	return append(append(merged, a...), b...)
+}
+
 // Header is what a chunk tells without being decoded.
 type Header struct {
 	Count                    int

@@ -3,10 +3,9 @@
 package index
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
-	"iter"
+	"strings"
 
 	"go.etcd.io/bbolt"
 )
@@ -109,23 +108,48 @@ func (c *Catalogue) Put(name string, entry *Entry) error {
 // Delete removes a record's entry.
 func (c *Catalogue) Delete(name string) error { return c.bucket.Delete([]byte(name)) }
 
-// Walk yields the names that the pattern matches and are not less than from, in order, with their
-// encoded entries. It seeks the pattern's prefix and stops after it. The catalogue must not be changed
-// meanwhile; name and data are valid as long as the transaction.
-func (c *Catalogue) Walk(pattern *Pattern, from string) iter.Seq2[[]byte, []byte] {
-	return func(yield func(name, data []byte) bool) {
-		prefix := []byte(pattern.Prefix())
-		if pattern.Exact() {
-			if data := c.bucket.Get(prefix); data != nil && pattern.Prefix() >= from {
-				yield(prefix, data)
-			}
-			return
-		}
-		cursor := c.bucket.Cursor()
-		for name, data := cursor.Seek([]byte(max(pattern.Prefix(), from))); name != nil && bytes.HasPrefix(name, prefix); name, data = cursor.Next() {
-			if (pattern.match == nil || pattern.match(string(name))) && !yield(name, data) {
-				return
-			}
-		}
+// Cursor visits the names that the pattern matches and are not less than from, in order. It seeks the
+// pattern's prefix and ends behind it. The catalogue must not be changed meanwhile.
+func (c *Catalogue) Cursor(pattern *Pattern, from string) *Cursor {
+	return &Cursor{catalogue: c, pattern: pattern, from: max(pattern.Prefix(), from)}
+}
+
+// Cursor walks the catalogue.
+type Cursor struct {
+	catalogue *Catalogue
+	pattern   *Pattern
+	from      string
+	bolt      *bbolt.Cursor // nil before the first step
+	done      bool
+}
+
+// Next returns the next name and its encoded entry, valid as long as the transaction; nil at the end.
+func (c *Cursor) Next() (name, data []byte) {
+	if c.done {
+		return nil, nil
 	}
+	if c.pattern.Exact() {
+		c.done = true
+		if name = []byte(c.pattern.Prefix()); c.from == c.pattern.Prefix() {
+			data = c.catalogue.bucket.Get(name)
+		}
+		if data == nil {
+			return nil, nil
+		}
+		return name, data
+	}
+	if c.bolt == nil {
+		c.bolt = c.catalogue.bucket.Cursor()
+		name, data = c.bolt.Seek([]byte(c.from))
+	} else {
+		name, data = c.bolt.Next()
+	}
+	for name != nil && strings.HasPrefix(string(name), c.pattern.prefix) {
+		if c.pattern.match == nil || c.pattern.match(string(name)) {
+			return name, data
+		}
+		name, data = c.bolt.Next()
+	}
+	c.done = true
+	return nil, nil
 }

@@ -23,6 +23,8 @@ type FS interface {
 	Open(path string) (File, error)
 	// ReadFile returns a file's bytes.
 	ReadFile(path string) ([]byte, error)
+	// ReadStart returns up to n bytes from a file's start, and the size of the whole file.
+	ReadStart(path string, n int) (start []byte, size int64, err error)
 	// Rename replaces newPath. It is durable after SyncDir.
 	Rename(oldPath, newPath string) error
 	// Remove removes a file. It is durable after SyncDir.
@@ -62,6 +64,24 @@ func (OS) Rename(oldPath, newPath string) error       { return os.Rename(oldPath
 func (OS) Remove(path string) error                   { return os.Remove(path) }
 func (OS) ReadDir(path string) ([]fs.DirEntry, error) { return os.ReadDir(path) }
 func (OS) MkdirAll(path string) error                 { return mkdirAll(path) }
+
+func (OS) ReadStart(path string, n int) (start []byte, size int64, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, err
+	}
+	start = make([]byte, n)
+	got, err := f.ReadAt(start, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, 0, err
+	}
+	return start[:got], info.Size(), nil
+}
 
 // mkdirAll is os.MkdirAll that also makes durable each directory it creates.
 func mkdirAll(path string) error {

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"context"
+	"iter"
+	"math"
+	"time"
+
+	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/head"
+)
+
+// retryAfter is how long a failed checkpoint is left alone before it is tried again.
+const retryAfter = 250 * time.Millisecond
+
+// doomed returns the timestamp below which values of a record are not worth posting, since they are being
+// deleted; 0 for none.
+type doomed func(record string) uint64
+
+// makeRoom returns when the head takes another commit. It freezes a full one, and waits only when the one
+// before that has not been posted yet. When that cannot be posted, on a full disk, it returns why.
+func (db *DB) makeRoom(ctx context.Context) error {
+	for {
+		db.mu.RLock()
+		full := db.active.Size() >= db.opts.HeadSize
+		db.mu.RUnlock()
+		if !full {
+			return nil
+		}
+		attempted := db.freezeFull()
+		if attempted == nil {
+			continue
+		}
+		select {
+		case <-attempted:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if err := db.failureToPost(); err != nil {
+			return err
+		}
+	}
+}
+
+// freezeFull freezes the active head if it is full and can be frozen. If it cannot, it returns what is
+// closed after the next attempt to post the frozen one.
+func (db *DB) freezeFull() (attempted <-chan struct{}) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.active.Size() < db.opts.HeadSize {
+		return nil
+	}
+	if db.frozen != nil {
+		db.checkpointer.nudge()
+		return db.attempts
+	}
+	db.freezeLocked()
+	db.checkpointer.nudge()
+	return nil
+}
+
+// freezeLocked puts an empty head in the active one's place. It needs mu held, and no frozen head.
+func (db *DB) freezeLocked() {
+	db.frozen, db.active = db.active, head.New(db.opts.HeadSize)
+	db.postFailure = nil
+}
+
+// failureToPost returns why the frozen head could not be posted, if it is still there.
+func (db *DB) failureToPost() error {
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	if db.frozen == nil {
+		return nil
+	}
+	return db.postFailure
+}
+
+// postWhenFrozen is the background work of checkpoints.
+func (db *DB) postWhenFrozen(stopping <-chan struct{}) {
+	for {
+		select {
+		case <-stopping:
+			return
+		case <-db.checkpointer.nudged:
+		}
+		db.posting <- struct{}{}
+		_, err := db.postFrozen(nil)
+		<-db.posting
+		if err == nil {
+			continue
+		}
+		db.opts.Logger.ErrorContext(context.Background(), "daybook: a checkpoint failed and will be tried again", "dir", db.dir, "error", err)
+		select {
+		case <-stopping:
+			return
+		case <-time.After(retryAfter):
+		}
+	}
+}
+
+// Checkpoint posts everything stored so far into the tree. It happens by itself whenever a head is full,
+// and in Close; call it to bound what the next Open has to replay after a crash.
+func (db *DB) Checkpoint(ctx context.Context) error {
+	leave, err := db.enterWriting(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return db.checkpoint(ctx)
+}
+
+func (db *DB) checkpoint(ctx context.Context) error {
+	if err := db.startPosting(ctx); err != nil {
+		return err
+	}
+	defer db.stopPosting()
+	_, err := db.postAll(ctx, nil)
+	return err
+}
+
+// startPosting takes the semaphore that whoever writes to the tree holds.
+func (db *DB) startPosting(ctx context.Context) error {
+	select {
+	case db.posting <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (db *DB) stopPosting() { <-db.posting }
+
+// postAll posts the heads until everything that was acknowledged when it was called is in the tree. It
+// needs posting held. It returns how many doomed values it left out.
+func (db *DB) postAll(ctx context.Context, leaveOut doomed) (left uint64, err error) {
+	db.mu.RLock()
+	target := db.lastSequence
+	db.mu.RUnlock()
+	for {
+		if err := ctx.Err(); err != nil {
+			return left, err
+		}
+		n, err := db.postFrozen(leaveOut)
+		left += n
+		if err != nil {
+			return left, err
+		}
+		db.mu.Lock()
+		done := db.frozen == nil && (db.active.Values() == 0 || db.active.FirstSequence() > target)
+		if !done && db.frozen == nil {
+			db.freezeLocked()
+		}
+		db.mu.Unlock()
+		if done {
+			return left, nil
+		}
+	}
+}
+
+// postFrozen posts the frozen head, if there is one, without the doomed values, and returns how many those
+// were. It needs posting held.
+func (db *DB) postFrozen(leaveOut doomed) (left uint64, err error) {
+	db.mu.RLock()
+	frozen := db.frozen
+	db.mu.RUnlock()
+	if frozen == nil {
+		return 0, nil
+	}
+	start := time.Now()
+	err = db.tree.Post(runsOf(frozen, leaveOut, &left), frozen.LastSequence(), db.lastSegment())
+	db.attempted(err, time.Since(start))
+	if err != nil {
+		return 0, err
+	}
+	if db.log != nil {
+		db.log.Release(frozen.LastSequence())
+	}
+	return left, nil
+}
+
+// runsOf yields a frozen head's values by record, without the doomed ones, which it counts in left.
+func runsOf(frozen *head.Head, leaveOut doomed, left *uint64) iter.Seq2[string, []codec.Entry] {
+	return func(yield func(string, []codec.Entry) bool) {
+		var run []codec.Entry
+		for view := range frozen.All() {
+			from := uint64(0)
+			if leaveOut != nil {
+				from = leaveOut(view.Record)
+			}
+			run = view.Entries(run[:0], head.Range{Start: from, End: math.MaxUint64})
+			*left += uint64(view.Count() - len(run))
+			if len(run) > 0 && !yield(view.Record, run) {
+				return
+			}
+		}
+	}
+}
+
+func (db *DB) lastSegment() uint64 {
+	if db.log == nil { // while replaying
+		return 0
+	}
+	return db.log.LastNumber()
+}
+
+// attempted records how an attempt to post the frozen head went, and tells those who wait for it.
+func (db *DB) attempted(err error, took time.Duration) {
+	db.mu.Lock()
+	if err == nil {
+		db.frozen = nil
+	}
+	db.postFailure = err
+	close(db.attempts)
+	db.attempts = make(chan struct{})
+	db.mu.Unlock()
+	if err == nil {
+		db.statsMu.Lock()
+		db.stats.Checkpoints.add(took)
+		db.statsMu.Unlock()
+	}
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/wal"
+)
+
+// commit is one Store or StoreBatch on its way into the log.
+type commit struct {
+	values  []daybook.StoredValue
+	single  [1]daybook.StoredValue // what values is for Store
+	payload []byte
+	err     error
+	wake    chan wakeUp // holds one
+	leader  bool        // has been told to lead; the queue's mu guards it
+}
+
+// wakeUp is what a waiting commit is told.
+type wakeUp int
+
+const (
+	committed wakeUp = iota // its err says how it went
+	lead                    // it is to write the next group, itself included
+)
+
+var commitPool = sync.Pool{New: func() any { return &commit{wake: make(chan wakeUp, 1)} }}
+
+// mostPooled is the largest payload buffer that is kept for the next commit.
+const mostPooled = 1 << 20
+
+func newCommit() *commit { return commitPool.Get().(*commit) }
+
+// free gives c back for reuse. Nobody may hold it any more.
+func (c *commit) free() {
+	payload := c.payload[:0]
+	if cap(payload) > mostPooled {
+		payload = nil
+	}
+	*c = commit{wake: c.wake, payload: payload}
+	commitPool.Put(c)
+}
+
+func (c *commit) encode() {
+	w := codec.NewBatchWriter(c.payload[:0], len(c.values))
+	for i := range c.values {
+		w.Add(c.values[i].RecordName, c.values[i].StoredAt, c.values[i].Value)
+	}
+	c.payload = w.Bytes()
+}
+
+// commitQueue gathers commits into groups. The first to come leads: it writes its group at once. Those that
+// come while it writes wait, and the first of them leads the next group. There is no timer: a group is
+// as large as the number of those who came during the write before it.
+type commitQueue struct {
+	mu      sync.Mutex // guards what follows
+	waiting []*commit
+	leading bool // somebody leads, or has been told to
+}
+
+// mostGrouped is how many bytes of payload a group has, unless its first commit has more.
+const mostGrouped = 4 << 20
+
+// commit stores c's values and returns when they are as durable as the options say.
+func (db *DB) commit(ctx context.Context, c *commit) error {
+	if err := db.makeRoom(ctx); err != nil {
+		return err
+	}
+	c.encode()
+	if leading := db.commits.join(c); !leading {
+		leading, err := db.commits.wait(ctx, c)
+		if !leading {
+			return err
+		}
+	}
+	group := db.commits.take()
+	db.write(group)
+	db.commits.passOn()
+	for _, other := range group {
+		if other != c {
+			other.wake <- committed
+		}
+	}
+	return c.err
+}
+
+// join adds c to the queue, and reports whether it is to lead.
+func (q *commitQueue) join(c *commit) (leading bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = append(q.waiting, c)
+	leading = !q.leading
+	q.leading = true
+	return leading
+}
+
+// wait waits until c is committed, or is to lead. A commit whose context ends leaves the queue, unless it
+// is being written already.
+func (q *commitQueue) wait(ctx context.Context, c *commit) (leading bool, err error) {
+	select {
+	case told := <-c.wake:
+		return told == lead, c.err
+	case <-ctx.Done():
+	}
+	if q.withdraw(c) {
+		return false, ctx.Err()
+	}
+	<-c.wake // it can only be committed now
+	return false, c.err
+}
+
+// withdraw takes c out of the queue, and reports whether it was still there. If it had been told to lead,
+// the next one is.
+func (q *commitQueue) withdraw(c *commit) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	at := slices.Index(q.waiting, c)
+	if at < 0 {
+		return false
+	}
+	q.waiting = slices.Delete(q.waiting, at, at+1)
+	if c.leader {
+		<-c.wake
+		q.passOnLocked()
+	}
+	return true
+}
+
+// take removes the next group from the queue: the leader, and those behind it.
+func (q *commitQueue) take() (group []*commit) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	size, n := 0, 0
+	for n < len(q.waiting) {
+		size += len(q.waiting[n].payload)
+		if n > 0 && size > mostGrouped {
+			break
+		}
+		n++
+	}
+	group = slices.Clone(q.waiting[:n])
+	q.waiting = slices.Delete(q.waiting, 0, n)
+	return group
+}
+
+// passOn tells the first that waits to lead.
+func (q *commitQueue) passOn() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.passOnLocked()
+}
+
+func (q *commitQueue) passOnLocked() {
+	q.leading = len(q.waiting) > 0
+	if q.leading {
+		q.waiting[0].leader = true
+		q.waiting[0].wake <- lead
+	}
+}
+
+// write commits a group: into the log, durable as the options say, and then into the head, where queries
+// see it. Only the leader calls it.
+func (db *DB) write(group []*commit) {
+	frames := make([]wal.Frame, len(group))
+	values := 0
+	for i, c := range group {
+		frames[i] = wal.Frame{Payload: c.payload, Values: len(c.values)}
+		values += len(c.values)
+	}
+	sequence, err := db.log.Append(frames)
+	if err == nil && db.opts.Durability == Always {
+		err = db.log.Sync()
+	}
+	if err != nil {
+		for _, c := range group {
+			c.err = err
+		}
+		return
+	}
+	db.addToHead(group, sequence)
+	db.statsMu.Lock()
+	db.stats.Commits++
+	db.stats.CommitValues += uint64(values)
+	db.statsMu.Unlock()
+}
+
+func (db *DB) addToHead(group []*commit, sequence uint64) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	for _, c := range group {
+		for i := range c.values {
+			db.active.Add(c.values[i].RecordName, c.values[i].StoredAt, sequence, c.values[i].Value)
+			sequence++
+		}
+	}
+	db.lastSequence = sequence - 1
+}

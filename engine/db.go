@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine/internal/disk"
+	"github.com/daybook-db/daybook/engine/internal/head"
+	"github.com/daybook-db/daybook/engine/internal/tree"
+	"github.com/daybook-db/daybook/engine/internal/wal"
+)
+
+const (
+	treeName = "daybook.db"
+	logName  = "wal"
+)
+
+// DB is an open directory. Its methods may be called from any number of goroutines at once. It is a
+// daybook.Backend with all optional abilities of that package.
+//
+// Lock order: posting, then mu. The log's locks are taken inside of both.
+type DB struct {
+	dir     string
+	opts    Options
+	fs      disk.FS
+	tree    *tree.Tree
+	log     *wal.Log // nil when read-only
+	reserve *reserve // nil when read-only
+
+	gate    gate
+	commits commitQueue
+
+	// posting is held, as a semaphore of one, by whoever writes to the tree.
+	posting chan struct{}
+
+	// mu guards what follows.
+	mu           sync.RWMutex
+	active       *head.Head // what commits add to
+	frozen       *head.Head // what is being posted; nil when there is none
+	lastSequence uint64     // of the last acknowledged value
+	attempts     chan struct{}
+	postFailure  error // why the last attempt to post frozen failed
+
+	checkpointer background
+	syncer       background
+
+	// statsMu guards stats.
+	statsMu sync.Mutex
+	stats   Stats
+}
+
+var (
+	_ daybook.Backend      = (*DB)(nil)
+	_ daybook.BatchStorer  = (*DB)(nil)
+	_ daybook.Scanner      = (*DB)(nil)
+	_ daybook.RecordLister = (*DB)(nil)
+	_ daybook.Pruner       = (*DB)(nil)
+)
+
+// Open opens the directory dir, and creates it if it does not exist. opts may be nil for the defaults, and
+// is not modified. After a crash it replays the log, which takes at most about a second per head.
+//
+// Errors: daybook.ErrInvalidParams for impossible options; daybook.ErrLocked when another process has
+// it open; daybook.ErrVersion when a newer program wrote it; daybook.ErrCorrupt, with file and offset,
+// when it is damaged, in which case nothing is changed; daybook.ErrNoSpace; an error matching
+// fs.ErrNotExist when read-only and there is no daybook; or the operating system's.
+func Open(dir string, opts *Options) (*DB, error) {
+	options, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return open(dir, options, disk.OS{})
+}
+
+func open(dir string, opts Options, fsys disk.FS) (_ *DB, err error) {
+	db := &DB{
+		dir:      dir,
+		opts:     opts,
+		fs:       fsys,
+		posting:  make(chan struct{}, 1),
+		active:   head.New(opts.HeadSize),
+		attempts: make(chan struct{}),
+	}
+	if err := db.openTree(); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = db.tree.Close()
+		}
+	}()
+	state, err := db.tree.State()
+	if err != nil {
+		return nil, err
+	}
+	recovery, err := wal.Scan(filepath.Join(dir, logName), fsys, state.Watermark)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.replay(recovery); err != nil {
+		return nil, err
+	}
+	if opts.ReadOnly {
+		return db, nil
+	}
+	return db, db.openLog(recovery, state.LastSegment)
+}
+
+func (db *DB) openTree() (err error) {
+	path := filepath.Join(db.dir, treeName)
+	if db.opts.ReadOnly {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s holds no daybook: %w", db.dir, fs.ErrNotExist)
+		}
+	} else if err := db.fs.MkdirAll(db.dir); err != nil {
+		return err
+	}
+	db.tree, err = tree.Open(path, tree.Options{
+		LockTimeout: db.opts.LockTimeout,
+		ReadOnly:    db.opts.ReadOnly,
+		ChunkValues: db.opts.ChunkValues,
+		ChunkBytes:  db.opts.ChunkBytes,
+	})
+	if err != nil || db.opts.ReadOnly {
+		return err
+	}
+	if err := db.fs.SyncDir(db.dir); err != nil { // the file may be new
+		_ = db.tree.Close()
+		return err
+	}
+	return nil
+}
+
+// Initialize does nothing: Open has done it.
+func (db *DB) Initialize(ctx context.Context) error {
+	leave, err := db.enter(ctx)
+	if err != nil {
+		return err
+	}
+	leave()
+	return nil
+}
+
+// Close posts what is in the head, empties the log, and closes the directory. It waits for the calls
+// that are running; calls that begin later return daybook.ErrClosed. Closing twice does nothing.
+//
+// When the last checkpoint fails, on a full disk say, Close closes all the same and returns why:
+// nothing is lost, the log is kept, and the next Open replays it.
+func (db *DB) Close() error {
+	if !db.gate.close() {
+		return nil
+	}
+	db.syncer.stop()
+	db.checkpointer.stop()
+	var err error
+	if db.log != nil {
+		if err = db.checkpoint(context.Background()); err != nil {
+			err = fmt.Errorf("daybook: closed without a last checkpoint; the log keeps the values: %w", err)
+		}
+		err = errors.Join(err, db.log.Close(err == nil))
+	}
+	return errors.Join(err, db.tree.Close())
+}
+
+// enter begins a call of a public method; leave ends it.
+func (db *DB) enter(ctx context.Context) (leave func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return db.gate.enter()
+}
+
+// enterWriting is enter for a method that changes something.
+func (db *DB) enterWriting(ctx context.Context) (leave func(), err error) {
+	leave, err = db.enter(ctx)
+	if err == nil && db.opts.ReadOnly {
+		leave()
+		return nil, fmt.Errorf("%w: %s was opened with Options.ReadOnly", daybook.ErrReadOnly, db.dir)
+	}
+	return leave, err
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"sync"
+
+	"github.com/daybook-db/daybook"
+)
+
+// gate counts the calls that are running, so that Close can wait for them and turn later ones away. A
+// call made from within another, such as Store in the loop of a Scan, is turned away too once the gate is
+// closing, instead of waiting for ever.
+type gate struct {
+	mu      sync.Mutex
+	closed  bool
+	running sync.WaitGroup
+}
+
+func (g *gate) enter() (leave func(), err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return nil, daybook.ErrClosed
+	}
+	g.running.Add(1)
+	return g.running.Done, nil
+}
+
+// close waits for the calls that are running, and reports whether it was the first to close.
+func (g *gate) close() bool {
+	g.mu.Lock()
+	first := !g.closed
+	g.closed = true
+	g.mu.Unlock()
+	g.running.Wait()
+	return first
+}
+
+// background is a goroutine that works when it is nudged, and ends when it is stopped. The zero value is
+// one that never started; nudging and stopping it has no effect.
+type background struct {
+	nudged   chan struct{} // holds one
+	stopping chan struct{}
+	done     chan struct{}
+}
+
+func (b *background) start(run func(stopping <-chan struct{})) {
+	b.nudged, b.stopping, b.done = make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(b.done)
+		run(b.stopping)
+	}()
+}
+
+// nudge makes the goroutine work, at once or when it is done with what it is at.
+func (b *background) nudge() {
+	select {
+	case b.nudged <- struct{}{}:
+	default:
+	}
+}
+
+// stop waits until the goroutine has ended.
+func (b *background) stop() {
+	if b.stopping != nil {
+		close(b.stopping)
+		<-b.done
+	}
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package head
+
+import (
+	"iter"
+	"math/bits"
+	"strings"
+
+	"github.com/tidwall/btree"
+)
+
+// Head holds the values of consecutive commits.
+type Head struct {
+	series map[string]*series
+	names  btree.Map[string, *series] // the same, by name
+	arena  arena
+
+	overhead int64 // bytes that are not in the arena
+	values   int
+	bytes    uint64 // of JSON
+	first    uint64 // least sequence number
+	last     uint64 // greatest sequence number
+}
+
+// seriesOverhead is about what a series costs in the map, the tree and the heap, beside its name.
+const seriesOverhead = 256
+
+const (
+	leastBlock = 12 // 4 KiB
+	mostBlock  = 20 // 1 MiB
+	perHead    = 5  // a full head has about 32 blocks
+)
+
+// New returns an empty head that is meant to hold about size bytes.
+func New(size int64) *Head {
+	shift := uint(bits.Len64(uint64(size))) - perHead
+	return &Head{
+		series: make(map[string]*series),
+		arena:  arena{shift: min(max(shift, leastBlock), mostBlock)},
+	}
+}
+
+// Add adds a value, of which it keeps a copy. Sequence numbers must ascend.
+func (h *Head) Add(record string, timestamp, sequence uint64, value []byte) {
+	s := h.series[record]
+	if s == nil {
+		record = strings.Clone(record)
+		s = &series{}
+		h.series[record] = s
+		h.names.Set(record, s)
+		h.overhead += seriesOverhead + int64(len(record))
+	}
+	h.overhead += s.add(item{timestamp: timestamp, sequence: sequence, value: h.arena.add(value)})
+	if h.values == 0 {
+		h.first = sequence
+	}
+	h.values++
+	h.bytes += uint64(len(value))
+	h.last = sequence
+}
+
+// Size is the memory that the head takes up, in bytes.
+func (h *Head) Size() int64 { return h.arena.allocated + h.overhead }
+
+// Values is how many values the head holds.
+func (h *Head) Values() int { return h.values }
+
+// Bytes is the total length of their JSON.
+func (h *Head) Bytes() uint64 { return h.bytes }
+
+// FirstSequence is the least sequence number; 0 for an empty head.
+func (h *Head) FirstSequence() uint64 { return h.first }
+
+// LastSequence is the greatest sequence number; 0 for an empty head.
+func (h *Head) LastSequence() uint64 { return h.last }
+
+// Capture returns a view of one record; an empty one if there is none.
+func (h *Head) Capture(record string) View {
+	if s := h.series[record]; s != nil {
+		return s.view(record, h.arena.view())
+	}
+	return View{Record: record}
+}
+
+// CaptureAll returns views of the records from prefix on that match accepts (nil: all), by name.
+func (h *Head) CaptureAll(prefix string, match func(record string) bool) []View {
+	var views []View
+	b := h.arena.view()
+	h.names.Ascend(prefix, func(record string, s *series) bool {
+		if !strings.HasPrefix(record, prefix) {
+			return false
+		}
+		if match == nil || match(record) {
+			views = append(views, s.view(record, b))
+		}
+		return true
+	})
+	return views
+}
+
+// All yields views of all records, by name, without holding them all.
+func (h *Head) All() iter.Seq[View] {
+	return func(yield func(View) bool) {
+		b := h.arena.view()
+		h.names.Scan(func(record string, s *series) bool { return yield(s.view(record, b)) })
+	}
+}

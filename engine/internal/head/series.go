@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package head
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/daybook-db/daybook/codec"
+)
+
+// item is one value. It holds no pointer, so that the garbage collector passes over a full head.
+type item struct {
+	timestamp uint64
+	sequence  uint64
+	value     place
+}
+
+const itemSize = 24
+
+func (i item) compare(other item) int {
+	return cmp.Or(cmp.Compare(i.timestamp, other.timestamp), cmp.Compare(i.sequence, other.sequence))
+}
+
+// series is one record's values, as sorted runs. A value goes to the first run that it does not precede;
+// in order, that is always the only one. A value that precedes them all starts a new run, and runs are
+// merged so that each is more than twice as long as the next: n values in any order are at most log n
+// runs, for O(log n) work each. Runs are only ever appended to or replaced by new ones, never changed,
+// since views share them.
+type series struct {
+	runs [][]item
+}
+
+// add adds a value and returns by how many bytes the series grew.
+func (s *series) add(it item) int64 {
+	for i, run := range s.runs {
+		if run[len(run)-1].compare(it) < 0 {
+			before := cap(run)
+			s.runs[i] = append(run, it)
+			return int64(cap(s.runs[i])-before) * itemSize
+		}
+	}
+	before := s.capacity()
+	s.runs = append(s.runs, []item{it})
+	for n := len(s.runs); n >= 2 && len(s.runs[n-2]) <= 2*len(s.runs[n-1]); n = len(s.runs) {
+		merged := mergeRuns(s.runs[n-2], s.runs[n-1])
+		s.runs = append(s.runs[:n-2], merged)
+	}
+	return int64(s.capacity()-before) * itemSize
+}
+
+func (s *series) capacity() int {
+	total := 0
+	for _, run := range s.runs {
+		total += cap(run)
+	}
+	return total
+}
+
+func mergeRuns(a, b []item) []item {
+	merged := make([]item, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		if a[0].compare(b[0]) < 0 {
+			merged, a = append(merged, a[0]), a[1:]
+		} else {
+			merged, b = append(merged, b[0]), b[1:]
+		}
+	}
+	return append(append(merged, a...), b...)
+}
+
+// View is one record's values as they were when it was captured. It is immutable.
+type View struct {
+	Record string
+	runs   [][]item
+	blocks blocks
+}
+
+func (s *series) view(record string, b blocks) View {
+	return View{Record: record, runs: slices.Clone(s.runs), blocks: b}
+}
+
+// Empty reports whether the view holds no value.
+func (v *View) Empty() bool { return len(v.runs) == 0 }
+
+// Range says which values of a view are wanted.
+type Range struct {
+	Start, End uint64 // timestamps, both inclusive
+	Limit      int    // at most so many; 0: all
+	Newest     bool   // with a limit, the last ones instead of the first
+}
+
+// Entries appends the values in the range to dst, in order. Their bytes belong to the head.
+func (v *View) Entries(dst []codec.Entry, r Range) []codec.Entry {
+	run := v.merged(r.Start, r.End)
+	if excess := len(run) - r.Limit; r.Limit > 0 && excess > 0 {
+		if r.Newest {
+			run = run[excess:]
+		} else {
+			run = run[:r.Limit]
+		}
+	}
+	for _, it := range run {
+		dst = append(dst, codec.Entry{Timestamp: it.timestamp, Sequence: it.sequence, Value: v.blocks.at(it.value)})
+	}
+	return dst
+}
+
+// Count is the number of values.
+func (v *View) Count() int {
+	count := 0
+	for _, run := range v.runs {
+		count += len(run)
+	}
+	return count
+}
+
+// Bytes is the total length of the values' JSON.
+func (v *View) Bytes() (total uint64) {
+	for _, run := range v.runs {
+		for _, it := range run {
+			total += uint64(it.value.length)
+		}
+	}
+	return total
+}
+
+// Bounds returns the least and the greatest timestamp. The view must not be empty.
+func (v *View) Bounds() (oldest, newest uint64) {
+	oldest = v.runs[0][0].timestamp
+	for _, run := range v.runs {
+		oldest = min(oldest, run[0].timestamp)
+		newest = max(newest, run[len(run)-1].timestamp)
+	}
+	return oldest, newest
+}
+
+// merged returns the items within the range as one run.
+func (v *View) merged(start, end uint64) []item {
+	var merged []item
+	for i := len(v.runs) - 1; i >= 0; i-- { // the short ones first
+		if run := within(v.runs[i], start, end); len(merged) == 0 {
+			merged = run
+		} else if len(run) > 0 {
+			merged = mergeRuns(run, merged)
+		}
+	}
+	return merged
+}
+
+func within(run []item, start, end uint64) []item {
+	from, _ := slices.BinarySearchFunc(run, start, func(it item, start uint64) int {
+		return cmp.Compare(it.timestamp, start)
+	})
+	run = run[from:]
+	to, _ := slices.BinarySearchFunc(run, end, func(it item, end uint64) int {
+		if it.timestamp <= end {
+			return -1
+		}
+		return 1
+	})
+	return run[:to]
+}

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tree
+
+import "golang.org/x/sys/windows"
+
+// errNoAddressSpace is what mapping a file fails with when the address space is limited.
+var errNoAddressSpace error = windows.ERROR_NOT_ENOUGH_MEMORY

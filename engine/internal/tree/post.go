@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tree
+
+import (
+	"bytes"
+	"fmt"
+	"iter"
+	"math"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/index"
+)
+
+const (
+	// Chunks are written once and read often, so leaves are filled. bbolt puts two chunks into a leaf at
+	// the least, whatever their size.
+	valuesFill  = 1.0
+	recordsFill = 0.9
+)
+
+// Post puts runs of new values into their records' chunks and moves the watermark, in one transaction.
+// The runs come by record name; each is in order, not empty, and its sequence numbers are above all that
+// the tree holds.
+func (t *Tree) Post(runs iter.Seq2[string, []codec.Entry], watermark, lastSegment uint64) error {
+	return t.update(func(tx *bbolt.Tx) error {
+		w, err := t.writer(tx)
+		if err != nil {
+			return err
+		}
+		for record, run := range runs {
+			if err := w.post(record, run); err != nil {
+				return err
+			}
+		}
+		w.state.Watermark = watermark
+		w.state.LastSegment = max(w.state.LastSegment, lastSegment)
+		return putState(tx, w.state)
+	})
+}
+
+// writer changes records within one write transaction.
+type writer struct {
+	opts      Options
+	values    *bbolt.Bucket
+	chunks    *bbolt.Cursor
+	catalogue *index.Catalogue
+	state     State
+
+	scratch []byte
+}
+
+func (t *Tree) writer(tx *bbolt.Tx) (*writer, error) {
+	state, err := getState(tx)
+	if err != nil {
+		return nil, err
+	}
+	values, records := tx.Bucket(valuesBucket), tx.Bucket(recordsBucket)
+	values.FillPercent, records.FillPercent = valuesFill, recordsFill
+	return &writer{opts: t.opts, values: values, chunks: values.Cursor(), catalogue: index.NewCatalogue(records), state: state}, nil
+}
+
+// post adds a run to a record and to its catalogue entry.
+func (w *writer) post(record string, run []codec.Entry) error {
+	entry, found, err := w.catalogue.Get(record)
+	if err != nil {
+		return fault(err, "catalogue")
+	}
+	first, last := run[0], run[len(run)-1]
+	if !found {
+		w.state.Records++
+		entry = index.Entry{Oldest: first.Timestamp}
+	}
+	// On a tie the run's value was stored later.
+	if !found || last.Timestamp >= entry.Newest {
+		entry.SetNewest(last.Timestamp, last.Sequence, last.Value)
+	}
+	entry.Oldest = min(entry.Oldest, first.Timestamp)
+	entry.Count += uint64(len(run))
+	size := valueBytes(run)
+	entry.Bytes += size
+	w.state.Values += uint64(len(run))
+	w.state.Bytes += size
+	if err := w.place(record, run); err != nil {
+		return err
+	}
+	return w.catalogue.Put(record, &entry)
+}
+
+func valueBytes(entries []codec.Entry) (total uint64) {
+	for _, e := range entries {
+		total += uint64(len(e.Value))
+	}
+	return total
+}
+
+// chunk is one that stands in the tree. Its bytes are valid until the tree is changed.
+type chunk struct {
+	key, encoded []byte
+	ordinal      uint32
+	codec.Header
+}
+
+func (w *writer) read(record string, key, encoded []byte) (*chunk, error) {
+	if !codec.HasRecord(key, record) {
+		return nil, nil
+	}
+	_, _, ordinal, err := codec.SplitKey(key)
+	if err != nil {
+		return nil, chunkFault(err, record, key)
+	}
+	header, err := codec.ReadHeader(key, encoded)
+	if err != nil {
+		return nil, chunkFault(err, record, key)
+	}
+	return &chunk{key: bytes.Clone(key), encoded: encoded, ordinal: ordinal, Header: header}, nil
+}
+
+// startingBy returns the last chunk that starts at timestamp or before; nil if there is none.
+func (w *writer) startingBy(record string, timestamp uint64) (*chunk, error) {
+	key, encoded := seekAtMost(w.chunks, codec.AppendUpperBound(w.scratch[:0], record, timestamp))
+	return w.read(record, key, encoded)
+}
+
+// before returns the chunk before c; nil if there is none.
+func (w *writer) before(record string, c *chunk) (*chunk, error) {
+	w.chunks.Seek(c.key)
+	key, encoded := w.chunks.Prev()
+	return w.read(record, key, encoded)
+}
+
+// after returns the chunk behind c, or record's first one if c is nil; nil if there is none.
+func (w *writer) after(record string, c *chunk) (*chunk, error) {
+	if c == nil {
+		key, encoded := w.chunks.Seek(codec.AppendLowerBound(w.scratch[:0], record, 0))
+		return w.read(record, key, encoded)
+	}
+	w.chunks.Seek(c.key)
+	key, encoded := w.chunks.Next()
+	return w.read(record, key, encoded)
+}
+
+// place puts a run where it belongs: cut at the starts of the chunks that are there, each part goes
+// into, or behind, the chunk before it.
+func (w *writer) place(record string, run []codec.Entry) error {
+	for len(run) > 0 {
+		left, err := w.startingBy(record, run[0].Timestamp)
+		if err != nil {
+			return err
+		}
+		right, err := w.after(record, left)
+		if err != nil {
+			return err
+		}
+		part := run
+		if right != nil && right.First <= run[len(run)-1].Timestamp {
+			part = between(run, 0, right.First-1)
+		}
+		run = run[len(part):]
+		if err := w.insert(record, left, right, part, len(run) == 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insert writes part, which lies between the starts of left and right (nil: none). Chunks that part cuts
+// into are merged with it, and so are short neighbours, so that a record does not end up as many short
+// chunks: a value is written again only into a chunk half as long again, so O(log n) times.
+func (w *writer) insert(record string, left, right *chunk, part []codec.Entry, last bool) (err error) {
+	entries, count, size := part, len(part), valueBytes(part)
+	var absorbed [][]byte
+	for left != nil && (left.Last > part[0].Timestamp || w.absorbs(left, count, size)) {
+		if entries, err = w.absorb(record, left, entries); err != nil {
+			return err
+		}
+		absorbed = append(absorbed, left.key)
+		count += left.Count
+		size += left.ValueBytes
+		if left, err = w.before(record, left); err != nil {
+			return err
+		}
+	}
+	for last && right != nil && w.absorbs(right, count, size) {
+		if entries, err = w.absorb(record, right, entries); err != nil {
+			return err
+		}
+		absorbed = append(absorbed, right.key)
+		count += right.Count
+		size += right.ValueBytes
+		if right, err = w.after(record, right); err != nil {
+			return err
+		}
+	}
+	return w.write(record, left, right, entries, absorbed)
+}
+
+// absorbs reports whether a run of count values of size bytes takes in its neighbour: a chunk that is not
+// full, and less than twice the run.
+func (w *writer) absorbs(c *chunk, count int, size uint64) bool {
+	full := c.Count >= w.opts.ChunkValues || c.ValueBytes >= uint64(w.opts.ChunkBytes)
+	return !full && c.Count < 2*count && c.ValueBytes < 2*size
+}
+
+// absorb returns entries merged with a chunk's.
+func (w *writer) absorb(record string, c *chunk, entries []codec.Entry) ([]codec.Entry, error) {
+	var b codec.Buffer // not reused: the entries live on until they are written
+	if err := b.Decode(c.key, c.encoded); err != nil {
+		return nil, chunkFault(err, record, c.key)
+	}
+	return codec.Merge(b.Entries, entries), nil
+}
+
+// write puts entries between left and right, in place of the chunks that stand there under absorbed.
+func (w *writer) write(record string, left, right *chunk, entries []codec.Entry, absorbed [][]byte) error {
+	pieces := w.split(entries)
+	encoded := make([]keyed, len(pieces))
+	key := codec.Key{Record: record}
+	if left != nil {
+		key.Timestamp, key.Ordinal = left.First, left.ordinal
+	}
+	for i, piece := range pieces {
+		if key = following(key, piece[0].Timestamp, left != nil || i > 0); key.Ordinal == math.MaxUint32 {
+			return fmt.Errorf("record %q: too many chunks start at timestamp %d", record, key.Timestamp)
+		}
+		encoded[i].key = key.Append(nil)
+		w.scratch = codec.AppendChunk(w.scratch[:0], encoded[i].key, piece)
+		encoded[i].chunk = bytes.Clone(w.scratch)
+	}
+	// Only now, since entries may lie in the chunks that are deleted.
+	for _, old := range absorbed {
+		if err := w.values.Delete(old); err != nil {
+			return err
+		}
+	}
+	if right != nil && right.First == key.Timestamp {
+		if err := w.shift(record, right, key); err != nil {
+			return err
+		}
+	}
+	for _, e := range encoded {
+		if err := w.values.Put(e.key, e.chunk); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type keyed struct{ key, chunk []byte }
+
+// following is the key of a chunk that starts at timestamp and stands behind the one under key.
+func following(key codec.Key, timestamp uint64, behind bool) codec.Key {
+	if behind && key.Timestamp == timestamp {
+		key.Ordinal++
+		return key
+	}
+	return codec.Key{Record: key.Record, Timestamp: timestamp}
+}
+
+// split cuts entries into the runs of which each becomes a chunk.
+func (w *writer) split(entries []codec.Entry) (pieces [][]codec.Entry) {
+	for start, i, size := 0, 0, 0; i < len(entries); i++ {
+		size += len(entries[i].Value)
+		next := i + 1
+		if next == len(entries) || next-start >= w.opts.ChunkValues || size+len(entries[next].Value) > w.opts.ChunkBytes {
+			pieces = append(pieces, entries[start:next])
+			start, size = next, 0
+		}
+	}
+	return pieces
+}
+
+// shift gives right, and the chunks behind it that start at the same timestamp, ordinals behind key's.
+func (w *writer) shift(record string, right *chunk, key codec.Key) error {
+	var moved []keyed
+	timestamp := right.First
+	for c := right; c != nil && c.First == timestamp; {
+		if key.Ordinal == math.MaxUint32 {
+			return fmt.Errorf("record %q: too many chunks start at timestamp %d", record, timestamp)
+		}
+		key.Ordinal++
+		newKey := key.Append(nil)
+		moved = append(moved, keyed{newKey, codec.Rekey(c.encoded, newKey)})
+		next, err := w.after(record, c)
+		if err != nil {
+			return err
+		}
+		if err := w.values.Delete(c.key); err != nil {
+			return err
+		}
+		c = next
+	}
+	for _, m := range moved {
+		if err := w.values.Put(m.key, m.chunk); err != nil {
+			return err
+		}
+	}
+	return nil
+}

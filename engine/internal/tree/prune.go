@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tree
+
+import (
+	"context"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/index"
+)
+
+// Rule says which values of a record go. They are always its oldest ones.
+type Rule struct {
+	OlderThan    uint64 // those with a lesser timestamp; 0: none
+	KeepNewest   uint64 // but not the newest KeepNewest
+	MaxPerRecord uint64 // and all but the newest MaxPerRecord; 0: no limit
+}
+
+const (
+	// One transaction changes at most so many records and deletes so many chunks, which bounds its memory
+	// and how long a checkpoint waits behind it.
+	recordsPerPrune = 256
+	chunksPerPrune  = 4096
+)
+
+// Prune deletes what the rule says from the records that the pattern matches, in as many transactions as
+// it takes, and returns how many values it deleted. After an error, that many are gone for good. Between
+// the transactions it calls between, which may write to the tree.
+func (t *Tree) Prune(ctx context.Context, pattern *index.Pattern, rule Rule, between func()) (deleted uint64, err error) {
+	for from, more := "", true; more; between() {
+		if err := ctx.Err(); err != nil {
+			return deleted, err
+		}
+		var n uint64
+		if n, from, more, err = t.pruneSome(pattern, rule, from); err != nil {
+			return deleted, err
+		}
+		deleted += n
+	}
+	return deleted, nil
+}
+
+// pruneSome prunes records from a name on, in one transaction, and returns the name to go on from.
+func (t *Tree) pruneSome(pattern *index.Pattern, rule Rule, from string) (deleted uint64, next string, more bool, err error) {
+	var records []string
+	if records, next, more, err = t.affected(pattern, rule, from); err != nil || len(records) == 0 {
+		return 0, next, more, err
+	}
+	err = t.update(func(tx *bbolt.Tx) error {
+		w, err := t.writer(tx)
+		if err != nil {
+			return err
+		}
+		budget := chunksPerPrune
+		for _, record := range records {
+			n, err := w.prune(record, rule, &budget)
+			if err != nil {
+				return err
+			}
+			deleted += n
+			if budget == 0 {
+				next, more = record, true // the rest of it, and of the others, is for the next transaction
+				break
+			}
+		}
+		w.state.Values -= deleted
+		return putState(tx, w.state)
+	})
+	if err != nil {
+		return 0, "", false, err
+	}
+	return deleted, next, more, nil
+}
+
+// affected returns the names of the next records, from a name on, that the rule may take something from,
+// and where to go on.
+func (t *Tree) affected(pattern *index.Pattern, rule Rule, from string) (records []string, next string, more bool, err error) {
+	err = t.view(func(tx *bbolt.Tx) error {
+		cursor := index.NewCatalogue(tx.Bucket(recordsBucket)).Cursor(pattern, from)
+		for {
+			name, data := cursor.Next()
+			if name == nil {
+				return nil
+			}
+			if len(records) == recordsPerPrune {
+				next, more = string(name), true
+				return nil
+			}
+			entry, err := decodeEntry(name, data)
+			if err != nil {
+				return err
+			}
+			if rule.affects(&entry) {
+				records = append(records, string(name))
+			}
+		}
+	})
+	return records, next, more, err
+}
+
+func (r Rule) affects(e *index.Entry) bool {
+	return e.Oldest < r.OlderThan && e.Count > r.KeepNewest || r.MaxPerRecord > 0 && e.Count > r.MaxPerRecord
+}
+
+// prune deletes values of one record, and at most budget chunks, which it lessens.
+func (w *writer) prune(record string, rule Rule, budget *int) (deleted uint64, err error) {
+	entry, found, err := w.catalogue.Get(record)
+	if err != nil || !found {
+		return 0, fault(err, "catalogue")
+	}
+	doomed, err := w.doomed(record, rule, entry.Count)
+	if err != nil {
+		return 0, err
+	}
+	for deleted < doomed && *budget > 0 {
+		first, err := w.after(record, nil)
+		if err != nil {
+			return 0, err
+		}
+		if first == nil {
+			return 0, w.miscounted(record)
+		}
+		*budget--
+		gone, err := w.shorten(record, first, doomed-deleted, &entry)
+		if err != nil {
+			return 0, err
+		}
+		deleted += gone
+	}
+	if deleted == 0 {
+		return 0, nil
+	}
+	return deleted, w.finishPrune(record, &entry, deleted)
+}
+
+// finishPrune puts the catalogue entry of a record that has lost its oldest values.
+func (w *writer) finishPrune(record string, entry *index.Entry, deleted uint64) error {
+	entry.Count -= deleted
+	first, err := w.after(record, nil)
+	switch {
+	case err != nil:
+		return err
+	case (first == nil) != (entry.Count == 0):
+		return w.miscounted(record)
+	case first == nil:
+		w.state.Records--
+		return w.catalogue.Delete(record)
+	}
+	entry.Oldest = first.First
+	return w.catalogue.Put(record, entry)
+}
+
+func (w *writer) miscounted(record string) error {
+	return fmt.Errorf("%w: catalogue entry of record %q does not agree with its chunks", daybook.ErrCorrupt, record)
+}
+
+// doomed returns how many of a record's oldest values the rule takes.
+func (w *writer) doomed(record string, rule Rule, count uint64) (uint64, error) {
+	older, err := w.countOlder(record, rule.OlderThan)
+	if err != nil {
+		return 0, err
+	}
+	byAge := min(older, count-min(count, rule.KeepNewest))
+	if rule.MaxPerRecord == 0 || count <= rule.MaxPerRecord {
+		return byAge, nil
+	}
+	return max(byAge, count-rule.MaxPerRecord), nil
+}
+
+// countOlder returns how many of a record's values have a timestamp below olderThan. Only the chunk that
+// straddles it is decoded.
+func (w *writer) countOlder(record string, olderThan uint64) (count uint64, err error) {
+	if olderThan == 0 {
+		return 0, nil
+	}
+	key, encoded := w.chunks.Seek(codec.AppendLowerBound(nil, record, 0))
+	for ; codec.HasRecord(key, record); key, encoded = w.chunks.Next() {
+		header, err := codec.ReadHeader(key, encoded)
+		if err != nil {
+			return 0, chunkFault(err, record, key)
+		}
+		if header.First >= olderThan {
+			break
+		}
+		if header.Last < olderThan {
+			count += uint64(header.Count)
+			continue
+		}
+		var b codec.Buffer
+		if err := b.Decode(key, encoded); err != nil {
+			return 0, chunkFault(err, record, key)
+		}
+		count += uint64(len(between(b.Entries, 0, olderThan-1)))
+	}
+	return count, nil
+}
+
+// shorten deletes up to n values from the front of a record's first chunk.
+func (w *writer) shorten(record string, c *chunk, n uint64, entry *index.Entry) (deleted uint64, err error) {
+	if uint64(c.Count) <= n {
+		entry.Bytes -= c.ValueBytes
+		w.state.Bytes -= c.ValueBytes
+		return uint64(c.Count), w.values.Delete(c.key)
+	}
+	var b codec.Buffer
+	if err := b.Decode(c.key, c.encoded); err != nil {
+		return 0, chunkFault(err, record, c.key)
+	}
+	gone := valueBytes(b.Entries[:n])
+	entry.Bytes -= gone
+	w.state.Bytes -= gone
+	right, err := w.after(record, c)
+	if err != nil {
+		return 0, err
+	}
+	return n, w.write(record, nil, right, b.Entries[n:], [][]byte{c.key})
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tree
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sync"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/index"
+)
+
+// Snapshot is a read transaction: the tree as it was when it began. It belongs to one goroutine. While
+// one is open, pages that were freed since cannot be reused, so it should not be open for long.
+type Snapshot struct {
+	State State
+
+	tx        *bbolt.Tx
+	catalogue *index.Catalogue
+	chunks    *bbolt.Cursor
+	buffer    *codec.Buffer
+	span      span
+}
+
+// span is which values of which record are being read.
+type span struct {
+	record     string
+	start, end uint64
+	backward   bool
+	begun      bool
+}
+
+// buffers holds what chunks are decoded into.
+var buffers = sync.Pool{New: func() any { return new(codec.Buffer) }}
+
+// mostKept is the most values a pooled buffer may have room for.
+const mostKept = 4096
+
+// Snapshot begins one. It must be closed.
+func (t *Tree) Snapshot() (s *Snapshot, err error) {
+	err = guard(func() error {
+		tx, err := t.bolt.Begin(false)
+		if err != nil {
+			return err
+		}
+		state, err := getState(tx)
+		if err != nil {
+			_ = tx.Rollback()
+			return err
+		}
+		s = &Snapshot{
+			State:     state,
+			tx:        tx,
+			catalogue: index.NewCatalogue(tx.Bucket(recordsBucket)),
+			chunks:    tx.Bucket(valuesBucket).Cursor(),
+			buffer:    buffers.Get().(*codec.Buffer),
+		}
+		return nil
+	})
+	return s, err
+}
+
+// Close ends the snapshot.
+func (s *Snapshot) Close() {
+	if cap(s.buffer.Entries) <= mostKept {
+		buffers.Put(s.buffer)
+	}
+	_ = s.tx.Rollback()
+}
+
+// Record returns a record's catalogue entry, and whether there is one.
+func (s *Snapshot) Record(name string) (entry index.Entry, found bool, err error) {
+	err = guard(func() error {
+		entry, found, err = s.catalogue.Get(name)
+		return fault(err, "catalogue")
+	})
+	return entry, found, err
+}
+
+// Records visits the records that the pattern matches.
+func (s *Snapshot) Records(pattern *index.Pattern) *Records {
+	return &Records{cursor: s.catalogue.Cursor(pattern, "")}
+}
+
+// Records is a walk of the catalogue.
+type Records struct{ cursor *index.Cursor }
+
+// Next returns the next record, and whether there was one. name is valid as long as the snapshot.
+func (r *Records) Next() (name []byte, entry index.Entry, found bool, err error) {
+	err = guard(func() error {
+		var data []byte
+		if name, data = r.cursor.Next(); name == nil {
+			return nil
+		}
+		found = true
+		entry, err = decodeEntry(name, data)
+		return err
+	})
+	return name, entry, found, err
+}
+
+// Seek makes Next return the values of record with start <= timestamp <= end, chunk by chunk from the
+// oldest on, or backward from the newest.
+func (s *Snapshot) Seek(record string, start, end uint64, backward bool) {
+	s.span = span{record: record, start: start, end: end, backward: backward}
+}
+
+// Next returns the next chunk's values that are in the span, oldest first whatever the direction; nil
+// at the end. They are valid until the next call.
+func (s *Snapshot) Next() (entries []codec.Entry, err error) {
+	err = guard(func() error {
+		for {
+			var more bool
+			if entries, more, err = s.next(); len(entries) > 0 || !more || err != nil {
+				return err
+			}
+		}
+	})
+	return entries, err
+}
+
+// next decodes one chunk and reports whether there may be more. A chunk can have nothing in the span
+// when the span lies in a gap within it.
+func (s *Snapshot) next() (entries []codec.Entry, more bool, err error) {
+	key, chunk := s.step()
+	if !codec.HasRecord(key, s.span.record) {
+		return nil, false, nil
+	}
+	header, err := codec.ReadHeader(key, chunk)
+	if err != nil {
+		return nil, false, chunkFault(err, s.span.record, key)
+	}
+	if s.span.backward && header.Last < s.span.start || !s.span.backward && header.First > s.span.end {
+		return nil, false, nil
+	}
+	if err := s.buffer.Decode(key, chunk); err != nil {
+		return nil, false, chunkFault(err, s.span.record, key)
+	}
+	return between(s.buffer.Entries, s.span.start, s.span.end), true, nil
+}
+
+// step moves the cursor to the next chunk in the span's direction.
+func (s *Snapshot) step() (key, chunk []byte) {
+	if s.span.begun {
+		if s.span.backward {
+			return s.chunks.Prev()
+		}
+		return s.chunks.Next()
+	}
+	s.span.begun = true
+	if s.span.backward {
+		return seekAtMost(s.chunks, codec.AppendUpperBound(nil, s.span.record, s.span.end))
+	}
+	return seekHolding(s.chunks, s.span.record, s.span.start)
+}
+
+// seekAtMost moves to the last key that is not greater than bound.
+func seekAtMost(c *bbolt.Cursor, bound []byte) (key, chunk []byte) {
+	key, chunk = c.Seek(bound)
+	switch {
+	case key == nil:
+		return c.Last()
+	case string(key) == string(bound):
+		return key, chunk
+	}
+	return c.Prev()
+}
+
+// seekHolding moves to the first of record's chunks that may hold values from start on. That is the
+// first that starts there or later, or the one before it, which may reach that far.
+func seekHolding(c *bbolt.Cursor, record string, start uint64) (key, chunk []byte) {
+	bound := codec.AppendLowerBound(nil, record, start)
+	if start > 0 {
+		key, chunk = seekAtMost(c, codec.AppendUpperBound(nil, record, start-1))
+		if codec.HasRecord(key, record) {
+			// A damaged header is reported by whoever reads the chunk.
+			if header, err := codec.ReadHeader(key, chunk); err != nil || header.Last >= start {
+				return key, chunk
+			}
+		}
+	}
+	return c.Seek(bound)
+}
+
+// between returns the part of ordered entries with start <= timestamp <= end.
+func between(entries []codec.Entry, start, end uint64) []codec.Entry {
+	if start > 0 {
+		from, _ := slices.BinarySearchFunc(entries, start, func(e codec.Entry, start uint64) int {
+			return cmp.Compare(e.Timestamp, start)
+		})
+		entries = entries[from:]
+	}
+	if len(entries) > 0 && entries[len(entries)-1].Timestamp > end {
+		to, _ := slices.BinarySearchFunc(entries, end+1, func(e codec.Entry, after uint64) int {
+			return cmp.Compare(e.Timestamp, after)
+		})
+		entries = entries[:to]
+	}
+	return entries
+}
+
+func chunkFault(err error, record string, key []byte) error {
+	return fault(err, fmt.Sprintf("chunk of record %q under key %x", record, key))
+}

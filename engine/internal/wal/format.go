@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"math"
+	"regexp"
+	"strconv"
+)
+
+const (
+	magic   = "DAYBKLOG"
+	version = 1
+
+	segmentHeaderLen = 44
+	frameHeaderLen   = 20
+
+	// MaxPayload is the longest payload of a frame, in bytes.
+	MaxPayload = 256 << 20
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+var segmentName = regexp.MustCompile(`^(\d{20})\.log$`)
+
+func nameOf(number uint64) string { return fmt.Sprintf("%020d.log", number) }
+
+func numberOf(name string) (uint64, bool) {
+	parts := segmentName.FindStringSubmatch(name)
+	if parts == nil {
+		return 0, false
+	}
+	number, err := strconv.ParseUint(parts[1], 10, 64)
+	return number, err == nil
+}
+
+// segmentHeader is what a segment begins with.
+type segmentHeader struct {
+	number        uint64
+	firstSequence uint64
+	size          int64
+}
+
+func (h segmentHeader) append(dst []byte) []byte {
+	start := len(dst)
+	dst = append(dst, magic...)
+	dst = binary.LittleEndian.AppendUint32(dst, version)
+	dst = binary.LittleEndian.AppendUint32(dst, 0)
+	dst = binary.LittleEndian.AppendUint64(dst, h.number)
+	dst = binary.LittleEndian.AppendUint64(dst, h.firstSequence)
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(h.size))
+	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
+}
+
+var (
+	errNoHeader     = errors.New("no segment header")
+	errNewerVersion = errors.New("a newer log format")
+)
+
+func decodeSegmentHeader(data []byte) (segmentHeader, error) {
+	if len(data) < segmentHeaderLen || string(data[:8]) != magic {
+		return segmentHeader{}, errNoHeader
+	}
+	if crc32.Checksum(data[:40], castagnoli) != binary.LittleEndian.Uint32(data[40:]) {
+		return segmentHeader{}, errNoHeader
+	}
+	if got := binary.LittleEndian.Uint32(data[8:]); got != version {
+		return segmentHeader{}, fmt.Errorf("%w: version %d, this program knows %d", errNewerVersion, got, version)
+	}
+	size := binary.LittleEndian.Uint64(data[32:])
+	if size > math.MaxInt64 {
+		return segmentHeader{}, errNoHeader
+	}
+	return segmentHeader{
+		number:        binary.LittleEndian.Uint64(data[16:]),
+		firstSequence: binary.LittleEndian.Uint64(data[24:]),
+		size:          int64(size),
+	}, nil
+}
+
+// frame is one frame as it stands in a segment.
+type frame struct {
+	payload []byte // empty: a seal
+	values  uint32
+	durable int64
+}
+
+func (f *frame) sealed() bool { return len(f.payload) == 0 }
+
+func (f *frame) size() int64 { return frameHeaderLen + int64(len(f.payload)) }
+
+// append appends the frame's encoding, for the given place.
+func (f *frame) append(dst []byte, number uint64, offset int64) []byte {
+	start := len(dst)
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(f.payload)))
+	dst = binary.LittleEndian.AppendUint32(dst, f.values)
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(f.durable))
+	dst = binary.LittleEndian.AppendUint32(dst, headerChecksum(dst[start:], number, offset))
+	dst = binary.LittleEndian.AppendUint32(dst, payloadChecksum(f.payload, number))
+	return append(dst, f.payload...)
+}
+
+func headerChecksum(header []byte, number uint64, offset int64) uint32 {
+	var place [28]byte
+	binary.LittleEndian.PutUint64(place[:], number)
+	binary.LittleEndian.PutUint64(place[8:], uint64(offset))
+	copy(place[16:], header[:12])
+	return crc32.Checksum(place[:], castagnoli)
+}
+
+func payloadChecksum(payload []byte, number uint64) uint32 {
+	var place [12]byte
+	binary.LittleEndian.PutUint64(place[:], number)
+	binary.LittleEndian.PutUint32(place[8:], uint32(len(payload)))
+	return crc32.Update(crc32.Checksum(place[:], castagnoli), castagnoli, payload)
+}
+
+// frameState says what stands at an offset of a segment.
+type frameState int
+
+const (
+	noFrame  frameState = iota // nothing that was ever a frame of this segment
+	badFrame                   // a frame's header, but not its payload
+	goodFrame
+)
+
+// readFrame reads the frame at offset of a segment's bytes.
+func readFrame(segment []byte, number uint64, offset int64) (frame, frameState) {
+	data := segment[min(offset, int64(len(segment))):]
+	if len(data) < frameHeaderLen {
+		return frame{}, noFrame
+	}
+	length := int64(binary.LittleEndian.Uint32(data))
+	sum := binary.LittleEndian.Uint32(data[12:])
+	if length == 0 && sum == 0 || length > int64(len(data)-frameHeaderLen) || sum != headerChecksum(data, number, offset) {
+		return frame{}, noFrame
+	}
+	f := frame{
+		payload: data[frameHeaderLen : frameHeaderLen+length],
+		values:  binary.LittleEndian.Uint32(data[4:]),
+		durable: int64(binary.LittleEndian.Uint32(data[8:])),
+	}
+	if payloadChecksum(f.payload, number) != binary.LittleEndian.Uint32(data[16:]) || f.sealed() != (f.values == 0) {
+		return f, badFrame
+	}
+	return f, goodFrame
+}

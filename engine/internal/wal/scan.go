@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wal
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine/internal/disk"
+)
+
+// Recovery is what Scan found: the frames that are to be replayed, and what is needed to go on writing.
+type Recovery struct {
+	dir       string
+	fs        disk.FS
+	watermark uint64
+
+	segments   []extent // used ones, by number
+	unused     []extent // prepared but never written to, or wholly torn
+	lastNumber uint64   // greatest number of any segment
+	next       uint64   // sequence number of the next value
+
+	// DroppedBytes is how much of the last segment was the torn tail of a crash: frames begun, and
+	// never acknowledged as durable.
+	DroppedBytes int64
+}
+
+// extent is the valid part of one segment.
+type extent struct {
+	number        uint64
+	path          string
+	size          int64 // of the file
+	firstSequence uint64
+	lastSequence  uint64 // firstSequence - 1: none
+	end           int64  // offset behind the last good frame
+	sealed        bool
+	needed        bool // it holds values above the watermark
+}
+
+// Scan reads the log in dir and decides what of it is valid. Values up to watermark are in the tree
+// already. It changes nothing. A missing directory is an empty log.
+// Errors: daybook.ErrCorrupt with file and offset; daybook.ErrVersion.
+func Scan(dir string, fsys disk.FS, watermark uint64) (*Recovery, error) {
+	r := &Recovery{dir: dir, fs: fsys, watermark: watermark, next: watermark + 1}
+	entries, err := fsys.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range entries { // sorted by name, which is by number
+		if number, ok := numberOf(entry.Name()); ok {
+			if err := r.add(number); err != nil {
+				return nil, err
+			}
+		}
+	}
+	r.chooseNeeded()
+	for i := range r.segments {
+		if err := r.measure(i); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// add classes one segment as used or unused, by its header.
+func (r *Recovery) add(number uint64) error {
+	e := extent{number: number, path: filepath.Join(r.dir, nameOf(number))}
+	start, size, err := r.fs.ReadStart(e.path, segmentHeaderLen)
+	if err != nil {
+		return err
+	}
+	e.size = size
+	r.lastNumber = max(r.lastNumber, number)
+
+	header, err := decodeSegmentHeader(start)
+	switch {
+	case errors.Is(err, errNewerVersion):
+		return fmt.Errorf("%w: %s: %w", daybook.ErrVersion, e.path, err)
+	case err != nil || header.number != number:
+		return r.addUnused(e)
+	case header.size > e.size:
+		return corruptAt(e.path, e.size, fmt.Sprintf("the segment had %d bytes and has been cut off", header.size))
+	}
+	e.firstSequence, e.lastSequence = header.firstSequence, header.firstSequence-1
+	r.segments = append(r.segments, e)
+	return nil
+}
+
+// addUnused adds a segment that has not been written to since it got its number, unless frames behind
+// its header say that the header was durable once.
+func (r *Recovery) addUnused(e extent) error {
+	data, err := r.fs.ReadFile(e.path)
+	if err != nil {
+		return err
+	}
+	if reach, _ := lookBehind(data, e.number, 0); reach > 0 {
+		return corruptAt(e.path, 0, "the segment's header is damaged")
+	}
+	r.unused = append(r.unused, e)
+	return nil
+}
+
+// chooseNeeded marks the segments that hold values above the watermark. The last one always might.
+func (r *Recovery) chooseNeeded() {
+	for i := range r.segments {
+		last := i == len(r.segments)-1
+		r.segments[i].needed = last || r.segments[i+1].firstSequence > r.watermark+1
+	}
+}
+
+// measure finds the valid part of a needed segment, and holds it against the one before.
+func (r *Recovery) measure(i int) error {
+	e := &r.segments[i]
+	if !e.needed {
+		return nil
+	}
+	first := i == 0 || !r.segments[i-1].needed
+	if e.firstSequence > r.next || !first && e.firstSequence != r.next {
+		return corruptAt(e.path, 0, fmt.Sprintf("it begins with value %d; want %d, so a segment before it is missing or incomplete",
+			e.firstSequence, r.next))
+	}
+	data, err := r.fs.ReadFile(e.path)
+	if err != nil {
+		return err
+	}
+	e.end = segmentHeaderLen
+	for {
+		f, state := readFrame(data, e.number, e.end)
+		if state != goodFrame {
+			if err := r.endOfLog(i, data, state); err != nil {
+				return err
+			}
+			break
+		}
+		if f.sealed() {
+			e.sealed = true
+			break
+		}
+		e.end += f.size()
+		e.lastSequence += uint64(f.values)
+	}
+	r.next = max(r.next, e.lastSequence+1)
+	return nil
+}
+
+// endOfLog decides whether a segment may end without a seal where it does.
+func (r *Recovery) endOfLog(i int, data []byte, state frameState) error {
+	e := &r.segments[i]
+	if i < len(r.segments)-1 {
+		return corruptAt(e.path, e.end, "a frame is damaged, and later segments follow")
+	}
+	reach, last := lookBehind(data, e.number, e.end)
+	if reach > e.end {
+		return corruptAt(e.path, e.end, fmt.Sprintf("a frame is damaged that was durable (up to offset %d) when a later one was written", reach))
+	}
+	if last > 0 {
+		r.DroppedBytes = last - e.end
+	} else if state == badFrame {
+		r.DroppedBytes = frameHeaderLen
+	}
+	return nil
+}
+
+// lookBehind searches for good frames at and behind offset. It returns the greatest offset that any of
+// them knew to be durable, and where the last of them ends; 0 where there is none.
+func lookBehind(data []byte, number uint64, offset int64) (reach, last int64) {
+	for at := max(offset, segmentHeaderLen); at+frameHeaderLen <= int64(len(data)); {
+		f, state := readFrame(data, number, at)
+		if state != goodFrame {
+			at++
+			continue
+		}
+		reach = max(reach, f.durable)
+		at += f.size()
+		last = at
+	}
+	return reach, last
+}
+
+func corruptAt(path string, offset int64, what string) error {
+	return fmt.Errorf("%w: log segment %s at offset %d: %s", daybook.ErrCorrupt, path, offset, what)
+}
+
+// NextSequence is the sequence number of the value that will be appended next.
+func (r *Recovery) NextSequence() uint64 { return r.next }
+
+// Replay calls fn for every frame above the watermark, in order, with the sequence number of its first
+// value. The payload is valid during the call.
+func (r *Recovery) Replay(fn func(firstSequence uint64, payload []byte, values int) error) error {
+	for _, e := range r.segments {
+		if e.needed {
+			if err := r.replay(e, fn); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *Recovery) replay(e extent, fn func(uint64, []byte, int) error) error {
+	data, err := r.fs.ReadFile(e.path)
+	if err != nil {
+		return err
+	}
+	sequence := e.firstSequence
+	for at := int64(segmentHeaderLen); at < e.end; {
+		f, state := readFrame(data, e.number, at)
+		if state != goodFrame || f.sealed() {
+			return corruptAt(e.path, at, "a frame changed while the log was read")
+		}
+		if sequence > r.watermark {
+			if err := fn(sequence, f.payload, int(f.values)); err != nil {
+				return fmt.Errorf("log segment %s at offset %d: %w", e.path, at, err)
+			}
+		}
+		sequence += uint64(f.values)
+		at += f.size()
+	}
+	return nil
+}
+
+// Open makes the log ready to append: the last segment gets its seal, and a new one will follow it.
+// notBefore is a segment number that the new segments must exceed.
+func (r *Recovery) Open(notBefore uint64, opts Options) (*Log, error) {
+	if err := r.fs.MkdirAll(r.dir); err != nil {
+		return nil, err
+	}
+	if r.DroppedBytes > 0 {
+		opts.Logger.Warn("daybook: dropped the unacknowledged tail of the log", "dir", r.dir, "bytes", r.DroppedBytes)
+	}
+	l := newLog(r.dir, r.fs, opts, max(r.lastNumber, notBefore)+1, r.next)
+	for _, e := range r.unused {
+		l.released = append(l.released, spare{path: e.path, size: e.size})
+	}
+	for i, e := range r.segments {
+		if i == len(r.segments)-1 && !e.sealed {
+			if err := r.seal(e); err != nil {
+				return nil, err
+			}
+		}
+		if !e.needed { // its values are in the tree
+			e.lastSequence = min(r.watermark, r.segments[i+1].firstSequence-1)
+		}
+		l.sealed = append(l.sealed, e)
+	}
+	return l, nil
+}
+
+// seal ends a segment that a crash left open, durably. It overwrites, so it needs no space.
+func (r *Recovery) seal(e extent) error {
+	f, err := r.fs.Open(e.path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var end frame // it vouches for nothing before it: that is durable only once Datasync returns
+	if _, err := f.WriteAt(end.append(nil, e.number, e.end), e.end); err != nil {
+		return err
+	}
+	return f.Datasync()
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wal
+
+import (
+	"path/filepath"
+	"sync"
+
+	"github.com/daybook-db/daybook/engine/internal/disk"
+)
+
+// spare is a segment that is not in use: ready for frames if it has a number, else released or left by
+// an earlier run, and to be given a number first.
+type spare struct {
+	number uint64
+	path   string
+	size   int64
+}
+
+// spares keeps one segment ready ahead of the appender, made in the background from a released one, or
+// from nothing.
+type spares struct {
+	// preparing is held while a segment is being made. It is taken before mu.
+	preparing sync.Mutex
+
+	// mu guards what follows.
+	mu         sync.Mutex
+	ready      *spare
+	released   []spare
+	nextNumber uint64 // of the next segment made
+	nextSize   int64  // of the next segment made from nothing
+	stopped    bool
+
+	background sync.WaitGroup
+}
+
+// takeSpare returns a segment that is ready for frames, of at least size bytes, and has the next one
+// prepared in the background. It waits for one that is being prepared.
+func (l *Log) takeSpare(size int64) (spare, error) {
+	l.preparing.Lock()
+	defer l.preparing.Unlock()
+	if s, ok := l.takeReady(size); ok {
+		l.prepareInBackground()
+		return s, nil
+	}
+	s, err := l.prepare(size)
+	if err == nil {
+		l.prepareInBackground()
+	}
+	return s, err
+}
+
+// takeReady returns the segment that is ready. One that is too small needs a new number, since the one
+// that is made in its place will have a greater one and be used before it.
+func (l *Log) takeReady(size int64) (spare, bool) {
+	l.spares.mu.Lock()
+	defer l.spares.mu.Unlock()
+	if l.ready == nil {
+		return spare{}, false
+	}
+	s := *l.ready
+	l.ready = nil
+	if s.size < size {
+		l.released = append(l.released, s)
+		return spare{}, false
+	}
+	return s, true
+}
+
+// prepareInBackground makes the next segment. Its failure is nobody's yet: whoever needs the segment
+// tries again and is told.
+func (l *Log) prepareInBackground() {
+	l.spares.mu.Lock()
+	defer l.spares.mu.Unlock()
+	if l.stopped || l.ready != nil {
+		return
+	}
+	l.background.Add(1)
+	go func() {
+		defer l.background.Done()
+		l.preparing.Lock()
+		defer l.preparing.Unlock()
+		if l.isReady() {
+			return
+		}
+		if s, err := l.prepare(0); err == nil {
+			l.spares.mu.Lock()
+			l.ready = &s
+			l.spares.mu.Unlock()
+		}
+	}()
+}
+
+func (l *Log) isReady() bool {
+	l.spares.mu.Lock()
+	defer l.spares.mu.Unlock()
+	return l.ready != nil
+}
+
+// Prepare has the first segment made in the background, so that the first append need not wait for it.
+func (l *Log) Prepare() { l.prepareInBackground() }
+
+// prepare makes a segment of at least size bytes ready, from a released one if one is large enough. It
+// needs preparing held.
+func (l *Log) prepare(size int64) (spare, error) {
+	l.spares.mu.Lock()
+	l.nextNumber++
+	number := l.nextNumber - 1
+	reused, ok := l.takeReleasedLocked(size)
+	newSize := max(size, l.nextSize)
+	l.spares.mu.Unlock()
+
+	made := spare{number: number, path: filepath.Join(l.dir, nameOf(number)), size: newSize}
+	if ok {
+		made.size = reused.size
+		return made, l.renumber(reused, made)
+	}
+	if err := l.create(made); err != nil {
+		return spare{}, err
+	}
+	l.spares.mu.Lock()
+	l.nextSize = min(2*l.nextSize, l.opts.SegmentSize)
+	l.spares.mu.Unlock()
+	return made, nil
+}
+
+func (l *Log) takeReleasedLocked(size int64) (spare, bool) {
+	for i, s := range l.released {
+		if s.size >= size {
+			l.released = append(l.released[:i], l.released[i+1:]...)
+			return s, true
+		}
+	}
+	return spare{}, false
+}
+
+// create makes a segment of zeros. After a failure nothing of it is left.
+func (l *Log) create(made spare) error {
+	file, err := l.fs.Create(made.path)
+	if err != nil {
+		return err
+	}
+	err = disk.WriteZeros(file, made.size)
+	if err == nil {
+		err = file.Datasync()
+	}
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = l.fs.SyncDir(l.dir)
+	}
+	if err != nil {
+		_ = l.fs.Remove(made.path)
+	}
+	return err
+}
+
+// renumber gives a released segment its new number. The new name is durable before the old header
+// goes: under its old name, without its header, it would look like a damaged segment.
+func (l *Log) renumber(old, made spare) error {
+	if err := l.fs.Rename(old.path, made.path); err != nil {
+		l.giveBack(old)
+		return err
+	}
+	if err := l.eraseHeader(made.path); err != nil {
+		l.giveBack(spare{path: made.path, size: made.size})
+		return err
+	}
+	return nil
+}
+
+func (l *Log) eraseHeader(path string) error {
+	if err := l.fs.SyncDir(l.dir); err != nil {
+		return err
+	}
+	file, err := l.fs.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if err := disk.WriteZeros(file, segmentHeaderLen); err != nil {
+		return err
+	}
+	return file.Datasync()
+}
+
+// giveBack keeps a segment for reuse, or removes it when enough are kept. A removal that fails leaves a
+// file that the next Open finds and reuses.
+func (l *Log) giveBack(s spare) {
+	l.spares.mu.Lock()
+	kept := s.size
+	for _, other := range l.released {
+		kept += other.size
+	}
+	keep := kept <= l.opts.KeepReleased
+	if keep {
+		l.released = append(l.released, spare{path: s.path, size: s.size})
+	}
+	l.spares.mu.Unlock()
+	if !keep {
+		_ = l.fs.Remove(s.path)
+	}
+}
+
+func (l *Log) spareBytes() int64 {
+	l.spares.mu.Lock()
+	defer l.spares.mu.Unlock()
+	total := int64(0)
+	if l.ready != nil {
+		total = l.ready.size
+	}
+	for _, s := range l.released {
+		total += s.size
+	}
+	return total
+}
+
+// stopPreparing waits for the segment that is being made, and makes no more.
+func (l *Log) stopPreparing() {
+	l.spares.mu.Lock()
+	l.stopped = true
+	l.spares.mu.Unlock()
+	l.background.Wait()
+}

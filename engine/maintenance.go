@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"context"
+
+	"github.com/daybook-db/daybook/index"
+)
+
+// Sync makes durable everything that was acknowledged before it was called. Under Always it already is.
+// After an error the log takes no more writes.
+func (db *DB) Sync(ctx context.Context) error {
+	leave, err := db.enterWriting(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return db.log.Sync()
+}
+
+// Check reads the whole tree and returns every fault it finds, joined, each matching daybook.ErrCorrupt
+// and naming the record and key: pages, checksums, the order of values, and the catalogue and the totals
+// against the values. The log was verified by Open. Stores and queries go on meanwhile; checkpoints
+// wait.
+func (db *DB) Check(ctx context.Context) error {
+	leave, err := db.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if err := db.startPosting(ctx); err != nil {
+		return err
+	}
+	defer db.stopPosting()
+	return db.tree.Check(ctx)
+}
+
+// Stats returns what the store holds and has done since it was opened. It reads the files' sizes and
+// counts the records, which takes time in proportion to those in the head.
+func (db *DB) Stats(ctx context.Context) (Stats, error) {
+	leave, err := db.enter(ctx)
+	if err != nil {
+		return Stats{}, err
+	}
+	defer leave()
+	db.statsMu.Lock()
+	stats := db.stats
+	db.statsMu.Unlock()
+	if err := db.countHeads(&stats); err != nil {
+		return Stats{}, err
+	}
+	if stats.TreeBytes, stats.TreeUsed, err = db.tree.Size(); err != nil {
+		return Stats{}, err
+	}
+	stats.DiskBytes = stats.TreeBytes
+	if db.log != nil {
+		stats.LogBytes = db.log.Size()
+		stats.DiskBytes += stats.LogBytes + db.reserve.size()
+	}
+	return stats, nil
+}
+
+// countHeads fills in what is in the tree and what is in the heads but not in the tree.
+func (db *DB) countHeads(stats *Stats) error {
+	db.mu.RLock()
+	stats.LastSequence = db.lastSequence
+	stats.HeadBytes = db.active.Size()
+	if db.frozen != nil {
+		stats.HeadBytes += db.frozen.Size()
+	}
+	db.mu.RUnlock()
+
+	everything, err := index.CompileGlob("*")
+	if err != nil {
+		return err
+	}
+	snapshot, err := db.snapshot(everything)
+	if err != nil {
+		return err
+	}
+	defer snapshot.close()
+	inTree := snapshot.tree.State
+	stats.Watermark = inTree.Watermark
+	stats.Records, stats.Values, stats.ValueBytes = inTree.Records, inTree.Values, inTree.Bytes
+	for len(snapshot.frozen)+len(snapshot.active) > 0 {
+		r := snapshot.nextInHeads()
+		if _, found, err := snapshot.tree.Record(string(r.name)); err != nil {
+			return err
+		} else if !found {
+			stats.Records++
+		}
+		for i := range r.views {
+			stats.Values += uint64(r.views[i].Count())
+			stats.ValueBytes += r.views[i].Bytes()
+		}
+	}
+	return nil
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"context"
+	"iter"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/tree"
+)
+
+// Query returns the values of all records that recordPattern matches, as params says: ordered by record
+// name, then by time in params.Order, from one consistent snapshot. Several of the returned values may
+// share one allocation of up to 64 KiB, so copy one that is kept long after the rest.
+// Errors: daybook.ErrInvalidPattern, ErrInvalidParams, ErrCorrupt, ErrClosed, or ctx's.
+func (db *DB) Query(ctx context.Context, recordPattern string, params daybook.QueryParams) ([]daybook.StoredValue, error) {
+	var values []daybook.StoredValue
+	for value, err := range db.Scan(ctx, recordPattern, params) {
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, value)
+	}
+	return values, nil
+}
+
+// Scan yields what Query would return, without ever holding the whole result. The snapshot is taken when
+// the iteration starts, and held until it ends: see the package documentation for what that costs. An
+// error is yielded once, as the last element.
+func (db *DB) Scan(ctx context.Context, recordPattern string, params daybook.QueryParams) iter.Seq2[daybook.StoredValue, error] {
+	return func(yield func(daybook.StoredValue, error) bool) {
+		if err := db.scan(ctx, recordPattern, params, yield); err != nil {
+			yield(daybook.StoredValue{}, err)
+		}
+	}
+}
+
+// scan yields values until there are no more or yield returns false. An error it returns has not been
+// yielded.
+func (db *DB) scan(ctx context.Context, recordPattern string, params daybook.QueryParams, yield func(daybook.StoredValue, error) bool) error {
+	leave, err := db.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	span, err := newSpan(params)
+	if err != nil {
+		return err
+	}
+	pattern, err := compile(recordPattern, params.Syntax)
+	if err != nil {
+		return err
+	}
+	if span.empty() {
+		return nil
+	}
+	snapshot, err := db.snapshot(pattern)
+	if err != nil {
+		return err
+	}
+	defer snapshot.close()
+	s := scanner{ctx: ctx, span: span, tree: snapshot.tree, yield: yield}
+	return snapshot.records(func(r record) (bool, error) { return s.record(r) })
+}
+
+// scanner yields one record after another.
+type scanner struct {
+	ctx   context.Context
+	span  span
+	tree  *tree.Snapshot
+	yield func(daybook.StoredValue, error) bool
+
+	arena arena
+	name  string // of the record being yielded
+	left  int    // how many of its values may still be yielded
+
+	head    []codec.Entry // scratch for what the heads hold of it
+	newest  [1]codec.Entry
+	stopped bool
+}
+
+// record yields a record's values, and reports whether to go on with the next.
+func (s *scanner) record(r record) (more bool, err error) {
+	if err := s.ctx.Err(); err != nil {
+		return false, err
+	}
+	s.head = r.headEntries(s.head[:0], s.span)
+	s.left = s.span.limit
+	head := cursor{entries: s.head, backward: s.span.backward}
+	if r.inTree && s.span.overlaps(r.entry.Oldest, r.entry.Newest) {
+		s.name = string(r.name)
+		if err := s.merge(&head, r); err != nil || s.stopped {
+			return false, err
+		}
+	} else if len(s.head) > 0 {
+		s.name = string(r.name)
+	}
+	s.emitAll(&head)
+	return !s.stopped, nil
+}
+
+// merge yields the tree's values, and those of the heads that come before or between them.
+func (s *scanner) merge(head *cursor, r record) error {
+	next := s.chunks(r)
+	for s.left > 0 && !s.stopped {
+		entries, err := next()
+		if err != nil || entries == nil {
+			return err
+		}
+		if err := s.ctx.Err(); err != nil {
+			return err
+		}
+		chunk := cursor{entries: entries, backward: s.span.backward}
+		for !chunk.done() && !s.stopped && s.left > 0 {
+			if !head.done() && head.peek().before(chunk.peek(), s.span.backward) {
+				s.emit(head.pop())
+			} else {
+				s.emit(chunk.pop())
+			}
+		}
+	}
+	return nil
+}
+
+// chunks returns a function that returns the record's next values from the tree, nil at the end. When only
+// the newest is wanted and the catalogue has it, no chunk is read.
+func (s *scanner) chunks(r record) func() ([]codec.Entry, error) {
+	e := &r.entry
+	if s.span.limit == 1 && s.span.backward && e.NewestValue != nil && s.span.contains(e.Newest) {
+		s.newest[0] = codec.Entry{Timestamp: e.Newest, Sequence: e.NewestSequence, Value: e.NewestValue}
+		rest := s.newest[:]
+		return func() (entries []codec.Entry, err error) {
+			entries, rest = rest, nil
+			return entries, nil
+		}
+	}
+	s.tree.Seek(s.name, s.span.start, s.span.end, s.span.backward)
+	return s.tree.Next
+}
+
+// emitAll yields the rest of a cursor.
+func (s *scanner) emitAll(c *cursor) {
+	for s.left > 0 && !c.done() && !s.stopped {
+		s.emit(c.pop())
+	}
+}
+
+// emit yields one value, in memory that is the caller's to keep.
+func (s *scanner) emit(e *codec.Entry) {
+	s.left--
+	s.stopped = !s.yield(daybook.StoredValue{RecordName: s.name, Value: s.arena.copy(e.Value), StoredAt: e.Timestamp}, nil)
+}
+
+// cursor walks ordered entries, from the front or from the back.
+type cursor struct {
+	entries  []codec.Entry
+	backward bool
+}
+
+func (c *cursor) done() bool { return len(c.entries) == 0 }
+
+func (c *cursor) peek() entry {
+	if c.backward {
+		return entry{&c.entries[len(c.entries)-1]}
+	}
+	return entry{&c.entries[0]}
+}
+
+func (c *cursor) pop() *codec.Entry {
+	e := c.peek().Entry
+	if c.backward {
+		c.entries = c.entries[:len(c.entries)-1]
+	} else {
+		c.entries = c.entries[1:]
+	}
+	return e
+}
+
+type entry struct{ *codec.Entry }
+
+// before reports whether e comes before other in the direction.
+func (e entry) before(other entry, backward bool) bool {
+	order := e.Compare(*other.Entry)
+	if backward {
+		return order > 0
+	}
+	return order < 0
+}
+
+const (
+	leastArena = 512
+	mostArena  = 64 << 10
+)
+
+// arena hands out memory for values from blocks, so that a large result takes few allocations, and a small
+// one little memory.
+type arena struct {
+	block []byte
+	size  int // of the next block
+}
+
+func (a *arena) copy(value []byte) []byte {
+	if len(value) > cap(a.block)-len(a.block) {
+		a.size = min(max(2*a.size, leastArena), mostArena)
+		a.block = make([]byte, 0, max(a.size, len(value)))
+	}
+	start := len(a.block)
+	a.block = append(a.block, value...)
+	return a.block[start:len(a.block):len(a.block)]
+}

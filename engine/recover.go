@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/head"
+	"github.com/daybook-db/daybook/engine/internal/wal"
+)
+
+const (
+	firstSegmentSize = 256 << 10
+	segmentSize      = 4 << 20
+)
+
+// replay puts what the log holds above the watermark into the head. A log can hold two heads and more, so
+// full ones are posted on the way, unless nothing may be written or there is no room for it.
+func (db *DB) replay(recovery *wal.Recovery) error {
+	err := recovery.Replay(func(sequence uint64, payload []byte, values int) error {
+		if err := addBatch(db.active, sequence, payload, values); err != nil {
+			return err
+		}
+		if db.opts.ReadOnly || db.active.Size() < db.opts.HeadSize {
+			return nil
+		}
+		db.frozen = db.active
+		_, err := db.postFrozen(nil)
+		if errors.Is(err, daybook.ErrNoSpace) {
+			db.frozen = nil
+			return nil
+		}
+		db.active = head.New(db.opts.HeadSize)
+		return err
+	})
+	db.lastSequence = recovery.NextSequence() - 1
+	return err
+}
+
+// addBatch adds the values of one frame to a head.
+func addBatch(h *head.Head, sequence uint64, payload []byte, values int) error {
+	batch, err := codec.ReadBatch(payload)
+	if err != nil || batch.Remaining() != values {
+		return fmt.Errorf("%w: a frame of %d values holds %d: %w", daybook.ErrCorrupt, values, batch.Remaining(), err)
+	}
+	for ; batch.Remaining() > 0; sequence++ {
+		record, timestamp, value, err := batch.Next()
+		if err != nil {
+			return fmt.Errorf("%w: %w", daybook.ErrCorrupt, err)
+		}
+		h.Add(string(record), timestamp, sequence, value)
+	}
+	return nil
+}
+
+// openLog makes the log ready and starts what runs in the background.
+func (db *DB) openLog(recovery *wal.Recovery, lastSegment uint64) (err error) {
+	db.log, err = recovery.Open(lastSegment, wal.Options{
+		FirstSegmentSize: firstSegmentSize,
+		SegmentSize:      segmentSize,
+		KeepReleased:     2*db.opts.HeadSize + segmentSize,
+		Logger:           db.opts.Logger,
+		Synced: func(took time.Duration) {
+			db.statsMu.Lock()
+			defer db.statsMu.Unlock()
+			db.stats.Syncs.add(took)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	db.reserve = newReserve(db.dir, db.fs)
+	db.reserve.take()
+	state, err := db.tree.State()
+	if err != nil {
+		return errors.Join(err, db.log.Close(false))
+	}
+	db.log.Release(state.Watermark)
+	db.log.Prepare()
+	if db.opts.Durability == Interval {
+		db.syncer.start(db.syncEveryInterval)
+	}
+	// What was replayed is posted soon, so that a device that keeps crashing does not keep replaying.
+	db.checkpointer.start(db.postWhenFrozen)
+	if db.active.Values() > 0 {
+		db.mu.Lock()
+		db.freezeLocked()
+		db.mu.Unlock()
+		db.checkpointer.nudge()
+	}
+	return nil
+}
+
+// syncEveryInterval is the background work of Interval.
+func (db *DB) syncEveryInterval(stopping <-chan struct{}) {
+	ticker := time.NewTicker(db.opts.SyncInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-stopping:
+			return
+		case <-ticker.C:
+			if err := db.log.Sync(); err != nil {
+				// Every Store from now on returns it too.
+				db.opts.Logger.ErrorContext(context.Background(), "daybook: the log could not be synced", "dir", db.dir, "error", err)
+				return
+			}
+		}
+	}
+}

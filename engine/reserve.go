@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"path/filepath"
+	"sync"
+
+	"github.com/daybook-db/daybook/engine/internal/disk"
+)
+
+const (
+	reserveName = "reserve"
+	// reserveSize is enough for the pages that one transaction of a prune rewrites, in bytes.
+	reserveSize = 1 << 20
+)
+
+// reserve is a file that does nothing but take up space, so that there is some to give back when the disk
+// is full and Cleanup has to write in order to delete.
+type reserve struct {
+	path string
+	fs   disk.FS
+
+	mu    sync.Mutex
+	taken bool
+}
+
+func newReserve(dir string, fsys disk.FS) *reserve {
+	return &reserve{path: filepath.Join(dir, reserveName), fs: fsys}
+}
+
+// take takes up the space, if it is not taken yet. On a full disk it cannot, and is tried again after the
+// next prune.
+func (r *reserve) take() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.taken {
+		return
+	}
+	if _, size, err := r.fs.ReadStart(r.path, 0); err == nil && size == reserveSize {
+		r.taken = true
+		return
+	}
+	_ = r.fs.Remove(r.path) // one that a crash left short
+	file, err := r.fs.Create(r.path)
+	if err != nil {
+		return
+	}
+	err = disk.WriteZeros(file, reserveSize)
+	if err == nil {
+		err = file.Datasync()
+	}
+	_ = file.Close()
+	if r.taken = err == nil; !r.taken {
+		_ = r.fs.Remove(r.path)
+	}
+}
+
+// release gives the space back, and reports whether there was any.
+func (r *reserve) release() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	released := r.taken && r.fs.Remove(r.path) == nil
+	r.taken = r.taken && !released
+	return released
+}
+
+// size is the space it takes up, in bytes.
+func (r *reserve) size() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.taken {
+		return reserveSize
+	}
+	return 0
+}

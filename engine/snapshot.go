@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/head"
+	"github.com/daybook-db/daybook/engine/internal/tree"
+	"github.com/daybook-db/daybook/index"
+)
+
+// compile compiles a record pattern.
+func compile(pattern string, syntax daybook.PatternSyntax) (*index.Pattern, error) {
+	if err := syntax.Validate(); err != nil {
+		return nil, err
+	}
+	compileIn := index.CompileGlob
+	if syntax == daybook.Topic {
+		compileIn = index.CompileTopic
+	}
+	compiled, err := compileIn(pattern)
+	if errors.Is(err, index.ErrPattern) {
+		return nil, fmt.Errorf("%w: %w", daybook.ErrInvalidPattern, err)
+	}
+	return compiled, err
+}
+
+// span is QueryParams with its defaults filled in.
+type span struct {
+	start, end uint64
+	limit      int
+	backward   bool
+}
+
+func newSpan(params daybook.QueryParams) (span, error) {
+	if err := params.Validate(); err != nil {
+		return span{}, err
+	}
+	s := span{end: math.MaxUint64, limit: params.LimitPerRecord, backward: params.Order == daybook.NewestFirst}
+	if params.StartTime != nil {
+		s.start = *params.StartTime
+	}
+	if params.EndTime != nil {
+		s.end = *params.EndTime
+	}
+	if s.limit == 0 {
+		s.limit = math.MaxInt
+	}
+	return s, nil
+}
+
+func (s span) empty() bool { return s.start > s.end }
+
+func (s span) contains(timestamp uint64) bool { return s.start <= timestamp && timestamp <= s.end }
+
+func (s span) overlaps(oldest, newest uint64) bool { return oldest <= s.end && s.start <= newest }
+
+// snapshot is the whole store as it was at one moment: the tree, and views of the heads that are not in it.
+type snapshot struct {
+	tree    *tree.Snapshot
+	pattern *index.Pattern
+	frozen  []head.View // by record name
+	active  []head.View
+}
+
+// snapshot takes one of the records that pattern matches. It must be closed.
+//
+// The heads are captured before the tree's transaction begins. A head that was posted in between is then
+// at or below the watermark that the transaction reads, and is left out; in the other order its values
+// would be in neither. The watermark moves by whole heads, so a captured one is in the tree altogether or
+// not at all.
+func (db *DB) snapshot(pattern *index.Pattern) (*snapshot, error) {
+	s := &snapshot{pattern: pattern}
+	db.mu.RLock()
+	var frozenLast uint64
+	if db.frozen != nil {
+		s.frozen, frozenLast = capture(db.frozen, pattern), db.frozen.LastSequence()
+	}
+	s.active = capture(db.active, pattern)
+	activeLast := db.active.LastSequence()
+	db.mu.RUnlock()
+
+	var err error
+	if s.tree, err = db.tree.Snapshot(); err != nil {
+		return nil, err
+	}
+	if frozenLast <= s.tree.State.Watermark {
+		s.frozen = nil
+	}
+	if activeLast <= s.tree.State.Watermark {
+		s.active = nil
+	}
+	return s, nil
+}
+
+func capture(h *head.Head, pattern *index.Pattern) []head.View {
+	if !pattern.Exact() {
+		return h.CaptureAll(pattern.Prefix(), pattern.Match)
+	}
+	if view := h.Capture(pattern.Prefix()); !view.Empty() {
+		return []head.View{view}
+	}
+	return nil
+}
+
+func (s *snapshot) close() { s.tree.Close() }
+
+// record is what a snapshot holds of one record.
+type record struct {
+	name   []byte // valid until the next record
+	inTree bool
+	entry  index.Entry  // if in the tree
+	views  [2]head.View // of the frozen and the active head; empty where they have nothing
+}
+
+// records calls fn for every record, by name, until it returns false.
+func (s *snapshot) records(fn func(record) (more bool, err error)) error {
+	walk := s.tree.Records(s.pattern)
+	name, entry, found, err := walk.Next()
+	for err == nil && (found || len(s.frozen)+len(s.active) > 0) {
+		r := record{name: name, inTree: found, entry: entry}
+		if first, ok := s.firstInHeads(); ok && (!found || first < string(name)) {
+			r = record{name: []byte(first)}
+		}
+		s.takeViews(&r)
+		if more, err := fn(r); !more || err != nil {
+			return err
+		}
+		if r.inTree {
+			name, entry, found, err = walk.Next()
+		}
+	}
+	return err
+}
+
+// firstInHeads returns the least name in the heads.
+func (s *snapshot) firstInHeads() (name string, ok bool) {
+	switch {
+	case len(s.frozen) == 0 && len(s.active) == 0:
+		return "", false
+	case len(s.frozen) == 0:
+		return s.active[0].Record, true
+	case len(s.active) == 0:
+		return s.frozen[0].Record, true
+	}
+	return min(s.frozen[0].Record, s.active[0].Record), true
+}
+
+// nextInHeads takes the first record off the heads, whether or not it is in the tree.
+func (s *snapshot) nextInHeads() record {
+	name, _ := s.firstInHeads()
+	r := record{name: []byte(name)}
+	s.takeViews(&r)
+	return r
+}
+
+// takeViews moves the record's views from the front of the heads' into it.
+func (s *snapshot) takeViews(r *record) {
+	takeView(&s.frozen, &r.views[0], r.name)
+	takeView(&s.active, &r.views[1], r.name)
+}
+
+// takeView moves the first of views into place if it is the named record's.
+func takeView(views *[]head.View, place *head.View, name []byte) {
+	if len(*views) > 0 && (*views)[0].Record == string(name) {
+		*place, *views = (*views)[0], (*views)[1:]
+	}
+}
+
+// headEntries appends what the heads hold of the record within the span, in order, at most as many as can
+// be wanted.
+func (r *record) headEntries(dst []codec.Entry, s span) []codec.Entry {
+	wanted := head.Range{Start: s.start, End: s.end, Limit: s.limit, Newest: s.backward}
+	dst = r.views[0].Entries(dst, wanted)
+	cut := len(dst)
+	dst = r.views[1].Entries(dst, wanted)
+	if cut > 0 && cut < len(dst) && dst[cut-1].Compare(dst[cut]) > 0 {
+		return codec.Merge(dst[:cut], dst[cut:])
+	}
+	return dst
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/daybook-db/daybook"
+)
+
+// MaxBatchBytes is how many bytes of names and JSON a batch holds at most.
+const MaxBatchBytes = 128 << 20
+
+// maxBatchValues keeps a batch's encoding within a frame, whatever its values.
+const maxBatchValues = 4 << 20
+
+// Store adds one value to the history of recordName at timestamp (Unix ms). When it returns nil the value
+// is as durable as Options.Durability says, and every later query sees it.
+//
+// Errors: daybook.ErrInvalidName, ErrInvalidValue, ErrValueTooLarge, ErrReadOnly, ErrClosed, ErrNoSpace,
+// or ctx's error when it ended before the value's turn to be written: nothing was stored. Once the
+// write has begun, Store waits for its outcome and reports that, whatever happens to ctx. Any other
+// error is the log's, which then takes no more writes: whether the value was stored shows after the
+// next Open.
+func (db *DB) Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
+	leave, err := db.enterWriting(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	c := newCommit()
+	defer c.free()
+	c.single[0] = daybook.StoredValue{RecordName: recordName, Value: value, StoredAt: timestamp}
+	c.values = c.single[:]
+	if err := validate(&c.single[0]); err != nil {
+		return err
+	}
+	return db.commit(ctx, c)
+}
+
+// StoreBatch stores all of values or none of them, in one durable commit, in the order given. It returns
+// what Store does; an invalid element is named by its index, and a batch of more than MaxBatchBytes is
+// daybook.ErrValueTooLarge. An empty batch stores nothing.
+func (db *DB) StoreBatch(ctx context.Context, values []daybook.StoredValue) error {
+	leave, err := db.enterWriting(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if len(values) == 0 {
+		return nil
+	}
+	if err := validateBatch(values); err != nil {
+		return err
+	}
+	c := newCommit()
+	defer c.free()
+	c.values = values
+	return db.commit(ctx, c)
+}
+
+func validate(v *daybook.StoredValue) error {
+	if err := daybook.ValidateRecordName(v.RecordName); err != nil {
+		return err
+	}
+	if err := daybook.ValidateValue(v.Value); err != nil {
+		return fmt.Errorf("record %q: %w", v.RecordName, err)
+	}
+	return nil
+}
+
+func validateBatch(values []daybook.StoredValue) error {
+	if len(values) > maxBatchValues {
+		return fmt.Errorf("%w: the batch has %d values; at most %d, so split it", daybook.ErrValueTooLarge, len(values), maxBatchValues)
+	}
+	size := 0
+	for i := range values {
+		if err := validate(&values[i]); err != nil {
+			return fmt.Errorf("batch element %d of %d: %w", i, len(values), err)
+		}
+		size += len(values[i].RecordName) + len(values[i].Value)
+		if size > MaxBatchBytes {
+			return fmt.Errorf("%w: the batch has more than %d bytes, so split it", daybook.ErrValueTooLarge, MaxBatchBytes)
+		}
+	}
+	return nil
+}
