@@ -58,8 +58,9 @@ type State struct {
 }
 
 const (
-	// allocSize is by how much the file grows at a time, in bytes.
-	allocSize = 256 << 10
+	// allocSize is by how much more than it needs a commit grows the file, in bytes. bbolt grows it once a
+	// commit, and commits are large and seldom here, so there is nothing to gain by a reserve.
+	allocSize = 4 << 10
 	// mapSize is how much address space is reserved for the file where that is free of cost: bbolt
 	// remaps the file when it outgrows its mapping, and waits for all readers before it does.
 	mapSize = 64 << 30

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/daybook-db/daybook"
+)
+
+const (
+	consistentWriters = 3
+	consistentRecords = 5 // values in each batch, one of each record
+)
+
+// traffic is several writers, each storing batches at timestamps that tell the writer and the number.
+type traffic struct {
+	db    *DB
+	acked [consistentWriters]atomic.Int64 // how many batches of each writer have been acknowledged
+	floor atomic.Uint64                   // no cleanup deletes from here on
+}
+
+func stamp(writer, number int) uint64 { return uint64(number*consistentWriters + writer) }
+
+func (tr *traffic) write(ctx context.Context, writer int) error {
+	for number := 0; ctx.Err() == nil; number++ {
+		var batch []daybook.StoredValue
+		for record := range consistentRecords {
+			batch = append(batch, daybook.StoredValue{
+				RecordName: fmt.Sprintf("record.%d", record),
+				Value:      json.RawMessage(fmt.Sprintf(`{"writer":%d,"number":%d}`, writer, number)),
+				StoredAt:   stamp(writer, number),
+			})
+		}
+		if err := tr.db.StoreBatch(context.Background(), batch); err != nil {
+			return err
+		}
+		tr.acked[writer].Add(1)
+	}
+	return nil
+}
+
+// read takes one snapshot and says what is wrong with it.
+func (tr *traffic) read() error {
+	var acked [consistentWriters]int
+	for writer := range acked {
+		acked[writer] = int(tr.acked[writer].Load())
+	}
+	seen := map[uint64]int{}
+	for value, err := range tr.db.Scan(ctx, "record.*", daybook.QueryParams{}) {
+		if err != nil {
+			return err
+		}
+		seen[value.StoredAt]++
+	}
+	floor := tr.floor.Load() // after the scan: a cleanup that began during it may show
+	for at, count := range seen {
+		if at >= floor && count != consistentRecords {
+			return fmt.Errorf("a batch is there with %d of %d values (timestamp %d)", count, consistentRecords, at)
+		}
+	}
+	for writer, batches := range acked {
+		for number := range batches {
+			if at := stamp(writer, number); at >= floor && seen[at] == 0 {
+				return fmt.Errorf("batch %d of writer %d is missing, of %d acknowledged", number, writer, batches)
+			}
+		}
+	}
+	return nil
+}
+
+// maintain checkpoints and cleans up, so that heads are posted and chunks trimmed under the readers.
+func (tr *traffic) maintain(ctx context.Context) error {
+	for round := 0; ctx.Err() == nil; round++ {
+		if err := tr.db.Checkpoint(ctx); err != nil {
+			return err
+		}
+		if round%5 == 4 {
+			floor := stamp(0, int(tr.acked[0].Load())/2)
+			tr.floor.Store(floor)
+			if _, err := tr.db.Cleanup(ctx, floor); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// TestConsistentSnapshots runs readers beside writers, checkpoints and cleanups.
+func TestConsistentSnapshots(t *testing.T) {
+	reads := 300
+	if testing.Short() {
+		reads = 50
+	}
+	db := mustOpen(t, t.TempDir(), &Options{Durability: OS, HeadSize: 16 << 10, ChunkValues: 8})
+	tr := &traffic{db: db}
+	running, stop := context.WithCancel(ctx)
+	var others sync.WaitGroup
+	report := func(what string, err error) {
+		if err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for writer := range consistentWriters {
+		others.Go(func() { report("writer", tr.write(running, writer)) })
+	}
+	others.Go(func() { report("maintenance", tr.maintain(running)) })
+	var readers sync.WaitGroup
+	for range 2 {
+		readers.Go(func() {
+			for range reads {
+				if err := tr.read(); err != nil {
+					report("reader", err)
+					return
+				}
+			}
+		})
+	}
+	readers.Wait()
+	stop()
+	others.Wait()
+	report("last read", tr.read())
+}
+
+// TestGroupCommit shows that commits that wait together are written together, and that each value is
+// there once.
+func TestGroupCommit(t *testing.T) {
+	const writers, each = 16, 50
+	db := mustOpen(t, t.TempDir(), nil)
+	var wg sync.WaitGroup
+	for writer := range writers {
+		wg.Go(func() {
+			for i := range each {
+				mustStore(t, db, fmt.Sprintf("writer.%d", writer), fmt.Sprint(i), uint64(i))
+			}
+		})
+	}
+	wg.Wait()
+	stats, err := db.Stats(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stats.CommitValues != writers*each || stats.Commits >= writers*each || stats.ValuesPerCommit() <= 1 {
+		t.Errorf("%d values in %d commits; want %d values in fewer commits", stats.CommitValues, stats.Commits, writers*each)
+	}
+	if got := len(mustQuery(t, db, "*", daybook.QueryParams{})); got != writers*each {
+		t.Errorf("%d values are there; want %d", got, writers*each)
+	}
+}
+
+// TestCancelWhileWaiting cancels stores that wait in the queue: each is there exactly if it returned nil.
+func TestCancelWhileWaiting(t *testing.T) {
+	const writers, each = 8, 60
+	db := mustOpen(t, t.TempDir(), nil)
+	var acked atomic.Int64
+	var wg sync.WaitGroup
+	for writer := range writers {
+		wg.Go(func() {
+			for i := range each {
+				running, cancel := context.WithCancel(ctx)
+				if writer%2 == 0 {
+					go cancel()
+				}
+				err := db.Store(running, fmt.Sprintf("writer.%d", writer), json.RawMessage(fmt.Sprint(i)), uint64(i))
+				if err == nil {
+					acked.Add(1)
+				} else if !errors.Is(err, context.Canceled) {
+					t.Errorf("Store: %v", err)
+				}
+				cancel()
+			}
+		})
+	}
+	wg.Wait()
+	if got := int64(len(mustQuery(t, db, "*", daybook.QueryParams{}))); got != acked.Load() {
+		t.Errorf("%d values are there; %d were acknowledged", got, acked.Load())
+	}
+}
+
+// TestCloseWhileStoring closes under load: what was acknowledged is there afterwards, and the rest was told.
+func TestCloseWhileStoring(t *testing.T) {
+	dir := t.TempDir()
+	db, err := Open(dir, &Options{HeadSize: 16 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var acked atomic.Int64
+	var wg sync.WaitGroup
+	started := make(chan struct{}, 4)
+	for writer := range 4 {
+		wg.Go(func() {
+			for i := 0; ; i++ {
+				err := db.Store(ctx, fmt.Sprintf("writer.%d", writer), json.RawMessage("1"), uint64(i))
+				if err != nil {
+					if !errors.Is(err, daybook.ErrClosed) {
+						t.Errorf("Store: got %v; want ErrClosed", err)
+					}
+					return
+				}
+				acked.Add(1)
+				if i == 50 {
+					started <- struct{}{}
+				}
+			}
+		})
+	}
+	for range 4 {
+		<-started
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wg.Wait()
+	again := mustOpen(t, dir, nil)
+	if got := int64(len(mustQuery(t, again, "*", daybook.QueryParams{}))); got != acked.Load() {
+		t.Errorf("%d values are there; %d were acknowledged", got, acked.Load())
+	}
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/daybook-db/daybook"
+)
+
+var ctx = context.Background()
+
+// discard is a logger for tests that provoke what is logged.
+var discard = slog.New(slog.DiscardHandler)
+
+// mustOpen opens dir and, when the test ends, checks and closes it.
+func mustOpen(t testing.TB, dir string, opts *Options) *DB {
+	t.Helper()
+	db, err := Open(dir, opts)
+	if err != nil {
+		t.Fatalf("Open(%s): %v", dir, err)
+	}
+	t.Cleanup(func() { mustClose(t, db) })
+	return db
+}
+
+// mustClose checks and closes db, unless it is closed already.
+func mustClose(t testing.TB, db *DB) {
+	t.Helper()
+	if db.gate.isClosed() {
+		return
+	}
+	if err := db.Check(ctx); err != nil {
+		t.Errorf("Check: %v", err)
+	}
+	if err := db.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+}
+
+func (g *gate) isClosed() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.closed
+}
+
+// abandon gives up the directory as a killed process does: no last checkpoint, the log left as it is.
+func (db *DB) abandon() error {
+	if !db.gate.close() {
+		return nil
+	}
+	db.syncer.stop()
+	db.checkpointer.stop()
+	if err := db.log.Close(false); err != nil {
+		return err
+	}
+	return db.tree.Close()
+}
+
+func mustStore(t testing.TB, db *DB, name, value string, timestamp uint64) {
+	t.Helper()
+	if err := db.Store(ctx, name, json.RawMessage(value), timestamp); err != nil {
+		t.Fatalf("Store(%q, %s, %d): %v", name, value, timestamp, err)
+	}
+}
+
+// row is a stored value that is easy to write and to compare.
+type row struct {
+	Name  string
+	Value string
+	At    uint64
+}
+
+func rows(values []daybook.StoredValue) []row {
+	got := []row{}
+	for _, v := range values {
+		got = append(got, row{v.RecordName, string(v.Value), v.StoredAt})
+	}
+	return got
+}
+
+func mustQuery(t testing.TB, db *DB, pattern string, params daybook.QueryParams) []row {
+	t.Helper()
+	values, err := db.Query(ctx, pattern, params)
+	if err != nil {
+		t.Fatalf("Query(%q, %+v): %v", pattern, params, err)
+	}
+	return rows(values)
+}
+
+func wantRows(t testing.TB, got []row, want ...row) {
+	t.Helper()
+	if want == nil {
+		want = []row{}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("rows differ (-want +got):\n%s", diff)
+	}
+}

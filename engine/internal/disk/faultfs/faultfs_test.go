@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package faultfs_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/daybook-db/daybook/engine/internal/disk"
+	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
+)
+
+// TestEveryOperationAsksTheHook does everything once that an FS can do.
+func TestEveryOperationAsksTheHook(t *testing.T) {
+	dir := t.TempDir()
+	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
+	fsys := faultfs.New(disk.OS{})
+	var asked []string
+	fsys.SetHook(func(op faultfs.Op) error {
+		asked = append(asked, op.Name)
+		return nil
+	})
+
+	file, err := fsys.Create(a)
+	check(t, err)
+	_, err = file.WriteAt([]byte("daybook"), 2)
+	check(t, err)
+	check(t, file.Datasync())
+	check(t, file.Close())
+	file, err = fsys.Open(a)
+	check(t, err)
+	check(t, file.Close())
+	check(t, fsys.Rename(a, b))
+	data, err := fsys.ReadFile(b)
+	check(t, err)
+	start, size, err := fsys.ReadStart(b, 4)
+	check(t, err)
+	_, err = fsys.ReadDir(dir)
+	check(t, err)
+	check(t, fsys.SyncDir(dir))
+	check(t, fsys.Remove(b))
+	check(t, fsys.MkdirAll(filepath.Join(dir, "c", "d")))
+
+	want := []string{
+		faultfs.Create, faultfs.Write, faultfs.Sync, faultfs.Open, faultfs.Rename, faultfs.Read, faultfs.Read,
+		faultfs.ReadDir, faultfs.SyncDir, faultfs.Remove, faultfs.Mkdir,
+	}
+	if diff := cmp.Diff(want, asked); diff != "" {
+		t.Errorf("operations the hook was told of (-want +got):\n%s", diff)
+	}
+	if string(data) != "\x00\x00daybook" || string(start) != "\x00\x00da" || size != 9 {
+		t.Errorf("read back %q, %q of %d; want what was written", data, start, size)
+	}
+}
+
+// TestAnErrorPreventsTheOperation looks at the disk afterwards.
+func TestAnErrorPreventsTheOperation(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	fsys := faultfs.New(disk.OS{})
+	file, err := fsys.Create(path)
+	check(t, err)
+	defer file.Close()
+
+	fsys.SetHook(func(faultfs.Op) error { return faultfs.ErrInjected })
+	if n, err := file.WriteAt([]byte("daybook"), 0); n != 0 || !errors.Is(err, faultfs.ErrInjected) {
+		t.Errorf("WriteAt: got %d, %v", n, err)
+	}
+	if err := file.Datasync(); !errors.Is(err, faultfs.ErrInjected) {
+		t.Errorf("Datasync: got %v", err)
+	}
+	if err := fsys.Remove(path); !errors.Is(err, faultfs.ErrInjected) {
+		t.Errorf("Remove: got %v", err)
+	}
+	fsys.SetHook(func(faultfs.Op) error { return &faultfs.PartialError{Written: 3, Err: syscall.ENOSPC} })
+	if n, err := file.WriteAt([]byte("daybook"), 0); n != 3 || !disk.IsNoSpace(err) {
+		t.Errorf("a partial WriteAt: got %d, %v", n, err)
+	}
+	fsys.SetHook(nil)
+	if data, err := os.ReadFile(path); err != nil || string(data) != "day" {
+		t.Errorf("the file holds %q, %v; want %q", data, err, "day")
+	}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
