@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine/internal/disk"
+	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
+)
+
+// openFaulty opens a store on a file system with a hook.
+func openFaulty(t *testing.T, dir string, opts Options) (*DB, *faultfs.FS) {
+	t.Helper()
+	opts.Logger = discard
+	opts, err := opts.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fsys := faultfs.New(disk.OS{})
+	db, err := open(dir, opts, fsys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.abandon() })
+	return db, fsys
+}
+
+func inLog(op faultfs.Op) bool { return strings.HasSuffix(op.Path, ".log") }
+
+// TestFailedSyncPoisons shows that after a failed fdatasync writes fail until the store is opened again,
+// reads go on, and no acknowledged value is lost.
+func TestFailedSyncPoisons(t *testing.T) {
+	dir := t.TempDir()
+	db, fsys := openFaulty(t, dir, Options{})
+	mustStore(t, db, "r", "1", 1)
+	var failing atomic.Bool
+	failing.Store(true)
+	fsys.SetHook(func(op faultfs.Op) error {
+		if failing.Load() && op.Name == faultfs.Sync && inLog(op) {
+			return syscall.EIO
+		}
+		return nil
+	})
+	if err := db.Store(ctx, "r", json.RawMessage("2"), 2); !errors.Is(err, syscall.EIO) {
+		t.Fatalf("Store over a failing sync: got %v; want EIO", err)
+	}
+	failing.Store(false) // the disk says that it is well again, but what it lost is lost
+	if err := db.Store(ctx, "r", json.RawMessage("3"), 3); err == nil || !strings.Contains(err.Error(), "opened again") {
+		t.Errorf("Store after a failed sync: got %v; want an error that says to open again", err)
+	}
+	wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), row{"r", "1", 1})
+	if err := db.Close(); err != nil {
+		t.Fatalf("Close: %v", err)
+	}
+	again := mustOpen(t, dir, nil)
+	wantRows(t, mustQuery(t, again, "*", daybook.QueryParams{}), row{"r", "1", 1})
+	mustStore(t, again, "r", "4", 4)
+}
+
+// TestNoSpaceForTheLog shows that a log that cannot grow is ErrNoSpace, that nothing of the batch is
+// there, and that storing works again once there is room.
+func TestNoSpaceForTheLog(t *testing.T) {
+	dir := t.TempDir()
+	db, fsys := openFaulty(t, dir, Options{})
+	mustStore(t, db, "r", "1", 1)
+	fsys.SetHook(func(op faultfs.Op) error {
+		if op.Name == faultfs.Create && inLog(op) {
+			return syscall.ENOSPC
+		}
+		return nil
+	})
+	big := json.RawMessage(`"` + strings.Repeat("x", 8<<20) + `"`) // larger than any segment that is ready
+	batch := []daybook.StoredValue{{RecordName: "small", Value: json.RawMessage("1"), StoredAt: 2}, {RecordName: "r", Value: big, StoredAt: 2}}
+	for range 3 {
+		if err := db.StoreBatch(ctx, batch); !errors.Is(err, daybook.ErrNoSpace) {
+			t.Fatalf("StoreBatch on a full disk: got %v; want ErrNoSpace", err)
+		}
+	}
+	wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), row{"r", "1", 1})
+	mustStore(t, db, "r", "3", 3) // what fits into the segment that is there does
+	fsys.SetHook(nil)
+	if err := db.StoreBatch(ctx, batch); err != nil {
+		t.Fatalf("StoreBatch once there is room: %v", err)
+	}
+	if err := db.abandon(); err != nil {
+		t.Fatal(err)
+	}
+	again := mustOpen(t, dir, nil)
+	wantRows(t, mustQuery(t, again, "r", daybook.QueryParams{}), row{"r", "3", 3}, row{"r", string(big), 2}, row{"r", "1", 1})
+}
+
+// TestFailedWriteLeavesNothing shows that frames of a failed write never come back, though all of their
+// bytes reached the file.
+func TestFailedWriteLeavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	db, fsys := openFaulty(t, dir, Options{})
+	mustStore(t, db, "r", "1", 1)
+	var failures atomic.Int64
+	fsys.SetHook(func(op faultfs.Op) error {
+		if op.Name == faultfs.Write && inLog(op) && failures.Add(1) == 1 {
+			return &faultfs.PartialError{Written: len(op.Data), Err: syscall.ENOSPC}
+		}
+		return nil
+	})
+	if err := db.Store(ctx, "r", json.RawMessage("2"), 2); !errors.Is(err, daybook.ErrNoSpace) {
+		t.Fatalf("Store: got %v; want ErrNoSpace", err)
+	}
+	mustStore(t, db, "r", "3", 3)
+	if err := db.abandon(); err != nil {
+		t.Fatal(err)
+	}
+	again := mustOpen(t, dir, nil)
+	wantRows(t, mustQuery(t, again, "*", daybook.QueryParams{}), row{"r", "3", 3}, row{"r", "1", 1})
+}
+
+// TestReserve shows that the reserve is there after Open, and is made again when a crash left it short.
+func TestReserve(t *testing.T) {
+	dir := t.TempDir()
+	db := mustOpen(t, dir, nil)
+	mustClose(t, db)
+	path := filepath.Join(dir, reserveName)
+	write(t, path, "short")
+	again := mustOpen(t, dir, nil)
+	if _, size, err := (disk.OS{}).ReadStart(path, 0); err != nil || size != reserveSize {
+		t.Errorf("the reserve has %d bytes, %v; want %d", size, err, reserveSize)
+	}
+	if !again.reserve.release() || again.reserve.release() {
+		t.Error("the reserve must be released once")
+	}
+	again.reserve.take()
+	if got := again.reserve.size(); got != reserveSize {
+		t.Errorf("the reserve taken back has %d bytes; want %d", got, reserveSize)
+	}
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/daybook-db/daybook"
+)
+
+// smallDisk mounts a tmpfs of size bytes.
+func smallDisk(t *testing.T, size int) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to mount a small tmpfs")
+	}
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
+		if errors.Is(err, unix.EPERM) {
+			t.Skip("needs the right to mount a small tmpfs")
+		}
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, 0); err != nil {
+			t.Errorf("unmounting: %v", err)
+		}
+	})
+	return dir
+}
+
+// TestFullDisk fills a real disk: Store says ErrNoSpace, reads go on, Cleanup works and makes room, and Store
+// works again without reopening. A restart on the full disk loses nothing either.
+func TestFullDisk(t *testing.T) {
+	dir := filepath.Join(smallDisk(t, 12<<20), "store")
+	opts := &Options{HeadSize: 256 << 10, Logger: discard}
+	db := mustOpen(t, dir, opts)
+	random := rand.New(rand.NewPCG(1, 2))
+	acked := storeUntilFull(t, db, random, 0)
+	wantCount(t, db, acked)
+
+	// What else is on the disk can take the last byte.
+	ballast, err := os.Create(filepath.Join(filepath.Dir(dir), "ballast"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err = ballast.Write(make([]byte, 4096)); err == nil; _, err = ballast.Write(make([]byte, 4096)) {
+	}
+	ballast.Close()
+	wantCount(t, db, acked)
+
+	if err := db.abandon(); err != nil {
+		t.Fatal(err)
+	}
+	db = mustOpen(t, dir, opts)
+	wantCount(t, db, acked)
+
+	deleted, err := db.Cleanup(ctx, uint64(acked/2))
+	if err != nil || deleted != uint64(acked/2) {
+		t.Fatalf("Cleanup on a full disk = %d, %v; want %d", deleted, err, acked/2)
+	}
+	wantCount(t, db, acked-int(deleted))
+	mustStore(t, db, "again", "1", uint64(acked))
+	if more := storeUntilFull(t, db, random, acked+1); more < acked/4 {
+		t.Errorf("only %d more values fit after %d were deleted", more, deleted)
+	}
+	if _, err := db.Cleanup(ctx, math.MaxUint64); err != nil { // or Close would find no room for what is in the head
+		t.Errorf("Cleanup of everything: %v", err)
+	}
+}
+
+// storeUntilFull stores values that do not compress until the disk is full, and returns how many.
+func storeUntilFull(t *testing.T, db *DB, random *rand.Rand, from int) (stored int) {
+	t.Helper()
+	for {
+		noise := make([]byte, 700)
+		for i := range noise {
+			noise[i] = byte(random.Uint32())
+		}
+		value, err := json.Marshal(noise)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = db.Store(ctx, fmt.Sprintf("r.%d", stored%5), value, uint64(from+stored))
+		if errors.Is(err, daybook.ErrNoSpace) {
+			return stored
+		}
+		if err != nil {
+			t.Fatalf("Store after %d values: got %v; want nil or ErrNoSpace", stored, err)
+		}
+		if stored++; stored > 1<<20 {
+			t.Fatal("the disk does not fill")
+		}
+	}
+}
+
+func wantCount(t *testing.T, db *DB, want int) {
+	t.Helper()
+	got := 0
+	for _, err := range db.Scan(ctx, "*", daybook.QueryParams{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got++
+	}
+	if got != want {
+		t.Fatalf("%d values are there; want %d", got, want)
+	}
+}
+
+// TestOpenNotWritable opens directories that may not be written to, as another user where this one is root.
+func TestOpenNotWritable(t *testing.T) {
+	dir := t.TempDir()
+	store := filepath.Join(dir, "store")
+	db := mustOpen(t, store, nil)
+	mustStore(t, db, "r", "1", 1)
+	mustClose(t, db)
+	for _, d := range []string{store, dir} {
+		if err := os.Chmod(d, 0o500); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = os.Chmod(d, 0o700) })
+	}
+	if err := os.Chmod(filepath.Join(store, treeName), 0o400); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 {
+		// Only this thread gives up root, for the files it opens.
+		runtime.LockOSThread()
+		if err := unix.Setfsuid(65534); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = unix.Setfsuid(0); runtime.UnlockOSThread() }()
+	}
+	for _, path := range []string{store, filepath.Join(dir, "new")} {
+		if _, err := Open(path, nil); !errors.Is(err, fs.ErrPermission) {
+			t.Errorf("Open(%s): got %v; want a permission error that names it", path, err)
+		}
+	}
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package retention
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/daybook-db/daybook"
+)
+
+// recorder is a backend that notes its cleanups, and fails those it is told to.
+type recorder struct {
+	daybook.Backend // the other methods are not called
+	cutoffs         []time.Time
+	fail            map[int]error // by the number of the cleanup, from 0
+	slow            time.Duration
+}
+
+func (r *recorder) Cleanup(ctx context.Context, olderThan uint64) (uint64, error) {
+	r.cutoffs = append(r.cutoffs, time.UnixMilli(int64(olderThan)).UTC())
+	if r.slow > 0 {
+		select {
+		case <-time.After(r.slow):
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+	return 0, r.fail[len(r.cutoffs)-1]
+}
+
+func (r *recorder) Store(context.Context, string, json.RawMessage, uint64) error { panic("not called") }
+
+// run runs a keeper for a time and returns what it logged at error level.
+func run(t *testing.T, k *Keeper, duration time.Duration) string {
+	t.Helper()
+	var logged strings.Builder
+	k.Logger = slog.New(slog.NewTextHandler(&logged, nil))
+	ctx, cancel := context.WithTimeout(t.Context(), duration)
+	defer cancel()
+	if err := k.Run(ctx); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	return logged.String()
+}
+
+func TestKeeperSweepsAtOnceAndThenEveryInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now().UTC()
+		r := &recorder{}
+		run(t, &Keeper{Backend: r, Policy: Policy{MaxAge: time.Hour}, Interval: 10 * time.Minute}, 35*time.Minute)
+		var want []time.Time
+		for i := range 4 {
+			want = append(want, start.Add(-time.Hour+time.Duration(i)*10*time.Minute))
+		}
+		if diff := cmp.Diff(want, r.cutoffs); diff != "" {
+			t.Errorf("cutoffs (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestKeeperDefaultInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &recorder{}
+		run(t, &Keeper{Backend: r, Policy: Policy{MaxAge: time.Hour}}, 49*time.Hour)
+		if len(r.cutoffs) != 3 {
+			t.Errorf("%d sweeps in 49 h; want 3: at once, after 24 h, after 48 h", len(r.cutoffs))
+		}
+	})
+}
+
+func TestKeeperGoesOnAfterAFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &recorder{fail: map[int]error{1: errors.New("the disk is on fire")}}
+		logged := run(t, &Keeper{Backend: r, Policy: Policy{MaxAge: time.Hour}, Interval: time.Minute}, 150*time.Second)
+		if len(r.cutoffs) != 3 {
+			t.Errorf("%d sweeps; want 3", len(r.cutoffs))
+		}
+		if strings.Count(logged, "the disk is on fire") != 1 {
+			t.Errorf("logged %q; want the failure once", logged)
+		}
+	})
+}
+
+func TestKeeperStopsInTheMiddleOfASweep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		r := &recorder{slow: time.Hour}
+		logged := run(t, &Keeper{Backend: r, Policy: Policy{MaxAge: time.Hour}}, time.Minute)
+		if took := time.Since(start); took != time.Minute {
+			t.Errorf("Run returned %v after its context ended; want at once", took-time.Minute)
+		}
+		if logged != "" {
+			t.Errorf("logged %q; being stopped is no failure", logged)
+		}
+	})
+}
+
+func TestKeeperRefuses(t *testing.T) {
+	tests := []struct {
+		name   string
+		keeper Keeper
+		want   error
+	}{
+		{"no backend", Keeper{}, daybook.ErrNotConfigured},
+		{"negative age", Keeper{Backend: &recorder{}, Policy: Policy{MaxAge: -1}}, daybook.ErrInvalidParams},
+		{"negative interval", Keeper{Backend: &recorder{}, Interval: -1}, daybook.ErrInvalidParams},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if err := test.keeper.Run(t.Context()); !errors.Is(err, test.want) {
+				t.Errorf("Run: got %v; want %v", err, test.want)
+			}
+		})
+	}
+}
+
+func TestPolicyApply(t *testing.T) {
+	now := time.UnixMilli(1_000_000).UTC()
+	tests := []struct {
+		name   string
+		policy Policy
+		want   []time.Time
+		reason string
+	}{
+		{"an age", Policy{MaxAge: time.Second}, []time.Time{time.UnixMilli(999_000).UTC()}, "the cutoff is now minus the age"},
+		{"no age", Policy{}, nil, "the zero policy keeps everything"},
+		{"longer than the clock", Policy{MaxAge: time.Hour}, nil, "a cutoff before 1970 is no huge uint64"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r := &recorder{}
+			if _, err := test.policy.Apply(t.Context(), r, now); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, r.cutoffs); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", test.reason, diff)
+			}
+		})
+	}
+}
