@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func newCleanupCommand(dir *string) *cobra.Command {
+	var olderThan string
+	cmd := &cobra.Command{
+		Use:   "cleanup --older-than AGE|TIME",
+		Short: "Delete the values older than a time, and say exactly how many",
+		Long: `Delete every value of every record that was stored before a time, and say exactly how
+many those were. The time is an age (7d: older than now minus seven days; units ms, s, m,
+h, d, w), RFC 3339, a date in local time, or Unix milliseconds. There is no undo.`,
+		Example: `  daybook cleanup --older-than 7d
+  daybook cleanup --older-than 2026-11-01
+  daybook cleanup --older-than 2026-11-23T06:00:00Z --dir /var/lib/gateway/history`,
+		Args: checked(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if olderThan == "" {
+				return usagef("cleanup needs --older-than, an age (7d) or a time")
+			}
+			cutoff, err := parseCutoff(olderThan, time.Now())
+			if err != nil {
+				return usagef("--older-than %w", err)
+			}
+			return runCleanup(cmd, *dir, cutoff)
+		},
+	}
+	cmd.Flags().StringVar(&olderThan, "older-than", "", "delete values stored before this `age or time` (required)")
+	return cmd
+}
+
+func runCleanup(cmd *cobra.Command, dir string, cutoff uint64) (err error) {
+	db, err := openExisting(dir)
+	if err != nil {
+		return err
+	}
+	defer closing(db, &err)
+	deleted, err := db.Cleanup(cmd.Context(), cutoff)
+	if err != nil {
+		return fmt.Errorf("deleted %s before it stopped; the same command finishes: %w", counted(deleted, "value"), err)
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "deleted %s stored before %s\n", counted(deleted, "value"), formatTime(cutoff))
+	return err
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/xhit/go-str2duration/v2"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine"
+)
+
+// demoFlags are the flags of demo.
+type demoFlags struct {
+	length, every time.Duration
+	keep          ageFlag
+}
+
+func newDemoCommand(dir *string) *cobra.Command {
+	flags := demoFlags{keep: ageFlag{"30d", 30 * str2duration.Day}}
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Record this machine's own readings, then show what can be done with them",
+		Long: `Record this machine's own readings (CPU, memory, load, disk, network, and temperatures where
+the host has them) as JSON records such as host.cpu.total, ten times a second for ten
+seconds. Then show the newest value of each record, a chart of a time range, what the store
+weighs, and a retention cleanup. Ctrl-C ends the recording early, and the rest follows.
+
+Run again, it continues the same history: what earlier runs recorded is still there.
+
+For the cleanup the demo stores a few values of the record demo.expired that are older than
+--keep, and deletes everything older than that, unless records that are not the demo's hold
+such values.`,
+		Example: `  daybook demo
+  daybook demo --for 1m --every 50ms
+  daybook demo --dir /tmp/try-daybook`,
+		Args: checked(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if flags.every <= 0 || flags.length < flags.every {
+				return usagef("--for %v --every %v: want at least one reading", flags.length, flags.every)
+			}
+			return runDemo(cmd, *dir, flags, hostSensors(*dir))
+		},
+	}
+	cmd.Flags().DurationVar(&flags.length, "for", 10*time.Second, "how long to record")
+	cmd.Flags().DurationVar(&flags.every, "every", 100*time.Millisecond, "time between two readings")
+	cmd.Flags().Var(&flags.keep, "keep", "retention: values older than this are deleted at the end")
+	return cmd
+}
+
+// Records that the demo writes beside the readings, host.*.
+const (
+	runRecord     = "demo.run"     // one value per run, see demoRun
+	expiredRecord = "demo.expired" // values for the cleanup to delete
+	ownPattern    = "host.*"
+)
+
+// demoRun is the value that a run stores about itself when it has recorded.
+type demoRun struct {
+	Started uint64 `json:"started"` // Unix ms
+	Ended   uint64 `json:"ended"`
+	Values  uint64 `json:"values"`
+}
+
+// demo is one run of the command.
+type demo struct {
+	db    *engine.DB
+	dir   string
+	flags demoFlags
+	out   *bufio.Writer
+	width int // columns of the terminal
+}
+
+func runDemo(cmd *cobra.Command, dir string, flags demoFlags, sensors []sensor) (err error) {
+	db, err := openForWriting(dir)
+	if err != nil {
+		return err
+	}
+	defer closing(db, &err)
+	d := &demo{db: db, dir: dir, flags: flags, out: bufio.NewWriter(cmd.OutOrStdout())}
+	d.width = min(terminalWidth(cmd.OutOrStdout(), 100), 140)
+	if err := d.introduce(cmd.Context()); err != nil {
+		return err
+	}
+	rec := newRecording(db, sensors, flags.length, flags.every, newLiveLine(cmd.ErrOrStderr(), flags.length))
+	if err := rec.run(cmd.Context()); err != nil {
+		return err
+	}
+	// An interruption has ended the recording. The next one ends what follows.
+	ctx, stop := signal.NotifyContext(context.WithoutCancel(cmd.Context()), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return d.show(ctx, rec, cmd.Context().Err() != nil)
+}
+
+// introduce says what is about to happen, and what earlier runs left.
+func (d *demo) introduce(ctx context.Context) error {
+	stats, err := d.db.Stats(ctx)
+	if err != nil {
+		return err
+	}
+	if stats.Values == 0 {
+		d.print("Starting a new history in %s.\n", d.dir)
+	} else {
+		oldest, newest, err := d.span(ctx)
+		if err != nil {
+			return err
+		}
+		d.print("Continuing the history in %s: %s of %s from earlier runs,\noldest %s, newest %s.\n", d.dir,
+			counted(stats.Values, "value"), counted(stats.Records, "record"), formatTime(oldest), formatTime(newest))
+	}
+	d.print("Recording this machine's own readings for %v, every %v (Ctrl-C ends it early) ...\n", d.flags.length, d.flags.every)
+	return d.out.Flush()
+}
+
+// span is the time of the oldest and the newest value of all.
+func (d *demo) span(ctx context.Context) (oldest, newest uint64, err error) {
+	oldest = ^uint64(0)
+	for record, err := range d.db.Records(ctx, "*", daybook.Glob) {
+		if err != nil {
+			return 0, 0, err
+		}
+		oldest, newest = min(oldest, record.Oldest), max(newest, record.Newest)
+	}
+	return oldest, newest, nil
+}
+
+// show shows what can be done with what was recorded.
+func (d *demo) show(ctx context.Context, rec *recording, interrupted bool) error {
+	run, err := d.logRun(ctx, rec)
+	if err != nil {
+		return err
+	}
+	d.describe(rec, interrupted)
+	for _, part := range []func(context.Context, demoRun) error{
+		d.showNewest, d.showCharts, d.showRuns, d.showWeight, d.showCleanup, d.showNext,
+	} {
+		if err := errors.Join(part(ctx, run), d.out.Flush()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// logRun stores a value about the run itself, by which later runs find its readings.
+func (d *demo) logRun(ctx context.Context, rec *recording) (demoRun, error) {
+	run := demoRun{Started: millisOf(rec.started), Ended: millisOf(rec.ended), Values: uint64(rec.stored)}
+	value, err := json.Marshal(run)
+	if err != nil {
+		return run, err
+	}
+	return run, d.db.Store(ctx, runRecord, value, run.Ended)
+}
+
+// describe says what was recorded, how fast it was durable, and what did not go as planned.
+func (d *demo) describe(rec *recording, interrupted bool) {
+	length := rec.ended.Sub(rec.started)
+	if interrupted {
+		d.print("Interrupted: the rest is about what was recorded until then.\n")
+	}
+	d.print("Recorded %s of %s in %.1f s: %s, each stored all or nothing.\n", counted(rec.stored, "value"),
+		counted(len(rec.records), "record"), length.Seconds(), counted(rec.batches, "batch"))
+	if rec.batches > 0 {
+		mean := rec.storing / time.Duration(rec.batches)
+		d.print("A batch was on stable storage after %v on average, %v at most.\n",
+			mean.Round(10*time.Microsecond), rec.slowest.Round(10*time.Microsecond))
+	}
+	if missed := int(length/d.flags.every) - rec.ticks; missed > 0 {
+		d.print("%s of %s were late and left out: this machine was busy with something else.\n",
+			counted(missed, "reading"), count(missed+rec.ticks))
+	}
+	for _, silent := range rec.panel.silent() {
+		d.print("No readings of %s on this host.\n", silent)
+	}
+}
+
+// title starts a part of what is shown.
+func (d *demo) title(format string, args ...any) {
+	d.print("\n── "+format+"\n\n", args...)
+}
+
+// print writes to the buffer of d.out, which keeps an error until it is flushed.
+func (d *demo) print(format string, args ...any) {
+	fmt.Fprintf(d.out, format, args...)
+}
+
+func millisOf(t time.Time) uint64 { return uint64(max(t.UnixMilli(), 0)) }

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command daybook keeps and reads the history of named JSON records in a directory.
+//
+//	daybook demo                 record this machine's own readings, then show what can be done with them
+//	daybook ingest FILE...       store values from NDJSON or CSV
+//	daybook query PATTERN        print the values of the records that a pattern matches
+//	daybook records [PATTERN]    list records: values, bytes, oldest, newest
+//	daybook stats                say what the directory holds and weighs
+//	daybook cleanup --older-than delete the values older than a time, and say exactly how many
+//
+// Every subcommand works in the directory that --dir names, ./daybook-demo unless told otherwise, so
+// that all of them find what the demo recorded. Only demo and ingest create it; query, records and
+// stats open it read-only and change nothing.
+//
+// Each subcommand has a file of its own; root.go joins them and turns an error into one line on
+// standard error and an exit status: 0 done, 1 failed, 2 called wrongly, 130 interrupted.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	// A write to a closed pipe (daybook query ... | head) then returns an error instead of killing
+	// the process before it has closed its directory.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	status := execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(status)
+}
