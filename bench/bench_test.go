@@ -6,8 +6,10 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/metrics"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -271,4 +273,31 @@ func liveHeap() uint64 {
 	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(sample)
 	return sample[0].Value.Uint64()
+}
+
+// BenchmarkStoreParallel is 64 goroutines, each with one durable Store after another.
+func BenchmarkStoreParallel(b *testing.B) {
+	const goroutines = 64
+	db := mustOpen(b, b.TempDir())
+	defer mustClose(b, db)
+	w := NewWorkload(1000, 1)
+	value := w.Reading()
+	var next atomic.Int64
+	b.SetParallelism(goroutines / runtime.GOMAXPROCS(0))
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			i := next.Add(1)
+			if err := db.Store(ctx, w.Names()[i%1000], value, uint64(Start+i)); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+	stats, err := db.Stats(ctx)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "values/s")
+	b.ReportMetric(stats.ValuesPerCommit(), "values/commit")
+	b.ReportMetric(float64(stats.Syncs.Mean().Microseconds()), "µs-sync")
 }

@@ -103,11 +103,10 @@ func (db *DB) postWhenFrozen(stopping <-chan struct{}) {
 // Checkpoint posts everything stored so far into the tree. It happens by itself whenever a head is full,
 // and in Close; call it to bound what the next Open has to replay after a crash.
 func (db *DB) Checkpoint(ctx context.Context) error {
-	leave, err := db.enterWriting(ctx)
-	if err != nil {
+	if err := db.enterWriting(ctx); err != nil {
 		return err
 	}
-	defer leave()
+	defer db.gate.leave()
 	return db.checkpoint(ctx)
 }
 

@@ -4,6 +4,7 @@ package engine
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -81,12 +82,12 @@ func (db *DB) commit(ctx context.Context, c *commit) error {
 	}
 	group := db.commits.take()
 	db.write(group)
-	db.commits.passOn()
 	for _, other := range group {
 		if other != c {
 			other.wake <- committed
 		}
 	}
+	db.commits.passOn()
 	return c.err
 }
 
@@ -132,8 +133,14 @@ func (q *commitQueue) withdraw(c *commit) bool {
 	return true
 }
 
-// take removes the next group from the queue: the leader, and those behind it.
+// take removes the next group from the queue: the leader, and those behind it. It first lets those run
+// who are about to join, the ones that the last group woke above all, for as long as somebody does;
+// otherwise groups would alternate between nearly all and nearly none of them.
 func (q *commitQueue) take() (group []*commit) {
+	for before := 0; before < q.length(); {
+		before = q.length()
+		runtime.Gosched()
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	size, n := 0, 0
@@ -147,6 +154,12 @@ func (q *commitQueue) take() (group []*commit) {
 	group = slices.Clone(q.waiting[:n])
 	q.waiting = slices.Delete(q.waiting, 0, n)
 	return group
+}
+
+func (q *commitQueue) length() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.waiting)
 }
 
 // passOn tells the first that waits to lead.

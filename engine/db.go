@@ -33,7 +33,9 @@ type DB struct {
 	fs      disk.FS
 	tree    *tree.Tree
 	log     *wal.Log // nil when read-only
-	reserve *reserve // nil when read-only
+	reserve *reserve
+
+	recoveredLog int64 // bytes of the log as Open found it
 
 	gate    gate
 	commits commitQueue
@@ -82,6 +84,7 @@ func Open(dir string, opts *Options) (*DB, error) {
 
 func open(dir string, opts Options, fsys disk.FS) (_ *DB, err error) {
 	db := &DB{
+		reserve:  newReserve(dir, fsys),
 		dir:      dir,
 		opts:     opts,
 		fs:       fsys,
@@ -105,10 +108,12 @@ func open(dir string, opts Options, fsys disk.FS) (_ *DB, err error) {
 	if err != nil {
 		return nil, err
 	}
+	db.recoveredLog = recovery.Size()
 	if err := db.replay(recovery); err != nil {
 		return nil, err
 	}
 	if opts.ReadOnly {
+		db.reserve.find()
 		return db, nil
 	}
 	return db, db.openLog(recovery, state.LastSegment)
@@ -141,11 +146,10 @@ func (db *DB) openTree() (err error) {
 
 // Initialize does nothing: Open has done it.
 func (db *DB) Initialize(ctx context.Context) error {
-	leave, err := db.enter(ctx)
-	if err != nil {
+	if err := db.enter(ctx); err != nil {
 		return err
 	}
-	leave()
+	db.gate.leave()
 	return nil
 }
 
@@ -170,20 +174,20 @@ func (db *DB) Close() error {
 	return errors.Join(err, db.tree.Close())
 }
 
-// enter begins a call of a public method; leave ends it.
-func (db *DB) enter(ctx context.Context) (leave func(), err error) {
+// enter begins a call of a public method, which ends with db.gate.leave.
+func (db *DB) enter(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return err
 	}
 	return db.gate.enter()
 }
 
 // enterWriting is enter for a method that changes something.
-func (db *DB) enterWriting(ctx context.Context) (leave func(), err error) {
-	leave, err = db.enter(ctx)
+func (db *DB) enterWriting(ctx context.Context) error {
+	err := db.enter(ctx)
 	if err == nil && db.opts.ReadOnly {
-		leave()
-		return nil, fmt.Errorf("%w: %s was opened with Options.ReadOnly", daybook.ErrReadOnly, db.dir)
+		db.gate.leave()
+		return fmt.Errorf("%w: %s was opened with Options.ReadOnly", daybook.ErrReadOnly, db.dir)
 	}
-	return leave, err
+	return err
 }

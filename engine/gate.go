@@ -17,15 +17,18 @@ type gate struct {
 	running sync.WaitGroup
 }
 
-func (g *gate) enter() (leave func(), err error) {
+// enter begins a call, which ends with leave.
+func (g *gate) enter() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
-		return nil, daybook.ErrClosed
+		return daybook.ErrClosed
 	}
 	g.running.Add(1)
-	return g.running.Done, nil
+	return nil
 }
+
+func (g *gate) leave() { g.running.Done() }
 
 // close waits for the calls that are running, and reports whether it was the first to close.
 func (g *gate) close() bool {

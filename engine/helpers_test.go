@@ -35,6 +35,9 @@ func mustClose(t testing.TB, db *DB) {
 	if db.gate.isClosed() {
 		return
 	}
+	if open := db.tree.Snapshots(); open > 0 {
+		t.Errorf("%d snapshots were never closed", open)
+	}
 	if err := db.Check(ctx); err != nil {
 		t.Errorf("Check: %v", err)
 	}

@@ -11,11 +11,10 @@ import (
 // Sync makes durable everything that was acknowledged before it was called. Under Always it already is.
 // After an error the log takes no more writes.
 func (db *DB) Sync(ctx context.Context) error {
-	leave, err := db.enterWriting(ctx)
-	if err != nil {
+	if err := db.enterWriting(ctx); err != nil {
 		return err
 	}
-	defer leave()
+	defer db.gate.leave()
 	return db.log.Sync()
 }
 
@@ -24,11 +23,10 @@ func (db *DB) Sync(ctx context.Context) error {
 // against the values. The log was verified by Open. Stores and queries go on meanwhile; checkpoints
 // wait.
 func (db *DB) Check(ctx context.Context) error {
-	leave, err := db.enter(ctx)
-	if err != nil {
+	if err := db.enter(ctx); err != nil {
 		return err
 	}
-	defer leave()
+	defer db.gate.leave()
 	if err := db.startPosting(ctx); err != nil {
 		return err
 	}
@@ -38,26 +36,26 @@ func (db *DB) Check(ctx context.Context) error {
 
 // Stats returns what the store holds and has done since it was opened. It reads the files' sizes and
 // counts the records, which takes time in proportion to those in the head.
-func (db *DB) Stats(ctx context.Context) (Stats, error) {
-	leave, err := db.enter(ctx)
-	if err != nil {
+func (db *DB) Stats(ctx context.Context) (stats Stats, err error) {
+	if err := db.enter(ctx); err != nil {
 		return Stats{}, err
 	}
-	defer leave()
+	defer db.gate.leave()
 	db.statsMu.Lock()
-	stats := db.stats
+	stats = db.stats
 	db.statsMu.Unlock()
+	stats.OpenScans = db.tree.Snapshots()
 	if err := db.countHeads(&stats); err != nil {
 		return Stats{}, err
 	}
 	if stats.TreeBytes, stats.TreeUsed, err = db.tree.Size(); err != nil {
 		return Stats{}, err
 	}
-	stats.DiskBytes = stats.TreeBytes
+	stats.LogBytes = db.recoveredLog
 	if db.log != nil {
 		stats.LogBytes = db.log.Size()
-		stats.DiskBytes += stats.LogBytes + db.reserve.size()
 	}
+	stats.DiskBytes = stats.TreeBytes + stats.LogBytes + db.reserve.size()
 	return stats, nil
 }
 

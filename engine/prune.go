@@ -25,11 +25,10 @@ func (db *DB) Cleanup(ctx context.Context, olderThan uint64) (deleted uint64, er
 // it deleted, exactly. It behaves as Cleanup does.
 // Errors: those of Cleanup, daybook.ErrInvalidPattern and ErrInvalidParams.
 func (db *DB) Prune(ctx context.Context, recordPattern string, params daybook.PruneParams) (deleted uint64, err error) {
-	leave, err := db.enterWriting(ctx)
-	if err != nil {
+	if err := db.enterWriting(ctx); err != nil {
 		return 0, err
 	}
-	defer leave()
+	defer db.gate.leave()
 	if err := params.Validate(); err != nil {
 		return 0, err
 	}

@@ -40,11 +40,10 @@ func (db *DB) Scan(ctx context.Context, recordPattern string, params daybook.Que
 // scan yields values until there are no more or yield returns false. An error it returns has not been
 // yielded.
 func (db *DB) scan(ctx context.Context, recordPattern string, params daybook.QueryParams, yield func(daybook.StoredValue, error) bool) error {
-	leave, err := db.enter(ctx)
-	if err != nil {
+	if err := db.enter(ctx); err != nil {
 		return err
 	}
-	defer leave()
+	defer db.gate.leave()
 	span, err := newSpan(params)
 	if err != nil {
 		return err

@@ -22,11 +22,10 @@ func (db *DB) Records(ctx context.Context, recordPattern string, syntax daybook.
 }
 
 func (db *DB) listRecords(ctx context.Context, recordPattern string, syntax daybook.PatternSyntax, yield func(daybook.RecordInfo, error) bool) error {
-	leave, err := db.enter(ctx)
-	if err != nil {
+	if err := db.enter(ctx); err != nil {
 		return err
 	}
-	defer leave()
+	defer db.gate.leave()
 	pattern, err := compile(recordPattern, syntax)
 	if err != nil {
 		return err

@@ -74,7 +74,6 @@ func (db *DB) openLog(recovery *wal.Recovery, lastSegment uint64) (err error) {
 	if err != nil {
 		return err
 	}
-	db.reserve = newReserve(db.dir, db.fs)
 	db.reserve.take()
 	state, err := db.tree.State()
 	if err != nil {

@@ -29,16 +29,25 @@ func newReserve(dir string, fsys disk.FS) *reserve {
 	return &reserve{path: filepath.Join(dir, reserveName), fs: fsys}
 }
 
+// find looks whether the space is taken, and changes nothing.
+func (r *reserve) find() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.findLocked()
+}
+
+func (r *reserve) findLocked() bool {
+	_, size, err := r.fs.ReadStart(r.path, 0)
+	r.taken = err == nil && size == reserveSize
+	return r.taken
+}
+
 // take takes up the space, if it is not taken yet. On a full disk it cannot, and is tried again after the
 // next prune.
 func (r *reserve) take() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.taken {
-		return
-	}
-	if _, size, err := r.fs.ReadStart(r.path, 0); err == nil && size == reserveSize {
-		r.taken = true
+	if r.taken || r.findLocked() {
 		return
 	}
 	_ = r.fs.Remove(r.path) // one that a crash left short

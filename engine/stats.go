@@ -2,9 +2,7 @@
 
 package engine
 
-import (
-	"time"
-)
+import "time"
 
 // Stats is a snapshot of what a DB holds and has done since it was opened.
 type Stats struct {
@@ -17,6 +15,8 @@ type Stats struct {
 	TreeUsed  int64 // the pages of that file that are in use; the rest is free for what comes
 	LogBytes  int64 // the log's segments, those kept for reuse included
 	HeadBytes int64 // memory of the values that are not in the tree yet
+
+	OpenScans int // queries and scans that are running; while one is, pages freed since it began stay taken
 
 	LastSequence uint64 // sequence number of the last acknowledged value; 0: none
 	Watermark    uint64 // sequence number up to which values are in the tree

@@ -25,11 +25,10 @@ const maxBatchValues = 4 << 20
 // error is the log's, which then takes no more writes: whether the value was stored shows after the
 // next Open.
 func (db *DB) Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
-	leave, err := db.enterWriting(ctx)
-	if err != nil {
+	if err := db.enterWriting(ctx); err != nil {
 		return err
 	}
-	defer leave()
+	defer db.gate.leave()
 	c := newCommit()
 	defer c.free()
 	c.single[0] = daybook.StoredValue{RecordName: recordName, Value: value, StoredAt: timestamp}
@@ -44,11 +43,10 @@ func (db *DB) Store(ctx context.Context, recordName string, value json.RawMessag
 // what Store does; an invalid element is named by its index, and a batch of more than MaxBatchBytes is
 // daybook.ErrValueTooLarge. An empty batch stores nothing.
 func (db *DB) StoreBatch(ctx context.Context, values []daybook.StoredValue) error {
-	leave, err := db.enterWriting(ctx)
-	if err != nil {
+	if err := db.enterWriting(ctx); err != nil {
 		return err
 	}
-	defer leave()
+	defer db.gate.leave()
 	if len(values) == 0 {
 		return nil
 	}

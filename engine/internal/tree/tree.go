@@ -231,6 +231,9 @@ func (t *Tree) Size() (file, used int64, err error) {
 	return info.Size(), used, err
 }
 
+// Snapshots is how many read transactions are open.
+func (t *Tree) Snapshots() int { return t.bolt.Stats().OpenTxN }
+
 // Close closes the file and gives up its lock. It waits for snapshots.
 func (t *Tree) Close() error { return t.bolt.Close() }
 

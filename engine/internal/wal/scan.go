@@ -190,6 +190,16 @@ func corruptAt(path string, offset int64, what string) error {
 // NextSequence is the sequence number of the value that will be appended next.
 func (r *Recovery) NextSequence() uint64 { return r.next }
 
+// Size is how many bytes the segments occupy.
+func (r *Recovery) Size() (total int64) {
+	for _, segments := range [][]extent{r.segments, r.unused} {
+		for _, e := range segments {
+			total += e.size
+		}
+	}
+	return total
+}
+
 // Replay calls fn for every frame above the watermark, in order, with the sequence number of its first
 // value. The payload is valid during the call.
 func (r *Recovery) Replay(fn func(firstSequence uint64, payload []byte, values int) error) error {
