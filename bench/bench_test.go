@@ -121,7 +121,7 @@ func BenchmarkStore(b *testing.B) {
 	same := make([]byte, len(w.Reading())+logOverhead)
 	var p pairs
 	for i := 0; b.Loop(); i++ {
-		value, at := w.Reading(), uint64(Start+i)
+		value, at := w.Reading(), Start+uint64(i)
 		p.add(func() {
 			if err := db.Store(ctx, w.Names()[i%1000], value, at); err != nil {
 				b.Fatal(err)
@@ -287,7 +287,7 @@ func BenchmarkStoreParallel(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			i := next.Add(1)
-			if err := db.Store(ctx, w.Names()[i%1000], value, uint64(Start+i)); err != nil {
+			if err := db.Store(ctx, w.Names()[i%1000], value, Start+uint64(i)); err != nil {
 				b.Error(err)
 				return
 			}

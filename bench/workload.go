@@ -27,10 +27,10 @@ type Workload struct {
 }
 
 // Start is the timestamp of the first tick, Unix ms.
-const Start = 1_750_000_000_000
+const Start uint64 = 1_750_000_000_000
 
 // Interval is the time between ticks, in ms.
-const Interval = 1000
+const Interval uint64 = 1000
 
 // NewWorkload returns the workload of so many records that a seed gives.
 func NewWorkload(records int, seed uint64) *Workload {

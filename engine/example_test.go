@@ -39,6 +39,7 @@ type Reading struct {
 	Celsius float64 `json:"celsius"`
 }
 
+// Example is the quick start of the README.
 func Example() {
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "daybook")
@@ -53,15 +54,16 @@ func Example() {
 	}
 	defer db.Close()
 
-	// When Store returns, the value is on stable storage.
-	start := uint64(1_750_000_000_000) // Unix milliseconds; daybook.Now() in real life
-	for i := range uint64(3) {
-		for _, room := range []string{"kitchen", "cellar"} {
-			value := json.RawMessage(fmt.Sprintf(`{"celsius":%d.5}`, 10+i))
-			if err := db.Store(ctx, "sensor."+room, value, start+i*1000); err != nil {
-				log.Fatal(err)
-			}
+	// When Store returns, the value is on stable storage. Times are Unix milliseconds.
+	start := daybook.Now()
+	for i, celsius := range []float64{21.5, 22, 19.5} {
+		value, _ := json.Marshal(Reading{celsius})
+		if err := db.Store(ctx, "sensor.kitchen", value, start+uint64(i)*1000); err != nil {
+			log.Fatal(err)
 		}
+	}
+	if err := db.Store(ctx, "sensor.cellar", json.RawMessage(`{"celsius":12}`), start); err != nil {
+		log.Fatal(err)
 	}
 
 	// The newest value of every sensor, decoded.
@@ -73,15 +75,15 @@ func Example() {
 		fmt.Println(v.RecordName, v.Value.Celsius)
 	}
 
-	// Everything older than the last second goes.
+	// What was stored before a time goes; retention.Keeper does this at an interval.
 	deleted, err := db.Cleanup(ctx, start+1000)
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println("deleted", deleted)
 	// Output:
-	// sensor.cellar 12.5
-	// sensor.kitchen 12.5
+	// sensor.cellar 12
+	// sensor.kitchen 19.5
 	// deleted 2
 }
 
