@@ -70,9 +70,6 @@ const mostGrouped = 4 << 20
 
 // commit stores c's values and returns when they are as durable as the options say.
 func (db *DB) commit(ctx context.Context, c *commit) error {
-	if err := db.makeRoom(ctx); err != nil {
-		return err
-	}
 	c.encode()
 	if leading := db.commits.join(c); !leading {
 		leading, err := db.commits.wait(ctx, c)
@@ -80,8 +77,18 @@ func (db *DB) commit(ctx context.Context, c *commit) error {
 			return err
 		}
 	}
+	// The leader alone waits for room, so that a head never grows by more than a group beyond its bound.
+	noRoom := db.makeRoom(ctx)
+	if noRoom != nil && ctx.Err() != nil {
+		db.commits.resign(c)
+		return noRoom
+	}
 	group := db.commits.take()
-	db.write(group)
+	if noRoom == nil {
+		db.write(group)
+	} else {
+		failAll(group, noRoom)
+	}
 	for _, other := range group {
 		if other != c {
 			other.wake <- committed
@@ -89,6 +96,12 @@ func (db *DB) commit(ctx context.Context, c *commit) error {
 	}
 	db.commits.passOn()
 	return c.err
+}
+
+func failAll(group []*commit, err error) {
+	for _, c := range group {
+		c.err = err
+	}
 }
 
 // join adds c to the queue, and reports whether it is to lead.
@@ -131,6 +144,14 @@ func (q *commitQueue) withdraw(c *commit) bool {
 		q.passOnLocked()
 	}
 	return true
+}
+
+// resign takes the leader out of the queue, and has the next one lead.
+func (q *commitQueue) resign(leader *commit) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = slices.DeleteFunc(q.waiting, func(c *commit) bool { return c == leader })
+	q.passOnLocked()
 }
 
 // take removes the next group from the queue: the leader, and those behind it. It first lets those run
@@ -191,9 +212,7 @@ func (db *DB) write(group []*commit) {
 		err = db.log.Sync()
 	}
 	if err != nil {
-		for _, c := range group {
-			c.err = err
-		}
+		failAll(group, err)
 		return
 	}
 	db.addToHead(group, sequence)

@@ -51,11 +51,7 @@ func (db *DB) Prune(ctx context.Context, recordPattern string, params daybook.Pr
 // the tree. When the disk is too full to post, the reserve is given up, and the tree is pruned first,
 // which frees pages that the heads can go to. It needs posting held.
 func (db *DB) prune(ctx context.Context, pattern *index.Pattern, rule tree.Rule) (deleted uint64, err error) {
-	defer func() {
-		if deleted > 0 {
-			db.reserve.take()
-		}
-	}()
+	defer db.reserve.take()
 	post := func() error {
 		n, err := db.postAll(ctx, doomedBy(pattern, rule))
 		deleted += n

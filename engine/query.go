@@ -61,7 +61,7 @@ func (db *DB) scan(ctx context.Context, recordPattern string, params daybook.Que
 	}
 	defer snapshot.close()
 	s := scanner{ctx: ctx, span: span, tree: snapshot.tree, yield: yield}
-	return snapshot.records(func(r record) (bool, error) { return s.record(r) })
+	return snapshot.records(ctx, func(r record) (bool, error) { return s.record(r) })
 }
 
 // scanner yields one record after another.

@@ -35,7 +35,7 @@ func (db *DB) listRecords(ctx context.Context, recordPattern string, syntax dayb
 		return err
 	}
 	defer snapshot.close()
-	return snapshot.records(func(r record) (bool, error) {
+	return snapshot.records(ctx, func(r record) (bool, error) {
 		if err := ctx.Err(); err != nil {
 			return false, err
 		}

@@ -3,9 +3,11 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
@@ -95,12 +97,16 @@ func (db *DB) snapshot(pattern *index.Pattern) (*snapshot, error) {
 	if activeLast <= s.tree.State.Watermark {
 		s.active = nil
 	}
+	noMatch := func(view head.View) bool { return !pattern.Match(view.Record) }
+	s.frozen, s.active = slices.DeleteFunc(s.frozen, noMatch), slices.DeleteFunc(s.active, noMatch)
 	return s, nil
 }
 
+// capture returns views of the records that start as the pattern does. It is called with mu held, so it
+// leaves the matching, which a hostile pattern makes slow, for later.
 func capture(h *head.Head, pattern *index.Pattern) []head.View {
 	if !pattern.Exact() {
-		return h.CaptureAll(pattern.Prefix(), pattern.Match)
+		return h.CaptureAll(pattern.Prefix())
 	}
 	if view := h.Capture(pattern.Prefix()); !view.Empty() {
 		return []head.View{view}
@@ -119,9 +125,9 @@ type record struct {
 }
 
 // records calls fn for every record, by name, until it returns false.
-func (s *snapshot) records(fn func(record) (more bool, err error)) error {
+func (s *snapshot) records(ctx context.Context, fn func(record) (more bool, err error)) error {
 	walk := s.tree.Records(s.pattern)
-	name, entry, found, err := walk.Next()
+	name, entry, found, err := walk.Next(ctx)
 	for err == nil && (found || len(s.frozen)+len(s.active) > 0) {
 		r := record{name: name, inTree: found, entry: entry}
 		if first, ok := s.firstInHeads(); ok && (!found || first < string(name)) {
@@ -132,7 +138,7 @@ func (s *snapshot) records(fn func(record) (more bool, err error)) error {
 			return err
 		}
 		if r.inTree {
-			name, entry, found, err = walk.Next()
+			name, entry, found, err = walk.Next(ctx)
 		}
 	}
 	return err

@@ -5,6 +5,7 @@ package index
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"strings"
 
 	"go.etcd.io/bbolt"
@@ -12,6 +13,8 @@ import (
 
 const (
 	entryVersion = 1
+	checksumAt   = 1
+	fieldsAt     = 5
 	// maxInline is the longest newest value that a catalogue entry holds, in bytes. Longer ones would
 	// spread the names over so many pages that a walk of them costs more than it saves.
 	maxInline = 256
@@ -34,29 +37,45 @@ func (e *Entry) SetNewest(timestamp, sequence uint64, value []byte) {
 	}
 }
 
-func (e *Entry) append(dst []byte) []byte {
-	dst = append(dst, entryVersion)
+// append appends the entry's encoding under a name.
+func (e *Entry) append(dst []byte, name string) []byte {
+	start := len(dst)
+	dst = append(dst, entryVersion, 0, 0, 0, 0)
 	for _, field := range []uint64{e.Count, e.Bytes, e.Oldest, e.Newest, e.NewestSequence} {
 		dst = binary.AppendUvarint(dst, field)
 	}
 	if e.NewestValue == nil {
-		return append(dst, 0)
+		dst = append(dst, 0)
+	} else {
+		dst = binary.AppendUvarint(dst, 1+uint64(len(e.NewestValue)))
+		dst = append(dst, e.NewestValue...)
 	}
-	dst = binary.AppendUvarint(dst, 1+uint64(len(e.NewestValue)))
-	return append(dst, e.NewestValue...)
+	binary.LittleEndian.PutUint32(dst[start+checksumAt:], checksum([]byte(name), dst[start:]))
+	return dst
 }
 
-// DecodeEntry decodes a catalogue entry; its NewestValue is a part of data.
-func DecodeEntry(data []byte) (Entry, error) {
-	if len(data) == 0 {
-		return Entry{}, fmt.Errorf("%w: it is empty", ErrCorrupt)
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func checksum(name, data []byte) uint32 {
+	sum := crc32.Update(0, castagnoli, name)
+	sum = crc32.Update(sum, castagnoli, data[:checksumAt])
+	return crc32.Update(sum, castagnoli, data[fieldsAt:])
+}
+
+// DecodeEntry decodes the catalogue entry under a name; its NewestValue is a part of data.
+func DecodeEntry(name, data []byte) (Entry, error) {
+	if len(data) < fieldsAt {
+		return Entry{}, fmt.Errorf("%w: it has %d bytes", ErrCorrupt, len(data))
 	}
 	if data[0] > entryVersion {
 		return Entry{}, fmt.Errorf("%w: entry version %d, this program knows %d", ErrVersion, data[0], entryVersion)
 	}
+	if got, want := checksum(name, data), binary.LittleEndian.Uint32(data[checksumAt:]); got != want {
+		return Entry{}, fmt.Errorf("%w: its checksum is %08x; want %08x", ErrCorrupt, got, want)
+	}
 	var e Entry
 	var inline uint64
-	rest := data[1:]
+	rest := data[fieldsAt:]
 	for _, field := range []*uint64{&e.Count, &e.Bytes, &e.Oldest, &e.Newest, &e.NewestSequence, &inline} {
 		v, n := binary.Uvarint(rest)
 		if n <= 0 {
@@ -90,7 +109,7 @@ func (c *Catalogue) Get(name string) (entry Entry, found bool, err error) {
 	if data == nil {
 		return Entry{}, false, nil
 	}
-	entry, err = DecodeEntry(data)
+	entry, err = DecodeEntry([]byte(name), data)
 	if err != nil {
 		return Entry{}, false, fmt.Errorf("record %q: %w", name, err)
 	}
@@ -102,14 +121,14 @@ func (c *Catalogue) Has(name string) bool { return c.bucket.Get([]byte(name)) !=
 
 // Put stores a record's entry. It keeps a copy of NewestValue.
 func (c *Catalogue) Put(name string, entry *Entry) error {
-	return c.bucket.Put([]byte(name), entry.append(nil))
+	return c.bucket.Put([]byte(name), entry.append(nil, name))
 }
 
 // Delete removes a record's entry.
 func (c *Catalogue) Delete(name string) error { return c.bucket.Delete([]byte(name)) }
 
-// Cursor visits the names that the pattern matches and are not less than from, in order. It seeks the
-// pattern's prefix and ends behind it. The catalogue must not be changed meanwhile.
+// Cursor visits the names that start with the pattern's prefix and are not less than from, in order. It
+// seeks the first of them, and ends behind the last. The catalogue must not be changed meanwhile.
 func (c *Catalogue) Cursor(pattern *Pattern, from string) *Cursor {
 	return &Cursor{catalogue: c, pattern: pattern, from: max(pattern.Prefix(), from)}
 }
@@ -123,20 +142,15 @@ type Cursor struct {
 	done      bool
 }
 
-// Next returns the next name and its encoded entry, valid as long as the transaction; nil at the end.
-func (c *Cursor) Next() (name, data []byte) {
+// Next returns the next name and its encoded entry, valid as long as the transaction, and whether the
+// pattern matches it; nil at the end. Names that do not match are returned too, so that a caller can
+// stop a long walk that finds nothing.
+func (c *Cursor) Next() (name, data []byte, matches bool) {
 	if c.done {
-		return nil, nil
+		return nil, nil, false
 	}
 	if c.pattern.Exact() {
-		c.done = true
-		if name = []byte(c.pattern.Prefix()); c.from == c.pattern.Prefix() {
-			data = c.catalogue.bucket.Get(name)
-		}
-		if data == nil {
-			return nil, nil
-		}
-		return name, data
+		return c.only()
 	}
 	if c.bolt == nil {
 		c.bolt = c.catalogue.bucket.Cursor()
@@ -144,12 +158,22 @@ func (c *Cursor) Next() (name, data []byte) {
 	} else {
 		name, data = c.bolt.Next()
 	}
-	for name != nil && strings.HasPrefix(string(name), c.pattern.prefix) {
-		if c.pattern.match == nil || c.pattern.match(string(name)) {
-			return name, data
-		}
-		name, data = c.bolt.Next()
+	if name == nil || !strings.HasPrefix(string(name), c.pattern.prefix) {
+		c.done = true
+		return nil, nil, false
 	}
+	return name, data, c.pattern.match == nil || c.pattern.match(string(name))
+}
+
+// only returns the one name that an exact pattern can match.
+func (c *Cursor) only() (name, data []byte, matches bool) {
 	c.done = true
-	return nil, nil
+	if c.from != c.pattern.Prefix() { // it is greater
+		return nil, nil, false
+	}
+	name = []byte(c.pattern.Prefix())
+	if data = c.catalogue.bucket.Get(name); data == nil {
+		return nil, nil, false
+	}
+	return name, data, true
 }

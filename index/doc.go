@@ -9,6 +9,7 @@
 // The key is the record's name, the value
 //
 //	byte      version, 1
+//	4 bytes   checksum, little-endian: CRC-32C of the name, of the version and of what follows
 //	uvarint   count, the number of values, at least 1
 //	uvarint   bytes, the total length of their JSON
 //	uvarint   oldest timestamp, Unix ms

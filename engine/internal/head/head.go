@@ -83,17 +83,15 @@ func (h *Head) Capture(record string) View {
 	return View{Record: record}
 }
 
-// CaptureAll returns views of the records from prefix on that match accepts (nil: all), by name.
-func (h *Head) CaptureAll(prefix string, match func(record string) bool) []View {
+// CaptureAll returns views of the records whose names start with prefix, by name.
+func (h *Head) CaptureAll(prefix string) []View {
 	var views []View
 	b := h.arena.view()
 	h.names.Ascend(prefix, func(record string, s *series) bool {
 		if !strings.HasPrefix(record, prefix) {
 			return false
 		}
-		if match == nil || match(record) {
-			views = append(views, s.view(record, b))
-		}
+		views = append(views, s.view(record, b))
 		return true
 	})
 	return views

@@ -136,7 +136,7 @@ func (c *checker) totals(tx *bbolt.Tx, catalogue *index.Catalogue) error {
 		return err
 	}
 	for cursor := catalogue.Cursor(everything, ""); ; entries++ {
-		if name, _ := cursor.Next(); name == nil {
+		if name, _, _ := cursor.Next(); name == nil {
 			break
 		}
 	}

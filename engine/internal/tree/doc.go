@@ -8,7 +8,8 @@
 //	bucket "values"   composite key -> chunk           (package codec)
 //	bucket "records"  record name   -> catalogue entry (package index)
 //	bucket "meta"     "format"      -> uint32, 1
-//	                  "state"       -> watermark, last log segment, records, values (uint64 each)
+//	                  "state"       -> watermark, last log segment, records, values, bytes of JSON
+//	                                   (uint64 each), CRC-32C of those (uint32)
 //
 // Integers are big-endian. The watermark is the sequence number up to which values are in the tree; it
 // moves in the transaction that posts them, so that a crash finds both or neither.

@@ -36,7 +36,7 @@ func (t *Tree) Prune(ctx context.Context, pattern *index.Pattern, rule Rule, bet
 			return deleted, err
 		}
 		var n uint64
-		if n, from, more, err = t.pruneSome(pattern, rule, from); err != nil {
+		if n, from, more, err = t.pruneSome(ctx, pattern, rule, from); err != nil {
 			return deleted, err
 		}
 		deleted += n
@@ -45,9 +45,9 @@ func (t *Tree) Prune(ctx context.Context, pattern *index.Pattern, rule Rule, bet
 }
 
 // pruneSome prunes records from a name on, in one transaction, and returns the name to go on from.
-func (t *Tree) pruneSome(pattern *index.Pattern, rule Rule, from string) (deleted uint64, next string, more bool, err error) {
+func (t *Tree) pruneSome(ctx context.Context, pattern *index.Pattern, rule Rule, from string) (deleted uint64, next string, more bool, err error) {
 	var records []string
-	if records, next, more, err = t.affected(pattern, rule, from); err != nil || len(records) == 0 {
+	if records, next, more, err = t.affected(ctx, pattern, rule, from); err != nil || len(records) == 0 {
 		return 0, next, more, err
 	}
 	err = t.update(func(tx *bbolt.Tx) error {
@@ -78,13 +78,13 @@ func (t *Tree) pruneSome(pattern *index.Pattern, rule Rule, from string) (delete
 
 // affected returns the names of the next records, from a name on, that the rule may take something from,
 // and where to go on.
-func (t *Tree) affected(pattern *index.Pattern, rule Rule, from string) (records []string, next string, more bool, err error) {
+func (t *Tree) affected(ctx context.Context, pattern *index.Pattern, rule Rule, from string) (records []string, next string, more bool, err error) {
 	err = t.view(func(tx *bbolt.Tx) error {
 		cursor := index.NewCatalogue(tx.Bucket(recordsBucket)).Cursor(pattern, from)
 		for {
-			name, data := cursor.Next()
+			name, data, err := nextMatch(ctx, cursor)
 			if name == nil {
-				return nil
+				return err
 			}
 			if len(records) == recordsPerPrune {
 				next, more = string(name), true

@@ -4,6 +4,7 @@ package tree
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -89,18 +90,37 @@ func (s *Snapshot) Records(pattern *index.Pattern) *Records {
 // Records is a walk of the catalogue.
 type Records struct{ cursor *index.Cursor }
 
-// Next returns the next record, and whether there was one. name is valid as long as the snapshot.
-func (r *Records) Next() (name []byte, entry index.Entry, found bool, err error) {
+// Next returns the next record, and whether there was one. name is valid as long as the snapshot. It
+// returns ctx's error when that ends while nothing matches.
+func (r *Records) Next(ctx context.Context) (name []byte, entry index.Entry, found bool, err error) {
 	err = guard(func() error {
 		var data []byte
-		if name, data = r.cursor.Next(); name == nil {
-			return nil
+		if name, data, err = nextMatch(ctx, r.cursor); name == nil {
+			return err
 		}
 		found = true
 		entry, err = decodeEntry(name, data)
 		return err
 	})
 	return name, entry, found, err
+}
+
+// namesPerLook is how many names are matched between two looks at the context.
+const namesPerLook = 256
+
+// nextMatch returns the cursor's next matching name and its entry; nil at the end.
+func nextMatch(ctx context.Context, cursor *index.Cursor) (name, data []byte, err error) {
+	for looked := 1; ; looked++ {
+		name, data, matches := cursor.Next()
+		if name == nil || matches {
+			return name, data, nil
+		}
+		if looked%namesPerLook == 0 {
+			if err := ctx.Err(); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
 }
 
 // Seek makes Next return the values of record with start <= timestamp <= end, chunk by chunk from the

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"math"
 	"os"
@@ -17,6 +18,7 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/disk"
 	"github.com/daybook-db/daybook/index"
 )
@@ -186,8 +188,9 @@ func getState(tx *bbolt.Tx) (State, error) {
 	data := tx.Bucket(metaBucket).Get(stateKey)
 	var s State
 	fields := s.fields()
-	if len(data) != 8*len(fields) {
-		return State{}, fmt.Errorf("%w: the tree's state has %d bytes; want %d", daybook.ErrCorrupt, len(data), 8*len(fields))
+	end := 8 * len(fields)
+	if len(data) != end+4 || binary.BigEndian.Uint32(data[end:]) != crc32.Checksum(data[:end], codec.Castagnoli) {
+		return State{}, fmt.Errorf("%w: the tree's state does not agree with its checksum", daybook.ErrCorrupt)
 	}
 	for i, field := range fields {
 		*field = binary.BigEndian.Uint64(data[8*i:])
@@ -200,6 +203,7 @@ func putState(tx *bbolt.Tx, s State) error {
 	for _, field := range s.fields() {
 		data = binary.BigEndian.AppendUint64(data, *field)
 	}
+	data = binary.BigEndian.AppendUint32(data, crc32.Checksum(data, codec.Castagnoli))
 	return tx.Bucket(metaBucket).Put(stateKey, data)
 }
 
@@ -239,7 +243,7 @@ func (t *Tree) Close() error { return t.bolt.Close() }
 
 // Catalogue entries are read through this, so that their faults name the record.
 func decodeEntry(name, data []byte) (index.Entry, error) {
-	entry, err := index.DecodeEntry(data)
+	entry, err := index.DecodeEntry(name, data)
 	if err != nil {
 		return index.Entry{}, fault(err, fmt.Sprintf("catalogue entry of record %q", name))
 	}

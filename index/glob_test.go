@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package index
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/tidwall/match"
+	"pgregory.net/rapid"
+)
+
+func TestGlob(t *testing.T) {
+	tests := []struct {
+		name    string
+		pattern string
+		matches []string
+		misses  []string
+		reason  string // why the row is here
+	}{
+		{"literal", "sensor.kitchen", []string{"sensor.kitchen"}, []string{"sensor.kitchen2", "sensor.kitche", "Sensor.kitchen", "xsensor.kitchen"},
+			"no wildcard: one name, case-sensitive"},
+		{"underscore", "test_record", []string{"test_record"}, []string{"testXrecord", "test.record"}, "_ is no wildcard, as it is in SQL's LIKE"},
+		{"percent", "100%", []string{"100%"}, []string{"100", "1000"}, "% is no wildcard, as it is in SQL's LIKE"},
+		{"brackets", "a[bc]{d}", []string{"a[bc]{d}"}, []string{"ab{d}", "ac{d}"}, "no classes, as the shell has"},
+		{"star", "*", []string{"a", "a.b", "é/漢"}, nil, "everything"},
+		{"stars", "***", []string{"a", "a.b"}, nil, "the same as one"},
+		{"prefix", "sensor.*", []string{"sensor.a", "sensor.a.b.c", "sensor."}, []string{"sensor", "sensorX"}, "* crosses separators, and may be empty"},
+		{"suffix", "*.celsius", []string{"a.celsius", "a.b.celsius", ".celsius"}, []string{"celsius", "a.celsius.b"}, "no prefix to seek"},
+		{"middle", "a*/c", []string{"a/c", "a/b/c", "axx/c"}, []string{"a/b/cd", "b/c"}, "* crosses slashes too"},
+		{"twice", "a*b*c", []string{"abc", "aXbYc", "abbcc", "abcbc"}, []string{"ac", "acb", "aXbY"}, "the first * must be able to give back"},
+		{"question mark", "a?c", []string{"abc", "a.c", "aéc", "a漢c", "a😀c", "a?c"}, []string{"ac", "abbc"}, "one character, of any number of bytes"},
+		{"question marks at the end", "a??", []string{"abc", "aéé"}, []string{"a", "ab", "abcd"}, "counted in characters"},
+		{"star and question mark", "a*?", []string{"ab", "abc"}, []string{"a"}, "at least one character"},
+		{"question mark and star", "a?*", []string{"ab", "abc"}, []string{"a"}, "at least one character"},
+		{"escaped star", `a\*`, []string{"a*"}, []string{"a", "ab", `a\*`}, "a literal name with a star"},
+		{"escaped question mark", `a\?`, []string{"a?"}, []string{"ab", `a\?`}, "a literal name with a question mark"},
+		{"escaped backslash", `a\\b`, []string{`a\b`}, []string{`a\\b`, "ab"}, "a literal name with a backslash"},
+		{"escaped letter", `\a\b`, []string{"ab"}, []string{`\a\b`}, "escaping what needs none"},
+		{"escaped multi-byte", `\é*`, []string{"é", "éa"}, []string{"e"}, "the escape takes a character, not a byte"},
+		{"escape before a star", `\**`, []string{"*", "*a"}, []string{"a", "a*"}, "a literal star, then a wildcard"},
+		{"backslash before a star", `a\\*`, []string{`a\`, `a\b`}, []string{"a*", "a"}, "an escaped backslash leaves the star alone"},
+		{"escaped star behind a star", `*\*`, []string{"*", "a*"}, []string{"a", `a\`}, "the suffix is compared from its end"},
+		{"escaped backslash behind a star", `*\\`, []string{`\`, `a\`}, []string{"a", `\a`}, "the suffix is compared from its end"},
+		{"escapes behind a star", `*\\\*b`, []string{`\*b`, `x\*b`}, []string{`\b`, `*b`}, "an odd number of backslashes"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			p, err := CompileGlob(test.pattern)
+			if err != nil {
+				t.Fatalf("CompileGlob(%q): %v (%s)", test.pattern, err, test.reason)
+			}
+			for _, name := range test.matches {
+				if !p.Match(name) || !matchGlob(name, test.pattern) {
+					t.Errorf("%q on %q: got %v, %v; want a match (%s)", test.pattern, name, p.Match(name), matchGlob(name, test.pattern), test.reason)
+				}
+			}
+			for _, name := range test.misses {
+				if p.Match(name) || matchGlob(name, test.pattern) {
+					t.Errorf("%q on %q: got %v, %v; want no match (%s)", test.pattern, name, p.Match(name), matchGlob(name, test.pattern), test.reason)
+				}
+			}
+		})
+	}
+}
+
+func TestGlobPrefix(t *testing.T) {
+	tests := []struct {
+		name    string
+		pattern string
+		prefix  string
+		exact   bool
+		reason  string // why the row is here
+	}{
+		{"literal", "sensor.kitchen", "sensor.kitchen", true, "one look-up instead of a walk"},
+		{"trailing star", "sensor.*", "sensor.", false, "the usual seek"},
+		{"trailing question mark", "sensor?", "sensor", false, "? ends the prefix"},
+		{"leading star", "*.celsius", "", false, "nothing to seek"},
+		{"leading question mark", "?a", "", false, "nothing to seek"},
+		{"escapes", `a\*\?\\b`, `a*?\b`, true, "the name itself, not as it is written"},
+		{"escapes before a star", `a\*b*`, "a*b", false, "an escaped star does not end the prefix"},
+		{"escape behind the star", `a*\*`, "a", false, "an escape behind the wildcard adds nothing"},
+		{"multi-byte", "é漢*", "é漢", false, "no character is cut in two"},
+		{"escaped multi-byte", `\é\漢?`, "é漢", false, "no character is cut in two"},
+		{"topic", "a.#", "a.#", true, "# means nothing here"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			p, err := CompileGlob(test.pattern)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p.Prefix() != test.prefix || p.Exact() != test.exact {
+				t.Errorf("%q: got prefix %q, exact %v; want %q, %v (%s)", test.pattern, p.Prefix(), p.Exact(), test.prefix, test.exact, test.reason)
+			}
+		})
+	}
+}
+
+func TestMalformedGlobs(t *testing.T) {
+	tests := []struct {
+		name    string
+		pattern string
+		reason  string // why the row is here
+	}{
+		{"empty", "", "no name is empty"},
+		{"lone backslash", `\`, "it escapes nothing"},
+		{"trailing backslash", `a\`, "it escapes nothing"},
+		{"trailing backslash behind a star", `a*\`, "it escapes nothing, behind the prefix too"},
+		{"three backslashes", `a\\\`, "the third escapes nothing"},
+		{"too long", strings.Repeat("a", MaxPatternLen+1), "the cost of matching grows with it"},
+		{"latin-1", "caf\xe9*", "no name is anything but UTF-8"},
+		{"half a character", "\xc3*", "no name is anything but UTF-8"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if p, err := CompileGlob(test.pattern); !errors.Is(err, ErrPattern) {
+				t.Errorf("CompileGlob(%.40q): got %v, %v; want ErrPattern (%s)", test.pattern, p, err, test.reason)
+			}
+		})
+	}
+	if _, err := CompileGlob(strings.Repeat(`\a`, MaxPatternLen/2)); err != nil {
+		t.Errorf("a pattern of %d bytes: %v", MaxPatternLen, err)
+	}
+}
+
+// TestGlobIsMatch holds the compiled pattern, matchGlob and the reference against match.Match.
+func TestGlobIsMatch(t *testing.T) {
+	patterns := rapid.StringOfN(rapid.SampledFrom([]rune(`aab*?\é.`)), 1, 10, -1)
+	subjects := rapid.StringOfN(rapid.SampledFrom([]rune(`aaab*?\é.`)), 1, 12, -1)
+	rapid.Check(t, func(t *rapid.T) {
+		pattern, name := patterns.Draw(t, "pattern"), subjects.Draw(t, "name")
+		p, err := CompileGlob(pattern)
+		if err != nil {
+			return // a trailing backslash
+		}
+		want := match.Match(name, pattern)
+		if got := p.Match(name); got != want {
+			t.Errorf("CompileGlob(%q).Match(%q): got %v, want %v", pattern, name, got, want)
+		}
+		if got := matchGlob(name, pattern); got != want {
+			t.Errorf("matchGlob(%q, %q): got %v, want %v", name, pattern, got, want)
+		}
+		if got := referenceGlob(name, pattern); got != want {
+			t.Errorf("the reference on %q and %q: got %v, want %v", name, pattern, got, want)
+		}
+		if want && !strings.HasPrefix(name, p.Prefix()) {
+			t.Errorf("%q matches %q, which does not start with its prefix %q", pattern, name, p.Prefix())
+		}
+		if p.Exact() && want != (name == p.Prefix()) {
+			t.Errorf("%q is the exact name %q; on %q it says %v", pattern, p.Prefix(), name, want)
+		}
+	})
+}
+
+// TestHostileGlobs would not end within a lifetime if a matcher tried every way to share out a name among
+// the stars.
+func TestHostileGlobs(t *testing.T) {
+	tests := []struct {
+		name    string
+		pattern string
+		subject string
+		want    bool
+		reason  string // why the row is here
+	}{
+		{"fails at the end", strings.Repeat("*a", 1000) + "b", strings.Repeat("a", 1024), false, "every way to share out the name fails"},
+		{"fails within", strings.Repeat("*a", 1000) + "b*", strings.Repeat("a", 1024), false, "no suffix tells at once"},
+		{"matches", strings.Repeat("*a", 1000) + "b", strings.Repeat("a", 1023) + "b", true, "the answer is not given up for the bound"},
+		{"matches in the last place", strings.Repeat("*a", 1000) + "*b*", strings.Repeat("a", 1023) + "b", true, "only the last way fits"},
+		{"question marks", strings.Repeat("*?", 1024) + "*", strings.Repeat("é", 512), false, "more characters than there are"},
+		{"question marks fit", strings.Repeat("*?", 512) + "*", strings.Repeat("é", 512), true, "as many characters as there are"},
+		{"pairs", strings.Repeat("*aa", 300) + "*c*", strings.Repeat("ab", 511) + "c", false, "each literal fails half-way"},
+		{"all stars", strings.Repeat("*", 4096), strings.Repeat("a", 1024), true, "as cheap as one"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			p, err := CompileGlob(test.pattern)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := referenceGlob(test.subject, test.pattern); want != test.want {
+				t.Errorf("the reference says %v, the table %v (%s)", want, test.want, test.reason)
+			}
+			if got := p.Match(test.subject); got != test.want {
+				t.Errorf("Match: got %v, want %v (%s)", got, test.want, test.reason)
+			}
+			if got := matchGlob(test.subject, test.pattern); got != test.want {
+				t.Errorf("matchGlob: got %v, want %v (%s)", got, test.want, test.reason)
+			}
+		})
+	}
+}
+
+// TestLimitedGlobs takes the way around match.MatchLimit for names long enough to use up its steps.
+func TestLimitedGlobs(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		pattern := "*" + strings.Join(rapid.SliceOfN(rapid.SampledFrom([]string{"a", "aa", "ab", "?", "b", `\*`}), 5, 20).Draw(t, "pattern"), "*") + "*"
+		name := strings.Join(rapid.SliceOfN(rapid.SampledFrom([]string{"a", "aa", "aab", "*"}), 10, 60).Draw(t, "name"), "")
+		p, err := CompileGlob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := p.Match(name), referenceGlob(name, pattern); got != want {
+			t.Errorf("CompileGlob(%q).Match(%q): got %v, want %v", pattern, name, got, want)
+		}
+	})
+}
+
+// referenceGlob fills the table of which part of the pattern matches which part of the name.
+func referenceGlob(name, pattern string) bool {
+	type element struct {
+		char rune
+		wild bool
+	}
+	var elements []element
+	escaped := false
+	for _, c := range pattern {
+		switch {
+		case !escaped && c == '\\':
+			escaped = true
+		default:
+			elements = append(elements, element{c, !escaped && (c == '*' || c == '?')})
+			escaped = false
+		}
+	}
+	chars := []rune(name)
+	matched := make([]bool, len(chars)+1) // matched[i]: the elements so far match chars[:i]
+	matched[0] = true
+	for _, e := range elements {
+		next, reached := make([]bool, len(matched)), false
+		for i := range next {
+			reached = reached || matched[i]
+			switch {
+			case e.wild && e.char == '*':
+				next[i] = reached
+			case i > 0:
+				next[i] = matched[i-1] && (e.wild || e.char == chars[i-1])
+			}
+		}
+		matched = next
+	}
+	return matched[len(chars)]
+}
