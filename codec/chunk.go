@@ -67,7 +67,7 @@ type Header struct {
 
 // AppendChunk appends the encoding of entries, which must not be empty, must be in order, and start at
 // the timestamp of the encoded key.
-func AppendChunk(dst, key []byte, entries []Entry) []byte {
+func (c *Coder) AppendChunk(dst, key []byte, entries []Entry) []byte {
 	body := appendBody(getBytes(), entries)
 	defer putBytes(body)
 
@@ -82,7 +82,7 @@ func AppendChunk(dst, key []byte, entries []Entry) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(body))-header.ValueBytes)
 
 	bodyAt := len(dst)
-	dst = compress(dst, body)
+	dst = c.compress(dst, body)
 	if len(dst)-bodyAt < len(body) {
 		dst[start+1] = zstdFramed
 	} else {
@@ -144,7 +144,7 @@ func appendBody(body []byte, entries []Entry) []byte {
 	return body
 }
 
-// ReadHeader reads a chunk's header. It trusts the checksum, which only DecodeChunk compares.
+// ReadHeader reads a chunk's header. It trusts the checksum, which only Coder.Decode compares.
 func ReadHeader(key, chunk []byte) (Header, error) {
 	_, first, _, err := SplitKey(key)
 	if err != nil {
@@ -194,8 +194,8 @@ type Buffer struct {
 	body    []byte
 }
 
-// Decode decodes a chunk into b. The entries are valid until the next Decode, and as long as chunk is.
-func (b *Buffer) Decode(key, chunk []byte) error {
+// Decode decodes a chunk into b. The entries are valid until b is used again, and as long as chunk is.
+func (c *Coder) Decode(b *Buffer, key, chunk []byte) error {
 	header, err := ReadHeader(key, chunk)
 	if err != nil {
 		return err
@@ -205,7 +205,7 @@ func (b *Buffer) Decode(key, chunk []byte) error {
 	}
 	body := header.body
 	if header.compressed {
-		if b.body, err = decompress(b.body[:0], body, int(header.bodyLen())); err != nil {
+		if b.body, err = c.decompress(b.body[:0], body, int(header.bodyLen())); err != nil {
 			return fmt.Errorf("%w: a chunk does not decompress: %w", ErrCorrupt, err)
 		}
 		body = b.body

@@ -17,9 +17,17 @@ const (
 	leastBlock   = 4
 )
 
-// The coders are safe for concurrent use, and hold one state per processor that uses them at once.
-var encoder = sync.OnceValue(func() *zstd.Encoder {
-	e, err := zstd.NewWriter(nil,
+// Coder encodes and decodes chunks. It is safe for concurrent use, and holds one zstd state per processor
+// that uses it at once, made when first needed. It belongs to whoever opened what the chunks are in: a
+// coder that all shared could not be used from several testing/synctest bubbles.
+type Coder struct {
+	encoder *zstd.Encoder
+	decoder *zstd.Decoder
+}
+
+// NewCoder returns a coder.
+func NewCoder() *Coder {
+	encoder, err := zstd.NewWriter(nil,
 		zstd.WithEncoderLevel(zstd.SpeedFastest),
 		zstd.WithEncoderConcurrency(runtime.GOMAXPROCS(0)),
 		zstd.WithWindowSize(windowSize),
@@ -29,11 +37,7 @@ var encoder = sync.OnceValue(func() *zstd.Encoder {
 	if err != nil {
 		panic(err) // only for options that contradict each other
 	}
-	return e
-})
-
-var decoder = sync.OnceValue(func() *zstd.Decoder {
-	d, err := zstd.NewReader(nil,
+	decoder, err := zstd.NewReader(nil,
 		zstd.WithDecoderConcurrency(runtime.GOMAXPROCS(0)),
 		zstd.WithDecoderLowmem(true),
 		zstd.WithDecoderMaxMemory(maxBody),
@@ -41,18 +45,18 @@ var decoder = sync.OnceValue(func() *zstd.Decoder {
 	if err != nil {
 		panic(err)
 	}
-	return d
-})
+	return &Coder{encoder: encoder, decoder: decoder}
+}
 
 // compress appends the zstd frame of body to dst.
-func compress(dst, body []byte) []byte { return encoder().EncodeAll(body, dst) }
+func (c *Coder) compress(dst, body []byte) []byte { return c.encoder.EncodeAll(body, dst) }
 
 // decompress decodes a zstd frame into dst's space, which grows to size and never beyond.
-func decompress(dst, frame []byte, size int) ([]byte, error) {
+func (c *Coder) decompress(dst, frame []byte, size int) ([]byte, error) {
 	if cap(dst) < size {
 		dst = make([]byte, 0, size)
 	}
-	return decoder().DecodeAll(frame, dst[:0:size])
+	return c.decoder.DecodeAll(frame, dst[:0:size])
 }
 
 // mostDecompressed is the greatest size that a zstd frame of n bytes can decode to.

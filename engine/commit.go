@@ -31,21 +31,24 @@ const (
 	lead                    // it is to write the next group, itself included
 )
 
-var commitPool = sync.Pool{New: func() any { return &commit{wake: make(chan wakeUp, 1)} }}
-
 // mostPooled is the largest payload buffer that is kept for the next commit.
 const mostPooled = 1 << 20
 
-func newCommit() *commit { return commitPool.Get().(*commit) }
+func (q *commitQueue) newCommit() *commit {
+	if c, ok := q.spent.Get().(*commit); ok {
+		return c
+	}
+	return &commit{wake: make(chan wakeUp, 1)}
+}
 
 // free gives c back for reuse. Nobody may hold it any more.
-func (c *commit) free() {
+func (q *commitQueue) free(c *commit) {
 	payload := c.payload[:0]
 	if cap(payload) > mostPooled {
 		payload = nil
 	}
 	*c = commit{wake: c.wake, payload: payload}
-	commitPool.Put(c)
+	q.spent.Put(c)
 }
 
 func (c *commit) encode() {
@@ -63,6 +66,8 @@ type commitQueue struct {
 	mu      sync.Mutex // guards what follows
 	waiting []*commit
 	leading bool // somebody leads, or has been told to
+
+	spent sync.Pool // of *commit
 }
 
 // mostGrouped is how many bytes of payload a group has, unless its first commit has more.

@@ -29,8 +29,8 @@ func (db *DB) Store(ctx context.Context, recordName string, value json.RawMessag
 		return err
 	}
 	defer db.gate.leave()
-	c := newCommit()
-	defer c.free()
+	c := db.commits.newCommit()
+	defer db.commits.free(c)
 	c.single[0] = daybook.StoredValue{RecordName: recordName, Value: value, StoredAt: timestamp}
 	c.values = c.single[:]
 	if err := validate(&c.single[0]); err != nil {
@@ -53,8 +53,8 @@ func (db *DB) StoreBatch(ctx context.Context, values []daybook.StoredValue) erro
 	if err := validateBatch(values); err != nil {
 		return err
 	}
-	c := newCommit()
-	defer c.free()
+	c := db.commits.newCommit()
+	defer db.commits.free(c)
 	c.values = values
 	return db.commit(ctx, c)
 }

@@ -21,7 +21,7 @@ const mostFaults = 100
 // bbolt's pages, the chunks' checksums, order and sequence numbers, and the catalogue and the totals
 // against the chunks.
 func (t *Tree) Check(ctx context.Context) error {
-	c := checker{ctx: ctx}
+	c := checker{ctx: ctx, coder: t.coder}
 	err := t.view(func(tx *bbolt.Tx) error {
 		for err := range tx.Check() {
 			c.fault("pages of %s: %v", t.path, err)
@@ -38,6 +38,7 @@ func (t *Tree) Check(ctx context.Context) error {
 // checker walks the chunks and the catalogue side by side.
 type checker struct {
 	ctx    context.Context
+	coder  *codec.Coder
 	faults []error
 	state  State
 
@@ -81,7 +82,7 @@ func (c *checker) check(tx *bbolt.Tx) error {
 
 // chunk checks one chunk and adds it to its record's sums.
 func (c *checker) chunk(key, encoded []byte) {
-	if err := c.buffer.Decode(key, encoded); err != nil {
+	if err := c.coder.Decode(&c.buffer, key, encoded); err != nil {
 		c.fault("%w", chunkFault(err, c.record, key))
 		return
 	}

@@ -44,6 +44,7 @@ func (t *Tree) Post(runs iter.Seq2[string, []codec.Entry], watermark, lastSegmen
 // writer changes records within one write transaction.
 type writer struct {
 	opts      Options
+	coder     *codec.Coder
 	values    *bbolt.Bucket
 	chunks    *bbolt.Cursor
 	catalogue *index.Catalogue
@@ -59,7 +60,14 @@ func (t *Tree) writer(tx *bbolt.Tx) (*writer, error) {
 	}
 	values, records := tx.Bucket(valuesBucket), tx.Bucket(recordsBucket)
 	values.FillPercent, records.FillPercent = valuesFill, recordsFill
-	return &writer{opts: t.opts, values: values, chunks: values.Cursor(), catalogue: index.NewCatalogue(records), state: state}, nil
+	return &writer{
+		opts:      t.opts,
+		coder:     t.coder,
+		values:    values,
+		chunks:    values.Cursor(),
+		catalogue: index.NewCatalogue(records),
+		state:     state,
+	}, nil
 }
 
 // post adds a run to a record and to its catalogue entry.
@@ -207,7 +215,7 @@ func (w *writer) absorbs(c *chunk, count int, size uint64) bool {
 // absorb returns entries merged with a chunk's.
 func (w *writer) absorb(record string, c *chunk, entries []codec.Entry) ([]codec.Entry, error) {
 	var b codec.Buffer // not reused: the entries live on until they are written
-	if err := b.Decode(c.key, c.encoded); err != nil {
+	if err := w.coder.Decode(&b, c.key, c.encoded); err != nil {
 		return nil, chunkFault(err, record, c.key)
 	}
 	return codec.Merge(b.Entries, entries), nil
@@ -226,7 +234,7 @@ func (w *writer) write(record string, left, right *chunk, entries []codec.Entry,
 			return fmt.Errorf("record %q: too many chunks start at timestamp %d", record, key.Timestamp)
 		}
 		encoded[i].key = key.Append(nil)
-		w.scratch = codec.AppendChunk(w.scratch[:0], encoded[i].key, piece)
+		w.scratch = w.coder.AppendChunk(w.scratch[:0], encoded[i].key, piece)
 		encoded[i].chunk = bytes.Clone(w.scratch)
 	}
 	// Only now, since entries may lie in the chunks that are deleted.

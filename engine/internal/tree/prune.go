@@ -191,7 +191,7 @@ func (w *writer) countOlder(record string, olderThan uint64) (count uint64, err 
 			continue
 		}
 		var b codec.Buffer
-		if err := b.Decode(key, encoded); err != nil {
+		if err := w.coder.Decode(&b, key, encoded); err != nil {
 			return 0, chunkFault(err, record, key)
 		}
 		count += uint64(len(between(b.Entries, 0, olderThan-1)))
@@ -207,7 +207,7 @@ func (w *writer) shorten(record string, c *chunk, n uint64, entry *index.Entry) 
 		return uint64(c.Count), w.values.Delete(c.key)
 	}
 	var b codec.Buffer
-	if err := b.Decode(c.key, c.encoded); err != nil {
+	if err := w.coder.Decode(&b, c.key, c.encoded); err != nil {
 		return 0, chunkFault(err, record, c.key)
 	}
 	gone := valueBytes(b.Entries[:n])

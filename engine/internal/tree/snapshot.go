@@ -21,6 +21,7 @@ type Snapshot struct {
 	State State
 
 	tx        *bbolt.Tx
+	coder     *codec.Coder
 	catalogue *index.Catalogue
 	chunks    *bbolt.Cursor
 	buffer    *codec.Buffer
@@ -56,6 +57,7 @@ func (t *Tree) Snapshot() (s *Snapshot, err error) {
 		s = &Snapshot{
 			State:     state,
 			tx:        tx,
+			coder:     t.coder,
 			catalogue: index.NewCatalogue(tx.Bucket(recordsBucket)),
 			chunks:    tx.Bucket(valuesBucket).Cursor(),
 			buffer:    buffers.Get().(*codec.Buffer),
@@ -157,7 +159,7 @@ func (s *Snapshot) next() (entries []codec.Entry, more bool, err error) {
 	if s.span.backward && header.Last < s.span.start || !s.span.backward && header.First > s.span.end {
 		return nil, false, nil
 	}
-	if err := s.buffer.Decode(key, chunk); err != nil {
+	if err := s.coder.Decode(s.buffer, key, chunk); err != nil {
 		return nil, false, chunkFault(err, s.span.record, key)
 	}
 	return between(s.buffer.Entries, s.span.start, s.span.end), true, nil

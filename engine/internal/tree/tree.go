@@ -43,9 +43,10 @@ type Options struct {
 
 // Tree is an open bbolt file.
 type Tree struct {
-	path string
-	bolt *bbolt.DB
-	opts Options
+	path  string
+	bolt  *bbolt.DB
+	opts  Options
+	coder *codec.Coder
 
 	failure atomic.Pointer[error] // why it takes no more writes, once a commit failed half-way
 }
@@ -89,7 +90,7 @@ func Open(path string, opts Options) (*Tree, error) {
 		return nil, describeOpen(path, err)
 	}
 	db.AllocSize = allocSize
-	t := &Tree{path: path, bolt: db, opts: opts}
+	t := &Tree{path: path, bolt: db, opts: opts, coder: codec.NewCoder()}
 	if err := t.initialize(); err != nil {
 		_ = db.Close()
 		return nil, err

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
+)
+
+// TestDurabilitySyncs counts the fdatasyncs of the log in each mode, over ten stores in ten seconds.
+func TestDurabilitySyncs(t *testing.T) {
+	tests := []struct {
+		durability Durability
+		interval   time.Duration
+		want       uint64
+		reason     string
+	}{
+		{Always, 0, 10, "one for each commit"},
+		{Interval, 0, 10, "one a second, by default"},
+		{Interval, 5 * time.Second, 2, "one every interval"},
+		{Interval, 100 * time.Millisecond, 10, "an interval in which nothing was stored needs none"},
+		{OS, 0, 0, "the operating system does as it likes"},
+	}
+	for _, test := range tests {
+		t.Run(test.durability.String()+" "+test.interval.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				db := mustOpen(t, t.TempDir(), &Options{Durability: test.durability, SyncInterval: test.interval})
+				time.Sleep(10 * time.Millisecond) // between the ticks
+				for i := range uint64(10) {
+					mustStore(t, db, "r", "1", i)
+					time.Sleep(time.Second)
+				}
+				synctest.Wait()
+				stats, err := db.Stats(ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if stats.Syncs.Count != test.want {
+					t.Errorf("%d syncs; want %d: %s", stats.Syncs.Count, test.want, test.reason)
+				}
+			})
+		})
+	}
+}
+
+// TestSyncMakesDurable shows that Sync syncs what the mode does not.
+func TestSyncMakesDurable(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), &Options{Durability: OS})
+	mustStore(t, db, "r", "1", 1)
+	if err := db.Sync(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if stats, err := db.Stats(ctx); err != nil || stats.Syncs.Count != 1 {
+		t.Errorf("%d syncs, %v; want 1", stats.Syncs.Count, err)
+	}
+}
+
+// TestFailedBackgroundSync shows that a sync that fails behind Interval's back is not forgotten: writes fail
+// from then on, and reads go on.
+func TestFailedBackgroundSync(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db, fsys := openFaulty(t, t.TempDir(), Options{Durability: Interval})
+		mustStore(t, db, "r", "1", 1)
+		var failed atomic.Bool
+		fsys.SetHook(func(op faultfs.Op) error {
+			if op.Name == faultfs.Sync && inLog(op) {
+				failed.Store(true)
+				return syscall.EIO
+			}
+			return nil
+		})
+		time.Sleep(2 * time.Second)
+		if !failed.Load() {
+			t.Fatal("nothing was synced")
+		}
+		if err := db.Store(ctx, "r", []byte("2"), 2); err == nil {
+			t.Error("Store after a failed sync: got nil; want the failure")
+		}
+		wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), row{"r", "1", 1})
+	})
+}
