@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"unsafe"
 )
 
 const (
@@ -16,8 +17,9 @@ const (
 	plain      = 0
 	zstdFramed = 1
 
-	checksumAt  = 2
-	checksumEnd = 6
+	headerSumAt = 2
+	bodySumAt   = 6
+	fieldsAt    = 10
 
 	// leastEntry is the size in a body of the smallest value: three varints and one byte of JSON.
 	leastEntry = 4
@@ -73,7 +75,7 @@ func (c *Coder) AppendChunk(dst, key []byte, entries []Entry) []byte {
 
 	header := describe(entries)
 	start := len(dst)
-	dst = append(dst, chunkVersion, plain, 0, 0, 0, 0)
+	dst = append(dst, chunkVersion, plain, 0, 0, 0, 0, 0, 0, 0, 0)
 	dst = binary.AppendUvarint(dst, uint64(header.Count))
 	dst = binary.AppendUvarint(dst, header.Last-header.First)
 	dst = binary.AppendUvarint(dst, header.MinSequence)
@@ -88,25 +90,31 @@ func (c *Coder) AppendChunk(dst, key []byte, entries []Entry) []byte {
 	} else {
 		dst = append(dst[:bodyAt], body...)
 	}
-	seal(key, dst[start:])
+	chunk, headerLen := dst[start:], bodyAt-start
+	binary.LittleEndian.PutUint32(chunk[bodySumAt:], crc32.Checksum(chunk[headerLen:], Castagnoli))
+	binary.LittleEndian.PutUint32(chunk[headerSumAt:], headerChecksum(key, chunk[:headerLen]))
 	return dst
 }
 
-// Rekey makes a copy of an encoded chunk valid under another key of the same record and timestamp.
-func Rekey(chunk, key []byte) []byte {
+// Rekey returns a copy of an encoded chunk that is valid under another key of the same record and
+// timestamp. A chunk whose header is damaged gives the error that ReadHeader does; a damaged body stays
+// one.
+func Rekey(key, chunk, newKey []byte) ([]byte, error) {
+	header, err := ReadHeader(key, chunk)
+	if err != nil {
+		return nil, err
+	}
 	moved := append([]byte(nil), chunk...)
-	seal(key, moved)
-	return moved
+	headerLen := len(chunk) - len(header.body)
+	binary.LittleEndian.PutUint32(moved[headerSumAt:], headerChecksum(newKey, moved[:headerLen]))
+	return moved, nil
 }
 
-func seal(key, chunk []byte) {
-	binary.LittleEndian.PutUint32(chunk[checksumAt:], checksum(key, chunk))
-}
-
-func checksum(key, chunk []byte) uint32 {
+// headerChecksum covers the key and the whole header but for the checksum itself.
+func headerChecksum(key, header []byte) uint32 {
 	sum := crc32.Update(0, Castagnoli, key)
-	sum = crc32.Update(sum, Castagnoli, chunk[:checksumAt])
-	return crc32.Update(sum, Castagnoli, chunk[checksumEnd:])
+	sum = crc32.Update(sum, Castagnoli, header[:headerSumAt])
+	return crc32.Update(sum, Castagnoli, header[bodySumAt:])
 }
 
 func describe(entries []Entry) Header {
@@ -144,13 +152,14 @@ func appendBody(body []byte, entries []Entry) []byte {
 	return body
 }
 
-// ReadHeader reads a chunk's header. It trusts the checksum, which only Coder.Decode compares.
+// ReadHeader reads a chunk's header, and compares the header's checksum. Only Coder.Decode compares the
+// body's.
 func ReadHeader(key, chunk []byte) (Header, error) {
 	_, first, _, err := SplitKey(key)
 	if err != nil {
 		return Header{}, err
 	}
-	if len(chunk) < checksumEnd {
+	if len(chunk) < fieldsAt {
 		return Header{}, fmt.Errorf("%w: a chunk of %d bytes has no header", ErrCorrupt, len(chunk))
 	}
 	if version := chunk[0]; version > chunkVersion {
@@ -158,7 +167,7 @@ func ReadHeader(key, chunk []byte) (Header, error) {
 	} else if version != chunkVersion {
 		return Header{}, fmt.Errorf("%w: chunk version %d", ErrCorrupt, version)
 	}
-	in := reader{data: chunk[checksumEnd:]}
+	in := reader{data: chunk[fieldsAt:]}
 	count, span, least, extent := in.uvarint(), in.uvarint(), in.uvarint(), in.uvarint()
 	h := Header{
 		First: first, Last: first + span,
@@ -166,6 +175,10 @@ func ReadHeader(key, chunk []byte) (Header, error) {
 		ValueBytes: in.uvarint(), columns: in.uvarint(),
 		compressed: chunk[1] == zstdFramed,
 		body:       in.data,
+	}
+	headerLen := len(chunk) - len(in.data)
+	if got, want := headerChecksum(key, chunk[:headerLen]), binary.LittleEndian.Uint32(chunk[headerSumAt:]); got != want {
+		return Header{}, fmt.Errorf("%w: the checksum of a chunk's header is %08x; want %08x", ErrCorrupt, got, want)
 	}
 	if in.failed || chunk[1] > zstdFramed || h.Last < first || h.MaxSequence < least || !h.plausible(count) {
 		return Header{}, fmt.Errorf("%w: a chunk's header contradicts itself", ErrCorrupt)
@@ -194,16 +207,19 @@ type Buffer struct {
 	body    []byte
 }
 
+// Size is how much memory the buffer holds for reuse, in bytes.
+func (b *Buffer) Size() int { return cap(b.body) + cap(b.Entries)*int(unsafe.Sizeof(Entry{})) }
+
 // Decode decodes a chunk into b. The entries are valid until b is used again, and as long as chunk is.
 func (c *Coder) Decode(b *Buffer, key, chunk []byte) error {
 	header, err := ReadHeader(key, chunk)
 	if err != nil {
 		return err
 	}
-	if got, want := checksum(key, chunk), binary.LittleEndian.Uint32(chunk[checksumAt:]); got != want {
-		return fmt.Errorf("%w: a chunk's checksum is %08x; want %08x", ErrCorrupt, got, want)
-	}
 	body := header.body
+	if got, want := crc32.Checksum(body, Castagnoli), binary.LittleEndian.Uint32(chunk[bodySumAt:]); got != want {
+		return fmt.Errorf("%w: the checksum of a chunk's body is %08x; want %08x", ErrCorrupt, got, want)
+	}
 	if header.compressed {
 		if b.body, err = c.decompress(b.body[:0], body, int(header.bodyLen())); err != nil {
 			return fmt.Errorf("%w: a chunk does not decompress: %w", ErrCorrupt, err)

@@ -18,19 +18,22 @@
 //
 // # Chunks
 //
-// A chunk holds values of one record in the order of (timestamp, sequence). The checksum covers the
-// key too: a chunk under a wrong key is as bad as a wrong chunk.
+// A chunk holds values of one record in the order of (timestamp, sequence). The header has a checksum of
+// its own, so that chunks can be counted, skipped and deleted without being decoded; it covers the key,
+// since a chunk under a wrong key is as bad as a wrong chunk.
 //
-//	offset 0  version       1 byte, 1
-//	       1  compression   1 byte, 0: plain, 1: zstd
-//	       2  checksum      4 bytes, little-endian: CRC-32C of the key, of bytes 0..1 and of bytes 6..
-//	       6  count         uvarint, number of values, at least 1
-//	          span          uvarint, last timestamp minus first; the first is in the key
-//	          sequence      uvarint, the least sequence number
-//	          range         uvarint, the greatest sequence number minus the least
-//	          value bytes   uvarint, total length of the values
-//	          columns       uvarint, total length of the three columns before the values
-//	          body          the four columns below, as they are or as one zstd frame
+//	offset 0  version          1 byte, 1
+//	       1  compression      1 byte, 0: plain, 1: zstd
+//	       2  header checksum  4 bytes, little-endian: CRC-32C of the key, of bytes 0..1 and of bytes 6
+//	                           up to the body
+//	       6  body checksum    4 bytes, little-endian: CRC-32C of the body
+//	      10  count            uvarint, number of values, at least 1
+//	          span             uvarint, last timestamp minus first; the first is in the key
+//	          sequence         uvarint, the least sequence number
+//	          range            uvarint, the greatest sequence number minus the least
+//	          value bytes      uvarint, total length of the values
+//	          columns          uvarint, total length of the three columns before the values
+//	          body             the four columns below, as they are or as one zstd frame
 //
 //	body      timestamps    count uvarints, each minus the one before (the first: minus the key's)
 //	          sequences     count zig-zag varints, each minus the one before (the first: minus the least)

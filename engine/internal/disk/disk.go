@@ -112,14 +112,15 @@ func (f osFile) Datasync() error {
 	return nil
 }
 
-// IsNoSpace reports whether err says that the disk or the quota is full. Some of bbolt's errors carry
-// the operating system's words but not its error.
+// IsNoSpace reports whether err says that the disk or the quota is full. bbolt puts the operating system's
+// words, but not its error, into those of growing its file.
 func IsNoSpace(err error) bool {
 	if err == nil {
 		return false
 	}
+	growing := strings.HasPrefix(err.Error(), "file resize error: ") || strings.HasPrefix(err.Error(), "file sync error: ")
 	for _, full := range noSpace {
-		if errors.Is(err, full) || strings.Contains(err.Error(), full.Error()) {
+		if errors.Is(err, full) || growing && strings.HasSuffix(err.Error(), full.Error()) {
 			return true
 		}
 	}

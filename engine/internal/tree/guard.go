@@ -44,13 +44,12 @@ func (t *Tree) view(fn func(tx *bbolt.Tx) error) error {
 }
 
 // update runs fn in a write transaction and commits it. After an error nothing of it is there. When the
-// commit itself fails for another reason than a full disk, it is not known what reached the disk, and
-// the tree takes no more writes.
+// commit itself fails in a way that leaves open what reached the disk, the tree takes no more writes.
 func (t *Tree) update(fn func(tx *bbolt.Tx) error) error {
 	if failure := t.failure.Load(); failure != nil {
 		return *failure
 	}
-	committing := false
+	committing, id := false, 0
 	err := guard(func() error {
 		tx, err := t.bolt.Begin(true)
 		if err != nil {
@@ -60,15 +59,28 @@ func (t *Tree) update(fn func(tx *bbolt.Tx) error) error {
 		if err := fn(tx); err != nil {
 			return err
 		}
-		committing = true
+		committing, id = true, tx.ID()
 		return tx.Commit()
 	})
-	if disk.IsNoSpace(err) {
+	switch {
+	case err == nil:
+		return nil
+	case disk.IsNoSpace(err) && !(committing && t.reached(id)):
 		return fmt.Errorf("%w: %w", daybook.ErrNoSpace, err)
-	}
-	if err != nil && committing {
+	case committing:
 		err = fmt.Errorf("daybook: the tree failed and takes no more writes until it is opened again: %w", err)
 		t.failure.Store(&err)
 	}
 	return err
+}
+
+// reached reports whether a transaction whose commit failed is visible all the same: its last page was
+// written, but could not be made durable. Doing its work again would then do it twice.
+func (t *Tree) reached(id int) bool {
+	visible := true
+	err := t.view(func(tx *bbolt.Tx) error {
+		visible = tx.ID() >= id
+		return nil
+	})
+	return visible || err != nil
 }

@@ -243,7 +243,7 @@ func (w *writer) write(record string, left, right *chunk, entries []codec.Entry,
 			return err
 		}
 	}
-	if right != nil && right.First == key.Timestamp {
+	if right != nil && right.First == key.Timestamp && right.ordinal <= key.Ordinal {
 		if err := w.shift(record, right, key); err != nil {
 			return err
 		}
@@ -290,7 +290,11 @@ func (w *writer) shift(record string, right *chunk, key codec.Key) error {
 		}
 		key.Ordinal++
 		newKey := key.Append(nil)
-		moved = append(moved, keyed{newKey, codec.Rekey(c.encoded, newKey)})
+		rekeyed, err := codec.Rekey(c.key, c.encoded, newKey)
+		if err != nil {
+			return chunkFault(err, record, c.key)
+		}
+		moved = append(moved, keyed{newKey, rekeyed})
 		next, err := w.after(record, c)
 		if err != nil {
 			return err

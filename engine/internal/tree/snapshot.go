@@ -39,8 +39,8 @@ type span struct {
 // buffers holds what chunks are decoded into.
 var buffers = sync.Pool{New: func() any { return new(codec.Buffer) }}
 
-// mostKept is the most values a pooled buffer may have room for.
-const mostKept = 4096
+// mostKept is how large a pooled buffer may be, in bytes.
+const mostKept = 1 << 20
 
 // Snapshot begins one. It must be closed.
 func (t *Tree) Snapshot() (s *Snapshot, err error) {
@@ -49,9 +49,13 @@ func (t *Tree) Snapshot() (s *Snapshot, err error) {
 		if err != nil {
 			return err
 		}
+		defer func() {
+			if s == nil { // an error, or a panic over a damaged page
+				_ = tx.Rollback()
+			}
+		}()
 		state, err := getState(tx)
 		if err != nil {
-			_ = tx.Rollback()
 			return err
 		}
 		s = &Snapshot{
@@ -69,7 +73,7 @@ func (t *Tree) Snapshot() (s *Snapshot, err error) {
 
 // Close ends the snapshot.
 func (s *Snapshot) Close() {
-	if cap(s.buffer.Entries) <= mostKept {
+	if s.buffer.Size() <= mostKept {
 		buffers.Put(s.buffer)
 	}
 	_ = s.tx.Rollback()

@@ -3,6 +3,7 @@
 package tree
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -82,6 +83,9 @@ func Open(path string, opts Options) (*Tree, error) {
 		InitialMmapSize: initialMapSize(),
 	}
 	db, err := openBolt(path, options)
+	if errors.Is(err, bolterrors.ErrInvalid) && !opts.ReadOnly && eraseBlank(path) {
+		db, err = openBolt(path, options)
+	}
 	if err != nil && options.InitialMmapSize > 0 && errors.Is(err, errNoAddressSpace) {
 		options.InitialMmapSize = 0
 		db, err = openBolt(path, options)
@@ -109,12 +113,41 @@ func initialMapSize() int {
 	return int(size)
 }
 
+// openBolt opens the file. bbolt does not close it, and so keeps its lock, when it panics over what is in it.
 func openBolt(path string, options *bbolt.Options) (db *bbolt.DB, err error) {
+	var file *os.File
+	options.OpenFile = func(path string, flag int, mode os.FileMode) (*os.File, error) {
+		opened, err := os.OpenFile(path, flag, mode)
+		file = opened
+		return opened, err
+	}
+	opened := false
 	err = guard(func() error {
 		db, err = bbolt.Open(path, 0o600, options)
+		opened = true
 		return err
 	})
+	if !opened && file != nil {
+		_ = file.Close()
+	}
 	return db, err
+}
+
+// mostBlank is more than a new file has, in bytes.
+const mostBlank = 1 << 20
+
+// eraseBlank empties a file that holds nothing but zeros, and reports whether it did: what a power cut
+// leaves of a file that was being created.
+func eraseBlank(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil || info.Size() > mostBlank {
+		return false
+	}
+	data, err := os.ReadFile(path)
+	if err != nil || len(bytes.Trim(data, "\x00")) > 0 {
+		return false
+	}
+	return os.Truncate(path, 0) == nil
 }
 
 func describeOpen(path string, err error) error {

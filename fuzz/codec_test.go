@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fuzz
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"math"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/daybook-db/daybook/codec"
+)
+
+var coder = codec.NewCoder()
+
+func FuzzKey(f *testing.F) {
+	f.Add("sensor.kitchen", uint64(1_700_000_000_000), uint32(0), []byte("sensor.kitchen\x00\x00\x00\x01\x8b\xcf\xe5\x68\x00"))
+	f.Add("a", uint64(0), uint32(1), []byte("a\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00"))
+	f.Add("é", uint64(math.MaxUint64), uint32(math.MaxUint32), []byte("é\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"))
+	f.Add("r", uint64(1), uint32(0), []byte("r\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00"))
+	f.Fuzz(func(t *testing.T, record string, timestamp uint64, ordinal uint32, encoded []byte) {
+		if record == "" || strings.Contains(record, "\x00") {
+			return // no record has such a name
+		}
+		key := codec.Key{Record: record, Timestamp: timestamp, Ordinal: ordinal}
+		if got, err := codec.DecodeKey(key.Append(nil)); got != key || err != nil {
+			t.Errorf("%+v decodes as %+v, %v", key, got, err)
+		}
+		other, err := codec.DecodeKey(encoded)
+		if err != nil {
+			if !errors.Is(err, codec.ErrCorrupt) {
+				t.Errorf("DecodeKey(%x): got %v, want ErrCorrupt", encoded, err)
+			}
+			return
+		}
+		if again := other.Append(nil); !bytes.Equal(again, encoded) {
+			t.Errorf("%x decodes as %+v, which encodes as %x", encoded, other, again)
+		}
+		if got, want := bytes.Compare(key.Append(nil), encoded), key.Compare(other); got != want {
+			t.Errorf("encodings of %+v and %+v compare as %d; want %d", key, other, got, want)
+		}
+		if got, want := codec.HasRecord(encoded, record), other.Record == record; got != want {
+			t.Errorf("HasRecord(%x, %q): got %v, want %v", encoded, record, got, want)
+		}
+	})
+}
+
+func FuzzChunk(f *testing.F) {
+	key := codec.Key{Record: "r", Timestamp: 1000}.Append(nil)
+	one := []codec.Entry{{Timestamp: 1000, Sequence: 1, Value: []byte(`{"celsius":21.5}`)}}
+	f.Add(key, coder.AppendChunk(nil, key, one), false)
+	f.Add(key, coder.AppendChunk(nil, key, append(one,
+		codec.Entry{Timestamp: 1000, Sequence: 7, Value: []byte("null")},
+		codec.Entry{Timestamp: math.MaxUint64, Sequence: 2, Value: []byte("1")})), true)
+	var many []codec.Entry
+	for i := range uint64(50) {
+		many = append(many, codec.Entry{Timestamp: 1000 + i*250, Sequence: 1 + 3*i, Value: []byte(`{"celsius":21.5,"ok":true}`)})
+	}
+	f.Add(key, coder.AppendChunk(nil, key, many), false)
+	f.Add(key, coder.AppendChunk(nil, key, many), true)
+	f.Add(key, []byte("\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00"), true)
+	f.Add(key, []byte("\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x01\x00\x01\x03\x28\xb5\x2f\xfd\x20\x04\x21\x00\x00\x00\x00\x011"), true)
+	f.Fuzz(func(t *testing.T, key, chunk []byte, seal bool) {
+		if seal && len(chunk) >= 10 {
+			chunk = sealed(key, chunk)
+		}
+		var b codec.Buffer
+		var err error
+		if got, most := allocates(func() { err = coder.Decode(&b, key, chunk) }), justified(chunk); got > most {
+			t.Errorf("Decode of %d bytes allocated %d; want at most %d", len(chunk), got, most)
+		}
+		if err != nil {
+			if !errors.Is(err, codec.ErrCorrupt) && !errors.Is(err, codec.ErrVersion) {
+				t.Errorf("Decode: got %v, want ErrCorrupt or ErrVersion", err)
+			}
+			return
+		}
+		header, err := codec.ReadHeader(key, chunk)
+		if err != nil || header.Count != len(b.Entries) || header.First != b.Entries[0].Timestamp || header.Last != b.Entries[len(b.Entries)-1].Timestamp {
+			t.Errorf("header %+v, %v; %d values decode", header, err, len(b.Entries))
+		}
+		var again codec.Buffer
+		if err := coder.Decode(&again, key, coder.AppendChunk(nil, key, b.Entries)); err != nil {
+			t.Fatalf("what decoded does not decode again: %v", err)
+		}
+		if !slices.EqualFunc(b.Entries, again.Entries, equalEntries) {
+			t.Errorf("encoded again (-was +is):\n%s", cmp.Diff(b.Entries, again.Entries))
+		}
+	})
+}
+
+func equalEntries(a, b codec.Entry) bool {
+	return a.Timestamp == b.Timestamp && a.Sequence == b.Sequence && bytes.Equal(a.Value, b.Value)
+}
+
+// sealed is the chunk with right checksums, without which nothing behind them would ever be reached. It
+// stays as it is where its header does not end.
+func sealed(key, chunk []byte) []byte {
+	const headerSumAt, bodySumAt, fieldsAt, fields = 2, 6, 10, 6
+	headerLen := fieldsAt
+	for range fields {
+		_, n := binary.Uvarint(chunk[headerLen:])
+		if n <= 0 {
+			return chunk
+		}
+		headerLen += n
+	}
+	chunk = bytes.Clone(chunk)
+	binary.LittleEndian.PutUint32(chunk[bodySumAt:], crc32.Checksum(chunk[headerLen:], codec.Castagnoli))
+	sum := crc32.Update(0, codec.Castagnoli, key)
+	sum = crc32.Update(sum, codec.Castagnoli, chunk[:headerSumAt])
+	sum = crc32.Update(sum, codec.Castagnoli, chunk[bodySumAt:headerLen])
+	binary.LittleEndian.PutUint32(chunk[headerSumAt:], sum)
+	return chunk
+}
+
+// justified is how much memory decoding a chunk may take: what its body can decompress to, and an entry of
+// 40 bytes for every four of it, besides what goroutines of the test take meanwhile.
+func justified(chunk []byte) uint64 {
+	const slack, mostPerBlock, leastBlock = 1 << 20, 128 << 10, 4
+	body := uint64(len(chunk))
+	if len(chunk) > 1 && chunk[1] == 1 {
+		body = body / leastBlock * mostPerBlock
+	}
+	return slack + 11*body
+}
+
+func allocates(fn func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	fn()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+func FuzzBatch(f *testing.F) {
+	w := codec.NewBatchWriter(nil, 2)
+	w.Add("sensor.kitchen", 1_700_000_000_000, []byte(`{"celsius":21.5}`))
+	w.Add("é", 0, []byte("1"))
+	f.Add(w.Bytes())
+	f.Add([]byte("\x01\x01a\x00\x011"))
+	f.Add([]byte("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01a\x00\x011"))
+	f.Fuzz(func(t *testing.T, encoded []byte) {
+		values, err := decodeBatch(encoded)
+		if err != nil {
+			if !errors.Is(err, codec.ErrCorrupt) {
+				t.Errorf("got %v, want ErrCorrupt", err)
+			}
+			return
+		}
+		w := codec.NewBatchWriter(nil, len(values))
+		for _, v := range values {
+			w.Add(v.Record, v.Timestamp, []byte(v.Value))
+		}
+		again, err := decodeBatch(w.Bytes())
+		if diff := cmp.Diff(values, again); diff != "" || err != nil {
+			t.Errorf("encoded again: %v (-was +is):\n%s", err, diff)
+		}
+	})
+}
+
+// batchValue is one value of a batch.
+type batchValue struct {
+	Record    string
+	Timestamp uint64
+	Value     string
+}
+
+func decodeBatch(encoded []byte) (values []batchValue, err error) {
+	r, err := codec.ReadBatch(encoded)
+	for err == nil && r.Remaining() > 0 {
+		var record, value []byte
+		var timestamp uint64
+		if record, timestamp, value, err = r.Next(); err == nil {
+			values = append(values, batchValue{string(record), timestamp, string(value)})
+		}
+	}
+	return values, err
+}

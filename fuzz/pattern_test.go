@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fuzz
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/index"
+)
+
+func FuzzGlob(f *testing.F) {
+	for _, seed := range [][2]string{
+		{"sensor.*", "sensor.kitchen"}, {"*a*b?c", "xaybzc"}, {`a\*\?\\`, `a*?\`}, {`*\\\*b`, `x\*b`}, {"é?漢*", "éx漢"}, {`a\`, "a"},
+		{strings.Repeat("*a", 100) + "b", strings.Repeat("a", 200)}, {"**?**", "\ufffd"},
+	} {
+		f.Add(seed[0], seed[1])
+	}
+	f.Fuzz(func(t *testing.T, pattern, name string) {
+		p, err := index.CompileGlob(pattern)
+		if legal := legalGlob(pattern); legal != (err == nil) || err != nil && !errors.Is(err, index.ErrPattern) {
+			t.Errorf("CompileGlob(%q): got %v; it is legal: %v", pattern, err, legal)
+		}
+		if err == nil && daybook.ValidateRecordName(name) == nil {
+			checkMatch(t, p, pattern, name, matchesGlob(name, pattern))
+		}
+	})
+}
+
+func FuzzTopic(f *testing.F) {
+	for _, seed := range [][2]string{
+		{"sensors.*", "sensors.a"}, {"sensors.#", "sensors"}, {"a.#.c", "a.b.b.c"}, {"a.#.#.b", "a.b"}, {"sensors*", "sensors*"}, {"..#.", "..."},
+		{strings.Repeat("#.a.", 50) + "b", strings.Repeat("a.", 60) + "a"}, {"#", "é"},
+	} {
+		f.Add(seed[0], seed[1])
+	}
+	f.Fuzz(func(t *testing.T, pattern, name string) {
+		p, err := index.CompileTopic(pattern)
+		if legal := legalPattern(pattern); legal != (err == nil) || err != nil && !errors.Is(err, index.ErrPattern) {
+			t.Errorf("CompileTopic(%q): got %v; it is legal: %v", pattern, err, legal)
+		}
+		if err == nil && daybook.ValidateRecordName(name) == nil {
+			checkMatch(t, p, pattern, name, matchesTopic(strings.Split(name, "."), strings.Split(pattern, ".")))
+		}
+	})
+}
+
+func checkMatch(t *testing.T, p *index.Pattern, pattern, name string, want bool) {
+	t.Helper()
+	if got := p.Match(name); got != want {
+		t.Errorf("%q on %q: got %v, want %v", pattern, name, got, want)
+	}
+	if want && !strings.HasPrefix(name, p.Prefix()) {
+		t.Errorf("%q matches %q, which does not start with its prefix %q", pattern, name, p.Prefix())
+	}
+	if p.Exact() && want != (name == p.Prefix()) {
+		t.Errorf("%q is the exact name %q; on %q it says %v", pattern, p.Prefix(), name, want)
+	}
+}
+
+func legalPattern(pattern string) bool {
+	return pattern != "" && len(pattern) <= index.MaxPatternLen && utf8.ValidString(pattern)
+}
+
+func legalGlob(pattern string) bool {
+	backslashes := len(pattern) - len(strings.TrimRight(pattern, `\`))
+	return legalPattern(pattern) && backslashes%2 == 0
+}
+
+// matchesGlob goes through the pattern, and keeps which beginnings of the name match what it has seen.
+func matchesGlob(name, pattern string) bool {
+	chars := []rune(name)
+	matched := make([]bool, len(chars)+1)
+	matched[0] = true
+	escaped := false
+	for _, c := range pattern {
+		if c == '\\' && !escaped {
+			escaped = true
+			continue
+		}
+		matched = step(matched, chars, c, escaped)
+		escaped = false
+	}
+	return matched[len(chars)]
+}
+
+func step(matched []bool, chars []rune, c rune, escaped bool) []bool {
+	next, reached := make([]bool, len(matched)), false
+	for i := range next {
+		reached = reached || matched[i]
+		switch {
+		case c == '*' && !escaped:
+			next[i] = reached
+		case i > 0:
+			next[i] = matched[i-1] && (c == '?' && !escaped || c == chars[i-1])
+		}
+	}
+	return next
+}
+
+// matchesTopic goes through the pattern, and keeps which beginnings of the name match what it has seen.
+func matchesTopic(name, pattern []string) bool {
+	matched := make([]bool, len(name)+1)
+	matched[0] = true
+	for _, segment := range pattern {
+		next, reached := make([]bool, len(matched)), false
+		for i := range next {
+			reached = reached || matched[i]
+			switch {
+			case segment == "#":
+				next[i] = reached
+			case i > 0:
+				next[i] = matched[i-1] && (segment == "*" || segment == name[i-1])
+			}
+		}
+		matched = next
+	}
+	return matched[len(name)]
+}
