@@ -64,6 +64,9 @@ func (r *BatchReader) Next() (record []byte, timestamp uint64, value []byte, err
 	if r.in.failed || r.remaining == 0 && len(r.in.data) > 0 {
 		return nil, 0, nil, fmt.Errorf("%w: a batch does not end with its last value", ErrCorrupt)
 	}
+	if len(record) == 0 || len(value) == 0 {
+		return nil, 0, nil, fmt.Errorf("%w: a value of %d bytes for a record whose name has %d", ErrCorrupt, len(value), len(record))
+	}
 	return record, r.timestamp, value, nil
 }
 

@@ -203,14 +203,15 @@ func (h *Header) bodyLen() uint64 { return h.ValueBytes + h.columns }
 // Buffer holds a decoded chunk, and is reused from one to the next. Its zero value is ready.
 type Buffer struct {
 	Header  Header
-	Entries []Entry // Value is a part of body, or of the chunk
+	Entries []Entry // Value is a part of body
 	body    []byte
 }
 
 // Size is how much memory the buffer holds for reuse, in bytes.
 func (b *Buffer) Size() int { return cap(b.body) + cap(b.Entries)*int(unsafe.Sizeof(Entry{})) }
 
-// Decode decodes a chunk into b. The entries are valid until b is used again, and as long as chunk is.
+// Decode decodes a chunk into b. The entries are valid until b is used again; nothing of them is a part of
+// chunk, which may be mapped memory that goes away.
 func (c *Coder) Decode(b *Buffer, key, chunk []byte) error {
 	header, err := ReadHeader(key, chunk)
 	if err != nil {
@@ -220,14 +221,13 @@ func (c *Coder) Decode(b *Buffer, key, chunk []byte) error {
 	if got, want := crc32.Checksum(body, Castagnoli), binary.LittleEndian.Uint32(chunk[bodySumAt:]); got != want {
 		return fmt.Errorf("%w: the checksum of a chunk's body is %08x; want %08x", ErrCorrupt, got, want)
 	}
-	if header.compressed {
-		if b.body, err = c.decompress(b.body[:0], body, int(header.bodyLen())); err != nil {
-			return fmt.Errorf("%w: a chunk does not decompress: %w", ErrCorrupt, err)
-		}
-		body = b.body
+	if !header.compressed {
+		b.body = append(b.body[:0], body...)
+	} else if b.body, err = c.decompress(b.body[:0], body, int(header.bodyLen())); err != nil {
+		return fmt.Errorf("%w: a chunk does not decompress: %w", ErrCorrupt, err)
 	}
 	b.Header = header
-	if uint64(len(body)) != header.bodyLen() || !b.decodeColumns(body) {
+	if uint64(len(b.body)) != header.bodyLen() || !b.decodeColumns(b.body) {
 		return fmt.Errorf("%w: a chunk's columns contradict its header", ErrCorrupt)
 	}
 	return nil

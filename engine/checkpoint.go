@@ -12,12 +12,11 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/head"
 )
 
-// retryAfter is how long a failed checkpoint is left alone before it is tried again.
-const retryAfter = 250 * time.Millisecond
-
-// doomed returns the timestamp below which values of a record are not worth posting, since they are being
-// deleted; 0 for none.
-type doomed func(record string) uint64
+// How long a failed checkpoint is left alone before it is tried again.
+const (
+	leastRetry = 250 * time.Millisecond
+	mostRetry  = time.Minute
+)
 
 // makeRoom returns when the head takes another commit. It freezes a full one, and waits only when the one
 // before that has not been posted yet. When that cannot be posted, on a full disk, it returns why.
@@ -77,26 +76,34 @@ func (db *DB) failureToPost() error {
 	return db.postFailure
 }
 
-// postWhenFrozen is the background work of checkpoints.
+// postWhenFrozen is the background work of checkpoints. One that failed is tried again when a writer waits for
+// it, and else after a while.
 func (db *DB) postWhenFrozen(stopping <-chan struct{}) {
-	for {
+	retry := time.NewTimer(time.Hour)
+	retry.Stop()
+	for wait := leastRetry; ; {
 		select {
 		case <-stopping:
 			return
 		case <-db.checkpointer.nudged:
+		case <-retry.C:
 		}
 		db.posting <- struct{}{}
 		_, err := db.postFrozen(nil)
 		<-db.posting
 		if err == nil {
+			wait = leastRetry
+			retry.Stop()
 			continue
 		}
 		db.opts.Logger.ErrorContext(context.Background(), "daybook: a checkpoint failed and will be tried again", "dir", db.dir, "error", err)
-		select {
+		select { // so that writers on a full disk do not keep a processor busy
 		case <-stopping:
 			return
-		case <-time.After(retryAfter):
+		case <-time.After(leastRetry):
 		}
+		retry.Reset(wait)
+		wait = min(2*wait, mostRetry)
 	}
 }
 

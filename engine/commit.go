@@ -63,9 +63,10 @@ func (c *commit) encode() {
 // come while it writes wait, and the first of them leads the next group. There is no timer: a group is
 // as large as the number of those who came during the write before it.
 type commitQueue struct {
-	mu      sync.Mutex // guards what follows
-	waiting []*commit
-	leading bool // somebody leads, or has been told to
+	mu        sync.Mutex // guards what follows
+	waiting   []*commit
+	leading   bool // somebody leads, or has been told to
+	lastGroup int  // commits in the last group
 
 	spent sync.Pool // of *commit
 }
@@ -159,16 +160,18 @@ func (q *commitQueue) resign(leader *commit) {
 	q.passOnLocked()
 }
 
-// take removes the next group from the queue: the leader, and those behind it. It first lets those run
-// who are about to join, the ones that the last group woke above all, for as long as somebody does;
-// otherwise groups would alternate between nearly all and nearly none of them.
+// take removes the next group from the queue: the leader, and those behind it. If the last group was one
+// of several, it first lets those run that it woke, who are about to come back; otherwise groups would
+// alternate between nearly all and nearly none of them. A lone writer never yields: beside goroutines
+// that keep the processors busy, that costs many times a sync.
 func (q *commitQueue) take() (group []*commit) {
-	for before := 0; before < q.length(); {
-		before = q.length()
-		runtime.Gosched()
-	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.lastGroup > 1 {
+		q.mu.Unlock()
+		runtime.Gosched()
+		q.mu.Lock()
+	}
 	size, n := 0, 0
 	for n < len(q.waiting) {
 		size += len(q.waiting[n].payload)
@@ -179,13 +182,8 @@ func (q *commitQueue) take() (group []*commit) {
 	}
 	group = slices.Clone(q.waiting[:n])
 	q.waiting = slices.Delete(q.waiting, 0, n)
+	q.lastGroup = n
 	return group
-}
-
-func (q *commitQueue) length() int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return len(q.waiting)
 }
 
 // passOn tells the first that waits to lead.

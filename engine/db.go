@@ -37,8 +37,10 @@ type DB struct {
 
 	recoveredLog int64 // bytes of the log as Open found it
 
-	gate    gate
-	commits commitQueue
+	gate      gate
+	closeOnce sync.Once
+	closeErr  error // set once closeOnce is done
+	commits   commitQueue
 
 	// posting is held, as a semaphore of one, by whoever writes to the tree.
 	posting chan struct{}
@@ -116,13 +118,16 @@ func open(dir string, opts Options, fsys disk.FS) (_ *DB, err error) {
 		db.reserve.find()
 		return db, nil
 	}
-	return db, db.openLog(recovery, state.LastSegment)
+	if err := db.openLog(recovery, state.LastSegment); err != nil {
+		return nil, err
+	}
+	return db, nil
 }
 
 func (db *DB) openTree() (err error) {
 	path := filepath.Join(db.dir, treeName)
 	if db.opts.ReadOnly {
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		if info, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
 			return fmt.Errorf("%s holds no daybook: %w", db.dir, fs.ErrNotExist)
 		}
 	} else if err := db.fs.MkdirAll(db.dir); err != nil {
@@ -154,20 +159,25 @@ func (db *DB) Initialize(ctx context.Context) error {
 }
 
 // Close posts what is in the head, empties the log, and closes the directory. It waits for the calls
-// that are running; calls that begin later return daybook.ErrClosed. Closing twice does nothing.
+// that are running; calls that begin later return daybook.ErrClosed. Called again, it waits for the first
+// call and returns what that did.
 //
 // When the last checkpoint fails, on a full disk say, Close closes all the same and returns why:
 // nothing is lost, the log is kept, and the next Open replays it.
 func (db *DB) Close() error {
-	if !db.gate.close() {
-		return nil
-	}
+	db.gate.close()
+	db.closeOnce.Do(func() { db.closeErr = db.shutDown() })
+	return db.closeErr
+}
+
+func (db *DB) shutDown() error {
 	db.syncer.stop()
 	db.checkpointer.stop()
 	var err error
 	if db.log != nil {
 		if err = db.checkpoint(context.Background()); err != nil {
 			err = fmt.Errorf("daybook: closed without a last checkpoint; the log keeps the values: %w", err)
+			err = errors.Join(err, db.log.Sync())
 		}
 		err = errors.Join(err, db.log.Close(err == nil))
 	}

@@ -30,14 +30,12 @@ func (g *gate) enter() error {
 
 func (g *gate) leave() { g.running.Done() }
 
-// close waits for the calls that are running, and reports whether it was the first to close.
-func (g *gate) close() bool {
+// close turns calls away from now on, and waits for those that are running.
+func (g *gate) close() {
 	g.mu.Lock()
-	first := !g.closed
 	g.closed = true
 	g.mu.Unlock()
 	g.running.Wait()
-	return first
 }
 
 // background is a goroutine that works when it is nudged, and ends when it is stopped. The zero value is

@@ -5,6 +5,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"testing"
 
@@ -54,15 +55,13 @@ func (g *gate) isClosed() bool {
 
 // abandon gives up the directory as a killed process does: no last checkpoint, the log left as it is.
 func (db *DB) abandon() error {
-	if !db.gate.close() {
-		return nil
-	}
-	db.syncer.stop()
-	db.checkpointer.stop()
-	if err := db.log.Close(false); err != nil {
-		return err
-	}
-	return db.tree.Close()
+	db.gate.close()
+	db.closeOnce.Do(func() {
+		db.syncer.stop()
+		db.checkpointer.stop()
+		db.closeErr = errors.Join(db.log.Close(false), db.tree.Close())
+	})
+	return db.closeErr
 }
 
 func mustStore(t testing.TB, db *DB, name, value string, timestamp uint64) {

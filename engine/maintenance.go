@@ -83,7 +83,7 @@ func (db *DB) countHeads(stats *Stats) error {
 	stats.Records, stats.Values, stats.ValueBytes = inTree.Records, inTree.Values, inTree.Bytes
 	for len(snapshot.frozen)+len(snapshot.active) > 0 {
 		r := snapshot.nextInHeads()
-		if _, found, err := snapshot.tree.Record(string(r.name)); err != nil {
+		if found, err := snapshot.tree.Has(string(r.name)); err != nil {
 			return err
 		} else if !found {
 			stats.Records++

@@ -45,7 +45,7 @@ const (
 	DefaultSyncInterval = time.Second
 	DefaultHeadSize     = 32 << 20
 	MinHeadSize         = 4 << 10
-	MaxHeadSize         = 1 << 30
+	MaxHeadSize         = 512 << 20
 	DefaultLockTimeout  = time.Second
 	DefaultChunkValues  = 512
 	MaxChunkValues      = 1 << 16
@@ -62,7 +62,7 @@ type Options struct {
 	SyncInterval time.Duration
 	// HeadSize bounds, in bytes, the memory of one head: the values that are in the log but not in
 	// the tree yet. Two heads exist while one is being checkpointed. It also bounds the log, and
-	// with it the time that Open takes after a crash. Default: 32 MiB; least 4 KiB, most 1 GiB.
+	// with it the time that Open takes after a crash. Default: 32 MiB; least 4 KiB, most 512 MiB.
 	HeadSize int64
 	// LockTimeout is how long Open waits for a directory that another process has open, before it
 	// returns ErrLocked. Default: 1 s; negative: it does not wait.

@@ -5,8 +5,10 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine/internal/head"
 	"github.com/daybook-db/daybook/engine/internal/tree"
 	"github.com/daybook-db/daybook/index"
 )
@@ -48,53 +50,72 @@ func (db *DB) Prune(ctx context.Context, recordPattern string, params daybook.Pr
 }
 
 // prune posts what is in the heads without the values that the rule takes by age, and then deletes from
-// the tree. When the disk is too full to post, the reserve is given up, and the tree is pruned first,
-// which frees pages that the heads can go to. It needs posting held.
+// the tree. It needs posting held.
 func (db *DB) prune(ctx context.Context, pattern *index.Pattern, rule tree.Rule) (deleted uint64, err error) {
 	defer db.reserve.take()
-	post := func() error {
-		n, err := db.postAll(ctx, doomedBy(pattern, rule))
-		deleted += n
-		return err
+	leaveOut := doomedBy(pattern, rule)
+	left, full := db.postAll(ctx, leaveOut)
+	if full != nil && !errors.Is(full, daybook.ErrNoSpace) {
+		return left, full
 	}
-	pruneTree := func() error {
-		n, err := db.tree.Prune(ctx, pattern, rule, db.postWaiting)
-		deleted += n
-		return err
+	pruned, err := db.pruneTree(ctx, pattern, rule)
+	deleted = left + pruned
+	if err != nil || full == nil {
+		return deleted, err
 	}
-	err = db.withReserve(post)
-	if errors.Is(err, daybook.ErrNoSpace) {
-		if err = pruneTree(); err == nil {
-			err = post()
-		}
+	// The disk was full, but now there may be free pages. Where nothing in the heads is doomed, they can
+	// wait for room like anybody's.
+	if rule.ByAgeAlone() && !db.headsHold(leaveOut) {
+		return deleted, nil
 	}
+	left, err = db.postAll(ctx, leaveOut)
+	if errors.Is(err, daybook.ErrNoSpace) && db.reserve.release() {
+		left, err = db.postAll(ctx, leaveOut)
+	}
+	deleted += left
 	if err != nil {
 		return deleted, err
 	}
-	return deleted, db.withReserve(pruneTree)
+	pruned, err = db.pruneTree(ctx, pattern, rule)
+	return deleted + pruned, err
 }
 
-// withReserve runs work, and once more with the reserve given up if there was no space.
-func (db *DB) withReserve(work func() error) error {
-	err := work()
-	if errors.Is(err, daybook.ErrNoSpace) && db.reserve.release() {
-		err = work()
-	}
-	return err
+func (db *DB) pruneTree(ctx context.Context, pattern *index.Pattern, rule tree.Rule) (deleted uint64, err error) {
+	return db.tree.Prune(ctx, pattern, rule, tree.Pruning{Between: db.postWaiting, Release: db.reserve.release})
 }
+
+// postWaiting posts a head that writers wait for, unless that has just failed. It needs posting held. A
+// failure is theirs to be told.
+func (db *DB) postWaiting() {
+	if db.failureToPost() == nil {
+		_, _ = db.postFrozen(nil)
+	}
+}
+
+// doomed returns the timestamp below which values of a record are not worth posting, since they are being
+// deleted; 0 for none.
+type doomed func(record string) uint64
 
 // doomedBy says which values of a head need not be posted: those that go by their age alone.
 func doomedBy(pattern *index.Pattern, rule tree.Rule) doomed {
-	if rule.KeepNewest > 0 {
-		return nil
-	}
 	return func(record string) uint64 {
-		if pattern.Match(record) {
+		if rule.KeepNewest == 0 && pattern.Match(record) {
 			return rule.OlderThan
 		}
 		return 0
 	}
 }
 
-// postWaiting posts a head that writers wait for. It needs posting held. A failure is theirs to be told.
-func (db *DB) postWaiting() { _, _ = db.postFrozen(nil) }
+// headsHold reports whether the heads hold any of the doomed values.
+func (db *DB) headsHold(values doomed) bool {
+	db.mu.RLock()
+	views := db.active.CaptureAll("")
+	if db.frozen != nil {
+		views = append(views, db.frozen.CaptureAll("")...)
+	}
+	db.mu.RUnlock()
+	return slices.ContainsFunc(views, func(view head.View) bool {
+		oldest, _ := view.Bounds()
+		return oldest < values(view.Record)
+	})
+}

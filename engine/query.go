@@ -4,6 +4,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"iter"
 
 	"github.com/daybook-db/daybook"
@@ -100,14 +101,23 @@ func (s *scanner) record(r record) (more bool, err error) {
 	return !s.stopped, nil
 }
 
-// merge yields the tree's values, and those of the heads that come before or between them.
+// merge yields the tree's values, and those of the heads that come before or between them. A record that is
+// read to its end must have as many as the catalogue says: bbolt's own pages have no checksum, and a
+// damaged one can hide chunks.
 func (s *scanner) merge(head *cursor, r record) error {
-	next := s.chunks(r)
+	next, read := s.chunks(r), uint64(0)
 	for s.left > 0 && !s.stopped {
 		entries, err := next()
-		if err != nil || entries == nil {
+		if err != nil {
 			return err
 		}
+		if entries == nil {
+			if s.span.unbounded() && read != r.entry.Count {
+				return fmt.Errorf("%w: record %q has %d values; its catalogue entry says %d", daybook.ErrCorrupt, s.name, read, r.entry.Count)
+			}
+			return nil
+		}
+		read += uint64(len(entries))
 		if err := s.ctx.Err(); err != nil {
 			return err
 		}

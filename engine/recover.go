@@ -20,19 +20,20 @@ const (
 )
 
 // replay puts what the log holds above the watermark into the head. A log can hold two heads and more, so
-// full ones are posted on the way, unless nothing may be written or there is no room for it.
+// full ones are posted on the way, unless nothing may be written or there turned out to be no room for it.
 func (db *DB) replay(recovery *wal.Recovery) error {
+	posting := !db.opts.ReadOnly
 	err := recovery.Replay(func(sequence uint64, payload []byte, values int) error {
 		if err := addBatch(db.active, sequence, payload, values); err != nil {
 			return err
 		}
-		if db.opts.ReadOnly || db.active.Size() < db.opts.HeadSize {
+		if !posting || db.active.Size() < db.opts.HeadSize {
 			return nil
 		}
 		db.frozen = db.active
 		_, err := db.postFrozen(nil)
 		if errors.Is(err, daybook.ErrNoSpace) {
-			db.frozen = nil
+			db.frozen, posting = nil, false
 			return nil
 		}
 		db.active = head.New(db.opts.HeadSize)

@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"math/rand/v2"
 	"path/filepath"
 	"sync"
 
@@ -55,7 +56,7 @@ func (r *reserve) take() {
 	if err != nil {
 		return
 	}
-	err = disk.WriteZeros(file, reserveSize)
+	_, err = file.WriteAt(noise(), 0)
 	if err == nil {
 		err = file.Datasync()
 	}
@@ -63,6 +64,13 @@ func (r *reserve) take() {
 	if r.taken = err == nil; !r.taken {
 		_ = r.fs.Remove(r.path)
 	}
+}
+
+// noise is what fills the reserve: a file system that compresses would give zeros no space.
+func noise() []byte {
+	data := make([]byte, reserveSize)
+	rand.NewChaCha8([32]byte{}).Read(data)
+	return data
 }
 
 // release gives the space back, and reports whether there was any.

@@ -58,6 +58,9 @@ func newSpan(params daybook.QueryParams) (span, error) {
 
 func (s span) empty() bool { return s.start > s.end }
 
+// unbounded reports whether every time is within the span.
+func (s span) unbounded() bool { return s.start == 0 && s.end == math.MaxUint64 }
+
 func (s span) contains(timestamp uint64) bool { return s.start <= timestamp && timestamp <= s.end }
 
 func (s span) overlaps(oldest, newest uint64) bool { return oldest <= s.end && s.start <= newest }

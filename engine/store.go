@@ -22,8 +22,8 @@ const maxBatchValues = 4 << 20
 // Errors: daybook.ErrInvalidName, ErrInvalidValue, ErrValueTooLarge, ErrReadOnly, ErrClosed, ErrNoSpace,
 // or ctx's error when it ended before the value's turn to be written: nothing was stored. Once the
 // write has begun, Store waits for its outcome and reports that, whatever happens to ctx. Any other
-// error is the log's, which then takes no more writes: whether the value was stored shows after the
-// next Open.
+// error is that of a disk that failed: nothing can be written any more until the directory is opened
+// again, and only then does it show whether this value was stored.
 func (db *DB) Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
 	if err := db.enterWriting(ctx); err != nil {
 		return err

@@ -23,28 +23,25 @@ func (i item) compare(other item) int {
 }
 
 // series is one record's values, as sorted runs. A value goes to the first run that it does not precede;
-// in order, that is always the only one. A value that precedes them all starts a new run, and runs are
-// merged so that each is more than twice as long as the next: n values in any order are at most log n
-// runs, for O(log n) work each. Runs are only ever appended to or replaced by new ones, never changed,
-// since views share them.
+// in order, that is always the only one. A value that precedes them all starts a new run. A run that a
+// value has made half as long as the one before is merged with it, so that each stays more than twice as
+// long as the next: n values in any order are at most log n runs, for O(log n) work each. Runs are only
+// ever appended to or replaced by new ones, never changed, since views share them.
 type series struct {
 	runs [][]item
 }
 
 // add adds a value and returns by how many bytes the series grew.
 func (s *series) add(it item) int64 {
-	for i, run := range s.runs {
-		if run[len(run)-1].compare(it) < 0 {
-			before := cap(run)
-			s.runs[i] = append(run, it)
-			return int64(cap(s.runs[i])-before) * itemSize
-		}
-	}
 	before := s.capacity()
-	s.runs = append(s.runs, []item{it})
-	for n := len(s.runs); n >= 2 && len(s.runs[n-2]) <= 2*len(s.runs[n-1]); n = len(s.runs) {
-		merged := mergeRuns(s.runs[n-2], s.runs[n-1])
-		s.runs = append(s.runs[:n-2], merged)
+	at := slices.IndexFunc(s.runs, func(run []item) bool { return run[len(run)-1].compare(it) < 0 })
+	if at < 0 {
+		at = len(s.runs)
+		s.runs = append(s.runs, nil)
+	}
+	s.runs[at] = append(s.runs[at], it)
+	for ; at > 0 && len(s.runs[at-1]) <= 2*len(s.runs[at]); at-- {
+		s.runs = slices.Replace(s.runs, at-1, at+1, mergeRuns(s.runs[at-1], s.runs[at]))
 	}
 	return int64(s.capacity()-before) * itemSize
 }

@@ -16,7 +16,8 @@ import (
 )
 
 // guard runs fn, and turns its panic into daybook.ErrCorrupt. bbolt panics over pages that make no sense,
-// and a memory-mapped file that was cut off faults where it is read; neither may take down the program.
+// and a memory-mapped file that was cut off faults where it is read; neither may take down the program. So
+// nothing that fn hands out may be a part of the mapping.
 func guard(fn func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {

@@ -4,6 +4,7 @@ package tree
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"go.etcd.io/bbolt"
@@ -20,34 +21,56 @@ type Rule struct {
 	MaxPerRecord uint64 // and all but the newest MaxPerRecord; 0: no limit
 }
 
+// ByAgeAlone reports whether a value's fate depends on nothing but its own timestamp.
+func (r Rule) ByAgeAlone() bool { return r.KeepNewest == 0 && r.MaxPerRecord == 0 }
+
 const (
 	// One transaction changes at most so many records and deletes so many chunks, which bounds its memory
 	// and how long a checkpoint waits behind it.
 	recordsPerPrune = 256
-	chunksPerPrune  = 4096
+	chunksPerRecord = 16
 )
 
+// Pruning says how Prune works together with what else writes to the tree and the disk.
+type Pruning struct {
+	Between func()      // called between two transactions; it may write to the tree
+	Release func() bool // frees space on a full disk, and reports whether it did
+}
+
 // Prune deletes what the rule says from the records that the pattern matches, in as many transactions as
-// it takes, and returns how many values it deleted. After an error, that many are gone for good. Between
-// the transactions it calls between, which may write to the tree.
-func (t *Tree) Prune(ctx context.Context, pattern *index.Pattern, rule Rule, between func()) (deleted uint64, err error) {
-	for from, more := "", true; more; between() {
+// it takes, and returns how many values it deleted. After an error, that many are gone for good.
+//
+// Deleting takes space too, until the transaction is over: on a full disk it goes on with smaller and
+// smaller transactions, which each leave free pages to the next, and then with what Release frees.
+func (t *Tree) Prune(ctx context.Context, pattern *index.Pattern, rule Rule, with Pruning) (deleted uint64, err error) {
+	records := recordsPerPrune
+	for from, more := "", true; more; {
 		if err := ctx.Err(); err != nil {
 			return deleted, err
 		}
-		var n uint64
-		if n, from, more, err = t.pruneSome(ctx, pattern, rule, from); err != nil {
+		n, next, unfinished, err := t.pruneSome(ctx, pattern, rule, from, records)
+		if errors.Is(err, daybook.ErrNoSpace) && (records > 1 || with.Release()) {
+			records = max(records/4, 1)
+			continue
+		}
+		if err != nil {
 			return deleted, err
 		}
 		deleted += n
+		from, more = next, unfinished
+		records = min(2*records, recordsPerPrune)
+		if more {
+			with.Between()
+		}
 	}
 	return deleted, nil
 }
 
-// pruneSome prunes records from a name on, in one transaction, and returns the name to go on from.
-func (t *Tree) pruneSome(ctx context.Context, pattern *index.Pattern, rule Rule, from string) (deleted uint64, next string, more bool, err error) {
+// pruneSome prunes up to so many records from a name on, in one transaction, and returns the name to go on
+// from.
+func (t *Tree) pruneSome(ctx context.Context, pattern *index.Pattern, rule Rule, from string, most int) (deleted uint64, next string, more bool, err error) {
 	var records []string
-	if records, next, more, err = t.affected(ctx, pattern, rule, from); err != nil || len(records) == 0 {
+	if records, next, more, err = t.affected(ctx, pattern, rule, from, most); err != nil || len(records) == 0 {
 		return 0, next, more, err
 	}
 	err = t.update(func(tx *bbolt.Tx) error {
@@ -55,7 +78,7 @@ func (t *Tree) pruneSome(ctx context.Context, pattern *index.Pattern, rule Rule,
 		if err != nil {
 			return err
 		}
-		budget := chunksPerPrune
+		budget := most * chunksPerRecord
 		for _, record := range records {
 			n, err := w.prune(record, rule, &budget)
 			if err != nil {
@@ -76,17 +99,22 @@ func (t *Tree) pruneSome(ctx context.Context, pattern *index.Pattern, rule Rule,
 	return deleted, next, more, nil
 }
 
-// affected returns the names of the next records, from a name on, that the rule may take something from,
-// and where to go on.
-func (t *Tree) affected(ctx context.Context, pattern *index.Pattern, rule Rule, from string) (records []string, next string, more bool, err error) {
+// affected returns the names of the next records, at most so many and from a name on, that the rule may take
+// something from, and where to go on.
+func (t *Tree) affected(ctx context.Context, pattern *index.Pattern, rule Rule, from string, most int) (records []string, next string, more bool, err error) {
 	err = t.view(func(tx *bbolt.Tx) error {
 		cursor := index.NewCatalogue(tx.Bucket(recordsBucket)).Cursor(pattern, from)
-		for {
+		for seen := 1; ; seen++ {
+			if seen%namesPerLook == 0 {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+			}
 			name, data, err := nextMatch(ctx, cursor)
 			if name == nil {
 				return err
 			}
-			if len(records) == recordsPerPrune {
+			if len(records) == most {
 				next, more = string(name), true
 				return nil
 			}

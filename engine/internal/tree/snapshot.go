@@ -79,13 +79,13 @@ func (s *Snapshot) Close() {
 	_ = s.tx.Rollback()
 }
 
-// Record returns a record's catalogue entry, and whether there is one.
-func (s *Snapshot) Record(name string) (entry index.Entry, found bool, err error) {
+// Has reports whether the tree holds a value of the record.
+func (s *Snapshot) Has(record string) (found bool, err error) {
 	err = guard(func() error {
-		entry, found, err = s.catalogue.Get(name)
-		return fault(err, "catalogue")
+		found = s.catalogue.Has(record)
+		return nil
 	})
-	return entry, found, err
+	return found, err
 }
 
 // Records visits the records that the pattern matches.
@@ -94,19 +94,30 @@ func (s *Snapshot) Records(pattern *index.Pattern) *Records {
 }
 
 // Records is a walk of the catalogue.
-type Records struct{ cursor *index.Cursor }
+type Records struct {
+	cursor *index.Cursor
+	buffer []byte
+}
 
-// Next returns the next record, and whether there was one. name is valid as long as the snapshot. It
-// returns ctx's error when that ends while nothing matches.
+// Next returns the next record, and whether there was one. name and the entry's value are valid until the
+// next call; they are copies, since nobody outside of guard may read mapped memory. It returns ctx's error
+// when that ends while nothing matches.
 func (r *Records) Next(ctx context.Context) (name []byte, entry index.Entry, found bool, err error) {
 	err = guard(func() error {
-		var data []byte
-		if name, data, err = nextMatch(ctx, r.cursor); name == nil {
+		mapped, data, err := nextMatch(ctx, r.cursor)
+		if mapped == nil {
+			return err
+		}
+		if entry, err = decodeEntry(mapped, data); err != nil {
 			return err
 		}
 		found = true
-		entry, err = decodeEntry(name, data)
-		return err
+		r.buffer = append(append(r.buffer[:0], mapped...), entry.NewestValue...)
+		name = r.buffer[:len(mapped):len(mapped)]
+		if entry.NewestValue != nil {
+			entry.NewestValue = r.buffer[len(mapped):]
+		}
+		return nil
 	})
 	return name, entry, found, err
 }

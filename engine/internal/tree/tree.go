@@ -128,6 +128,7 @@ func openBolt(path string, options *bbolt.Options) (db *bbolt.DB, err error) {
 		return err
 	})
 	if !opened && file != nil {
+		_ = disk.Unlock(file) // the mapping, which is lost, would hold the lock beyond Close
 		_ = file.Close()
 	}
 	return db, err

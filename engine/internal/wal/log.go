@@ -115,11 +115,15 @@ func (l *Log) encode(active *activeSegment, frames []Frame) {
 	}
 }
 
-// rollBack erases what a failed write left behind the last good frame, since a part of it may be good
-// frames that nobody was promised. If even that fails the log is poisoned.
+// rollBack erases, durably, what a failed write left behind the last good frame, since a part of it may be
+// good frames whose callers are being told that they are not there. If that fails the log is poisoned.
 func (l *Log) rollBack(active *activeSegment, cause error) error {
 	clear(l.buffer)
-	if _, err := active.file.WriteAt(l.buffer, active.end); err != nil {
+	_, err := active.file.WriteAt(l.buffer, active.end)
+	if err == nil {
+		err = active.file.Datasync()
+	}
+	if err != nil {
 		return l.poison(fmt.Errorf("a failed write could not be undone: %w", errors.Join(cause, err)))
 	}
 	return noSpaceOr(cause)
@@ -186,6 +190,9 @@ func (l *Log) roomFor(size int64) (*activeSegment, error) {
 	}
 	if err := l.activate(next); err != nil {
 		l.giveBack(next)
+		if poisoned := l.Poisoned(); poisoned != nil {
+			return nil, poisoned
+		}
 		return nil, noSpaceOr(err)
 	}
 	return l.active, nil

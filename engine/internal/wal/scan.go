@@ -153,6 +153,9 @@ func (r *Recovery) measure(i int) error {
 func (r *Recovery) endOfLog(i int, data []byte, state frameState) error {
 	e := &r.segments[i]
 	if i < len(r.segments)-1 {
+		if e.end == segmentHeaderLen && e.firstSequence == r.segments[i+1].firstSequence {
+			return nil // it never had a frame: writing its header was reported to have failed
+		}
 		return corruptAt(e.path, e.end, "a frame is damaged, and later segments follow")
 	}
 	reach, last := lookBehind(data, e.number, e.end)
@@ -249,7 +252,7 @@ func (r *Recovery) Open(notBefore uint64, opts Options) (*Log, error) {
 		l.released = append(l.released, spare{path: e.path, size: e.size})
 	}
 	for i, e := range r.segments {
-		if i == len(r.segments)-1 && !e.sealed {
+		if i == len(r.segments)-1 {
 			if err := r.seal(e); err != nil {
 				return nil, err
 			}
@@ -262,16 +265,27 @@ func (r *Recovery) Open(notBefore uint64, opts Options) (*Log, error) {
 	return l, nil
 }
 
-// seal ends a segment that a crash left open, durably. It overwrites, so it needs no space.
+// seal ends the last segment and makes all of it durable, before anything is appended behind it. What was
+// read of it need not be on the disk: the process may have died before a sync, or the sync may have
+// failed, after which the operating system takes the pages for clean and a sync alone writes nothing. So
+// its frames are written once more. It overwrites, so it needs no space.
 func (r *Recovery) seal(e extent) error {
-	f, err := r.fs.Open(e.path)
+	data, err := r.fs.ReadFile(e.path)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	if int64(len(data)) < e.end {
+		return corruptAt(e.path, int64(len(data)), "the segment was cut off while it was read")
+	}
 	var end frame // it vouches for nothing before it: that is durable only once Datasync returns
-	if _, err := f.WriteAt(end.append(nil, e.number, e.end), e.end); err != nil {
+	sealed := end.append(data[:e.end:e.end], e.number, e.end)
+	file, err := r.fs.Open(e.path)
+	if err != nil {
 		return err
 	}
-	return f.Datasync()
+	defer file.Close()
+	if _, err := file.WriteAt(sealed, 0); err != nil {
+		return err
+	}
+	return file.Datasync()
 }

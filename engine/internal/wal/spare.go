@@ -83,7 +83,8 @@ func (l *Log) prepareInBackground() {
 		if l.isReady() {
 			return
 		}
-		if s, err := l.prepare(0); err == nil {
+		// Not what a crash left of a segment that was being made: no frame would fit.
+		if s, err := l.prepare(l.opts.FirstSegmentSize); err == nil {
 			l.spares.mu.Lock()
 			l.ready = &s
 			l.spares.mu.Unlock()

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine/internal/disk"
+)
+
+// closedStore makes a store of rows in a new directory and closes it.
+func closedStore(t *testing.T, opts *Options, stored ...row) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	db := mustOpen(t, dir, opts)
+	for _, r := range stored {
+		mustStore(t, db, r.Name, r.Value, r.At)
+	}
+	mustClose(t, db)
+	return dir
+}
+
+// openDamaged opens a store that is not expected to pass its check.
+func openDamaged(t *testing.T, dir string, opts Options) *DB {
+	t.Helper()
+	opts.Logger = discard
+	db, err := Open(dir, &opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+// damage changes the last value of a bucket as bbolt would find it.
+func damage(t *testing.T, dir, bucket string, change func(value []byte)) {
+	t.Helper()
+	file, err := bbolt.Open(filepath.Join(dir, treeName), 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	err = file.Update(func(tx *bbolt.Tx) error {
+		key, value := tx.Bucket([]byte(bucket)).Cursor().Last()
+		key, value = []byte(string(key)), []byte(string(value))
+		change(value)
+		return tx.Bucket([]byte(bucket)).Put(key, value)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// damagePages changes the flags of the pages of a kind.
+func damagePages(t *testing.T, dir string, flags uint16) {
+	t.Helper()
+	path := filepath.Join(dir, treeName)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := os.Getpagesize()
+	for page := 2 * size; page < len(data); page += size {
+		if binary.LittleEndian.Uint16(data[page+8:]) == flags {
+			data[page+8] = 0x40
+		}
+	}
+	write(t, path, string(data))
+}
+
+const (
+	leafPage     = 0x02
+	freelistPage = 0x10
+)
+
+func wantCorrupt(t *testing.T, what string, err error) {
+	t.Helper()
+	if !errors.Is(err, daybook.ErrCorrupt) {
+		t.Errorf("%s: got %v; want ErrCorrupt", what, err)
+	}
+}
+
+// TestDamagedCatalogue flips a bit in the newest value, which the catalogue holds a copy of.
+func TestDamagedCatalogue(t *testing.T) {
+	dir := closedStore(t, nil, row{"r", `{"celsius":21.5}`, 1}, row{"r", `{"celsius":22.5}`, 2})
+	damage(t, dir, "records", func(value []byte) { value[strings.Index(string(value), "22.5")] ^= 4 })
+	db := openDamaged(t, dir, Options{})
+	_, err := db.Query(ctx, "r", daybook.Latest(1))
+	wantCorrupt(t, "Query", err)
+	wantCorrupt(t, "Check", db.Check(ctx))
+}
+
+// TestDamagedChunk flips each bit of a chunk in turn: no query, and no cleanup, believes any of it.
+func TestDamagedChunk(t *testing.T) {
+	var stored []row
+	for i := range uint64(4) {
+		stored = append(stored, row{"r", fmt.Sprint(i), 1000 + 10*i})
+	}
+	dir := closedStore(t, nil, stored...)
+	path := filepath.Join(dir, treeName)
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	length := 0
+	damage(t, dir, "values", func(value []byte) { length = len(value) })
+	for bit := range 8 * length {
+		write(t, path, string(good))
+		damage(t, dir, "values", func(value []byte) { value[bit/8] ^= 1 << (bit % 8) })
+		db := openDamaged(t, dir, Options{})
+		for what, do := range map[string]func() error{
+			"Query":   func() error { _, err := db.Query(ctx, "r", daybook.Since(1015)); return err },
+			"Cleanup": func() error { _, err := db.Cleanup(ctx, 1015); return err },
+			"Check":   func() error { return db.Check(ctx) },
+		} {
+			if err := do(); !errors.Is(err, daybook.ErrCorrupt) && !errors.Is(err, daybook.ErrVersion) {
+				t.Errorf("bit %d flipped: %s: got %v; want ErrCorrupt or ErrVersion", bit, what, err)
+			}
+		}
+		_ = db.Close()
+	}
+}
+
+// TestMovedDamage shows that a damaged chunk stays one when a prune gives it another key.
+func TestMovedDamage(t *testing.T) {
+	var stored []row
+	for i := range 8 {
+		stored = append(stored, row{"r", fmt.Sprintf(`"v%d"`, i), 5})
+	}
+	opts := Options{ChunkValues: 2}
+	dir := closedStore(t, &opts, stored...)
+	damage(t, dir, "values", func(value []byte) { value[strings.Index(string(value), "v7")+1] ^= 1 })
+	db := openDamaged(t, dir, opts)
+	if _, err := db.Prune(ctx, "r", daybook.PruneParams{MaxPerRecord: 7}); err != nil {
+		wantCorrupt(t, "Prune", err)
+	}
+	_, err := db.Query(ctx, "r", daybook.QueryParams{})
+	wantCorrupt(t, "Query after Prune", err)
+}
+
+// TestHiddenChunk shows that a record that has lost a chunk is not read as if it had none.
+func TestHiddenChunk(t *testing.T) {
+	dir := closedStore(t, &Options{ChunkValues: 1}, row{"r", "1", 1}, row{"r", "2", 2}, row{"s", "3", 3})
+	file, err := bbolt.Open(filepath.Join(dir, treeName), 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = file.Update(func(tx *bbolt.Tx) error {
+		key, _ := tx.Bucket([]byte("values")).Cursor().First()
+		return tx.Bucket([]byte("values")).Delete(key)
+	})
+	if err := errors.Join(err, file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	db := openDamaged(t, dir, Options{})
+	_, err = db.Query(ctx, "*", daybook.QueryParams{})
+	wantCorrupt(t, "Query", err)
+	wantCorrupt(t, "Check", db.Check(ctx))
+}
+
+// TestDamagedPages shows that bbolt's panics are ErrCorrupt, and leave nothing open that Close or another Open
+// would wait for.
+func TestDamagedPages(t *testing.T) {
+	t.Run("leaves", func(t *testing.T) {
+		dir := t.TempDir()
+		db := openDamaged(t, dir, Options{})
+		mustStore(t, db, "r", "1", 1)
+		if err := db.Checkpoint(ctx); err != nil {
+			t.Fatal(err)
+		}
+		damagePages(t, dir, leafPage)
+		_, err := db.Query(ctx, "*", daybook.QueryParams{})
+		wantCorrupt(t, "Query", err)
+		if open := db.tree.Snapshots(); open > 0 {
+			t.Errorf("%d snapshots are open", open)
+		}
+		if err := db.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	t.Run("freelist", func(t *testing.T) {
+		dir := closedStore(t, nil, row{"r", "1", 1})
+		path := filepath.Join(dir, treeName)
+		good, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		damagePages(t, dir, freelistPage)
+		_, err = Open(dir, nil)
+		wantCorrupt(t, "Open", err)
+		write(t, path, string(good))
+		wantRows(t, mustQuery(t, mustOpen(t, dir, &Options{LockTimeout: -1}), "*", daybook.QueryParams{}), row{"r", "1", 1})
+	})
+}
+
+// TestCutOffUnderScan cuts the tree's file off while it is read.
+func TestCutOffUnderScan(t *testing.T) {
+	dir := t.TempDir()
+	db := openDamaged(t, dir, Options{})
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range uint64(40) {
+		noise := make([]byte, 6000)
+		for i := range noise {
+			noise[i] = byte(random.Uint32())
+		}
+		value, err := json.Marshal(noise)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustStore(t, db, "r", string(value), i)
+	}
+	if err := db.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	var last error
+	for _, err := range db.Scan(ctx, "r", daybook.QueryParams{}) {
+		if last = err; err == nil {
+			if err := os.Truncate(filepath.Join(dir, treeName), int64(2*os.Getpagesize())); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	wantCorrupt(t, "Scan", last)
+}
+
+// TestTreeOfZeros opens what a power cut leaves of a file that was being created.
+func TestTreeOfZeros(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, treeName), strings.Repeat("\x00", 4*os.Getpagesize()))
+	db := mustOpen(t, dir, nil)
+	mustStore(t, db, "r", "1", 1)
+	wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), row{"r", "1", 1})
+}
+
+// TestDamagedLog shows that damage to what was durable stops Open with the file and the offset, and that
+// nothing is changed by that.
+func TestDamagedLog(t *testing.T) {
+	dir := t.TempDir()
+	db, err := Open(dir, &Options{Logger: discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range uint64(3) {
+		mustStore(t, db, "r", `"value"`, i)
+	}
+	if err := db.abandon(); err != nil {
+		t.Fatal(err)
+	}
+	segments, err := filepath.Glob(filepath.Join(dir, logName, "*.log"))
+	if err != nil || len(segments) == 0 {
+		t.Fatal("no segments", err)
+	}
+	data, err := (disk.OS{}).ReadFile(segments[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[strings.Index(string(data), "value")] ^= 1
+	write(t, segments[0], string(data))
+	before := contents(t, dir)
+	_, err = Open(dir, nil)
+	wantCorrupt(t, "Open", err)
+	if !strings.Contains(err.Error(), segments[0]) || !strings.Contains(err.Error(), "offset 44") {
+		t.Errorf("the error does not say where: %v", err)
+	}
+	if contents(t, dir) != before {
+		t.Error("Open changed the directory")
+	}
+}

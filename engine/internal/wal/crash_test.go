@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wal
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
+)
+
+const crashDir = "/wal"
+
+// errOff is what every operation says once the machine is off.
+var errOff = errors.New("the power is off")
+
+// machine runs a log through crashes, and knows what must survive them.
+type machine struct {
+	t    *rapid.T
+	disk *memDisk
+	fs   *faultfs.FS
+	log  *Log // nil: to be recovered first
+
+	frames       []testFrame // appended, oldest first; the last ones may have been cut short by a crash
+	acknowledged int         // how many of them Append has returned nil for
+	durable      int         // how many of them Sync has returned nil for
+	watermark    uint64      // values in the tree
+	notBefore    uint64      // segment number kept with it
+	next         uint64      // sequence number of the next value
+	serial       int         // makes every payload another one
+	failed       bool        // a write failed since the last Sync, so a power cut may bring its frames back
+}
+
+// testFrame is a frame and the sequence number of its first value.
+type testFrame struct {
+	Frame
+	sequence uint64
+}
+
+func (f testFrame) String() string {
+	return fmt.Sprintf("%.8q: %d bytes, %d values from %d", f.Payload, len(f.Payload), f.Values, f.sequence)
+}
+
+func (f testFrame) last() uint64 { return f.sequence + uint64(f.Values) - 1 }
+
+func (m *machine) choose(n int) int {
+	if n == 1 {
+		return 0
+	}
+	return rapid.IntRange(0, n-1).Draw(m.t, "choice")
+}
+
+// newFrame returns a frame that nobody has seen before.
+func (m *machine) newFrame() Frame {
+	m.serial++
+	length := rapid.SampledFrom([]int{8, 20, 100, 470, 512, 600, 1500, 3000}).Draw(m.t, "length")
+	payload := bytes.Repeat([]byte{byte('a' + m.serial%26)}, length)
+	copy(payload, fmt.Sprintf("%08d", m.serial))
+	return Frame{Payload: payload, Values: rapid.IntRange(1, 3).Draw(m.t, "values")}
+}
+
+func (m *machine) append(*rapid.T) {
+	var frames []Frame
+	for range rapid.IntRange(1, 4).Draw(m.t, "frames") {
+		frames = append(frames, m.newFrame())
+	}
+	m.on()
+	sequence, err := m.log.Append(frames)
+	if err == nil && sequence != m.next {
+		m.t.Fatalf("Append returned sequence number %d; want %d", sequence, m.next)
+	}
+	if errors.Is(err, faultfs.ErrInjected) {
+		m.failed = true
+		return // none of them is in the log
+	}
+	for _, f := range frames {
+		m.frames = append(m.frames, testFrame{f, m.next})
+		m.next += uint64(f.Values)
+	}
+	if err == nil {
+		m.acknowledged = len(m.frames)
+		return
+	}
+	m.goesOff(err)
+}
+
+func (m *machine) sync(*rapid.T) {
+	m.on()
+	if err := m.log.Sync(); err != nil {
+		m.goesOff(err)
+		return
+	}
+	m.failed = m.failed && m.durable == m.acknowledged // with nothing new, Sync does nothing
+	m.durable = m.acknowledged
+}
+
+// prepare makes the next segment ready. Left to itself the log would do so at a time of its own, and no run
+// could be repeated.
+func (m *machine) prepare(*rapid.T) {
+	m.on()
+	m.log.stopped = false
+	m.log.Prepare()
+	m.log.stopPreparing()
+}
+
+// post moves the watermark, as a checkpoint does.
+func (m *machine) post(*rapid.T) {
+	m.on()
+	if posted := m.choose(m.acknowledged + 1); posted > 0 {
+		m.watermark = max(m.watermark, m.frames[posted-1].last())
+	}
+	m.notBefore = m.log.LastNumber()
+	m.log.Release(m.watermark)
+}
+
+// closeEmpty closes as a database does whose tree holds everything.
+func (m *machine) closeEmpty(*rapid.T) {
+	m.on()
+	m.watermark, m.notBefore = max(m.watermark, m.next-1), m.log.LastNumber()
+	if err := m.log.Close(true); err != nil {
+		m.goesOff(err)
+	}
+	m.log = nil
+}
+
+// turnOffSoon has the power go off at one of the next operations of the disk, a write half-way.
+func (m *machine) turnOffSoon(*rapid.T) {
+	m.on()
+	left := rapid.IntRange(0, 12).Draw(m.t, "operations left")
+	written := rapid.SampledFrom([]int{0, 20, 44, 512, 1000, 1 << 20}).Draw(m.t, "bytes written")
+	m.fs.SetHook(func(op faultfs.Op) error {
+		if left--; left >= 0 {
+			return nil
+		}
+		off := &faultfs.PartialError{Err: errOff}
+		if left == -1 {
+			off.Written = written
+		}
+		return off
+	})
+}
+
+// failSoon has one of the next operations of the disk fail, a write half-way, and no other.
+func (m *machine) failSoon(*rapid.T) {
+	m.on()
+	left := rapid.IntRange(0, 12).Draw(m.t, "operations left")
+	written := rapid.SampledFrom([]int{0, 20, 44, 512, 1000, 1 << 20}).Draw(m.t, "bytes written")
+	m.fs.SetHook(func(faultfs.Op) error {
+		if left--; left == -1 {
+			return &faultfs.PartialError{Written: written, Err: faultfs.ErrInjected}
+		}
+		return nil
+	})
+}
+
+// goesOff takes an error as the end of the process, or of the power too.
+func (m *machine) goesOff(err error) {
+	m.t.Helper()
+	switch {
+	case errors.Is(err, faultfs.ErrInjected):
+		m.crash(false)
+		return
+	case !errors.Is(err, errOff):
+		m.t.Fatal(err)
+	}
+	m.crash(rapid.Bool().Draw(m.t, "power cut"))
+}
+
+// on recovers the log if there is none.
+func (m *machine) on() {
+	m.t.Helper()
+	for m.log == nil {
+		m.recover()
+	}
+}
+
+// crash ends the process, and with a power cut loses what was not synced.
+func (m *machine) crash(powerCut bool) {
+	m.log = nil
+	m.fs.SetHook(nil)
+	if powerCut && !m.failed {
+		m.disk.cutPower(m.choose)
+		m.acknowledged = m.durable
+	}
+}
+
+func (m *machine) recover() {
+	m.t.Helper()
+	recovery, err := Scan(crashDir, m.fs, m.watermark)
+	if err != nil {
+		m.goesOff(err)
+		return
+	}
+	survived := m.replayed(recovery)
+	if survived < m.acknowledged {
+		m.t.Fatalf("%d frames survived; %d must have, of %d", survived, m.acknowledged, len(m.frames))
+	}
+	m.frames = m.frames[:survived]
+	m.next = m.watermark + 1
+	if survived > 0 {
+		m.next = max(m.next, m.frames[survived-1].last()+1)
+	}
+	if got := recovery.NextSequence(); got != m.next {
+		m.t.Fatalf("the next value is %d; want %d", got, m.next)
+	}
+	m.acknowledged = survived
+	log, err := recovery.Open(m.notBefore, testOptions())
+	if err != nil {
+		m.goesOff(err)
+		return
+	}
+	log.stopPreparing()
+	m.log = log
+}
+
+// replayed checks that what is replayed is what was appended, and returns how many frames of it there are.
+func (m *machine) replayed(recovery *Recovery) (survived int) {
+	m.t.Helper()
+	for survived < len(m.frames) && m.frames[survived].last() <= m.watermark {
+		survived++ // in the tree
+	}
+	err := recovery.Replay(func(sequence uint64, payload []byte, values int) error {
+		if survived == len(m.frames) {
+			return fmt.Errorf("frame %.8q was never appended here", payload)
+		}
+		want := m.frames[survived]
+		if sequence != want.sequence || values != want.Values || !bytes.Equal(payload, want.Payload) {
+			return fmt.Errorf("frame %.8q of %d bytes at %d; want %.8q of %d bytes at %d",
+				payload, len(payload), sequence, want.Payload, len(want.Payload), want.sequence)
+		}
+		survived++
+		return nil
+	})
+	if err != nil {
+		m.t.Fatalf("Replay after %d frames: %v", survived, err)
+	}
+	return survived
+}
+
+// TestCrashes runs logs through process crashes and power cuts at any operation of the disk, recovery and
+// the making of segments included.
+func TestCrashes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d := newMemDisk()
+		m := &machine{t: t, disk: d, fs: faultfs.New(d), next: 1}
+		t.Repeat(map[string]func(*rapid.T){
+			"append":       m.append,
+			"append more":  m.append,
+			"append again": m.append,
+			"sync":         m.sync,
+			"sync more":    m.sync,
+			"post":         m.post,
+			"prepare":      m.prepare,
+			"close":        m.closeEmpty,
+			"turn off":     m.turnOffSoon,
+			"fail":         m.failSoon,
+			"process crash": func(*rapid.T) {
+				m.crash(false)
+			},
+			"power cut": func(*rapid.T) {
+				m.crash(true)
+			},
+		})
+		m.on()
+		m.sync(t)
+		m.crash(true)
+		m.on()
+	})
+}
