@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -220,5 +222,79 @@ func TestCloseWhileStoring(t *testing.T) {
 	again := mustOpen(t, dir, nil)
 	if got := int64(len(mustQuery(t, again, "*", daybook.QueryParams{}))); got != acked.Load() {
 		t.Errorf("%d values are there; %d were acknowledged", got, acked.Load())
+	}
+}
+
+// TestHeadIsBounded stores large batches from many goroutines at once: a head takes one group beyond its
+// bound, not all that wait.
+func TestHeadIsBounded(t *testing.T) {
+	const writers, batchBytes = 8, 8 << 20
+	db := mustOpen(t, t.TempDir(), &Options{HeadSize: MinHeadSize, Durability: OS})
+	var batch []daybook.StoredValue
+	for i := range 8 {
+		value := json.RawMessage(`"` + strings.Repeat("x", batchBytes/8-2) + `"`)
+		batch = append(batch, daybook.StoredValue{RecordName: fmt.Sprint(i), Value: value, StoredAt: 1})
+	}
+	var wg sync.WaitGroup
+	for range writers {
+		wg.Go(func() {
+			if err := db.StoreBatch(ctx, batch); err != nil {
+				t.Errorf("StoreBatch: %v", err)
+			}
+			db.mu.RLock()
+			defer db.mu.RUnlock()
+			if size := db.active.Size(); size > 2*batchBytes {
+				t.Errorf("a head of %d bytes has grown to %d", int64(MinHeadSize), size)
+			}
+		})
+	}
+	wg.Wait()
+	if got := len(mustQuery(t, db, "*", daybook.QueryParams{})); got != writers*8 {
+		t.Errorf("%d values are there; want %d", got, writers*8)
+	}
+}
+
+// TestSecondCloseWaits shows that whoever closes second may open again when Close returns.
+func TestSecondCloseWaits(t *testing.T) {
+	dir := t.TempDir()
+	db, err := Open(dir, &Options{Durability: OS})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range uint64(2000) {
+		mustStore(t, db, fmt.Sprint(i), "1", i)
+	}
+	closed := make(chan error)
+	for range 2 {
+		go func() { closed <- db.Close() }()
+	}
+	if err := <-closed; err != nil { // the first to return, whichever it is
+		t.Errorf("Close: %v", err)
+	}
+	mustOpen(t, dir, &Options{LockTimeout: -1})
+	if err := <-closed; err != nil {
+		t.Errorf("Close: %v", err)
+	}
+}
+
+// TestStoreWithinScan stores from the loop of a scan until heads have been frozen and posted under it.
+func TestStoreWithinScan(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there an open scan holds up a checkpoint, as the package documentation says")
+	}
+	db := mustOpen(t, t.TempDir(), &Options{Durability: OS, HeadSize: MinHeadSize})
+	for i := range uint64(200) {
+		mustStore(t, db, "r", "1", i)
+	}
+	seen := 0
+	for _, err := range db.Scan(ctx, "r", daybook.QueryParams{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen++
+		mustStore(t, db, "r", "2", uint64(1000+seen))
+	}
+	if seen != 200 {
+		t.Errorf("the scan yielded %d values; want the 200 that were there when it began", seen)
 	}
 }

@@ -50,14 +50,7 @@ func TestFullDisk(t *testing.T) {
 	acked := storeUntilFull(t, db, random, 0)
 	wantCount(t, db, acked)
 
-	// What else is on the disk can take the last byte.
-	ballast, err := os.Create(filepath.Join(filepath.Dir(dir), "ballast"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, err = ballast.Write(make([]byte, 4096)); err == nil; _, err = ballast.Write(make([]byte, 4096)) {
-	}
-	ballast.Close()
+	takeTheRest(t, filepath.Dir(dir))
 	wantCount(t, db, acked)
 
 	if err := db.abandon(); err != nil {
@@ -80,19 +73,94 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// takeTheRest fills the last byte of a disk with something else.
+func takeTheRest(t *testing.T, dir string) {
+	t.Helper()
+	ballast, err := os.OpenFile(filepath.Join(dir, "ballast"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ballast.Close()
+	for err == nil {
+		_, err = ballast.Write(make([]byte, 4096))
+	}
+	if !errors.Is(err, unix.ENOSPC) {
+		t.Fatal(err)
+	}
+}
+
+// jsonNoise is a JSON string of about n bytes that does not compress well.
+func jsonNoise(t *testing.T, random *rand.Rand, n int) json.RawMessage {
+	t.Helper()
+	data := make([]byte, n*3/4)
+	for i := range data {
+		data[i] = byte(random.Uint32())
+	}
+	value, err := json.Marshal(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+// TestPruneOnFullDisk prunes many records, whose trimmed chunks together are far larger than the reserve,
+// and does so after a cleanup that found nothing to delete.
+func TestPruneOnFullDisk(t *testing.T) {
+	const records, each = 300, 12
+	dir := filepath.Join(smallDisk(t, 32<<20), "store")
+	db := mustOpen(t, dir, &Options{HeadSize: 1 << 20, Logger: discard})
+	random := rand.New(rand.NewPCG(1, 2))
+	for at := range uint64(each) {
+		for record := range records {
+			mustStore(t, db, fmt.Sprintf("record.%03d", record), string(jsonNoise(t, random, 1500)), at)
+		}
+	}
+	if err := db.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	fill := func() {
+		takeTheRest(t, filepath.Dir(dir))
+		storeUntilFull(t, db, random, 1000) // and all pages that are free within the file
+	}
+	fill()
+	for range 2 {
+		if deleted, err := db.Cleanup(ctx, 0); deleted != 0 || err != nil {
+			t.Errorf("Cleanup of nothing = %d, %v; want 0", deleted, err)
+		}
+		fill()
+	}
+	if deleted, err := db.Cleanup(ctx, 3); deleted != 3*records || err != nil {
+		t.Errorf("Cleanup on a full disk = %d, %v; want %d", deleted, err, 3*records)
+	}
+	if _, err := db.Cleanup(ctx, math.MaxUint64); err != nil {
+		t.Errorf("Cleanup of everything: %v", err)
+	}
+}
+
+// TestOpenOnFullDisk opens a log of more than a head where there is no room to post it.
+func TestOpenOnFullDisk(t *testing.T) {
+	dir := filepath.Join(smallDisk(t, 16<<20), "store")
+	opts := &Options{HeadSize: 256 << 10, Durability: OS, Logger: discard}
+	db := mustOpen(t, dir, opts)
+	random := rand.New(rand.NewPCG(1, 2))
+	takeTheRest(t, filepath.Dir(dir))
+	acked := storeUntilFull(t, db, random, 0)
+	if err := db.abandon(); err != nil {
+		t.Fatal(err)
+	}
+	db = mustOpen(t, dir, opts)
+	wantCount(t, db, acked)
+	if err := os.Remove(filepath.Join(filepath.Dir(dir), "ballast")); err != nil {
+		t.Fatal(err)
+	}
+	mustStore(t, db, "again", "1", 1)
+}
+
 // storeUntilFull stores values that do not compress until the disk is full, and returns how many.
 func storeUntilFull(t *testing.T, db *DB, random *rand.Rand, from int) (stored int) {
 	t.Helper()
 	for {
-		noise := make([]byte, 700)
-		for i := range noise {
-			noise[i] = byte(random.Uint32())
-		}
-		value, err := json.Marshal(noise)
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = db.Store(ctx, fmt.Sprintf("r.%d", stored%5), value, uint64(from+stored))
+		err := db.Store(ctx, fmt.Sprintf("r.%d", stored%5), jsonNoise(t, random, 900), uint64(from+stored))
 		if errors.Is(err, daybook.ErrNoSpace) {
 			return stored
 		}
