@@ -27,8 +27,8 @@
 //	Interval    written to the OS; synced every second   nothing acknowledged   at most the last interval
 //	OS          written to the OS                        nothing acknowledged   what the OS had not written back
 //
-// A Store that returned an error, or had not returned yet when the machine went down, may or may not
-// be there afterwards.
+// A Store that had not returned yet when the machine went down, or that failed because the disk did,
+// may or may not be there afterwards.
 //
 // # Semantics that every backend shares
 //

@@ -16,7 +16,8 @@
 //	OS          written to the OS                        nothing acknowledged   what the OS had not written back
 //
 // In every mode what survives is a prefix of what was stored: whole batches, in order, none after a lost
-// one. A Store that failed, or had not returned, may or may not be there after a crash.
+// one. A Store that had not returned yet, or that failed because the disk did, may or may not be there after
+// a crash.
 //
 // After a failed fdatasync nothing is known about what reached the disk, so the log takes no more
 // writes: Store fails until the directory is opened again, reads go on. When the disk is full Store
