@@ -77,7 +77,7 @@ func (db *DB) failureToPost() error {
 }
 
 // postWhenFrozen is the background work of checkpoints. One that failed is tried again when a writer waits for
-// it, and else after a while.
+// it, and else after a while. The first failure in a row is logged; writers are told of each.
 func (db *DB) postWhenFrozen(stopping <-chan struct{}) {
 	retry := time.NewTimer(time.Hour)
 	retry.Stop()
@@ -96,7 +96,9 @@ func (db *DB) postWhenFrozen(stopping <-chan struct{}) {
 			retry.Stop()
 			continue
 		}
-		db.opts.Logger.ErrorContext(context.Background(), "daybook: a checkpoint failed and will be tried again", "dir", db.dir, "error", err)
+		if wait == leastRetry {
+			db.opts.Logger.ErrorContext(context.Background(), "daybook: a checkpoint failed and will be tried again", "dir", db.dir, "error", err)
+		}
 		select { // so that writers on a full disk do not keep a processor busy
 		case <-stopping:
 			return
