@@ -21,9 +21,10 @@ type StoredValue struct {
 type Backend interface {
 	// Store adds one value to the history of recordName at timestamp (Unix ms). When it returns nil
 	// the value is as durable as the backend promises, and every later Query sees it. When it
-	// returns an error that matches none of ErrInvalidName, ErrInvalidValue, ErrValueTooLarge,
-	// ErrTimestampRange, ErrReadOnly, ErrClosed, ErrNoSpace or the context's error, a crash may
-	// still bring the value back. The backend does not keep value after it returns.
+	// returns ErrInvalidName, ErrInvalidValue, ErrValueTooLarge, ErrTimestampRange, ErrReadOnly,
+	// ErrClosed, ErrNoSpace or the context's error, nothing was stored; after any other error, such
+	// as ErrFailed, opening again may show the value. The backend does not keep value after it
+	// returns.
 	Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error
 
 	// Query returns the values of all records that recordPattern matches, as params says, from one

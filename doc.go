@@ -7,13 +7,28 @@
 // [QueryParams], the [Backend] interface, the errors, and the typed helpers [QueryLatest],
 // [QueryRange] and [Persist]. The embedded engine is package
 // [github.com/daybook-db/daybook/engine]; open one with engine.Open and use it as a Backend, or
-// directly for everything else that it can do.
+// directly for everything else that it can do. Package
+// [github.com/daybook-db/daybook/retention] deletes what has become too old, in any Backend.
 //
 //	db, err := engine.Open("history", nil)
 //	...
 //	defer db.Close()
 //	err = db.Store(ctx, "sensor.kitchen", json.RawMessage(`{"celsius":21.5}`), daybook.Now())
+//
+//	// The newest value of every sensor, decoded.
 //	latest, err := daybook.QueryLatest[Reading](ctx, db, "sensor.*", 1)
+//
+//	// Everything of the last hour, oldest first, without holding it all.
+//	params := daybook.Since(daybook.Now() - 3_600_000)
+//	params.Order = daybook.OldestFirst
+//	for value, err := range db.Scan(ctx, "*", params) {
+//		...
+//	}
+//
+//	// The newest ten of each record below plant.line1, by topic: the name's segments between dots.
+//	params = daybook.Latest(10)
+//	params.Syntax = daybook.Topic
+//	values, err := db.Query(ctx, "plant.line1.#", params)
 //
 // # What a crash can and cannot lose
 //

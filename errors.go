@@ -37,6 +37,9 @@ var (
 	ErrReadOnly = errors.New("daybook: read-only")
 	// ErrLocked is returned when opening a directory that another process, or this one, has open.
 	ErrLocked = errors.New("daybook: locked by another process")
+	// ErrFailed is returned when writing after the disk has failed, since nobody knows which of the last
+	// writes reached it. Nothing more is written until the backend is opened again; reads go on.
+	ErrFailed = errors.New("daybook: the disk failed, and nothing is written until it is opened again")
 	// ErrNoSpace is returned when the disk, or the space a backend may use, is full. What was there
 	// stays readable, and storing works again once there is room.
 	ErrNoSpace = errors.New("daybook: no space left")

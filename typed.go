@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 )
 
 // Typed is a stored value decoded as T.
@@ -58,8 +59,8 @@ func QueryAs[T any](ctx context.Context, backend Backend, pattern string, params
 // Persist stores every value that arrives on values under recordName, encoded with encoding/json and
 // stamped with the wall clock, until the channel closes (nil) or ctx ends (its error). A value that
 // cannot be encoded or stored is logged with slog and skipped, so that a full disk does not end the
-// subscription; an error that no later value can escape (ErrNotConfigured, ErrInvalidName,
-// ErrReadOnly, ErrClosed) ends it and is returned.
+// subscription; an error that no later value can escape (ErrNotConfigured, ErrInvalidName, ErrReadOnly,
+// ErrFailed, ErrClosed) ends it and is returned.
 func Persist[T any](ctx context.Context, backend Backend, recordName string, values <-chan T) error {
 	if backend == nil {
 		return ErrNotConfigured
@@ -94,5 +95,7 @@ func persist(ctx context.Context, backend Backend, recordName string, value any)
 }
 
 func endsSubscription(ctx context.Context, err error) bool {
-	return ctx.Err() != nil || errors.Is(err, ErrInvalidName) || errors.Is(err, ErrReadOnly) || errors.Is(err, ErrClosed)
+	return ctx.Err() != nil || slices.ContainsFunc([]error{ErrInvalidName, ErrReadOnly, ErrFailed, ErrClosed}, func(final error) bool {
+		return errors.Is(err, final)
+	})
 }

@@ -243,6 +243,36 @@ func TestTreeOfZeros(t *testing.T) {
 	wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), row{"r", "1", 1})
 }
 
+// TestLostTree shows that a tree that is gone, empty, blank or cut off beside a log is not taken for a new one,
+// and that nothing is changed by finding out.
+func TestLostTree(t *testing.T) {
+	for name, lose := range map[string]func(path string) error{
+		"missing": os.Remove,
+		"empty":   func(path string) error { return os.Truncate(path, 0) },
+		"cut off": func(path string) error { return os.Truncate(path, int64(3*os.Getpagesize())) },
+		"blank":   func(path string) error { return os.WriteFile(path, make([]byte, 8*os.Getpagesize()), 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := closedStore(t, nil, row{"r", "1", 1})
+			path := filepath.Join(dir, treeName)
+			if err := lose(path); err != nil {
+				t.Fatal(err)
+			}
+			before := contents(t, dir)
+			for _, opts := range []*Options{nil, {ReadOnly: true}} {
+				_, err := Open(dir, opts)
+				wantCorrupt(t, "Open", err)
+				if err != nil && !strings.Contains(err.Error(), path) {
+					t.Errorf("the error does not name the file: %v", err)
+				}
+			}
+			if contents(t, dir) != before {
+				t.Error("Open changed the directory")
+			}
+		})
+	}
+}
+
 // TestDamagedLog shows that damage to what was durable stops Open with the file and the offset, and that
 // nothing is changed by that.
 func TestDamagedLog(t *testing.T) {

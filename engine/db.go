@@ -25,9 +25,9 @@ const (
 
 // DB is an open directory. Its methods may be called from any number of goroutines at once. It is a
 // daybook.Backend with all optional abilities of that package.
-//
-// Lock order: posting, then mu. The log's locks are taken inside of both.
 type DB struct {
+	// Lock order: posting, then mu. The log's locks are taken inside of both.
+
 	dir     string
 	opts    Options
 	fs      disk.FS
@@ -126,8 +126,12 @@ func open(dir string, opts Options, fsys disk.FS) (_ *DB, err error) {
 
 func (db *DB) openTree() (err error) {
 	path := filepath.Join(db.dir, treeName)
+	// The log's directory is made once the tree is durable, so a tree that is not there, or blank, beside
+	// it was lost; without it, one that is blank was never finished.
+	_, err = os.Stat(filepath.Join(db.dir, logName))
+	existing := err == nil
 	if db.opts.ReadOnly {
-		if info, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+		if info, err := os.Stat(path); !existing && (errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0) {
 			return fmt.Errorf("%s holds no daybook: %w", db.dir, fs.ErrNotExist)
 		}
 	} else if err := db.fs.MkdirAll(db.dir); err != nil {
@@ -136,6 +140,7 @@ func (db *DB) openTree() (err error) {
 	db.tree, err = tree.Open(path, tree.Options{
 		LockTimeout: db.opts.LockTimeout,
 		ReadOnly:    db.opts.ReadOnly,
+		Existing:    existing,
 		ChunkValues: db.opts.ChunkValues,
 		ChunkBytes:  db.opts.ChunkBytes,
 	})

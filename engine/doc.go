@@ -20,7 +20,7 @@
 // a crash.
 //
 // After a failed fdatasync nothing is known about what reached the disk, so the log takes no more
-// writes: Store fails until the directory is opened again, reads go on. When the disk is full Store
+// writes: Store returns daybook.ErrFailed until the directory is opened again, reads go on. When the disk is full Store
 // returns daybook.ErrNoSpace, and works again once there is room; a small reserve makes sure that
 // Cleanup and Prune can make that room.
 //

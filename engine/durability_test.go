@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"errors"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -79,8 +80,8 @@ func TestFailedBackgroundSync(t *testing.T) {
 		if !failed.Load() {
 			t.Fatal("nothing was synced")
 		}
-		if err := db.Store(ctx, "r", []byte("2"), 2); err == nil {
-			t.Error("Store after a failed sync: got nil; want the failure")
+		if err := db.Store(ctx, "r", []byte("2"), 2); !errors.Is(err, daybook.ErrFailed) {
+			t.Errorf("Store after a failed sync: got %v; want ErrFailed", err)
 		}
 		wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), row{"r", "1", 1})
 	})

@@ -48,10 +48,10 @@ func TestBadInput(t *testing.T) {
 		{"over-large value", store("r", json.RawMessage(`"`+strings.Repeat("x", 16<<20)+`"`)), daybook.ErrValueTooLarge, "16777218 bytes"},
 		{"batch with a bad value", func(db *DB) error {
 			return db.StoreBatch(ctx, []daybook.StoredValue{{RecordName: "r", Value: good}, {RecordName: "r", Value: good}, {RecordName: "bad", Value: json.RawMessage("x")}})
-		}, daybook.ErrInvalidValue, `element 2 of 3: record "bad"`},
+		}, daybook.ErrInvalidValue, `values[2] of 3 in the batch: record "bad"`},
 		{"batch with a bad name", func(db *DB) error {
 			return db.StoreBatch(ctx, []daybook.StoredValue{{RecordName: "", Value: good}})
-		}, daybook.ErrInvalidName, "element 0 of 1"},
+		}, daybook.ErrInvalidName, "values[0] of 1"},
 		{"batch too large", func(db *DB) error {
 			big := json.RawMessage(`"` + strings.Repeat("x", 15<<20) + `"`)
 			var batch []daybook.StoredValue

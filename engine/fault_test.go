@@ -53,8 +53,8 @@ func TestFailedSyncPoisons(t *testing.T) {
 		t.Fatalf("Store over a failing sync: got %v; want EIO", err)
 	}
 	failing.Store(false) // the disk says that it is well again, but what it lost is lost
-	if err := db.Store(ctx, "r", json.RawMessage("3"), 3); err == nil || !strings.Contains(err.Error(), "opened again") {
-		t.Errorf("Store after a failed sync: got %v; want an error that says to open again", err)
+	if err := db.Store(ctx, "r", json.RawMessage("3"), 3); !errors.Is(err, daybook.ErrFailed) || !strings.Contains(err.Error(), "opened again") {
+		t.Errorf("Store after a failed sync: got %v; want ErrFailed, which says to open again", err)
 	}
 	wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), row{"r", "1", 1})
 	if err := db.Close(); err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
@@ -27,7 +28,7 @@ func compile(pattern string, syntax daybook.PatternSyntax) (*index.Pattern, erro
 	}
 	compiled, err := compileIn(pattern)
 	if errors.Is(err, index.ErrPattern) {
-		return nil, fmt.Errorf("%w: %w", daybook.ErrInvalidPattern, err)
+		return nil, fmt.Errorf("%w: %s", daybook.ErrInvalidPattern, strings.TrimPrefix(err.Error(), index.ErrPattern.Error()+": "))
 	}
 	return compiled, err
 }

@@ -10,20 +10,20 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// MaxBatchBytes is how many bytes of names and JSON a batch holds at most.
-const MaxBatchBytes = 128 << 20
-
-// maxBatchValues keeps a batch's encoding within a frame, whatever its values.
-const maxBatchValues = 4 << 20
+// Limits of a batch.
+const (
+	MaxBatchBytes  = 128 << 20 // of names and JSON
+	MaxBatchValues = 4 << 20
+)
 
 // Store adds one value to the history of recordName at timestamp (Unix ms). When it returns nil the value
 // is as durable as Options.Durability says, and every later query sees it.
 //
 // Errors: daybook.ErrInvalidName, ErrInvalidValue, ErrValueTooLarge, ErrReadOnly, ErrClosed, ErrNoSpace,
 // or ctx's error when it ended before the value's turn to be written: nothing was stored. Once the
-// write has begun, Store waits for its outcome and reports that, whatever happens to ctx. Any other
-// error is that of a disk that failed: nothing can be written any more until the directory is opened
-// again, and only then does it show whether this value was stored.
+// write has begun, Store waits for its outcome and reports that, whatever happens to ctx. After
+// daybook.ErrFailed nothing can be written any more until the directory is opened again, and only then
+// does it show whether this value was stored.
 func (db *DB) Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
 	if err := db.enterWriting(ctx); err != nil {
 		return err
@@ -40,7 +40,7 @@ func (db *DB) Store(ctx context.Context, recordName string, value json.RawMessag
 }
 
 // StoreBatch stores all of values or none of them, in one durable commit, in the order given. It returns
-// what Store does; an invalid element is named by its index, and a batch of more than MaxBatchBytes is
+// what Store does; an invalid element is named by its index, and a batch of more than MaxBatchBytes or MaxBatchValues is
 // daybook.ErrValueTooLarge. An empty batch stores nothing.
 func (db *DB) StoreBatch(ctx context.Context, values []daybook.StoredValue) error {
 	if err := db.enterWriting(ctx); err != nil {
@@ -70,13 +70,13 @@ func validate(v *daybook.StoredValue) error {
 }
 
 func validateBatch(values []daybook.StoredValue) error {
-	if len(values) > maxBatchValues {
-		return fmt.Errorf("%w: the batch has %d values; at most %d, so split it", daybook.ErrValueTooLarge, len(values), maxBatchValues)
+	if len(values) > MaxBatchValues {
+		return fmt.Errorf("%w: the batch has %d values; at most %d, so split it", daybook.ErrValueTooLarge, len(values), MaxBatchValues)
 	}
 	size := 0
 	for i := range values {
 		if err := validate(&values[i]); err != nil {
-			return fmt.Errorf("batch element %d of %d: %w", i, len(values), err)
+			return fmt.Errorf("values[%d] of %d in the batch: %w", i, len(values), err)
 		}
 		size += len(values[i].RecordName) + len(values[i].Value)
 		if size > MaxBatchBytes {

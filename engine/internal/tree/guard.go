@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 
 	"go.etcd.io/bbolt"
 
@@ -15,14 +16,17 @@ import (
 	"github.com/daybook-db/daybook/index"
 )
 
-// guard runs fn, and turns its panic into daybook.ErrCorrupt. bbolt panics over pages that make no sense,
-// and a memory-mapped file that was cut off faults where it is read; neither may take down the program. So
+// guard is the path of a file that is read through bbolt.
+type guard string
+
+// run runs fn, and turns its panic into daybook.ErrCorrupt. bbolt panics over pages that make no sense, and
+// a memory-mapped file that was cut off faults where it is read; neither may take down the program. So
 // nothing that fn hands out may be a part of the mapping.
-func guard(fn func() error) (err error) {
+func (path guard) run(fn func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if cause := recover(); cause != nil {
-			err = fmt.Errorf("%w: reading the tree: %v", daybook.ErrCorrupt, cause)
+			err = fmt.Errorf("%w: a page of %s makes no sense: %v", daybook.ErrCorrupt, string(path), cause)
 		}
 	}()
 	return fn()
@@ -30,18 +34,22 @@ func guard(fn func() error) (err error) {
 
 // fault makes an error of codec or index match the root package's, and says where it was met.
 func fault(err error, where string) error {
-	switch {
-	case errors.Is(err, codec.ErrVersion), errors.Is(err, index.ErrVersion):
-		return fmt.Errorf("%w: %s: %w", daybook.ErrVersion, where, err)
-	case errors.Is(err, codec.ErrCorrupt), errors.Is(err, index.ErrCorrupt):
-		return fmt.Errorf("%w: %s: %w", daybook.ErrCorrupt, where, err)
+	for _, theirs := range []error{codec.ErrVersion, index.ErrVersion, codec.ErrCorrupt, index.ErrCorrupt} {
+		if !errors.Is(err, theirs) {
+			continue
+		}
+		ours := daybook.ErrCorrupt
+		if theirs == codec.ErrVersion || theirs == index.ErrVersion {
+			ours = daybook.ErrVersion
+		}
+		return fmt.Errorf("%w: %s: %s", ours, where, strings.ReplaceAll(err.Error(), theirs.Error()+": ", ""))
 	}
 	return err
 }
 
 // view runs fn in a read transaction.
 func (t *Tree) view(fn func(tx *bbolt.Tx) error) error {
-	return guard(func() error { return t.bolt.View(fn) })
+	return t.guard.run(func() error { return t.bolt.View(fn) })
 }
 
 // update runs fn in a write transaction and commits it. After an error nothing of it is there. When the
@@ -51,7 +59,7 @@ func (t *Tree) update(fn func(tx *bbolt.Tx) error) error {
 		return *failure
 	}
 	committing, id := false, 0
-	err := guard(func() error {
+	err := t.guard.run(func() error {
 		tx, err := t.bolt.Begin(true)
 		if err != nil {
 			return err
@@ -69,7 +77,7 @@ func (t *Tree) update(fn func(tx *bbolt.Tx) error) error {
 	case disk.IsNoSpace(err) && !(committing && t.reached(id)):
 		return fmt.Errorf("%w: %w", daybook.ErrNoSpace, err)
 	case committing:
-		err = fmt.Errorf("daybook: the tree failed and takes no more writes until it is opened again: %w", err)
+		err = fmt.Errorf("%w: the tree: %w", daybook.ErrFailed, err)
 		t.failure.Store(&err)
 	}
 	return err

@@ -20,6 +20,7 @@ import (
 type Snapshot struct {
 	State State
 
+	guard     guard
 	tx        *bbolt.Tx
 	coder     *codec.Coder
 	catalogue *index.Catalogue
@@ -44,7 +45,7 @@ const mostKept = 1 << 20
 
 // Snapshot begins one. It must be closed.
 func (t *Tree) Snapshot() (s *Snapshot, err error) {
-	err = guard(func() error {
+	err = t.guard.run(func() error {
 		tx, err := t.bolt.Begin(false)
 		if err != nil {
 			return err
@@ -60,6 +61,7 @@ func (t *Tree) Snapshot() (s *Snapshot, err error) {
 		}
 		s = &Snapshot{
 			State:     state,
+			guard:     t.guard,
 			tx:        tx,
 			coder:     t.coder,
 			catalogue: index.NewCatalogue(tx.Bucket(recordsBucket)),
@@ -81,7 +83,7 @@ func (s *Snapshot) Close() {
 
 // Has reports whether the tree holds a value of the record.
 func (s *Snapshot) Has(record string) (found bool, err error) {
-	err = guard(func() error {
+	err = s.guard.run(func() error {
 		found = s.catalogue.Has(record)
 		return nil
 	})
@@ -90,20 +92,21 @@ func (s *Snapshot) Has(record string) (found bool, err error) {
 
 // Records visits the records that the pattern matches.
 func (s *Snapshot) Records(pattern *index.Pattern) *Records {
-	return &Records{cursor: s.catalogue.Cursor(pattern, "")}
+	return &Records{guard: s.guard, cursor: s.catalogue.Cursor(pattern, "")}
 }
 
 // Records is a walk of the catalogue.
 type Records struct {
+	guard  guard
 	cursor *index.Cursor
 	buffer []byte
 }
 
 // Next returns the next record, and whether there was one. name and the entry's value are valid until the
-// next call; they are copies, since nobody outside of guard may read mapped memory. It returns ctx's error
+// next call; they are copies, since only what is guarded may read mapped memory. It returns ctx's error
 // when that ends while nothing matches.
 func (r *Records) Next(ctx context.Context) (name []byte, entry index.Entry, found bool, err error) {
-	err = guard(func() error {
+	err = r.guard.run(func() error {
 		mapped, data, err := nextMatch(ctx, r.cursor)
 		if mapped == nil {
 			return err
@@ -149,7 +152,7 @@ func (s *Snapshot) Seek(record string, start, end uint64, backward bool) {
 // Next returns the next chunk's values that are in the span, oldest first whatever the direction; nil
 // at the end. They are valid until the next call.
 func (s *Snapshot) Next() (entries []codec.Entry, err error) {
-	err = guard(func() error {
+	err = s.guard.run(func() error {
 		for {
 			var more bool
 			if entries, more, err = s.next(); len(entries) > 0 || !more || err != nil {

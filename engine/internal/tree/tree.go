@@ -38,13 +38,15 @@ var (
 type Options struct {
 	LockTimeout time.Duration // negative: do not wait
 	ReadOnly    bool
-	ChunkValues int // values in a chunk, at most
-	ChunkBytes  int // bytes of JSON in a chunk, at most, unless one value has more
+	Existing    bool // the file must be there, with more than zeros in it
+	ChunkValues int  // values in a chunk, at most
+	ChunkBytes  int  // bytes of JSON in a chunk, at most, unless one value has more
 }
 
 // Tree is an open bbolt file.
 type Tree struct {
 	path  string
+	guard guard
 	bolt  *bbolt.DB
 	opts  Options
 	coder *codec.Coder
@@ -75,6 +77,10 @@ const (
 // Open opens or creates the file at path and takes its lock.
 // Errors: daybook.ErrLocked, ErrCorrupt, ErrVersion, ErrNoSpace, or the operating system's.
 func Open(path string, opts Options) (*Tree, error) {
+	if info, err := os.Stat(path); opts.Existing && (errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0) {
+		return nil, fmt.Errorf("%w: %s is missing or empty, though other files of the daybook are there: "+
+			"restore it, or remove the directory to start anew", daybook.ErrCorrupt, path)
+	}
 	options := &bbolt.Options{
 		Timeout:         max(opts.LockTimeout, 1), // 0 would wait for ever
 		ReadOnly:        opts.ReadOnly,
@@ -83,7 +89,7 @@ func Open(path string, opts Options) (*Tree, error) {
 		InitialMmapSize: initialMapSize(),
 	}
 	db, err := openBolt(path, options)
-	if errors.Is(err, bolterrors.ErrInvalid) && !opts.ReadOnly && eraseBlank(path) {
+	if errors.Is(err, bolterrors.ErrInvalid) && !opts.ReadOnly && !opts.Existing && eraseBlank(path) {
 		db, err = openBolt(path, options)
 	}
 	if err != nil && options.InitialMmapSize > 0 && errors.Is(err, errNoAddressSpace) {
@@ -94,12 +100,27 @@ func Open(path string, opts Options) (*Tree, error) {
 		return nil, describeOpen(path, err)
 	}
 	db.AllocSize = allocSize
-	t := &Tree{path: path, bolt: db, opts: opts, coder: codec.NewCoder()}
-	if err := t.initialize(); err != nil {
+	t := &Tree{path: path, guard: guard(path), bolt: db, opts: opts, coder: codec.NewCoder()}
+	err = t.checkSize()
+	if err == nil {
+		err = t.initialize()
+	}
+	if err != nil {
 		_ = db.Close()
 		return nil, err
 	}
 	return t, nil
+}
+
+// checkSize finds a file that has been cut off before its missing pages are read.
+func (t *Tree) checkSize() error {
+	return t.view(func(tx *bbolt.Tx) error {
+		info, err := os.Stat(t.path)
+		if err == nil && info.Size() < tx.Size() {
+			err = fmt.Errorf("%w: %s has been cut off at offset %d; its pages take %d bytes", daybook.ErrCorrupt, t.path, info.Size(), tx.Size())
+		}
+		return err
+	})
 }
 
 func initialMapSize() int {
@@ -122,7 +143,7 @@ func openBolt(path string, options *bbolt.Options) (db *bbolt.DB, err error) {
 		return opened, err
 	}
 	opened := false
-	err = guard(func() error {
+	err = guard(path).run(func() error {
 		db, err = bbolt.Open(path, 0o600, options)
 		opened = true
 		return err

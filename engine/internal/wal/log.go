@@ -174,7 +174,7 @@ func (l *Log) poison(cause error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.failure == nil {
-		l.failure = fmt.Errorf("daybook: the log failed and takes no more writes until it is opened again: %w", cause)
+		l.failure = fmt.Errorf("%w: the log: %w", daybook.ErrFailed, cause)
 	}
 	return l.failure
 }
