@@ -34,59 +34,6 @@ func tempStore() (db *engine.DB, remove func()) {
 	}
 }
 
-// Reading is what the sensors of these examples send.
-type Reading struct {
-	Celsius float64 `json:"celsius"`
-}
-
-// Example is the quick start of the README.
-func Example() {
-	ctx := context.Background()
-	dir, err := os.MkdirTemp("", "daybook")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-
-	db, err := engine.Open(filepath.Join(dir, "history"), nil)
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer db.Close()
-
-	// When Store returns, the value is on stable storage. Times are Unix milliseconds.
-	start := daybook.Now()
-	for i, celsius := range []float64{21.5, 22, 19.5} {
-		value, _ := json.Marshal(Reading{celsius})
-		if err := db.Store(ctx, "sensor.kitchen", value, start+uint64(i)*1000); err != nil {
-			log.Fatal(err)
-		}
-	}
-	if err := db.Store(ctx, "sensor.cellar", json.RawMessage(`{"celsius":12}`), start); err != nil {
-		log.Fatal(err)
-	}
-
-	// The newest value of every sensor, decoded.
-	latest, err := daybook.QueryLatest[Reading](ctx, db, "sensor.*", 1)
-	if err != nil {
-		log.Fatal(err)
-	}
-	for _, v := range latest {
-		fmt.Println(v.RecordName, v.Value.Celsius)
-	}
-
-	// What was stored before a time goes; retention.Keeper does this at an interval.
-	deleted, err := db.Cleanup(ctx, start+1000)
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println("deleted", deleted)
-	// Output:
-	// sensor.cellar 12
-	// sensor.kitchen 19.5
-	// deleted 2
-}
-
 func ExampleDB_Store() {
 	db, remove := tempStore()
 	defer remove()

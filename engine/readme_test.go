@@ -4,37 +4,32 @@ package engine
 
 import (
 	"os"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
-// TestReadmeIsAnExample shows that the README's Go code is code that the tests compile and run.
+// TestReadmeIsAnExample shows that the README's program is the example that the tests compile and run.
 func TestReadmeIsAnExample(t *testing.T) {
 	readme, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	examples, err := os.ReadFile("example_test.go")
+	example, err := os.ReadFile("example_quickstart_test.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	blocks := strings.Split(string(readme), "```go\n")[1:]
-	if len(blocks) == 0 {
-		t.Fatal("the README has no Go code")
+	_, after, found := strings.Cut(string(readme), "```go\n")
+	program, _, closed := strings.Cut(after, "```\n")
+	if !found || !closed {
+		t.Fatal("the README has no Go program")
 	}
-	for _, block := range blocks {
-		code, _, _ := strings.Cut(block, "```")
-		if !strings.Contains(unindent(string(examples)), unindent(code)) {
-			t.Errorf("no example has this code of the README:\n%s", code)
-		}
+	_, want, _ := strings.Cut(string(example), "\n\n") // behind the licence
+	want = strings.NewReplacer("package engine_test", "package main", "func Example()", "func main()").Replace(want)
+	want = regexp.MustCompile(`\t// Output:\n(\t// .*\n)+`).ReplaceAllString(want, "")
+	if diff := cmp.Diff(want, program); diff != "" {
+		t.Errorf("the README's program differs from the example (-example +README):\n%s", diff)
 	}
-}
-
-// unindent removes the indentation of every line, by which the README and an example differ.
-func unindent(code string) string {
-	lines := strings.Split(code, "\n")
-	for i := range lines {
-		lines[i] = strings.TrimLeft(lines[i], "\t")
-	}
-	return strings.Join(lines, "\n")
 }
