@@ -3,6 +3,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -16,7 +18,8 @@ func newCleanupCommand(dir *string) *cobra.Command {
 		Short: "Delete the values older than a time, and say exactly how many",
 		Long: `Delete every value of every record that was stored before a time, and say exactly how
 many those were. The time is an age (7d: older than now minus seven days; units ms, s, m,
-h, d, w), RFC 3339, a date in local time, or Unix milliseconds. There is no undo.`,
+h, d, w), RFC 3339, a date in local time, or Unix milliseconds. It is not in the future:
+--older-than 0s deletes everything there is until now. There is no undo.`,
 		Example: `  daybook cleanup --older-than 7d
   daybook cleanup --older-than 2026-11-01
   daybook cleanup --older-than 2026-11-23T06:00:00Z --dir /var/lib/gateway/history`,
@@ -44,8 +47,18 @@ func runCleanup(cmd *cobra.Command, dir string, cutoff uint64) (err error) {
 	defer closing(db, &err)
 	deleted, err := db.Cleanup(cmd.Context(), cutoff)
 	if err != nil {
-		return fmt.Errorf("deleted %s before it stopped; the same command finishes: %w", counted(deleted, "value"), err)
+		return stoppedAfter(deleted, err)
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "deleted %s stored before %s\n", counted(deleted, "value"), formatTime(cutoff))
 	return err
+}
+
+// stoppedAfter says what was deleted before err. After an interruption, the same command again does
+// what is left; after any other error it would fail again.
+func stoppedAfter(deleted uint64, err error) error {
+	again := ""
+	if errors.Is(err, context.Canceled) {
+		again = "; the same command finishes"
+	}
+	return fmt.Errorf("deleted %s before it stopped%s: %w", counted(deleted, "value"), again, err)
 }

@@ -38,9 +38,8 @@ weighs, and a retention cleanup. Ctrl-C ends the recording early, and the rest f
 
 Run again, it continues the same history: what earlier runs recorded is still there.
 
-For the cleanup the demo stores a few values of the record demo.expired that are older than
---keep, and deletes everything older than that, unless records that are not the demo's hold
-such values.`,
+To show retention, the demo stores a few values of the record demo.expired that are older than
+--keep, and deletes those again, saying exactly how many. It deletes nothing of other records.`,
 		Example: `  daybook demo
   daybook demo --for 1m --every 50ms
   daybook demo --dir /tmp/try-daybook`,
@@ -49,12 +48,15 @@ such values.`,
 			if flags.every <= 0 || flags.length < flags.every {
 				return usagef("--for %v --every %v: want at least one reading", flags.length, flags.every)
 			}
+			if time.Now().Add(-flags.keep.age).Before(firstExpiry) {
+				return usagef("--keep %s: there is no time before then, a daybook's starts in 1970", flags.keep.text)
+			}
 			return runDemo(cmd, *dir, flags, hostSensors(*dir))
 		},
 	}
 	cmd.Flags().DurationVar(&flags.length, "for", 10*time.Second, "how long to record")
 	cmd.Flags().DurationVar(&flags.every, "every", 100*time.Millisecond, "time between two readings")
-	cmd.Flags().Var(&flags.keep, "keep", "retention: values older than this are deleted at the end")
+	cmd.Flags().Var(&flags.keep, "keep", "retention: values of demo.expired older than this are deleted at the end")
 	return cmd
 }
 
@@ -64,6 +66,9 @@ const (
 	expiredRecord = "demo.expired" // values for the cleanup to delete
 	ownPattern    = "host.*"
 )
+
+// firstExpiry leaves room after 1970 for values that have expired.
+var firstExpiry = time.UnixMilli(0).Add(30 * str2duration.Day)
 
 // demoRun is the value that a run stores about itself when it has recorded.
 type demoRun struct {
@@ -115,7 +120,7 @@ func (d *demo) introduce(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		d.print("Continuing the history in %s: %s of %s from earlier runs,\noldest %s, newest %s.\n", d.dir,
+		d.print("Continuing the history in %s, which holds %s of %s,\noldest %s, newest %s.\n", d.dir,
 			counted(stats.Values, "value"), counted(stats.Records, "record"), formatTime(oldest), formatTime(newest))
 	}
 	d.print("Recording this machine's own readings for %v, every %v (Ctrl-C ends it early) ...\n", d.flags.length, d.flags.every)

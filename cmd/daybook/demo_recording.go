@@ -5,10 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"time"
-
-	"github.com/schollz/progressbar/v3"
 
 	"github.com/daybook-db/daybook"
 )
@@ -79,35 +76,4 @@ func (r *recording) tick(ctx context.Context, now time.Time) error {
 	}
 	r.live.show(now.Sub(r.started), r.stored)
 	return nil
-}
-
-// liveLine shows on a terminal how a recording goes. A nil liveLine shows nothing.
-type liveLine struct{ bar *progressbar.ProgressBar }
-
-func newLiveLine(errOut io.Writer, length time.Duration) *liveLine {
-	if !isTerminal(errOut) {
-		return nil
-	}
-	return &liveLine{progressbar.NewOptions64(length.Milliseconds(),
-		progressbar.OptionSetWriter(errOut),
-		progressbar.OptionSetWidth(30),
-		progressbar.OptionSetElapsedTime(false),
-		progressbar.OptionSetPredictTime(false),
-		progressbar.OptionShowDescriptionAtLineEnd(),
-		progressbar.OptionClearOnFinish())}
-}
-
-func (l *liveLine) show(elapsed time.Duration, stored int) {
-	if l == nil {
-		return
-	}
-	rate := float64(stored) / max(elapsed.Seconds(), 0.001)
-	l.bar.Describe(fmt.Sprintf(" %4.1f s   %s   %.0f values/s", elapsed.Seconds(), counted(stored, "value"), rate))
-	_ = l.bar.Set64(min(elapsed.Milliseconds(), l.bar.GetMax64()))
-}
-
-func (l *liveLine) clear() {
-	if l != nil {
-		_ = l.bar.Clear() // a line that cannot be drawn is no reason to stop
-	}
 }

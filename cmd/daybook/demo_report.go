@@ -95,33 +95,21 @@ func (d *demo) showWeight(ctx context.Context, _ demoRun) error {
 	return nil
 }
 
-// showCleanup deletes what is older than the retention. So that there is something to delete, it
-// first stores values that are.
+// showCleanup deletes what is older than the retention, from the one record that holds nothing but
+// what the demo puts there for that: old values of other records may be somebody's own.
 func (d *demo) showCleanup(ctx context.Context, run demoRun) error {
 	const expired = 48
 	cutoff := time.UnixMilli(int64(run.Ended)).Add(-d.flags.keep.age)
-	d.title("Retention: nothing older than %s", d.flags.keep.text)
-	stranger, err := d.strangerOlderThan(ctx, millisOf(cutoff))
-	if err != nil {
-		return err
-	}
-	if stranger != "" {
-		d.print("Left out: %q holds values older than that, and is not the demo's to delete from.\n", printable(stranger))
-		return nil
-	}
+	d.title("Retention: nothing of %s older than %s", expiredRecord, d.flags.keep.text)
 	if err := d.db.StoreBatch(ctx, expiredValues(cutoff, expired)); err != nil {
 		return err
 	}
-	deleted, err := d.db.Cleanup(ctx, millisOf(cutoff))
+	deleted, err := d.db.Prune(ctx, expiredRecord, daybook.PruneParams{OlderThan: millisOf(cutoff)})
 	if err != nil {
 		return err
 	}
 	d.print("Stored %d values of %s with times before %s.\n", expired, expiredRecord, formatTime(millisOf(cutoff)))
-	d.print("Deleted everything before that: exactly %s", counted(deleted, "value"))
-	if deleted > expired {
-		d.print(", %s of them from earlier runs", count(deleted-expired))
-	}
-	d.print(".\n")
+	d.print("Deleted what that record holds from before then: exactly %s.\n", counted(deleted, "value"))
 	return nil
 }
 
@@ -134,21 +122,6 @@ func expiredValues(cutoff time.Time, n int) []daybook.StoredValue {
 		values[i] = daybook.StoredValue{RecordName: expiredRecord, Value: json.RawMessage(value), StoredAt: millisOf(at)}
 	}
 	return values
-}
-
-// strangerOlderThan names a record that the demo does not write and that holds values older than
-// cutoff: somebody ingested them into the same directory, and wants to find them there.
-func (d *demo) strangerOlderThan(ctx context.Context, cutoff uint64) (string, error) {
-	for record, err := range d.db.Records(ctx, "*", daybook.Glob) {
-		if err != nil {
-			return "", err
-		}
-		own := strings.HasPrefix(record.RecordName, "host.") || strings.HasPrefix(record.RecordName, "demo.")
-		if !own && record.Oldest < cutoff {
-			return record.RecordName, nil
-		}
-	}
-	return "", nil
 }
 
 // showNext says what to try next.

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
@@ -187,7 +188,7 @@ func TestDemoContinuesItsHistory(t *testing.T) {
 	before := stored(t, dir)
 
 	second, _ := runTestDemo(t, dir, steady("host.cpu.total", 0, 0))
-	wantParts(t, second, fmt.Sprintf("%d values of 2 records from earlier runs", len(before)),
+	wantParts(t, second, fmt.Sprintf("which holds %d values of 2 records,", len(before)),
 		"host.cpu.total in the run before", "── The runs in this history", "exactly 48 values.")
 	after := stored(t, dir)
 	for _, v := range before {
@@ -197,23 +198,25 @@ func TestDemoContinuesItsHistory(t *testing.T) {
 	}
 }
 
-func TestDemoCountsItsOwnOldValues(t *testing.T) {
-	day := uint64(24 * time.Hour / time.Millisecond)
-	dir := filledDir(t, value("host.load", `{"load1":1}`, daybook.Now()-31*day), value("host.load", `{"load1":1}`, daybook.Now()-29*day))
-	out, _ := runTestDemo(t, dir, steady("host.memory", 0, 0))
-	wantParts(t, out, "exactly 49 values, 1 of them from earlier runs.")
-	if n := slices.IndexFunc(stored(t, dir), func(v daybook.StoredValue) bool { return v.RecordName == "host.load" }); n < 0 {
-		t.Error("a value within the retention was deleted")
+func TestDemoDeletesOnlyWhatItPlanted(t *testing.T) {
+	tests := []struct {
+		why string
+		old daybook.StoredValue
+	}{
+		{"a record that is nobody's", value("invoices", `1`, 0)},
+		{"a record with a name like the readings'", value("host.load", `{"load1":1}`, 0)},
+		{"a record with a name like the demo's own", value("demo.run.notes", `1`, 0)},
+		{"an earlier run's note about itself", value("demo.run", `{"started":1,"ended":2,"values":3}`, 0)},
 	}
-}
-
-func TestDemoDeletesNothingOfOthers(t *testing.T) {
-	old := value("invoices", `1`, 0)
-	dir := filledDir(t, old)
-	out, _ := runTestDemo(t, dir, steady("host.memory", 0, 0))
-	wantParts(t, out, `Left out: "invoices" holds values older than that`)
-	if !slices.ContainsFunc(stored(t, dir), func(v daybook.StoredValue) bool { return cmp.Equal(v, old) }) {
-		t.Error("the demo deleted somebody's value")
+	for _, test := range tests {
+		t.Run(test.why, func(t *testing.T) {
+			dir := filledDir(t, test.old)
+			out, _ := runTestDemo(t, dir, steady("host.memory", 0, 0))
+			wantParts(t, out, "Stored 48 values of demo.expired", "exactly 48 values.")
+			if !slices.ContainsFunc(stored(t, dir), func(v daybook.StoredValue) bool { return cmp.Equal(v, test.old) }) {
+				t.Error("the demo deleted somebody's value")
+			}
+		})
 	}
 }
 
@@ -228,6 +231,42 @@ func TestDemoOfThisHost(t *testing.T) {
 	wantParts(t, out, "Starting a new history", "── Try next")
 	if got := mustRun(t, "", "query", "demo.run", "--dir", dir); strings.Count(got, "\n") != 2 {
 		t.Errorf("the demo's own record:\n%s", got)
+	}
+}
+
+func TestLiveLineFitsItsTerminal(t *testing.T) {
+	tests := []struct {
+		why   string
+		width int
+		want  string // of the last line
+	}{
+		{"room for everything", 80, strings.Repeat("█", 15) + strings.Repeat("░", 15) + "    5.0 s   12,345 values   2469 values/s"},
+		{"a narrow one goes without the bar", 50, " 5.0 s   12,345 values   2469 values/s"},
+		{"one column short of the rate", 38, " 5.0 s   12,345 values"},
+		{"a very narrow one cuts", 9, " 5.0 s"},
+		{"one column is the cursor's", 1, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.why, func(t *testing.T) {
+			var out bytes.Buffer
+			live := &liveLine{out: &out, width: func() int { return test.width }, length: 10 * time.Second}
+			live.show(0, 0)
+			live.show(5*time.Second, 12_345)
+			lines := strings.Split(out.String(), "\r")
+			// Spaces hide what the line before has left.
+			if got := strings.TrimRight(lines[len(lines)-1], " "); got != test.want {
+				t.Errorf("line %q; want %q", got, test.want)
+			}
+			live.clear()
+			for _, line := range strings.Split(out.String(), "\r") {
+				if columns := utf8.RuneCountInString(line); columns >= max(test.width, 1) {
+					t.Errorf("line %q has %d columns of %d", line, columns, test.width)
+				}
+			}
+			if strings.Contains(out.String(), "\n") {
+				t.Errorf("%q scrolls", out.String())
+			}
+		})
 	}
 }
 

@@ -31,7 +31,8 @@ func newIngestCommand(dir *string) *cobra.Command {
 		Long: `Store values from files, or from standard input where there are none, or for "-".
 The directory is created if need be. What is read twice is stored twice.
 
-NDJSON has one JSON object per line, in one of two forms; other members are ignored:
+NDJSON has one JSON object per line, in one of two forms; other members are ignored, and
+none of these may be there twice:
   {"record_name":"sensor.kitchen","value":{"celsius":21.5},"stored_at":1764000000000}
   {"topic":"sensor.kitchen","payload":{"celsius":21.5},"ts":1764000000000}
 The value is stored byte for byte. The time is Unix milliseconds, or an RFC 3339 string.
@@ -41,13 +42,16 @@ CSV has a header line, and needs --record and --time-column. Each row becomes on
 object, with the header's names, without the time column. Cells that are JSON numbers, true
 or false stay as they are; empty cells are left out; all others become strings. The time is
 RFC 3339, or a number: 100000000000 or more is Unix milliseconds, less is Unix seconds.
+A column without a name in the header has the name of its place: column_1, column_2 ...
 
 With --format auto, a name that ends in .csv, .ndjson, .jsonl or .json decides, and
-otherwise the first character: { is NDJSON, anything else CSV.
+otherwise the first character: { is NDJSON, anything else CSV. --record and --time-column
+are for CSV alone.
 
 Values are stored in batches, each of them whole or not at all. A bad line ends the command,
 which then says how many values were stored before it; with --skip-bad it is reported,
-counted and skipped.`,
+counted and skipped, and the command fails only if nothing was stored. What a pipe or a
+terminal has sent is stored before waiting for more.`,
 		Example: `  daybook ingest readings.ndjson
   daybook ingest --record weather.vienna --time-column time vienna-*.csv
   mosquitto_sub -t "home/#" -F '{"topic":"%t","payload":%p}' | daybook ingest --now
@@ -69,7 +73,14 @@ func runIngest(cmd *cobra.Command, dir string, names []string, flags ingestFlags
 	if err != nil {
 		return err
 	}
-	if err := flags.check(inputs); err != nil {
+	i := &ingestion{flags: flags, in: cmd.InOrStdin(), reports: cmd.ErrOrStderr()}
+	i.bar = newByteBar(cmd.ErrOrStderr(), i.in, total)
+	if total < 0 && isTerminal(i.in) {
+		fmt.Fprintln(i.reports, "reading lines from this terminal; an end of file (Ctrl-D, on Windows Ctrl-Z) ends them")
+	}
+	started := time.Now()
+	defer closeAll(inputs)
+	if err := i.examine(cmd.Context(), inputs); err != nil {
 		return err
 	}
 	db, err := openForWriting(dir)
@@ -77,24 +88,36 @@ func runIngest(cmd *cobra.Command, dir string, names []string, flags ingestFlags
 		return err
 	}
 	defer closing(db, &err)
-	started := time.Now()
-	i := &ingestion{db: db, flags: flags, in: cmd.InOrStdin(), reports: cmd.ErrOrStderr()}
-	i.bar = newByteBar(cmd.ErrOrStderr(), i.in, total)
-	if total < 0 && isTerminal(i.in) {
-		fmt.Fprintln(i.reports, "reading lines from this terminal; an end of file (Ctrl-D, on Windows Ctrl-Z) ends them")
-	}
+	i.db = db
 	if err := i.run(cmd.Context(), inputs); err != nil {
-		return fmt.Errorf("%w: %s stored before it", err, wereCounted(i.stored, "value"))
+		return i.stoppedBy(err)
 	}
 	return i.summarize(cmd.OutOrStdout(), inputs, time.Since(started))
 }
 
-// check finds what is missing for the inputs whose names or flags say that they are CSV, before a
-// directory is created for them.
-func (f ingestFlags) check(inputs []input) error {
-	for _, in := range inputs {
-		if formatOf(in.name, f.format.value) == "csv" {
-			if err := f.checkCSV(in.name); err != nil {
+// stoppedBy says what was stored before err.
+func (i *ingestion) stoppedBy(err error) error {
+	if isUsage(err) && i.stored == 0 {
+		return err // nothing was to be expected
+	}
+	return fmt.Errorf("%w: %s stored before it", err, wereCounted(i.stored, "value"))
+}
+
+// examine finds the format of the inputs and whether the flags fit it, before a directory is created
+// for them. A live input that is not the first is examined when its turn comes: what others send is
+// not to wait for it.
+func (i *ingestion) examine(ctx context.Context, inputs []input) error {
+	defer i.bar.clear()
+	for n := range inputs {
+		in := &inputs[n]
+		in.format = formatOf(in.name, i.flags.format.value)
+		if err := i.flags.check(in); err != nil {
+			return err
+		}
+	}
+	for n := range inputs {
+		if in := &inputs[n]; in.format == "auto" && (n == 0 || !in.live) {
+			if err := i.look(ctx, in); err != nil {
 				return err
 			}
 		}
@@ -102,15 +125,67 @@ func (f ingestFlags) check(inputs []input) error {
 	return nil
 }
 
-func (f ingestFlags) checkCSV(name string) error {
+// look opens an input to see its format. A live one stays open, since what has been read of it does
+// not come again.
+func (i *ingestion) look(ctx context.Context, in *input) error {
+	bar := i.bar
+	if !in.live {
+		bar = nil // the bar would count the same bytes when they are read again
+	}
+	if err := in.open(ctx, i.in, bar, i.beforeWait(ctx)); err != nil {
+		return err
+	}
+	if err := i.flags.check(in); err != nil || in.live {
+		return err
+	}
+	return in.close()
+}
+
+func closeAll(inputs []input) {
+	for n := range inputs {
+		_ = inputs[n].close() // they were only read
+	}
+}
+
+// check finds whether the flags fit an input's format, as far as that is known.
+func (f ingestFlags) check(in *input) error {
+	switch in.format {
+	case "csv":
+		return f.checkCSV(in)
+	case "ndjson":
+		return f.checkNDJSON(in)
+	}
+	return nil
+}
+
+func (f ingestFlags) checkCSV(in *input) error {
+	is := in.name + " is CSV"
+	if in.guessed {
+		is = in.name + " does not begin with {, so it was read as CSV (--format ndjson reads it as NDJSON)"
+	}
 	if f.record == "" {
-		return usagef("%s is CSV, which needs --record, the name of the record that its rows belong to", name)
+		return usagef("%s, which needs --record, the name of the record that its rows belong to", is)
 	}
 	if f.timeColumn == "" && !f.stampNow {
-		return usagef("%s is CSV, which needs --time-column, the name of the column that holds the time (or --now)", name)
+		return usagef("%s, which needs --time-column, the name of the column that holds the time (or --now)", is)
 	}
 	if err := daybook.ValidateRecordName(f.record); err != nil {
 		return usagef("--record: %w", err)
+	}
+	return nil
+}
+
+// checkNDJSON refuses what would be ignored.
+func (f ingestFlags) checkNDJSON(in *input) error {
+	is := in.name + " is NDJSON"
+	if in.guessed {
+		is = in.name + " begins with {, so it was read as NDJSON (--format csv reads it as CSV)"
+	}
+	if f.record != "" {
+		return usagef("%s, whose lines name their records: --record is for CSV", is)
+	}
+	if f.timeColumn != "" {
+		return usagef("%s, whose lines hold their times: --time-column is for CSV", is)
 	}
 	return nil
 }
@@ -125,8 +200,10 @@ type ingestion struct {
 
 	batch      []daybook.StoredValue
 	batchBytes int
+	storeFault error // of a store before a wait
 	stored     int
-	skipped    int
+	skipped    int // lines
+	rejected   int // rows, or lines where a row is a line
 }
 
 // What a batch holds at most; a longer value has a batch of its own.
@@ -138,64 +215,80 @@ const (
 // run reads all inputs and stores what they hold. Whatever ends it, the values before that are stored.
 func (i *ingestion) run(ctx context.Context, inputs []input) error {
 	defer i.bar.clear()
-	for _, in := range inputs {
-		if err := i.readInput(ctx, in); err != nil {
+	for n := range inputs {
+		if err := i.readInput(ctx, &inputs[n]); err != nil {
 			return errors.Join(err, i.store(ctx))
 		}
 	}
 	return i.store(ctx)
 }
 
-func (i *ingestion) readInput(ctx context.Context, in input) error {
-	opened, err := in.open(ctx, i.in, i.bar)
-	if err != nil {
+func (i *ingestion) readInput(ctx context.Context, in *input) error {
+	if err := in.open(ctx, i.in, i.bar, i.beforeWait(ctx)); err != nil {
+		return i.notStored(err)
+	}
+	defer in.close()
+	if err := i.flags.check(in); err != nil {
 		return err
 	}
-	defer opened.close()
-	values, err := newValueReader(in.name, opened, i.flags)
+	values, err := newValueReader(in, i.flags)
 	if err != nil {
-		return err
+		return i.notStored(err)
 	}
-	return i.readValues(ctx, in.name, values, opened.waits)
+	return i.readValues(ctx, values)
 }
 
-// readValues adds values to the batch until the input ends. Before waiting for more input it stores
-// what is there, so that a slow sender's values do not wait for the batch to fill.
-func (i *ingestion) readValues(ctx context.Context, name string, values valueReader, waits func() bool) error {
+// readValues adds values to the batch until the input ends.
+func (i *ingestion) readValues(ctx context.Context, values valueReader) error {
 	for ctx.Err() == nil {
 		value, err := values.next()
-		if err == io.EOF {
+		switch {
+		case err == io.EOF:
 			return nil
-		}
-		if err == nil {
+		case err == nil:
 			err = i.add(ctx, value)
-		} else {
-			err = i.reject(fmt.Errorf("%s%w", name, err))
+		default:
+			err = i.reject(i.notStored(err))
 		}
 		if err != nil {
 			return err
-		}
-		if waits() {
-			if err := i.store(ctx); err != nil {
-				return err
-			}
 		}
 	}
 	return ctx.Err()
 }
 
+// beforeWait stores what has been read, so that a slow sender's values do not wait for the batch to
+// fill, nor for the rest of a line that the sender has begun.
+func (i *ingestion) beforeWait(ctx context.Context) func() error {
+	return func() error {
+		i.storeFault = i.store(ctx)
+		return i.storeFault
+	}
+}
+
+// notStored is err, or where a store before a wait is the cause of it, that one's error: it is not
+// the input that is at fault.
+func (i *ingestion) notStored(err error) error {
+	if i.storeFault != nil {
+		return i.storeFault
+	}
+	return err
+}
+
 // reject passes on an error, unless it is a bad line and those are to be skipped.
 func (i *ingestion) reject(err error) error {
 	const reported = 20 // more of them would hide what they say
-	if !errors.As(err, new(*badLine)) || !i.flags.skipBad {
+	var bad *badLine
+	if !errors.As(err, &bad) || !i.flags.skipBad {
 		return err
 	}
-	i.skipped++
+	i.skipped += bad.lines()
+	i.rejected++
 	i.bar.clear()
 	switch {
-	case i.skipped <= reported:
+	case i.rejected <= reported:
 		fmt.Fprintln(i.reports, "skipped", errorLine(err))
-	case i.skipped == reported+1:
+	case i.rejected == reported+1:
 		fmt.Fprintln(i.reports, "further bad lines are skipped without a word, and counted")
 	}
 	return nil
@@ -227,6 +320,9 @@ func (i *ingestion) store(ctx context.Context) error {
 }
 
 func (i *ingestion) summarize(out io.Writer, inputs []input, took time.Duration) error {
+	if i.stored == 0 && i.skipped > 0 {
+		return fmt.Errorf("nothing was stored: all values were bad, in %s", counted(i.skipped, "line"))
+	}
 	from := "standard input"
 	if len(inputs) > 1 || inputs[0].name != stdinName {
 		from = counted(len(inputs), "input")

@@ -18,6 +18,7 @@ import (
 
 // rowReader reads CSV: each row is one value of the same record.
 type rowReader struct {
+	name       string // of the input
 	rows       *csv.Reader
 	bounded    *boundedReader
 	record     string
@@ -28,15 +29,13 @@ type rowReader struct {
 }
 
 // newRowReader reads the header and checks that the flags fit it.
-func newRowReader(name string, in *openInput, flags ingestFlags) (*rowReader, error) {
-	if err := flags.checkCSV(name); err != nil {
-		return nil, err
-	}
-	in.bounded.bound = maxLine
-	r := &rowReader{rows: csv.NewReader(in.Reader), bounded: in.bounded, record: flags.record, stampNow: flags.stampNow}
+func newRowReader(in *input, flags ingestFlags) (*rowReader, error) {
+	in.opened.bounded.bound = maxLine
+	r := &rowReader{name: in.name, rows: csv.NewReader(in.opened.Reader), bounded: in.opened.bounded,
+		record: flags.record, stampNow: flags.stampNow}
 	r.rows.ReuseRecord = true
 	if err := r.readHeader(flags.timeColumn); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", in.name, err)
 	}
 	return r, nil
 }
@@ -49,30 +48,40 @@ func (r *rowReader) readHeader(timeColumn string) error {
 	if err != nil {
 		return err
 	}
-	r.timeColumn = -1
-	seen := make(map[string]bool)
-	for i, name := range header {
-		if !utf8.ValidString(name) || seen[name] {
-			return fmt.Errorf("the header's column %d, %q, is there twice or not valid UTF-8", i+1, name)
-		}
-		seen[name] = true
-		if name == timeColumn && timeColumn != "" {
-			r.timeColumn = i
-		}
-		r.members = append(r.members, append(appendJSONString(nil, memberName(name, i)), ':'))
+	names, err := memberNames(header)
+	if err != nil {
+		return err
 	}
-	if timeColumn != "" && r.timeColumn < 0 {
-		return fmt.Errorf("no column %q in the header %q", timeColumn, header)
+	r.timeColumn = -1
+	if timeColumn != "" {
+		if r.timeColumn = slices.Index(names, timeColumn); r.timeColumn < 0 {
+			return fmt.Errorf("no column %q in the header %q", timeColumn, header)
+		}
+	}
+	for _, name := range names {
+		r.members = append(r.members, append(appendJSONString(nil, name), ':'))
 	}
 	return nil
 }
 
-// memberName names a column whose header is empty after its place, as in "column_1".
-func memberName(header string, index int) string {
-	if header == "" {
-		return fmt.Sprintf("column_%d", index+1)
+// memberNames names the members of the objects that rows become: after the header, and a column that
+// has none after its place, as in "column_1". No two may have the same name in the end.
+func memberNames(header []string) ([]string, error) {
+	names := make([]string, len(header))
+	column := make(map[string]int)
+	for i, name := range header {
+		if !utf8.ValidString(name) {
+			return nil, fmt.Errorf("column %d of the header, %q, is not valid UTF-8", i+1, name)
+		}
+		if name == "" {
+			name = fmt.Sprintf("column_%d", i+1)
+		}
+		if first, taken := column[name]; taken {
+			return nil, fmt.Errorf("columns %d and %d of the header are both named %q", first, i+1, name)
+		}
+		names[i], column[name] = name, i+1
 	}
-	return header
+	return names, nil
 }
 
 func (r *rowReader) next() (daybook.StoredValue, error) {
@@ -84,12 +93,13 @@ func (r *rowReader) next() (daybook.StoredValue, error) {
 	r.line, _ = r.rows.FieldPos(0)
 	value, err := r.parseRow(cells)
 	if err != nil {
-		return value, &badLine{r.line, err}
+		return value, &badLine{r.name, r.line, 0, err}
 	}
 	return value, nil
 }
 
-// rowFault tells a bad row from the end of the input.
+// rowFault tells a bad row from the end of the input. A quote that is not closed makes one row of all
+// the lines that follow: none of them is to be lost without a word.
 func (r *rowReader) rowFault(err error) error {
 	var parse *csv.ParseError
 	switch {
@@ -97,9 +107,9 @@ func (r *rowReader) rowFault(err error) error {
 		return err
 	case errors.As(err, &parse):
 		r.line = parse.StartLine
-		return &badLine{parse.StartLine, parse.Err}
+		return &badLine{r.name, parse.StartLine, parse.Line, parse.Err}
 	}
-	return fmt.Errorf(": after line %d: %w", r.line, err)
+	return fmt.Errorf("%s: after line %d: %w", r.name, r.line, err)
 }
 
 func (r *rowReader) parseRow(cells []string) (daybook.StoredValue, error) {

@@ -6,10 +6,10 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -20,8 +20,13 @@ const stdinName = "stdin"
 
 // input is a file to ingest, or standard input.
 type input struct {
-	name string // stdinName for standard input
-	path string // "" for standard input
+	name   string // stdinName for standard input
+	path   string // "" for standard input
+	live   bool   // it may have to be waited for: anything but a regular file
+	format string // auto before its content has been looked at, or where there is none
+
+	guessed bool       // format is what its content looks like
+	opened  *openInput // nil before it is opened
 }
 
 // findInputs returns the inputs that names stand for, and their size in bytes; -1 where that is not
@@ -35,7 +40,7 @@ func findInputs(names []string) ([]input, int64, error) {
 	known := true
 	for _, name := range names {
 		if name == "-" {
-			inputs, known = append(inputs, input{name: stdinName}), false
+			inputs, known = append(inputs, input{name: stdinName, live: true}), false
 			continue
 		}
 		info, err := os.Stat(name)
@@ -45,8 +50,9 @@ func findInputs(names []string) ([]input, int64, error) {
 		if info.IsDir() {
 			return nil, 0, fmt.Errorf("%s is a directory: name the files in it", name)
 		}
-		inputs, total = append(inputs, input{name: name, path: name}), total+info.Size()
-		known = known && info.Mode().IsRegular()
+		regular := info.Mode().IsRegular()
+		inputs, total = append(inputs, input{name: name, path: name, live: !regular}), total+info.Size()
+		known = known && regular
 	}
 	if !known {
 		total = -1
@@ -59,36 +65,78 @@ type openInput struct {
 	*bufio.Reader
 	bounded *boundedReader
 	close   func() error
-	waits   func() bool // the next read may wait for whoever writes the other end
 }
 
 // inputBuffer is how much of an input is read at a time.
 const inputBuffer = 64 << 10
 
-func (in input) open(ctx context.Context, stdin io.Reader, bar *byteBar) (*openInput, error) {
-	if in.path == "" {
-		live := newLiveReader(ctx, stdin)
-		opened := newOpenInput(live, bar)
-		opened.waits = func() bool { return opened.Buffered() == 0 && live.drained() }
-		return opened, nil
+// open opens an input and looks at how it begins, unless that has been done. A live one calls
+// beforeWait before it waits.
+func (in *input) open(ctx context.Context, stdin io.Reader, bar *byteBar, beforeWait func() error) (err error) {
+	if in.opened != nil {
+		return nil
 	}
-	file, err := os.Open(in.path)
-	if err != nil {
-		return nil, err
+	if in.live {
+		in.openLive(ctx, stdin, bar, beforeWait)
+	} else if err := in.openFile(bar); err != nil {
+		return err
 	}
-	opened := newOpenInput(file, bar)
-	opened.close = file.Close
-	return opened, nil
+	if err := in.begin(); err != nil {
+		return fmt.Errorf("%s: %w", in.name, errors.Join(err, in.close()))
+	}
+	return nil
 }
 
-func newOpenInput(r io.Reader, bar *byteBar) *openInput {
-	bounded := &boundedReader{in: bar.counting(r)}
-	return &openInput{
-		Reader:  bufio.NewReaderSize(bounded, inputBuffer),
-		bounded: bounded,
-		close:   func() error { return nil },
-		waits:   func() bool { return false },
+func (in *input) openLive(ctx context.Context, stdin io.Reader, bar *byteBar, beforeWait func() error) {
+	ctx, cancel := context.WithCancel(ctx)
+	source := func() (io.ReadCloser, error) {
+		if in.path == "" {
+			return io.NopCloser(stdin), nil
+		}
+		return os.Open(in.path)
 	}
+	in.opened = newOpenInput(newLiveReader(ctx, source, beforeWait), bar, func() error { cancel(); return nil })
+}
+
+func (in *input) openFile(bar *byteBar) error {
+	file, err := os.Open(in.path)
+	if err != nil {
+		return err
+	}
+	in.opened = newOpenInput(file, bar, file.Close)
+	return nil
+}
+
+func newOpenInput(r io.Reader, bar *byteBar, close func() error) *openInput {
+	bounded := &boundedReader{in: bar.counting(r)}
+	return &openInput{Reader: bufio.NewReaderSize(bounded, inputBuffer), bounded: bounded, close: close}
+}
+
+// close closes the input; it may be opened again, and is then read from its beginning.
+func (in *input) close() error {
+	if in.opened == nil {
+		return nil
+	}
+	err := in.opened.close()
+	in.opened = nil
+	return err
+}
+
+// begin reads as far as it takes to know the format. One that holds nothing stays unknown: it is as
+// good as either.
+func (in *input) begin() error {
+	if err := in.opened.skipByteOrderMark(); err != nil || in.format != "auto" {
+		return err
+	}
+	first, found, err := in.opened.firstByte()
+	if err != nil || !found {
+		return err
+	}
+	in.format, in.guessed = "csv", true
+	if first == '{' {
+		in.format = "ndjson"
+	}
+	return nil
 }
 
 // skipByteOrderMark drops the mark that some programs put in front of UTF-8. It asks for no more
@@ -108,21 +156,21 @@ func (o *openInput) skipByteOrderMark() error {
 	return err
 }
 
-// firstByte is the first byte that is not white space, or 0 if there is none in the buffer.
-func (o *openInput) firstByte() (byte, error) {
+// firstByte finds the first byte in the buffer that is not white space.
+func (o *openInput) firstByte() (first byte, found bool, err error) {
 	for n := 1; n <= o.Size(); n++ {
 		head, err := o.Peek(n)
 		if err == io.EOF {
-			return 0, nil
+			return 0, false, nil
 		}
 		if err != nil {
-			return 0, err
+			return 0, false, err
 		}
 		if last := head[n-1]; bytes.IndexByte([]byte(" \t\r\n"), last) < 0 {
-			return last, nil
+			return last, true, nil
 		}
 	}
-	return 0, nil
+	return 0, false, nil
 }
 
 // boundedReader fails once bound bytes were read without a call of reset. encoding/csv reads a field
@@ -143,57 +191,6 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	b.since += n
 	return n, err
 }
-
-// liveReader reads in a goroutine of its own, so that the end of ctx ends a Read that waits for a
-// terminal or a pipe, and so that one can ask whether a Read would wait.
-type liveReader struct {
-	ctx    context.Context
-	chunks chan []byte
-	end    error // why chunks closed; set before that
-	rest   []byte
-}
-
-func newLiveReader(ctx context.Context, in io.Reader) *liveReader {
-	r := &liveReader{ctx: ctx, chunks: make(chan []byte, 16)}
-	go r.fill(in)
-	return r
-}
-
-func (r *liveReader) fill(in io.Reader) {
-	defer close(r.chunks)
-	buffer := make([]byte, inputBuffer)
-	for r.end == nil {
-		var n int
-		n, r.end = in.Read(buffer)
-		if n == 0 {
-			continue
-		}
-		select {
-		case r.chunks <- slices.Clone(buffer[:n]):
-		case <-r.ctx.Done():
-			r.end = r.ctx.Err()
-		}
-	}
-}
-
-func (r *liveReader) Read(p []byte) (int, error) {
-	if len(r.rest) == 0 {
-		select {
-		case <-r.ctx.Done():
-			return 0, r.ctx.Err()
-		case chunk, open := <-r.chunks:
-			if !open {
-				return 0, r.end
-			}
-			r.rest = chunk
-		}
-	}
-	n := copy(p, r.rest)
-	r.rest = r.rest[n:]
-	return n, nil
-}
-
-func (r *liveReader) drained() bool { return len(r.rest) == 0 && len(r.chunks) == 0 }
 
 // byteBar shows on a terminal how much has been read. A nil byteBar shows nothing.
 type byteBar struct{ bar *progressbar.ProgressBar }

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -27,42 +26,31 @@ type valueReader interface {
 	next() (daybook.StoredValue, error)
 }
 
-// badLine is the fault of one line. Its text continues the name of the input: ":7: what is wrong".
+// badLine is the fault of one line, or of one row that spans several.
 type badLine struct {
+	name string // of the input
 	line int
+	last int // of a row that spans several lines; otherwise 0
 	err  error
 }
 
-func (e *badLine) Error() string { return fmt.Sprintf(":%d: %v", e.line, e.err) }
-func (e *badLine) Unwrap() error { return e.err }
-
-// unreadable is an error that ends an input. Its text continues the name of the input, too.
-func unreadable(err error) error { return fmt.Errorf(": %w", err) }
-
-func newValueReader(name string, in *openInput, flags ingestFlags) (valueReader, error) {
-	if err := in.skipByteOrderMark(); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+func (e *badLine) Error() string {
+	if e.lines() > 1 {
+		return fmt.Sprintf("%s:%d-%d: %v", e.name, e.line, e.last, e.err)
 	}
-	format, err := inputFormat(name, in, flags.format.value)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if format == "csv" {
-		return newRowReader(name, in, flags)
-	}
-	return &lineReader{in: in.Reader, stampNow: flags.stampNow}, nil
+	return fmt.Sprintf("%s:%d: %v", e.name, e.line, e.err)
 }
 
-// inputFormat decides between ndjson and csv. An empty input is either.
-func inputFormat(name string, in *openInput, format string) (string, error) {
-	if known := formatOf(name, format); known != "auto" {
-		return known, nil
+func (e *badLine) Unwrap() error { return e.err }
+
+// lines is how many lines are lost with it.
+func (e *badLine) lines() int { return max(e.last-e.line, 0) + 1 }
+
+func newValueReader(in *input, flags ingestFlags) (valueReader, error) {
+	if in.format == "csv" {
+		return newRowReader(in, flags)
 	}
-	first, err := in.firstByte()
-	if err == nil && first != '{' && first != 0 {
-		return "csv", nil
-	}
-	return "ndjson", err
+	return &lineReader{name: in.name, in: in.opened.Reader, stampNow: flags.stampNow}, nil
 }
 
 // formatOf is the format as the flag or the name says, and "auto" where neither does.
@@ -81,6 +69,7 @@ func formatOf(name, format string) string {
 
 // lineReader reads NDJSON.
 type lineReader struct {
+	name     string // of the input
 	in       *bufio.Reader
 	stampNow bool
 	line     int
@@ -98,7 +87,7 @@ func (r *lineReader) next() (daybook.StoredValue, error) {
 		}
 		value, err := parseLine(text, r.stampNow)
 		if err != nil {
-			return value, &badLine{r.line, err}
+			return value, &badLine{r.name, r.line, 0, err}
 		}
 		return value, nil
 	}
@@ -123,7 +112,7 @@ func (r *lineReader) readLine() ([]byte, error) {
 		case err == io.EOF:
 			return nil, io.EOF
 		case err != bufio.ErrBufferFull:
-			return nil, unreadable(err)
+			return nil, fmt.Errorf("%s: %w", r.name, err)
 		}
 	}
 }
@@ -134,20 +123,67 @@ func (r *lineReader) skipLine(err error) error {
 		_, err = r.in.ReadSlice('\n')
 	}
 	if err != nil && err != io.EOF {
-		return unreadable(err)
+		return fmt.Errorf("%s: %w", r.name, err)
 	}
-	return &badLine{r.line, fmt.Errorf("the line is longer than %d MiB", maxLine>>20)}
+	return &badLine{r.name, r.line, 0, fmt.Errorf("the line is longer than %d MiB", maxLine>>20)}
 }
 
-// inputLine is a line in either form.
-type inputLine struct {
-	RecordName *string         `json:"record_name"`
-	Value      json.RawMessage `json:"value"`
-	StoredAt   json.RawMessage `json:"stored_at"`
+// lineForm is the names of the members that make a value, in one of the two forms.
+type lineForm struct{ name, value, time string }
 
-	Topic   *string         `json:"topic"`
-	Payload json.RawMessage `json:"payload"`
-	TS      json.RawMessage `json:"ts"`
+var (
+	ownForm   = lineForm{"record_name", "value", "stored_at"}
+	topicForm = lineForm{"topic", "payload", "ts"} // AimDB's
+)
+
+// lineMembers are the members of a line that either form knows, nil where there is none.
+type lineMembers struct {
+	recordName, value, storedAt json.RawMessage
+	topic, payload, ts          json.RawMessage
+}
+
+// named is where the member of a name belongs, or nil for one that is ignored.
+func (m *lineMembers) named(name string) *json.RawMessage {
+	switch name {
+	case ownForm.name:
+		return &m.recordName
+	case ownForm.value:
+		return &m.value
+	case ownForm.time:
+		return &m.storedAt
+	case topicForm.name:
+		return &m.topic
+	case topicForm.value:
+		return &m.payload
+	case topicForm.time:
+		return &m.ts
+	}
+	return nil
+}
+
+// scan takes the members out of a line. They alias text.
+func (m *lineMembers) scan(text []byte) error {
+	return scanMembers(text, func(name string, value json.RawMessage) error {
+		member := m.named(name)
+		switch {
+		case member == nil:
+			return nil
+		case *member != nil:
+			return fmt.Errorf("member %q is there twice", name)
+		}
+		*member = value
+		return nil
+	})
+}
+
+// form is the form that the line has: the own one where it has both names. A name that is null is none.
+func (m *lineMembers) form() (lineForm, error) {
+	for _, form := range []lineForm{ownForm, topicForm} {
+		if name := *m.named(form.name); name != nil && string(name) != "null" {
+			return form, nil
+		}
+	}
+	return lineForm{}, errors.New(`neither "record_name" nor "topic"`)
 }
 
 func parseLine(text []byte, stampNow bool) (daybook.StoredValue, error) {
@@ -155,26 +191,27 @@ func parseLine(text []byte, stampNow bool) (daybook.StoredValue, error) {
 	if !utf8.Valid(text) { // encoding/json would put U+FFFD into a name
 		return none, errors.New("not valid UTF-8")
 	}
-	var line inputLine
-	if err := json.Unmarshal(text, &line); err != nil {
-		return none, lineFault(err)
+	var members lineMembers
+	if err := members.scan(text); err != nil {
+		return none, err
 	}
-	names := [3]string{"record_name", "value", "stored_at"}
-	if line.RecordName == nil && line.Topic != nil {
-		names = [3]string{"topic", "payload", "ts"}
-		line.RecordName, line.Value, line.StoredAt = line.Topic, line.Payload, line.TS
-	}
-	if line.RecordName == nil {
-		return none, errors.New(`neither "record_name" nor "topic"`)
-	}
-	if line.Value == nil {
-		return none, fmt.Errorf("no %q", names[1])
-	}
-	at, err := parseStoredAt(line.StoredAt, names[2], stampNow)
+	form, err := members.form()
 	if err != nil {
 		return none, err
 	}
-	return checkedValue(*line.RecordName, line.Value, at)
+	value := *members.named(form.value)
+	if value == nil {
+		return none, fmt.Errorf("no %q", form.value)
+	}
+	name, err := decodeString(*members.named(form.name))
+	if err != nil {
+		return none, fmt.Errorf("%q %w", form.name, err)
+	}
+	at, err := parseStoredAt(*members.named(form.time), form.time, stampNow)
+	if err != nil {
+		return none, err
+	}
+	return checkedValue(name, bytes.Clone(value), at)
 }
 
 // checkedValue makes sure that the store will take the value, while the line is known.
@@ -198,6 +235,9 @@ func parseStoredAt(text json.RawMessage, name string, stampNow bool) (uint64, er
 		if instant, err := parseInstant(written); err == nil {
 			return unixMillis(instant, written)
 		}
+		if isLocalTime(written) {
+			return 0, fmt.Errorf("%s %w", name, noZone(written))
+		}
 	}
 	return 0, fmt.Errorf("%s is %s: want Unix milliseconds, a whole number, or an RFC 3339 string", name, shorten(text, 40))
 }
@@ -208,19 +248,4 @@ func stampedNow(missing error, stampNow bool) (uint64, error) {
 		return 0, fmt.Errorf("%w (--now stamps such values with the clock)", missing)
 	}
 	return daybook.Now(), nil
-}
-
-// lineFault says in a user's words what encoding/json found.
-func lineFault(err error) error {
-	var syntax *json.SyntaxError
-	var kind *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &syntax):
-		return fmt.Errorf("not JSON: %w at byte %s", err, strconv.FormatInt(syntax.Offset, 10))
-	case errors.As(err, &kind) && kind.Field == "":
-		return fmt.Errorf("a JSON %s: want an object", kind.Value)
-	case errors.As(err, &kind):
-		return fmt.Errorf("%q is a JSON %s: want a string", kind.Field, kind.Value)
-	}
-	return err
 }

@@ -3,10 +3,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -38,6 +36,14 @@ func TestIngestNDJSON(t *testing.T) {
 		{"the last time there is", `{"record_name":"r","value":1,"stored_at":18446744073709551615}`,
 			[]daybook.StoredValue{value("r", `1`, math.MaxUint64)}},
 		{"an escaped name", `{"record_name":"k\u00fcche \"1\"","value":1,"stored_at":5}`, []daybook.StoredValue{value(`küche "1"`, `1`, 5)}},
+		{"a member with the same name but for its case is another", `{"record_name":"r","Record_Name":1,"value":1,"Value":2,"stored_at":5,"STORED_AT":6}`,
+			[]daybook.StoredValue{value("r", `1`, 5)}},
+		{"a name that is null is none", `{"record_name":null,"topic":"r","payload":1,"ts":5}`, []daybook.StoredValue{value("r", `1`, 5)}},
+		{"both halves of a surrogate pair", `{"record_name":"\ud83d\uDE00","value":1,"stored_at":5}`, []daybook.StoredValue{value("😀", `1`, 5)}},
+		{"what looks like half a pair, after a backslash", `{"record_name":"\\ud800","value":1,"stored_at":5}`, []daybook.StoredValue{value(`\ud800`, `1`, 5)}},
+		{"a replacement character that is really there", `{"record_name":"\ufffd�","value":1,"stored_at":5}`, []daybook.StoredValue{value("\uFFFD\uFFFD", `1`, 5)}},
+		{"a value as deep as it may be", `{"record_name":"r","value":` + nested(daybook.MaxValueDepth) + `,"stored_at":5}`,
+			[]daybook.StoredValue{value("r", nested(daybook.MaxValueDepth), 5)}},
 		{"nothing", "", nil},
 	}
 	for _, test := range tests {
@@ -50,6 +56,9 @@ func TestIngestNDJSON(t *testing.T) {
 		})
 	}
 }
+
+// nested is an array in an array, and so on.
+func nested(depth int) string { return strings.Repeat("[", depth) + strings.Repeat("]", depth) }
 
 func TestBadLines(t *testing.T) {
 	tests := []struct {
@@ -73,6 +82,16 @@ func TestBadLines(t *testing.T) {
 		{"a negative time", `{"record_name":"r","value":1,"stored_at":-5}`, "stored_at is -5"},
 		{"a time that is a word", `{"record_name":"r","value":1,"stored_at":"now"}`, `stored_at is "now"`},
 		{"a time of more than 64 bits", `{"record_name":"r","value":1,"stored_at":18446744073709551616}`, "64 bits"},
+		{"a value twice", `{"record_name":"r","value":1,"value":2,"stored_at":5}`, `member "value" is there twice`},
+		{"a name twice, once with an escape", `{"record_name":"r","record\u005fname":"s","value":1,"stored_at":5}`, `member "record_name" is there twice`},
+		{"a member that is there twice as null", `{"topic":null,"topic":"r","payload":1,"ts":5}`, `member "topic" is there twice`},
+		{"names in other letters are other members", `{"Record_Name":"r","VALUE":1,"stored_at":5}`, `neither "record_name" nor "topic"`},
+		{"half a surrogate pair in a name", `{"record_name":"a\ud800","value":1,"stored_at":5}`, `"record_name" holds half a surrogate pair`},
+		{"the halves the wrong way round", `{"topic":"a\uDC00\uD800","payload":1,"ts":5}`, `"topic" holds half a surrogate pair`},
+		{"a value that is no JSON", `{"record_name":"r","value":01,"stored_at":5}`, `member "value": invalid value`},
+		{"an ignored member that is no JSON", `{"record_name":"r","value":1,"stored_at":5,"x":[}`, `member "x": invalid value`},
+		{"a value one deeper than may be", `{"record_name":"r","value":` + nested(daybook.MaxValueDepth+1) + `,"stored_at":5}`, `member "value": invalid value`},
+		{"a time without its zone", `{"record_name":"r","value":1,"stored_at":"2026-11-23T08:00:00"}`, "has no time zone"},
 		{"not UTF-8", "{\"record_name\":\"r\",\"value\":\"\xff\",\"stored_at\":5}", "not valid UTF-8"},
 	}
 	good := `{"record_name":"good","value":1,"stored_at":5}` + "\n"
@@ -101,7 +120,8 @@ func TestBadLines(t *testing.T) {
 }
 
 func TestManyBadLinesAreCountedQuietly(t *testing.T) {
-	got := run(t, strings.Repeat("{\n", 1000), "ingest", "--skip-bad", "--dir", newDir(t))
+	good := `{"record_name":"good","value":1,"stored_at":5}` + "\n"
+	got := run(t, strings.Repeat("{\n", 1000)+good, "ingest", "--skip-bad", "--dir", newDir(t))
 	if strings.Count(got.err, "\n") != 21 || !strings.HasSuffix(got.out, ", skipped 1,000 bad lines\n") {
 		t.Errorf("%d lines on stderr; stdout %q", strings.Count(got.err, "\n"), got.out)
 	}
@@ -117,121 +137,31 @@ func TestStampedNow(t *testing.T) {
 	}
 }
 
-func TestIngestCSV(t *testing.T) {
-	header := "time,a,b,c,,e\n"
-	tests := []struct {
-		why  string
-		row  string
-		want daybook.StoredValue
-	}{
-		{"numbers keep their text", "5,1.50,-2e5,0,-0,1E+3", value("w", `{"a":1.50,"b":-2e5,"c":0,"column_5":-0,"e":1E+3}`, 5000)},
-		{"what only looks like a number is text", "5,007,+1,1., 2,0x1F", value("w", `{"a":"007","b":"+1","c":"1.","column_5":" 2","e":"0x1F"}`, 5000)},
-		{"true and false", "5,true,false,TRUE,null,NaN", value("w", `{"a":true,"b":false,"c":"TRUE","column_5":"null","e":"NaN"}`, 5000)},
-		{"empty cells are left out", "5,,1,,,", value("w", `{"b":1}`, 5000)},
-		{"nothing but a time", "5,,,,,", value("w", `{}`, 5000)},
-		{"quotes, separators and lines in a cell", "5,\"a \"\"b\"\", c\",\"x\ny\",<é>,,", value("w", `{"a":"a \"b\", c","b":"x\ny","c":"<é>"}`, 5000)},
-		{"milliseconds", "1764000000123,1,,,,", value("w", `{"a":1}`, 1764000000123)},
-		{"RFC 3339", "1970-01-01T00:00:07+00:00,1,,,,", value("w", `{"a":1}`, 7000)},
-	}
-	for _, test := range tests {
-		t.Run(test.why, func(t *testing.T) {
-			dir := newDir(t)
-			mustRun(t, header+test.row+"\n", "ingest", "--record", "w", "--time-column", "time", "--dir", dir)
-			if diff := cmp.Diff([]daybook.StoredValue{test.want}, stored(t, dir)); diff != "" {
-				t.Errorf("stored (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-func TestBadRows(t *testing.T) {
-	tests := []struct {
-		why  string
-		row  string
-		want string
-	}{
-		{"too few cells", "5", "wrong number of fields"},
-		{"too many cells", "5,1,2", "wrong number of fields"},
-		{"a quote in the middle", `5,a"b`, "bare"},
-		{"no time", ",1", "no time"},
-		{"a time that is none", "noon,1", `"noon" is not a time`},
-		{"not UTF-8", "5,\xff", "column 2 is not valid UTF-8"},
-	}
-	for _, test := range tests {
-		t.Run(test.why, func(t *testing.T) {
-			dir := newDir(t)
-			args := []string{"ingest", "--record", "w", "--time-column", "time", "--dir", dir}
-			input := "time,a\n1,\"x\ny\"\n" + test.row + "\n2,2\n" // the first row has two lines
-			got := run(t, input, args...)
-			if got.status != statusFailed || !strings.HasPrefix(got.err, "daybook: stdin:4: ") || !strings.Contains(got.err, test.want) {
-				t.Errorf("stopping: %+v; want %q", got, test.want)
-			}
-			got = run(t, input, append(args, "--skip-bad")...)
-			if got.status != statusDone || !strings.Contains(got.out, "stored 2 values") {
-				t.Errorf("skipping: %+v", got)
-			}
-		})
-	}
-}
-
-func TestBadCSV(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		why    string
-		args   []string
-		input  string
-		want   string
-		status int
-	}{
-		{"no record", []string{"--time-column", "t"}, "t\n1\n", "needs --record", statusUsage},
-		{"no time column", []string{"--record", "r"}, "t\n1\n", "needs --time-column", statusUsage},
-		{"a record name that is none", []string{"--record", "a\x00b", "--time-column", "t"}, "t\n1\n", "holds a NUL", statusUsage},
-		{"a time column that is not there", []string{"--record", "r", "--time-column", "when"}, "t,a\n1,2\n", `no column "when" in the header ["t" "a"]`, statusFailed},
-		{"a column twice", []string{"--record", "r", "--time-column", "t"}, "t,a,a\n1,2,3\n", "column 3", statusFailed},
-		{"a quote that never closes", []string{"--record", "r", "--time-column", "t"}, "t,a\n1,\"" + strings.Repeat("x\n", maxLine/2+inputBuffer), "is a quote not closed?", statusFailed},
-	}
-	for _, test := range tests {
-		t.Run(test.why, func(t *testing.T) {
-			got := run(t, test.input, append([]string{"ingest", "--dir", newDir(t)}, test.args...)...)
-			if got.status != test.status || !strings.Contains(got.err, test.want) {
-				t.Errorf("%+v; want status %d and %q", got, test.status, test.want)
-			}
-		})
-	}
-}
-
-func TestMissingFlagsCreateNothing(t *testing.T) {
-	dir := newDir(t)
-	file := writeFile(t, "rows.csv", "t\n1\n")
-	for _, args := range [][]string{{file}, {"--format", "csv"}, {file + ".missing"}, {filepath.Dir(file)}} {
-		if got := run(t, "", append([]string{"ingest", "--dir", dir}, args...)...); got.status == statusDone {
-			t.Errorf("ingest %q: %+v", args, got)
-		}
-	}
-	if _, err := os.Stat(dir); !os.IsNotExist(err) {
-		t.Errorf("%s: %v; want that it was not created", dir, err)
-	}
-}
-
 func TestFormatIsFound(t *testing.T) {
 	line, rows := `{"record_name":"r","value":1,"stored_at":5}`, "t,a\n5,1\n"
 	tests := []struct {
 		why     string
 		name    string
 		content string
+		csv     bool
 	}{
-		{"by a name of NDJSON", "a.NDJSON", line},
-		{"by a name of JSON lines", "a.jsonl", line},
-		{"by a name of CSV", "a.csv", rows},
-		{"by a brace, after white space", "a.log", "\n  " + line},
-		{"by anything else", "a.txt", rows},
-		{"an empty file is nothing", "a.dat", ""},
+		{"by a name of NDJSON", "a.NDJSON", line, false},
+		{"by a name of JSON lines", "a.jsonl", line, false},
+		{"by a name of CSV", "a.csv", rows, true},
+		{"by a brace, after white space", "a.log", "\n  " + line, false},
+		{"by anything else", "a.txt", rows, true},
+		{"an empty file is nothing", "a.dat", "", false},
+		{"nor is it with the flags of CSV", "a.dat", "", true},
 	}
 	for _, test := range tests {
 		t.Run(test.why, func(t *testing.T) {
 			dir := newDir(t)
 			file := writeFile(t, test.name, test.content)
-			mustRun(t, "", "ingest", "--record", "r", "--time-column", "t", "--dir", dir, file)
+			args := []string{"ingest", "--dir", dir, file}
+			if test.csv {
+				args = append(args, "--record", "r", "--time-column", "t")
+			}
+			mustRun(t, "", args...)
 			if got := len(stored(t, dir)); (got == 1) != (test.content != "") {
 				t.Errorf("%d values are stored", got)
 			}
@@ -244,7 +174,7 @@ func TestSeveralFilesInOrder(t *testing.T) {
 	first := writeFile(t, "first.ndjson", `{"record_name":"r","value":1,"stored_at":5}`)
 	second := writeFile(t, "second.ndjson", `{"record_name":"r","value":3,"stored_at":5}`+"\nbad\n")
 	got := run(t, `{"record_name":"r","value":2,"stored_at":5}`, "ingest", "--dir", dir, first, "-", second)
-	want := "daybook: " + second + ":2: not JSON: invalid character 'b' looking for beginning of value at byte 1: 3 values were stored before it\n"
+	want := "daybook: " + second + ":2: not JSON: want an object at byte 1: 3 values were stored before it\n"
 	if got.err != want {
 		t.Errorf("stderr %q; want %q", got.err, want)
 	}
@@ -261,7 +191,7 @@ func TestLongLines(t *testing.T) {
 	dir := newDir(t)
 	input := line(daybook.MaxValueLen) + line(daybook.MaxValueLen+1) + line(maxLine) + line(10)
 	got := run(t, input, "ingest", "--skip-bad", "--dir", dir)
-	want := "skipped stdin:2: value too large: it has 16777217 bytes; at most 16777216\n" +
+	want := "skipped stdin:2: member \"value\": value too large: it has 16777217 bytes; at most 16777216\n" +
 		"skipped stdin:3: the line is longer than 17 MiB\n"
 	if got.err != want || got.status != statusDone {
 		t.Errorf("status %d, stderr %q; want %q", got.status, got.err, want)
@@ -322,52 +252,6 @@ func TestBatchesAreBounded(t *testing.T) {
 	want := batchSizes{[]int{1, 1, batchValues, batchValues, 1}, []int{1, len(long), batchValues, batchValues, 1}}
 	if diff := cmp.Diff(want, sizes, cmp.AllowUnexported(batchSizes{})); diff != "" {
 		t.Errorf("batches (-want +got):\n%s", diff)
-	}
-}
-
-// TestSlowSender stores a line before the next one comes.
-func TestSlowSender(t *testing.T) {
-	stored := make(chan int)
-	in, sender := io.Pipe()
-	go func() {
-		for n := range 3 {
-			fmt.Fprintf(sender, `{"record_name":"r","value":%d,"stored_at":5}`+"\n", n)
-			<-stored // never, if the line waits for its batch to fill
-		}
-		sender.Close()
-	}()
-	i := &ingestion{db: storeFunc(func(batch []daybook.StoredValue) { stored <- len(batch) }), in: in,
-		flags: ingestFlags{format: choiceFlag{value: "auto"}}}
-	if err := i.run(t.Context(), []input{{name: stdinName}}); err != nil || i.stored != 3 {
-		t.Errorf("%d values, %v; want 3", i.stored, err)
-	}
-}
-
-// storeFunc is a store that calls a function.
-type storeFunc func([]daybook.StoredValue)
-
-func (f storeFunc) StoreBatch(_ context.Context, batch []daybook.StoredValue) error {
-	f(batch)
-	return nil
-}
-
-func TestInterruptedIngest(t *testing.T) {
-	dir := newDir(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	in, sender := io.Pipe()
-	defer sender.Close()
-	go func() {
-		fmt.Fprintln(sender, `{"record_name":"r","value":1,"stored_at":5}`)
-		cancel()
-	}()
-	var out, errOut bytes.Buffer
-	status := execute(ctx, []string{"ingest", "--dir", dir}, in, &out, &errOut)
-	if status != statusInterrupted || !strings.Contains(errOut.String(), "interrupted") {
-		t.Errorf("status %d, stderr %q", status, errOut.String())
-	}
-	want := fmt.Sprintf("%s stored before it\n", wereCounted(len(stored(t, dir)), "value"))
-	if !strings.HasSuffix(errOut.String(), want) {
-		t.Errorf("stderr %q; want that it ends in %q", errOut.String(), want)
 	}
 }
 

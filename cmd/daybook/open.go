@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine"
@@ -23,28 +25,44 @@ func openForWriting(dir string) (*engine.DB, error) {
 
 // openExisting opens the daybook in dir for writing, but creates none.
 func openExisting(dir string) (*engine.DB, error) {
-	probe, err := openForReading(dir)
-	if err != nil {
-		return nil, err
-	}
-	if err := probe.Close(); err != nil {
-		return nil, err
+	if !holdsDaybook(dir) {
+		return nil, noDaybook(dir)
 	}
 	return openForWriting(dir)
 }
 
-// open explains the two errors that a user can do something about.
+// holdsDaybook reports whether there is a part of a daybook in dir. The log alone is enough: that the
+// tree beside it is lost is for the engine to say, which calls that damage. A blank tree alone is what
+// a first open leaves that did not come to its end.
+func holdsDaybook(dir string) bool {
+	if _, err := os.Stat(filepath.Join(dir, "wal")); !errors.Is(err, fs.ErrNotExist) {
+		return true
+	}
+	tree, err := os.Stat(filepath.Join(dir, "daybook.db"))
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist)
+	}
+	return tree.Size() > 0
+}
+
+// open explains the errors that a user can do something about.
 func open(dir string, opts *engine.Options) (*engine.DB, error) {
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("%s is not a directory", dir)
+	}
 	db, err := engine.Open(dir, opts)
 	switch {
 	case errors.Is(err, daybook.ErrLocked):
-		return nil, fmt.Errorf("the daybook in %s is open in another process (a demo or an ingest that still runs?): "+
-			"let it finish or end it, then try again", dir)
+		return nil, fmt.Errorf("the daybook in %s is open in another process: let it finish or end it, then try again", dir)
 	case errors.Is(err, fs.ErrNotExist) && opts != nil && opts.ReadOnly:
-		return nil, fmt.Errorf("there is no daybook in %s: run \"daybook demo\" or \"daybook ingest\" first, "+
-			"or name another directory with --dir", dir)
+		return nil, noDaybook(dir)
 	}
 	return db, err
+}
+
+func noDaybook(dir string) error {
+	return fmt.Errorf("there is no daybook in %s: run \"daybook demo\" or \"daybook ingest\" first, "+
+		"or name another directory with --dir", dir)
 }
 
 // closing closes db and reports what that finds, unless something went wrong before.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
@@ -24,7 +25,7 @@ the bytes of their JSON, and the times of the oldest and the newest.`,
 		Example: `  daybook records
   daybook records "host.cpu.*"
   daybook records "sensors.#" --topic --json`,
-		Args: checked(cobra.MaximumNArgs(1)),
+		Args: checked(atMostOnePattern),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runRecords(cmd, *dir, recordsPattern(args, topic), syntaxOf(topic), asJSON)
 		},
@@ -51,42 +52,55 @@ func runRecords(cmd *cobra.Command, dir, pattern string, syntax daybook.PatternS
 		return err
 	}
 	defer closing(db, &err)
-	out := bufio.NewWriter(cmd.OutOrStdout())
-	write, flush := recordTable(out)
+	buffered := bufio.NewWriter(cmd.OutOrStdout())
+	out := newRecordTable(buffered)
 	if asJSON {
-		write, flush = recordLines(out)
+		out = newRecordLines(buffered)
 	}
-	found := 0
-	for record, err := range db.Records(cmd.Context(), pattern, syntax) {
+	found, err := writeRecords(out, db.Records(cmd.Context(), pattern, syntax))
+	if flushErr := buffered.Flush(); err == nil {
+		err = flushErr
+	}
+	if err == nil && found == 0 && !asJSON {
+		fmt.Fprintf(cmd.ErrOrStderr(), "no records that match the %v %q\n", syntax, pattern)
+	}
+	return err
+}
+
+// writeRecords writes records to out and counts them. What came before an error is written.
+func writeRecords(out recordWriter, records iter.Seq2[daybook.RecordInfo, error]) (found int, err error) {
+	for record, err := range records {
 		if err == nil {
-			err = write(record)
+			err = out.write(record)
 		}
 		if err != nil {
-			return err
+			_ = out.flush() // the first error is the one to report
+			return found, err
 		}
 		found++
 	}
-	if found == 0 && !asJSON {
-		fmt.Fprintf(cmd.ErrOrStderr(), "no records that match the %v %q\n", syntax, pattern)
-	}
-	if err := flush(); err != nil {
-		return err
-	}
-	return out.Flush()
+	return found, out.flush()
 }
 
-// recordTable prints records for people.
-func recordTable(out io.Writer) (write func(daybook.RecordInfo) error, flush func() error) {
+// recordWriter prints records in one of the formats.
+type recordWriter struct {
+	write func(daybook.RecordInfo) error
+	flush func() error
+}
+
+// newRecordTable prints records for people.
+func newRecordTable(out io.Writer) recordWriter {
 	table := newBlockTable(out, column{title: "RECORD"}, rightColumn("VALUES"),
 		rightColumn("BYTES"), column{title: "OLDEST"}, column{title: "NEWEST"})
-	return func(r daybook.RecordInfo) error {
+	write := func(r daybook.RecordInfo) error {
 		return table.append(printable(r.RecordName), count(r.Count), humanize.Bytes(r.Bytes),
 			formatTime(r.Oldest), formatTime(r.Newest))
-	}, table.flush
+	}
+	return recordWriter{write, table.flush}
 }
 
-// recordLines prints records for programs.
-func recordLines(out io.Writer) (write func(daybook.RecordInfo) error, flush func() error) {
+// newRecordLines prints records for programs.
+func newRecordLines(out io.Writer) recordWriter {
 	lines := json.NewEncoder(out)
-	return func(r daybook.RecordInfo) error { return lines.Encode(r) }, func() error { return nil }
+	return recordWriter{func(r daybook.RecordInfo) error { return lines.Encode(r) }, func() error { return nil }}
 }

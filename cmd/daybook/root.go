@@ -4,36 +4,15 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"runtime/debug"
-	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 )
 
 // defaultDir is where every subcommand works unless --dir says otherwise.
 const defaultDir = "./daybook-demo"
-
-// Exit statuses.
-const (
-	statusDone        = 0
-	statusFailed      = 1
-	statusUsage       = 2
-	statusInterrupted = 130 // what shells report for a process that SIGINT ended
-)
-
-// usageError is an error of the command line itself rather than of what it asked for.
-type usageError struct{ error }
-
-func (e usageError) Unwrap() error { return e.error }
-
-func usagef(format string, args ...any) error {
-	return usageError{fmt.Errorf(format, args...)}
-}
 
 // execute runs one command line and returns its exit status. An error is one line on errOut.
 func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
@@ -47,28 +26,7 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 		return statusDone
 	}
 	fmt.Fprintln(errOut, "daybook: "+errorLine(err))
-	switch {
-	case errors.As(err, new(usageError)):
-		return statusUsage
-	case errors.Is(err, context.Canceled):
-		return statusInterrupted
-	}
-	return statusFailed
-}
-
-// errorLine puts an error on one line. The sentinels of package daybook start with its name, which
-// the line starts with already.
-func errorLine(err error) string {
-	text := strings.ReplaceAll(err.Error(), "daybook: ", "")
-	text = strings.ReplaceAll(text, context.Canceled.Error(), "interrupted")
-	return printable(strings.ReplaceAll(text, "\n", "; "))
-}
-
-// isBrokenPipe reports whether whoever read our output has stopped reading. That is their right.
-func isBrokenPipe(err error) bool {
-	const windowsNoData = syscall.Errno(232) // ERROR_NO_DATA: the pipe is being closed
-	return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) ||
-		runtime.GOOS == "windows" && errors.Is(err, windowsNoData)
+	return statusOf(err)
 }
 
 func newRootCommand() *cobra.Command {
@@ -91,8 +49,14 @@ Times on the command line are RFC 3339 (2026-11-23T06:00:00Z), a date in local t
 		SilenceErrors: true,
 		Args:          checked(cobra.NoArgs),
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if dir == "" { // as from a variable of a script that is not set
+				return usagef("--dir is empty: want the directory that holds the daybook")
+			}
+			return nil
+		},
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	root.PersistentFlags().StringVar(&dir, "dir", defaultDir, "the directory that holds the daybook")
 	root.AddCommand(newDemoCommand(&dir), newIngestCommand(&dir), newQueryCommand(&dir),
 		newRecordsCommand(&dir), newStatsCommand(&dir), newCleanupCommand(&dir))
@@ -107,6 +71,22 @@ func checked(check cobra.PositionalArgs) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// onePattern wants exactly one argument. More of them are mostly file names that a shell has put in
+// the place of a pattern without quotes.
+func onePattern(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("%s needs a PATTERN, such as \"*\"", cmd.Name())
+	}
+	return atMostOnePattern(cmd, args)
+}
+
+func atMostOnePattern(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return fmt.Errorf("%s takes one PATTERN, and got %d arguments: is it in quotes?", cmd.Name(), len(args))
+	}
+	return nil
 }
 
 // version is the module version that the binary was built from.

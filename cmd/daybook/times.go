@@ -5,6 +5,8 @@ package main
 import (
 	"fmt"
 	"math"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,7 +38,7 @@ func formatTime(ms uint64) string {
 func parseTime(text string, now time.Time) (uint64, error) {
 	switch {
 	case isDigits(text):
-		return parseMillis(text)
+		return parseTypedMillis(text)
 	case strings.HasPrefix(text, "-"), strings.HasPrefix(text, "+"):
 		return parseRelative(text, now)
 	}
@@ -46,22 +48,56 @@ func parseTime(text string, now time.Time) (uint64, error) {
 	if instant, err := parseInstant(text); err == nil {
 		return unixMillis(instant, text)
 	}
-	if _, err := str2duration.ParseDuration(text); err == nil {
+	if isDuration(text) {
 		return 0, fmt.Errorf("%q has no sign: a time relative to now is written -%s", text, text)
 	}
-	return 0, fmt.Errorf("%q is not a time: want RFC 3339 (2026-11-23T06:00:00Z), a date (2026-11-23), "+
-		"Unix milliseconds, or a time relative to now (-90m, -7d)", text)
+	return 0, notATime(text, "RFC 3339 (2026-11-23T06:00:00Z), a date (2026-11-23), "+
+		"Unix milliseconds, or a time relative to now (-90m, -7d)")
 }
 
-// parseCutoff reads the time that values must be older than: a time, or an age such as 7d.
+// localTimes are the forms of a time whose zone nobody wrote. Time.Parse allows a fraction after each
+// that has seconds.
+var localTimes = []string{"2006-01-02T15:04:05", time.DateTime, "2006-01-02T15:04", "2006-01-02 15:04"}
+
+// notATime says why text cannot be read as a time, where want is what can.
+func notATime(text, want string) error {
+	if isLocalTime(text) {
+		return noZone(text)
+	}
+	return fmt.Errorf("%q is not a time: want %s", text, want)
+}
+
+// isLocalTime reports whether text is a time but for its zone.
+func isLocalTime(text string) bool {
+	return slices.ContainsFunc(localTimes, func(layout string) bool {
+		_, err := time.Parse(layout, text)
+		return err == nil
+	})
+}
+
+func noZone(text string) error {
+	return fmt.Errorf("%q has no time zone: want a Z after it for UTC, or an offset such as +01:00", text)
+}
+
+// parseCutoff reads the time that values must be older than: a time, or an age such as 7d. One in the
+// future would delete what is stored until then, which nobody means who says "older".
 func parseCutoff(text string, now time.Time) (uint64, error) {
-	if strings.HasPrefix(text, "+") {
-		return 0, fmt.Errorf("%q is in the future: want an age (7d) or a time", text)
+	cutoff, err := parseAgeOrTime(text, now)
+	if err == nil && cutoff > millisOf(now) {
+		return 0, fmt.Errorf("%q is in the future: want an age (7d) or a time that has been (0s deletes everything until now)", text)
 	}
-	if age, err := str2duration.ParseDuration(text); err == nil && !isDigits(text) && age >= 0 {
-		return unixMillis(now.Add(-age), text)
+	return cutoff, err
+}
+
+func parseAgeOrTime(text string, now time.Time) (uint64, error) {
+	if isDigits(text) || strings.HasPrefix(text, "+") || !isDuration(text) {
+		return parseTime(text, now)
 	}
-	return parseTime(text, now)
+	age, err := str2duration.ParseDuration(strings.TrimPrefix(text, "-"))
+	if err != nil { // it is longer than a time.Duration can be
+		return 0, beforeTime(text)
+	}
+	return unixMillis(now.Add(-age), text)
 }
 
 // parseColumnTime reads a cell of a CSV time column: RFC 3339, or a number of seconds or milliseconds
@@ -79,7 +115,7 @@ func parseColumnTime(text string) (uint64, error) {
 	}
 	instant, err := parseInstant(text)
 	if err != nil {
-		return 0, fmt.Errorf("%q is not a time: want RFC 3339, Unix seconds or Unix milliseconds", text)
+		return 0, notATime(text, "RFC 3339, Unix seconds or Unix milliseconds")
 	}
 	return unixMillis(instant, text)
 }
@@ -108,20 +144,52 @@ func parseMillis(text string) (uint64, error) {
 	return ms, nil
 }
 
+// secondsLookLike is where whole numbers start to look like Unix seconds of these years, from March
+// 1973 on, up to leastMilliseconds.
+const secondsLookLike = 100_000_000
+
+// parseTypedMillis reads milliseconds that a person wrote. Taken for milliseconds, a number of seconds
+// would be a time in January 1970, and the command would do as it was told without a word.
+func parseTypedMillis(text string) (uint64, error) {
+	ms, err := parseMillis(text)
+	if err == nil && ms >= secondsLookLike && ms < leastMilliseconds {
+		return 0, fmt.Errorf("%q looks like Unix seconds: want Unix milliseconds, %s000", text, text)
+	}
+	return ms, err
+}
+
+// durationText is the form of a duration with units, also of one that is longer than a time.Duration
+// can be, some 292 years.
+var durationText = regexp.MustCompile(`^[-+]?([0-9]+(\.[0-9]*)?(ms|s|m|h|d|w))+$`)
+
+func isDuration(text string) bool {
+	_, err := str2duration.ParseDuration(text)
+	return err == nil || durationText.MatchString(text)
+}
+
 func parseRelative(text string, now time.Time) (uint64, error) {
 	offset, err := str2duration.ParseDuration(text)
-	if err != nil {
+	switch {
+	case err == nil:
+		return unixMillis(now.Add(offset), text)
+	case !durationText.MatchString(text):
 		return 0, fmt.Errorf("%q is not a time relative to now: want a sign, numbers and units (ms, s, m, h, d, w), as in -1h30m", text)
+	case strings.HasPrefix(text, "-"):
+		return 0, beforeTime(text)
 	}
-	return unixMillis(now.Add(offset), text)
+	return 0, fmt.Errorf("%q is more than 292 years ahead", text)
 }
 
 func unixMillis(t time.Time, text string) (uint64, error) {
 	ms := t.UnixMilli()
 	if ms < 0 {
-		return 0, fmt.Errorf("%q is before 1970, where a daybook's time starts", text)
+		return 0, beforeTime(text)
 	}
 	return uint64(ms), nil
+}
+
+func beforeTime(text string) error {
+	return fmt.Errorf("%q is before 1970, where a daybook's time starts", text)
 }
 
 func isDigits(text string) bool {

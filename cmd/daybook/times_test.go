@@ -51,9 +51,15 @@ func TestParseTime(t *testing.T) {
 		{why: "the future", text: "+1s", want: 1_764_000_001_000},
 		{why: "now", text: "-0", want: 1_764_000_000_000},
 
+		{why: "seconds, which would be in January 1970", text: "1764000000", fault: `looks like Unix seconds: want Unix milliseconds, 1764000000000`},
+		{why: "the last that looks like seconds", text: "99999999999", fault: "looks like Unix seconds"},
+		{why: "the first that does not", text: "100000000000", want: 100_000_000_000},
 		{why: "nothing", text: "", fault: "is not a time"},
+		{why: "no zone and no seconds", text: "2025-11-24 16:00", fault: "has no time zone"},
+		{why: "longer ago than a duration can be", text: "-400000d", fault: "before 1970"},
+		{why: "further ahead than a duration can be", text: "+400000d", fault: "292 years ahead"},
 		{why: "a word", text: "yesterday", fault: "is not a time"},
-		{why: "no zone", text: "2025-11-24T16:00:00", fault: "is not a time"},
+		{why: "no zone", text: "2025-11-24T16:00:00", fault: "has no time zone"},
 		{why: "a day that does not exist", text: "2025-02-30", fault: "is not a time"},
 		{why: "more than 64 bits", text: "18446744073709551616", fault: "64 bits"},
 		{why: "a duration without its sign", text: "7d", fault: "is written -7d"},
@@ -77,7 +83,14 @@ func TestParseCutoff(t *testing.T) {
 		{why: "a time", text: "2025-11-24T16:00:00Z", want: 1_764_000_000_000},
 		{why: "a date", text: "2025-11-24", want: 1_763_938_800_000},
 
+		{why: "now by another name", text: "1764000000000", want: 1_764_000_000_000},
+
 		{why: "the future, which would delete everything", text: "+7d", fault: "in the future"},
+		{why: "a date in the future", text: "3000-01-01", fault: "in the future"},
+		{why: "the next millisecond", text: "1764000000001", fault: "in the future"},
+		{why: "the last millisecond there is", text: "18446744073709551615", fault: "in the future"},
+		{why: "an age longer than a duration can be", text: "400000d", fault: "before 1970"},
+		{why: "the same as a relative time", text: "-400000d", fault: "before 1970"},
 		{why: "nothing", text: "", fault: "is not a time"},
 		{why: "an age before time starts", text: "3000w", fault: "before 1970"},
 	}, func(text string) (uint64, error) { return parseCutoff(text, now) })
@@ -96,7 +109,7 @@ func TestParseColumnTime(t *testing.T) {
 		{why: "milliseconds with a fraction", text: "1764000000123.5", fault: "counts seconds"},
 		{why: "a negative number", text: "-5", fault: "is not a time"},
 		{why: "a relative time makes no sense in a file", text: "-1h", fault: "is not a time"},
-		{why: "no zone", text: "2025-11-24 16:00:00", fault: "is not a time"},
+		{why: "no zone", text: "2025-11-24 16:00:00", fault: "has no time zone"},
 		{why: "before time starts", text: "1960-01-01T00:00:00Z", fault: "before 1970"},
 		{why: "more than 64 bits", text: "99999999999999999999", fault: "64 bits"},
 	}, parseColumnTime)

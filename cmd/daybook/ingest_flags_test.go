@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestUsageErrorsOfIngestCreateNothing: whoever has called it wrongly finds no new directory, and no
+// word about values.
+func TestUsageErrorsOfIngestCreateNothing(t *testing.T) {
+	line := `{"record_name":"r","value":1,"stored_at":5}` + "\n"
+	lines := writeFile(t, "lines.ndjson", line)
+	rows := writeFile(t, "rows.csv", "t,a\n1,2\n")
+	guessed := "does not begin with {, so it was read as CSV (--format ndjson reads it as NDJSON)"
+	tests := []struct {
+		why   string
+		input string
+		args  []string
+		want  string
+	}{
+		{"CSV by its name, without a record", "", []string{rows}, rows + " is CSV, which needs --record"},
+		{"CSV by its flag, without a record", "", []string{"--format", "csv"}, "stdin is CSV, which needs --record"},
+		{"a binary file", "", []string{writeFile(t, "binary", "\x7fELF\x02")}, guessed},
+		{"a binary file that begins with a NUL", "", []string{writeFile(t, "blank", "\x00\x01")}, guessed},
+		{"an array", "[1,2]\n", nil, "stdin " + guessed},
+		{"a comment before NDJSON", "# comment\n" + line, nil, guessed},
+		{"a guess with a record and without a time", "t,a\n", []string{"--record", "r"}, guessed + ", which needs --time-column"},
+		{"a wrong guess that is the second file", "", []string{lines, writeFile(t, "second", "[1]")}, guessed},
+		{"a record for NDJSON by its name", "", []string{"--record", "r", lines}, lines + " is NDJSON, whose lines name their records"},
+		{"a time column for NDJSON by its flag", line, []string{"--format", "ndjson", "--time-column", "t"}, "stdin is NDJSON, whose lines hold their times"},
+		{"a record for what looks like NDJSON", line, []string{"--record", "r"}, "stdin begins with {, so it was read as NDJSON (--format csv reads it as CSV)"},
+	}
+	for _, test := range tests {
+		t.Run(test.why, func(t *testing.T) {
+			dir := newDir(t)
+			got := run(t, test.input, append([]string{"ingest", "--dir", dir}, test.args...)...)
+			if got.status != statusUsage || !strings.Contains(got.err, test.want) || strings.Contains(got.err, "stored before") {
+				t.Errorf("%+v; want a usage error with %q", got, test.want)
+			}
+			if _, err := os.Stat(dir); !os.IsNotExist(err) {
+				t.Errorf("%s: %v; want that it was not created", dir, err)
+			}
+		})
+	}
+}
+
+func TestMissingFilesCreateNothing(t *testing.T) {
+	dir := newDir(t)
+	file := writeFile(t, "rows.csv", "t\n1\n")
+	for _, name := range []string{file + ".missing", filepath.Dir(file)} {
+		if got := run(t, "", "ingest", "--dir", dir, name); got.status != statusFailed {
+			t.Errorf("ingest %q: %+v", name, got)
+		}
+	}
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("%s: %v; want that it was not created", dir, err)
+	}
+}
+
+// TestLaterLiveInputIsExaminedInItsTurn: what the inputs before it hold is not to wait for its sender.
+func TestLaterLiveInputIsExaminedInItsTurn(t *testing.T) {
+	dir := newDir(t)
+	lines := writeFile(t, "lines.ndjson", `{"record_name":"r","value":1,"stored_at":5}`)
+	got := run(t, "[1]", "ingest", "--dir", dir, lines, "-")
+	if got.status != statusUsage || !strings.Contains(got.err, "1 value was stored before it") {
+		t.Errorf("%+v; want a usage error after 1 value", got)
+	}
+	if n := len(stored(t, dir)); n != 1 {
+		t.Errorf("%d values are stored; want 1", n)
+	}
+}
+
+func TestNothingButBadLines(t *testing.T) {
+	tests := []struct {
+		why    string
+		input  string
+		args   []string
+		status int
+		want   string // on standard error
+	}{
+		{"every line is bad", "{\n{\n", nil, statusFailed, "daybook: nothing was stored: all values were bad, in 2 lines\n"},
+		{"every row is bad", "t,a\n1\n", []string{"--record", "r", "--time-column", "t"}, statusFailed, "in 1 line\n"},
+		{"there is no line at all", "", nil, statusDone, ""},
+		{"one is good", "{\n" + `{"record_name":"r","value":1,"stored_at":5}`, nil, statusDone, "skipped stdin:1: "},
+	}
+	for _, test := range tests {
+		t.Run(test.why, func(t *testing.T) {
+			got := run(t, test.input, append([]string{"ingest", "--skip-bad", "--dir", newDir(t)}, test.args...)...)
+			if got.status != test.status || !strings.Contains(got.err, test.want) {
+				t.Errorf("%+v; want status %d and %q", got, test.status, test.want)
+			}
+		})
+	}
+}
