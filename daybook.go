@@ -56,6 +56,7 @@ type Scanner interface {
 	// Scan yields what Query would return, in the same order and from one snapshot taken when the
 	// iteration starts, without ever holding the whole result. An error is yielded once, as the
 	// last element. The caller may keep what it is given; several values may share one allocation.
+	// Whether the loop may store into the same backend is the backend's to say.
 	Scan(ctx context.Context, recordPattern string, params QueryParams) iter.Seq2[StoredValue, error]
 }
 

@@ -31,7 +31,7 @@ var (
 
 // Errors about the state of a backend.
 var (
-	// ErrClosed is returned by every method of a backend that has been closed.
+	// ErrClosed is returned by every method, but Close, of a backend that has been closed.
 	ErrClosed = errors.New("daybook: closed")
 	// ErrReadOnly is returned when writing to a backend that was opened read-only.
 	ErrReadOnly = errors.New("daybook: read-only")

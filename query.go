@@ -4,7 +4,9 @@ package daybook
 
 import "fmt"
 
-// PatternSyntax is how a record pattern is read. Matching is case-sensitive in both syntaxes.
+// PatternSyntax is how a record pattern is read. Matching is case-sensitive in both syntaxes. A pattern that
+// is empty, not valid UTF-8, or a Glob ending in a lone `\`, is ErrInvalidPattern, and so may be one that is
+// longer than any name could need: the embedded engine takes 4096 bytes.
 type PatternSyntax int
 
 const (

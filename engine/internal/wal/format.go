@@ -18,6 +18,7 @@ const (
 
 	segmentHeaderLen = 44
 	frameHeaderLen   = 20
+	headerChecksumAt = 12 // in a frame's header
 
 	// MaxPayload is the longest payload of a frame, in bytes.
 	MaxPayload = 256 << 20
@@ -108,7 +109,7 @@ func headerChecksum(header []byte, number uint64, offset int64) uint32 {
 	var place [28]byte
 	binary.LittleEndian.PutUint64(place[:], number)
 	binary.LittleEndian.PutUint64(place[8:], uint64(offset))
-	copy(place[16:], header[:12])
+	copy(place[16:], header[:headerChecksumAt])
 	return crc32.Checksum(place[:], castagnoli)
 }
 
@@ -135,7 +136,7 @@ func readFrame(segment []byte, number uint64, offset int64) (frame, frameState) 
 		return frame{}, noFrame
 	}
 	length := int64(binary.LittleEndian.Uint32(data))
-	sum := binary.LittleEndian.Uint32(data[12:])
+	sum := binary.LittleEndian.Uint32(data[headerChecksumAt:])
 	if length == 0 && sum == 0 || length > int64(len(data)-frameHeaderLen) || sum != headerChecksum(data, number, offset) {
 		return frame{}, noFrame
 	}

@@ -473,3 +473,29 @@ func TestReopenAfterAFailedSync(t *testing.T) {
 	d.cutPower(func(int) int { return 0 })
 	checkFrames(t, d, 0, placed(1, first, second, third))
 }
+
+// TestFramesBehindZeros: a frame is found wherever it stands behind zeros, however many it begins with.
+func TestFramesBehindZeros(t *testing.T) {
+	const number = 7
+	for offset := int64(segmentHeaderLen); offset < segmentHeaderLen+64; offset++ {
+		for _, f := range []frame{{}, {durable: 1 << 24}, {payload: []byte("x"), values: 1 << 16, durable: 9}} {
+			segment := append(make([]byte, offset), f.append(nil, number, offset)...)
+			segment = append(segment, make([]byte, 40)...)
+			if reach, last := lookBehind(segment, number, segmentHeaderLen); reach != f.durable || last != offset+f.size() {
+				t.Errorf("%+v at offset %d: found one that reaches %d and ends at %d", f, offset, reach, last)
+			}
+		}
+	}
+	// A seal whose header's checksum begins with zeros too.
+	for number := uint64(0); number < 100_000; number++ {
+		var seal frame
+		encoded := seal.append(nil, number, segmentHeaderLen)
+		if encoded[headerChecksumAt] != 0 || encoded[headerChecksumAt+1] != 0 {
+			continue
+		}
+		segment := append(make([]byte, segmentHeaderLen), encoded...)
+		if _, last := lookBehind(segment, number, 0); last != segmentHeaderLen+frameHeaderLen {
+			t.Errorf("the seal of segment %d, which begins with %d zeros, was not found", number, leadingZeros(encoded))
+		}
+	}
+}

@@ -3,6 +3,7 @@
 package wal
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -170,10 +171,17 @@ func (r *Recovery) endOfLog(i int, data []byte, state frameState) error {
 	return nil
 }
 
+// mostLeadingZeros is how many zero bytes a frame can begin with: its header's checksum is not 0.
+const mostLeadingZeros = headerChecksumAt + 3
+
 // lookBehind searches for good frames at and behind offset. It returns the greatest offset that any of
 // them knew to be durable, and where the last of them ends; 0 where there is none.
 func lookBehind(data []byte, number uint64, offset int64) (reach, last int64) {
 	for at := max(offset, segmentHeaderLen); at+frameHeaderLen <= int64(len(data)); {
+		// Most of it has never been written to, and a frame begins with at most so many zeros.
+		if zeros := leadingZeros(data[at:]); zeros > mostLeadingZeros {
+			at += zeros - mostLeadingZeros
+		}
 		f, state := readFrame(data, number, at)
 		if state != goodFrame {
 			at++
@@ -184,6 +192,18 @@ func lookBehind(data []byte, number uint64, offset int64) (reach, last int64) {
 		last = at
 	}
 	return reach, last
+}
+
+// leadingZeros returns how many zero bytes data begins with.
+func leadingZeros(data []byte) int64 {
+	n := 0
+	for n+8 <= len(data) && binary.LittleEndian.Uint64(data[n:]) == 0 {
+		n += 8
+	}
+	for n < len(data) && data[n] == 0 {
+		n++
+	}
+	return int64(n)
 }
 
 func corruptAt(path string, offset int64, what string) error {

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package backendtest
+
+import (
+	"errors"
+	"io"
+
+	"github.com/daybook-db/daybook"
+)
+
+var closingCases = []testCase{
+	{"every method is turned away", "every method of a backend that has been closed returns daybook.ErrClosed", turnedAway},
+	{"closing twice", "Close may be called again; it returns nil or daybook.ErrClosed", closeTwice},
+	{"an iteration that starts late", "a Scan or Records from before Close whose loop starts after it yields daybook.ErrClosed", iterateClosed},
+}
+
+func (s *subject) close() {
+	s.Helper()
+	if err := s.backend.(io.Closer).Close(); err != nil {
+		s.Fatalf("Close: %v", err)
+	}
+}
+
+func turnedAway(s *subject) {
+	s.store(row{"r", "1", 1})
+	s.close()
+	for _, call := range everyCall(s.Context(), s) {
+		if err := call.do(); !errors.Is(err, daybook.ErrClosed) {
+			s.wrong("%s after Close: got error %v; want daybook.ErrClosed", call.name, err)
+		}
+	}
+}
+
+func closeTwice(s *subject) {
+	s.store(row{"r", "1", 1})
+	s.close()
+	if err := s.backend.(io.Closer).Close(); err != nil && !errors.Is(err, daybook.ErrClosed) {
+		s.wrong("Close again: got error %v; want nil or daybook.ErrClosed", err)
+	}
+}
+
+func iterateClosed(s *subject) {
+	s.store(row{"r", "1", 1})
+	calls := []call{}
+	if b, ok := s.backend.(daybook.Scanner); ok {
+		sequence := b.Scan(s.Context(), "*", daybook.QueryParams{})
+		calls = append(calls, call{"Scan", func() error { return drain(s, "Scan", sequence) }})
+	}
+	if b, ok := s.backend.(daybook.RecordLister); ok {
+		sequence := b.Records(s.Context(), "*", daybook.Glob)
+		calls = append(calls, call{"Records", func() error { return drain(s, "Records", sequence) }})
+	}
+	s.close()
+	for _, call := range calls {
+		if err := call.do(); !errors.Is(err, daybook.ErrClosed) {
+			s.wrong("the loop over %s after Close ends with error %v; want daybook.ErrClosed", call.name, err)
+		}
+	}
+}

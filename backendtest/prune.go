@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package backendtest
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/daybook-db/daybook"
+)
+
+var pruneCases = []testCase{
+	{"by pattern", "Prune deletes from the records that the pattern matches, and from no others", pruneByPattern},
+	{"by age and by count", "the two conditions are independent, a zero one deletes nothing, and the count is exact", pruneByAgeAndCount},
+	{"keeps the newest of equal times", "the newest values are the last inserted, where times are equal", pruneEqualTimes},
+	{"impossible parameters", "impossible parameters are daybook.ErrInvalidParams, and change nothing", pruneImpossible},
+}
+
+func (s *subject) prune(pattern string, params daybook.PruneParams, want uint64) {
+	s.Helper()
+	got, err := s.backend.(daybook.Pruner).Prune(s.Context(), pattern, params)
+	s.wantCount(fmt.Sprintf("Prune(%q, %+v)", pattern, params), got, err, want)
+}
+
+func pruneByPattern(s *subject) {
+	for at := range uint64(6) {
+		s.store(row{"a.x", fmt.Sprint(at), at}, row{"b.x", fmt.Sprint(at), at}, row{"b.x.deep", fmt.Sprint(at), at})
+	}
+	deep := []row{{"b.x.deep", "5", 5}, {"b.x.deep", "4", 4}, {"b.x.deep", "3", 3}, {"b.x.deep", "2", 2}, {"b.x.deep", "1", 1}, {"b.x.deep", "0", 0}}
+	s.prune("nothing*", daybook.PruneParams{OlderThan: math.MaxUint64}, 0)
+	s.prune("a.*", daybook.PruneParams{OlderThan: 2}, 2)
+	s.prune("a.*", daybook.PruneParams{OlderThan: 100, KeepNewest: 3}, 1)
+	s.prune("b.*", daybook.PruneParams{MaxPerRecord: 1, Syntax: daybook.Topic}, 5)
+	s.want("*", daybook.QueryParams{}, append([]row{{"a.x", "5", 5}, {"a.x", "4", 4}, {"a.x", "3", 3}, {"b.x", "5", 5}}, deep...)...)
+	s.prune("b.#", daybook.PruneParams{OlderThan: 100, Syntax: daybook.Topic}, 7)
+	s.want("*", daybook.QueryParams{}, row{"a.x", "5", 5}, row{"a.x", "4", 4}, row{"a.x", "3", 3})
+}
+
+func pruneByAgeAndCount(s *subject) {
+	tests := []struct {
+		params daybook.PruneParams
+		kept   int
+		reason string // why the row is here
+	}{
+		{daybook.PruneParams{}, 10, "both conditions are zero"},
+		{daybook.PruneParams{KeepNewest: 5}, 10, "sparing alone deletes nothing"},
+		{daybook.PruneParams{OlderThan: 4}, 6, "by age: what is stored at 4 stays"},
+		{daybook.PruneParams{MaxPerRecord: 3}, 3, "by count"},
+		{daybook.PruneParams{MaxPerRecord: 10}, 10, "as many as there are"},
+		{daybook.PruneParams{MaxPerRecord: math.MaxInt}, 10, "more than there are"},
+		{daybook.PruneParams{OlderThan: 4, MaxPerRecord: 8}, 6, "age deletes more"},
+		{daybook.PruneParams{OlderThan: 4, MaxPerRecord: 2}, 2, "count deletes more"},
+		{daybook.PruneParams{OlderThan: 9, KeepNewest: 3}, 3, "three are spared"},
+		{daybook.PruneParams{OlderThan: 4, KeepNewest: 3}, 6, "nothing needs sparing"},
+		{daybook.PruneParams{OlderThan: 100, KeepNewest: 2, MaxPerRecord: 5}, 2, "sparing is from age"},
+		{daybook.PruneParams{OlderThan: 2, KeepNewest: 5, MaxPerRecord: 5}, 5, "and not from count"},
+		{daybook.PruneParams{OlderThan: 100}, 0, "everything"},
+	}
+	for i, test := range tests {
+		var want []row
+		name := fmt.Sprintf("record.%d", i)
+		for at := range uint64(10) {
+			r := row{name, fmt.Sprint(at), at}
+			s.store(r)
+			want = append(want, r)
+		}
+		slices.Reverse(want)
+		s.prune(name, test.params, uint64(10-test.kept))
+		if got := s.rows(s.query(name, daybook.QueryParams{})); !slices.Equal(s.comparable(want[:test.kept]), got) {
+			s.wrong("Prune(%+v) leaves %v; want %v (%s)", test.params, got, want[:test.kept], test.reason)
+		}
+	}
+}
+
+func pruneEqualTimes(s *subject) {
+	s.store(row{"r", "1", 5}, row{"r", "2", 5}, row{"r", "3", 5}, row{"r", "4", 1}, row{"r", "5", 5})
+	s.prune("r", daybook.PruneParams{MaxPerRecord: 3}, 2)
+	s.want("r", daybook.QueryParams{}, row{"r", "5", 5}, row{"r", "3", 5}, row{"r", "2", 5})
+	s.prune("r", daybook.PruneParams{OlderThan: 6, KeepNewest: 2}, 1)
+	s.want("r", daybook.QueryParams{}, row{"r", "5", 5}, row{"r", "3", 5})
+}
+
+func pruneImpossible(s *subject) {
+	tests := []struct {
+		name   string
+		params daybook.PruneParams
+	}{
+		{"negative MaxPerRecord", daybook.PruneParams{OlderThan: 10, MaxPerRecord: -1}},
+		{"negative KeepNewest", daybook.PruneParams{OlderThan: 10, KeepNewest: -1}},
+		{"more kept than the most", daybook.PruneParams{OlderThan: 10, MaxPerRecord: 1, KeepNewest: 2}},
+		{"unknown syntax", daybook.PruneParams{OlderThan: 10, Syntax: 7}},
+	}
+	s.store(row{"r", `"before"`, 5})
+	for _, test := range tests {
+		_, err := s.backend.(daybook.Pruner).Prune(s.Context(), "*", test.params)
+		s.wantError("Prune with "+test.name, err, daybook.ErrInvalidParams)
+	}
+	s.want("*", daybook.QueryParams{}, row{"r", `"before"`, 5})
+}

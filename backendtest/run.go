@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package backendtest
+
+import (
+	"io"
+	"math"
+	"testing"
+
+	"github.com/daybook-db/daybook"
+)
+
+// Capabilities says what a backend cannot do. The zero value is the strictest: the backend keeps every
+// promise of package daybook.
+type Capabilities struct {
+	// MaxTimestamp is the greatest timestamp (Unix ms) that the backend can hold; beyond it, Store
+	// and StoreBatch return daybook.ErrTimestampRange. 0: it holds every uint64. A query's bounds
+	// and Cleanup's argument may be any uint64 nevertheless.
+	MaxTimestamp uint64
+	// EqualJSON: values come back as equal JSON, as encoding/json decodes it, and not byte for byte.
+	// RecordInfo.Bytes is not compared then.
+	EqualJSON bool
+	// ScanBlocksWrites: a Store waits until the Scans that are running have ended, so that one from
+	// within a Scan's loop would wait for ever.
+	ScanBlocksWrites bool
+	// SkipClose: the suite does not call Close, and does not test it.
+	SkipClose bool
+}
+
+func (c Capabilities) maxTimestamp() uint64 {
+	if c.MaxTimestamp == 0 {
+		return math.MaxUint64
+	}
+	return c.MaxTimestamp
+}
+
+// theme is a part of the promises, with a file of its own.
+type theme struct {
+	name  string
+	needs ability // the zero ability: none
+	cases []testCase
+}
+
+// testCase is a subtest with a fresh backend.
+type testCase struct {
+	name string
+	why  string // the promise that a failure breaks
+	run  func(s *subject)
+}
+
+// ability is something that a backend may have beside Backend's methods.
+type ability struct {
+	name string
+	of   func(daybook.Backend) bool
+}
+
+var (
+	batchStorer  = ability{"daybook.BatchStorer", has[daybook.BatchStorer]}
+	scanner      = ability{"daybook.Scanner", has[daybook.Scanner]}
+	recordLister = ability{"daybook.RecordLister", has[daybook.RecordLister]}
+	pruner       = ability{"daybook.Pruner", has[daybook.Pruner]}
+	closer       = ability{"io.Closer", has[io.Closer]}
+)
+
+func has[T any](backend daybook.Backend) bool {
+	_, ok := backend.(T)
+	return ok
+}
+
+var themes = []theme{
+	{"ordering", ability{}, orderingCases},
+	{"equal times", ability{}, equalTimeCases},
+	{"ranges", ability{}, rangeCases},
+	{"limits", ability{}, limitCases},
+	{"timestamps", ability{}, timestampCases},
+	{"glob", ability{}, globCases},
+	{"topic", ability{}, topicCases},
+	{"names", ability{}, nameCases},
+	{"values", ability{}, valueCases},
+	{"errors", ability{}, errorCases},
+	{"initialize", ability{}, initializeCases},
+	{"cleanup", ability{}, cleanupCases},
+	{"contexts", ability{}, contextCases},
+	{"concurrency", ability{}, concurrencyCases},
+	{"batches", batchStorer, batchCases},
+	{"scan", scanner, scanCases},
+	{"records", recordLister, recordCases},
+	{"prune", pruner, pruneCases},
+	{"closing", closer, closingCases},
+}
+
+// Run runs the suite on backends that open returns. Each must be new, empty and independent of the others.
+func Run(t *testing.T, open func(t *testing.T) daybook.Backend, can Capabilities) {
+	t.Helper()
+	sample := openSample(t, open, can)
+	for _, theme := range themes {
+		if missing(t, theme, sample, can) {
+			continue
+		}
+		t.Run(theme.name, func(t *testing.T) {
+			for _, test := range theme.cases {
+				t.Run(test.name, func(t *testing.T) { test.run(newSubject(t, open, can, test)) })
+			}
+		})
+	}
+}
+
+// openSample returns a backend that shows which abilities there are, closed already.
+func openSample(t *testing.T, open func(t *testing.T) daybook.Backend, can Capabilities) daybook.Backend {
+	t.Helper()
+	sample := open(t)
+	if closing, ok := sample.(io.Closer); ok && !can.SkipClose {
+		if err := closing.Close(); err != nil {
+			t.Errorf("Close of a backend that was not used: %v", err)
+		}
+	}
+	return sample
+}
+
+func missing(t *testing.T, theme theme, sample daybook.Backend, can Capabilities) bool {
+	t.Helper()
+	switch {
+	case theme.needs.of == nil:
+		return false
+	case !theme.needs.of(sample):
+		t.Logf("%s is left out: %T is no %s", theme.name, sample, theme.needs.name)
+		return true
+	case theme.needs.name == closer.name && can.SkipClose:
+		t.Logf("%s is left out: Capabilities.SkipClose", theme.name)
+		return true
+	}
+	return false
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package backendtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/daybook-db/daybook"
+)
+
+var scanCases = []testCase{
+	{"equals query", "Scan yields what Query would return, in the same order", scanEqualsQuery},
+	{"leaving early", "a loop may end early, and the backend goes on working", leaveScanEarly},
+	{"panicking within", "a panic in the loop is the caller's own, and the backend goes on working", panicWithinScan},
+	{"starts when the loop does", "the snapshot is taken when the iteration starts, each time it is", scanStartsLate},
+	{"is a snapshot", "one scan sees one snapshot: nothing that is stored or deleted within its loop", scanIsSnapshot},
+	{"what it yields may be kept", "the caller may keep what it is given", scanMayBeKept},
+	{"cancelled within", "a scan whose context is cancelled ends early with the context's error, or at its end", cancelWithinScan},
+}
+
+// drain runs a sequence to its end and returns its error, which must be the last element and come alone.
+func drain[T any](s *subject, what string, sequence iter.Seq2[T, error]) error {
+	s.Helper()
+	var last error
+	for element, err := range sequence {
+		if last != nil {
+			s.wrong("%s yields %+v, %v after the error %v; an error is yielded once, as the last element", what, element, err, last)
+			return last
+		}
+		last = err
+	}
+	return last
+}
+
+// scan returns what a scan yields.
+func (s *subject) scan(pattern string, params daybook.QueryParams) []daybook.StoredValue {
+	s.Helper()
+	var values []daybook.StoredValue
+	for v, err := range s.backend.(daybook.Scanner).Scan(s.Context(), pattern, params) {
+		if err != nil {
+			s.Fatalf("Scan(%q, %s): %v\nwhy: %s", pattern, describe(params), err, s.why)
+		}
+		values = append(values, v)
+	}
+	return values
+}
+
+func scanEqualsQuery(s *subject) {
+	for i := range uint64(15) {
+		at := i * 7 % 11 // some are equal
+		s.store(row{"a", fmt.Sprint(i), at}, row{"a.b", fmt.Sprint(i), at + 3}, row{"z", fmt.Sprint(i), 100 - i})
+	}
+	start, end := uint64(4), uint64(95)
+	for _, pattern := range []string{"*", "a", "a*", "z", "nothing"} {
+		for _, limit := range []int{0, 1, 4, 100} {
+			for _, order := range []daybook.Order{daybook.NewestFirst, daybook.OldestFirst} {
+				for _, bounds := range [][2]*uint64{{nil, nil}, {&start, nil}, {nil, &end}, {&start, &end}, {&end, &start}} {
+					s.scanIsQuery(pattern, daybook.QueryParams{LimitPerRecord: limit, Order: order, StartTime: bounds[0], EndTime: bounds[1]})
+				}
+			}
+		}
+	}
+	s.scanIsQuery("*", daybook.QueryParams{Syntax: daybook.Topic})
+}
+
+func (s *subject) scanIsQuery(pattern string, params daybook.QueryParams) {
+	s.Helper()
+	if diff := cmp.Diff(s.rows(s.query(pattern, params)), s.rows(s.scan(pattern, params))); diff != "" {
+		s.wrong("Scan(%q, %s) is not what Query returns (-query +scan):\n%s", pattern, describe(params), diff)
+	}
+}
+
+func leaveScanEarly(s *subject) {
+	s.store(row{"a", "1", 1}, row{"a", "2", 2}, row{"b", "3", 3})
+	for leaveAfter := 1; leaveAfter <= 3; leaveAfter++ {
+		seen := 0
+		for _, err := range s.backend.(daybook.Scanner).Scan(s.Context(), "*", daybook.QueryParams{}) {
+			if err != nil {
+				s.Fatalf("Scan: %v", err)
+			}
+			if seen++; seen == leaveAfter {
+				break
+			}
+		}
+		if seen != leaveAfter {
+			s.wrong("Scan yielded %d values to a loop that leaves after %d", seen, leaveAfter)
+		}
+	}
+	s.cleanup(3, 2)
+	s.want("*", daybook.QueryParams{}, row{"b", "3", 3})
+}
+
+func panicWithinScan(s *subject) {
+	s.store(row{"r", "1", 1})
+	func() {
+		defer func() {
+			if cause := recover(); cause != "mine" {
+				s.wrong("recovered %v; want the loop's own panic", cause)
+			}
+		}()
+		for range s.backend.(daybook.Scanner).Scan(s.Context(), "*", daybook.QueryParams{}) {
+			panic("mine")
+		}
+	}()
+	s.store(row{"r", "2", 2})
+	s.cleanup(2, 1)
+	s.want("*", daybook.QueryParams{}, row{"r", "2", 2})
+}
+
+func scanStartsLate(s *subject) {
+	s.store(row{"r", "1", 1})
+	sequence := s.backend.(daybook.Scanner).Scan(s.Context(), "*", daybook.QueryParams{})
+	for i := range uint64(2) {
+		s.store(row{"r", "2", 2 + i})
+		seen := 0
+		for range sequence {
+			seen++
+		}
+		if want := int(2 + i); seen != want {
+			s.wrong("the loop over a scan that was made before the last Store yields %d values; want %d", seen, want)
+		}
+	}
+}
+
+func scanIsSnapshot(s *subject) {
+	if s.can.ScanBlocksWrites {
+		s.Log("left out: Capabilities.ScanBlocksWrites")
+		return
+	}
+	want := []row{{"a", "1", 1}, {"b", "2", 2}, {"c", "3", 3}}
+	s.store(want...)
+	got := []daybook.StoredValue{}
+	for v, err := range s.backend.(daybook.Scanner).Scan(s.Context(), "*", daybook.QueryParams{}) {
+		if err != nil {
+			s.Fatalf("Scan: %v", err)
+		}
+		got = append(got, v)
+		if v.RecordName == "a" {
+			s.store(row{"a", "4", 0}, row{"b", "5", 5}, row{"c", "6", 6}, row{"d", "7", 7})
+		}
+	}
+	if diff := cmp.Diff(s.comparable(want), s.rows(got)); diff != "" {
+		s.wrong("Scan with a Store within its loop (-want +got):\n%s", diff)
+	}
+	s.wantNames("*", daybook.Glob, "a", "a", "b", "b", "c", "c", "d")
+}
+
+func scanMayBeKept(s *subject) {
+	var want []row
+	for i := range 50 {
+		want = append(want, row{"r", `"` + pseudoText(i*20) + `"`, uint64(i)})
+	}
+	s.store(want...)
+	kept := s.scan("r", daybook.QueryParams{Order: daybook.OldestFirst})
+	s.scan("r", daybook.QueryParams{})
+	s.cleanup(50, 50)
+	s.store(row{"r", `"` + pseudoText(3000) + `"`, 1})
+	if !slices.Equal(s.comparable(want), s.rows(kept)) {
+		s.wrong("values that a scan yielded have changed since: got %v; want %v", s.rows(kept), s.comparable(want))
+	}
+}
+
+func cancelWithinScan(s *subject) {
+	for i := range uint64(50) {
+		s.store(row{"r", "1", i})
+	}
+	ctx, cancel := context.WithCancel(s.Context())
+	defer cancel()
+	seen := 0
+	err := drain(s, "Scan", func(yield func(daybook.StoredValue, error) bool) {
+		for v, err := range s.backend.(daybook.Scanner).Scan(ctx, "*", daybook.QueryParams{}) {
+			if cancel(); err == nil {
+				seen++
+			}
+			if !yield(v, err) {
+				return
+			}
+		}
+	})
+	if seen != 50 && !errors.Is(err, context.Canceled) || err != nil && !errors.Is(err, context.Canceled) {
+		s.wrong("a scan that was cancelled yielded %d of 50 values and ended with %v; want all of them, or context.Canceled", seen, err)
+	}
+}

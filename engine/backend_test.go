@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"runtime"
+	"sync"
+	"testing"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/backendtest"
+)
+
+// TestBackend runs the conformance suite under options that lead the same operations along different ways,
+// to the same history. Where the values are (in the head, in the tree, in both, in the log alone) makes
+// no difference to what is promised. Every store is checked when it is closed.
+func TestBackend(t *testing.T) {
+	small := Options{Durability: OS, ChunkValues: 2}
+	cheap := Options{Durability: OS, ChunkValues: 2, HeadSize: 64 << 10} // to open: its log is short
+	tests := []struct {
+		name   string
+		reason string
+		opts   Options
+		wrap   func(t *testing.T, db *DB) daybook.Backend
+		can    backendtest.Capabilities
+	}{
+		{"always", "the defaults: all that a case stores is in the head", Options{}, checked, backendtest.Capabilities{}},
+		{"interval", "the log is synced by another goroutine", Options{Durability: Interval}, checked, backendtest.Capabilities{}},
+		{"os", "the log is not synced", Options{Durability: OS}, checked, backendtest.Capabilities{}},
+		{"tiny heads", "heads are frozen and posted under the operations", Options{Durability: OS, HeadSize: MinHeadSize, ChunkValues: 2}, checked, backendtest.Capabilities{}},
+		{"tiny chunks", "each value has a chunk of its own", Options{Durability: OS, HeadSize: MinHeadSize, ChunkBytes: 1}, checked, backendtest.Capabilities{}},
+		{"in the tree", "a checkpoint follows each operation", small, postedEvery(1), duringCheckpoints},
+		{"in both", "a checkpoint follows every second operation", small, postedEvery(2), duringCheckpoints},
+		{"reopened", "a close and an open follow each operation", cheap, reopenedAfter(1, (*DB).Close), backendtest.Capabilities{ScanBlocksWrites: true}},
+		{"killed", "every fourth operation is the last before a crash; each would take the race detector minutes", cheap, reopenedAfter(4, (*DB).abandon), backendtest.Capabilities{ScanBlocksWrites: true}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel() // most of the time goes into waiting for the disk
+			backendtest.Run(t, func(t *testing.T) daybook.Backend {
+				test.opts.Logger = discard
+				return test.wrap(t, mustOpen(t, t.TempDir(), &test.opts))
+			}, test.can)
+		})
+	}
+}
+
+// duringCheckpoints: on Windows an open scan can hold up a checkpoint.
+var duringCheckpoints = backendtest.Capabilities{ScanBlocksWrites: runtime.GOOS == "windows"}
+
+// checkedDB checks itself when it is closed.
+type checkedDB struct {
+	*DB
+	t *testing.T
+}
+
+func checked(t *testing.T, db *DB) daybook.Backend { return checkedDB{db, t} }
+
+func (db checkedDB) Close() error {
+	mustClose(db.t, db.DB)
+	return db.DB.Close()
+}
+
+// postedDB posts what is in the head after every so many operations that store.
+type postedDB struct {
+	checkedDB
+	every int
+
+	mu     sync.Mutex // guards stored
+	stored int
+}
+
+func postedEvery(every int) func(t *testing.T, db *DB) daybook.Backend {
+	return func(t *testing.T, db *DB) daybook.Backend {
+		return &postedDB{checkedDB: checkedDB{db, t}, every: every}
+	}
+}
+
+func (db *postedDB) Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
+	return db.post(ctx, db.checkedDB.Store(ctx, recordName, value, timestamp))
+}
+
+func (db *postedDB) StoreBatch(ctx context.Context, values []daybook.StoredValue) error {
+	return db.post(ctx, db.checkedDB.StoreBatch(ctx, values))
+}
+
+// post follows an operation that returned err. The first one is posted, so that the tree comes first.
+func (db *postedDB) post(ctx context.Context, err error) error {
+	if err != nil {
+		return err
+	}
+	db.mu.Lock()
+	due := db.stored%db.every == 0
+	db.stored++
+	db.mu.Unlock()
+	if due {
+		return db.Checkpoint(ctx)
+	}
+	return nil
+}
+
+// reopenedDB ends its DB, in one way or another, and opens the directory again, after every so many
+// operations that change something.
+type reopenedDB struct {
+	t     *testing.T
+	every int
+	end   func(*DB) error
+
+	// mu is held for writing by operations that change something, and guards what follows.
+	mu      sync.RWMutex
+	db      *DB
+	changes int
+	closed  bool
+}
+
+func reopenedAfter(every int, end func(*DB) error) func(t *testing.T, db *DB) daybook.Backend {
+	return func(t *testing.T, db *DB) daybook.Backend { return &reopenedDB{t: t, every: every, end: end, db: db} }
+}
+
+// change does an operation, and reopens when it is time.
+func (r *reopenedDB) change(operation func(*DB) error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	outcome := operation(r.db)
+	if r.closed || outcome != nil {
+		return outcome
+	}
+	if r.changes++; r.changes%r.every != 0 {
+		return nil
+	}
+	if err := r.end(r.db); err != nil {
+		return err
+	}
+	opts := r.db.opts
+	db, err := Open(r.db.dir, &opts)
+	if err == nil {
+		r.db = db
+	}
+	return err
+}
+
+func (r *reopenedDB) Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
+	return r.change(func(db *DB) error { return db.Store(ctx, recordName, value, timestamp) })
+}
+
+func (r *reopenedDB) StoreBatch(ctx context.Context, values []daybook.StoredValue) error {
+	return r.change(func(db *DB) error { return db.StoreBatch(ctx, values) })
+}
+
+func (r *reopenedDB) Cleanup(ctx context.Context, olderThan uint64) (deleted uint64, err error) {
+	err = r.change(func(db *DB) (err error) { deleted, err = db.Cleanup(ctx, olderThan); return err })
+	return deleted, err
+}
+
+func (r *reopenedDB) Prune(ctx context.Context, recordPattern string, params daybook.PruneParams) (deleted uint64, err error) {
+	err = r.change(func(db *DB) (err error) { deleted, err = db.Prune(ctx, recordPattern, params); return err })
+	return deleted, err
+}
+
+func (r *reopenedDB) Initialize(ctx context.Context) error {
+	return r.change(func(db *DB) error { return db.Initialize(ctx) })
+}
+
+func (r *reopenedDB) Query(ctx context.Context, recordPattern string, params daybook.QueryParams) ([]daybook.StoredValue, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.db.Query(ctx, recordPattern, params)
+}
+
+func (r *reopenedDB) Scan(ctx context.Context, recordPattern string, params daybook.QueryParams) iter.Seq2[daybook.StoredValue, error] {
+	return func(yield func(daybook.StoredValue, error) bool) {
+		r.mu.RLock()
+		defer r.mu.RUnlock()
+		r.db.Scan(ctx, recordPattern, params)(yield)
+	}
+}
+
+func (r *reopenedDB) Records(ctx context.Context, recordPattern string, syntax daybook.PatternSyntax) iter.Seq2[daybook.RecordInfo, error] {
+	return func(yield func(daybook.RecordInfo, error) bool) {
+		r.mu.RLock()
+		defer r.mu.RUnlock()
+		r.db.Records(ctx, recordPattern, syntax)(yield)
+	}
+}
+
+func (r *reopenedDB) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	mustClose(r.t, r.db)
+	return r.db.Close()
+}
