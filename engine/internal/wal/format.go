@@ -137,7 +137,7 @@ func readFrame(segment []byte, number uint64, offset int64) (frame, frameState) 
 	}
 	length := int64(binary.LittleEndian.Uint32(data))
 	sum := binary.LittleEndian.Uint32(data[headerChecksumAt:])
-	if length == 0 && sum == 0 || length > int64(len(data)-frameHeaderLen) || sum != headerChecksum(data, number, offset) {
+	if length > int64(len(data)-frameHeaderLen) || sum != headerChecksum(data, number, offset) {
 		return frame{}, noFrame
 	}
 	f := frame{
