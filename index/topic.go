@@ -57,10 +57,10 @@ func topicPrefix(segments []string, first int) string {
 func matchTopic(name string, pattern []string) bool {
 	rest, more := name, true // the part of the name not matched yet; whether it has a segment left
 	p := 0
-	hash, taken, takenMore := -1, "", false
+	hash, taken := -1, "" // the last `#`, and the part of the name behind what it has taken
 	for more {
 		if p < len(pattern) && pattern[p] == anyLevels {
-			hash, taken, takenMore = p, rest, more
+			hash, taken = p, rest
 			p++
 			continue
 		}
@@ -70,11 +70,11 @@ func matchTopic(name string, pattern []string) bool {
 			p++
 			continue
 		}
-		if hash < 0 || !takenMore {
+		if hash < 0 {
 			return false
 		}
-		_, taken, takenMore = strings.Cut(taken, levelSeparator)
-		rest, more, p = taken, takenMore, hash+1
+		_, taken, more = strings.Cut(taken, levelSeparator)
+		rest, p = taken, hash+1
 	}
 	for p < len(pattern) && pattern[p] == anyLevels {
 		p++
