@@ -69,10 +69,11 @@ func (db *DB) prune(ctx context.Context, pattern *index.Pattern, rule tree.Rule)
 		return deleted, nil
 	}
 	left, err = db.postAll(ctx, leaveOut)
+	deleted += left
 	if errors.Is(err, daybook.ErrNoSpace) && db.reserve.release() {
 		left, err = db.postAll(ctx, leaveOut)
+		deleted += left
 	}
-	deleted += left
 	if err != nil {
 		return deleted, err
 	}
