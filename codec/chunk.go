@@ -42,11 +42,11 @@ func (e Entry) Compare(other Entry) int {
 	return cmp.Or(cmp.Compare(e.Timestamp, other.Timestamp), cmp.Compare(e.Sequence, other.Sequence))
 }
 
-// Merge returns the entries of two ordered runs as one.
-func Merge(a, b []Entry) []Entry {
-	merged := make([]Entry, 0, len(a)+len(b))
+// Merge returns the elements of two runs that compare orders as one run.
+func Merge[T any](a, b []T, compare func(T, T) int) []T {
+	merged := make([]T, 0, len(a)+len(b))
 	for len(a) > 0 && len(b) > 0 {
-		if a[0].Compare(b[0]) < 0 {
+		if compare(a[0], b[0]) < 0 {
 			merged, a = append(merged, a[0]), a[1:]
 		} else {
 			merged, b = append(merged, b[0]), b[1:]

@@ -362,7 +362,7 @@ func TestMerge(t *testing.T) {
 				b = append(b, e)
 			}
 		}
-		merged := Merge(a, b)
+		merged := Merge(a, b, Entry.Compare)
 		if len(merged) != len(all) || !slices.IsSortedFunc(merged, Entry.Compare) {
 			t.Errorf("Merge of %d and %d entries: got %d, in order: %v", len(a), len(b), len(merged), slices.IsSortedFunc(merged, Entry.Compare))
 		}

@@ -190,7 +190,7 @@ func (r *record) headEntries(dst []codec.Entry, s span) []codec.Entry {
 	cut := len(dst)
 	dst = r.views[1].Entries(dst, wanted)
 	if cut > 0 && cut < len(dst) && dst[cut-1].Compare(dst[cut]) > 0 {
-		return codec.Merge(dst[:cut], dst[cut:])
+		return codec.Merge(dst[:cut], dst[cut:], codec.Entry.Compare)
 	}
 	return dst
 }

@@ -3,7 +3,6 @@
 package index
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
@@ -87,13 +86,7 @@ func TestGlobPrefix(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			p, err := CompileGlob(test.pattern)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if p.Prefix() != test.prefix || p.Exact() != test.exact {
-				t.Errorf("%q: got prefix %q, exact %v; want %q, %v (%s)", test.pattern, p.Prefix(), p.Exact(), test.prefix, test.exact, test.reason)
-			}
+			checkPrefix(t, CompileGlob, test.pattern, test.prefix, test.exact, test.reason)
 		})
 	}
 }
@@ -115,9 +108,7 @@ func TestMalformedGlobs(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if p, err := CompileGlob(test.pattern); !errors.Is(err, ErrPattern) {
-				t.Errorf("CompileGlob(%.40q): got %v, %v; want ErrPattern (%s)", test.pattern, p, err, test.reason)
-			}
+			checkMalformed(t, CompileGlob, test.pattern, test.reason)
 		})
 	}
 	if _, err := CompileGlob(strings.Repeat(`\a`, MaxPatternLen/2)); err != nil {

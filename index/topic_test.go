@@ -3,7 +3,6 @@
 package index
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
@@ -81,13 +80,7 @@ func TestTopicPrefix(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			p, err := CompileTopic(test.pattern)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if p.Prefix() != test.prefix || p.Exact() != test.exact {
-				t.Errorf("%q: got prefix %q, exact %v; want %q, %v (%s)", test.pattern, p.Prefix(), p.Exact(), test.prefix, test.exact, test.reason)
-			}
+			checkPrefix(t, CompileTopic, test.pattern, test.prefix, test.exact, test.reason)
 		})
 	}
 }
@@ -104,9 +97,7 @@ func TestMalformedTopics(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if p, err := CompileTopic(test.pattern); !errors.Is(err, ErrPattern) {
-				t.Errorf("CompileTopic(%.40q): got %v, %v; want ErrPattern (%s)", test.pattern, p, err, test.reason)
-			}
+			checkMalformed(t, CompileTopic, test.pattern, test.reason)
 		})
 	}
 }

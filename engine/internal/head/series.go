@@ -41,7 +41,7 @@ func (s *series) add(it item) int64 {
 	}
 	s.runs[at] = append(s.runs[at], it)
 	for ; at > 0 && len(s.runs[at-1]) <= 2*len(s.runs[at]); at-- {
-		s.runs = slices.Replace(s.runs, at-1, at+1, mergeRuns(s.runs[at-1], s.runs[at]))
+		s.runs = slices.Replace(s.runs, at-1, at+1, codec.Merge(s.runs[at-1], s.runs[at], item.compare))
 	}
 	return int64(s.capacity()-before) * itemSize
 }
@@ -52,18 +52,6 @@ func (s *series) capacity() int {
 		total += cap(run)
 	}
 	return total
-}
-
-func mergeRuns(a, b []item) []item {
-	merged := make([]item, 0, len(a)+len(b))
-	for len(a) > 0 && len(b) > 0 {
-		if a[0].compare(b[0]) < 0 {
-			merged, a = append(merged, a[0]), a[1:]
-		} else {
-			merged, b = append(merged, b[0]), b[1:]
-		}
-	}
-	return append(append(merged, a...), b...)
 }
 
 // View is one record's values as they were when it was captured. It is immutable.
@@ -139,7 +127,7 @@ func (v *View) merged(start, end uint64) []item {
 		if run := within(v.runs[i], start, end); len(merged) == 0 {
 			merged = run
 		} else if len(run) > 0 {
-			merged = mergeRuns(run, merged)
+			merged = codec.Merge(run, merged, item.compare)
 		}
 	}
 	return merged

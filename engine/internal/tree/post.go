@@ -218,7 +218,7 @@ func (w *writer) absorb(record string, c *chunk, entries []codec.Entry) ([]codec
 	if err := w.coder.Decode(&b, c.key, c.encoded); err != nil {
 		return nil, chunkFault(err, record, c.key)
 	}
-	return codec.Merge(b.Entries, entries), nil
+	return codec.Merge(b.Entries, entries, codec.Entry.Compare), nil
 }
 
 // write puts entries between left and right, in place of the chunks that stand there under absorbed.
@@ -237,7 +237,6 @@ func (w *writer) write(record string, left, right *chunk, entries []codec.Entry,
 		w.scratch = w.coder.AppendChunk(w.scratch[:0], encoded[i].key, piece)
 		encoded[i].chunk = bytes.Clone(w.scratch)
 	}
-	// Only now, since entries may lie in the chunks that are deleted.
 	for _, old := range absorbed {
 		if err := w.values.Delete(old); err != nil {
 			return err
