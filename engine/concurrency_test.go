@@ -26,6 +26,8 @@ type traffic struct {
 	db    *DB
 	acked [consistentWriters]atomic.Int64 // how many batches of each writer have been acknowledged
 	floor atomic.Uint64                   // no cleanup deletes from here on
+
+	cleanups atomic.Int64 // that have ended
 }
 
 func stamp(writer, number int) uint64 { return uint64(number*consistentWriters + writer) }
@@ -89,6 +91,7 @@ func (tr *traffic) maintain(ctx context.Context) error {
 			if _, err := tr.db.Cleanup(ctx, floor); err != nil {
 				return err
 			}
+			tr.cleanups.Add(1)
 		}
 	}
 	return nil
@@ -96,9 +99,9 @@ func (tr *traffic) maintain(ctx context.Context) error {
 
 // TestConsistentSnapshots runs readers beside writers, checkpoints and cleanups.
 func TestConsistentSnapshots(t *testing.T) {
-	reads := 300
+	reads, cleanups := 300, int64(20) // at least
 	if testing.Short() {
-		reads = 50
+		reads, cleanups = 50, 2
 	}
 	db := mustOpen(t, t.TempDir(), &Options{Durability: OS, HeadSize: 16 << 10, ChunkValues: 8})
 	tr := &traffic{db: db}
@@ -116,11 +119,11 @@ func TestConsistentSnapshots(t *testing.T) {
 	var readers sync.WaitGroup
 	for range 2 {
 		readers.Go(func() {
-			for range reads {
-				if err := tr.read(); err != nil {
-					report("reader", err)
+			for n := 0; n < reads || tr.cleanups.Load() < cleanups; n++ {
+				if t.Failed() {
 					return
 				}
+				report("reader", tr.read())
 			}
 		})
 	}
@@ -128,6 +131,7 @@ func TestConsistentSnapshots(t *testing.T) {
 	stop()
 	others.Wait()
 	report("last read", tr.read())
+	t.Logf("%d batches, %d cleanups", tr.acked[0].Load()+tr.acked[1].Load()+tr.acked[2].Load(), tr.cleanups.Load())
 }
 
 // TestGroupCommit shows that commits that wait together are written together, and that each value is
