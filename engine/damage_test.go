@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -43,23 +44,38 @@ func openDamaged(t *testing.T, dir string, opts Options) *DB {
 	return db
 }
 
-// damage changes the last value of a bucket as bbolt would find it.
-func damage(t *testing.T, dir, bucket string, change func(value []byte)) {
+// lastIn returns the last value of a bucket.
+func lastIn(t *testing.T, dir, bucket string) (value []byte) {
 	t.Helper()
-	file, err := bbolt.Open(filepath.Join(dir, treeName), 0o600, nil)
+	file, err := bbolt.Open(filepath.Join(dir, treeName), 0o600, &bbolt.Options{ReadOnly: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	err = file.Update(func(tx *bbolt.Tx) error {
-		key, value := tx.Bucket([]byte(bucket)).Cursor().Last()
-		key, value = []byte(string(key)), []byte(string(value))
-		change(value)
-		return tx.Bucket([]byte(bucket)).Put(key, value)
+	err = file.View(func(tx *bbolt.Tx) error {
+		_, last := tx.Bucket([]byte(bucket)).Cursor().Last()
+		value = bytes.Clone(last)
+		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return value
+}
+
+// damage changes the last value of a bucket where it stands in the file, and wherever a page that is not in use
+// still has it.
+func damage(t *testing.T, dir, bucket string, change func(value []byte)) {
+	t.Helper()
+	path := filepath.Join(dir, treeName)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := lastIn(t, dir, bucket)
+	after := bytes.Clone(before)
+	change(after)
+	write(t, path, string(bytes.ReplaceAll(data, before, after)))
 }
 
 // damagePages changes the flags of the pages of a kind.
@@ -113,12 +129,15 @@ func TestDamagedChunk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	length := 0
-	damage(t, dir, "values", func(value []byte) { length = len(value) })
+	length := len(lastIn(t, dir, "values"))
 	for bit := range 8 * length {
 		write(t, path, string(good))
 		damage(t, dir, "values", func(value []byte) { value[bit/8] ^= 1 << (bit % 8) })
-		db := openDamaged(t, dir, Options{})
+		db, err := Open(dir, &Options{Logger: discard})
+		if err != nil { // the beginning of a chunk is covered by its page's checksum too
+			wantCorrupt(t, "Open", err)
+			continue
+		}
 		for what, do := range map[string]func() error{
 			"Query":   func() error { _, err := db.Query(ctx, "r", daybook.Since(1015)); return err },
 			"Cleanup": func() error { _, err := db.Cleanup(ctx, 1015); return err },
@@ -149,7 +168,8 @@ func TestMovedDamage(t *testing.T) {
 	wantCorrupt(t, "Query after Prune", err)
 }
 
-// TestHiddenChunk shows that a record that has lost a chunk is not read as if it had none.
+// TestHiddenChunk shows that a record that has lost a chunk is not taken for one that never had it: here by a
+// program that knows nothing of checksums.
 func TestHiddenChunk(t *testing.T) {
 	dir := closedStore(t, &Options{ChunkValues: 1}, row{"r", "1", 1}, row{"r", "2", 2}, row{"s", "3", 3})
 	file, err := bbolt.Open(filepath.Join(dir, treeName), 0o600, nil)
@@ -163,10 +183,8 @@ func TestHiddenChunk(t *testing.T) {
 	if err := errors.Join(err, file.Close()); err != nil {
 		t.Fatal(err)
 	}
-	db := openDamaged(t, dir, Options{})
-	_, err = db.Query(ctx, "*", daybook.QueryParams{})
-	wantCorrupt(t, "Query", err)
-	wantCorrupt(t, "Check", db.Check(ctx))
+	_, err = Open(dir, nil)
+	wantCorrupt(t, "Open", err)
 }
 
 // TestDamagedPages shows that bbolt's panics are ErrCorrupt, and leave nothing open that Close or another Open

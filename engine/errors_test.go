@@ -114,7 +114,7 @@ func TestOpenRefuses(t *testing.T) {
 			write(t, filepath.Join(dir, treeName), strings.Repeat("x", 1<<16))
 		}, nil, daybook.ErrCorrupt, treeName},
 		{"another program's bbolt file", notADaybook, nil, daybook.ErrCorrupt, "theirs"},
-		{"a newer format of the tree", newerTree, nil, daybook.ErrVersion, "format 2"},
+		{"a newer format of the tree", newerTree, nil, daybook.ErrVersion, "format 3"},
 		{"read-only where there is nothing", nil, &Options{ReadOnly: true}, fs.ErrNotExist, "holds no daybook"},
 	}
 	for _, test := range tests {
@@ -178,7 +178,7 @@ func newerTree(t *testing.T, dir string) {
 	}
 	defer bolt.Close()
 	err = bolt.Update(func(tx *bbolt.Tx) error {
-		return tx.Bucket([]byte("meta")).Put([]byte("format"), binary.BigEndian.AppendUint32(nil, 2))
+		return tx.Bucket([]byte("meta")).Put([]byte("format"), binary.BigEndian.AppendUint32(nil, 3))
 	})
 	if err != nil {
 		t.Fatal(err)

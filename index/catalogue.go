@@ -116,9 +116,6 @@ func (c *Catalogue) Get(name string) (entry Entry, found bool, err error) {
 	return entry, true, nil
 }
 
-// Has reports whether a record has an entry.
-func (c *Catalogue) Has(name string) bool { return c.bucket.Get([]byte(name)) != nil }
-
 // Put stores a record's entry. It keeps a copy of NewestValue.
 func (c *Catalogue) Put(name string, entry *Entry) error {
 	return c.bucket.Put([]byte(name), entry.append(nil, name))
@@ -127,53 +124,54 @@ func (c *Catalogue) Put(name string, entry *Entry) error {
 // Delete removes a record's entry.
 func (c *Catalogue) Delete(name string) error { return c.bucket.Delete([]byte(name)) }
 
-// Cursor visits the names that start with the pattern's prefix and are not less than from, in order. It
-// seeks the first of them, and ends behind the last. The catalogue must not be changed meanwhile.
-func (c *Catalogue) Cursor(pattern *Pattern, from string) *Cursor {
-	return &Cursor{catalogue: c, pattern: pattern, from: max(pattern.Prefix(), from)}
+// Reader reads the bucket that holds a catalogue, in the order of its keys.
+type Reader interface {
+	// Seek returns the first key that is not less than wanted, with its value; nil if there is none.
+	Seek(wanted []byte) (key, value []byte, err error)
+	// Next returns the key behind the last one returned; nil at the end.
+	Next() (key, value []byte, err error)
 }
 
-// Cursor walks the catalogue.
+// Cursor walks the names in a catalogue that start with a pattern's prefix.
 type Cursor struct {
-	catalogue *Catalogue
-	pattern   *Pattern
-	from      string
-	bolt      *bbolt.Cursor // nil before the first step
-	done      bool
+	reader  Reader
+	pattern *Pattern
+	from    string
+	begun   bool
+	done    bool
 }
 
-// Next returns the next name and its encoded entry, valid as long as the transaction, and whether the
-// pattern matches it; nil at the end. Names that do not match are returned too, so that a caller can
+// NewCursor returns a cursor that visits the names that start with the pattern's prefix and are not less
+// than from, in order. It seeks the first of them, and ends behind the last.
+func NewCursor(reader Reader, pattern *Pattern, from string) *Cursor {
+	return &Cursor{reader: reader, pattern: pattern, from: max(pattern.Prefix(), from)}
+}
+
+// Next returns the next name and its encoded entry, valid as long as what the reader returns, and whether
+// the pattern matches it; nil at the end. Names that do not match are returned too, so that a caller can
 // stop a long walk that finds nothing.
-func (c *Cursor) Next() (name, data []byte, matches bool) {
+func (c *Cursor) Next() (name, data []byte, matches bool, err error) {
 	if c.done {
-		return nil, nil, false
+		return nil, nil, false, nil
 	}
-	if c.pattern.Exact() {
-		return c.only()
-	}
-	if c.bolt == nil {
-		c.bolt = c.catalogue.bucket.Cursor()
-		name, data = c.bolt.Seek([]byte(c.from))
+	if c.begun {
+		name, data, err = c.reader.Next()
 	} else {
-		name, data = c.bolt.Next()
+		name, data, err = c.reader.Seek([]byte(c.from))
+		c.begun = true
 	}
-	if name == nil || !strings.HasPrefix(string(name), c.pattern.prefix) {
+	if err != nil || name == nil || !c.within(name) {
 		c.done = true
-		return nil, nil, false
+		return nil, nil, false, err
 	}
-	return name, data, c.pattern.match == nil || c.pattern.match(string(name))
+	c.done = c.pattern.Exact()
+	return name, data, c.pattern.match == nil || c.pattern.match(string(name)), nil
 }
 
-// only returns the one name that an exact pattern can match.
-func (c *Cursor) only() (name, data []byte, matches bool) {
-	c.done = true
-	if c.from != c.pattern.Prefix() { // it is greater
-		return nil, nil, false
+// within reports whether names like this one can match.
+func (c *Cursor) within(name []byte) bool {
+	if c.pattern.Exact() {
+		return string(name) == c.pattern.prefix
 	}
-	name = []byte(c.pattern.Prefix())
-	if data = c.catalogue.bucket.Get(name); data == nil {
-		return nil, nil, false
-	}
-	return name, data, true
+	return strings.HasPrefix(string(name), c.pattern.prefix)
 }

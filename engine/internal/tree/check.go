@@ -11,31 +11,55 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/pages"
 	"github.com/daybook-db/daybook/index"
 )
 
 // mostFaults is how many faults Check collects before it gives up.
 const mostFaults = 100
 
-// Check reads everything and returns every fault it finds, joined, each matching daybook.ErrCorrupt:
-// bbolt's pages, the chunks' checksums, order and sequence numbers, and the catalogue and the totals
-// against the chunks.
+// Check reads everything and returns every fault it finds, joined, each matching daybook.ErrCorrupt and saying
+// where in the file it is: the pages and their checksums, the chunks' checksums, order and sequence numbers,
+// and the catalogue and the totals against the chunks.
 func (t *Tree) Check(ctx context.Context) error {
-	c := checker{ctx: ctx, coder: t.coder}
-	err := t.view(func(tx *bbolt.Tx) error {
-		c.pages(tx)
-		// Walking buckets whose pages do not hang together may never end.
-		if len(c.faults) > 0 {
-			return nil
+	c := checker{ctx: ctx, guard: t.guard, coder: t.coder}
+	err := t.view(func(tx *bbolt.Tx, v *pages.View) error {
+		c.view = v
+		for _, err := range v.CheckMetas() {
+			c.fault(err)
 		}
-		return c.check(tx)
+		if err := t.checkTable(v); err != nil {
+			c.fault(err)
+		}
+		if err := c.check(); err != nil {
+			return err
+		}
+		// bbolt's own check, of pages that nothing here reads. Where others make no sense it might not end.
+		if len(c.faults) == 0 {
+			c.bolt(tx)
+		}
+		return nil
 	})
 	return errors.Join(append(c.faults, err)...)
+}
+
+// checkTable holds the saved table of checksums, and the freelist, against the one in memory.
+func (t *Tree) checkTable(v *pages.View) error {
+	if err := t.committed.Load().table.CheckFree(v); err != nil || !t.sealed {
+		return err
+	}
+	saved, _, err := readTable(v)
+	if err == nil && !saved.Equal(t.committed.Load().table) {
+		err = fmt.Errorf("%w: %s: the saved checksums of pages are not those in use", daybook.ErrCorrupt, t.path)
+	}
+	return err
 }
 
 // checker walks the chunks and the catalogue side by side.
 type checker struct {
 	ctx    context.Context
+	guard  guard
+	view   *pages.View
 	coder  *codec.Coder
 	faults []error
 	state  State
@@ -48,77 +72,74 @@ type checker struct {
 
 var errTooManyFaults = fmt.Errorf("%w: more than %d faults; the rest was not checked", daybook.ErrCorrupt, mostFaults)
 
-func (c *checker) fault(format string, args ...any) {
-	c.faults = append(c.faults, fmt.Errorf("%w: %w", daybook.ErrCorrupt, fmt.Errorf(format, args...)))
+func (c *checker) fault(err error) { c.faults = append(c.faults, c.guard.fault(err)) }
+
+func (c *checker) faultf(format string, args ...any) {
+	c.faults = append(c.faults, fmt.Errorf("%w: %s: %w", daybook.ErrCorrupt, string(c.guard), fmt.Errorf(format, args...)))
 }
 
-// pages has bbolt check its pages. A page that claims to reach beyond the file is found first, since bbolt
-// would report each page that is not there, billions of them.
-func (c *checker) pages(tx *bbolt.Tx) {
-	for id := 0; ; {
-		page, err := tx.Page(id)
-		if err != nil || page == nil { // behind the last one
-			break
-		}
-		id++
-		if page.Type == "free" {
-			continue
-		}
-		if id += page.OverflowCount; int64(id)*int64(tx.DB().Info().PageSize) > tx.Size() {
-			c.fault("page %d reaches beyond the end of the file", page.ID)
-			return
-		}
-	}
+// bolt has bbolt check its pages.
+func (c *checker) bolt(tx *bbolt.Tx) {
 	for err := range tx.Check() { // to the end, or its goroutine outlives the transaction
 		if len(c.faults) < mostFaults {
-			c.fault("pages: %w", err)
+			c.faultf("pages: %w", err)
 		}
 	}
 }
 
-func (c *checker) check(tx *bbolt.Tx) error {
-	catalogue := index.NewCatalogue(tx.Bucket(recordsBucket))
-	cursor := tx.Bucket(valuesBucket).Cursor()
-	for key, encoded := cursor.First(); key != nil; key, encoded = cursor.Next() {
-		if err := c.ctx.Err(); err != nil {
-			return err
-		}
-		if len(c.faults) >= mostFaults {
-			return errTooManyFaults
-		}
-		record, _, _, err := codec.SplitKey(key)
-		if err != nil {
-			c.fault("%w", err)
-			continue
-		}
-		if string(record) != c.record {
-			c.endRecord(catalogue)
-			c.record, c.seen, c.last = string(record), index.Entry{}, codec.Entry{}
-			c.state.Records++
-		}
-		c.chunk(key, encoded)
+func (c *checker) check() error {
+	values, records, err := buckets(c.view)
+	if err != nil {
+		return err
+	}
+	catalogue := records.Cursor()
+	err = values.Walk(func(key, encoded []byte) error { return c.element(catalogue, key, encoded) }, c.fault)
+	if err != nil {
+		return err
 	}
 	c.endRecord(catalogue)
-	return c.totals(tx, catalogue)
+	return c.totals(records)
+}
+
+// element checks what stands under one key.
+func (c *checker) element(catalogue *pages.Cursor, key, encoded []byte) error {
+	if err := c.ctx.Err(); err != nil {
+		return err
+	}
+	if len(c.faults) >= mostFaults {
+		return errTooManyFaults
+	}
+	record, _, _, err := codec.SplitKey(key)
+	if err != nil {
+		c.fault(err)
+		return nil
+	}
+	if string(record) != c.record {
+		c.endRecord(catalogue)
+		c.record, c.seen, c.last = string(record), index.Entry{}, codec.Entry{}
+		c.state.Records++
+	}
+	c.chunk(key, encoded)
+	return nil
 }
 
 // chunk checks one chunk and adds it to its record's sums.
 func (c *checker) chunk(key, encoded []byte) {
 	if err := c.coder.Decode(&c.buffer, key, encoded); err != nil {
-		c.fault("%w", chunkFault(err, c.record, key))
+		c.fault(c.guard.chunkFault(err, c.record, key, c.view.Offset(encoded)))
 		return
 	}
 	entries := c.buffer.Entries
 	for i, e := range entries {
 		if c.seen.Count > 0 || i > 0 {
 			if e.Compare(c.last) <= 0 {
-				c.fault("chunk of record %q under key %x: value %d is out of order", c.record, key, i)
+				c.faultf("chunk of record %q under key %x: value %d is out of order", c.record, key, i)
 				return
 			}
 		}
 		c.last = e
 		if err := daybook.ValidateValue(e.Value); err != nil {
-			c.fault("chunk of record %q under key %x: value %d: %w", c.record, key, i, err)
+			c.faultf("chunk of record %q under key %x: value %d: %w", c.record, key, i, err)
 		}
 	}
 	if c.seen.Count == 0 {
@@ -131,48 +152,50 @@ func (c *checker) chunk(key, encoded []byte) {
 }
 
 // endRecord holds a record's catalogue entry against its chunks.
-func (c *checker) endRecord(catalogue *index.Catalogue) {
+func (c *checker) endRecord(catalogue *pages.Cursor) {
 	if c.record == "" {
 		return
 	}
 	c.state.Values += c.seen.Count
 	c.state.Bytes += c.seen.Bytes
-	entry, found, err := catalogue.Get(c.record)
-	got, want := entry, c.seen
+	data, err := catalogue.Get([]byte(c.record))
+	if err != nil {
+		c.fault(err)
+		return
+	}
+	if data == nil {
+		c.faultf("record %q has values but no catalogue entry", c.record)
+		return
+	}
+	got, err := c.guard.decodeEntry(c.view, []byte(c.record), data)
+	if err != nil {
+		c.fault(err)
+		return
+	}
+	want := c.seen
 	sameNewest := got.NewestValue == nil || string(got.NewestValue) == string(want.NewestValue)
 	got.NewestValue, want.NewestValue = nil, nil
-	switch {
-	case err != nil:
-		c.fault("catalogue: %w", err)
-	case !found:
-		c.fault("record %q has values but no catalogue entry", c.record)
-	case fmt.Sprint(got) != fmt.Sprint(want) || !sameNewest:
-		c.fault("catalogue entry of record %q says %+v; its chunks hold %+v", c.record, got, want)
+	if fmt.Sprint(got) != fmt.Sprint(want) || !sameNewest {
+		c.faultf("catalogue entry of record %q at offset %d says %+v; its chunks hold %+v", c.record, c.view.Offset(data), got, want)
 	}
 }
 
 // totals holds the tree's state, and the number of catalogue entries, against what was found.
-func (c *checker) totals(tx *bbolt.Tx, catalogue *index.Catalogue) error {
+func (c *checker) totals(records *pages.Bucket) error {
 	entries := uint64(0)
-	everything, err := index.CompileGlob("*")
-	if err != nil {
+	if err := records.Walk(func(_, _ []byte) error { entries++; return nil }, c.fault); err != nil {
 		return err
 	}
-	for cursor := catalogue.Cursor(everything, ""); ; entries++ {
-		if name, _, _ := cursor.Next(); name == nil {
-			break
-		}
-	}
-	state, err := getState(tx)
+	state, err := readState(c.view)
 	switch {
 	case err != nil:
-		c.faults = append(c.faults, err)
+		c.fault(err)
 	case state.Records != c.state.Records || entries != c.state.Records:
-		c.fault("the tree says %d records, its catalogue has %d, its chunks %d", state.Records, entries, c.state.Records)
+		c.faultf("the tree says %d records, its catalogue has %d, its chunks %d", state.Records, entries, c.state.Records)
 	case state.Values != c.state.Values || state.Bytes != c.state.Bytes:
-		c.fault("the tree says %d values of %d bytes; its chunks hold %d of %d", state.Values, state.Bytes, c.state.Values, c.state.Bytes)
+		c.faultf("the tree says %d values of %d bytes; its chunks hold %d of %d", state.Values, state.Bytes, c.state.Values, c.state.Bytes)
 	case state.Watermark < c.state.Watermark:
-		c.fault("the watermark is %d, but there is a value with sequence number %d", state.Watermark, c.state.Watermark)
+		c.faultf("the watermark is %d, but there is a value with sequence number %d", state.Watermark, c.state.Watermark)
 	}
 	return nil
 }

@@ -5,14 +5,27 @@
 //
 // # The file
 //
-//	bucket "values"   composite key -> chunk           (package codec)
-//	bucket "records"  record name   -> catalogue entry (package index)
-//	bucket "meta"     "format"      -> uint32, 1
-//	                  "state"       -> watermark, last log segment, records, values, bytes of JSON
-//	                                   (uint64 each), CRC-32C of those (uint32)
+//	bucket "values"  composite key -> chunk           (package codec)
+//	bucket "records" record name   -> catalogue entry (package index)
+//	bucket "pages"   block number  -> block of checksums  (package pages)
+//	bucket "meta"    "format"      -> uint32, 2
+//	                 "state"       -> generation, watermark, last log segment, records, values, bytes of
+//	                                  JSON (uint64 each), CRC-32C of those (uint32)
+//	                 "pages"       -> generation, root page and inline checksum of "values" and of
+//	                                  "records", sum of the blocks (uint64 each), CRC-32C of those (uint32)
 //
 // Integers are big-endian. The watermark is the sequence number up to which values are in the tree; it
 // moves in the transaction that posts them, so that a crash finds both or neither.
+//
+// # Damage
+//
+// Each page of "values" and "records" is held against its checksum whenever it is read, and before bbolt
+// reads it in order to change something. The checksums of the pages that a commit writes cannot be a part of
+// it, since bbolt numbers pages when it commits. A commit that changes anything therefore raises the
+// generation, and another one seals it: it saves the checksums. Until then the saved ones are those of the
+// generation before, from which Open goes on after a crash. The seal is worth its two syncs for a second
+// reason: bbolt has two meta pages, and falls back silently to the older one when the newer is damaged; after
+// a seal both lead to the same values.
 //
 // The chunks of a record never overlap: in the order of their keys, the values of each follow those of
 // the one before in the order of (timestamp, sequence). Two neighbours may share the timestamp where

@@ -13,6 +13,7 @@ import (
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/disk"
+	"github.com/daybook-db/daybook/engine/internal/pages"
 	"github.com/daybook-db/daybook/index"
 )
 
@@ -32,33 +33,95 @@ func (path guard) run(fn func() error) (err error) {
 	return fn()
 }
 
-// fault makes an error of codec or index match the root package's, and says where it was met.
-func fault(err error, where string) error {
-	for _, theirs := range []error{codec.ErrVersion, index.ErrVersion, codec.ErrCorrupt, index.ErrCorrupt} {
-		if !errors.Is(err, theirs) {
+// theirs are the sentinels of the packages below, and what they are to our callers.
+var theirs = []struct{ theirs, ours error }{
+	{codec.ErrVersion, daybook.ErrVersion},
+	{index.ErrVersion, daybook.ErrVersion},
+	{codec.ErrCorrupt, daybook.ErrCorrupt},
+	{index.ErrCorrupt, daybook.ErrCorrupt},
+	{pages.ErrCorrupt, daybook.ErrCorrupt},
+}
+
+// fault makes an error of codec, index or pages match the root package's, and says where in the file it was
+// met.
+func (path guard) fault(err error, where ...string) error {
+	for _, pair := range theirs {
+		if !errors.Is(err, pair.theirs) {
 			continue
 		}
-		ours := daybook.ErrCorrupt
-		if theirs == codec.ErrVersion || theirs == index.ErrVersion {
-			ours = daybook.ErrVersion
+		if errors.Is(err, pair.ours) {
+			return err
 		}
-		return fmt.Errorf("%w: %s: %s", ours, where, strings.ReplaceAll(err.Error(), theirs.Error()+": ", ""))
+		text := strings.ReplaceAll(err.Error(), pair.theirs.Error()+": ", "")
+		if page := (*pages.Fault)(nil); errors.As(err, &page) {
+			where = append(where, placeOf(page)...)
+		}
+		where = append([]string{string(path)}, where...)
+		return fmt.Errorf("%w: %s: %s", pair.ours, strings.Join(where, ": "), text)
 	}
 	return err
 }
 
-// view runs fn in a read transaction.
-func (t *Tree) view(fn func(tx *bbolt.Tx) error) error {
-	return t.guard.run(func() error { return t.bolt.View(fn) })
+// placeOf says what stands on a page that is damaged.
+func placeOf(page *pages.Fault) []string {
+	switch {
+	case page.Bucket == "" || page.From == nil:
+		return nil
+	case page.Bucket == recordsBucket:
+		return []string{fmt.Sprintf("catalogue entries from record %q on", page.From)}
+	}
+	if key, err := codec.DecodeKey(page.From); err == nil {
+		return []string{fmt.Sprintf("chunks from record %q, key %x, on", key.Record, page.From)}
+	}
+	return []string{fmt.Sprintf("%s from key %x on", page.Bucket, page.From)}
 }
 
-// update runs fn in a write transaction and commits it. After an error nothing of it is there. When the
-// commit itself fails in a way that leaves open what reached the disk, the tree takes no more writes.
-func (t *Tree) update(fn func(tx *bbolt.Tx) error) error {
+// view runs fn in a read transaction.
+func (t *Tree) view(fn func(*bbolt.Tx, *pages.View) error) error {
+	return t.guard.fault(t.guard.run(func() error {
+		tx, v, err := t.begin()
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback() }()
+		return fn(tx, v)
+	}))
+}
+
+// update runs fn in a write transaction and commits it. After an error nothing of it is there. The commit is
+// to be sealed.
+func (t *Tree) update(fn func(*writer) error) error {
+	err := t.commit(func(tx *bbolt.Tx) error {
+		w, err := t.writer(tx)
+		if err != nil {
+			return err
+		}
+		if err := fn(w); err != nil {
+			return err
+		}
+		if !t.sealed { // or the table of the state before would be lost: load advances by one commit
+			if err := t.saveTable(tx); err != nil {
+				return err
+			}
+		}
+		w.state.Generation++
+		return putState(tx, w.state)
+	})
+	if err == nil {
+		t.generation++
+		t.sealed = false
+	}
+	return err
+}
+
+// commit runs fn in a write transaction and commits it. When the commit itself fails in a way that leaves open
+// what reached the disk, the tree takes no more writes.
+func (t *Tree) commit(fn func(tx *bbolt.Tx) error) error {
 	if failure := t.failure.Load(); failure != nil {
 		return *failure
 	}
 	committing, id := false, 0
+	t.saving = false
 	err := t.guard.run(func() error {
 		tx, err := t.bolt.Begin(true)
 		if err != nil {
@@ -71,14 +134,29 @@ func (t *Tree) update(fn func(tx *bbolt.Tx) error) error {
 		committing, id = true, tx.ID()
 		return tx.Commit()
 	})
-	switch {
-	case err == nil:
-		return nil
-	case disk.IsNoSpace(err) && !(committing && t.reached(id)):
+	err = t.guard.fault(err)
+	if err != nil && !committing {
+		return noSpaceOr(err)
+	}
+	if err == nil || t.reached(id) {
+		if t.saving {
+			clear(t.unsaved)
+		}
+		if err = errors.Join(err, t.publish(uint64(id))); err == nil {
+			return nil
+		}
+	} else if disk.IsNoSpace(err) {
+		return noSpaceOr(err)
+	}
+	err = fmt.Errorf("%w: the tree: %w", daybook.ErrFailed, err)
+	t.failure.Store(&err)
+	return err
+}
+
+// noSpaceOr makes an error that says the disk is full match daybook.ErrNoSpace.
+func noSpaceOr(err error) error {
+	if disk.IsNoSpace(err) {
 		return fmt.Errorf("%w: %w", daybook.ErrNoSpace, err)
-	case committing:
-		err = fmt.Errorf("%w: the tree: %w", daybook.ErrFailed, err)
-		t.failure.Store(&err)
 	}
 	return err
 }
@@ -87,9 +165,11 @@ func (t *Tree) update(fn func(tx *bbolt.Tx) error) error {
 // written, but could not be made durable. Doing its work again would then do it twice.
 func (t *Tree) reached(id int) bool {
 	visible := true
-	err := t.view(func(tx *bbolt.Tx) error {
-		visible = tx.ID() >= id
-		return nil
+	err := t.guard.run(func() error {
+		return t.bolt.View(func(tx *bbolt.Tx) error {
+			visible = tx.ID() >= id
+			return nil
+		})
 	})
 	return visible || err != nil
 }

@@ -11,6 +11,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/pages"
 	"github.com/daybook-db/daybook/index"
 )
 
@@ -25,11 +26,7 @@ const (
 // The runs come by record name; each is in order, not empty, and its sequence numbers are above all that
 // the tree holds.
 func (t *Tree) Post(runs iter.Seq2[string, []codec.Entry], watermark, lastSegment uint64) error {
-	return t.update(func(tx *bbolt.Tx) error {
-		w, err := t.writer(tx)
-		if err != nil {
-			return err
-		}
+	err := t.update(func(w *writer) error {
 		for record, run := range runs {
 			if err := w.post(record, run); err != nil {
 				return err
@@ -37,12 +34,20 @@ func (t *Tree) Post(runs iter.Seq2[string, []codec.Entry], watermark, lastSegmen
 		}
 		w.state.Watermark = watermark
 		w.state.LastSegment = max(w.state.LastSegment, lastSegment)
-		return putState(tx, w.state)
+		return nil
 	})
+	if err == nil {
+		// The values are there, whether or not this works. What cannot be sealed now is with the next commit,
+		// and a disk that failed is reported by it.
+		_ = t.seal()
+	}
+	return err
 }
 
-// writer changes records within one write transaction.
+// writer changes records within one write transaction. What it reads through bbolt is held against the
+// checksums first: bbolt writes again what it has read, and a fault would become a part of the tree.
 type writer struct {
+	guard     guard
 	opts      Options
 	coder     *codec.Coder
 	values    *bbolt.Bucket
@@ -50,31 +55,54 @@ type writer struct {
 	catalogue *index.Catalogue
 	state     State
 
-	scratch []byte
+	before         *pages.View // the tree as it was when the transaction began
+	valuesBefore   *pages.Bucket
+	aroundChunks   *pages.Guard
+	aroundNames    *pages.Guard
+	scratch, bound []byte
 }
 
 func (t *Tree) writer(tx *bbolt.Tx) (*writer, error) {
-	state, err := getState(tx)
+	before := pages.NewView(tx, t.committed.Load().table)
+	state, err := readState(before)
 	if err != nil {
 		return nil, err
 	}
-	values, records := tx.Bucket(valuesBucket), tx.Bucket(recordsBucket)
+	valuesBefore, recordsBefore, err := buckets(before)
+	if err != nil {
+		return nil, err
+	}
+	values, records := tx.Bucket([]byte(valuesBucket)), tx.Bucket([]byte(recordsBucket))
 	values.FillPercent, records.FillPercent = valuesFill, recordsFill
 	return &writer{
-		opts:      t.opts,
-		coder:     t.coder,
-		values:    values,
-		chunks:    values.Cursor(),
-		catalogue: index.NewCatalogue(records),
-		state:     state,
+		guard:        t.guard,
+		opts:         t.opts,
+		coder:        t.coder,
+		values:       values,
+		chunks:       values.Cursor(),
+		catalogue:    index.NewCatalogue(records),
+		state:        state,
+		before:       before,
+		valuesBefore: valuesBefore,
+		aroundChunks: valuesBefore.Guard(),
+		aroundNames:  recordsBefore.Guard(),
 	}, nil
+}
+
+// entry returns a record's catalogue entry, and whether there is one.
+func (w *writer) entry(record string) (entry index.Entry, found bool, err error) {
+	if err := w.aroundNames.Around([]byte(record)); err != nil {
+		return index.Entry{}, false, err
+	}
+	entry, found, err = w.catalogue.Get(record)
+	return entry, found, w.guard.fault(err, "catalogue")
 }
 
 // post adds a run to a record and to its catalogue entry.
 func (w *writer) post(record string, run []codec.Entry) error {
-	entry, found, err := w.catalogue.Get(record)
+	entry, found, err := w.entry(record)
 	if err != nil {
-		return fault(err, "catalogue")
+		return err
 	}
 	first, last := run[0], run[len(run)-1]
 	if !found {
@@ -117,23 +145,40 @@ func (w *writer) read(record string, key, encoded []byte) (*chunk, error) {
 	}
 	_, _, ordinal, err := codec.SplitKey(key)
 	if err != nil {
-		return nil, chunkFault(err, record, key)
+		return nil, w.chunkFault(err, record, key)
 	}
 	header, err := codec.ReadHeader(key, encoded)
 	if err != nil {
-		return nil, chunkFault(err, record, key)
+		return nil, w.chunkFault(err, record, key)
 	}
 	return &chunk{key: bytes.Clone(key), encoded: encoded, ordinal: ordinal, Header: header}, nil
 }
 
+func (w *writer) chunkFault(err error, record string, key []byte) error {
+	return w.guard.fault(err, fmt.Sprintf("chunk of record %q under key %x", record, key))
+}
+
 // startingBy returns the last chunk that starts at timestamp or before; nil if there is none.
 func (w *writer) startingBy(record string, timestamp uint64) (*chunk, error) {
-	key, encoded := seekAtMost(w.chunks, codec.AppendUpperBound(w.scratch[:0], record, timestamp))
+	w.bound = codec.AppendUpperBound(w.bound[:0], record, timestamp)
+	if err := w.aroundChunks.Around(w.bound); err != nil {
+		return nil, err
+	}
+	key, encoded := w.chunks.Seek(w.bound)
+	switch {
+	case key == nil:
+		key, encoded = w.chunks.Last()
+	case string(key) != string(w.bound):
+		key, encoded = w.chunks.Prev()
+	}
 	return w.read(record, key, encoded)
 }
 
-// before returns the chunk before c; nil if there is none.
-func (w *writer) before(record string, c *chunk) (*chunk, error) {
+// preceding returns the chunk before c; nil if there is none.
+func (w *writer) preceding(record string, c *chunk) (*chunk, error) {
+	if err := w.aroundChunks.Around(c.key); err != nil {
+		return nil, err
+	}
 	w.chunks.Seek(c.key)
 	key, encoded := w.chunks.Prev()
 	return w.read(record, key, encoded)
@@ -142,12 +187,33 @@ func (w *writer) before(record string, c *chunk) (*chunk, error) {
 // after returns the chunk behind c, or record's first one if c is nil; nil if there is none.
 func (w *writer) after(record string, c *chunk) (*chunk, error) {
 	if c == nil {
-		key, encoded := w.chunks.Seek(codec.AppendLowerBound(w.scratch[:0], record, 0))
+		w.bound = codec.AppendLowerBound(w.bound[:0], record, 0)
+		if err := w.aroundChunks.Around(w.bound); err != nil {
+			return nil, err
+		}
+		key, encoded := w.chunks.Seek(w.bound)
 		return w.read(record, key, encoded)
+	}
+	if err := w.aroundChunks.Around(c.key); err != nil {
+		return nil, err
 	}
 	w.chunks.Seek(c.key)
 	key, encoded := w.chunks.Next()
 	return w.read(record, key, encoded)
+}
+
+func (w *writer) put(key, encoded []byte) error {
+	if err := w.aroundChunks.Around(key); err != nil {
+		return err
+	}
+	return w.values.Put(key, encoded)
+}
+
+func (w *writer) delete(key []byte) error {
+	if err := w.aroundChunks.Around(key); err != nil {
+		return err
+	}
+	return w.values.Delete(key)
 }
 
 // place puts a run where it belongs: cut at the starts of the chunks that are there, each part goes
@@ -187,7 +253,7 @@ func (w *writer) insert(record string, left, right *chunk, part []codec.Entry, l
 		absorbed = append(absorbed, left.key)
 		count += left.Count
 		size += left.ValueBytes
-		if left, err = w.before(record, left); err != nil {
+		if left, err = w.preceding(record, left); err != nil {
 			return err
 		}
 	}
@@ -216,7 +282,7 @@ func (w *writer) absorbs(c *chunk, count int, size uint64) bool {
 func (w *writer) absorb(record string, c *chunk, entries []codec.Entry) ([]codec.Entry, error) {
 	var b codec.Buffer // not reused: the entries live on until they are written
 	if err := w.coder.Decode(&b, c.key, c.encoded); err != nil {
-		return nil, chunkFault(err, record, c.key)
+		return nil, w.chunkFault(err, record, c.key)
 	}
 	return codec.Merge(b.Entries, entries, codec.Entry.Compare), nil
 }
@@ -238,7 +304,7 @@ func (w *writer) write(record string, left, right *chunk, entries []codec.Entry,
 		encoded[i].chunk = bytes.Clone(w.scratch)
 	}
 	for _, old := range absorbed {
-		if err := w.values.Delete(old); err != nil {
+		if err := w.delete(old); err != nil {
 			return err
 		}
 	}
@@ -248,7 +314,7 @@ func (w *writer) write(record string, left, right *chunk, entries []codec.Entry,
 		}
 	}
 	for _, e := range encoded {
-		if err := w.values.Put(e.key, e.chunk); err != nil {
+		if err := w.put(e.key, e.chunk); err != nil {
 			return err
 		}
 	}
@@ -291,20 +357,20 @@ func (w *writer) shift(record string, right *chunk, key codec.Key) error {
 		newKey := key.Append(nil)
 		rekeyed, err := codec.Rekey(c.key, c.encoded, newKey)
 		if err != nil {
-			return chunkFault(err, record, c.key)
+			return w.chunkFault(err, record, c.key)
 		}
 		moved = append(moved, keyed{newKey, rekeyed})
 		next, err := w.after(record, c)
 		if err != nil {
 			return err
 		}
-		if err := w.values.Delete(c.key); err != nil {
+		if err := w.delete(c.key); err != nil {
 			return err
 		}
 		c = next
 	}
 	for _, m := range moved {
-		if err := w.values.Put(m.key, m.chunk); err != nil {
+		if err := w.put(m.key, m.chunk); err != nil {
 			return err
 		}
 	}

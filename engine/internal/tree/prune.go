@@ -11,6 +11,7 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/pages"
 	"github.com/daybook-db/daybook/index"
 )
 
@@ -43,6 +44,7 @@ type Pruning struct {
 // Deleting takes space too, until the transaction is over: on a full disk it goes on with smaller and
 // smaller transactions, which each leave free pages to the next, and then with what Release frees.
 func (t *Tree) Prune(ctx context.Context, pattern *index.Pattern, rule Rule, with Pruning) (deleted uint64, err error) {
+	defer func() { _ = t.seal() }() // as after Post
 	records := recordsPerPrune
 	for from, more := "", true; more; {
 		if err := ctx.Err(); err != nil {
@@ -73,11 +75,7 @@ func (t *Tree) pruneSome(ctx context.Context, pattern *index.Pattern, rule Rule,
 	if records, next, more, err = t.affected(ctx, pattern, rule, from, most); err != nil || len(records) == 0 {
 		return 0, next, more, err
 	}
-	err = t.update(func(tx *bbolt.Tx) error {
-		w, err := t.writer(tx)
-		if err != nil {
-			return err
-		}
+	err = t.update(func(w *writer) error {
 		budget := most * chunksPerRecord
 		for _, record := range records {
 			n, err := w.prune(record, rule, &budget)
@@ -91,7 +89,7 @@ func (t *Tree) pruneSome(ctx context.Context, pattern *index.Pattern, rule Rule,
 			}
 		}
 		w.state.Values -= deleted
-		return putState(tx, w.state)
+		return nil
 	})
 	if err != nil {
 		return 0, "", false, err
@@ -102,8 +100,12 @@ func (t *Tree) pruneSome(ctx context.Context, pattern *index.Pattern, rule Rule,
 // affected returns the names of the next records, at most so many and from a name on, that the rule may take
 // something from, and where to go on.
 func (t *Tree) affected(ctx context.Context, pattern *index.Pattern, rule Rule, from string, most int) (records []string, next string, more bool, err error) {
-	err = t.view(func(tx *bbolt.Tx) error {
-		cursor := index.NewCatalogue(tx.Bucket(recordsBucket)).Cursor(pattern, from)
+	err = t.view(func(_ *bbolt.Tx, v *pages.View) error {
+		catalogue, err := v.Bucket(recordsBucket)
+		if err != nil {
+			return err
+		}
+		cursor := index.NewCursor(catalogue.Cursor(), pattern, from)
 		for seen := 1; ; seen++ {
 			if seen%namesPerLook == 0 {
 				if err := ctx.Err(); err != nil {
@@ -118,7 +120,7 @@ func (t *Tree) affected(ctx context.Context, pattern *index.Pattern, rule Rule, 
 				next, more = string(name), true
 				return nil
 			}
-			entry, err := decodeEntry(name, data)
+			entry, err := t.guard.decodeEntry(v, name, data)
 			if err != nil {
 				return err
 			}
@@ -134,51 +136,60 @@ func (r Rule) affects(e *index.Entry) bool {
 	return e.Oldest < r.OlderThan && e.Count > r.KeepNewest || r.MaxPerRecord > 0 && e.Count > r.MaxPerRecord
 }
 
-// prune deletes values of one record, and at most budget chunks, which it lessens.
+// prune deletes values of one record, and at most budget chunks, which it lessens. It finds the chunks in the
+// tree as it was when the transaction began, which is how this record still is.
 func (w *writer) prune(record string, rule Rule, budget *int) (deleted uint64, err error) {
-	entry, found, err := w.catalogue.Get(record)
+	entry, found, err := w.entry(record)
 	if err != nil || !found {
-		return 0, fault(err, "catalogue")
-	}
-	doomed, err := w.doomed(record, rule, entry.Count)
-	if err != nil {
 		return 0, err
 	}
-	for deleted < doomed && *budget > 0 {
-		first, err := w.after(record, nil)
-		if err != nil {
-			return 0, err
-		}
+	doomed, err := w.doomed(record, rule, entry.Count)
+	if err != nil || doomed == 0 {
+		return 0, err
+	}
+	cursor := w.valuesBefore.Cursor()
+	first, err := w.readAt(record, func() ([]byte, []byte, error) { return cursor.Seek(codec.AppendLowerBound(nil, record, 0)) })
+	for err == nil && deleted < doomed && *budget > 0 {
 		if first == nil {
 			return 0, w.miscounted(record)
 		}
 		*budget--
-		gone, err := w.shorten(record, first, doomed-deleted, &entry)
-		if err != nil {
+		var gone uint64
+		if gone, err = w.shorten(record, first, doomed-deleted, &entry); err != nil {
 			return 0, err
 		}
 		deleted += gone
+		if gone == uint64(first.Count) {
+			first, err = w.readAt(record, cursor.Next)
+		}
 	}
-	if deleted == 0 {
-		return 0, nil
+	if err != nil {
+		return 0, err
 	}
-	return deleted, w.finishPrune(record, &entry, deleted)
+	return deleted, w.finishPrune(record, &entry, deleted, first)
 }
 
-// finishPrune puts the catalogue entry of a record that has lost its oldest values.
-func (w *writer) finishPrune(record string, entry *index.Entry, deleted uint64) error {
+// readAt reads the chunk that a cursor moves to.
+func (w *writer) readAt(record string, move func() (key, encoded []byte, err error)) (*chunk, error) {
+	key, encoded, err := move()
+	if err != nil {
+		return nil, err
+	}
+	return w.read(record, key, encoded)
+}
+
+// finishPrune puts the catalogue entry of a record that has lost its oldest values; rest is its first chunk
+// now.
+func (w *writer) finishPrune(record string, entry *index.Entry, deleted uint64, rest *chunk) error {
 	entry.Count -= deleted
-	first, err := w.after(record, nil)
 	switch {
-	case err != nil:
-		return err
-	case (first == nil) != (entry.Count == 0):
+	case (rest == nil) != (entry.Count == 0):
 		return w.miscounted(record)
-	case first == nil:
+	case rest == nil:
 		w.state.Records--
 		return w.catalogue.Delete(record)
 	}
-	entry.Oldest = first.First
+	entry.Oldest = rest.First
 	return w.catalogue.Put(record, entry)
 }
 
@@ -205,11 +216,12 @@ func (w *writer) countOlder(record string, olderThan uint64) (count uint64, err 
 	if olderThan == 0 {
 		return 0, nil
 	}
-	key, encoded := w.chunks.Seek(codec.AppendLowerBound(nil, record, 0))
-	for ; codec.HasRecord(key, record); key, encoded = w.chunks.Next() {
+	cursor := w.valuesBefore.Cursor()
+	key, encoded, err := cursor.Seek(codec.AppendLowerBound(nil, record, 0))
+	for ; err == nil && codec.HasRecord(key, record); key, encoded, err = cursor.Next() {
 		header, err := codec.ReadHeader(key, encoded)
 		if err != nil {
-			return 0, chunkFault(err, record, key)
+			return 0, w.chunkFault(err, record, key)
 		}
 		if header.First >= olderThan {
 			break
@@ -220,23 +232,23 @@ func (w *writer) countOlder(record string, olderThan uint64) (count uint64, err 
 		}
 		var b codec.Buffer
 		if err := w.coder.Decode(&b, key, encoded); err != nil {
-			return 0, chunkFault(err, record, key)
+			return 0, w.chunkFault(err, record, key)
 		}
 		count += uint64(len(between(b.Entries, 0, olderThan-1)))
 	}
-	return count, nil
+	return count, err
 }
 
-// shorten deletes up to n values from the front of a record's first chunk.
+// shorten deletes up to n values from the front of a record's first chunk, which is then what is left of it.
 func (w *writer) shorten(record string, c *chunk, n uint64, entry *index.Entry) (deleted uint64, err error) {
 	if uint64(c.Count) <= n {
 		entry.Bytes -= c.ValueBytes
 		w.state.Bytes -= c.ValueBytes
-		return uint64(c.Count), w.values.Delete(c.key)
+		return uint64(c.Count), w.delete(c.key)
 	}
 	var b codec.Buffer
 	if err := w.coder.Decode(&b, c.key, c.encoded); err != nil {
-		return 0, chunkFault(err, record, c.key)
+		return 0, w.chunkFault(err, record, c.key)
 	}
 	gone := valueBytes(b.Entries[:n])
 	entry.Bytes -= gone
@@ -245,5 +257,6 @@ func (w *writer) shorten(record string, c *chunk, n uint64, entry *index.Entry) 
 	if err != nil {
 		return 0, err
 	}
+	c.First = b.Entries[n].Timestamp
 	return n, w.write(record, nil, right, b.Entries[n:], [][]byte{c.key})
 }

@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"go.etcd.io/bbolt"
 
 	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/pages"
 	"github.com/daybook-db/daybook/index"
 )
 
@@ -20,13 +22,15 @@ import (
 type Snapshot struct {
 	State State
 
-	guard     guard
-	tx        *bbolt.Tx
-	coder     *codec.Coder
-	catalogue *index.Catalogue
-	chunks    *bbolt.Cursor
-	buffer    *codec.Buffer
-	span      span
+	guard   guard
+	tx      *bbolt.Tx
+	view    *pages.View
+	coder   *codec.Coder
+	records *pages.Bucket
+	chunks  *pages.Cursor
+	buffer  *codec.Buffer
+	span    span
+	open    *atomic.Int64 // the tree's count of snapshots
 }
 
 // span is which values of which record are being read.
@@ -46,31 +50,46 @@ const mostKept = 1 << 20
 // Snapshot begins one. It must be closed.
 func (t *Tree) Snapshot() (s *Snapshot, err error) {
 	err = t.guard.run(func() error {
-		tx, err := t.bolt.Begin(false)
+		tx, v, err := t.begin()
 		if err != nil {
 			return err
 		}
 		defer func() {
-			if s == nil { // an error, or a panic over a damaged page
+			if s == nil { // an error, or a panic over memory that is not there
 				_ = tx.Rollback()
 			}
 		}()
-		state, err := getState(tx)
+		state, err := readState(v)
+		if err != nil {
+			return err
+		}
+		values, records, err := buckets(v)
 		if err != nil {
 			return err
 		}
 		s = &Snapshot{
-			State:     state,
-			guard:     t.guard,
-			tx:        tx,
-			coder:     t.coder,
-			catalogue: index.NewCatalogue(tx.Bucket(recordsBucket)),
-			chunks:    tx.Bucket(valuesBucket).Cursor(),
-			buffer:    buffers.Get().(*codec.Buffer),
+			State:   state,
+			guard:   t.guard,
+			tx:      tx,
+			view:    v,
+			coder:   t.coder,
+			records: records,
+			chunks:  values.Cursor(),
+			buffer:  buffers.Get().(*codec.Buffer),
+			open:    &t.snapshots,
 		}
+		t.snapshots.Add(1)
 		return nil
 	})
-	return s, err
+	return s, t.guard.fault(err)
+}
+
+func buckets(v *pages.View) (values, records *pages.Bucket, err error) {
+	if values, err = v.Bucket(valuesBucket); err != nil {
+		return nil, nil, err
+	}
+	records, err = v.Bucket(recordsBucket)
+	return values, records, err
 }
 
 // Close ends the snapshot.
@@ -79,25 +98,28 @@ func (s *Snapshot) Close() {
 		buffers.Put(s.buffer)
 	}
 	_ = s.tx.Rollback()
+	s.open.Add(-1)
 }
 
 // Has reports whether the tree holds a value of the record.
 func (s *Snapshot) Has(record string) (found bool, err error) {
 	err = s.guard.run(func() error {
-		found = s.catalogue.Has(record)
-		return nil
+		entry, err := s.records.Cursor().Get([]byte(record))
+		found = entry != nil
+		return err
 	})
-	return found, err
+	return found, s.guard.fault(err)
 }
 
 // Records visits the records that the pattern matches.
 func (s *Snapshot) Records(pattern *index.Pattern) *Records {
-	return &Records{guard: s.guard, cursor: s.catalogue.Cursor(pattern, "")}
+	return &Records{guard: s.guard, view: s.view, cursor: index.NewCursor(s.records.Cursor(), pattern, "")}
 }
 
 // Records is a walk of the catalogue.
 type Records struct {
 	guard  guard
+	view   *pages.View
 	cursor *index.Cursor
 	buffer []byte
 }
@@ -111,7 +133,7 @@ func (r *Records) Next(ctx context.Context) (name []byte, entry index.Entry, fou
 		if mapped == nil {
 			return err
 		}
-		if entry, err = decodeEntry(mapped, data); err != nil {
+		if entry, err = r.guard.decodeEntry(r.view, mapped, data); err != nil {
 			return err
 		}
 		found = true
@@ -122,7 +144,16 @@ func (r *Records) Next(ctx context.Context) (name []byte, entry index.Entry, fou
 		}
 		return nil
 	})
-	return name, entry, found, err
+	return name, entry, found, r.guard.fault(err)
+}
+
+// decodeEntry decodes a catalogue entry, so that its faults name the record and the place.
+func (path guard) decodeEntry(v *pages.View, name, data []byte) (index.Entry, error) {
+	entry, err := index.DecodeEntry(name, data)
+	if err != nil {
+		return index.Entry{}, path.fault(err, fmt.Sprintf("catalogue entry of record %q at offset %d", name, v.Offset(data)))
+	}
+	return entry, nil
 }
 
 // namesPerLook is how many names are matched between two looks at the context.
@@ -131,9 +162,9 @@ const namesPerLook = 256
 // nextMatch returns the cursor's next matching name and its entry; nil at the end.
 func nextMatch(ctx context.Context, cursor *index.Cursor) (name, data []byte, err error) {
 	for looked := 1; ; looked++ {
-		name, data, matches := cursor.Next()
+		name, data, matches, err := cursor.Next()
 		if name == nil || matches {
-			return name, data, nil
+			return name, data, err
 		}
 		if looked%namesPerLook == 0 {
 			if err := ctx.Err(); err != nil {
@@ -160,31 +191,39 @@ func (s *Snapshot) Next() (entries []codec.Entry, err error) {
 			}
 		}
 	})
-	return entries, err
+	return entries, s.guard.fault(err)
 }
 
 // next decodes one chunk and reports whether there may be more. A chunk can have nothing in the span
 // when the span lies in a gap within it.
 func (s *Snapshot) next() (entries []codec.Entry, more bool, err error) {
-	key, chunk := s.step()
-	if !codec.HasRecord(key, s.span.record) {
-		return nil, false, nil
+	key, chunk, err := s.step()
+	if err != nil || !codec.HasRecord(key, s.span.record) {
+		return nil, false, err
 	}
 	header, err := codec.ReadHeader(key, chunk)
 	if err != nil {
-		return nil, false, chunkFault(err, s.span.record, key)
+		return nil, false, s.chunkFault(err, key, chunk)
 	}
 	if s.span.backward && header.Last < s.span.start || !s.span.backward && header.First > s.span.end {
 		return nil, false, nil
 	}
 	if err := s.coder.Decode(s.buffer, key, chunk); err != nil {
-		return nil, false, chunkFault(err, s.span.record, key)
+		return nil, false, s.chunkFault(err, key, chunk)
 	}
 	return between(s.buffer.Entries, s.span.start, s.span.end), true, nil
 }
 
+func (s *Snapshot) chunkFault(err error, key, chunk []byte) error {
+	return s.guard.chunkFault(err, s.span.record, key, s.view.Offset(chunk))
+}
+
+func (path guard) chunkFault(err error, record string, key []byte, offset int64) error {
+	return path.fault(err, fmt.Sprintf("chunk of record %q under key %x at offset %d", record, key, offset))
+}
+
 // step moves the cursor to the next chunk in the span's direction.
-func (s *Snapshot) step() (key, chunk []byte) {
+func (s *Snapshot) step() (key, chunk []byte, err error) {
 	if s.span.begun {
 		if s.span.backward {
 			return s.chunks.Prev()
@@ -199,27 +238,27 @@ func (s *Snapshot) step() (key, chunk []byte) {
 }
 
 // seekAtMost moves to the last key that is not greater than bound.
-func seekAtMost(c *bbolt.Cursor, bound []byte) (key, chunk []byte) {
-	key, chunk = c.Seek(bound)
-	switch {
-	case key == nil:
-		return c.Last()
-	case string(key) == string(bound):
-		return key, chunk
+func seekAtMost(c *pages.Cursor, bound []byte) (key, chunk []byte, err error) {
+	key, chunk, err = c.Seek(bound)
+	if err != nil || string(key) == string(bound) {
+		return key, chunk, err
 	}
 	return c.Prev()
 }
 
 // seekHolding moves to the first of record's chunks that may hold values from start on. That is the
 // first that starts there or later, or the one before it, which may reach that far.
-func seekHolding(c *bbolt.Cursor, record string, start uint64) (key, chunk []byte) {
+func seekHolding(c *pages.Cursor, record string, start uint64) (key, chunk []byte, err error) {
 	bound := codec.AppendLowerBound(nil, record, start)
 	if start > 0 {
-		key, chunk = seekAtMost(c, codec.AppendUpperBound(nil, record, start-1))
+		key, chunk, err = seekAtMost(c, codec.AppendUpperBound(nil, record, start-1))
+		if err != nil {
+			return nil, nil, err
+		}
 		if codec.HasRecord(key, record) {
 			// A damaged header is reported by whoever reads the chunk.
 			if header, err := codec.ReadHeader(key, chunk); err != nil || header.Last >= start {
-				return key, chunk
+				return key, chunk, nil
 			}
 		}
 	}
@@ -241,8 +280,4 @@ func between(entries []codec.Entry, start, end uint64) []codec.Entry {
 		entries = entries[:to]
 	}
 	return entries
-}
-
-func chunkFault(err error, record string, key []byte) error {
-	return fault(err, fmt.Sprintf("chunk of record %q under key %x", record, key))
 }

@@ -4,10 +4,8 @@ package tree
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io/fs"
 	"math"
 	"os"
@@ -21,17 +19,7 @@ import (
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/disk"
-	"github.com/daybook-db/daybook/index"
-)
-
-const formatVersion = 1
-
-var (
-	valuesBucket  = []byte("values")
-	recordsBucket = []byte("records")
-	metaBucket    = []byte("meta")
-	formatKey     = []byte("format")
-	stateKey      = []byte("state")
+	"github.com/daybook-db/daybook/engine/internal/pages"
 )
 
 // Options configure Open. All fields are required.
@@ -51,16 +39,17 @@ type Tree struct {
 	opts  Options
 	coder *codec.Coder
 
-	failure atomic.Pointer[error] // why it takes no more writes, once a commit failed half-way
-}
+	committed atomic.Pointer[committed] // what the pages are held against
 
-// State is what the tree as a whole holds.
-type State struct {
-	Watermark   uint64 // sequence number up to which values are in the tree
-	LastSegment uint64 // greatest number a log segment had when the watermark moved
-	Records     uint64
-	Values      uint64
-	Bytes       uint64 // of JSON
+	// What only the writer touches.
+	generation uint64          // of the last commit that changed anything
+	sealed     bool            // the table is in the file
+	unsaved    map[uint64]bool // its blocks that are not in the file, or not as they are
+	saving     bool            // the commit that is being made puts them there
+
+	snapshots atomic.Int64 // how many are open
+
+	failure atomic.Pointer[error] // why it takes no more writes, once a commit failed half-way
 }
 
 const (
@@ -74,53 +63,107 @@ const (
 	mapSize32 = 256 << 20
 )
 
-// Open opens or creates the file at path and takes its lock.
+// Open opens or creates the file at path and takes its lock. It changes nothing in a file that is damaged.
 // Errors: daybook.ErrLocked, ErrCorrupt, ErrVersion, ErrNoSpace, or the operating system's.
 func Open(path string, opts Options) (*Tree, error) {
-	if info, err := os.Stat(path); opts.Existing && (errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0) {
+	t := &Tree{path: path, guard: guard(path), opts: opts, coder: codec.NewCoder(), unsaved: make(map[uint64]bool)}
+	t.committed.Store(&committed{table: pages.NewTable(valuesBucket, recordsBucket), superseded: make(chan struct{})})
+	info, err := os.Stat(path)
+	missing := errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0
+	if missing && opts.Existing {
 		return nil, fmt.Errorf("%w: %s is missing or empty, though other files of the daybook are there: "+
 			"restore it, or remove the directory to start anew", daybook.ErrCorrupt, path)
 	}
-	options := &bbolt.Options{
-		Timeout:         max(opts.LockTimeout, 1), // 0 would wait for ever
-		ReadOnly:        opts.ReadOnly,
-		PreLoadFreelist: true, // Size needs it
-		FreelistType:    bbolt.FreelistMapType,
-		InitialMmapSize: initialMapSize(),
+	// bbolt believes what it finds in a file that it opens for writing. So it is looked at before.
+	if !missing && !opts.ReadOnly {
+		if err := t.look(); err != nil {
+			return nil, err
+		}
 	}
-	db, err := openBolt(path, options)
-	if errors.Is(err, bolterrors.ErrInvalid) && !opts.ReadOnly && !opts.Existing && eraseBlank(path) {
-		db, err = openBolt(path, options)
+	if t.bolt, err = t.openBolt(opts.ReadOnly); err != nil {
+		return nil, err
 	}
-	if err != nil && options.InitialMmapSize > 0 && errors.Is(err, errNoAddressSpace) {
-		options.InitialMmapSize = 0
-		db, err = openBolt(path, options)
-	}
-	if err != nil {
-		return nil, describeOpen(path, err)
-	}
-	db.AllocSize = allocSize
-	t := &Tree{path: path, guard: guard(path), bolt: db, opts: opts, coder: codec.NewCoder()}
-	err = t.checkSize()
-	if err == nil {
-		err = t.initialize()
-	}
-	if err != nil {
-		_ = db.Close()
+	t.bolt.AllocSize = allocSize
+	if err := t.start(); err != nil {
+		_ = t.bolt.Close()
 		return nil, err
 	}
 	return t, nil
 }
 
-// checkSize finds a file that has been cut off before its missing pages are read.
-func (t *Tree) checkSize() error {
-	return t.view(func(tx *bbolt.Tx) error {
-		info, err := os.Stat(t.path)
-		if err == nil && info.Size() < tx.Size() {
-			err = fmt.Errorf("%w: %s has been cut off at offset %d; its pages take %d bytes", daybook.ErrCorrupt, t.path, info.Size(), tx.Size())
-		}
+// look opens the file for reading and holds it against its checksums.
+func (t *Tree) look() (err error) {
+	t.bolt, err = t.openBolt(true)
+	if errors.Is(err, bolterrors.ErrInvalid) && !t.opts.Existing && eraseBlank(t.path) {
+		return nil
+	}
+	if err != nil {
 		return err
+	}
+	_, err = t.examine()
+	return errors.Join(err, t.bolt.Close())
+}
+
+// start makes the open file ready, and creates what a new one lacks.
+func (t *Tree) start() error {
+	exists, err := t.examine()
+	switch {
+	case err != nil:
+		return err
+	case !exists:
+		return t.create()
+	case !t.opts.ReadOnly:
+		// What a crash left unsealed. On a full disk the next commit does it.
+		if err := t.seal(); err != nil && !errors.Is(err, daybook.ErrNoSpace) {
+			return err
+		}
+	}
+	return nil
+}
+
+// examine finds out whether the file holds a tree, and loads the checksums of its pages.
+func (t *Tree) examine() (exists bool, err error) {
+	err = t.guard.run(func() error {
+		return t.bolt.View(func(tx *bbolt.Tx) error {
+			if err := t.checkSize(tx); err != nil {
+				return err
+			}
+			v := pages.NewView(tx, nil)
+			if exists, err = t.hasFormat(v); err != nil || !exists {
+				return err
+			}
+			return t.load(tx, v)
+		})
 	})
+	return exists, t.guard.fault(err)
+}
+
+// checkSize finds a file that has been cut off before its missing pages are read.
+func (t *Tree) checkSize(tx *bbolt.Tx) error {
+	info, err := os.Stat(t.path)
+	if err == nil && info.Size() < tx.Size() {
+		err = fmt.Errorf("%w: %s has been cut off at offset %d; its pages take %d bytes", daybook.ErrCorrupt, t.path, info.Size(), tx.Size())
+	}
+	return err
+}
+
+// openBolt opens the file, with as much address space as there is.
+func (t *Tree) openBolt(readOnly bool) (*bbolt.DB, error) {
+	options := &bbolt.Options{
+		Timeout:         max(t.opts.LockTimeout, 1), // 0 would wait for ever
+		ReadOnly:        readOnly,
+		FreelistType:    bbolt.FreelistMapType,
+		InitialMmapSize: initialMapSize(),
+	}
+	db, err := openBolt(t.path, options)
+	if err != nil && options.InitialMmapSize > 0 && errors.Is(err, errNoAddressSpace) {
+		options.InitialMmapSize = 0
+		db, err = openBolt(t.path, options)
+	}
+	if err != nil {
+		return nil, describeOpen(t.path, err)
+	}
+	return db, nil
 }
 
 func initialMapSize() int {
@@ -186,91 +229,10 @@ func describeOpen(path string, err error) error {
 	return err
 }
 
-// initialize creates the buckets in a new file, and checks the format of one that exists.
-func (t *Tree) initialize() error {
-	exists := false
-	err := t.view(func(tx *bbolt.Tx) error {
-		meta := tx.Bucket(metaBucket)
-		exists = meta != nil
-		if !exists {
-			return t.checkEmpty(tx)
-		}
-		return t.checkFormat(tx, meta.Get(formatKey))
-	})
-	if err != nil || exists {
-		return err
-	}
-	if t.opts.ReadOnly {
-		return fmt.Errorf("%s holds no daybook: %w", t.path, fs.ErrNotExist)
-	}
-	return t.update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{valuesBucket, recordsBucket, metaBucket} {
-			if _, err := tx.CreateBucket(name); err != nil {
-				return err
-			}
-		}
-		if err := tx.Bucket(metaBucket).Put(formatKey, binary.BigEndian.AppendUint32(nil, formatVersion)); err != nil {
-			return err
-		}
-		return putState(tx, State{})
-	})
-}
-
-func (t *Tree) checkEmpty(tx *bbolt.Tx) error {
-	if name, _ := tx.Cursor().First(); name != nil {
-		return fmt.Errorf("%w: %s is a bbolt file, but not a daybook: it has a bucket %q and no %q",
-			daybook.ErrCorrupt, t.path, name, metaBucket)
-	}
-	return nil
-}
-
-func (t *Tree) checkFormat(tx *bbolt.Tx, format []byte) error {
-	if len(format) != 4 {
-		return fmt.Errorf("%w: %s does not say its format", daybook.ErrCorrupt, t.path)
-	}
-	if got := binary.BigEndian.Uint32(format); got > formatVersion {
-		return fmt.Errorf("%w: %s has format %d, this program knows %d", daybook.ErrVersion, t.path, got, formatVersion)
-	} else if got != formatVersion {
-		return fmt.Errorf("%w: %s has format %d", daybook.ErrCorrupt, t.path, got)
-	}
-	if tx.Bucket(valuesBucket) == nil || tx.Bucket(recordsBucket) == nil {
-		return fmt.Errorf("%w: %s has no bucket %q or %q", daybook.ErrCorrupt, t.path, valuesBucket, recordsBucket)
-	}
-	_, err := getState(tx)
-	return err
-}
-
-func getState(tx *bbolt.Tx) (State, error) {
-	data := tx.Bucket(metaBucket).Get(stateKey)
-	var s State
-	fields := s.fields()
-	end := 8 * len(fields)
-	if len(data) != end+4 || binary.BigEndian.Uint32(data[end:]) != crc32.Checksum(data[:end], codec.Castagnoli) {
-		return State{}, fmt.Errorf("%w: the tree's state does not agree with its checksum", daybook.ErrCorrupt)
-	}
-	for i, field := range fields {
-		*field = binary.BigEndian.Uint64(data[8*i:])
-	}
-	return s, nil
-}
-
-func putState(tx *bbolt.Tx, s State) error {
-	var data []byte
-	for _, field := range s.fields() {
-		data = binary.BigEndian.AppendUint64(data, *field)
-	}
-	data = binary.BigEndian.AppendUint32(data, crc32.Checksum(data, codec.Castagnoli))
-	return tx.Bucket(metaBucket).Put(stateKey, data)
-}
-
-func (s *State) fields() []*uint64 {
-	return []*uint64{&s.Watermark, &s.LastSegment, &s.Records, &s.Values, &s.Bytes}
-}
-
 // State returns what the tree as a whole holds.
 func (t *Tree) State() (s State, err error) {
-	err = t.view(func(tx *bbolt.Tx) error {
-		s, err = getState(tx)
+	err = t.view(func(_ *bbolt.Tx, v *pages.View) error {
+		s, err = readState(v)
 		return err
 	})
 	return s, err
@@ -282,26 +244,29 @@ func (t *Tree) Size() (file, used int64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	err = t.view(func(tx *bbolt.Tx) error {
+	err = t.view(func(tx *bbolt.Tx, v *pages.View) error {
 		stats := t.bolt.Stats()
-		free := int64(stats.FreePageN+stats.PendingPageN) * int64(t.bolt.Info().PageSize)
-		used = tx.Size() - free
+		free := int64(stats.FreePageN + stats.PendingPageN)
+		if t.opts.ReadOnly { // bbolt has not read it
+			list, err := v.Free()
+			if err != nil {
+				return err
+			}
+			free = int64(len(list))
+		}
+		used = tx.Size() - free*int64(t.bolt.Info().PageSize)
 		return nil
 	})
 	return info.Size(), used, err
 }
 
-// Snapshots is how many read transactions are open.
-func (t *Tree) Snapshots() int { return t.bolt.Stats().OpenTxN }
+// Snapshots is how many are open.
+func (t *Tree) Snapshots() int { return int(t.snapshots.Load()) }
 
 // Close closes the file and gives up its lock. It waits for snapshots.
-func (t *Tree) Close() error { return t.bolt.Close() }
-
-// Catalogue entries are read through this, so that their faults name the record.
-func decodeEntry(name, data []byte) (index.Entry, error) {
-	entry, err := index.DecodeEntry(name, data)
-	if err != nil {
-		return index.Entry{}, fault(err, fmt.Sprintf("catalogue entry of record %q", name))
+func (t *Tree) Close() error {
+	if t.failure.Load() == nil && !t.opts.ReadOnly {
+		_ = t.seal() // if it was not possible before; nothing but checksums is lost without it
 	}
-	return entry, nil
+	return t.bolt.Close()
 }

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pages
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"hash/fnv"
+)
+
+// bbolt's format (go.etcd.io/bbolt/internal/common): a page is a header and elements, and behind them keys
+// and values, where the elements say. Integers are in the machine's byte order.
+//
+//	header    0  id        uint64
+//	          8  flags     uint16, 1: branch, 2: leaf, 4: meta, 16: freelist
+//	         10  count     uint16, number of elements
+//	         12  overflow  uint32, number of further pages that belong to it
+//
+//	branch    0  position  uint32, of the key, from the element on
+//	          4  key       uint32, its length
+//	          8  page      uint64
+//
+//	leaf      0  flags     uint32, 1: the value is a bucket
+//	          4  position  uint32, of the key, from the element on; the value follows it
+//	          8  key       uint32, its length
+//	         12  value     uint32, its length
+//
+//	bucket    0  root      uint64, its page; 0: the page follows here, inline
+//	          8  sequence  uint64
+//
+//	meta      0  magic, version, page size, flags  uint32 each
+//	         16  root      bucket
+//	         32  freelist  uint64, its page
+//	         40  pages     uint64, the first number that was never used
+//	         48  tx        uint64
+//	         56  checksum  uint64, FNV-1a of the bytes before it
+const (
+	headerLen       = 16
+	elementLen      = 16
+	bucketHeaderLen = 16
+	metaLen         = 64
+
+	branchFlag   = 1
+	leafFlag     = 2
+	freelistFlag = 16
+
+	bucketElement = 1
+
+	// longList is the count of a freelist whose length stands in its first element.
+	longList = 0xffff
+)
+
+// ValuePrefix is how many bytes of a value its page's checksum covers.
+const ValuePrefix = 10
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+var order = binary.NativeEndian
+
+// page is a branch or leaf whose elements lie within it.
+type page struct {
+	id    uint64
+	data  []byte // with the pages that belong to it
+	leaf  bool
+	count int
+}
+
+// parse returns the page in data and its checksum.
+func parse(data []byte, id uint64) (p page, sum uint32, what string) {
+	if len(data) < headerLen {
+		return page{}, 0, "it has no header"
+	}
+	p = page{id: id, data: data, leaf: order.Uint16(data[8:]) == leafFlag, count: int(order.Uint16(data[10:]))}
+	elements := headerLen + p.count*elementLen
+	switch flags := order.Uint16(data[8:]); {
+	case order.Uint64(data) != id:
+		return page{}, 0, fmt.Sprintf("it says that it is page %d", order.Uint64(data))
+	case flags != leafFlag && flags != branchFlag:
+		return page{}, 0, fmt.Sprintf("its flags %#x are no branch's or leaf's", flags)
+	case elements > len(data):
+		return page{}, 0, fmt.Sprintf("it has no room for %d elements", p.count)
+	case p.count == 0 && !p.leaf:
+		return page{}, 0, "a branch without elements"
+	}
+	sum = crc32.Update(0, castagnoli, data[:elements])
+	for i := range p.count {
+		from, key, value := p.extent(i)
+		if from+key+value > uint64(len(data)) {
+			return page{}, 0, fmt.Sprintf("element %d reaches beyond it", i)
+		}
+		sum = crc32.Update(sum, castagnoli, data[from:from+key+min(value, ValuePrefix)])
+	}
+	return p, sum, ""
+}
+
+// extent is where an element's key begins, and how long the key and the value are. The sum of them cannot
+// overflow.
+func (p *page) extent(i int) (from, key, value uint64) {
+	at := headerLen + i*elementLen
+	element := p.data[at : at+elementLen]
+	if p.leaf {
+		return uint64(at) + uint64(order.Uint32(element[4:])), uint64(order.Uint32(element[8:])), uint64(order.Uint32(element[12:]))
+	}
+	return uint64(at) + uint64(order.Uint32(element)), uint64(order.Uint32(element[4:])), 0
+}
+
+func (p *page) key(i int) []byte {
+	from, key, _ := p.extent(i)
+	return p.data[from : from+key : from+key]
+}
+
+func (p *page) value(i int) []byte {
+	from, key, value := p.extent(i)
+	return p.data[from+key : from+key+value : from+key+value]
+}
+
+// child is the page that a branch's element leads to.
+func (p *page) child(i int) uint64 {
+	return order.Uint64(p.data[headerLen+i*elementLen+8:])
+}
+
+// isBucket reports whether a leaf's element is a bucket.
+func (p *page) isBucket(i int) bool {
+	return order.Uint32(p.data[headerLen+i*elementLen:])&bucketElement != 0
+}
+
+// Meta is what one of the file's two meta pages says.
+type Meta struct {
+	Tx       uint64
+	Freelist uint64 // its page
+	Pages    uint64 // how many pages there are
+}
+
+// readMeta reads meta page 0 or 1, and reports whether its checksum agrees with it.
+func readMeta(data []byte) (m Meta, ok bool) {
+	if len(data) < headerLen+metaLen {
+		return Meta{}, false
+	}
+	data = data[headerLen : headerLen+metaLen]
+	sum := fnv.New64a()
+	_, _ = sum.Write(data[:56])
+	m = Meta{Freelist: order.Uint64(data[32:]), Pages: order.Uint64(data[40:]), Tx: order.Uint64(data[48:])}
+	return m, sum.Sum64() == order.Uint64(data[56:])
+}

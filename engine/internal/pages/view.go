@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pages
+
+import (
+	"bytes"
+	"fmt"
+	"unsafe"
+
+	"go.etcd.io/bbolt"
+)
+
+// View is a bbolt file as an open transaction sees it. It is valid as long as the transaction, and in a
+// write transaction until the commit begins.
+type View struct {
+	data     []byte // the mapping
+	pageSize int
+	tx       uint64
+	root     uint64
+	table    *Table // nil: pages are taken for what they are
+}
+
+// NewView returns the view of a transaction, whose pages are held against table; nil: against nothing.
+func NewView(tx *bbolt.Tx, table *Table) *View {
+	info := tx.DB().Info()
+	// Not a conversion, which would be one of a number to a pointer: the mapping is none of Go's memory.
+	start := *(*unsafe.Pointer)(unsafe.Pointer(&info.Data))
+	v := &View{
+		data:     unsafe.Slice((*byte)(start), tx.Size()),
+		pageSize: info.PageSize,
+		tx:       uint64(tx.ID()),
+		root:     uint64(tx.Cursor().Bucket().Root()),
+		table:    table,
+	}
+	if tx.Writable() {
+		v.tx--
+	}
+	return v
+}
+
+// Tx is the transaction whose commit the view shows.
+func (v *View) Tx() uint64 { return v.tx }
+
+// Offset is where in the file a key or value stands that was read through the view.
+func (v *View) Offset(part []byte) int64 {
+	if len(part) == 0 {
+		return 0
+	}
+	return int64(uintptr(unsafe.Pointer(&part[0])) - uintptr(unsafe.Pointer(&v.data[0])))
+}
+
+// pages is how many pages the view has.
+func (v *View) pages() uint64 { return uint64(len(v.data) / v.pageSize) }
+
+// at returns the bytes of a page and of those that belong to it.
+func (v *View) at(id uint64) (data []byte, what string) {
+	if id < 2 || id >= v.pages() { // the first two are the meta pages
+		return nil, fmt.Sprintf("there is no such page; there are %d", v.pages())
+	}
+	from := id * uint64(v.pageSize)
+	further := uint64(order.Uint32(v.data[from+12:]))
+	if id+further >= v.pages() {
+		return nil, fmt.Sprintf("it reaches %d pages further, beyond the last", further)
+	}
+	return v.data[from : from+(1+further)*uint64(v.pageSize)], ""
+}
+
+// parse returns a page and its checksum, or what is wrong with it.
+func (v *View) parse(id uint64) (p page, sum uint32, what string) {
+	data, what := v.at(id)
+	if what != "" {
+		return page{}, 0, what
+	}
+	return parse(data, id)
+}
+
+func (v *View) fault(bucket string, id uint64, from []byte, what string) *Fault {
+	return &Fault{Bucket: bucket, Page: id, Offset: int64(id) * int64(v.pageSize), From: bytes.Clone(from), What: what}
+}
+
+// Bucket is one of the file's buckets.
+type Bucket struct {
+	view   *View
+	name   string
+	root   uint64 // 0: inline
+	inline []byte // its page
+	table  *Table // nil: it knows nothing of this bucket
+}
+
+// Bucket returns the bucket of a name. The root page it is found in is not covered by checksums, but where
+// it leads to is held against the table.
+func (v *View) Bucket(name string) (*Bucket, error) {
+	root, err := v.rootPage()
+	if err != nil {
+		return nil, err
+	}
+	for i := range root.count {
+		if string(root.key(i)) == name && root.isBucket(i) {
+			return v.open(name, root.value(i))
+		}
+	}
+	return nil, v.fault("", v.root, nil, fmt.Sprintf("there is no bucket %q", name))
+}
+
+// Names returns the names of the file's buckets, and of what else its root page holds.
+func (v *View) Names() (names []string, err error) {
+	root, err := v.rootPage()
+	for i := range root.count {
+		names = append(names, string(root.key(i)))
+	}
+	return names, err
+}
+
+func (v *View) rootPage() (page, error) {
+	p, _, what := v.parse(v.root)
+	if what == "" && !p.leaf {
+		what = "the buckets do not stand in a leaf"
+	}
+	if what != "" {
+		return page{}, v.fault("", v.root, nil, what)
+	}
+	return p, nil
+}
+
+func (v *View) open(name string, header []byte) (*Bucket, error) {
+	if len(header) < bucketHeaderLen {
+		return nil, v.fault(name, v.root, nil, fmt.Sprintf("bucket %q has no header", name))
+	}
+	b := &Bucket{view: v, name: name, root: order.Uint64(header), inline: header[bucketHeaderLen:]}
+	if v.table == nil {
+		return b, nil
+	}
+	want, ok := v.table.roots[name]
+	if !ok {
+		return b, nil
+	}
+	b.table = v.table
+	got, err := b.rootOf()
+	if err == nil && got != want {
+		err = v.fault(name, v.root, nil, fmt.Sprintf("bucket %q begins at page %d with checksum %08x; want page %d with %08x",
+			name, got.Page, got.Sum, want.Page, want.Sum))
+	}
+	return b, err
+}
+
+// rootOf returns where the bucket begins.
+func (b *Bucket) rootOf() (Root, error) {
+	if b.root != 0 {
+		return Root{Page: b.root}, nil
+	}
+	_, sum, what := parse(b.inline, 0)
+	if what != "" {
+		return Root{}, b.view.fault(b.name, b.view.root, nil, fmt.Sprintf("the inline bucket %q: %s", b.name, what))
+	}
+	return Root{Sum: sum}, nil
+}
+
+// load returns a page of the bucket. from is its least key as its parent has it.
+func (b *Bucket) load(id uint64, from []byte) (page, error) {
+	p, sum, what := b.view.parse(id)
+	if what == "" && b.table != nil {
+		what = b.table.compare(id, sum)
+	}
+	if what != "" {
+		return page{}, b.view.fault(b.name, id, from, what)
+	}
+	return p, nil
+}
+
+// first returns the bucket's root page.
+func (b *Bucket) first() (page, error) {
+	if b.root != 0 {
+		return b.load(b.root, nil)
+	}
+	p, _, what := parse(b.inline, 0)
+	if what == "" && !p.leaf {
+		what = "an inline page that is no leaf"
+	}
+	if what != "" {
+		return page{}, b.view.fault(b.name, b.view.root, nil, what)
+	}
+	return p, nil
+}
+
+// Meta returns the meta page of the view's transaction.
+func (v *View) Meta() (Meta, error) {
+	id := v.tx % 2
+	m, ok := v.meta(id)
+	if !ok || m.Tx != v.tx {
+		return Meta{}, v.fault("", id, nil, "the meta page is damaged")
+	}
+	return m, nil
+}
+
+func (v *View) meta(id uint64) (Meta, bool) {
+	from := id * uint64(v.pageSize)
+	if from > uint64(len(v.data)) {
+		return Meta{}, false
+	}
+	return readMeta(v.data[from:])
+}
+
+// CheckMetas returns the meta pages whose checksums do not agree with them.
+func (v *View) CheckMetas() (faults []error) {
+	for id := range uint64(2) {
+		if _, ok := v.meta(id); !ok {
+			faults = append(faults, v.fault("", id, nil, "the meta page does not agree with its checksum"))
+		}
+	}
+	return faults
+}
+
+// Free returns the pages that the freelist says are free, in ascending order. It is not covered by a
+// checksum: Advance and CheckFree hold it against the table.
+func (v *View) Free() (free []uint64, err error) {
+	meta, err := v.Meta()
+	if err != nil {
+		return nil, err
+	}
+	data, what := v.at(meta.Freelist)
+	switch {
+	case what != "":
+	case order.Uint64(data) != meta.Freelist || order.Uint16(data[8:]) != freelistFlag:
+		what = "it is no freelist"
+	default:
+		free, what = v.readFree(data)
+	}
+	if what != "" {
+		return nil, v.fault("", meta.Freelist, nil, "freelist: "+what)
+	}
+	return free, nil
+}
+
+func (v *View) readFree(data []byte) (free []uint64, what string) {
+	ids, count := data[headerLen:], uint64(order.Uint16(data[10:]))
+	if count == longList && len(ids) >= 8 {
+		count, ids = order.Uint64(ids), ids[8:]
+	}
+	if count > uint64(len(ids)/8) {
+		return nil, fmt.Sprintf("it has no room for %d pages", count)
+	}
+	free = make([]uint64, count)
+	for i := range free {
+		free[i] = order.Uint64(ids[8*i:])
+		if free[i] < 2 || free[i] >= v.pages() || i > 0 && free[i] <= free[i-1] {
+			return nil, fmt.Sprintf("its entry %d, page %d, is out of order or there is no such page", i, free[i])
+		}
+	}
+	return free, ""
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pages
+
+// Walk calls element for every key of the bucket, in order, until it returns an error, and fault for every
+// page that is damaged, whose keys are then left out.
+func (b *Bucket) Walk(element func(key, value []byte) error, fault func(error)) error {
+	root, err := b.first()
+	if err != nil {
+		fault(err)
+		return nil
+	}
+	return b.walk(root, 0, element, fault)
+}
+
+func (b *Bucket) walk(p page, depth int, element func(key, value []byte) error, fault func(error)) error {
+	for i := range p.count {
+		if p.leaf {
+			if err := element(p.key(i), p.value(i)); err != nil {
+				return err
+			}
+			continue
+		}
+		child, err := b.load(p.child(i), p.key(i))
+		if err == nil && depth == mostDepth {
+			err = b.view.fault(b.name, p.child(i), p.key(i), "it lies too deep")
+		}
+		if err != nil {
+			fault(err)
+			continue
+		}
+		if err := b.walk(child, depth+1, element, fault); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Guard holds against the table what a write transaction is about to read through bbolt.
+type Guard struct {
+	cursor *Cursor
+	around map[uint64]bool // the leaves whose surroundings have been read
+}
+
+// Guard returns a guard of the bucket as it was when the transaction began.
+func (b *Bucket) Guard() *Guard { return &Guard{cursor: b.Cursor(), around: make(map[uint64]bool)} }
+
+// Around reads the pages on the way to a key, their neighbours under the same parent, which bbolt may merge
+// them with, and the leaves before and behind, which a cursor may step to.
+func (g *Guard) Around(key []byte) error {
+	if _, _, err := g.cursor.Seek(key); err != nil {
+		return err
+	}
+	leaf := g.cursor.leaf().page.id
+	if g.around[leaf] {
+		return nil
+	}
+	for level := range len(g.cursor.path) - 1 {
+		branch := &g.cursor.path[level]
+		for at := max(branch.at-1, 0); at <= min(branch.at+1, branch.page.last()); at++ {
+			if _, err := g.cursor.bucket.load(branch.page.child(at), branch.page.key(at)); err != nil {
+				return err
+			}
+		}
+	}
+	if err := g.leavesAround(key); err != nil {
+		return err
+	}
+	g.around[leaf] = true
+	return nil
+}
+
+// leavesAround reads the leaves before and behind the one that the cursor stands in.
+func (g *Guard) leavesAround(key []byte) error {
+	if _, err := g.cursor.neighbour(1, func(*page) int { return 0 }); err != nil {
+		return err
+	}
+	if _, _, err := g.cursor.Seek(key); err != nil {
+		return err
+	}
+	_, err := g.cursor.neighbour(-1, (*page).last)
+	return err
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tree
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine/internal/pages"
+)
+
+// committed is the table of checksums that goes with some commits. It is immutable.
+type committed struct {
+	table      *pages.Table
+	from, to   uint64        // the commits that it describes, as bbolt numbers them
+	superseded chan struct{} // closed when there is a later one
+}
+
+// begin begins a read transaction, and returns its view. A transaction that begins right after a commit waits
+// for its table, which takes as long as reading the pages that the commit wrote.
+func (t *Tree) begin() (*bbolt.Tx, *pages.View, error) {
+	for {
+		tx, err := t.bolt.Begin(false)
+		if err != nil {
+			return nil, nil, err
+		}
+		current, id := t.committed.Load(), uint64(tx.ID())
+		if current.from <= id && id <= current.to {
+			return tx, pages.NewView(tx, current.table), nil
+		}
+		if err := tx.Rollback(); err != nil {
+			return nil, nil, err
+		}
+		if id > current.to {
+			<-current.superseded
+		}
+	}
+}
+
+// publish makes the table of a commit the one that reads use. The table is made from the pages as they can be
+// read now. If they make no sense the one before stays, which knows nothing of the new pages: reads that
+// need them say so, and nothing is written any more.
+func (t *Tree) publish(id uint64) error {
+	before := t.committed.Load()
+	next := &committed{table: before.table, from: before.from, to: id, superseded: make(chan struct{})}
+	err := t.guard.run(func() error {
+		return t.bolt.View(func(tx *bbolt.Tx) error {
+			table, changed, err := before.table.Advance(pages.NewView(tx, nil))
+			if err != nil {
+				return err
+			}
+			for _, block := range changed {
+				t.unsaved[block] = true
+			}
+			if table != before.table {
+				next.table, next.from = table, id
+			}
+			return nil
+		})
+	})
+	t.committed.Store(next)
+	close(before.superseded)
+	return t.guard.fault(err)
+}
+
+// saveTable puts the table of the last commit into the file, as far as it is not there. It can only be done
+// by the next commit, since bbolt gives pages their numbers when it commits.
+func (t *Tree) saveTable(tx *bbolt.Tx) error {
+	table := t.committed.Load().table
+	bucket := tx.Bucket([]byte(pagesBucket))
+	for index := range t.unsaved {
+		key := binary.BigEndian.AppendUint64(nil, index)
+		encoded := table.Block(index)
+		if encoded == nil {
+			if err := bucket.Delete(key); err != nil {
+				return err
+			}
+		} else if err := bucket.Put(key, encoded); err != nil {
+			return err
+		}
+	}
+	t.saving = true
+	s := summaryOf(t.generation, table)
+	return tx.Bucket([]byte(metaBucket)).Put(summaryKey, encodeFields(s.fields()))
+}
+
+// summary says which state the saved table belongs to, and ties its blocks together.
+type summary struct {
+	generation    uint64
+	values        uint64 // root page
+	valuesInline  uint64 // checksum of an inline root page
+	records       uint64
+	recordsInline uint64
+	sum           uint64
+}
+
+func (s *summary) fields() []*uint64 {
+	return []*uint64{&s.generation, &s.values, &s.valuesInline, &s.records, &s.recordsInline, &s.sum}
+}
+
+func summaryOf(generation uint64, table *pages.Table) summary {
+	s := table.Summary()
+	values, records := s.Roots[valuesBucket], s.Roots[recordsBucket]
+	return summary{generation, values.Page, uint64(values.Sum), records.Page, uint64(records.Sum), s.Sum}
+}
+
+func (s *summary) toTable() pages.Summary {
+	return pages.Summary{Sum: s.sum, Roots: map[string]pages.Root{
+		valuesBucket:  {Page: s.values, Sum: uint32(s.valuesInline)},
+		recordsBucket: {Page: s.records, Sum: uint32(s.recordsInline)},
+	}}
+}
+
+// seal saves the table of the last commit with a commit of its own, after which nothing but checksums has
+// changed: should the newer one of bbolt's two meta pages be lost, the older one leads to the same values.
+func (t *Tree) seal() error {
+	if t.sealed {
+		return nil
+	}
+	err := t.commit(t.saveTable)
+	t.sealed = err == nil
+	return err
+}
+
+// load reads the table that the file holds, and holds the file against it as far as that needs no reading of
+// all pages. After a crash between a commit and its seal it belongs to the state before; the pages that were
+// new then are taken for what they are.
+func (t *Tree) load(tx *bbolt.Tx, v *pages.View) error {
+	state, err := readState(v)
+	if err != nil {
+		return err
+	}
+	table, generation, err := readTable(v)
+	if err != nil {
+		return err
+	}
+	now := &committed{table: table, from: uint64(tx.ID()), to: uint64(tx.ID()), superseded: make(chan struct{})}
+	t.generation, t.sealed = state.Generation, generation == state.Generation
+	clear(t.unsaved)
+	switch {
+	case t.sealed:
+		err = checkRoots(tx, table)
+	case generation+1 == state.Generation:
+		var changed []uint64
+		now.table, changed, err = table.Advance(v)
+		for _, block := range changed {
+			t.unsaved[block] = true
+		}
+	default:
+		err = fmt.Errorf("%w: the checksums of pages are those of generation %d; the tree has %d", daybook.ErrCorrupt, generation, state.Generation)
+	}
+	t.committed.Store(now)
+	return err
+}
+
+// checkRoots holds the buckets' roots and the freelist against a table.
+func checkRoots(tx *bbolt.Tx, table *pages.Table) error {
+	v := pages.NewView(tx, table)
+	for _, name := range []string{valuesBucket, recordsBucket} {
+		if _, err := v.Bucket(name); err != nil {
+			return err
+		}
+	}
+	return table.CheckFree(v)
+}
+
+// readTable reads the saved table, and the generation it belongs to.
+func readTable(v *pages.View) (*pages.Table, uint64, error) {
+	meta, err := v.Bucket(metaBucket)
+	if err != nil {
+		return nil, 0, err
+	}
+	data, err := meta.Cursor().Get(summaryKey)
+	if err != nil {
+		return nil, 0, err
+	}
+	var s summary
+	if !decodeFields(data, s.fields()) {
+		return nil, 0, fmt.Errorf("%w: the summary of the pages' checksums does not agree with its own", daybook.ErrCorrupt)
+	}
+	blocks, err := v.Bucket(pagesBucket)
+	if err != nil {
+		return nil, 0, err
+	}
+	cursor := blocks.Cursor()
+	move := cursor.First
+	table, err := pages.ReadTable(v, s.toTable(), func() (index uint64, encoded []byte, err error) {
+		key, encoded, err := move()
+		move = cursor.Next
+		if err == nil && key != nil && len(key) != 8 {
+			err = fmt.Errorf("%w: key %x in the table of checksums", daybook.ErrCorrupt, key)
+		}
+		if err != nil || key == nil {
+			return 0, nil, err
+		}
+		return binary.BigEndian.Uint64(key), encoded, nil
+	})
+	return table, s.generation, err
+}
