@@ -177,23 +177,50 @@ func (a *advance) page(b *Bucket, id uint64, from []byte, depth int) error {
 	return nil
 }
 
-// CheckFree holds the view's freelist against the table: a page that is in use and listed as free would be
-// written over.
-func (t *Table) CheckFree(v *View) error {
+// CheckFree holds the view's freelist against the pages that are in use: one that is listed as free would be
+// written over. others are the buckets that the table does not know.
+func (t *Table) CheckFree(v *View, others ...string) error {
 	free, err := v.Free()
 	if err != nil {
 		return err
 	}
-	return t.checkFree(v, free)
-}
-
-func (t *Table) checkFree(v *View, free []uint64) error {
-	for _, id := range free {
-		if t.of(id) != notInUse {
-			return v.fault("", id, nil, "it is in use, and the freelist says that it is free")
+	if err := t.checkFree(v, free); err != nil {
+		return err
+	}
+	meta, err := v.Meta()
+	if err != nil {
+		return err
+	}
+	used := []uint64{v.root, meta.Freelist}
+	for _, name := range others {
+		b, err := v.Bucket(name)
+		if err != nil {
+			return err
+		}
+		if used, err = b.pages(used); err != nil {
+			return err
+		}
+	}
+	for _, id := range used {
+		if _, found := slices.BinarySearch(free, id); found {
+			return v.inUse(id)
 		}
 	}
 	return nil
+}
+
+// checkFree is CheckFree for the pages that the table knows.
+func (t *Table) checkFree(v *View, free []uint64) error {
+	for _, id := range free {
+		if t.of(id) != notInUse {
+			return v.inUse(id)
+		}
+	}
+	return nil
+}
+
+func (v *View) inUse(id uint64) error {
+	return v.fault("", id, nil, "it is in use, and the freelist says that it is free")
 }
 
 // Summary ties the blocks of a table together.

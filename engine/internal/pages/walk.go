@@ -36,6 +36,40 @@ func (b *Bucket) walk(p page, depth int, element func(key, value []byte) error, 
 	return nil
 }
 
+// pages appends the bucket's pages.
+func (b *Bucket) pages(dst []uint64) ([]uint64, error) {
+	if b.root == 0 {
+		return dst, nil
+	}
+	root, err := b.first()
+	if err != nil {
+		return nil, err
+	}
+	return b.below(dst, root, 0)
+}
+
+func (b *Bucket) below(dst []uint64, p page, depth int) ([]uint64, error) {
+	if depth == mostDepth || uint64(len(dst)) > b.view.pages() { // a page that is reached twice, or from itself
+		return nil, b.view.fault(b.name, p.id, nil, "the pages of the bucket do not make a tree")
+	}
+	for further := range uint64(len(p.data) / b.view.pageSize) {
+		dst = append(dst, p.id+further)
+	}
+	if p.leaf {
+		return dst, nil
+	}
+	for i := range p.count {
+		child, err := b.load(p.child(i), p.key(i))
+		if err != nil {
+			return nil, err
+		}
+		if dst, err = b.below(dst, child, depth+1); err != nil {
+			return nil, err
+		}
+	}
+	return dst, nil
+}
+
 // Guard holds against the table what a write transaction is about to read through bbolt.
 type Guard struct {
 	cursor *Cursor

@@ -45,7 +45,7 @@ func (t *Tree) Check(ctx context.Context) error {
 
 // checkTable holds the saved table of checksums, and the freelist, against the one in memory.
 func (t *Tree) checkTable(v *pages.View) error {
-	if err := t.committed.Load().table.CheckFree(v); err != nil || !t.sealed {
+	if err := t.committed.Load().table.CheckFree(v, metaBucket, pagesBucket); err != nil || !t.sealed {
 		return err
 	}
 	saved, _, err := readTable(v)

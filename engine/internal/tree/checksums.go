@@ -164,7 +164,7 @@ func checkRoots(tx *bbolt.Tx, table *pages.Table) error {
 			return err
 		}
 	}
-	return table.CheckFree(v)
+	return table.CheckFree(v, metaBucket, pagesBucket)
 }
 
 // readTable reads the saved table, and the generation it belongs to.

@@ -25,6 +25,8 @@ const (
 	pagesBucket   = "pages"
 )
 
+var allBuckets = []string{metaBucket, pagesBucket, recordsBucket, valuesBucket} // in bbolt's order
+
 var (
 	formatKey  = []byte("format")
 	stateKey   = []byte("state")
@@ -99,6 +101,9 @@ func (t *Tree) hasFormat(v *pages.View) (bool, error) {
 		return false, fmt.Errorf("%w: %s is a bbolt file, but not a daybook: it has a bucket %q and no %q",
 			daybook.ErrCorrupt, t.path, names[0], metaBucket)
 	}
+	if !slices.Equal(names, allBuckets) {
+		return false, fmt.Errorf("%w: %s has buckets %q; want %q", daybook.ErrCorrupt, t.path, names, allBuckets)
+	}
 	meta, err := v.Bucket(metaBucket)
 	if err != nil {
 		return false, err
@@ -124,7 +129,7 @@ func (t *Tree) create() error {
 		return fmt.Errorf("%s holds no daybook: %w", t.path, fs.ErrNotExist)
 	}
 	err := t.commit(func(tx *bbolt.Tx) error {
-		for _, name := range []string{valuesBucket, recordsBucket, metaBucket, pagesBucket} {
+		for _, name := range allBuckets {
 			if _, err := tx.CreateBucket([]byte(name)); err != nil {
 				return err
 			}

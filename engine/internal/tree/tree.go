@@ -49,6 +49,8 @@ type Tree struct {
 
 	snapshots atomic.Int64 // how many are open
 
+	damagedMeta error // what Open found of the two meta pages
+
 	failure atomic.Pointer[error] // why it takes no more writes, once a commit failed half-way
 }
 
@@ -129,6 +131,9 @@ func (t *Tree) examine() (exists bool, err error) {
 				return err
 			}
 			v := pages.NewView(tx, nil)
+			if metas := v.CheckMetas(); len(metas) > 0 {
+				t.damagedMeta = t.guard.fault(errors.Join(metas...))
+			}
 			if exists, err = t.hasFormat(v); err != nil || !exists {
 				return err
 			}
@@ -228,6 +233,10 @@ func describeOpen(path string, err error) error {
 	}
 	return err
 }
+
+// DamagedMeta says which of the two meta pages was damaged when the file was opened, if one was. The other one
+// was used; a commit, or its seal, writes it anew.
+func (t *Tree) DamagedMeta() error { return t.damagedMeta }
 
 // State returns what the tree as a whole holds.
 func (t *Tree) State() (s State, err error) {
