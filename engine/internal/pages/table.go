@@ -187,19 +187,9 @@ func (t *Table) CheckFree(v *View, others ...string) error {
 	if err := t.checkFree(v, free); err != nil {
 		return err
 	}
-	meta, err := v.Meta()
+	used, err := v.used(others)
 	if err != nil {
 		return err
-	}
-	used := []uint64{v.root, meta.Freelist}
-	for _, name := range others {
-		b, err := v.Bucket(name)
-		if err != nil {
-			return err
-		}
-		if used, err = b.pages(used); err != nil {
-			return err
-		}
 	}
 	for _, id := range used {
 		if _, found := slices.BinarySearch(free, id); found {
@@ -207,6 +197,56 @@ func (t *Table) CheckFree(v *View, others ...string) error {
 		}
 	}
 	return nil
+}
+
+// CheckAll is CheckFree, and wants every page to be either in use or free.
+func (t *Table) CheckAll(v *View, others ...string) error {
+	if err := t.CheckFree(v, others...); err != nil {
+		return err
+	}
+	free, err := v.Free()
+	if err != nil {
+		return err
+	}
+	used, err := v.used(others)
+	if err != nil {
+		return err
+	}
+	known := append(free, used...)
+	slices.Sort(known)
+	for id := range v.pages() {
+		if _, found := slices.BinarySearch(known, id); !found && id >= 2 && t.of(id) == notInUse {
+			return v.fault("", id, nil, "it is not in use, and the freelist does not have it")
+		}
+	}
+	return nil
+}
+
+// used returns the pages in use of which no table knows.
+func (v *View) used(buckets []string) (used []uint64, err error) {
+	meta, err := v.Meta()
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range []uint64{v.root, meta.Freelist} {
+		data, what := v.at(id)
+		if what != "" {
+			return nil, v.fault("", id, nil, what)
+		}
+		for further := range uint64(len(data) / v.pageSize) {
+			used = append(used, id+further)
+		}
+	}
+	for _, name := range buckets {
+		b, err := v.Bucket(name)
+		if err != nil {
+			return nil, err
+		}
+		if used, err = b.pages(used); err != nil {
+			return nil, err
+		}
+	}
+	return used, nil
 }
 
 // checkFree is CheckFree for the pages that the table knows.

@@ -5,6 +5,7 @@ package pages
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"unsafe"
 
 	"go.etcd.io/bbolt"
@@ -198,6 +199,21 @@ func (v *View) meta(id uint64) (Meta, bool) {
 		return Meta{}, false
 	}
 	return readMeta(v.data[from:])
+}
+
+// HasMeta reports whether a file has a meta page that agrees with its checksum. It reads the file, not the
+// mapping, so it needs no transaction.
+func HasMeta(file io.ReaderAt, pageSize int) bool {
+	var data [headerLen + metaLen]byte
+	for id := range int64(2) {
+		if _, err := file.ReadAt(data[:], id*int64(pageSize)); err != nil {
+			return false
+		}
+		if _, ok := readMeta(data[:]); ok {
+			return true
+		}
+	}
+	return false
 }
 
 // CheckMetas returns the meta pages whose checksums do not agree with them.

@@ -23,7 +23,7 @@ const mostFaults = 100
 // and the catalogue and the totals against the chunks.
 func (t *Tree) Check(ctx context.Context) error {
 	c := checker{ctx: ctx, guard: t.guard, coder: t.coder}
-	err := t.view(func(tx *bbolt.Tx, v *pages.View) error {
+	err := t.view(func(_ *bbolt.Tx, v *pages.View) error {
 		c.view = v
 		for _, err := range v.CheckMetas() {
 			c.fault(err)
@@ -31,21 +31,14 @@ func (t *Tree) Check(ctx context.Context) error {
 		if err := t.checkTable(v); err != nil {
 			c.fault(err)
 		}
-		if err := c.check(); err != nil {
-			return err
-		}
-		// bbolt's own check, of pages that nothing here reads. Where others make no sense it might not end.
-		if len(c.faults) == 0 {
-			c.bolt(tx)
-		}
-		return nil
+		return c.check()
 	})
 	return errors.Join(append(c.faults, err)...)
 }
 
 // checkTable holds the saved table of checksums, and the freelist, against the one in memory.
 func (t *Tree) checkTable(v *pages.View) error {
-	if err := t.committed.Load().table.CheckFree(v, metaBucket, pagesBucket); err != nil || !t.sealed {
+	if err := t.committed.Load().table.CheckAll(v, metaBucket, pagesBucket); err != nil || !t.sealed {
 		return err
 	}
 	saved, _, err := readTable(v)
@@ -76,15 +69,6 @@ func (c *checker) fault(err error) { c.faults = append(c.faults, c.guard.fault(e
 
 func (c *checker) faultf(format string, args ...any) {
 	c.faults = append(c.faults, fmt.Errorf("%w: %s: %w", daybook.ErrCorrupt, string(c.guard), fmt.Errorf(format, args...)))
-}
-
-// bolt has bbolt check its pages.
-func (c *checker) bolt(tx *bbolt.Tx) {
-	for err := range tx.Check() { // to the end, or its goroutine outlives the transaction
-		if len(c.faults) < mostFaults {
-			c.faultf("pages: %w", err)
-		}
-	}
 }
 
 func (c *checker) check() error {

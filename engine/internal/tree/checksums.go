@@ -19,11 +19,14 @@ type committed struct {
 	superseded chan struct{} // closed when there is a later one
 }
 
+// mostRetries is how often commits can overtake the beginning of a read transaction.
+const mostRetries = 1000
+
 // begin begins a read transaction, and returns its view. A transaction that begins right after a commit waits
 // for its table, which takes as long as reading the pages that the commit wrote.
 func (t *Tree) begin() (*bbolt.Tx, *pages.View, error) {
-	for {
-		tx, err := t.bolt.Begin(false)
+	for range mostRetries {
+		tx, err := t.beginBolt(false)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -38,6 +41,42 @@ func (t *Tree) begin() (*bbolt.Tx, *pages.View, error) {
 			<-current.superseded
 		}
 	}
+	return nil, nil, t.lostCommit()
+}
+
+// lostCommit says that bbolt has fallen back to an earlier commit, while the file is open.
+func (t *Tree) lostCommit() error {
+	return fmt.Errorf("%w: %s: the newer meta page, at offset 0 or %d, is damaged", daybook.ErrCorrupt, t.path, t.pageSize)
+}
+
+// beginBolt is bbolt's Begin. That panics when neither meta page makes sense, or when they are not there any more,
+// and keeps its locks, so that whatever comes after would wait for ever. So they are looked at first; if they go
+// just then all the same, the tree is of no more use.
+func (t *Tree) beginBolt(writable bool) (*bbolt.Tx, error) {
+	if t.broken.Load() || !pages.HasMeta(t.file, t.pageSize) {
+		return nil, fmt.Errorf("%w: %s: both meta pages, at offsets 0 and %d, are damaged", daybook.ErrCorrupt, t.path, t.pageSize)
+	}
+	begun := false
+	defer func() {
+		if !begun {
+			t.broken.Store(true)
+		}
+	}()
+	tx, err := t.bolt.Begin(writable)
+	begun = true
+	return tx, err
+}
+
+// viewBolt runs fn in a read transaction whose pages are held against nothing.
+func (t *Tree) viewBolt(fn func(tx *bbolt.Tx) error) error {
+	return t.guard.run(func() error {
+		tx, err := t.beginBolt(false)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback() }()
+		return fn(tx)
+	})
 }
 
 // publish makes the table of a commit the one that reads use. The table is made from the pages as they can be
@@ -46,20 +85,18 @@ func (t *Tree) begin() (*bbolt.Tx, *pages.View, error) {
 func (t *Tree) publish(id uint64) error {
 	before := t.committed.Load()
 	next := &committed{table: before.table, from: before.from, to: id, superseded: make(chan struct{})}
-	err := t.guard.run(func() error {
-		return t.bolt.View(func(tx *bbolt.Tx) error {
-			table, changed, err := before.table.Advance(pages.NewView(tx, nil))
-			if err != nil {
-				return err
-			}
-			for _, block := range changed {
-				t.unsaved[block] = true
-			}
-			if table != before.table {
-				next.table, next.from = table, id
-			}
-			return nil
-		})
+	err := t.viewBolt(func(tx *bbolt.Tx) error {
+		table, changed, err := before.table.Advance(pages.NewView(tx, nil))
+		if err != nil {
+			return err
+		}
+		for _, block := range changed {
+			t.unsaved[block] = true
+		}
+		if table != before.table {
+			next.table, next.from = table, id
+		}
+		return nil
 	})
 	t.committed.Store(next)
 	close(before.superseded)

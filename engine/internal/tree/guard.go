@@ -123,11 +123,14 @@ func (t *Tree) commit(fn func(tx *bbolt.Tx) error) error {
 	committing, id := false, 0
 	t.saving = false
 	err := t.guard.run(func() error {
-		tx, err := t.bolt.Begin(true)
+		tx, err := t.beginBolt(true)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = tx.Rollback() }() // does nothing after a commit
+		if last := t.committed.Load(); uint64(tx.ID()) != last.to+1 {
+			return t.lostCommit()
+		}
 		if err := fn(tx); err != nil {
 			return err
 		}
@@ -165,11 +168,9 @@ func noSpaceOr(err error) error {
 // written, but could not be made durable. Doing its work again would then do it twice.
 func (t *Tree) reached(id int) bool {
 	visible := true
-	err := t.guard.run(func() error {
-		return t.bolt.View(func(tx *bbolt.Tx) error {
-			visible = tx.ID() >= id
-			return nil
-		})
+	err := t.viewBolt(func(tx *bbolt.Tx) error {
+		visible = tx.ID() >= id
+		return nil
 	})
 	return visible || err != nil
 }

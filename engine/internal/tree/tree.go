@@ -36,8 +36,11 @@ type Tree struct {
 	path  string
 	guard guard
 	bolt  *bbolt.DB
+	file  *os.File // bbolt's, to look at
 	opts  Options
 	coder *codec.Coder
+
+	pageSize int // in bytes
 
 	committed atomic.Pointer[committed] // what the pages are held against
 
@@ -47,6 +50,7 @@ type Tree struct {
 	unsaved    map[uint64]bool // its blocks that are not in the file, or not as they are
 	saving     bool            // the commit that is being made puts them there
 
+	broken    atomic.Bool  // bbolt will never give back a lock that it holds
 	snapshots atomic.Int64 // how many are open
 
 	damagedMeta error // what Open found of the two meta pages
@@ -69,7 +73,6 @@ const (
 // Errors: daybook.ErrLocked, ErrCorrupt, ErrVersion, ErrNoSpace, or the operating system's.
 func Open(path string, opts Options) (*Tree, error) {
 	t := &Tree{path: path, guard: guard(path), opts: opts, coder: codec.NewCoder(), unsaved: make(map[uint64]bool)}
-	t.committed.Store(&committed{table: pages.NewTable(valuesBucket, recordsBucket), superseded: make(chan struct{})})
 	info, err := os.Stat(path)
 	missing := errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0
 	if missing && opts.Existing {
@@ -87,7 +90,7 @@ func Open(path string, opts Options) (*Tree, error) {
 	}
 	t.bolt.AllocSize = allocSize
 	if err := t.start(); err != nil {
-		_ = t.bolt.Close()
+		_ = t.closeBolt()
 		return nil, err
 	}
 	return t, nil
@@ -103,7 +106,7 @@ func (t *Tree) look() (err error) {
 		return err
 	}
 	_, err = t.examine()
-	return errors.Join(err, t.bolt.Close())
+	return errors.Join(err, t.closeBolt())
 }
 
 // start makes the open file ready, and creates what a new one lacks.
@@ -125,22 +128,27 @@ func (t *Tree) start() error {
 
 // examine finds out whether the file holds a tree, and loads the checksums of its pages.
 func (t *Tree) examine() (exists bool, err error) {
-	err = t.guard.run(func() error {
-		return t.bolt.View(func(tx *bbolt.Tx) error {
-			if err := t.checkSize(tx); err != nil {
-				return err
-			}
-			v := pages.NewView(tx, nil)
-			if metas := v.CheckMetas(); len(metas) > 0 {
-				t.damagedMeta = t.guard.fault(errors.Join(metas...))
-			}
-			if exists, err = t.hasFormat(v); err != nil || !exists {
-				return err
-			}
-			return t.load(tx, v)
-		})
+	err = t.viewBolt(func(tx *bbolt.Tx) error {
+		if err := t.checkSize(tx); err != nil {
+			return err
+		}
+		t.first(tx)
+		v := pages.NewView(tx, nil)
+		if metas := v.CheckMetas(); len(metas) > 0 {
+			t.damagedMeta = t.guard.fault(errors.Join(metas...))
+		}
+		if exists, err = t.hasFormat(v); err != nil || !exists {
+			return err
+		}
+		return t.load(tx, v)
 	})
 	return exists, t.guard.fault(err)
+}
+
+// first has nothing known of the pages at a commit yet.
+func (t *Tree) first(tx *bbolt.Tx) {
+	id := uint64(tx.ID())
+	t.committed.Store(&committed{table: pages.NewTable(valuesBucket, recordsBucket), from: id, to: id, superseded: make(chan struct{})})
 }
 
 // checkSize finds a file that has been cut off before its missing pages are read.
@@ -160,14 +168,15 @@ func (t *Tree) openBolt(readOnly bool) (*bbolt.DB, error) {
 		FreelistType:    bbolt.FreelistMapType,
 		InitialMmapSize: initialMapSize(),
 	}
-	db, err := openBolt(t.path, options)
+	db, file, err := openBolt(t.path, options)
 	if err != nil && options.InitialMmapSize > 0 && errors.Is(err, errNoAddressSpace) {
 		options.InitialMmapSize = 0
-		db, err = openBolt(t.path, options)
+		db, file, err = openBolt(t.path, options)
 	}
 	if err != nil {
 		return nil, describeOpen(t.path, err)
 	}
+	t.file, t.pageSize = file, db.Info().PageSize
 	return db, nil
 }
 
@@ -182,9 +191,9 @@ func initialMapSize() int {
 	return int(size)
 }
 
-// openBolt opens the file. bbolt does not close it, and so keeps its lock, when it panics over what is in it.
-func openBolt(path string, options *bbolt.Options) (db *bbolt.DB, err error) {
-	var file *os.File
+// openBolt opens the file, and returns the handle that is behind it too. bbolt does not close it, and so keeps its
+// lock, when it panics over what is in it.
+func openBolt(path string, options *bbolt.Options) (db *bbolt.DB, file *os.File, err error) {
 	options.OpenFile = func(path string, flag int, mode os.FileMode) (*os.File, error) {
 		opened, err := os.OpenFile(path, flag, mode)
 		file = opened
@@ -197,10 +206,9 @@ func openBolt(path string, options *bbolt.Options) (db *bbolt.DB, err error) {
 		return err
 	})
 	if !opened && file != nil {
-		_ = disk.Unlock(file) // the mapping, which is lost, would hold the lock beyond Close
-		_ = file.Close()
+		_ = giveUp(file)
 	}
-	return db, err
+	return db, file, err
 }
 
 // mostBlank is more than a new file has, in bytes.
@@ -263,7 +271,7 @@ func (t *Tree) Size() (file, used int64, err error) {
 			}
 			free = int64(len(list))
 		}
-		used = tx.Size() - free*int64(t.bolt.Info().PageSize)
+		used = tx.Size() - free*int64(t.pageSize)
 		return nil
 	})
 	return info.Size(), used, err
@@ -277,5 +285,17 @@ func (t *Tree) Close() error {
 	if t.failure.Load() == nil && !t.opts.ReadOnly {
 		_ = t.seal() // if it was not possible before; nothing but checksums is lost without it
 	}
+	return t.closeBolt()
+}
+
+func (t *Tree) closeBolt() error {
+	if t.broken.Load() {
+		return giveUp(t.file)
+	}
 	return t.bolt.Close()
+}
+
+// giveUp closes the file under a bbolt.DB that cannot be closed. The mapping stays, and would keep the lock.
+func giveUp(file *os.File) error {
+	return errors.Join(disk.Unlock(file), file.Close())
 }

@@ -122,6 +122,16 @@ func wantRounds(t *testing.T, tree *Tree, rounds int) {
 	if err := tree.Check(ctx); err != nil {
 		t.Errorf("Check: %v", err)
 	}
+	// And what bbolt has to say, which does not know of ours.
+	err := tree.bolt.View(func(tx *bbolt.Tx) (err error) {
+		for fault := range tx.Check() {
+			err = errors.Join(err, fault)
+		}
+		return err
+	})
+	if err != nil {
+		t.Errorf("bbolt's own check: %v", err)
+	}
 }
 
 // TestUnsealed stops between a commit and its seal, as a crash does, and goes on.
@@ -297,6 +307,54 @@ func TestDamageIsNotWrittenAgain(t *testing.T) {
 		t.Errorf("Post to a record whose pages are whole: %v", err)
 	}
 }
+
+// TestMetaGone takes both meta pages away under an open tree: nothing waits for ever, and the lock is given up.
+func TestMetaGone(t *testing.T) {
+	for name, spoil := range map[string]func(path string) error{
+		"zeroed": func(path string) error {
+			file, err := os.OpenFile(path, os.O_WRONLY, 0)
+			if err != nil {
+				return err
+			}
+			_, err = file.WriteAt(make([]byte, 2*pageSize), 0)
+			return errors.Join(err, file.Close())
+		},
+		"cut off": func(path string) error { return os.Truncate(path, 0) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "tree")
+			tree := mustOpen(t, path)
+			mustPost(t, tree, 0)
+			s, err := tree.Snapshot()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := spoil(path); err != nil {
+				t.Fatal(err)
+			}
+			s.Close()
+			h, watermark := round(1)
+			for what, err := range map[string]error{
+				"Snapshot": second(tree.Snapshot()),
+				"Post":     tree.Post(h.runs(), watermark, 0),
+				"Check":    tree.Check(ctx),
+			} {
+				if !errors.Is(err, daybook.ErrCorrupt) {
+					t.Errorf("%s: got %v; want ErrCorrupt", what, err)
+				}
+			}
+			if err := tree.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			mustPost(t, mustOpen(t, path), 0)
+		})
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
 
 // TestWrongFreelist lists a page as free that is in use, each in turn: it would be written over.
 func TestWrongFreelist(t *testing.T) {
