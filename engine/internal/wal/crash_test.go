@@ -127,7 +127,8 @@ func (m *machine) closeEmpty(*rapid.T) {
 	m.log = nil
 }
 
-// turnOffSoon has the power go off at one of the next operations of the disk, a write half-way.
+// turnOffSoon has the power go off at one of the next operations of the disk, a write half-way. The first
+// sector of a segment, which holds its header, is written as a whole or not at all.
 func (m *machine) turnOffSoon(*rapid.T) {
 	m.on()
 	left := rapid.IntRange(0, 12).Draw(m.t, "operations left")
@@ -137,7 +138,7 @@ func (m *machine) turnOffSoon(*rapid.T) {
 			return nil
 		}
 		off := &faultfs.PartialError{Err: errOff}
-		if left == -1 {
+		if left == -1 && (op.Offset > 0 || written >= min(sectorSize, len(op.Data))) {
 			off.Written = written
 		}
 		return off

@@ -11,17 +11,35 @@
 // offset up to which the later frames knew the segment to be durable. Anywhere else it is corruption,
 // and Scan says so with the file and the offset, having changed nothing.
 //
+// So the values that rotten bits can lose in silence are those that nothing vouches for: the frames of the
+// last segment that were appended since the sync before the last frame that can still be read. That is the
+// last group of a commit, where each is synced; all of the last segment, where none is.
+//
+// A file with a segment's name has a whole header at any time, so a header that cannot be read is damage,
+// and so is a file that is shorter than its header says. For that the header is overwritten in place, and
+// the disk is relied on to write the first 512 bytes as a whole, as disks and their file systems do:
+// after a power cut the old header stands there, or the new one. Of a frame, which may be torn anywhere,
+// nothing of the kind is asked. A crash while a segment is made or given another number leaves
+//
+//	NNN.new.log                        unfinished; Open removes it
+//	NNN.log, header prepared           not in use yet
+//	NNN.log, header of another number  released, its values in the tree; not in use yet
+//	NNN.log, header used, no frame     as if it were the last one
+//
 // # Format
 //
 // A directory of segments named by their number, 20 decimal digits and ".log". All integers are
-// little-endian, all checksums CRC-32C. A segment is written over with zeros before its first use, or is
-// a released one given a new number, so that an append overwrites blocks that the file has already.
+// little-endian, all checksums CRC-32C. A segment is made under another name, ".new.log" behind the number,
+// of a prepared header and zeros, and renamed when these are durable; or it is a released one given a new
+// number, name and prepared header. So an append overwrites blocks that the file has already. The header
+// with the first sequence is written just before the first frame.
 //
 //	segment   0  magic            8 bytes, "DAYBKLOG"
 //	          8  version          uint32, 1
 //	         12  (zero)           uint32
 //	         16  number           uint64, as in the name
-//	         24  first sequence   uint64, number of the first value in the segment
+//	         24  first sequence   uint64, number of the first value in the segment, from 1;
+//	                              0: prepared, without any
 //	         32  size             uint64, of the file; a shorter one has been cut off
 //	         40  checksum         uint32, of bytes 0..39
 //	         44  frames

@@ -26,9 +26,15 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-var segmentName = regexp.MustCompile(`^(\d{20})\.log$`)
+var (
+	segmentName   = regexp.MustCompile(`^(\d{20})\.log$`)
+	temporaryName = regexp.MustCompile(`^\d{20}\.new\.log$`)
+)
 
 func nameOf(number uint64) string { return fmt.Sprintf("%020d.log", number) }
+
+// temporaryNameOf is what a segment is called while it is being made.
+func temporaryNameOf(number uint64) string { return fmt.Sprintf("%020d.new.log", number) }
 
 func numberOf(name string) (uint64, bool) {
 	parts := segmentName.FindStringSubmatch(name)
@@ -39,12 +45,14 @@ func numberOf(name string) (uint64, bool) {
 	return number, err == nil
 }
 
-// segmentHeader is what a segment begins with.
+// segmentHeader is what a segment begins with, from the moment it has its name.
 type segmentHeader struct {
 	number        uint64
-	firstSequence uint64
+	firstSequence uint64 // 0: prepared, that is not in use yet
 	size          int64
 }
+
+func (h segmentHeader) prepared() bool { return h.firstSequence == 0 }
 
 func (h segmentHeader) append(dst []byte) []byte {
 	start := len(dst)

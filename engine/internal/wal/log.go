@@ -189,7 +189,6 @@ func (l *Log) roomFor(size int64) (*activeSegment, error) {
 		return nil, noSpaceOr(err)
 	}
 	if err := l.activate(next); err != nil {
-		l.giveBack(next)
 		if poisoned := l.Poisoned(); poisoned != nil {
 			return nil, poisoned
 		}
@@ -199,21 +198,25 @@ func (l *Log) roomFor(size int64) (*activeSegment, error) {
 }
 
 // activate seals the active segment and puts the spare in its place. The sealed one is durable before
-// the first frame of the new one is written, in every mode: a torn tail is in the last segment only.
+// the first frame of the new one is written, in every mode: a torn tail is in the last segment only. The
+// new one's header becomes durable with its first frames.
 func (l *Log) activate(next spare) error {
 	file, err := l.fs.Open(next.path)
 	if err != nil {
+		l.giveBack(next)
 		return err
 	}
 	l.syncMu.Lock()
 	defer l.syncMu.Unlock()
 	if err := l.sealActiveLocked(); err != nil {
-		file.Close()
+		_ = file.Close()
+		l.giveBack(next)
 		return err
 	}
 	header := segmentHeader{number: next.number, firstSequence: l.next, size: next.size}
 	if _, err := file.WriteAt(header.append(nil), 0); err != nil {
-		file.Close()
+		_ = file.Close()
+		l.discard(next)
 		return err
 	}
 	a := &activeSegment{file: file, extent: extent{
@@ -232,8 +235,8 @@ func (l *Log) sealActiveLocked() error {
 	if a == nil {
 		return nil
 	}
-	end := frame{durable: a.durable}
-	if _, err := a.file.WriteAt(end.append(nil, a.number, a.end), a.end); err != nil {
+	seal := frame{durable: a.durable}
+	if _, err := a.file.WriteAt(seal.append(nil, a.number, a.end), a.end); err != nil {
 		return err // whatever stands there now, the next frame overwrites it
 	}
 	start := time.Now()
@@ -242,6 +245,7 @@ func (l *Log) sealActiveLocked() error {
 	}
 	l.opts.Synced(time.Since(start))
 	l.mu.Lock()
+	a.sealed = true
 	l.active, l.sealed = nil, append(l.sealed, a.extent)
 	l.mu.Unlock()
 	_ = a.file.Close() // everything in it is durable
@@ -306,7 +310,7 @@ func (l *Log) removeAll() error {
 		return err
 	}
 	for _, entry := range entries {
-		if _, ok := numberOf(entry.Name()); ok {
+		if _, ok := numberOf(entry.Name()); ok || temporaryName.MatchString(entry.Name()) {
 			if err := l.fs.Remove(filepath.Join(l.dir, entry.Name())); err != nil {
 				return err
 			}

@@ -174,20 +174,18 @@ func TestRecycling(t *testing.T) {
 	fsys.SetHook(func(op faultfs.Op) error {
 		mu.Lock()
 		defer mu.Unlock()
-		name := op.Path
-		switch op.Name {
-		case faultfs.Create:
+		switch {
+		case op.Name == faultfs.Create:
 			created++
-		case faultfs.Rename:
+		case op.Name == faultfs.Rename && !temporaryName.MatchString(filepath.Base(op.Path)):
 			renamed++
-			name = op.NewPath
-		default:
-			return nil
 		}
-		if name <= greatest {
-			t.Errorf("%s of %s after %s", op.Name, name, greatest)
+		if op.Name == faultfs.Rename {
+			if op.NewPath <= greatest {
+				t.Errorf("%s is made after %s", op.NewPath, greatest)
+			}
+			greatest = op.NewPath
 		}
-		greatest = name
 		return nil
 	})
 	log := mustOpen(t, fsys, 0, 0)
@@ -365,7 +363,7 @@ func TestAFailedSyncOfAFullSegmentPoisons(t *testing.T) {
 // TestNoSpaceForASegment: whichever step of making one fails, Append says ErrNoSpace, leaves nothing
 // behind, and succeeds once there is room.
 func TestNoSpaceForASegment(t *testing.T) {
-	for _, name := range []string{faultfs.Create, faultfs.Write, faultfs.Sync, faultfs.SyncDir} {
+	for _, name := range []string{faultfs.Create, faultfs.Write, faultfs.Sync, faultfs.Rename, faultfs.SyncDir} {
 		t.Run(name, func(t *testing.T) {
 			d := newMemDisk()
 			fsys := faultfs.New(d)
@@ -433,19 +431,55 @@ func TestFailedRecycling(t *testing.T) {
 	}
 }
 
-// TestALeftoverDoesNotStopPreparation: a crash while a segment was being made leaves a file that is too
-// short for anything.
-func TestALeftoverDoesNotStopPreparation(t *testing.T) {
-	d := newMemDisk()
-	for _, size := range []int64{0, 100} {
-		file, err := d.Create(filepath.Join(crashDir, nameOf(1+uint64(size))))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := disk.WriteZeros(file, size); err != nil {
-			t.Fatal(err)
-		}
+// put writes a file.
+func put(t testing.TB, d *memDisk, name string, data []byte) {
+	t.Helper()
+	file, err := d.Create(filepath.Join(crashDir, name))
+	if err != nil {
+		t.Fatal(err)
 	}
+	if _, err := file.WriteAt(data, 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestUnfinishedSegmentsAreRemoved, whatever a crash left of them, and whatever their number; by Open, and
+// by a Close that clears.
+func TestUnfinishedSegmentsAreRemoved(t *testing.T) {
+	d := newMemDisk()
+	leave := func() {
+		t.Helper()
+		put(t, d, temporaryNameOf(1), nil)
+		put(t, d, temporaryNameOf(2), make([]byte, 100))
+		put(t, d, temporaryNameOf(3), spare{number: 3, size: 2 << 10}.preparedHeader())
+		put(t, d, temporaryNameOf(900), []byte("garbage"))
+	}
+	leave()
+	recovery, err := scanReading(t, d, 0)
+	if err != nil {
+		t.Fatalf("Scan: %v", err)
+	}
+	log, err := recovery.Open(0, testOptions())
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	if len(d.cached) > 0 {
+		t.Errorf("Open left %d files", len(d.cached))
+	}
+	leave()
+	if err := log.Close(true); err != nil {
+		t.Fatalf("Close: %v", err)
+	}
+	if len(d.cached) > 0 {
+		t.Errorf("Close left %d files", len(d.cached))
+	}
+}
+
+// TestASmallSegmentDoesNotStopPreparation: other options made the segments that an earlier run left.
+func TestASmallSegmentDoesNotStopPreparation(t *testing.T) {
+	d := newMemDisk()
+	small := spare{number: 1, size: 100}
+	put(t, d, nameOf(1), append(small.preparedHeader(), make([]byte, 100-segmentHeaderLen)...))
 	log := mustOpen(t, d, 0, 0)
 	for i := range 10 {
 		log.Prepare()
@@ -503,15 +537,9 @@ func TestAppendAndSyncAtOnce(t *testing.T) {
 // TestOtherFiles in the directory are nobody's business.
 func TestOtherFiles(t *testing.T) {
 	d := newMemDisk()
-	names := []string{"README", "1.log", strings.Repeat("0", 19) + "1.log.tmp", "99999999999999999999.log", "0000000000000000000x.log"}
+	names := []string{"README", "1.log", "1.new.log", strings.Repeat("0", 19) + "1.log.tmp", "99999999999999999999.log", "0000000000000000000x.log"}
 	for _, name := range names {
-		file, err := d.Create(filepath.Join(crashDir, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := file.WriteAt([]byte("garbage"), 0); err != nil {
-			t.Fatal(err)
-		}
+		put(t, d, name, []byte("garbage"))
 	}
 	log := mustOpen(t, d, 0, 0)
 	mustAppend(t, log, numbered(0, 10, 1))

@@ -408,8 +408,8 @@ func TestASealIsMadeDurable(t *testing.T) {
 	checkFrames(t, d, 0, placed(1, first, second))
 }
 
-// TestAFailedHeaderIsNoGap: writing a segment's header is reported to have failed, but it is there. The next
-// segment is used instead.
+// TestAFailedHeaderIsNoGap: writing a segment's header is reported to have failed, but it is there, and the
+// segment cannot be removed. The next one is used instead.
 func TestAFailedHeaderIsNoGap(t *testing.T) {
 	d := newMemDisk()
 	fsys := faultfs.New(d)
@@ -419,10 +419,14 @@ func TestAFailedHeaderIsNoGap(t *testing.T) {
 	log.background.Wait() // the next segment is ready
 	failed := false
 	fsys.SetHook(func(op faultfs.Op) error {
-		if op.Name == faultfs.Write && op.Offset == 0 && string(op.Data[:8]) == magic && !failed {
+		header, err := decodeSegmentHeader(op.Data)
+		if op.Name == faultfs.Write && err == nil && !header.prepared() && !failed { // the appender's alone
 			failed = true
 			log.background.Wait() // and the one behind it
 			return &faultfs.PartialError{Written: segmentHeaderLen, Err: faultfs.ErrInjected}
+		}
+		if op.Name == faultfs.Remove {
+			return faultfs.ErrInjected
 		}
 		return nil
 	})
@@ -430,7 +434,6 @@ func TestAFailedHeaderIsNoGap(t *testing.T) {
 	if _, err := log.Append([]Frame{second}); !errors.Is(err, faultfs.ErrInjected) {
 		t.Fatalf("Append: got %v", err)
 	}
-	log.stopPreparing() // else the failed one is used again at once
 	mustAppend(t, log, second)
 	mustClose(t, log)
 	if segments := segmentsOf(t, d); len(segments) != 3 {

@@ -20,7 +20,8 @@ type Recovery struct {
 	watermark uint64
 
 	segments   []extent // used ones, by number
-	unused     []extent // prepared but never written to, or wholly torn
+	unused     []extent // prepared ones, and released ones that a crash left without their new header
+	unfinished []string // paths of what a crash left of segments that were being made
 	lastNumber uint64   // greatest number of any segment
 	next       uint64   // sequence number of the next value
 
@@ -36,9 +37,64 @@ type extent struct {
 	size          int64 // of the file
 	firstSequence uint64
 	lastSequence  uint64 // firstSequence - 1: none
-	end           int64  // offset behind the last good frame
-	sealed        bool
-	needed        bool // it holds values above the watermark
+	end           int64  // offset behind the last good frame; 0: not needed, so not measured
+	sealed        bool   // a seal stands at end
+	needed        bool   // it holds values above the watermark
+}
+
+// measure finds what of a segment's bytes is valid: it sets where the good frames end, the number of their
+// last value, and whether a seal follows. It returns what else stands there.
+func (e *extent) measure(data []byte) frameState {
+	e.end, e.lastSequence, e.sealed = segmentHeaderLen, e.firstSequence-1, false
+	for {
+		f, state := readFrame(data, e.number, e.end)
+		if state != goodFrame {
+			return state
+		}
+		if f.sealed() {
+			e.sealed = true
+			return state
+		}
+		e.end += f.size()
+		e.lastSequence += uint64(f.values)
+	}
+}
+
+// verify holds a segment's bytes against what is known of it: its header, and each frame up to its end.
+func (e *extent) verify(data []byte) error {
+	header, err := readHeader(e.path, data, int64(len(data)))
+	if err != nil {
+		return err
+	}
+	if header.number != e.number || header.firstSequence != e.firstSequence {
+		return corruptAt(e.path, 0, "the header is another segment's")
+	}
+	known := e.end
+	if e.sealed {
+		known += frameHeaderLen
+	}
+	found := *e
+	found.measure(data[:min(known, int64(len(data)))])
+	if found.end != e.end || found.sealed != e.sealed || found.lastSequence != e.lastSequence {
+		return corruptAt(e.path, found.end, "a frame is damaged")
+	}
+	return nil
+}
+
+// readHeader decodes the header of a segment, a file of the given size that begins with start.
+func readHeader(path string, start []byte, size int64) (segmentHeader, error) {
+	header, err := decodeSegmentHeader(start)
+	switch {
+	case errors.Is(err, errNewerVersion):
+		return header, fmt.Errorf("%w: %s: %w", daybook.ErrVersion, path, err)
+	case size < segmentHeaderLen:
+		return header, corruptAt(path, size, "the segment has been cut off in its header")
+	case err != nil:
+		return header, corruptAt(path, 0, "the segment's header is damaged")
+	case header.size > size:
+		return header, corruptAt(path, size, fmt.Sprintf("the segment had %d bytes and has been cut off", header.size))
+	}
+	return header, nil
 }
 
 // Scan reads the log in dir and decides what of it is valid. Values up to watermark are in the tree
@@ -58,6 +114,8 @@ func Scan(dir string, fsys disk.FS, watermark uint64) (*Recovery, error) {
 			if err := r.add(number); err != nil {
 				return nil, err
 			}
+		} else if temporaryName.MatchString(entry.Name()) {
+			r.unfinished = append(r.unfinished, filepath.Join(dir, entry.Name()))
 		}
 	}
 	r.chooseNeeded()
@@ -79,29 +137,27 @@ func (r *Recovery) add(number uint64) error {
 	e.size = size
 	r.lastNumber = max(r.lastNumber, number)
 
-	header, err := decodeSegmentHeader(start)
-	switch {
-	case errors.Is(err, errNewerVersion):
-		return fmt.Errorf("%w: %s: %w", daybook.ErrVersion, e.path, err)
-	case err != nil || header.number != number:
+	header, err := readHeader(e.path, start, size)
+	if err != nil {
+		return err
+	}
+	if header.number != number || header.prepared() {
 		return r.addUnused(e)
-	case header.size > e.size:
-		return corruptAt(e.path, e.size, fmt.Sprintf("the segment had %d bytes and has been cut off", header.size))
 	}
 	e.firstSequence, e.lastSequence = header.firstSequence, header.firstSequence-1
 	r.segments = append(r.segments, e)
 	return nil
 }
 
-// addUnused adds a segment that has not been written to since it got its number, unless frames behind
-// its header say that the header was durable once.
+// addUnused adds a segment that no values were lost with: it is not in use under its number, and the values
+// that it held under another are in the tree.
 func (r *Recovery) addUnused(e extent) error {
 	data, err := r.fs.ReadFile(e.path)
 	if err != nil {
 		return err
 	}
 	if reach, _ := lookBehind(data, e.number, 0); reach > 0 {
-		return corruptAt(e.path, 0, "the segment's header is damaged")
+		return corruptAt(e.path, 0, "the segment's header is not the one that was durable when its frames were written")
 	}
 	r.unused = append(r.unused, e)
 	return nil
@@ -130,21 +186,10 @@ func (r *Recovery) measure(i int) error {
 	if err != nil {
 		return err
 	}
-	e.end = segmentHeaderLen
-	for {
-		f, state := readFrame(data, e.number, e.end)
-		if state != goodFrame {
-			if err := r.endOfLog(i, data, state); err != nil {
-				return err
-			}
-			break
+	if state := e.measure(data); !e.sealed {
+		if err := r.endOfLog(i, data, state); err != nil {
+			return err
 		}
-		if f.sealed() {
-			e.sealed = true
-			break
-		}
-		e.end += f.size()
-		e.lastSequence += uint64(f.values)
 	}
 	r.next = max(r.next, e.lastSequence+1)
 	return nil
@@ -155,7 +200,7 @@ func (r *Recovery) endOfLog(i int, data []byte, state frameState) error {
 	e := &r.segments[i]
 	if i < len(r.segments)-1 {
 		if e.end == segmentHeaderLen && e.firstSequence == r.segments[i+1].firstSequence {
-			return nil // it never had a frame: writing its header was reported to have failed
+			return nil // it never had a frame: writing its header failed, and so did removing it
 		}
 		return corruptAt(e.path, e.end, "a frame is damaged, and later segments follow")
 	}
@@ -264,6 +309,11 @@ func (r *Recovery) Open(notBefore uint64, opts Options) (*Log, error) {
 	if err := r.fs.MkdirAll(r.dir); err != nil {
 		return nil, err
 	}
+	for _, path := range r.unfinished {
+		if err := r.fs.Remove(path); err != nil {
+			return nil, err
+		}
+	}
 	if r.DroppedBytes > 0 {
 		opts.Logger.Warn("daybook: dropped the unacknowledged tail of the log", "dir", r.dir, "bytes", r.DroppedBytes)
 	}
@@ -273,7 +323,7 @@ func (r *Recovery) Open(notBefore uint64, opts Options) (*Log, error) {
 	}
 	for i, e := range r.segments {
 		if i == len(r.segments)-1 {
-			if err := r.seal(e); err != nil {
+			if err := r.seal(&e); err != nil {
 				return nil, err
 			}
 		}
@@ -289,23 +339,27 @@ func (r *Recovery) Open(notBefore uint64, opts Options) (*Log, error) {
 // read of it need not be on the disk: the process may have died before a sync, or the sync may have
 // failed, after which the operating system takes the pages for clean and a sync alone writes nothing. So
 // its frames are written once more. It overwrites, so it needs no space.
-func (r *Recovery) seal(e extent) error {
+func (r *Recovery) seal(e *extent) error {
 	data, err := r.fs.ReadFile(e.path)
 	if err != nil {
 		return err
 	}
-	if int64(len(data)) < e.end {
-		return corruptAt(e.path, int64(len(data)), "the segment was cut off while it was read")
+	if err := e.verify(data); err != nil {
+		return err
 	}
-	var end frame // it vouches for nothing before it: that is durable only once Datasync returns
-	sealed := end.append(data[:e.end:e.end], e.number, e.end)
 	file, err := r.fs.Open(e.path)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
+	var end frame // it vouches for nothing before it: that is durable only once Datasync returns
+	sealed := end.append(data[:e.end:e.end], e.number, e.end)
 	if _, err := file.WriteAt(sealed, 0); err != nil {
 		return err
 	}
-	return file.Datasync()
+	if err := file.Datasync(); err != nil {
+		return err
+	}
+	e.sealed = true
+	return nil
 }

@@ -83,7 +83,7 @@ func (l *Log) prepareInBackground() {
 		if l.isReady() {
 			return
 		}
-		// Not what a crash left of a segment that was being made: no frame would fit.
+		// Not a released one that is smaller, as other options left it.
 		if s, err := l.prepare(l.opts.FirstSegmentSize); err == nil {
 			l.spares.mu.Lock()
 			l.ready = &s
@@ -135,55 +135,79 @@ func (l *Log) takeReleasedLocked(size int64) (spare, bool) {
 	return spare{}, false
 }
 
-// create makes a segment of zeros. After a failure nothing of it is left.
+// preparedHeader is what a segment begins with that is ready for frames.
+func (s spare) preparedHeader() []byte {
+	return segmentHeader{number: s.number, size: s.size}.append(nil)
+}
+
+// create makes a segment of a header and zeros. It gets its name only when all of that is durable: under
+// its name, without its header, it would be a damaged segment. After a failure nothing of it is left.
 func (l *Log) create(made spare) error {
-	file, err := l.fs.Create(made.path)
+	temporary := filepath.Join(l.dir, temporaryNameOf(made.number))
+	file, err := l.fs.Create(temporary)
 	if err != nil {
 		return err
 	}
-	err = disk.WriteZeros(file, made.size)
-	if err == nil {
-		err = file.Datasync()
-	}
+	err = writePrepared(file, made)
 	if closeErr := file.Close(); err == nil {
 		err = closeErr
 	}
 	if err == nil {
-		err = l.fs.SyncDir(l.dir)
+		err = l.fs.Rename(temporary, made.path)
 	}
 	if err != nil {
-		_ = l.fs.Remove(made.path)
-	}
-	return err
-}
-
-// renumber gives a released segment its new number. The new name is durable before the old header
-// goes: under its old name, without its header, it would look like a damaged segment.
-func (l *Log) renumber(old, made spare) error {
-	if err := l.fs.Rename(old.path, made.path); err != nil {
-		l.giveBack(old)
+		_ = l.fs.Remove(temporary)
 		return err
 	}
-	if err := l.eraseHeader(made.path); err != nil {
-		l.giveBack(spare{path: made.path, size: made.size})
+	if err := l.fs.SyncDir(l.dir); err != nil {
+		_ = l.fs.Remove(made.path)
 		return err
 	}
 	return nil
 }
 
-func (l *Log) eraseHeader(path string) error {
-	if err := l.fs.SyncDir(l.dir); err != nil {
+func writePrepared(file disk.File, made spare) error {
+	if err := disk.WriteZeros(file, made.size); err != nil {
 		return err
 	}
-	file, err := l.fs.Open(path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	if err := disk.WriteZeros(file, segmentHeaderLen); err != nil {
+	if _, err := file.WriteAt(made.preparedHeader(), 0); err != nil {
 		return err
 	}
 	return file.Datasync()
+}
+
+// renumber gives a released segment its new number. The new name is durable before the old header goes:
+// under its old name a prepared header would hide where the values went that it held.
+func (l *Log) renumber(old, made spare) error {
+	if err := l.fs.Rename(old.path, made.path); err != nil {
+		l.giveBack(old)
+		return err
+	}
+	if err := l.fs.SyncDir(l.dir); err != nil {
+		l.giveBack(made)
+		return err
+	}
+	file, err := l.fs.Open(made.path)
+	if err != nil {
+		l.giveBack(made)
+		return err
+	}
+	_, err = file.WriteAt(made.preparedHeader(), 0)
+	if err == nil {
+		err = file.Datasync()
+	}
+	_ = file.Close() // nothing is lost with it that Datasync did not report
+	if err != nil {
+		l.discard(made)
+	}
+	return err
+}
+
+// discard removes a segment whose header could not be written: a part of it may stand there, and the next
+// Open would call that damaged.
+func (l *Log) discard(s spare) {
+	_ = l.fs.Remove(s.path)
+	_ = l.fs.SyncDir(l.dir)
 }
 
 // giveBack keeps a segment for reuse, or removes it when enough are kept. A removal that fails leaves a

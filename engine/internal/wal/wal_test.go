@@ -72,7 +72,7 @@ func segmentsOf(t testing.TB, d *memDisk) (paths []string) {
 	}
 	for _, entry := range entries {
 		path := filepath.Join(crashDir, entry.Name())
-		if _, err := decodeSegmentHeader(d.cached[path].cached); err == nil {
+		if header, err := decodeSegmentHeader(d.cached[path].cached); err == nil && !header.prepared() {
 			paths = append(paths, path)
 		}
 	}
