@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -282,7 +283,7 @@ func TestMissingAndForeign(t *testing.T) {
 	tests := []struct {
 		name   string
 		damage func(w *written)
-		posted int // how many frames are in the tree
+		posted int // how many frames are in the tree; 1000: all
 		want   error
 		named  int // index of the segment that the error names
 		reason string
@@ -293,6 +294,12 @@ func TestMissingAndForeign(t *testing.T) {
 		{"middle missing, first posted", func(w *written) { w.remove(1) }, 2, daybook.ErrCorrupt, 2, "a gap above the watermark"},
 		{"first cut off", func(w *written) { w.cut(0, 1000) }, 0, daybook.ErrCorrupt, 0, "the header tells the size"},
 		{"last cut off", func(w *written) { w.cut(2, -1) }, 0, daybook.ErrCorrupt, 2, "by a single byte, and where no frame is"},
+		{"last cut off to nothing", func(w *written) { w.cut(2, 0) }, 0, daybook.ErrCorrupt, 2, "a segment has its name only once it has a header"},
+		{"last cut off in its header", func(w *written) { w.cut(2, 30) }, 0, daybook.ErrCorrupt, 2, "a segment has its name only once it has a header"},
+		{"two swapped", func(w *written) { w.rename(0, 9); w.rename(1, 1); w.rename(0, 2) }, 0, daybook.ErrCorrupt, 1,
+			"neither is a released one on its way to its next number"},
+		{"last under another name", func(w *written) { w.rename(2, 9) }, 0, daybook.ErrCorrupt, 2, "it is no released one"},
+		{"last under another name, but posted", func(w *written) { w.rename(2, 9) }, 1000, nil, 0, "as a crash leaves a released one"},
 		{"newer version", func(w *written) { w.setVersion(2, 2) }, 0, daybook.ErrVersion, 2, "newer is not the same as damaged"},
 		{"newer version of the first", func(w *written) { w.setVersion(0, 3) }, 0, daybook.ErrVersion, 0, "wherever it is"},
 		{"whole", func(*written) {}, 0, nil, 0, "nothing is wrong"},
@@ -303,7 +310,7 @@ func TestMissingAndForeign(t *testing.T) {
 			test.damage(w)
 			watermark := uint64(0)
 			if test.posted > 0 {
-				watermark = w.frames[test.posted-1].last()
+				watermark = w.frames[min(test.posted, len(w.frames))-1].last()
 			}
 			before := contents(w.disk)
 			_, err := scanReading(t, w.disk, watermark)
@@ -321,6 +328,13 @@ func TestMissingAndForeign(t *testing.T) {
 }
 
 func (w *written) remove(segment int) { delete(w.disk.cached, w.segments[segment]) }
+
+func (w *written) rename(segment int, number uint64) {
+	path := filepath.Join(crashDir, nameOf(number))
+	w.disk.cached[path] = w.disk.cached[w.segments[segment]]
+	w.remove(segment)
+	w.segments[segment] = path
+}
 
 // cut leaves size bytes of a segment; of a negative size, so many less than there are.
 func (w *written) cut(segment, size int) {

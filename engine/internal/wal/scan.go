@@ -142,7 +142,7 @@ func (r *Recovery) add(number uint64) error {
 		return err
 	}
 	if header.number != number || header.prepared() {
-		return r.addUnused(e)
+		return r.addUnused(e, header)
 	}
 	e.firstSequence, e.lastSequence = header.firstSequence, header.firstSequence-1
 	r.segments = append(r.segments, e)
@@ -151,13 +151,19 @@ func (r *Recovery) add(number uint64) error {
 
 // addUnused adds a segment that no values were lost with: it is not in use under its number, and the values
 // that it held under another are in the tree.
-func (r *Recovery) addUnused(e extent) error {
+func (r *Recovery) addUnused(e extent, header segmentHeader) error {
 	data, err := r.fs.ReadFile(e.path)
 	if err != nil {
 		return err
 	}
 	if reach, _ := lookBehind(data, e.number, 0); reach > 0 {
 		return corruptAt(e.path, 0, "the segment's header is not the one that was durable when its frames were written")
+	}
+	before := extent{number: header.number, firstSequence: header.firstSequence}
+	before.measure(data)
+	if !header.prepared() && before.lastSequence > r.watermark {
+		return corruptAt(e.path, 0, fmt.Sprintf("it holds values up to %d under the name of another segment; its number is %d",
+			before.lastSequence, header.number))
 	}
 	r.unused = append(r.unused, e)
 	return nil
