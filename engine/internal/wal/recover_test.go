@@ -296,6 +296,8 @@ func TestMissingAndForeign(t *testing.T) {
 		{"last cut off", func(w *written) { w.cut(2, -1) }, 0, daybook.ErrCorrupt, 2, "by a single byte, and where no frame is"},
 		{"last cut off to nothing", func(w *written) { w.cut(2, 0) }, 0, daybook.ErrCorrupt, 2, "a segment has its name only once it has a header"},
 		{"last cut off in its header", func(w *written) { w.cut(2, 30) }, 0, daybook.ErrCorrupt, 2, "a segment has its name only once it has a header"},
+		{"header of the last lost", func(w *written) { copy(w.last().cached, spare{number: 3, size: 4 << 10}.preparedHeader()) }, 0, daybook.ErrCorrupt, 2,
+			"its frames say that it was durable"},
 		{"two swapped", func(w *written) { w.rename(0, 9); w.rename(1, 1); w.rename(0, 2) }, 0, daybook.ErrCorrupt, 1,
 			"neither is a released one on its way to its next number"},
 		{"last under another name", func(w *written) { w.rename(2, 9) }, 0, daybook.ErrCorrupt, 2, "it is no released one"},
@@ -349,6 +351,31 @@ func (w *written) setVersion(segment int, version uint32) {
 	header := w.disk.cached[w.segments[segment]].cached
 	binary.LittleEndian.PutUint32(header[8:], version)
 	binary.LittleEndian.PutUint32(header[40:], crc32.Checksum(header[:40], castagnoli))
+}
+
+// TestAReleasedSegmentWithoutFrames: a power cut took its frames, its values would have been the next ones, and
+// a second crash leaves it between its new name and its new header.
+func TestAReleasedSegmentWithoutFrames(t *testing.T) {
+	w := write(t)
+	w.rename(2, 9)
+	clear(w.last().cached[segmentHeaderLen:])
+	before := w.frames[:w.first]
+	checkFrames(t, w.disk, before[len(before)-1].last(), nil)
+}
+
+// TestOpenReadsAgain: what has rotted since Scan is not written back.
+func TestOpenReadsAgain(t *testing.T) {
+	w := write(t)
+	recovery := mustScan(t, w.disk, 0)
+	w.last().cached[w.ends[w.first]-1] ^= 1
+	before := contents(w.disk)
+	place := fmt.Sprintf("%s at offset %d:", w.segments[2], segmentHeaderLen)
+	if _, err := recovery.Open(0, testOptions()); !errors.Is(err, daybook.ErrCorrupt) || !strings.Contains(err.Error(), place) {
+		t.Errorf("got %v; want ErrCorrupt and %q", err, place)
+	}
+	if !maps.Equal(before, contents(w.disk)) {
+		t.Error("Open changed a file")
+	}
 }
 
 // TestPowerCutLosesAnySectors: of what was not synced, any of the sectors are lost, in whatever order the

@@ -358,14 +358,21 @@ func (r *Recovery) seal(e *extent) error {
 		return err
 	}
 	defer file.Close()
-	var end frame // it vouches for nothing before it: that is durable only once Datasync returns
-	sealed := end.append(data[:e.end:e.end], e.number, e.end)
-	if _, err := file.WriteAt(sealed, 0); err != nil {
+	if err := writeDurably(file, data[:e.end], 0); err != nil {
 		return err
 	}
-	if err := file.Datasync(); err != nil {
+	// Only now can the seal vouch for them, and damage to any of them be told from a torn tail.
+	end := frame{durable: e.end}
+	if err := writeDurably(file, end.append(nil, e.number, e.end), e.end); err != nil {
 		return err
 	}
 	e.sealed = true
 	return nil
+}
+
+func writeDurably(file disk.File, data []byte, offset int64) error {
+	if _, err := file.WriteAt(data, offset); err != nil {
+		return err
+	}
+	return file.Datasync()
 }
