@@ -6,31 +6,59 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
 )
 
-// FuzzLogRecovery damages one segment of a log: cuts it off or overwrites a part. What is recovered is a
-// prefix of what was appended, or nothing is and the error says so; and the log goes on from there.
+// FuzzLogRecovery damages a log: writes behind its last frame, overwrites a part of one segment, and cuts
+// that off. What is recovered is a prefix of what was appended, with all of the full segments, or nothing is
+// and the error says so; and the log goes on from there.
 func FuzzLogRecovery(f *testing.F) {
-	f.Add(uint8(2), uint16(300), uint16(math.MaxUint16), []byte{0}, uint8(0))
-	f.Add(uint8(0), uint16(44), uint16(math.MaxUint16), []byte("\x00\x00\x00\x00"), uint8(3))
-	f.Add(uint8(1), uint16(8), uint16(math.MaxUint16), []byte("\x02"), uint8(0))
-	f.Add(uint8(2), uint16(0), uint16(60), []byte{}, uint8(0))
-	f.Add(uint8(2), uint16(0), uint16(math.MaxUint16), make([]byte, 700), uint8(20))
-	f.Add(uint8(2), uint16(44), uint16(math.MaxUint16), make([]byte, 2048), uint8(5))
-	f.Fuzz(func(t *testing.T, segment uint8, offset, size uint16, garbage []byte, watermark uint8) {
+	const whole = math.MaxUint16 // more bytes than any segment has
+	filled := fillLog(f, newMemDisk())
+	number, end, last := filled.number, filled.end, filled.frames[len(filled.frames)-1].Frame
+	again := frame{payload: last.Payload, values: uint32(last.Values), durable: end}
+	unreadable := again.append(nil, number, end)
+	unreadable[frameHeaderLen]++
+	// Garbage in one segment.
+	f.Add(uint8(2), uint16(300), uint16(whole), []byte{0}, uint8(0), []byte(nil))
+	f.Add(uint8(0), uint16(44), uint16(whole), []byte("\x00\x00\x00\x00"), uint8(3), []byte(nil))
+	f.Add(uint8(1), uint16(8), uint16(whole), []byte("\x02"), uint8(0), []byte(nil))
+	f.Add(uint8(2), uint16(0), uint16(60), []byte{}, uint8(0), []byte(nil))
+	f.Add(uint8(2), uint16(0), uint16(whole), make([]byte, 700), uint8(20), []byte(nil))
+	f.Add(uint8(2), uint16(44), uint16(whole), make([]byte, 2048), uint8(5), []byte(nil))
+	// The segment that is ready, and not in use: its header, its size, what stands behind its header.
+	f.Add(uint8(3), uint16(24), uint16(whole), []byte("\x01"), uint8(0), []byte(nil))
+	f.Add(uint8(3), uint16(0), uint16(0), []byte{}, uint8(0), []byte(nil))
+	f.Add(uint8(3), uint16(44), uint16(whole), again.append(nil, number+1, segmentHeaderLen), uint8(0), []byte(nil))
+	// Behind the last frame: noise; frames of another place and of another segment; a torn one; one whose
+	// payload is damaged; half a header; a seal that belongs elsewhere.
+	f.Add(uint8(2), uint16(whole), uint16(whole), []byte{}, uint8(0), []byte("noise"))
+	f.Add(uint8(2), uint16(whole), uint16(whole), []byte{}, uint8(0), again.append(nil, number, end-1))
+	f.Add(uint8(2), uint16(whole), uint16(whole), []byte{}, uint8(0), again.append(nil, number-1, end))
+	f.Add(uint8(2), uint16(whole), uint16(whole), []byte{}, uint8(0), again.append(nil, number, end)[:100])
+	f.Add(uint8(2), uint16(whole), uint16(whole), []byte{}, uint8(0), unreadable)
+	f.Add(uint8(2), uint16(whole), uint16(whole), []byte{}, uint8(0), again.append(nil, number, end)[:10])
+	f.Add(uint8(2), uint16(whole), uint16(whole), []byte{}, uint8(0), (&frame{}).append(nil, number, end+1))
+	// Both: the last frame damaged, and behind it one that stands where it belongs and vouches for it.
+	f.Add(uint8(2), uint16(end-1), uint16(whole), []byte("!"), uint8(0), again.append(nil, number, end))
+	f.Fuzz(func(t *testing.T, segment uint8, offset, size uint16, garbage []byte, watermark uint8, behind []byte) {
 		d := newMemDisk()
-		frames := fillLog(t, d)
-		segments := segmentsOf(t, d)
-		damaged := d.cached[segments[int(segment)%len(segments)]]
+		filled := fillLog(t, d)
+		copy(d.cached[filled.path].cached[filled.end:], behind)
+		paths := slices.Sorted(maps.Keys(d.cached))
+		damaged := d.cached[paths[int(segment)%len(paths)]]
 		if int(offset) < len(damaged.cached) {
 			copy(damaged.cached[offset:], garbage)
 		}
 		damaged.cached = damaged.cached[:min(int(size), len(damaged.cached))]
+		filled.adopt(d.cached[filled.path].cached)
+		frames := filled.frames
 
 		posted := uint64(watermark) % (frames[len(frames)-1].last() + 1)
 		recovery, err := scanReading(t, d, posted)
@@ -41,6 +69,9 @@ func FuzzLogRecovery(f *testing.F) {
 			return
 		}
 		survived := checkReplay(t, recovery, frames, posted)
+		if survived < filled.first {
+			t.Errorf("%d frames survived; %d are in full segments", survived, filled.first)
+		}
 		log, err := recovery.Open(0, testOptions())
 		if err != nil {
 			t.Fatal(err)
@@ -50,7 +81,7 @@ func FuzzLogRecovery(f *testing.F) {
 		if got, err := log.Append([]Frame{added.Frame}); got != sequence || err != nil {
 			t.Fatalf("Append: got %d, %v; want %d", got, err, sequence)
 		}
-		if err := log.Close(false); err != nil {
+		if err := errors.Join(log.Check(), log.Close(false)); err != nil {
 			t.Fatal(err)
 		}
 		recovery, err = scanReading(t, d, posted)
@@ -63,8 +94,29 @@ func FuzzLogRecovery(f *testing.F) {
 	})
 }
 
-// fillLog appends frames to several segments, the last ones without a sync.
-func fillLog(t testing.TB, d *memDisk) (frames []testFrame) {
+// filled is a log of several segments, the last group of it not synced, with the next one ready.
+type filled struct {
+	frames []testFrame
+	first  int    // index of the first frame in the last segment in use
+	path   string // of that segment
+	number uint64
+	end    int64 // offset behind the last frame in it
+}
+
+// adopt takes what was put behind the last frame for appended, where it happens to be a frame.
+func (l *filled) adopt(segment []byte) {
+	for {
+		f, state := readFrame(segment, l.number, l.end)
+		if state != goodFrame || f.sealed() {
+			return
+		}
+		next := l.frames[len(l.frames)-1].last() + 1
+		l.frames = append(l.frames, placed(next, Frame{Payload: bytes.Clone(f.payload), Values: int(f.values)})...)
+		l.end += f.size()
+	}
+}
+
+func fillLog(t testing.TB, d *memDisk) (l filled) {
 	t.Helper()
 	log := mustOpen(t, d, 0, 0)
 	next := uint64(1)
@@ -72,16 +124,20 @@ func fillLog(t testing.TB, d *memDisk) (frames []testFrame) {
 		frame := Frame{Payload: bytes.Repeat([]byte{byte('a' + i%26)}, 10+i*7), Values: 1 + i%3}
 		copy(frame.Payload, fmt.Sprintf("%08d", i))
 		mustAppend(t, log, frame)
-		frames = append(frames, testFrame{frame, next})
+		if log.active.number != l.number {
+			l.first, l.path, l.number = i, log.active.path, log.active.number
+		}
+		l.frames = append(l.frames, testFrame{frame, next})
 		next += uint64(frame.Values)
 		if i < 36 {
 			mustSync(t, log)
 		}
 	}
+	l.end = log.active.end
 	if err := log.Close(false); err != nil {
 		t.Fatal(err)
 	}
-	return frames
+	return l
 }
 
 // scanReading scans a log and fails the test if that changes anything.
