@@ -291,37 +291,54 @@ func TestLostTree(t *testing.T) {
 	}
 }
 
-// TestDamagedLog shows that damage to what was durable stops Open with the file and the offset, and that
-// nothing is changed by that.
+// TestDamagedLog shows that damage to the log stops Open with the file and the offset, and that nothing is
+// changed by that.
 func TestDamagedLog(t *testing.T) {
-	dir := t.TempDir()
-	db, err := Open(dir, &Options{Logger: discard})
-	if err != nil {
-		t.Fatal(err)
+	tests := []struct {
+		name   string
+		stored uint64
+		damage func(segment []byte) []byte
+		where  string
+		reason string // why the row is here
+	}{
+		{"a value", 3, func(s []byte) []byte { s[strings.Index(string(s), "value")] ^= 1; return s }, "offset 44",
+			"a later commit knew it to be durable"},
+		{"the header", 1, func(s []byte) []byte { s[20] ^= 1; return s }, "offset 0", "no later commit vouches for it"},
+		{"all of it", 1, func(s []byte) []byte { clear(s); return s }, "offset 0", "nothing is left that says it was in use"},
+		{"cut off to nothing", 1, func([]byte) []byte { return nil }, "offset 0", "nothing is left at all"},
+		{"cut off in the middle", 1, func(s []byte) []byte { return s[:1000] }, "offset 1000", "behind all values"},
 	}
-	for i := range uint64(3) {
-		mustStore(t, db, "r", `"value"`, i)
-	}
-	if err := db.abandon(); err != nil {
-		t.Fatal(err)
-	}
-	segments, err := filepath.Glob(filepath.Join(dir, logName, "*.log"))
-	if err != nil || len(segments) == 0 {
-		t.Fatal("no segments", err)
-	}
-	data, err := (disk.OS{}).ReadFile(segments[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	data[strings.Index(string(data), "value")] ^= 1
-	write(t, segments[0], string(data))
-	before := contents(t, dir)
-	_, err = Open(dir, nil)
-	wantCorrupt(t, "Open", err)
-	if !strings.Contains(err.Error(), segments[0]) || !strings.Contains(err.Error(), "offset 44") {
-		t.Errorf("the error does not say where: %v", err)
-	}
-	if contents(t, dir) != before {
-		t.Error("Open changed the directory")
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			db, err := Open(dir, &Options{Logger: discard})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range test.stored {
+				mustStore(t, db, "r", `"value"`, i)
+			}
+			if err := db.abandon(); err != nil {
+				t.Fatal(err)
+			}
+			segments, err := filepath.Glob(filepath.Join(dir, logName, "*.log"))
+			if err != nil || len(segments) == 0 {
+				t.Fatal("no segments", err)
+			}
+			data, err := (disk.OS{}).ReadFile(segments[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, segments[0], string(test.damage(data)))
+			before := contents(t, dir)
+			_, err = Open(dir, nil)
+			wantCorrupt(t, "Open", err)
+			if got := fmt.Sprint(err); !strings.Contains(got, segments[0]) || !strings.Contains(got, test.where+":") {
+				t.Errorf("got %v; want %s of %s (%s)", err, test.where, segments[0], test.reason)
+			}
+			if contents(t, dir) != before {
+				t.Error("Open changed the directory")
+			}
+		})
 	}
 }
