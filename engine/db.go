@@ -85,6 +85,7 @@ func Open(dir string, opts *Options) (*DB, error) {
 }
 
 func open(dir string, opts Options, fsys disk.FS) (_ *DB, err error) {
+	defer func() { err = disk.NoSpaceOr(err) }()
 	db := &DB{
 		reserve:  newReserve(dir, fsys),
 		dir:      dir,
@@ -137,7 +138,7 @@ func (db *DB) openTree() (err error) {
 		if info, err := os.Stat(path); !existing && (errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0) {
 			return fmt.Errorf("%s holds no daybook: %w", db.dir, fs.ErrNotExist)
 		}
-	} else if err := db.fs.MkdirAll(db.dir); err != nil {
+	} else if err := db.makeDir(existing); err != nil {
 		return err
 	}
 	db.tree, err = tree.Open(path, tree.Options{
@@ -155,6 +156,15 @@ func (db *DB) openTree() (err error) {
 		return err
 	}
 	return nil
+}
+
+// makeDir makes the directory. Until there is a daybook in it, the directories above are made durable by each Open:
+// one that made them may have failed, or died, before it came to that.
+func (db *DB) makeDir(existing bool) error {
+	if err := db.fs.MkdirAll(db.dir); err != nil || existing {
+		return err
+	}
+	return disk.SyncAncestors(db.fs, db.dir)
 }
 
 // Initialize does nothing: Open has done it.

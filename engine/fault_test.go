@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -95,6 +96,71 @@ func TestNoSpaceForTheLog(t *testing.T) {
 	}
 	again := mustOpen(t, dir, nil)
 	wantRows(t, mustQuery(t, again, "r", daybook.QueryParams{}), row{"r", "3", 3}, row{"r", string(big), 2}, row{"r", "1", 1})
+}
+
+// TestDirectoryIsDurable has the sync of the directory above fail, and that of the log's: the next Open, which finds
+// both directories there, makes them durable all the same before anything is acknowledged.
+func TestDirectoryIsDurable(t *testing.T) {
+	parent := t.TempDir()
+	dir := filepath.Join(parent, "store")
+	opts, err := (&Options{Logger: discard}).withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fsys := faultfs.New(disk.OS{})
+	for _, failing := range []string{parent, dir} {
+		var synced []string
+		fsys.SetHook(func(op faultfs.Op) error {
+			switch {
+			case op.Name != faultfs.SyncDir:
+			case op.Path == failing:
+				return syscall.EIO
+			default:
+				synced = append(synced, op.Path)
+			}
+			return nil
+		})
+		if _, err := open(dir, opts, fsys); !errors.Is(err, syscall.EIO) {
+			t.Fatalf("Open where %s cannot be synced: got %v; want EIO", failing, err)
+		}
+	}
+	var synced []string
+	fsys.SetHook(func(op faultfs.Op) error {
+		if op.Name == faultfs.SyncDir {
+			synced = append(synced, op.Path)
+		}
+		return nil
+	})
+	db, err := open(dir, opts, fsys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, want := range []string{parent, dir} {
+		if !slices.Contains(synced, want) {
+			t.Errorf("Open synced %q, but not %s", synced, want)
+		}
+	}
+}
+
+// TestOpenWithoutSpace fails each operation of Open that may take space.
+func TestOpenWithoutSpace(t *testing.T) {
+	opts, err := (&Options{Logger: discard}).withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fsys := faultfs.New(disk.OS{})
+	for _, name := range []string{faultfs.Mkdir, faultfs.SyncDir} {
+		fsys.SetHook(func(op faultfs.Op) error {
+			if op.Name == name {
+				return syscall.ENOSPC
+			}
+			return nil
+		})
+		if _, err := open(filepath.Join(t.TempDir(), "store"), opts, fsys); !errors.Is(err, daybook.ErrNoSpace) {
+			t.Errorf("Open where there is no space for %s: got %v; want ErrNoSpace", name, err)
+		}
+	}
 }
 
 // TestFailedWriteLeavesNothing shows that frames of a failed write never come back, though all of their

@@ -4,7 +4,10 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"path/filepath"
 
+	"github.com/daybook-db/daybook/engine/internal/wal"
 	"github.com/daybook-db/daybook/index"
 )
 
@@ -18,10 +21,10 @@ func (db *DB) Sync(ctx context.Context) error {
 	return db.log.Sync()
 }
 
-// Check reads the whole tree and returns every fault it finds, joined, each matching daybook.ErrCorrupt
-// and naming the record and key: pages, checksums, the order of values, and the catalogue and the totals
-// against the values. The log was verified by Open. Stores and queries go on meanwhile; checkpoints
-// wait.
+// Check reads everything, the tree and the log, and returns every fault it finds, joined, each matching
+// daybook.ErrCorrupt and naming the file and the offset, and the record and the key where there is one: pages,
+// frames, checksums, the order of values, and the catalogue and the totals against the values. Stores and
+// queries go on meanwhile; checkpoints wait.
 func (db *DB) Check(ctx context.Context) error {
 	if err := db.enter(ctx); err != nil {
 		return err
@@ -31,7 +34,18 @@ func (db *DB) Check(ctx context.Context) error {
 		return err
 	}
 	defer db.stopPosting()
-	return db.tree.Check(ctx)
+	return errors.Join(db.tree.Check(ctx), db.checkLog())
+}
+
+func (db *DB) checkLog() error {
+	if db.log != nil {
+		return db.log.Check()
+	}
+	state, err := db.tree.State() // read-only, nothing is written beside it
+	if err == nil {
+		_, err = wal.Scan(filepath.Join(db.dir, logName), db.fs, state.Watermark)
+	}
+	return err
 }
 
 // Stats returns what the store holds and has done since it was opened. It reads the files' sizes and

@@ -6,12 +6,15 @@ package disk
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/daybook-db/daybook"
 )
 
 // FS creates, opens, renames and removes files, and makes those changes durable. Paths are absolute or
@@ -125,6 +128,27 @@ func IsNoSpace(err error) bool {
 		}
 	}
 	return false
+}
+
+// NoSpaceOr makes an error that says the disk or the quota is full match daybook.ErrNoSpace, and returns others as
+// they are.
+func NoSpaceOr(err error) error {
+	if IsNoSpace(err) && !errors.Is(err, daybook.ErrNoSpace) {
+		return fmt.Errorf("%w: %w", daybook.ErrNoSpace, err)
+	}
+	return err
+}
+
+// SyncAncestors makes durable that the directories above path are there, up to the first that may not be read.
+func SyncAncestors(fsys FS, path string) error {
+	path, err := filepath.Abs(path)
+	for parent := filepath.Dir(path); err == nil && parent != path; parent = filepath.Dir(path) {
+		path, err = parent, fsys.SyncDir(parent)
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	return err
 }
 
 // WriteZeros writes size zero bytes at the start of f, so that later writes there allocate nothing.

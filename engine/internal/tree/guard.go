@@ -139,7 +139,7 @@ func (t *Tree) commit(fn func(tx *bbolt.Tx) error) error {
 	})
 	err = t.guard.fault(err)
 	if err != nil && !committing {
-		return noSpaceOr(err)
+		return disk.NoSpaceOr(err)
 	}
 	if err == nil || t.reached(id) {
 		if t.saving {
@@ -149,18 +149,10 @@ func (t *Tree) commit(fn func(tx *bbolt.Tx) error) error {
 			return nil
 		}
 	} else if disk.IsNoSpace(err) {
-		return noSpaceOr(err)
+		return disk.NoSpaceOr(err)
 	}
 	err = fmt.Errorf("%w: the tree: %w", daybook.ErrFailed, err)
 	t.failure.Store(&err)
-	return err
-}
-
-// noSpaceOr makes an error that says the disk is full match daybook.ErrNoSpace.
-func noSpaceOr(err error) error {
-	if disk.IsNoSpace(err) {
-		return fmt.Errorf("%w: %w", daybook.ErrNoSpace, err)
-	}
 	return err
 }
 

@@ -126,7 +126,7 @@ func (l *Log) rollBack(active *activeSegment, cause error) error {
 	if err != nil {
 		return l.poison(fmt.Errorf("a failed write could not be undone: %w", errors.Join(cause, err)))
 	}
-	return noSpaceOr(cause)
+	return disk.NoSpaceOr(cause)
 }
 
 // Sync makes durable everything that Append wrote before it was called. When it fails, nothing is known
@@ -186,13 +186,13 @@ func (l *Log) roomFor(size int64) (*activeSegment, error) {
 	}
 	next, err := l.takeSpare(segmentHeaderLen + size + frameHeaderLen)
 	if err != nil {
-		return nil, noSpaceOr(err)
+		return nil, disk.NoSpaceOr(err)
 	}
 	if err := l.activate(next); err != nil {
 		if poisoned := l.Poisoned(); poisoned != nil {
 			return nil, poisoned
 		}
-		return nil, noSpaceOr(err)
+		return nil, disk.NoSpaceOr(err)
 	}
 	return l.active, nil
 }
@@ -317,12 +317,4 @@ func (l *Log) removeAll() error {
 		}
 	}
 	return l.fs.SyncDir(l.dir)
-}
-
-// noSpaceOr makes an error that says the disk is full match daybook.ErrNoSpace.
-func noSpaceOr(err error) error {
-	if disk.IsNoSpace(err) && !errors.Is(err, daybook.ErrNoSpace) {
-		return fmt.Errorf("%w: %w", daybook.ErrNoSpace, err)
-	}
-	return err
 }

@@ -315,6 +315,10 @@ func (r *Recovery) Open(notBefore uint64, opts Options) (*Log, error) {
 	if err := r.fs.MkdirAll(r.dir); err != nil {
 		return nil, err
 	}
+	// Whoever made it may not have come so far.
+	if err := r.fs.SyncDir(filepath.Dir(r.dir)); err != nil {
+		return nil, err
+	}
 	for _, path := range r.unfinished {
 		if err := r.fs.Remove(path); err != nil {
 			return nil, err
