@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fusedisk
+
+import (
+	"maps"
+	"math/rand/v2"
+	"path"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/daybook-db/daybook/proof/journal"
+)
+
+// state is the disk itself: its files, its journal and its faults. Each operation is done under mu, so that
+// the journal has them in the order in which they were done.
+type state struct {
+	mu       sync.Mutex // guards everything
+	root     *inode
+	inodes   map[uint64]*inode
+	last     uint64 // number of the newest inode; numbers are not used again, so the kernel never mixes them up
+	journal  []journal.Op
+	rules    []rule
+	capacity int64 // bytes of all files; 0: no limit
+	used     int64
+	delay    time.Duration // a sync takes up to so long
+}
+
+func newState() *state {
+	s := &state{last: journal.Root}
+	s.load(journal.Image{})
+	return s
+}
+
+// load replaces everything. The new journal begins with the operations that would have made the image, all
+// durable, and it returns how many those are.
+func (s *state) load(image journal.Image) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.root = &inode{number: journal.Root, entries: make(map[string]*inode)}
+	s.inodes = map[uint64]*inode{journal.Root: s.root}
+	s.journal, s.rules, s.used = nil, nil, 0
+	s.root.addImage(image, func(n *inode) {
+		s.addLocked(n)
+		kind := journal.Create
+		if n.isDir() {
+			kind = journal.Mkdir
+		}
+		s.recordLocked(kind, n, journal.Op{Parent: n.parent.number, Name: n.name})
+		if len(n.data) > 0 {
+			s.recordLocked(journal.Write, n, journal.Op{Data: slices.Clone(n.data)})
+			s.used += int64(len(n.data))
+		}
+	})
+	for _, number := range slices.Sorted(maps.Keys(s.inodes)) {
+		kind := journal.Sync
+		if s.inodes[number].isDir() {
+			kind = journal.SyncDir
+		}
+		s.recordLocked(kind, s.inodes[number], journal.Op{Began: len(s.journal)})
+	}
+	return len(s.journal)
+}
+
+func (s *state) addLocked(n *inode) {
+	s.last++
+	n.number = s.last
+	s.inodes[n.number] = n
+}
+
+func (s *state) recordLocked(kind journal.Kind, n *inode, op journal.Op) {
+	op.Kind, op.Inode, op.Path = kind, n.number, n.path()
+	s.journal = append(s.journal, op)
+}
+
+// failLocked returns the fault that an operation meets, if any. The first that says so decides; all count.
+func (s *state) failLocked(kind journal.Kind, paths ...string) *Fault {
+	var found *Fault
+	for i := range s.rules {
+		if s.rules[i].meet(kind, paths) && found == nil {
+			found = &s.rules[i].Fault
+		}
+	}
+	return found
+}
+
+// lookLocked returns what a name stands for.
+func (s *state) lookLocked(dir uint64, name string) (parent, child *inode, errno syscall.Errno) {
+	parent = s.inodes[dir]
+	if parent == nil {
+		return nil, nil, syscall.ESTALE
+	}
+	if !parent.isDir() {
+		return nil, nil, syscall.ENOTDIR
+	}
+	if child = parent.entries[name]; child == nil {
+		return parent, nil, syscall.ENOENT
+	}
+	return parent, child, 0
+}
+
+// create makes a file or a directory.
+func (s *state) create(kind journal.Kind, dir uint64, name string) (*inode, syscall.Errno) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	parent, _, errno := s.lookLocked(dir, name)
+	if errno != syscall.ENOENT {
+		if errno == 0 {
+			errno = syscall.EEXIST
+		}
+		return nil, errno
+	}
+	n := &inode{parent: parent, name: name}
+	if kind == journal.Mkdir {
+		n.entries = make(map[string]*inode)
+	}
+	op := journal.Op{Parent: dir, Name: name}
+	if fault := s.failLocked(kind, n.path()); fault != nil {
+		op.Errno = fault.Errno
+		s.recordLocked(kind, n, op)
+		return nil, fault.Errno
+	}
+	s.addLocked(n)
+	n.lookups++
+	parent.entries[name] = n
+	s.recordLocked(kind, n, op)
+	return n, 0
+}
+
+// remove is unlink and rmdir.
+func (s *state) remove(kind journal.Kind, dir uint64, name string) syscall.Errno {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	parent, n, errno := s.lookLocked(dir, name)
+	switch {
+	case errno != 0:
+		return errno
+	case kind == journal.Rmdir && !n.isDir():
+		return syscall.ENOTDIR
+	case kind == journal.Unlink && n.isDir():
+		return syscall.EISDIR
+	case len(n.entries) > 0:
+		return syscall.ENOTEMPTY
+	}
+	op := journal.Op{Parent: dir, Name: name}
+	if fault := s.failLocked(kind, n.path()); fault != nil {
+		op.Errno = fault.Errno
+		s.recordLocked(kind, n, op)
+		return fault.Errno
+	}
+	s.recordLocked(kind, n, op)
+	delete(parent.entries, name)
+	s.dropLocked(n)
+	return 0
+}
+
+// dropLocked notes that an inode has no name any more. It is there as long as the kernel has it.
+func (s *state) dropLocked(n *inode) {
+	n.unlinked = true
+	s.used -= int64(len(n.data))
+	s.forgetLocked(n, 0)
+}
+
+func (s *state) forgetLocked(n *inode, lookups uint64) {
+	n.lookups -= min(lookups, n.lookups)
+	if n.unlinked && n.lookups == 0 {
+		delete(s.inodes, n.number)
+	}
+}
+
+func (s *state) rename(dir, newDir uint64, name, newName string) syscall.Errno {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	parent, n, errno := s.lookLocked(dir, name)
+	switch {
+	case errno != 0:
+		return errno
+	case dir != newDir || n.isDir():
+		return syscall.EXDEV
+	case name == newName:
+		return 0
+	}
+	replaced := parent.entries[newName]
+	if replaced != nil && replaced.isDir() {
+		return syscall.EISDIR
+	}
+	op := journal.Op{Parent: dir, Name: name, NewName: newName}
+	if fault := s.failLocked(journal.Rename, n.path(), path.Join(parent.path(), newName)); fault != nil {
+		op.Errno = fault.Errno
+		s.recordLocked(journal.Rename, n, op)
+		return fault.Errno
+	}
+	if replaced != nil {
+		op.Replaced = replaced.number
+		s.dropLocked(replaced)
+	}
+	s.recordLocked(journal.Rename, n, op)
+	delete(parent.entries, name)
+	parent.entries[newName] = n
+	n.name = newName
+	return 0
+}
+
+// write returns how many bytes it wrote.
+func (s *state) write(number uint64, offset int64, data []byte) (int, syscall.Errno) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.inodes[number]
+	if n == nil {
+		return 0, syscall.ESTALE
+	}
+	op := journal.Op{Offset: offset}
+	fits := s.fitsLocked(n, offset, len(data))
+	if fits < len(data) {
+		op.Errno = syscall.ENOSPC
+	}
+	short := true // what a full disk does
+	if fault := s.failLocked(journal.Write, n.path()); fault != nil {
+		op.Errno, fits, short = fault.Errno, min(fault.Written, fits), fault.Short
+	}
+	op.Data = slices.Clone(data[:fits])
+	before := len(n.data)
+	if fits > 0 {
+		n.write(offset, op.Data)
+	}
+	s.grownLocked(n, before)
+	s.recordLocked(journal.Write, n, op)
+	if op.Errno != 0 && !(short && fits > 0) {
+		return 0, op.Errno
+	}
+	return fits, 0
+}
+
+// fitsLocked returns how many bytes of a write there is room for.
+func (s *state) fitsLocked(n *inode, offset int64, length int) int {
+	grows := offset + int64(length) - int64(len(n.data))
+	if s.capacity == 0 || grows <= 0 {
+		return length
+	}
+	return int(max(0, int64(length)-max(0, grows-max(0, s.capacity-s.used))))
+}
+
+// grownLocked accounts for the change of a file's size.
+func (s *state) grownLocked(n *inode, before int) {
+	if !n.unlinked {
+		s.used += int64(len(n.data) - before)
+	}
+}
+
+func (s *state) truncate(n *inode, size int64) syscall.Errno {
+	op := journal.Op{Size: size}
+	if s.capacity > 0 && size-int64(len(n.data)) > s.capacity-s.used {
+		op.Errno = syscall.ENOSPC
+	}
+	if fault := s.failLocked(journal.Truncate, n.path()); fault != nil {
+		op.Errno = fault.Errno
+	}
+	s.recordLocked(journal.Truncate, n, op)
+	if op.Errno == 0 {
+		before := len(n.data)
+		n.resize(size)
+		s.grownLocked(n, before)
+	}
+	return op.Errno
+}
+
+// sync is fsync of a file or a directory.
+func (s *state) sync(kind journal.Kind, number uint64) syscall.Errno {
+	s.mu.Lock()
+	began := len(s.journal)
+	n, delay := s.inodes[number], s.delay
+	s.mu.Unlock()
+	if n == nil {
+		return syscall.ESTALE
+	}
+	if delay > 0 {
+		time.Sleep(rand.N(delay))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	op := journal.Op{Began: began}
+	if fault := s.failLocked(kind, n.path()); fault != nil {
+		op.Errno = fault.Errno
+	}
+	s.recordLocked(kind, n, op)
+	return op.Errno
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package proof_test
+
+import (
+	"testing"
+
+	"github.com/daybook-db/daybook/proof/fusedisk"
+)
+
+func TestMain(m *testing.M) { fusedisk.Main(m) }
