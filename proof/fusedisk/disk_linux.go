@@ -46,7 +46,8 @@ func Mount(dir string) (*Disk, error) {
 		return nil, err
 	}
 	d := &Disk{dir: dir, child: exec.Command(program)}
-	d.child.Env = append(os.Environ(), serveEnv+"="+dir)
+	// A race detector would have the child wait for a second before it ends.
+	d.child.Env = append(os.Environ(), serveEnv+"="+dir, "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	d.child.Stderr = os.Stderr
 	stdout, err := d.child.StdoutPipe()
 	if err == nil {

@@ -18,6 +18,7 @@ import (
 
 // TestFaults fails one operation of each kind, the second that matches, and nothing else.
 func TestFaults(t *testing.T) {
+	d := fusedisk.MountFor(t)
 	for _, c := range []struct {
 		kind journal.Kind
 		do   func(dir string, file *os.File) error
@@ -46,7 +47,8 @@ func TestFaults(t *testing.T) {
 		}},
 	} {
 		t.Run(c.kind.String(), func(t *testing.T) {
-			d := fusedisk.MountFor(t)
+			_, err := d.Load(journal.Image{})
+			must(t, err)
 			file := create(t, d, "f")
 			skip := 1
 			if c.kind == journal.Rename { // do renames twice
