@@ -2,7 +2,8 @@
 
 // Package fusedisk is a disk for tests: a FUSE file system that keeps its files in memory, records every
 // operation that changes something, and fails operations when told to. It runs on Linux, as root, where
-// there is a /dev/fuse; elsewhere the package is empty.
+// there is a /dev/fuse, on amd64 and arm64 (the library does not compile for 32 bits); elsewhere the package is
+// empty.
 //
 // The file system is served by another process, a second run of the test binary, so that the program under
 // test cannot starve it: a page fault on a mapped file blocks a thread without the scheduler's knowledge,
