@@ -9,6 +9,7 @@
 //	journal     what a disk was asked to do, in order, and what a disk holds
 //	fusedisk    a file system that keeps such a journal, and fails operations when told to (Linux, root)
 //	crashstate  from a journal to the states in which a power cut may leave the disk
+//	history     what was asked of a daybook and acknowledged, and whether what it shows agrees with that
 //
 // The tests of this package run the engine on a fusedisk, cut the power at every operation of its journal,
 // and hold what the engine makes of the rest against what it acknowledged:

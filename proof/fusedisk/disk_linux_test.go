@@ -217,3 +217,29 @@ func TestBolt(t *testing.T) {
 		must(t, again.Close())
 	}
 }
+
+// TestUnmountInUse shows that a disk that is still in use is only detached: what is mapped can be read for
+// as long as it is mapped.
+func TestUnmountInUse(t *testing.T) {
+	dir := t.TempDir()
+	d, err := fusedisk.Mount(dir)
+	if err != nil {
+		d = fusedisk.MountFor(t) // which says why it is skipped
+	}
+	file := create(t, d, "f")
+	write(t, file, 0, strings.Repeat("a", 1<<20))
+	mapped, err := unix.Mmap(int(file.Fd()), 0, 1<<20, unix.PROT_READ, unix.MAP_SHARED)
+	must(t, err)
+	if err := d.Unmount(); !errors.Is(err, syscall.EBUSY) {
+		t.Errorf("Unmount: %v; want EBUSY", err)
+	}
+	for at := 0; at < len(mapped); at += 4096 {
+		if mapped[at] != 'a' {
+			t.Fatalf("the mapping is %q at %d", mapped[at], at)
+		}
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("the directory still shows %d files, %v", len(entries), err)
+	}
+	must(t, unix.Munmap(mapped))
+}
