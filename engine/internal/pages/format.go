@@ -132,14 +132,52 @@ type Meta struct {
 	Pages    uint64 // how many pages there are
 }
 
+// What bbolt begins a file with.
+const (
+	metaFlag    = 4
+	magic       = 0xED0CDAED
+	version     = 2
+	newFreelist = 2 // the pages of a new file: two metas, and these
+	newRoot     = 3
+	newPages    = 4
+)
+
+// NewFile returns what bbolt writes when it creates a file: two meta pages, an empty freelist and an empty root.
+func NewFile(pageSize int) []byte {
+	data := make([]byte, newPages*pageSize)
+	for id, flags := range []uint16{metaFlag, metaFlag, freelistFlag, leafFlag} {
+		page := data[id*pageSize:]
+		order.PutUint64(page, uint64(id))
+		order.PutUint16(page[8:], flags)
+		if flags != metaFlag {
+			continue
+		}
+		meta := page[headerLen : headerLen+metaLen]
+		order.PutUint32(meta, magic)
+		order.PutUint32(meta[4:], version)
+		order.PutUint32(meta[8:], uint32(pageSize))
+		order.PutUint64(meta[16:], newRoot)
+		order.PutUint64(meta[32:], newFreelist)
+		order.PutUint64(meta[40:], newPages)
+		order.PutUint64(meta[48:], uint64(id))
+		order.PutUint64(meta[56:], metaSum(meta))
+	}
+	return data
+}
+
+// metaSum is the checksum of a meta page.
+func metaSum(meta []byte) uint64 {
+	sum := fnv.New64a()
+	_, _ = sum.Write(meta[:56])
+	return sum.Sum64()
+}
+
 // readMeta reads meta page 0 or 1, and reports whether its checksum agrees with it.
 func readMeta(data []byte) (m Meta, ok bool) {
 	if len(data) < headerLen+metaLen {
 		return Meta{}, false
 	}
 	data = data[headerLen : headerLen+metaLen]
-	sum := fnv.New64a()
-	_, _ = sum.Write(data[:56])
 	m = Meta{Freelist: order.Uint64(data[32:]), Pages: order.Uint64(data[40:]), Tx: order.Uint64(data[48:])}
-	return m, sum.Sum64() == order.Uint64(data[56:])
+	return m, metaSum(data) == order.Uint64(data[56:])
 }

@@ -510,6 +510,22 @@ func TestReadTable(t *testing.T) {
 	f.checkTable()
 }
 
+// TestNewFile compares with a file that bbolt has just created.
+func TestNewFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "new.bolt")
+	bolt, err := bbolt.Open(path, 0o600, nil)
+	if err := errors.Join(err, bolt.Close()); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(data, NewFile(os.Getpagesize())) {
+		t.Error("bbolt begins a file with something else")
+	}
+}
+
 // TestParse takes what is no page.
 func TestParse(t *testing.T) {
 	whole := make([]byte, 64)

@@ -3,7 +3,6 @@
 package tree
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -96,17 +95,18 @@ func Open(path string, opts Options) (*Tree, error) {
 	return t, nil
 }
 
-// look opens the file for reading and holds it against its checksums.
+// look opens the file for reading and holds it against its checksums. One whose creation a power cut stopped it
+// empties.
 func (t *Tree) look() (err error) {
 	t.bolt, err = t.openBolt(true)
-	if errors.Is(err, bolterrors.ErrInvalid) && !t.opts.Existing && eraseBlank(t.path) {
+	if err == nil {
+		_, err = t.examine()
+		defer func() { err = errors.Join(err, t.closeBolt()) }()
+	}
+	if errors.Is(err, daybook.ErrCorrupt) && !t.opts.Existing && eraseUnfinished(t.path) {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	_, err = t.examine()
-	return errors.Join(err, t.closeBolt())
+	return err
 }
 
 // start makes the open file ready, and creates what a new one lacks.
@@ -137,7 +137,11 @@ func (t *Tree) examine() (exists bool, err error) {
 		if metas := v.CheckMetas(); len(metas) > 0 {
 			t.damagedMeta = t.guard.fault(errors.Join(metas...))
 		}
-		if exists, err = t.hasFormat(v); err != nil || !exists {
+		if exists, err = t.hasFormat(v); err != nil {
+			return err
+		}
+		if !exists {
+			_, err = v.Free() // all that bbolt will read
 			return err
 		}
 		return t.load(tx, v)
@@ -209,23 +213,6 @@ func openBolt(path string, options *bbolt.Options) (db *bbolt.DB, file *os.File,
 		_ = giveUp(file)
 	}
 	return db, file, err
-}
-
-// mostBlank is more than a new file has, in bytes.
-const mostBlank = 1 << 20
-
-// eraseBlank empties a file that holds nothing but zeros, and reports whether it did: what a power cut
-// leaves of a file that was being created.
-func eraseBlank(path string) bool {
-	info, err := os.Stat(path)
-	if err != nil || info.Size() > mostBlank {
-		return false
-	}
-	data, err := os.ReadFile(path)
-	if err != nil || len(bytes.Trim(data, "\x00")) > 0 {
-		return false
-	}
-	return os.Truncate(path, 0) == nil
 }
 
 func describeOpen(path string, err error) error {

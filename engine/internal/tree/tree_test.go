@@ -12,6 +12,7 @@ import (
 	"iter"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/pages"
 	"github.com/daybook-db/daybook/index"
 )
 
@@ -305,6 +307,51 @@ func TestDamageIsNotWrittenAgain(t *testing.T) {
 	far := history{"record.290": h["record.290"]}
 	if err := tree.Post(far.runs(), 1<<20, 0); err != nil {
 		t.Errorf("Post to a record whose pages are whole: %v", err)
+	}
+}
+
+// TestUnfinished opens every part of a file that was being created, and what is not one.
+func TestUnfinished(t *testing.T) {
+	const sector = 512
+	path := filepath.Join(t.TempDir(), "tree")
+	whole := pages.NewFile(os.Getpagesize())
+	open := func(data []byte) error {
+		t.Helper()
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		tree, err := Open(path, options())
+		if err == nil {
+			mustPost(t, tree, 0)
+			err = tree.Close()
+		}
+		return err
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 40 {
+		torn := bytes.Clone(whole)
+		for at := 0; at < len(torn); at += sector {
+			if random.IntN(2) == 0 {
+				clear(torn[at : at+sector])
+			}
+		}
+		if err := open(torn); err != nil {
+			t.Fatalf("a part of what a file begins with: %v", err)
+		}
+	}
+	for _, length := range []int{1, 100, sector, len(whole) - sector, len(whole)} {
+		if err := open(whole[:length]); err != nil {
+			t.Errorf("cut off at %d: %v", length, err)
+		}
+	}
+	theirs := bytes.Clone(whole)
+	clear(theirs[:2*os.Getpagesize()])
+	theirs[3*os.Getpagesize()+100] = 'x'
+	if err := open(theirs); !errors.Is(err, daybook.ErrCorrupt) {
+		t.Errorf("something else: got %v; want ErrCorrupt", err)
+	}
+	if data, err := os.ReadFile(path); err != nil || !bytes.Equal(data, theirs) {
+		t.Errorf("something else was changed: %v", err)
 	}
 }
 
