@@ -38,7 +38,8 @@ var (
 	// ErrLocked is returned when opening a directory that another process, or this one, has open.
 	ErrLocked = errors.New("daybook: locked by another process")
 	// ErrFailed is returned when writing after the disk has failed, since nobody knows which of the last
-	// writes reached it. Nothing more is written until the backend is opened again; reads go on.
+	// writes reached it. What returned it does not work again until the backend is opened again; reads go on,
+	// and what is acknowledged all the same is as durable as ever.
 	ErrFailed = errors.New("daybook: the disk failed, and nothing is written until it is opened again")
 	// ErrNoSpace is returned when the disk, or the space a backend may use, is full. What was there
 	// stays readable, and storing works again once there is room.

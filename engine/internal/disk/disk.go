@@ -108,8 +108,11 @@ func mkdirAll(path string) error {
 
 type osFile struct{ *os.File }
 
-func (f osFile) Datasync() error {
-	if err := datasync(f.File); err != nil {
+func (f osFile) Datasync() error { return Datasync(f.File) }
+
+// Datasync is File's, for a file of the operating system.
+func Datasync(f *os.File) error {
+	if err := datasync(f); err != nil {
 		return &fs.PathError{Op: "sync", Path: f.Name(), Err: err}
 	}
 	return nil

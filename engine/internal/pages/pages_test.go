@@ -76,7 +76,7 @@ func (f *file) update(fn func(tx *bbolt.Tx) error) {
 func (f *file) view(table *Table, fn func(v *View)) {
 	f.t.Helper()
 	err := f.bolt.View(func(tx *bbolt.Tx) error {
-		fn(NewView(tx, table))
+		fn(NewView(tx, table, nil))
 		return nil
 	})
 	if err != nil {
@@ -212,7 +212,7 @@ func (f *file) blocks() func() (uint64, []byte, error) {
 func (f *file) compareMoves(t *rapid.T, keys *rapid.Generator[string]) {
 	t.Helper()
 	err := f.bolt.View(func(tx *bbolt.Tx) error {
-		theirs, ours := tx.Bucket([]byte(large)).Cursor(), mustBucket(t, NewView(tx, f.table), large).Cursor()
+		theirs, ours := tx.Bucket([]byte(large)).Cursor(), mustBucket(t, NewView(tx, f.table, nil), large).Cursor()
 		for range rapid.IntRange(1, 30).Draw(t, "moves") {
 			var key, value, wantKey, wantValue []byte
 			var err error

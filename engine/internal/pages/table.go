@@ -81,6 +81,16 @@ func (t *Table) Advance(v *View) (next *Table, changed []uint64, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	return t.advance(v, free)
+}
+
+// read returns the table of what a view shows, read altogether.
+func (t *Table) read(v *View, free []uint64) (*Table, error) {
+	next, _, err := t.advance(v, free)
+	return next, err
+}
+
+func (t *Table) advance(v *View, free []uint64) (next *Table, changed []uint64, err error) {
 	a := advance{view: v, own: make(map[uint64]bool)}
 	a.next = &Table{roots: maps.Clone(t.roots), blocks: slices.Clone(t.blocks), sum: t.sum}
 	for _, id := range free {
@@ -317,14 +327,14 @@ func ReadTable(v *View, summary Summary, next func() (index uint64, encoded []by
 			break
 		}
 		if len(encoded) != BlockLen || index < uint64(len(t.blocks)) || index > v.pages()/perBlock {
-			return nil, fmt.Errorf("%w: block %d, of %d bytes, of the table of checksums is out of place", ErrCorrupt, index, len(encoded))
+			return nil, v.fault("", v.root, nil, fmt.Sprintf("block %d, of %d bytes, of the table of checksums is out of place", index, len(encoded)))
 		}
 		t.sum += blockSum(index, encoded)
 		t.blocks = append(t.blocks, make([]*block, index-uint64(len(t.blocks)))...)
 		t.blocks = append(t.blocks, decodeBlock(encoded))
 	}
 	if t.sum != summary.Sum {
-		return nil, fmt.Errorf("%w: the blocks of the table of checksums add up to %x; want %x", ErrCorrupt, t.sum, summary.Sum)
+		return nil, v.fault("", v.root, nil, fmt.Sprintf("the blocks of the table of checksums, which it leads to, add up to %x; want %x", t.sum, summary.Sum))
 	}
 	return t, nil
 }

@@ -19,10 +19,12 @@ type View struct {
 	tx       uint64
 	root     uint64
 	table    *Table // nil: pages are taken for what they are
+	rest     *Rest  // nil likewise
 }
 
-// NewView returns the view of a transaction, whose pages are held against table; nil: against nothing.
-func NewView(tx *bbolt.Tx, table *Table) *View {
+// NewView returns the view of a transaction, whose pages are held against table, and the others against rest; nil:
+// against nothing.
+func NewView(tx *bbolt.Tx, table *Table, rest *Rest) *View {
 	info := tx.DB().Info()
 	// Not a conversion, which would be one of a number to a pointer: the mapping is none of Go's memory.
 	start := *(*unsafe.Pointer)(unsafe.Pointer(&info.Data))
@@ -32,6 +34,7 @@ func NewView(tx *bbolt.Tx, table *Table) *View {
 		tx:       uint64(tx.ID()),
 		root:     uint64(tx.Cursor().Bucket().Root()),
 		table:    table,
+		rest:     rest,
 	}
 	if tx.Writable() {
 		v.tx--
@@ -112,15 +115,55 @@ func (v *View) Names() (names []string, err error) {
 	return names, err
 }
 
+// RootFault is one of the file as a whole, where it begins.
+func (v *View) RootFault(what string) error { return v.fault("", v.root, nil, what) }
+
 func (v *View) rootPage() (page, error) {
-	p, _, what := v.parse(v.root)
-	if what == "" && !p.leaf {
-		what = "the buckets do not stand in a leaf"
+	if v.rest != nil {
+		if err := v.rest.check(v); err != nil {
+			return page{}, err
+		}
+	}
+	p, _, err := v.readRoot()
+	return p, err
+}
+
+// readRoot returns the root page, which is one page at the most, and its checksum.
+func (v *View) readRoot() (p page, sum uint32, err error) {
+	p, sum, what := v.parse(v.root)
+	switch {
+	case what != "":
+	case !p.leaf || len(p.data) > v.pageSize:
+		what = "the buckets do not stand in one leaf"
+	default:
+		what = p.gaps()
 	}
 	if what != "" {
-		return page{}, v.fault("", v.root, nil, what)
+		return page{}, 0, v.fault("", v.root, nil, what)
 	}
-	return p, nil
+	return p, sum, nil
+}
+
+// gaps says where a page's keys and values do not follow one another, as bbolt writes them.
+func (p *page) gaps() (what string) {
+	end := uint64(headerLen + p.count*elementLen)
+	for i := range p.count {
+		from, key, value := p.extent(i)
+		if from != end {
+			return fmt.Sprintf("element %d begins at %d; want %d, where the one before it ends", i, from, end)
+		}
+		end = from + key + value
+	}
+	return ""
+}
+
+// end is where a page's last value ends.
+func (p *page) end() uint64 {
+	if p.count == 0 {
+		return headerLen
+	}
+	from, key, value := p.extent(p.count - 1)
+	return from + key + value
 }
 
 func (v *View) open(name string, header []byte) (*Bucket, error) {
@@ -128,14 +171,18 @@ func (v *View) open(name string, header []byte) (*Bucket, error) {
 		return nil, v.fault(name, v.root, nil, fmt.Sprintf("bucket %q has no header", name))
 	}
 	b := &Bucket{view: v, name: name, root: order.Uint64(header), inline: header[bucketHeaderLen:]}
-	if v.table == nil {
+	if b.root != 0 && len(b.inline) > 0 {
+		return nil, v.fault(name, v.root, nil, fmt.Sprintf("the header of bucket %q has %d bytes", name, len(header)))
+	}
+	var want Root
+	for _, table := range v.tables() {
+		if root, ok := table.roots[name]; ok {
+			want, b.table = root, table
+		}
+	}
+	if b.table == nil {
 		return b, nil
 	}
-	want, ok := v.table.roots[name]
-	if !ok {
-		return b, nil
-	}
-	b.table = v.table
 	got, err := b.rootOf()
 	if err == nil && got != want {
 		err = v.fault(name, v.root, nil, fmt.Sprintf("bucket %q begins at page %d with checksum %08x; want page %d with %08x",
@@ -144,16 +191,41 @@ func (v *View) open(name string, header []byte) (*Bucket, error) {
 	return b, err
 }
 
+func (v *View) tables() (tables []*Table) {
+	if v.table != nil {
+		tables = append(tables, v.table)
+	}
+	if v.rest != nil {
+		tables = append(tables, v.rest.table)
+	}
+	return tables
+}
+
 // rootOf returns where the bucket begins.
 func (b *Bucket) rootOf() (Root, error) {
 	if b.root != 0 {
 		return Root{Page: b.root}, nil
 	}
-	_, sum, what := parse(b.inline, 0)
+	p, sum, what := parse(b.inline, 0)
+	if what == "" {
+		what = p.gaps()
+	}
+	if what == "" && p.end() != uint64(len(b.inline)) {
+		what = fmt.Sprintf("it ends at %d of %d bytes", p.end(), len(b.inline))
+	}
 	if what != "" {
 		return Root{}, b.view.fault(b.name, b.view.root, nil, fmt.Sprintf("the inline bucket %q: %s", b.name, what))
 	}
 	return Root{Sum: sum}, nil
+}
+
+// Fault is one of the bucket as a whole, where it begins.
+func (b *Bucket) Fault(what string) error {
+	page := b.root
+	if page == 0 {
+		page = b.view.root
+	}
+	return b.view.fault(b.name, page, nil, what)
 }
 
 // load returns a page of the bucket. from is its least key as its parent has it.
@@ -199,6 +271,15 @@ func (v *View) meta(id uint64) (Meta, bool) {
 		return Meta{}, false
 	}
 	return readMeta(v.data[from:])
+}
+
+// MetaPage returns the header and the meta page of the view's transaction, and where in the file they stand.
+func (v *View) MetaPage() (data []byte, offset int64, err error) {
+	if _, err := v.Meta(); err != nil {
+		return nil, 0, err
+	}
+	offset = int64(v.tx%2) * int64(v.pageSize)
+	return bytes.Clone(v.data[offset:][:headerLen+metaLen]), offset, nil
 }
 
 // HasMeta reports whether a file has a meta page that agrees with its checksum. It reads the file, not the

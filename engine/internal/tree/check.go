@@ -25,7 +25,13 @@ func (t *Tree) Check(ctx context.Context) error {
 	c := checker{ctx: ctx, guard: t.guard, coder: t.coder}
 	err := t.view(func(_ *bbolt.Tx, v *pages.View) error {
 		c.view = v
+		if t.damagedMeta != nil { // though it may have been written anew
+			c.fault(t.damagedMeta)
+		}
 		for _, err := range v.CheckMetas() {
+			c.fault(err)
+		}
+		if err := t.checkFormat(v); err != nil {
 			c.fault(err)
 		}
 		if err := t.checkTable(v); err != nil {
@@ -43,7 +49,7 @@ func (t *Tree) checkTable(v *pages.View) error {
 	}
 	saved, _, err := readTable(v)
 	if err == nil && !saved.Equal(t.committed.Load().table) {
-		err = fmt.Errorf("%w: %s: the saved checksums of pages are not those in use", daybook.ErrCorrupt, t.path)
+		err = v.RootFault("the saved checksums of pages are not those in use")
 	}
 	return err
 }

@@ -15,6 +15,7 @@ import (
 // committed is the table of checksums that goes with some commits. It is immutable.
 type committed struct {
 	table      *pages.Table
+	rest       *pages.Rest   // of the commit to; nil before anything is known
 	from, to   uint64        // the commits that it describes, as bbolt numbers them
 	superseded chan struct{} // closed when there is a later one
 }
@@ -32,7 +33,11 @@ func (t *Tree) begin() (*bbolt.Tx, *pages.View, error) {
 		}
 		current, id := t.committed.Load(), uint64(tx.ID())
 		if current.from <= id && id <= current.to {
-			return tx, pages.NewView(tx, current.table), nil
+			rest := current.rest
+			if id != current.to { // its own is not kept
+				rest = nil
+			}
+			return tx, pages.NewView(tx, current.table, rest), nil
 		}
 		if err := tx.Rollback(); err != nil {
 			return nil, nil, err
@@ -86,8 +91,12 @@ func (t *Tree) publish(id uint64) error {
 	before := t.committed.Load()
 	next := &committed{table: before.table, from: before.from, to: id, superseded: make(chan struct{})}
 	err := t.viewBolt(func(tx *bbolt.Tx) error {
-		table, changed, err := before.table.Advance(pages.NewView(tx, nil))
+		v := pages.NewView(tx, nil, nil)
+		table, changed, err := before.table.Advance(v)
 		if err != nil {
+			return err
+		}
+		if next.rest, err = pages.NewRest(v, metaBucket, pagesBucket); err != nil {
 			return err
 		}
 		for _, block := range changed {
@@ -106,21 +115,33 @@ func (t *Tree) publish(id uint64) error {
 // saveTable puts the table of the last commit into the file, as far as it is not there. It can only be done
 // by the next commit, since bbolt gives pages their numbers when it commits.
 func (t *Tree) saveTable(tx *bbolt.Tx) error {
-	table := t.committed.Load().table
-	bucket := tx.Bucket([]byte(pagesBucket))
+	last := t.committed.Load()
+	blocks, err := pages.NewView(tx, last.table, last.rest).Bucket(pagesBucket)
+	if err != nil {
+		return err
+	}
+	around, bucket := blocks.Guard(), tx.Bucket([]byte(pagesBucket))
 	for index := range t.unsaved {
 		key := binary.BigEndian.AppendUint64(nil, index)
-		encoded := table.Block(index)
+		if err := around.Around(key); err != nil {
+			return err
+		}
+		encoded := last.table.Block(index)
 		if encoded == nil {
-			if err := bucket.Delete(key); err != nil {
-				return err
-			}
-		} else if err := bucket.Put(key, encoded); err != nil {
+			err = bucket.Delete(key)
+		} else {
+			err = bucket.Put(key, encoded)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	t.saving = true
-	s := summaryOf(t.generation, table)
+	return putSummary(tx, t.generation, last.table)
+}
+
+func putSummary(tx *bbolt.Tx, generation uint64, table *pages.Table) error {
+	s := summaryOf(generation, table)
 	return tx.Bucket([]byte(metaBucket)).Put(summaryKey, encodeFields(s.fields()))
 }
 
@@ -174,7 +195,15 @@ func (t *Tree) load(tx *bbolt.Tx, v *pages.View) error {
 	if err != nil {
 		return err
 	}
-	now := &committed{table: table, from: uint64(tx.ID()), to: uint64(tx.ID()), superseded: make(chan struct{})}
+	rest, err := pages.NewRest(v, metaBucket, pagesBucket)
+	if err != nil {
+		return err
+	}
+	now := &committed{table: table, rest: rest, from: uint64(tx.ID()), to: uint64(tx.ID()), superseded: make(chan struct{})}
+	meta, err := v.Bucket(metaBucket)
+	if err != nil {
+		return err
+	}
 	t.generation, t.sealed = state.Generation, generation == state.Generation
 	clear(t.unsaved)
 	switch {
@@ -187,7 +216,7 @@ func (t *Tree) load(tx *bbolt.Tx, v *pages.View) error {
 			t.unsaved[block] = true
 		}
 	default:
-		err = fmt.Errorf("%w: the checksums of pages are those of generation %d; the tree has %d", daybook.ErrCorrupt, generation, state.Generation)
+		err = meta.Fault(fmt.Sprintf("the checksums of pages are those of generation %d; the tree has %d", generation, state.Generation))
 	}
 	t.committed.Store(now)
 	return err
@@ -195,7 +224,7 @@ func (t *Tree) load(tx *bbolt.Tx, v *pages.View) error {
 
 // checkRoots holds the buckets' roots and the freelist against a table.
 func checkRoots(tx *bbolt.Tx, table *pages.Table) error {
-	v := pages.NewView(tx, table)
+	v := pages.NewView(tx, table, nil)
 	for _, name := range []string{valuesBucket, recordsBucket} {
 		if _, err := v.Bucket(name); err != nil {
 			return err
@@ -216,7 +245,7 @@ func readTable(v *pages.View) (*pages.Table, uint64, error) {
 	}
 	var s summary
 	if !decodeFields(data, s.fields()) {
-		return nil, 0, fmt.Errorf("%w: the summary of the pages' checksums does not agree with its own", daybook.ErrCorrupt)
+		return nil, 0, meta.Fault("the summary of the pages' checksums does not agree with its own")
 	}
 	blocks, err := v.Bucket(pagesBucket)
 	if err != nil {
@@ -228,7 +257,7 @@ func readTable(v *pages.View) (*pages.Table, uint64, error) {
 		key, encoded, err := move()
 		move = cursor.Next
 		if err == nil && key != nil && len(key) != 8 {
-			err = fmt.Errorf("%w: key %x in the table of checksums", daybook.ErrCorrupt, key)
+			err = blocks.Fault(fmt.Sprintf("key %x in the table of checksums", key))
 		}
 		if err != nil || key == nil {
 			return 0, nil, err

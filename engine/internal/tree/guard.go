@@ -128,8 +128,8 @@ func (t *Tree) commit(fn func(tx *bbolt.Tx) error) error {
 			return err
 		}
 		defer func() { _ = tx.Rollback() }() // does nothing after a commit
-		if last := t.committed.Load(); uint64(tx.ID()) != last.to+1 {
-			return t.lostCommit()
+		if err := t.checkLast(tx); err != nil {
+			return err
 		}
 		if err := fn(tx); err != nil {
 			return err
@@ -154,6 +154,22 @@ func (t *Tree) commit(fn func(tx *bbolt.Tx) error) error {
 	err = fmt.Errorf("%w: the tree: %w", daybook.ErrFailed, err)
 	t.failure.Store(&err)
 	return err
+}
+
+// checkLast holds against the last commit what bbolt believes of it when it makes the next.
+func (t *Tree) checkLast(tx *bbolt.Tx) error {
+	last := t.committed.Load()
+	if uint64(tx.ID()) != last.to+1 {
+		return t.lostCommit()
+	}
+	if last.rest == nil { // a new file
+		return nil
+	}
+	v := pages.NewView(tx, last.table, last.rest)
+	if _, err := v.Names(); err != nil {
+		return err
+	}
+	return last.rest.CheckFreelist(v)
 }
 
 // reached reports whether a transaction whose commit failed is visible all the same: its last page was

@@ -63,7 +63,8 @@ type writer struct {
 }
 
 func (t *Tree) writer(tx *bbolt.Tx) (*writer, error) {
-	before := pages.NewView(tx, t.committed.Load().table)
+	last := t.committed.Load()
+	before := pages.NewView(tx, last.table, last.rest)
 	state, err := readState(before)
 	if err != nil {
 		return nil, err

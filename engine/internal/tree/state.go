@@ -47,13 +47,6 @@ func (s *State) fields() []*uint64 {
 	return []*uint64{&s.Generation, &s.Watermark, &s.LastSegment, &s.Records, &s.Values, &s.Bytes}
 }
 
-func decodeState(data []byte) (s State, err error) {
-	if !decodeFields(data, s.fields()) {
-		return State{}, fmt.Errorf("%w: the tree's state does not agree with its checksum", daybook.ErrCorrupt)
-	}
-	return s, nil
-}
-
 func putState(tx *bbolt.Tx, s State) error {
 	return tx.Bucket([]byte(metaBucket)).Put(stateKey, encodeFields(s.fields()))
 }
@@ -88,39 +81,50 @@ func readState(v *pages.View) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	return decodeState(data)
+	var s State
+	if !decodeFields(data, s.fields()) {
+		return State{}, meta.Fault("the tree's state does not agree with its checksum")
+	}
+	return s, nil
 }
+
+// newFileTx is the last commit that bbolt creates a file with.
+const newFileTx = 1
 
 // hasFormat reports whether the view shows a tree, or a new file that has nothing yet.
 func (t *Tree) hasFormat(v *pages.View) (bool, error) {
 	names, err := v.Names()
-	if err != nil || len(names) == 0 {
+	switch {
+	case err != nil:
 		return false, err
+	case len(names) == 0 && v.Tx() <= newFileTx && !t.opts.Existing:
+		return false, nil
+	case len(names) > 0 && !slices.Contains(names, metaBucket):
+		return false, v.RootFault(fmt.Sprintf("if it is a bbolt file, it is not a daybook: it has a bucket %q and no %q", names[0], metaBucket))
+	case !slices.Equal(names, allBuckets):
+		return false, v.RootFault(fmt.Sprintf("it has buckets %q; want %q", names, allBuckets))
 	}
-	if !slices.Contains(names, metaBucket) {
-		return false, fmt.Errorf("%w: %s is a bbolt file, but not a daybook: it has a bucket %q and no %q",
-			daybook.ErrCorrupt, t.path, names[0], metaBucket)
-	}
-	if !slices.Equal(names, allBuckets) {
-		return false, fmt.Errorf("%w: %s has buckets %q; want %q", daybook.ErrCorrupt, t.path, names, allBuckets)
-	}
+	return true, t.checkFormat(v)
+}
+
+func (t *Tree) checkFormat(v *pages.View) error {
 	meta, err := v.Bucket(metaBucket)
 	if err != nil {
-		return false, err
+		return err
 	}
 	format, err := meta.Cursor().Get(formatKey)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if len(format) != 4 {
-		return false, fmt.Errorf("%w: %s does not say its format", daybook.ErrCorrupt, t.path)
+		return meta.Fault("the file does not say its format")
 	}
 	if got := binary.BigEndian.Uint32(format); got > formatVersion {
-		return false, fmt.Errorf("%w: %s has format %d, this program knows %d", daybook.ErrVersion, t.path, got, formatVersion)
+		return fmt.Errorf("%w: %s has format %d, this program knows %d", daybook.ErrVersion, t.path, got, formatVersion)
 	} else if got != formatVersion {
-		return false, fmt.Errorf("%w: %s has format %d; this program reads %d", daybook.ErrCorrupt, t.path, got, formatVersion)
+		return meta.Fault(fmt.Sprintf("the file has format %d; this program reads %d", got, formatVersion))
 	}
-	return true, nil
+	return nil
 }
 
 // create makes the buckets in a new file.
@@ -137,7 +141,7 @@ func (t *Tree) create() error {
 		if err := tx.Bucket([]byte(metaBucket)).Put(formatKey, binary.BigEndian.AppendUint32(nil, formatVersion)); err != nil {
 			return err
 		}
-		if err := t.saveTable(tx); err != nil {
+		if err := putSummary(tx, 0, t.committed.Load().table); err != nil {
 			return err
 		}
 		t.generation = 1

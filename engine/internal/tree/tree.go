@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -117,13 +118,34 @@ func (t *Tree) start() error {
 		return err
 	case !exists:
 		return t.create()
-	case !t.opts.ReadOnly:
-		// What a crash left unsealed. On a full disk the next commit does it.
-		if err := t.seal(); err != nil && !errors.Is(err, daybook.ErrNoSpace) {
-			return err
-		}
+	case t.opts.ReadOnly:
+		return nil
+	}
+	if err := t.confirm(); err != nil {
+		return err
+	}
+	// What a crash left unsealed. On a full disk the next commit does it.
+	if err := t.seal(); err != nil && !errors.Is(err, daybook.ErrNoSpace) {
+		return err
 	}
 	return nil
+}
+
+// confirm makes the commit durable that the file shows. It need not be: the process may have died before the
+// last sync of a commit, or that may have failed, after which the operating system takes the page for clean and
+// a sync alone writes nothing. So the meta page is written once more. What it leads to was synced before it was
+// written first. It overwrites, so it needs no space.
+func (t *Tree) confirm() error {
+	return t.view(func(_ *bbolt.Tx, v *pages.View) error {
+		meta, offset, err := v.MetaPage()
+		if err == nil {
+			_, err = t.file.WriteAt(meta, offset)
+		}
+		if err == nil {
+			err = disk.Datasync(t.file)
+		}
+		return disk.NoSpaceOr(err)
+	})
 }
 
 // examine finds out whether the file holds a tree, and loads the checksums of its pages.
@@ -133,16 +155,16 @@ func (t *Tree) examine() (exists bool, err error) {
 			return err
 		}
 		t.first(tx)
-		v := pages.NewView(tx, nil)
-		if metas := v.CheckMetas(); len(metas) > 0 {
-			t.damagedMeta = t.guard.fault(errors.Join(metas...))
-		}
+		v := pages.NewView(tx, nil, nil)
 		if exists, err = t.hasFormat(v); err != nil {
 			return err
 		}
 		if !exists {
 			_, err = v.Free() // all that bbolt will read
 			return err
+		}
+		if metas := v.CheckMetas(); len(metas) > 0 {
+			t.damagedMeta = t.guard.fault(errors.Join(metas...))
 		}
 		return t.load(tx, v)
 	})
@@ -219,8 +241,8 @@ func describeOpen(path string, err error) error {
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return fmt.Errorf("%w: %s: close the program that has it open, or wait longer with LockTimeout", daybook.ErrLocked, path)
-	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum):
-		return fmt.Errorf("%w: %s is not a whole bbolt file: %w", daybook.ErrCorrupt, path, err)
+	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum), strings.HasPrefix(err.Error(), "file size too small"):
+		return fmt.Errorf("%w: %s is not a whole bbolt file, from offset 0 on: %w", daybook.ErrCorrupt, path, err)
 	case errors.Is(err, bolterrors.ErrVersionMismatch):
 		return fmt.Errorf("%w: %s: %w", daybook.ErrVersion, path, err)
 	case disk.IsNoSpace(err):

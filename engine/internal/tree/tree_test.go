@@ -224,8 +224,8 @@ func hide(t *testing.T, path, record string) (offset int) {
 	return offset
 }
 
-// TestMetaFallback damages one meta page and then the other: either way the same values are there. The older one
-// stays damaged until the next commit, and Check says so; the newer one Open writes anew.
+// TestMetaFallback damages one meta page and then the other: either way the same values are there, and Check says
+// what is damaged, or was when the file was opened.
 func TestMetaFallback(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tree")
 	tree := mustOpen(t, path)
@@ -245,14 +245,17 @@ func TestMetaFallback(t *testing.T) {
 			t.Fatal(err)
 		}
 		tree := mustOpen(t, path)
-		newer := freelistOf(damaged) != freelistOf(good)
 		if err := tree.DamagedMeta(); meta*pageSize != offsetIn(err) {
 			t.Errorf("meta page %d damaged: Open found %v", meta, err)
 		}
-		if err := tree.Check(ctx); newer != (err == nil) || !newer && meta*pageSize != offsetIn(err) {
-			t.Errorf("meta page %d damaged, the newer one: %v: Check: got %v", meta, newer, err)
+		if err := tree.Check(ctx); meta*pageSize != offsetIn(err) {
+			t.Errorf("meta page %d damaged: Check: got %v", meta, err)
 		}
 		mustPost(t, tree, 2) // a commit or its seal writes it anew
+		if err := tree.Close(); err != nil {
+			t.Fatal(err)
+		}
+		tree = mustOpen(t, path)
 		wantRounds(t, tree, 3)
 		if err := tree.Close(); err != nil {
 			t.Fatal(err)
