@@ -124,6 +124,9 @@ func (c *cutter) enough() bool {
 func (c *cutter) cutAt(r *recording, disk *crashstate.Disk, known *history.History, prefix, random int, dir string) {
 	numbers := []uint64{crashstate.NothingUnsynced, crashstate.EverythingUnsynced}
 	choices := rand.New(rand.NewPCG(r.Seed, uint64(prefix)))
+	if !known.Begun() {
+		random *= randomPerBirth
+	}
 	for range random {
 		numbers = append(numbers, max(2, choices.Uint64()))
 	}

@@ -20,7 +20,7 @@ import (
 )
 
 var (
-	statesFlag = flag.Int("proof.states", 2500, "how many distinct crash states a power-cut test tries at least")
+	statesFlag = flag.Int("proof.states", defaultStates, "how many distinct crash states a power-cut test tries at least")
 	seedFlag   = flag.Uint64("proof.seed", 0, "seed of the power-cut test's workloads and choices; 0: another one each time")
 	replayFlag = flag.String("proof.replay", "", "file of a failed power cut to try again, alone")
 )
@@ -30,6 +30,7 @@ const (
 	nestedPerWorkload  = 3 // recoveries that are cut off themselves
 	randomPerPrefix    = 2 // states at each prefix, beside the two extremes
 	randomPerLongRun   = 5 // the same when very many are asked for
+	randomPerBirth     = 8 // times as many while the directory is made, which a workload does once
 	manyStates         = 10_000
 	mostFailures       = 3
 	progressEvery      = time.Minute

@@ -167,6 +167,11 @@ func (h *History) recovered(visible []daybook.StoredValue, at int) {
 	}
 }
 
+// Begun reports whether anything has been attempted.
+func (h *History) Begun() bool {
+	return slices.ContainsFunc(h.Times, func(t Times) bool { return t.Began != Never })
+}
+
 // Later returns a history that goes on from this one with more actions, whose times may begin at 0 again.
 func (h *History) Later(more ...Action) *History {
 	later := &History{Always: h.Always, Actions: append(slices.Clone(h.Actions), more...), Gone: make(map[Ref]bool)}

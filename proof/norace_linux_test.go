@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !race && (amd64 || arm64)
+
+package proof_test
+
+// defaultStates is how many distinct states every run of the tests tries.
+const defaultStates = 2500

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build race && (amd64 || arm64)
+
+package proof_test
+
+// defaultStates is fewer under the race detector, which looks for races and not for states.
+const defaultStates = 500
