@@ -35,6 +35,7 @@ const (
 	mostFailures       = 3
 	progressEvery      = time.Minute
 	nestedRandomStates = 2
+	slowSync           = 500 * time.Microsecond // at most, in half of the workloads: more happens beside it
 )
 
 // TestPowerCut runs the engine on a disk that records what it does, cuts the power after every operation, in
@@ -93,6 +94,9 @@ func (c *cutter) cutWorkload(disk *fusedisk.Disk, seed uint64, durability engine
 	random := rand.New(rand.NewPCG(seed, uint64(durability)))
 	base, err := disk.Load(journal.Image{})
 	if err != nil {
+		c.t.Fatal(err)
+	}
+	if err := disk.SlowSyncs(time.Duration(random.IntN(2)) * slowSync); err != nil {
 		c.t.Fatal(err)
 	}
 	w := &workload{t: c.t, disk: disk, opts: cutOptions(durability, random), random: random}

@@ -85,7 +85,7 @@ func serve(dir string) {
 		err = mounted.WaitMount()
 	}
 	if err != nil {
-		_ = answers.Encode(response{Error: err.Error()})
+		_ = answers.Encode(response{Error: "mounting it on " + dir + ": " + err.Error()})
 		os.Exit(1)
 	}
 	if err := answers.Encode(response{}); err != nil {

@@ -91,7 +91,7 @@ func (s *server) SetAttr(_ <-chan struct{}, in *fuse.SetAttrIn, out *fuse.AttrOu
 		return fuse.Status(syscall.ESTALE)
 	}
 	if size, ok := in.GetSize(); ok {
-		if errno := s.truncate(n, int64(size)); errno != 0 {
+		if errno := s.truncateLocked(n, int64(size)); errno != 0 {
 			return fuse.Status(errno)
 		}
 	}

@@ -251,7 +251,7 @@ func (s *state) grownLocked(n *inode, before int) {
 	}
 }
 
-func (s *state) truncate(n *inode, size int64) syscall.Errno {
+func (s *state) truncateLocked(n *inode, size int64) syscall.Errno {
 	op := journal.Op{Size: size}
 	if s.capacity > 0 && size-int64(len(n.data)) > s.capacity-s.used {
 		op.Errno = syscall.ENOSPC

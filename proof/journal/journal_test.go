@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journal
+
+import (
+	"hash/maphash"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestImage shows that an image written to a directory is read back, holes included, and that its sum
+// depends on everything in it.
+func TestImage(t *testing.T) {
+	image := Image{Dirs: []string{"d", "d/e"}, Files: map[string][]byte{
+		"empty":  {},
+		"zeros":  make([]byte, 3*zeroRun+5),
+		"d/e/f":  []byte("text"),
+		"sparse": append(append(make([]byte, 2*zeroRun), "data"...), make([]byte, 2*zeroRun)...),
+	}}
+	dir := t.TempDir()
+	if err := image.WriteTo(dir); err != nil {
+		t.Fatal(err)
+	}
+	got, err := ReadImage(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(image, got); diff != "" {
+		t.Errorf("read back (-want +got):\n%s", diff)
+	}
+	seed := maphash.MakeSeed()
+	sum := image.Sum(seed)
+	if got.Sum(seed) != sum {
+		t.Error("equal images have different sums")
+	}
+	got.Files["sparse"][0] = 1
+	if got.Sum(seed) == sum {
+		t.Error("another byte leaves the sum")
+	}
+	delete(image.Files, "empty")
+	if image.Sum(seed) == sum {
+		t.Error("a missing file leaves the sum")
+	}
+}
+
+// TestOpString shows the lines that a failing test prints.
+func TestOpString(t *testing.T) {
+	for _, c := range []struct {
+		op   Op
+		want string
+	}{
+		{Op{Kind: Create, Path: "d/f"}, "create d/f"},
+		{Op{Kind: Write, Path: "f", Offset: 512, Data: []byte("abc")}, "write f 512+3"},
+		{Op{Kind: Write, Path: "f", Data: make([]byte, 9)}, "write f 0+9 of zeros"},
+		{Op{Kind: Truncate, Path: "f", Size: 7}, "truncate f to 7"},
+		{Op{Kind: Rename, Path: "d/f", NewName: "g"}, "rename d/f to d/g"},
+		{Op{Kind: SyncDir, Path: "d", Began: 4, Errno: syscall.EIO}, "syncdir d (begun at 4): input/output error"},
+		{Op{Kind: Mark, Mark: "done 3"}, "mark done 3"},
+		{Op{Kind: 99}, "Kind(99)"},
+	} {
+		if got := strings.Join(strings.Fields(c.op.String()), " "); got != c.want {
+			t.Errorf("got %q; want %q", got, c.want)
+		}
+	}
+}
