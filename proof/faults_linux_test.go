@@ -102,6 +102,9 @@ func choose(t *testing.T, runs []faultRun, seed uint64) []faultRun {
 	return append(first, rest[:min(max(0, wanted-len(first)), len(rest))]...)
 }
 
+// mostWrong is how many runs may fail before the rest is left out.
+const mostWrong = 500
+
 // tally counts the outcomes of one kind.
 type tally struct{ runs, hit, failures, poisoned int }
 
@@ -114,7 +117,7 @@ func doAll(t *testing.T, disks []*fusedisk.Disk, scenarios map[string]scenario, 
 	take := func() (r faultRun, ok bool) {
 		mu.Lock()
 		defer mu.Unlock()
-		if next == len(runs) || wrong == 5 {
+		if next == len(runs) || wrong == mostWrong {
 			return r, false
 		}
 		next++

@@ -131,6 +131,9 @@ func (r faultRun) do(disk *fusedisk.Disk, sc scenario) outcome {
 	r.judge(s, hits, failedOps(ops))
 	uncut := s.clone()
 	uncut.comesBack("after healing")
+	if uncut.open() {
+		uncut.close()
+	}
 	if uncut.wrong != nil {
 		s = uncut
 	} else if s.wrong == nil && s.opts.Durability == engine.Always {
@@ -201,8 +204,7 @@ func (s *faultyStore) worksAgain() {
 	}
 }
 
-// comesBack shows that a store on a well disk can be opened, has what it must have, and works, and that so it
-// is the next time.
+// comesBack shows that a store on a well disk can be opened, has what it must have, and works.
 func (s *faultyStore) comesBack(when string) {
 	s.calls = append(s.calls, when)
 	before := s.failures
@@ -213,8 +215,6 @@ func (s *faultyStore) comesBack(when string) {
 		s.store(60, "a", "b")
 		s.prune("b", 0, 3)
 	}
-	s.close()
-	s.open()
 	s.close()
 	if s.failures > before {
 		s.blame("%s a call failed", when)

@@ -70,7 +70,7 @@ func (s *faultyStore) call(name string, do func() error) error {
 	if errors.Is(err, daybook.ErrFailed) {
 		s.poisoned++
 	}
-	if err := s.judge(err, name == "close" || name == "open"); err != nil {
+	if err := s.judge(err, name == "close"); err != nil {
 		s.blame("%s: %w", name, err)
 	}
 	return err
