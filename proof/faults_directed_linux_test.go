@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build amd64 || arm64
+
+package proof_test
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/daybook-db/daybook/engine"
+	"github.com/daybook-db/daybook/proof/fusedisk"
+	"github.com/daybook-db/daybook/proof/journal"
+)
+
+// beginAlone returns a new store on a disk of its own, and what is to be called at the end of the test.
+func beginAlone(t *testing.T, durability engine.Durability) (s *faultyStore, end func()) {
+	t.Helper()
+	disk := fusedisk.MountFor(t)
+	dogs := newWatchdog(t.Name())
+	s, err := scenario{durability: durability}.begin(disk, dogs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, func() {
+		dogs.stop()
+		s.close()
+		if s.wrong != nil {
+			t.Errorf("%v\n%s", s.wrong, strings.Join(s.calls, "\n"))
+		}
+	}
+}
+
+// fail has the disk fail with errno from now on.
+func (s *faultyStore) fail(errno syscall.Errno, faults ...fusedisk.Fault) {
+	s.errno = errno
+	for i := range faults {
+		faults[i].Errno = errno
+	}
+	if err := s.disk.Inject(faults...); err != nil {
+		s.blame("%w", err)
+	}
+}
+
+// TestFailedBackgroundSync shows that after a sync that nobody waited for has failed, stores say ErrFailed until
+// the store is opened again, which has all that was acknowledged.
+func TestFailedBackgroundSync(t *testing.T) {
+	s, end := beginAlone(t, engine.Interval)
+	defer end()
+	s.open()
+	s.store(60, "a", "b", "a")
+	s.fail(syscall.EIO, fusedisk.Fault{Kinds: []journal.Kind{journal.Sync}, Glob: "*.log", Times: -1})
+	for deadline := time.Now().Add(10 * time.Second); !s.storeFailed && s.wrong == nil; time.Sleep(time.Millisecond) {
+		if s.store(60, "a"); time.Now().After(deadline) {
+			s.blame("no store was told that a sync in the background had failed")
+		}
+	}
+	s.store(60, "b")
+	s.sync()
+	if !s.syncFailed {
+		s.blame("Sync does not say that a sync in the background had failed")
+	}
+	s.close()
+	s.heal()
+	s.comesBack("after healing")
+}
+
+// TestFailedCommitThenFullDisk has the last sync of a checkpoint fail, so that the tree shows what is not on the
+// disk, and then no room to write the tree again. What the log holds must not be given up for what the tree
+// shows.
+func TestFailedCommitThenFullDisk(t *testing.T) {
+	s, end := beginAlone(t, engine.Always)
+	defer end()
+	s.opts.HeadSize = 1 << 20 // nothing is posted by itself
+	s.open()
+	s.store(60, "a", "b", "a")
+	s.checkpoint()
+	s.store(60, "a", "b", "a")
+	s.fail(syscall.EIO, fusedisk.Fault{Kinds: []journal.Kind{journal.Sync}, Glob: "daybook.db", Skip: 1, Times: 1})
+	if s.checkpoint(); !s.treeFailed {
+		s.blame("a checkpoint whose last sync failed does not say so")
+	}
+	s.close()
+	s.fail(syscall.ENOSPC, fusedisk.Fault{Kinds: []journal.Kind{journal.Write, journal.Truncate}, Glob: "daybook.db", Times: -1})
+	if s.open() {
+		for range 4 { // uses segments again, if there are any
+			s.store(largeValue, "big")
+		}
+		s.close()
+	}
+	ops, err := s.disk.Journal(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.heal()
+	s.cutPower(ops)
+}
