@@ -23,7 +23,7 @@ const (
 	maybeDeleted             // the same, whether it was deleted
 )
 
-// entry is a value that was attempted.
+// ledgerEntry is a value that was attempted.
 type ledgerEntry struct {
 	daybook.StoredValue
 	batch int // values of one batch are stored together or not at all
@@ -98,8 +98,9 @@ func (l ledger) identify(values []daybook.StoredValue) (ids []int, err error) {
 // missing returns which of the ids a query did not return.
 func (l ledger) missing(ids []int, visible []daybook.StoredValue) (gone []int, err error) {
 	seen, err := l.identify(visible)
+	there := setOf(seen)
 	for _, id := range ids {
-		if !slices.Contains(seen, id) {
+		if !there[id] {
 			gone = append(gone, id)
 		}
 	}
@@ -118,12 +119,12 @@ func (l ledger) showsAgain(visible []daybook.StoredValue) error {
 		return err
 	}
 	ids, _ := l.identify(visible)
-	batches := make(map[int]bool)
+	visibleIDs, batches := setOf(ids), make(map[int]bool)
 	for id := range l {
 		e := &l[id]
-		there := slices.Contains(ids, id)
+		there := visibleIDs[id]
 		if before, met := batches[e.batch]; e.fate == maybeStored && met && before != there {
-			return fmt.Errorf("batch %d is there in part: value %d is %t", e.batch, id, there)
+			return fmt.Errorf("batch %d is there in part: value %d is there: %t", e.batch, id, there)
 		} else if e.fate == maybeStored {
 			batches[e.batch] = there
 		}
@@ -140,9 +141,10 @@ func (l ledger) hold(visible []daybook.StoredValue, tolerated func(fate) bool) e
 	if err != nil {
 		return err
 	}
+	visibleIDs := setOf(ids)
 	for id := range l {
 		e := &l[id]
-		switch there := slices.Contains(ids, id); {
+		switch there := visibleIDs[id]; {
 		case e.fate == present && !there:
 			return fmt.Errorf("value %d of %s at %d, which was acknowledged, is lost", id, e.RecordName, e.StoredAt)
 		case e.fate != present && there && !tolerated(e.fate):
@@ -150,6 +152,14 @@ func (l ledger) hold(visible []daybook.StoredValue, tolerated func(fate) bool) e
 		}
 	}
 	return nil
+}
+
+func setOf(ids []int) map[int]bool {
+	set := make(map[int]bool, len(ids))
+	for _, id := range ids {
+		set[id] = true
+	}
+	return set
 }
 
 // count is how many values must be there.

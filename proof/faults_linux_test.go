@@ -19,7 +19,8 @@ import (
 	"github.com/daybook-db/daybook/proof/journal"
 )
 
-var faultsFlag = flag.String("proof.faults", "220", "runs of TestFaults: a number; all; or one, as a failure names it")
+var faultsFlag = flag.String("proof.faults", "20s",
+	"runs of TestFaults: what can be done in so long; a number; all; or one, as a failure names it")
 
 // TestFaults has every operation that the workloads make of the disk fail, in every way, a run each.
 func TestFaults(t *testing.T) {
@@ -43,10 +44,11 @@ func TestFaults(t *testing.T) {
 		runs = append(runs, allRuns(sc, positions)...)
 	}
 	seed, total := rand.Uint64(), len(runs)
-	chosen := choose(t, runs, seed)
+	chosen, until := choose(t, runs, seed)
 	start := time.Now()
-	summary := doAll(t, disks, scenarios, chosen)
-	t.Logf("seed %d: %d of %d runs in %v: %s", seed, len(chosen), total, time.Since(start).Round(time.Millisecond), summary)
+	p := progress{left: chosen, until: until, tallies: make(map[journal.Kind]tally)}
+	p.doAll(t, disks, scenarios)
+	t.Logf("seed %d: %d of %d runs in %v: %v", seed, p.done, total, time.Since(start).Round(time.Millisecond), &p)
 }
 
 // allRuns returns a run for every position, errno and duration; of writes, with what they write all the same
@@ -74,88 +76,108 @@ func allRuns(sc scenario, positions map[journal.Kind]int) (runs []faultRun) {
 	return runs
 }
 
-// choose returns as many runs as the flag says, in random order, and at least one of each scenario, kind, errno
-// and duration.
-func choose(t *testing.T, runs []faultRun, seed uint64) []faultRun {
+// choose returns runs in random order, but first one of each kind, and then one of each scenario, kind, errno and
+// duration: as many as the flag says, or all and until when to do them.
+func choose(t *testing.T, runs []faultRun, seed uint64) (chosen []faultRun, until time.Time) {
 	t.Helper()
-	wanted := len(runs)
-	if *faultsFlag != "all" {
-		var err error
-		if wanted, err = strconv.Atoi(*faultsFlag); err != nil {
-			t.Fatalf("-proof.faults=%s: want all, a number of runs, or the name of one", *faultsFlag)
-		}
-	}
 	random := rand.New(rand.NewPCG(seed, 0))
 	slices.SortFunc(runs, func(a, b faultRun) int { return strings.Compare(a.String(), b.String()) })
 	random.Shuffle(len(runs), func(i, j int) { runs[i], runs[j] = runs[j], runs[i] })
-	first, rest := []faultRun(nil), []faultRun(nil)
+	oneOfEach(runs, func(r faultRun) faultRun {
+		return faultRun{scenario: r.scenario, kind: r.kind, errno: r.errno, lasts: r.lasts}
+	})
+	oneOfEach(runs, func(r faultRun) faultRun { return faultRun{kind: r.kind} })
+	never := time.Now().Add(24 * time.Hour)
+	if *faultsFlag == "all" {
+		return runs, never
+	}
+	if n, err := strconv.Atoi(*faultsFlag); err == nil {
+		return runs[:min(n, len(runs))], never
+	}
+	d, err := time.ParseDuration(*faultsFlag)
+	if err != nil {
+		t.Fatalf("-proof.faults=%s: want a duration, a number of runs, all, or the name of one", *faultsFlag)
+	}
+	return runs, time.Now().Add(d)
+}
+
+// oneOfEach moves the first run of each group to the front.
+func oneOfEach(runs []faultRun, group func(faultRun) faultRun) {
+	var first, rest []faultRun
 	met := make(map[faultRun]bool)
 	for _, r := range runs {
-		group := faultRun{scenario: r.scenario, kind: r.kind, errno: r.errno, lasts: r.lasts}
-		if met[group] {
+		if g := group(r); met[g] {
 			rest = append(rest, r)
 		} else {
+			met[g] = true
 			first = append(first, r)
 		}
-		met[group] = true
 	}
-	return append(first, rest[:min(max(0, wanted-len(first)), len(rest))]...)
+	copy(runs, append(first, rest...))
 }
 
 // mostWrong is how many runs may fail before the rest is left out.
-const mostWrong = 500
+const mostWrong = 5
 
 // tally counts the outcomes of one kind.
 type tally struct{ runs, hit, failures, poisoned int }
 
+// progress hands out runs and sums up their outcomes.
+type progress struct {
+	mu      sync.Mutex // guards what follows
+	left    []faultRun
+	until   time.Time
+	done    int
+	wrong   int
+	tallies map[journal.Kind]tally
+}
+
+func (p *progress) take() (r faultRun, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.left) == 0 || p.wrong >= mostWrong || time.Now().After(p.until) {
+		return r, false
+	}
+	r, p.left = p.left[0], p.left[1:]
+	p.done++
+	return r, true
+}
+
+func (p *progress) note(t *testing.T, r faultRun, o outcome) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if o.wrong != nil {
+		p.wrong++
+		t.Errorf("run %v: %v", r, o.wrong)
+	}
+	sum := p.tallies[r.kind]
+	sum.runs++
+	sum.hit += min(o.hits, 1)
+	sum.failures += o.failures
+	sum.poisoned += o.poisoned
+	p.tallies[r.kind] = sum
+}
+
+func (p *progress) String() string {
+	var b strings.Builder
+	for _, kind := range faultyKinds {
+		sum := p.tallies[kind]
+		fmt.Fprintf(&b, "\n%-8v %4d runs, in %d the disk failed; %d calls returned an error, %d of them ErrFailed",
+			kind, sum.runs, sum.hit, sum.failures, sum.poisoned)
+	}
+	return b.String()
+}
+
 // doAll does runs on all disks at once.
-func doAll(t *testing.T, disks []*fusedisk.Disk, scenarios map[string]scenario, runs []faultRun) string {
+func (p *progress) doAll(t *testing.T, disks []*fusedisk.Disk, scenarios map[string]scenario) {
 	t.Helper()
-	var mu sync.Mutex
-	next, wrong := 0, 0
-	tallies := make(map[journal.Kind]*tally)
-	take := func() (r faultRun, ok bool) {
-		mu.Lock()
-		defer mu.Unlock()
-		if next == len(runs) || wrong == mostWrong {
-			return r, false
-		}
-		next++
-		return runs[next-1], true
-	}
-	note := func(r faultRun, o outcome) {
-		mu.Lock()
-		defer mu.Unlock()
-		if o.wrong != nil {
-			wrong++
-			t.Errorf("run %v: %v", r, o.wrong)
-		}
-		if tallies[r.kind] == nil {
-			tallies[r.kind] = new(tally)
-		}
-		sum := tallies[r.kind]
-		sum.runs++
-		sum.failures += o.failures
-		sum.poisoned += o.poisoned
-		if o.hits > 0 {
-			sum.hit++
-		}
-	}
 	var workers sync.WaitGroup
 	for _, disk := range disks {
 		workers.Go(func() {
-			for r, ok := take(); ok; r, ok = take() {
-				note(r, r.do(disk, scenarios[r.scenario]))
+			for r, ok := p.take(); ok; r, ok = p.take() {
+				p.note(t, r, r.do(disk, scenarios[r.scenario]))
 			}
 		})
 	}
 	workers.Wait()
-	var b strings.Builder
-	for _, kind := range faultyKinds {
-		if sum := tallies[kind]; sum != nil {
-			fmt.Fprintf(&b, "\n%-8v %4d runs, in %d the disk failed; %d calls returned an error, %d of them ErrFailed",
-				kind, sum.runs, sum.hit, sum.failures, sum.poisoned)
-		}
-	}
-	return b.String()
 }

@@ -45,7 +45,9 @@ const (
 	shortWrite     = "short" // 30 bytes, and returns that number
 )
 
-var writtenBytes = map[string]int{nothingWritten: 0, headWritten: 30, sectorsWritten: 700, allWritten: math.MaxInt32, shortWrite: 30}
+var writtenBytes = map[string]int{
+	nothingWritten: 0, headWritten: 30, sectorsWritten: 700, allWritten: math.MaxInt32, shortWrite: 30,
+}
 
 // faultRun is one run of a workload: which operation fails, and how.
 type faultRun struct {
@@ -257,7 +259,8 @@ func (s *faultyStore) report(r faultRun, ops []journal.Op) error {
 		}
 		fmt.Fprintln(&b, op)
 	}
-	return fmt.Errorf("%w\nto do it again: go test ./proof -run TestFaults -proof.faults=%v\ncalls:\n  %s\noperations that failed:\n%s",
+	return fmt.Errorf("%w\nto do it again: go test ./proof -run TestFaults -proof.faults=%v\n"+
+		"calls:\n  %s\noperations that failed:\n%s",
 		s.wrong, r, strings.Join(s.calls, "\n  "), &b)
 }
 

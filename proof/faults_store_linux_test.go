@@ -79,7 +79,7 @@ func (s *faultyStore) call(name string, do func() error) error {
 // judge returns nil for an error that says what the disk did, bare if it may be the operating system's.
 func (s *faultyStore) judge(err error, bare bool) error {
 	failed, full := errors.Is(err, daybook.ErrFailed), errors.Is(err, daybook.ErrNoSpace)
-	for _, other := range []error{daybook.ErrCorrupt, daybook.ErrVersion, daybook.ErrLocked, daybook.ErrClosed, context.DeadlineExceeded} {
+	for _, other := range []error{daybook.ErrCorrupt, daybook.ErrVersion, daybook.ErrLocked, daybook.ErrClosed} {
 		if errors.Is(err, other) {
 			return fmt.Errorf("the disk only failed, but the error is %w", err)
 		}
