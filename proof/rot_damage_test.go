@@ -29,11 +29,19 @@ type rotCase struct {
 	Open     bool   // the store is open when it happens
 
 	Fate    rotFate
-	Keep    uint64 // where the fate is rotTorn: the sequence number up to which values are left
-	Version bool   // ErrVersion may be the truth
-	Record  string // that Check must name
-	Key     []byte // likewise
-	Hit     []string
+	Keep    uint64   // where the fate is rotTorn: the sequence number up to which values are left
+	Version bool     // ErrVersion may be the truth
+	Hit     []string // records that are read through the place
+	Named   [2]rotName
+	From    int64 // Check names an offset from here, unless To is 0
+	To      int64 // to before here
+}
+
+// rotName is a record and a key of it. Check must name those of the chunk or catalogue entry that was hit, or those
+// that the page begins with: where a page does not agree with its checksum, nothing in it is to be believed.
+type rotName struct {
+	Record string
+	Key    []byte
 }
 
 func (c *rotCase) String() string { return fmt.Sprintf("%s/%s/%s", c.Victim, c.Kind, c.Where) }
@@ -96,7 +104,13 @@ func (d *rotDamages) put(kind, where string, place *rotPlace, offset int64, byte
 	c := d.like
 	c.Kind, c.Where = kind, fmt.Sprintf("%s, offset %d", where, offset)
 	c.Offset, c.Bytes = offset, bytes
-	c.Fate, c.Version, c.Record, c.Key, c.Hit = place.fate, place.version, place.record, place.key, place.hit
+	c.Fate, c.Version, c.Hit = place.fate, place.version, place.hit
+	if bucket := place.bucket(); bucket != "" {
+		c.From, c.To = place.page.offset, place.page.offset+place.page.size
+		if place.record != "" {
+			c.Named = [2]rotName{{place.record, place.key}, {rotRecordOf(bucket, place.first), place.first}}
+		}
+	}
 	if c.Open = d.open; c.Open {
 		c.Kind = "open: " + c.Kind
 	}
@@ -205,7 +219,7 @@ func (d *rotDamages) misdirect(f *rotTreeFile, p *rotPlace) {
 // page zeroes a page and its sectors.
 func (d *rotDamages) page(f *rotTreeFile, page *rotPage) {
 	kind := page.kind
-	place := &rotPlace{kind: kind, hit: page.hit}
+	place := &rotPlace{kind: kind, hit: page.hit, page: page}
 	if page.free {
 		kind, place.fate = "free page", rotDead
 	}
@@ -318,7 +332,7 @@ func (d *rotLogDamages) all(s *rotSegment) {
 func (d *rotLogDamages) frame(s *rotSegment, k int, f rotFrame) {
 	kind := "frame"
 	switch {
-	case f.sealt:
+	case f.seal:
 		kind = "seal"
 	case k == len(s.frames)-1:
 		kind = "last frame"

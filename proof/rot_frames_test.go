@@ -22,11 +22,11 @@ var rotCastagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // rotFrame is a whole frame of a segment.
 type rotFrame struct {
-	offset, end    int64
-	durable        int64
-	first, last    uint64 // sequence numbers of its values
-	record         string // of its first value
-	payload, sealt bool
+	offset, end int64
+	durable     int64
+	first, last uint64 // sequence numbers of its values
+	record      string // of its first value
+	seal        bool   // it has none: the segment ends here
 }
 
 // rotSegment is a segment as a killed process left it.
@@ -37,10 +37,6 @@ type rotSegment struct {
 	header bool // it has a whole one, of its own number
 	first  uint64
 	frames []rotFrame // the seal included
-}
-
-func (s *rotSegment) sealed() bool {
-	return len(s.frames) > 0 && s.frames[len(s.frames)-1].sealt
 }
 
 // end is where the last frame, or the seal, ends.
@@ -100,7 +96,7 @@ func (s *rotSegment) parse() {
 		f.first, f.last = sequence, sequence+values-1
 		sequence += values
 		s.frames = append(s.frames, f)
-		if f.sealt {
+		if f.seal {
 			return
 		}
 		at = f.end
@@ -130,7 +126,7 @@ func (s *rotSegment) frame(at int64) (f rotFrame, ok bool) {
 		offset: at, end: at + rotFrameHeader + length,
 		durable: int64(binary.LittleEndian.Uint32(header[8:])),
 		record:  rotFirstRecord(payload),
-		sealt:   length == 0,
+		seal:    length == 0,
 	}, true
 }
 
@@ -152,7 +148,7 @@ func rotLastRecords(t *testing.T, store string, n int) (records []string) {
 	t.Helper()
 	for _, s := range rotReadLog(t, store) {
 		for _, f := range s.frames {
-			if !f.sealt {
+			if !f.seal {
 				records = append(records, f.record)
 			}
 		}
@@ -216,7 +212,7 @@ func (l *rotLogState) fateInLast(s *rotSegment, from, to int64) (fate rotFate, k
 			return rotLive, 0
 		}
 	}
-	if hit.sealt {
+	if hit.seal {
 		return rotLax, 0
 	}
 	return rotTorn, max(hit.first-1, l.watermark)

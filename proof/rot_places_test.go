@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // bbolt's format: pages of a header and elements, in the order of the machine's bytes.
@@ -56,6 +57,7 @@ type rotPlace struct {
 
 	record string   // whose chunk or entry it is, if it is a value of one
 	key    []byte   // under which that is kept
+	first  []byte   // the first key of the leaf, if it is in one
 	hit    []string // some records that are read through it
 	page   *rotPage // the page it is in; nil in the log
 	child  *rotPage // the page a rotPgid leads to
@@ -233,7 +235,7 @@ func (f *rotTreeFile) leafElement(p *rotPage, at int64, bucket, kind string, i i
 	if i == 0 {
 		p.firstKey = key
 	}
-	like := rotPlace{kind: kind + ": element", where: fmt.Sprintf("element %d", i), offset: at, page: p}
+	like := rotPlace{kind: kind + ": element", where: fmt.Sprintf("element %d", i), offset: at, page: p, first: f.firstKey(at - int64(i)*rotElement)}
 	if record := rotRecordOf(bucket, key); record != "" {
 		like.hit = []string{record}
 		p.hit = append(p.hit, record)
@@ -254,6 +256,22 @@ func (f *rotTreeFile) leafElement(p *rotPage, at int64, bucket, kind string, i i
 		f.value(like, bucket, key, value)
 	}
 	return at + pos + ksize + vsize
+}
+
+// firstKey is the key of a leaf's first element.
+func (f *rotTreeFile) firstKey(element int64) []byte {
+	pos, ksize := int64(rotOrder.Uint32(f.data[element+4:])), int64(rotOrder.Uint32(f.data[element+8:]))
+	return f.data[element+pos:][:ksize]
+}
+
+// bucket is the bucket whose keys and values a place is among, if they are chunks or catalogue entries.
+func (p *rotPlace) bucket() string {
+	for _, bucket := range []string{"values", "records"} {
+		if strings.Contains(p.kind, "of "+bucket) {
+			return bucket
+		}
+	}
+	return ""
 }
 
 // rotRecordOf is the record that a key of a bucket belongs to.

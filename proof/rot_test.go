@@ -34,7 +34,7 @@ const (
 	// rotPatience is how long one case may take. It takes milliseconds, but the machine may have other work.
 	rotPatience = 20 * time.Second
 	// rotMost is how many cases of each kind a run samples.
-	rotMost = 10
+	rotMost = 6
 )
 
 // TestRot flips bits, zeroes and truncates at every kind of place in the tree and the log of stores that were closed,
@@ -72,8 +72,8 @@ func rotCases(t *testing.T, victims []*rotVictim) []*rotCase {
 	few := &rotSampler{most: 2, seed: *rotSeed, kinds: s.kinds}
 	if *rotMode == "full" {
 		s.most, few.most = 0, 0
-	} else if testing.Short() {
-		s.most, few.most = 3, 1
+	} else if testing.Short() || rotRace {
+		s.most, few.most = 2, 1
 	}
 	for _, v := range victims {
 		s.add(&rotCase{Victim: v.name, Kind: "no damage", Where: "nowhere", File: rotTree, Fate: rotDead}, 0)
@@ -212,11 +212,17 @@ func (c *rotChild) run(damage *rotCase) []rotFault {
 	}
 }
 
-// lastWords waits for the child's end, and returns the beginning of what it said.
+// lastWords waits for the child's end, and returns what it said, of its goroutines those that were in the engine.
 func (c *rotChild) lastWords() string {
 	c.stop()
-	words := c.stderr.String() + c.stdout.String()
-	return words[:min(len(words), 3000)]
+	blocks := strings.Split(c.stderr.String()+c.stdout.String(), "\n\n")
+	for i, block := range blocks[1:] {
+		if !strings.Contains(block, "daybook/engine") {
+			blocks[i+1] = ""
+		}
+	}
+	words := strings.Join(slices.DeleteFunc(blocks, func(block string) bool { return block == "" }), "\n\n")
+	return words[:min(len(words), 4000)]
 }
 
 // rotReport says what failed: a line for each kind of case, with an example of each thing that is wrong.
