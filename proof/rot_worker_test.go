@@ -62,7 +62,7 @@ const rotReplyMark = "rot:"
 func TestRotWorker(t *testing.T) {
 	victims := os.Getenv(rotWorkerEnv)
 	if victims == "" {
-		t.Skip("TestRot runs this in its children")
+		return // TestRot has not started this process
 	}
 	w := &rotWorker{t: t, dir: t.TempDir(), victims: make(map[string]*rotPristine), root: victims}
 	in := bufio.NewReader(os.Stdin)

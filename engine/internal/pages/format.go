@@ -51,6 +51,9 @@ const (
 	longList = 0xffff
 )
 
+// MetaLen is how long a meta page is, with its header.
+const MetaLen = headerLen + metaLen
+
 // ValuePrefix is how many bytes of a value its page's checksum covers.
 const ValuePrefix = 10
 

@@ -8,6 +8,7 @@ import "fmt"
 // buckets that the tables themselves are kept in. It is known only while the file is open. bbolt believes
 // these pages when it makes the next commit.
 type Rest struct {
+	buckets  []string
 	table    *Table
 	root     uint32 // checksum of the root page
 	freelist [headerLen]byte
@@ -19,7 +20,7 @@ func NewRest(v *View, buckets ...string) (*Rest, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Rest{}
+	r := &Rest{buckets: buckets}
 	if r.table, err = NewTable(buckets...).read(v, free); err != nil {
 		return nil, err
 	}
@@ -39,9 +40,18 @@ func (r *Rest) check(v *View) error {
 	return err
 }
 
-// CheckFreelist holds the freelist's header against the one that was committed: bbolt frees as many pages as it
-// says. In a write transaction bbolt has the list itself in memory.
-func (r *Rest) CheckFreelist(v *View) error {
+// Check holds all of the rest against what was committed, in a view that has it. Of the freelist it is the header:
+// bbolt frees as many pages as that says, and has the list itself in memory.
+func (r *Rest) Check(v *View) error {
+	for _, name := range r.buckets {
+		b, err := v.Bucket(name)
+		if err != nil {
+			return err
+		}
+		if _, err := b.pages(nil); err != nil {
+			return err
+		}
+	}
 	header, err := v.freelistHeader()
 	if err == nil && header != r.freelist {
 		err = v.fault("", order.Uint64(r.freelist[:]), nil, "the freelist's header is not the one that was committed")

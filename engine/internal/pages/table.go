@@ -202,6 +202,9 @@ func (t *Table) CheckFree(v *View, others ...string) error {
 		return err
 	}
 	for _, id := range used {
+		if t.of(id) != notInUse {
+			return v.fault("", id, nil, "two pages claim it")
+		}
 		if _, found := slices.BinarySearch(free, id); found {
 			return v.inUse(id)
 		}

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"iter"
 	"unsafe"
 
 	"go.etcd.io/bbolt"
@@ -185,7 +186,8 @@ func (v *View) open(name string, header []byte) (*Bucket, error) {
 	}
 	got, err := b.rootOf()
 	if err == nil && got != want {
-		err = v.fault(name, v.root, nil, fmt.Sprintf("bucket %q begins at page %d with checksum %08x; want page %d with %08x",
+		inline, _, _ := parse(b.inline, 0)
+		err = v.fault(name, v.root, inline.least(nil), fmt.Sprintf("bucket %q begins at page %d with checksum %08x; want page %d with %08x",
 			name, got.Page, got.Sum, want.Page, want.Sum))
 	}
 	return b, err
@@ -235,9 +237,32 @@ func (b *Bucket) load(id uint64, from []byte) (page, error) {
 		what = b.table.compare(id, sum)
 	}
 	if what != "" {
-		return page{}, b.view.fault(b.name, id, from, what)
+		return page{}, b.view.fault(b.name, id, p.least(from), what)
 	}
 	return p, nil
+}
+
+// least is the page's least key: from, as its parent has it, or else its own.
+func (p *page) least(from []byte) []byte {
+	if from == nil && p.count > 0 {
+		return p.key(0)
+	}
+	return from
+}
+
+// Suspects yields what a damaged page of the bucket seems to hold, if it can be told.
+func (b *Bucket) Suspects(f *Fault) iter.Seq2[[]byte, []byte] {
+	return func(yield func(key, value []byte) bool) {
+		p, _, what := b.view.parse(f.Page)
+		if b.root == 0 {
+			p, _, what = parse(b.inline, 0)
+		}
+		for i := 0; what == "" && p.leaf && i < p.count; i++ {
+			if !yield(p.key(i), p.value(i)) {
+				return
+			}
+		}
+	}
 }
 
 // first returns the bucket's root page.
@@ -279,13 +304,13 @@ func (v *View) MetaPage() (data []byte, offset int64, err error) {
 		return nil, 0, err
 	}
 	offset = int64(v.tx%2) * int64(v.pageSize)
-	return bytes.Clone(v.data[offset:][:headerLen+metaLen]), offset, nil
+	return bytes.Clone(v.data[offset:][:MetaLen]), offset, nil
 }
 
 // HasMeta reports whether a file has a meta page that agrees with its checksum. It reads the file, not the
 // mapping, so it needs no transaction.
 func HasMeta(file io.ReaderAt, pageSize int) bool {
-	var data [headerLen + metaLen]byte
+	var data [MetaLen]byte
 	for id := range int64(2) {
 		if _, err := file.ReadAt(data[:], id*int64(pageSize)); err != nil {
 			return false

@@ -23,8 +23,12 @@ const mostFaults = 100
 // and the catalogue and the totals against the chunks.
 func (t *Tree) Check(ctx context.Context) error {
 	c := checker{ctx: ctx, guard: t.guard, coder: t.coder}
-	err := t.view(func(_ *bbolt.Tx, v *pages.View) error {
+	err := t.view(func(tx *bbolt.Tx, v *pages.View) error {
 		c.view = v
+		if err := t.checkSize(tx); err != nil {
+			c.fault(err)
+			return nil // what has been cut off cannot be read
+		}
 		if t.damagedMeta != nil { // though it may have been written anew
 			c.fault(t.damagedMeta)
 		}
@@ -78,17 +82,62 @@ func (c *checker) faultf(format string, args ...any) {
 }
 
 func (c *checker) check() error {
-	values, records, err := buckets(c.view)
-	if err != nil {
-		return err
+	values, records := c.bucket(valuesBucket), c.bucket(recordsBucket)
+	if values == nil || records == nil {
+		return nil
 	}
 	catalogue := records.Cursor()
-	err = values.Walk(func(key, encoded []byte) error { return c.element(catalogue, key, encoded) }, c.fault)
+	err := values.Walk(
+		func(key, encoded []byte) error { return c.element(catalogue, key, encoded) },
+		func(err error) { c.suspect(values, err, c.decodeChunk) })
 	if err != nil {
 		return err
 	}
 	c.endRecord(catalogue)
 	return c.totals(records)
+}
+
+// bucket returns a bucket whose root is what was committed; else nil.
+func (c *checker) bucket(name string) *pages.Bucket {
+	bucket, err := c.view.Bucket(name)
+	switch {
+	case err == nil:
+		return bucket
+	case bucket == nil:
+		c.fault(err)
+	case name == valuesBucket:
+		c.suspect(bucket, err, c.decodeChunk)
+	default:
+		c.suspect(bucket, err, c.decodeEntry)
+	}
+	return nil
+}
+
+func (c *checker) decodeChunk(key, encoded []byte) error {
+	record, _, _, err := codec.SplitKey(key)
+	if err == nil {
+		err = c.coder.Decode(&c.buffer, key, encoded)
+	}
+	return c.guard.chunkFault(err, string(record), key, c.view.Offset(encoded))
+}
+
+func (c *checker) decodeEntry(name, data []byte) error {
+	_, err := c.guard.decodeEntry(c.view, name, data)
+	return err
+}
+
+// suspect notes that a page is damaged, and which of the values that it seems to hold are.
+func (c *checker) suspect(bucket *pages.Bucket, err error, decode func(key, value []byte) error) {
+	c.fault(err)
+	var fault *pages.Fault
+	if !errors.As(err, &fault) {
+		return
+	}
+	for key, value := range bucket.Suspects(fault) {
+		if err := decode(key, value); err != nil && len(c.faults) < mostFaults {
+			c.fault(err)
+		}
+	}
 }
 
 // element checks what stands under one key.
@@ -173,7 +222,10 @@ func (c *checker) endRecord(catalogue *pages.Cursor) {
 // totals holds the tree's state, and the number of catalogue entries, against what was found.
 func (c *checker) totals(records *pages.Bucket) error {
 	entries := uint64(0)
-	if err := records.Walk(func(_, _ []byte) error { entries++; return nil }, c.fault); err != nil {
+	err := records.Walk(
+		func(_, _ []byte) error { entries++; return nil },
+		func(err error) { c.suspect(records, err, c.decodeEntry) })
+	if err != nil {
 		return err
 	}
 	state, err := readState(c.view)

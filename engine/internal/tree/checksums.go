@@ -59,7 +59,7 @@ func (t *Tree) lostCommit() error {
 // just then all the same, the tree is of no more use.
 func (t *Tree) beginBolt(writable bool) (*bbolt.Tx, error) {
 	if t.broken.Load() || !pages.HasMeta(t.file, t.pageSize) {
-		return nil, fmt.Errorf("%w: %s: both meta pages, at offsets 0 and %d, are damaged", daybook.ErrCorrupt, t.path, t.pageSize)
+		return nil, fmt.Errorf("%w: %s: both meta pages, at offset 0 and at offset %d, are damaged", daybook.ErrCorrupt, t.path, t.pageSize)
 	}
 	begun := false
 	defer func() {
@@ -96,16 +96,14 @@ func (t *Tree) publish(id uint64) error {
 		if err != nil {
 			return err
 		}
-		if next.rest, err = pages.NewRest(v, metaBucket, pagesBucket); err != nil {
-			return err
-		}
 		for _, block := range changed {
 			t.unsaved[block] = true
 		}
 		if table != before.table {
 			next.table, next.from = table, id
 		}
-		return nil
+		next.rest, err = pages.NewRest(v, metaBucket, pagesBucket)
+		return err
 	})
 	t.committed.Store(next)
 	close(before.superseded)

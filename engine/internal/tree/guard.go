@@ -5,6 +5,7 @@ package tree
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"strings"
 
@@ -27,10 +28,19 @@ func (path guard) run(fn func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if cause := recover(); cause != nil {
-			err = fmt.Errorf("%w: a page of %s makes no sense: %v", daybook.ErrCorrupt, string(path), cause)
+			err = path.panicked(cause)
 		}
 	}()
 	return fn()
+}
+
+func (path guard) panicked(cause any) error {
+	if _, isFault := cause.(interface{ Addr() uintptr }); isFault {
+		if info, err := os.Stat(string(path)); err == nil {
+			return fmt.Errorf("%w: %s cannot be read; it has been cut off at offset %d", daybook.ErrCorrupt, string(path), info.Size())
+		}
+	}
+	return fmt.Errorf("%w: a page of %s makes no sense: %v", daybook.ErrCorrupt, string(path), cause)
 }
 
 // theirs are the sentinels of the packages below, and what they are to our callers.
@@ -121,6 +131,7 @@ func (t *Tree) commit(fn func(tx *bbolt.Tx) error) error {
 		return *failure
 	}
 	committing, id := false, 0
+	var before metas
 	t.saving = false
 	err := t.guard.run(func() error {
 		tx, err := t.beginBolt(true)
@@ -134,7 +145,7 @@ func (t *Tree) commit(fn func(tx *bbolt.Tx) error) error {
 		if err := fn(tx); err != nil {
 			return err
 		}
-		committing, id = true, tx.ID()
+		committing, id, before = true, tx.ID(), t.metas()
 		return tx.Commit()
 	})
 	err = t.guard.fault(err)
@@ -148,7 +159,7 @@ func (t *Tree) commit(fn func(tx *bbolt.Tx) error) error {
 		if err = errors.Join(err, t.publish(uint64(id))); err == nil {
 			return nil
 		}
-	} else if disk.IsNoSpace(err) {
+	} else if disk.IsNoSpace(err) && t.metas() == before {
 		return disk.NoSpaceOr(err)
 	}
 	err = fmt.Errorf("%w: the tree: %w", daybook.ErrFailed, err)
@@ -165,11 +176,17 @@ func (t *Tree) checkLast(tx *bbolt.Tx) error {
 	if last.rest == nil { // a new file
 		return nil
 	}
-	v := pages.NewView(tx, last.table, last.rest)
-	if _, err := v.Names(); err != nil {
-		return err
+	return last.rest.Check(pages.NewView(tx, last.table, last.rest))
+}
+
+// metas are the two meta pages as the file has them.
+type metas [2][pages.MetaLen]byte
+
+func (t *Tree) metas() (m metas) {
+	for id := range m {
+		_, _ = t.file.ReadAt(m[id][:], int64(id*t.pageSize)) // zeros differ from what was there too
 	}
-	return last.rest.CheckFreelist(v)
+	return m
 }
 
 // reached reports whether a transaction whose commit failed is visible all the same: its last page was
