@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/fuzz"
+)
+
+// TestPrograms runs the programs in testdata/programs, which FuzzEngine begins with.
+func TestPrograms(t *testing.T) {
+	for name, program := range programs(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if err := program.Run(programDir(t.TempDir())); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// programs returns the programs in testdata/programs by name.
+func programs(t testing.TB) map[string]fuzz.Program {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join("testdata", "programs", "*.txt"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("%d programs, %v", len(paths), err)
+	}
+	programs := map[string]fuzz.Program{}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		program, err := fuzz.Parse(text)
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		programs[strings.TrimSuffix(filepath.Base(path), ".txt")] = program
+	}
+	return programs
+}
+
+// programDir is the directory that a program's store is in.
+type programDir string
+
+func (dir programDir) Open(opts fuzz.Options, readOnly bool) (fuzz.Subject, error) {
+	db, err := Open(string(dir), &Options{
+		Durability:  OS, // process crashes only; power cuts are tested elsewhere
+		HeadSize:    int64(opts.HeadSize),
+		ChunkValues: opts.ChunkValues,
+		ChunkBytes:  opts.ChunkBytes,
+		ReadOnly:    readOnly,
+		Logger:      discard,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &programDB{DB: db}, nil
+}
+
+// programDB is a store that a program runs on. It belongs to one goroutine.
+type programDB struct {
+	*DB
+	stalled bool // it holds posting
+}
+
+func (db *programDB) ScansBlockWrites() bool { return runtime.GOOS == "windows" }
+
+func (db *programDB) Stall() {
+	if !db.stalled {
+		db.posting <- struct{}{}
+		db.stalled = true
+	}
+}
+
+func (db *programDB) goOn() {
+	if db.stalled {
+		<-db.posting
+		db.stalled = false
+	}
+}
+
+// goOnIfFull goes on if the next commit would wait for a checkpoint.
+func (db *programDB) goOnIfFull() {
+	db.mu.RLock()
+	waits := db.frozen != nil && db.active.Size() >= db.opts.HeadSize
+	db.mu.RUnlock()
+	if waits {
+		db.goOn()
+	}
+}
+
+func (db *programDB) Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
+	db.goOnIfFull()
+	return db.DB.Store(ctx, recordName, value, timestamp)
+}
+
+func (db *programDB) StoreBatch(ctx context.Context, values []daybook.StoredValue) error {
+	db.goOnIfFull()
+	return db.DB.StoreBatch(ctx, values)
+}
+
+func (db *programDB) Cleanup(ctx context.Context, olderThan uint64) (uint64, error) {
+	db.goOn()
+	return db.DB.Cleanup(ctx, olderThan)
+}
+
+func (db *programDB) Prune(ctx context.Context, recordPattern string, params daybook.PruneParams) (uint64, error) {
+	db.goOn()
+	return db.DB.Prune(ctx, recordPattern, params)
+}
+
+func (db *programDB) Checkpoint(ctx context.Context) error {
+	db.goOn()
+	return db.DB.Checkpoint(ctx)
+}
+
+func (db *programDB) Check(ctx context.Context) error {
+	db.goOn()
+	return db.DB.Check(ctx)
+}
+
+func (db *programDB) Close() error {
+	db.goOn()
+	return db.DB.Close()
+}
+
+func (db *programDB) Totals(ctx context.Context) (fuzz.Totals, error) {
+	stats, err := db.Stats(ctx)
+	return fuzz.Totals{Records: stats.Records, Values: stats.Values, ValueBytes: stats.ValueBytes}, err
+}
+
+func (db *programDB) Crash() error {
+	db.goOn()
+	return db.abandon()
+}
+
+// CrashWithin stores the batch, crashes, and takes back the end of what that wrote into the log, which is
+// what a process that is killed within the write leaves. It takes back nothing when the batch went into
+// another segment than the one before, since other files were changed for it.
+func (db *programDB) CrashWithin(ctx context.Context, values []daybook.StoredValue, eighths int) error {
+	before, err := db.segments()
+	if err != nil {
+		return err
+	}
+	if err := db.StoreBatch(ctx, values); err != nil {
+		return err
+	}
+	if err := db.Crash(); err != nil {
+		return err
+	}
+	after, err := db.segments()
+	if err != nil {
+		return err
+	}
+	path := soleChange(before, after)
+	if path == "" {
+		return nil
+	}
+	first, last := extentOfChange(before[path], after[path])
+	cut := first + (last-first)*eighths/8
+	return overwrite(path, int64(cut), before[path][cut:last])
+}
+
+// segments returns what is in the files of the log, by path.
+func (db *programDB) segments() (map[string][]byte, error) {
+	paths, err := filepath.Glob(filepath.Join(db.dir, logName, "*"))
+	if err != nil {
+		return nil, err
+	}
+	segments := map[string][]byte{}
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil && !os.IsNotExist(err) { // it is being renamed
+			return nil, err
+		}
+		segments[path] = data
+	}
+	return segments, nil
+}
+
+// soleChange returns the path of the one file that was changed; "" when there is no such one.
+func soleChange(before, after map[string][]byte) (path string) {
+	for name, data := range after {
+		switch {
+		case len(before[name]) != len(data):
+			return ""
+		case !bytes.Equal(before[name], data) && path != "":
+			return ""
+		case !bytes.Equal(before[name], data):
+			path = name
+		}
+	}
+	return path
+}
+
+// extentOfChange returns where two files of one size begin, and end, to differ.
+func extentOfChange(a, b []byte) (first, last int) {
+	for a[first] == b[first] {
+		first++
+	}
+	for last = len(a); a[last-1] == b[last-1]; {
+		last--
+	}
+	return first, last
+}
+
+func overwrite(path string, at int64, data []byte) error {
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	if _, err := file.WriteAt(data, at); err != nil {
+		_ = file.Close()
+		return err
+	}
+	return file.Close()
+}
