@@ -141,6 +141,7 @@ func (m *Memory) Query(ctx context.Context, recordPattern string, params daybook
 // selectLocked returns the entries that a query asks for, in its order.
 func (m *Memory) selectLocked(matches func(name string) bool, params daybook.QueryParams) []entry {
 	var selected []entry
+	matches = onceEach(matches)
 	for _, e := range m.stored {
 		after := params.StartTime == nil || e.StoredAt >= *params.StartTime
 		before := params.EndTime == nil || e.StoredAt <= *params.EndTime
@@ -156,6 +157,19 @@ func (m *Memory) selectLocked(matches func(name string) bool, params daybook.Que
 		return cmp.Or(cmp.Compare(a.RecordName, b.RecordName), order)
 	})
 	return limit(selected, params.LimitPerRecord)
+}
+
+// onceEach remembers what matches says of a name, since records have many values.
+func onceEach(matches func(name string) bool) func(name string) bool {
+	said := map[string]bool{}
+	return func(name string) bool {
+		says, asked := said[name]
+		if !asked {
+			says = matches(name)
+			said[name] = says
+		}
+		return says
+	}
 }
 
 // limit keeps the first most entries of each record; all of them when most is 0.

@@ -4,6 +4,7 @@ package engine
 
 import (
 	"os"
+	"runtime/debug"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -20,18 +21,38 @@ func FuzzEngine(f *testing.F) {
 		}
 		f.Add(data)
 	}
+	defer collectLess()()
 	parent := f.TempDir()
 	f.Fuzz(func(t *testing.T, data []byte) { runProgram(t, parent, fuzz.Decode(data)) })
 }
 
-// TestModel runs random programs. More of them: -rapid.checks=10000.
+// TestModel runs random programs. More of them: -rapid.checks=10000; longer ones: -rapid.steps=100.
 func TestModel(t *testing.T) {
+	defer collectLess()()
 	parent := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
-		options := rapid.SliceOfN(rapid.Byte(), 3, 3).Draw(t, "options")
-		ops := rapid.SliceOfN(rapid.SliceOfN(rapid.Byte(), 1, 60), 0, 60).Draw(t, "operations")
+		options := rapid.SliceOfN(anyByte, 3, 3).Draw(t, "options")
+		var ops [][]byte
+		t.Repeat(map[string]func(*rapid.T){"operation": func(t *rapid.T) {
+			ops = append(ops, rapid.SliceOfN(anyByte, 12, 63).Draw(t, "of bytes"))
+		}})
 		runProgram(t, parent, fuzz.Compose(options, ops))
 	})
+}
+
+// anyByte draws each byte as often as any other.
+var anyByte = rapid.SampledFrom(func() (bytes []byte) {
+	for b := range 256 {
+		bytes = append(bytes, byte(b))
+	}
+	return bytes
+}())
+
+// collectLess makes the garbage collector run less often until what it returns is called: programs hold
+// little and leave much behind, and take half the time then.
+func collectLess() (restore func()) {
+	before := debug.SetGCPercent(400)
+	return func() { debug.SetGCPercent(before) }
 }
 
 // runProgram runs a program in a directory of its own, which is gone afterwards.

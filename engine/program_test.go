@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -146,10 +147,10 @@ func (db *programDB) Crash() error {
 }
 
 // CrashWithin stores the batch, crashes, and takes back the end of what that wrote into the log, which is
-// what a process that is killed within the write leaves. It takes back nothing when the batch went into
-// another segment than the one before, since other files were changed for it.
+// what a process that is killed within the write leaves. It takes back nothing when the batch began a
+// segment, since the one before was changed for it too.
 func (db *programDB) CrashWithin(ctx context.Context, values []daybook.StoredValue, eighths int) error {
-	before, err := db.segments()
+	path, before, err := db.lastSegment()
 	if err != nil {
 		return err
 	}
@@ -159,49 +160,44 @@ func (db *programDB) CrashWithin(ctx context.Context, values []daybook.StoredVal
 	if err := db.Crash(); err != nil {
 		return err
 	}
-	after, err := db.segments()
-	if err != nil {
+	pathAfter, after, err := db.lastSegment()
+	if err != nil || pathAfter != path || bytes.Equal(before, after) {
 		return err
 	}
-	path := soleChange(before, after)
-	if path == "" {
-		return nil
-	}
-	first, last := extentOfChange(before[path], after[path])
+	first, last := extentOfChange(before, after)
 	cut := first + (last-first)*eighths/8
-	return overwrite(path, int64(cut), before[path][cut:last])
+	return overwriteFile(path, int64(cut), before[cut:last])
 }
 
-// segments returns what is in the files of the log, by path.
-func (db *programDB) segments() (map[string][]byte, error) {
+// lastSegment returns the last segment of the log that has a header, if there is one.
+func (db *programDB) lastSegment() (path string, data []byte, err error) {
 	paths, err := filepath.Glob(filepath.Join(db.dir, logName, "*"))
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	segments := map[string][]byte{}
-	for _, path := range paths {
-		data, err := os.ReadFile(path)
-		if err != nil && !os.IsNotExist(err) { // it is being renamed
-			return nil, err
+	slices.Sort(paths)
+	for _, path := range slices.Backward(paths) {
+		if used, err := hasHeader(path); err != nil {
+			return "", nil, err
+		} else if used {
+			data, err = os.ReadFile(path)
+			return path, data, err
 		}
-		segments[path] = data
 	}
-	return segments, nil
+	return "", nil, nil
 }
 
-// soleChange returns the path of the one file that was changed; "" when there is no such one.
-func soleChange(before, after map[string][]byte) (path string) {
-	for name, data := range after {
-		switch {
-		case len(before[name]) != len(data):
-			return ""
-		case !bytes.Equal(before[name], data) && path != "":
-			return ""
-		case !bytes.Equal(before[name], data):
-			path = name
-		}
+func hasHeader(path string) (bool, error) {
+	file, err := os.Open(path)
+	if os.IsNotExist(err) {
+		return false, nil // it has another name by now, under which it has none
+	} else if err != nil {
+		return false, err
 	}
-	return path
+	defer file.Close()
+	var start [8]byte
+	_, err = file.ReadAt(start[:], 0)
+	return err == nil && start != [8]byte{}, nil
 }
 
 // extentOfChange returns where two files of one size begin, and end, to differ.
@@ -215,7 +211,7 @@ func extentOfChange(a, b []byte) (first, last int) {
 	return first, last
 }
 
-func overwrite(path string, at int64, data []byte) error {
+func overwriteFile(path string, at int64, data []byte) error {
 	file, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return err

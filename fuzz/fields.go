@@ -136,7 +136,7 @@ const longest = "<longest>"
 
 var (
 	names    = []string{"a", "a.b", "a.b.c", "ab", "a\x01", "b", "ä.ö", "z*", strings.Repeat("n", daybook.MaxRecordNameLen)}
-	patterns = []string{"*", "a", "a*", "a.*", "*b", "?", `z\*`, "nothing", "*.*", "#", "a.#", "n*", "a\x01", `a\`}
+	patterns = []string{"*", "a", "a.b", "a*", "a.*", "*b", "?", `z\*`, "nothing", "*.*", "#", "a.#", "n*", "a\x01", `a\`}
 	times    = someTimes()
 )
 

@@ -21,14 +21,6 @@ type storing interface {
 	number(next int) (after int)
 }
 
-// stored is how many values an operation stores.
-func stored(op Op) int {
-	if op, ok := op.(storing); ok {
-		return op.number(0)
-	}
-	return 0
-}
-
 // The operations. Their verbs, in text, are these names in lower case.
 type (
 	// Store stores one value.
@@ -91,21 +83,21 @@ type (
 
 // opcodes has each operation as often as a byte is to choose it.
 var opcodes = weigh(
-	weighted{7, func() Op { return &Store{} }},
-	weighted{3, func() Op { return &Batch{} }},
-	weighted{2, func() Op { return &Series{} }},
-	weighted{3, func() Op { return &Query{} }},
-	weighted{1, func() Op { return &Scan{} }},
-	weighted{1, func() Op { return &Hold{} }},
-	weighted{1, func() Op { return &Finish{} }},
-	weighted{1, func() Op { return &Records{} }},
-	weighted{2, func() Op { return &Cleanup{} }},
-	weighted{2, func() Op { return &Prune{} }},
-	weighted{3, func() Op { return &Checkpoint{} }},
-	weighted{1, func() Op { return &Stall{} }},
+	weighted{14, func() Op { return &Store{} }},
+	weighted{6, func() Op { return &Batch{} }},
+	weighted{4, func() Op { return &Series{} }},
+	weighted{6, func() Op { return &Query{} }},
+	weighted{2, func() Op { return &Scan{} }},
+	weighted{3, func() Op { return &Hold{} }},
+	weighted{2, func() Op { return &Finish{} }},
+	weighted{2, func() Op { return &Records{} }},
+	weighted{3, func() Op { return &Cleanup{} }},
+	weighted{4, func() Op { return &Prune{} }},
+	weighted{6, func() Op { return &Checkpoint{} }},
+	weighted{3, func() Op { return &Stall{} }},
 	weighted{1, func() Op { return &Sync{} }},
-	weighted{1, func() Op { return &Reopen{} }},
-	weighted{2, func() Op { return &Crash{} }},
+	weighted{2, func() Op { return &Reopen{} }},
+	weighted{3, func() Op { return &Crash{} }},
 	weighted{1, func() Op { return &Torn{} }},
 )
 
@@ -184,7 +176,7 @@ func (o *Batch) fields() []field {
 
 func (o *Series) fields() []field {
 	return []field{
-		name(&o.Name), number(&o.Count, 10, 40, 20, 130, 600), word("of"), valueField{&o.First},
+		name(&o.Name), number(&o.Count, 10, 5, 20, 10, 40, 5, 20, 10, 130, 10, 20, 5, 40, 10, 20, 600), word("of"), valueField{&o.First},
 		word("from"), timestamp(&o.From), word("step"), number(&o.Step, 1, 0, 2, 7),
 	}
 }

@@ -41,31 +41,40 @@ func (o *Options) fields() []field {
 // Most of what Decode makes of bytes, which bounds how long a program runs.
 const (
 	mostOps    = 80
-	mostValues = 2000
+	mostValues = 1500
 )
 
 // Decode makes a program of any bytes.
 func Decode(data []byte) Program {
 	in := &input{data}
-	var p Program
+	p := Program{}
 	decodeFields(in, p.Options.fields())
-	for values := 0; len(in.data) > 0 && len(p.Ops) < mostOps && values < mostValues; {
-		op := decodeOp(in)
-		p.Ops = append(p.Ops, op)
-		values += stored(op)
+	for next := 1; len(in.data) > 0 && len(p.Ops) < mostOps && next <= mostValues; {
+		next = p.add(decodeOp(in), next)
 	}
-	p.number()
 	return p
+}
+
+// add adds an operation, gives each of its values a number of its own from next on, and returns the one to
+// go on with.
+func (p *Program) add(op Op, next int) (after int) {
+	p.Ops = append(p.Ops, op)
+	if op, ok := op.(storing); ok {
+		return op.number(next)
+	}
+	return next
 }
 
 // Compose makes a program of operations that have bytes of their own each, for a generator that leaves out
 // some of them.
 func Compose(options []byte, ops [][]byte) Program {
 	p := Decode(options[:min(len(options), optionBytes)])
+	next := 1
 	for _, op := range ops {
-		p.Ops = append(p.Ops, decodeOp(&input{op}))
+		if next <= mostValues {
+			next = p.add(decodeOp(&input{op}), next)
+		}
 	}
-	p.number()
 	return p
 }
 
@@ -76,16 +85,6 @@ func decodeOp(in *input) Op {
 	op := opcodes[int(in.next())%len(opcodes)].new()
 	decodeFields(in, op.fields())
 	return op
-}
-
-// number gives each value a number of its own, in order.
-func (p *Program) number() {
-	next := 1
-	for _, op := range p.Ops {
-		if op, ok := op.(storing); ok {
-			next = op.number(next)
-		}
-	}
 }
 
 // Encode returns bytes that Decode makes the program of, but for the numbers of its values, or an error when

@@ -91,15 +91,25 @@ func (r *runner) step(op Op) (err error) {
 			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
 		}
 	}()
-	if err := op.run(r); err != nil {
+	if err := op.run(r); err != nil || !changes(op) {
 		return err
 	}
 	return r.compare()
 }
 
+// changes reports whether an operation changes what is stored, or where it is.
+func changes(op Op) bool {
+	switch op.(type) {
+	case *Query, *Scan, *Hold, *Finish, *Records, *Stall, *Sync:
+		return false
+	}
+	return true
+}
+
 func (r *runner) finish() error {
 	return errors.Join(
 		r.finishAll(),
+		r.compare(),
 		r.compareQuery("*", daybook.QueryParams{}),
 		r.subject.Check(ctx))
 }
@@ -156,10 +166,27 @@ func (r *runner) end(end func() error) error {
 // compare compares all that the store and the model hold, in the ways that lead past different parts of the
 // engine: every value, the newest of each record, what the records are said to hold, and the totals.
 func (r *runner) compare() error {
-	return errors.Join(
-		r.compareQuery("*", daybook.QueryParams{Order: daybook.OldestFirst}),
-		r.compareQuery("*", daybook.Latest(1)),
-		r.compareRecords("*", daybook.Glob))
+	all := daybook.QueryParams{Order: daybook.OldestFirst}
+	want, wantErr := r.model.Query(ctx, "*", all)
+	got, gotErr := r.subject.Query(ctx, "*", all)
+	if err := differ("what is stored", want, wantErr, got, gotErr); err != nil {
+		return err
+	}
+	latest, latestErr := r.subject.Query(ctx, "*", daybook.Latest(1))
+	if err := differ("the latest of each record", lastOfEach(want), nil, latest, latestErr); err != nil {
+		return err
+	}
+	return r.compareRecords("*", daybook.Glob)
+}
+
+// lastOfEach returns the last value of each record.
+func lastOfEach(ordered []daybook.StoredValue) (last []daybook.StoredValue) {
+	for i, v := range ordered {
+		if i+1 == len(ordered) || ordered[i+1].RecordName != v.RecordName {
+			last = append(last, v)
+		}
+	}
+	return last
 }
 
 func (r *runner) compareQuery(pattern string, params daybook.QueryParams) error {

@@ -25,7 +25,10 @@ type size struct {
 }
 
 // Most values are short. A catalogue entry has a newest value of 256 bytes, and no longer one.
-var sizes = []size{{}, {}, {}, {}, {60, false}, {60, true}, {100, false}, {256, false}, {257, true}, {1000, false}, {5000, true}, {5000, false}}
+var sizes = []size{
+	{}, {}, {60, false}, {60, true}, {100, false}, {256, false}, {257, true}, {1000, false}, {5000, true}, {5000, false},
+	{}, {}, {}, {60, false}, {}, {60, true}, {100, false}, {}, {257, false}, {}, {300, true}, {}, {60, true}, {},
+}
 
 // JSON returns the value.
 func (v Value) JSON() json.RawMessage {
@@ -100,7 +103,7 @@ func (e *Element) stored() daybook.StoredValue {
 // Elements are those of a batch.
 type Elements []Element
 
-var batchSizes = []int{3, 0, 1, 2, 5, 8, 20}
+var batchSizes = []int{3, 1, 2, 5, 0, 3, 8, 2, 20}
 
 func (es Elements) stored() (values []daybook.StoredValue) {
 	for i := range es {

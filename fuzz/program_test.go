@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fuzz
+
+import (
+	"bytes"
+	"context"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/backendtest"
+)
+
+// FuzzProgram holds the two forms of a program against one another.
+func FuzzProgram(f *testing.F) {
+	every := []byte{0, 0, 0}
+	for code := range opcodes {
+		every = append(every, byte(code), 5, 4, 3, 2, 1, 0, 1, 2, 3, 4, 5)
+	}
+	f.Add(every)
+	f.Add([]byte{4, 3, 2, 0, 8, 11, 46})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		p := Decode(data)
+		parsed, err := Parse([]byte(p.String()))
+		if diff := cmp.Diff(p.String(), parsed.String()); diff != "" || err != nil {
+			t.Fatalf("parsed again: %v (-was +is):\n%s", err, diff)
+		}
+		encoded, err := parsed.Encode()
+		if diff := cmp.Diff(p.String(), Decode(encoded).String()); diff != "" || err != nil {
+			t.Fatalf("decoded again: %v (-was +is):\n%s", err, diff)
+		}
+	})
+}
+
+func TestParseFaults(t *testing.T) {
+	const options = "options head 4096 values 2 bytes 100\n"
+	tests := []struct {
+		name, text, want string
+	}{
+		{"no options", "checkpoint\n", "line 1"},
+		{"unknown operation", options + "\n# a comment\nbegin\n", `line 4, begin: there is no operation "begin"`},
+		{"cut short", options + "store a", "the line ends early"},
+		{"too much", options + "sync now", `"now" is too much`},
+		{"no time", options + `store a {"n":1} at noon`, "noon"},
+		{"no value", options + `store a 1 at 1`, "cannot unmarshal"},
+		{"unknown word", options + "reopen gladly", `want one of ["unseen" "seen"]`},
+		{"a comma too many", options + `batch good a {"n":1} at 1,`, "comma"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if _, err := Parse([]byte(test.text)); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("Parse: got error %v; want one with %q", err, test.want)
+			}
+		})
+	}
+}
+
+// memoryStore is a store that keeps all in memory, for trying the runner.
+type memoryStore struct {
+	*backendtest.Memory
+	fail func(what string) bool // does something wrongly when it says so
+}
+
+func (m *memoryStore) Open(Options, bool) (Subject, error) { return m, nil }
+func (m *memoryStore) Checkpoint(context.Context) error    { return nil }
+func (m *memoryStore) Sync(context.Context) error          { return nil }
+func (m *memoryStore) Check(context.Context) error         { return nil }
+func (m *memoryStore) Stall()                              {}
+func (m *memoryStore) Close() error                        { return nil }
+func (m *memoryStore) ScansBlockWrites() bool              { return false }
+func (m *memoryStore) CrashWithin(ctx context.Context, values []daybook.StoredValue, eighths int) error {
+	switch {
+	case m.fail("torn"):
+		return m.StoreBatch(ctx, values[:len(values)*eighths/8])
+	case eighths == 8:
+		return m.StoreBatch(ctx, values)
+	}
+	return nil
+}
+
+func (m *memoryStore) Crash() error {
+	if m.fail("crash") {
+		_, err := m.Memory.Prune(ctx, "*", daybook.PruneParams{OlderThan: 5})
+		return err
+	}
+	return nil
+}
+
+func (m *memoryStore) Cleanup(ctx context.Context, olderThan uint64) (uint64, error) {
+	deleted, err := m.Memory.Cleanup(ctx, olderThan)
+	if m.fail("cleanup") {
+		deleted++
+	}
+	return deleted, err
+}
+
+func (m *memoryStore) StoreBatch(ctx context.Context, values []daybook.StoredValue) error {
+	err := m.Memory.StoreBatch(ctx, values)
+	if m.fail("batch") {
+		return nil
+	}
+	return err
+}
+
+func (m *memoryStore) Totals(ctx context.Context) (totals Totals, err error) {
+	for info, err := range m.Records(ctx, "*", daybook.Glob) {
+		if err != nil {
+			return totals, err
+		}
+		totals.Records++
+		totals.Values += info.Count
+		totals.ValueBytes += info.Bytes
+	}
+	if m.fail("totals") {
+		totals.ValueBytes++
+	}
+	return totals, nil
+}
+
+// TestRun shows that the model agrees with itself, and with no store that is wrong.
+func TestRun(t *testing.T) {
+	for _, wrong := range []string{"", "torn", "crash", "cleanup", "batch", "totals"} {
+		t.Run("wrong "+wrong, func(t *testing.T) {
+			random := rand.NewChaCha8([32]byte{1})
+			var found error
+			for range 200 {
+				var data [150]byte
+				_, _ = random.Read(data[:])
+				store := &memoryStore{backendtest.NewMemory(), func(what string) bool { return what == wrong }}
+				p := Decode(data[:])
+				if found = p.Run(store); found != nil {
+					break
+				}
+			}
+			if (found != nil) != (wrong != "") {
+				t.Errorf("Run: got error %v", found)
+			}
+			if found != nil && !strings.Contains(found.Error(), "the program:\noptions head ") {
+				t.Errorf("the error does not have the program: %v", found)
+			}
+		})
+	}
+}
+
+func TestValueSizes(t *testing.T) {
+	for _, size := range sizes {
+		for _, number := range []int{1, 12345} {
+			value := Value{number, size}.JSON()
+			if err := daybook.ValidateValue(value); err != nil || size.Len > 0 && len(value) != size.Len {
+				t.Errorf("%+v of number %d has %d bytes: %v", size, number, len(value), err)
+			}
+			if size.Noise == bytes.Contains(value, []byte("0000")) && size.Len > 0 {
+				t.Errorf("%+v is %s", size, value)
+			}
+		}
+	}
+}
