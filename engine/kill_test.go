@@ -5,23 +5,33 @@ package engine
 import (
 	"bufio"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/daybook-db/daybook"
 )
 
-// killDirEnv tells a child of this test where to store until it is killed.
-const killDirEnv = "DAYBOOK_TEST_KILL_DIR"
+var killRounds = flag.Int("kill.rounds", 0, "how many processes TestKill kills; 0: 25, or 8 with -short")
+
+// These tell a child of this test where to store until it is killed, and how durably.
+const (
+	killDirEnv        = "DAYBOOK_TEST_KILL_DIR"
+	killDurabilityEnv = "DAYBOOK_TEST_KILL_DURABILITY"
+)
 
 const (
 	killWriters = 4
-	killBatch   = 3 // values in the batches of the odd writers
+	killBatch   = 3  // values in the batches of the odd writers
+	killAll     = -1 // the writer that a cleanup of all of them names
 )
 
 func TestMain(m *testing.M) {
@@ -32,142 +42,309 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// storeUntilKilled stores from several goroutines, each going on where the writer of its name stopped, and
-// prints "writer number" after each acknowledgement.
+// killChild stores from several goroutines, each going on where the last one of its name stopped, beside
+// one that deletes what is old and one that checkpoints. It says what it is about to do and what it has
+// done, in lines that are written whole:
+//
+//	try WRITER NUMBER            ack WRITER NUMBER
+//	clean WRITER BELOW           cleaned WRITER BELOW COUNT
+type killChild struct {
+	db     *DB
+	acked  [killWriters]atomic.Int64 // number of the last value that is there; -1: none
+	failed chan error
+}
+
 func storeUntilKilled(dir string) error {
-	db, err := Open(dir, &Options{HeadSize: 8 << 10, ChunkValues: 16, Logger: discard})
+	durability, err := strconv.Atoi(os.Getenv(killDurabilityEnv))
 	if err != nil {
 		return err
 	}
-	var mu sync.Mutex // a line is printed whole
-	failed := make(chan error)
+	opts := &Options{Durability: Durability(durability), HeadSize: 8 << 10, ChunkValues: 16, Logger: discard}
+	c := &killChild{failed: make(chan error)}
+	if c.db, err = Open(dir, opts); err != nil {
+		return err
+	}
 	for writer := range killWriters {
-		name := fmt.Sprintf("writer.%d", writer)
-		next, err := nextNumber(db, name)
+		latest, err := c.db.Query(ctx, killRecord(writer), daybook.Latest(1))
 		if err != nil {
 			return err
 		}
-		go func() {
-			for number := next; ; number++ {
-				if err := storeNumber(db, name, writer, number); err != nil {
-					failed <- err
-					return
-				}
-				mu.Lock()
-				fmt.Printf("%d %d\n", writer, number)
-				mu.Unlock()
-			}
-		}()
+		c.acked[writer].Store(-1)
+		if len(latest) > 0 {
+			c.acked[writer].Store(int64(latest[0].StoredAt))
+		}
 	}
-	return <-failed
+	for writer := range killWriters {
+		go c.store(writer)
+	}
+	go c.clean()
+	go c.checkpoint()
+	return <-c.failed
 }
 
-func nextNumber(db *DB, name string) (uint64, error) {
-	latest, err := db.Query(ctx, name, daybook.Latest(1))
-	if err != nil || len(latest) == 0 {
-		return 0, err
-	}
-	return latest[0].StoredAt + 1, nil
+func killRecord(writer int) string { return fmt.Sprintf("writer.%d", writer) }
+
+// killValue is of a size that depends on its number.
+func killValue(number uint64) json.RawMessage {
+	return json.RawMessage(fmt.Sprintf(`{"number":%d,"padding":"%0*d"}`, number, number*37%500, 0))
 }
 
-func storeNumber(db *DB, name string, writer int, number uint64) error {
-	value := json.RawMessage(fmt.Sprintf(`{"number":%d}`, number))
+func copiesOf(writer int) int {
 	if writer%2 == 0 {
-		return db.Store(ctx, name, value, number)
+		return 1
 	}
-	batch := make([]daybook.StoredValue, killBatch)
-	for i := range batch {
-		batch[i] = daybook.StoredValue{RecordName: name, Value: value, StoredAt: number}
-	}
-	return db.StoreBatch(ctx, batch)
+	return killBatch
 }
 
-// TestKill kills a process in the middle of concurrent stores, twenty times in a row on one directory.
-// After each, every acknowledged value is there, in order, batches whole, and nothing that was never
-// attempted.
+func (c *killChild) store(writer int) {
+	name := killRecord(writer)
+	for number := uint64(c.acked[writer].Load() + 1); ; number++ {
+		v := daybook.StoredValue{RecordName: name, Value: killValue(number), StoredAt: number}
+		fmt.Printf("try %d %d\n", writer, number)
+		var err error
+		if copiesOf(writer) == 1 {
+			err = c.db.Store(ctx, v.RecordName, v.Value, v.StoredAt)
+		} else {
+			err = c.db.StoreBatch(ctx, []daybook.StoredValue{v, v, v})
+		}
+		if err != nil {
+			c.failed <- err
+		}
+		fmt.Printf("ack %d %d\n", writer, number)
+		c.acked[writer].Store(int64(number))
+	}
+}
+
+// clean deletes a writer's, or everybody's, values up to some that are there.
+func (c *killChild) clean() {
+	for {
+		writer, below := rand.IntN(killWriters+1)-1, int64(0)
+		if writer == killAll {
+			below = c.acked[0].Load()
+			for i := range c.acked {
+				below = min(below, c.acked[i].Load())
+			}
+		} else {
+			below = c.acked[writer].Load()
+		}
+		if below -= int64(20 + rand.IntN(200)); below > 0 {
+			c.cleanBelow(writer, uint64(below))
+		}
+		time.Sleep(time.Duration(rand.IntN(5)) * time.Millisecond)
+	}
+}
+
+func (c *killChild) cleanBelow(writer int, below uint64) {
+	var count uint64
+	var err error
+	fmt.Printf("clean %d %d\n", writer, below)
+	if writer == killAll {
+		count, err = c.db.Cleanup(ctx, below)
+	} else {
+		count, err = c.db.Prune(ctx, killRecord(writer), daybook.PruneParams{OlderThan: below})
+	}
+	if err != nil {
+		c.failed <- err
+	}
+	fmt.Printf("cleaned %d %d %d\n", writer, below, count)
+}
+
+func (c *killChild) checkpoint() {
+	for {
+		time.Sleep(time.Duration(rand.IntN(10)) * time.Millisecond)
+		if err := c.db.Checkpoint(ctx); err != nil {
+			c.failed <- err
+		}
+	}
+}
+
+// killedWriter is what is known of one writer's record.
+type killedWriter struct {
+	tried, acked int64  // greatest number; -1: none
+	begun        uint64 // below it, values may have been deleted
+	cleaned      uint64 // below it, all of them have
+	seen         []uint64
+}
+
+// TestKill kills one process after another, each in the middle of concurrent stores, cleanups and
+// checkpoints, or while it opens what the one before left behind. After each, every value that was
+// acknowledged is there, unless a cleanup that covers it was begun, in which case it may be, or was
+// acknowledged, in which case it is not; batches are whole; and nothing is there that was not attempted.
+// More rounds: -kill.rounds=300.
 func TestKill(t *testing.T) {
-	const rounds = 20
-	dir := t.TempDir()
+	rounds := *killRounds
+	switch {
+	case rounds > 0:
+	case testing.Short():
+		rounds = 8
+	default:
+		rounds = 25
+	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0))
-	var acked [killWriters]int64 // greatest acknowledged number
-	for i := range acked {
-		acked[i] = -1
+	k := &killer{T: t, dir: t.TempDir(), random: rand.New(rand.NewPCG(seed, 0))}
+	for i := range k.writers {
+		k.writers[i] = killedWriter{tried: -1, acked: -1}
 	}
 	for round := range rounds {
-		storeAndKill(t, dir, 50+random.IntN(1500), &acked)
-		// Reading alone leaves the log for the next child to recover; opening recovers it here.
-		db, err := Open(dir, &Options{ReadOnly: round%2 == 0, Logger: discard})
-		if err != nil {
-			t.Fatalf("round %d: Open: %v", round, err)
-		}
-		for writer := range acked {
-			checkWriter(t, db, writer, &acked[writer])
-		}
-		mustClose(t, db)
+		k.storeAndKill(Durability(round % 3))
+		k.look(round%2 == 0)
 		if t.Failed() {
-			t.Fatalf("round %d failed", round)
+			t.Fatalf("round %d of %d failed", round, rounds)
 		}
 	}
-	t.Logf("acknowledged in the end: %v", acked)
+	t.Logf("%d processes killed, %d of them before they stored anything; %d stores and %d cleanups acknowledged", rounds, k.early, k.stores, k.cleanups)
 }
 
-// storeAndKill runs a child, notes what it acknowledges, and kills it after so many lines.
-func storeAndKill(t *testing.T, dir string, lines int, acked *[killWriters]int64) {
-	t.Helper()
+type killer struct {
+	*testing.T
+	dir                     string
+	random                  *rand.Rand
+	writers                 [killWriters]killedWriter
+	early, stores, cleanups int
+}
+
+// storeAndKill runs a child and kills it: every fourth at some moment of its start, the others at one behind
+// some line. Whatever is in the pipe by then has been said, and is heard.
+func (k *killer) storeAndKill(durability Durability) {
+	k.Helper()
 	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), killDirEnv+"="+dir)
+	child.Env = append(os.Environ(), killDirEnv+"="+k.dir, killDurabilityEnv+"="+strconv.Itoa(int(durability)))
 	var stderr strings.Builder
 	child.Stderr = &stderr
 	stdout, err := child.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		k.Fatal(err)
 	}
 	if err := child.Start(); err != nil {
-		t.Fatal(err)
+		k.Fatal(err)
 	}
-	out := bufio.NewScanner(stdout)
-	for seen := 0; out.Scan(); seen++ {
-		var writer, number int64
-		if n, _ := fmt.Sscanf(out.Text(), "%d %d", &writer, &number); n == 2 {
-			acked[writer] = max(acked[writer], number)
+	kill := func() { _ = child.Process.Kill() } // it may be dead already
+	const tooLong = time.Minute
+	after, lines := tooLong, 1+k.random.IntN(2000)
+	if k.random.IntN(4) == 0 {
+		after, lines = time.Duration(k.random.IntN(40_000))*time.Microsecond, -1
+	}
+	timer := time.AfterFunc(after, kill)
+	out, heard := bufio.NewScanner(stdout), 0
+	for ; out.Scan(); heard++ {
+		k.hear(out.Text())
+		if heard == lines {
+			timer.Stop()
+			time.AfterFunc(time.Duration(k.random.IntN(3000))*time.Microsecond, kill)
 		}
-		if seen == lines { // lines that are in the pipe already are read all the same
-			if err := child.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-		}
+	}
+	if stopped := timer.Stop(); !stopped && after == tooLong && heard < lines {
+		k.Errorf("the child said no more than %d lines in %v", heard, tooLong)
+	}
+	if heard == 0 {
+		k.early++
 	}
 	_ = child.Wait()
 	if stderr.Len() > 0 {
-		t.Fatalf("the child failed: %s", &stderr)
+		k.Fatalf("the child failed: %s", &stderr)
 	}
 }
 
-// checkWriter holds a writer's values against what was acknowledged. One more may be there: the one that
-// was being stored.
-func checkWriter(t *testing.T, db *DB, writer int, acked *int64) {
-	t.Helper()
-	copies := 1
-	if writer%2 == 1 {
-		copies = killBatch
+// hear notes what a child says.
+func (k *killer) hear(line string) {
+	k.Helper()
+	var verb string
+	var writer int
+	var number, count uint64
+	if n, err := fmt.Sscan(line, &verb, &writer, &number, &count); n < 3 {
+		k.Fatalf("the child says %q: %v", line, err)
 	}
-	values, err := db.Query(ctx, fmt.Sprintf("writer.%d", writer), daybook.QueryParams{Order: daybook.OldestFirst})
+	first, named := 0, k.writers[:]
+	if writer != killAll {
+		first, named = writer, k.writers[writer:writer+1]
+	}
+	switch verb {
+	case "try":
+		named[0].tried = int64(number)
+	case "ack":
+		named[0].acked = int64(number)
+		k.stores++
+	case "clean":
+		for i := range named {
+			named[i].begun = max(named[i].begun, number)
+		}
+	case "cleaned":
+		var want uint64
+		for i := range named {
+			want += named[i].clean(number, uint64(copiesOf(first+i)))
+		}
+		if count != want {
+			k.Errorf("the child says %q; %d values were there", line, want)
+		}
+		k.cleanups++
+	}
+}
+
+// clean notes that what is below a number is gone, and returns how many values that were.
+func (w *killedWriter) clean(below, copies uint64) (count uint64) {
+	next := uint64(0) // of those stored since the last look
+	for _, number := range w.seen {
+		if w.cleaned <= number && number < below {
+			count++
+		}
+		next = number + 1
+	}
+	if from := max(next, w.cleaned); from < below {
+		count += copies * (below - from)
+	}
+	w.cleaned = max(w.cleaned, below)
+	return count
+}
+
+// look opens the directory and holds what is there against what is known. Reading alone leaves the log for
+// the next child to recover; opening recovers it here.
+func (k *killer) look(readOnly bool) {
+	k.Helper()
+	if _, err := os.Stat(filepath.Join(k.dir, logName)); err != nil && readOnly {
+		return // the first child was killed before it had made anything
+	}
+	db, err := Open(k.dir, &Options{ReadOnly: readOnly, Logger: discard})
 	if err != nil {
-		t.Fatalf("Query: %v", err)
+		k.Fatalf("Open: %v", err)
 	}
-	if len(values)%copies != 0 {
-		t.Errorf("writer %d: %d values; batches have %d", writer, len(values), copies)
+	for writer := range k.writers {
+		k.lookAt(db, writer)
 	}
-	for i, v := range values {
-		if want := uint64(i / copies); v.StoredAt != want || string(v.Value) != fmt.Sprintf(`{"number":%d}`, want) {
-			t.Fatalf("writer %d: value %d is %s at %d; want number %d", writer, i, v.Value, v.StoredAt, want)
+	mustClose(k, db)
+}
+
+func (k *killer) lookAt(db *DB, writer int) {
+	k.Helper()
+	w, copies := &k.writers[writer], copiesOf(writer)
+	values, err := db.Query(ctx, killRecord(writer), daybook.QueryParams{Order: daybook.OldestFirst})
+	if err != nil {
+		k.Fatalf("Query: %v", err)
+	}
+	counts := map[uint64]int{}
+	w.seen = w.seen[:0]
+	for _, v := range values {
+		if want := killValue(v.StoredAt); string(v.Value) != string(want) {
+			k.Errorf("writer %d: value %d is %s; want %s", writer, v.StoredAt, v.Value, want)
+		}
+		counts[v.StoredAt]++
+		w.seen = append(w.seen, v.StoredAt)
+	}
+	last := w.acked
+	for number, count := range counts {
+		switch last = max(last, int64(number)); {
+		case int64(number) > w.tried:
+			k.Errorf("writer %d: value %d is there; none above %d was tried", writer, number, w.tried)
+		case number < w.cleaned:
+			k.Errorf("writer %d: value %d is there; those below %d had been deleted", writer, number, w.cleaned)
+		case count > copies || count < copies && number >= w.begun:
+			k.Errorf("writer %d: value %d is there %d times; want %d", writer, number, count, copies)
 		}
 	}
-	if last := int64(len(values)/copies) - 1; last < *acked || last > *acked+1 {
-		t.Errorf("writer %d: the last value is %d; %d was acknowledged", writer, last, *acked)
-	} else {
-		*acked = last
+	for number := int64(w.begun); number <= w.acked; number++ {
+		if counts[uint64(number)] == 0 {
+			k.Errorf("writer %d: value %d is gone; those up to %d were acknowledged, and those below %d may be gone", writer, number, w.acked, w.begun)
+		}
 	}
+	w.tried, w.acked = last, last
 }
