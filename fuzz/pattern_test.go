@@ -19,6 +19,7 @@ func FuzzGlob(f *testing.F) {
 	} {
 		f.Add(seed[0], seed[1])
 	}
+	names := openNames(f)
 	f.Fuzz(func(t *testing.T, pattern, name string) {
 		p, err := index.CompileGlob(pattern)
 		if legal := legalGlob(pattern); legal != (err == nil) || err != nil && !errors.Is(err, index.ErrPattern) {
@@ -26,6 +27,7 @@ func FuzzGlob(f *testing.F) {
 		}
 		if err == nil && daybook.ValidateRecordName(name) == nil {
 			checkMatch(t, p, pattern, name, matchesGlob(name, pattern))
+			names.check(t, pattern, daybook.Glob, name, func(name string) bool { return matchesGlob(name, pattern) })
 		}
 	})
 }
@@ -37,13 +39,16 @@ func FuzzTopic(f *testing.F) {
 	} {
 		f.Add(seed[0], seed[1])
 	}
+	names := openNames(f)
 	f.Fuzz(func(t *testing.T, pattern, name string) {
 		p, err := index.CompileTopic(pattern)
 		if legal := legalPattern(pattern); legal != (err == nil) || err != nil && !errors.Is(err, index.ErrPattern) {
 			t.Errorf("CompileTopic(%q): got %v; it is legal: %v", pattern, err, legal)
 		}
 		if err == nil && daybook.ValidateRecordName(name) == nil {
-			checkMatch(t, p, pattern, name, matchesTopic(strings.Split(name, "."), strings.Split(pattern, ".")))
+			matches := func(name string) bool { return matchesTopic(strings.Split(name, "."), strings.Split(pattern, ".")) }
+			checkMatch(t, p, pattern, name, matches(name))
+			names.check(t, pattern, daybook.Topic, name, matches)
 		}
 	})
 }
