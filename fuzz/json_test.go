@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fuzz
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/daybook-db/daybook"
+)
+
+// FuzzJSON holds what is taken as a value against two references, which share nothing but RFC 8259. A text
+// goes between so many openings and closings, so that depth is within reach.
+func FuzzJSON(f *testing.F) {
+	for _, seed := range []string{
+		`{"a":[1,-2.5e3,"\u00e9",null,true,false]}`, " \t\r\n{ \"a\" : [ ] }\n", `{"a":1,"a":{}}`, "[{},[],[[]]]", `""`,
+		"0", "-0", "-0.0e-0", "1E+9", "12345678901234567890.5", "01", "-", "-a", "1.", ".5", "1e", "1e+", "+1", "0x1", "1_0", "NaN", "-Infinity",
+		`"\"\\\/\b\f\n\r\t"`, `"\u12"`, `"\uD800"`, `"\uDFFF\uD800"`, `"\ud83d\ude00"`, `"\x41"`, `"\U0041"`, `"\u004g"`, `"\`, `"`,
+		"\"\x00\"", "\"\x1f\"", "\"\x20\x7f\"", "\"\u0085\u2028\"", "\x00", "1\x00", "\v1", "\f1", "\u00a01", "\u20281",
+		"\ufeff1", "\"\ufeff\"", "1\ufeff", "\"\xff\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xc3", "\xff", "\"é漢😀\ufffd\"",
+		"nul", "nulL", "true1", "truefalse", "1 2", "[1,]", "[,1]", "[1 2]", "[1}", "{,}", `{"a"}`, `{"a":}`, `{"a":1,}`, `{1:2}`, `{a:1}`, `{'a':1}`, `{"a"::1}`,
+		"// c\n1", "/**/1", "", " ",
+	} {
+		f.Add([]byte(seed), []byte("["), []byte("]"), uint16(0))
+	}
+	for _, depth := range []uint16{63, 64, 65, 128, daybook.MaxValueDepth - 1, daybook.MaxValueDepth, daybook.MaxValueDepth + 1} {
+		f.Add([]byte("1"), []byte("["), []byte("]"), depth)
+		f.Add([]byte("{}"), []byte(`{"a":`), []byte("}"), depth)
+		f.Add([]byte("[]"), []byte(` [ {"a":[],"b":`), []byte("} , 1 ]"), depth/2)
+		f.Add([]byte("1"), []byte(`[{"a":`), []byte("]}"), depth/2)
+	}
+	f.Fuzz(func(t *testing.T, data, opening, closing []byte, times uint16) {
+		const most = 1 << 20 // bytes: the limit of 16 MiB is not for a fuzzer to find
+		if len(data)+(len(opening)+len(closing))*int(times) > most {
+			return
+		}
+		text := append(append(bytes.Repeat(opening, int(times)), data...), bytes.Repeat(closing, int(times))...)
+		err := daybook.ValidateValue(text)
+		if err != nil && !errors.Is(err, daybook.ErrInvalidValue) {
+			t.Errorf("ValidateValue(%.200q): got %v, want ErrInvalidValue", text, err)
+		}
+		// encoding/json does not look at the UTF-8. It has the same limit of depth.
+		if valid := json.Valid(text) && utf8.Valid(text); valid != (err == nil) {
+			t.Errorf("ValidateValue(%.200q): %v; encoding/json says it is valid: %v", text, err, valid)
+		}
+		if valid := isJSON(text, daybook.MaxValueDepth); valid != (err == nil) {
+			t.Errorf("ValidateValue(%.200q): %v; the grammar says it is valid: %v", text, err, valid)
+		}
+	})
+}
+
+// isJSON reports whether text is what RFC 8259 calls a JSON-text, in UTF-8, with so many arrays and objects
+// in one another at most. Each method of grammar is a rule of the RFC: it returns what is behind what it
+// reads, or fails.
+func isJSON(text []byte, depth int) bool {
+	g := grammar{depth: depth}
+	rest := g.spaced(text, g.value)
+	return !g.failed && len(rest) == 0 && utf8.Valid(text)
+}
+
+type grammar struct {
+	depth  int // how many more arrays and objects may open
+	failed bool
+}
+
+func (g *grammar) fail() []byte {
+	g.failed = true
+	return nil
+}
+
+// spaced reads a rule with ws around it.
+func (g *grammar) spaced(in []byte, rule func([]byte) []byte) []byte {
+	const ws = " \t\n\r"
+	return bytes.TrimLeft(rule(bytes.TrimLeft(in, ws)), ws)
+}
+
+func (g *grammar) value(in []byte) []byte {
+	for _, name := range []string{"false", "null", "true"} {
+		if rest, found := bytes.CutPrefix(in, []byte(name)); found {
+			return rest
+		}
+	}
+	switch {
+	case len(in) == 0:
+		return g.fail()
+	case in[0] == '{':
+		return g.list(in, '}', g.member)
+	case in[0] == '[':
+		return g.list(in, ']', func(in []byte) []byte { return g.spaced(in, g.value) })
+	case in[0] == '"':
+		return g.string(in)
+	}
+	return g.number(in)
+}
+
+// list reads an object or an array.
+func (g *grammar) list(in []byte, end byte, element func([]byte) []byte) []byte {
+	if g.depth--; g.depth < 0 {
+		return g.fail()
+	}
+	defer func() { g.depth++ }()
+	nothing := func(in []byte) []byte { return in }
+	if rest := g.spaced(in[1:], nothing); len(rest) > 0 && rest[0] == end {
+		return rest[1:]
+	}
+	for in = element(in[1:]); !g.failed && len(in) > 0 && in[0] == ','; {
+		in = element(in[1:])
+	}
+	return g.char(in, end)
+}
+
+func (g *grammar) member(in []byte) []byte {
+	in = g.char(g.spaced(in, g.string), ':')
+	return g.spaced(in, g.value)
+}
+
+func (g *grammar) char(in []byte, want byte) []byte {
+	if g.failed || len(in) == 0 || in[0] != want {
+		return g.fail()
+	}
+	return in[1:]
+}
+
+func (g *grammar) string(in []byte) []byte {
+	for in = g.char(in, '"'); len(in) > 0; in = in[1:] {
+		switch c := in[0]; {
+		case c == '"':
+			return in[1:]
+		case c < 0x20:
+			return g.fail()
+		case c != '\\':
+			continue
+		}
+		if in = in[1:]; len(in) == 0 || bytes.IndexByte([]byte(`"\/bfnrtu`), in[0]) < 0 {
+			return g.fail()
+		}
+		if in[0] == 'u' {
+			if len(in) < 5 || len(bytes.Trim(in[1:5], "0123456789abcdefABCDEF")) > 0 {
+				return g.fail()
+			}
+			in = in[4:]
+		}
+	}
+	return g.fail()
+}
+
+func (g *grammar) number(in []byte) []byte {
+	in = bytes.TrimPrefix(in, []byte("-"))
+	if rest, zero := bytes.CutPrefix(in, []byte("0")); zero {
+		in = rest
+	} else {
+		in = g.digits(in)
+	}
+	if rest, point := bytes.CutPrefix(in, []byte(".")); point {
+		in = g.digits(rest)
+	}
+	if len(in) > 0 && (in[0] == 'e' || in[0] == 'E') {
+		in = in[1:]
+		if len(in) > 0 && (in[0] == '+' || in[0] == '-') {
+			in = in[1:]
+		}
+		in = g.digits(in)
+	}
+	return in
+}
+
+func (g *grammar) digits(in []byte) []byte {
+	rest := bytes.TrimLeft(in, "0123456789")
+	if len(rest) == len(in) {
+		return g.fail()
+	}
+	return rest
+}
