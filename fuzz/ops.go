@@ -63,8 +63,8 @@ type (
 		Before     uint64
 		Most, Keep int
 	}
-	// Checkpoint posts everything.
-	Checkpoint struct{}
+	// Checkpoint posts everything, while another goroutine queries or none does.
+	Checkpoint struct{ Watched bool }
 	// Stall has checkpoints in the background wait until something waits for one, so that a full head
 	// stands beside the next one for a while.
 	Stall struct{}
@@ -196,12 +196,15 @@ func (o *Prune) fields() []field {
 	}
 }
 
-func (*Finish) fields() []field     { return nil }
-func (*Checkpoint) fields() []field { return nil }
-func (*Stall) fields() []field      { return nil }
-func (*Sync) fields() []field       { return nil }
-func (o *Reopen) fields() []field   { return []field{looks(&o.Look)} }
-func (o *Crash) fields() []field    { return []field{looks(&o.Look)} }
+func (*Finish) fields() []field { return nil }
+func (*Stall) fields() []field  { return nil }
+func (*Sync) fields() []field   { return nil }
+func (o *Checkpoint) fields() []field {
+	return []field{oneOf(&o.Watched, []bool{false, true}, "alone", "watched")}
+}
+
+func (o *Reopen) fields() []field { return []field{looks(&o.Look)} }
+func (o *Crash) fields() []field  { return []field{looks(&o.Look)} }
 
 func (o *Torn) fields() []field {
 	return []field{number(&o.Eighths, 0, 1, 4, 7, 8), word("of"), elementsField{&o.Elements}}

@@ -41,7 +41,7 @@ func TestParseFaults(t *testing.T) {
 	tests := []struct {
 		name, text, want string
 	}{
-		{"no options", "checkpoint\n", "line 1"},
+		{"no options", "sync\n", "line 1"},
 		{"unknown operation", options + "\n# a comment\nbegin\n", `line 4, begin: there is no operation "begin"`},
 		{"cut short", options + "store a", "the line ends early"},
 		{"too much", options + "sync now", `"now" is too much`},
@@ -127,7 +127,7 @@ func TestRun(t *testing.T) {
 		t.Run("wrong "+wrong, func(t *testing.T) {
 			random := rand.NewChaCha8([32]byte{1})
 			var found error
-			for range 200 {
+			for range 50 {
 				var data [150]byte
 				_, _ = random.Read(data[:])
 				store := &memoryStore{backendtest.NewMemory(), func(what string) bool { return what == wrong }}

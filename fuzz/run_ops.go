@@ -169,8 +169,22 @@ func (r *runner) finishAll() (err error) {
 	return err
 }
 
-func (*Checkpoint) run(r *runner) error {
-	return errors.Join(r.beforeWriting(), r.subject.Checkpoint(ctx))
+func (o *Checkpoint) run(r *runner) error {
+	if err := r.beforeWriting(); err != nil || !o.Watched {
+		return errors.Join(err, r.subject.Checkpoint(ctx))
+	}
+	done := make(chan error)
+	go func() { done <- r.subject.Checkpoint(ctx) }()
+	for {
+		select {
+		case err := <-done:
+			return err
+		default:
+			if err := r.compareQuery("*", daybook.QueryParams{}); err != nil {
+				return errors.Join(fmt.Errorf("beside the checkpoint: %w", err), <-done)
+			}
+		}
+	}
 }
 
 func (*Stall) run(r *runner) error {
