@@ -3,8 +3,11 @@
 package backendtest
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math"
+	"sync/atomic"
 
 	"github.com/daybook-db/daybook"
 )
@@ -16,6 +19,7 @@ var cleanupCases = []testCase{
 	{"of all but the greatest timestamp", "StoredAt < olderThan holds for no value at the greatest uint64", cleanupAlmostAll},
 	{"across records", "Cleanup reaches every record, and its count is the sum", cleanupAcrossRecords},
 	{"is no floor", "Cleanup deletes what is there; a backfill after it is kept", storeAfterCleanup},
+	{"interrupted", "interrupted, Cleanup has deleted a part, returns that part's count with the error, and the same call finishes the work", interruptedCleanup},
 	{"of values of all sizes", "Cleanup counts values, whatever their size", cleanupSizes},
 }
 
@@ -85,4 +89,42 @@ func cleanupSizes(s *subject) {
 	}
 	s.cleanup(25, 25)
 	s.want("*", daybook.QueryParams{Order: daybook.OldestFirst}, want...)
+}
+
+// interruptedCleanup cancels a cleanup's context at one look at it after another.
+func interruptedCleanup(s *subject) {
+	const records, each, looks = 5, 4, 8
+	for look := range int64(looks) {
+		for i := range records * each {
+			s.store(row{fmt.Sprintf("record.%d", i%records), "1", uint64(i)})
+		}
+		ctx, cancel := context.WithCancel(s.Context())
+		deleted, err := s.backend.Cleanup(&countdown{Context: ctx, cancel: cancel, left: look}, records*each)
+		cancel()
+		switch {
+		case err != nil && !errors.Is(err, context.Canceled):
+			s.wrong("Cleanup whose context ends at look %d: got error %v; want none or context.Canceled", look, err)
+		case err == nil && deleted != records*each:
+			s.wrong("Cleanup whose context ends at look %d = %d, without an error; want %d", look, deleted, records*each)
+		}
+		if left := len(s.query("*", daybook.QueryParams{})); deleted+uint64(left) != records*each {
+			s.wrong("Cleanup whose context ends at look %d = %d, %v; %d of %d values are left", look, deleted, err, left, records*each)
+		}
+		s.cleanup(records*each, records*each-deleted)
+		s.want("*", daybook.QueryParams{})
+	}
+}
+
+// countdown is a context that ends when it has been asked for its error so many times.
+type countdown struct {
+	context.Context
+	cancel context.CancelFunc
+	left   int64
+}
+
+func (c *countdown) Err() error {
+	if atomic.AddInt64(&c.left, -1) < 0 {
+		c.cancel()
+	}
+	return c.Context.Err()
 }

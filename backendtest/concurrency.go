@@ -15,6 +15,7 @@ var concurrencyCases = []testCase{
 	{"parallel stores are all there", "methods may be called from any number of goroutines: what each stored is there, once, in its order", parallelStores},
 	{"parallel stores of one record", "values of equal record and time are all kept, whoever stores them", parallelStoresOfOne},
 	{"a query beside stores", "every Query that begins after a Store returned sees its value, and one consistent snapshot", queryBesideStores},
+	{"stores beside cleanups", "what is stored beside a Cleanup, and not old enough for it, stays; the count is exact all the same", storesBesideCleanups},
 	{"parallel cleanups", "each value is deleted, and counted, once", parallelCleanups},
 }
 
@@ -122,4 +123,33 @@ func parallelCleanups(s *subject) {
 	})
 	s.wantCount("the sum of what 4 Cleanups at once counted", deleted.Load(), nil, values)
 	s.want("*", daybook.Latest(0), row{"new", "1", values + 3}, row{"new", "1", values + 2}, row{"new", "1", values + 1}, row{"new", "1", values})
+}
+
+func storesBesideCleanups(s *subject) {
+	const writers, each, limit = 3, 20, 100
+	var deleted atomic.Uint64
+	inParallel(writers+1, func(goroutine int) {
+		name := fmt.Sprintf("writer.%d", goroutine)
+		for i := range uint64(each) {
+			if goroutine < writers {
+				s.tryStore(name, "1", i)
+				s.tryStore(name, "2", limit+i)
+				continue
+			}
+			count, err := s.backend.Cleanup(s.Context(), limit)
+			if err != nil {
+				s.wrong("Cleanup beside stores: %v", err)
+			}
+			deleted.Add(count)
+		}
+	})
+	last, err := s.backend.Cleanup(s.Context(), limit)
+	s.wantCount("the sum of what all Cleanups beside stores counted", deleted.Load()+last, err, writers*each)
+	var want []row
+	for writer := range writers {
+		for i := range uint64(each) {
+			want = append(want, row{fmt.Sprintf("writer.%d", writer), "2", limit + i})
+		}
+	}
+	s.want("*", daybook.QueryParams{Order: daybook.OldestFirst}, want...)
 }

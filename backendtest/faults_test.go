@@ -6,7 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"iter"
-	"strings"
+	"slices"
 
 	"github.com/daybook-db/daybook"
 )
@@ -38,16 +38,43 @@ var faults = []fault{
 	{"stops a glob's * at dots", onPattern(starStopsAtDots), []string{"glob/a star crosses separators"}},
 	{"has SQL's wildcards", onPattern(underscoreIsWildcard), []string{"glob/an underscore is no wildcard"}},
 	{"takes a trailing backslash for one", onPattern(mendBackslash), []string{"errors/malformed patterns"}},
-	{"counts cleanup by records", func(m *Memory) daybook.Backend { return miscounting{m} }, []string{"cleanup/deletes what is older and counts it", "cleanup/across records"}},
-	{"cleans up olderThan itself", func(m *Memory) daybook.Backend { return overeager{m} }, []string{"cleanup/deletes what is older and counts it"}},
-	{"cleans up in two steps", func(m *Memory) daybook.Backend { return countingFirst{m} }, []string{"concurrency/parallel cleanups"}},
-	{"spares nothing from pruning", func(m *Memory) daybook.Backend { return unsparing{m} }, []string{"prune/by age and by count", "prune/by pattern"}},
+	{"takes letters of either case", onPattern(ignoreCase), []string{"glob/case", "topic/case"}},
+	{"takes a byte for a character", onPattern(matchBytes), []string{"glob/question marks"}},
+	{"has no escapes", onPattern(noEscapes), []string{"glob/escapes"}},
+	{"matches names that begin as a pattern does", onPattern(matchBeginning), []string{"ordering/names that are prefixes of one another"}},
+	{"wants at least one segment for a #", onPattern(hashIsSomething), []string{"topic/a hash is any number of segments"}},
+	{"takes a * within a segment for a wildcard", onPattern(wildcardAnywhere), []string{"topic/a wildcard is a whole segment"}},
+	{"has no empty segments", onPattern(dropEmptySegments), []string{"topic/empty segments"}},
+	{"gives up on hostile patterns", onPattern(giveUp), []string{"glob/hostile patterns", "topic/hostile patterns"}},
+	{"limits before it looks at the range", func(m *Memory) daybook.Backend { return limitFirst{m} }, []string{"limits/the latest within a range", "limits/the limit counts from the front of the order"}},
+	{"swaps the ends of a range", onParams(swapEnds), []string{"ranges/a start after the end is an empty result"}},
+	{"has one order", onParams(newestFirst), []string{"ranges/the range holds in both orders", "equal times/inserted between others"}},
+	{"takes a negative limit for none", onParams(noNegativeLimit), []string{"errors/impossible parameters", "errors/an empty backend too"}},
+	{"takes 0 for no time", onStore(advanceZero), []string{"timestamps/zero and the greatest"}},
+	{"keeps 64 KiB of a value", onResult(cutLong), []string{"values/sizes between"}},
+	{"counts cleanup by records", onCleanup(countByRecord), []string{"cleanup/deletes what is older and counts it", "cleanup/across records"}},
+	{"cleans up olderThan itself", onCleanup(cleanUpTo), []string{"cleanup/deletes what is older and counts it"}},
+	{"cleans up in two steps", onCleanup(countFirst), []string{"concurrency/parallel cleanups"}},
+	{"spares nothing from pruning", onPrune(spareNothing), []string{"prune/by age and by count", "prune/by pattern"}},
+	{"cleans up by writing back what stays", onCleanup(writeBack), []string{"concurrency/stores beside cleanups"}},
+	{"forgets what an interrupted cleanup deleted", onCleanup(forgetInterrupted), []string{"cleanup/interrupted"}},
+	{"refuses what is older than a cleanup", func(m *Memory) daybook.Backend { return &floored{Memory: m} }, []string{"cleanup/is no floor"}},
+	{"prunes other records too", onPrune(pruneAll), []string{"prune/by pattern"}},
+	{"takes impossible parameters of Prune", onPrune(takeImpossible), []string{"prune/impossible parameters"}},
+	{"stores batches backwards", onBatch(backwards), []string{"batches/stored in its order", "batches/between stores"}},
+	{"stores a thousand values of a batch", onBatch(thousand), []string{"batches/a large batch"}},
+	{"wants something in a batch", onBatch(notEmpty), []string{"batches/an empty batch"}},
 	{"stores a batch up to its fault", func(m *Memory) daybook.Backend { return halfBatches{m} }, []string{"batches/all or nothing"}},
 	{"shows a batch while it is stored", func(m *Memory) daybook.Backend { return slowBatches{m} }, []string{"batches/seen whole or not at all"}},
 	{"reads on in a scan", func(m *Memory) daybook.Backend { return rescanning{m} }, []string{"scan/is a snapshot"}},
 	{"scans without the limit", func(m *Memory) daybook.Backend { return unlimitedScan{m} }, []string{"scan/equals query"}},
+	{"scans when it is asked and not in the loop", func(m *Memory) daybook.Backend { return eagerScan{m} }, []string{"scan/starts when the loop does"}},
+	{"reuses what it has yielded", func(m *Memory) daybook.Backend { return reusing{m} }, []string{"scan/what it yields may be kept"}},
 	{"goes on after an error", func(m *Memory) daybook.Backend { return talkative{m} }, []string{"errors/malformed patterns"}},
 	{"lists records that are gone", func(m *Memory) daybook.Backend { return &ghosts{Memory: m} }, []string{"records/a record without values does not exist"}},
+	{"lists records in the order of their age", onRecords(byAge), []string{"records/by pattern"}},
+	{"counts a record's bytes without its spaces", onRecords(fewerBytes), []string{"records/count and bytes and times"}},
+	{"is closed once", func(m *Memory) daybook.Backend { return &closedOnce{Memory: m} }, []string{"closing/closing twice"}},
 	{"has no ear for its context", func(m *Memory) daybook.Backend { return deaf{m} }, []string{"contexts/cancelled before", "contexts/past its deadline"}},
 	{"works on after Close", func(m *Memory) daybook.Backend { return immortal{m} }, []string{"closing/every method is turned away"}},
 	{"forgets when it is initialized", func(m *Memory) daybook.Backend { return forgetful{m} }, []string{"initialize/is idempotent"}},
@@ -86,6 +113,63 @@ func onResult(change func([]daybook.StoredValue, daybook.QueryParams) ([]daybook
 	return func(m *Memory) daybook.Backend { return faultyResult{m, change} }
 }
 
+// faultyParams asks Memory for something else.
+type faultyParams struct {
+	*Memory
+	change func(params *daybook.QueryParams)
+}
+
+func (f faultyParams) Query(ctx context.Context, recordPattern string, params daybook.QueryParams) ([]daybook.StoredValue, error) {
+	f.change(&params)
+	return f.Memory.Query(ctx, recordPattern, params)
+}
+
+func onParams(change func(*daybook.QueryParams)) func(*Memory) daybook.Backend {
+	return func(m *Memory) daybook.Backend { return faultyParams{m, change} }
+}
+
+// faultyBatch does Memory.StoreBatch wrongly.
+type faultyBatch struct {
+	*Memory
+	change func(values []daybook.StoredValue) ([]daybook.StoredValue, error)
+}
+
+func (f faultyBatch) StoreBatch(ctx context.Context, values []daybook.StoredValue) error {
+	changed, err := f.change(slices.Clone(values))
+	if err != nil {
+		return err
+	}
+	return f.Memory.StoreBatch(ctx, changed)
+}
+
+func onBatch(change func([]daybook.StoredValue) ([]daybook.StoredValue, error)) func(*Memory) daybook.Backend {
+	return func(m *Memory) daybook.Backend { return faultyBatch{m, change} }
+}
+
+// faultyRecords lists something else than what Memory does.
+type faultyRecords struct {
+	*Memory
+	change func(infos []daybook.RecordInfo)
+}
+
+func (f faultyRecords) Records(ctx context.Context, recordPattern string, syntax daybook.PatternSyntax) iter.Seq2[daybook.RecordInfo, error] {
+	return func(yield func(daybook.RecordInfo, error) bool) {
+		var infos []daybook.RecordInfo
+		var err error
+		for info, failed := range f.Memory.Records(ctx, recordPattern, syntax) {
+			if err = failed; err == nil {
+				infos = append(infos, info)
+			}
+		}
+		f.change(infos)
+		yieldAll(ctx, infos, err, yield)
+	}
+}
+
+func onRecords(change func([]daybook.RecordInfo)) func(*Memory) daybook.Backend {
+	return func(m *Memory) daybook.Backend { return faultyRecords{m, change} }
+}
+
 // faultyPattern asks Memory for everything, and picks by a matcher of its own.
 type faultyPattern struct {
 	*Memory
@@ -113,35 +197,6 @@ func (f faultyPattern) Query(ctx context.Context, recordPattern string, params d
 
 func onPattern(matches func(pattern, name string, syntax daybook.PatternSyntax) (bool, error)) func(*Memory) daybook.Backend {
 	return func(m *Memory) daybook.Backend { return faultyPattern{m, matches} }
-}
-
-// correctly matches as Memory does.
-func correctly(pattern, name string, syntax daybook.PatternSyntax) (bool, error) {
-	matches, err := compile(pattern, syntax)
-	return err == nil && matches(name), err
-}
-
-func starCrossesDots(pattern, name string, syntax daybook.PatternSyntax) (bool, error) {
-	if syntax == daybook.Topic && strings.HasSuffix(pattern, ".*") {
-		return correctly(pattern, name, daybook.Glob)
-	}
-	return correctly(pattern, name, syntax)
-}
-
-func starStopsAtDots(pattern, name string, syntax daybook.PatternSyntax) (bool, error) {
-	matches, err := correctly(pattern, name, syntax)
-	return matches && (syntax == daybook.Topic || strings.Count(pattern, ".") == strings.Count(name, ".")), err
-}
-
-func underscoreIsWildcard(pattern, name string, syntax daybook.PatternSyntax) (bool, error) {
-	return correctly(strings.NewReplacer("_", "?", "%", "*").Replace(pattern), name, syntax)
-}
-
-func mendBackslash(pattern, name string, syntax daybook.PatternSyntax) (bool, error) {
-	if matches, err := correctly(pattern, name, syntax); err == nil {
-		return matches, nil
-	}
-	return correctly(pattern+`\`, name, syntax)
 }
 
 // talkative yields its error twice.

@@ -9,14 +9,13 @@ import (
 	"errors"
 	"iter"
 	"maps"
-	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/daybook-db/daybook"
 )
 
-// Faults of reading, deleting and closing.
+// Faults of reading and closing.
 
 func firstInsertedFirst(found []daybook.StoredValue, params daybook.QueryParams) ([]daybook.StoredValue, error) {
 	if params.Order == daybook.NewestFirst {
@@ -55,6 +54,41 @@ func noMatchIsError(found []daybook.StoredValue, _ daybook.QueryParams) ([]daybo
 	return found, nil
 }
 
+func cutLong(found []daybook.StoredValue, _ daybook.QueryParams) ([]daybook.StoredValue, error) {
+	for i := range found {
+		found[i].Value = found[i].Value[:min(len(found[i].Value), 64<<10)]
+	}
+	return found, nil
+}
+
+func swapEnds(params *daybook.QueryParams) {
+	if params.StartTime != nil && params.EndTime != nil && *params.StartTime > *params.EndTime {
+		params.StartTime, params.EndTime = params.EndTime, params.StartTime
+	}
+}
+
+func newestFirst(params *daybook.QueryParams) {
+	if params.Validate() == nil {
+		params.Order = daybook.NewestFirst
+	}
+}
+
+func noNegativeLimit(params *daybook.QueryParams) {
+	params.LimitPerRecord = max(params.LimitPerRecord, 0)
+}
+
+// limitFirst looks at the range in what is left of the limit.
+type limitFirst struct{ *Memory }
+
+func (l limitFirst) Query(ctx context.Context, recordPattern string, params daybook.QueryParams) ([]daybook.StoredValue, error) {
+	everywhere := params
+	everywhere.StartTime, everywhere.EndTime = nil, nil
+	found, err := l.Memory.Query(ctx, recordPattern, everywhere)
+	return slices.DeleteFunc(found, func(v daybook.StoredValue) bool {
+		return params.StartTime != nil && v.StoredAt < *params.StartTime || params.EndTime != nil && v.StoredAt > *params.EndTime
+	}), err
+}
+
 // sharing returns values in the memory in which it keeps them.
 type sharing struct{ *Memory }
 
@@ -73,51 +107,6 @@ func (s sharing) Query(ctx context.Context, recordPattern string, params daybook
 		values = append(values, e.StoredValue)
 	}
 	return values, nil
-}
-
-// miscounting returns how many records it deleted from.
-type miscounting struct{ *Memory }
-
-func (m miscounting) Cleanup(ctx context.Context, olderThan uint64) (uint64, error) {
-	deleted, err := m.Memory.Cleanup(ctx, olderThan)
-	return min(deleted, 1), err
-}
-
-// overeager deletes what is stored at olderThan too.
-type overeager struct{ *Memory }
-
-func (o overeager) Cleanup(ctx context.Context, olderThan uint64) (uint64, error) {
-	return o.Memory.Cleanup(ctx, max(olderThan, olderThan+1))
-}
-
-// countingFirst counts, and then deletes.
-type countingFirst struct{ *Memory }
-
-func (c countingFirst) Cleanup(ctx context.Context, olderThan uint64) (deleted uint64, err error) {
-	values, err := c.Query(ctx, "*", daybook.QueryParams{})
-	for _, v := range values {
-		if v.StoredAt < olderThan {
-			deleted++
-		}
-	}
-	for range 1000 {
-		runtime.Gosched()
-	}
-	if err == nil {
-		_, err = c.Memory.Cleanup(ctx, olderThan)
-	}
-	return deleted, err
-}
-
-// unsparing has not heard of KeepNewest.
-type unsparing struct{ *Memory }
-
-func (u unsparing) Prune(ctx context.Context, recordPattern string, params daybook.PruneParams) (uint64, error) {
-	if err := params.Validate(); err != nil {
-		return 0, err
-	}
-	params.KeepNewest = 0
-	return u.Memory.Prune(ctx, recordPattern, params)
 }
 
 // rescanning queries anew for each record that it scans.
@@ -144,6 +133,42 @@ type unlimitedScan struct{ *Memory }
 func (u unlimitedScan) Scan(ctx context.Context, recordPattern string, params daybook.QueryParams) iter.Seq2[daybook.StoredValue, error] {
 	params.LimitPerRecord = min(params.LimitPerRecord, 0)
 	return u.Memory.Scan(ctx, recordPattern, params)
+}
+
+// eagerScan scans before the loop begins.
+type eagerScan struct{ *Memory }
+
+func (e eagerScan) Scan(ctx context.Context, recordPattern string, params daybook.QueryParams) iter.Seq2[daybook.StoredValue, error] {
+	values, err := e.Query(ctx, recordPattern, params)
+	return func(yield func(daybook.StoredValue, error) bool) { yieldAll(ctx, values, err, yield) }
+}
+
+// reusing yields each value in the memory of the one before.
+type reusing struct{ *Memory }
+
+func (r reusing) Scan(ctx context.Context, recordPattern string, params daybook.QueryParams) iter.Seq2[daybook.StoredValue, error] {
+	return func(yield func(daybook.StoredValue, error) bool) {
+		var memory json.RawMessage
+		for v, err := range r.Memory.Scan(ctx, recordPattern, params) {
+			memory = append(memory[:0], v.Value...)
+			v.Value = memory
+			if !yield(v, err) {
+				return
+			}
+		}
+	}
+}
+
+func byAge(infos []daybook.RecordInfo) {
+	slices.SortStableFunc(infos, func(a, b daybook.RecordInfo) int {
+		return cmp.Or(cmp.Compare(a.Oldest, b.Oldest), cmp.Compare(len(a.RecordName), len(b.RecordName)))
+	})
+}
+
+func fewerBytes(infos []daybook.RecordInfo) {
+	for i := range infos {
+		infos[i].Bytes -= min(infos[i].Bytes, 2)
+	}
 }
 
 // ghosts remembers every record it ever listed.
@@ -198,6 +223,20 @@ func (d deaf) Store(ctx context.Context, recordName string, value json.RawMessag
 type immortal struct{ *Memory }
 
 func (immortal) Close() error { return nil }
+
+// closedOnce fails to close what is closed.
+type closedOnce struct {
+	*Memory
+	done bool
+}
+
+func (c *closedOnce) Close() error {
+	if c.done {
+		return errors.New("closed already")
+	}
+	c.done = true
+	return c.Memory.Close()
+}
 
 // forgetful creates its tables anew.
 type forgetful struct{ *Memory }

@@ -83,6 +83,11 @@ func advanceTimestamp(ctx context.Context, m *Memory, v daybook.StoredValue) err
 	return storeRight(ctx, m, v)
 }
 
+func advanceZero(ctx context.Context, m *Memory, v daybook.StoredValue) error {
+	v.StoredAt = max(v.StoredAt, 1)
+	return storeRight(ctx, m, v)
+}
+
 func anyName(ctx context.Context, m *Memory, v daybook.StoredValue) error {
 	if err := daybook.ValidateValue(v.Value); err != nil {
 		return err
@@ -117,6 +122,22 @@ func loseUpdate(ctx context.Context, m *Memory, v daybook.StoredValue) error {
 	defer m.mu.Unlock()
 	m.stored = append(before, m.stored[len(m.stored)-1])
 	return nil
+}
+
+func backwards(values []daybook.StoredValue) ([]daybook.StoredValue, error) {
+	slices.Reverse(values)
+	return values, nil
+}
+
+func thousand(values []daybook.StoredValue) ([]daybook.StoredValue, error) {
+	return values[:min(len(values), 1000)], nil
+}
+
+func notEmpty(values []daybook.StoredValue) ([]daybook.StoredValue, error) {
+	if len(values) == 0 {
+		return nil, errors.New("an empty batch")
+	}
+	return values, nil
 }
 
 // halfBatches stores the elements before the one that is wrong.

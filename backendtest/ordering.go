@@ -91,6 +91,7 @@ func equalTimes(s *subject) {
 	s.want("r", daybook.QueryParams{}, row{"r", "5", 7}, row{"r", "4", 7}, row{"r", "3", 7}, row{"r", "2", 7}, row{"r", "1", 7})
 	s.want("r", daybook.QueryParams{Order: daybook.OldestFirst, LimitPerRecord: 2}, row{"r", "1", 7}, row{"r", "2", 7})
 	s.want("r", daybook.Latest(1), row{"r", "5", 7})
+	s.want("r", daybook.Latest(3), row{"r", "5", 7}, row{"r", "4", 7}, row{"r", "3", 7})
 	s.want("r", daybook.Between(7, 7), row{"r", "5", 7}, row{"r", "4", 7}, row{"r", "3", 7}, row{"r", "2", 7}, row{"r", "1", 7})
 }
 
