@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"runtime/debug"
 	"slices"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -51,8 +52,10 @@ type Subject interface {
 // Totals is what a store holds.
 type Totals struct{ Records, Values, ValueBytes uint64 }
 
-// mostHeld is how many scans stand open at once.
-const mostHeld = 3
+const (
+	mostHeld = 3           // scans that stand open at once
+	mostTime = time.Minute // that an operation takes, before it is taken to wait for ever
+)
 
 // runner is a program being run.
 type runner struct {
@@ -66,7 +69,8 @@ type runner struct {
 var ctx = context.Background()
 
 // Run runs the program on a store and on the model, and compares all that both hold, and say, after each
-// operation. The error has the operation that failed, the whole program, and how the two differ.
+// operation. The error has the operation that failed, the whole program, and how the two differ. An operation
+// that does not end panics, with the program.
 func (p Program) Run(directory Directory) error {
 	r := &runner{directory: directory, opts: p.Options, model: backendtest.NewMemory()}
 	defer r.abandon()
@@ -74,7 +78,12 @@ func (p Program) Run(directory Directory) error {
 		return fmt.Errorf("opening: %w\nthe program:\n%s", err, p)
 	}
 	for i, op := range p.Ops {
-		if err := r.step(op); err != nil {
+		watch := time.AfterFunc(mostTime, func() {
+			panic(fmt.Sprintf("operation %d, %s, has taken %v\nthe program:\n%s", i+1, describe(op), mostTime, p))
+		})
+		err := r.step(op)
+		watch.Stop()
+		if err != nil {
 			return fmt.Errorf("operation %d, %s: %w\nthe program:\n%s", i+1, describe(op), err, p)
 		}
 	}
