@@ -55,14 +55,28 @@ func collectLess() (restore func()) {
 	return func() { debug.SetGCPercent(before) }
 }
 
-// runProgram runs a program in a directory of its own, which is gone afterwards.
+// runProgram runs a program, and reports a shorter one when it fails.
 func runProgram(t interface{ Fatal(args ...any) }, parent string, program fuzz.Program) {
+	err := tryProgram(parent, program)
+	if err == nil {
+		return
+	}
+	program.Shrink(func(shorter fuzz.Program) bool {
+		shorterErr := tryProgram(parent, shorter)
+		if shorterErr != nil {
+			err = shorterErr
+		}
+		return shorterErr != nil
+	})
+	t.Fatal(err)
+}
+
+// tryProgram runs a program in a directory of its own, which is gone afterwards.
+func tryProgram(parent string, program fuzz.Program) error {
 	dir, err := os.MkdirTemp(parent, "")
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer os.RemoveAll(dir)
-	if err := program.Run(programDir(dir)); err != nil {
-		t.Fatal(err)
-	}
+	return program.Run(programDir(dir))
 }

@@ -126,23 +126,37 @@ func TestRun(t *testing.T) {
 	for _, wrong := range []string{"", "torn", "crash", "cleanup", "batch", "totals"} {
 		t.Run("wrong "+wrong, func(t *testing.T) {
 			random := rand.NewChaCha8([32]byte{1})
+			isWrong := func(what string) bool { return what == wrong }
 			var found error
+			var p Program
 			for range 50 {
 				var data [150]byte
 				_, _ = random.Read(data[:])
-				store := &memoryStore{backendtest.NewMemory(), func(what string) bool { return what == wrong }}
-				p := Decode(data[:])
-				if found = p.Run(store); found != nil {
+				p = Decode(data[:])
+				if found = p.Run(&memoryStore{backendtest.NewMemory(), isWrong}); found != nil {
 					break
 				}
 			}
 			if (found != nil) != (wrong != "") {
 				t.Errorf("Run: got error %v", found)
 			}
+			if found != nil {
+				checkShrink(t, p, isWrong)
+			}
 			if found != nil && !strings.Contains(found.Error(), "the program:\noptions head ") {
 				t.Errorf("the error does not have the program: %v", found)
 			}
 		})
+	}
+}
+
+// checkShrink sees that a few operations are left of a program that fails: one that stores, and one that is
+// wrong.
+func checkShrink(t *testing.T, p Program, isWrong func(string) bool) {
+	t.Helper()
+	fails := func(p Program) bool { return p.Run(&memoryStore{backendtest.NewMemory(), isWrong}) != nil }
+	if short := p.Shrink(fails); len(short.Ops) > 2 || !fails(short) {
+		t.Errorf("%d operations are left; want 2 at most:\n%s", len(short.Ops), short)
 	}
 }
 

@@ -93,6 +93,17 @@ func (p Program) Run(directory Directory) error {
 	return nil
 }
 
+// Shrink returns a program that fails as p does, without the operations that are not needed for it.
+func (p Program) Shrink(fails func(Program) bool) Program {
+	for i := len(p.Ops) - 1; i >= 0; i-- {
+		shorter := Program{p.Options, slices.Delete(slices.Clone(p.Ops), i, i+1)}
+		if fails(shorter) {
+			p = shorter
+		}
+	}
+	return p
+}
+
 // step does one operation. A panic is an error too, so that it is reported with the program.
 func (r *runner) step(op Op) (err error) {
 	defer func() {
@@ -201,7 +212,7 @@ func lastOfEach(ordered []daybook.StoredValue) (last []daybook.StoredValue) {
 func (r *runner) compareQuery(pattern string, params daybook.QueryParams) error {
 	want, wantErr := r.model.Query(ctx, pattern, params)
 	got, gotErr := r.subject.Query(ctx, pattern, params)
-	return differ(fmt.Sprintf("Query(%q, %+v)", pattern, params), want, wantErr, got, gotErr)
+	return differ(fmt.Sprintf("Query(%q)", pattern), want, wantErr, got, gotErr)
 }
 
 // differ reports how values differ from the model's.

@@ -94,7 +94,7 @@ type heldScan struct {
 
 // hold begins a scan.
 func (r *runner) hold(request *Request) *heldScan {
-	held := &heldScan{what: fmt.Sprintf("Scan(%q, %+v)", request.Pattern, request.params())}
+	held := &heldScan{what: fmt.Sprintf("Scan(%q)", request.Pattern)}
 	held.want, held.wantErr = r.model.Query(ctx, request.Pattern, request.params())
 	held.next, held.stop = iter.Pull2(r.subject.Scan(ctx, request.Pattern, request.params()))
 	return held
