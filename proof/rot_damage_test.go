@@ -227,19 +227,18 @@ func (d *rotDamages) page(f *rotTreeFile, page *rotPage) {
 	d.zeros(kind+", page of zeros", where, place, page.offset, page.size)
 	for at := int64(0); at < page.size; at += rotSector {
 		sector := *place
-		sector.fate = max(sector.fate, f.fateOf(page, at))
+		if !page.free && !f.live(page.offset+at, page.offset+at+rotSector) {
+			sector.fate = rotLax
+		}
 		d.zeros(kind+", sector of zeros", fmt.Sprintf("%s sector %d", where, at/rotSector), &sector, page.offset+at, rotSector)
 	}
 }
 
-// fateOf says whether anything in a sector of a page is ever looked at.
-func (f *rotTreeFile) fateOf(page *rotPage, at int64) rotFate {
-	for _, p := range f.places {
-		if p.page == page && p.fate == rotLive && p.offset < page.offset+at+rotSector && p.offset+int64(p.size) > page.offset+at {
-			return rotLive
-		}
-	}
-	return rotLax
+// live reports whether anything between two offsets is ever looked at.
+func (f *rotTreeFile) live(from, to int64) bool {
+	return slices.ContainsFunc(f.places, func(p *rotPlace) bool {
+		return p.fate == rotLive && p.offset < to && p.offset+int64(p.size) > from
+	})
 }
 
 // cutTree truncates a tree's file at its start, at and about each page, and at its end.
@@ -249,6 +248,8 @@ func (d *rotDamages) cutTree(f *rotTreeFile) {
 		p := &rotPlace{kind: "file, cut off"}
 		if offset >= used {
 			p.fate = rotDead // pages that were never used
+		} else if !f.live(offset, used) {
+			p.fate = rotLax // free pages, and what a page has behind its elements
 		}
 		d.cut(where, offset, p)
 	}

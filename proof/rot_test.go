@@ -34,7 +34,7 @@ const (
 	// rotPatience is how long one case may take. It takes milliseconds, but the machine may have other work.
 	rotPatience = 20 * time.Second
 	// rotMost is how many cases of each kind a run samples.
-	rotMost = 6
+	rotMost = 4
 )
 
 // TestRot flips bits, zeroes and truncates at every kind of place in the tree and the log of stores that were closed,
