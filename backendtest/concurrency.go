@@ -5,6 +5,7 @@ package backendtest
 import (
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -108,48 +109,55 @@ func queryBesideStores(s *subject) {
 }
 
 func parallelCleanups(s *subject) {
-	const values = 60
-	for i := range uint64(values) {
-		s.store(row{fmt.Sprintf("record.%d", i%4), "1", i})
-	}
-	var deleted atomic.Uint64
-	inParallel(4, func(goroutine int) {
-		count, err := s.backend.Cleanup(s.Context(), values)
-		if err != nil {
-			s.wrong("Cleanup beside others: %v", err)
+	const rounds, values, goroutines = 5, 20, 4
+	var want []row
+	for round := range uint64(rounds) {
+		for i := range uint64(values) {
+			s.store(row{fmt.Sprintf("record.%d", i%4), "1", i})
 		}
-		deleted.Add(count)
-		s.tryStore("new", "1", values+uint64(goroutine))
-	})
-	s.wantCount("the sum of what 4 Cleanups at once counted", deleted.Load(), nil, values)
-	s.want("*", daybook.Latest(0), row{"new", "1", values + 3}, row{"new", "1", values + 2}, row{"new", "1", values + 1}, row{"new", "1", values})
+		var deleted atomic.Uint64
+		inParallel(goroutines, func(goroutine int) {
+			count, err := s.backend.Cleanup(s.Context(), values)
+			if err != nil {
+				s.wrong("Cleanup beside others: %v", err)
+			}
+			deleted.Add(count)
+			s.tryStore("new", "1", values+round*goroutines+uint64(goroutine))
+		})
+		s.wantCount(fmt.Sprintf("the sum of what %d Cleanups at once counted", goroutines), deleted.Load(), nil, values)
+		for range goroutines {
+			want = append(want, row{"new", "1", values + uint64(len(want))})
+		}
+		s.want("*", daybook.QueryParams{Order: daybook.OldestFirst}, want...)
+	}
 }
 
 func storesBesideCleanups(s *subject) {
-	const writers, each, limit = 3, 20, 100
-	var deleted atomic.Uint64
-	inParallel(writers+1, func(goroutine int) {
-		name := fmt.Sprintf("writer.%d", goroutine)
-		for i := range uint64(each) {
-			if goroutine < writers {
-				s.tryStore(name, "1", i)
-				s.tryStore(name, "2", limit+i)
-				continue
-			}
+	const cleanups, mostBeside, limit = 15, 100, 10_000
+	var want []row
+	deleted, doomed := uint64(0), uint64(0)
+	for range cleanups {
+		counted := make(chan uint64, 1)
+		go func() {
 			count, err := s.backend.Cleanup(s.Context(), limit)
 			if err != nil {
 				s.wrong("Cleanup beside stores: %v", err)
 			}
-			deleted.Add(count)
+			counted <- count
+		}()
+		for range mostBeside {
+			stays := row{"r", "2", limit + uint64(len(want))}
+			s.store(row{"r", "1", doomed}, stays)
+			doomed++
+			want = append(want, stays)
+			if len(counted) > 0 {
+				break
+			}
+			runtime.Gosched()
 		}
-	})
-	last, err := s.backend.Cleanup(s.Context(), limit)
-	s.wantCount("the sum of what all Cleanups beside stores counted", deleted.Load()+last, err, writers*each)
-	var want []row
-	for writer := range writers {
-		for i := range uint64(each) {
-			want = append(want, row{fmt.Sprintf("writer.%d", writer), "2", limit + i})
-		}
+		deleted += <-counted
 	}
+	last, err := s.backend.Cleanup(s.Context(), limit)
+	s.wantCount("the sum of what all Cleanups beside stores counted", deleted+last, err, doomed)
 	s.want("*", daybook.QueryParams{Order: daybook.OldestFirst}, want...)
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"runtime"
 	"slices"
 
 	"github.com/daybook-db/daybook"
@@ -47,9 +46,7 @@ func countFirst(ctx context.Context, m *Memory, olderThan uint64) (deleted uint6
 			deleted++
 		}
 	}
-	for range 1000 {
-		runtime.Gosched()
-	}
+	letOthersIn(m)
 	if err == nil {
 		_, err = m.Cleanup(ctx, olderThan)
 	}
@@ -64,9 +61,7 @@ func writeBack(ctx context.Context, m *Memory, olderThan uint64) (deleted uint64
 	before := len(m.stored)
 	stay := slices.DeleteFunc(slices.Clone(m.stored), func(e entry) bool { return e.StoredAt < olderThan })
 	m.mu.Unlock()
-	for range 200 {
-		runtime.Gosched()
-	}
+	letOthersIn(m)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.stored = stay

@@ -107,14 +107,26 @@ func trimName(ctx context.Context, m *Memory, v daybook.StoredValue) error {
 	return storeRight(ctx, m, v)
 }
 
+// letOthersIn waits until another call has changed what is stored, or for so long that there is none.
+func letOthersIn(m *Memory) {
+	state := func() [2]int {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return [2]int{m.sequence, len(m.stored)}
+	}
+	const long = 2000
+	before := state()
+	for i := 0; i < long && state() == before; i++ {
+		runtime.Gosched()
+	}
+}
+
 // loseUpdate reads everything, adds to it, and writes it back, as two steps.
 func loseUpdate(ctx context.Context, m *Memory, v daybook.StoredValue) error {
 	m.mu.Lock()
 	before := slices.Clone(m.stored)
 	m.mu.Unlock()
-	for range 100 {
-		runtime.Gosched()
-	}
+	letOthersIn(m)
 	if err := storeRight(ctx, m, v); err != nil {
 		return err
 	}
@@ -166,9 +178,7 @@ func (s slowBatches) StoreBatch(ctx context.Context, values []daybook.StoredValu
 		if err := storeRight(ctx, s.Memory, v); err != nil {
 			return err
 		}
-		for range 200 {
-			runtime.Gosched()
-		}
+		letOthersIn(s.Memory)
 	}
 	return nil
 }
