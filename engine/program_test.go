@@ -5,11 +5,13 @@ package engine
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -169,35 +171,32 @@ func (db *programDB) CrashWithin(ctx context.Context, values []daybook.StoredVal
 	return overwriteFile(path, int64(cut), before[cut:last])
 }
 
-// lastSegment returns the last segment of the log that has a header, if there is one.
+// lastSegment returns the last segment of the log that is in use, if there is one. Those that are being prepared, or
+// given another number, come and go meanwhile.
 func (db *programDB) lastSegment() (path string, data []byte, err error) {
-	paths, err := filepath.Glob(filepath.Join(db.dir, logName, "*"))
+	paths, err := filepath.Glob(filepath.Join(db.dir, logName, "*[0-9].log"))
 	if err != nil {
 		return "", nil, err
 	}
 	slices.Sort(paths)
 	for _, path := range slices.Backward(paths) {
-		if used, err := hasHeader(path); err != nil {
+		data, err := os.ReadFile(path)
+		switch {
+		case os.IsNotExist(err):
+		case err != nil:
 			return "", nil, err
-		} else if used {
-			data, err = os.ReadFile(path)
-			return path, data, err
+		case segmentInUse(path, data):
+			return path, data, nil
 		}
 	}
 	return "", nil, nil
 }
 
-func hasHeader(path string) (bool, error) {
-	file, err := os.Open(path)
-	if os.IsNotExist(err) {
-		return false, nil // it has another name by now, under which it has none
-	} else if err != nil {
-		return false, err
-	}
-	defer file.Close()
-	var start [8]byte
-	_, err = file.ReadAt(start[:], 0)
-	return err == nil && start != [8]byte{}, nil
+// segmentInUse reports whether a segment's header has the number in its name, and a first sequence number: go doc
+// ./internal/wal draws it.
+func segmentInUse(path string, data []byte) bool {
+	number, err := strconv.ParseUint(strings.TrimSuffix(filepath.Base(path), ".log"), 10, 64)
+	return err == nil && len(data) >= 44 && binary.LittleEndian.Uint64(data[16:]) == number && binary.LittleEndian.Uint64(data[24:]) != 0
 }
 
 // extentOfChange returns where two files of one size begin, and end, to differ.

@@ -212,6 +212,20 @@ func (t *Table) CheckFree(v *View, others ...string) error {
 	return nil
 }
 
+// InUse returns the pages that are in use.
+func (t *Table) InUse(v *View, others ...string) ([]uint64, error) {
+	used, err := v.used(others)
+	if err != nil {
+		return nil, err
+	}
+	for id := range v.pages() {
+		if t.of(id) != notInUse {
+			used = append(used, id)
+		}
+	}
+	return used, nil
+}
+
 // CheckAll is CheckFree, and wants every page to be either in use or free.
 func (t *Table) CheckAll(v *View, others ...string) error {
 	if err := t.CheckFree(v, others...); err != nil {

@@ -5,6 +5,7 @@ package tree
 import (
 	"encoding/binary"
 	"fmt"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -22,6 +23,9 @@ type committed struct {
 
 // mostRetries is how often commits can overtake the beginning of a read transaction.
 const mostRetries = 1000
+
+// patience is how long a reader waits for the table of a commit before it looks again.
+const patience = 5 * time.Millisecond
 
 // begin begins a read transaction, and returns its view. A transaction that begins right after a commit waits
 // for its table, which takes as long as reading the pages that the commit wrote.
@@ -43,7 +47,10 @@ func (t *Tree) begin() (*bbolt.Tx, *pages.View, error) {
 			return nil, nil, err
 		}
 		if id > current.to {
-			<-current.superseded
+			select {
+			case <-current.superseded:
+			case <-time.After(patience): // the commit may have failed, and its meta page have been seen for a moment
+			}
 		}
 	}
 	return nil, nil, t.lostCommit()

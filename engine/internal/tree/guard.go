@@ -149,6 +149,10 @@ func (t *Tree) commit(fn func(tx *bbolt.Tx) error) error {
 		return tx.Commit()
 	})
 	err = t.guard.fault(err)
+	if committing && errors.Is(err, daybook.ErrCorrupt) {
+		// bbolt panicked over its own account of the pages, not over what is on the disk, which was looked at.
+		err = errors.New(err.Error())
+	}
 	if err != nil && !committing {
 		return disk.NoSpaceOr(err)
 	}
@@ -160,6 +164,7 @@ func (t *Tree) commit(fn func(tx *bbolt.Tx) error) error {
 			return nil
 		}
 	} else if disk.IsNoSpace(err) && t.metas() == before {
+		t.lastFull = err
 		return disk.NoSpaceOr(err)
 	}
 	err = fmt.Errorf("%w: the tree: %w", daybook.ErrFailed, err)
@@ -176,7 +181,23 @@ func (t *Tree) checkLast(tx *bbolt.Tx) error {
 	if last.rest == nil { // a new file
 		return nil
 	}
-	return last.rest.Check(pages.NewView(tx, last.table, last.rest))
+	v := pages.NewView(tx, last.table, last.rest)
+	if err := last.rest.Check(v); err != nil || t.lastFull == nil {
+		return err
+	}
+	used, err := last.table.InUse(v, metaBucket, pagesBucket)
+	if err != nil {
+		return err
+	}
+	for _, id := range used {
+		if page, err := tx.Page(int(id)); err == nil && page != nil && page.Type == "free" {
+			err := fmt.Errorf("%w: the tree: page %d, which is in use, is taken for free after a commit that failed: %w", daybook.ErrFailed, id, t.lastFull)
+			t.failure.Store(&err)
+			return err
+		}
+	}
+	t.lastFull = nil
+	return nil
 }
 
 // metas are the two meta pages as the file has them.

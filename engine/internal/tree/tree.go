@@ -49,6 +49,7 @@ type Tree struct {
 	sealed     bool            // the table is in the file
 	unsaved    map[uint64]bool // its blocks that are not in the file, or not as they are
 	saving     bool            // the commit that is being made puts them there
+	lastFull   error           // a commit failed for lack of space; what bbolt has in memory may be of that one
 
 	broken    atomic.Bool  // bbolt will never give back a lock that it holds
 	snapshots atomic.Int64 // how many are open
