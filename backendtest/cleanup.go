@@ -99,7 +99,9 @@ func interruptedCleanup(s *subject) {
 			s.store(row{fmt.Sprintf("record.%d", i%records), "1", uint64(i)})
 		}
 		ctx, cancel := context.WithCancel(s.Context())
-		deleted, err := s.backend.Cleanup(&countdown{Context: ctx, cancel: cancel, left: look}, records*each)
+		counting := &countdown{Context: ctx, cancel: cancel}
+		counting.left.Store(look)
+		deleted, err := s.backend.Cleanup(counting, records*each)
 		cancel()
 		switch {
 		case err != nil && !errors.Is(err, context.Canceled):
@@ -119,11 +121,11 @@ func interruptedCleanup(s *subject) {
 type countdown struct {
 	context.Context
 	cancel context.CancelFunc
-	left   int64
+	left   atomic.Int64
 }
 
 func (c *countdown) Err() error {
-	if atomic.AddInt64(&c.left, -1) < 0 {
+	if c.left.Add(-1) < 0 {
 		c.cancel()
 	}
 	return c.Context.Err()
