@@ -274,6 +274,11 @@ func (b *Bucket) first() (page, error) {
 	if what == "" && !p.leaf {
 		what = "an inline page that is no leaf"
 	}
+	for i := 0; what == "" && i < p.count; i++ {
+		if p.isBucket(i) { // as bbolt would take it
+			what = fmt.Sprintf("element %d of the inline bucket %q says that it is a bucket", i, b.name)
+		}
+	}
 	if what != "" {
 		return page{}, b.view.fault(b.name, b.view.root, nil, what)
 	}
