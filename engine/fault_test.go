@@ -144,6 +144,32 @@ func TestDirectoryIsDurable(t *testing.T) {
 	}
 }
 
+// TestDirectoryAboveCannotBeSynced has a file system above that has no sync of directories, as read-only ones do.
+func TestDirectoryAboveCannotBeSynced(t *testing.T) {
+	parent := t.TempDir()
+	opts, err := (&Options{Logger: discard}).withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fsys := faultfs.New(disk.OS{})
+	for _, errno := range []syscall.Errno{syscall.EINVAL, syscall.ENOTSUP, syscall.EROFS, syscall.EACCES} {
+		fsys.SetHook(func(op faultfs.Op) error {
+			if op.Name == faultfs.SyncDir && op.Path == filepath.Dir(parent) {
+				return errno
+			}
+			return nil
+		})
+		db, err := open(filepath.Join(parent, "of "+errno.Error()), opts, fsys)
+		if err != nil {
+			t.Errorf("Open: %v; want nothing of what is above the file system it is in", err)
+			continue
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestOpenWithoutSpace fails each operation of Open that may take space.
 func TestOpenWithoutSpace(t *testing.T) {
 	opts, err := (&Options{Logger: discard}).withDefaults()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package disk is the narrow piece of a file system that the log stands on: an interface, so that tests
+// Package disk is the narrow piece of a file system that the engine stands on: an interface, so that tests
 // can put errors under it, and the operating system's implementation.
 package disk
 
@@ -142,14 +142,17 @@ func NoSpaceOr(err error) error {
 	return err
 }
 
-// SyncAncestors makes durable that the directories above path are there, up to the first that may not be read.
+// SyncAncestors makes durable that the directories above path are there, up to the first that may not be read, or
+// whose file system has no sync of directories: whoever made that one, it was not for path.
 func SyncAncestors(fsys FS, path string) error {
 	path, err := filepath.Abs(path)
 	for parent := filepath.Dir(path); err == nil && parent != path; parent = filepath.Dir(path) {
 		path, err = parent, fsys.SyncDir(parent)
 	}
-	if errors.Is(err, fs.ErrPermission) {
-		return nil
+	for _, end := range []error{fs.ErrPermission, errors.ErrUnsupported, syscall.EINVAL, syscall.EROFS} {
+		if errors.Is(err, end) {
+			return nil
+		}
 	}
 	return err
 }
