@@ -506,6 +506,7 @@ func TestReopenAfterAFailedSync(t *testing.T) {
 	if err := log.Sync(); !errors.Is(err, faultfs.ErrInjected) {
 		t.Fatalf("Sync: got %v", err)
 	}
+	log.background.Wait()
 	for _, file := range d.cached {
 		file.writes = nil // clean, but not on the disk
 	}
