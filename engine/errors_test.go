@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/codec"
 )
 
 // TestBadInput shows that bad input gets the error that names it, and changes nothing.
@@ -178,7 +180,12 @@ func newerTree(t *testing.T, dir string) {
 	}
 	defer bolt.Close()
 	err = bolt.Update(func(tx *bbolt.Tx) error {
-		return tx.Bucket([]byte("meta")).Put([]byte("format"), binary.BigEndian.AppendUint32(nil, 3))
+		if _, err := tx.CreateBucket([]byte("also")); err != nil { // as a format may have
+			return err
+		}
+		format := binary.BigEndian.AppendUint64(nil, 3)
+		format = binary.BigEndian.AppendUint32(format, crc32.Checksum(format, codec.Castagnoli))
+		return tx.Bucket([]byte("meta")).Put([]byte("format"), format)
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -28,13 +28,12 @@ type rotCase struct {
 	Truncate bool   // the file ends at Offset instead
 	Open     bool   // the store is open when it happens
 
-	Fate    rotFate
-	Keep    uint64   // where the fate is rotTorn: the sequence number up to which values are left
-	Version bool     // ErrVersion may be the truth
-	Hit     []string // records that are read through the place
-	Named   [2]rotName
-	From    int64 // Check names an offset from here, unless To is 0
-	To      int64 // to before here
+	Fate  rotFate
+	Keep  uint64   // where the fate is rotTorn: the sequence number up to which values are left
+	Hit   []string // records that are read through the place
+	Named [2]rotName
+	From  int64 // Check names an offset from here, unless To is 0
+	To    int64 // to before here
 }
 
 // rotName is a record and a key of it. Check must name those of the chunk or catalogue entry that was hit, or those
@@ -104,7 +103,7 @@ func (d *rotDamages) put(kind, where string, place *rotPlace, offset int64, byte
 	c := d.like
 	c.Kind, c.Where = kind, fmt.Sprintf("%s, offset %d", where, offset)
 	c.Offset, c.Bytes = offset, bytes
-	c.Fate, c.Version, c.Hit = place.fate, place.version, place.hit
+	c.Fate, c.Hit = place.fate, place.hit
 	if bucket := place.bucket(); bucket != "" {
 		c.From, c.To = place.page.offset, place.page.offset+place.page.size
 		if place.record != "" {

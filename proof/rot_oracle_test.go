@@ -165,7 +165,7 @@ func (j *rotJudge) attempt(what string, call func() error) (err error) {
 		}
 	}()
 	err = call()
-	allowed := err == nil || errors.Is(err, daybook.ErrCorrupt) || j.damage.Version && errors.Is(err, daybook.ErrVersion)
+	allowed := err == nil || errors.Is(err, daybook.ErrCorrupt)
 	if !allowed {
 		j.fault(rotError, "%s: %.300v", what, err)
 	}

@@ -47,13 +47,12 @@ const (
 
 // rotPlace is a place in a file that can rot.
 type rotPlace struct {
-	kind    string // what it is, as many others are
-	where   string // which one it is
-	offset  int64
-	size    int
-	shape   rotShape
-	fate    rotFate
-	version bool // it says a version of the format: ErrVersion may be the truth
+	kind   string // what it is, as many others are
+	where  string // which one it is
+	offset int64
+	size   int
+	shape  rotShape
+	fate   rotFate
 
 	record string   // whose chunk or entry it is, if it is a value of one
 	key    []byte   // under which that is kept
@@ -325,16 +324,13 @@ func (f *rotTreeFile) value(like rotPlace, bucket string, key, value []byte) {
 			[]string{"count", "bytes", "oldest", "newest", "sequence", "inline"}, "newest value")
 	default:
 		like.kind = fmt.Sprintf("%s: %q", like.kind, key)
-		like.version = string(key) == "format"
 		f.fields(like, rotField{"value", len(value), rotBulk, rotLive})
 	}
 }
 
-// encoded adds the places of a value that is made of fields, uvarints and the rest. Its first byte is a version.
+// encoded adds the places of a value that is made of fields, uvarints and the rest.
 func (f *rotTreeFile) encoded(like rotPlace, value []byte, fields []rotField, uvarints []string, rest string) {
-	first := like
-	first.version = true
-	f.fields(first, fields[0])
+	f.fields(like, fields[0])
 	at := 1
 	for _, field := range fields[1:] {
 		at += field.size

@@ -8,7 +8,7 @@
 //	bucket "values"  composite key -> chunk           (package codec)
 //	bucket "records" record name   -> catalogue entry (package index)
 //	bucket "pages"   block number  -> block of checksums  (package pages)
-//	bucket "meta"    "format"      -> uint32, 2
+//	bucket "meta"    "format"      -> 2 (uint64), CRC-32C of it (uint32); so in every format to come
 //	                 "state"       -> generation, watermark, last log segment, records, values, bytes of
 //	                                  JSON (uint64 each), CRC-32C of those (uint32)
 //	                 "pages"       -> generation, root page and inline checksum of "values" and of

@@ -101,10 +101,14 @@ func (t *Tree) hasFormat(v *pages.View) (bool, error) {
 		return false, nil
 	case len(names) > 0 && !slices.Contains(names, metaBucket):
 		return false, v.RootFault(fmt.Sprintf("if it is a bbolt file, it is not a daybook: it has a bucket %q and no %q", names[0], metaBucket))
-	case !slices.Equal(names, allBuckets):
-		return false, v.RootFault(fmt.Sprintf("it has buckets %q; want %q", names, allBuckets))
 	}
-	return true, t.checkFormat(v)
+	if len(names) > 0 { // another format may have other buckets
+		err = t.checkFormat(v)
+	}
+	if err == nil && !slices.Equal(names, allBuckets) {
+		err = v.RootFault(fmt.Sprintf("it has buckets %q; want %q", names, allBuckets))
+	}
+	return true, err
 }
 
 func (t *Tree) checkFormat(v *pages.View) error {
@@ -112,17 +116,18 @@ func (t *Tree) checkFormat(v *pages.View) error {
 	if err != nil {
 		return err
 	}
-	format, err := meta.Cursor().Get(formatKey)
+	data, err := meta.Cursor().Get(formatKey)
 	if err != nil {
 		return err
 	}
-	if len(format) != 4 {
-		return meta.Fault("the file does not say its format")
-	}
-	if got := binary.BigEndian.Uint32(format); got > formatVersion {
-		return fmt.Errorf("%w: %s has format %d, this program knows %d", daybook.ErrVersion, t.path, got, formatVersion)
-	} else if got != formatVersion {
-		return meta.Fault(fmt.Sprintf("the file has format %d; this program reads %d", got, formatVersion))
+	var format uint64
+	switch {
+	case !decodeFields(data, []*uint64{&format}):
+		return meta.Fault("the file does not say its format, or not with its checksum")
+	case format > formatVersion:
+		return fmt.Errorf("%w: %s has format %d, this program knows %d", daybook.ErrVersion, t.path, format, formatVersion)
+	case format != formatVersion:
+		return meta.Fault(fmt.Sprintf("the file has format %d; this program reads %d", format, formatVersion))
 	}
 	return nil
 }
@@ -138,7 +143,8 @@ func (t *Tree) create() error {
 				return err
 			}
 		}
-		if err := tx.Bucket([]byte(metaBucket)).Put(formatKey, binary.BigEndian.AppendUint32(nil, formatVersion)); err != nil {
+		format := uint64(formatVersion)
+		if err := tx.Bucket([]byte(metaBucket)).Put(formatKey, encodeFields([]*uint64{&format})); err != nil {
 			return err
 		}
 		if err := putSummary(tx, 0, t.committed.Load().table); err != nil {
