@@ -104,7 +104,7 @@ func open(dir string, opts Options, fsys disk.FS) (_ *DB, err error) {
 		}
 	}()
 	if damage := db.tree.DamagedMeta(); damage != nil {
-		opts.Logger.Warn("daybook: one of the tree's two meta pages is damaged; the other one holds the same values and is used", "dir", dir, "error", damage)
+		opts.Logger.Warn("daybook: one of the tree's two meta pages is damaged, and the other one is used", "dir", dir, "error", damage)
 	}
 	state, err := db.tree.State()
 	if err != nil {

@@ -102,8 +102,7 @@ func (s *scanner) record(r record) (more bool, err error) {
 }
 
 // merge yields the tree's values, and those of the heads that come before or between them. A record that is
-// read to its end must have as many as the catalogue says: bbolt's own pages have no checksum, and a
-// damaged one can hide chunks.
+// read to its end must have as many as the catalogue says.
 func (s *scanner) merge(head *cursor, r record) error {
 	next, read := s.chunks(r), uint64(0)
 	for s.left > 0 && !s.stopped {

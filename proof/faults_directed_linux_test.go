@@ -5,11 +5,16 @@
 package proof_test
 
 import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine"
 	"github.com/daybook-db/daybook/proof/fusedisk"
 	"github.com/daybook-db/daybook/proof/journal"
@@ -96,4 +101,59 @@ func TestFailedCommitThenFullDisk(t *testing.T) {
 	}
 	s.heal()
 	s.cutPower(ops)
+}
+
+// TestReadsGoOn holds each sync of a checkpoint in turn, for longer than a reader has patience with a commit that it
+// knows nothing of: queries are answered meanwhile, and rightly.
+func TestReadsGoOn(t *testing.T) {
+	disk := fusedisk.MountFor(t)
+	db, err := engine.Open(filepath.Join(disk.Dir(), "db"), &engine.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := errors.Join(disk.Inject(), db.Close()); err != nil {
+			t.Error(err)
+		}
+	}()
+	for stored := uint64(1); ; stored++ {
+		if err := db.Store(t.Context(), "r", json.RawMessage("1"), stored); err != nil {
+			t.Fatal(err)
+		}
+		held := fusedisk.Fault{Kinds: []journal.Kind{journal.Sync}, Glob: "daybook.db", Skip: int(stored) - 1, Times: 1, Hold: true}
+		if err := disk.Inject(held); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() { done <- db.Checkpoint(t.Context()) }()
+		for holding := false; !holding; time.Sleep(time.Millisecond) {
+			select {
+			case err := <-done: // it has fewer syncs
+				if stored < 4 || err != nil {
+					t.Errorf("the checkpoint had %d syncs, and ended with %v; want 4: two of the commit, two of its seal", stored-1, err)
+				}
+				return
+			default:
+			}
+			counts, err := disk.Counts()
+			if err != nil {
+				t.Fatal(err)
+			}
+			holding = counts[0].Failed > 0
+		}
+		for range 2 {
+			values, err := db.Query(t.Context(), "r", daybook.QueryParams{})
+			if err != nil || len(values) != int(stored) {
+				t.Errorf("while sync %d of a checkpoint runs: %d values, %v; want %d", stored, len(values), err, stored)
+			}
+		}
+		select {
+		case err := <-done:
+			t.Fatalf("the checkpoint ended before its sync %d, with %v", stored, err)
+		default:
+		}
+		if err := errors.Join(disk.Inject(), <-done); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -150,7 +150,8 @@ func (s *state) answer(r request) (answer response) {
 }
 
 func (s *state) injectLocked(faults []Fault) {
-	s.rules = nil
+	close(s.released)
+	s.rules, s.released = nil, make(chan struct{})
 	for _, fault := range faults {
 		s.rules = append(s.rules, rule{Fault: fault})
 	}

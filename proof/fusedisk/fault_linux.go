@@ -32,6 +32,8 @@ type Fault struct {
 	// Short has a failing Write return Written, if that is more than 0, instead of Errno: what a disk
 	// that is nearly full does. The caller then writes the rest, which is the next operation.
 	Short bool
+	// Hold has a Sync succeed instead, but not before the next Inject.
+	Hold bool
 }
 
 // Counts is what became of a Fault.

@@ -25,13 +25,14 @@ type state struct {
 	last     uint64 // number of the newest inode; numbers are not used again, so the kernel never mixes them up
 	journal  []journal.Op
 	rules    []rule
-	capacity int64 // bytes of all files; 0: no limit
+	released chan struct{} // closed when the rules are replaced
+	capacity int64         // bytes of all files; 0: no limit
 	used     int64
 	delay    time.Duration // a sync takes up to so long
 }
 
 func newState() *state {
-	s := &state{last: journal.Root}
+	s := &state{last: journal.Root, released: make(chan struct{})}
 	s.load(journal.Image{})
 	return s
 }
@@ -283,7 +284,12 @@ func (s *state) sync(kind journal.Kind, number uint64) syscall.Errno {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	op := journal.Op{Began: began}
-	if fault := s.failLocked(kind, n.path()); fault != nil {
+	if fault := s.failLocked(kind, n.path()); fault != nil && fault.Hold {
+		released := s.released
+		s.mu.Unlock()
+		<-released
+		s.mu.Lock()
+	} else if fault != nil {
 		op.Errno = fault.Errno
 	}
 	s.recordLocked(kind, n, op)

@@ -61,12 +61,13 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 var order = binary.NativeEndian
 
-// page is a branch or leaf whose elements lie within it.
+// page is a branch or leaf whose keys and values follow one another, as bbolt writes them, and lie within it.
 type page struct {
 	id    uint64
 	data  []byte // with the pages that belong to it
 	leaf  bool
 	count int
+	end   uint64 // where the last value ends
 }
 
 // parse returns the page in data and its checksum.
@@ -87,11 +88,16 @@ func parse(data []byte, id uint64) (p page, sum uint32, what string) {
 		return page{}, 0, "a branch without elements"
 	}
 	sum = crc32.Update(0, castagnoli, data[:elements])
+	p.end = uint64(elements)
 	for i := range p.count {
 		from, key, value := p.extent(i)
-		if from+key+value > uint64(len(data)) {
+		switch {
+		case from != p.end:
+			return page{}, 0, fmt.Sprintf("element %d begins at %d; want %d, where the one before it ends", i, from, p.end)
+		case from+key+value > uint64(len(data)):
 			return page{}, 0, fmt.Sprintf("element %d reaches beyond it", i)
 		}
+		p.end = from + key + value
 		sum = crc32.Update(sum, castagnoli, data[from:from+key+min(value, ValuePrefix)])
 	}
 	return p, sum, ""
@@ -123,16 +129,26 @@ func (p *page) child(i int) uint64 {
 	return order.Uint64(p.data[headerLen+i*elementLen+8:])
 }
 
+// flags are those of a leaf's element.
+func (p *page) flags(i int) uint32 { return order.Uint32(p.data[headerLen+i*elementLen:]) }
+
 // isBucket reports whether a leaf's element is a bucket.
-func (p *page) isBucket(i int) bool {
-	return order.Uint32(p.data[headerLen+i*elementLen:])&bucketElement != 0
+func (p *page) isBucket(i int) bool { return p.flags(i)&bucketElement != 0 }
+
+// flagged says which element of a leaf is marked as something other than a value; bbolt would take it for that.
+func (p *page) flagged() (what string) {
+	for i := 0; p.leaf && i < p.count; i++ {
+		if flags := p.flags(i); flags != 0 {
+			return fmt.Sprintf("element %d has flags %#x; want a plain value", i, flags)
+		}
+	}
+	return ""
 }
 
 // Meta is what one of the file's two meta pages says.
 type Meta struct {
 	Tx       uint64
 	Freelist uint64 // its page
-	Pages    uint64 // how many pages there are
 }
 
 // What bbolt begins a file with.
@@ -181,6 +197,6 @@ func readMeta(data []byte) (m Meta, ok bool) {
 		return Meta{}, false
 	}
 	data = data[headerLen : headerLen+metaLen]
-	m = Meta{Freelist: order.Uint64(data[32:]), Pages: order.Uint64(data[40:]), Tx: order.Uint64(data[48:])}
+	m = Meta{Freelist: order.Uint64(data[32:]), Tx: order.Uint64(data[48:])}
 	return m, metaSum(data) == order.Uint64(data[56:])
 }

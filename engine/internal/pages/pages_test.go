@@ -327,7 +327,7 @@ func wantFault(t *testing.T, v *View, id uint64, what string) {
 			faults = append(faults, err)
 			continue
 		}
-		if err := b.Walk(func(_, _ []byte) error { return nil }, func(err error) { faults = append(faults, err) }); err != nil {
+		if err := b.Walk(func(_, _ []byte) error { return nil }, func(err error) error { faults = append(faults, err); return nil }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -541,7 +541,8 @@ func TestParse(t *testing.T) {
 		{"another id", func(data []byte) []byte { data[0] = 9; return data }, "it says that it is page 9", "a page in the wrong place"},
 		{"another kind", func(data []byte) []byte { data[8] = 0x10; return data }, "its flags 0x10 are no branch's or leaf's", "a freelist"},
 		{"elements beyond it", func(data []byte) []byte { data[10] = 4; return data }, "it has no room for 4 elements", "64 bytes hold three"},
-		{"a key beyond it", func(data []byte) []byte { data[10] = 1; data[24] = 64; return data }, "element 0 reaches beyond it", "its length is a lie"},
+		{"a key beyond it", func(data []byte) []byte { data[10] = 1; data[20] = 16; data[24] = 64; return data }, "element 0 reaches beyond it", "its length is a lie"},
+		{"a key elsewhere", func(data []byte) []byte { data[10] = 1; data[20] = 17; return data }, "element 0 begins at 33; want 32, where the one before it ends", "bbolt leaves no gaps"},
 		{"an empty branch", func(data []byte) []byte { data[8] = 1; return data }, "a branch without elements", "there would be nowhere to go"},
 	}
 	for _, test := range tests {

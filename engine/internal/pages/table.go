@@ -16,9 +16,9 @@ const (
 	// BlockLen is the length of an encoded block.
 	BlockLen = 4 * perBlock
 
-	notInUse  = 0
-	belongs   = 1 // to the page before it
-	leastInfo = 2
+	notInUse = 0
+	belongs  = 1 // to the page before it
+	leastSum = 2
 )
 
 type block [perBlock]uint32
@@ -67,15 +67,15 @@ func (t *Table) compare(id uint64, sum uint32) (what string) {
 
 // inTable is the checksum as it stands in a table.
 func inTable(sum uint32) uint32 {
-	if sum < leastInfo {
-		return sum + leastInfo
+	if sum < leastSum {
+		return sum + leastSum
 	}
 	return sum
 }
 
 // Advance returns the table of what the view shows, a commit later than t, and which of its blocks are not
-// t's; t itself if nothing has changed. Pages that have been freed since are in the freelist, new ones were not in use before; those that
-// were are not looked at. A page that a reachable one leads to must not be free.
+// t's; t itself if nothing has changed. It reads the pages that t has not in use. Those that the commit freed are in
+// the freelist, and the others are what they were. A page that a reachable one leads to must not be free.
 func (t *Table) Advance(v *View) (next *Table, changed []uint64, err error) {
 	free, err := v.Free()
 	if err != nil {
@@ -201,8 +201,9 @@ func (t *Table) CheckFree(v *View, others ...string) error {
 	if err != nil {
 		return err
 	}
-	for _, id := range used {
-		if t.of(id) != notInUse {
+	slices.Sort(used)
+	for i, id := range used {
+		if t.of(id) != notInUse || i > 0 && id == used[i-1] {
 			return v.fault("", id, nil, "two pages claim it")
 		}
 		if _, found := slices.BinarySearch(free, id); found {
@@ -212,7 +213,7 @@ func (t *Table) CheckFree(v *View, others ...string) error {
 	return nil
 }
 
-// InUse returns the pages that are in use.
+// InUse returns the pages that are in use. others are the buckets that the table does not know.
 func (t *Table) InUse(v *View, others ...string) ([]uint64, error) {
 	used, err := v.used(others)
 	if err != nil {

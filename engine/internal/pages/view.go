@@ -76,7 +76,11 @@ func (v *View) parse(id uint64) (p page, sum uint32, what string) {
 	if what != "" {
 		return page{}, 0, what
 	}
-	return parse(data, id)
+	p, sum, what = parse(data, id)
+	if size := uint64(v.pageSize); what == "" && (p.end+size-1)/size != uint64(len(data))/size {
+		what = fmt.Sprintf("it takes %d pages, and ends at %d", uint64(len(data))/size, p.end)
+	}
+	return p, sum, what
 }
 
 func (v *View) fault(bucket string, id uint64, from []byte, what string) *Fault {
@@ -136,35 +140,11 @@ func (v *View) readRoot() (p page, sum uint32, err error) {
 	case what != "":
 	case !p.leaf || len(p.data) > v.pageSize:
 		what = "the buckets do not stand in one leaf"
-	default:
-		what = p.gaps()
 	}
 	if what != "" {
 		return page{}, 0, v.fault("", v.root, nil, what)
 	}
 	return p, sum, nil
-}
-
-// gaps says where a page's keys and values do not follow one another, as bbolt writes them.
-func (p *page) gaps() (what string) {
-	end := uint64(headerLen + p.count*elementLen)
-	for i := range p.count {
-		from, key, value := p.extent(i)
-		if from != end {
-			return fmt.Sprintf("element %d begins at %d; want %d, where the one before it ends", i, from, end)
-		}
-		end = from + key + value
-	}
-	return ""
-}
-
-// end is where a page's last value ends.
-func (p *page) end() uint64 {
-	if p.count == 0 {
-		return headerLen
-	}
-	from, key, value := p.extent(p.count - 1)
-	return from + key + value
 }
 
 func (v *View) open(name string, header []byte) (*Bucket, error) {
@@ -209,11 +189,8 @@ func (b *Bucket) rootOf() (Root, error) {
 		return Root{Page: b.root}, nil
 	}
 	p, sum, what := parse(b.inline, 0)
-	if what == "" {
-		what = p.gaps()
-	}
-	if what == "" && p.end() != uint64(len(b.inline)) {
-		what = fmt.Sprintf("it ends at %d of %d bytes", p.end(), len(b.inline))
+	if what == "" && p.end != uint64(len(b.inline)) {
+		what = fmt.Sprintf("it ends at %d of %d bytes", p.end, len(b.inline))
 	}
 	if what != "" {
 		return Root{}, b.view.fault(b.name, b.view.root, nil, fmt.Sprintf("the inline bucket %q: %s", b.name, what))
@@ -235,6 +212,9 @@ func (b *Bucket) load(id uint64, from []byte) (page, error) {
 	p, sum, what := b.view.parse(id)
 	if what == "" && b.table != nil {
 		what = b.table.compare(id, sum)
+	}
+	if what == "" {
+		what = p.flagged()
 	}
 	if what != "" {
 		return page{}, b.view.fault(b.name, id, p.least(from), what)
@@ -274,13 +254,11 @@ func (b *Bucket) first() (page, error) {
 	if what == "" && !p.leaf {
 		what = "an inline page that is no leaf"
 	}
-	for i := 0; what == "" && i < p.count; i++ {
-		if p.isBucket(i) { // as bbolt would take it
-			what = fmt.Sprintf("element %d of the inline bucket %q says that it is a bucket", i, b.name)
-		}
+	if what == "" {
+		what = p.flagged()
 	}
 	if what != "" {
-		return page{}, b.view.fault(b.name, b.view.root, nil, what)
+		return page{}, b.view.fault(b.name, b.view.root, nil, fmt.Sprintf("the inline bucket %q: %s", b.name, what))
 	}
 	return p, nil
 }
@@ -313,18 +291,18 @@ func (v *View) MetaPage() (data []byte, offset int64, err error) {
 }
 
 // HasMeta reports whether a file has a meta page that agrees with its checksum. It reads the file, not the
-// mapping, so it needs no transaction.
-func HasMeta(file io.ReaderAt, pageSize int) bool {
+// mapping, so it needs no transaction. The error is of reading, where that leaves it open.
+func HasMeta(file io.ReaderAt, pageSize int) (bool, error) {
 	var data [MetaLen]byte
+	var failure error
 	for id := range int64(2) {
-		if _, err := file.ReadAt(data[:], id*int64(pageSize)); err != nil {
-			return false
-		}
-		if _, ok := readMeta(data[:]); ok {
-			return true
+		if _, err := file.ReadAt(data[:], id*int64(pageSize)); err != nil && err != io.EOF {
+			failure = err
+		} else if _, ok := readMeta(data[:]); ok && err == nil {
+			return true, nil
 		}
 	}
-	return false
+	return false, failure
 }
 
 // CheckMetas returns the meta pages whose checksums do not agree with them.

@@ -2,18 +2,17 @@
 
 package pages
 
-// Walk calls element for every key of the bucket, in order, until it returns an error, and fault for every
-// page that is damaged, whose keys are then left out.
-func (b *Bucket) Walk(element func(key, value []byte) error, fault func(error)) error {
+// Walk calls element for every key of the bucket, in order, and fault for every page that is damaged, whose keys are
+// then left out, until one of them returns an error.
+func (b *Bucket) Walk(element func(key, value []byte) error, fault func(error) error) error {
 	root, err := b.first()
 	if err != nil {
-		fault(err)
-		return nil
+		return fault(err)
 	}
 	return b.walk(root, 0, element, fault)
 }
 
-func (b *Bucket) walk(p page, depth int, element func(key, value []byte) error, fault func(error)) error {
+func (b *Bucket) walk(p page, depth int, element func(key, value []byte) error, fault func(error) error) error {
 	for i := range p.count {
 		if p.leaf {
 			if err := element(p.key(i), p.value(i)); err != nil {
@@ -26,7 +25,9 @@ func (b *Bucket) walk(p page, depth int, element func(key, value []byte) error, 
 			err = b.view.fault(b.name, p.child(i), p.key(i), "it lies too deep")
 		}
 		if err != nil {
-			fault(err)
+			if err := fault(err); err != nil {
+				return err
+			}
 			continue
 		}
 		if err := b.walk(child, depth+1, element, fault); err != nil {

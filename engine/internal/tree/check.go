@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -29,11 +30,11 @@ func (t *Tree) Check(ctx context.Context) error {
 			c.fault(err)
 			return nil // what has been cut off cannot be read
 		}
-		if t.damagedMeta != nil { // though it may have been written anew
-			c.fault(t.damagedMeta)
-		}
 		for _, err := range v.CheckMetas() {
 			c.fault(err)
+		}
+		if damaged := t.damagedMeta; damaged != nil && !slices.ContainsFunc(c.faults, func(err error) bool { return err.Error() == damaged.Error() }) {
+			c.fault(damaged) // it has been written anew since
 		}
 		if err := t.checkFormat(v); err != nil {
 			c.fault(err)
@@ -89,7 +90,7 @@ func (c *checker) check() error {
 	catalogue := records.Cursor()
 	err := values.Walk(
 		func(key, encoded []byte) error { return c.element(catalogue, key, encoded) },
-		func(err error) { c.suspect(values, err, c.decodeChunk) })
+		func(err error) error { return c.suspect(values, err, c.decodeChunk) })
 	if err != nil {
 		return err
 	}
@@ -106,9 +107,9 @@ func (c *checker) bucket(name string) *pages.Bucket {
 	case bucket == nil:
 		c.fault(err)
 	case name == valuesBucket:
-		c.suspect(bucket, err, c.decodeChunk)
+		_ = c.suspect(bucket, err, c.decodeChunk)
 	default:
-		c.suspect(bucket, err, c.decodeEntry)
+		_ = c.suspect(bucket, err, c.decodeEntry)
 	}
 	return nil
 }
@@ -126,27 +127,39 @@ func (c *checker) decodeEntry(name, data []byte) error {
 	return err
 }
 
+// enough says why the check ends here, if it does.
+func (c *checker) enough() error {
+	if err := c.ctx.Err(); err != nil {
+		return err
+	}
+	if len(c.faults) >= mostFaults {
+		return errTooManyFaults
+	}
+	return nil
+}
+
 // suspect notes that a page is damaged, and which of the values that it seems to hold are.
-func (c *checker) suspect(bucket *pages.Bucket, err error, decode func(key, value []byte) error) {
+func (c *checker) suspect(bucket *pages.Bucket, err error, decode func(key, value []byte) error) error {
+	if err := c.enough(); err != nil {
+		return err
+	}
 	c.fault(err)
 	var fault *pages.Fault
 	if !errors.As(err, &fault) {
-		return
+		return nil
 	}
 	for key, value := range bucket.Suspects(fault) {
 		if err := decode(key, value); err != nil && len(c.faults) < mostFaults {
 			c.fault(err)
 		}
 	}
+	return nil
 }
 
 // element checks what stands under one key.
 func (c *checker) element(catalogue *pages.Cursor, key, encoded []byte) error {
-	if err := c.ctx.Err(); err != nil {
+	if err := c.enough(); err != nil {
 		return err
-	}
-	if len(c.faults) >= mostFaults {
-		return errTooManyFaults
 	}
 	record, _, _, err := codec.SplitKey(key)
 	if err != nil {
@@ -223,8 +236,8 @@ func (c *checker) endRecord(catalogue *pages.Cursor) {
 func (c *checker) totals(records *pages.Bucket) error {
 	entries := uint64(0)
 	err := records.Walk(
-		func(_, _ []byte) error { entries++; return nil },
-		func(err error) { c.suspect(records, err, c.decodeEntry) })
+		func(_, _ []byte) error { entries++; return c.ctx.Err() },
+		func(err error) error { return c.suspect(records, err, c.decodeEntry) })
 	if err != nil {
 		return err
 	}

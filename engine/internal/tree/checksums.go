@@ -5,6 +5,7 @@ package tree
 import (
 	"encoding/binary"
 	"fmt"
+	"sync"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -27,15 +28,50 @@ const mostRetries = 1000
 // patience is how long a reader waits for the table of a commit before it looks again.
 const patience = 5 * time.Millisecond
 
-// begin begins a read transaction, and returns its view. A transaction that begins right after a commit waits
-// for its table, which takes as long as reading the pages that the commit wrote.
+// advance is the table of a commit that is being made. bbolt shows a commit before the last sync of it, which can
+// take seconds. So whoever needs the table first makes it: the writer, or a read that begins meanwhile.
+type advance struct {
+	id     uint64 // of the commit
+	before *committed
+
+	once    sync.Once
+	next    *committed
+	changed []uint64 // blocks
+	err     error
+}
+
+// make makes the table from the pages as a transaction shows them.
+func (a *advance) make(guard guard, tx *bbolt.Tx) error {
+	a.once.Do(func() {
+		a.err = guard.run(func() (err error) {
+			v := pages.NewView(tx, nil, nil)
+			next := &committed{from: a.before.from, to: a.id, superseded: make(chan struct{})}
+			if next.table, a.changed, err = a.before.table.Advance(v); err != nil {
+				return err
+			}
+			if next.table != a.before.table {
+				next.from = a.id
+			}
+			next.rest, err = pages.NewRest(v, metaBucket, pagesBucket)
+			a.next = next
+			return err
+		})
+	})
+	return a.err
+}
+
+// begin begins a read transaction, and returns its view.
 func (t *Tree) begin() (*bbolt.Tx, *pages.View, error) {
 	for range mostRetries {
+		advance := t.advance.Load()
 		tx, err := t.beginBolt(false)
 		if err != nil {
 			return nil, nil, err
 		}
 		current, id := t.committed.Load(), uint64(tx.ID())
+		if advance != nil && advance.id == id && advance.make(t.guard, tx) == nil {
+			current = advance.next
+		}
 		if current.from <= id && id <= current.to {
 			rest := current.rest
 			if id != current.to { // its own is not kept
@@ -64,8 +100,12 @@ func (t *Tree) lostCommit() error {
 // beginBolt is bbolt's Begin. That panics when neither meta page makes sense, or when they are not there any more,
 // and keeps its locks, so that whatever comes after would wait for ever. So they are looked at first; if they go
 // just then all the same, the tree is of no more use.
-func (t *Tree) beginBolt(writable bool) (*bbolt.Tx, error) {
-	if t.broken.Load() || !pages.HasMeta(t.file, t.pageSize) {
+func (t *Tree) beginBolt(writable bool) (tx *bbolt.Tx, err error) {
+	found, err := pages.HasMeta(t.file, t.pageSize)
+	if err != nil {
+		return nil, err
+	}
+	if t.broken.Load() || !found {
 		return nil, fmt.Errorf("%w: %s: both meta pages, at offset 0 and at offset %d, are damaged", daybook.ErrCorrupt, t.path, t.pageSize)
 	}
 	begun := false
@@ -74,7 +114,7 @@ func (t *Tree) beginBolt(writable bool) (*bbolt.Tx, error) {
 			t.broken.Store(true)
 		}
 	}()
-	tx, err := t.bolt.Begin(writable)
+	tx, err = t.bolt.Begin(writable)
 	begun = true
 	return tx, err
 }
@@ -91,29 +131,20 @@ func (t *Tree) viewBolt(fn func(tx *bbolt.Tx) error) error {
 	})
 }
 
-// publish makes the table of a commit the one that reads use. The table is made from the pages as they can be
-// read now. If they make no sense the one before stays, which knows nothing of the new pages: reads that
-// need them say so, and nothing is written any more.
-func (t *Tree) publish(id uint64) error {
-	before := t.committed.Load()
-	next := &committed{table: before.table, from: before.from, to: id, superseded: make(chan struct{})}
-	err := t.viewBolt(func(tx *bbolt.Tx) error {
-		v := pages.NewView(tx, nil, nil)
-		table, changed, err := before.table.Advance(v)
-		if err != nil {
-			return err
-		}
-		for _, block := range changed {
-			t.unsaved[block] = true
-		}
-		if table != before.table {
-			next.table, next.from = table, id
-		}
-		next.rest, err = pages.NewRest(v, metaBucket, pagesBucket)
-		return err
-	})
+// publish makes the table of the commit that was made the one that reads use. If the pages make no sense, the one
+// before stays, which knows nothing of the new pages: reads that need them say so, and nothing is written any more.
+func (t *Tree) publish() error {
+	advance := t.advance.Load()
+	err := t.viewBolt(func(tx *bbolt.Tx) error { return advance.make(t.guard, tx) })
+	next := advance.next
+	if err != nil {
+		next = &committed{table: advance.before.table, from: advance.before.from, to: advance.id, superseded: make(chan struct{})}
+	}
+	for _, block := range advance.changed {
+		t.unsaved[block] = true
+	}
 	t.committed.Store(next)
-	close(before.superseded)
+	close(advance.before.superseded)
 	return t.guard.fault(err)
 }
 
@@ -213,7 +244,6 @@ func (t *Tree) load(tx *bbolt.Tx, v *pages.View) error {
 	clear(t.unsaved)
 	switch {
 	case t.sealed:
-		err = checkRoots(tx, table)
 	case generation+1 == state.Generation:
 		var changed []uint64
 		now.table, changed, err = table.Advance(v)
@@ -224,6 +254,9 @@ func (t *Tree) load(tx *bbolt.Tx, v *pages.View) error {
 		err = meta.Fault(fmt.Sprintf("the checksums of pages are those of generation %d; the tree has %d", generation, state.Generation))
 	}
 	t.committed.Store(now)
+	if err == nil {
+		err = checkRoots(tx, now.table)
+	}
 	return err
 }
 

@@ -37,7 +37,7 @@ func (path guard) run(fn func() error) (err error) {
 func (path guard) panicked(cause any) error {
 	if _, isFault := cause.(interface{ Addr() uintptr }); isFault {
 		if info, err := os.Stat(string(path)); err == nil {
-			return fmt.Errorf("%w: %s cannot be read; it has been cut off at offset %d", daybook.ErrCorrupt, string(path), info.Size())
+			return fmt.Errorf("%w: %s, of %d bytes, has been cut off, or the disk cannot read it", daybook.ErrCorrupt, string(path), info.Size())
 		}
 	}
 	return fmt.Errorf("%w: a page of %s makes no sense: %v", daybook.ErrCorrupt, string(path), cause)
@@ -146,8 +146,10 @@ func (t *Tree) commit(fn func(tx *bbolt.Tx) error) error {
 			return err
 		}
 		committing, id, before = true, tx.ID(), t.metas()
+		t.advance.Store(&advance{id: uint64(id), before: t.committed.Load()})
 		return tx.Commit()
 	})
+	defer t.advance.Store(nil)
 	err = t.guard.fault(err)
 	if committing && errors.Is(err, daybook.ErrCorrupt) {
 		// bbolt panicked over its own account of the pages, not over what is on the disk, which was looked at.
@@ -160,7 +162,7 @@ func (t *Tree) commit(fn func(tx *bbolt.Tx) error) error {
 		if t.saving {
 			clear(t.unsaved)
 		}
-		if err = errors.Join(err, t.publish(uint64(id))); err == nil {
+		if err = errors.Join(err, t.publish()); err == nil {
 			return nil
 		}
 	} else if disk.IsNoSpace(err) && t.metas() == before {

@@ -43,6 +43,7 @@ type Tree struct {
 	pageSize int // in bytes
 
 	committed atomic.Pointer[committed] // what the pages are held against
+	advance   atomic.Pointer[advance]   // of the commit that is being made
 
 	// What only the writer touches.
 	generation uint64          // of the last commit that changed anything
@@ -103,10 +104,13 @@ func (t *Tree) look() (err error) {
 	t.bolt, err = t.openBolt(true)
 	if err == nil {
 		_, err = t.examine()
-		defer func() { err = errors.Join(err, t.closeBolt()) }()
+		err = errors.Join(err, t.closeBolt())
 	}
-	if errors.Is(err, daybook.ErrCorrupt) && !t.opts.Existing && eraseUnfinished(t.path) {
-		return nil
+	if errors.Is(err, daybook.ErrCorrupt) && !t.opts.Existing {
+		erased, eraseErr := eraseUnfinished(t.path)
+		if erased || eraseErr != nil {
+			return eraseErr
+		}
 	}
 	return err
 }

@@ -358,38 +358,6 @@ func TestUnfinished(t *testing.T) {
 	}
 }
 
-// TestBucketFlag has a value of the inline bucket "meta" say that it is a bucket, which bbolt would believe.
-func TestBucketFlag(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "tree")
-	tree := mustOpen(t, path)
-	mustPost(t, tree, 0)
-	if err := tree.Close(); err != nil {
-		t.Fatal(err)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := 0 // former roots have one too
-	for at := 0; at < len(data)-16; at++ {
-		// an element of a leaf whose key is "state": its flags, position and key length
-		position := int(binary.NativeEndian.Uint32(data[at+4:]))
-		if binary.NativeEndian.Uint32(data[at+8:]) == 5 && position < pageSize && at+position+5 <= len(data) && string(data[at+position:][:5]) == "state" {
-			data[at] ^= 1
-			found++
-		}
-	}
-	if found == 0 {
-		t.Fatal("no element looks like that of the state")
-	}
-	if err := os.WriteFile(path, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Open(path, options()); !errors.Is(err, daybook.ErrCorrupt) {
-		t.Errorf("got %v; want ErrCorrupt", err)
-	}
-}
-
 // TestMetaGone takes both meta pages away under an open tree: nothing waits for ever, and the lock is given up.
 func TestMetaGone(t *testing.T) {
 	for name, spoil := range map[string]func(path string) error{
