@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/daybook-db/daybook"
 )
@@ -114,9 +115,9 @@ func letOthersIn(m *Memory) {
 		defer m.mu.Unlock()
 		return [2]int{m.sequence, len(m.stored)}
 	}
-	const long = 2000
+	const turns, long = 10, 2 * time.Millisecond // on one CPU a turn of somebody busy takes ten milliseconds
 	before := state()
-	for i := 0; i < long && state() == before; i++ {
+	for i, began := 0, time.Now(); (i < turns || time.Since(began) < long) && state() == before; i++ {
 		runtime.Gosched()
 	}
 }

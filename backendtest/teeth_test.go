@@ -27,7 +27,7 @@ func TestTeeth(t *testing.T) {
 	for _, fault := range faults {
 		t.Run(fault.name, func(t *testing.T) {
 			t.Parallel()
-			failed, output := runChild(t, fault.name, themesOf(fault.fails))
+			failed, output := runChild(t, fault.name, patternOf(fault.fails))
 			for _, subtest := range fault.fails {
 				if want := strings.ReplaceAll(subtest, " ", "_"); !slices.Contains(failed, want) {
 					t.Errorf("the suite passes %q on a backend that %s; it fails %q", subtest, fault.name, failed)
@@ -60,24 +60,24 @@ func runFaulty(t *testing.T, name string) {
 
 var failure = regexp.MustCompile(`(?m)^\s*--- FAIL: TestTeeth/(\S+)`)
 
-// themesOf returns the pattern of the themes of subtests, which are enough for a child to run.
-func themesOf(subtests []string) string {
-	var themes []string
+// patternOf returns the pattern of subtests, which are enough for a child to run.
+func patternOf(subtests []string) string {
+	var themes, cases []string
 	for _, subtest := range subtests {
-		theme, _, _ := strings.Cut(subtest, "/")
-		themes = append(themes, strings.ReplaceAll(theme, " ", "_"))
+		theme, name, _ := strings.Cut(strings.ReplaceAll(subtest, " ", "_"), "/")
+		themes, cases = append(themes, regexp.QuoteMeta(theme)), append(cases, regexp.QuoteMeta(name))
 	}
-	return "^(" + strings.Join(themes, "|") + ")$"
+	return "^(" + strings.Join(themes, "|") + ")$/^(" + strings.Join(cases, "|") + ")$"
 }
 
-// runChild returns the subtests of some themes that fail in a child process, and its output.
-func runChild(t *testing.T, fault, themes string) (failed []string, output string) {
+// runChild returns the subtests that match a pattern and fail in a child process, and its output.
+func runChild(t *testing.T, fault, pattern string) (failed []string, output string) {
 	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	child := exec.CommandContext(t.Context(), program, "-test.run=^TestTeeth$/"+themes, "-test.short")
+	child := exec.CommandContext(t.Context(), program, "-test.run=^TestTeeth$/"+pattern, "-test.short")
 	// A program built with -race waits a second before it exits, unless it is told not to.
 	child.Env = append(os.Environ(), faultVariable+"="+fault, "GORACE=atexit_sleep_ms=0")
 	combined, err := child.CombinedOutput()
