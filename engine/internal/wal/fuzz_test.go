@@ -16,8 +16,8 @@ import (
 )
 
 // FuzzLogRecovery damages a log: writes behind its last frame, overwrites a part of one segment, and cuts
-// that off. What is recovered is a prefix of what was appended, with all of the full segments, or nothing is
-// and the error says so; and the log goes on from there.
+// that off. What is recovered is a prefix of what was appended, with all before the first frame that was
+// touched, or nothing is and the error says so; and the log goes on from there.
 func FuzzLogRecovery(f *testing.F) {
 	const whole = math.MaxUint16 // more bytes than any segment has
 	filled := fillLog(f, newMemDisk())
@@ -69,8 +69,8 @@ func FuzzLogRecovery(f *testing.F) {
 			return
 		}
 		survived := checkReplay(t, recovery, frames, posted)
-		if survived < filled.first {
-			t.Errorf("%d frames survived; %d are in full segments", survived, filled.first)
+		if least := filled.intact(d.cached[filled.path].cached); survived < least {
+			t.Errorf("%d frames survived; %d are as they were written", survived, least)
 		}
 		log, err := recovery.Open(0, testOptions())
 		if err != nil {
@@ -100,7 +100,26 @@ type filled struct {
 	first  int    // index of the first frame in the last segment in use
 	path   string // of that segment
 	number uint64
-	end    int64 // offset behind the last frame in it
+	end    int64  // offset behind the last frame in it
+	begins int64  // offset of the first
+	whole  []byte // what that segment held
+}
+
+// intact is how many frames there are before the first whose bytes are not what was written: all that are in full
+// segments, which have been synced and vouched for, and those in the last.
+func (l *filled) intact(segment []byte) int {
+	at := l.begins
+	for i := l.first; ; i++ {
+		f, state := readFrame(l.whole, l.number, at)
+		if state != goodFrame || f.sealed() {
+			return i
+		}
+		end := at + f.size()
+		if end > int64(len(segment)) || !bytes.Equal(segment[at:end], l.whole[at:end]) {
+			return i
+		}
+		at = end
+	}
 }
 
 // adopt takes what was put behind the last frame for appended, where it happens to be a frame.
@@ -125,7 +144,7 @@ func fillLog(t testing.TB, d *memDisk) (l filled) {
 		copy(frame.Payload, fmt.Sprintf("%08d", i))
 		mustAppend(t, log, frame)
 		if log.active.number != l.number {
-			l.first, l.path, l.number = i, log.active.path, log.active.number
+			l.first, l.path, l.number, l.begins = i, log.active.path, log.active.number, segmentHeaderLen
 		}
 		l.frames = append(l.frames, testFrame{frame, next})
 		next += uint64(frame.Values)
@@ -137,6 +156,7 @@ func fillLog(t testing.TB, d *memDisk) (l filled) {
 	if err := log.Close(false); err != nil {
 		t.Fatal(err)
 	}
+	l.whole = bytes.Clone(d.cached[l.path].cached)
 	return l
 }
 
