@@ -6,3 +6,6 @@ package proof_test
 
 // defaultStates is how many distinct states every run of the tests tries.
 const defaultStates = 2500
+
+// leastRounds is how many workloads every run records at least: each durability has one, and Always two.
+const leastRounds = 4

@@ -55,8 +55,8 @@ func TestPowerCut(t *testing.T) {
 	t.Logf("-proof.seed=%d", seed)
 	c := newCutter(t, *statesFlag >= manyStates)
 	started, told := time.Now(), time.Now()
-	for round := uint64(0); len(c.images) < *statesFlag && c.failures < mostFailures && !t.Failed(); round++ {
-		durability := []engine.Durability{engine.Always, engine.Interval, engine.OS}[round%3]
+	for round := uint64(0); (round < leastRounds || len(c.images) < *statesFlag) && c.failures < mostFailures && !t.Failed(); round++ {
+		durability := []engine.Durability{engine.Always, engine.Interval, engine.Always, engine.OS}[round%4]
 		c.cutWorkload(disk, seed+round, durability)
 		if time.Since(told) > progressEvery {
 			told = time.Now()
@@ -64,6 +64,11 @@ func TestPowerCut(t *testing.T) {
 		}
 	}
 	t.Logf("operations: %s", c.census())
+	for _, kind := range []journal.Kind{journal.Create, journal.Mkdir, journal.Write, journal.Truncate, journal.Rename, journal.Unlink, journal.Sync, journal.SyncDir} {
+		if c.kinds[kind] == 0 && !t.Failed() && leastRounds > 1 {
+			t.Errorf("no workload did a %v", kind)
+		}
+	}
 	t.Logf("%d workloads and %d recoveries, %d operations, %d prefixes, %d states opened, %d of them again after a store, %d distinct, in %v",
 		c.workloads, c.recoveries, c.operations(), c.prefixes, c.states, c.again, len(c.images), time.Since(started).Round(time.Millisecond))
 }
@@ -130,13 +135,19 @@ func (c *cutter) journal(disk *fusedisk.Disk) []journal.Op {
 func (c *cutter) cutRecovery(disk *fusedisk.Disk, outer *recording, random *rand.Rand) {
 	prefix := outer.Base + random.IntN(len(outer.Journal)-outer.Base) + 1
 	before, known := outer.at(prefix)
-	base, err := disk.Load(before.State(random.Uint64()))
+	number := random.Uint64()
+	base, err := disk.Load(before.State(number))
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	w := &workload{t: c.t, disk: disk, opts: outer.options(), random: random, actions: known.Actions}
-	if err := known.Judge(w.recover()); err != nil {
-		c.t.Errorf("seed %d, %v, after operation %d: %v", outer.Seed, outer.Durability, prefix, err)
+	visible, err := w.recover()
+	if err == nil {
+		err = known.Judge(visible)
+	}
+	if err != nil {
+		c.report(outer, prefix, number, err)
+		return
 	}
 	w.store(random, 3)
 	w.close()

@@ -6,3 +6,5 @@ package proof_test
 
 // defaultStates is fewer under the race detector, which looks for races and not for states.
 const defaultStates = 500
+
+const leastRounds = 1

@@ -6,6 +6,7 @@ package proof_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -50,7 +51,7 @@ func cutOptions(durability engine.Durability, random *rand.Rand) engine.Options 
 
 // run does so many steps, and ends with a Close.
 func (w *workload) run(steps int) {
-	w.open()
+	w.mustOpen()
 	for range steps {
 		w.step()
 	}
@@ -79,7 +80,7 @@ func (w *workload) step() {
 		w.prune()
 	default:
 		w.close()
-		w.open()
+		w.mustOpen()
 	}
 }
 
@@ -107,24 +108,30 @@ func (w *workload) mark(text string) {
 	}
 }
 
-func (w *workload) open() {
-	db, err := engine.Open(filepath.Join(w.disk.Dir(), dbDir), &w.opts)
-	if err != nil {
-		w.t.Fatalf("Open: %v", err)
+func (w *workload) mustOpen() {
+	if err := w.open(); err != nil {
+		w.t.Fatal(err)
 	}
-	w.db = db
+}
+
+func (w *workload) open() (err error) {
+	if w.db, err = engine.Open(filepath.Join(w.disk.Dir(), dbDir), &w.opts); err != nil {
+		err = fmt.Errorf("Open: %w", err)
+	}
+	return err
 }
 
 // recover opens what a power cut left, and notes and returns what is visible.
-func (w *workload) recover() (visible []daybook.StoredValue) {
-	w.open()
-	visible, err := everything(w.db)
-	if err != nil {
-		w.t.Fatal(err)
+func (w *workload) recover() (visible []daybook.StoredValue, err error) {
+	if err := w.open(); err != nil {
+		return nil, err
+	}
+	if visible, err = everything(w.db); err != nil {
+		return nil, errors.Join(err, w.db.Close())
 	}
 	number := w.begin(func(int) history.Action { return history.Action{Kind: history.Recover, Values: visible} })
 	w.done(number, nil)
-	return visible
+	return visible, nil
 }
 
 func (w *workload) close() {

@@ -38,6 +38,14 @@ func TestJudge(t *testing.T) {
 	altered.Value = Ref{0, 0}.Text("y")
 	moved := one.Values[0]
 	moved.StoredAt++
+	newestFirst := []daybook.StoredValue{batch.Values[1], batch.Values[0]}
+	equal := []Action{store(0, "r", 10), store(1, "r", 10), store(2, "q", 10, 10)}
+	equalTimes := func(refs ...Ref) (values []daybook.StoredValue) {
+		for _, r := range refs {
+			values = append(values, equal[r.Action].Values[r.Index])
+		}
+		return values
+	}
 	for _, c := range []struct {
 		name    string
 		always  bool
@@ -64,12 +72,20 @@ func TestJudge(t *testing.T) {
 		{"a sync that is not done", false, append(stores, Action{Kind: Sync}), "begin 0, done 0, begin 3", nil, ""},
 		{"deleted half", true, deletion(daybook.PruneParams{OlderThan: 21}), "begin 1, done 1, begin 3", batch.Values[1:], ""},
 		{"deleted too much", true, deletion(daybook.PruneParams{OlderThan: 21}), "begin 1, done 1, begin 3", nil, "value 1 of 2 of action 1"},
-		{"deleted too little", true, deletion(daybook.PruneParams{OlderThan: 21}), "begin 1, done 1, begin 3, done 3", batch.Values, "value 0 of 2 of action 1"},
+		{"deleted too little", true, deletion(daybook.PruneParams{OlderThan: 21}), "begin 1, done 1, begin 3, done 3", newestFirst, "value 0 of 2 of action 1"},
 		{"stored after the deletion", true, deletion(daybook.PruneParams{OlderThan: 21}), "begin 3, done 3, begin 0, done 0", nil, "was durable"},
 		{"stored beside the deletion", true, deletion(daybook.PruneParams{OlderThan: 21}), "begin 3, begin 0, done 3, done 0", one.Values, ""},
 		{"the newest are kept", true, deletion(daybook.PruneParams{OlderThan: 100, KeepNewest: 1}), "begin 1, done 1, begin 3, done 3", batch.Values[1:], ""},
-		{"and no more", true, deletion(daybook.PruneParams{OlderThan: 100, KeepNewest: 1}), "begin 1, done 1, begin 3, done 3", batch.Values, "that deleted it"},
+		{"and no more", true, deletion(daybook.PruneParams{OlderThan: 100, KeepNewest: 1}), "begin 1, done 1, begin 3, done 3", newestFirst, "that deleted it"},
 		{"too many", true, deletion(daybook.PruneParams{MaxPerRecord: 1}), "begin 1, done 1, begin 3, done 3", batch.Values[1:], ""},
+		{"the oldest first", true, stores, "begin 1, done 1", batch.Values, "comes before"},
+		{"the newest first", true, stores, "begin 1, done 1", newestFirst, ""},
+		{"equal times: the first one first", true, equal, "begin 0, done 0, begin 1, done 1", equalTimes(Ref{0, 0}, Ref{1, 0}), "comes before"},
+		{"equal times: the last one first", true, equal, "begin 0, done 0, begin 1, done 1", equalTimes(Ref{1, 0}, Ref{0, 0}), ""},
+		{"equal times: stored at once", true, equal, "begin 0, begin 1, done 0, done 1", equalTimes(Ref{0, 0}, Ref{1, 0}), ""},
+		{"equal times in a batch", true, equal, "begin 2, done 2", equalTimes(Ref{2, 0}, Ref{2, 1}), "comes before"},
+		{"records out of order", true, equal, "begin 0, done 0, begin 2, done 2", equalTimes(Ref{0, 0}, Ref{2, 1}, Ref{2, 0}), "comes before"},
+		{"records in order", true, equal, "begin 0, done 0, begin 2, done 2", equalTimes(Ref{2, 1}, Ref{2, 0}, Ref{0, 0}), ""},
 		{"a newest one lost", true, deletion(daybook.PruneParams{MaxPerRecord: 1}), "begin 1, done 1, begin 3, done 3", nil, "was durable"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -100,10 +116,10 @@ func TestRecovery(t *testing.T) {
 	if err := h.Judge(nil); err == nil || !strings.Contains(err.Error(), "was durable") {
 		t.Errorf("what was found is lost: got %v", err)
 	}
-	if err := h.Judge(append(one.Values, other.Values...)); err == nil || !strings.Contains(err.Error(), "has come back") {
+	if err := h.Judge(append(other.Values, one.Values...)); err == nil || !strings.Contains(err.Error(), "has come back") {
 		t.Errorf("what was not found is there: got %v", err)
 	}
-	if err := h.Judge(append(one.Values, h.Actions[3].Values...)); err != nil {
+	if err := h.Judge(append(h.Actions[3].Values, one.Values...)); err != nil {
 		t.Errorf("with a new one: %v", err)
 	}
 }

@@ -4,6 +4,7 @@ package history
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -32,12 +33,36 @@ func (h *History) Judge(visible []daybook.StoredValue) error {
 			faults = append(faults, err)
 		}
 	}
+	if err := h.judgeOrder(visible); err != nil {
+		faults = append(faults, err)
+	}
 	for action := range h.Actions {
 		if err := h.judgeStore(action, shown, latest); err != nil {
 			faults = append(faults, err)
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// judgeOrder says which two values that follow one another do so in the wrong order: by record, then the newest first,
+// and of one time that which was stored last. Of two stores at once either may be the last.
+func (h *History) judgeOrder(visible []daybook.StoredValue) error {
+	for i := 1; i < len(visible); i++ {
+		a, b := &visible[i-1], &visible[i]
+		order := cmp.Or(cmp.Compare(a.RecordName, b.RecordName), cmp.Compare(b.StoredAt, a.StoredAt))
+		r, errA := h.identify(a)
+		s, errB := h.identify(b)
+		if order == 0 && errA == nil && errB == nil {
+			later := r.Action == s.Action && r.Index > s.Index || r.Action != s.Action && h.Times[r.Action].Done >= h.Times[s.Action].Began
+			if !later {
+				order = 1
+			}
+		}
+		if order > 0 {
+			return fmt.Errorf("record %q at %d, %.60q, comes before record %q at %d, %.60q", a.RecordName, a.StoredAt, a.Value, b.RecordName, b.StoredAt, b.Value)
+		}
+	}
+	return nil
 }
 
 // identify returns which value this is, if it is one that was attempted.
