@@ -22,13 +22,10 @@ import (
 // smallDisk mounts a tmpfs of size bytes.
 func smallDisk(t *testing.T, size int) string {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root, to mount a small tmpfs")
-	}
 	dir := t.TempDir()
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
-		if errors.Is(err, unix.EPERM) {
-			t.Skip("needs the right to mount a small tmpfs")
+		if os.Getenv("DAYBOOK_PROOF") != "required" && (errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES)) {
+			t.Skip("needs the right to mount a small tmpfs, which root has:", err)
 		}
 		t.Fatal(err)
 	}

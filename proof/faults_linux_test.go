@@ -19,10 +19,11 @@ import (
 	"github.com/daybook-db/daybook/proof/journal"
 )
 
-var faultsFlag = flag.String("proof.faults", "20s",
-	"runs of TestFaults: what can be done in so long; a number; all; or one, as a failure names it")
+var faultsFlag = flag.String("proof.faults", "each",
+	"runs of TestFaults: one of each workload, operation, error and duration; a number; all; or one, as a failure names it")
 
-// TestFaults has every operation that the workloads make of the disk fail, in every way, a run each.
+// TestFaults has operations that the workloads make of the disk fail, a run each: with -proof.faults=all every one, in
+// every way, and else as many at random as the flag says.
 func TestFaults(t *testing.T) {
 	disks := []*fusedisk.Disk{fusedisk.MountFor(t), fusedisk.MountFor(t), fusedisk.MountFor(t)}
 	scenarios := make(map[string]scenario)
@@ -30,10 +31,16 @@ func TestFaults(t *testing.T) {
 		scenarios[sc.name] = sc
 	}
 	if r, err := parseRun(*faultsFlag); err == nil {
-		o := r.do(disks[0], scenarios[r.scenario])
+		sc, ok := scenarios[r.scenario]
+		if !ok {
+			t.Fatalf("-proof.faults=%s: there is no workload %q", *faultsFlag, r.scenario)
+		}
+		o := r.do(disks[0], sc)
 		t.Logf("run %v: the disk failed %d times, %d calls returned an error", r, o.hits, o.failures)
 		if o.wrong != nil {
 			t.Error(o.wrong)
+		} else if o.hits == 0 {
+			t.Error("it met no such operation")
 		}
 		return
 	}
@@ -44,11 +51,15 @@ func TestFaults(t *testing.T) {
 		runs = append(runs, allRuns(sc, positions)...)
 	}
 	seed, total := rand.Uint64(), len(runs)
-	chosen, until := choose(t, runs, seed)
 	start := time.Now()
-	p := progress{left: chosen, until: until, tallies: make(map[journal.Kind]tally)}
+	p := progress{left: choose(t, runs, seed), tallies: make(map[journal.Kind]tally)}
 	p.doAll(t, disks, scenarios)
 	t.Logf("seed %d: %d of %d runs in %v: %v", seed, p.done, total, time.Since(start).Round(time.Millisecond), &p)
+	for _, kind := range faultyKinds {
+		if p.tallies[kind].hit == 0 && !t.Failed() {
+			t.Errorf("in no run the disk failed a %v", kind)
+		}
+	}
 }
 
 // allRuns returns a run for every position, errno and duration; of writes, with what they write all the same
@@ -76,33 +87,32 @@ func allRuns(sc scenario, positions map[journal.Kind]int) (runs []faultRun) {
 	return runs
 }
 
-// choose returns runs in random order, but first one of each kind, and then one of each scenario, kind, errno and
-// duration: as many as the flag says, or all and until when to do them.
-func choose(t *testing.T, runs []faultRun, seed uint64) (chosen []faultRun, until time.Time) {
+// choose returns as many runs as the flag says, in random order, but first one of each kind, and then one of each
+// scenario, kind, errno and duration.
+func choose(t *testing.T, runs []faultRun, seed uint64) (chosen []faultRun) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(seed, 0))
 	slices.SortFunc(runs, func(a, b faultRun) int { return strings.Compare(a.String(), b.String()) })
 	random.Shuffle(len(runs), func(i, j int) { runs[i], runs[j] = runs[j], runs[i] })
-	oneOfEach(runs, func(r faultRun) faultRun {
+	each := oneOfEach(runs, func(r faultRun) faultRun {
 		return faultRun{scenario: r.scenario, kind: r.kind, errno: r.errno, lasts: r.lasts}
 	})
 	oneOfEach(runs, func(r faultRun) faultRun { return faultRun{kind: r.kind} })
-	never := time.Now().Add(24 * time.Hour)
-	if *faultsFlag == "all" {
-		return runs, never
+	switch *faultsFlag {
+	case "all":
+		return runs
+	case "each":
+		return runs[:each]
 	}
-	if n, err := strconv.Atoi(*faultsFlag); err == nil {
-		return runs[:min(n, len(runs))], never
-	}
-	d, err := time.ParseDuration(*faultsFlag)
+	n, err := strconv.Atoi(*faultsFlag)
 	if err != nil {
-		t.Fatalf("-proof.faults=%s: want a duration, a number of runs, all, or the name of one", *faultsFlag)
+		t.Fatalf("-proof.faults=%s: want a number of runs, each, all, or the name of one", *faultsFlag)
 	}
-	return runs, time.Now().Add(d)
+	return runs[:min(max(n, len(faultyKinds)), len(runs))]
 }
 
-// oneOfEach moves the first run of each group to the front.
-func oneOfEach(runs []faultRun, group func(faultRun) faultRun) {
+// oneOfEach moves the first run of each group to the front, and returns how many there are.
+func oneOfEach(runs []faultRun, group func(faultRun) faultRun) int {
 	var first, rest []faultRun
 	met := make(map[faultRun]bool)
 	for _, r := range runs {
@@ -114,6 +124,7 @@ func oneOfEach(runs []faultRun, group func(faultRun) faultRun) {
 		}
 	}
 	copy(runs, append(first, rest...))
+	return len(first)
 }
 
 // mostWrong is how many runs may fail before the rest is left out.
@@ -126,7 +137,6 @@ type tally struct{ runs, hit, failures, poisoned int }
 type progress struct {
 	mu      sync.Mutex // guards what follows
 	left    []faultRun
-	until   time.Time
 	done    int
 	wrong   int
 	tallies map[journal.Kind]tally
@@ -135,7 +145,7 @@ type progress struct {
 func (p *progress) take() (r faultRun, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.left) == 0 || p.wrong >= mostWrong || time.Now().After(p.until) {
+	if len(p.left) == 0 || p.wrong >= mostWrong {
 		return r, false
 	}
 	r, p.left = p.left[0], p.left[1:]

@@ -60,6 +60,9 @@ func TestRot(t *testing.T) {
 		}()
 	}
 	cases := rotCases(t, rotVictims(t, victims, *rotSeed))
+	if len(cases) == 0 {
+		t.Fatal("there is no such case; see -proof.rot.case and -proof.rot.seed")
+	}
 	start := time.Now()
 	outcomes := rotRunAll(t, victims, cases)
 	t.Logf("%d cases in %v, seed %d", len(cases), time.Since(start).Round(time.Second), *rotSeed)
