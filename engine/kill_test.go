@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -329,6 +330,9 @@ func (k *killer) lookAt(db *DB, writer int) {
 		}
 		counts[v.StoredAt]++
 		w.seen = append(w.seen, v.StoredAt)
+	}
+	if !slices.IsSorted(w.seen) {
+		k.Errorf("writer %d: the oldest do not come first: %d", writer, w.seen)
 	}
 	last := w.acked
 	for number, count := range counts {
