@@ -151,24 +151,24 @@ func (db *programDB) Crash() error {
 // CrashWithin stores the batch, crashes, and takes back the end of what that wrote into the log, which is
 // what a process that is killed within the write leaves. It takes back nothing when the batch began a
 // segment, since the one before was changed for it too.
-func (db *programDB) CrashWithin(ctx context.Context, values []daybook.StoredValue, eighths int) error {
+func (db *programDB) CrashWithin(ctx context.Context, values []daybook.StoredValue, eighths int) (arrived bool, err error) {
 	path, before, err := db.lastSegment()
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err := db.StoreBatch(ctx, values); err != nil {
-		return err
+		return false, err
 	}
 	if err := db.Crash(); err != nil {
-		return err
+		return false, err
 	}
 	pathAfter, after, err := db.lastSegment()
 	if err != nil || pathAfter != path || bytes.Equal(before, after) {
-		return err
+		return err == nil, err
 	}
 	first, last := extentOfChange(before, after)
 	cut := first + (last-first)*eighths/8
-	return overwriteFile(path, int64(cut), before[cut:last])
+	return cut == last, overwriteFile(path, int64(cut), before[cut:last])
 }
 
 // lastSegment returns the last segment of the log that is in use, if there is one. Those that are being prepared, or

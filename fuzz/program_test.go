@@ -72,14 +72,16 @@ func (m *memoryStore) Check(context.Context) error         { return nil }
 func (m *memoryStore) Stall()                              {}
 func (m *memoryStore) Close() error                        { return nil }
 func (m *memoryStore) ScansBlockWrites() bool              { return false }
-func (m *memoryStore) CrashWithin(ctx context.Context, values []daybook.StoredValue, eighths int) error {
+func (m *memoryStore) CrashWithin(ctx context.Context, values []daybook.StoredValue, eighths int) (arrived bool, err error) {
 	switch {
 	case m.fail("torn"):
-		return m.StoreBatch(ctx, values[:len(values)*eighths/8])
+		return false, m.StoreBatch(ctx, values[:len(values)*eighths/8])
+	case eighths == 8 && m.fail("arrived"):
+		return true, nil
 	case eighths == 8:
-		return m.StoreBatch(ctx, values)
+		return true, m.StoreBatch(ctx, values)
 	}
-	return nil
+	return false, nil
 }
 
 func (m *memoryStore) Crash() error {
@@ -123,7 +125,7 @@ func (m *memoryStore) Totals(ctx context.Context) (totals Totals, err error) {
 
 // TestRun shows that the model agrees with itself, and with no store that is wrong.
 func TestRun(t *testing.T) {
-	for _, wrong := range []string{"", "torn", "crash", "cleanup", "batch", "totals"} {
+	for _, wrong := range []string{"", "torn", "arrived", "crash", "cleanup", "batch", "totals"} {
 		t.Run("wrong "+wrong, func(t *testing.T) {
 			random := rand.NewChaCha8([32]byte{1})
 			isWrong := func(what string) bool { return what == wrong }

@@ -43,8 +43,9 @@ type Subject interface {
 	Close() error
 	// Crash gives the directory up as a killed process does.
 	Crash() error
-	// CrashWithin begins to store a batch, and crashes when so many eighths of its bytes have arrived.
-	CrashWithin(ctx context.Context, values []daybook.StoredValue, eighths int) error
+	// CrashWithin begins to store a batch, and crashes when so many eighths of its bytes have arrived. It reports
+	// whether all have, so that the batch must be there.
+	CrashWithin(ctx context.Context, values []daybook.StoredValue, eighths int) (arrived bool, err error)
 	// ScansBlockWrites reports whether an open scan can hold up whoever writes.
 	ScansBlockWrites() bool
 }

@@ -198,10 +198,14 @@ func (o *Reopen) run(r *runner) error { return r.again(r.subject.Close, o.Look) 
 
 func (o *Crash) run(r *runner) error { return r.again(r.subject.Crash, o.Look) }
 
-// run leaves it to the store whether the batch that was not acknowledged is there, but whole or not at all.
+// run leaves it to the store whether a batch that did not arrive in full is there, but whole or not at all.
 func (o *Torn) run(r *runner) error {
 	batch := o.stored()
-	err := r.again(func() error { return r.subject.CrashWithin(ctx, batch, o.Eighths) }, false)
+	arrived := false
+	err := r.again(func() (err error) {
+		arrived, err = r.subject.CrashWithin(ctx, batch, o.Eighths)
+		return err
+	}, false)
 	if err != nil || len(batch) == 0 {
 		return err
 	}
@@ -219,7 +223,7 @@ func (o *Torn) run(r *runner) error {
 		return err
 	}
 	got, err := r.subject.Query(ctx, "*", params)
-	if err == nil && slices.EqualFunc(whole, got, equal) {
+	if arrived || slices.EqualFunc(whole, got, equal) {
 		r.model = with
 	}
 	return err
