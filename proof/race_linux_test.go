@@ -7,4 +7,5 @@ package proof_test
 // defaultStates is fewer under the race detector, which looks for races and not for states.
 const defaultStates = 500
 
+// leastRounds is one workload, for the same reason.
 const leastRounds = 1

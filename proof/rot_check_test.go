@@ -58,7 +58,7 @@ var rotOffset = regexp.MustCompile(`offset (\d+)`)
 // found it in chunks or the catalogue, and there the record and the key.
 func (r *rotRun) names(j *rotJudge, err error, check bool) {
 	if !errors.Is(err, daybook.ErrCorrupt) {
-		return // a newer version is no damage
+		return // which is a fault already
 	}
 	message := err.Error()
 	if path := filepath.Join(r.dir, r.damage.File); !strings.Contains(message, path) {

@@ -155,8 +155,7 @@ func (j *rotJudge) fault(what, format string, args ...any) {
 	*j.faults = append(*j.faults, rotFault{what, j.stage + ": " + fmt.Sprintf(format, args...)})
 }
 
-// attempt runs one call. Whatever it returns but nil, ErrCorrupt, or ErrVersion where that may be the truth, is a
-// fault, and so is a panic.
+// attempt runs one call. Whatever it returns but nil or ErrCorrupt is a fault, and so is a panic.
 func (j *rotJudge) attempt(what string, call func() error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {

@@ -23,9 +23,9 @@ import (
 // A few pages have no saved checksum: the meta pages, the root page, the freelist and the pages of the bucket of
 // checksums. bbolt believes them when it writes.
 
-// TestStructure flips bits in those pages, in trees whose pages lie differently: all where bbolt believes most, and about
-// one in each byte elsewhere; with -short fewer. What is read is right,
-// and what Open and Check find nothing wrong with can be gone on with.
+// TestStructure flips bits in those pages, in trees whose pages lie differently: all where bbolt
+// believes most, and about one in each byte elsewhere; with -short fewer. What is read is right, and what Open and
+// Check find nothing wrong with can be gone on with.
 func TestStructure(t *testing.T) {
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
