@@ -330,9 +330,8 @@ func (f *rotTreeFile) value(like rotPlace, bucket string, key, value []byte) {
 
 // encoded adds the places of a value that is made of fields, uvarints and the rest.
 func (f *rotTreeFile) encoded(like rotPlace, value []byte, fields []rotField, uvarints []string, rest string) {
-	f.fields(like, fields[0])
-	at := 1
-	for _, field := range fields[1:] {
+	at := 0
+	for _, field := range fields {
 		at += field.size
 	}
 	for _, name := range uvarints {
@@ -340,8 +339,7 @@ func (f *rotTreeFile) encoded(like rotPlace, value []byte, fields []rotField, uv
 		fields, at = append(fields, rotField{name, n, rotBits, rotLive}), at+n
 	}
 	fields = append(fields, rotField{rest, len(value) - at, rotBulk, rotLive})
-	like.offset++
-	f.fields(like, fields[1:]...)
+	f.fields(like, fields...)
 }
 
 // freelist adds the places of the freelist and of the pages in it.
