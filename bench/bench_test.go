@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/metrics"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -39,7 +38,7 @@ func mustClose(b *testing.B, db *engine.DB) {
 func fill(b *testing.B, dir string, records, ticks int) {
 	b.Helper()
 	db := mustOpen(b, dir)
-	w := NewWorkload(records, 1)
+	w := NewWorkload(records, 1, Readings)
 	for range ticks {
 		if err := db.StoreBatch(ctx, w.Tick()); err != nil {
 			b.Fatal(err)
@@ -48,42 +47,20 @@ func fill(b *testing.B, dir string, records, ticks int) {
 	mustClose(b, db)
 }
 
-// limit is what the disk takes for a durable write: pwrite and fdatasync behind one another on a file that
-// has been written over before.
-type limit struct {
-	file   *os.File
-	offset int64
-}
-
-const limitSize = 8 << 20
-
-func newLimit(b *testing.B) *limit {
+func newLimit(b *testing.B) *Limit {
 	b.Helper()
-	file, err := os.Create(filepath.Join(b.TempDir(), "limit"))
+	limit, err := NewLimit(b.TempDir())
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { file.Close() })
-	if _, err := file.Write(make([]byte, limitSize)); err != nil {
-		b.Fatal(err)
-	}
-	if err := file.Sync(); err != nil {
-		b.Fatal(err)
-	}
-	return &limit{file: file}
+	b.Cleanup(func() { limit.Close() })
+	return limit
 }
 
-func (l *limit) write(b *testing.B, data []byte) {
-	if l.offset+int64(len(data)) > limitSize {
-		l.offset = 0
-	}
-	if _, err := l.file.WriteAt(data, l.offset); err != nil {
+func write(b *testing.B, l *Limit, data []byte) {
+	if err := l.Write(data); err != nil {
 		b.Fatal(err)
 	}
-	if err := datasync(l.file); err != nil {
-		b.Fatal(err)
-	}
-	l.offset += int64(len(data))
 }
 
 // pairs times two things in turn, so that the ratio of their medians holds however the machine drifts. Each
@@ -118,23 +95,21 @@ func median(d []time.Duration) time.Duration {
 	return d[len(d)/2]
 }
 
-// logOverhead is about what the log adds to a value: a frame's header, the name and three varints.
-const logOverhead = 20 + 24 + 10
-
 // BenchmarkStore is one durable Store after another. Bar: at most 1.5 times the limit.
 func BenchmarkStore(b *testing.B) {
 	db := mustOpen(b, b.TempDir())
 	defer mustClose(b, db)
-	w, l := NewWorkload(1000, 1), newLimit(b)
-	same := make([]byte, len(w.Reading())+logOverhead)
+	w, l := NewWorkload(1000, 1, Readings), newLimit(b)
+	values := w.Tick()
+	same := make([]byte, len(values[0].Value)+LogOverhead)
 	var p pairs
 	for i := 0; b.Loop(); i++ {
-		value, at := w.Reading(), Start+uint64(i)
+		v, at := values[i%1000], Start+uint64(i)
 		p.add(func() {
-			if err := db.Store(ctx, w.Names()[i%1000], value, at); err != nil {
+			if err := db.Store(ctx, v.RecordName, v.Value, at); err != nil {
 				b.Fatal(err)
 			}
-		}, func() { l.write(b, same) })
+		}, func() { write(b, l, same) })
 	}
 	p.report(b)
 }
@@ -145,7 +120,7 @@ func BenchmarkStoreBatch(b *testing.B) {
 	const records, ticks = 1000, 1000
 	var storing, total time.Duration
 	for b.Loop() {
-		w, db := NewWorkload(records, 1), mustOpen(b, b.TempDir())
+		w, db := NewWorkload(records, 1, Readings), mustOpen(b, b.TempDir())
 		start := time.Now()
 		var making time.Duration
 		for range ticks {
@@ -169,8 +144,8 @@ func BenchmarkStoreBatch(b *testing.B) {
 func BenchmarkStoreBatchLimit(b *testing.B) {
 	db := mustOpen(b, b.TempDir())
 	defer mustClose(b, db)
-	w, l := NewWorkload(1000, 1), newLimit(b)
-	same := make([]byte, 1000*(len(w.Reading())+24+4))
+	w, l := NewWorkload(1000, 1, Readings), newLimit(b)
+	same := make([]byte, 1000*(52+24+4))
 	var p pairs
 	for b.Loop() {
 		tick := w.Tick()
@@ -178,7 +153,7 @@ func BenchmarkStoreBatchLimit(b *testing.B) {
 			if err := db.StoreBatch(ctx, tick); err != nil {
 				b.Fatal(err)
 			}
-		}, func() { l.write(b, same) })
+		}, func() { write(b, l, same) })
 	}
 	p.report(b)
 }
@@ -263,12 +238,12 @@ func BenchmarkIngestHeap(b *testing.B) {
 	const records, ticks = 1000, 10_000
 	var most uint64
 	for b.Loop() {
-		w, db := NewWorkload(records, 1), mustOpen(b, b.TempDir())
+		w, db := NewWorkload(records, 1, Readings), mustOpen(b, b.TempDir())
 		for range ticks {
 			if err := db.StoreBatch(ctx, w.Tick()); err != nil {
 				b.Fatal(err)
 			}
-			most = max(most, liveHeap())
+			most = max(most, LiveHeap())
 		}
 		mustClose(b, db)
 	}
@@ -276,20 +251,13 @@ func BenchmarkIngestHeap(b *testing.B) {
 	b.ReportMetric(float64(b.N*records*ticks)/b.Elapsed().Seconds(), "values/s")
 }
 
-// liveHeap is what the last garbage collection found alive, in bytes.
-func liveHeap() uint64 {
-	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	metrics.Read(sample)
-	return sample[0].Value.Uint64()
-}
-
 // BenchmarkStoreParallel is 64 goroutines, each with one durable Store after another.
 func BenchmarkStoreParallel(b *testing.B) {
 	const goroutines = 64
 	db := mustOpen(b, b.TempDir())
 	defer mustClose(b, db)
-	w := NewWorkload(1000, 1)
-	value := w.Reading()
+	w := NewWorkload(1000, 1, Readings)
+	value := w.Tick()[0].Value
 	var next atomic.Int64
 	b.SetParallelism(goroutines / runtime.GOMAXPROCS(0))
 	b.RunParallel(func(pb *testing.PB) {

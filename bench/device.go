@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bench
+
+import (
+	"math/rand/v2"
+	"strconv"
+)
+
+// Shape is what the values of a workload look like.
+type Shape int
+
+const (
+	// Readings are objects of 52 bytes with two random numbers of three digits, each independent of the one
+	// before: {"celsius":21.5,"humidity":441,"unit":"C","ok":true}. 20 bits of each are news.
+	Readings Shape = iota
+	// Drift are readings as a real sensor gives them: each near the one before.
+	Drift
+	// Events are nested objects of 150 to 300 bytes with an identifier, a kind out of a few, and a payload.
+	Events
+	// Counters are integers that grow by a little, and now and then not at all.
+	Counters
+	// Texts are strings: lines of a log with a number or an address in them.
+	Texts
+	// Mixed are all of the others, record by record, more than half of them sensors that drift.
+	Mixed
+)
+
+func (s Shape) String() string {
+	return [...]string{"readings", "drift", "events", "counters", "texts", "mixed"}[s]
+}
+
+// device makes the values of one record.
+type device struct {
+	shape   Shape
+	random  *rand.Rand
+	celsius float64
+	counter uint64
+}
+
+// of is the shapes in a Mixed workload, in turn.
+var of = [...]Shape{Drift, Counters, Drift, Events, Drift, Drift, Texts, Drift, Readings, Drift}
+
+func newDevice(shape Shape, i int, random *rand.Rand) device {
+	if shape == Mixed {
+		shape = of[i%len(of)]
+	}
+	return device{shape: shape, random: random, celsius: 20, counter: uint64(i)}
+}
+
+func (d *device) append(dst []byte, now uint64) []byte {
+	switch d.shape {
+	case Drift:
+		d.celsius += d.random.NormFloat64() / 20
+		return appendReading(dst, d.celsius, 650-10*d.celsius)
+	case Events:
+		return d.appendEvent(dst, now)
+	case Counters:
+		d.counter += uint64(d.random.ExpFloat64() * 30)
+		return strconv.AppendUint(dst, d.counter, 10)
+	case Texts:
+		return d.appendText(dst)
+	}
+	return appendReading(dst, float64(100+d.random.IntN(900))/10, float64(100+d.random.IntN(900)))
+}
+
+func appendReading(dst []byte, celsius, humidity float64) []byte {
+	dst = append(dst, `{"celsius":`...)
+	dst = strconv.AppendFloat(dst, celsius, 'f', 1, 64)
+	dst = append(dst, `,"humidity":`...)
+	dst = strconv.AppendFloat(dst, humidity, 'f', 0, 64)
+	return append(dst, `,"unit":"C","ok":true}`...)
+}
+
+var (
+	kinds   = [...]string{"door.opened", "door.closed", "motor.started", "motor.stopped", "alarm.raised", "alarm.cleared"}
+	workers = [...]string{"amira", "bruno", "chen", "dagny", "emeka"}
+	lines   = [...]string{"connection to ", "request served from ", "certificate renewed for ", "retrying after a timeout of ", "configuration reloaded from "}
+)
+
+func (d *device) appendEvent(dst []byte, now uint64) []byte {
+	dst = append(dst, `{"id":"`...)
+	dst = strconv.AppendUint(dst, d.random.Uint64(), 16)
+	dst = append(dst, `","kind":"`...)
+	dst = append(dst, kinds[d.random.IntN(len(kinds))]...)
+	dst = append(dst, `","at":`...)
+	dst = strconv.AppendUint(dst, now+d.random.Uint64N(Interval), 10)
+	dst = append(dst, `,"source":{"zone":`...)
+	dst = strconv.AppendInt(dst, int64(d.random.IntN(12)), 10)
+	dst = append(dst, `,"operator":"`...)
+	dst = append(dst, workers[d.random.IntN(len(workers))]...)
+	dst = append(dst, `","battery":`...)
+	dst = strconv.AppendFloat(dst, 3+d.random.Float64()/2, 'f', 3, 64)
+	dst = append(dst, `},"samples":[`...)
+	for i := range 1 + d.random.IntN(12) {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = strconv.AppendInt(dst, int64(d.random.IntN(4096)), 10)
+	}
+	return append(dst, `],"acknowledged":false}`...)
+}
+
+func (d *device) appendText(dst []byte) []byte {
+	dst = append(dst, '"')
+	dst = append(dst, lines[d.random.IntN(len(lines))]...)
+	for i := range 4 {
+		if i > 0 {
+			dst = append(dst, '.')
+		}
+		dst = strconv.AppendInt(dst, int64(d.random.IntN(256)), 10)
+	}
+	dst = append(dst, " took "...)
+	dst = strconv.AppendInt(dst, int64(d.random.ExpFloat64()*40), 10)
+	return append(dst, ` ms"`...)
+}
