@@ -12,10 +12,15 @@ import (
 )
 
 const (
-	chunkVersion = 1
+	chunkVersion  = 2
+	oldestVersion = 1 // has no templates
 
 	plain      = 0
 	zstdFramed = 1
+	templates  = 2
+
+	// muchSmaller is by how much templates must shrink values to be taken before zstd was tried.
+	muchSmaller = 8
 
 	headerSumAt = 2
 	bodySumAt   = 6
@@ -62,38 +67,54 @@ type Header struct {
 	MinSequence, MaxSequence uint64
 	ValueBytes               uint64 // total length of the values
 
-	columns    uint64 // length of the columns before the values
-	compressed bool
-	body       []byte
+	columns  uint64 // length of the columns before the values; 0 with templates
+	encoding byte
+	body     []byte
 }
 
 // AppendChunk appends the encoding of entries, which must not be empty, must be in order, and start at
 // the timestamp of the encoded key.
 func (c *Coder) AppendChunk(dst, key []byte, entries []Entry) []byte {
-	body := appendBody(getBytes(), entries)
+	h := describe(entries)
+	body, encoding := appendTemplated(getBytes(), entries, &h), byte(templates)
+	if len(body) == 0 || uint64(len(body)) > h.ValueBytes/muchSmaller {
+		body, encoding = c.smallest(body, entries, &h)
+	}
 	defer putBytes(body)
 
-	header := describe(entries)
 	start := len(dst)
-	dst = append(dst, chunkVersion, plain, 0, 0, 0, 0, 0, 0, 0, 0)
-	dst = binary.AppendUvarint(dst, uint64(header.Count))
-	dst = binary.AppendUvarint(dst, header.Last-header.First)
-	dst = binary.AppendUvarint(dst, header.MinSequence)
-	dst = binary.AppendUvarint(dst, header.MaxSequence-header.MinSequence)
-	dst = binary.AppendUvarint(dst, header.ValueBytes)
-	dst = binary.AppendUvarint(dst, uint64(len(body))-header.ValueBytes)
-
-	bodyAt := len(dst)
-	dst = c.compress(dst, body)
-	if len(dst)-bodyAt < len(body) {
-		dst[start+1] = zstdFramed
-	} else {
-		dst = append(dst[:bodyAt], body...)
-	}
-	chunk, headerLen := dst[start:], bodyAt-start
-	binary.LittleEndian.PutUint32(chunk[bodySumAt:], crc32.Checksum(chunk[headerLen:], Castagnoli))
+	dst = append(dst, chunkVersion, encoding, 0, 0, 0, 0, 0, 0, 0, 0)
+	dst = binary.AppendUvarint(dst, uint64(h.Count))
+	dst = binary.AppendUvarint(dst, h.Last-h.First)
+	dst = binary.AppendUvarint(dst, h.MinSequence)
+	dst = binary.AppendUvarint(dst, h.MaxSequence-h.MinSequence)
+	dst = binary.AppendUvarint(dst, h.ValueBytes)
+	dst = binary.AppendUvarint(dst, h.columns)
+	chunk, headerLen := dst[start:], len(dst)-start
+	binary.LittleEndian.PutUint32(chunk[bodySumAt:], crc32.Checksum(body, Castagnoli))
 	binary.LittleEndian.PutUint32(chunk[headerSumAt:], headerChecksum(key, chunk[:headerLen]))
-	return dst
+	return append(dst, body...)
+}
+
+// smallest returns the shortest body of a chunk; templated is one already, unless it is empty. It gives back
+// the memory of those that are not it.
+func (c *Coder) smallest(templated []byte, entries []Entry, h *Header) (body []byte, encoding byte) {
+	raw := appendColumns(getBytes(), entries, h.MinSequence)
+	framed := c.compress(getBytes(), raw)
+	best := min(len(raw), len(framed))
+	if len(templated) > 0 && len(templated) < best {
+		putBytes(raw)
+		putBytes(framed)
+		return templated, templates
+	}
+	putBytes(templated)
+	h.columns = uint64(len(raw)) - h.ValueBytes
+	if len(framed) < len(raw) {
+		putBytes(raw)
+		return framed, zstdFramed
+	}
+	putBytes(framed)
+	return raw, plain
 }
 
 // Rekey returns a copy of an encoded chunk that is valid under another key of the same record and
@@ -132,13 +153,13 @@ func describe(entries []Entry) Header {
 	return h
 }
 
-func appendBody(body []byte, entries []Entry) []byte {
+func appendColumns(body []byte, entries []Entry, leastSequence uint64) []byte {
 	last := entries[0].Timestamp
 	for _, e := range entries {
 		body = binary.AppendUvarint(body, e.Timestamp-last)
 		last = e.Timestamp
 	}
-	last = describe(entries).MinSequence
+	last = leastSequence
 	for _, e := range entries {
 		body = binary.AppendVarint(body, int64(e.Sequence-last))
 		last = e.Sequence
@@ -164,7 +185,7 @@ func ReadHeader(key, chunk []byte) (Header, error) {
 	}
 	if version := chunk[0]; version > chunkVersion {
 		return Header{}, fmt.Errorf("%w: chunk version %d, this program knows %d", ErrVersion, version, chunkVersion)
-	} else if version != chunkVersion {
+	} else if version < oldestVersion {
 		return Header{}, fmt.Errorf("%w: chunk version %d", ErrCorrupt, version)
 	}
 	in := reader{data: chunk[fieldsAt:]}
@@ -173,14 +194,14 @@ func ReadHeader(key, chunk []byte) (Header, error) {
 		First: first, Last: first + span,
 		MinSequence: least, MaxSequence: least + extent,
 		ValueBytes: in.uvarint(), columns: in.uvarint(),
-		compressed: chunk[1] == zstdFramed,
-		body:       in.data,
+		encoding: chunk[1],
+		body:     in.data,
 	}
 	headerLen := len(chunk) - len(in.data)
 	if got, want := headerChecksum(key, chunk[:headerLen]), binary.LittleEndian.Uint32(chunk[headerSumAt:]); got != want {
 		return Header{}, fmt.Errorf("%w: the checksum of a chunk's header is %08x; want %08x", ErrCorrupt, got, want)
 	}
-	if in.failed || chunk[1] > zstdFramed || h.Last < first || h.MaxSequence < least || !h.plausible(count) {
+	if in.failed || h.Last < first || h.MaxSequence < least || !h.plausible(count) {
 		return Header{}, fmt.Errorf("%w: a chunk's header contradicts itself", ErrCorrupt)
 	}
 	h.Count = int(count)
@@ -190,12 +211,20 @@ func ReadHeader(key, chunk []byte) (Header, error) {
 // plausible reports whether the body can hold what the header claims, so that a few bytes cannot make
 // a reader allocate many.
 func (h *Header) plausible(count uint64) bool {
-	most := uint64(len(h.body))
-	if h.compressed {
-		most = mostDecompressed(len(h.body))
+	if count == 0 || count > h.ValueBytes {
+		return false
 	}
-	return h.ValueBytes <= most && h.columns <= most && h.bodyLen() <= most &&
-		count > 0 && count <= h.columns/(leastEntry-1) && count <= h.ValueBytes
+	most := uint64(len(h.body))
+	switch h.encoding {
+	case templates:
+		return h.columns == 0 && count <= mostTemplatedCount && h.ValueBytes <= mostTemplated
+	case zstdFramed:
+		most = mostDecompressed(len(h.body))
+	case plain:
+	default:
+		return false
+	}
+	return h.ValueBytes <= most && h.columns <= most && h.bodyLen() <= most && count <= h.columns/(leastEntry-1)
 }
 
 func (h *Header) bodyLen() uint64 { return h.ValueBytes + h.columns }
@@ -204,15 +233,20 @@ func (h *Header) bodyLen() uint64 { return h.ValueBytes + h.columns }
 type Buffer struct {
 	Header  Header
 	Entries []Entry // Value is a part of body
+	all     []Entry // memory for Entries
 	body    []byte
 }
 
 // Size is how much memory the buffer holds for reuse, in bytes.
-func (b *Buffer) Size() int { return cap(b.body) + cap(b.Entries)*int(unsafe.Sizeof(Entry{})) }
+func (b *Buffer) Size() int { return cap(b.body) + cap(b.all)*int(unsafe.Sizeof(Entry{})) }
 
 // Decode decodes a chunk into b. The entries are valid until b is used again; nothing of them is a part of
 // chunk, which may be mapped memory that goes away.
-func (c *Coder) Decode(b *Buffer, key, chunk []byte) error {
+func (c *Coder) Decode(b *Buffer, key, chunk []byte) error { return c.DecodePart(b, key, chunk, Whole) }
+
+// DecodePart is Decode for a part of the chunk, which may have none of its entries. The less is wanted, the
+// less it takes.
+func (c *Coder) DecodePart(b *Buffer, key, chunk []byte, part Part) error {
 	header, err := ReadHeader(key, chunk)
 	if err != nil {
 		return err
@@ -221,25 +255,40 @@ func (c *Coder) Decode(b *Buffer, key, chunk []byte) error {
 	if got, want := crc32.Checksum(body, Castagnoli), binary.LittleEndian.Uint32(chunk[bodySumAt:]); got != want {
 		return fmt.Errorf("%w: the checksum of a chunk's body is %08x; want %08x", ErrCorrupt, got, want)
 	}
-	if !header.compressed {
-		b.body = append(b.body[:0], body...)
-	} else if b.body, err = c.decompress(b.body[:0], body, int(header.bodyLen())); err != nil {
-		return fmt.Errorf("%w: a chunk does not decompress: %w", ErrCorrupt, err)
-	}
 	b.Header = header
+	switch header.encoding {
+	case templates:
+		if !b.decodeTemplated(body, part) {
+			return fmt.Errorf("%w: a chunk's templates contradict its header", ErrCorrupt)
+		}
+		return nil
+	case zstdFramed:
+		if b.body, err = c.decompress(b.body[:0], body, int(header.bodyLen())); err != nil {
+			return fmt.Errorf("%w: a chunk does not decompress: %w", ErrCorrupt, err)
+		}
+	default:
+		b.body = append(b.body[:0], body...)
+	}
 	if uint64(len(b.body)) != header.bodyLen() || !b.decodeColumns(b.body) {
 		return fmt.Errorf("%w: a chunk's columns contradict its header", ErrCorrupt)
 	}
+	from, to := part.of(header.Count, func(i int) uint64 { return b.Entries[i].Timestamp })
+	b.Entries = b.Entries[from:to]
 	return nil
+}
+
+// grow gives the buffer n entries, whatever is in them.
+func (b *Buffer) grow(n int) {
+	if cap(b.all) < n {
+		b.all = make([]Entry, n)
+	}
+	b.Entries = b.all[:n]
 }
 
 func (b *Buffer) decodeColumns(body []byte) bool {
 	h := &b.Header
 	in, values := reader{data: body[:h.columns]}, body[h.columns:]
-	if cap(b.Entries) < h.Count {
-		b.Entries = make([]Entry, h.Count)
-	}
-	b.Entries = b.Entries[:h.Count]
+	b.grow(h.Count)
 
 	timestamp, ordered := h.First, true
 	for i := range b.Entries {

@@ -26,6 +26,7 @@ var coder = NewCoder()
 func chunks() *rapid.Generator[[]Entry] {
 	value := rapid.OneOf(
 		rapid.SliceOfN(rapid.Byte(), 1, 300),
+		rapid.Map(similar(), func(s string) []byte { return []byte(s) }),
 		rapid.Just(bytes.Repeat([]byte(`{"celsius":21.5}`), 40)))
 	entry := rapid.Custom(func(t *rapid.T) Entry {
 		return Entry{
@@ -52,6 +53,7 @@ func TestChunkRoundTrip(t *testing.T) {
 		entries := chunks().Draw(t, "entries")
 		key, chunk := encode(entries)
 		checkDecodes(t, &b, key, chunk, entries)
+		checkPart(t, &b, key, chunk, entries)
 		moved := Key{Record: "record", Timestamp: entries[0].Timestamp, Ordinal: 7}.Append(nil)
 		rekeyed, err := Rekey(key, chunk, moved)
 		if err != nil {
@@ -74,28 +76,28 @@ func TestChunkExtremes(t *testing.T) {
 	}
 	one := []byte("1")
 	tests := []struct {
-		name       string
-		entries    []Entry
-		compressed bool
-		reason     string // why the row is here
+		name    string
+		entries []Entry
+		want    byte   // encoding
+		reason  string // why the row is here
 	}{
-		{"one value", []Entry{{1000, 1, one}}, false, "what a single Store becomes"},
-		{"all at 0", []Entry{{0, 1, one}, {0, 2, one}, {0, 3, one}}, false, "equal timestamps, deltas of 0"},
-		{"0 to 2^64-1", []Entry{{0, 2, one}, {math.MaxUint64, 1, one}}, false, "the largest delta, and back in sequence"},
-		{"all at 2^64-1", []Entry{{math.MaxUint64, 1, one}, {math.MaxUint64, math.MaxUint64, one}}, false, "nothing may overflow"},
-		{"sequences backwards", []Entry{{1, 9, one}, {2, 5, one}, {3, 1, one}}, false, "a backfill, newest first"},
-		{"regular readings", many, true, "the chunk of every day"},
-		{"one large value", []Entry{{5, 1, bytes.Repeat([]byte(`{"a":1},`), 1<<17)}}, true, "1 MiB that compresses well"},
-		{"large noise", []Entry{{5, 1, noise}}, false, "1 MiB that does not compress stays plain"},
-		{"16 MiB of one byte", []Entry{{5, 1, bytes.Repeat([]byte("1"), 16<<20)}}, true, "the best that zstd can do stays plausible"},
+		{"one value", []Entry{{1000, 1, one}}, plain, "what a single Store becomes"},
+		{"all at 0", []Entry{{0, 1, one}, {0, 2, one}, {0, 3, one}}, plain, "equal timestamps, deltas of 0"},
+		{"0 to 2^64-1", []Entry{{0, 2, one}, {math.MaxUint64, 1, one}}, templates, "the largest delta, and back in sequence"},
+		{"all at 2^64-1", []Entry{{math.MaxUint64, 1, one}, {math.MaxUint64, math.MaxUint64, one}}, plain, "nothing may overflow"},
+		{"sequences backwards", []Entry{{1, 9, one}, {2, 5, one}, {3, 1, one}}, plain, "a backfill, newest first"},
+		{"regular readings", many, templates, "the chunk of every day"},
+		{"one large value", []Entry{{5, 1, bytes.Repeat([]byte(`{"a":1},`), 1<<17)}}, zstdFramed, "1 MiB that compresses well"},
+		{"large noise", []Entry{{5, 1, noise}}, plain, "1 MiB that does not compress stays plain"},
+		{"16 MiB of one byte", []Entry{{5, 1, bytes.Repeat([]byte("1"), 16<<20)}}, zstdFramed, "the best that zstd can do stays plausible"},
 	}
 	var b Buffer
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			key, chunk := encode(test.entries)
 			checkDecodes(t, &b, key, chunk, test.entries)
-			if got := chunk[1] == zstdFramed; got != test.compressed {
-				t.Errorf("compressed: got %v, want %v (%s)", got, test.compressed, test.reason)
+			if got := chunk[1]; got != test.want {
+				t.Errorf("encoding: got %d, want %d (%s)", got, test.want, test.reason)
 			}
 		})
 	}
@@ -132,9 +134,10 @@ var exported = cmpopts.IgnoreUnexported(Header{})
 // TestChunkDamage flips every bit of a chunk and of its key, and cuts it off everywhere.
 func TestChunkDamage(t *testing.T) {
 	plainEntries := []Entry{{1000, 3, []byte(`{"a":1}`)}, {1000, 4, []byte(`"b"`)}, {70000, 1, []byte(`null`)}}
-	var regular []Entry
+	var regular, wordy []Entry
 	for i := range 60 {
-		regular = append(regular, Entry{uint64(i) * 1000, uint64(i) + 1, []byte(`{"celsius":21.5,"unit":"C"}`)})
+		regular = append(regular, Entry{uint64(i) * 1000, uint64(i) + 1, fmt.Appendf(nil, `{"celsius":21.%d,"ok":%v}`, i%7, i%5 > 0)})
+		wordy = append(wordy, Entry{uint64(i) * 1000, uint64(i) + 1, fmt.Appendf(nil, `{"%s":"C"}`, strings.Repeat("x", i))})
 	}
 	tests := []struct {
 		name    string
@@ -143,13 +146,14 @@ func TestChunkDamage(t *testing.T) {
 		reason  string // why the row is here
 	}{
 		{"plain", plainEntries, plain, "the columns themselves are hit"},
-		{"zstd", regular, zstdFramed, "the decompressor is handed garbage, if the checksum lets it through"},
+		{"templates", regular, templates, "nothing is left to find the damage but what contradicts itself"},
+		{"zstd", wordy, zstdFramed, "the decompressor is handed garbage, if the checksum lets it through"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			key, chunk := encode(test.entries)
 			if chunk[1] != test.want {
-				t.Fatalf("compression: got %d, want %d", chunk[1], test.want)
+				t.Fatalf("encoding: got %d, want %d", chunk[1], test.want)
 			}
 			// A right checksum gets at what lies behind it.
 			for bit := range len(chunk) * 8 {
@@ -239,8 +243,9 @@ func TestChunkVersions(t *testing.T) {
 		want    error
 		reason  string // why the row is here
 	}{
-		{"this one", 1, nil, "what is written today"},
-		{"the next", 2, ErrVersion, "newer is not the same as damaged"},
+		{"this one", 2, nil, "what is written today"},
+		{"the one before", 1, nil, "the same, without templates"},
+		{"the next", 3, ErrVersion, "newer is not the same as damaged"},
 		{"the last", 255, ErrVersion, "nor is much newer"},
 		{"none", 0, ErrCorrupt, "zeroed bytes were never a version"},
 	}
@@ -290,7 +295,13 @@ func TestTinyChunksDoNotAllocate(t *testing.T) {
 		{"zstd, span overflows", zstdFramed, [6]uint64{1, math.MaxUint64, 1, 0, 1, 3}, "\x28\xb5\x2f\xfd\x20\x00\x01\x00\x00", "the last timestamp would precede the first"},
 		{"range overflows", plain, [6]uint64{1, 0, 2, math.MaxUint64, 1, 3}, "\x00\x00\x011", "the greatest sequence number would be less than the least"},
 		{"no values", plain, [6]uint64{0, 0, 1, 0, 0, 0}, "", "a chunk has at least one"},
-		{"unknown compression", 2, [6]uint64{1, 0, 1, 0, 1, 3}, "\x00\x00\x011", "the version says which there are"},
+		{"templates, many values", templates, [6]uint64{1 << 17, 0, 1, 1<<17 - 1, 1 << 19, 0}, "\x00\x00\x80\x00\x02\x01\x00\x041234", "more than such a chunk can have"},
+		{"templates, long values", templates, [6]uint64{1, 0, 1, 0, 1 << 30, 0}, "\x00\x00\x00\x00\x01\x00\x011", "the same"},
+		{"templates, many numbers", templates, [6]uint64{1, 0, 1, 0, 1 << 20, 0}, "\x00\x00\x00\x00\x01\xff\xff\x3f\x00\x00", "each takes a byte of the body at least"},
+		{"templates, columns", templates, [6]uint64{1, 0, 1, 0, 1, 3}, "\x00\x00\x00\x00\x01\x00\x011", "there are none before the values"},
+		{"templates, none", templates, [6]uint64{1, 0, 1, 0, 1, 0}, "\x00\x00\x00\x00\x00", "a value has one"},
+		{"templates, another length", templates, [6]uint64{1, 0, 1, 0, 2, 0}, "\x00\x00\x00\x00\x01\x00\x011", "the value is shorter than the header says"},
+		{"unknown encoding", 3, [6]uint64{1, 0, 1, 0, 1, 3}, "\x00\x00\x011", "the version says which there are"},
 		{"varint without end", plain, [6]uint64{1, 0, 1, 0, 1, 3}, "\xff\xff\xff1", "a column that ends within a varint"},
 	}
 	for _, test := range tests {

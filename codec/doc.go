@@ -22,8 +22,8 @@
 // its own, so that chunks can be counted, skipped and deleted without being decoded; it covers the key,
 // since a chunk under a wrong key is as bad as a wrong chunk.
 //
-//	offset 0  version          1 byte, 1
-//	       1  compression      1 byte, 0: plain, 1: zstd
+//	offset 0  version          1 byte, 2; 1 is the same without templates
+//	       1  encoding         1 byte, 0: plain, 1: zstd, 2: templates
 //	       2  header checksum  4 bytes, little-endian: CRC-32C of the key, of bytes 0..1 and of bytes 6
 //	                           up to the body
 //	       6  body checksum    4 bytes, little-endian: CRC-32C of the body
@@ -32,13 +32,46 @@
 //	          sequence         uvarint, the least sequence number
 //	          range            uvarint, the greatest sequence number minus the least
 //	          value bytes      uvarint, total length of the values
-//	          columns          uvarint, total length of the three columns before the values
-//	          body             the four columns below, as they are or as one zstd frame
+//	          columns          uvarint, total length of the three columns before the values; 0 with templates
+//	          body
 //
-//	body      timestamps    count uvarints, each minus the one before (the first: minus the key's)
-//	          sequences     count zig-zag varints, each minus the one before (the first: minus the least)
-//	          lengths       count uvarints
-//	          values        the values' bytes, one after another
+// A plain body is the four columns below; zstd is the same as one zstd frame:
+//
+//	timestamps    count uvarints, each minus the one before (the first: minus the key's)
+//	sequences     count zig-zag varints, each minus the one before (the first: minus the least)
+//	lengths       count uvarints
+//	values        the values' bytes, one after another
+//
+// # Templates
+//
+// What a device sends is mostly one text over and over, with other numbers in it. Such values are kept as the
+// text, once, and a column of integers for each place in it that has a number:
+//
+//	timestamps    integers, each minus the key's
+//	sequences     integers, each minus the least
+//	templates     uvarint, 1 to 16
+//	which         integers: the template of each value; absent if there is but one
+//	per template:
+//	  numbers     uvarint
+//	  pieces      the text before, between and behind them: a uvarint length and the bytes of each
+//	  per number:
+//	    style     3 bytes: least digits before the point, most behind it, least behind it
+//	    values    integers: the number times 10^(most behind the point)
+//
+// A number is written with zeros in front up to the least digits, and without the zeros at its end down to the
+// least behind the point. Values in which a number is written otherwise, or that have more texts than templates,
+// are encoded as zstd or plain; so are those that templates do not make smaller.
+//
+// Integers are modulo 2^64, and as many as the context says:
+//
+//	width         1 byte: bits of each, 0 to 56 or 64; plus 128 if they are the differences of neighbours
+//	base          zig-zag varint: the least; of differences, the first integer
+//	least         zig-zag varint: of differences, the least
+//	packed        of each (but of differences the first), width bits, what it is above the base or the least;
+//	              low bits first, zeros at the end
+//
+// Each value of a chunk encoded like this can be written on its own, which is what makes the newest few of many
+// records cheap.
 //
 // # Batches
 //

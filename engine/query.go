@@ -144,7 +144,7 @@ func (s *scanner) chunks(r record) func() ([]codec.Entry, error) {
 			return entries, nil
 		}
 	}
-	s.tree.Seek(s.name, s.span.start, s.span.end, s.span.backward)
+	s.tree.Seek(s.name, codec.Part{Start: s.span.start, End: s.span.end, Limit: s.span.limit, Newest: s.span.backward})
 	return s.tree.Next
 }
 

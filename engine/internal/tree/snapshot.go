@@ -35,10 +35,9 @@ type Snapshot struct {
 
 // span is which values of which record are being read.
 type span struct {
-	record     string
-	start, end uint64
-	backward   bool
-	begun      bool
+	record string
+	codec.Part
+	begun bool
 }
 
 // buffers holds what chunks are decoded into.
@@ -174,10 +173,10 @@ func nextMatch(ctx context.Context, cursor *index.Cursor) (name, data []byte, er
 	}
 }
 
-// Seek makes Next return the values of record with start <= timestamp <= end, chunk by chunk from the
-// oldest on, or backward from the newest.
-func (s *Snapshot) Seek(record string, start, end uint64, backward bool) {
-	s.span = span{record: record, start: start, end: end, backward: backward}
+// Seek has Next return the record's values that part asks for, chunk by chunk: from the newest if part has the
+// newest. The limit is no more than a hint: a chunk gives no more values than that, but there may be others.
+func (s *Snapshot) Seek(record string, part codec.Part) {
+	s.span = span{record: record, Part: part}
 }
 
 // Next returns the next chunk's values that are in the span, oldest first whatever the direction; nil
@@ -205,13 +204,13 @@ func (s *Snapshot) next() (entries []codec.Entry, more bool, err error) {
 	if err != nil {
 		return nil, false, s.chunkFault(err, key, chunk)
 	}
-	if s.span.backward && header.Last < s.span.start || !s.span.backward && header.First > s.span.end {
+	if s.span.Newest && header.Last < s.span.Start || !s.span.Newest && header.First > s.span.End {
 		return nil, false, nil
 	}
-	if err := s.coder.Decode(s.buffer, key, chunk); err != nil {
+	if err := s.coder.DecodePart(s.buffer, key, chunk, s.span.Part); err != nil {
 		return nil, false, s.chunkFault(err, key, chunk)
 	}
-	return between(s.buffer.Entries, s.span.start, s.span.end), true, nil
+	return s.buffer.Entries, true, nil
 }
 
 func (s *Snapshot) chunkFault(err error, key, chunk []byte) error {
@@ -225,16 +224,16 @@ func (path guard) chunkFault(err error, record string, key []byte, offset int64)
 // step moves the cursor to the next chunk in the span's direction.
 func (s *Snapshot) step() (key, chunk []byte, err error) {
 	if s.span.begun {
-		if s.span.backward {
+		if s.span.Newest {
 			return s.chunks.Prev()
 		}
 		return s.chunks.Next()
 	}
 	s.span.begun = true
-	if s.span.backward {
-		return seekAtMost(s.chunks, codec.AppendUpperBound(nil, s.span.record, s.span.end))
+	if s.span.Newest {
+		return seekAtMost(s.chunks, codec.AppendUpperBound(nil, s.span.record, s.span.End))
 	}
-	return seekHolding(s.chunks, s.span.record, s.span.start)
+	return seekHolding(s.chunks, s.span.record, s.span.Start)
 }
 
 // seekAtMost moves to the last key that is not greater than bound.

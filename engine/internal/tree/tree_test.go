@@ -11,7 +11,6 @@ import (
 	"hash/fnv"
 	"iter"
 	"maps"
-	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -94,7 +93,7 @@ func read(tree *Tree, record string) (entries []codec.Entry, err error) {
 		return nil, err
 	}
 	defer s.Close()
-	s.Seek(record, 0, math.MaxUint64, false)
+	s.Seek(record, codec.Whole)
 	for {
 		chunk, err := s.Next()
 		if err != nil || chunk == nil {

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package codec
+
+import (
+	"bytes"
+	"strconv"
+)
+
+// mostDigits is how many decimal digits surely fit in an int64.
+const mostDigits = 18
+
+var powersOfTen = func() (powers [mostDigits + 1]int64) {
+	powers[0] = 1
+	for i := 1; i < len(powers); i++ {
+		powers[i] = 10 * powers[i-1]
+	}
+	return powers
+}()
+
+// number is a decimal number in a text: mantissa / 10^decimals.
+type number struct {
+	mantissa     int64
+	digits       uint8 // before the point
+	decimals     uint8 // behind it
+	leadingZero  bool  // of more than one digit before the point
+	trailingZero bool  // behind the point
+}
+
+// parseNumber takes a number off the front of text: a sign, digits and, unless it is to be whole, a fraction.
+// length is 0 where there is none that can be written again as it was from its value.
+func parseNumber(text []byte, whole bool) (n number, length int) {
+	i, negative := 0, false
+	if len(text) > 0 && text[0] == '-' {
+		i, negative = 1, true
+	}
+	start := i
+	var v int64
+	for ; i < len(text) && isDigit(text[i]) && i-start <= mostDigits; i++ {
+		v = 10*v + int64(text[i]-'0')
+	}
+	n.digits = uint8(i - start)
+	n.leadingZero = n.digits > 1 && text[start] == '0'
+	if !whole && i+1 < len(text) && text[i] == '.' && isDigit(text[i+1]) {
+		point := i
+		for i++; i < len(text) && isDigit(text[i]) && i-start <= mostDigits+1; i++ {
+			v = 10*v + int64(text[i]-'0')
+		}
+		n.decimals = uint8(i - point - 1)
+		n.trailingZero = text[i-1] == '0'
+	}
+	if n.digits == 0 || n.digits+n.decimals > mostDigits || negative && v == 0 {
+		return number{}, 0
+	}
+	if negative {
+		v = -v
+	}
+	n.mantissa = v
+	return n, i
+}
+
+func isDigit(b byte) bool { return '0' <= b && b <= '9' }
+
+// style is how the numbers in one place of a template are written: with at least so many digits before the
+// point, which zeros in front make up; with at most so many behind it, where zeros at the end are left out
+// until the least remain. JSON encoders write numbers like that, whether they keep the zeros or not.
+type style struct{ leastDigits, mostDecimals, leastDecimals uint8 }
+
+// valid reports whether a decoded style is one.
+func (s style) valid() bool {
+	return s.leastDigits >= 1 && s.leastDigits <= mostDigits && s.leastDecimals <= s.mostDecimals && s.mostDecimals <= mostDigits
+}
+
+// append appends a number, mantissa / 10^mostDecimals.
+func (s style) append(dst []byte, mantissa int64) []byte {
+	v := uint64(mantissa)
+	if mantissa < 0 {
+		dst = append(dst, '-')
+		v = -v
+	}
+	fraction := uint64(0)
+	if s.mostDecimals > 0 {
+		power := uint64(powersOfTen[s.mostDecimals])
+		v, fraction = v/power, v%power
+	}
+	if s.leastDigits == 1 {
+		dst = strconv.AppendUint(dst, v, 10)
+	} else {
+		dst = appendPadded(dst, v, int(s.leastDigits))
+	}
+	decimals := s.mostDecimals
+	for decimals > s.leastDecimals && fraction%10 == 0 {
+		fraction /= 10
+		decimals--
+	}
+	if decimals == 0 {
+		return dst
+	}
+	return appendPadded(append(dst, '.'), fraction, int(decimals))
+}
+
+// appendPadded appends v with zeros in front, so that it has width digits.
+func appendPadded(dst []byte, v uint64, width int) []byte {
+	var digits [20]byte
+	i := len(digits)
+	for ; v > 0 || width > 0; width-- {
+		i--
+		digits[i] = byte('0' + v%10)
+		v /= 10
+	}
+	return append(dst, digits[i:]...)
+}
+
+// numbers are those in one place of a template, value after value.
+type numbers struct {
+	mantissas []uint64 // as int64s
+	decimals  []uint8
+
+	most, least   uint8 // digits before the point
+	zeroPadded    uint8 // most digits of those with a zero in front
+	mostDecimals  uint8
+	leastDecimals uint8
+	zeroEnded     uint8 // most decimals of those with a zero at the end
+}
+
+func (c *numbers) reset() { *c = numbers{mantissas: c.mantissas[:0], decimals: c.decimals[:0]} }
+
+func (c *numbers) add(n number) {
+	if len(c.mantissas) == 0 {
+		c.least, c.leastDecimals = n.digits, n.decimals
+	}
+	c.mantissas = append(c.mantissas, uint64(n.mantissa))
+	c.decimals = append(c.decimals, n.decimals)
+	c.most, c.least = max(c.most, n.digits), min(c.least, n.digits)
+	c.mostDecimals, c.leastDecimals = max(c.mostDecimals, n.decimals), min(c.leastDecimals, n.decimals)
+	if n.leadingZero {
+		c.zeroPadded = max(c.zeroPadded, n.digits)
+	}
+	if n.trailingZero {
+		c.zeroEnded = max(c.zeroEnded, n.decimals)
+	}
+}
+
+// align brings all mantissas to the same number of decimals, and returns the style in which every number is
+// written as it was; false if there is none.
+func (c *numbers) align() (style, bool) {
+	s := style{leastDigits: 1, mostDecimals: c.mostDecimals, leastDecimals: c.leastDecimals}
+	if c.zeroPadded > 0 {
+		s.leastDigits = c.zeroPadded
+	}
+	if c.least < s.leastDigits || c.zeroEnded > c.leastDecimals || c.most+c.mostDecimals > mostDigits {
+		return style{}, false
+	}
+	if c.mostDecimals != c.leastDecimals {
+		for i, d := range c.decimals {
+			c.mantissas[i] *= uint64(powersOfTen[c.mostDecimals-d])
+		}
+	}
+	return s, true
+}
+
+// split cuts text at its numbers: n of them, between n+1 pieces of text. A number is whole where a point
+// stands before it, or behind its fraction, as in an address or a version.
+func split(text []byte, pieces [][]byte, whole []bool, found []number) ([][]byte, []bool, []number) {
+	piece := 0 // where the current one starts
+	for i := 0; i < len(text); {
+		if !isDigit(text[i]) {
+			i++
+			continue
+		}
+		start, isWhole := signed(text, piece, i), isWhole(text, i)
+		n, length := parseNumber(text[start:], isWhole)
+		if length == 0 && start < i { // minus zero: the sign is text
+			start = i
+			n, length = parseNumber(text[start:], isWhole)
+		}
+		if length == 0 { // too long: it is text
+			for i < len(text) && isDigit(text[i]) {
+				i++
+			}
+			continue
+		}
+		pieces, whole, found = append(pieces, text[piece:start]), append(whole, isWhole), append(found, n)
+		i = start + length
+		piece = i
+	}
+	return append(pieces, text[piece:]), whole, found
+}
+
+// signed is where the number starts whose first digit is at i: at its sign, which is not a hyphen in a word,
+// and not before the piece.
+func signed(text []byte, piece, i int) int {
+	if i == piece || text[i-1] != '-' {
+		return i
+	}
+	if i-1 > piece && isWord(text[i-2]) {
+		return i
+	}
+	return i - 1
+}
+
+func isWord(b byte) bool { return isDigit(b) || 'a' <= b|0x20 && b|0x20 <= 'z' || b >= 0x80 }
+
+func isWhole(text []byte, i int) bool {
+	if i > 0 && text[i-1] == '.' {
+		return true
+	}
+	rest := bytes.TrimLeft(text[i:], "0123456789")
+	if len(rest) == 0 || rest[0] != '.' {
+		return false
+	}
+	rest = bytes.TrimLeft(rest[1:], "0123456789")
+	return len(rest) > 0 && rest[0] == '.'
+}

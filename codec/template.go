@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package codec
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+	"sync"
+)
+
+const (
+	mostTemplates = 16
+	// mostTemplated bounds the values of a chunk that is encoded by templates, in bytes, and with it what
+	// a reader must allocate.
+	mostTemplated      = 1 << 20
+	mostTemplatedCount = 1 << 16
+)
+
+// template is the text that values have in common, with places for their numbers.
+type template struct {
+	pieces  [][]byte // of text, one more than there are numbers
+	whole   []bool   // by place: its numbers have no fraction
+	numbers []numbers
+	rows    int
+}
+
+// templater finds the templates of a chunk's values. It is used again from one chunk to the next.
+type templater struct {
+	templates []template
+	of        []uint64 // the template of each value
+	last      int      // which the value before had
+
+	pieces [][]byte // scratch
+	whole  []bool
+	found  []number
+	column []uint64
+}
+
+var templaters = sync.Pool{New: func() any { return new(templater) }}
+
+// appendTemplated appends the body of a chunk encoded by templates; nothing if the values are not alike.
+func appendTemplated(dst []byte, entries []Entry, h *Header) []byte {
+	if h.Count < 2 || h.Count > mostTemplatedCount || h.ValueBytes > mostTemplated {
+		return dst
+	}
+	t := templaters.Get().(*templater)
+	defer func() {
+		t.forget()
+		templaters.Put(t)
+	}()
+	for i := range entries {
+		if !t.add(entries[i].Value) {
+			return dst
+		}
+	}
+	return t.append(dst, entries, h)
+}
+
+// forget leaves the memory, but nothing of the values.
+func (t *templater) forget() {
+	t.templates, t.of, t.last = t.templates[:0], t.of[:0], 0
+	clear(t.pieces[:cap(t.pieces)])
+}
+
+// add finds a value's template, or makes one; false if there are too many.
+func (t *templater) add(value []byte) bool {
+	if t.last < len(t.templates) && t.fits(t.last, value) {
+		return true
+	}
+	for i := range t.templates {
+		if i != t.last && t.fits(i, value) {
+			return true
+		}
+	}
+	t.pieces, t.whole, t.found = split(value, t.pieces[:0], t.whole[:0], t.found[:0])
+	i := slices.IndexFunc(t.templates, func(known template) bool {
+		return slices.Equal(known.whole, t.whole) && slices.EqualFunc(known.pieces, t.pieces, bytes.Equal)
+	})
+	if i < 0 {
+		if i = len(t.templates); i == mostTemplates {
+			return false
+		}
+		t.extend()
+	}
+	t.take(i)
+	return true
+}
+
+// fits takes the numbers out of a value that has the template's text between them.
+func (t *templater) fits(i int, value []byte) bool {
+	known := &t.templates[i]
+	t.found = t.found[:0]
+	for place, whole := range known.whole {
+		if !bytes.HasPrefix(value, known.pieces[place]) {
+			return false
+		}
+		value = value[len(known.pieces[place]):]
+		n, length := parseNumber(value, whole)
+		if length == 0 {
+			return false
+		}
+		t.found = append(t.found, n)
+		value = value[length:]
+	}
+	if !bytes.Equal(value, known.pieces[len(known.whole)]) {
+		return false
+	}
+	t.take(i)
+	return true
+}
+
+// extend adds the template that has just been found, in the memory of a former one.
+func (t *templater) extend() {
+	t.templates = slices.Grow(t.templates, 1)[:len(t.templates)+1]
+	known := &t.templates[len(t.templates)-1]
+	known.pieces = append(known.pieces[:0], t.pieces...)
+	known.whole = append(known.whole[:0], t.whole...)
+	known.numbers = slices.Grow(known.numbers[:0], len(t.whole))[:len(t.whole)]
+	for place := range known.numbers {
+		known.numbers[place].reset()
+	}
+	known.rows = 0
+}
+
+// take adds the numbers that have just been found to a template.
+func (t *templater) take(i int) {
+	known := &t.templates[i]
+	for place, n := range t.found {
+		known.numbers[place].add(n)
+	}
+	known.rows++
+	t.of, t.last = append(t.of, uint64(i)), i
+}
+
+// append appends what the package documentation draws; nothing if some numbers are not written alike.
+func (t *templater) append(dst []byte, entries []Entry, h *Header) []byte {
+	t.column = slices.Grow(t.column[:0], len(entries))[:len(entries)]
+	column := t.column
+	for i := range entries {
+		column[i] = entries[i].Timestamp - h.First
+	}
+	body := appendColumn(dst, column)
+	for i := range entries {
+		column[i] = entries[i].Sequence - h.MinSequence
+	}
+	body = appendColumn(body, column)
+	body = binary.AppendUvarint(body, uint64(len(t.templates)))
+	if len(t.templates) > 1 {
+		body = appendColumn(body, t.of)
+	}
+	for i := range t.templates {
+		var ok bool
+		if body, ok = t.templates[i].append(body); !ok {
+			return dst
+		}
+	}
+	return body
+}
+
+func (t *template) append(dst []byte) ([]byte, bool) {
+	dst = binary.AppendUvarint(dst, uint64(len(t.numbers)))
+	for _, piece := range t.pieces {
+		dst = binary.AppendUvarint(dst, uint64(len(piece)))
+		dst = append(dst, piece...)
+	}
+	for i := range t.numbers {
+		s, ok := t.numbers[i].align()
+		if !ok {
+			return dst, false
+		}
+		dst = append(dst, s.leastDigits, s.mostDecimals, s.leastDecimals)
+		dst = appendColumn(dst, t.numbers[i].mantissas)
+	}
+	return dst, true
+}

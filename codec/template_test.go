@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package codec
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+func TestColumnRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		near := rapid.Uint64().Draw(t, "near")
+		width := rapid.Uint64Range(0, 63).Draw(t, "width")
+		values := rapid.SliceOfN(rapid.OneOf(
+			rapid.Map(rapid.Uint64Range(0, 1<<width), func(v uint64) uint64 { return near + v }),
+			rapid.Map(rapid.Uint64Range(0, 1<<width), func(v uint64) uint64 { return near - v }),
+		), 1, 40).Draw(t, "values")
+		if rapid.Bool().Draw(t, "ascending") {
+			slices.Sort(values)
+		}
+		encoded := appendColumn(nil, values)
+		from := rapid.IntRange(0, len(values)).Draw(t, "from")
+		got := make([]uint64, rapid.IntRange(0, len(values)-from).Draw(t, "count"))
+		in := reader{data: encoded}
+		c := in.column(len(values))
+		if in.failed || len(in.data) > 0 {
+			t.Fatalf("%v: failed: %v, %d bytes left", values, in.failed, len(in.data))
+		}
+		c.read(got, from)
+		if diff := cmp.Diff(values[from:from+len(got)], got); diff != "" {
+			t.Fatalf("-want +got:\n%s", diff)
+		}
+		for n := range encoded {
+			cut := reader{data: encoded[:n]}
+			if cut.column(len(values)); !cut.failed {
+				t.Fatalf("%v: cut to %d of %d bytes, it was read", values, n, len(encoded))
+			}
+		}
+	})
+}
+
+func TestColumnSizes(t *testing.T) {
+	ascending := func(n int, step uint64) (values []uint64) {
+		for i := range n {
+			values = append(values, 1_700_000_000_000+uint64(i)*step)
+		}
+		return values
+	}
+	tests := []struct {
+		name   string
+		values []uint64
+		want   int // bytes
+		reason string
+	}{
+		{"one", []uint64{5}, 2, "a tag and a base"},
+		{"all equal", slices.Repeat([]uint64{7}, 500), 2, "no bits each"},
+		{"at an interval", ascending(500, 1000), 1 + 6 + 2, "a delta that is always the same"},
+		{"three digits", []uint64{100, 999, 555, 123, 777, 101, 888, 434}, 1 + 2 + 10, "ten bits each"},
+		{"0 to 2^64-1", []uint64{0, math.MaxUint64, 1 << 63, 5}, 1 + 10 + 32, "too wide to be packed"},
+	}
+	for _, test := range tests {
+		if got := len(appendColumn(nil, test.values)); got != test.want {
+			t.Errorf("%s: got %d bytes, want %d (%s)", test.name, got, test.want, test.reason)
+		}
+	}
+}
+
+func TestTemplates(t *testing.T) {
+	const random = `{"id":"6f1e%s","n":%d}`
+	tests := []struct {
+		name      string
+		values    []string
+		templated bool
+		reason    string // why the row is here
+	}{
+		{"readings", []string{`{"c":21.5,"h":441}`, `{"c":9.5,"h":7}`, `{"c":-0.5,"h":1000}`}, true, "the values of every day"},
+		{"shortest fractions", []string{`21.53`, `21.5`, `21`, `0`, `-3.25`}, true, "how Go, JavaScript and Rust write numbers"},
+		{"at least one decimal", []string{`21.53`, `21.5`, `21.0`, `0.0`}, true, "how Python does"},
+		{"fixed decimals", []string{`21.50`, `0.00`, `-1.05`}, true, "how printf does"},
+		{"mixed decimals", []string{`21.5`, `21.50`}, false, "no style writes both"},
+		{"zero-padded", []string{`"2026-01-02T03:04:05Z"`, `"2026-11-26T18:00:59Z"`}, true, "times in text"},
+		{"padded and not", []string{`"7"`, `"07"`}, false, "no style writes both"},
+		{"wider than its padding", []string{`"099"`, `"1000"`}, true, "padding is a least width"},
+		{"minus zero", []string{`-0`, `-0.0`, `0`}, false, "minus zero is text, but then the decimals differ"},
+		{"minus zero among others", []string{`[-0,1]`, `[-0,2]`}, true, "the sign is a part of the template"},
+		{"addresses", []string{`"10.0.0.1 took 5 ms"`, `"192.168.255.254 took 12 ms"`}, true, "numbers between points are whole"},
+		{"versions", []string{`"v1.2.3"`, `"v10.20.30"`, `"v0.0.0"`}, true, "the same"},
+		{"exponents", []string{`1.5e-7`, `2.5e-7`, `1e-10`}, true, "the exponent is a number of its own"},
+		{"17 digits", []string{`0.30000000000000004`, `0.1`, `0.7071067811865476`}, true, "what a double can need"},
+		{"18 digits in all", []string{`123456789012345678`, `1`}, true, "the most that is a number"},
+		{"19 digits", []string{`1234567890123456789`, `1234567890123456789`}, true, "is text, here always the same"},
+		{"too many when aligned", []string{`123456789012345678`, `0.5`}, false, "19 digits"},
+		{"states", []string{`{"on":true}`, `{"on":false}`, `{"on":true}`}, true, "a template each"},
+		{"optional members", []string{`{"a":1}`, `{"a":1,"e":"low"}`, `{"a":3}`}, true, "the same"},
+		{"as many templates as there can be", letters(mostTemplates), true, "the limit"},
+		{"one too many", letters(mostTemplates + 1), false, "beyond the limit"},
+		{"identifiers", []string{fmt.Sprintf(random, "a9c", 1), fmt.Sprintf(random, "77d", 1)}, true, "digits among letters"},
+		{"a digit at either end", []string{`1x2`, `3x4`}, true, "empty pieces"},
+		{"hyphens in words", []string{`"sensor-12"`, `"sensor-7"`}, true, "not a sign"},
+		{"ranges", []string{`"5-7"`, `"5-8"`}, true, "not a sign either"},
+		{"signs that change", []string{`[1,-2]`, `[-1,2]`}, true, "the sign belongs to the number"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			// Often enough that nothing is as short as templates.
+			var entries []Entry
+			for len(entries) < 1000 {
+				for _, v := range test.values {
+					entries = append(entries, Entry{uint64(len(entries)), uint64(len(entries)) + 1, []byte(v)})
+				}
+			}
+			h := describe(entries)
+			if got := len(appendTemplated(nil, entries, &h)) > 0; got != test.templated {
+				t.Errorf("templates: got %v, want %v (%s)", got, test.templated, test.reason)
+			}
+			key, chunk := encode(entries)
+			var b Buffer
+			checkDecodes(t, &b, key, chunk, entries)
+		})
+	}
+}
+
+func letters(n int) (values []string) {
+	for i := range n {
+		values = append(values, `"`+strings.Repeat("x", i+1)+`"`)
+	}
+	return values
+}
+
+// similar draws texts that have much in common, with numbers in all the ways in which they are written.
+func similar() *rapid.Generator[string] {
+	number := rapid.OneOf(
+		rapid.Map(rapid.IntRange(-1000, 1000), strconv.Itoa),
+		rapid.Map(rapid.Int64(), func(v int64) string { return strconv.FormatInt(v, 10) }),
+		rapid.Map(rapid.Float64(), func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }),
+		rapid.Map(rapid.IntRange(-1000, 1000), func(v int) string { return strconv.FormatFloat(float64(v)/100, 'f', -1, 64) }),
+		rapid.Map(rapid.IntRange(-1000, 1000), func(v int) string { return strconv.FormatFloat(float64(v)/100, 'f', 2, 64) }),
+		rapid.StringMatching(`-?[0-9]{1,20}(\.[0-9]{1,20}){0,3}`))
+	text := rapid.SampledFrom([]string{"", `{"a":`, `,"b":`, "}", ".", "-", "x", " "})
+	return rapid.Custom(func(t *rapid.T) string {
+		var s strings.Builder
+		for range rapid.IntRange(1, 3).Draw(t, "numbers") {
+			s.WriteString(text.Draw(t, "text"))
+			s.WriteString(number.Draw(t, "number"))
+		}
+		s.WriteString(text.Draw(t, "text"))
+		return s.String()
+	})
+}
+
+// checkPart holds a part of a chunk against the same of its entries.
+func checkPart(t *rapid.T, b *Buffer, key, chunk []byte, entries []Entry) {
+	t.Helper()
+	bound := rapid.OneOf(timestamps, rapid.Map(rapid.SampledFrom(entries), func(e Entry) uint64 { return e.Timestamp }))
+	part := Part{
+		Start:  bound.Draw(t, "start"),
+		End:    bound.Draw(t, "end"),
+		Limit:  rapid.IntRange(1, len(entries)+1).Draw(t, "limit"),
+		Newest: rapid.Bool().Draw(t, "newest"),
+	}
+	want := slices.DeleteFunc(slices.Clone(entries), func(e Entry) bool { return e.Timestamp < part.Start || e.Timestamp > part.End })
+	if len(want) > part.Limit && part.Newest {
+		want = want[len(want)-part.Limit:]
+	}
+	want = want[:min(len(want), part.Limit)]
+	if err := coder.DecodePart(b, key, chunk, part); err != nil {
+		t.Fatalf("%+v: %v", part, err)
+	}
+	if !slices.EqualFunc(want, b.Entries, equalEntries) {
+		t.Fatalf("%+v (-want +got):\n%s", part, cmp.Diff(want, b.Entries))
+	}
+}
