@@ -145,7 +145,7 @@ func BenchmarkStoreBatchLimit(b *testing.B) {
 	db := mustOpen(b, b.TempDir())
 	defer mustClose(b, db)
 	w, l := NewWorkload(1000, 1, Readings), newLimit(b)
-	same := make([]byte, 1000*(52+24+4))
+	same := make([]byte, 1000*(52+25+4))
 	var p pairs
 	for b.Loop() {
 		tick := w.Tick()

@@ -47,7 +47,7 @@ func (l *Limit) Close() error { return l.file.Close() }
 
 // LogOverhead is about what a log adds to a value: the frame's header, the record's name and three varints,
 // in bytes.
-const LogOverhead = 20 + 24 + 10
+const LogOverhead = 20 + 25 + 10
 
 // LiveHeap is what the last garbage collection found alive, in bytes.
 func LiveHeap() uint64 {

@@ -33,11 +33,15 @@ const Start uint64 = 1_750_000_000_000
 // Interval is the time between ticks, in ms.
 const Interval uint64 = 1000
 
+// RecordsPerLine is how many records have a name that begins with plant.line000., and so on for each line.
+const RecordsPerLine = 100
+
 // NewWorkload returns the workload of so many records that a seed gives, with values of one shape.
 func NewWorkload(records int, seed uint64, shape Shape) *Workload {
 	w := &Workload{random: rand.New(rand.NewPCG(seed, 0)), now: Start}
+	lines := max(records/RecordsPerLine, 1)
 	for i := range records {
-		w.names = append(w.names, fmt.Sprintf("plant.line%02d.sensor%05d", i%20, i))
+		w.names = append(w.names, fmt.Sprintf("plant.line%03d.sensor%05d", i%lines, i))
 		w.device = append(w.device, newDevice(shape, i, w.random))
 	}
 	return w

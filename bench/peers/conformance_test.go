@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package peers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/backendtest"
+)
+
+// capabilities says what peers cannot do; those that are not in it do everything.
+var capabilities = map[string]backendtest.Capabilities{
+	"buntdb":         {ScanBlocksWrites: true},
+	"sqlite":         {MaxTimestamp: math.MaxInt64},
+	"sqlite-tuned":   {MaxTimestamp: math.MaxInt64},
+	"sqlite-modernc": {MaxTimestamp: math.MaxInt64},
+}
+
+// TestConformance shows that what Daybook is measured against does the same work.
+func TestConformance(t *testing.T) {
+	for _, peer := range All() {
+		t.Run(peer.Name, func(t *testing.T) {
+			t.Parallel()
+			backendtest.Run(t, func(t *testing.T) daybook.Backend {
+				store, err := peer.Open(t.TempDir())
+				if err != nil {
+					t.Fatal(err)
+				}
+				return validating{store}
+			}, capabilities[peer.Name])
+		})
+	}
+}
+
+// TestReopened shows that a peer finds what it stored before it was closed, and that values stored after it at
+// an equal time count as inserted later.
+func TestReopened(t *testing.T) {
+	for _, peer := range All() {
+		t.Run(peer.Name, func(t *testing.T) {
+			t.Parallel()
+			dir, want := t.TempDir(), ""
+			for opening := range 4 {
+				store, err := peer.Open(dir)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i := range 3 {
+					want += fmt.Sprintf("%d ", 3*opening+i)
+					if err := store.Store(t.Context(), "r", json.RawMessage(fmt.Sprint(3*opening+i)), 7); err != nil {
+						t.Fatal(err)
+					}
+				}
+				wantInOrder(t, store, want)
+				if err := store.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func wantInOrder(t *testing.T, store Store, want string) {
+	t.Helper()
+	values, err := store.Query(t.Context(), "r", daybook.QueryParams{Order: daybook.OldestFirst})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := ""
+	for _, v := range values {
+		got += string(v.Value) + " "
+	}
+	if got != want {
+		t.Errorf("got values %s; want %s", got, want)
+	}
+}
+
+// unchecked is a Store under a name that can be embedded beside a method Store.
+type unchecked = Store
+
+// validating refuses the names and values that daybook.Backend refuses. The peers themselves do not look, so
+// that the race does not charge them for it.
+type validating struct{ unchecked }
+
+func (v validating) Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
+	if err := validate(recordName, value); err != nil {
+		return err
+	}
+	return v.unchecked.Store(ctx, recordName, value, timestamp)
+}
+
+func (v validating) StoreBatch(ctx context.Context, values []daybook.StoredValue) error {
+	for i, value := range values {
+		if err := validate(value.RecordName, value.Value); err != nil {
+			return fmt.Errorf("batch element %d of %d: %w", i, len(values), err)
+		}
+	}
+	return v.unchecked.StoreBatch(ctx, values)
+}
+
+func validate(recordName string, value json.RawMessage) error {
+	if err := daybook.ValidateRecordName(recordName); err != nil {
+		return err
+	}
+	return daybook.ValidateValue(value)
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package peers_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/dustin/go-humanize"
+	"github.com/shirou/gopsutil/v4/disk"
+	"github.com/shirou/gopsutil/v4/mem"
+)
+
+// machine describes what the race runs on, in the `key: value` lines of the benchmark format. What it cannot
+// find out it leaves out.
+func machine() string {
+	lines := []string{"go: " + runtime.Version()}
+	parts := []string{fmt.Sprintf("%d cores", runtime.NumCPU())}
+	if memory, err := mem.VirtualMemory(); err == nil {
+		parts = append(parts, humanize.IBytes(memory.Total))
+	}
+	if partition, err := partitionOf(os.TempDir()); err == nil {
+		parts = append(parts, fmt.Sprintf("%s on %s", partition.Fstype, filepath.Base(partition.Device)))
+	}
+	lines = append(lines, "machine: "+strings.Join(parts, ", "))
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// partitionOf is what is mounted where dir is.
+func partitionOf(dir string) (disk.PartitionStat, error) {
+	partitions, err := disk.Partitions(true)
+	if err != nil {
+		return disk.PartitionStat{}, err
+	}
+	var best disk.PartitionStat
+	for _, p := range partitions {
+		inside, err := filepath.Rel(p.Mountpoint, dir)
+		if err == nil && !strings.HasPrefix(inside, "..") && len(p.Mountpoint) >= len(best.Mountpoint) {
+			best = p
+		}
+	}
+	if best.Mountpoint == "" {
+		return best, fmt.Errorf("no file system found for %s", dir)
+	}
+	return best, nil
+}
+
+// deviceWrites is how many bytes the disk under the temporary directory has written since the machine was
+// started, whoever made it, and whether the machine says. That includes the file system's journal, which
+// wears out flash as well as data does.
+func deviceWrites(b *testing.B) (written uint64, known bool) {
+	b.Helper()
+	partition, err := partitionOf(os.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
+	name := filepath.Base(partition.Device)
+	counters, err := disk.IOCounters(name)
+	if err != nil || len(counters) == 0 {
+		return 0, false
+	}
+	return counters[name].WriteBytes, true
+}

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package peers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/daybook-db/daybook"
+)
+
+// pebbleHistory is a Pebble store.
+type pebbleHistory struct {
+	history
+	dir       string
+	db        *pebble.DB
+	sequences sequencer
+
+	// deleting is held by Cleanup, and shared by what stores: a value that is stored into a range between
+	// its being counted and its being deleted would be deleted without being counted. Pebble still commits
+	// the stores that share it together.
+	deleting sync.RWMutex
+}
+
+// pebbleCache is the default of Badger's block cache, since both are to have the same memory.
+const pebbleCache = 256 << 20
+
+// pebbleOptions are those that Pebble's authors measure it with in cmd/pebble, but for what is CockroachDB's
+// own (comparer, merger, key schema), and for Bloom filters: they serve Get, which no one calls here.
+func pebbleOptions() *pebble.Options {
+	options := &pebble.Options{
+		CacheSize:                   pebbleCache,
+		FormatMajorVersion:          pebble.FormatNewest,
+		L0CompactionThreshold:       2,
+		L0StopWritesThreshold:       1000,
+		LBaseMaxBytes:               64 << 20,
+		MaxOpenFiles:                16384,
+		MemTableSize:                64 << 20,
+		MemTableStopWritesThreshold: 4,
+		CompactionConcurrencyRange:  func() (least, most int) { return 1, min(3, runtime.GOMAXPROCS(0)) },
+		Logger:                      quietLogger{},
+	}
+	for i := range options.Levels {
+		options.Levels[i].BlockSize = 32 << 10
+		options.Levels[i].IndexBlockSize = 256 << 10
+	}
+	return options
+}
+
+// quietLogger drops what Pebble tells about ordinary work, and about errors that it returns besides.
+type quietLogger struct{}
+
+func (quietLogger) Infof(string, ...any)  {}
+func (quietLogger) Errorf(string, ...any) {}
+
+// Fatalf must not return.
+func (quietLogger) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+
+func openPebble(dir string) (Store, error) {
+	db, err := pebble.Open(dir, pebbleOptions())
+	if err != nil {
+		return nil, err
+	}
+	p := &pebbleHistory{dir: dir, db: db}
+	p.history = history{gate: newGate(), layout: newestFirst, view: p.view}
+	if err := p.countOpening(); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *pebbleHistory) countOpening() error {
+	stored, closer, err := p.db.Get(openingsKey)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return p.db.Set(openingsKey, p.sequences.start(nil), pebble.Sync)
+	}
+	if err != nil {
+		return err
+	}
+	openings := p.sequences.start(stored)
+	if err := closer.Close(); err != nil {
+		return err
+	}
+	return p.db.Set(openingsKey, openings, pebble.Sync)
+}
+
+// Store implements daybook.Backend.
+func (p *pebbleHistory) Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
+	if err := p.gate.enter(ctx); err != nil {
+		return err
+	}
+	defer p.gate.leave()
+	p.deleting.RLock()
+	defer p.deleting.RUnlock()
+	key := p.layout.appendKey(make([]byte, 0, keyLen(recordName)), recordName, timestamp, p.sequences.take(1))
+	return p.db.Set(key, value, pebble.Sync)
+}
+
+// StoreBatch implements daybook.BatchStorer.
+func (p *pebbleHistory) StoreBatch(ctx context.Context, values []daybook.StoredValue) error {
+	if err := p.gate.enter(ctx); err != nil {
+		return err
+	}
+	defer p.gate.leave()
+	if len(values) == 0 {
+		return nil
+	}
+	p.deleting.RLock()
+	defer p.deleting.RUnlock()
+	batch := p.db.NewBatchWithSize(batchSize(values))
+	defer batch.Close()
+	sequence := p.sequences.take(len(values))
+	var key []byte
+	for i, v := range values {
+		key = p.layout.appendKey(key[:0], v.RecordName, v.StoredAt, sequence+uint64(i))
+		if err := batch.Set(key, v.Value, nil); err != nil {
+			return err
+		}
+	}
+	return batch.Commit(pebble.Sync)
+}
+
+// batchSize is how long Pebble's encoding of a batch can be.
+func batchSize(values []daybook.StoredValue) int {
+	const header, perValue = 12, 1 + 2 + 4 // a kind, and the lengths of key and value
+	size := header
+	for _, v := range values {
+		size += perValue + keyLen(v.RecordName) + len(v.Value)
+	}
+	return size
+}
+
+// Cleanup implements daybook.Backend with one deletion of a range per record, all in one commit.
+func (p *pebbleHistory) Cleanup(ctx context.Context, olderThan uint64) (deleted uint64, err error) {
+	if err := p.gate.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer p.gate.leave()
+	if olderThan == 0 {
+		return 0, nil
+	}
+	p.deleting.Lock()
+	defer p.deleting.Unlock()
+	batch := p.db.NewBatch()
+	defer batch.Close()
+	deleted, err = p.deleteOlder(ctx, batch, olderThan)
+	if err == nil && deleted > 0 {
+		err = batch.Commit(pebble.Sync)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return deleted, nil
+}
+
+// deleteOlder counts what is older, and adds its deletion to batch.
+func (p *pebbleHistory) deleteOlder(ctx context.Context, batch *pebble.Batch, than uint64) (deleted uint64, err error) {
+	last, wanted := "", p.older(than)
+	var failed error
+	err = p.scan(ctx, wanted, true, func(record string, _, _ []byte) bool {
+		if record != last {
+			last = record
+			lower, upper := p.layout.bounds(record, wanted.from, wanted.to)
+			failed = batch.DeleteRange(lower, upper, nil)
+		}
+		deleted++
+		return failed == nil
+	})
+	return deleted, errors.Join(err, failed)
+}
+
+// Close implements io.Closer. It flushes the memtable, so that nothing is left in the log, and then removes the
+// log: Pebble would remove it when it is next opened, and until then keeps files of 72 MB to use again.
+func (p *pebbleHistory) Close() error {
+	return p.gate.close(func() error {
+		if err := errors.Join(p.db.Flush(), p.db.Close()); err != nil {
+			return err
+		}
+		return removeLogs(p.dir)
+	})
+}
+
+func removeLogs(dir string) error {
+	files, err := os.ReadDir(dir)
+	for _, file := range files {
+		if filepath.Ext(file.Name()) == ".log" {
+			err = errors.Join(err, os.Remove(filepath.Join(dir, file.Name())))
+		}
+	}
+	return err
+}
+
+func (p *pebbleHistory) view(prefix []byte, keysOnly bool, read func(snapshot) error) (err error) {
+	options := &pebble.IterOptions{LowerBound: firstKey}
+	if len(prefix) > 0 {
+		options.LowerBound, options.UpperBound = prefix, behind(prefix)
+	}
+	iterator, err := p.db.NewIter(options)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, iterator.Close()) }()
+	return read(pebbleKeys{iterator, keysOnly})
+}
+
+// behind returns the least key greater than all that start with prefix, which does not end in 0xff: names are
+// UTF-8.
+func behind(prefix []byte) []byte {
+	after := append([]byte(nil), prefix...)
+	after[len(after)-1]++
+	return after
+}
+
+type pebbleKeys struct {
+	iterator *pebble.Iterator
+	keysOnly bool
+}
+
+func (k pebbleKeys) ascend(from []byte, visit func(key, value []byte) bool) error {
+	return k.walk(k.iterator.SeekGE(from), k.iterator.Next, visit)
+}
+
+func (k pebbleKeys) descend(before []byte, visit func(key, value []byte) bool) error {
+	return k.walk(k.iterator.SeekLT(before), k.iterator.Prev, visit)
+}
+
+func (k pebbleKeys) walk(valid bool, step func() bool, visit func(key, value []byte) bool) (err error) {
+	for ; valid; valid = step() {
+		var value []byte
+		if !k.keysOnly {
+			if value, err = k.iterator.ValueAndErr(); err != nil {
+				return err
+			}
+		}
+		if !visit(k.iterator.Key(), value) {
+			return nil
+		}
+	}
+	return k.iterator.Error()
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package peers_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/daybook-db/daybook/bench/peers"
+	"github.com/daybook-db/daybook/engine"
+)
+
+var (
+	rounds  = flag.Int("rounds", 3, "how often each peer runs each heat; 1 with -short")
+	only    = flag.String("peers", "", "names of peers, separated by commas; default: all")
+	patient = flag.Duration("patient", 15*time.Second, "a peer whose heat takes longer runs it once")
+)
+
+var ctx = context.Background()
+
+// daybook is the entrant that the others are the peers of, with its default options.
+var daybookPeer = peers.Peer{Name: "daybook", Open: func(dir string) (peers.Store, error) { return engine.Open(dir, nil) }}
+
+// entrants are Daybook and its peers, as far as the flag asks for them.
+func entrants() []peers.Peer {
+	all := append([]peers.Peer{daybookPeer}, peers.All()...)
+	if *only == "" {
+		return all
+	}
+	names := strings.Split(*only, ",")
+	return slices.DeleteFunc(all, func(p peers.Peer) bool { return !slices.Contains(names, p.Name) })
+}
+
+// figures are what one heat measured, by unit.
+type figures map[string]float64
+
+// heat is one run of one piece of work by one entrant.
+type heat struct {
+	entrant string
+	run     func(b *testing.B) figures
+}
+
+// race runs heats in turn, each so many turns per round, and reports the median of each one's figures. The
+// entrants take turns, and the order turns too, so that none has the machine's good minutes for itself.
+func race(b *testing.B, heats []heat, turns int) {
+	b.Helper()
+	results := map[string]map[string][]float64{}
+	slow := map[string]bool{}
+	for round := range roundCount(turns) {
+		for i := range heats {
+			h := heats[(i+round)%len(heats)]
+			if slow[h.entrant] {
+				continue
+			}
+			start := time.Now()
+			for unit, figure := range h.run(b) {
+				if results[h.entrant] == nil {
+					results[h.entrant] = map[string][]float64{}
+				}
+				results[h.entrant][unit] = append(results[h.entrant][unit], figure)
+			}
+			slow[h.entrant] = time.Since(start) > *patient
+		}
+	}
+	for _, h := range heats {
+		b.Run("peer="+h.entrant, func(b *testing.B) { report(b, results[h.entrant]) })
+	}
+}
+
+func roundCount(turns int) int {
+	if testing.Short() {
+		return 1
+	}
+	return *rounds * turns
+}
+
+// report shows measured figures as if the benchmark had just taken them.
+func report(b *testing.B, measured map[string][]float64) {
+	if _, timed := measured["ns/op"]; !timed {
+		b.ReportMetric(0, "ns/op") // which leaves it out
+	}
+	for unit, values := range measured {
+		b.ReportMetric(median(values), unit)
+	}
+}
+
+func median(values []float64) float64 {
+	slices.Sort(values)
+	if n := len(values); n%2 == 0 {
+		return (values[n/2-1] + values[n/2]) / 2
+	}
+	return values[len(values)/2]
+}
+
+// each makes a heat for every entrant.
+func each(run func(b *testing.B, p peers.Peer) figures) []heat {
+	var heats []heat
+	for _, p := range entrants() {
+		heats = append(heats, heat{p.Name, func(b *testing.B) figures {
+			b.Helper()
+			return run(b, p)
+		}})
+	}
+	return heats
+}
+
+// with opens p in dir, runs work, and closes it.
+func with(b *testing.B, p peers.Peer, dir string, work func(s peers.Store)) {
+	b.Helper()
+	s := mustOpen(b, p, dir)
+	work(s)
+	must(b, p, s.Close())
+}
+
+func mustOpen(b *testing.B, p peers.Peer, dir string) peers.Store {
+	b.Helper()
+	s, err := p.Open(dir)
+	must(b, p, err)
+	must(b, p, s.Initialize(ctx))
+	return s
+}
+
+// must fails the benchmark. It is called while the clock runs, so it calls Helper only when it has failed.
+func must(b *testing.B, p peers.Peer, err error) {
+	if err != nil {
+		b.Helper()
+		b.Fatalf("%s: %v", p.Name, err)
+	}
+}
+
+// temporary makes a directory that is gone when the heat is over, unlike b.TempDir, which stays until the
+// race is.
+func temporary(b *testing.B) (dir string, remove func()) {
+	b.Helper()
+	dir, err := os.MkdirTemp("", "race")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return dir, func() { os.RemoveAll(dir) }
+}
+
+func timed(work func()) time.Duration {
+	start := time.Now()
+	work()
+	return time.Since(start)
+}
+
+// scaled is n, or a hundredth of it with -short, which only shows that the race can be run.
+func scaled(n int) int {
+	if testing.Short() {
+		return max(n/100, 10)
+	}
+	return n
+}
+
+// diskUse is what the files under dir occupy, in bytes: allocated blocks, not lengths.
+func diskUse(b *testing.B, dir string) (used int64) {
+	b.Helper()
+	err := filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		info, err := entry.Info()
+		used += allocated(info)
+		return err
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return used
+}
+
+// TestMain names the machine in the benchmarks' output, and removes the datasets when all is over.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if bench := flag.Lookup("test.bench"); bench.Value.String() != "" {
+		fmt.Print(machine())
+	}
+	code := m.Run()
+	removeDatasets()
+	os.Exit(code)
+}

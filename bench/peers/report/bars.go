@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import "time"
+
+// rule says how a bar judges.
+type rule int
+
+const (
+	// timesBetter: Daybook's figure is at least bound times better than the peer's.
+	timesBetter rule = iota
+	// betterThan: Daybook's figure is better than the peer's, by however little. There is no bound.
+	betterThan
+	// timesAtMost: Daybook needs at most bound times what the peer does. It is for where the peer may be ahead.
+	timesAtMost
+	// atMost: Daybook's figure is at most bound, in the unit of the work, whatever others do.
+	atMost
+)
+
+// bar is a promise that a run keeps or breaks. A peer's figure is of the same run: what else the machine did
+// then, it did to both.
+type bar struct {
+	work  work
+	rule  rule
+	bound float64
+	peer  string // "" with atMost
+}
+
+// bars are what Daybook has to clear in every run.
+var bars = []bar{
+	{store, timesAtMost, 1.25, "limit"},
+	{store, timesBetter, 1.5, "sqlite"},
+	{storeParallel, timesBetter, 1.2, "pebble"},
+	{storeParallel, timesBetter, 20, "sqlite"},
+	{ingest1k, timesBetter, 2, "pebble"},
+	{ingest1k, timesBetter, 30, "sqlite"},
+	{ingest10k, timesBetter, 2, "pebble"},
+	{ingest10k, timesBetter, 15, "sqlite"},
+
+	{size, atMost, 14, ""},
+	{device1k, atMost, 3, ""},
+
+	{latest1, betterThan, 1, "bbolt"},
+	{latest1, betterThan, 1, "pebble"},
+	{latest1, timesBetter, 20, "sqlite"},
+	{latest10, betterThan, 1, "pebble"},
+	{latest10, timesAtMost, 2, "bbolt"},
+	{latest10, timesBetter, 20, "sqlite"},
+	{matching, atMost, nanoseconds(time.Millisecond), ""},
+	{matching, timesBetter, 100, "sqlite"},
+	{scan, timesBetter, 2, "pebble"},
+	{scan, timesBetter, 8, "sqlite"},
+	{ranging, timesBetter, 2, "pebble"},
+	{ranging, timesBetter, 8, "sqlite"},
+
+	{cleanup, timesBetter, 30, "sqlite"},
+	{cleanup, timesBetter, 2, "bbolt"},
+	{cleanupP99, atMost, 3, ""},
+	{openClosed, atMost, nanoseconds(50 * time.Millisecond), ""},
+	{openKilled, atMost, nanoseconds(time.Second), ""},
+
+	{heap, atMost, 96, ""},
+	{binary, atMost, 6, ""},
+	{allocsStore, atMost, 3, ""},
+	{allocsQuery, atMost, 0.1, ""},
+}
+
+func nanoseconds(d time.Duration) float64 { return float64(d.Nanoseconds()) }

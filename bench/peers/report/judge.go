@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+)
+
+// verdict is how a bar fared in one run.
+type verdict struct {
+	measured float64
+	ran      bool // the run has every figure that the bar needs
+	holds    bool
+}
+
+// judge compares unrounded figures: what is printed may look as if a bar was met that was just missed.
+func (b bar) judge(r run) verdict {
+	ours, ran := r.figures[key{b.work.measure, daybook}]
+	if !ran {
+		return verdict{}
+	}
+	if b.rule == atMost {
+		return verdict{ours, true, ours <= b.bound}
+	}
+	theirs := r.figures[key{b.work.measure, b.peer}]
+	advantage, ran := b.work.better.ratio(ours, theirs)
+	switch {
+	case !ran:
+		return verdict{}
+	case b.rule == timesBetter:
+		return verdict{advantage, true, advantage >= b.bound}
+	case b.rule == betterThan:
+		return verdict{advantage, true, advantage > 1}
+	}
+	return verdict{1 / advantage, true, 1/advantage <= b.bound}
+}
+
+func (b bar) String() string {
+	switch b.rule {
+	case timesBetter:
+		return fmt.Sprintf("at least %gx better than %s", b.bound, b.peer)
+	case betterThan:
+		return "better than " + b.peer
+	case timesAtMost:
+		return fmt.Sprintf("at most %gx of %s", b.bound, b.peer)
+	}
+	return "at most " + formatBound(b.bound, b.work.unit)
+}
+
+// cell is what the table says of one run.
+func (b bar) cell(v verdict) string {
+	switch {
+	case !v.ran:
+		return "not run"
+	case b.rule == atMost:
+		return formatFigure(v.measured, b.work.unit)
+	}
+	return formatThree(v.measured) + "x"
+}
+
+// printBars reports whether every bar holds in every run.
+func printBars(out io.Writer, race runs) (held bool) {
+	t := table.NewWriter()
+	t.SetStyle(table.StyleLight)
+	t.Style().Format.Header = 0
+	header := table.Row{"work", "bar"}
+	for _, r := range race {
+		header = append(header, r.file)
+	}
+	t.AppendHeader(append(header, ""))
+	held = true
+	for _, b := range bars {
+		row, missed := b.row(race)
+		held = held && missed == 0
+		t.AppendRow(row)
+	}
+	fmt.Fprintln(out, t.Render())
+	return held
+}
+
+// row counts the runs that missed the bar. One that did not run what the bar needs has missed it.
+func (b bar) row(race runs) (row table.Row, missed int) {
+	row = table.Row{b.work.title, b.String()}
+	for _, r := range race {
+		v := b.judge(r)
+		row = append(row, b.cell(v))
+		if !v.holds {
+			missed++
+		}
+	}
+	return append(row, outcome(missed, len(race))), missed
+}
+
+func outcome(missed, of int) string {
+	switch {
+	case missed == 0:
+		return "holds"
+	case of == 1:
+		return "MISSED"
+	}
+	return fmt.Sprintf("MISSED in %d of %d", missed, of)
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command report turns the output of the race between Daybook and other stores into what people read: the
+// tables in the README, two charts, and the judgement whether Daybook still clears its bars.
+//
+// It is run from the root of the repository, with one file of `go test -bench` output for each run:
+//
+//	go run -C bench/peers ./report -bars RUN...
+//	go run -C bench/peers ./report -readme ../../README.md -chart ../../bench/race.svg RUN...
+//	go run -C bench/peers ./report -growth ../../bench/growth.svg GROWTHRUN...
+//
+// What is written depends on nothing but the files that are read, so that a second go over the same runs
+// changes nothing. A file that holds nothing but growth curves is no run of the race: with several flags,
+// files of both kinds may be named together.
+//
+// The exit status is 0 when everything was done and every bar that was asked for holds, 1 when a bar was
+// missed or something failed, and 2 for wrong usage.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+)
+
+const usage = `usage: go run -C bench/peers ./report [-readme FILE] [-bars] [-chart FILE] [-growth FILE] RUN...
+
+RUN is a file with the output of one go test -bench. At least one flag and one RUN are needed.
+
+`
+
+func main() {
+	os.Exit(report(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// report is main without the process around it. It returns the exit status.
+func report(args []string, stdout, stderr io.Writer) int {
+	req, err := parseRequest(args, stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		return 2
+	}
+	held, err := req.carryOut(stdout)
+	if err != nil {
+		fmt.Fprintln(stderr, "report:", err)
+	}
+	if err != nil || !held {
+		return 1
+	}
+	return 0
+}
+
+// request is what the command line asks for.
+type request struct {
+	readme, chart, growth string // where to write, "" for what was not asked for
+	bars                  bool
+	files                 []string
+}
+
+var errUsage = errors.New("wrong usage")
+
+// parseRequest has told stderr what is wrong when it returns an error.
+func parseRequest(args []string, stderr io.Writer) (request, error) {
+	var req request
+	flags := flag.NewFlagSet("report", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprint(stderr, usage)
+		flags.PrintDefaults()
+	}
+	flags.StringVar(&req.readme, "readme", "", "replace the tables between the race markers of `FILE`")
+	flags.BoolVar(&req.bars, "bars", false, "print every bar and whether it holds; exit 1 if one does not")
+	flags.StringVar(&req.chart, "chart", "", "write the chart of ratios to `FILE`, an SVG")
+	flags.StringVar(&req.growth, "growth", "", "write the growth curves to `FILE`, an SVG")
+	if err := flags.Parse(args); err != nil {
+		return request{}, err
+	}
+	req.files = flags.Args()
+	if len(req.files) == 0 || !req.race() && req.growth == "" {
+		flags.Usage()
+		return request{}, errUsage
+	}
+	return req, nil
+}
+
+// race reports whether something is asked for that needs a run of the race.
+func (req request) race() bool { return req.readme != "" || req.chart != "" || req.bars }
+
+// carryOut reports whether every bar holds that it was asked to judge. The bars come first: whoever asked
+// sees them even if a file cannot be written.
+func (req request) carryOut(stdout io.Writer) (held bool, err error) {
+	all, err := readRuns(req.files)
+	if err != nil {
+		return false, err
+	}
+	race, growth, err := req.sort(all)
+	if err != nil {
+		return false, err
+	}
+	held = true
+	if req.bars {
+		held = printBars(stdout, race)
+	}
+	if req.readme != "" {
+		err = writeReadme(req.readme, race)
+	}
+	if err == nil && req.chart != "" {
+		err = writeRatios(req.chart, race)
+	}
+	if err == nil && req.growth != "" {
+		err = writeGrowth(req.growth, growth)
+	}
+	return held, err
+}
+
+// sort tells runs of the race from runs of growth, and fails if a kind that is needed is not there or was
+// measured on more than one machine.
+func (req request) sort(all runs) (race, growth runs, err error) {
+	race, growth = all.split()
+	if req.race() {
+		err = race.validate("race")
+	}
+	if err == nil && req.growth != "" {
+		err = growth.validate("growth")
+	}
+	return race, growth, err
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/perf/benchfmt"
+)
+
+// measure is one thing that is measured of every peer.
+type measure struct {
+	benchmark string // the name without Benchmark, the peer and the number of processors: Latest/n=1
+	unit      string // as the benchmark reports it: ns/op
+}
+
+// key finds the figure of a peer.
+type key struct {
+	measure
+	peer string
+}
+
+// run is what one file says.
+type run struct {
+	file    string // the base name: the path is of the machine that ran it
+	config  map[string]string
+	figures map[key]float64
+}
+
+// runs are in the order of the command line.
+type runs []run
+
+func readRuns(paths []string) (runs, error) {
+	var all runs
+	for _, path := range paths {
+		r, err := readRunFile(path)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+func readRunFile(path string) (run, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return run{}, err
+	}
+	defer f.Close()
+	return readRun(f, filepath.Base(path))
+}
+
+// readRun fails on a line that begins like a benchmark and is none: its figure would be lost without a word.
+// Several lines of one benchmark, as of -count, become their median.
+func readRun(in io.Reader, file string) (run, error) {
+	r := run{file: file, config: map[string]string{}, figures: map[key]float64{}}
+	lines := map[key][]float64{}
+	reader := benchfmt.NewReader(in, file)
+	for reader.Scan() {
+		switch record := reader.Result().(type) {
+		case *benchfmt.SyntaxError:
+			return run{}, record
+		case *benchfmt.Result:
+			if err := r.add(record, lines); err != nil {
+				return run{}, fmt.Errorf("%s: %w", file, err)
+			}
+		}
+	}
+	if err := reader.Err(); err != nil {
+		return run{}, err
+	}
+	if len(lines) == 0 {
+		return run{}, fmt.Errorf("%s: no benchmark line", file)
+	}
+	for k, values := range lines {
+		r.figures[k] = median(values)
+	}
+	return r, nil
+}
+
+// add copies what it keeps: the reader uses the memory of result again.
+func (r *run) add(result *benchfmt.Result, lines map[key][]float64) error {
+	for _, c := range result.Config {
+		r.config[c.Key] = string(c.Value)
+	}
+	benchmark, peer, err := splitPeer(result.Name)
+	if err != nil {
+		return err
+	}
+	for _, v := range result.Values {
+		value, unit := v.Value, v.Unit
+		if v.OrigUnit != "" {
+			value, unit = v.OrigValue, v.OrigUnit
+		}
+		k := key{measure{benchmark, unit}, peer}
+		lines[k] = append(lines[k], value)
+	}
+	return nil
+}
+
+// splitPeer takes the peer, and the number of processors that Go adds, out of the name of a benchmark.
+func splitPeer(name benchfmt.Name) (benchmark, peer string, err error) {
+	base, parts := name.Parts()
+	var b strings.Builder
+	b.Write(base)
+	for _, part := range parts {
+		switch value, isPeer := strings.CutPrefix(string(part), "/peer="); {
+		case isPeer:
+			peer = value
+		case part[0] == '/':
+			b.Write(part)
+		}
+	}
+	if peer != "" && !slices.ContainsFunc(entrants, func(e entrant) bool { return e.name == peer }) {
+		return "", "", fmt.Errorf("Benchmark%s: unknown peer %q", name, peer)
+	}
+	return b.String(), peer, nil
+}
+
+// split tells the runs of the race from those with growth curves. A file with both is in both.
+func (all runs) split() (race, growth runs) {
+	for _, r := range all {
+		isRace, isGrowth := r.kinds()
+		if isRace {
+			race = append(race, r)
+		}
+		if isGrowth {
+			growth = append(growth, r)
+		}
+	}
+	return race, growth
+}
+
+func (r run) kinds() (race, growth bool) {
+	for k := range r.figures {
+		if strings.HasPrefix(k.benchmark, "Growth/") {
+			growth = true
+		} else {
+			race = true
+		}
+	}
+	return race, growth
+}
+
+// validate fails if the runs cannot stand for one another. A median over two machines says nothing of either.
+func (all runs) validate(kind string) error {
+	if len(all) == 0 {
+		return errors.New("no file has a benchmark of the " + kind)
+	}
+	first := all[0]
+	for _, r := range all[1:] {
+		for _, k := range machineKeys {
+			if got, want := r.config[k], first.config[k]; got != want {
+				return fmt.Errorf("%s: %s is %q, and %q in %s", r.file, k, got, want, first.file)
+			}
+		}
+	}
+	return nil
+}
+
+// median of what peer did over the runs that have it.
+func (all runs) median(m measure, peer string) (figure float64, ok bool) {
+	var values []float64
+	for _, r := range all {
+		if v, ok := r.figures[key{m, peer}]; ok {
+			values = append(values, v)
+		}
+	}
+	if len(values) == 0 {
+		return 0, false
+	}
+	return median(values), true
+}
+
+// advantage is how many times better Daybook's figure is, by the medians: a reader who divides the figures
+// in a table gets what is printed beside them, but for rounding.
+func (all runs) advantage(w work, peer string) (ratio float64, ok bool) {
+	ours, haveOurs := all.median(w.measure, daybook)
+	theirs, haveTheirs := all.median(w.measure, peer)
+	if !haveOurs || !haveTheirs {
+		return 0, false
+	}
+	return w.better.ratio(ours, theirs)
+}
+
+// median leaves values as they are.
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	half := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return sorted[half]
+	}
+	return (sorted[half-1] + sorted[half]) / 2
+}

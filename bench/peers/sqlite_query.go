@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package peers
+
+import (
+	"math"
+	"strings"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/index"
+)
+
+// sqliteQuery is a SELECT of record_name, value_json and stored_at, in the order that a query's result has. The name
+// is NULL when it is the same for all rows.
+type sqliteQuery struct {
+	text strings.Builder
+	args []any
+	// filter is what the names must match beyond what the text asks for; nil: nothing.
+	filter *index.Pattern
+	// name is what a NULL stands for.
+	name string
+}
+
+// newSQLiteQuery writes the query that suits the index best.
+func newSQLiteQuery(pattern string, params daybook.QueryParams, design sqliteDesign) (*sqliteQuery, error) {
+	if err := params.Validate(); err != nil {
+		return nil, err
+	}
+	compiled, err := compile(pattern, params.Syntax)
+	if err != nil {
+		return nil, err
+	}
+	q := &sqliteQuery{name: compiled.Prefix()}
+	if params.Syntax == daybook.Topic && !compiled.Exact() {
+		q.filter = compiled
+	}
+	glob := sqliteGlob(pattern, compiled.Prefix(), params.Syntax)
+	switch {
+	case compiled.Exact():
+		q.ofRecord(params)
+	case params.LimitPerRecord > 0 && design == aimdb:
+		q.newestByWindow(glob, params)
+	case params.LimitPerRecord > 0:
+		q.newestOfEach(glob, params)
+	case glob == "" && params.StartTime == nil && params.EndTime == nil:
+		q.everything(params)
+	default:
+		q.rangeOfEach(glob, params)
+	}
+	return q, nil
+}
+
+// add writes text that has a ? for each argument.
+func (q *sqliteQuery) add(text string, args ...any) {
+	q.text.WriteString(text)
+	q.args = append(q.args, args...)
+}
+
+// ofRecord reads one record: a piece of the index.
+func (q *sqliteQuery) ofRecord(params daybook.QueryParams) {
+	q.add(`SELECT NULL, value_json, stored_at FROM record_history WHERE record_name = ?`, q.name)
+	q.addBounds(params)
+	q.add(` ORDER BY ` + sqliteTimeOrder(params.Order))
+	if params.LimitPerRecord > 0 {
+		q.add(` LIMIT ?`, params.LimitPerRecord)
+	}
+}
+
+// everything walks the index from the first name with the prefix to the last.
+func (q *sqliteQuery) everything(params daybook.QueryParams) {
+	q.add(`SELECT record_name, value_json, stored_at FROM record_history`)
+	if q.name != "" {
+		q.add(` WHERE record_name >= ? AND record_name < ?`, q.name, sqliteEnd(q.name))
+	}
+	q.add(` ORDER BY record_name, ` + sqliteTimeOrder(params.Order))
+}
+
+// rangeOfEach finds the names first, since a walk of the whole index would also see what is outside of the range.
+func (q *sqliteQuery) rangeOfEach(glob string, params daybook.QueryParams) {
+	q.addNames(glob)
+	q.add(`SELECT record_name, value_json, stored_at FROM record_history WHERE record_name IN (SELECT name FROM names)`)
+	q.addBounds(params)
+	q.add(` ORDER BY record_name, ` + sqliteTimeOrder(params.Order))
+}
+
+// newestOfEach takes the front of each record's piece of the index, which costs as much as the result has values.
+// To number all rows, as newestByWindow does, costs as much as the history has.
+func (q *sqliteQuery) newestOfEach(glob string, params daybook.QueryParams) {
+	q.addNames(glob)
+	q.add(`SELECT record_name, value_json, stored_at FROM names CROSS JOIN record_history WHERE id IN (` +
+		`SELECT id FROM record_history WHERE record_name = name`)
+	q.addBounds(params)
+	q.add(` ORDER BY `+sqliteTimeOrder(params.Order)+` LIMIT ?)`, params.LimitPerRecord)
+	q.add(` ORDER BY record_name, ` + sqliteTimeOrder(params.Order))
+}
+
+// newestByWindow is AimDB's form, but for its LIKE, which can neither use the index nor tell cases apart.
+func (q *sqliteQuery) newestByWindow(glob string, params daybook.QueryParams) {
+	order := sqliteTimeOrder(params.Order)
+	q.add(`SELECT record_name, value_json, stored_at FROM (SELECT id, record_name, value_json, stored_at, ` +
+		`ROW_NUMBER() OVER (PARTITION BY record_name ORDER BY ` + order + `) AS rn FROM record_history`)
+	q.add(` WHERE record_name >= ? AND record_name < ?`, q.name, sqliteEnd(q.name))
+	if glob != "" {
+		q.add(` AND record_name GLOB ?`, glob)
+	}
+	q.addBounds(params)
+	q.add(`) WHERE rn <= ? ORDER BY record_name, `+order, params.LimitPerRecord)
+}
+
+// addNames defines the names that have the prefix and match glob. It goes from one name to the next by the index, and
+// so sees one row for each. SQLite has no such walk for SELECT DISTINCT.
+func (q *sqliteQuery) addNames(glob string) {
+	q.add(`WITH RECURSIVE walk(name) AS (SELECT min(record_name) FROM record_history WHERE record_name >= ?`, q.name)
+	q.add(` UNION ALL SELECT (SELECT min(record_name) FROM record_history WHERE record_name > name) FROM walk`)
+	q.add(` WHERE name < ?), names AS (SELECT name FROM walk WHERE name < ?`, sqliteEnd(q.name), sqliteEnd(q.name))
+	if glob != "" {
+		q.add(` AND name GLOB ?`, glob)
+	}
+	q.add(`) `)
+}
+
+// addBounds narrows by time. No stored timestamp is beyond an INTEGER, so a bound there is never or always met.
+func (q *sqliteQuery) addBounds(params daybook.QueryParams) {
+	if start := params.StartTime; start != nil {
+		if *start > math.MaxInt64 {
+			q.add(` AND FALSE`)
+		} else {
+			q.add(` AND stored_at >= ?`, int64(*start))
+		}
+	}
+	if end := params.EndTime; end != nil && *end <= math.MaxInt64 {
+		q.add(` AND stored_at <= ?`, int64(*end))
+	}
+}
+
+func sqliteTimeOrder(order daybook.Order) string {
+	if order == daybook.OldestFirst {
+		return `stored_at, id`
+	}
+	return `stored_at DESC, id DESC`
+}
+
+// sqliteEnd is behind every name with the prefix and before all others, as no name holds the byte 0xff.
+func sqliteEnd(prefix string) string { return prefix + "\xff" }

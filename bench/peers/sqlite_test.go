@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package peers
+
+import (
+	"encoding/json"
+	"os"
+	"testing"
+
+	"github.com/daybook-db/daybook"
+)
+
+// TestSQLitePragmas shows that both drivers set on every connection what the documentation of SQLite advises, and
+// what durability needs.
+func TestSQLitePragmas(t *testing.T) {
+	tests := []struct{ pragma, want, reason string }{
+		{"journal_mode", "wal", "a commit is one sync"},
+		{"synchronous", "2", "FULL: a commit is durable"},
+		{"wal_autocheckpoint", "16384", "64 MiB"},
+		{"cache_size", "-65536", "64 MiB"},
+		{"mmap_size", "1073741824", "1 GiB"},
+		{"temp_store", "2", "MEMORY"},
+	}
+	for _, peer := range sqlite() {
+		t.Run(peer.Name, func(t *testing.T) {
+			store := mustOpenSQLite(t, peer, t.TempDir())
+			defer store.Close()
+			for _, test := range tests {
+				var writer, reader string
+				if err := store.writer.QueryRowContext(t.Context(), "PRAGMA "+test.pragma).Scan(&writer); err != nil {
+					t.Fatal(err)
+				}
+				if err := store.readers.QueryRowContext(t.Context(), "PRAGMA "+test.pragma).Scan(&reader); err != nil {
+					t.Fatal(err)
+				}
+				if writer != test.want || reader != test.want {
+					t.Errorf("%s is %s for the writer and %s for a reader; want %s (%s)", test.pragma, writer, reader, test.want, test.reason)
+				}
+			}
+		})
+	}
+}
+
+// TestSQLiteClose shows that Close leaves nothing in the log.
+func TestSQLiteClose(t *testing.T) {
+	for _, peer := range sqlite() {
+		t.Run(peer.Name, func(t *testing.T) {
+			dir := t.TempDir()
+			store := mustOpenSQLite(t, peer, dir)
+			if err := store.Store(t.Context(), "r", json.RawMessage("1"), 1); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := store.Query(t.Context(), "*", daybook.Latest(1)); err != nil {
+				t.Fatal(err)
+			}
+			if err := store.Close(); err != nil {
+				t.Fatal(err)
+			}
+			files, err := os.ReadDir(dir)
+			if err != nil || len(files) != 1 {
+				t.Errorf("Close leaves %v, %v; want the database alone", files, err)
+			}
+		})
+	}
+}
+
+// TestSQLiteGlob shows what SQL narrows the names by.
+func TestSQLiteGlob(t *testing.T) {
+	tests := []struct {
+		pattern, prefix, want string
+		syntax                daybook.PatternSyntax
+		reason                string
+	}{
+		{"*", "", "", daybook.Glob, "everything"},
+		{"a.**", "a.", "", daybook.Glob, "the prefix says it all"},
+		{`[\**`, "[*", "", daybook.Glob, "the prefix says it all, translated"},
+		{"a*b?", "a", "a*b?", daybook.Glob, "the same in both"},
+		{`*[\?]\\\a`, "", `*[[][?]]\a`, daybook.Glob, "an escape becomes a class where need be"},
+		{"a.#.c", "a.", "a*.c", daybook.Topic, "a.c matches"},
+		{"#.c", "", "*c", daybook.Topic, "c matches"},
+		{"#.#.*.c", "", "***.c", daybook.Topic, "b.c matches"},
+		{"a.#", "a", "", daybook.Topic, "a matches"},
+		{"a.*.b*?", "a.", "a.*.b[*][?]", daybook.Topic, "wildcards are whole segments"},
+	}
+	for _, test := range tests {
+		if got := sqliteGlob(test.pattern, test.prefix, test.syntax); got != test.want {
+			t.Errorf("%s %q: got %q; want %q (%s)", test.syntax, test.pattern, got, test.want, test.reason)
+		}
+	}
+}
+
+func mustOpenSQLite(t *testing.T, peer Peer, dir string) *sqliteStore {
+	t.Helper()
+	store, err := peer.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store.(*sqliteStore)
+}
