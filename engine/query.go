@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"strings"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
@@ -73,12 +74,14 @@ type scanner struct {
 	yield func(daybook.StoredValue, error) bool
 
 	arena arena
+	names names
 	name  string // of the record being yielded
 	left  int    // how many of its values may still be yielded
 
-	head    []codec.Entry // scratch for what the heads hold of it
-	newest  [1]codec.Entry
-	stopped bool
+	head       []codec.Entry  // scratch for what the heads hold of it
+	newest     [1]codec.Entry // what the catalogue holds of it, if that is all that is wanted
+	catalogued bool           // the tree's next entries are newest
+	stopped    bool
 }
 
 // record yields a record's values, and reports whether to go on with the next.
@@ -90,12 +93,12 @@ func (s *scanner) record(r record) (more bool, err error) {
 	s.left = s.span.limit
 	head := cursor{entries: s.head, backward: s.span.backward}
 	if r.inTree && s.span.overlaps(r.entry.Oldest, r.entry.Newest) {
-		s.name = string(r.name)
+		s.name = s.names.keep(r.name)
 		if err := s.merge(&head, r); err != nil || s.stopped {
 			return false, err
 		}
 	} else if len(s.head) > 0 {
-		s.name = string(r.name)
+		s.name = s.names.keep(r.name)
 	}
 	s.emitAll(&head)
 	return !s.stopped, nil
@@ -104,9 +107,10 @@ func (s *scanner) record(r record) (more bool, err error) {
 // merge yields the tree's values, and those of the heads that come before or between them. A record that is
 // read to its end must have as many as the catalogue says.
 func (s *scanner) merge(head *cursor, r record) error {
-	next, read := s.chunks(r), uint64(0)
+	s.seek(r)
+	read := uint64(0)
 	for s.left > 0 && !s.stopped {
-		entries, err := next()
+		entries, err := s.next()
 		if err != nil {
 			return err
 		}
@@ -132,20 +136,24 @@ func (s *scanner) merge(head *cursor, r record) error {
 	return nil
 }
 
-// chunks returns a function that returns the record's next values from the tree, nil at the end. When only
-// the newest is wanted and the catalogue has it, no chunk is read.
-func (s *scanner) chunks(r record) func() ([]codec.Entry, error) {
+// seek has next return the record's values from the tree. When only the newest is wanted and the catalogue
+// has it, no chunk is read.
+func (s *scanner) seek(r record) {
 	e := &r.entry
-	if s.span.limit == 1 && s.span.backward && e.NewestValue != nil && s.span.contains(e.Newest) {
+	s.catalogued = s.span.limit == 1 && s.span.backward && e.NewestValue != nil && s.span.contains(e.Newest)
+	if s.catalogued {
 		s.newest[0] = codec.Entry{Timestamp: e.Newest, Sequence: e.NewestSequence, Value: e.NewestValue}
-		rest := s.newest[:]
-		return func() (entries []codec.Entry, err error) {
-			entries, rest = rest, nil
-			return entries, nil
-		}
+		return
 	}
 	s.tree.Seek(s.name, codec.Part{Start: s.span.start, End: s.span.end, Limit: s.span.limit, Newest: s.span.backward})
-	return s.tree.Next
+}
+
+// next returns the record's next values from the tree, nil at the end.
+func (s *scanner) next() ([]codec.Entry, error) {
+	if s.catalogued {
+		return s.newest[:], nil // which is as many as are wanted
+	}
+	return s.tree.Next()
 }
 
 // emitAll yields the rest of a cursor.
@@ -195,6 +203,23 @@ func (e entry) before(other entry, backward bool) bool {
 		return order > 0
 	}
 	return order < 0
+}
+
+// names hands out strings from blocks, as arena does bytes.
+type names struct {
+	block strings.Builder
+	size  int
+}
+
+func (n *names) keep(name []byte) string {
+	if len(name) > n.block.Cap()-n.block.Len() {
+		n.size = min(max(2*n.size, leastArena), mostArena)
+		n.block = strings.Builder{}
+		n.block.Grow(max(n.size, len(name)))
+	}
+	start := n.block.Len()
+	n.block.Write(name)
+	return n.block.String()[start:]
 }
 
 const (

@@ -30,6 +30,7 @@ type Snapshot struct {
 	chunks  *pages.Cursor
 	buffer  *codec.Buffer
 	span    span
+	bound   []byte        // scratch for a key
 	open    *atomic.Int64 // the tree's count of snapshots
 }
 
@@ -231,9 +232,10 @@ func (s *Snapshot) step() (key, chunk []byte, err error) {
 	}
 	s.span.begun = true
 	if s.span.Newest {
-		return seekAtMost(s.chunks, codec.AppendUpperBound(nil, s.span.record, s.span.End))
+		s.bound = codec.AppendUpperBound(s.bound[:0], s.span.record, s.span.End)
+		return seekAtMost(s.chunks, s.bound)
 	}
-	return seekHolding(s.chunks, s.span.record, s.span.Start)
+	return s.seekHolding(s.span.record, s.span.Start)
 }
 
 // seekAtMost moves to the last key that is not greater than bound.
@@ -247,10 +249,10 @@ func seekAtMost(c *pages.Cursor, bound []byte) (key, chunk []byte, err error) {
 
 // seekHolding moves to the first of record's chunks that may hold values from start on. That is the
 // first that starts there or later, or the one before it, which may reach that far.
-func seekHolding(c *pages.Cursor, record string, start uint64) (key, chunk []byte, err error) {
-	bound := codec.AppendLowerBound(nil, record, start)
+func (s *Snapshot) seekHolding(record string, start uint64) (key, chunk []byte, err error) {
 	if start > 0 {
-		key, chunk, err = seekAtMost(c, codec.AppendUpperBound(nil, record, start-1))
+		s.bound = codec.AppendUpperBound(s.bound[:0], record, start-1)
+		key, chunk, err = seekAtMost(s.chunks, s.bound)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -261,7 +263,8 @@ func seekHolding(c *pages.Cursor, record string, start uint64) (key, chunk []byt
 			}
 		}
 	}
-	return c.Seek(bound)
+	s.bound = codec.AppendLowerBound(s.bound[:0], record, start)
+	return s.chunks.Seek(s.bound)
 }
 
 // between returns the part of ordered entries with start <= timestamp <= end.
