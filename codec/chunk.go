@@ -81,7 +81,11 @@ func (c *Coder) AppendChunk(dst, key []byte, entries []Entry) []byte {
 		body, encoding = c.smallest(body, entries, &h)
 	}
 	defer putBytes(body)
+	return appendEncoded(dst, key, &h, encoding, body)
+}
 
+// appendEncoded appends a header and a body.
+func appendEncoded(dst, key []byte, h *Header, encoding byte, body []byte) []byte {
 	start := len(dst)
 	dst = append(dst, chunkVersion, encoding, 0, 0, 0, 0, 0, 0, 0, 0)
 	dst = binary.AppendUvarint(dst, uint64(h.Count))
@@ -247,33 +251,49 @@ func (c *Coder) Decode(b *Buffer, key, chunk []byte) error { return c.DecodePart
 // DecodePart is Decode for a part of the chunk, which may have none of its entries. The less is wanted, the
 // less it takes.
 func (c *Coder) DecodePart(b *Buffer, key, chunk []byte, part Part) error {
-	header, err := ReadHeader(key, chunk)
-	if err != nil {
+	if err := b.open(key, chunk); err != nil {
 		return err
 	}
-	body := header.body
-	if got, want := crc32.Checksum(body, Castagnoli), binary.LittleEndian.Uint32(chunk[bodySumAt:]); got != want {
-		return fmt.Errorf("%w: the checksum of a chunk's body is %08x; want %08x", ErrCorrupt, got, want)
-	}
-	b.Header = header
-	switch header.encoding {
-	case templates:
-		if !b.decodeTemplated(body, part) {
-			return fmt.Errorf("%w: a chunk's templates contradict its header", ErrCorrupt)
+	if b.Header.encoding == templates {
+		if !b.decodeTemplated(part) {
+			return errTemplates
 		}
 		return nil
-	case zstdFramed:
-		if b.body, err = c.decompress(b.body[:0], body, int(header.bodyLen())); err != nil {
+	}
+	if err := c.decodeColumns(b); err != nil {
+		return err
+	}
+	from, to := part.of(len(b.Entries), func(i int) uint64 { return b.Entries[i].Timestamp })
+	b.Entries = b.Entries[from:to]
+	return nil
+}
+
+var errTemplates = fmt.Errorf("%w: a chunk's templates contradict its header", ErrCorrupt)
+
+// open reads a chunk's header, and holds its body against its checksum.
+func (b *Buffer) open(key, chunk []byte) (err error) {
+	if b.Header, err = ReadHeader(key, chunk); err != nil {
+		return err
+	}
+	if got, want := crc32.Checksum(b.Header.body, Castagnoli), binary.LittleEndian.Uint32(chunk[bodySumAt:]); got != want {
+		return fmt.Errorf("%w: the checksum of a chunk's body is %08x; want %08x", ErrCorrupt, got, want)
+	}
+	return nil
+}
+
+// decodeColumns decodes a plain or compressed chunk that has been opened.
+func (c *Coder) decodeColumns(b *Buffer) (err error) {
+	h := &b.Header
+	if h.encoding == zstdFramed {
+		if b.body, err = c.decompress(b.body[:0], h.body, int(h.bodyLen())); err != nil {
 			return fmt.Errorf("%w: a chunk does not decompress: %w", ErrCorrupt, err)
 		}
-	default:
-		b.body = append(b.body[:0], body...)
+	} else {
+		b.body = append(b.body[:0], h.body...)
 	}
-	if uint64(len(b.body)) != header.bodyLen() || !b.decodeColumns(b.body) {
+	if uint64(len(b.body)) != h.bodyLen() || !b.readColumns() {
 		return fmt.Errorf("%w: a chunk's columns contradict its header", ErrCorrupt)
 	}
-	from, to := part.of(header.Count, func(i int) uint64 { return b.Entries[i].Timestamp })
-	b.Entries = b.Entries[from:to]
 	return nil
 }
 
@@ -285,9 +305,9 @@ func (b *Buffer) grow(n int) {
 	b.Entries = b.all[:n]
 }
 
-func (b *Buffer) decodeColumns(body []byte) bool {
+func (b *Buffer) readColumns() bool {
 	h := &b.Header
-	in, values := reader{data: body[:h.columns]}, body[h.columns:]
+	in, values := reader{data: b.body[:h.columns]}, b.body[h.columns:]
 	b.grow(h.Count)
 
 	timestamp, ordered := h.First, true

@@ -54,6 +54,7 @@ func TestChunkRoundTrip(t *testing.T) {
 		key, chunk := encode(entries)
 		checkDecodes(t, &b, key, chunk, entries)
 		checkPart(t, &b, key, chunk, entries)
+		checkTail(t, &b, key, chunk, entries)
 		moved := Key{Record: "record", Timestamp: entries[0].Timestamp, Ordinal: 7}.Append(nil)
 		rekeyed, err := Rekey(key, chunk, moved)
 		if err != nil {

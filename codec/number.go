@@ -99,6 +99,32 @@ func (s style) append(dst []byte, mantissa int64) []byte {
 	return appendPadded(append(dst, '.'), fraction, int(decimals))
 }
 
+// length is how long what append appends is.
+func (s style) length(mantissa int64) int {
+	v, length := uint64(mantissa), 0
+	if mantissa < 0 {
+		v, length = -v, 1
+	}
+	fraction := uint64(0)
+	if s.mostDecimals > 0 {
+		power := uint64(powersOfTen[s.mostDecimals])
+		v, fraction = v/power, v%power
+	}
+	digits := 1
+	for ; v >= 10; v /= 10 {
+		digits++
+	}
+	length += max(digits, int(s.leastDigits))
+	decimals := s.mostDecimals
+	for ; decimals > s.leastDecimals && fraction%10 == 0; decimals-- {
+		fraction /= 10
+	}
+	if decimals > 0 {
+		length += 1 + int(decimals)
+	}
+	return length
+}
+
 // appendPadded appends v with zeros in front, so that it has width digits.
 func appendPadded(dst []byte, v uint64, width int) []byte {
 	var digits [20]byte

@@ -31,10 +31,11 @@ type templater struct {
 	of        []uint64 // the template of each value
 	last      int      // which the value before had
 
-	pieces [][]byte // scratch
-	whole  []bool
-	found  []number
-	column []uint64
+	pieces  [][]byte // scratch
+	whole   []bool
+	found   []number
+	styles  []style
+	columns [][]uint64
 }
 
 var templaters = sync.Pool{New: func() any { return new(templater) }}
@@ -135,42 +136,48 @@ func (t *templater) take(i int) {
 
 // append appends what the package documentation draws; nothing if some numbers are not written alike.
 func (t *templater) append(dst []byte, entries []Entry, h *Header) []byte {
-	t.column = slices.Grow(t.column[:0], len(entries))[:len(entries)]
-	column := t.column
-	for i := range entries {
-		column[i] = entries[i].Timestamp - h.First
-	}
-	body := appendColumn(dst, column)
-	for i := range entries {
-		column[i] = entries[i].Sequence - h.MinSequence
-	}
-	body = appendColumn(body, column)
+	body := appendTimes(dst, entries, h)
 	body = binary.AppendUvarint(body, uint64(len(t.templates)))
 	if len(t.templates) > 1 {
 		body = appendColumn(body, t.of)
 	}
 	for i := range t.templates {
-		var ok bool
-		if body, ok = t.templates[i].append(body); !ok {
-			return dst
+		known := &t.templates[i]
+		t.styles, t.columns = t.styles[:0], t.columns[:0]
+		for place := range known.numbers {
+			s, ok := known.numbers[place].align()
+			if !ok {
+				return dst
+			}
+			t.styles, t.columns = append(t.styles, s), append(t.columns, known.numbers[place].mantissas)
 		}
+		body = appendTemplate(body, known.pieces, t.styles, t.columns)
 	}
 	return body
 }
 
-func (t *template) append(dst []byte) ([]byte, bool) {
-	dst = binary.AppendUvarint(dst, uint64(len(t.numbers)))
-	for _, piece := range t.pieces {
+// appendTimes appends the timestamps and the sequence numbers.
+func appendTimes(dst []byte, entries []Entry, h *Header) []byte {
+	column := make([]uint64, len(entries))
+	for i := range entries {
+		column[i] = entries[i].Timestamp - h.First
+	}
+	dst = appendColumn(dst, column)
+	for i := range entries {
+		column[i] = entries[i].Sequence - h.MinSequence
+	}
+	return appendColumn(dst, column)
+}
+
+func appendTemplate(dst []byte, pieces [][]byte, styles []style, columns [][]uint64) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(styles)))
+	for _, piece := range pieces {
 		dst = binary.AppendUvarint(dst, uint64(len(piece)))
 		dst = append(dst, piece...)
 	}
-	for i := range t.numbers {
-		s, ok := t.numbers[i].align()
-		if !ok {
-			return dst, false
-		}
+	for place, s := range styles {
 		dst = append(dst, s.leastDigits, s.mostDecimals, s.leastDecimals)
-		dst = appendColumn(dst, t.numbers[i].mantissas)
+		dst = appendColumn(dst, columns[place])
 	}
-	return dst, true
+	return dst
 }

@@ -177,3 +177,22 @@ func checkPart(t *rapid.T, b *Buffer, key, chunk []byte, entries []Entry) {
 		t.Fatalf("%+v (-want +got):\n%s", part, cmp.Diff(want, b.Entries))
 	}
 }
+
+// checkTail holds the tail of a chunk, and a count, against the same of its entries.
+func checkTail(t *rapid.T, b *Buffer, key, chunk []byte, entries []Entry) {
+	t.Helper()
+	before := rapid.SampledFrom(entries).Draw(t, "before").Timestamp
+	want := slices.IndexFunc(entries, func(e Entry) bool { return e.Timestamp >= before })
+	if n, err := coder.CountBefore(key, chunk, before); n != want || err != nil {
+		t.Fatalf("CountBefore(%d) = %d, %v; want %d", before, n, err, want)
+	}
+	n := rapid.IntRange(0, len(entries)-1).Draw(t, "without")
+	tailKey, tail, err := coder.Tail(key, chunk, n)
+	if err != nil {
+		t.Fatalf("Tail(%d): %v", n, err)
+	}
+	if want := (Key{Record: "record", Timestamp: entries[n].Timestamp}).Append(nil); string(tailKey) != string(want) {
+		t.Fatalf("Tail(%d): key %x; want %x", n, tailKey, want)
+	}
+	checkDecodes(t, b, tailKey, tail, entries[n:])
+}

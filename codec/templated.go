@@ -4,7 +4,6 @@ package codec
 
 import (
 	"slices"
-	"sort"
 	"sync"
 )
 
@@ -25,19 +24,20 @@ type written struct {
 	columns []column
 	rows    int // how many values have it
 
-	numbers [][]uint64 // of the rows that are wanted
-	next    int        // which of those comes next
+	numbers [][]uint64 // of the values that are wanted
+	wanted  int        // how many those are
+	next    int        // which of them comes next
 }
 
 var templateds = sync.Pool{New: func() any { return new(templated) }}
 
 // decodeTemplated decodes the part of a chunk that is wanted. Whatever is not the encoding of something
 // returns false.
-func (b *Buffer) decodeTemplated(body []byte, part Part) bool {
+func (b *Buffer) decodeTemplated(part Part) bool {
 	t := templateds.Get().(*templated)
 	defer templateds.Put(t)
 	defer t.forget()
-	if !t.parse(body, &b.Header) {
+	if !t.parse(&b.Header) {
 		return false
 	}
 	from, to, ok := t.part(&b.Header, part)
@@ -69,8 +69,8 @@ func (t *templated) room(n int) []uint64 {
 }
 
 // parse takes a body apart. Each number is at least one byte of a value, which bounds how many there are.
-func (t *templated) parse(body []byte, h *Header) bool {
-	in := reader{data: body}
+func (t *templated) parse(h *Header) bool {
+	in := reader{data: h.body}
 	t.timestamps, t.sequences = in.column(h.Count), in.column(h.Count)
 	count := in.uvarint()
 	if in.failed || count == 0 || count > mostTemplates {
@@ -198,7 +198,7 @@ func (t *templated) write(b *Buffer, from, to int) bool {
 			w = &t.templates[t.of[from+i]]
 		}
 		start := len(body)
-		body = w.append(body)
+		body = w.appendNext(body)
 		if len(body) > most || len(body) == start {
 			return false
 		}
@@ -211,13 +211,13 @@ func (t *templated) write(b *Buffer, from, to int) bool {
 func (t *templated) read(from, to int) {
 	for i := range t.templates {
 		w := &t.templates[i]
-		first, rows := from, to-from
+		first := from
+		w.numbers, w.wanted, w.next = w.numbers[:0], to-from, 0
 		if t.of != nil {
-			first, rows = occurrences(t.of[:from], uint64(i)), occurrences(t.of[from:to], uint64(i))
+			first, w.wanted = occurrences(t.of[:from], uint64(i)), occurrences(t.of[from:to], uint64(i))
 		}
-		w.numbers, w.next = w.numbers[:0], 0
 		for place := range w.columns {
-			numbers := t.room(rows)
+			numbers := t.room(w.wanted)
 			w.columns[place].read(numbers, first)
 			w.numbers = append(w.numbers, numbers)
 		}
@@ -233,40 +233,12 @@ func occurrences(in []uint64, wanted uint64) (n int) {
 	return n
 }
 
-// append appends the template's next value.
-func (w *written) append(dst []byte) []byte {
+// appendNext appends the template's next value.
+func (w *written) appendNext(dst []byte) []byte {
 	for place, s := range w.styles {
 		dst = append(dst, w.pieces[place]...)
 		dst = s.append(dst, int64(w.numbers[place][w.next]))
 	}
 	w.next++
 	return append(dst, w.pieces[len(w.styles)]...)
-}
-
-// Part is what of a chunk is wanted: values from Start to End (Unix ms), both inclusive, and of those not
-// more than Limit, counted from the newest or from the oldest.
-type Part struct {
-	Start, End uint64
-	Limit      int
-	Newest     bool
-}
-
-// Whole is all of a chunk.
-var Whole = Part{End: ^uint64(0), Limit: int(^uint(0) >> 1)}
-
-// of returns which of count values the part has: from one to before another. at tells their timestamps, which
-// are in order; nil: they are all within its times.
-func (p Part) of(count int, at func(i int) uint64) (from, to int) {
-	from, to = 0, count
-	if at != nil {
-		from = sort.Search(count, func(i int) bool { return at(i) >= p.Start })
-		to = max(from, sort.Search(count, func(i int) bool { return at(i) > p.End }))
-	}
-	switch {
-	case to-from <= p.Limit:
-		return from, to
-	case p.Newest:
-		return to - p.Limit, to
-	}
-	return from, from + p.Limit
 }

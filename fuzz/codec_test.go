@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"math"
 	"runtime"
@@ -65,6 +66,14 @@ func FuzzChunk(f *testing.F) {
 	}
 	f.Add(key, coder.AppendChunk(nil, key, many), false)
 	f.Add(key, coder.AppendChunk(nil, key, many), true)
+	for i := range many {
+		many[i].Value = fmt.Appendf(nil, `{"at":"%02d:%02d","x":%d.%d,"on":%v}`, i/7, i, i*i-9, i%3, i%5 == 0)
+	}
+	f.Add(key, coder.AppendChunk(nil, key, many), true)
+	for i := range many {
+		many[i].Value = []byte(strings.Repeat("x", i+1))
+	}
+	f.Add(key, coder.AppendChunk(nil, key, many), true)
 	f.Add(key, []byte("\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00"), true)
 	f.Add(key, []byte("\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x01\x00\x01\x03\x28\xb5\x2f\xfd\x20\x04\x21\x00\x00\x00\x00\x011"), true)
 	f.Fuzz(func(t *testing.T, key, chunk []byte, seal bool) {
@@ -86,6 +95,7 @@ func FuzzChunk(f *testing.F) {
 		if err != nil || header.Count != len(b.Entries) || header.First != b.Entries[0].Timestamp || header.Last != b.Entries[len(b.Entries)-1].Timestamp {
 			t.Errorf("header %+v, %v; %d values decode", header, err, len(b.Entries))
 		}
+		checkPart(t, key, chunk, b.Entries)
 		var again codec.Buffer
 		if err := coder.Decode(&again, key, coder.AppendChunk(nil, key, b.Entries)); err != nil {
 			t.Fatalf("what decoded does not decode again: %v", err)
@@ -94,6 +104,22 @@ func FuzzChunk(f *testing.F) {
 			t.Errorf("encoded again (-was +is):\n%s", cmp.Diff(b.Entries, again.Entries))
 		}
 	})
+}
+
+// checkPart decodes some of a chunk, and holds it against the same of the whole.
+func checkPart(t *testing.T, key, chunk []byte, whole []codec.Entry) {
+	n := len(whole)
+	part := codec.Part{Start: whole[n/4].Timestamp, End: whole[n*3/4].Timestamp, Limit: n/3 + 1, Newest: len(chunk)%2 == 0}
+	want := slices.DeleteFunc(slices.Clone(whole), func(e codec.Entry) bool { return e.Timestamp < part.Start || e.Timestamp > part.End })
+	if excess := len(want) - part.Limit; excess > 0 && part.Newest {
+		want = want[excess:]
+	} else if excess > 0 {
+		want = want[:part.Limit]
+	}
+	var b codec.Buffer
+	if err := coder.DecodePart(&b, key, chunk, part); err != nil || !slices.EqualFunc(want, b.Entries, equalEntries) {
+		t.Errorf("part %+v: %v (-want +got):\n%s", part, err, cmp.Diff(want, b.Entries))
+	}
 }
 
 func equalEntries(a, b codec.Entry) bool {
@@ -122,12 +148,16 @@ func sealed(key, chunk []byte) []byte {
 }
 
 // justified is how much memory decoding a chunk may take: what its body can decompress to, and an entry of
-// 40 bytes for every four of it, besides what goroutines of the test take meanwhile.
+// 40 bytes for every four of it, besides what goroutines of the test take meanwhile. By templates it is at most 65536
+// values of 1 MiB in all, and so many numbers of 8 bytes.
 func justified(chunk []byte) uint64 {
 	const slack, mostPerBlock, leastBlock = 1 << 20, 128 << 10, 4
 	body := uint64(len(chunk))
-	if len(chunk) > 1 && chunk[1] == 1 {
+	switch {
+	case len(chunk) > 1 && chunk[1] == 1:
 		body = body / leastBlock * mostPerBlock
+	case len(chunk) > 1 && chunk[1] == 2:
+		return slack + 16<<20
 	}
 	return slack + 11*body
 }

@@ -304,6 +304,12 @@ func (w *writer) write(record string, left, right *chunk, entries []codec.Entry,
 		w.scratch = w.coder.AppendChunk(w.scratch[:0], encoded[i].key, piece)
 		encoded[i].chunk = bytes.Clone(w.scratch)
 	}
+	return w.replace(record, right, encoded, key, absorbed)
+}
+
+// replace puts encoded chunks, the last of which is that under key, before right and in place of those that
+// stand there under absorbed.
+func (w *writer) replace(record string, right *chunk, encoded []keyed, key codec.Key, absorbed [][]byte) error {
 	for _, old := range absorbed {
 		if err := w.delete(old); err != nil {
 			return err

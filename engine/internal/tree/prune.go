@@ -230,11 +230,11 @@ func (w *writer) countOlder(record string, olderThan uint64) (count uint64, err 
 			count += uint64(header.Count)
 			continue
 		}
-		var b codec.Buffer
-		if err := w.coder.Decode(&b, key, encoded); err != nil {
+		some, err := w.coder.CountBefore(key, encoded, olderThan)
+		if err != nil {
 			return 0, w.chunkFault(err, record, key)
 		}
-		count += uint64(len(between(b.Entries, 0, olderThan-1)))
+		count += uint64(some)
 	}
 	return count, err
 }
@@ -246,17 +246,21 @@ func (w *writer) shorten(record string, c *chunk, n uint64, entry *index.Entry) 
 		w.state.Bytes -= c.ValueBytes
 		return uint64(c.Count), w.delete(c.key)
 	}
-	var b codec.Buffer
-	if err := w.coder.Decode(&b, c.key, c.encoded); err != nil {
+	key, tail, err := w.coder.Tail(c.key, c.encoded, int(n))
+	if err != nil {
 		return 0, w.chunkFault(err, record, c.key)
 	}
-	gone := valueBytes(b.Entries[:n])
+	rest, err := w.read(record, key, tail)
+	if err != nil {
+		return 0, err
+	}
+	gone := c.ValueBytes - rest.ValueBytes
 	entry.Bytes -= gone
 	w.state.Bytes -= gone
 	right, err := w.after(record, c)
 	if err != nil {
 		return 0, err
 	}
-	c.First = b.Entries[n].Timestamp
-	return n, w.write(record, nil, right, b.Entries[n:], [][]byte{c.key})
+	c.First = rest.First
+	return n, w.replace(record, right, []keyed{{key, tail}}, codec.Key{Record: record, Timestamp: rest.First}, [][]byte{c.key})
 }
