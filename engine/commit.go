@@ -68,6 +68,9 @@ type commitQueue struct {
 	leading   bool // somebody leads, or has been told to
 	lastGroup int  // commits in the last group
 
+	group  []*commit   // being written; the leader's
+	frames []wal.Frame // the same
+
 	spent sync.Pool // of *commit
 }
 
@@ -183,10 +186,10 @@ func (q *commitQueue) take() (group []*commit) {
 		}
 		n++
 	}
-	group = slices.Clone(q.waiting[:n])
+	q.group = append(q.group[:0], q.waiting[:n]...)
 	q.waiting = slices.Delete(q.waiting, 0, n)
 	q.lastGroup = n
-	return group
+	return q.group
 }
 
 // passOn tells the first that waits to lead.
@@ -207,13 +210,14 @@ func (q *commitQueue) passOnLocked() {
 // write commits a group: into the log, durable as the options say, and then into the head, where queries
 // see it. Only the leader calls it.
 func (db *DB) write(group []*commit) {
-	frames := make([]wal.Frame, len(group))
-	values := 0
-	for i, c := range group {
-		frames[i] = wal.Frame{Payload: c.payload, Values: len(c.values)}
+	frames, values := db.commits.frames[:0], 0
+	for _, c := range group {
+		frames = append(frames, wal.Frame{Payload: c.payload, Values: len(c.values)})
 		values += len(c.values)
 	}
 	sequence, err := db.log.Append(frames)
+	clear(frames)
+	db.commits.frames = frames
 	if err == nil && db.opts.Durability == Always {
 		err = db.log.Sync()
 	}

@@ -14,13 +14,14 @@ import (
 type Head struct {
 	series map[string]*series
 	names  btree.Map[string, *series] // the same, by name
+	last   *series                    // that was added to
 	arena  arena
 
 	overhead int64 // bytes that are not in the arena
 	values   int
 	bytes    uint64 // of JSON
-	first    uint64 // least sequence number
-	last     uint64 // greatest sequence number
+	lowest   uint64 // sequence number
+	highest  uint64 // sequence number
 }
 
 // seriesOverhead is about what a series costs in the map, the tree and the heap, beside its name.
@@ -43,21 +44,35 @@ func New(size int64) *Head {
 
 // Add adds a value, of which it keeps a copy. Sequence numbers must ascend.
 func (h *Head) Add(record string, timestamp, sequence uint64, value []byte) {
-	s := h.series[record]
-	if s == nil {
-		record = strings.Clone(record)
-		s = &series{}
-		h.series[record] = s
-		h.names.Set(record, s)
-		h.overhead += seriesOverhead + int64(len(record))
-	}
+	s := h.find(record)
 	h.overhead += s.add(item{timestamp: timestamp, sequence: sequence, value: h.arena.add(value)})
 	if h.values == 0 {
-		h.first = sequence
+		h.lowest = sequence
 	}
 	h.values++
 	h.bytes += uint64(len(value))
-	h.last = sequence
+	h.highest = sequence
+}
+
+// find returns a record's series. Devices report their records in the same order over and over, so the one that
+// followed the last one the time before is tried first.
+func (h *Head) find(record string) *series {
+	if h.last != nil && h.last.follower != nil && h.last.follower.record == record {
+		h.last = h.last.follower
+		return h.last
+	}
+	s := h.series[record]
+	if s == nil {
+		s = &series{record: strings.Clone(record)}
+		h.series[s.record] = s
+		h.names.Set(s.record, s)
+		h.overhead += seriesOverhead + int64(len(record))
+	}
+	if h.last != nil {
+		h.last.follower = s
+	}
+	h.last = s
+	return s
 }
 
 // Size is the memory that the head takes up, in bytes.
@@ -70,10 +85,10 @@ func (h *Head) Values() int { return h.values }
 func (h *Head) Bytes() uint64 { return h.bytes }
 
 // FirstSequence is the least sequence number; 0 for an empty head.
-func (h *Head) FirstSequence() uint64 { return h.first }
+func (h *Head) FirstSequence() uint64 { return h.lowest }
 
 // LastSequence is the greatest sequence number; 0 for an empty head.
-func (h *Head) LastSequence() uint64 { return h.last }
+func (h *Head) LastSequence() uint64 { return h.highest }
 
 // Capture returns a view of one record; an empty one if there is none.
 func (h *Head) Capture(record string) View {

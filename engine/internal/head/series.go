@@ -28,11 +28,19 @@ func (i item) compare(other item) int {
 // long as the next: n values in any order are at most log n runs, for O(log n) work each. Runs are only
 // ever appended to or replaced by new ones, never changed, since views share them.
 type series struct {
-	runs [][]item
+	record   string
+	runs     [][]item
+	follower *series // that was added to after it
 }
 
 // add adds a value and returns by how many bytes the series grew.
 func (s *series) add(it item) int64 {
+	if len(s.runs) == 1 { // in order, as most are
+		if run := s.runs[0]; run[len(run)-1].compare(it) < 0 {
+			s.runs[0] = append(run, it)
+			return int64(cap(s.runs[0])-cap(run)) * itemSize
+		}
+	}
 	before := s.capacity()
 	at := slices.IndexFunc(s.runs, func(run []item) bool { return run[len(run)-1].compare(it) < 0 })
 	if at < 0 {

@@ -273,10 +273,19 @@ func (w *writer) insert(record string, left, right *chunk, part []codec.Entry, l
 }
 
 // absorbs reports whether a run of count values of size bytes takes in its neighbour: a chunk that is not
-// full, and less than twice the run.
+// full, less than twice the run, and spared by it. Where as many chunks would be left as there were, nothing is
+// written again.
 func (w *writer) absorbs(c *chunk, count int, size uint64) bool {
 	full := c.Count >= w.opts.ChunkValues || c.ValueBytes >= uint64(w.opts.ChunkBytes)
-	return !full && c.Count < 2*count && c.ValueBytes < 2*size
+	return !full && c.Count < 2*count && c.ValueBytes < 2*size &&
+		w.chunksFor(count+c.Count, size+c.ValueBytes) <= w.chunksFor(count, size)
+}
+
+// chunksFor is about how many chunks values take.
+func (w *writer) chunksFor(count int, size uint64) int {
+	byCount := (count + w.opts.ChunkValues - 1) / w.opts.ChunkValues
+	bySize := (size + uint64(w.opts.ChunkBytes) - 1) / uint64(w.opts.ChunkBytes)
+	return max(byCount, int(bySize))
 }
 
 // absorb returns entries merged with a chunk's.
