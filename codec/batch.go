@@ -5,7 +5,13 @@ package codec
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
+
+	"github.com/klauspost/compress/s2"
 )
+
+// compressedBatch is the first byte of a compressed batch. No other begins with a count of 0.
+const compressedBatch = 0
 
 // BatchWriter encodes a batch.
 type BatchWriter struct {
@@ -31,7 +37,47 @@ func (w *BatchWriter) Add(record string, timestamp uint64, value []byte) {
 // Bytes returns the encoding.
 func (w *BatchWriter) Bytes() []byte { return w.encoded }
 
-// BatchReader decodes a batch. The slices that Next returns are parts of the encoding.
+const (
+	// leastCompressed is how long a batch is that is worth compressing, in bytes. A shorter one is written in as
+	// many of the disk's blocks either way.
+	leastCompressed = 4 << 10
+	// mostShrunk is by how much a batch may be compressed, so that its length bounds what decoding it allocates.
+	mostShrunk = 64
+)
+
+// AppendCompressed appends the shorter form of a batch, which must not be a part of dst: the compressed one, or
+// the batch as it is.
+func AppendCompressed(dst, batch []byte) []byte {
+	if len(batch) < leastCompressed {
+		return append(dst, batch...)
+	}
+	start := len(dst)
+	dst = append(slices.Grow(dst, 1+s2.MaxEncodedLen(len(batch))), compressedBatch)
+	block := s2.Encode(dst[len(dst):cap(dst)], batch)
+	if n := 1 + len(block); n < len(batch) && len(batch) <= mostShrunk*n {
+		return dst[:len(dst)+len(block)]
+	}
+	return append(dst[:start], batch...)
+}
+
+// decompressBatch returns the batch that an encoding holds.
+func decompressBatch(encoded []byte) ([]byte, error) {
+	if len(encoded) == 0 || encoded[0] != compressedBatch {
+		return encoded, nil
+	}
+	size, err := s2.DecodedLen(encoded[1:])
+	if err != nil || size > mostShrunk*len(encoded) {
+		return nil, fmt.Errorf("%w: %d bytes cannot be a compressed batch of %d", ErrCorrupt, len(encoded), size)
+	}
+	batch, err := s2.Decode(nil, encoded[1:])
+	if err != nil {
+		return nil, fmt.Errorf("%w: a batch does not decompress: %w", ErrCorrupt, err)
+	}
+	return batch, nil
+}
+
+// BatchReader decodes a batch. The slices that Next returns are parts of the encoding, or of what was compressed
+// in it.
 type BatchReader struct {
 	in        reader
 	remaining uint64
@@ -44,6 +90,10 @@ const leastBatchValue = 5
 
 // ReadBatch begins to decode a batch.
 func ReadBatch(encoded []byte) (BatchReader, error) {
+	encoded, err := decompressBatch(encoded)
+	if err != nil {
+		return BatchReader{}, err
+	}
 	r := BatchReader{in: reader{data: encoded}}
 	r.remaining = r.in.uvarint()
 	if r.in.failed || r.remaining == 0 || r.remaining > uint64(len(encoded)/leastBatchValue) {

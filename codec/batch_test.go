@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/s2"
 	"pgregory.net/rapid"
 )
 
@@ -59,6 +62,61 @@ func TestBatchRoundTrip(t *testing.T) {
 			t.Errorf("values (-want +got):\n%s", diff)
 		}
 	})
+}
+
+func TestCompressedBatch(t *testing.T) {
+	noise := make([]byte, 8<<10)
+	rand.NewChaCha8([32]byte{1}).Read(noise)
+	readings := func(n int) (values []batchValue) {
+		for i := range n {
+			values = append(values, batchValue{fmt.Sprintf("sensor.%05d", i), 1_700_000_000_000, fmt.Sprintf(`{"celsius":%d.5}`, i%40)})
+		}
+		return values
+	}
+	tests := []struct {
+		name       string
+		values     []batchValue
+		compressed bool
+		reason     string // why the row is here
+	}{
+		{"one value", readings(1), false, "what a single Store writes is one block of the disk anyway"},
+		{"a batch of every day", readings(1000), true, "names and texts have much in common"},
+		{"noise", []batchValue{{"a", 1, string(noise)}}, false, "what does not get shorter stays as it is"},
+		{"one letter", []batchValue{{"a", 1, strings.Repeat("1", 1<<20)}}, false, "a few bytes must not have a reader allocate many"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			raw := encodeBatch(test.values)
+			encoded := AppendCompressed([]byte("before"), raw)[len("before"):]
+			if got := encoded[0] == compressedBatch; got != test.compressed {
+				t.Errorf("compressed: got %v, want %v (%s)", got, test.compressed, test.reason)
+			}
+			if len(encoded) > len(raw) {
+				t.Errorf("%d bytes became %d", len(raw), len(encoded))
+			}
+			got, err := decodeBatch(encoded)
+			if diff := cmp.Diff(test.values, got); diff != "" || err != nil {
+				t.Errorf("%v (-want +got):\n%s", err, diff)
+			}
+			if !test.compressed {
+				return
+			}
+			for n := range encoded {
+				if _, err := decodeBatch(encoded[:n]); !errors.Is(err, ErrCorrupt) {
+					t.Errorf("cut to %d bytes: got %v; want ErrCorrupt", n, err)
+				}
+			}
+		})
+	}
+	bomb := append([]byte{compressedBatch}, s2.Encode(nil, make([]byte, 1<<20))...)
+	allocated := allocates(func() {
+		if _, err := ReadBatch(bomb); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%d bytes for 1 MiB: got %v; want ErrCorrupt", len(bomb), err)
+		}
+	})
+	if allocated > 4<<10 {
+		t.Errorf("%d bytes for 1 MiB allocated %d", len(bomb), allocated)
+	}
 }
 
 func TestBatchDamage(t *testing.T) {

@@ -17,7 +17,8 @@ import (
 type commit struct {
 	values  []daybook.StoredValue
 	single  [1]daybook.StoredValue // what values is for Store
-	payload []byte
+	batch   []byte
+	payload []byte // batch as it is written
 	err     error
 	wake    chan wakeUp // holds one
 	leader  bool        // has been told to lead; the queue's mu guards it
@@ -31,7 +32,7 @@ const (
 	lead                    // it is to write the next group, itself included
 )
 
-// mostPooled is the largest payload buffer that is kept for the next commit.
+// mostPooled is the largest buffer that is kept for the next commit.
 const mostPooled = 1 << 20
 
 func (q *commitQueue) newCommit() *commit {
@@ -43,20 +44,21 @@ func (q *commitQueue) newCommit() *commit {
 
 // free gives c back for reuse. Nobody may hold it any more.
 func (q *commitQueue) free(c *commit) {
-	payload := c.payload[:0]
-	if cap(payload) > mostPooled {
-		payload = nil
+	batch, payload := c.batch[:0], c.payload[:0]
+	if cap(batch) > mostPooled || cap(payload) > mostPooled {
+		batch, payload = nil, nil
 	}
-	*c = commit{wake: c.wake, payload: payload}
+	*c = commit{wake: c.wake, batch: batch, payload: payload}
 	q.spent.Put(c)
 }
 
 func (c *commit) encode() {
-	w := codec.NewBatchWriter(c.payload[:0], len(c.values))
+	w := codec.NewBatchWriter(c.batch[:0], len(c.values))
 	for i := range c.values {
 		w.Add(c.values[i].RecordName, c.values[i].StoredAt, c.values[i].Value)
 	}
-	c.payload = w.Bytes()
+	c.batch = w.Bytes()
+	c.payload = codec.AppendCompressed(c.payload[:0], c.batch)
 }
 
 // commitQueue gathers commits into groups. The first to come leads: it writes its group at once. Those that

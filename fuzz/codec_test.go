@@ -177,8 +177,17 @@ func FuzzBatch(f *testing.F) {
 	f.Add(w.Bytes())
 	f.Add([]byte("\x01\x01a\x00\x011"))
 	f.Add([]byte("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01a\x00\x011"))
+	w = codec.NewBatchWriter(nil, 500)
+	for i := range uint64(500) {
+		w.Add("sensor.kitchen", i, []byte("21.5"))
+	}
+	f.Add(codec.AppendCompressed(nil, w.Bytes()))
 	f.Fuzz(func(t *testing.T, encoded []byte) {
-		values, err := decodeBatch(encoded)
+		var values []batchValue
+		var err error
+		if got, most := allocates(func() { values, err = decodeBatch(encoded) }), uint64(1<<20+64*30*len(encoded)); got > most {
+			t.Errorf("%d bytes allocated %d; want at most %d", len(encoded), got, most)
+		}
 		if err != nil {
 			if !errors.Is(err, codec.ErrCorrupt) {
 				t.Errorf("got %v, want ErrCorrupt", err)

@@ -35,7 +35,7 @@
 // with the first sequence is written just before the first frame.
 //
 //	segment   0  magic            8 bytes, "DAYBKLOG"
-//	          8  version          uint32, 1
+//	          8  version          uint32, 2; 1 is the same, but for what a payload may be
 //	         12  (zero)           uint32
 //	         16  number           uint64, as in the name
 //	         24  first sequence   uint64, number of the first value in the segment, from 1;

@@ -14,7 +14,8 @@ import (
 
 const (
 	magic   = "DAYBKLOG"
-	version = 1
+	version = 2
+	oldest  = 1 // its frames hold no compressed batch
 
 	segmentHeaderLen = 44
 	frameHeaderLen   = 20
@@ -77,7 +78,7 @@ func decodeSegmentHeader(data []byte) (segmentHeader, error) {
 	if crc32.Checksum(data[:40], castagnoli) != binary.LittleEndian.Uint32(data[40:]) {
 		return segmentHeader{}, errNoHeader
 	}
-	if got := binary.LittleEndian.Uint32(data[8:]); got != version {
+	if got := binary.LittleEndian.Uint32(data[8:]); got < oldest || got > version {
 		return segmentHeader{}, fmt.Errorf("%w: version %d, this program knows %d", errNewerVersion, got, version)
 	}
 	size := binary.LittleEndian.Uint64(data[32:])

@@ -302,8 +302,8 @@ func TestMissingAndForeign(t *testing.T) {
 			"neither is a released one on its way to its next number"},
 		{"last under another name", func(w *written) { w.rename(2, 9) }, 0, daybook.ErrCorrupt, 2, "it is no released one"},
 		{"last under another name, but posted", func(w *written) { w.rename(2, 9) }, 1000, nil, 0, "as a crash leaves a released one"},
-		{"newer version", func(w *written) { w.setVersion(2, 2) }, 0, daybook.ErrVersion, 2, "newer is not the same as damaged"},
-		{"newer version of the first", func(w *written) { w.setVersion(0, 3) }, 0, daybook.ErrVersion, 0, "wherever it is"},
+		{"newer version", func(w *written) { w.setVersion(2, version+1) }, 0, daybook.ErrVersion, 2, "newer is not the same as damaged"},
+		{"newer version of the first", func(w *written) { w.setVersion(0, version+2) }, 0, daybook.ErrVersion, 0, "wherever it is"},
 		{"whole", func(*written) {}, 0, nil, 0, "nothing is wrong"},
 	}
 	for _, test := range tests {
