@@ -18,63 +18,89 @@ const (
 // as their differences from the least, or as the differences of neighbours from the least difference,
 // whichever takes fewer bits. All arithmetic is modulo 2^64, so that any integers will do.
 func appendColumn(dst []byte, values []uint64) []byte {
-	least, width := frame(values, func(i int) uint64 { return values[i] - values[0] })
-	leastDelta, deltaWidth := frame(values[1:], func(i int) uint64 { return values[i+1] - values[i] })
-	if len(values) > 2 && deltaWidth < width {
-		dst = append(dst, byte(deltaWidth)|deltaFlag)
+	var offsets, deltas extent // of signed integers
+	last := values[0]
+	for i, v := range values {
+		offsets.add(int64(v-values[0]), i == 0)
+		if i > 0 {
+			deltas.add(int64(v-last), i == 1)
+		}
+		last = v
+	}
+	if len(values) > 2 && deltas.width() < offsets.width() {
+		least := uint64(deltas.least)
+		dst = append(dst, byte(deltas.width())|deltaFlag)
 		dst = binary.AppendVarint(dst, int64(values[0]))
-		dst = binary.AppendVarint(dst, leastDelta)
-		return appendPacked(dst, len(values)-1, deltaWidth, func(i int) uint64 { return values[i+1] - values[i] - uint64(leastDelta) })
+		dst = binary.AppendVarint(dst, int64(least))
+		w := bitWriter{dst: dst, width: deltas.width()}
+		last = values[0]
+		for _, v := range values[1:] {
+			w.add(v - last - least)
+			last = v
+		}
+		return w.finish()
 	}
-	base := values[0] + uint64(least)
-	dst = append(dst, byte(width))
+	base := values[0] + uint64(offsets.least)
+	dst = append(dst, byte(offsets.width()))
 	dst = binary.AppendVarint(dst, int64(base))
-	return appendPacked(dst, len(values), width, func(i int) uint64 { return values[i] - base })
-}
-
-// frame returns the least of the integers that at gives for values, as signed ones, and how many bits their
-// differences from it take.
-func frame(values []uint64, at func(i int) uint64) (least int64, width int) {
-	if len(values) == 0 {
-		return 0, 0
-	}
-	least = int64(at(0))
-	greatest := least
-	for i := range values {
-		v := int64(at(i))
-		least, greatest = min(least, v), max(greatest, v)
-	}
-	if width = bits.Len64(uint64(greatest - least)); width > mostPacked {
-		width = unpacked
-	}
-	return least, width
-}
-
-// appendPacked appends n integers of width bits each, the first in the lowest bits of the first byte.
-func appendPacked(dst []byte, n, width int, at func(i int) uint64) []byte {
-	if width == unpacked {
-		for i := range n {
-			dst = binary.LittleEndian.AppendUint64(dst, at(i))
-		}
-		return dst
-	}
-	var pending uint64
-	var count int
-	for i := range n {
-		pending |= at(i) << count
-		for count += width; count >= 8; count -= 8 {
-			dst = append(dst, byte(pending))
-			pending >>= 8
+	w := bitWriter{dst: dst, width: offsets.width()}
+	if w.width > 0 {
+		for _, v := range values {
+			w.add(v - base)
 		}
 	}
-	if count > 0 {
-		dst = append(dst, byte(pending))
+	return w.finish()
+}
+
+// extent is the least and the greatest of some integers.
+type extent struct{ least, greatest int64 }
+
+func (e *extent) add(v int64, first bool) {
+	if first {
+		e.least, e.greatest = v, v
+		return
 	}
-	return dst
+	e.least, e.greatest = min(e.least, v), max(e.greatest, v)
+}
+
+// width is how many bits their differences from the least take.
+func (e *extent) width() int {
+	if width := bits.Len64(uint64(e.greatest - e.least)); width <= mostPacked {
+		return width
+	}
+	return unpacked
+}
+
+// bitWriter packs integers of width bits each, the first into the lowest bits of the first byte.
+type bitWriter struct {
+	dst     []byte
+	width   int
+	pending uint64
+	count   int // of bits pending, less than 8
+}
+
+func (w *bitWriter) add(v uint64) {
+	if w.width == unpacked {
+		w.dst = binary.LittleEndian.AppendUint64(w.dst, v)
+		return
+	}
+	w.pending |= v << w.count
+	for w.count += w.width; w.count >= 8; w.count -= 8 {
+		w.dst = append(w.dst, byte(w.pending))
+		w.pending >>= 8
+	}
+}
+
+func (w *bitWriter) finish() []byte {
+	if w.count > 0 {
+		return append(w.dst, byte(w.pending))
+	}
+	return w.dst
 }
 
 // column is what appendColumn appended, of which any part can be read.
 type column struct {
+	count  int
 	deltas bool
 	width  int
 	base   uint64 // the least; of differences, the first integer
@@ -90,6 +116,7 @@ func (r *reader) column(n int) (c column) {
 	}
 	tag := r.data[0]
 	r.data = r.data[1:]
+	c.count = n
 	c.deltas, c.width, c.base = tag&deltaFlag != 0, int(tag&widthMask), uint64(r.varint())
 	if c.width > mostPacked && c.width != unpacked {
 		r.failed = true
@@ -144,6 +171,44 @@ func (c *column) unpack(dst []uint64, from int, base uint64) {
 func (c *column) bits(i int) uint64 {
 	bit := i * c.width
 	return word(c.packed, bit/8) >> (bit % 8) & (^uint64(0) >> (64 - c.width))
+}
+
+// at is the integer at i.
+func (c *column) at(i int) uint64 {
+	var v [1]uint64
+	c.read(v[:], i)
+	return v[0]
+}
+
+// appendTail appends the column of all but the first n integers, of which there are more, each minus another.
+func (c *column) appendTail(dst []byte, n int, minus uint64) []byte {
+	tag, base := byte(c.width), c.base
+	if c.deltas {
+		tag, base = tag|deltaFlag, c.at(n)
+	}
+	dst = append(dst, tag)
+	dst = binary.AppendVarint(dst, int64(base-minus))
+	if c.deltas {
+		dst = binary.AppendVarint(dst, int64(c.least))
+	}
+	// The bits move towards the front, by whole bytes and by what is left of one.
+	left := c.count - n
+	if c.deltas {
+		left--
+	}
+	offset, shift := n*c.width/8, n*c.width%8
+	for i := range (left*c.width + 7) / 8 {
+		dst = append(dst, byte(pair(c.packed, offset+i)>>shift))
+	}
+	return dst
+}
+
+// pair is the byte of data at an offset, and the one behind it, if there is one, in the higher bits.
+func pair(data []byte, offset int) uint16 {
+	if offset+1 < len(data) {
+		return binary.LittleEndian.Uint16(data[offset:])
+	}
+	return uint16(data[offset])
 }
 
 // word is the eight bytes of data from offset on, those that are not there as zeros.

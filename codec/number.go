@@ -27,36 +27,35 @@ type number struct {
 	trailingZero bool  // behind the point
 }
 
-// parseNumber takes a number off the front of text: a sign, digits and, unless it is to be whole, a fraction.
-// length is 0 where there is none that can be written again as it was from its value.
-func parseNumber(text []byte, whole bool) (n number, length int) {
-	i, negative := 0, false
-	if len(text) > 0 && text[0] == '-' {
-		i, negative = 1, true
+// parse takes a number off the front of text: a sign, digits and, unless it is to be whole, a fraction, and returns
+// how long it is: 0 where there is none that can be written again as it was from its value.
+func (n *number) parse(text []byte, whole bool) (length int) {
+	i := 0
+	negative := len(text) > 0 && text[0] == '-'
+	if negative {
+		i = 1
 	}
-	start := i
-	var v int64
+	start, v := i, int64(0)
 	for ; i < len(text) && isDigit(text[i]) && i-start <= mostDigits; i++ {
 		v = 10*v + int64(text[i]-'0')
 	}
-	n.digits = uint8(i - start)
-	n.leadingZero = n.digits > 1 && text[start] == '0'
+	digits, decimals, trailingZero := i-start, 0, false
 	if !whole && i+1 < len(text) && text[i] == '.' && isDigit(text[i+1]) {
 		point := i
 		for i++; i < len(text) && isDigit(text[i]) && i-start <= mostDigits+1; i++ {
 			v = 10*v + int64(text[i]-'0')
 		}
-		n.decimals = uint8(i - point - 1)
-		n.trailingZero = text[i-1] == '0'
+		decimals, trailingZero = i-point-1, text[i-1] == '0'
 	}
-	if n.digits == 0 || n.digits+n.decimals > mostDigits || negative && v == 0 {
-		return number{}, 0
+	if digits == 0 || digits+decimals > mostDigits || negative && v == 0 {
+		return 0
 	}
 	if negative {
 		v = -v
 	}
-	n.mantissa = v
-	return n, i
+	n.mantissa, n.digits, n.decimals = v, uint8(digits), uint8(decimals)
+	n.leadingZero, n.trailingZero = digits > 1 && text[start] == '0', trailingZero
+	return i
 }
 
 func isDigit(b byte) bool { return '0' <= b && b <= '9' }
@@ -151,7 +150,7 @@ type numbers struct {
 
 func (c *numbers) reset() { *c = numbers{mantissas: c.mantissas[:0], decimals: c.decimals[:0]} }
 
-func (c *numbers) add(n number) {
+func (c *numbers) add(n *number) {
 	if len(c.mantissas) == 0 {
 		c.least, c.leastDecimals = n.digits, n.decimals
 	}
@@ -195,10 +194,11 @@ func split(text []byte, pieces [][]byte, whole []bool, found []number) ([][]byte
 			continue
 		}
 		start, isWhole := signed(text, piece, i), isWhole(text, i)
-		n, length := parseNumber(text[start:], isWhole)
+		var n number
+		length := n.parse(text[start:], isWhole)
 		if length == 0 && start < i { // minus zero: the sign is text
 			start = i
-			n, length = parseNumber(text[start:], isWhole)
+			length = n.parse(text[start:], isWhole)
 		}
 		if length == 0 { // too long: it is text
 			for i < len(text) && isDigit(text[i]) {

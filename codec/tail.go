@@ -71,58 +71,85 @@ func (b *Buffer) templatedTail(record string, n int) (key, tail []byte, ok bool)
 	defer templateds.Put(t)
 	defer t.forget()
 	h := &b.Header
-	b.grow(h.Count - n)
-	if !t.parse(h) || !t.times(b, n) || !t.sequence(b, n) {
+	if !t.parse(h) {
 		return nil, nil, false
 	}
-	t.read(n, h.Count)
-	rest := describe(b.Entries)
+	rest := Header{Count: h.Count - n, First: h.First + t.timestamps.at(n), Last: h.Last, ValueBytes: h.ValueBytes}
+	least, greatest := t.extentOfSequences(n, h.Count)
+	rest.MinSequence, rest.MaxSequence = h.MinSequence+least, h.MinSequence+greatest
 	body := getBytes()
 	defer func() { putBytes(body) }()
-	body = appendTimes(body, b.Entries, &rest)
-	if body, rest.ValueBytes = t.appendRead(body, n); rest.ValueBytes > h.ValueBytes {
+	body = t.timestamps.appendTail(body, n, rest.First-h.First)
+	body = t.sequences.appendTail(body, n, least)
+	body = t.appendTails(body, n)
+	gone, fits := t.length(n), rest.First <= h.Last && rest.MaxSequence <= h.MaxSequence
+	if rest.ValueBytes -= gone; !fits || gone > h.ValueBytes || uint64(rest.Count) > rest.ValueBytes {
 		return nil, nil, false
 	}
 	key = Key{Record: record, Timestamp: rest.First}.Append(nil)
 	return key, appendEncoded(nil, key, &rest, templates, body), true
 }
 
-// appendRead appends the templates of the values from the nth on, whose numbers have been read, and returns how
-// long these values are.
-func (t *templated) appendRead(dst []byte, n int) (body []byte, valueBytes uint64) {
-	number := make([]uint64, len(t.templates)) // of each template among those that are left
-	left := 0
+// extentOfSequences returns the least and the greatest sequence number of the values from one to before another,
+// as differences from the chunk's least.
+func (t *templated) extentOfSequences(from, to int) (least, greatest uint64) {
+	offsets := t.room(to - from)
+	t.sequences.read(offsets, from)
+	return slices.Min(offsets), slices.Max(offsets)
+}
+
+// appendTails appends the templates of the values from the nth on, and their numbers.
+func (t *templated) appendTails(dst []byte, n int) []byte {
+	renumbered := make([]uint64, 0, mostTemplates)
+	left := uint64(0)
 	for i := range t.templates {
-		number[i] = uint64(left)
-		if t.templates[i].wanted > 0 {
+		renumbered = append(renumbered, left)
+		if t.rowsBefore(n, i) < t.templates[i].rows {
 			left++
 		}
 	}
-	dst = binary.AppendUvarint(dst, uint64(left))
+	dst = binary.AppendUvarint(dst, left)
 	if left > 1 {
 		of := slices.Clone(t.of[n:])
 		for i := range of {
-			of[i] = number[of[i]]
+			of[i] = renumbered[of[i]]
 		}
 		dst = appendColumn(dst, of)
 	}
 	for i := range t.templates {
-		if w := &t.templates[i]; w.wanted > 0 {
-			dst = appendTemplate(dst, w.pieces, w.styles, w.numbers)
-			valueBytes += w.length()
+		w, gone := &t.templates[i], t.rowsBefore(n, i)
+		if gone == w.rows {
+			continue
+		}
+		dst = appendPieces(dst, w.pieces)
+		for place, s := range w.styles {
+			dst = append(dst, s.leastDigits, s.mostDecimals, s.leastDecimals)
+			dst = w.columns[place].appendTail(dst, gone, 0)
 		}
 	}
-	return dst, valueBytes
+	return dst
 }
 
-// length is how long the values are whose numbers have been read.
-func (w *written) length() (total uint64) {
-	for _, piece := range w.pieces {
-		total += uint64(len(piece) * w.wanted)
+// rowsBefore is how many of the first n values have a template.
+func (t *templated) rowsBefore(n, template int) (rows int) {
+	if t.of == nil {
+		return n
 	}
-	for place, s := range w.styles {
-		for _, mantissa := range w.numbers[place] {
-			total += uint64(s.length(int64(mantissa)))
+	return occurrences(t.of[:n], uint64(template))
+}
+
+// length is how long the first n values are together.
+func (t *templated) length(n int) (total uint64) {
+	t.read(0, n)
+	for i := range t.templates {
+		w := &t.templates[i]
+		for _, piece := range w.pieces {
+			total += uint64(len(piece) * w.wanted)
+		}
+		for place, s := range w.styles {
+			for _, mantissa := range w.numbers[place] {
+				total += uint64(s.length(int64(mantissa)))
+			}
 		}
 	}
 	return total

@@ -31,11 +31,9 @@ type templater struct {
 	of        []uint64 // the template of each value
 	last      int      // which the value before had
 
-	pieces  [][]byte // scratch
-	whole   []bool
-	found   []number
-	styles  []style
-	columns [][]uint64
+	pieces [][]byte // scratch
+	whole  []bool
+	found  []number
 }
 
 var templaters = sync.Pool{New: func() any { return new(templater) }}
@@ -91,17 +89,17 @@ func (t *templater) add(value []byte) bool {
 // fits takes the numbers out of a value that has the template's text between them.
 func (t *templater) fits(i int, value []byte) bool {
 	known := &t.templates[i]
-	t.found = t.found[:0]
+	t.found = slices.Grow(t.found[:0], len(known.whole))[:len(known.whole)]
 	for place, whole := range known.whole {
-		if !bytes.HasPrefix(value, known.pieces[place]) {
+		piece := known.pieces[place]
+		if !bytes.HasPrefix(value, piece) {
 			return false
 		}
-		value = value[len(known.pieces[place]):]
-		n, length := parseNumber(value, whole)
+		value = value[len(piece):]
+		length := t.found[place].parse(value, whole)
 		if length == 0 {
 			return false
 		}
-		t.found = append(t.found, n)
 		value = value[length:]
 	}
 	if !bytes.Equal(value, known.pieces[len(known.whole)]) {
@@ -127,8 +125,8 @@ func (t *templater) extend() {
 // take adds the numbers that have just been found to a template.
 func (t *templater) take(i int) {
 	known := &t.templates[i]
-	for place, n := range t.found {
-		known.numbers[place].add(n)
+	for place := range t.found {
+		known.numbers[place].add(&t.found[place])
 	}
 	known.rows++
 	t.of, t.last = append(t.of, uint64(i)), i
@@ -143,15 +141,15 @@ func (t *templater) append(dst []byte, entries []Entry, h *Header) []byte {
 	}
 	for i := range t.templates {
 		known := &t.templates[i]
-		t.styles, t.columns = t.styles[:0], t.columns[:0]
+		body = appendPieces(body, known.pieces)
 		for place := range known.numbers {
 			s, ok := known.numbers[place].align()
 			if !ok {
 				return dst
 			}
-			t.styles, t.columns = append(t.styles, s), append(t.columns, known.numbers[place].mantissas)
+			body = append(body, s.leastDigits, s.mostDecimals, s.leastDecimals)
+			body = appendColumn(body, known.numbers[place].mantissas)
 		}
-		body = appendTemplate(body, known.pieces, t.styles, t.columns)
 	}
 	return body
 }
@@ -169,15 +167,12 @@ func appendTimes(dst []byte, entries []Entry, h *Header) []byte {
 	return appendColumn(dst, column)
 }
 
-func appendTemplate(dst []byte, pieces [][]byte, styles []style, columns [][]uint64) []byte {
-	dst = binary.AppendUvarint(dst, uint64(len(styles)))
+// appendPieces appends the text of a template, and how many numbers stand between its pieces.
+func appendPieces(dst []byte, pieces [][]byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(pieces)-1))
 	for _, piece := range pieces {
 		dst = binary.AppendUvarint(dst, uint64(len(piece)))
 		dst = append(dst, piece...)
-	}
-	for place, s := range styles {
-		dst = append(dst, s.leastDigits, s.mostDecimals, s.leastDecimals)
-		dst = appendColumn(dst, columns[place])
 	}
 	return dst
 }

@@ -75,10 +75,13 @@ func (b *Bucket) below(dst []uint64, p page, depth int) ([]uint64, error) {
 type Guard struct {
 	cursor *Cursor
 	around map[uint64]bool // the leaves whose surroundings have been read
+	read   map[uint64]bool // the pages that have been read as somebody's surroundings
 }
 
 // Guard returns a guard of the bucket as it was when the transaction began.
-func (b *Bucket) Guard() *Guard { return &Guard{cursor: b.Cursor(), around: make(map[uint64]bool)} }
+func (b *Bucket) Guard() *Guard {
+	return &Guard{cursor: b.Cursor(), around: make(map[uint64]bool), read: make(map[uint64]bool)}
+}
 
 // Around reads the pages on the way to a key, their neighbours under the same parent, which bbolt may merge
 // them with, and the leaves before and behind, which a cursor may step to.
@@ -90,19 +93,32 @@ func (g *Guard) Around(key []byte) error {
 	if g.around[leaf] {
 		return nil
 	}
+	atEdge := false // the leaf before or behind has another parent
 	for level := range len(g.cursor.path) - 1 {
 		branch := &g.cursor.path[level]
+		atEdge = branch.at == 0 || branch.at == branch.page.last()
 		for at := max(branch.at-1, 0); at <= min(branch.at+1, branch.page.last()); at++ {
-			if _, err := g.cursor.bucket.load(branch.page.child(at), branch.page.key(at)); err != nil {
+			if err := g.readOnce(branch.page.child(at), branch.page.key(at)); err != nil {
 				return err
 			}
 		}
 	}
-	if err := g.leavesAround(key); err != nil {
-		return err
+	if atEdge {
+		if err := g.leavesAround(key); err != nil {
+			return err
+		}
 	}
 	g.around[leaf] = true
 	return nil
+}
+
+func (g *Guard) readOnce(id uint64, from []byte) error {
+	if g.read[id] {
+		return nil
+	}
+	_, err := g.cursor.bucket.load(id, from)
+	g.read[id] = err == nil
+	return err
 }
 
 // leavesAround reads the leaves before and behind the one that the cursor stands in.

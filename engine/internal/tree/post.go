@@ -56,7 +56,7 @@ type writer struct {
 	state     State
 
 	before         *pages.View // the tree as it was when the transaction began
-	valuesBefore   *pages.Bucket
+	chunksBefore   *pages.Cursor
 	aroundChunks   *pages.Guard
 	aroundNames    *pages.Guard
 	scratch, bound []byte
@@ -84,7 +84,7 @@ func (t *Tree) writer(tx *bbolt.Tx) (*writer, error) {
 		catalogue:    index.NewCatalogue(records),
 		state:        state,
 		before:       before,
-		valuesBefore: valuesBefore,
+		chunksBefore: valuesBefore.Cursor(),
 		aroundChunks: valuesBefore.Guard(),
 		aroundNames:  recordsBefore.Guard(),
 	}, nil

@@ -28,7 +28,7 @@ func (r Rule) ByAgeAlone() bool { return r.KeepNewest == 0 && r.MaxPerRecord == 
 const (
 	// One transaction changes at most so many records and deletes so many chunks, which bounds its memory
 	// and how long a checkpoint waits behind it.
-	recordsPerPrune = 256
+	recordsPerPrune = 1024
 	chunksPerRecord = 16
 )
 
@@ -147,7 +147,7 @@ func (w *writer) prune(record string, rule Rule, budget *int) (deleted uint64, e
 	if err != nil || doomed == 0 {
 		return 0, err
 	}
-	cursor := w.valuesBefore.Cursor()
+	cursor := w.chunksBefore
 	first, err := w.readAt(record, func() ([]byte, []byte, error) { return cursor.Seek(codec.AppendLowerBound(nil, record, 0)) })
 	for err == nil && deleted < doomed && *budget > 0 {
 		if first == nil {
@@ -216,7 +216,7 @@ func (w *writer) countOlder(record string, olderThan uint64) (count uint64, err 
 	if olderThan == 0 {
 		return 0, nil
 	}
-	cursor := w.valuesBefore.Cursor()
+	cursor := w.chunksBefore
 	key, encoded, err := cursor.Seek(codec.AppendLowerBound(nil, record, 0))
 	for ; err == nil && codec.HasRecord(key, record); key, encoded, err = cursor.Next() {
 		header, err := codec.ReadHeader(key, encoded)
@@ -257,9 +257,11 @@ func (w *writer) shorten(record string, c *chunk, n uint64, entry *index.Entry) 
 	gone := c.ValueBytes - rest.ValueBytes
 	entry.Bytes -= gone
 	w.state.Bytes -= gone
-	right, err := w.after(record, c)
-	if err != nil {
-		return 0, err
+	var right *chunk
+	if rest.First == c.Last { // else it does not start where the next one does
+		if right, err = w.after(record, c); err != nil {
+			return 0, err
+		}
 	}
 	c.First = rest.First
 	return n, w.replace(record, right, []keyed{{key, tail}}, codec.Key{Record: record, Timestamp: rest.First}, [][]byte{c.key})
