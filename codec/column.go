@@ -196,20 +196,19 @@ func (c *column) appendTail(dst []byte, n int, minus uint64) []byte {
 	if c.deltas {
 		left--
 	}
-	offset, shift := n*c.width/8, n*c.width%8
-	for i := range (left*c.width + 7) / 8 {
-		dst = append(dst, byte(pair(c.packed, offset+i)>>shift))
+	offset, shift, end := n*c.width/8, n*c.width%8, len(dst)+(left*c.width+7)/8
+	for ; len(dst) < end; offset += 8 {
+		moved := word(c.packed, offset)>>shift | word(c.packed, offset+8)<<(64-shift)
+		dst = binary.LittleEndian.AppendUint64(dst, moved)
 	}
-	return dst
+	return dst[:end]
 }
 
-// pair is the byte of data at an offset, and the one behind it, if there is one, in the higher bits.
-func pair(data []byte, offset int) uint16 {
-	if offset+1 < len(data) {
-		return binary.LittleEndian.Uint16(data[offset:])
-	}
-	return uint16(data[offset])
-}
+// immediate reports whether at takes no longer for one integer than for another.
+func (c *column) immediate() bool { return !c.deltas || c.width == 0 }
+
+// steady reports whether the integers grow by the same from one to the next.
+func (c *column) steady() bool { return c.deltas && c.width == 0 && int64(c.least) >= 0 }
 
 // word is the eight bytes of data from offset on, those that are not there as zeros.
 func word(data []byte, offset int) uint64 {
@@ -217,7 +216,7 @@ func word(data []byte, offset int) uint64 {
 		return binary.LittleEndian.Uint64(data[offset:])
 	}
 	var w uint64
-	for i, b := range data[offset:] {
+	for i, b := range data[min(offset, len(data)):] {
 		w |= uint64(b) << (8 * i)
 	}
 	return w

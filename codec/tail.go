@@ -29,10 +29,14 @@ func (c *Coder) CountBefore(key, chunk []byte, timestamp uint64) (int, error) {
 		return sort.Search(h.Count, func(i int) bool { return b.Entries[i].Timestamp >= timestamp }), nil
 	}
 	in := reader{data: h.body}
-	column, offsets := in.column(h.Count), make([]uint64, h.Count)
+	column := in.column(h.Count)
 	if in.failed {
 		return 0, errTemplates
 	}
+	if column.immediate() {
+		return sort.Search(h.Count, func(i int) bool { return column.at(i) >= timestamp-h.First }), nil
+	}
+	offsets := make([]uint64, h.Count)
 	column.read(offsets, 0)
 	return sort.Search(h.Count, func(i int) bool { return offsets[i] >= timestamp-h.First }), nil
 }
@@ -93,6 +97,9 @@ func (b *Buffer) templatedTail(record string, n int) (key, tail []byte, ok bool)
 // extentOfSequences returns the least and the greatest sequence number of the values from one to before another,
 // as differences from the chunk's least.
 func (t *templated) extentOfSequences(from, to int) (least, greatest uint64) {
+	if t.sequences.steady() {
+		return t.sequences.at(from), t.sequences.at(to - 1)
+	}
 	offsets := t.room(to - from)
 	t.sequences.read(offsets, from)
 	return slices.Min(offsets), slices.Max(offsets)
