@@ -55,6 +55,7 @@ func TestChunkRoundTrip(t *testing.T) {
 		checkDecodes(t, &b, key, chunk, entries)
 		checkPart(t, &b, key, chunk, entries)
 		checkTail(t, &b, key, chunk, entries)
+		checkJoin(t, &b, entries)
 		moved := Key{Record: "record", Timestamp: entries[0].Timestamp, Ordinal: 7}.Append(nil)
 		rekeyed, err := Rekey(key, chunk, moved)
 		if err != nil {

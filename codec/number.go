@@ -136,6 +136,24 @@ func appendPadded(dst []byte, v uint64, width int) []byte {
 	return append(dst, digits[i:]...)
 }
 
+// number is a number that append would write like that.
+func (s style) number(mantissa int64) number {
+	n := number{mantissa: mantissa, decimals: s.mostDecimals}
+	for ; n.decimals > s.leastDecimals && n.mantissa%10 == 0; n.decimals-- {
+		n.mantissa /= 10
+	}
+	n.trailingZero = n.decimals > 0 && n.mantissa%10 == 0
+	v := n.mantissa / powersOfTen[n.decimals]
+	n.digits = 1
+	for ; v >= 10 || v <= -10; v /= 10 {
+		n.digits++
+	}
+	if n.digits < s.leastDigits {
+		n.digits, n.leadingZero = s.leastDigits, true
+	}
+	return n
+}
+
 // numbers are those in one place of a template, value after value.
 type numbers struct {
 	mantissas []uint64 // as int64s
@@ -166,6 +184,14 @@ func (c *numbers) add(n *number) {
 	}
 }
 
+// addAll adds the numbers of a column.
+func (c *numbers) addAll(s style, mantissas []uint64) {
+	for _, mantissa := range mantissas {
+		n := s.number(int64(mantissa))
+		c.add(&n)
+	}
+}
+
 // align brings all mantissas to the same number of decimals, and returns the style in which every number is
 // written as it was; false if there is none.
 func (c *numbers) align() (style, bool) {
@@ -186,19 +212,19 @@ func (c *numbers) align() (style, bool) {
 
 // split cuts text at its numbers: n of them, between n+1 pieces of text. A number is whole where a point
 // stands before it, or behind its fraction, as in an address or a version.
-func split(text []byte, pieces [][]byte, whole []bool, found []number) ([][]byte, []bool, []number) {
+func split(text []byte, pieces [][]byte, found []number) ([][]byte, []number) {
 	piece := 0 // where the current one starts
 	for i := 0; i < len(text); {
 		if !isDigit(text[i]) {
 			i++
 			continue
 		}
-		start, isWhole := signed(text, piece, i), isWhole(text, i)
 		var n number
-		length := n.parse(text[start:], isWhole)
+		start, whole := signed(text, piece, i), isWhole(text, i)
+		length := n.parse(text[start:], whole)
 		if length == 0 && start < i { // minus zero: the sign is text
 			start = i
-			length = n.parse(text[start:], isWhole)
+			length = n.parse(text[start:], whole)
 		}
 		if length == 0 { // too long: it is text
 			for i < len(text) && isDigit(text[i]) {
@@ -206,11 +232,11 @@ func split(text []byte, pieces [][]byte, whole []bool, found []number) ([][]byte
 			}
 			continue
 		}
-		pieces, whole, found = append(pieces, text[piece:start]), append(whole, isWhole), append(found, n)
+		pieces, found = append(pieces, text[piece:start]), append(found, n)
 		i = start + length
 		piece = i
 	}
-	return append(pieces, text[piece:]), whole, found
+	return append(pieces, text[piece:]), found
 }
 
 // signed is where the number starts whose first digit is at i: at its sign, which is not a hyphen in a word,

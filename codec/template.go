@@ -20,7 +20,7 @@ const (
 // template is the text that values have in common, with places for their numbers.
 type template struct {
 	pieces  [][]byte // of text, one more than there are numbers
-	whole   []bool   // by place: its numbers have no fraction
+	whole   []bool   // by place: whether its numbers can be taken to have no fraction
 	numbers []numbers
 	rows    int
 }
@@ -32,7 +32,6 @@ type templater struct {
 	last      int      // which the value before had
 
 	pieces [][]byte // scratch
-	whole  []bool
 	found  []number
 }
 
@@ -48,12 +47,24 @@ func appendTemplated(dst []byte, entries []Entry, h *Header) []byte {
 		t.forget()
 		templaters.Put(t)
 	}()
+	fetch(entries)
 	for i := range entries {
 		if !t.add(entries[i].Value) {
 			return dst
 		}
 	}
 	return t.append(dst, entries, h)
+}
+
+// fetch reads a little of each value. Where they lie far apart, as in a log of many records' values, the processor
+// would wait for the memory of each in turn; here it need not wait for one to ask for the next.
+func fetch(entries []Entry) (sum byte) {
+	for i := range entries {
+		if v := entries[i].Value; len(v) > 0 {
+			sum += v[0] + v[len(v)-1]
+		}
+	}
+	return sum
 }
 
 // forget leaves the memory, but nothing of the values.
@@ -72,18 +83,28 @@ func (t *templater) add(value []byte) bool {
 			return true
 		}
 	}
-	t.pieces, t.whole, t.found = split(value, t.pieces[:0], t.whole[:0], t.found[:0])
-	i := slices.IndexFunc(t.templates, func(known template) bool {
-		return slices.Equal(known.whole, t.whole) && slices.EqualFunc(known.pieces, t.pieces, bytes.Equal)
-	})
-	if i < 0 {
-		if i = len(t.templates); i == mostTemplates {
-			return false
-		}
-		t.extend()
+	t.pieces, t.found = split(value, t.pieces[:0], t.found[:0])
+	i, ok := t.known()
+	if ok {
+		t.take(i)
 	}
-	t.take(i)
-	return true
+	return ok
+}
+
+// known returns the template that has the pieces that have just been found, which may be a new one; false if
+// there are too many.
+func (t *templater) known() (i int, ok bool) {
+	i = slices.IndexFunc(t.templates, func(known template) bool {
+		return slices.EqualFunc(known.pieces, t.pieces, bytes.Equal)
+	})
+	if i >= 0 {
+		return i, true
+	}
+	if len(t.templates) == mostTemplates {
+		return 0, false
+	}
+	t.extend()
+	return len(t.templates) - 1, true
 }
 
 // fits takes the numbers out of a value that has the template's text between them.
@@ -114,13 +135,24 @@ func (t *templater) extend() {
 	t.templates = slices.Grow(t.templates, 1)[:len(t.templates)+1]
 	known := &t.templates[len(t.templates)-1]
 	known.pieces = append(known.pieces[:0], t.pieces...)
-	known.whole = append(known.whole[:0], t.whole...)
-	known.numbers = slices.Grow(known.numbers[:0], len(t.whole))[:len(t.whole)]
-	for place := range known.numbers {
+	places := len(t.pieces) - 1
+	known.whole = known.whole[:0]
+	known.numbers = slices.Grow(known.numbers[:0], places)[:places]
+	for place := range places {
+		known.whole = append(known.whole, betweenPoints(t.pieces, place))
 		known.numbers[place].reset()
 	}
 	known.rows = 0
 }
+
+// betweenPoints is isWhole for a place of a template: a point stands before it, or behind the number that follows
+// behind a point.
+func betweenPoints(pieces [][]byte, place int) bool {
+	return bytes.HasSuffix(pieces[place], point) ||
+		bytes.Equal(pieces[place+1], point) && place+2 < len(pieces) && bytes.HasPrefix(pieces[place+2], point)
+}
+
+var point = []byte{'.'}
 
 // take adds the numbers that have just been found to a template.
 func (t *templater) take(i int) {

@@ -63,7 +63,7 @@ func (h *Head) find(record string) *series {
 	}
 	s := h.series[record]
 	if s == nil {
-		s = &series{record: strings.Clone(record)}
+		s = newSeries(strings.Clone(record))
 		h.series[s.record] = s
 		h.names.Set(s.record, s)
 		h.overhead += seriesOverhead + int64(len(record))

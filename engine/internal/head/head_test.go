@@ -197,7 +197,7 @@ func TestRunsStayFew(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s, most := &series{}, 0
+			s, most := newSeries("record"), 0
 			for i := range n {
 				s.add(item{timestamp: test.timestamp(i), sequence: uint64(i + 1)})
 				most = max(most, len(s.runs))
@@ -221,7 +221,7 @@ func (s *series) viewOf() *View {
 // TestRunsStayFewInAnyOrder leaves it to chance to find an order.
 func TestRunsStayFewInAnyOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := &series{}
+		s := newSeries("record")
 		count := 0
 		pages := rapid.SliceOfN(rapid.IntRange(1, 40), 1, 100).Draw(t, "lengths of pages")
 		for _, length := range pages {

@@ -29,17 +29,24 @@ func (i item) compare(other item) int {
 // ever appended to or replaced by new ones, never changed, since views share them.
 type series struct {
 	record   string
-	runs     [][]item
-	follower *series // that was added to after it
+	follower *series   // that was added to after it
+	newest   uint64    // the timestamp of the first run's last value
+	runs     [][]item  // in first, as long as there is but one
+	first    [1][]item // beside the rest, where the processor has it when it has that
+}
+
+func newSeries(record string) *series {
+	s := &series{record: record}
+	s.runs = s.first[:0]
+	return s
 }
 
 // add adds a value and returns by how many bytes the series grew.
 func (s *series) add(it item) int64 {
-	if len(s.runs) == 1 { // in order, as most are
-		if run := s.runs[0]; run[len(run)-1].compare(it) < 0 {
-			s.runs[0] = append(run, it)
-			return int64(cap(s.runs[0])-cap(run)) * itemSize
-		}
+	if len(s.runs) == 1 && it.timestamp >= s.newest { // in order, as most are
+		run := s.runs[0]
+		s.runs[0], s.newest = append(run, it), it.timestamp
+		return int64(cap(s.runs[0])-cap(run)) * itemSize
 	}
 	before := s.capacity()
 	at := slices.IndexFunc(s.runs, func(run []item) bool { return run[len(run)-1].compare(it) < 0 })
@@ -51,6 +58,7 @@ func (s *series) add(it item) int64 {
 	for ; at > 0 && len(s.runs[at-1]) <= 2*len(s.runs[at]); at-- {
 		s.runs = slices.Replace(s.runs, at-1, at+1, codec.Merge(s.runs[at-1], s.runs[at], item.compare))
 	}
+	s.newest = s.runs[0][len(s.runs[0])-1].timestamp
 	return int64(s.capacity()-before) * itemSize
 }
 

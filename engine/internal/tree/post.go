@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -245,13 +246,10 @@ func (w *writer) place(record string, run []codec.Entry) error {
 // into are merged with it, and so are short neighbours, so that a record does not end up as many short
 // chunks: a value is written again only into a chunk half as long again, so O(log n) times.
 func (w *writer) insert(record string, left, right *chunk, part []codec.Entry, last bool) (err error) {
-	entries, count, size := part, len(part), valueBytes(part)
-	var absorbed [][]byte
+	count, size := len(part), valueBytes(part)
+	var before, behind []*chunk // what is absorbed, nearest first
 	for left != nil && (left.Last > part[0].Timestamp || w.absorbs(left, count, size)) {
-		if entries, err = w.absorb(record, left, entries); err != nil {
-			return err
-		}
-		absorbed = append(absorbed, left.key)
+		before = append(before, left)
 		count += left.Count
 		size += left.ValueBytes
 		if left, err = w.preceding(record, left); err != nil {
@@ -259,17 +257,57 @@ func (w *writer) insert(record string, left, right *chunk, part []codec.Entry, l
 		}
 	}
 	for last && right != nil && w.absorbs(right, count, size) {
-		if entries, err = w.absorb(record, right, entries); err != nil {
-			return err
-		}
-		absorbed = append(absorbed, right.key)
+		behind = append(behind, right)
 		count += right.Count
 		size += right.ValueBytes
 		if right, err = w.after(record, right); err != nil {
 			return err
 		}
 	}
-	return w.write(record, left, right, entries, absorbed)
+	if len(before) > 0 && len(behind) == 0 && w.chunksFor(count, size) == 1 {
+		if joined, err := w.join(record, left, right, before, part); joined || err != nil {
+			return err
+		}
+	}
+	absorbed := append(before, behind...)
+	entries := part
+	for _, c := range absorbed {
+		if entries, err = w.absorb(record, c, entries); err != nil {
+			return err
+		}
+	}
+	return w.write(record, left, right, entries, keysOf(absorbed))
+}
+
+func keysOf(chunks []*chunk) (keys [][]byte) {
+	for _, c := range chunks {
+		keys = append(keys, c.key)
+	}
+	return keys
+}
+
+// join writes absorbed chunks, nearest first, and part behind them as one chunk without decoding them, if that
+// can be done.
+func (w *writer) join(record string, left, right *chunk, absorbed []*chunk, part []codec.Entry) (joined bool, err error) {
+	var chunks []codec.Encoded
+	for _, c := range slices.Backward(absorbed) {
+		chunks = append(chunks, codec.Encoded{Key: c.key, Chunk: c.encoded})
+	}
+	key := behind(record, left, absorbed[len(absorbed)-1].First)
+	encodedKey := key.Append(nil)
+	chunk, err := w.coder.Join(encodedKey, chunks, part)
+	if chunk == nil || err != nil {
+		return false, w.guard.fault(err, fmt.Sprintf("chunks of record %q before key %x", record, encodedKey))
+	}
+	return true, w.replace(record, right, []keyed{{encodedKey, chunk}}, key, keysOf(absorbed))
+}
+
+// behind is the key of a chunk that starts at timestamp and stands behind left; nil: before all others.
+func behind(record string, left *chunk, timestamp uint64) codec.Key {
+	if left == nil {
+		return codec.Key{Record: record, Timestamp: timestamp}
+	}
+	return following(codec.Key{Record: record, Timestamp: left.First, Ordinal: left.ordinal}, timestamp, true)
 }
 
 // absorbs reports whether a run of count values of size bytes takes in its neighbour: a chunk that is not

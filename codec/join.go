@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package codec
+
+import "slices"
+
+// Encoded is a chunk and its key.
+type Encoded struct{ Key, Chunk []byte }
+
+// Join returns the chunk, under key, of what chunks hold and of entries behind that, all in order; nil if only
+// decoding and encoding all of it can do that. Values encoded by templates are not written for it.
+func (c *Coder) Join(key []byte, chunks []Encoded, entries []Entry) ([]byte, error) {
+	j := joiner{templater: templaters.Get().(*templater)}
+	defer func() {
+		j.templater.forget()
+		templaters.Put(j.templater)
+	}()
+	for _, chunk := range chunks {
+		if alike, err := j.add(chunk); !alike || err != nil {
+			return nil, err
+		}
+	}
+	fetch(entries)
+	for i := range entries {
+		if !j.templater.add(entries[i].Value) {
+			return nil, nil
+		}
+		j.valueBytes += uint64(len(entries[i].Value))
+	}
+	j.entries = append(j.entries, entries...)
+	if !slices.IsSortedFunc(j.entries, Entry.Compare) || len(j.entries) > mostTemplatedCount || j.valueBytes > mostTemplated {
+		return nil, nil
+	}
+	h := describe(j.entries)
+	h.ValueBytes = j.valueBytes
+	body := j.templater.append(getBytes(), j.entries, &h)
+	defer func() { putBytes(body) }()
+	if len(body) == 0 {
+		return nil, nil
+	}
+	return appendEncoded(nil, key, &h, templates, body), nil
+}
+
+// joiner gathers what a chunk is made of.
+type joiner struct {
+	templater  *templater
+	entries    []Entry // without the values
+	valueBytes uint64
+}
+
+// add adds a chunk; false if it is not encoded by templates, or by too many.
+func (j *joiner) add(chunk Encoded) (alike bool, err error) {
+	var b Buffer
+	if err := b.open(chunk.Key, chunk.Chunk); err != nil || b.Header.encoding != templates {
+		return false, err
+	}
+	t := templateds.Get().(*templated)
+	defer templateds.Put(t)
+	defer t.forget()
+	h := &b.Header
+	start := len(j.entries)
+	j.entries = slices.Grow(j.entries, h.Count)[:start+h.Count]
+	b.Entries = j.entries[start:]
+	if !t.parse(h) || !t.times(&b, 0) || !t.sequence(&b, 0) {
+		return false, errTemplates
+	}
+	t.read(0, h.Count)
+	j.valueBytes += h.ValueBytes
+	return j.templater.join(t, h.Count), nil
+}
+
+// join adds the numbers of count values; false if there are too many templates.
+func (t *templater) join(from *templated, count int) bool {
+	known := make([]int, len(from.templates)) // which template of t each of from's is
+	for i := range from.templates {
+		w := &from.templates[i]
+		t.pieces = append(t.pieces[:0], w.pieces...)
+		var ok bool
+		if known[i], ok = t.known(); !ok {
+			return false
+		}
+		into := &t.templates[known[i]]
+		for place, s := range w.styles {
+			into.numbers[place].addAll(s, w.numbers[place])
+		}
+		into.rows += w.rows
+	}
+	for i := range count {
+		which := 0
+		if from.of != nil {
+			which = int(from.of[i])
+		}
+		t.of = append(t.of, uint64(known[which]))
+	}
+	return true
+}
