@@ -2,7 +2,10 @@
 
 package codec
 
-import "slices"
+import (
+	"slices"
+	"sync"
+)
 
 // Encoded is a chunk and its key.
 type Encoded struct{ Key, Chunk []byte }
@@ -10,11 +13,9 @@ type Encoded struct{ Key, Chunk []byte }
 // Join returns the chunk, under key, of what chunks hold and of entries behind that, all in order; nil if only
 // decoding and encoding all of it can do that. Values encoded by templates are not written for it.
 func (c *Coder) Join(key []byte, chunks []Encoded, entries []Entry) ([]byte, error) {
-	j := joiner{templater: templaters.Get().(*templater)}
-	defer func() {
-		j.templater.forget()
-		templaters.Put(j.templater)
-	}()
+	j := joiners.Get().(*joiner)
+	defer joiners.Put(j)
+	defer j.forget()
 	for _, chunk := range chunks {
 		if alike, err := j.add(chunk); !alike || err != nil {
 			return nil, err
@@ -41,11 +42,19 @@ func (c *Coder) Join(key []byte, chunks []Encoded, entries []Entry) ([]byte, err
 	return appendEncoded(nil, key, &h, templates, body), nil
 }
 
-// joiner gathers what a chunk is made of.
+// joiner gathers what a chunk is made of. It is used again from one chunk to the next.
 type joiner struct {
-	templater  *templater
-	entries    []Entry // without the values
+	templater  templater
+	entries    []Entry // those of chunks without the values
 	valueBytes uint64
+}
+
+var joiners = sync.Pool{New: func() any { return new(joiner) }}
+
+func (j *joiner) forget() {
+	j.templater.forget()
+	clear(j.entries)
+	j.entries, j.valueBytes = j.entries[:0], 0
 }
 
 // add adds a chunk; false if it is not encoded by templates, or by too many.

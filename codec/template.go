@@ -33,6 +33,7 @@ type templater struct {
 
 	pieces [][]byte // scratch
 	found  []number
+	column []uint64
 }
 
 var templaters = sync.Pool{New: func() any { return new(templater) }}
@@ -166,7 +167,7 @@ func (t *templater) take(i int) {
 
 // append appends what the package documentation draws; nothing if some numbers are not written alike.
 func (t *templater) append(dst []byte, entries []Entry, h *Header) []byte {
-	body := appendTimes(dst, entries, h)
+	body := t.appendTimes(dst, entries, h)
 	body = binary.AppendUvarint(body, uint64(len(t.templates)))
 	if len(t.templates) > 1 {
 		body = appendColumn(body, t.of)
@@ -187,8 +188,9 @@ func (t *templater) append(dst []byte, entries []Entry, h *Header) []byte {
 }
 
 // appendTimes appends the timestamps and the sequence numbers.
-func appendTimes(dst []byte, entries []Entry, h *Header) []byte {
-	column := make([]uint64, len(entries))
+func (t *templater) appendTimes(dst []byte, entries []Entry, h *Header) []byte {
+	t.column = slices.Grow(t.column[:0], len(entries))[:len(entries)]
+	column := t.column
 	for i := range entries {
 		column[i] = entries[i].Timestamp - h.First
 	}
