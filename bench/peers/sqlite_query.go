@@ -94,17 +94,23 @@ func (q *sqliteQuery) newestOfEach(glob string, params daybook.QueryParams) {
 	q.add(` ORDER BY record_name, ` + sqliteTimeOrder(params.Order))
 }
 
-// newestByWindow is AimDB's form, but for its LIKE, which can neither use the index nor tell cases apart.
+// newestByWindow is AimDB's query. GLOB is there because LIKE takes A for a; the plus keeps it out of the plan, which
+// is that of AimDB's own statement.
 func (q *sqliteQuery) newestByWindow(glob string, params daybook.QueryParams) {
 	order := sqliteTimeOrder(params.Order)
-	q.add(`SELECT record_name, value_json, stored_at FROM (SELECT id, record_name, value_json, stored_at, ` +
+	q.add(`WITH ranked AS (SELECT id, record_name, value_json, stored_at, ` +
 		`ROW_NUMBER() OVER (PARTITION BY record_name ORDER BY ` + order + `) AS rn FROM record_history`)
-	q.add(` WHERE record_name >= ? AND record_name < ?`, q.name, sqliteEnd(q.name))
-	if glob != "" {
-		q.add(` AND record_name GLOB ?`, glob)
+	if glob == "" {
+		glob = sqliteLiteral.Replace(q.name) + "*"
 	}
+	q.add(` WHERE record_name LIKE ? ESCAPE '\' AND +record_name GLOB ?`, sqliteLike(q.name), glob)
 	q.addBounds(params)
-	q.add(`) WHERE rn <= ? ORDER BY record_name, `+order, params.LimitPerRecord)
+	q.add(`) SELECT record_name, value_json, stored_at FROM ranked WHERE rn <= ? ORDER BY record_name, `+order, params.LimitPerRecord)
+}
+
+// sqliteLike is a LIKE pattern that every name with the prefix matches.
+func sqliteLike(prefix string) string {
+	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(prefix) + "%"
 }
 
 // addNames defines the names that have the prefix and match glob. It goes from one name to the next by the index, and
