@@ -42,16 +42,16 @@ var (
 	scan     = work{measure{"Scan", "values/s"}, "Reading", "Scan a million values", more}
 	ranging  = work{measure{"Range", "values/s"}, "Reading", "Range of 100,000 values of one record", more}
 
-	size     = work{measure{"Size", "disk-B/value"}, "Space", "On disk, for each value", less}
+	size     = work{measure{"Ingest/records=1000", "disk-B/value"}, "Space", "Bytes on disk for each value, 1,000 records", less}
 	device1k = work{measure{"Ingest/records=1000", "device-B/raw-B"}, "Space",
-		"Written to the device for each raw byte, 1,000 records", less}
+		"Bytes written to the device for each raw byte, 1,000 records", less}
 
 	cleanup     = work{measure{"Cleanup", "ns/op"}, "Upkeep", "Clean up half of a million values", less}
 	cleanupP99  = work{measure{"Cleanup", "x-p99"}, "Upkeep", "p99 of Store during cleanup, over its p99 at rest", less}
-	openClosed  = work{measure{"Open/state=closed", "ns/op"}, "Upkeep", "Open after Close", less}
-	openKilled  = work{measure{"Open/state=killed", "ns/op"}, "Upkeep", "Open after a kill", less}
-	heap        = work{measure{"Heap", "MiB-live"}, "Footprint", "Live heap", less}
-	binary      = work{measure{"Binary", "MiB"}, "Footprint", "Binary", less}
+	openClosed  = work{measure{"Open/state=closed", "ns/op"}, "Upkeep", "Open 10,000,000 values after Close", less}
+	openKilled  = work{measure{"Open/state=killed", "ns/op"}, "Upkeep", "Open after a kill, with a full head", less}
+	heap        = work{measure{"Heap", "MiB-live"}, "Footprint", "Live heap, in MiB, ingesting 10,000,000 values", less}
+	binary      = work{measure{"Binary", "MiB"}, "Footprint", "Stripped program with the engine, in MiB", less}
 	allocsStore = work{measure{"Allocs/of=store", "allocs/value"}, "Footprint", "Allocations for each value stored", less}
 	allocsQuery = work{measure{"Allocs/of=query", "allocs/value"}, "Footprint", "Allocations for each value read", less}
 )
@@ -59,13 +59,14 @@ var (
 // works are all rows in the order in which they are shown. Those of a group stand together.
 var works = []work{
 	store, storeParallel, ingest1k, ingest10k,
+	{measure{"Mixed", "values/s"}, "Writing", "Ingest values of all shapes into 1,000 records", more},
 	latest1, latest10, matching, scan, ranging,
 	size,
-	{measure{"Ingest/records=1000", "disk-B/value"}, "Space", "On disk after ingest, for each value, 1,000 records", less},
-	{measure{"Ingest/records=10000", "disk-B/value"}, "Space", "On disk after ingest, for each value, 10,000 records", less},
+	{measure{"Ingest/records=10000", "disk-B/value"}, "Space", "The same, 10,000 records", less},
+	{measure{"Mixed", "disk-B/value"}, "Space", "The same, 1,000 records of all shapes", less},
 	device1k,
 	{measure{"Ingest/records=10000", "device-B/raw-B"}, "Space",
-		"Written to the device for each raw byte, 10,000 records", less},
+		"The same, 10,000 records", less},
 	cleanup, cleanupP99, openClosed, openKilled,
 	heap, binary, allocsStore, allocsQuery,
 }
