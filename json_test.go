@@ -86,3 +86,36 @@ func BenchmarkValidateValue(b *testing.B) {
 		}
 	})
 }
+
+// TestValueValidator: what is said of a value does not depend on the one before.
+func TestValueValidator(t *testing.T) {
+	tests := []struct {
+		before, value string
+		reason        string // why the row is here
+	}{
+		{`{"c":21.5}`, `{"c":9.55}`, "other digits, and more of them"},
+		{`{"c":21.5}`, `{"c":021.5}`, "a zero in front of an integral part"},
+		{`{"c":21.5}`, `{"c":0.05}`, "but not of a fraction"},
+		{`{"c":0}`, `{"c":00}`, "nor is a zero alone a leading one"},
+		{`{"c":1e5}`, `{"c":1e05}`, "an exponent may have zeros in front"},
+		{`"12:30"`, `"02:05"`, "digits in a string are text"},
+		{`{"1":1}`, `{"01":1}`, "so are those in a name"},
+		{`{"a":"1","b":2}`, `{"a":"01","b":02}`, "a string ends where it ends"},
+		{`"\u0041"`, `"\u141"`, "an escape has four digits"},
+		{`"\"1"`, `"\"01"`, "an escaped quote ends no string"},
+		{`[1,2]`, `[1,2`, "the end is missing"},
+		{`[1,2]`, `[1,2]]`, "there is something behind the end"},
+		{`[1,2]`, `[1,]`, "a number is missing"},
+		{`[1,2]`, `[1,-2]`, "a sign is no digit"},
+		{`[1`, `[2`, "what follows an invalid value"},
+		{`1`, strings.Repeat("1", MaxValueLen+1), "what is like a short value can be too long"},
+	}
+	for _, test := range tests {
+		var v ValueValidator
+		_ = v.Validate([]byte(test.before))
+		got, want := v.Validate([]byte(test.value)), ValidateValue([]byte(test.value))
+		if (got == nil) != (want == nil) || got != nil && got.Error() != want.Error() {
+			t.Errorf("%.40q after %q: got %v, want %v (%s)", test.value, test.before, got, want, test.reason)
+		}
+	}
+}

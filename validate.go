@@ -3,6 +3,7 @@
 package daybook
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -41,6 +42,62 @@ func ValidateValue(value json.RawMessage) error {
 		return fmt.Errorf("%w: %s at offset %d of %d bytes", ErrInvalidValue, fault.reason, fault.offset, len(value))
 	}
 	return nil
+}
+
+// ValueValidator does what ValidateValue does, for one value after another, and takes less long where a value is like
+// one before it but for the digits in it, as a device's mostly are. Its zero value is ready. It keeps the values
+// that it is given until the next ones, and is for one goroutine at a time.
+type ValueValidator struct {
+	valid json.RawMessage // without a backslash, so that quotes come in pairs
+}
+
+// Validate is ValidateValue.
+func (v *ValueValidator) Validate(value json.RawMessage) error {
+	if v.valid != nil && len(value) <= MaxValueLen && alike(value, v.valid) {
+		return nil
+	}
+	if err := ValidateValue(value); err != nil {
+		return err
+	}
+	if v.valid = value; bytes.IndexByte(value, '\\') >= 0 {
+		v.valid = nil
+	}
+	return nil
+}
+
+// alike reports whether value is a JSON text because valid is: they differ in nothing but runs of digits, and a run
+// that may stand for a number's integral part has no zero in front.
+func alike(value, valid []byte) bool {
+	quoted := false
+	i, j := 0, 0
+	for i < len(value) && j < len(valid) {
+		b := value[i]
+		if !isDigit(b) {
+			if b != valid[j] {
+				return false
+			}
+			quoted = quoted != (b == '"')
+			i, j = i+1, j+1
+			continue
+		}
+		if !isDigit(valid[j]) {
+			return false
+		}
+		start := i
+		i, j = digitsEnd(value, i), digitsEnd(valid, j)
+		if b == '0' && i-start > 1 && !quoted && (start == 0 || value[start-1] != '.') {
+			return false
+		}
+	}
+	return i == len(value) && j == len(valid)
+}
+
+// digitsEnd is where the digits end that go on at i.
+func digitsEnd(text []byte, i int) int {
+	for i < len(text) && isDigit(text[i]) {
+		i++
+	}
+	return i
 }
 
 // cut shortens a string for an error message.

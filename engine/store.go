@@ -33,7 +33,7 @@ func (db *DB) Store(ctx context.Context, recordName string, value json.RawMessag
 	defer db.commits.free(c)
 	c.single[0] = daybook.StoredValue{RecordName: recordName, Value: value, StoredAt: timestamp}
 	c.values = c.single[:]
-	if err := validate(&c.single[0]); err != nil {
+	if err := validate(&c.single[0], new(daybook.ValueValidator)); err != nil {
 		return err
 	}
 	return db.commit(ctx, c)
@@ -59,11 +59,11 @@ func (db *DB) StoreBatch(ctx context.Context, values []daybook.StoredValue) erro
 	return db.commit(ctx, c)
 }
 
-func validate(v *daybook.StoredValue) error {
+func validate(v *daybook.StoredValue, values *daybook.ValueValidator) error {
 	if err := daybook.ValidateRecordName(v.RecordName); err != nil {
 		return err
 	}
-	if err := daybook.ValidateValue(v.Value); err != nil {
+	if err := values.Validate(v.Value); err != nil {
 		return fmt.Errorf("record %q: %w", v.RecordName, err)
 	}
 	return nil
@@ -73,9 +73,10 @@ func validateBatch(values []daybook.StoredValue) error {
 	if len(values) > MaxBatchValues {
 		return fmt.Errorf("%w: the batch has %d values; at most %d, so split it", daybook.ErrValueTooLarge, len(values), MaxBatchValues)
 	}
+	var validator daybook.ValueValidator
 	size := 0
 	for i := range values {
-		if err := validate(&values[i]); err != nil {
+		if err := validate(&values[i], &validator); err != nil {
 			return fmt.Errorf("values[%d] of %d in the batch: %w", i, len(values), err)
 		}
 		size += len(values[i].RecordName) + len(values[i].Value)

@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"regexp"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -48,6 +50,34 @@ func FuzzJSON(f *testing.F) {
 		}
 		if valid := isJSON(text, daybook.MaxValueDepth); valid != (err == nil) {
 			t.Errorf("ValidateValue(%.200q): %v; the grammar says it is valid: %v", text, err, valid)
+		}
+	})
+}
+
+// FuzzValueValidator has a text follow another that is like it but for its digits, and holds what is said of it
+// against what is said of it alone. Each run of digits is exchanged for the next of the others.
+func FuzzValueValidator(f *testing.F) {
+	f.Add([]byte(`{"celsius":21.5,"humidity":441,"at":"2026-11-26T08:00:00Z","e":1e-7}`), "9,0.05,00,100,07,1")
+	f.Add([]byte(`[-1,"\u0041\"1\"",0.5]`), "0,00041,141,01,50")
+	f.Add([]byte(`0`), "00")
+	f.Add([]byte(`"1"`), "01")
+	f.Add([]byte(`1.0e10`), "10.00e01")
+	f.Fuzz(func(t *testing.T, text []byte, digits string) {
+		others := strings.FieldsFunc(digits, func(r rune) bool { return r < '0' || r > '9' })
+		next := 0
+		like := regexp.MustCompile("[0-9]+").ReplaceAllFunc(text, func(run []byte) []byte {
+			if len(others) == 0 {
+				return run
+			}
+			next++
+			return []byte(others[next%len(others)])
+		})
+		var v daybook.ValueValidator
+		for _, value := range [][]byte{text, like, text} {
+			got, want := v.Validate(value), daybook.ValidateValue(value)
+			if (got == nil) != (want == nil) {
+				t.Errorf("%.200q after %.200q: got %v, want %v", value, text, got, want)
+			}
 		}
 	})
 }
