@@ -41,8 +41,10 @@ const (
 	// leastCompressed is how long a batch is that is worth compressing, in bytes. A shorter one is written in as
 	// many of the disk's blocks either way.
 	leastCompressed = 4 << 10
-	// mostShrunk is by how much a batch may be compressed, so that its length bounds what decoding it allocates.
-	mostShrunk = 64
+	// mostShrunk is by how much a batch may be compressed, so that its length bounds what decoding it allocates,
+	// and mostBatch how long one is then.
+	mostShrunk = 256
+	mostBatch  = 256 << 20
 )
 
 // AppendCompressed appends the shorter form of a batch, which must not be a part of dst: the compressed one, or
@@ -54,7 +56,7 @@ func AppendCompressed(dst, batch []byte) []byte {
 	start := len(dst)
 	dst = append(slices.Grow(dst, 1+s2.MaxEncodedLen(len(batch))), compressedBatch)
 	block := s2.Encode(dst[len(dst):cap(dst)], batch)
-	if n := 1 + len(block); n < len(batch) && len(batch) <= mostShrunk*n {
+	if n := 1 + len(block); n < len(batch) && uint64(len(batch)) <= min(mostShrunk*uint64(n), mostBatch) {
 		return dst[:len(dst)+len(block)]
 	}
 	return append(dst[:start], batch...)
@@ -66,7 +68,7 @@ func decompressBatch(encoded []byte) ([]byte, error) {
 		return encoded, nil
 	}
 	size, err := s2.DecodedLen(encoded[1:])
-	if err != nil || size > mostShrunk*len(encoded) {
+	if err != nil || uint64(size) > min(mostShrunk*uint64(len(encoded)), mostBatch) {
 		return nil, fmt.Errorf("%w: %d bytes cannot be a compressed batch of %d", ErrCorrupt, len(encoded), size)
 	}
 	batch, err := s2.Decode(nil, encoded[1:])

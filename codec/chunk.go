@@ -189,7 +189,7 @@ func ReadHeader(key, chunk []byte) (Header, error) {
 	}
 	if version := chunk[0]; version > chunkVersion {
 		return Header{}, fmt.Errorf("%w: chunk version %d, this program knows %d", ErrVersion, version, chunkVersion)
-	} else if version < oldestVersion {
+	} else if version < oldestVersion || version == oldestVersion && chunk[1] == templates {
 		return Header{}, fmt.Errorf("%w: chunk version %d", ErrCorrupt, version)
 	}
 	in := reader{data: chunk[fieldsAt:]}
@@ -251,6 +251,7 @@ func (c *Coder) Decode(b *Buffer, key, chunk []byte) error { return c.DecodePart
 // DecodePart is Decode for a part of the chunk, which may have none of its entries. The less is wanted, the
 // less it takes.
 func (c *Coder) DecodePart(b *Buffer, key, chunk []byte, part Part) error {
+	defer func() { b.Header.body = nil }() // a part of chunk
 	if err := b.open(key, chunk); err != nil {
 		return err
 	}

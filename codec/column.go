@@ -204,11 +204,16 @@ func (c *column) appendTail(dst []byte, n int, minus uint64) []byte {
 	return dst[:end]
 }
 
-// immediate reports whether at takes no longer for one integer than for another.
-func (c *column) immediate() bool { return !c.deltas || c.width == 0 }
+// steady reports whether the integers grow by the same from one to the next, and do not pass 2^64.
+func (c *column) steady() bool {
+	high, _ := bits.Mul64(c.least, uint64(c.count-1))
+	return c.deltas && c.width == 0 && high == 0 && c.base <= c.at(c.count-1)
+}
 
-// steady reports whether the integers grow by the same from one to the next.
-func (c *column) steady() bool { return c.deltas && c.width == 0 && int64(c.least) >= 0 }
+// spans reports whether the integers grow steadily from 0 to another.
+func (c *column) spans(last uint64) bool {
+	return c.steady() && c.base == 0 && c.at(c.count-1) == last
+}
 
 // word is the eight bytes of data from offset on, those that are not there as zeros.
 func word(data []byte, offset int) uint64 {

@@ -83,14 +83,14 @@
 //	varint    timestamp minus the one before, modulo 2^64, zig-zag (the first: minus 0)
 //	uvarint   length of the value, and the value
 //
-// A long one is compressed where that makes it shorter, but not to less than a sixty-fourth:
+// A long one is compressed where that makes it shorter, but not to less than a 256th:
 //
 //	0         1 byte
 //	block     the batch as an S2 block
 //
 // Decoding takes arbitrary bytes: whatever is not the encoding of something gives an error that
 // matches ErrCorrupt (or ErrVersion), without a panic, and without allocating more than the input's
-// size justifies.
+// size justifies; by templates that is up to 65536 values of 1 MiB in all.
 package codec
 
 import "errors"

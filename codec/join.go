@@ -10,8 +10,9 @@ import (
 // Encoded is a chunk and its key.
 type Encoded struct{ Key, Chunk []byte }
 
-// Join returns the chunk, under key, of what chunks hold and of entries behind that, all in order; nil if only
-// decoding and encoding all of it can do that. Values encoded by templates are not written for it.
+// Join returns the chunk, under key, of what chunks hold and of entries behind that, all in order; nil if that
+// takes decoding and encoding all of it, or might make it shorter. Values encoded by templates are not written
+// for it.
 func (c *Coder) Join(key []byte, chunks []Encoded, entries []Entry) ([]byte, error) {
 	j := joiners.Get().(*joiner)
 	defer joiners.Put(j)
@@ -21,7 +22,7 @@ func (c *Coder) Join(key []byte, chunks []Encoded, entries []Entry) ([]byte, err
 			return nil, err
 		}
 	}
-	fetch(entries)
+	j.templater.fetched = fetch(entries)
 	for i := range entries {
 		if !j.templater.add(entries[i].Value) {
 			return nil, nil
@@ -36,7 +37,7 @@ func (c *Coder) Join(key []byte, chunks []Encoded, entries []Entry) ([]byte, err
 	h.ValueBytes = j.valueBytes
 	body := j.templater.append(getBytes(), j.entries, &h)
 	defer func() { putBytes(body) }()
-	if len(body) == 0 {
+	if len(body) == 0 || !j.pays(len(body), &h) {
 		return nil, nil
 	}
 	return appendEncoded(nil, key, &h, templates, body), nil
@@ -47,6 +48,8 @@ type joiner struct {
 	templater  templater
 	entries    []Entry // those of chunks without the values
 	valueBytes uint64
+
+	chunkBytes, bodyBytes uint64 // of the chunks: their values, and what they take
 }
 
 var joiners = sync.Pool{New: func() any { return new(joiner) }}
@@ -54,7 +57,13 @@ var joiners = sync.Pool{New: func() any { return new(joiner) }}
 func (j *joiner) forget() {
 	j.templater.forget()
 	clear(j.entries)
-	j.entries, j.valueBytes = j.entries[:0], 0
+	*j = joiner{templater: j.templater, entries: j.entries[:0]}
+}
+
+// pays reports whether a body is so short that nothing else was worth a try: as AppendChunk would find, or as the
+// chunks were, for which that was tried.
+func (j *joiner) pays(body int, h *Header) bool {
+	return uint64(body) <= h.ValueBytes/muchSmaller || uint64(body)*j.chunkBytes <= j.bodyBytes*h.ValueBytes
 }
 
 // add adds a chunk; false if it is not encoded by templates, or by too many.
@@ -73,8 +82,12 @@ func (j *joiner) add(chunk Encoded) (alike bool, err error) {
 	if !t.parse(h) || !t.times(&b, 0) || !t.sequence(&b, 0) {
 		return false, errTemplates
 	}
-	t.read(0, h.Count)
+	if t.length(h.Count) != h.ValueBytes {
+		return false, errTemplates
+	}
 	j.valueBytes += h.ValueBytes
+	j.chunkBytes += h.ValueBytes
+	j.bodyBytes += uint64(len(h.body))
 	return j.templater.join(t, h.Count), nil
 }
 

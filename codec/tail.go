@@ -33,11 +33,14 @@ func (c *Coder) CountBefore(key, chunk []byte, timestamp uint64) (int, error) {
 	if in.failed {
 		return 0, errTemplates
 	}
-	if column.immediate() {
+	if column.spans(h.Last - h.First) {
 		return sort.Search(h.Count, func(i int) bool { return column.at(i) >= timestamp-h.First }), nil
 	}
 	offsets := make([]uint64, h.Count)
 	column.read(offsets, 0)
+	if !ascends(offsets, h.Last-h.First) {
+		return 0, errTemplates
+	}
 	return sort.Search(h.Count, func(i int) bool { return offsets[i] >= timestamp-h.First }), nil
 }
 
@@ -75,10 +78,13 @@ func (b *Buffer) templatedTail(record string, n int) (key, tail []byte, ok bool)
 	defer templateds.Put(t)
 	defer t.forget()
 	h := &b.Header
-	if !t.parse(h) {
+	if !t.parse(h) || !t.ordered(h) {
 		return nil, nil, false
 	}
 	rest := Header{Count: h.Count - n, First: h.First + t.timestamps.at(n), Last: h.Last, ValueBytes: h.ValueBytes}
+	if least, greatest := t.extentOfSequences(0, h.Count); least != 0 || greatest != h.MaxSequence-h.MinSequence {
+		return nil, nil, false
+	}
 	least, greatest := t.extentOfSequences(n, h.Count)
 	rest.MinSequence, rest.MaxSequence = h.MinSequence+least, h.MinSequence+greatest
 	body := getBytes()
@@ -86,18 +92,33 @@ func (b *Buffer) templatedTail(record string, n int) (key, tail []byte, ok bool)
 	body = t.timestamps.appendTail(body, n, rest.First-h.First)
 	body = t.sequences.appendTail(body, n, least)
 	body = t.appendTails(body, n)
-	gone, fits := t.length(n), rest.First <= h.Last && rest.MaxSequence <= h.MaxSequence
-	if rest.ValueBytes -= gone; !fits || gone > h.ValueBytes || uint64(rest.Count) > rest.ValueBytes {
+	gone := t.length(n)
+	if rest.ValueBytes -= gone; gone > h.ValueBytes || uint64(rest.Count) > rest.ValueBytes {
 		return nil, nil, false
 	}
 	key = Key{Record: record, Timestamp: rest.First}.Append(nil)
 	return key, appendEncoded(nil, key, &rest, templates, body), true
 }
 
+// ordered reports whether the timestamps are as the header says, and in order.
+func (t *templated) ordered(h *Header) bool {
+	if t.timestamps.spans(h.Last - h.First) {
+		return true
+	}
+	offsets := t.room(h.Count)
+	t.timestamps.read(offsets, 0)
+	return ascends(offsets, h.Last-h.First)
+}
+
+// ascends reports whether integers are in order, from 0 to another.
+func ascends(offsets []uint64, last uint64) bool {
+	return offsets[0] == 0 && offsets[len(offsets)-1] == last && slices.IsSorted(offsets)
+}
+
 // extentOfSequences returns the least and the greatest sequence number of the values from one to before another,
 // as differences from the chunk's least.
 func (t *templated) extentOfSequences(from, to int) (least, greatest uint64) {
-	if t.sequences.steady() {
+	if t.sequences.steady() && t.sequences.base == 0 {
 		return t.sequences.at(from), t.sequences.at(to - 1)
 	}
 	offsets := t.room(to - from)
@@ -151,7 +172,7 @@ func (t *templated) length(n int) (total uint64) {
 	for i := range t.templates {
 		w := &t.templates[i]
 		for _, piece := range w.pieces {
-			total += uint64(len(piece) * w.wanted)
+			total += uint64(len(piece)) * uint64(w.wanted)
 		}
 		for place, s := range w.styles {
 			for _, mantissa := range w.numbers[place] {

@@ -11,6 +11,8 @@ import (
 
 const (
 	mostTemplates = 16
+	// mostKept is how many integers of a column's memory are kept for the next chunk.
+	mostKept = 1 << 14
 	// mostTemplated bounds the values of a chunk that is encoded by templates, in bytes, and with it what
 	// a reader must allocate.
 	mostTemplated      = 1 << 20
@@ -34,6 +36,8 @@ type templater struct {
 	pieces [][]byte // scratch
 	found  []number
 	column []uint64
+
+	fetched byte
 }
 
 var templaters = sync.Pool{New: func() any { return new(templater) }}
@@ -48,7 +52,7 @@ func appendTemplated(dst []byte, entries []Entry, h *Header) []byte {
 		t.forget()
 		templaters.Put(t)
 	}()
-	fetch(entries)
+	t.fetched = fetch(entries)
 	for i := range entries {
 		if !t.add(entries[i].Value) {
 			return dst
@@ -58,7 +62,10 @@ func appendTemplated(dst []byte, entries []Entry, h *Header) []byte {
 }
 
 // fetch reads a little of each value. Where they lie far apart, as in a log of many records' values, the processor
-// would wait for the memory of each in turn; here it need not wait for one to ask for the next.
+// would wait for the memory of each in turn; here it need not wait for one to ask for the next. It is not inlined, and
+// its result is kept, or nothing would be read.
+//
+//go:noinline
 func fetch(entries []Entry) (sum byte) {
 	for i := range entries {
 		if v := entries[i].Value; len(v) > 0 {
@@ -70,6 +77,13 @@ func fetch(entries []Entry) (sum byte) {
 
 // forget leaves the memory, but nothing of the values.
 func (t *templater) forget() {
+	if cap(t.of) > mostKept {
+		*t = templater{}
+		return
+	}
+	for i := range t.templates {
+		clear(t.templates[i].pieces)
+	}
 	t.templates, t.of, t.last = t.templates[:0], t.of[:0], 0
 	clear(t.pieces[:cap(t.pieces)])
 }

@@ -259,3 +259,76 @@ func TestJoin(t *testing.T) {
 		t.Errorf("with a chunk cut short: got %v, want ErrCorrupt", err)
 	}
 }
+
+// TestJoinPays: values that zstd makes shorter are not joined by templates because there were some before them.
+func TestJoinPays(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	var entries []Entry
+	for i := range uint64(2) {
+		entries = append(entries, Entry{i, i + 1, fmt.Appendf(nil, `{"ok":%d,"state":"open, closed, half of each"}`, random.Uint32())})
+	}
+	for i := range uint64(14) {
+		digits := make([]string, 1000+i)
+		for j := range digits {
+			digits[j] = strconv.Itoa(random.IntN(10))
+		}
+		entries = append(entries, Entry{i + 2, i + 3, []byte("[" + strings.Join(digits, ",") + "]")})
+	}
+	key, first := encode(entries[:2])
+	if first[1] != templates {
+		t.Fatalf("the first chunk has encoding %d", first[1])
+	}
+	_, atOnce := encode(entries)
+	joined, err := coder.Join(key, []Encoded{{key, first}}, entries[2:])
+	if err != nil || len(joined) > len(atOnce) {
+		t.Errorf("joined: %d bytes, %v; at once: %d", len(joined), err, len(atOnce))
+	}
+}
+
+// TestFalseHeaders: what a header claims falsely, with right checksums, is found by all that work on columns.
+func TestFalseHeaders(t *testing.T) {
+	var entries []Entry
+	for i := range uint64(20) {
+		entries = append(entries, Entry{100 + i*i, 1 + i*3, fmt.Appendf(nil, `{"c":%d}`, i)})
+	}
+	more := []Entry{{5000, 900, []byte(`{"c":7}`)}}
+	tests := []struct {
+		name   string
+		change func(h *Header, timestamps, sequences []uint64)
+		tail   bool // Tail finds it; else its result does not decode either
+		reason string
+	}{
+		{"value bytes", func(h *Header, _, _ []uint64) { h.ValueBytes++ }, false, "new values must not be joined to what does not decode"},
+		{"timestamps out of order", func(_ *Header, at, _ []uint64) { at[3], at[4] = at[4], at[3] }, true, "a tail would start before its chunk"},
+		{"the last timestamp", func(h *Header, _, _ []uint64) { h.Last++ }, true, "what is newest must be known"},
+		{"a timestamp before the first", func(_ *Header, at, _ []uint64) { at[1] -= 50 }, true, "the offset wraps"},
+		{"the greatest sequence number", func(h *Header, _, _ []uint64) { h.MaxSequence++ }, true, "the watermark is held against it"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := describe(entries)
+			at, sequences := make([]uint64, len(entries)), make([]uint64, len(entries))
+			for i, e := range entries {
+				at[i], sequences[i] = e.Timestamp-h.First, e.Sequence-h.MinSequence
+			}
+			times := len(appendColumn(appendColumn(nil, at), sequences))
+			rest := appendTemplated(nil, entries, &h)[times:]
+			test.change(&h, at, sequences)
+			body := append(appendColumn(appendColumn(nil, at), sequences), rest...)
+			key := Key{Record: "record", Timestamp: 100}.Append(nil)
+			chunk := appendEncoded(nil, key, &h, templates, body)
+
+			var b Buffer
+			if err := coder.Decode(&b, key, chunk); !errors.Is(err, ErrCorrupt) {
+				t.Errorf("Decode: got %v, want ErrCorrupt (%s)", err, test.reason)
+			}
+			if _, err := coder.Join(key, []Encoded{{key, chunk}}, more); !errors.Is(err, ErrCorrupt) {
+				t.Errorf("Join: got %v, want ErrCorrupt (%s)", err, test.reason)
+			}
+			tailKey, tail, err := coder.Tail(key, chunk, 1)
+			if (err != nil) != test.tail || err == nil && coder.Decode(&b, tailKey, tail) == nil {
+				t.Errorf("Tail: got %v, and what decodes (%s)", err, test.reason)
+			}
+		})
+	}
+}

@@ -55,7 +55,9 @@ func (t *templated) forget() {
 		clear(t.templates[i].pieces)
 		clear(t.templates[i].columns)
 	}
-	t.memory = t.memory[:0]
+	if t.memory = t.memory[:0]; cap(t.memory) > 8*mostKept {
+		t.memory = nil
+	}
 }
 
 // room is memory for n integers.
@@ -132,7 +134,10 @@ func (w *written) parse(in *reader, numbers int) bool {
 		w.styles = append(w.styles, style{s[0], s[1], s[2]})
 		w.columns = append(w.columns, in.column(w.rows))
 	}
-	return !in.failed && !slices.ContainsFunc(w.styles, func(s style) bool { return !s.valid() })
+	if in.failed || numbers == 0 && len(w.pieces[0]) == 0 { // no value is empty
+		return false
+	}
+	return !slices.ContainsFunc(w.styles, func(s style) bool { return !s.valid() })
 }
 
 // part returns which values are wanted: from one to before another. Timestamps are only read where they

@@ -33,7 +33,7 @@ const (
 )
 
 // mostPooled is the largest buffer that is kept for the next commit.
-const mostPooled = 1 << 20
+const mostPooled = 2 << 20
 
 func (q *commitQueue) newCommit() *commit {
 	if c, ok := q.spent.Get().(*commit); ok {
@@ -76,7 +76,8 @@ type commitQueue struct {
 	spent sync.Pool // of *commit
 }
 
-// mostGrouped is how many bytes of payload a group has, unless its first commit has more.
+// mostGrouped is how many bytes of batches a group has, unless its first commit has more. They are what it adds to
+// the head.
 const mostGrouped = 4 << 20
 
 // commit stores c's values and returns when they are as durable as the options say.
@@ -108,6 +109,7 @@ func (db *DB) commit(ctx context.Context, c *commit) error {
 			other.wake <- committed
 		}
 	}
+	clear(group)
 	db.commits.passOn()
 	return c.err
 }
@@ -182,7 +184,7 @@ func (q *commitQueue) take() (group []*commit) {
 	}
 	size, n := 0, 0
 	for n < len(q.waiting) {
-		size += len(q.waiting[n].payload)
+		size += len(q.waiting[n].batch)
 		if n > 0 && size > mostGrouped {
 			break
 		}

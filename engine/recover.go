@@ -46,8 +46,11 @@ func (db *DB) replay(recovery *wal.Recovery) error {
 // addBatch adds the values of one frame to a head.
 func addBatch(h *head.Head, sequence uint64, payload []byte, values int) error {
 	batch, err := codec.ReadBatch(payload)
-	if err != nil || batch.Remaining() != values {
-		return fmt.Errorf("%w: a frame of %d values holds %d: %w", daybook.ErrCorrupt, values, batch.Remaining(), err)
+	if err != nil {
+		return fmt.Errorf("%w: a frame of %d values: %w", daybook.ErrCorrupt, values, err)
+	}
+	if batch.Remaining() != values {
+		return fmt.Errorf("%w: a frame of %d values holds %d", daybook.ErrCorrupt, values, batch.Remaining())
 	}
 	for ; batch.Remaining() > 0; sequence++ {
 		record, timestamp, value, err := batch.Next()

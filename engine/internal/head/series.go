@@ -45,7 +45,7 @@ func newSeries(record string) *series {
 func (s *series) add(it item) int64 {
 	if len(s.runs) == 1 && it.timestamp >= s.newest { // in order, as most are
 		run := s.runs[0]
-		s.runs[0], s.newest = append(run, it), it.timestamp
+		s.runs[0], s.newest = extended(run, it), it.timestamp
 		return int64(cap(s.runs[0])-cap(run)) * itemSize
 	}
 	before := s.capacity()
@@ -54,12 +54,22 @@ func (s *series) add(it item) int64 {
 		at = len(s.runs)
 		s.runs = append(s.runs, nil)
 	}
-	s.runs[at] = append(s.runs[at], it)
+	s.runs[at] = extended(s.runs[at], it)
 	for ; at > 0 && len(s.runs[at-1]) <= 2*len(s.runs[at]); at-- {
 		s.runs = slices.Replace(s.runs, at-1, at+1, codec.Merge(s.runs[at-1], s.runs[at], item.compare))
 	}
 	s.newest = s.runs[0][len(s.runs[0])-1].timestamp
 	return int64(s.capacity()-before) * itemSize
+}
+
+// extended is append, but that a run of some length grows by a quarter only: what no value takes up is memory that
+// a head of many records has no other values for.
+func extended(run []item, it item) []item {
+	const doubling = 16
+	if n := len(run); n == cap(run) && n >= doubling {
+		run = append(slices.Grow([]item(nil), n+n/4), run...)
+	}
+	return append(run, it)
 }
 
 func (s *series) capacity() int {

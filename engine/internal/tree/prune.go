@@ -210,8 +210,8 @@ func (w *writer) doomed(record string, rule Rule, count uint64) (uint64, error) 
 	return max(byAge, count-rule.MaxPerRecord), nil
 }
 
-// countOlder returns how many of a record's values have a timestamp below olderThan. Only the chunk that
-// straddles it is decoded.
+// countOlder returns how many of a record's values have a timestamp below olderThan. Of the chunk that
+// straddles it no more is decoded than that takes.
 func (w *writer) countOlder(record string, olderThan uint64) (count uint64, err error) {
 	if olderThan == 0 {
 		return 0, nil
