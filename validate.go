@@ -4,8 +4,10 @@ package daybook
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"math/bits"
 	"strings"
 	"unicode/utf8"
 )
@@ -68,28 +70,49 @@ func (v *ValueValidator) Validate(value json.RawMessage) error {
 // alike reports whether value is a JSON text because valid is: they differ in nothing but runs of digits, and a run
 // that may stand for a number's integral part has no zero in front.
 func alike(value, valid []byte) bool {
-	quoted := false
 	i, j := 0, 0
-	for i < len(value) && j < len(valid) {
-		b := value[i]
-		if !isDigit(b) {
-			if b != valid[j] {
+	quotes, counted := 0, 0 // in the value, up to where they have been counted
+	for {
+		same := samePrefix(value[i:], valid[j:])
+		if i, j = i+same, j+same; i == len(value) && j == len(valid) {
+			return true
+		}
+		if !startsWithDigit(value[i:]) && !startsWithDigit(valid[j:]) {
+			return false
+		}
+		for i > 0 && j > 0 && isDigit(value[i-1]) && isDigit(valid[j-1]) { // the run began before they differed
+			i, j = i-1, j-1
+		}
+		start, end := i, digitsEnd(value, i)
+		i, j = end, digitsEnd(valid, j)
+		if start == end || j == 0 || !isDigit(valid[j-1]) {
+			return false
+		}
+		if value[start] == '0' && end-start > 1 && (start == 0 || value[start-1] != '.') { // neither 0 nor a fraction
+			quotes += bytes.Count(value[counted:start], quote)
+			if counted = start; quotes%2 == 0 {
 				return false
 			}
-			quoted = quoted != (b == '"')
-			i, j = i+1, j+1
-			continue
-		}
-		if !isDigit(valid[j]) {
-			return false
-		}
-		start := i
-		i, j = digitsEnd(value, i), digitsEnd(valid, j)
-		if b == '0' && i-start > 1 && !quoted && (start == 0 || value[start-1] != '.') {
-			return false
 		}
 	}
-	return i == len(value) && j == len(valid)
+}
+
+func startsWithDigit(text []byte) bool { return len(text) > 0 && isDigit(text[0]) }
+
+var quote = []byte{'"'}
+
+// samePrefix is how many bytes are the same at the start.
+func samePrefix(a, b []byte) (n int) {
+	for n+8 <= len(a) && n+8 <= len(b) {
+		if differ := binary.LittleEndian.Uint64(a[n:]) ^ binary.LittleEndian.Uint64(b[n:]); differ != 0 {
+			return n + bits.TrailingZeros64(differ)/8
+		}
+		n += 8
+	}
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 // digitsEnd is where the digits end that go on at i.
