@@ -149,7 +149,7 @@ func (t *templated) part(h *Header, p Part) (from, to int, ok bool) {
 	}
 	timestamps := t.room(h.Count)
 	t.timestamps.read(timestamps, 0)
-	if !slices.IsSorted(timestamps) || timestamps[h.Count-1] != h.Last-h.First {
+	if !ascends(timestamps, h.Last-h.First) {
 		return 0, 0, false
 	}
 	from, to = p.of(h.Count, func(i int) uint64 { return h.First + timestamps[i] })

@@ -28,7 +28,7 @@ func (r Rule) ByAgeAlone() bool { return r.KeepNewest == 0 && r.MaxPerRecord == 
 const (
 	// One transaction changes at most so many records and deletes so many chunks, which bounds its memory
 	// and how long a checkpoint waits behind it.
-	recordsPerPrune = 1024
+	recordsPerPrune = 256
 	chunksPerRecord = 16
 )
 
