@@ -99,13 +99,8 @@ func ingestInto(b *testing.B, p peers.Peer, dir string, s spec, shape bench.Shap
 // ingestLimit makes as many bytes durable, tick by tick, and does nothing else.
 func ingestLimit(s spec, shape bench.Shape) heat {
 	return heat{"limit", func(b *testing.B) figures {
-		dir, remove := temporary(b)
-		defer remove()
-		limit, err := bench.NewLimit(dir)
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer limit.Close()
+		limit, done := newLimit(b)
+		defer done()
 		w, took := bench.NewWorkload(s.records, 1, shape), time.Duration(0)
 		var frame []byte
 		for range s.ticks {
@@ -113,6 +108,7 @@ func ingestLimit(s spec, shape bench.Shape) heat {
 			for _, v := range w.Tick() {
 				frame = append(append(frame, v.RecordName...), v.Value...)
 			}
+			var err error
 			took += timed(func() { err = limit.Write(frame) })
 			if err != nil {
 				b.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/daybook-db/daybook/bench"
 	"github.com/daybook-db/daybook/bench/peers"
 	"github.com/daybook-db/daybook/engine"
 )
@@ -144,6 +145,20 @@ func temporary(b *testing.B) (dir string, remove func()) {
 		b.Fatal(err)
 	}
 	return dir, func() { os.RemoveAll(dir) }
+}
+
+// newLimit is the physical limit of the disk. It is gone when done is called.
+func newLimit(b *testing.B) (limit *bench.Limit, done func()) {
+	b.Helper()
+	dir, remove := temporary(b)
+	limit, err := bench.NewLimit(dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return limit, func() {
+		limit.Close()
+		remove()
+	}
 }
 
 func timed(work func()) time.Duration {

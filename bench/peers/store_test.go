@@ -17,13 +17,8 @@ import (
 func BenchmarkStore(b *testing.B) {
 	const turns, stores = 20, 25
 	tick := bench.NewWorkload(1000, 1, bench.Readings).Tick()
-	dir, remove := temporary(b)
-	defer remove()
-	limit, err := bench.NewLimit(dir)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer limit.Close()
+	limit, done := newLimit(b)
+	defer done()
 	frame := make([]byte, len(tick[0].Value)+bench.LogOverhead)
 	heats := []heat{{"limit", func(b *testing.B) figures {
 		return latency(stores, func(int) {
