@@ -21,6 +21,9 @@ const (
 
 	// muchSmaller is by how much templates must shrink values to be taken before zstd was tried.
 	muchSmaller = 8
+	// smallBody is the size of a body that is taken as it is. zstd needs microseconds for a frame, however short, and
+	// would spare little.
+	smallBody = 256
 
 	headerSumAt = 2
 	bodySumAt   = 6
@@ -77,7 +80,7 @@ type Header struct {
 func (c *Coder) AppendChunk(dst, key []byte, entries []Entry) []byte {
 	h := describe(entries)
 	body, encoding := appendTemplated(getBytes(), entries, &h), byte(templates)
-	if len(body) == 0 || uint64(len(body)) > h.ValueBytes/muchSmaller {
+	if len(body) == 0 || uint64(len(body)) > max(h.ValueBytes/muchSmaller, min(smallBody, h.ValueBytes)) {
 		body, encoding = c.smallest(body, entries, &h)
 	}
 	defer putBytes(body)
@@ -104,21 +107,23 @@ func appendEncoded(dst, key []byte, h *Header, encoding byte, body []byte) []byt
 // the memory of those that are not it.
 func (c *Coder) smallest(templated []byte, entries []Entry, h *Header) (body []byte, encoding byte) {
 	raw := appendColumns(getBytes(), entries, h.MinSequence)
-	framed := c.compress(getBytes(), raw)
-	best := min(len(raw), len(framed))
-	if len(templated) > 0 && len(templated) < best {
-		putBytes(raw)
-		putBytes(framed)
+	columns := uint64(len(raw)) - h.ValueBytes
+	body, encoding = raw, plain
+	if len(raw) > smallBody {
+		if framed := c.compress(getBytes(), raw); len(framed) < len(raw) {
+			putBytes(raw)
+			body, encoding = framed, zstdFramed
+		} else {
+			putBytes(framed)
+		}
+	}
+	if len(templated) > 0 && len(templated) < len(body) {
+		putBytes(body)
 		return templated, templates
 	}
 	putBytes(templated)
-	h.columns = uint64(len(raw)) - h.ValueBytes
-	if len(framed) < len(raw) {
-		putBytes(raw)
-		return framed, zstdFramed
-	}
-	putBytes(framed)
-	return raw, plain
+	h.columns = columns
+	return body, encoding
 }
 
 // Rekey returns a copy of an encoded chunk that is valid under another key of the same record and

@@ -25,7 +25,7 @@ type Head struct {
 }
 
 // seriesOverhead is about what a series costs in the map, the tree and the heap, beside its name.
-const seriesOverhead = 256
+const seriesOverhead = 176
 
 const (
 	leastBlock = 12 // 4 KiB
