@@ -10,6 +10,7 @@ import (
 
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/head"
+	"github.com/daybook-db/daybook/engine/internal/tree"
 )
 
 // How long a failed checkpoint is left alone before it is tried again.
@@ -17,6 +18,10 @@ const (
 	leastRetry = 250 * time.Millisecond
 	mostRetry  = time.Minute
 )
+
+// partsPerHead says how much of a head one transaction of a checkpoint changes, about: what it changes is in memory
+// until it is over, beside the two heads.
+const partsPerHead = 4
 
 // makeRoom returns when the head takes another commit. It freezes a full one, and waits only when the one
 // before that has not been posted yet. When that cannot be posted, on a full disk, it returns why.
@@ -177,40 +182,41 @@ func (db *DB) postFrozen(leaveOut doomed) (left uint64, err error) {
 		return 0, nil
 	}
 	start := time.Now()
-	err = db.tree.Post(runsOf(frozen, leaveOut, &left), frozen.LastSequence(), db.lastSegment())
-	db.attempted(err, time.Since(start))
-	if err != nil {
-		return 0, err
+	posting := tree.Posting{
+		Runs:      func(after string) iter.Seq[tree.Run] { return runsOf(frozen, after, leaveOut) },
+		Watermark: frozen.LastSequence(),
 	}
-	if db.log != nil {
+	if db.log != nil { // else it is being replayed
+		posting.LastSegment = db.log.LastNumber()
+		// A part of the head must not outlive the rest. When the log cannot be synced, the whole still can be posted.
+		posting.InParts = db.log.Sync() == nil
+	}
+	left, err = db.tree.Post(posting)
+	db.attempted(err, time.Since(start))
+	if err == nil && db.log != nil {
 		db.log.Release(frozen.LastSequence())
 	}
-	return left, nil
+	return left, err
 }
 
-// runsOf yields a frozen head's values by record, without the doomed ones, which it counts in left.
-func runsOf(frozen *head.Head, leaveOut doomed, left *uint64) iter.Seq2[string, []codec.Entry] {
-	return func(yield func(string, []codec.Entry) bool) {
-		var run []codec.Entry
-		for view := range frozen.All() {
+// runsOf yields a frozen head's values of the records behind a name, without the doomed ones.
+func runsOf(frozen *head.Head, after string, leaveOut doomed) iter.Seq[tree.Run] {
+	return func(yield func(tree.Run) bool) {
+		var values []codec.Entry
+		for view := range frozen.From(after) {
+			if view.Record == after {
+				continue
+			}
 			from := uint64(0)
 			if leaveOut != nil {
 				from = leaveOut(view.Record)
 			}
-			run = view.Entries(run[:0], head.Range{Start: from, End: math.MaxUint64})
-			*left += uint64(view.Count() - len(run))
-			if len(run) > 0 && !yield(view.Record, run) {
+			values = view.Entries(values[:0], head.Range{Start: from, End: math.MaxUint64})
+			if !yield(tree.Run{Record: view.Record, Values: values, LeftOut: view.Count() - len(values)}) {
 				return
 			}
 		}
 	}
-}
-
-func (db *DB) lastSegment() uint64 {
-	if db.log == nil { // while replaying
-		return 0
-	}
-	return db.log.LastNumber()
 }
 
 // attempted records how an attempt to post the frozen head went, and tells those who wait for it.

@@ -115,7 +115,7 @@ func open(dir string, opts Options, fsys disk.FS) (_ *DB, err error) {
 		return nil, err
 	}
 	db.recoveredLog = recovery.Size()
-	if err := db.replay(recovery); err != nil {
+	if err := db.replay(recovery, state); err != nil {
 		return nil, err
 	}
 	if opts.ReadOnly {
@@ -147,6 +147,7 @@ func (db *DB) openTree() (err error) {
 		Existing:    existing,
 		ChunkValues: db.opts.ChunkValues,
 		ChunkBytes:  db.opts.ChunkBytes,
+		PartBytes:   int(db.opts.HeadSize / partsPerHead),
 	})
 	if err != nil || db.opts.ReadOnly {
 		return err

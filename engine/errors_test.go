@@ -9,6 +9,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/tree"
 )
 
 // TestBadInput shows that bad input gets the error that names it, and changes nothing.
@@ -116,7 +118,8 @@ func TestOpenRefuses(t *testing.T) {
 			write(t, filepath.Join(dir, treeName), strings.Repeat("x", 1<<16))
 		}, nil, daybook.ErrCorrupt, treeName},
 		{"another program's bbolt file", notADaybook, nil, daybook.ErrCorrupt, "theirs"},
-		{"a newer format of the tree", newerTree, nil, daybook.ErrVersion, "format 3"},
+		{"a newer format of the tree", newerTree, nil, daybook.ErrVersion, "format 4"},
+		{"a log without what a checkpoint was posting", halfPosted, nil, daybook.ErrCorrupt, "ends with sequence number 1"},
 		{"read-only where there is nothing", nil, &Options{ReadOnly: true}, fs.ErrNotExist, "holds no daybook"},
 	}
 	for _, test := range tests {
@@ -183,12 +186,41 @@ func newerTree(t *testing.T, dir string) {
 		if _, err := tx.CreateBucket([]byte("also")); err != nil { // as a format may have
 			return err
 		}
-		format := binary.BigEndian.AppendUint64(nil, 3)
+		format := binary.BigEndian.AppendUint64(nil, 4)
 		format = binary.BigEndian.AppendUint32(format, crc32.Checksum(format, codec.Castagnoli))
 		return tx.Bucket([]byte("meta")).Put([]byte("format"), format)
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// halfPosted makes a store whose tree says that values up to 3 were being posted, and whose log ends with 1.
+func halfPosted(t *testing.T, dir string) {
+	db, err := Open(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustStore(t, db, "a", "1", 1)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	halves, err := tree.Open(filepath.Join(dir, treeName), tree.Options{LockTimeout: -1, ChunkValues: 1, ChunkBytes: 1, PartBytes: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer halves.Close()
+	_, err = halves.Post(tree.Posting{Watermark: 3, InParts: true, Runs: func(after string) iter.Seq[tree.Run] {
+		if after != "" {
+			panic("the disk is gone")
+		}
+		return func(yield func(tree.Run) bool) {
+			_ = yield(tree.Run{Record: "a", Values: []codec.Entry{{Timestamp: 2, Sequence: 2, Value: []byte("2")}}}) &&
+				yield(tree.Run{Record: "b", Values: []codec.Entry{{Timestamp: 2, Sequence: 3, Value: []byte("2")}}})
+		}
+	}})
+	if err == nil {
+		t.Fatal("all was posted")
 	}
 }
 

@@ -6,11 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/head"
+	"github.com/daybook-db/daybook/engine/internal/tree"
 	"github.com/daybook-db/daybook/engine/internal/wal"
 )
 
@@ -19,15 +21,20 @@ const (
 	segmentSize      = 4 << 20
 )
 
-// replay puts what the log holds above the watermark into the head. A log can hold two heads and more, so
-// full ones are posted on the way, unless nothing may be written or there turned out to be no room for it.
-func (db *DB) replay(recovery *wal.Recovery) error {
+// replay puts what the log holds, and the tree does not, into the head. A log can hold two heads and more, so
+// full ones are posted on the way, unless nothing may be written or there turned out to be no room for it. One that
+// had been posted in part is posted as one.
+func (db *DB) replay(recovery *wal.Recovery, inTree tree.State) error {
+	if last := recovery.NextSequence() - 1; last < inTree.Highest() {
+		return fmt.Errorf("%w: %s ends with sequence number %d, though values up to %d were there when the tree was last written to",
+			daybook.ErrCorrupt, filepath.Join(db.dir, logName), last, inTree.Highest())
+	}
 	posting := !db.opts.ReadOnly
 	err := recovery.Replay(func(sequence uint64, payload []byte, values int) error {
-		if err := addBatch(db.active, sequence, payload, values); err != nil {
+		if err := addBatch(db.active, sequence, payload, values, inTree); err != nil {
 			return err
 		}
-		if !posting || db.active.Size() < db.opts.HeadSize {
+		if !posting || db.active.Size() < db.opts.HeadSize || db.active.LastSequence() < inTree.Highest() {
 			return nil
 		}
 		db.frozen = db.active
@@ -43,8 +50,8 @@ func (db *DB) replay(recovery *wal.Recovery) error {
 	return err
 }
 
-// addBatch adds the values of one frame to a head.
-func addBatch(h *head.Head, sequence uint64, payload []byte, values int) error {
+// addBatch adds the values of one frame to a head, but for those that are in the tree.
+func addBatch(h *head.Head, sequence uint64, payload []byte, values int, inTree tree.State) error {
 	batch, err := codec.ReadBatch(payload)
 	if err != nil {
 		return fmt.Errorf("%w: a frame of %d values: %w", daybook.ErrCorrupt, values, err)
@@ -57,7 +64,11 @@ func addBatch(h *head.Head, sequence uint64, payload []byte, values int) error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", daybook.ErrCorrupt, err)
 		}
-		h.Add(string(record), timestamp, sequence, value)
+		if name := string(record); sequence > inTree.Posted(name) {
+			h.Add(name, timestamp, sequence, value)
+		} else {
+			h.Skip(sequence)
+		}
 	}
 	return nil
 }

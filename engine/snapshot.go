@@ -76,34 +76,46 @@ type snapshot struct {
 
 // snapshot takes one of the records that pattern matches. It must be closed.
 //
-// The heads are captured before the tree's transaction begins. A head that was posted in between is then
-// at or below the watermark that the transaction reads, and is left out; in the other order its values
-// would be in neither. The watermark moves by whole heads, so a captured one is in the tree altogether or
-// not at all.
+// The heads are captured before the tree's transaction begins. What was posted in between is then at or below
+// the watermark that the transaction reads, and is left out; in the other order it would be in neither. The watermark
+// moves by whole heads, so what was captured of a record is in the tree altogether or not at all.
 func (db *DB) snapshot(pattern *index.Pattern) (*snapshot, error) {
-	s := &snapshot{pattern: pattern}
-	db.mu.RLock()
-	var frozenLast uint64
-	if db.frozen != nil {
-		s.frozen, frozenLast = capture(db.frozen, pattern), db.frozen.LastSequence()
-	}
-	s.active = capture(db.active, pattern)
-	activeLast := db.active.LastSequence()
-	db.mu.RUnlock()
+	for {
+		s := &snapshot{pattern: pattern}
+		db.mu.RLock()
+		var frozenLast uint64
+		if db.frozen != nil {
+			s.frozen, frozenLast = capture(db.frozen, pattern), db.frozen.LastSequence()
+		}
+		s.active = capture(db.active, pattern)
+		activeLast, last := db.active.LastSequence(), db.lastSequence
+		db.mu.RUnlock()
 
-	var err error
-	if s.tree, err = db.tree.Snapshot(); err != nil {
-		return nil, err
+		var err error
+		if s.tree, err = db.tree.Snapshot(); err != nil {
+			return nil, err
+		}
+		state := &s.tree.State
+		if state.Part.Watermark > last {
+			// The active head grew, was frozen, and a part of it was posted: the tree has the end of some records, and
+			// the views do not have that of the others.
+			s.close()
+			continue
+		}
+		s.frozen, s.active = wanted(s.frozen, frozenLast, state, pattern), wanted(s.active, activeLast, state, pattern)
+		return s, nil
 	}
-	if frozenLast <= s.tree.State.Watermark {
-		s.frozen = nil
+}
+
+// wanted returns the views of a head that match and are not in the tree; last is the head's greatest sequence
+// number.
+func wanted(views []head.View, last uint64, inTree *tree.State, pattern *index.Pattern) []head.View {
+	if last <= inTree.Watermark {
+		return nil
 	}
-	if activeLast <= s.tree.State.Watermark {
-		s.active = nil
-	}
-	noMatch := func(view head.View) bool { return !pattern.Match(view.Record) }
-	s.frozen, s.active = slices.DeleteFunc(s.frozen, noMatch), slices.DeleteFunc(s.active, noMatch)
-	return s, nil
+	return slices.DeleteFunc(views, func(view head.View) bool {
+		return last <= inTree.Posted(view.Record) || !pattern.Match(view.Record)
+	})
 }
 
 // capture returns views of the records that start as the pattern does. It is called with mu held, so it

@@ -112,10 +112,13 @@ func (h *Head) CaptureAll(prefix string) []View {
 	return views
 }
 
-// All yields views of all records, by name, without holding them all.
-func (h *Head) All() iter.Seq[View] {
+// From yields views of the records from a name on, by name, without holding them all.
+func (h *Head) From(name string) iter.Seq[View] {
 	return func(yield func(View) bool) {
 		b := h.arena.view()
-		h.names.Scan(func(record string, s *series) bool { return yield(s.view(record, b)) })
+		h.names.Ascend(name, func(record string, s *series) bool { return yield(s.view(record, b)) })
 	}
 }
+
+// Skip takes a value for added that the head need not hold, since it is in the tree.
+func (h *Head) Skip(sequence uint64) { h.highest = sequence }

@@ -161,7 +161,7 @@ func TestCaptureAll(t *testing.T) {
 		})
 	}
 	var all []string
-	for view := range h.All() {
+	for view := range h.From("") {
 		if all = append(all, view.Record); len(all) == 2 {
 			break
 		}

@@ -75,6 +75,7 @@ func (b *Bucket) below(dst []uint64, p page, depth int) ([]uint64, error) {
 type Guard struct {
 	cursor *Cursor
 	around map[uint64]bool // the leaves whose surroundings have been read
+	size   int             // of those leaves, in bytes
 	read   map[uint64]bool // the pages that have been read as somebody's surroundings
 }
 
@@ -89,7 +90,7 @@ func (g *Guard) Around(key []byte) error {
 	if _, _, err := g.cursor.Seek(key); err != nil {
 		return err
 	}
-	leaf := g.cursor.leaf().page.id
+	leaf, size := g.cursor.leaf().page.id, len(g.cursor.leaf().page.data)
 	if g.around[leaf] {
 		return nil
 	}
@@ -109,8 +110,13 @@ func (g *Guard) Around(key []byte) error {
 		}
 	}
 	g.around[leaf] = true
+	g.size += size
 	return nil
 }
+
+// Size is how long the leaves are, together, that hold the keys which it has read around, in bytes. If all of those
+// are changed, it is about what the transaction writes again.
+func (g *Guard) Size() int { return g.size }
 
 func (g *Guard) readOnce(id uint64, from []byte) error {
 	if g.read[id] {

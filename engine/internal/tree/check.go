@@ -249,8 +249,8 @@ func (c *checker) totals(records *pages.Bucket) error {
 		c.faultf("the tree says %d records, its catalogue has %d, its chunks %d", state.Records, entries, c.state.Records)
 	case state.Values != c.state.Values || state.Bytes != c.state.Bytes:
 		c.faultf("the tree says %d values of %d bytes; its chunks hold %d of %d", state.Values, state.Bytes, c.state.Values, c.state.Bytes)
-	case state.Watermark < c.state.Watermark:
-		c.faultf("the watermark is %d, but there is a value with sequence number %d", state.Watermark, c.state.Watermark)
+	case state.Highest() < c.state.Watermark:
+		c.faultf("the watermark is %d, but there is a value with sequence number %d", state.Highest(), c.state.Watermark)
 	}
 	return nil
 }

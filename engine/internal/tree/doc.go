@@ -8,14 +8,18 @@
 //	bucket "values"  composite key -> chunk           (package codec)
 //	bucket "records" record name   -> catalogue entry (package index)
 //	bucket "pages"   block number  -> block of checksums  (package pages)
-//	bucket "meta"    "format"      -> 2 (uint64), CRC-32C of it (uint32); so in every format to come
+//	bucket "meta"    "format"      -> 3 (uint64), CRC-32C of it (uint32); so in every format to come
 //	                 "state"       -> generation, watermark, last log segment, records, values, bytes of
 //	                                  JSON (uint64 each), CRC-32C of those (uint32)
+//	                 "part"        -> record name, watermark (uint64), CRC-32C of both (uint32); only while
+//	                                  values are being posted
 //	                 "pages"       -> generation, root page and inline checksum of "values" and of
 //	                                  "records", sum of the blocks (uint64 each), CRC-32C of those (uint32)
 //
 // Integers are big-endian. The watermark is the sequence number up to which values are in the tree; it
-// moves in the transaction that posts them, so that a crash finds both or neither.
+// moves in the transaction that posts them, so that a crash finds both or neither. Where that would take much
+// memory, they are posted in parts, by record name: each but the last leaves the watermark and says up to which name
+// the values up to what will be the watermark are there.
 //
 // # Damage
 //

@@ -23,27 +23,76 @@ const (
 	recordsFill = 0.9
 )
 
-// Post puts runs of new values into their records' chunks and moves the watermark, in one transaction.
-// The runs come by record name; each is in order, not empty, and its sequence numbers are above all that
-// the tree holds.
-func (t *Tree) Post(runs iter.Seq2[string, []codec.Entry], watermark, lastSegment uint64) error {
-	err := t.update(func(w *writer) error {
-		for record, run := range runs {
-			if err := w.post(record, run); err != nil {
-				return err
+// Run is what there is to post of one record.
+type Run struct {
+	Record  string
+	Values  []codec.Entry // in order, with sequence numbers above all that the tree holds of the record
+	LeftOut int           // how many more there were that are not worth posting
+}
+
+// Posting is what Post posts.
+type Posting struct {
+	Runs        func(after string) iter.Seq[Run] // by record name, those behind a name
+	Watermark   uint64                           // that moves when all are in the tree
+	LastSegment uint64                           // greatest number of a segment of the log
+	InParts     bool                             // the log is durable up to the watermark
+}
+
+// Post puts runs of new values into their records' chunks and moves the watermark. It returns how many values
+// it left out for good, with an error too.
+//
+// What a transaction changes is in memory until it is over, so if it can, Post takes several, and the tree says how
+// far it has come. Called again after an error or a crash, it goes on from there.
+func (t *Tree) Post(p Posting) (leftOut uint64, err error) {
+	for more := true; more; {
+		var n uint64
+		err := t.update(func(w *writer) (err error) {
+			n, more, err = w.postPart(&p)
+			return err
+		})
+		if err != nil {
+			return leftOut, err
+		}
+		leftOut += n
+	}
+	// The values are there, whether or not this works. What cannot be sealed now is with the next commit,
+	// and a disk that failed is reported by it.
+	_ = t.seal()
+	return leftOut, nil
+}
+
+// postPart posts as much as one transaction takes, from where the one before ended, and reports whether there is
+// more. There is at least one run then, so that the log has what is missing, too.
+func (w *writer) postPart(p *Posting) (leftOut uint64, more bool, err error) {
+	part := &w.state.Part
+	mine := part.Watermark == p.Watermark
+	inParts := p.InParts && (mine || *part == Part{}) // another's must end with this transaction
+	after := ""
+	if mine {
+		after = part.Through
+	}
+	for run := range p.Runs(after) {
+		if inParts && part.Through > after && w.changed() >= w.opts.PartBytes {
+			return leftOut, true, nil
+		}
+		if len(run.Values) > 0 {
+			if err := w.post(run.Record, run.Values); err != nil {
+				return 0, false, err
 			}
 		}
-		w.state.Watermark = watermark
-		w.state.LastSegment = max(w.state.LastSegment, lastSegment)
-		return nil
-	})
-	if err == nil {
-		// The values are there, whether or not this works. What cannot be sealed now is with the next commit,
-		// and a disk that failed is reported by it.
-		_ = t.seal()
+		leftOut += uint64(run.LeftOut)
+		if inParts {
+			*part = Part{Through: run.Record, Watermark: p.Watermark}
+		}
 	}
-	return err
+	*part = Part{}
+	w.state.Watermark = p.Watermark
+	w.state.LastSegment = max(w.state.LastSegment, p.LastSegment)
+	return leftOut, false, nil
 }
+
+// changed is about how many bytes the transaction will write.
+func (w *writer) changed() int { return w.aroundChunks.Size() + w.aroundNames.Size() + w.added }
 
 // writer changes records within one write transaction. What it reads through bbolt is held against the
 // checksums first: bbolt writes again what it has read, and a fault would become a part of the tree.
@@ -60,6 +109,7 @@ type writer struct {
 	chunksBefore   *pages.Cursor
 	aroundChunks   *pages.Guard
 	aroundNames    *pages.Guard
+	added          int // bytes of chunks
 	scratch, bound []byte
 }
 
@@ -209,6 +259,7 @@ func (w *writer) put(key, encoded []byte) error {
 	if err := w.aroundChunks.Around(key); err != nil {
 		return err
 	}
+	w.added += len(key) + len(encoded)
 	return w.values.Put(key, encoded)
 }
 

@@ -16,7 +16,7 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/pages"
 )
 
-const formatVersion = 2
+const formatVersion = 3
 
 const (
 	valuesBucket  = "values"
@@ -30,6 +30,7 @@ var allBuckets = []string{metaBucket, pagesBucket, recordsBucket, valuesBucket} 
 var (
 	formatKey  = []byte("format")
 	stateKey   = []byte("state")
+	partKey    = []byte("part")
 	summaryKey = []byte("pages")
 )
 
@@ -41,14 +42,42 @@ type State struct {
 	Records     uint64
 	Values      uint64
 	Bytes       uint64 // of JSON
+
+	Part Part // what is in the tree beyond the watermark
 }
+
+// Part is how far a Post has come that takes several transactions: the records up to a name, and that one, have
+// their values up to a watermark of their own. The zero value says that none is under way.
+type Part struct {
+	Through   string
+	Watermark uint64
+}
+
+// Posted is the sequence number up to which a record's values are in the tree.
+func (s *State) Posted(record string) uint64 {
+	if record <= s.Part.Through {
+		return max(s.Watermark, s.Part.Watermark)
+	}
+	return s.Watermark
+}
+
+// Highest is the greatest sequence number up to which any record's values are.
+func (s *State) Highest() uint64 { return max(s.Watermark, s.Part.Watermark) }
 
 func (s *State) fields() []*uint64 {
 	return []*uint64{&s.Generation, &s.Watermark, &s.LastSegment, &s.Records, &s.Values, &s.Bytes}
 }
 
 func putState(tx *bbolt.Tx, s State) error {
-	return tx.Bucket([]byte(metaBucket)).Put(stateKey, encodeFields(s.fields()))
+	meta := tx.Bucket([]byte(metaBucket))
+	if err := meta.Put(stateKey, encodeFields(s.fields())); err != nil {
+		return err
+	}
+	if s.Part == (Part{}) {
+		return meta.Delete(partKey)
+	}
+	part := binary.BigEndian.AppendUint64([]byte(s.Part.Through), s.Part.Watermark)
+	return meta.Put(partKey, binary.BigEndian.AppendUint32(part, crc32.Checksum(part, codec.Castagnoli)))
 }
 
 // encodeFields encodes numbers and the checksum of them.
@@ -77,7 +106,8 @@ func readState(v *pages.View) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	data, err := meta.Cursor().Get(stateKey)
+	cursor := meta.Cursor()
+	data, err := cursor.Get(stateKey)
 	if err != nil {
 		return State{}, err
 	}
@@ -85,7 +115,23 @@ func readState(v *pages.View) (State, error) {
 	if !decodeFields(data, s.fields()) {
 		return State{}, meta.Fault("the tree's state does not agree with its checksum")
 	}
+	if data, err = cursor.Get(partKey); err != nil || data == nil {
+		return s, err
+	}
+	if !s.Part.decode(data) {
+		return State{}, meta.Fault("what the tree says of a checkpoint under way does not agree with its checksum")
+	}
 	return s, nil
+}
+
+// decode decodes what putState put, and reports whether the checksum agrees.
+func (p *Part) decode(data []byte) bool {
+	name := len(data) - 12
+	if name < 1 || binary.BigEndian.Uint32(data[name+8:]) != crc32.Checksum(data[:name+8], codec.Castagnoli) {
+		return false
+	}
+	*p = Part{Through: string(data[:name]), Watermark: binary.BigEndian.Uint64(data[name:])}
+	return true
 }
 
 // newFileTx is the last commit that bbolt creates a file with.

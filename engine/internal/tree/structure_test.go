@@ -91,7 +91,7 @@ func (s *structure) post(tree *Tree) error {
 	for record := range s.records {
 		h[string(rune('a'+record))] = s.run(record, s.rounds)
 	}
-	return tree.Post(h.runs(), uint64((s.rounds+1)*s.records), 0)
+	return h.post(tree, uint64((s.rounds+1)*s.records))
 }
 
 func (s *structure) mustPost(t *testing.T, tree *Tree) {

@@ -38,15 +38,23 @@ func options() Options {
 // history is what a tree is to hold.
 type history map[string][]codec.Entry
 
-// runs yields what is in h, by name.
-func (h history) runs() iter.Seq2[string, []codec.Entry] {
-	return func(yield func(string, []codec.Entry) bool) {
-		for _, name := range slices.Sorted(maps.Keys(h)) {
-			if !yield(name, h[name]) {
-				return
+// posting is one of what is in h.
+func (h history) posting(watermark uint64) Posting {
+	return Posting{Watermark: watermark, Runs: func(after string) iter.Seq[Run] {
+		return func(yield func(Run) bool) {
+			for _, name := range slices.Sorted(maps.Keys(h)) {
+				if name > after && !yield(Run{Record: name, Values: h[name]}) {
+					return
+				}
 			}
 		}
-	}
+	}}
+}
+
+// post posts what is in h in one transaction.
+func (h history) post(tree *Tree, watermark uint64) error {
+	_, err := tree.Post(h.posting(watermark))
+	return err
 }
 
 // posts is how many values of each record a round posts.
@@ -81,7 +89,7 @@ func mustOpen(t *testing.T, path string) *Tree {
 func mustPost(t *testing.T, tree *Tree, number int) {
 	t.Helper()
 	h, watermark := round(number)
-	if err := tree.Post(h.runs(), watermark, 0); err != nil {
+	if err := h.post(tree, watermark); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -143,13 +151,9 @@ func TestUnsealed(t *testing.T) {
 	for number := 1; number < 4; number++ {
 		h, watermark := round(number)
 		err := tree.update(func(w *writer) error {
-			for record, run := range h.runs() {
-				if err := w.post(record, run); err != nil {
-					return err
-				}
-			}
-			w.state.Watermark = watermark
-			return nil
+			posting := h.posting(watermark)
+			_, _, err := w.postPart(&posting)
+			return err
 		})
 		if err := errors.Join(err, tree.bolt.Close()); err != nil {
 			t.Fatal(err)
@@ -288,7 +292,7 @@ func TestDamageIsNotWrittenAgain(t *testing.T) {
 	h, _ := round(1)
 	for _, record := range []string{"record.099", "record.100", "record.101"} {
 		one := history{record: h[record]}
-		if err := tree.Post(one.runs(), 1<<20, 0); !errors.Is(err, daybook.ErrCorrupt) || offsetIn(err) != offset {
+		if err := one.post(tree, 1<<20); !errors.Is(err, daybook.ErrCorrupt) || offsetIn(err) != offset {
 			t.Errorf("Post to %s: got %v; want ErrCorrupt at offset %d", record, err, offset)
 		}
 	}
@@ -307,7 +311,7 @@ func TestDamageIsNotWrittenAgain(t *testing.T) {
 		t.Error("the file was changed")
 	}
 	far := history{"record.290": h["record.290"]}
-	if err := tree.Post(far.runs(), 1<<20, 0); err != nil {
+	if err := far.post(tree, 1<<20); err != nil {
 		t.Errorf("Post to a record whose pages are whole: %v", err)
 	}
 }
@@ -385,7 +389,7 @@ func TestMetaGone(t *testing.T) {
 			h, watermark := round(1)
 			for what, err := range map[string]error{
 				"Snapshot": second(tree.Snapshot()),
-				"Post":     tree.Post(h.runs(), watermark, 0),
+				"Post":     h.post(tree, watermark),
 				"Check":    tree.Check(ctx),
 			} {
 				if !errors.Is(err, daybook.ErrCorrupt) {

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tree
+
+import (
+	"errors"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/daybook-db/daybook/codec"
+)
+
+// TestPostInParts stops after each part, as a crash does, and goes on: with the rest of the same values, or with
+// those and others that were stored since.
+func TestPostInParts(t *testing.T) {
+	names := []string{"a", "b", strings.Repeat("c", 1024), "d", "e"}
+	values := func(timestamp, from uint64) history {
+		h := make(history)
+		for i, name := range names {
+			h[name] = []codec.Entry{{Timestamp: timestamp, Sequence: from + uint64(i), Value: []byte(`"` + name + `"`)}}
+		}
+		return h
+	}
+	const before, watermark, later = 5, 10, 15 // sequence numbers
+	for _, others := range []bool{false, true} {
+		for stopAfter := 1; stopAfter < len(names); stopAfter++ {
+			path := filepath.Join(t.TempDir(), "tree")
+			tree := mustOpen(t, path)
+			first, second, third := values(1, 1), values(2, before+1), values(3, watermark+1)
+			if err := first.post(tree, before); err != nil {
+				t.Fatal(err)
+			}
+			for range stopAfter {
+				mustPostPart(t, tree, second.posting(watermark))
+			}
+			if err := tree.bolt.Close(); err != nil {
+				t.Fatal(err)
+			}
+
+			tree = mustOpen(t, path)
+			state, err := tree.State()
+			if err != nil || state.Watermark != before || state.Highest() != watermark || state.Part.Through != names[stopAfter-1] {
+				t.Fatalf("after %d parts: %+v, %v", stopAfter, state, err)
+			}
+			wantValues(t, tree, stopAfter, first, second)
+			rest := make(history)
+			for name, entries := range second {
+				if entries[0].Sequence > state.Posted(name) {
+					rest[name] = entries
+				}
+			}
+			if len(rest) != len(names)-stopAfter {
+				t.Fatalf("after %d parts %d records have none of their values; want %d", stopAfter, len(rest), len(names)-stopAfter)
+			}
+			posting, want := second.posting(watermark), []history{first, second}
+			if others {
+				for name := range third {
+					rest[name] = slices.Concat(rest[name], third[name])
+				}
+				posting, want = rest.posting(later), append(want, third)
+			}
+			posting.InParts = true
+			if _, err := tree.Post(posting); err != nil {
+				t.Fatal(err)
+			}
+			wantValues(t, tree, len(names), want...)
+			if state, err := tree.State(); err != nil || state.Watermark != posting.Watermark || state.Part != (Part{}) {
+				t.Errorf("in the end: %+v, %v; want watermark %d and nothing under way", state, err, posting.Watermark)
+			}
+		}
+	}
+}
+
+// mustPostPart posts the next part of a posting, in one transaction.
+func mustPostPart(t *testing.T, tree *Tree, p Posting) {
+	t.Helper()
+	p.InParts = true
+	err := tree.update(func(w *writer) error {
+		w.opts.PartBytes = 1
+		_, more, err := w.postPart(&p)
+		if !more {
+			err = errors.Join(err, errors.New("one part was all"))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantValues wants what the histories hold, but of the last one only the first records, and a clean check.
+func wantValues(t *testing.T, tree *Tree, records int, histories ...history) {
+	t.Helper()
+	names := slices.Sorted(maps.Keys(histories[0]))
+	for i, name := range names {
+		var want []codec.Entry
+		for n, h := range histories {
+			if n < len(histories)-1 || i < records {
+				want = append(want, h[name]...)
+			}
+		}
+		got, err := read(tree, name)
+		if err != nil || !slices.EqualFunc(got, want, func(a, b codec.Entry) bool {
+			return a.Compare(b) == 0 && string(a.Value) == string(b.Value)
+		}) {
+			t.Errorf("%.5s: got %d values, %v; want %d", name, len(got), err, len(want))
+		}
+	}
+	if err := tree.Check(ctx); err != nil {
+		t.Errorf("Check: %v", err)
+	}
+}
