@@ -19,8 +19,8 @@ const (
 	mostRetry  = time.Minute
 )
 
-// partsPerHead says how much of a head one transaction of a checkpoint changes, about: what it changes is in memory
-// until it is over, beside the two heads.
+// partsPerHead says by how much less than HeadSize one transaction changes, about: what it changes is in memory until
+// it is over, beside the two heads, and a checkpoint waits for that of a prune.
 const partsPerHead = 4
 
 // makeRoom returns when the head takes another commit. It freezes a full one, and waits only when the one

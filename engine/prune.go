@@ -50,10 +50,13 @@ func (db *DB) Prune(ctx context.Context, recordPattern string, params daybook.Pr
 }
 
 // prune posts what is in the heads without the values that the rule takes by age, and then deletes from
-// the tree. It needs posting held.
+// the tree. Where the heads hold nothing that could go, they stay as they are. It needs posting held.
 func (db *DB) prune(ctx context.Context, pattern *index.Pattern, rule tree.Rule) (deleted uint64, err error) {
 	defer db.reserve.take()
 	leaveOut := doomedBy(pattern, rule)
+	if rule.ByAgeAlone() && !db.headsHold(rule.OlderThan, leaveOut) {
+		return db.pruneTree(ctx, pattern, rule)
+	}
 	left, full := db.postAll(ctx, leaveOut)
 	if full != nil && !errors.Is(full, daybook.ErrNoSpace) {
 		return left, full
@@ -65,7 +68,7 @@ func (db *DB) prune(ctx context.Context, pattern *index.Pattern, rule tree.Rule)
 	}
 	// The disk was full, but now there may be free pages. Where nothing in the heads is doomed, they can
 	// wait for room like anybody's.
-	if rule.ByAgeAlone() && !db.headsHold(leaveOut) {
+	if rule.ByAgeAlone() && !db.headsHold(rule.OlderThan, leaveOut) {
 		return deleted, nil
 	}
 	left, err = db.postAll(ctx, leaveOut)
@@ -107,12 +110,14 @@ func doomedBy(pattern *index.Pattern, rule tree.Rule) doomed {
 	}
 }
 
-// headsHold reports whether the heads hold any of the doomed values.
-func (db *DB) headsHold(values doomed) bool {
+// headsHold reports whether the heads hold any of the doomed values, all of which are older than a timestamp.
+func (db *DB) headsHold(olderThan uint64, values doomed) bool {
 	db.mu.RLock()
-	views := db.active.CaptureAll("")
-	if db.frozen != nil {
-		views = append(views, db.frozen.CaptureAll("")...)
+	var views []head.View
+	for _, h := range []*head.Head{db.active, db.frozen} {
+		if h != nil && h.Oldest() < olderThan {
+			views = append(views, h.CaptureAll("")...)
+		}
 	}
 	db.mu.RUnlock()
 	return slices.ContainsFunc(views, func(view head.View) bool {

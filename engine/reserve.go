@@ -12,7 +12,7 @@ import (
 
 const (
 	reserveName = "reserve"
-	// reserveSize is enough for the pages that one transaction of a prune rewrites, in bytes.
+	// reserveSize is enough for the pages that the smallest transaction of a prune rewrites, in bytes.
 	reserveSize = 1 << 20
 )
 

@@ -4,6 +4,7 @@ package head
 
 import (
 	"iter"
+	"math"
 	"math/bits"
 	"strings"
 
@@ -20,6 +21,7 @@ type Head struct {
 	overhead int64 // bytes that are not in the arena
 	values   int
 	bytes    uint64 // of JSON
+	oldest   uint64 // timestamp
 	lowest   uint64 // sequence number
 	highest  uint64 // sequence number
 }
@@ -39,6 +41,7 @@ func New(size int64) *Head {
 	return &Head{
 		series: make(map[string]*series),
 		arena:  arena{shift: min(max(shift, leastBlock), mostBlock)},
+		oldest: math.MaxUint64,
 	}
 }
 
@@ -50,6 +53,7 @@ func (h *Head) Add(record string, timestamp, sequence uint64, value []byte) {
 		h.lowest = sequence
 	}
 	h.values++
+	h.oldest = min(h.oldest, timestamp)
 	h.bytes += uint64(len(value))
 	h.highest = sequence
 }
@@ -83,6 +87,9 @@ func (h *Head) Values() int { return h.values }
 
 // Bytes is the total length of their JSON.
 func (h *Head) Bytes() uint64 { return h.bytes }
+
+// Oldest is the least timestamp; 2^64-1 for an empty head.
+func (h *Head) Oldest() uint64 { return h.oldest }
 
 // FirstSequence is the least sequence number; 0 for an empty head.
 func (h *Head) FirstSequence() uint64 { return h.lowest }

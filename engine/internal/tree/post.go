@@ -72,7 +72,7 @@ func (w *writer) postPart(p *Posting) (leftOut uint64, more bool, err error) {
 		after = part.Through
 	}
 	for run := range p.Runs(after) {
-		if inParts && part.Through > after && w.changed() >= w.opts.PartBytes {
+		if inParts && part.Through > after && w.full() {
 			return leftOut, true, nil
 		}
 		if len(run.Values) > 0 {
@@ -91,8 +91,10 @@ func (w *writer) postPart(p *Posting) (leftOut uint64, more bool, err error) {
 	return leftOut, false, nil
 }
 
-// changed is about how many bytes the transaction will write.
-func (w *writer) changed() int { return w.aroundChunks.Size() + w.aroundNames.Size() + w.added }
+// full reports whether the transaction changes as much as one is to.
+func (w *writer) full() bool {
+	return w.aroundChunks.Size()+w.aroundNames.Size()+w.added >= w.opts.PartBytes
+}
 
 // writer changes records within one write transaction. What it reads through bbolt is held against the
 // checksums first: bbolt writes again what it has read, and a fault would become a part of the tree.
@@ -106,6 +108,7 @@ type writer struct {
 	state     State
 
 	before         *pages.View // the tree as it was when the transaction began
+	recordsBefore  *pages.Bucket
 	chunksBefore   *pages.Cursor
 	aroundChunks   *pages.Guard
 	aroundNames    *pages.Guard
@@ -127,17 +130,18 @@ func (t *Tree) writer(tx *bbolt.Tx) (*writer, error) {
 	values, records := tx.Bucket([]byte(valuesBucket)), tx.Bucket([]byte(recordsBucket))
 	values.FillPercent, records.FillPercent = valuesFill, recordsFill
 	return &writer{
-		guard:        t.guard,
-		opts:         t.opts,
-		coder:        t.coder,
-		values:       values,
-		chunks:       values.Cursor(),
-		catalogue:    index.NewCatalogue(records),
-		state:        state,
-		before:       before,
-		chunksBefore: valuesBefore.Cursor(),
-		aroundChunks: valuesBefore.Guard(),
-		aroundNames:  recordsBefore.Guard(),
+		guard:         t.guard,
+		opts:          t.opts,
+		coder:         t.coder,
+		values:        values,
+		chunks:        values.Cursor(),
+		catalogue:     index.NewCatalogue(records),
+		state:         state,
+		before:        before,
+		recordsBefore: recordsBefore,
+		chunksBefore:  valuesBefore.Cursor(),
+		aroundChunks:  valuesBefore.Guard(),
+		aroundNames:   recordsBefore.Guard(),
 	}, nil
 }
 

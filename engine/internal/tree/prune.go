@@ -7,11 +7,8 @@ import (
 	"errors"
 	"fmt"
 
-	"go.etcd.io/bbolt"
-
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
-	"github.com/daybook-db/daybook/engine/internal/pages"
 	"github.com/daybook-db/daybook/index"
 )
 
@@ -25,12 +22,9 @@ type Rule struct {
 // ByAgeAlone reports whether a value's fate depends on nothing but its own timestamp.
 func (r Rule) ByAgeAlone() bool { return r.KeepNewest == 0 && r.MaxPerRecord == 0 }
 
-const (
-	// One transaction changes at most so many records and deletes so many chunks, which bounds its memory
-	// and how long a checkpoint waits behind it.
-	recordsPerPrune = 256
-	chunksPerRecord = 16
-)
+// leastPrune is how many bytes a transaction of Prune changes at the least, about, however full the disk is: what a
+// record or two take.
+const leastPrune = 4 << 10
 
 // Pruning says how Prune works together with what else writes to the tree and the disk.
 type Pruning struct {
@@ -45,14 +39,14 @@ type Pruning struct {
 // smaller transactions, which each leave free pages to the next, and then with what Release frees.
 func (t *Tree) Prune(ctx context.Context, pattern *index.Pattern, rule Rule, with Pruning) (deleted uint64, err error) {
 	defer func() { _ = t.seal() }() // as after Post
-	records := recordsPerPrune
+	size := t.opts.PartBytes
 	for from, more := "", true; more; {
 		if err := ctx.Err(); err != nil {
 			return deleted, err
 		}
-		n, next, unfinished, err := t.pruneSome(ctx, pattern, rule, from, records)
-		if errors.Is(err, daybook.ErrNoSpace) && (records > 1 || with.Release()) {
-			records = max(records/4, 1)
+		n, next, unfinished, err := t.prunePart(ctx, pattern, rule, from, size)
+		if errors.Is(err, daybook.ErrNoSpace) && (size > leastPrune || with.Release()) {
+			size = max(size/4, leastPrune)
 			continue
 		}
 		if err != nil {
@@ -60,7 +54,7 @@ func (t *Tree) Prune(ctx context.Context, pattern *index.Pattern, rule Rule, wit
 		}
 		deleted += n
 		from, more = next, unfinished
-		records = min(2*records, recordsPerPrune)
+		size = min(2*size, t.opts.PartBytes)
 		if more {
 			with.Between()
 		}
@@ -68,95 +62,86 @@ func (t *Tree) Prune(ctx context.Context, pattern *index.Pattern, rule Rule, wit
 	return deleted, nil
 }
 
-// pruneSome prunes up to so many records from a name on, in one transaction, and returns the name to go on
-// from.
-func (t *Tree) pruneSome(ctx context.Context, pattern *index.Pattern, rule Rule, from string, most int) (deleted uint64, next string, more bool, err error) {
-	var records []string
-	if records, next, more, err = t.affected(ctx, pattern, rule, from, most); err != nil || len(records) == 0 {
-		return 0, next, more, err
-	}
+// errNothing ends a transaction that has nothing to do.
+var errNothing = errors.New("nothing to prune")
+
+// prunePart prunes records from a name on, in one transaction that changes about size bytes, and returns the name
+// to go on from.
+func (t *Tree) prunePart(ctx context.Context, pattern *index.Pattern, rule Rule, from string, size int) (deleted uint64, next string, more bool, err error) {
 	err = t.update(func(w *writer) error {
-		budget := most * chunksPerRecord
-		for _, record := range records {
-			n, err := w.prune(record, rule, &budget)
+		w.opts.PartBytes = size
+		cursor := index.NewCursor(w.recordsBefore.Cursor(), pattern, from)
+		for {
+			name, data, err := nextMatch(ctx, cursor)
+			if err != nil {
+				return err
+			}
+			if name == nil {
+				break
+			}
+			entry, err := t.guard.decodeEntry(w.before, name, data)
+			if err != nil {
+				return err
+			}
+			if !rule.affects(&entry) {
+				if err := ctx.Err(); deleted == 0 && err != nil {
+					return err
+				}
+				continue
+			}
+			if deleted > 0 && w.full() {
+				next, more = string(name), true
+				break
+			}
+			n, rest, err := w.prune(string(name), rule)
 			if err != nil {
 				return err
 			}
 			deleted += n
-			if budget == 0 {
-				next, more = record, true // the rest of it, and of the others, is for the next transaction
+			if rest {
+				next, more = string(name), true
 				break
 			}
+		}
+		if deleted == 0 {
+			return errNothing
 		}
 		w.state.Values -= deleted
 		return nil
 	})
+	if errors.Is(err, errNothing) {
+		return 0, next, more, nil
+	}
 	if err != nil {
 		return 0, "", false, err
 	}
 	return deleted, next, more, nil
 }
 
-// affected returns the names of the next records, at most so many and from a name on, that the rule may take
-// something from, and where to go on.
-func (t *Tree) affected(ctx context.Context, pattern *index.Pattern, rule Rule, from string, most int) (records []string, next string, more bool, err error) {
-	err = t.view(func(_ *bbolt.Tx, v *pages.View) error {
-		catalogue, err := v.Bucket(recordsBucket)
-		if err != nil {
-			return err
-		}
-		cursor := index.NewCursor(catalogue.Cursor(), pattern, from)
-		for seen := 1; ; seen++ {
-			if seen%namesPerLook == 0 {
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-			}
-			name, data, err := nextMatch(ctx, cursor)
-			if name == nil {
-				return err
-			}
-			if len(records) == most {
-				next, more = string(name), true
-				return nil
-			}
-			entry, err := t.guard.decodeEntry(v, name, data)
-			if err != nil {
-				return err
-			}
-			if rule.affects(&entry) {
-				records = append(records, string(name))
-			}
-		}
-	})
-	return records, next, more, err
-}
-
 func (r Rule) affects(e *index.Entry) bool {
 	return e.Oldest < r.OlderThan && e.Count > r.KeepNewest || r.MaxPerRecord > 0 && e.Count > r.MaxPerRecord
 }
 
-// prune deletes values of one record, and at most budget chunks, which it lessens. It finds the chunks in the
-// tree as it was when the transaction began, which is how this record still is.
-func (w *writer) prune(record string, rule Rule, budget *int) (deleted uint64, err error) {
+// prune deletes values of one record, until the transaction is full, and reports whether there may be more. It finds
+// the chunks in the tree as it was when the transaction began, which is how this record still is.
+func (w *writer) prune(record string, rule Rule) (deleted uint64, more bool, err error) {
 	entry, found, err := w.entry(record)
 	if err != nil || !found {
-		return 0, err
+		return 0, false, err
 	}
 	doomed, err := w.doomed(record, rule, entry.Count)
 	if err != nil || doomed == 0 {
-		return 0, err
+		return 0, false, err
 	}
 	cursor := w.chunksBefore
 	first, err := w.readAt(record, func() ([]byte, []byte, error) { return cursor.Seek(codec.AppendLowerBound(nil, record, 0)) })
-	for err == nil && deleted < doomed && *budget > 0 {
+	for err == nil && deleted < doomed && (deleted == 0 || !w.full()) {
 		if first == nil {
-			return 0, w.miscounted(record)
+			return 0, false, w.miscounted(record)
 		}
-		*budget--
 		var gone uint64
 		if gone, err = w.shorten(record, first, doomed-deleted, &entry); err != nil {
-			return 0, err
+			return 0, false, err
 		}
 		deleted += gone
 		if gone == uint64(first.Count) {
@@ -164,9 +149,9 @@ func (w *writer) prune(record string, rule Rule, budget *int) (deleted uint64, e
 		}
 	}
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	return deleted, w.finishPrune(record, &entry, deleted, first)
+	return deleted, deleted < doomed, w.finishPrune(record, &entry, deleted, first)
 }
 
 // readAt reads the chunk that a cursor moves to.
