@@ -112,7 +112,8 @@ type writer struct {
 	chunksBefore   *pages.Cursor
 	aroundChunks   *pages.Guard
 	aroundNames    *pages.Guard
-	added          int // bytes of chunks
+	added          int    // bytes of chunks
+	yield          func() // of a prune
 	scratch, bound []byte
 }
 

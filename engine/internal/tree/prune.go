@@ -29,6 +29,7 @@ const leastPrune = 4 << 10
 // Pruning says how Prune works together with what else writes to the tree and the disk.
 type Pruning struct {
 	Between func()      // called between two transactions; it may write to the tree
+	Yield   func()      // called between two changes; it may sleep
 	Release func() bool // frees space on a full disk, and reports whether it did
 }
 
@@ -44,7 +45,7 @@ func (t *Tree) Prune(ctx context.Context, pattern *index.Pattern, rule Rule, wit
 		if err := ctx.Err(); err != nil {
 			return deleted, err
 		}
-		n, next, unfinished, err := t.prunePart(ctx, pattern, rule, from, size)
+		n, next, unfinished, err := t.prunePart(ctx, pattern, rule, with, from, size)
 		if errors.Is(err, daybook.ErrNoSpace) && (size > leastPrune || with.Release()) {
 			size = max(size/4, leastPrune)
 			continue
@@ -67,9 +68,10 @@ var errNothing = errors.New("nothing to prune")
 
 // prunePart prunes records from a name on, in one transaction that changes about size bytes, and returns the name
 // to go on from.
-func (t *Tree) prunePart(ctx context.Context, pattern *index.Pattern, rule Rule, from string, size int) (deleted uint64, next string, more bool, err error) {
+func (t *Tree) prunePart(ctx context.Context, pattern *index.Pattern, rule Rule, with Pruning, from string, size int) (deleted uint64, next string, more bool, err error) {
 	err = t.update(func(w *writer) error {
 		w.opts.PartBytes = size
+		w.yield = with.Yield
 		cursor := index.NewCursor(w.recordsBefore.Cursor(), pattern, from)
 		for {
 			name, data, err := nextMatch(ctx, cursor)
@@ -144,6 +146,7 @@ func (w *writer) prune(record string, rule Rule) (deleted uint64, more bool, err
 			return 0, false, err
 		}
 		deleted += gone
+		w.yield()
 		if gone == uint64(first.Count) {
 			first, err = w.readAt(record, cursor.Next)
 		}

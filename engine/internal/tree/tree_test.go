@@ -300,7 +300,7 @@ func TestDamageIsNotWrittenAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tree.Prune(ctx, everything, Rule{OlderThan: 5}, Pruning{Between: func() {}, Release: func() bool { return false }}); !errors.Is(err, daybook.ErrCorrupt) {
+	if _, err := tree.Prune(ctx, everything, Rule{OlderThan: 5}, Pruning{Between: func() {}, Yield: func() {}, Release: func() bool { return false }}); !errors.Is(err, daybook.ErrCorrupt) {
 		t.Errorf("Prune: got %v; want ErrCorrupt", err)
 	}
 	after, err := os.ReadFile(path)
