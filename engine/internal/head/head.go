@@ -16,6 +16,7 @@ type Head struct {
 	series map[string]*series
 	names  btree.Map[string, *series] // the same, by name
 	last   *series                    // that was added to
+	usual  int                        // how many values a record may be expected to have
 	arena  arena
 
 	overhead int64 // bytes that are not in the arena
@@ -45,10 +46,19 @@ func New(size int64) *Head {
 	}
 }
 
+// Next returns an empty head that is to follow this one, and is meant to hold as much.
+func (h *Head) Next(size int64) *Head {
+	next := New(size)
+	if n := len(h.series); n > 0 {
+		next.usual = h.values / n
+	}
+	return next
+}
+
 // Add adds a value, of which it keeps a copy. Sequence numbers must ascend.
 func (h *Head) Add(record string, timestamp, sequence uint64, value []byte) {
 	s := h.find(record)
-	h.overhead += s.add(item{timestamp: timestamp, sequence: sequence, value: h.arena.add(value)})
+	h.overhead += s.add(item{timestamp: timestamp, sequence: sequence, value: h.arena.add(value)}, h.usual)
 	if h.values == 0 {
 		h.lowest = sequence
 	}

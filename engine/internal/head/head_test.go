@@ -88,6 +88,7 @@ func TestAgainstModel(t *testing.T) {
 	lengths := rapid.OneOf(rapid.IntRange(1, 30), rapid.SampledFrom([]int{4095, 4096, 4097, 10000}))
 	rapid.Check(t, func(t *rapid.T) {
 		h, m := New(1<<10), make(model)
+		h.usual = rapid.IntRange(0, 100).Draw(t, "usual")
 		var views []captured
 		count := rapid.IntRange(0, 80).Draw(t, "count")
 		for sequence := uint64(1); sequence <= uint64(count); sequence++ {
@@ -199,7 +200,7 @@ func TestRunsStayFew(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s, most := newSeries("record"), 0
 			for i := range n {
-				s.add(item{timestamp: test.timestamp(i), sequence: uint64(i + 1)})
+				s.add(item{timestamp: test.timestamp(i), sequence: uint64(i + 1)}, 0)
 				most = max(most, len(s.runs))
 				if most > test.most {
 					t.Fatalf("%d runs after %d values; want at most %d (%s)", most, i+1, test.most, test.reason)
@@ -228,7 +229,7 @@ func TestRunsStayFewInAnyOrder(t *testing.T) {
 			start := rapid.Uint64Range(0, 1000).Draw(t, "start")
 			for i := range length {
 				count++
-				s.add(item{timestamp: start + uint64(i), sequence: uint64(count)})
+				s.add(item{timestamp: start + uint64(i), sequence: uint64(count)}, 0)
 			}
 			if got, most := len(s.runs), bits.Len(uint(count)); got > most {
 				t.Fatalf("%d runs after %d values; want at most %d", got, count, most)

@@ -41,11 +41,11 @@ func newSeries(record string) *series {
 	return s
 }
 
-// add adds a value and returns by how many bytes the series grew.
-func (s *series) add(it item) int64 {
+// add adds a value and returns by how many bytes the series grew. Usually it gets so many values.
+func (s *series) add(it item, usual int) int64 {
 	if len(s.runs) == 1 && it.timestamp >= s.newest { // in order, as most are
 		run := s.runs[0]
-		s.runs[0], s.newest = extended(run, it), it.timestamp
+		s.runs[0], s.newest = extended(run, it, usual), it.timestamp
 		return int64(cap(s.runs[0])-cap(run)) * itemSize
 	}
 	before := s.capacity()
@@ -54,7 +54,7 @@ func (s *series) add(it item) int64 {
 		at = len(s.runs)
 		s.runs = append(s.runs, nil)
 	}
-	s.runs[at] = extended(s.runs[at], it)
+	s.runs[at] = extended(s.runs[at], it, 0)
 	for ; at > 0 && len(s.runs[at-1]) <= 2*len(s.runs[at]); at-- {
 		s.runs = slices.Replace(s.runs, at-1, at+1, codec.Merge(s.runs[at-1], s.runs[at], item.compare))
 	}
@@ -62,12 +62,12 @@ func (s *series) add(it item) int64 {
 	return int64(s.capacity()-before) * itemSize
 }
 
-// extended is append, but that a run of some length grows by a quarter only: what no value takes up is memory that
-// a head of many records has no other values for.
-func extended(run []item, it item) []item {
+// extended is append, but that a run of some length grows towards its usual one, and beyond that by a quarter only:
+// what no value takes up is memory that a head of many records has no other values for.
+func extended(run []item, it item, usual int) []item {
 	const doubling = 16
 	if n := len(run); n == cap(run) && n >= doubling {
-		run = append(slices.Grow([]item(nil), n+n/4), run...)
+		run = append(slices.Grow([]item(nil), max(min(usual, 4*n), n+n/4)), run...)
 	}
 	return append(run, it)
 }
