@@ -55,7 +55,7 @@ type ValueValidator struct {
 
 // Validate is ValidateValue.
 func (v *ValueValidator) Validate(value json.RawMessage) error {
-	if v.valid != nil && len(value) <= MaxValueLen && alike(value, v.valid) {
+	if v.valid != nil && len(value) <= MaxValueLen && (alikeAtOnce(value, v.valid) || alike(value, v.valid)) {
 		return nil
 	}
 	if err := ValidateValue(value); err != nil {
@@ -65,6 +65,47 @@ func (v *ValueValidator) Validate(value json.RawMessage) error {
 		v.valid = nil
 	}
 	return nil
+}
+
+// alikeAtOnce is alike for texts of the same length, eight bytes at a time. It does not recognise all that alike does:
+// where a digit became the zero in front of something, it leaves the decision to that.
+func alikeAtOnce(value, valid []byte) bool {
+	const word = 8
+	if len(value) != len(valid) || len(value) < word {
+		return false
+	}
+	before := uint64(0) // the byte before the word
+	for at := 0; ; {
+		x, y := binary.LittleEndian.Uint64(value[at:]), binary.LittleEndian.Uint64(valid[at:])
+		if x != y {
+			differ, behind := notZero(x^y), x<<8|before
+			if differ&(notDigit(x)|notDigit(y)) != 0 {
+				return false
+			}
+			if isZero := ^notZero(x^each*'0') & high; differ&isZero&notDigit(behind)&notZero(behind^each*'.') != 0 {
+				return false
+			}
+		}
+		if at+word == len(value) {
+			return true
+		}
+		at = min(at+word, len(value)-word) // the last word may overlap the one before
+		before = uint64(value[at-1])
+	}
+}
+
+const (
+	each = 0x0101010101010101 // times a byte: that byte eight times
+	high = 0x80 * each
+)
+
+// notZero sets the high bit of each byte of x that is not zero, and no other.
+func notZero(x uint64) uint64 { return (x&^high + 0x7f*each | x) & high }
+
+// notDigit sets the high bit of each byte of x that is not a digit, and no other.
+func notDigit(x uint64) uint64 {
+	x ^= '0' * each
+	return (x&^high + (0x80-10)*each | x) & high
 }
 
 // alike reports whether value is a JSON text because valid is: they differ in nothing but runs of digits, and a run
