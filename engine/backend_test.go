@@ -30,7 +30,7 @@ func TestBackend(t *testing.T) {
 		{"always", "the defaults: all that a case stores is in the head", Options{}, checked, backendtest.Capabilities{}},
 		{"interval", "the log is synced by another goroutine", Options{Durability: Interval}, checked, backendtest.Capabilities{}},
 		{"os", "the log is not synced", Options{Durability: OS}, checked, backendtest.Capabilities{}},
-		{"tiny heads", "heads are frozen and posted under the operations", Options{Durability: OS, HeadSize: MinHeadSize, ChunkValues: 2}, checked, backendtest.Capabilities{}},
+		{"tiny heads", "heads are frozen and posted under the operations", Options{Durability: OS, HeadSize: MinHeadSize, TransactionSize: MinTransactionSize, ChunkValues: 2}, checked, backendtest.Capabilities{}},
 		{"tiny chunks", "each value has a chunk of its own", Options{Durability: OS, HeadSize: MinHeadSize, ChunkBytes: 1}, checked, backendtest.Capabilities{}},
 		{"in the tree", "a checkpoint follows each operation", small, postedEvery(1), duringCheckpoints},
 		{"in both", "a checkpoint follows every second operation", small, postedEvery(2), duringCheckpoints},

@@ -19,10 +19,6 @@ const (
 	mostRetry  = time.Minute
 )
 
-// partsPerHead says by how much less than HeadSize one transaction changes, about: what it changes is in memory until
-// it is over, beside the two heads, and a checkpoint waits for that of a prune.
-const partsPerHead = 4
-
 // makeRoom returns when the head takes another commit. It freezes a full one, and waits only when the one
 // before that has not been posted yet. When that cannot be posted, on a full disk, it returns why.
 func (db *DB) makeRoom(ctx context.Context) error {
@@ -135,6 +131,8 @@ func (db *DB) checkpoint(ctx context.Context) error {
 
 // startPosting takes the semaphore that whoever writes to the tree holds.
 func (db *DB) startPosting(ctx context.Context) error {
+	db.wantPosting.Add(1)
+	defer db.wantPosting.Add(-1)
 	select {
 	case db.posting <- struct{}{}:
 		return nil

@@ -103,7 +103,7 @@ func TestConsistentSnapshots(t *testing.T) {
 	if testing.Short() {
 		reads, cleanups = 50, 2
 	}
-	db := mustOpen(t, t.TempDir(), &Options{Durability: OS, HeadSize: 16 << 10, ChunkValues: 8})
+	db := mustOpen(t, t.TempDir(), &Options{Durability: OS, HeadSize: 16 << 10, TransactionSize: MinTransactionSize, ChunkValues: 8})
 	tr := &traffic{db: db}
 	running, stop := context.WithCancel(ctx)
 	var others sync.WaitGroup

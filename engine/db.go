@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine/internal/disk"
@@ -43,7 +44,8 @@ type DB struct {
 	commits   commitQueue
 
 	// posting is held, as a semaphore of one, by whoever writes to the tree.
-	posting chan struct{}
+	posting     chan struct{}
+	wantPosting atomic.Int32 // how many wait for it
 
 	// mu guards what follows.
 	mu           sync.RWMutex
@@ -86,15 +88,7 @@ func Open(dir string, opts *Options) (*DB, error) {
 
 func open(dir string, opts Options, fsys disk.FS) (_ *DB, err error) {
 	defer func() { err = disk.NoSpaceOr(err) }()
-	db := &DB{
-		reserve:  newReserve(dir, fsys),
-		dir:      dir,
-		opts:     opts,
-		fs:       fsys,
-		posting:  make(chan struct{}, 1),
-		active:   head.New(opts.HeadSize),
-		attempts: make(chan struct{}),
-	}
+	db := newDB(dir, opts, fsys)
 	if err := db.openTree(); err != nil {
 		return nil, err
 	}
@@ -128,6 +122,18 @@ func open(dir string, opts Options, fsys disk.FS) (_ *DB, err error) {
 	return db, nil
 }
 
+func newDB(dir string, opts Options, fsys disk.FS) *DB {
+	return &DB{
+		reserve:  newReserve(dir, fsys),
+		dir:      dir,
+		opts:     opts,
+		fs:       fsys,
+		posting:  make(chan struct{}, 1),
+		active:   head.New(opts.HeadSize),
+		attempts: make(chan struct{}),
+	}
+}
+
 func (db *DB) openTree() (err error) {
 	path := filepath.Join(db.dir, treeName)
 	// The log's directory is made once the tree is durable, so a tree that is not there, or blank, beside
@@ -142,12 +148,12 @@ func (db *DB) openTree() (err error) {
 		return err
 	}
 	db.tree, err = tree.Open(path, tree.Options{
-		LockTimeout: db.opts.LockTimeout,
-		ReadOnly:    db.opts.ReadOnly,
-		Existing:    existing,
-		ChunkValues: db.opts.ChunkValues,
-		ChunkBytes:  db.opts.ChunkBytes,
-		PartBytes:   int(db.opts.HeadSize / partsPerHead),
+		LockTimeout:      db.opts.LockTimeout,
+		ReadOnly:         db.opts.ReadOnly,
+		Existing:         existing,
+		ChunkValues:      db.opts.ChunkValues,
+		ChunkBytes:       db.opts.ChunkBytes,
+		TransactionBytes: int(db.opts.TransactionSize),
 	})
 	if err != nil || db.opts.ReadOnly {
 		return err

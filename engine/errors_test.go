@@ -9,7 +9,6 @@ import (
 	"errors"
 	"hash/crc32"
 	"io/fs"
-	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -113,7 +112,7 @@ func TestOpenRefuses(t *testing.T) {
 		want    error
 		words   string
 	}{
-		{"impossible options, all named", nil, &Options{Durability: 9, HeadSize: 1, ChunkValues: -1}, daybook.ErrInvalidParams, "HeadSize"},
+		{"impossible options, all named", nil, &Options{Durability: 9, HeadSize: 1, TransactionSize: 1, ChunkValues: -1}, daybook.ErrInvalidParams, "TransactionSize"},
 		{"a file that is not bbolt", func(t *testing.T, dir string) {
 			write(t, filepath.Join(dir, treeName), strings.Repeat("x", 1<<16))
 		}, nil, daybook.ErrCorrupt, treeName},
@@ -205,23 +204,10 @@ func halfPosted(t *testing.T, dir string) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	halves, err := tree.Open(filepath.Join(dir, treeName), tree.Options{LockTimeout: -1, ChunkValues: 1, ChunkBytes: 1, PartBytes: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer halves.Close()
-	_, err = halves.Post(tree.Posting{Watermark: 3, InParts: true, Runs: func(after string) iter.Seq[tree.Run] {
-		if after != "" {
-			panic("the disk is gone")
-		}
-		return func(yield func(tree.Run) bool) {
-			_ = yield(tree.Run{Record: "a", Values: []codec.Entry{{Timestamp: 2, Sequence: 2, Value: []byte("2")}}}) &&
-				yield(tree.Run{Record: "b", Values: []codec.Entry{{Timestamp: 2, Sequence: 3, Value: []byte("2")}}})
-		}
-	}})
-	if err == nil {
-		t.Fatal("all was posted")
-	}
+	postPart(t, dir, 3, []tree.Run{
+		{Record: "a", Values: []codec.Entry{{Timestamp: 2, Sequence: 2, Value: []byte("2")}}},
+		{Record: "b", Values: []codec.Entry{{Timestamp: 2, Sequence: 3, Value: []byte("2")}}},
+	}, 1)
 }
 
 func TestOpenOnAFile(t *testing.T) {

@@ -30,6 +30,13 @@ func (g *gate) enter() error {
 
 func (g *gate) leave() { g.running.Done() }
 
+// isClosed reports whether close has been called.
+func (g *gate) isClosed() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.closed
+}
+
 // close turns calls away from now on, and waits for those that are running.
 func (g *gate) close() {
 	g.mu.Lock()

@@ -47,12 +47,6 @@ func mustClose(t testing.TB, db *DB) {
 	}
 }
 
-func (g *gate) isClosed() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.closed
-}
-
 // abandon gives up the directory as a killed process does: no last checkpoint, the log left as it is.
 func (db *DB) abandon() error {
 	db.gate.close()

@@ -24,7 +24,7 @@ const (
 	// sync every Options.SyncInterval. A power cut loses at most the last interval.
 	Interval
 	// OS: Store returns when its frame is written to the operating system, which writes it back when
-	// it likes. A power cut loses what had not been written back.
+	// it likes. A power cut loses what had not been written back. Before a checkpoint, the log is synced.
 	OS
 )
 
@@ -46,6 +46,8 @@ const (
 	DefaultHeadSize     = 32 << 20
 	MinHeadSize         = 4 << 10
 	MaxHeadSize         = 512 << 20
+	MinTransactionSize  = 4 << 10
+	MaxTransactionSize  = 512 << 20
 	DefaultLockTimeout  = time.Second
 	DefaultChunkValues  = 512
 	MaxChunkValues      = 1 << 16
@@ -64,6 +66,10 @@ type Options struct {
 	// the tree yet. Two heads exist while one is being checkpointed. It also bounds the log, and
 	// with it the time that Open takes after a crash. Default: 32 MiB; least 4 KiB, most 512 MiB.
 	HeadSize int64
+	// TransactionSize is how many bytes of the tree one transaction of a checkpoint or a Cleanup changes, about. They
+	// are in memory until it is over, beside the two heads; smaller ones take more syncs. Default: a quarter of
+	// HeadSize, but at least 1 MiB; least 4 KiB, most 512 MiB.
+	TransactionSize int64
 	// LockTimeout is how long Open waits for a directory that another process has open, before it
 	// returns ErrLocked. Default: 1 s; negative: it does not wait.
 	LockTimeout time.Duration
@@ -89,6 +95,7 @@ func (o *Options) withDefaults() (Options, error) {
 	}
 	setDefault(&opts.SyncInterval, DefaultSyncInterval)
 	setDefault(&opts.HeadSize, DefaultHeadSize)
+	setDefault(&opts.TransactionSize, max(opts.HeadSize/4, 1<<20))
 	setDefault(&opts.LockTimeout, DefaultLockTimeout)
 	setDefault(&opts.ChunkValues, DefaultChunkValues)
 	setDefault(&opts.ChunkBytes, DefaultChunkBytes)
@@ -104,6 +111,7 @@ func (o *Options) withDefaults() (Options, error) {
 	}
 	faults = append(faults,
 		checkRange("HeadSize", opts.HeadSize, MinHeadSize, MaxHeadSize),
+		checkRange("TransactionSize", opts.TransactionSize, MinTransactionSize, MaxTransactionSize),
 		checkRange("ChunkValues", int64(opts.ChunkValues), 1, MaxChunkValues),
 		checkRange("ChunkBytes", int64(opts.ChunkBytes), 1, MaxChunkBytes))
 	if err := errors.Join(faults...); err != nil {

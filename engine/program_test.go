@@ -58,12 +58,13 @@ type programDir string
 
 func (dir programDir) Open(opts fuzz.Options, readOnly bool) (fuzz.Subject, error) {
 	db, err := Open(string(dir), &Options{
-		Durability:  OS, // process crashes only; power cuts are tested elsewhere
-		HeadSize:    int64(opts.HeadSize),
-		ChunkValues: opts.ChunkValues,
-		ChunkBytes:  opts.ChunkBytes,
-		ReadOnly:    readOnly,
-		Logger:      discard,
+		Durability:      OS, // process crashes only; power cuts are tested elsewhere
+		HeadSize:        int64(opts.HeadSize),
+		TransactionSize: MinTransactionSize,
+		ChunkValues:     opts.ChunkValues,
+		ChunkBytes:      opts.ChunkBytes,
+		ReadOnly:        readOnly,
+		Logger:          discard,
 	})
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"time"
 
@@ -16,7 +17,8 @@ import (
 
 // Cleanup deletes every value with StoredAt < olderThan (Unix ms), and returns how many it deleted,
 // exactly. Values stored while it runs may be deleted or not. Stores and queries go on meanwhile; a query
-// that runs beside it may see a part of the doomed values, but each of the others. Interrupted, it has
+// that runs beside it may see a part of the doomed values, but each of the others. While values are being stored it
+// leaves the processor to that, and takes several times as long. Interrupted, it has
 // deleted a part, returns that part's count with the error, and the same call finishes the work. It works
 // on a full disk.
 // Errors: daybook.ErrReadOnly, ErrClosed, ErrCorrupt, ErrNoSpace, or ctx's.
@@ -51,11 +53,15 @@ func (db *DB) Prune(ctx context.Context, recordPattern string, params daybook.Pr
 }
 
 // prune posts what is in the heads without the values that the rule takes by age, and then deletes from
-// the tree. Where the heads hold nothing that could go, they stay as they are. It needs posting held.
+// the tree. Heads that hold nothing that could go stay as they are, but the log is synced: the deletion must not survive
+// a power cut that what was stored before it does not. It needs posting held.
 func (db *DB) prune(ctx context.Context, pattern *index.Pattern, rule tree.Rule) (deleted uint64, err error) {
 	defer db.reserve.take()
 	leaveOut := doomedBy(pattern, rule)
-	if rule.ByAgeAlone() && !db.headsHold(rule.OlderThan, leaveOut) {
+	switch some, err := db.headsHold(pattern, rule); {
+	case err != nil:
+		return 0, err
+	case !some && db.log.Sync() == nil:
 		return db.pruneTree(ctx, pattern, rule)
 	}
 	left, full := db.postAll(ctx, leaveOut)
@@ -69,8 +75,8 @@ func (db *DB) prune(ctx context.Context, pattern *index.Pattern, rule tree.Rule)
 	}
 	// The disk was full, but now there may be free pages. Where nothing in the heads is doomed, they can
 	// wait for room like anybody's.
-	if rule.ByAgeAlone() && !db.headsHold(rule.OlderThan, leaveOut) {
-		return deleted, nil
+	if some, err := db.headsHold(pattern, rule); err != nil || !some {
+		return deleted, err
 	}
 	left, err = db.postAll(ctx, leaveOut)
 	deleted += left
@@ -86,29 +92,36 @@ func (db *DB) prune(ctx context.Context, pattern *index.Pattern, rule tree.Rule)
 }
 
 func (db *DB) pruneTree(ctx context.Context, pattern *index.Pattern, rule tree.Rule) (deleted uint64, err error) {
-	db.mu.RLock()
-	way := giveWay{db: db, working: time.Now(), seen: db.lastSequence}
-	db.mu.RUnlock()
+	way := db.giveWay()
 	return db.tree.Prune(ctx, pattern, rule, tree.Pruning{Between: db.postWaiting, Yield: way.yield, Release: db.reserve.release})
 }
 
 const (
-	// A prune beside Stores pauses whenever it has worked for so long. They would otherwise wait for a processor after
-	// each sync, half a millisecond and more where there are two, which is several times what the sync takes.
+	// A prune beside Stores pauses whenever it has worked for so long, unless there are more processors than
+	// fewProcessors. They would otherwise wait for one after each sync, half a millisecond and more where there are two,
+	// which is several times what the sync takes.
 	workBetweenPauses = 250 * time.Microsecond
 	pause             = time.Millisecond
+	fewProcessors     = 2
 )
 
-// giveWay lets a prune leave the processor to those that store. Where none do, or they wait for room in the head and
-// so for the prune, it loses no time.
+// giveWay lets a prune leave the processor to those that store. Where none do, or a checkpoint or somebody else waits
+// for the tree, it loses no time.
 type giveWay struct {
 	db      *DB
+	never   bool
 	working time.Time // since when
 	seen    uint64    // the last sequence number at the last look
 }
 
+func (db *DB) giveWay() *giveWay {
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	return &giveWay{db: db, never: runtime.GOMAXPROCS(0) > fewProcessors, working: time.Now(), seen: db.lastSequence}
+}
+
 func (g *giveWay) yield() {
-	if time.Since(g.working) < workBetweenPauses {
+	if g.never || time.Since(g.working) < workBetweenPauses {
 		return
 	}
 	g.db.mu.RLock()
@@ -116,7 +129,7 @@ func (g *giveWay) yield() {
 	g.seen = g.db.lastSequence
 	waiting := g.db.frozen != nil
 	g.db.mu.RUnlock()
-	if stored && !waiting {
+	if stored && !waiting && g.db.wantPosting.Load() == 0 && !g.db.gate.isClosed() {
 		time.Sleep(pause)
 	}
 	g.working = time.Now()
@@ -144,18 +157,27 @@ func doomedBy(pattern *index.Pattern, rule tree.Rule) doomed {
 	}
 }
 
-// headsHold reports whether the heads hold any of the doomed values, all of which are older than a timestamp.
-func (db *DB) headsHold(olderThan uint64, values doomed) bool {
-	db.mu.RLock()
-	var views []head.View
-	for _, h := range []*head.Head{db.active, db.frozen} {
-		if h != nil && h.Oldest() < olderThan {
-			views = append(views, h.CaptureAll("")...)
-		}
+// headsHold reports whether the heads hold values that the rule may take, and that are not in the tree. It needs
+// posting held.
+func (db *DB) headsHold(pattern *index.Pattern, rule tree.Rule) (bool, error) {
+	if !rule.ByAgeAlone() { // which ones go depends on how many there are
+		return true, nil
 	}
+	db.mu.RLock()
+	young := db.active.Oldest() >= rule.OlderThan && (db.frozen == nil || db.frozen.Oldest() >= rule.OlderThan)
 	db.mu.RUnlock()
-	return slices.ContainsFunc(views, func(view head.View) bool {
+	if young {
+		return false, nil
+	}
+	heads := db.capture(pattern)
+	state, err := db.tree.State()
+	if err != nil {
+		return false, err
+	}
+	_ = heads.leaveOutPosted(&state, pattern) // while posting is held, nothing is posted in between
+	isOld := func(view head.View) bool {
 		oldest, _ := view.Bounds()
-		return oldest < values(view.Record)
-	})
+		return oldest < rule.OlderThan
+	}
+	return slices.ContainsFunc(heads.frozen, isOld) || slices.ContainsFunc(heads.active, isOld), nil
 }

@@ -70,57 +70,48 @@ func (s span) overlaps(oldest, newest uint64) bool { return oldest <= s.end && s
 type snapshot struct {
 	tree    *tree.Snapshot
 	pattern *index.Pattern
-	frozen  []head.View // by record name
-	active  []head.View
+	captured
+}
+
+// captured are views of the heads at one moment.
+type captured struct {
+	frozen, active         []head.View // by record name
+	frozenLast, activeLast uint64      // the greatest sequence number of each head
+	last                   uint64      // of all that was acknowledged
 }
 
 // snapshot takes one of the records that pattern matches. It must be closed.
 //
 // The heads are captured before the tree's transaction begins. What was posted in between is then at or below
-// the watermark that the transaction reads, and is left out; in the other order it would be in neither. The watermark
-// moves by whole heads, so what was captured of a record is in the tree altogether or not at all.
+// the watermark that the transaction reads, and is left out; in the other order it would be in neither.
 func (db *DB) snapshot(pattern *index.Pattern) (*snapshot, error) {
 	for {
-		s := &snapshot{pattern: pattern}
-		db.mu.RLock()
-		var frozenLast uint64
-		if db.frozen != nil {
-			s.frozen, frozenLast = capture(db.frozen, pattern), db.frozen.LastSequence()
-		}
-		s.active = capture(db.active, pattern)
-		activeLast, last := db.active.LastSequence(), db.lastSequence
-		db.mu.RUnlock()
-
+		s := &snapshot{pattern: pattern, captured: db.capture(pattern)}
 		var err error
 		if s.tree, err = db.tree.Snapshot(); err != nil {
 			return nil, err
 		}
-		state := &s.tree.State
-		if state.Part.Watermark > last {
-			// The active head grew, was frozen, and a part of it was posted: the tree has the end of some records, and
-			// the views do not have that of the others.
-			s.close()
-			continue
+		if s.leaveOutPosted(&s.tree.State, pattern) {
+			return s, nil
 		}
-		s.frozen, s.active = wanted(s.frozen, frozenLast, state, pattern), wanted(s.active, activeLast, state, pattern)
-		return s, nil
+		s.close()
 	}
 }
 
-// wanted returns the views of a head that match and are not in the tree; last is the head's greatest sequence
-// number.
-func wanted(views []head.View, last uint64, inTree *tree.State, pattern *index.Pattern) []head.View {
-	if last <= inTree.Watermark {
-		return nil
+// capture returns views of the records that start as the pattern does. The matching, which a hostile pattern
+// makes slow, is for later, when mu is not held.
+func (db *DB) capture(pattern *index.Pattern) (c captured) {
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	if db.frozen != nil {
+		c.frozen, c.frozenLast = viewsOf(db.frozen, pattern), db.frozen.LastSequence()
 	}
-	return slices.DeleteFunc(views, func(view head.View) bool {
-		return last <= inTree.Posted(view.Record) || !pattern.Match(view.Record)
-	})
+	c.active, c.activeLast = viewsOf(db.active, pattern), db.active.LastSequence()
+	c.last = db.lastSequence
+	return c
 }
 
-// capture returns views of the records that start as the pattern does. It is called with mu held, so it
-// leaves the matching, which a hostile pattern makes slow, for later.
-func capture(h *head.Head, pattern *index.Pattern) []head.View {
+func viewsOf(h *head.Head, pattern *index.Pattern) []head.View {
 	if !pattern.Exact() {
 		return h.CaptureAll(pattern.Prefix())
 	}
@@ -128,6 +119,26 @@ func capture(h *head.Head, pattern *index.Pattern) []head.View {
 		return []head.View{view}
 	}
 	return nil
+}
+
+// leaveOutPosted leaves out the views that do not match, or are in the tree, which was looked at later. A head is
+// posted after it was frozen, and all of a record at once, so of a record everything that was captured is there or
+// nothing. It reports whether what is left and the tree make one moment: not when the active head grew, was frozen, and was
+// posted in part, since the tree then has the end of some records and nobody has that of the others.
+func (c *captured) leaveOutPosted(inTree *tree.State, pattern *index.Pattern) (consistent bool) {
+	if inTree.Part.Watermark > c.last {
+		return false
+	}
+	left := func(views []head.View, last uint64) []head.View {
+		if last <= inTree.Watermark {
+			return nil
+		}
+		return slices.DeleteFunc(views, func(view head.View) bool {
+			return last <= inTree.Posted(view.Record) || !pattern.Match(view.Record)
+		})
+	}
+	c.frozen, c.active = left(c.frozen, c.frozenLast), left(c.active, c.activeLast)
+	return true
 }
 
 func (s *snapshot) close() { s.tree.Close() }

@@ -43,10 +43,11 @@ type faultyStore struct {
 
 func newFaultyStore(disk *fusedisk.Disk, dogs *watchdog) *faultyStore {
 	return &faultyStore{disk: disk, dogs: dogs, opts: engine.Options{
-		HeadSize:     engine.MinHeadSize,
-		ChunkValues:  8,
-		SyncInterval: time.Millisecond,
-		Logger:       slog.New(slog.DiscardHandler),
+		HeadSize:        engine.MinHeadSize,
+		TransactionSize: smallTransactions,
+		ChunkValues:     8,
+		SyncInterval:    time.Millisecond,
+		Logger:          slog.New(slog.DiscardHandler),
 	}}
 }
 

@@ -91,7 +91,7 @@ type recording struct {
 }
 
 func (r *recording) options() engine.Options {
-	return engine.Options{Durability: r.Durability, HeadSize: r.HeadSize, ChunkValues: r.Chunk, ChunkBytes: 4 << 10, Logger: quiet}
+	return engine.Options{Durability: r.Durability, HeadSize: r.HeadSize, TransactionSize: smallTransactions, ChunkValues: r.Chunk, ChunkBytes: 4 << 10, Logger: quiet}
 }
 
 // cutWorkload records one workload, cuts it off everywhere, and some of the recoveries too.

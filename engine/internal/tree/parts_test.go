@@ -79,7 +79,7 @@ func mustPostPart(t *testing.T, tree *Tree, p Posting) {
 	t.Helper()
 	p.InParts = true
 	err := tree.update(func(w *writer) error {
-		w.opts.PartBytes = 1
+		w.opts.TransactionBytes = 1
 		_, more, err := w.postPart(&p)
 		if !more {
 			err = errors.Join(err, errors.New("one part was all"))

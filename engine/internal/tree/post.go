@@ -62,7 +62,8 @@ func (t *Tree) Post(p Posting) (leftOut uint64, err error) {
 }
 
 // postPart posts as much as one transaction takes, from where the one before ended, and reports whether there is
-// more. There is at least one run then, so that the log has what is missing, too.
+// more. A part is only ever left standing where a run is left to post: so what is replayed after a crash is never
+// nothing, and the checkpoint of it ends the part.
 func (w *writer) postPart(p *Posting) (leftOut uint64, more bool, err error) {
 	part := &w.state.Part
 	mine := part.Watermark == p.Watermark
@@ -91,9 +92,10 @@ func (w *writer) postPart(p *Posting) (leftOut uint64, more bool, err error) {
 	return leftOut, false, nil
 }
 
-// full reports whether the transaction changes as much as one is to.
+// full reports whether the transaction changes as much as one is to. It counts the leaves that it has looked at, of which
+// it changes most.
 func (w *writer) full() bool {
-	return w.aroundChunks.Size()+w.aroundNames.Size()+w.added >= w.opts.PartBytes
+	return w.aroundChunks.Size()+w.aroundNames.Size()+w.added >= w.opts.TransactionBytes
 }
 
 // writer changes records within one write transaction. What it reads through bbolt is held against the

@@ -22,9 +22,12 @@ type Rule struct {
 // ByAgeAlone reports whether a value's fate depends on nothing but its own timestamp.
 func (r Rule) ByAgeAlone() bool { return r.KeepNewest == 0 && r.MaxPerRecord == 0 }
 
-// leastPrune is how many bytes a transaction of Prune changes at the least, about, however full the disk is: what a
-// record or two take.
-const leastPrune = 4 << 10
+// A transaction of Prune changes leastPrune bytes, or deletes leastChunks of a record, at the least, however full the
+// disk is: else it would free less than it takes.
+const (
+	leastPrune  = 4 << 10
+	leastChunks = 16
+)
 
 // Pruning says how Prune works together with what else writes to the tree and the disk.
 type Pruning struct {
@@ -40,7 +43,7 @@ type Pruning struct {
 // smaller transactions, which each leave free pages to the next, and then with what Release frees.
 func (t *Tree) Prune(ctx context.Context, pattern *index.Pattern, rule Rule, with Pruning) (deleted uint64, err error) {
 	defer func() { _ = t.seal() }() // as after Post
-	size := t.opts.PartBytes
+	size := t.opts.TransactionBytes
 	for from, more := "", true; more; {
 		if err := ctx.Err(); err != nil {
 			return deleted, err
@@ -55,7 +58,7 @@ func (t *Tree) Prune(ctx context.Context, pattern *index.Pattern, rule Rule, wit
 		}
 		deleted += n
 		from, more = next, unfinished
-		size = min(2*size, t.opts.PartBytes)
+		size = min(2*size, t.opts.TransactionBytes)
 		if more {
 			with.Between()
 		}
@@ -70,10 +73,10 @@ var errNothing = errors.New("nothing to prune")
 // to go on from.
 func (t *Tree) prunePart(ctx context.Context, pattern *index.Pattern, rule Rule, with Pruning, from string, size int) (deleted uint64, next string, more bool, err error) {
 	err = t.update(func(w *writer) error {
-		w.opts.PartBytes = size
+		w.opts.TransactionBytes = size
 		w.yield = with.Yield
 		cursor := index.NewCursor(w.recordsBefore.Cursor(), pattern, from)
-		for {
+		for seen := 0; ; {
 			name, data, err := nextMatch(ctx, cursor)
 			if err != nil {
 				return err
@@ -85,10 +88,11 @@ func (t *Tree) prunePart(ctx context.Context, pattern *index.Pattern, rule Rule,
 			if err != nil {
 				return err
 			}
+			if seen++; seen%namesPerLook == 0 && ctx.Err() != nil { // Prune says so, once this is committed
+				next, more = string(name), true
+				break
+			}
 			if !rule.affects(&entry) {
-				if err := ctx.Err(); deleted == 0 && err != nil {
-					return err
-				}
 				continue
 			}
 			if deleted > 0 && w.full() {
@@ -124,37 +128,63 @@ func (r Rule) affects(e *index.Entry) bool {
 	return e.Oldest < r.OlderThan && e.Count > r.KeepNewest || r.MaxPerRecord > 0 && e.Count > r.MaxPerRecord
 }
 
-// prune deletes values of one record, until the transaction is full, and reports whether there may be more. It finds
+// prune deletes values of one record, until the transaction is full, and reports whether there are more. It finds
 // the chunks in the tree as it was when the transaction began, which is how this record still is.
 func (w *writer) prune(record string, rule Rule) (deleted uint64, more bool, err error) {
 	entry, found, err := w.entry(record)
 	if err != nil || !found {
 		return 0, false, err
 	}
-	doomed, err := w.doomed(record, rule, entry.Count)
-	if err != nil || doomed == 0 {
-		return 0, false, err
-	}
+	byAge, byCount := rule.most(entry.Count)
 	cursor := w.chunksBefore
 	first, err := w.readAt(record, func() ([]byte, []byte, error) { return cursor.Seek(codec.AppendLowerBound(nil, record, 0)) })
-	for err == nil && deleted < doomed && (deleted == 0 || !w.full()) {
-		if first == nil {
-			return 0, false, w.miscounted(record)
+	for chunks := 0; err == nil && first != nil && (chunks < leastChunks || !w.full()); chunks++ {
+		var old, gone uint64
+		if old, err = w.countOlder(record, first, rule.OlderThan); err != nil {
+			return 0, false, err
 		}
-		var gone uint64
-		if gone, err = w.shorten(record, first, doomed-deleted, &entry); err != nil {
+		doomed := max(min(old, byAge-min(byAge, deleted)), min(uint64(first.Count), byCount-min(byCount, deleted)))
+		if doomed == 0 {
+			break
+		}
+		if gone, err = w.shorten(record, first, doomed, &entry); err != nil {
 			return 0, false, err
 		}
 		deleted += gone
 		w.yield()
-		if gone == uint64(first.Count) {
-			first, err = w.readAt(record, cursor.Next)
+		if gone < uint64(first.Count) {
+			break
 		}
+		first, err = w.readAt(record, cursor.Next)
 	}
+	if err == nil {
+		err = w.finishPrune(record, &entry, deleted, first)
+	}
+	return deleted, err == nil && entry.Count > 0 && rule.affects(&entry), err
+}
+
+// most returns how many of a record's values may go by their age, and how many go whatever that is.
+func (r Rule) most(count uint64) (byAge, byCount uint64) {
+	if r.MaxPerRecord > 0 {
+		byCount = count - min(count, r.MaxPerRecord)
+	}
+	return count - min(count, r.KeepNewest), byCount
+}
+
+// countOlder returns how many of a chunk's values have a timestamp below olderThan. Of one that straddles it no more
+// is decoded than that takes.
+func (w *writer) countOlder(record string, c *chunk, olderThan uint64) (uint64, error) {
+	switch {
+	case c.Last < olderThan:
+		return uint64(c.Count), nil
+	case c.First >= olderThan:
+		return 0, nil
+	}
+	some, err := w.coder.CountBefore(c.key, c.encoded, olderThan)
 	if err != nil {
-		return 0, false, err
+		return 0, w.chunkFault(err, record, c.key)
 	}
-	return deleted, deleted < doomed, w.finishPrune(record, &entry, deleted, first)
+	return uint64(some), nil
 }
 
 // readAt reads the chunk that a cursor moves to.
@@ -183,48 +213,6 @@ func (w *writer) finishPrune(record string, entry *index.Entry, deleted uint64, 
 
 func (w *writer) miscounted(record string) error {
 	return fmt.Errorf("%w: catalogue entry of record %q does not agree with its chunks", daybook.ErrCorrupt, record)
-}
-
-// doomed returns how many of a record's oldest values the rule takes.
-func (w *writer) doomed(record string, rule Rule, count uint64) (uint64, error) {
-	older, err := w.countOlder(record, rule.OlderThan)
-	if err != nil {
-		return 0, err
-	}
-	byAge := min(older, count-min(count, rule.KeepNewest))
-	if rule.MaxPerRecord == 0 || count <= rule.MaxPerRecord {
-		return byAge, nil
-	}
-	return max(byAge, count-rule.MaxPerRecord), nil
-}
-
-// countOlder returns how many of a record's values have a timestamp below olderThan. Of the chunk that
-// straddles it no more is decoded than that takes.
-func (w *writer) countOlder(record string, olderThan uint64) (count uint64, err error) {
-	if olderThan == 0 {
-		return 0, nil
-	}
-	cursor := w.chunksBefore
-	key, encoded, err := cursor.Seek(codec.AppendLowerBound(nil, record, 0))
-	for ; err == nil && codec.HasRecord(key, record); key, encoded, err = cursor.Next() {
-		header, err := codec.ReadHeader(key, encoded)
-		if err != nil {
-			return 0, w.chunkFault(err, record, key)
-		}
-		if header.First >= olderThan {
-			break
-		}
-		if header.Last < olderThan {
-			count += uint64(header.Count)
-			continue
-		}
-		some, err := w.coder.CountBefore(key, encoded, olderThan)
-		if err != nil {
-			return 0, w.chunkFault(err, record, key)
-		}
-		count += uint64(some)
-	}
-	return count, err
 }
 
 // shorten deletes up to n values from the front of a record's first chunk, which is then what is left of it.

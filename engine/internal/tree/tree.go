@@ -29,7 +29,8 @@ type Options struct {
 	Existing    bool // the file must be there, with more than zeros in it
 	ChunkValues int  // values in a chunk, at most
 	ChunkBytes  int  // bytes of JSON in a chunk, at most, unless one value has more
-	PartBytes   int  // bytes that one transaction changes, about
+	// TransactionBytes is how many bytes one transaction changes, about: the leaves that it touches, and what it adds.
+	TransactionBytes int
 }
 
 // Tree is an open bbolt file.

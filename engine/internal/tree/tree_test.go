@@ -32,7 +32,7 @@ var ctx = context.Background()
 const pageSize = 4096
 
 func options() Options {
-	return Options{LockTimeout: -1, ChunkValues: 4, ChunkBytes: 1000, PartBytes: 64 << 10}
+	return Options{LockTimeout: -1, ChunkValues: 4, ChunkBytes: 1000, TransactionBytes: 64 << 10}
 }
 
 // history is what a tree is to hold.

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/disk"
+	"github.com/daybook-db/daybook/engine/internal/tree"
+	"github.com/daybook-db/daybook/engine/internal/wal"
+)
+
+// postPart posts the first of some runs to a store that nobody has open, as a checkpoint does that a crash stops
+// between two transactions. The watermark would have been moved with the last one.
+func postPart(t *testing.T, dir string, watermark uint64, runs []tree.Run, first int) {
+	t.Helper()
+	halves, err := tree.Open(filepath.Join(dir, treeName), tree.Options{LockTimeout: -1, ChunkValues: 4, ChunkBytes: 1 << 10, TransactionBytes: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer halves.Close()
+	postFirst(t, halves, watermark, runs, first)
+}
+
+func postFirst(t *testing.T, in *tree.Tree, watermark uint64, runs []tree.Run, first int) {
+	t.Helper()
+	_, err := in.Post(tree.Posting{Watermark: watermark, InParts: true, Runs: func(after string) iter.Seq[tree.Run] {
+		at := 0
+		for at < len(runs) && runs[at].Record <= after {
+			at++
+		}
+		if at == first {
+			panic("the crash")
+		}
+		return slices.Values(runs[at:])
+	}})
+	if state, stateErr := in.State(); err == nil || stateErr != nil || state.Part != (tree.Part{Through: runs[first-1].Record, Watermark: watermark}) {
+		t.Fatalf("the tree is at %+v after %v, %v; want the first %d of %d runs", state, err, stateErr, first, len(runs))
+	}
+}
+
+// TestReplayAfterPart has a log of which the tree holds a part: some records have their values up to a watermark, the
+// others do not, and there are values behind it. Whatever the size of the heads that it is replayed into, each value is
+// there once.
+func TestReplayAfterPart(t *testing.T) {
+	const records, ticks, posted = 8, 40, 38 // of the ticks, so many belong to the checkpoint
+	var all []row
+	for tick := range ticks {
+		for record := range records {
+			all = append(all, row{fmt.Sprintf("r%d", record), fmt.Sprintf(`{"tick":%d,"padding":"%064d"}`, tick, record), uint64(tick)})
+		}
+	}
+	from := t.TempDir()
+	db, err := Open(from, &Options{Durability: OS})
+	if err != nil {
+		t.Fatal(err)
+	}
+	runs := make([]tree.Run, records)
+	for i, r := range all {
+		mustStore(t, db, r.Name, r.Value, r.At)
+		if i < posted*records {
+			run := &runs[i%records]
+			run.Record = r.Name
+			run.Values = append(run.Values, codec.Entry{Timestamp: r.At, Sequence: uint64(i + 1), Value: json.RawMessage(r.Value)})
+		}
+	}
+	if err := db.abandon(); err != nil {
+		t.Fatal(err)
+	}
+	byRecord := slices.Clone(all)
+	slices.SortStableFunc(byRecord, func(a, b row) int { return cmp.Compare(a.Name, b.Name) })
+	for first := 1; first < records; first++ {
+		for headSize := int64(MinHeadSize); headSize <= 48<<10; headSize += 8 << 10 {
+			dir := t.TempDir()
+			if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
+				t.Fatal(err)
+			}
+			postPart(t, dir, posted*records, runs, first)
+			checkReplay(t, dir, headSize, posted*records)
+			for _, opts := range []*Options{{ReadOnly: true}, {Durability: OS, HeadSize: headSize, TransactionSize: MinTransactionSize}} {
+				db := mustOpen(t, dir, opts)
+				wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{Order: daybook.OldestFirst}), byRecord...)
+				if stats, err := db.Stats(ctx); err != nil || stats.Values != uint64(len(all)) || stats.Records != records {
+					t.Errorf("%d values of %d records, %v; want %d of %d", stats.Values, stats.Records, err, len(all), records)
+				}
+				mustClose(t, db)
+			}
+			db := mustOpen(t, dir, nil)
+			wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{Order: daybook.OldestFirst}), byRecord...)
+			if stats, err := db.Stats(ctx); err != nil || stats.Watermark != uint64(len(all)) {
+				t.Errorf("the watermark is %d, %v, after all was posted; want %d", stats.Watermark, err, len(all))
+			}
+			mustClose(t, db)
+		}
+	}
+}
+
+// checkReplay replays the log, and wants the part to end with the checkpoint that it is a part of, or not yet: in
+// between a crash would have values replayed that the tree has.
+func checkReplay(t *testing.T, dir string, headSize int64, watermark uint64) {
+	t.Helper()
+	opts, err := (&Options{Durability: OS, HeadSize: headSize}).withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := t.TempDir()
+	if err := os.CopyFS(again, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	db := newDB(again, opts, disk.OS{})
+	if err := db.openTree(); err != nil {
+		t.Fatal(err)
+	}
+	defer db.tree.Close()
+	before, err := db.tree.State()
+	if err != nil {
+		t.Fatal(err)
+	}
+	recovery, err := wal.Scan(filepath.Join(again, logName), disk.OS{}, before.Watermark)
+	if err == nil {
+		err = db.replay(recovery, before)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := db.tree.State()
+	if err != nil || after.Watermark < watermark && after.Part != before.Part {
+		t.Errorf("replayed into heads of %d bytes: %+v, %v; want %+v still, or a watermark of %d", headSize, after, err, before.Part, watermark)
+	}
+}
+
+// TestCapturedBeforeAPart captures the head, which then grows, is frozen, and posted in part, before the tree is
+// looked at. A batch would be seen in half.
+func TestCapturedBeforeAPart(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), &Options{Durability: OS, TransactionSize: MinTransactionSize})
+	everything, err := compile("*", daybook.Glob)
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch := func(value string) {
+		t.Helper()
+		if err := db.StoreBatch(ctx, []daybook.StoredValue{
+			{RecordName: "a", Value: json.RawMessage(value)}, {RecordName: "b", Value: json.RawMessage(value)},
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	noise := make([]byte, 16<<10) // more than a transaction takes
+	for i := range noise {
+		noise[i] = byte('0' + rand.IntN(10))
+	}
+	one, two := `"1`+string(noise)+`"`, `"2`+string(noise)+`"`
+	batch(one)
+	before := db.capture(everything)
+	batch(two)
+	db.mu.Lock()
+	db.freezeLocked()
+	db.mu.Unlock()
+	within := db.capture(everything)
+	entry := func(sequence uint64, value string) codec.Entry {
+		return codec.Entry{Sequence: sequence, Value: json.RawMessage(value)}
+	}
+	postFirst(t, db.tree, 4, []tree.Run{
+		{Record: "a", Values: []codec.Entry{entry(1, one), entry(3, two)}},
+		{Record: "b", Values: []codec.Entry{entry(2, one), entry(4, two)}},
+	}, 1)
+	state, err := db.tree.State()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if before.leaveOutPosted(&state, everything) {
+		t.Error("what was captured before the head grew passes for one moment with the tree")
+	}
+	if !within.leaveOutPosted(&state, everything) || len(within.active) != 0 || len(within.frozen) != 1 || within.frozen[0].Record != "b" {
+		t.Errorf("of what was captured after it was frozen %d views are left; want that of b", len(within.frozen))
+	}
+	want := []row{{"a", two, 0}, {"a", one, 0}, {"b", two, 0}, {"b", one, 0}}
+	wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), want...)
+	if err := db.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), want...)
+}
