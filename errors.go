@@ -22,8 +22,8 @@ var (
 	ErrInvalidPattern = errors.New("daybook: invalid pattern")
 	// ErrInvalidParams is returned when query, prune or open parameters ask for something impossible.
 	ErrInvalidParams = errors.New("daybook: invalid parameters")
-	// ErrTimestampRange is returned by a backend that cannot hold a timestamp. The embedded engine
-	// holds every uint64 and never returns it.
+	// ErrTimestampRange is returned by a backend that cannot hold a timestamp, or is told not to. The embedded engine
+	// holds every uint64, and returns it only for what is too far ahead of the clock, if its options bound that.
 	ErrTimestampRange = errors.New("daybook: timestamp out of range")
 	// ErrNotConfigured is returned by the helpers of this package when the backend is nil.
 	ErrNotConfigured = errors.New("daybook: no backend configured")

@@ -7,8 +7,10 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -208,6 +210,26 @@ func halfPosted(t *testing.T, dir string) {
 		{Record: "a", Values: []codec.Entry{{Timestamp: 2, Sequence: 2, Value: []byte("2")}}},
 		{Record: "b", Values: []codec.Entry{{Timestamp: 2, Sequence: 3, Value: []byte("2")}}},
 	}, 1)
+}
+
+// TestMaxFuture: a timestamp too far ahead of the clock is refused, alone and in a batch, which then stores nothing.
+func TestMaxFuture(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), &Options{MaxFuture: time.Hour})
+	soon, late := daybook.Now()+30*60_000, daybook.Now()+120*60_000
+	mustStore(t, db, "r", "1", soon)
+	err := db.Store(ctx, "r", json.RawMessage("2"), late)
+	if !errors.Is(err, daybook.ErrTimestampRange) || !strings.Contains(err.Error(), fmt.Sprint(late)) || !strings.Contains(err.Error(), "MaxFuture") {
+		t.Errorf("two hours ahead: got %v; want ErrTimestampRange that names it and MaxFuture", err)
+	}
+	err = db.StoreBatch(ctx, []daybook.StoredValue{
+		{RecordName: "r", Value: json.RawMessage("3"), StoredAt: soon}, {RecordName: "r", Value: json.RawMessage("4"), StoredAt: math.MaxUint64}})
+	if !errors.Is(err, daybook.ErrTimestampRange) || !strings.Contains(err.Error(), "values[1] of 2") {
+		t.Errorf("a batch: got %v; want ErrTimestampRange for values[1]", err)
+	}
+	wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), row{"r", "1", soon})
+	if _, err := Open(t.TempDir(), &Options{MaxFuture: -1}); !errors.Is(err, daybook.ErrInvalidParams) {
+		t.Errorf("a negative MaxFuture: %v; want ErrInvalidParams", err)
+	}
 }
 
 func TestOpenOnAFile(t *testing.T) {

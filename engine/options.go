@@ -82,6 +82,11 @@ type Options struct {
 	// ChunkBytes is how many bytes of JSON a chunk holds at most; a longer value has a chunk of its
 	// own. Default: 32 KiB; most 16 MiB.
 	ChunkBytes int
+	// MaxFuture is how far ahead of the clock a timestamp may be that is stored; one beyond is
+	// daybook.ErrTimestampRange. A device whose clock jumped ahead would else store what stays the newest for years.
+	// One without a clock, which starts in 1970, could then store nothing that was stamped elsewhere. Default: 0, any
+	// timestamp; negative: ErrInvalidParams.
+	MaxFuture time.Duration
 	// Logger is told what nobody is waiting to hear: what recovery dropped, a failed background
 	// checkpoint. Default: slog.Default().
 	Logger *slog.Logger
@@ -108,6 +113,9 @@ func (o *Options) withDefaults() (Options, error) {
 	}
 	if opts.SyncInterval < 0 {
 		faults = append(faults, fmt.Errorf("SyncInterval is %v; want more than 0", opts.SyncInterval))
+	}
+	if opts.MaxFuture < 0 {
+		faults = append(faults, fmt.Errorf("MaxFuture is %v; want 0 (no limit) or more", opts.MaxFuture))
 	}
 	faults = append(faults,
 		checkRange("HeadSize", opts.HeadSize, MinHeadSize, MaxHeadSize),

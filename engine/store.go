@@ -6,6 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
+	"time"
 
 	"github.com/daybook-db/daybook"
 )
@@ -19,7 +21,7 @@ const (
 // Store adds one value to the history of recordName at timestamp (Unix ms). When it returns nil the value
 // is as durable as Options.Durability says, and every later query sees it.
 //
-// Errors: daybook.ErrInvalidName, ErrInvalidValue, ErrValueTooLarge, ErrReadOnly, ErrClosed, ErrNoSpace,
+// Errors: daybook.ErrInvalidName, ErrInvalidValue, ErrValueTooLarge, ErrTimestampRange, ErrReadOnly, ErrClosed, ErrNoSpace,
 // or ctx's error when it ended before the value's turn to be written: nothing was stored. Once the
 // write has begun, Store waits for its outcome and reports that, whatever happens to ctx. After
 // daybook.ErrFailed nothing can be written any more until the directory is opened again, and only then
@@ -33,7 +35,7 @@ func (db *DB) Store(ctx context.Context, recordName string, value json.RawMessag
 	defer db.commits.free(c)
 	c.single[0] = daybook.StoredValue{RecordName: recordName, Value: value, StoredAt: timestamp}
 	c.values = c.single[:]
-	if err := validate(&c.single[0], new(daybook.ValueValidator)); err != nil {
+	if err := validate(&c.single[0], new(daybook.ValueValidator), db.latest()); err != nil {
 		return err
 	}
 	return db.commit(ctx, c)
@@ -50,7 +52,7 @@ func (db *DB) StoreBatch(ctx context.Context, values []daybook.StoredValue) erro
 	if len(values) == 0 {
 		return nil
 	}
-	if err := validateBatch(values); err != nil {
+	if err := validateBatch(values, db.latest()); err != nil {
 		return err
 	}
 	c := db.commits.newCommit()
@@ -59,9 +61,21 @@ func (db *DB) StoreBatch(ctx context.Context, values []daybook.StoredValue) erro
 	return db.commit(ctx, c)
 }
 
-func validate(v *daybook.StoredValue, values *daybook.ValueValidator) error {
+// latest is the greatest timestamp that may be stored now.
+func (db *DB) latest() uint64 {
+	if db.opts.MaxFuture == 0 {
+		return math.MaxUint64
+	}
+	return uint64(max(time.Now().Add(db.opts.MaxFuture).UnixMilli(), 0))
+}
+
+func validate(v *daybook.StoredValue, values *daybook.ValueValidator, latest uint64) error {
 	if err := daybook.ValidateRecordName(v.RecordName); err != nil {
 		return err
+	}
+	if v.StoredAt > latest {
+		return fmt.Errorf("%w: record %q: %d is beyond %d, as far ahead of this clock as Options.MaxFuture allows: set the clock, or the timestamp",
+			daybook.ErrTimestampRange, v.RecordName, v.StoredAt, latest)
 	}
 	if err := values.Validate(v.Value); err != nil {
 		return fmt.Errorf("record %q: %w", v.RecordName, err)
@@ -69,14 +83,14 @@ func validate(v *daybook.StoredValue, values *daybook.ValueValidator) error {
 	return nil
 }
 
-func validateBatch(values []daybook.StoredValue) error {
+func validateBatch(values []daybook.StoredValue, latest uint64) error {
 	if len(values) > MaxBatchValues {
 		return fmt.Errorf("%w: the batch has %d values; at most %d, so split it", daybook.ErrValueTooLarge, len(values), MaxBatchValues)
 	}
 	var validator daybook.ValueValidator
 	size := 0
 	for i := range values {
-		if err := validate(&values[i], &validator); err != nil {
+		if err := validate(&values[i], &validator, latest); err != nil {
 			return fmt.Errorf("values[%d] of %d in the batch: %w", i, len(values), err)
 		}
 		size += len(values[i].RecordName) + len(values[i].Value)
