@@ -38,5 +38,5 @@ func (all runs) medians() string {
 	if len(all) == 1 {
 		return "Each figure is of one run."
 	}
-	return fmt.Sprintf("Each figure is the median of %d runs.", len(all))
+	return fmt.Sprintf("Each figure is the median of %d runs, or of those of them that its peer took part in.", len(all))
 }

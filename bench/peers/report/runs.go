@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -62,7 +63,14 @@ func readRunFile(path string) (run, error) {
 func readRun(in io.Reader, file string) (run, error) {
 	r := run{file: file, config: map[string]string{}, figures: map[key]float64{}}
 	lines := map[key][]float64{}
-	reader := benchfmt.NewReader(in, file)
+	text, err := io.ReadAll(in)
+	if err != nil {
+		return run{}, err
+	}
+	if line := failedLine(text); line != "" {
+		return run{}, fmt.Errorf("%s: a benchmark failed (%q), so its figures may be of work that was not done", file, line)
+	}
+	reader := benchfmt.NewReader(bytes.NewReader(text), file)
 	for reader.Scan() {
 		switch record := reader.Result().(type) {
 		case *benchfmt.SyntaxError:
@@ -83,6 +91,16 @@ func readRun(in io.Reader, file string) (run, error) {
 		r.figures[k] = median(values)
 	}
 	return r, nil
+}
+
+// failedLine returns the first line of go test that says that something failed; "" if none does.
+func failedLine(text []byte) string {
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "FAIL") || strings.HasPrefix(line, "--- FAIL") || strings.HasPrefix(line, "panic:") {
+			return strings.TrimSpace(line)
+		}
+	}
+	return ""
 }
 
 // add copies what it keeps: the reader uses the memory of result again.
@@ -179,15 +197,24 @@ func (all runs) median(m measure, peer string) (figure float64, ok bool) {
 	return median(values), true
 }
 
-// advantage is how many times better Daybook's figure is, by the medians: a reader who divides the figures
-// in a table gets what is printed beside them, but for rounding.
+// advantage is how many times better Daybook's figure is than the peer's of the same run, the median of the runs
+// that have both. A machine's minutes differ by more than some peers do.
 func (all runs) advantage(w work, peer string) (ratio float64, ok bool) {
-	ours, haveOurs := all.median(w.measure, daybook)
-	theirs, haveTheirs := all.median(w.measure, peer)
-	if !haveOurs || !haveTheirs {
+	var ratios []float64
+	for _, r := range all {
+		ours, haveOurs := r.figures[key{w.measure, daybook}]
+		theirs, haveTheirs := r.figures[key{w.measure, peer}]
+		if !haveOurs || !haveTheirs {
+			continue
+		}
+		if ratio, ok := w.better.ratio(ours, theirs); ok {
+			ratios = append(ratios, ratio)
+		}
+	}
+	if len(ratios) == 0 {
 		return 0, false
 	}
-	return w.better.ratio(ours, theirs)
+	return median(ratios), true
 }
 
 // median leaves values as they are.

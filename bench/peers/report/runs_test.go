@@ -51,7 +51,10 @@ func TestReadRun(t *testing.T) {
 func TestReadRunFails(t *testing.T) {
 	for _, tt := range []struct{ name, reason, lines, want string }{
 		{"empty", "a run that did not build has no figures", "FAIL\tbuild failed\n",
-			"run.txt: no benchmark line"},
+			`run.txt: a benchmark failed ("FAIL\tbuild failed")`},
+		{"failed", "its figures may be of work that was not done", "BenchmarkStore/peer=daybook-2 1 5 ns/op\n--- FAIL: BenchmarkStore\n",
+			`run.txt: a benchmark failed ("--- FAIL: BenchmarkStore")`},
+		{"nothing", "a file of something else", "hello\n", "run.txt: no benchmark line"},
 		{"broken", "a lost figure must not go unnoticed", "BenchmarkStore/peer=daybook-2 panic: x\n", "run.txt:1: "},
 		{"unknown peer", "it would be in no column", "BenchmarkStore/peer=leveldb-2 1 5 ns/op\n",
 			`run.txt: BenchmarkStore/peer=leveldb-2: unknown peer "leveldb"`},
