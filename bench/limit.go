@@ -15,7 +15,13 @@ type Limit struct {
 	offset int64
 }
 
-const limitSize = 8 << 20
+const (
+	limitSize = 8 << 20
+	// limitPiece is in what pieces the file is made. Linux keeps in its cache what was written at once as one large
+	// folio, and goes through all of it when a part is synced: made at once, each sync of a hundred bytes took 86 instead
+	// of 58 us (ext4, Linux 6.18).
+	limitPiece = 4 << 10
+)
 
 // NewLimit makes the file in dir.
 func NewLimit(dir string) (*Limit, error) {
@@ -23,11 +29,18 @@ func NewLimit(dir string) (*Limit, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Limit{file: file}
-	if _, err := file.Write(make([]byte, limitSize)); err != nil {
+	zeros := make([]byte, limitPiece)
+	for offset := int64(0); offset < limitSize && err == nil; offset += limitPiece {
+		_, err = file.WriteAt(zeros, offset)
+	}
+	if err == nil {
+		err = file.Sync()
+	}
+	if err != nil {
+		_ = file.Close()
 		return nil, err
 	}
-	return l, file.Sync()
+	return &Limit{file: file}, nil
 }
 
 // Write makes data durable, at most 8 MiB.

@@ -42,6 +42,10 @@ const bboltMapSize = min(10<<30, math.MaxInt>>2)
 // a commit on a solid-state disk takes.
 const bboltBatchDelay = time.Millisecond
 
+// bboltBatchSize is how many Stores share a commit without waiting for more. The default, 1,000, is more than there are
+// at once in any of this.
+const bboltBatchSize = 32
+
 func openBbolt(dir string) (Store, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -58,7 +62,7 @@ func openBbolt(dir string) (Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	db.MaxBatchDelay = bboltBatchDelay
+	db.MaxBatchDelay, db.MaxBatchSize = bboltBatchDelay, bboltBatchSize
 	err = db.Update(func(tx *bbolt.Tx) error {
 		_, err := tx.CreateBucketIfNotExists(valuesName)
 		return err

@@ -38,6 +38,9 @@ func disturbance(b *testing.B, p peers.Peer, s spec) float64 {
 			break
 		}
 	}
+	if len(meanwhile) == 0 {
+		b.Fatalf("%s: no Store came to its end beside a Cleanup", p.Name)
+	}
 	return float64(p99(meanwhile)) / float64(p99(atRest))
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/daybook-db/daybook/bench"
 	"github.com/daybook-db/daybook/bench/peers"
@@ -22,7 +23,7 @@ var (
 	large  = spec{10_000, 1_000} // 10^7 values
 )
 
-// scaled leaves a hundredth of the ticks with -short, but never so few that the work has no sense.
+// scaled leaves a tenth of the records and of the ticks with -short, but never so few that the work has no sense.
 func (s spec) scaled() spec {
 	if testing.Short() {
 		return spec{max(s.records/10, 5), max(s.ticks/10, 10)}
@@ -39,9 +40,13 @@ type dataset struct {
 	spec spec
 }
 
-var datasets = map[dataset]string{}
+var (
+	datasets  = map[dataset]string{}
+	preparing time.Duration // what making and copying them took
+)
 
-// stored is a directory that holds the history of spec, closed. It is made once, and must not be changed.
+// stored is a directory that holds the history of spec, closed. It is made once, and may be opened, but no value may be
+// stored or deleted.
 func stored(b *testing.B, p peers.Peer, s spec) string {
 	b.Helper()
 	key := dataset{p.Name, s}
@@ -50,7 +55,10 @@ func stored(b *testing.B, p peers.Peer, s spec) string {
 	}
 	dir, _ := temporary(b)
 	datasets[key] = dir
-	with(b, p, dir, func(store peers.Store) { fill(b, p, store, s) })
+	preparing += timed(func() {
+		with(b, p, dir, func(store peers.Store) { fill(b, p, store, s) })
+		writeBack()
+	})
 	return dir
 }
 
@@ -66,12 +74,16 @@ func fill(b *testing.B, p peers.Peer, store peers.Store, s spec) {
 	}
 }
 
-// copied is a copy of stored that may be changed.
+// copied is a copy of stored that may be changed. It is on the disk: else the first sync of whoever uses it would pay for
+// that, in proportion to its size.
 func copied(b *testing.B, p peers.Peer, s spec) (dir string, remove func()) {
 	b.Helper()
 	from := stored(b, p, s)
 	dir, remove = temporary(b)
-	must(b, p, os.CopyFS(dir, os.DirFS(from)))
+	preparing += timed(func() {
+		must(b, p, os.CopyFS(dir, os.DirFS(from)))
+		writeBack()
+	})
 	return dir, remove
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -24,10 +25,12 @@ type pebbleHistory struct {
 	db        *pebble.DB
 	sequences sequencer
 
-	// deleting is held by Cleanup, and shared by what stores: a value that is stored into a range between
-	// its being counted and its being deleted would be deleted without being counted. Pebble still commits
-	// the stores that share it together.
-	deleting sync.RWMutex
+	// A value that is stored into a range between its counting and its deletion would be deleted without being counted.
+	// So while Cleanup runs, what would be stored before its cutoff waits, and nothing else does.
+	cleaning sync.Mutex    // held by Cleanup
+	deleting sync.RWMutex  // shared by what is storing, and guards what follows
+	cutoff   uint64        // of the Cleanup that runs; 0: none does
+	cleaned  chan struct{} // closed when it is over
 }
 
 // pebbleCache is the default of Badger's block cache, since both are to have the same memory.
@@ -99,8 +102,7 @@ func (p *pebbleHistory) Store(ctx context.Context, recordName string, value json
 		return err
 	}
 	defer p.gate.leave()
-	p.deleting.RLock()
-	defer p.deleting.RUnlock()
+	defer p.storing(timestamp)()
 	key := p.layout.appendKey(make([]byte, 0, keyLen(recordName)), recordName, timestamp, p.sequences.take(1))
 	return p.db.Set(key, value, pebble.Sync)
 }
@@ -114,8 +116,11 @@ func (p *pebbleHistory) StoreBatch(ctx context.Context, values []daybook.StoredV
 	if len(values) == 0 {
 		return nil
 	}
-	p.deleting.RLock()
-	defer p.deleting.RUnlock()
+	oldest := uint64(math.MaxUint64)
+	for i := range values {
+		oldest = min(oldest, values[i].StoredAt)
+	}
+	defer p.storing(oldest)()
 	batch := p.db.NewBatchWithSize(batchSize(values))
 	defer batch.Close()
 	sequence := p.sequences.take(len(values))
@@ -127,6 +132,34 @@ func (p *pebbleHistory) StoreBatch(ctx context.Context, values []daybook.StoredV
 		}
 	}
 	return batch.Commit(pebble.Sync)
+}
+
+// storing begins to store values of which the oldest has a timestamp, and returns what ends that.
+func (p *pebbleHistory) storing(oldest uint64) (done func()) {
+	for {
+		p.deleting.RLock()
+		cutoff, cleaned := p.cutoff, p.cleaned
+		if oldest >= cutoff {
+			return p.deleting.RUnlock
+		}
+		p.deleting.RUnlock()
+		<-cleaned
+	}
+}
+
+// holdOff has values before the cutoff wait, when those that are being stored are there, and returns what ends that.
+func (p *pebbleHistory) holdOff(cutoff uint64) (done func()) {
+	p.cleaning.Lock()
+	p.deleting.Lock()
+	p.cutoff, p.cleaned = cutoff, make(chan struct{})
+	p.deleting.Unlock()
+	return func() {
+		p.deleting.Lock()
+		p.cutoff = 0
+		close(p.cleaned)
+		p.deleting.Unlock()
+		p.cleaning.Unlock()
+	}
 }
 
 // batchSize is how long Pebble's encoding of a batch can be.
@@ -148,8 +181,7 @@ func (p *pebbleHistory) Cleanup(ctx context.Context, olderThan uint64) (deleted 
 	if olderThan == 0 {
 		return 0, nil
 	}
-	p.deleting.Lock()
-	defer p.deleting.Unlock()
+	defer p.holdOff(olderThan)()
 	batch := p.db.NewBatch()
 	defer batch.Close()
 	deleted, err = p.deleteOlder(ctx, batch, olderThan)

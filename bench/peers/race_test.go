@@ -6,6 +6,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,7 +22,7 @@ import (
 var (
 	rounds  = flag.Int("rounds", 3, "how often each peer runs each heat; 1 with -short")
 	only    = flag.String("peers", "", "names of peers, separated by commas; default: all")
-	patient = flag.Duration("patient", 15*time.Second, "a peer whose heat takes longer runs it once")
+	patient = flag.Duration("patient", time.Minute, "a peer whose heat takes longer runs it once")
 )
 
 var ctx = context.Background()
@@ -49,25 +50,27 @@ type heat struct {
 }
 
 // race runs heats in turn, each so many turns per round, and reports the median of each one's figures. The
-// entrants take turns, and the order turns too, so that none has the machine's good minutes for itself.
+// entrants take turns, in another order each time, so that none has the machine's good minutes for itself, or always comes
+// after the same one, which leaves the disk busy or awake.
 func race(b *testing.B, heats []heat, turns int) {
 	b.Helper()
 	results := map[string]map[string][]float64{}
 	slow := map[string]bool{}
-	for round := range roundCount(turns) {
-		for i := range heats {
-			h := heats[(i+round)%len(heats)]
+	random := rand.New(rand.NewPCG(1, 0)) // the same orders in each run
+	for range roundCount(turns) {
+		for _, i := range random.Perm(len(heats)) {
+			h := heats[i]
 			if slow[h.entrant] {
 				continue
 			}
-			start := time.Now()
+			start, prepared := time.Now(), preparing
 			for unit, figure := range h.run(b) {
 				if results[h.entrant] == nil {
 					results[h.entrant] = map[string][]float64{}
 				}
 				results[h.entrant][unit] = append(results[h.entrant][unit], figure)
 			}
-			slow[h.entrant] = time.Since(start) > *patient
+			slow[h.entrant] = time.Since(start)-(preparing-prepared) > *patient
 		}
 	}
 	for _, h := range heats {

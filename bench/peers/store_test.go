@@ -58,7 +58,7 @@ func BenchmarkStoreParallel(b *testing.B) {
 		dir, remove := temporary(b)
 		defer remove()
 		var rate float64
-		with(b, p, dir, func(s peers.Store) { rate = together(b, p, s, 64, time.Duration(scaled(int(time.Second)))) })
+		with(b, p, dir, func(s peers.Store) { rate = together(b, p, s, 64, time.Duration(scaled(int(3*time.Second)))) })
 		return figures{"values/s": rate}
 	}), 1)
 }
@@ -67,18 +67,19 @@ func BenchmarkStoreParallel(b *testing.B) {
 func together(b *testing.B, p peers.Peer, s peers.Store, goroutines int, during time.Duration) float64 {
 	b.Helper()
 	tick := bench.NewWorkload(1000, 1, bench.Readings).Tick()
-	var stored atomic.Int64
+	var begun, stored atomic.Int64
 	var all sync.WaitGroup
 	start := time.Now()
 	for range goroutines {
 		all.Go(func() {
 			for time.Since(start) < during {
-				i := stored.Add(1)
+				i := begun.Add(1)
 				v := tick[i%int64(len(tick))]
 				if err := s.Store(ctx, v.RecordName, v.Value, bench.Start+uint64(i)); err != nil {
 					b.Errorf("%s: %v", p.Name, err)
 					return
 				}
+				stored.Add(1)
 			}
 		})
 	}
