@@ -95,7 +95,7 @@ func median(d []time.Duration) time.Duration {
 	return d[len(d)/2]
 }
 
-// BenchmarkStore is one durable Store after another. Bar: at most 1.5 times the limit.
+// BenchmarkStore is one durable Store after another. Bar: at most 1.25 times the limit.
 func BenchmarkStore(b *testing.B) {
 	db := mustOpen(b, b.TempDir())
 	defer mustClose(b, db)
@@ -232,8 +232,8 @@ func BenchmarkScan(b *testing.B) {
 	b.ReportMetric(float64(b.N*records*ticks)/b.Elapsed().Seconds(), "values/s")
 }
 
-// BenchmarkIngestHeap is 10^7 values over 1,000 records with default options. Bar: a live heap of less
-// than 128 MiB.
+// BenchmarkIngestHeap is 10^7 values over 1,000 records with default options. Bar: a live heap of at most
+// 96 MiB.
 func BenchmarkIngestHeap(b *testing.B) {
 	const records, ticks = 1000, 10_000
 	var most uint64

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -27,7 +28,24 @@ func machine() string {
 		parts = append(parts, fmt.Sprintf("%s on %s", partition.Fstype, filepath.Base(partition.Device)))
 	}
 	lines = append(lines, "machine: "+strings.Join(parts, ", "))
+	if flags := cgoFlags(); flags != "" {
+		lines = append(lines, "cgo: "+flags)
+	}
 	return strings.Join(lines, "\n") + "\n"
+}
+
+// cgoFlags are what SQLite's C code was compiled with, which decides how it syncs.
+func cgoFlags() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, s := range info.Settings {
+		if s.Key == "CGO_CFLAGS" {
+			return s.Value
+		}
+	}
+	return ""
 }
 
 // partitionOf is what is mounted where dir is.

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// machineKeys are the lines `key: value` that say where a run was made. Go writes the first three, whoever
+// machineKeys are the lines `key: value` that say where a run was made, and with what. Go writes the first three, whoever
 // started the run the others.
-var machineKeys = []string{"goos", "goarch", "cpu", "machine", "go"}
+var machineKeys = []string{"goos", "goarch", "cpu", "machine", "go", "cgo"}
 
 // machine says in one sentence where the runs were made, as far as they say it.
 func (all runs) machine() string {
