@@ -99,7 +99,7 @@ func (t *Tree) prunePart(ctx context.Context, pattern *index.Pattern, rule Rule,
 				next, more = string(name), true
 				break
 			}
-			n, rest, err := w.prune(string(name), rule)
+			n, rest, err := w.prune(string(name), entry, rule)
 			if err != nil {
 				return err
 			}
@@ -129,10 +129,9 @@ func (r Rule) affects(e *index.Entry) bool {
 }
 
 // prune deletes values of one record, until the transaction is full, and reports whether there are more. It finds
-// the chunks in the tree as it was when the transaction began, which is how this record still is.
-func (w *writer) prune(record string, rule Rule) (deleted uint64, more bool, err error) {
-	entry, found, err := w.entry(record)
-	if err != nil || !found {
+// the chunks in the tree as it was when the transaction began, which is how this record and its entry still are.
+func (w *writer) prune(record string, entry index.Entry, rule Rule) (deleted uint64, more bool, err error) {
+	if err := w.aroundNames.Around([]byte(record)); err != nil {
 		return 0, false, err
 	}
 	byAge, byCount := rule.most(entry.Count)
