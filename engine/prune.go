@@ -17,8 +17,8 @@ import (
 
 // Cleanup deletes every value with StoredAt < olderThan (Unix ms), and returns how many it deleted,
 // exactly. Values stored while it runs may be deleted or not. Stores and queries go on meanwhile; a query
-// that runs beside it may see a part of the doomed values, but each of the others. While values are being stored it
-// leaves the processor to that, and takes several times as long. Interrupted, it has
+// that runs beside it may see a part of the doomed values, but each of the others. With one or two processors it
+// leaves them to what stores meanwhile, and takes several times as long. Interrupted, it has
 // deleted a part, returns that part's count with the error, and the same call finishes the work. It works
 // on a full disk.
 // Errors: daybook.ErrReadOnly, ErrClosed, ErrCorrupt, ErrNoSpace, or ctx's.
