@@ -102,8 +102,8 @@ func (t *templater) join(from *templated, count int) bool {
 			return false
 		}
 		into := &t.templates[known[i]]
-		for place, s := range w.styles {
-			into.numbers[place].addAll(s, w.numbers[place])
+		for i := range w.places {
+			into.numbers[i].addAll(w.places[i].style, w.places[i].numbers)
 		}
 		into.rows += w.rows
 	}

@@ -4,6 +4,8 @@ package codec
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math"
 	"strconv"
 )
 
@@ -70,35 +72,86 @@ func (s style) valid() bool {
 	return s.leastDigits >= 1 && s.leastDigits <= mostDigits && s.leastDecimals <= s.mostDecimals && s.mostDecimals <= mostDigits
 }
 
-// append appends a number, mantissa / 10^mostDecimals.
-func (s style) append(dst []byte, mantissa int64) []byte {
+// mostNumber is how much room a number must have: for a sign, the digits of any uint64, a point, as many decimals as a
+// style may ask for, and what putDigits writes behind them.
+const mostNumber = 1 + 20 + 1 + mostDigits + 3
+
+// put writes a number, mantissa / 10^mostDecimals, to the front of dst, which has room for mostNumber bytes, and
+// returns how many it took.
+func (s style) put(dst []byte, mantissa int64) (length int) {
 	v := uint64(mantissa)
 	if mantissa < 0 {
-		dst = append(dst, '-')
-		v = -v
+		dst[0] = '-'
+		v, length = -v, 1
 	}
-	fraction := uint64(0)
-	if s.mostDecimals > 0 {
-		power := uint64(powersOfTen[s.mostDecimals])
-		v, fraction = v/power, v%power
+	if s.mostDecimals == 0 {
+		return length + putUint(dst[length:], v, int(s.leastDigits))
 	}
-	if s.leastDigits == 1 {
-		dst = strconv.AppendUint(dst, v, 10)
-	} else {
-		dst = appendPadded(dst, v, int(s.leastDigits))
-	}
-	decimals := s.mostDecimals
-	for decimals > s.leastDecimals && fraction%10 == 0 {
+	whole, fraction := divide(v, uint64(powersOfTen[s.mostDecimals]))
+	length += putUint(dst[length:], whole, int(s.leastDigits))
+	decimals := int(s.mostDecimals)
+	for decimals > int(s.leastDecimals) && fraction%10 == 0 {
 		fraction /= 10
 		decimals--
 	}
 	if decimals == 0 {
-		return dst
+		return length
 	}
-	return appendPadded(append(dst, '.'), fraction, int(decimals))
+	dst[length] = '.'
+	return length + 1 + putDigits(dst[length+1:], fraction, decimals)
 }
 
-// length is how long what append appends is.
+// divide returns quotient and remainder. Most numbers are small, and those take a processor less.
+func divide(v, by uint64) (quotient, remainder uint64) {
+	if v|by <= math.MaxUint32 {
+		quotient := uint32(v) / uint32(by)
+		return uint64(quotient), uint64(uint32(v) - quotient*uint32(by))
+	}
+	return v / by, v % by
+}
+
+// putUint writes v with at least so many digits, one at least, and returns how many it took.
+func putUint(dst []byte, v uint64, least int) int {
+	return putDigits(dst, v, max(countDigits(v), least))
+}
+
+// countDigits is how many decimal digits v has.
+func countDigits(v uint64) int {
+	if v < uint64(len(triples)) {
+		return int(triples[v] >> 24)
+	}
+	digits := 4
+	for v /= 1000; v >= 10; v /= 10 {
+		digits++
+	}
+	return digits
+}
+
+// putDigits writes v with so many digits, of which it has no more, and returns how many those are. It may write three
+// bytes more.
+func putDigits(dst []byte, v uint64, digits int) int {
+	if v < uint64(len(triples)) && digits <= 3 {
+		binary.LittleEndian.PutUint32(dst, triples[v]>>(8*(3-digits)))
+		return digits
+	}
+	for i := digits - 1; i >= 0; i-- {
+		dst[i] = byte('0' + v%10)
+		v /= 10
+	}
+	return digits
+}
+
+// triples are the numbers from 000 to 999 as text, the first digit in the lowest byte, and in the highest how many
+// digits they have without the zeros in front.
+var triples = func() (triples [1000]uint32) {
+	for i := range triples {
+		digits := len(strconv.Itoa(i))
+		triples[i] = uint32('0'+i/100) | uint32('0'+i/10%10)<<8 | uint32('0'+i%10)<<16 | uint32(digits)<<24
+	}
+	return triples
+}()
+
+// length is how many bytes put takes.
 func (s style) length(mantissa int64) int {
 	v, length := uint64(mantissa), 0
 	if mantissa < 0 {
@@ -109,11 +162,7 @@ func (s style) length(mantissa int64) int {
 		power := uint64(powersOfTen[s.mostDecimals])
 		v, fraction = v/power, v%power
 	}
-	digits := 1
-	for ; v >= 10; v /= 10 {
-		digits++
-	}
-	length += max(digits, int(s.leastDigits))
+	length += max(countDigits(v), int(s.leastDigits))
 	decimals := s.mostDecimals
 	for ; decimals > s.leastDecimals && fraction%10 == 0; decimals-- {
 		fraction /= 10
@@ -124,19 +173,7 @@ func (s style) length(mantissa int64) int {
 	return length
 }
 
-// appendPadded appends v with zeros in front, so that it has width digits.
-func appendPadded(dst []byte, v uint64, width int) []byte {
-	var digits [20]byte
-	i := len(digits)
-	for ; v > 0 || width > 0; width-- {
-		i--
-		digits[i] = byte('0' + v%10)
-		v /= 10
-	}
-	return append(dst, digits[i:]...)
-}
-
-// number is a number that append would write like that.
+// number is a number that put would write like that.
 func (s style) number(mantissa int64) number {
 	n := number{mantissa: mantissa, decimals: s.mostDecimals}
 	for ; n.decimals > s.leastDecimals && n.mantissa%10 == 0; n.decimals-- {

@@ -150,9 +150,10 @@ func (t *templated) appendTails(dst []byte, n int) []byte {
 			continue
 		}
 		dst = appendPieces(dst, w.pieces)
-		for place, s := range w.styles {
+		for i := range w.places {
+			s := w.places[i].style
 			dst = append(dst, s.leastDigits, s.mostDecimals, s.leastDecimals)
-			dst = w.columns[place].appendTail(dst, gone, 0)
+			dst = w.places[i].column.appendTail(dst, gone, 0)
 		}
 	}
 	return dst
@@ -174,9 +175,9 @@ func (t *templated) length(n int) (total uint64) {
 		for _, piece := range w.pieces {
 			total += uint64(len(piece)) * uint64(w.wanted)
 		}
-		for place, s := range w.styles {
-			for _, mantissa := range w.numbers[place] {
-				total += uint64(s.length(int64(mantissa)))
+		for _, p := range w.places {
+			for _, mantissa := range p.numbers {
+				total += uint64(p.style.length(int64(mantissa)))
 			}
 		}
 	}

@@ -332,3 +332,36 @@ func TestFalseHeaders(t *testing.T) {
 		})
 	}
 }
+
+// TestNumberText compares the text of numbers with what strconv makes of them.
+func TestNumberText(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := style{
+			leastDigits:  uint8(rapid.IntRange(1, mostDigits).Draw(t, "leastDigits")),
+			mostDecimals: uint8(rapid.IntRange(0, mostDigits).Draw(t, "mostDecimals")),
+		}
+		s.leastDecimals = uint8(rapid.IntRange(0, int(s.mostDecimals)).Draw(t, "leastDecimals"))
+		mantissa := rapid.Int64().Draw(t, "mantissa") >> rapid.IntRange(0, 63).Draw(t, "shift")
+
+		digits, sign := strconv.FormatInt(mantissa, 10), ""
+		if mantissa < 0 {
+			digits, sign = digits[1:], "-"
+		}
+		if missing := int(s.leastDigits) + int(s.mostDecimals) - len(digits); missing > 0 {
+			digits = strings.Repeat("0", missing) + digits
+		}
+		point := len(digits) - int(s.mostDecimals)
+		decimals := digits[point:]
+		for len(decimals) > int(s.leastDecimals) && strings.HasSuffix(decimals, "0") {
+			decimals = decimals[:len(decimals)-1]
+		}
+		want := sign + digits[:point]
+		if decimals != "" {
+			want += "." + decimals
+		}
+		var text [mostNumber]byte
+		if got := string(text[:s.put(text[:], mantissa)]); got != want || s.length(mantissa) != len(want) {
+			t.Fatalf("%+v: %d is written %q, of length %d; want %q", s, mantissa, got, s.length(mantissa), want)
+		}
+	})
+}

@@ -19,14 +19,18 @@ type templated struct {
 
 // written is a template as it was read.
 type written struct {
-	pieces  [][]byte
-	styles  []style
-	columns []column
-	rows    int // how many values have it
+	pieces [][]byte // one more than there are places
+	places []place
+	rows   int // how many values have it
+	wanted int // how many of those are wanted
+	next   int // which of them comes next
+}
 
-	numbers [][]uint64 // of the values that are wanted
-	wanted  int        // how many those are
-	next    int        // which of them comes next
+// place is where a template has a number.
+type place struct {
+	style   style
+	column  column
+	numbers []uint64 // of the values that are wanted
 }
 
 var templateds = sync.Pool{New: func() any { return new(templated) }}
@@ -53,7 +57,7 @@ func (t *templated) forget() {
 	t.timestamps, t.sequences, t.of = column{}, column{}, nil
 	for i := range t.templates {
 		clear(t.templates[i].pieces)
-		clear(t.templates[i].columns)
+		clear(t.templates[i].places)
 	}
 	if t.memory = t.memory[:0]; cap(t.memory) > 8*mostKept {
 		t.memory = nil
@@ -122,7 +126,7 @@ func (t *templated) count(in *reader, values int) bool {
 }
 
 func (w *written) parse(in *reader, numbers int) bool {
-	w.pieces, w.styles, w.columns = w.pieces[:0], w.styles[:0], w.columns[:0]
+	w.pieces, w.places = w.pieces[:0], w.places[:0]
 	for range numbers + 1 {
 		w.pieces = append(w.pieces, in.bytes(in.uvarint()))
 	}
@@ -131,13 +135,12 @@ func (w *written) parse(in *reader, numbers int) bool {
 		if in.failed {
 			return false
 		}
-		w.styles = append(w.styles, style{s[0], s[1], s[2]})
-		w.columns = append(w.columns, in.column(w.rows))
+		w.places = append(w.places, place{style: style{s[0], s[1], s[2]}, column: in.column(w.rows)})
 	}
 	if in.failed || numbers == 0 && len(w.pieces[0]) == 0 { // no value is empty
 		return false
 	}
-	return !slices.ContainsFunc(w.styles, func(s style) bool { return !s.valid() })
+	return !slices.ContainsFunc(w.places, func(p place) bool { return !p.style.valid() })
 }
 
 // part returns which values are wanted: from one to before another. Timestamps are only read where they
@@ -193,23 +196,22 @@ func (t *templated) sequence(b *Buffer, from int) bool {
 func (t *templated) write(b *Buffer, from, to int) bool {
 	t.read(from, to)
 	most := int(b.Header.ValueBytes)
-	if cap(b.body) < most {
-		b.body = make([]byte, 0, most)
+	if cap(b.body) < most+mostNumber {
+		b.body = make([]byte, most+mostNumber)
 	}
-	body := b.body[:0]
+	body, end := b.body[:most+mostNumber], 0
 	for i := range b.Entries {
 		w := &t.templates[0]
 		if t.of != nil {
 			w = &t.templates[t.of[from+i]]
 		}
-		start := len(body)
-		body = w.appendNext(body)
-		if len(body) > most || len(body) == start {
+		start := end
+		if end = w.putNext(body, start); end < 0 {
 			return false
 		}
-		b.Entries[i].Value = body[start:len(body):len(body)]
+		b.Entries[i].Value = body[start:end:end]
 	}
-	return len(b.Entries) < b.Header.Count || len(body) == most
+	return len(b.Entries) < b.Header.Count || end == most
 }
 
 // read reads the numbers of the values from one to before another.
@@ -217,14 +219,14 @@ func (t *templated) read(from, to int) {
 	for i := range t.templates {
 		w := &t.templates[i]
 		first := from
-		w.numbers, w.wanted, w.next = w.numbers[:0], to-from, 0
+		w.wanted, w.next = to-from, 0
 		if t.of != nil {
 			first, w.wanted = occurrences(t.of[:from], uint64(i)), occurrences(t.of[from:to], uint64(i))
 		}
-		for place := range w.columns {
-			numbers := t.room(w.wanted)
-			w.columns[place].read(numbers, first)
-			w.numbers = append(w.numbers, numbers)
+		for i := range w.places {
+			p := &w.places[i]
+			p.numbers = t.room(w.wanted)
+			p.column.read(p.numbers, first)
 		}
 	}
 }
@@ -238,12 +240,22 @@ func occurrences(in []uint64, wanted uint64) (n int) {
 	return n
 }
 
-// appendNext appends the template's next value.
-func (w *written) appendNext(dst []byte) []byte {
-	for place, s := range w.styles {
-		dst = append(dst, w.pieces[place]...)
-		dst = s.append(dst, int64(w.numbers[place][w.next]))
-	}
+// putNext writes the template's next value into dst from one place on, and returns where it ends; -1 where that leaves no
+// room for a number behind it.
+func (w *written) putNext(dst []byte, at int) (end int) {
+	next := w.next
 	w.next++
-	return append(dst, w.pieces[len(w.styles)]...)
+	for i := range w.places {
+		piece, p := w.pieces[i], &w.places[i]
+		if len(dst)-at < len(piece)+mostNumber {
+			return -1
+		}
+		at += copy(dst[at:], piece)
+		at += p.style.put(dst[at:], int64(p.numbers[next]))
+	}
+	piece := w.pieces[len(w.places)]
+	if len(dst)-at < len(piece)+mostNumber {
+		return -1
+	}
+	return at + copy(dst[at:], piece)
 }

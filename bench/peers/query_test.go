@@ -60,7 +60,7 @@ func BenchmarkScan(b *testing.B) {
 	heats := each(func(b *testing.B, p peers.Peer) figures {
 		return scanning(b, p, s, "plant.*", daybook.QueryParams{}, s.values())
 	})
-	race(b, append(heats, memcpyLimit(s), zstdLimit(b, s)), 1)
+	race(b, append(heats, memcpyLimit(s), zstdLimit(b, s)), 3)
 }
 
 // BenchmarkRange is a stretch of 100,000 values out of one record's history, newest first.
