@@ -241,9 +241,12 @@ func (h *Header) bodyLen() uint64 { return h.ValueBytes + h.columns }
 // Buffer holds a decoded chunk, and is reused from one to the next. Its zero value is ready.
 type Buffer struct {
 	Header  Header
-	Entries []Entry // Value is a part of body
-	all     []Entry // memory for Entries
-	body    []byte
+	Entries []Entry
+	// Values is all values of Entries, one behind the other, in the memory that those share; nil if it has others too.
+	Values []byte
+
+	all  []Entry // memory for Entries
+	body []byte
 }
 
 // Size is how much memory the buffer holds for reuse, in bytes.
@@ -270,6 +273,9 @@ func (c *Coder) DecodePart(b *Buffer, key, chunk []byte, part Part) error {
 		return err
 	}
 	from, to := part.of(len(b.Entries), func(i int) uint64 { return b.Entries[i].Timestamp })
+	if b.Values = nil; to-from == len(b.Entries) {
+		b.Values = b.body[b.Header.columns:]
+	}
 	b.Entries = b.Entries[from:to]
 	return nil
 }

@@ -211,6 +211,7 @@ func (t *templated) write(b *Buffer, from, to int) bool {
 		}
 		b.Entries[i].Value = body[start:end:end]
 	}
+	b.Values = body[:end]
 	return len(b.Entries) < b.Header.Count || end == most
 }
 

@@ -124,12 +124,12 @@ func (s *scanner) merge(head *cursor, r record) error {
 		if err := s.ctx.Err(); err != nil {
 			return err
 		}
-		chunk := cursor{entries: entries, backward: s.span.backward}
+		chunk := cursor{entries: entries, backward: s.span.backward, kept: s.keep(len(entries))}
 		for !chunk.done() && !s.stopped && s.left > 0 {
 			if !head.done() && head.peek().before(chunk.peek(), s.span.backward) {
-				s.emit(head.pop())
+				s.emit(head)
 			} else {
-				s.emit(chunk.pop())
+				s.emit(&chunk)
 			}
 		}
 	}
@@ -159,20 +159,41 @@ func (s *scanner) next() ([]codec.Entry, error) {
 // emitAll yields the rest of a cursor.
 func (s *scanner) emitAll(c *cursor) {
 	for s.left > 0 && !c.done() && !s.stopped {
-		s.emit(c.pop())
+		s.emit(c)
 	}
 }
 
-// emit yields one value, in memory that is the caller's to keep.
-func (s *scanner) emit(e *codec.Entry) {
+// emit yields a cursor's next value, in memory that is the caller's to keep.
+func (s *scanner) emit(c *cursor) {
+	e := c.pop()
+	value := e.Value
+	if c.kept == nil {
+		value = s.arena.copy(value)
+	} else {
+		value = c.popKept(len(value))
+	}
 	s.left--
-	s.stopped = !s.yield(daybook.StoredValue{RecordName: s.name, Value: s.arena.copy(e.Value), StoredAt: e.Timestamp}, nil)
+	s.stopped = !s.yield(daybook.StoredValue{RecordName: s.name, Value: value, StoredAt: e.Timestamp}, nil)
+}
+
+// keep copies the values that next has returned, count of them, at once, if they will all be yielded and are worth an
+// allocation of their own.
+func (s *scanner) keep(count int) []byte {
+	if s.catalogued || count > s.left {
+		return nil
+	}
+	values := s.tree.Values()
+	if len(values) < leastKept || len(values) > mostArena {
+		return nil
+	}
+	return append([]byte(nil), values...)
 }
 
 // cursor walks ordered entries, from the front or from the back.
 type cursor struct {
 	entries  []codec.Entry
 	backward bool
+	kept     []byte // their values, one behind the other, in memory that is the caller's; nil: nobody has copied them yet
 }
 
 func (c *cursor) done() bool { return len(c.entries) == 0 }
@@ -192,6 +213,17 @@ func (c *cursor) pop() *codec.Entry {
 		c.entries = c.entries[1:]
 	}
 	return e
+}
+
+// popKept takes the value of the entry that was popped last, of n bytes.
+func (c *cursor) popKept(n int) (value []byte) {
+	if c.backward {
+		cut := len(c.kept) - n
+		value, c.kept = c.kept[cut:len(c.kept):len(c.kept)], c.kept[:cut]
+		return value
+	}
+	value, c.kept = c.kept[:n:n], c.kept[n:]
+	return value
 }
 
 type entry struct{ *codec.Entry }
@@ -225,6 +257,7 @@ func (n *names) keep(name []byte) string {
 const (
 	leastArena = 512
 	mostArena  = 64 << 10
+	leastKept  = 4 << 10
 )
 
 // arena hands out memory for values from blocks, so that a large result takes few allocations, and a small

@@ -194,6 +194,10 @@ func (s *Snapshot) Next() (entries []codec.Entry, err error) {
 	return entries, s.guard.fault(err)
 }
 
+// Values is the values that Next returned last, one behind the other, in the memory that they share; nil if that has
+// others too.
+func (s *Snapshot) Values() []byte { return s.buffer.Values }
+
 // next decodes one chunk and reports whether there may be more. A chunk can have nothing in the span
 // when the span lies in a gap within it.
 func (s *Snapshot) next() (entries []codec.Entry, more bool, err error) {
