@@ -187,6 +187,62 @@ func BenchmarkSize(b *testing.B) {
 	b.ReportMetric(float64(logBytes), "segments-left")
 }
 
+// BenchmarkCompact compacts 1,000 records of 1,000 values, half of which are deleted first, beside one durable Store after
+// another, whose p99 it says over that without. Bar: 8.5 bytes a value in the file.
+func BenchmarkCompact(b *testing.B) {
+	const records, ticks = 1000, 2000
+	var size, p99 []float64
+	for b.Loop() {
+		b.StopTimer()
+		dir := b.TempDir()
+		fill(b, dir, records, ticks)
+		db := mustOpen(b, dir)
+		if _, err := db.Cleanup(ctx, Start+ticks/2*Interval); err != nil {
+			b.Fatal(err)
+		}
+		atRest := storing(b, db, func() error { time.Sleep(time.Second); return nil })
+		b.StartTimer()
+		beside := storing(b, db, func() error { return db.Compact(ctx) })
+		b.StopTimer()
+		stats, err := db.Stats(ctx)
+		if err != nil {
+			b.Fatal(err)
+		}
+		size = append(size, float64(stats.TreeBytes)/(records*ticks/2))
+		p99 = append(p99, float64(beside)/float64(atRest))
+		mustClose(b, db)
+		b.StartTimer()
+	}
+	slices.Sort(size)
+	slices.Sort(p99)
+	b.ReportMetric(size[len(size)/2], "file-B/value")
+	b.ReportMetric(p99[len(p99)/2], "x-p99")
+}
+
+// storing stores one value after another while work is done, and returns the 99th percentile of how long that took.
+func storing(b *testing.B, db *engine.DB, work func() error) time.Duration {
+	b.Helper()
+	var took []time.Duration
+	done := make(chan error, 1)
+	go func() { done <- work() }()
+	for i := uint64(0); ; i++ {
+		select {
+		case err := <-done:
+			if err != nil {
+				b.Fatal(err)
+			}
+			slices.Sort(took)
+			return took[len(took)*99/100]
+		default:
+		}
+		took = append(took, timed(func() {
+			if err := db.Store(ctx, "beside", []byte("1"), Start+i); err != nil {
+				b.Fatal(err)
+			}
+		}))
+	}
+}
+
 // BenchmarkLatestAfterOpen is the newest value of each of 10,000 records right after Open. Bar: 100 ms.
 func BenchmarkLatestAfterOpen(b *testing.B) {
 	const records = 10_000

@@ -182,8 +182,14 @@ func appendColumns(body []byte, entries []Entry, leastSequence uint64) []byte {
 	return body
 }
 
-// ReadHeader reads a chunk's header, and compares the header's checksum. Only Coder.Decode compares the
-// body's.
+// Verify holds a chunk against its checksums.
+func Verify(key, chunk []byte) error {
+	var b Buffer
+	return b.open(key, chunk)
+}
+
+// ReadHeader reads a chunk's header, and compares the header's checksum. Only Verify and what decodes
+// compare the body's.
 func ReadHeader(key, chunk []byte) (Header, error) {
 	_, first, _, err := SplitKey(key)
 	if err != nil {

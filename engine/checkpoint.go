@@ -4,10 +4,12 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"math"
 	"time"
 
+	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/head"
 	"github.com/daybook-db/daybook/engine/internal/tree"
@@ -179,6 +181,10 @@ func (db *DB) postFrozen(leaveOut doomed) (left uint64, err error) {
 	if frozen == nil {
 		return 0, nil
 	}
+	if err := db.syncReplaced(); err != nil {
+		db.attempted(err, 0)
+		return 0, err
+	}
 	start := time.Now()
 	posting := tree.Posting{
 		Runs:      func(after string) iter.Seq[tree.Run] { return runsOf(frozen, after, leaveOut) },
@@ -190,9 +196,20 @@ func (db *DB) postFrozen(leaveOut doomed) (left uint64, err error) {
 		posting.InParts = db.log.Sync() == nil
 	}
 	left, err = db.tree.Post(posting)
+	if errors.Is(err, daybook.ErrNoSpace) && db.giveUpCopy(err) {
+		var rest uint64
+		rest, err = db.tree.Post(posting)
+		left += rest
+	}
 	db.attempted(err, time.Since(start))
+	if err != nil {
+		db.giveUpCopy(err) // nobody knows how much of it the tree has
+	} else {
+		db.tellCopy(func(c *tree.Copy) error { return c.Post(posting) })
+	}
 	if err == nil && db.log != nil {
 		db.log.Release(frozen.LastSequence())
+		db.compactIfFree()
 	}
 	return left, err
 }

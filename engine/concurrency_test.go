@@ -81,11 +81,17 @@ func (tr *traffic) read() error {
 	return nil
 }
 
-// maintain checkpoints and cleans up, so that heads are posted and chunks trimmed under the readers.
+// maintain checkpoints, compacts and cleans up, so that heads are posted, trees replaced and chunks trimmed under the
+// readers.
 func (tr *traffic) maintain(ctx context.Context) error {
 	for round := 0; ctx.Err() == nil; round++ {
 		if err := tr.db.Checkpoint(ctx); err != nil {
 			return err
+		}
+		if round%3 == 2 {
+			if err := tr.db.Compact(ctx); err != nil {
+				return err
+			}
 		}
 		if round%5 == 4 {
 			floor := stamp(0, int(tr.acked[0].Load())/2)
@@ -99,7 +105,7 @@ func (tr *traffic) maintain(ctx context.Context) error {
 	return nil
 }
 
-// TestConsistentSnapshots runs readers beside writers, checkpoints and cleanups.
+// TestConsistentSnapshots runs readers beside writers, checkpoints, compactions and cleanups.
 func TestConsistentSnapshots(t *testing.T) {
 	reads, cleanups := 300, int64(20) // at least
 	if testing.Short() {

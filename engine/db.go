@@ -27,12 +27,13 @@ const (
 // DB is an open directory. Its methods may be called from any number of goroutines at once. It is a
 // daybook.Backend with all optional abilities of that package.
 type DB struct {
-	// Lock order: posting, then mu. The log's locks are taken inside of both.
+	// Lock order: compacting, posting, then treeMu or mu. The log's locks are taken inside of both.
 
 	dir     string
 	opts    Options
 	fs      disk.FS
-	tree    *tree.Tree
+	tree    *tree.Tree // is replaced with posting held and treeMu locked
+	treeMu  sync.RWMutex
 	log     *wal.Log // nil when read-only
 	reserve *reserve
 
@@ -47,6 +48,12 @@ type DB struct {
 	posting     chan struct{}
 	wantPosting atomic.Int32 // how many wait for it
 
+	compacting chan struct{} // held, as a semaphore of one, by whoever compacts
+	compaction compaction    // whoever holds posting may use it
+
+	scans    atomic.Int64   // snapshots that are open
+	draining sync.WaitGroup // trees that were replaced, until their last snapshot is closed
+
 	// mu guards what follows.
 	mu           sync.RWMutex
 	active       *head.Head // what commits add to
@@ -56,6 +63,7 @@ type DB struct {
 	postFailure  error // why the last attempt to post frozen failed
 
 	checkpointer background
+	compactor    background
 	syncer       background
 
 	// statsMu guards stats.
@@ -124,13 +132,14 @@ func open(dir string, opts Options, fsys disk.FS) (_ *DB, err error) {
 
 func newDB(dir string, opts Options, fsys disk.FS) *DB {
 	return &DB{
-		reserve:  newReserve(dir, fsys),
-		dir:      dir,
-		opts:     opts,
-		fs:       fsys,
-		posting:  make(chan struct{}, 1),
-		active:   head.New(opts.HeadSize),
-		attempts: make(chan struct{}),
+		reserve:    newReserve(dir, fsys),
+		dir:        dir,
+		opts:       opts,
+		fs:         fsys,
+		posting:    make(chan struct{}, 1),
+		compacting: make(chan struct{}, 1),
+		active:     head.New(opts.HeadSize),
+		attempts:   make(chan struct{}),
 	}
 }
 
@@ -147,15 +156,12 @@ func (db *DB) openTree() (err error) {
 	} else if err := db.makeDir(existing); err != nil {
 		return err
 	}
-	db.tree, err = tree.Open(path, tree.Options{
-		LockTimeout:      db.opts.LockTimeout,
-		ReadOnly:         db.opts.ReadOnly,
-		Existing:         existing,
-		ChunkValues:      db.opts.ChunkValues,
-		ChunkBytes:       db.opts.ChunkBytes,
-		TransactionBytes: int(db.opts.TransactionSize),
-	})
+	db.tree, err = tree.Open(path, db.treeOptions(existing))
 	if err != nil || db.opts.ReadOnly {
+		return err
+	}
+	if err := db.removeCopy(); err != nil {
+		_ = db.tree.Close()
 		return err
 	}
 	if err := db.fs.SyncDir(db.dir); err != nil { // the file may be new
@@ -163,6 +169,17 @@ func (db *DB) openTree() (err error) {
 		return err
 	}
 	return nil
+}
+
+func (db *DB) treeOptions(existing bool) tree.Options {
+	return tree.Options{
+		LockTimeout:      db.opts.LockTimeout,
+		ReadOnly:         db.opts.ReadOnly,
+		Existing:         existing,
+		ChunkValues:      db.opts.ChunkValues,
+		ChunkBytes:       db.opts.ChunkBytes,
+		TransactionBytes: int(db.opts.TransactionSize),
+	}
 }
 
 // makeDir makes the directory. Until there is a daybook in it, the directories above are made durable by each Open:
@@ -197,6 +214,7 @@ func (db *DB) Close() error {
 
 func (db *DB) shutDown() error {
 	db.syncer.stop()
+	db.compactor.stop()
 	db.checkpointer.stop()
 	var err error
 	if db.log != nil {
@@ -206,7 +224,16 @@ func (db *DB) shutDown() error {
 		}
 		err = errors.Join(err, db.log.Close(err == nil))
 	}
-	return errors.Join(err, db.tree.Close())
+	return errors.Join(err, db.closeTree())
+}
+
+func (db *DB) closeTree() error {
+	err := db.tree.Close()
+	if db.compaction.stranded != nil {
+		err = errors.Join(err, db.compaction.stranded.Close())
+	}
+	db.draining.Wait()
+	return err
 }
 
 // enter begins a call of a public method, which ends with db.gate.leave.

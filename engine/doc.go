@@ -27,7 +27,8 @@
 // # Limits
 //
 // One process has a directory open for writing; another gets daybook.ErrLocked. A batch takes at most
-// [MaxBatchBytes]. The file does not shrink by itself: pages freed by Cleanup are used again. While a
+// [MaxBatchBytes]. Pages freed by Cleanup are used again; the file shrinks when it is compacted, by Compact or by
+// itself once most of a large one is free, but not on Windows. While a
 // Scan is open, pages freed since it began cannot be reused, so the file grows if it is left open for
 // long; and on Windows, and on 32-bit systems once the file exceeds 256 MiB, an open Scan can hold up
 // a checkpoint, so do not store from within its loop there. Close waits for what runs, so it must not be
@@ -36,6 +37,7 @@
 // # The directory
 //
 //	daybook.db      the tree: a bbolt file, which is also what is locked
+//	daybook.new.db  the same while it is being compacted
 //	wal/            the log's segments; empty after Close
 //	reserve         space set aside for Cleanup on a full disk
 //

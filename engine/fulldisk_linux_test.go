@@ -134,6 +134,86 @@ func TestPruneOnFullDisk(t *testing.T) {
 	}
 }
 
+// TestCompactOnFullDisk compacts where there is no room for the copy, and where that is gone half-way. Both times
+// everything stays as it was, and can still be stored; with the room it works.
+func TestCompactOnFullDisk(t *testing.T) {
+	const size = 40 << 20
+	disk := smallDisk(t, size)
+	dir := filepath.Join(disk, "store")
+	db := mustOpen(t, dir, &Options{HeadSize: 256 << 10, TransactionSize: 1 << 20, Logger: discard})
+	random := rand.New(rand.NewPCG(1, 2))
+	const values = 1000
+	for i := range values {
+		mustStore(t, db, fmt.Sprintf("record.%03d", i%100), string(jsonNoise(t, random, 12<<10)), uint64(i))
+	}
+	if err := db.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	before, err := db.Stats(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ballast := filepath.Join(disk, "ballast")
+	take := func(n int64) {
+		t.Helper()
+		if err := os.WriteFile(ballast, make([]byte, n), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	unchanged := func(when string) {
+		t.Helper()
+		if _, err := os.Stat(filepath.Join(dir, copyName)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: the copy is still there: %v", when, err)
+		}
+		after, err := db.Stats(ctx)
+		if err != nil || after.TreeBytes != before.TreeBytes || after.Values != before.Values {
+			t.Errorf("%s: the tree has %d bytes and %d values; want %d and %d as before (%v)", when, after.TreeBytes, after.Values, before.TreeBytes, before.Values, err)
+		}
+		wantCount(t, db, values)
+	}
+
+	take(size - before.TreeBytes - before.TreeUsed/2 - 2<<20)
+	if err := db.Compact(ctx); !errors.Is(err, daybook.ErrNoSpace) {
+		t.Errorf("Compact without room for the copy: %v; want ErrNoSpace", err)
+	}
+	unchanged("without room")
+
+	take(0)
+	if err := db.whilePosting(ctx, db.beginCopy); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.whilePosting(ctx, func() error { _, err := db.compaction.copy.Step(ctx); return err }); err != nil {
+		t.Fatal(err)
+	}
+	takeTheRest(t, disk)
+	for i := range uint64(60) { // more than two heads, so that a checkpoint finds no room but the copy's
+		mustStore(t, db, "more", string(jsonNoise(t, random, 12<<10)), values+i)
+	}
+	if err := db.Checkpoint(ctx); err != nil {
+		t.Errorf("a checkpoint on a disk that is full but for a copy: %v", err)
+	}
+	if db.compaction.copy != nil {
+		t.Error("the copy has not made room for the checkpoint")
+	}
+	if deleted, err := db.Prune(ctx, "more", daybook.PruneParams{OlderThan: math.MaxUint64}); err != nil || deleted == 0 {
+		t.Errorf("Prune = %d, %v", deleted, err)
+	}
+
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Cleanup(ctx, values/2); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Compact(ctx); err != nil {
+		t.Error(err)
+	}
+	wantCount(t, db, values/2)
+	if after := fileSize(t, dir); after > before.TreeBytes*2/3 {
+		t.Errorf("the file has %d bytes; before half of it was deleted it had %d", after, before.TreeBytes)
+	}
+}
+
 // TestOpenOnFullDisk opens a log of more than a head where there is no room to post it.
 func TestOpenOnFullDisk(t *testing.T) {
 	dir := filepath.Join(smallDisk(t, 16<<20), "store")

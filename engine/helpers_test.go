@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -36,7 +37,7 @@ func mustClose(t testing.TB, db *DB) {
 	if db.gate.isClosed() {
 		return
 	}
-	if open := db.tree.Snapshots(); open > 0 {
+	if open := db.scans.Load(); open > 0 {
 		t.Errorf("%d snapshots were never closed", open)
 	}
 	if err := db.Check(ctx); err != nil {
@@ -52,8 +53,9 @@ func (db *DB) abandon() error {
 	db.gate.close()
 	db.closeOnce.Do(func() {
 		db.syncer.stop()
+		db.compactor.stop()
 		db.checkpointer.stop()
-		db.closeErr = errors.Join(db.log.Close(false), db.tree.Close())
+		db.closeErr = errors.Join(db.log.Close(false), db.closeTree())
 	})
 	return db.closeErr
 }
@@ -63,6 +65,15 @@ func mustStore(t testing.TB, db *DB, name, value string, timestamp uint64) {
 	if err := db.Store(ctx, name, json.RawMessage(value), timestamp); err != nil {
 		t.Fatalf("Store(%q, %s, %d): %v", name, value, timestamp, err)
 	}
+}
+
+// digits are so many, at random, so that they do not compress to much less than half.
+func digits(n int) string {
+	text := make([]byte, n)
+	for i := range text {
+		text[i] = byte('0' + rand.IntN(10))
+	}
+	return string(text)
 }
 
 // row is a stored value that is easy to write and to compare.

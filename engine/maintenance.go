@@ -58,11 +58,14 @@ func (db *DB) Stats(ctx context.Context) (stats Stats, err error) {
 	db.statsMu.Lock()
 	stats = db.stats
 	db.statsMu.Unlock()
-	stats.OpenScans = db.tree.Snapshots()
 	if err := db.countHeads(&stats); err != nil {
 		return Stats{}, err
 	}
-	if stats.TreeBytes, stats.TreeUsed, err = db.tree.Size(); err != nil {
+	stats.OpenScans = int(db.scans.Load())
+	db.treeMu.RLock()
+	stats.TreeBytes, stats.TreeUsed, err = db.tree.Size()
+	db.treeMu.RUnlock()
+	if err != nil {
 		return Stats{}, err
 	}
 	stats.LogBytes = db.recoveredLog

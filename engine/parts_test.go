@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -155,11 +154,7 @@ func TestCapturedBeforeAPart(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	noise := make([]byte, 16<<10) // more than a transaction takes
-	for i := range noise {
-		noise[i] = byte('0' + rand.IntN(10))
-	}
-	one, two := `"1`+string(noise)+`"`, `"2`+string(noise)+`"`
+	one, two := `"1`+digits(16<<10)+`"`, `"2`+digits(16<<10)+`"` // more than a transaction takes
 	batch(one)
 	before := db.capture(everything)
 	batch(two)

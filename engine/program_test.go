@@ -129,6 +129,11 @@ func (db *programDB) Checkpoint(ctx context.Context) error {
 	return db.DB.Checkpoint(ctx)
 }
 
+func (db *programDB) Compact(ctx context.Context) error {
+	db.goOn()
+	return db.DB.Compact(ctx)
+}
+
 func (db *programDB) Check(ctx context.Context) error {
 	db.goOn()
 	return db.DB.Check(ctx)

@@ -92,8 +92,18 @@ func (db *DB) prune(ctx context.Context, pattern *index.Pattern, rule tree.Rule)
 }
 
 func (db *DB) pruneTree(ctx context.Context, pattern *index.Pattern, rule tree.Rule) (deleted uint64, err error) {
+	if err := db.syncReplaced(); err != nil {
+		return 0, err
+	}
 	way := db.giveWay()
-	return db.tree.Prune(ctx, pattern, rule, tree.Pruning{Between: db.postWaiting, Yield: way.yield, Release: db.reserve.release})
+	deleted, err = db.tree.Prune(ctx, pattern, rule, tree.Pruning{
+		Gone:    func(gone []tree.Gone) { db.tellCopy(func(c *tree.Copy) error { return c.Prune(gone) }) },
+		Between: db.postWaiting,
+		Yield:   way.yield,
+		Release: db.makeSpace,
+	})
+	db.compactIfFree()
+	return deleted, err
 }
 
 const (
@@ -134,6 +144,9 @@ func (g *giveWay) yield() {
 	}
 	g.working = time.Now()
 }
+
+// makeSpace frees space on a full disk, and reports whether there was any to free. It needs posting held.
+func (db *DB) makeSpace() bool { return db.giveUpCopy(daybook.ErrNoSpace) || db.reserve.release() }
 
 // postWaiting posts a head that writers wait for, unless that has just failed. It needs posting held. A
 // failure is theirs to be told.

@@ -101,6 +101,9 @@ func (db *DB) openLog(recovery *wal.Recovery, lastSegment uint64) (err error) {
 	}
 	// What was replayed is posted soon, so that a device that keeps crashing does not keep replaying.
 	db.checkpointer.start(db.postWhenFrozen)
+	if canReplace {
+		db.compactor.start(db.compactWhenFree)
+	}
 	if db.active.Values() > 0 {
 		db.mu.Lock()
 		db.freezeLocked()

@@ -68,6 +68,7 @@ func (s span) overlaps(oldest, newest uint64) bool { return oldest <= s.end && s
 
 // snapshot is the whole store as it was at one moment: the tree, and views of the heads that are not in it.
 type snapshot struct {
+	db      *DB
 	tree    *tree.Snapshot
 	pattern *index.Pattern
 	captured
@@ -86,16 +87,23 @@ type captured struct {
 // the watermark that the transaction reads, and is left out; in the other order it would be in neither.
 func (db *DB) snapshot(pattern *index.Pattern) (*snapshot, error) {
 	for {
-		s := &snapshot{pattern: pattern, captured: db.capture(pattern)}
+		s := &snapshot{db: db, pattern: pattern, captured: db.capture(pattern)}
 		var err error
-		if s.tree, err = db.tree.Snapshot(); err != nil {
+		if s.tree, err = db.treeSnapshot(); err != nil {
 			return nil, err
 		}
+		db.scans.Add(1)
 		if s.leaveOutPosted(&s.tree.State, pattern) {
 			return s, nil
 		}
 		s.close()
 	}
+}
+
+func (db *DB) treeSnapshot() (*tree.Snapshot, error) {
+	db.treeMu.RLock()
+	defer db.treeMu.RUnlock()
+	return db.tree.Snapshot()
 }
 
 // capture returns views of the records that start as the pattern does. The matching, which a hostile pattern
@@ -141,7 +149,10 @@ func (c *captured) leaveOutPosted(inTree *tree.State, pattern *index.Pattern) (c
 	return true
 }
 
-func (s *snapshot) close() { s.tree.Close() }
+func (s *snapshot) close() {
+	s.tree.Close()
+	s.db.scans.Add(-1)
+}
 
 // record is what a snapshot holds of one record.
 type record struct {

@@ -65,6 +65,8 @@ type (
 	}
 	// Checkpoint posts everything, while another goroutine queries or none does.
 	Checkpoint struct{ Watched bool }
+	// Compact compacts the store, while another goroutine queries or none does.
+	Compact struct{ Watched bool }
 	// Stall has checkpoints in the background wait until something waits for one, so that a full head
 	// stands beside the next one for a while.
 	Stall struct{}
@@ -99,6 +101,7 @@ var opcodes = weigh(
 	weighted{2, func() Op { return &Reopen{} }},
 	weighted{3, func() Op { return &Crash{} }},
 	weighted{1, func() Op { return &Torn{} }},
+	weighted{2, func() Op { return &Compact{} }},
 )
 
 type weighted struct {
@@ -199,9 +202,11 @@ func (o *Prune) fields() []field {
 func (*Finish) fields() []field { return nil }
 func (*Stall) fields() []field  { return nil }
 func (*Sync) fields() []field   { return nil }
-func (o *Checkpoint) fields() []field {
-	return []field{oneOf(&o.Watched, []bool{false, true}, "alone", "watched")}
-}
+
+func (o *Checkpoint) fields() []field { return []field{watched(&o.Watched)} }
+func (o *Compact) fields() []field    { return []field{watched(&o.Watched)} }
+
+func watched(o *bool) field { return oneOf(o, []bool{false, true}, "alone", "watched") }
 
 func (o *Reopen) fields() []field { return []field{looks(&o.Look)} }
 func (o *Crash) fields() []field  { return []field{looks(&o.Look)} }

@@ -67,6 +67,7 @@ type memoryStore struct {
 
 func (m *memoryStore) Open(Options, bool) (Subject, error) { return m, nil }
 func (m *memoryStore) Checkpoint(context.Context) error    { return nil }
+func (m *memoryStore) Compact(context.Context) error       { return nil }
 func (m *memoryStore) Sync(context.Context) error          { return nil }
 func (m *memoryStore) Check(context.Context) error         { return nil }
 func (m *memoryStore) Stall()                              {}

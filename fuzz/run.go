@@ -33,6 +33,8 @@ type Subject interface {
 	daybook.Pruner
 
 	Checkpoint(ctx context.Context) error
+	// Compact gives free space back.
+	Compact(ctx context.Context) error
 	Sync(ctx context.Context) error
 	// Check verifies all that is stored.
 	Check(ctx context.Context) error

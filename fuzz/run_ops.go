@@ -3,6 +3,7 @@
 package fuzz
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -169,19 +170,24 @@ func (r *runner) finishAll() (err error) {
 	return err
 }
 
-func (o *Checkpoint) run(r *runner) error {
-	if err := r.beforeWriting(); err != nil || !o.Watched {
-		return errors.Join(err, r.subject.Checkpoint(ctx))
+func (o *Checkpoint) run(r *runner) error { return r.maintain(o.Watched, r.subject.Checkpoint) }
+
+func (o *Compact) run(r *runner) error { return r.maintain(o.Watched, r.subject.Compact) }
+
+// maintain does something that must change no result, while another goroutine queries or none does.
+func (r *runner) maintain(watched bool, do func(context.Context) error) error {
+	if err := r.beforeWriting(); err != nil || !watched {
+		return errors.Join(err, do(ctx))
 	}
 	done := make(chan error)
-	go func() { done <- r.subject.Checkpoint(ctx) }()
+	go func() { done <- do(ctx) }()
 	for {
 		select {
 		case err := <-done:
 			return err
 		default:
 			if err := r.compareQuery("*", daybook.QueryParams{}); err != nil {
-				return errors.Join(fmt.Errorf("beside the checkpoint: %w", err), <-done)
+				return errors.Join(fmt.Errorf("beside the maintenance: %w", err), <-done)
 			}
 		}
 	}

@@ -99,6 +99,7 @@ func secondSession(s *faultyStore) {
 	s.store(40, "a")
 	s.store(3000, "c")
 	s.prune("", 250, 0)
+	s.compact()
 	s.store(40, "b")
 }
 

@@ -222,6 +222,18 @@ func (s *faultyStore) checkpoint() {
 	s.look()
 }
 
+// compact may fail, and then nothing else does.
+func (s *faultyStore) compact() {
+	if s.db == nil || s.wrong != nil {
+		return
+	}
+	err := s.call("compact", func() error { return s.db.Compact(context.Background()) })
+	if errors.Is(err, daybook.ErrFailed) {
+		s.writesTree("compact", err)
+	}
+	s.look()
+}
+
 // writesTree notes that the tree has failed. What has nothing to write may still say that it is done.
 func (s *faultyStore) writesTree(name string, err error) {
 	if err != nil {

@@ -82,9 +82,18 @@ func (w *workload) step() {
 		w.cleanUp()
 	case n < 95:
 		w.prune()
+	case n < 97:
+		w.compact()
 	default:
 		w.close()
 		w.mustOpen()
+	}
+}
+
+// compact changes nothing that anybody sees.
+func (w *workload) compact() {
+	if err := w.db.Compact(context.Background()); err != nil {
+		w.t.Errorf("Compact failed on a disk that does not: %v", err)
 	}
 }
 

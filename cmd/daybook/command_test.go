@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -182,7 +184,7 @@ func TestErrorsAreOneLine(t *testing.T) {
 
 func TestReadingAnEmptyDirectoryLeavesItEmpty(t *testing.T) {
 	dir := t.TempDir()
-	for _, args := range [][]string{{"query", "*"}, {"records"}, {"stats"}, {"cleanup", "--older-than", "1d"}} {
+	for _, args := range [][]string{{"query", "*"}, {"records"}, {"stats"}, {"cleanup", "--older-than", "1d"}, {"compact"}} {
 		got := run(t, "", append(args, "--dir", dir)...)
 		if got.status != statusFailed || !strings.Contains(got.err, "there is no daybook in "+dir) {
 			t.Errorf("daybook %q: status %d, stderr %q", args, got.status, got.err)
@@ -202,7 +204,7 @@ func TestLockedByAnotherProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	for _, args := range [][]string{{"query", "*"}, {"stats"}, {"ingest"}, {"cleanup", "--older-than", "1d"}} {
+	for _, args := range [][]string{{"query", "*"}, {"stats"}, {"ingest"}, {"cleanup", "--older-than", "1d"}, {"compact"}} {
 		got := run(t, "", append(args, "--dir", dir)...)
 		if got.status != statusFailed || !strings.Contains(got.err, "open in another process") || !strings.Contains(got.err, dir) ||
 			strings.Contains(got.err, "demo or an ingest") { // it may as well be a query
@@ -230,7 +232,7 @@ func TestBrokenPipeIsQuiet(t *testing.T) {
 	dir := filledDir(t, someValues()...)
 	for _, args := range [][]string{
 		{"query", "*"}, {"query", "*", "--format", "csv"}, {"query", "*", "--format", "ndjson"},
-		{"records"}, {"records", "--json"}, {"stats"}, {"stats", "--json"}, {"cleanup", "--older-than", "0"},
+		{"records"}, {"records", "--json"}, {"stats"}, {"stats", "--json"}, {"cleanup", "--older-than", "0"}, {"compact"},
 	} {
 		var errOut bytes.Buffer
 		status := execute(t.Context(), append(args, "--dir", dir), strings.NewReader(""), closedPipe{}, &errOut)
@@ -312,6 +314,33 @@ func TestCleanup(t *testing.T) {
 				t.Errorf("%d values are left; want %d", left, test.left)
 			}
 		})
+	}
+}
+
+func TestCompact(t *testing.T) {
+	dir := filledDir(t, someValues()...)
+	db, err := engine.Open(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range uint64(40) { // more than what is left is worth
+		if err := db.Store(t.Context(), "large", []byte(`"`+strings.Repeat(strconv.FormatUint(i*i*i, 7), 10_000)+`"`), 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := db.Prune(t.Context(), "large", daybook.PruneParams{OlderThan: 2}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	before := stored(t, dir)
+	got := mustRun(t, "", "compact", "--dir", dir)
+	if !regexp.MustCompile(`^the file had \d+ kB and has \d+ kB, [0-9.]+ B for each of 4 values\n$`).MatchString(got) {
+		t.Errorf("output %q", got)
+	}
+	if diff := cmp.Diff(before, stored(t, dir)); diff != "" {
+		t.Errorf("values (-before +after):\n%s", diff)
 	}
 }
 

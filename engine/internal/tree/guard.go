@@ -127,8 +127,8 @@ func (t *Tree) update(fn func(*writer) error) error {
 // commit runs fn in a write transaction and commits it. When the commit itself fails in a way that leaves open
 // what reached the disk, the tree takes no more writes.
 func (t *Tree) commit(fn func(tx *bbolt.Tx) error) error {
-	if failure := t.failure.Load(); failure != nil {
-		return *failure
+	if err := t.Failed(); err != nil {
+		return err
 	}
 	committing, id := false, 0
 	var before metas
@@ -169,7 +169,15 @@ func (t *Tree) commit(fn func(tx *bbolt.Tx) error) error {
 		t.lastFull = err
 		return disk.NoSpaceOr(err)
 	}
-	err = fmt.Errorf("%w: the tree: %w", daybook.ErrFailed, err)
+	return t.Fail(err)
+}
+
+// Fail has the tree take no more writes, and returns what it says to those.
+func (t *Tree) Fail(cause error) error {
+	err := fmt.Errorf("%w: the tree: %w", daybook.ErrFailed, cause)
+	if t.opts.copying { // nobody's writes depend on it
+		err = fmt.Errorf("the copy: %w", cause)
+	}
 	t.failure.Store(&err)
 	return err
 }
@@ -193,9 +201,7 @@ func (t *Tree) checkLast(tx *bbolt.Tx) error {
 	}
 	for _, id := range used {
 		if page, err := tx.Page(int(id)); err == nil && page != nil && page.Type == "free" {
-			err := fmt.Errorf("%w: the tree: page %d, which is in use, is taken for free after a commit that failed: %w", daybook.ErrFailed, id, t.lastFull)
-			t.failure.Store(&err)
-			return err
+			return t.Fail(fmt.Errorf("page %d, which is in use, is taken for free after a commit that failed: %w", id, t.lastFull))
 		}
 	}
 	t.lastFull = nil

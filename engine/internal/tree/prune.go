@@ -17,6 +17,8 @@ type Rule struct {
 	OlderThan    uint64 // those with a lesser timestamp; 0: none
 	KeepNewest   uint64 // but not the newest KeepNewest
 	MaxPerRecord uint64 // and all but the newest MaxPerRecord; 0: no limit
+
+	oldest uint64 // and so many whatever they are
 }
 
 // ByAgeAlone reports whether a value's fate depends on nothing but its own timestamp.
@@ -29,11 +31,18 @@ const (
 	leastChunks = 16
 )
 
+// Gone is how many of a record's oldest values went.
+type Gone struct {
+	Record string
+	Values uint64
+}
+
 // Pruning says how Prune works together with what else writes to the tree and the disk.
 type Pruning struct {
-	Between func()      // called between two transactions; it may write to the tree
-	Yield   func()      // called between two changes; it may sleep
-	Release func() bool // frees space on a full disk, and reports whether it did
+	Gone    func([]Gone) // called after each transaction that deleted some, with those
+	Between func()       // called between two transactions; it may write to the tree
+	Yield   func()       // called between two changes; it may sleep
+	Release func() bool  // frees space on a full disk, and reports whether it did
 }
 
 // Prune deletes what the rule says from the records that the pattern matches, in as many transactions as
@@ -48,7 +57,7 @@ func (t *Tree) Prune(ctx context.Context, pattern *index.Pattern, rule Rule, wit
 		if err := ctx.Err(); err != nil {
 			return deleted, err
 		}
-		n, next, unfinished, err := t.prunePart(ctx, pattern, rule, with, from, size)
+		gone, next, unfinished, err := t.prunePart(ctx, pattern, rule, with, from, size)
 		if errors.Is(err, daybook.ErrNoSpace) && (size > leastPrune || with.Release()) {
 			size = max(size/4, leastPrune)
 			continue
@@ -56,7 +65,12 @@ func (t *Tree) Prune(ctx context.Context, pattern *index.Pattern, rule Rule, wit
 		if err != nil {
 			return deleted, err
 		}
-		deleted += n
+		for _, g := range gone {
+			deleted += g.Values
+		}
+		if len(gone) > 0 {
+			with.Gone(gone)
+		}
 		from, more = next, unfinished
 		size = min(2*size, t.opts.TransactionBytes)
 		if more {
@@ -71,7 +85,7 @@ var errNothing = errors.New("nothing to prune")
 
 // prunePart prunes records from a name on, in one transaction that changes about size bytes, and returns the name
 // to go on from.
-func (t *Tree) prunePart(ctx context.Context, pattern *index.Pattern, rule Rule, with Pruning, from string, size int) (deleted uint64, next string, more bool, err error) {
+func (t *Tree) prunePart(ctx context.Context, pattern *index.Pattern, rule Rule, with Pruning, from string, size int) (gone []Gone, next string, more bool, err error) {
 	err = t.update(func(w *writer) error {
 		w.opts.TransactionBytes = size
 		w.yield = with.Yield
@@ -95,7 +109,7 @@ func (t *Tree) prunePart(ctx context.Context, pattern *index.Pattern, rule Rule,
 			if !rule.affects(&entry) {
 				continue
 			}
-			if deleted > 0 && w.full() {
+			if len(gone) > 0 && w.full() {
 				next, more = string(name), true
 				break
 			}
@@ -103,25 +117,24 @@ func (t *Tree) prunePart(ctx context.Context, pattern *index.Pattern, rule Rule,
 			if err != nil {
 				return err
 			}
-			deleted += n
+			if n > 0 {
+				gone = append(gone, Gone{string(name), n})
+				w.state.Values -= n
+			}
 			if rest {
 				next, more = string(name), true
 				break
 			}
 		}
-		if deleted == 0 {
+		if len(gone) == 0 {
 			return errNothing
 		}
-		w.state.Values -= deleted
 		return nil
 	})
-	if errors.Is(err, errNothing) {
-		return 0, next, more, nil
+	if err != nil && !errors.Is(err, errNothing) {
+		return nil, "", false, err
 	}
-	if err != nil {
-		return 0, "", false, err
-	}
-	return deleted, next, more, nil
+	return gone, next, more, nil
 }
 
 func (r Rule) affects(e *index.Entry) bool {
@@ -167,7 +180,7 @@ func (r Rule) most(count uint64) (byAge, byCount uint64) {
 	if r.MaxPerRecord > 0 {
 		byCount = count - min(count, r.MaxPerRecord)
 	}
-	return count - min(count, r.KeepNewest), byCount
+	return count - min(count, r.KeepNewest), max(byCount, r.oldest)
 }
 
 // countOlder returns how many of a chunk's values have a timestamp below olderThan. Of one that straddles it no more

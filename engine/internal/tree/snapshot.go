@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"go.etcd.io/bbolt"
 
@@ -30,8 +29,8 @@ type Snapshot struct {
 	chunks  *pages.Cursor
 	buffer  *codec.Buffer
 	span    span
-	bound   []byte        // scratch for a key
-	open    *atomic.Int64 // the tree's count of snapshots
+	bound   []byte          // scratch for a key
+	open    *sync.WaitGroup // the tree's snapshots
 }
 
 // span is which values of which record are being read.
@@ -98,7 +97,7 @@ func (s *Snapshot) Close() {
 		buffers.Put(s.buffer)
 	}
 	_ = s.tx.Rollback()
-	s.open.Add(-1)
+	s.open.Done()
 }
 
 // Has reports whether the tree holds a value of the record.

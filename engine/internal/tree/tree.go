@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,7 +23,7 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/pages"
 )
 
-// Options configure Open. All fields are required.
+// Options configure Open. All exported fields are required.
 type Options struct {
 	LockTimeout time.Duration // negative: do not wait
 	ReadOnly    bool
@@ -31,6 +32,8 @@ type Options struct {
 	ChunkBytes  int  // bytes of JSON in a chunk, at most, unless one value has more
 	// TransactionBytes is how many bytes one transaction changes, about: the leaves that it touches, and what it adds.
 	TransactionBytes int
+
+	copying bool // a copy of another tree is being made there
 }
 
 // Tree is an open bbolt file.
@@ -54,8 +57,8 @@ type Tree struct {
 	saving     bool            // the commit that is being made puts them there
 	lastFull   error           // a commit failed for lack of space; what bbolt has in memory may be of that one
 
-	broken    atomic.Bool  // bbolt will never give back a lock that it holds
-	snapshots atomic.Int64 // how many are open
+	broken    atomic.Bool    // bbolt will never give back a lock that it holds
+	snapshots sync.WaitGroup // that are open
 
 	damagedMeta error // what Open found of the two meta pages
 
@@ -201,16 +204,39 @@ func (t *Tree) openBolt(readOnly bool) (*bbolt.DB, error) {
 		FreelistType:    bbolt.FreelistMapType,
 		InitialMmapSize: initialMapSize(),
 	}
-	db, file, err := openBolt(t.path, options)
-	if err != nil && options.InitialMmapSize > 0 && errors.Is(err, errNoAddressSpace) {
-		options.InitialMmapSize = 0
-		db, file, err = openBolt(t.path, options)
+	for deadline := time.Now().Add(options.Timeout); ; {
+		db, file, err := openBolt(t.path, options)
+		if err != nil && options.InitialMmapSize > 0 && errors.Is(err, errNoAddressSpace) {
+			options.InitialMmapSize = 0
+			db, file, err = openBolt(t.path, options)
+		}
+		if err != nil {
+			return nil, describeOpen(t.path, err)
+		}
+		t.file, t.pageSize = file, db.Info().PageSize
+		there, err := t.At(t.path)
+		if err == nil && there {
+			return db, nil
+		}
+		// While this waited for the lock, the file was replaced by a compacted one. Who did that has it locked.
+		if err := errors.Join(err, db.Close()); err != nil {
+			return nil, err
+		}
+		options.Timeout = max(time.Until(deadline), 1)
 	}
+}
+
+// At reports whether the file is the one that a path leads to.
+func (t *Tree) At(path string) (bool, error) {
+	mine, err := t.file.Stat()
 	if err != nil {
-		return nil, describeOpen(t.path, err)
+		return false, err
 	}
-	t.file, t.pageSize = file, db.Info().PageSize
-	return db, nil
+	there, err := os.Stat(path)
+	if err != nil {
+		return false, err
+	}
+	return os.SameFile(mine, there), nil
 }
 
 func initialMapSize() int {
@@ -273,7 +299,7 @@ func (t *Tree) State() (s State, err error) {
 
 // Size returns the size of the file, and how much of it is in pages that are in use, in bytes.
 func (t *Tree) Size() (file, used int64, err error) {
-	info, err := os.Stat(t.path)
+	info, err := t.file.Stat()
 	if err != nil {
 		return 0, 0, err
 	}
@@ -293,8 +319,20 @@ func (t *Tree) Size() (file, used int64, err error) {
 	return info.Size(), used, err
 }
 
-// Snapshots is how many are open.
-func (t *Tree) Snapshots() int { return int(t.snapshots.Load()) }
+// Failed returns why the tree takes no more writes; nil if it does.
+func (t *Tree) Failed() error {
+	if failure := t.failure.Load(); failure != nil {
+		return *failure
+	}
+	return nil
+}
+
+// Retire closes the file when the last snapshot is closed. None may begin any more. To close it earlier would have each
+// of them wait for all others in its Close.
+func (t *Tree) Retire() error {
+	t.snapshots.Wait()
+	return t.Close()
+}
 
 // Close closes the file and gives up its lock. It waits for snapshots.
 func (t *Tree) Close() error {

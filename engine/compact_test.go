@@ -1,0 +1,546 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine/internal/disk"
+	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
+	"github.com/daybook-db/daybook/engine/internal/tree"
+)
+
+// TestCompactStepwise stores, posts and prunes between the steps of a compaction, and scans across its end.
+func TestCompactStepwise(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		dir, err := os.MkdirTemp("", "compact")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer os.RemoveAll(dir)
+		db, err := Open(dir, &Options{Durability: OS, HeadSize: MinHeadSize, TransactionSize: MinTransactionSize, ChunkValues: 4, Logger: discard})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		model := make(map[row]int)
+		names, times := rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f"}), rapid.Uint64Range(0, 60)
+		stored := 0
+		act := func() {
+			switch rapid.IntRange(0, 9).Draw(t, "act") {
+			default:
+				stored++
+				// Two of one record are more than a step copies.
+				r := row{names.Draw(t, "name"), fmt.Sprintf(`"%d %s"`, stored, digits(6<<10)), times.Draw(t, "time")}
+				if err := db.Store(ctx, r.Name, json.RawMessage(r.Value), r.At); err != nil {
+					t.Fatal(err)
+				}
+				model[r]++
+			case 7, 8:
+				if err := db.Checkpoint(ctx); err != nil {
+					t.Fatal(err)
+				}
+			case 9:
+				if rapid.Bool().Draw(t, "cancelled") { // which is nobody's business but the caller's
+					cancelled, cancel := context.WithCancel(ctx)
+					cancel()
+					if _, err := db.Cleanup(cancelled, 0); err == nil {
+						t.Fatal("Cleanup with a context that has ended did its work")
+					}
+				}
+				before := times.Draw(t, "before")
+				if _, err := db.Cleanup(ctx, before); err != nil {
+					t.Fatal(err)
+				}
+				for r := range model {
+					if r.At < before {
+						delete(model, r)
+					}
+				}
+			}
+		}
+		check := func(when string) {
+			values, err := db.Query(ctx, "*", daybook.QueryParams{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range rows(values) {
+				if model[r] != 1 {
+					t.Fatalf("%s: %v is there, and should not be, or twice", when, r)
+				}
+			}
+			if len(values) != len(model) {
+				t.Fatalf("%s: %d values; want %d", when, len(values), len(model))
+			}
+			if err := db.Check(ctx); err != nil {
+				t.Fatalf("%s: %v", when, err)
+			}
+		}
+		locked := func(do func() error) {
+			if err := db.startPosting(ctx); err != nil {
+				t.Fatal(err)
+			}
+			defer db.stopPosting()
+			if err := do(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range rapid.IntRange(0, 60).Draw(t, "before") {
+			act()
+		}
+		locked(db.beginCopy)
+		for done := false; !done; {
+			for range rapid.IntRange(0, 5).Draw(t, "between") {
+				act()
+			}
+			locked(func() (err error) {
+				if done, err = db.copyStep(ctx); done {
+					err = db.replaceTree()
+				}
+				return err
+			})
+			check("between")
+		}
+		for range 5 {
+			act()
+		}
+		check("after")
+		if _, err := os.Stat(filepath.Join(dir, copyName)); !os.IsNotExist(err) {
+			t.Fatalf("the copy is still there: %v", err)
+		}
+	})
+}
+
+// TestCompactShrinks deletes nearly all of a history, and wants the file to give the space back, with a scan open.
+func TestCompactShrinks(t *testing.T) {
+	dir := t.TempDir()
+	db := mustOpen(t, dir, &Options{Durability: OS})
+	value := json.RawMessage(`{"celsius":21.5,"humidity":441,"unit":"C","ok":true}`)
+	for tick := range uint64(300) {
+		var batch []daybook.StoredValue
+		for record := range 200 {
+			batch = append(batch, daybook.StoredValue{RecordName: fmt.Sprintf("r%03d", record), Value: value, StoredAt: tick})
+		}
+		if err := db.StoreBatch(ctx, batch); err != nil {
+			t.Fatal(err)
+		}
+		if tick%20 == 0 {
+			if err := db.Checkpoint(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := db.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, err := range db.Scan(ctx, "*", daybook.QueryParams{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen++; seen == 1000 {
+			if _, err := db.Cleanup(ctx, 290); err != nil {
+				t.Fatal(err)
+			}
+			before := fileSize(t, dir)
+			if err := db.Compact(ctx); err != nil {
+				t.Fatal(err)
+			}
+			after := fileSize(t, dir)
+			stats, err := db.Stats(ctx)
+			if err != nil || after > before/2 || stats.TreeBytes != after || stats.TreeUsed < after/2 || stats.Values != 2000 {
+				t.Errorf("the file had %d bytes and has %d, of which %d are in use for %d values (%v)", before, after, stats.TreeUsed, stats.Values, err)
+			}
+		}
+	}
+	if seen != 300*200 {
+		t.Errorf("the scan that was running saw %d values; want all %d", seen, 300*200)
+	}
+}
+
+func fileSize(t *testing.T, dir string) int64 {
+	t.Helper()
+	info, err := os.Stat(filepath.Join(dir, treeName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
+// TestCompactCancelled cancels, and finds a leftover as a crash leaves it.
+func TestCompactCancelled(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, copyName), "what a crash left")
+	db := mustOpen(t, dir, nil)
+	if _, err := os.Stat(filepath.Join(dir, copyName)); !os.IsNotExist(err) {
+		t.Errorf("what a crash left is still there: %v", err)
+	}
+	mustStore(t, db, "a", "1", 1)
+	cancelled, cancel := context.WithCancel(ctx)
+	cancel()
+	if err := db.Compact(cancelled); err == nil {
+		t.Error("Compact with a context that has ended did its work")
+	}
+	if err := db.Compact(ctx); err != nil {
+		t.Error(err)
+	}
+	wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), row{"a", "1", 1})
+}
+
+// TestCompactLock opens the directory again while its file is replaced. Whoever waits for the lock of the old file must
+// not take it for the lock of the directory.
+func TestCompactLock(t *testing.T) {
+	dir := t.TempDir()
+	db := mustOpen(t, dir, nil)
+	mustStore(t, db, "a", "1", 1)
+	opened := make(chan *DB)
+	open := func(wait time.Duration) error {
+		second, err := Open(dir, &Options{LockTimeout: wait, Logger: discard})
+		if err == nil {
+			go func() { opened <- second }()
+		}
+		return err
+	}
+	failed := make(chan error)
+	go func() { failed <- open(500 * time.Millisecond) }()
+	time.Sleep(100 * time.Millisecond) // it waits for the lock
+	for range 3 {
+		if err := db.Compact(ctx); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	if err := <-failed; !errors.Is(err, daybook.ErrLocked) {
+		t.Fatalf("Open of a directory that is open, and has been compacted meanwhile: %v; want ErrLocked", err)
+	}
+	go func() { failed <- open(time.Minute) }()
+	time.Sleep(100 * time.Millisecond)
+	if err := db.Compact(ctx); err != nil {
+		t.Fatal(err)
+	}
+	mustStore(t, db, "a", "2", 2)
+	mustClose(t, db)
+	if err := <-failed; err != nil {
+		t.Fatal(err)
+	}
+	second := <-opened
+	wantRows(t, mustQuery(t, second, "*", daybook.QueryParams{}), row{"a", "2", 2}, row{"a", "1", 1})
+	mustClose(t, second)
+}
+
+// TestCompactFails has what ends a compaction fail, or say that it did. Whatever is acknowledged is there afterwards.
+func TestCompactFails(t *testing.T) {
+	injected := faultfs.ErrInjected
+	renames := func(and func(op faultfs.Op) error) func(faultfs.Op) error {
+		return func(op faultfs.Op) error {
+			if op.Name == faultfs.Rename && filepath.Base(op.NewPath) == treeName {
+				return errors.Join(and(op), injected)
+			}
+			return nil
+		}
+	}
+	afterRename := func(op faultfs.Op) error {
+		if op.Name != faultfs.SyncDir {
+			return nil
+		}
+		if _, err := os.Stat(filepath.Join(op.Path, copyName)); err == nil {
+			return nil
+		}
+		return injected
+	}
+	tests := []struct {
+		name   string
+		hook   func(faultfs.Op) error
+		want   error // of Compact
+		during error // of a checkpoint while the disk is still like that
+		after  error // and when it is well
+	}{
+		{"rename", renames(func(faultfs.Op) error { return nil }), injected, nil, nil},
+		{"rename that happened", renames(func(op faultfs.Op) error { return os.Rename(op.Path, op.NewPath) }), nil, nil, nil},
+		{"rename by half", renames(func(op faultfs.Op) error { return os.Remove(op.NewPath) }), daybook.ErrFailed, daybook.ErrFailed, daybook.ErrFailed},
+		{"directory", afterRename, injected, injected, nil}, // a power cut may bring back the old file, so nothing is written to the new one
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "store")
+			fsys := faultfs.New(disk.OS{})
+			opts, err := (&Options{Logger: discard}).withDefaults()
+			if err != nil {
+				t.Fatal(err)
+			}
+			db, err := open(dir, opts, fsys)
+			if err != nil {
+				t.Fatal(err)
+			}
+			mustStore(t, db, "a", "1", 1)
+			if err := db.Checkpoint(ctx); err != nil {
+				t.Fatal(err)
+			}
+			fsys.SetHook(test.hook)
+			if err := db.Compact(ctx); !errors.Is(err, test.want) {
+				t.Errorf("Compact: %v; want %v", err, test.want)
+			}
+			mustStore(t, db, "a", "2", 2)
+			if err := db.Checkpoint(ctx); !errors.Is(err, test.during) {
+				t.Errorf("Checkpoint meanwhile: %v; want %v", err, test.during)
+			}
+			fsys.SetHook(nil)
+			if err := db.Checkpoint(ctx); !errors.Is(err, test.after) {
+				t.Errorf("Checkpoint: %v; want %v", err, test.after)
+			}
+			if err := db.Compact(ctx); !errors.Is(err, test.after) {
+				t.Errorf("Compact again: %v; want %v", err, test.after)
+			}
+			wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), row{"a", "2", 2}, row{"a", "1", 1})
+			if err := db.Close(); !errors.Is(err, test.after) {
+				t.Errorf("Close: %v; want %v", err, test.after)
+			}
+			if _, err := os.Stat(filepath.Join(dir, treeName)); err != nil { // then the copy, which is whole, is not lost
+				if err := os.Rename(filepath.Join(dir, copyName), filepath.Join(dir, treeName)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			db = mustOpen(t, dir, nil)
+			wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), row{"a", "2", 2}, row{"a", "1", 1})
+			if _, err := os.Stat(filepath.Join(dir, copyName)); !os.IsNotExist(err) {
+				t.Errorf("the copy is still there: %v", err)
+			}
+		})
+	}
+}
+
+// TestCompactLargeRecord copies a record that takes many transactions, and stops when its context ends.
+func TestCompactLargeRecord(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), &Options{Durability: OS, HeadSize: MinHeadSize, TransactionSize: MinTransactionSize, Logger: discard})
+	const values = 300
+	for i := range uint64(values) {
+		mustStore(t, db, "a", `"`+digits(8<<10)+`"`, i)
+	}
+	if err := db.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	looks := &endingContext{Context: ctx, left: 1 << 30}
+	if err := db.Compact(looks); err != nil {
+		t.Fatal(err)
+	}
+	took := 1<<30 - looks.left
+	if took < values/10 {
+		t.Fatalf("Compact looked at its context %d times; want once for each of the %d transactions that the record takes", took, values/5)
+	}
+	before := mustQuery(t, db, "*", daybook.QueryParams{})
+	for left := int64(0); left < took; left += took / 10 {
+		if err := db.Compact(&endingContext{Context: ctx, left: left}); !errors.Is(err, context.Canceled) {
+			t.Fatalf("Compact whose context ends after %d of %d looks: %v", left, took, err)
+		}
+		if _, err := os.Stat(filepath.Join(db.dir, copyName)); !os.IsNotExist(err) {
+			t.Fatalf("the copy is still there: %v", err)
+		}
+	}
+	wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), before...)
+}
+
+// endingContext ends after it has been looked at so many times.
+type endingContext struct {
+	context.Context
+	left int64
+}
+
+func (c *endingContext) Err() error {
+	if atomic.AddInt64(&c.left, -1) < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestCompactFailedTree compacts a tree that takes no more writes, and one that fails half-way: it must not come back as
+// one that does.
+func TestCompactFailedTree(t *testing.T) {
+	db, err := Open(t.TempDir(), &Options{Durability: OS, HeadSize: MinHeadSize, TransactionSize: MinTransactionSize, Logger: discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range uint64(50) {
+		mustStore(t, db, fmt.Sprintf("r%02d", i), `"`+digits(8<<10)+`"`, i)
+	}
+	if err := db.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.whilePosting(ctx, db.beginCopy); err != nil {
+		t.Fatal(err)
+	}
+	_ = db.tree.Fail(errors.New("the disk is on fire"))
+	if err := db.whilePosting(ctx, func() error { _, err := db.copyStep(ctx); return err }); !errors.Is(err, daybook.ErrFailed) {
+		t.Errorf("a step after the tree failed: %v; want ErrFailed", err)
+	}
+	if err := db.whilePosting(ctx, func() error { db.giveUpCopy(nil); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Compact(ctx); !errors.Is(err, daybook.ErrFailed) {
+		t.Errorf("Compact of a tree that has failed: %v; want ErrFailed", err)
+	}
+	if _, err := os.Stat(filepath.Join(db.dir, copyName)); !os.IsNotExist(err) {
+		t.Errorf("the copy is still there: %v", err)
+	}
+	if err := db.abandon(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestCompactContext ends its context while something else has the tree.
+func TestCompactContext(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), nil)
+	db.posting <- struct{}{}
+	defer db.stopPosting()
+	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- db.Compact(short) }()
+	select {
+	case err := <-done:
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Compact: %v; want its context's error", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("Compact waits, though its context has ended")
+	}
+}
+
+// TestCompactDamage compacts a file with a damaged chunk. The copy must not take its place: the next read may succeed.
+func TestCompactDamage(t *testing.T) {
+	dir := t.TempDir()
+	db, err := Open(dir, &Options{Logger: discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	marker := digits(40)
+	for i := range uint64(3) {
+		mustStore(t, db, fmt.Sprint("r", i), `"`+marker+fmt.Sprint(i)+`"`, i)
+	}
+	if err := db.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, treeName)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	flip := func(by byte) {
+		t.Helper()
+		for at := range data { // in the chunk, not in the catalogue
+			if bytes.HasPrefix(data[at:], []byte(marker+"1")) && bytes.Contains(data[at-80:at], []byte("r1\x00")) {
+				if _, err := file.WriteAt([]byte{data[at] ^ by}, int64(at)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	flip(1)
+	err = db.Compact(ctx)
+	if !errors.Is(err, daybook.ErrCorrupt) || !strings.Contains(err.Error(), path+":") || !strings.Contains(err.Error(), `"r1"`) || strings.Contains(err.Error(), copyName) {
+		t.Errorf("Compact of a damaged file: %v; want ErrCorrupt that names the file and the record", err)
+	}
+	flip(0)
+	if got := mustQuery(t, db, "r1", daybook.QueryParams{}); len(got) != 1 {
+		t.Errorf("when the file can be read again, it has %d values of the record; want 1", len(got))
+	}
+	mustClose(t, db)
+}
+
+// TestCompactByItself deletes most of a large file, and waits for it to shrink. What was copied and is still large for
+// what is in it is not copied again.
+func TestCompactByItself(t *testing.T) {
+	dir := t.TempDir()
+	db := mustOpen(t, dir, &Options{Durability: OS, HeadSize: 4 << 20})
+	for i := range uint64(80) {
+		mustStore(t, db, fmt.Sprintf("r%02d", i), `"`+digits(1<<20)+`"`, i)
+	}
+	if err := db.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	before := fileSize(t, dir)
+	if before < leastCompacted {
+		t.Fatalf("the file has %d bytes, which is too little to be compacted", before)
+	}
+	if _, err := db.Cleanup(ctx, 78); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(time.Minute); fileSize(t, dir) > before/4; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("after a minute the file has %d bytes; before the cleanup it had %d", fileSize(t, dir), before)
+		}
+	}
+	if got := len(mustQuery(t, db, "*", daybook.QueryParams{})); got != 2 {
+		t.Errorf("%d values; want 2", got)
+	}
+}
+
+// TestCompactWaits has compaction by itself learn from what it did.
+func TestCompactWaits(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), &Options{Durability: OS, Logger: discard})
+	for i := range uint64(40) {
+		mustStore(t, db, "a", `"`+digits(1<<20)+`"`, i)
+	}
+	mustStore(t, db, "a", "1", 100)
+	if err := db.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	db.posting <- struct{}{} // so that nothing else compacts
+	defer db.stopPosting()
+	worth := func(want bool, when string) {
+		t.Helper()
+		if got := db.mostlyFree(); got != want {
+			t.Errorf("%s: worth a copy: %v; want %v", when, got, want)
+		}
+	}
+	worth(false, "full")
+	pattern, err := compile("*", daybook.Glob)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.compactor.stop()
+	db.compactor = background{}
+	if _, err := db.prune(ctx, pattern, tree.Rule{OlderThan: 100}); err != nil {
+		t.Fatal(err)
+	}
+	worth(true, "empty")
+	db.compaction.spread = 1e6
+	worth(false, "empty, after a copy came out like that")
+	db.compaction.spread = 0
+	db.stopPosting()
+	for range 2 {
+		db.compactLater(daybook.ErrNoSpace)
+	}
+	db.posting <- struct{}{}
+	worth(false, "after a failure")
+	db.stopPosting()
+	if err := db.compact(ctx, true); err != nil || db.compaction.spread != 0 || db.compaction.wait != 2*leastCompactWait {
+		t.Errorf("an attempt that was not worth it: %v, and it has learnt %+v", err, db.compaction)
+	}
+	db.posting <- struct{}{}
+	db.compaction.until = time.Now()
+	worth(true, "a while after a failure")
+	db.stopPosting()
+	if err := db.compact(ctx, true); err != nil || db.compaction.spread < 1 || db.compaction.wait != 0 {
+		t.Errorf("an attempt that was worth it: %v, and it has learnt %+v", err, db.compaction)
+	}
+	db.posting <- struct{}{}
+	worth(false, "compacted")
+}

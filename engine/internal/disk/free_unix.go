@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux || darwin
+
+package disk
+
+import "syscall"
+
+// Free is how many bytes a user without privileges may still write to the disk that path is on; false if nobody knows.
+func Free(path string) (free int64, known bool) {
+	var stat syscall.Statfs_t
+	if err := syscall.Statfs(path, &stat); err != nil {
+		return 0, false
+	}
+	return int64(stat.Bavail) * int64(stat.Bsize), true
+}
