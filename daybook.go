@@ -88,6 +88,14 @@ type PruneParams struct {
 	// KeepNewest spares the newest KeepNewest values of each record from deletion by age. 0: spares
 	// none; negative, or more than a positive MaxPerRecord: ErrInvalidParams.
 	KeepNewest int
+	// Except spares the records that one of these patterns matches. A malformed one: ErrInvalidPattern.
+	Except []Pattern
+}
+
+// Pattern is a record pattern and how it is read.
+type Pattern struct {
+	Text   string
+	Syntax PatternSyntax
 }
 
 // Pruner is a Backend that deletes by pattern, by age and by count.

@@ -103,5 +103,10 @@ func (p PruneParams) Validate() error {
 	if p.MaxPerRecord > 0 && p.KeepNewest > p.MaxPerRecord {
 		return fmt.Errorf("%w: KeepNewest is %d, more than MaxPerRecord (%d)", ErrInvalidParams, p.KeepNewest, p.MaxPerRecord)
 	}
+	for i, except := range p.Except {
+		if err := except.Syntax.Validate(); err != nil {
+			return fmt.Errorf("Except[%d]: %w", i, err)
+		}
+	}
 	return p.Syntax.Validate()
 }

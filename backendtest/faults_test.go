@@ -55,6 +55,8 @@ var faults = []fault{
 	{"counts cleanup by records", onCleanup(countByRecord), []string{"cleanup/deletes what is older and counts it", "cleanup/across records"}},
 	{"cleans up olderThan itself", onCleanup(cleanUpTo), []string{"cleanup/deletes what is older and counts it"}},
 	{"cleans up in two steps", onCleanup(countFirst), []string{"concurrency/parallel cleanups"}},
+	{"prunes what is excepted", onPrune(exceptNothing), []string{"prune/spares what is excepted"}},
+	{"reads the topics that are excepted as globs", onPrune(exceptAsGlob), []string{"prune/spares what is excepted"}},
 	{"spares nothing from pruning", onPrune(spareNothing), []string{"prune/by age and by count", "prune/by pattern"}},
 	{"cleans up by writing back what stays", onCleanup(writeBack), []string{"concurrency/stores beside cleanups"}},
 	{"forgets what an interrupted cleanup deleted", onCleanup(forgetInterrupted), []string{"cleanup/interrupted"}},

@@ -125,6 +125,18 @@ func spareNothing(_ *string, params *daybook.PruneParams) {
 	}
 }
 
+func exceptNothing(_ *string, params *daybook.PruneParams) { params.Except = nil }
+
+// exceptAsGlob reads every pattern of Except as a glob.
+func exceptAsGlob(_ *string, params *daybook.PruneParams) {
+	params.Except = slices.Clone(params.Except)
+	for i := range params.Except {
+		if params.Except[i].Syntax == daybook.Topic {
+			params.Except[i].Syntax = daybook.Glob
+		}
+	}
+}
+
 func pruneAll(pattern *string, params *daybook.PruneParams) {
 	if *pattern != "" && (*pattern)[len(*pattern)-1] == '*' {
 		*pattern, params.Syntax = "*", daybook.Glob

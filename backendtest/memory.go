@@ -249,8 +249,17 @@ func (m *Memory) Prune(ctx context.Context, recordPattern string, params daybook
 	if err != nil {
 		return 0, err
 	}
+	spares := make([]func(string) bool, len(params.Except))
+	for i, except := range params.Except {
+		if spares[i], err = compile(except.Text, except.Syntax); err != nil {
+			return 0, err
+		}
+	}
+	goes := func(name string) bool {
+		return matches(name) && !slices.ContainsFunc(spares, func(spare func(string) bool) bool { return spare(name) })
+	}
 	doomed, newer := map[int]bool{}, map[string]int{}
-	for _, e := range m.selectLocked(matches, daybook.QueryParams{}) { // newest first
+	for _, e := range m.selectLocked(goes, daybook.QueryParams{}) { // newest first
 		tooOld := e.StoredAt < params.OlderThan && newer[e.RecordName] >= params.KeepNewest
 		tooMany := params.MaxPerRecord > 0 && newer[e.RecordName] >= params.MaxPerRecord
 		doomed[e.sequence] = tooOld || tooMany

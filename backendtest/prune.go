@@ -13,6 +13,7 @@ import (
 var pruneCases = []testCase{
 	{"by pattern", "Prune deletes from the records that the pattern matches, and from no others", pruneByPattern},
 	{"by age and by count", "the two conditions are independent, a zero one deletes nothing, and the count is exact", pruneByAgeAndCount},
+	{"spares what is excepted", "Prune deletes nothing from records that a pattern of Except matches, whatever its syntax", pruneExcept},
 	{"keeps the newest of equal times", "the newest values are the last inserted, where times are equal", pruneEqualTimes},
 	{"impossible parameters", "impossible parameters are daybook.ErrInvalidParams, and change nothing", pruneImpossible},
 }
@@ -35,6 +36,29 @@ func pruneByPattern(s *subject) {
 	s.want("*", daybook.QueryParams{}, append([]row{{"a.x", "5", 5}, {"a.x", "4", 4}, {"a.x", "3", 3}, {"b.x", "5", 5}}, deep...)...)
 	s.prune("b.#", daybook.PruneParams{OlderThan: 100, Syntax: daybook.Topic}, 7)
 	s.want("*", daybook.QueryParams{}, row{"a.x", "5", 5}, row{"a.x", "4", 4}, row{"a.x", "3", 3})
+}
+
+func pruneExcept(s *subject) {
+	names := []string{"a", "a.b", "a.b.c", "b"}
+	for _, name := range names {
+		s.store(row{name, "1", 1}, row{name, "2", 2})
+	}
+	everything := daybook.PruneParams{OlderThan: 2}
+	except := func(patterns ...daybook.Pattern) daybook.PruneParams {
+		params := everything
+		params.Except = patterns
+		return params
+	}
+	s.prune("a", except(daybook.Pattern{Text: "a"}), 0)
+	s.prune("*", except(daybook.Pattern{Text: "*"}), 0)
+	s.prune("*", except(daybook.Pattern{Text: "a.*", Syntax: daybook.Topic}, daybook.Pattern{Text: "?"}), 1) // a.b.c
+	s.prune("a.#", daybook.PruneParams{MaxPerRecord: 1, Syntax: daybook.Topic, Except: []daybook.Pattern{{Text: "a.b*"}}}, 1)
+	s.want("*", daybook.QueryParams{}, row{"a", "2", 2}, row{"a.b", "2", 2}, row{"a.b", "1", 1}, row{"a.b.c", "2", 2}, row{"b", "2", 2}, row{"b", "1", 1})
+	_, err := s.backend.(daybook.Pruner).Prune(s.Context(), "*", except(daybook.Pattern{Text: ""}))
+	s.wantError("Prune with an empty pattern in Except", err, daybook.ErrInvalidPattern)
+	_, err = s.backend.(daybook.Pruner).Prune(s.Context(), "*", except(daybook.Pattern{Text: "a", Syntax: 7}))
+	s.wantError("Prune with an unknown syntax in Except", err, daybook.ErrInvalidParams)
+	s.want("b", daybook.QueryParams{}, row{"b", "2", 2}, row{"b", "1", 1})
 }
 
 func pruneByAgeAndCount(s *subject) {

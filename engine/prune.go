@@ -5,6 +5,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"time"
@@ -40,6 +41,13 @@ func (db *DB) Prune(ctx context.Context, recordPattern string, params daybook.Pr
 	pattern, err := compile(recordPattern, params.Syntax)
 	if err != nil {
 		return 0, err
+	}
+	for _, except := range params.Except {
+		spared, err := compile(except.Text, except.Syntax)
+		if err != nil {
+			return 0, fmt.Errorf("PruneParams.Except: %w", err)
+		}
+		pattern = pattern.Without(spared)
 	}
 	if err := db.startPosting(ctx); err != nil {
 		return 0, err

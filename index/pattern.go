@@ -36,6 +36,19 @@ func (p *Pattern) Match(name string) bool {
 	return p.match == nil || p.match(name)
 }
 
+// Without returns a pattern that matches what p does and other does not.
+func (p *Pattern) Without(other *Pattern) *Pattern {
+	if p.exact {
+		if other.Match(p.prefix) {
+			return literal("") // which is no record's name
+		}
+		return p
+	}
+	return &Pattern{prefix: p.prefix, match: func(name string) bool {
+		return (p.match == nil || p.match(name)) && !other.Match(name)
+	}}
+}
+
 func literal(name string) *Pattern { return &Pattern{prefix: name, exact: true} }
 
 func check(pattern string) error {
