@@ -155,7 +155,13 @@ func Example_retention() {
 	defer remove()
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	keeper := retention.Keeper{Backend: db, Policy: retention.Policy{MaxAge: 7 * 24 * time.Hour}}
+	keeper := retention.Keeper{Backend: db, Policy: retention.Policy{
+		Rules: []retention.Rule{
+			{Pattern: "alarm.*", MaxAge: 365 * 24 * time.Hour, KeepNewest: 10},
+			{Pattern: "config.*", MaxPerRecord: 100},
+		},
+		MaxAge: 7 * 24 * time.Hour, // of everything else
+	}}
 	done := make(chan error)
 	go func() { done <- keeper.Run(ctx) }()
 	// ... the program does its work ...

@@ -1,20 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package retention bounds how much history a backend keeps: a [Policy] says how long, and a [Keeper]
+// Package retention bounds how much history a backend keeps: a [Policy] says what is kept, and a [Keeper]
 // applies it, at once and then at an interval, for as long as its context lasts.
 //
-//	keeper := retention.Keeper{Backend: db, Policy: retention.Policy{MaxAge: 7 * 24 * time.Hour}}
+//	keeper := retention.Keeper{Backend: db, Policy: retention.Policy{
+//		Rules: []retention.Rule{
+//			{Pattern: "alarm.*", MaxAge: 365 * 24 * time.Hour, KeepNewest: 10},
+//			{Pattern: "config.*", MaxPerRecord: 100},
+//		},
+//		MaxAge: 7 * 24 * time.Hour, // of everything else
+//	}}
 //	go keeper.Run(ctx)
 //
-// It works with any daybook.Backend, and knows no engine. What a sweep deletes is gone for good; a sweep
-// that was interrupted has deleted a part, and the next one finishes the work.
+// It knows no engine: a policy of a MaxAge alone works with any daybook.Backend, one with rules with those that are a
+// daybook.Pruner. What a sweep deletes is gone for good; a sweep that was interrupted has deleted a part, and the next
+// one finishes the work.
 //
-// The age of a value is the keeper's clock minus the timestamp it was stored with. On a device whose clock
-// is wrong, so are ages: a clock that runs ahead makes everything look old.
+// The age of a value is the keeper's clock minus the timestamp it was stored with, so a clock that is wrong would delete
+// what is young. A Keeper does not believe one that is earlier than what has been stored, or that jumps ahead: see
+// [Keeper].
 package retention
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -23,32 +32,122 @@ import (
 
 // Policy says what is kept. The zero value keeps everything.
 type Policy struct {
-	// MaxAge is how long a value is kept, by the timestamp it was stored with. 0: for ever; negative:
-	// ErrInvalidParams. It is rounded down to milliseconds.
+	// Rules are for the records that their patterns match; where several match one, the first counts.
+	Rules []Rule
+	// MaxAge is how long a value is kept of the records that no rule matches. 0: for ever; negative: ErrInvalidParams.
 	MaxAge time.Duration
 }
 
-// Validate returns an error that matches daybook.ErrInvalidParams when the policy is impossible.
+// Rule says what is kept of the records that its pattern matches. With no limit it keeps everything of those.
+type Rule struct {
+	// Pattern is a record pattern. Required.
+	Pattern string
+	// Syntax is how it is read. Default: daybook.Glob.
+	Syntax daybook.PatternSyntax
+	// MaxAge is how long a value is kept, by the timestamp it was stored with. 0: for ever; negative: ErrInvalidParams.
+	// It is rounded down to milliseconds.
+	MaxAge time.Duration
+	// MaxPerRecord is how many values are kept of each record, the newest ones. 0: any number; negative: ErrInvalidParams.
+	MaxPerRecord int
+	// KeepNewest is how many values of each record are kept however old they are. Default: 0; negative, or more than a
+	// positive MaxPerRecord: ErrInvalidParams.
+	KeepNewest int
+}
+
+// Validate returns an error that matches daybook.ErrInvalidParams when the policy is impossible. A malformed pattern is
+// found when it is applied.
 func (p Policy) Validate() error {
 	if p.MaxAge < 0 {
 		return fmt.Errorf("%w: MaxAge is %v; want 0 (keep for ever) or more", daybook.ErrInvalidParams, p.MaxAge)
 	}
+	for i, rule := range p.Rules {
+		if err := rule.validate(); err != nil {
+			return fmt.Errorf("Rules[%d] (%q): %w", i, rule.Pattern, err)
+		}
+	}
 	return nil
 }
 
-// Apply deletes from backend what the policy does not keep at the time now, and returns how many values
-// that were.
-// Errors: daybook.ErrNotConfigured for a nil backend, ErrInvalidParams, and those of Backend.Cleanup.
-func (p Policy) Apply(ctx context.Context, backend daybook.Backend, now time.Time) (deleted uint64, err error) {
-	if backend == nil {
-		return 0, daybook.ErrNotConfigured
+func (r Rule) validate() error {
+	if r.Pattern == "" {
+		return fmt.Errorf("%w: Pattern is empty", daybook.ErrInvalidParams)
 	}
-	if err := p.Validate(); err != nil {
+	if r.MaxAge < 0 {
+		return fmt.Errorf("%w: MaxAge is %v; want 0 (keep for ever) or more", daybook.ErrInvalidParams, r.MaxAge)
+	}
+	return r.params(time.Time{}).Validate()
+}
+
+// Apply deletes from backend what the policy does not keep at the time now, and returns how many values
+// that were. It takes now for what it is, see Keeper for clocks that are wrong; if it is the zero time, nothing is deleted
+// by age.
+// Errors: daybook.ErrNotConfigured for a nil backend, ErrInvalidParams, ErrInvalidPattern, errors.ErrUnsupported for
+// rules with a backend that is no daybook.Pruner, and those of its Cleanup or Prune. After one, what the rules before
+// deleted is gone.
+func (p Policy) Apply(ctx context.Context, backend daybook.Backend, now time.Time) (deleted uint64, err error) {
+	if err := p.suits(backend); err != nil {
 		return 0, err
 	}
-	cutoff := now.Add(-p.MaxAge).UnixMilli()
-	if p.MaxAge == 0 || cutoff <= 0 {
-		return 0, nil // nothing is older than the epoch
+	if len(p.Rules) == 0 {
+		cutoff := cutoff(now, p.MaxAge)
+		if cutoff == 0 {
+			return 0, nil
+		}
+		return backend.Cleanup(ctx, cutoff)
 	}
-	return backend.Cleanup(ctx, uint64(cutoff))
+	rules := append(p.Rules[:len(p.Rules):len(p.Rules)], Rule{Pattern: "*", MaxAge: p.MaxAge})
+	var before []daybook.Pattern
+	for _, rule := range rules {
+		if params := rule.params(now); params.OlderThan > 0 || params.MaxPerRecord > 0 {
+			params.Except = before
+			n, err := backend.(daybook.Pruner).Prune(ctx, rule.Pattern, params)
+			if deleted += n; err != nil {
+				return deleted, fmt.Errorf("the rule for %q: %w", rule.Pattern, err)
+			}
+		}
+		before = append(before, daybook.Pattern{Text: rule.Pattern, Syntax: rule.Syntax})
+	}
+	return deleted, nil
+}
+
+// suits returns an error if the policy is impossible, or is so with a backend.
+func (p Policy) suits(backend daybook.Backend) error {
+	if backend == nil {
+		return daybook.ErrNotConfigured
+	}
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	if _, ok := backend.(daybook.Pruner); !ok && len(p.Rules) > 0 {
+		return fmt.Errorf("%w: %T is no daybook.Pruner, so there can be no rules by record: use MaxAge alone", errors.ErrUnsupported, backend)
+	}
+	return nil
+}
+
+// params says what the rule deletes at a time; if that is zero, nothing by age.
+func (r Rule) params(now time.Time) daybook.PruneParams {
+	return daybook.PruneParams{
+		Syntax:       r.Syntax,
+		OlderThan:    cutoff(now, r.MaxAge),
+		MaxPerRecord: r.MaxPerRecord,
+		KeepNewest:   r.KeepNewest,
+	}
+}
+
+// cutoff is the timestamp (Unix ms) below which values are older than an age; 0: none are.
+func cutoff(now time.Time, age time.Duration) uint64 {
+	if age == 0 || now.IsZero() {
+		return 0
+	}
+	return uint64(max(now.Add(-age).UnixMilli(), 0)) // nothing is older than the epoch
+}
+
+// byAge reports whether anything is deleted by its age.
+func (p Policy) byAge() bool {
+	for _, rule := range p.Rules {
+		if rule.MaxAge > 0 {
+			return true
+		}
+	}
+	return p.MaxAge > 0
 }
