@@ -59,7 +59,7 @@ Times on the command line are RFC 3339 (2026-11-23T06:00:00Z), a date in local t
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	root.PersistentFlags().StringVar(&dir, "dir", defaultDir, "the directory that holds the daybook")
 	root.AddCommand(newDemoCommand(&dir), newIngestCommand(&dir), newQueryCommand(&dir),
-		newRecordsCommand(&dir), newStatsCommand(&dir), newCleanupCommand(&dir), newCompactCommand(&dir))
+		newRecordsCommand(&dir), newStatsCommand(&dir), newCleanupCommand(&dir), newCompactCommand(&dir), newRetainCommand(&dir))
 	return root
 }
 
