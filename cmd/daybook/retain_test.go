@@ -99,7 +99,9 @@ func TestRetain(t *testing.T) {
 		}
 	}
 	dir, rules := filledDir(t, values...), writeRules(t, goodRules)
-	count := func(pattern string) int { return strings.Count(mustRun(t, "", "query", pattern, "--format", "ndjson", "--dir", dir), "\n") }
+	count := func(pattern string) int {
+		return strings.Count(mustRun(t, "", "query", pattern, "--format", "ndjson", "--dir", dir), "\n")
+	}
 	if got := mustRun(t, "", "retain", "--once", "--rules", rules, "--dir", dir); !strings.HasPrefix(got, "deleted 5 values in ") {
 		t.Errorf("output %q", got)
 	}
