@@ -105,7 +105,7 @@ func (p PruneParams) Validate() error {
 	}
 	for i, except := range p.Except {
 		if err := except.Syntax.Validate(); err != nil {
-			return fmt.Errorf("Except[%d]: %w", i, err)
+			return fmt.Errorf("in Except[%d]: %w", i, err)
 		}
 	}
 	return p.Syntax.Validate()

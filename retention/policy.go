@@ -62,7 +62,7 @@ func (p Policy) Validate() error {
 	}
 	for i, rule := range p.Rules {
 		if err := rule.validate(); err != nil {
-			return fmt.Errorf("Rules[%d] (%q): %w", i, rule.Pattern, err)
+			return fmt.Errorf("in Rules[%d] (%q): %w", i, rule.Pattern, err)
 		}
 	}
 	return nil
