@@ -100,7 +100,7 @@ type Pattern struct {
 
 // Pruner is a Backend that deletes by pattern, by age and by count.
 type Pruner interface {
-	// Prune deletes from the records that recordPattern matches, and returns how many values it
+	// Prune deletes from the records that recordPattern matches, but those of params.Except, and returns how many values it
 	// deleted, exactly. Interrupted, it behaves as Backend.Cleanup does.
 	Prune(ctx context.Context, recordPattern string, params PruneParams) (deleted uint64, err error)
 }

@@ -165,7 +165,7 @@ func (c *Cursor) Next() (name, data []byte, matches bool, err error) {
 		return nil, nil, false, err
 	}
 	c.done = c.pattern.Exact()
-	return name, data, c.pattern.match == nil || c.pattern.match(string(name)), nil
+	return name, data, c.pattern.acceptsAll() || c.pattern.accepts(string(name)), nil
 }
 
 // within reports whether names like this one can match.

@@ -4,6 +4,7 @@ package index
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -17,6 +18,7 @@ type Pattern struct {
 	prefix string                 // every matching name starts with it
 	match  func(name string) bool // nil: every name with the prefix matches
 	exact  bool                   // only the prefix itself matches
+	except []*Pattern             // what these match does not
 }
 
 // Prefix is the literal text that every matching name starts with.
@@ -33,20 +35,28 @@ func (p *Pattern) Match(name string) bool {
 	case !strings.HasPrefix(name, p.prefix):
 		return false
 	}
-	return p.match == nil || p.match(name)
+	return p.accepts(name)
+}
+
+// acceptsAll reports whether every name with the prefix matches.
+func (p *Pattern) acceptsAll() bool { return p.match == nil && p.except == nil }
+
+// accepts is Match for a name that starts with the prefix.
+func (p *Pattern) accepts(name string) bool {
+	if p.match != nil && !p.match(name) {
+		return false
+	}
+	return !slices.ContainsFunc(p.except, func(other *Pattern) bool { return other.Match(name) })
 }
 
 // Without returns a pattern that matches what p does and other does not.
 func (p *Pattern) Without(other *Pattern) *Pattern {
-	if p.exact {
-		if other.Match(p.prefix) {
-			return literal("") // which is no record's name
-		}
-		return p
+	if p.exact && other.Match(p.prefix) {
+		return literal("") // which is no record's name
 	}
-	return &Pattern{prefix: p.prefix, match: func(name string) bool {
-		return (p.match == nil || p.match(name)) && !other.Match(name)
-	}}
+	less := *p
+	less.except = append(p.except[:len(p.except):len(p.except)], other)
+	return &less
 }
 
 func literal(name string) *Pattern { return &Pattern{prefix: name, exact: true} }

@@ -18,10 +18,13 @@ const tolerated = time.Minute
 type clock struct {
 	wall    func() time.Time     // by the clock that people set
 	elapsed func() time.Duration // by one that nobody can set, since some moment
-	maxJump time.Duration
+	maxJump time.Duration        // negative: any jump is believed
+	settle  time.Duration        // for how long a clock goes on steadily until it is believed, whatever it was before
 
-	believed moment // the last; the clock is held against it
-	jumped   moment // the first after a jump; zero: there was none
+	last     moment        // the last time it was looked at
+	steady   time.Duration // since when, by elapsed, it has not jumped
+	believed moment        // the last; zero: none yet
+	jumps    int
 }
 
 // moment is a time by both clocks.
@@ -32,39 +35,60 @@ type moment struct {
 
 func newClock(maxJump time.Duration) *clock {
 	start := time.Now()
-	return &clock{
+	c := &clock{
 		wall:    func() time.Time { return time.Now().Round(0) },
 		elapsed: func() time.Duration { return time.Since(start) },
 		maxJump: maxJump,
+		settle:  maxJump,
 	}
+	if maxJump < 0 {
+		c.settle = DefaultMaxJump
+	}
+	return c
 }
 
-// now returns the time, and why it cannot be believed; "": it can.
+// now returns the time, and why it cannot be believed; "": it can. What has gone on for as long as settle is: a device
+// may have been asleep, or have been wrong before, or have stored values while it was.
 func (c *clock) now(ctx context.Context, backend daybook.Backend) (now time.Time, doubt string, err error) {
 	m := moment{c.wall(), c.elapsed()}
-	if doubt, err := isBehind(ctx, backend, m.wall); doubt != "" || err != nil {
-		return m.wall, doubt, err
+	c.look(m)
+	if doubt, err = isBehind(ctx, backend, m.wall); err != nil {
+		return m.wall, "", err
 	}
-	return m.wall, c.jump(m), nil
+	if doubt == "" {
+		doubt = c.jumped(m)
+	}
+	settled := m.elapsed-c.steady >= c.settle
+	if doubt != "" && !settled {
+		return m.wall, fmt.Sprintf("%s; it is believed once it has gone on for %s without a jump", doubt, c.settle), nil
+	}
+	// One that was set back deletes less, and may be set right again: what was believed before still is, for a while.
+	if settled || c.believed == (moment{}) || m.ahead(c.believed) > 0 {
+		c.believed, c.jumps = m, 0
+	}
+	return m.wall, "", nil
 }
 
-// jump says by how much the clock has jumped ahead, if it is by too much. A clock that has then gone on for as long as
-// maxJump without another jump is believed: a device may have been asleep, or was wrong before.
-func (c *clock) jump(m moment) (doubt string) {
-	switch {
-	case c.maxJump < 0 || c.believed == moment{}:
-	case m.ahead(c.believed) <= 0: // set back, which deletes less; what was believed before still is
-		c.jumped = moment{}
-		return ""
-	case m.ahead(c.believed) <= c.maxJump:
-	case c.jumped == moment{} || m.ahead(c.jumped).Abs() > c.maxJump:
-		c.jumped = m
-		fallthrough
-	case m.elapsed-c.jumped.elapsed < c.maxJump:
-		return fmt.Sprintf("since %s it has jumped ahead by %s, and is believed once it has gone on for %s without another jump",
-			c.believed.wall.Format(time.RFC3339), m.ahead(c.believed).Round(time.Second), c.maxJump)
+// look notices a jump, ahead or back.
+func (c *clock) look(m moment) {
+	if c.last == (moment{}) {
+		c.steady = m.elapsed
+	} else if m.ahead(c.last).Abs() > c.settle {
+		c.steady = m.elapsed
+		c.jumps++
 	}
-	c.believed, c.jumped = m, moment{}
+	c.last = m
+}
+
+// jumped says that the clock has jumped ahead of what was believed, or has jumped and never was.
+func (c *clock) jumped(m moment) (doubt string) {
+	switch {
+	case c.maxJump < 0:
+	case c.believed == (moment{}) && c.jumps > 0:
+		return "it has jumped, and could not be believed before"
+	case c.believed != (moment{}) && m.ahead(c.believed) > c.maxJump:
+		return fmt.Sprintf("since %s it has jumped ahead by %s", c.believed.wall.Format(time.RFC3339), m.ahead(c.believed).Round(time.Second))
+	}
 	return ""
 }
 

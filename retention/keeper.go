@@ -30,10 +30,10 @@ type Keeper struct {
 	Policy Policy
 	// Interval is the time between sweeps. Default: 24 h; negative: ErrInvalidParams.
 	Interval time.Duration
-	// MaxJump is by how much more the clock may be ahead than time has passed since the last sweep. After a jump beyond
-	// it, it is believed again when it has been set back, or has gone on for as long as MaxJump without another jump.
-	// Some systems' steady clock, Linux's among them, stands still while the machine sleeps, which looks like a jump.
-	// Default: 24 h; negative: any jump is believed.
+	// MaxJump is by how much more the clock may be ahead than time has passed since the last sweep. A clock that is not
+	// believed is so again when it has been set right, or has gone on for as long as MaxJump without a jump. Some systems'
+	// steady clock, Linux's among them, stands still while the machine sleeps, which looks like a jump: a device that
+	// sleeps for longer than MaxJump, again and again, needs more of it. Default: 24 h; negative: any jump is believed.
 	MaxJump time.Duration
 	// Logger is told of each sweep, at debug level, of each that does not believe the clock, as a warning, and of each that
 	// failed, at error level. Default:

@@ -155,19 +155,19 @@ func TestPolicyRefuses(t *testing.T) {
 type fakeClock struct {
 	*clock
 	wallTime time.Time
-	steady   time.Duration
+	passed   time.Duration
 }
 
 func newFakeClock() *fakeClock {
 	f := &fakeClock{wallTime: now}
-	f.clock = &clock{wall: func() time.Time { return f.wallTime }, elapsed: func() time.Duration { return f.steady }, maxJump: 24 * time.Hour}
+	f.clock = &clock{wall: func() time.Time { return f.wallTime }, elapsed: func() time.Duration { return f.passed }, maxJump: 24 * time.Hour, settle: 24 * time.Hour}
 	return f
 }
 
 // pass lets time pass, with a jump of the wall clock.
 func (f *fakeClock) pass(passed, jump time.Duration) {
 	f.wallTime = f.wallTime.Add(passed + jump)
-	f.steady += passed
+	f.passed += passed
 }
 
 func TestClockJumps(t *testing.T) {
@@ -208,6 +208,55 @@ func TestClockJumps(t *testing.T) {
 			t.Errorf("without a bound: doubt %q, %v", doubt, err)
 		}
 		f.pass(time.Hour, years)
+	}
+}
+
+// TestClockBehindAndAhead is behind what was stored, and then in another century: the one doubt is no reason to believe
+// the other, whatever is stored meanwhile.
+func TestClockBehindAndAhead(t *testing.T) {
+	const hour, year = time.Hour, 365 * 24 * time.Hour
+	type sweep struct {
+		passed, jump time.Duration
+		stores       bool // before it, a value of every record, by the same clock
+		doubted      bool
+	}
+	tests := []struct {
+		name   string
+		first  time.Duration // from the right time
+		sweeps []sweep
+	}{
+		{"behind from the start", -50 * year, []sweep{{0, 0, false, true}, {hour, 120 * year, false, true}, {hour, 0, true, true}, {hour, -70 * year, true, true}}},
+		{"behind from the start, and then right", -50 * year, []sweep{{0, 0, false, true}, {hour, 50 * year, true, true}, {24 * hour, 0, true, false}}},
+		{"ahead, behind and ahead", 0, []sweep{{0, 0, true, false}, {hour, 70 * year, false, true}, {hour, -120 * year, false, true}, {23 * hour, 120 * year, false, true}}},
+		{"ahead twice, and stored", 0, []sweep{{0, 0, true, false}, {hour, 70 * year, true, true}, {hour, -70 * year, true, true}, {23 * hour, 70 * year, false, true}}},
+		{"right after it stored ahead", 0, []sweep{{0, 0, true, false}, {hour, 70 * year, true, true}, {hour, -70 * year, true, true}, {24 * hour, 0, true, false}, {hour, 0, true, false}}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			backend := backendtest.NewMemory()
+			store := func(at time.Time) {
+				t.Helper()
+				for _, name := range []string{"a", "b", "c"} {
+					if err := backend.Store(t.Context(), name, json.RawMessage("1"), uint64(max(at.UnixMilli(), 0))); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			right := now.Add(55 * year)
+			store(right)
+			f := newFakeClock()
+			f.wallTime = right.Add(test.first)
+			for i, s := range test.sweeps {
+				f.pass(s.passed, s.jump)
+				if s.stores {
+					store(f.wallTime)
+				}
+				_, doubt, err := f.now(t.Context(), backend)
+				if err != nil || (doubt != "") != s.doubted {
+					t.Fatalf("sweep %d: doubt %q, %v; want some: %v", i, doubt, err, s.doubted)
+				}
+			}
+		})
 	}
 }
 

@@ -8,6 +8,8 @@
 //	daybook records [PATTERN]    list records: values, bytes, oldest, newest
 //	daybook stats                say what the directory holds and weighs
 //	daybook cleanup --older-than delete the values older than a time, and say exactly how many
+//	daybook retain --rules FILE  delete what a file of rules does not keep, now and then again and again
+//	daybook compact              give the space of deleted values back to the file system
 //
 // Every subcommand works in the directory that --dir names, ./daybook-demo unless told otherwise, so
 // that all of them find what the demo recorded. Only demo and ingest create it; query, records and

@@ -38,7 +38,9 @@ none matches follow max_age beside the rules. The file is YAML, or JSON:
     - pattern: "config.*"      # no limit: everything is kept
 
 Nothing is deleted by age while the clock cannot be believed: when it is earlier than the
-newest values of most records, or after it jumped ahead by more than a day. There is no undo.
+newest values of most records, or has jumped ahead by more than a day since the sweep before,
+which --once has none of; once it has gone on for a day without a jump it is believed. There is
+no undo.
 
 It has the daybook for itself. A program that stores does the same with the Go package
 retention.`,

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,20 +20,6 @@ import (
 	"github.com/daybook-db/daybook/index"
 	"github.com/daybook-db/daybook/retention"
 )
-
-// rulesFile is a file of retention rules, in YAML or JSON.
-type rulesFile struct {
-	MaxAge string      `yaml:"max_age"`
-	Rules  []rulesRule `yaml:"rules"`
-}
-
-type rulesRule struct {
-	Pattern      string `yaml:"pattern"`
-	Topic        string `yaml:"topic"`
-	MaxAge       string `yaml:"max_age"`
-	MaxPerRecord int    `yaml:"max_per_record"`
-	KeepNewest   int    `yaml:"keep_newest"`
-}
 
 // readRules reads a policy from a file. What is wrong with that is said with the line.
 func readRules(path string) (retention.Policy, error) {
@@ -46,106 +34,161 @@ func readRules(path string) (retention.Policy, error) {
 	return policy, nil
 }
 
+// parseRules walks the document itself, since what decodes into a struct forgets the lines, and reads 010 as 8.
 func parseRules(data []byte) (policy retention.Policy, err error) {
-	var file rulesFile
+	var document, another yaml.Node
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(&file); err != nil && !errors.Is(err, io.EOF) { // it is empty
-		return policy, asRulesError(err)
+	if err := decoder.Decode(&document); err != nil && !errors.Is(err, io.EOF) { // it is empty
+		return policy, errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
 	}
-	if decoder.Decode(new(yaml.Node)) != io.EOF {
+	if !errors.Is(decoder.Decode(&another), io.EOF) {
 		return policy, errors.New("there is more than one document; want one")
 	}
-	lines, rest := linesOf(data)
-	if policy.MaxAge, err = parseMaxAge(file.MaxAge); err != nil {
-		return policy, fmt.Errorf("line %d: %w", rest, err)
+	if len(document.Content) > 0 {
+		err = eachMember(document.Content[0], func(key string, value *yaml.Node) (known string, err error) {
+			switch key {
+			case "max_age":
+				policy.MaxAge, err = parseMaxAge(value)
+			case "rules":
+				policy.Rules, err = parseRuleList(value)
+			default:
+				known = "max_age, rules"
+			}
+			return known, err
+		})
 	}
-	for i, r := range file.Rules {
-		rule, err := r.parse()
+	if err == nil && policy.MaxAge == 0 && len(policy.Rules) == 0 {
+		err = errors.New(`there is nothing in it that deletes: want "max_age: 7d", or "rules:"`)
+	}
+	return policy, err
+}
+
+func parseRuleList(list *yaml.Node) (rules []retention.Rule, err error) {
+	if list = resolved(list); list.Kind != yaml.SequenceNode {
+		return nil, atLine(list, "rules is no list: want an item, as in - pattern: \"alarm.*\", for each rule")
+	}
+	for _, node := range list.Content {
+		rule, err := parseRule(node)
 		if err != nil {
-			return policy, fmt.Errorf("line %d: rule %d: %w", lines[i], i+1, err)
+			return nil, err
 		}
-		policy.Rules = append(policy.Rules, rule)
+		rules = append(rules, rule)
 	}
-	if policy.MaxAge == 0 && len(policy.Rules) == 0 {
-		return policy, errors.New(`there is nothing in it that deletes: want "max_age: 7d", or "rules:"`)
-	}
-	return policy, nil
+	return rules, nil
 }
 
-// asRulesError makes one line of what the decoder found.
-func asRulesError(err error) error {
-	var found *yaml.TypeError
-	if !errors.As(err, &found) {
-		return errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
-	}
-	text := strings.ReplaceAll(found.Errors[0], " in type main.rulesFile", ": want max_age, rules")
-	return errors.New(strings.ReplaceAll(text, " in type main.rulesRule", ": want pattern or topic, max_age, max_per_record, keep_newest"))
-}
-
-// linesOf returns the line of each rule, and that of the max_age beside them.
-func linesOf(data []byte) (rules []int, maxAge int) {
-	var document yaml.Node
-	if yaml.Unmarshal(data, &document) != nil || len(document.Content) == 0 {
-		return nil, 0
-	}
-	members := document.Content[0].Content
-	for i := 0; i+1 < len(members); i += 2 {
-		switch members[i].Value {
+func parseRule(node *yaml.Node) (rule retention.Rule, err error) {
+	patterns := 0
+	err = eachMember(node, func(key string, value *yaml.Node) (known string, err error) {
+		switch key {
+		case "pattern", "topic":
+			patterns++
+			rule.Pattern, rule.Syntax, err = parsePattern(key, value)
 		case "max_age":
-			maxAge = members[i].Line
-		case "rules":
-			list := members[i+1]
-			if list.Alias != nil {
-				list = list.Alias
-			}
-			for _, rule := range list.Content {
-				rules = append(rules, rule.Line)
-			}
+			rule.MaxAge, err = parseMaxAge(value)
+		case "max_per_record":
+			rule.MaxPerRecord, err = parseCount(key, value)
+		case "keep_newest":
+			rule.KeepNewest, err = parseCount(key, value)
+		default:
+			known = "pattern or topic, max_age, max_per_record, keep_newest"
+		}
+		return known, err
+	})
+	switch {
+	case err != nil:
+		return rule, err
+	case patterns == 0:
+		return rule, atLine(node, `the rule has no pattern: want a glob (pattern: "alarm.*") or a topic (topic: "plant.#")`)
+	case patterns > 1:
+		return rule, atLine(node, "the rule has a pattern and a topic; want one of them")
+	case rule.MaxPerRecord > 0 && rule.KeepNewest > rule.MaxPerRecord:
+		return rule, atLine(node, "keep_newest is %d, more than max_per_record (%d)", rule.KeepNewest, rule.MaxPerRecord)
+	}
+	return rule, nil
+}
+
+// eachMember visits the members of a mapping. For a key that visit does not know it returns those that it does.
+func eachMember(node *yaml.Node, visit func(key string, value *yaml.Node) (known string, err error)) error {
+	if node = resolved(node); node.Kind != yaml.MappingNode {
+		return atLine(node, "want names and values here, as in max_age: 7d")
+	}
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		if seen[key.Value] {
+			return atLine(key, "%s is there twice", key.Value)
+		}
+		seen[key.Value] = true
+		known, err := visit(key.Value, value)
+		if err != nil {
+			return err
+		}
+		if known != "" {
+			return atLine(key, "%q is unknown: want %s", key.Value, known)
 		}
 	}
-	return rules, maxAge
+	return nil
 }
 
-func (r rulesRule) parse() (rule retention.Rule, err error) {
-	switch {
-	case r.Pattern != "" && r.Topic != "":
-		return rule, errors.New("it has a pattern and a topic; want one of them")
-	case r.Topic != "":
-		rule.Pattern, rule.Syntax = r.Topic, daybook.Topic
-		_, err = index.CompileTopic(r.Topic)
-	case r.Pattern != "":
-		rule.Pattern = r.Pattern
-		_, err = index.CompileGlob(r.Pattern)
-	default:
-		err = errors.New(`it has no pattern: want a glob (pattern: "alarm.*") or a topic (topic: "plant.#")`)
+func resolved(node *yaml.Node) *yaml.Node {
+	if node.Alias != nil {
+		return node.Alias
 	}
+	return node
+}
+
+func atLine(node *yaml.Node, format string, args ...any) error {
+	return fmt.Errorf("line %d: %w", node.Line, fmt.Errorf(format, args...))
+}
+
+// scalar returns a value's text as it is written.
+func scalar(key string, node *yaml.Node) (string, error) {
+	if node = resolved(node); node.Kind != yaml.ScalarNode || node.ShortTag() == "!!null" {
+		return "", atLine(node, "%s has no value", key)
+	}
+	return node.Value, nil
+}
+
+func parsePattern(key string, node *yaml.Node) (text string, syntax daybook.PatternSyntax, err error) {
+	if text, err = scalar(key, node); err != nil {
+		return "", syntax, err
+	}
+	compile := index.CompileGlob
+	if key == "topic" {
+		syntax, compile = daybook.Topic, index.CompileTopic
+	}
+	if _, err := compile(text); err != nil {
+		return "", syntax, atLine(node, "%w", err)
+	}
+	return text, syntax, nil
+}
+
+var wholeNumber = regexp.MustCompile(`^(0|[1-9][0-9]*)$`)
+
+func parseCount(key string, node *yaml.Node) (int, error) {
+	text, err := scalar(key, node)
 	if err != nil {
-		return rule, err
+		return 0, err
 	}
-	rule.MaxPerRecord, rule.KeepNewest = r.MaxPerRecord, r.KeepNewest
-	switch {
-	case r.MaxPerRecord < 0:
-		return rule, fmt.Errorf("max_per_record is %d; want 0 (no limit) or more", r.MaxPerRecord)
-	case r.KeepNewest < 0:
-		return rule, fmt.Errorf("keep_newest is %d; want 0 or more", r.KeepNewest)
-	case r.MaxPerRecord > 0 && r.KeepNewest > r.MaxPerRecord:
-		return rule, fmt.Errorf("keep_newest is %d, more than max_per_record (%d)", r.KeepNewest, r.MaxPerRecord)
+	count, err := strconv.Atoi(text)
+	if err != nil || !wholeNumber.MatchString(text) {
+		return 0, atLine(node, "%s is %q; want a whole number, 0 or more", key, text)
 	}
-	rule.MaxAge, err = parseMaxAge(r.MaxAge)
-	return rule, err
+	return count, nil
 }
 
-func parseMaxAge(text string) (time.Duration, error) {
-	if text == "" {
-		return 0, nil
+func parseMaxAge(node *yaml.Node) (time.Duration, error) {
+	text, err := scalar("max_age", node)
+	if err != nil {
+		return 0, err
 	}
 	age, err := str2duration.ParseDuration(text)
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf("max_age is %q; want numbers and units (ms, s, m, h, d, w), as in 36h or 7d", text)
-	case age <= 0:
-		return 0, fmt.Errorf("max_age is %q; want more than 0, or none to keep for ever", text)
+		return 0, atLine(node, "max_age is %q; want numbers and units (ms, s, m, h, d, w), as in 36h or 7d, 292 years at most", text)
+	case age < time.Millisecond:
+		return 0, atLine(node, "max_age is %q; want more than 0, or none to keep for ever", text)
 	}
 	return age, nil
 }
