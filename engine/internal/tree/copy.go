@@ -88,6 +88,7 @@ func (s *source) more() bool { return s.name != nil }
 
 // copy copies records until the transaction is full, or until the end of one that the transaction before began.
 func (s *source) copy(w *writer) error {
+	w.guard = s.guard // the chunks that it reads are there
 	for begun := s.within; s.more() && !w.full(); {
 		if !s.within {
 			if err := s.enter(); err != nil {
