@@ -159,8 +159,7 @@ func (s style) length(mantissa int64) int {
 	}
 	fraction := uint64(0)
 	if s.mostDecimals > 0 {
-		power := uint64(powersOfTen[s.mostDecimals])
-		v, fraction = v/power, v%power
+		v, fraction = divide(v, uint64(powersOfTen[s.mostDecimals]))
 	}
 	length += max(countDigits(v), int(s.leastDigits))
 	decimals := s.mostDecimals

@@ -77,15 +77,15 @@ func (db *DB) compact(ctx context.Context, byItself bool) error {
 	}
 	defer func() { <-db.compacting }()
 	begun := false
-	err := db.whilePosting(ctx, func() (err error) {
-		c := &db.compaction
-		if c.margin = 0; byItself {
-			c.margin = db.opts.HeadSize
+	err := db.whilePosting(ctx, func() error {
+		db.compaction.margin = 0
+		if byItself {
+			if !db.mostlyFree() { // any more
+				return nil
+			}
+			db.compaction.margin = db.opts.HeadSize
 		}
-		if byItself && !db.mostlyFree() { // any more
-			return nil
-		}
-		err = db.beginCopy()
+		err := db.beginCopy()
 		begun = err == nil
 		return err
 	})

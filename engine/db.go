@@ -156,30 +156,24 @@ func (db *DB) openTree() (err error) {
 	} else if err := db.makeDir(existing); err != nil {
 		return err
 	}
-	db.tree, err = tree.Open(path, db.treeOptions(existing))
-	if err != nil || db.opts.ReadOnly {
-		return err
-	}
-	if err := db.removeCopy(); err != nil {
-		_ = db.tree.Close()
-		return err
-	}
-	if err := db.fs.SyncDir(db.dir); err != nil { // the file may be new
-		_ = db.tree.Close()
-		return err
-	}
-	return nil
-}
-
-func (db *DB) treeOptions(existing bool) tree.Options {
-	return tree.Options{
+	db.tree, err = tree.Open(path, tree.Options{
 		LockTimeout:      db.opts.LockTimeout,
 		ReadOnly:         db.opts.ReadOnly,
 		Existing:         existing,
 		ChunkValues:      db.opts.ChunkValues,
 		ChunkBytes:       db.opts.ChunkBytes,
 		TransactionBytes: int(db.opts.TransactionSize),
+	})
+	if err != nil || db.opts.ReadOnly {
+		return err
 	}
+	if err = db.removeCopy(); err == nil {
+		err = db.fs.SyncDir(db.dir) // the file may be new
+	}
+	if err != nil {
+		_ = db.tree.Close()
+	}
+	return err
 }
 
 // makeDir makes the directory. Until there is a daybook in it, the directories above are made durable by each Open:

@@ -24,7 +24,7 @@ type clock struct {
 	last     moment        // the last time it was looked at
 	steady   time.Duration // since when, by elapsed, it has not jumped
 	believed moment        // the last; zero: none yet
-	jumps    int
+	unsteady bool          // it has jumped since it was believed
 }
 
 // moment is a time by both clocks.
@@ -64,7 +64,7 @@ func (c *clock) now(ctx context.Context, backend daybook.Backend) (now time.Time
 	}
 	// One that was set back deletes less, and may be set right again: what was believed before still is, for a while.
 	if settled || c.believed == (moment{}) || m.ahead(c.believed) > 0 {
-		c.believed, c.jumps = m, 0
+		c.believed, c.unsteady = m, false
 	}
 	return m.wall, "", nil
 }
@@ -74,8 +74,7 @@ func (c *clock) look(m moment) {
 	if c.last == (moment{}) {
 		c.steady = m.elapsed
 	} else if m.ahead(c.last).Abs() > c.settle {
-		c.steady = m.elapsed
-		c.jumps++
+		c.steady, c.unsteady = m.elapsed, true
 	}
 	c.last = m
 }
@@ -84,7 +83,7 @@ func (c *clock) look(m moment) {
 func (c *clock) jumped(m moment) (doubt string) {
 	switch {
 	case c.maxJump < 0:
-	case c.believed == (moment{}) && c.jumps > 0:
+	case c.believed == (moment{}) && c.unsteady:
 		return "it has jumped, and could not be believed before"
 	case c.believed != (moment{}) && m.ahead(c.believed) > c.maxJump:
 		return fmt.Sprintf("since %s it has jumped ahead by %s", c.believed.wall.Format(time.RFC3339), m.ahead(c.believed).Round(time.Second))

@@ -113,16 +113,17 @@ func (t *Tree) prunePart(ctx context.Context, pattern *index.Pattern, rule Rule,
 				next, more = string(name), true
 				break
 			}
-			n, rest, err := w.prune(string(name), entry, rule)
+			record := string(name)
+			n, rest, err := w.prune(record, entry, rule)
 			if err != nil {
 				return err
 			}
 			if n > 0 {
-				gone = append(gone, Gone{string(name), n})
+				gone = append(gone, Gone{record, n})
 				w.state.Values -= n
 			}
 			if rest {
-				next, more = string(name), true
+				next, more = record, true
 				break
 			}
 		}
