@@ -134,10 +134,7 @@ func putDigits(dst []byte, v uint64, digits int) int {
 		binary.LittleEndian.PutUint32(dst, triples[v]>>(8*(3-digits)))
 		return digits
 	}
-	for i := digits - 1; i >= 0; i-- {
-		dst[i] = byte('0' + v%10)
-		v /= 10
-	}
+	putExactly(dst, v, digits)
 	return digits
 }
 

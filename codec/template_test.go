@@ -108,6 +108,11 @@ func TestTemplates(t *testing.T) {
 		{"a digit at either end", []string{`1x2`, `3x4`}, true, "empty pieces"},
 		{"hyphens in words", []string{`"sensor-12"`, `"sensor-7"`}, true, "not a sign"},
 		{"ranges", []string{`"5-7"`, `"5-8"`}, true, "not a sign either"},
+		{"as long as one another", []string{`{"c":21.5,"h":441}`, `{"c":99.0,"h":100}`, `{"c":10.9,"h":999}`}, true, "written a column at a time"},
+		{"below zero, as long", []string{`[-1.05,-12]`, `[-9.99,-99]`, `[-0.01,-10]`}, true, "the same, behind a sign"},
+		{"many digits, as long", []string{`1234567.000001,1700000000000`, `9999999.999999,1799999999999`, `1000000.000000,1700000001234`}, true, "the same, by more than a triple"},
+		{"padded, as long", []string{`"00:07.000"`, `"23:59.999"`, `"09:00.001"`}, true, "the same, with zeros in front"},
+		{"as long, but for one", append(slices.Repeat([]string{`100`}, 300), `99`), true, "not all as long"},
 		{"signs that change", []string{`[1,-2]`, `[-1,2]`}, true, "the sign belongs to the number"},
 	}
 	for _, test := range tests {

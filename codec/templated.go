@@ -31,6 +31,7 @@ type place struct {
 	style   style
 	column  column
 	numbers []uint64 // of the values that are wanted
+	length  int      // of each of those numbers in bytes, where they are all as long
 }
 
 var templateds = sync.Pool{New: func() any { return new(templated) }}
@@ -199,6 +200,11 @@ func (t *templated) write(b *Buffer, from, to int) bool {
 	if cap(b.body) < most+mostNumber {
 		b.body = make([]byte, most+mostNumber)
 	}
+	if t.of == nil && len(b.Entries) > 0 {
+		if length := t.templates[0].uniform(); length > 0 {
+			return t.writeUniform(b, length)
+		}
+	}
 	body, end := b.body[:most+mostNumber], 0
 	for i := range b.Entries {
 		w := &t.templates[0]
@@ -213,6 +219,21 @@ func (t *templated) write(b *Buffer, from, to int) bool {
 	}
 	b.Values = body[:end]
 	return len(b.Entries) < b.Header.Count || end == most
+}
+
+// writeUniform gives the entries their values, which are all of one length.
+func (t *templated) writeUniform(b *Buffer, length int) bool {
+	end, most := len(b.Entries)*length, int(b.Header.ValueBytes)
+	if end > most || len(b.Entries) == b.Header.Count && end < most {
+		return false
+	}
+	t.templates[0].putUniform(b.body[:end+mostNumber], length)
+	b.Values = b.body[:end]
+	for i, at := 0, 0; i < len(b.Entries); i++ {
+		b.Entries[i].Value = b.Values[at : at+length : at+length]
+		at += length
+	}
+	return true
 }
 
 // read reads the numbers of the values from one to before another.
