@@ -76,7 +76,8 @@ type RecordLister interface {
 	Records(ctx context.Context, recordPattern string, syntax PatternSyntax) iter.Seq2[RecordInfo, error]
 }
 
-// PruneParams says what Prune deletes. The two conditions are independent; a zero one deletes nothing.
+// PruneParams says what Prune deletes. OlderThan and MaxPerRecord are independent, and MaxBytes is for what they leave; a
+// zero one deletes nothing.
 type PruneParams struct {
 	// Syntax is how the record pattern is read.
 	Syntax PatternSyntax
@@ -85,8 +86,11 @@ type PruneParams struct {
 	// MaxPerRecord deletes all but the newest MaxPerRecord values of each record. 0: no limit;
 	// negative: ErrInvalidParams.
 	MaxPerRecord int
-	// KeepNewest spares the newest KeepNewest values of each record from deletion by age. 0: spares
-	// none; negative, or more than a positive MaxPerRecord: ErrInvalidParams.
+	// MaxBytes deletes the oldest values of all the records together, until those that are left take at most MaxBytes bytes
+	// of JSON. Values of the same millisecond go together. 0: no limit.
+	MaxBytes uint64
+	// KeepNewest spares the newest KeepNewest values of each record from deletion by age, and for MaxBytes, which may then
+	// not be reached. 0: spares none; negative, or more than a positive MaxPerRecord: ErrInvalidParams.
 	KeepNewest int
 	// Except spares the records that one of these patterns matches. A malformed one: ErrInvalidPattern.
 	Except []Pattern
@@ -98,11 +102,44 @@ type Pattern struct {
 	Syntax PatternSyntax
 }
 
-// Pruner is a Backend that deletes by pattern, by age and by count.
+// Pruner is a Backend that deletes by pattern, by age, by count and by size.
 type Pruner interface {
 	// Prune deletes from the records that recordPattern matches, but those of params.Except, and returns how many values it
 	// deleted, exactly. Interrupted, it behaves as Backend.Cleanup does.
 	Prune(ctx context.Context, recordPattern string, params PruneParams) (deleted uint64, err error)
+}
+
+// Change is a stored value and its place in the order of all values.
+type Change struct {
+	StoredValue
+	// Sequence numbers the values of a backend in the order in which they were stored, from 1. A number is never used
+	// again; those of deleted values are missing.
+	Sequence uint64 `json:"sequence"`
+}
+
+// Event is what a watcher is told of: a value that was just stored.
+type Event struct {
+	Change
+	// Missed is how many matching values were stored since the event before this one, and are not told of, because the
+	// watcher was too slow for them.
+	Missed uint64 `json:"missed,omitempty"`
+}
+
+// WatchParams says how Watch watches.
+type WatchParams struct {
+	// Syntax is how the record pattern is read.
+	Syntax PatternSyntax
+	// Buffer is how many values may wait for the watcher; the oldest of more are missed. Default: 1024; negative:
+	// ErrInvalidParams.
+	Buffer int
+}
+
+// Watcher is a Backend that tells of what is stored.
+type Watcher interface {
+	// Watch returns a channel of the values that are stored from now on for the records that recordPattern matches, in
+	// the order in which they were stored. A watcher that receives too slowly misses values, and is told how many; it
+	// never slows whoever stores. The channel is closed when ctx ends or the backend is closed.
+	Watch(ctx context.Context, recordPattern string, params WatchParams) (<-chan Event, error)
 }
 
 // Now returns the wall clock's time in Unix milliseconds, and 0 for a clock set before 1970.

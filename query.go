@@ -110,3 +110,11 @@ func (p PruneParams) Validate() error {
 	}
 	return p.Syntax.Validate()
 }
+
+// Validate returns an error that matches ErrInvalidParams when p asks for something impossible.
+func (p WatchParams) Validate() error {
+	if p.Buffer < 0 {
+		return fmt.Errorf("%w: Buffer is %d; want 0 (1024 values) or more", ErrInvalidParams, p.Buffer)
+	}
+	return p.Syntax.Validate()
+}

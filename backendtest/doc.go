@@ -15,7 +15,7 @@
 //
 // [Run] opens a fresh, empty backend for each subtest, with that subtest's T, and calls its Initialize.
 // One that is an io.Closer is closed when the subtest ends, and must return daybook.ErrClosed from then
-// on. The optional abilities (BatchStorer, Scanner, RecordLister, Pruner) are tested when the backend has
+// on. The optional abilities (BatchStorer, Scanner, RecordLister, Pruner, Watcher) are tested when the backend has
 // them; when it has not, the log says so. A failure says what was asked, what was wanted and got, and
 // which promise that breaks. What a backend cannot do is declared in [Capabilities].
 //

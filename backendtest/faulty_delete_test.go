@@ -125,6 +125,10 @@ func spareNothing(_ *string, params *daybook.PruneParams) {
 	}
 }
 
+func anySize(_ *string, params *daybook.PruneParams) { params.MaxBytes = 0 }
+
+func sizeBelow(_ *string, params *daybook.PruneParams) { params.MaxBytes = max(params.MaxBytes, 1) - 1 }
+
 func exceptNothing(_ *string, params *daybook.PruneParams) { params.Except = nil }
 
 // exceptAsGlob reads every pattern of Except as a glob.

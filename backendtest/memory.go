@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"sync"
 
@@ -25,6 +26,8 @@ type Memory struct {
 	closed   bool
 	stored   []entry // in the order of insertion
 	sequence int     // of the last insertion
+	watchers []*memoryWatcher
+	told     []daybook.Change // what was stored since there are watchers
 }
 
 type entry struct {
@@ -38,6 +41,7 @@ var (
 	_ daybook.Scanner      = (*Memory)(nil)
 	_ daybook.RecordLister = (*Memory)(nil)
 	_ daybook.Pruner       = (*Memory)(nil)
+	_ daybook.Watcher      = (*Memory)(nil)
 )
 
 // NewMemory returns an empty backend.
@@ -70,6 +74,7 @@ func (m *Memory) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.closed, m.stored = true, nil
+	m.wakeLocked()
 	return nil
 }
 
@@ -115,6 +120,16 @@ func (m *Memory) insertLocked(v daybook.StoredValue) {
 	m.sequence++
 	v.Value = bytes.Clone(v.Value)
 	m.stored = append(m.stored, entry{v, m.sequence})
+	if len(m.watchers) > 0 {
+		m.told = append(m.told, daybook.Change{StoredValue: v, Sequence: uint64(m.sequence)})
+		m.wakeLocked()
+	}
+}
+
+func (m *Memory) wakeLocked() {
+	for _, w := range m.watchers {
+		w.changed.Broadcast()
+	}
 }
 
 // Query implements daybook.Backend.
@@ -258,6 +273,15 @@ func (m *Memory) Prune(ctx context.Context, recordPattern string, params daybook
 	goes := func(name string) bool {
 		return matches(name) && !slices.ContainsFunc(spares, func(spare func(string) bool) bool { return spare(name) })
 	}
+	before := len(m.stored)
+	m.pruneLocked(goes, params)
+	if params.MaxBytes > 0 {
+		m.pruneLocked(goes, daybook.PruneParams{OlderThan: m.cutoffLocked(goes, params.MaxBytes), KeepNewest: params.KeepNewest})
+	}
+	return uint64(before - len(m.stored)), nil
+}
+
+func (m *Memory) pruneLocked(goes func(name string) bool, params daybook.PruneParams) {
 	doomed, newer := map[int]bool{}, map[string]int{}
 	for _, e := range m.selectLocked(goes, daybook.QueryParams{}) { // newest first
 		tooOld := e.StoredAt < params.OlderThan && newer[e.RecordName] >= params.KeepNewest
@@ -265,7 +289,18 @@ func (m *Memory) Prune(ctx context.Context, recordPattern string, params daybook
 		doomed[e.sequence] = tooOld || tooMany
 		newer[e.RecordName]++
 	}
-	before := len(m.stored)
 	m.stored = slices.DeleteFunc(m.stored, func(e entry) bool { return doomed[e.sequence] })
-	return uint64(before - len(m.stored)), nil
+}
+
+// cutoffLocked returns the least timestamp from which on values take at most keep bytes.
+func (m *Memory) cutoffLocked(goes func(name string) bool, keep uint64) (cutoff uint64) {
+	selected := m.selectLocked(goes, daybook.QueryParams{})
+	slices.SortFunc(selected, func(a, b entry) int { return cmp.Compare(b.StoredAt, a.StoredAt) })
+	size := uint64(0)
+	for _, e := range selected { // newest first
+		if size += uint64(len(e.Value)); size > keep {
+			return e.StoredAt + min(1, math.MaxUint64-e.StoredAt)
+		}
+	}
+	return 0
 }

@@ -59,6 +59,7 @@ var (
 	scanner      = ability{"daybook.Scanner", has[daybook.Scanner]}
 	recordLister = ability{"daybook.RecordLister", has[daybook.RecordLister]}
 	pruner       = ability{"daybook.Pruner", has[daybook.Pruner]}
+	watcher      = ability{"daybook.Watcher", has[daybook.Watcher]}
 	closer       = ability{"io.Closer", has[io.Closer]}
 )
 
@@ -86,6 +87,7 @@ var themes = []theme{
 	{"scan", scanner, scanCases},
 	{"records", recordLister, recordCases},
 	{"prune", pruner, pruneCases},
+	{"watch", watcher, watchCases},
 	{"closing", closer, closingCases},
 }
 

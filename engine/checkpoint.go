@@ -201,6 +201,9 @@ func (db *DB) postFrozen(leaveOut doomed) (left uint64, err error) {
 		rest, err = db.tree.Post(posting)
 		left += rest
 	}
+	if measured := db.measure(); err == nil {
+		err = measured
+	}
 	db.attempted(err, time.Since(start))
 	if err != nil {
 		db.giveUpCopy(err) // nobody knows how much of it the tree has

@@ -100,6 +100,9 @@ func (db *DB) commit(ctx context.Context, c *commit) error {
 	}
 	group := db.commits.take()
 	if noRoom == nil {
+		noRoom = db.makeFit(context.WithoutCancel(ctx), group)
+	}
+	if noRoom == nil {
 		db.write(group)
 	} else {
 		failAll(group, noRoom)
@@ -230,6 +233,7 @@ func (db *DB) write(group []*commit) {
 		return
 	}
 	db.addToHead(group, sequence)
+	db.watchers.tell(group, sequence)
 	db.statsMu.Lock()
 	db.stats.Commits++
 	db.stats.CommitValues += uint64(values)

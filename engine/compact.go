@@ -21,10 +21,10 @@ import (
 const copyName = "daybook.new.db"
 
 const (
-	// A checkpoint or a prune that leaves a file of leastCompacted bytes or more, of which at most one part in
-	// mostlyFree is in use, has it compacted.
+	// A checkpoint or a prune that leaves a file of leastCompacted bytes or more, of which less than one part in mostlyFree
+	// is in use, has it compacted.
 	leastCompacted = 32 << 20
-	mostlyFree     = 3
+	mostlyFree     = 2
 	// After an attempt that failed, and each that fails after that, compaction by itself waits for longer.
 	leastCompactWait = time.Minute
 	mostCompactWait  = 24 * time.Hour
@@ -47,8 +47,8 @@ type compaction struct {
 }
 
 // Compact copies the tree into a new file, with its chunks filled up and without free pages, and puts that in the old
-// one's place, so that the space goes back to the file system. It happens by itself when more than two thirds of a file
-// of 32 MiB or more are free. Stores and queries go on meanwhile, checkpoints while no record is being copied; queries
+// one's place, so that the space goes back to the file system. It happens by itself when more than half of a file of
+// 32 MiB or more is free. Stores and queries go on meanwhile, checkpoints while no record is being copied; queries
 // that are running finish on the old file, whose space is free when the last of them ends.
 //
 // It needs room for the copy: without it everything stays as it was, and the error is daybook.ErrNoSpace. A crash at any
@@ -133,16 +133,22 @@ func (db *DB) whilePosting(ctx context.Context, do func() error) error {
 
 // roomForCopy returns daybook.ErrNoSpace if the disk has no room for what is left to copy. It needs posting held.
 func (db *DB) roomForCopy() error {
-	free, known := disk.Free(db.dir)
-	if !known {
-		return nil
-	}
 	_, needed, err := db.tree.Size()
 	if err != nil {
 		return err
 	}
 	if c := db.compaction.copy; c != nil {
 		needed -= min(c.Size(), needed)
+	}
+	if err := db.measure(); err != nil {
+		return err
+	}
+	if left := db.left(nil); left < needed {
+		return fmt.Errorf("%w: compaction takes about %d bytes more, and MaxSize leaves %d; nothing has changed", daybook.ErrNoSpace, needed, left)
+	}
+	free, known := disk.Free(db.dir)
+	if !known {
+		return nil
 	}
 	if needed += db.compaction.margin; free < needed {
 		return fmt.Errorf("%w: compaction takes about %d bytes more, and the disk of %s has %d; nothing has changed", daybook.ErrNoSpace, needed, db.dir, free)
@@ -237,7 +243,7 @@ func (db *DB) replaceTree() error {
 	// to either.
 	err = db.fs.SyncDir(db.dir)
 	db.compaction.replaced = err != nil
-	return err
+	return errors.Join(err, db.measure())
 }
 
 // syncReplaced makes it durable that the tree was replaced, where that failed before. The directory is changed once more
@@ -317,7 +323,7 @@ func (db *DB) compactIfFree() {
 func (db *DB) mostlyFree() bool {
 	c := &db.compaction
 	file, used, err := db.tree.Size()
-	return err == nil && file >= leastCompacted && float64(file) >= mostlyFree*float64(used)*max(c.spread, 1) && !time.Now().Before(c.until)
+	return err == nil && file >= leastCompacted && float64(file) > mostlyFree*float64(used)*max(c.spread, 1) && !time.Now().Before(c.until)
 }
 
 // compactLater has compaction by itself wait after one that failed.

@@ -37,7 +37,8 @@ type DB struct {
 	log     *wal.Log // nil when read-only
 	reserve *reserve
 
-	recoveredLog int64 // bytes of the log as Open found it
+	recoveredLog int64    // bytes of the log as Open found it
+	quarantined  []string // paths of what Open set aside
 
 	gate      gate
 	closeOnce sync.Once
@@ -61,6 +62,9 @@ type DB struct {
 	lastSequence uint64     // of the last acknowledged value
 	attempts     chan struct{}
 	postFailure  error // why the last attempt to post frozen failed
+	bound        bound // of Options.MaxSize
+
+	watchers watchers
 
 	checkpointer background
 	compactor    background
@@ -77,6 +81,7 @@ var (
 	_ daybook.Scanner      = (*DB)(nil)
 	_ daybook.RecordLister = (*DB)(nil)
 	_ daybook.Pruner       = (*DB)(nil)
+	_ daybook.Watcher      = (*DB)(nil)
 )
 
 // Open opens the directory dir, and creates it if it does not exist. opts may be nil for the defaults, and
@@ -97,7 +102,8 @@ func Open(dir string, opts *Options) (*DB, error) {
 func open(dir string, opts Options, fsys disk.FS) (_ *DB, err error) {
 	defer func() { err = disk.NoSpaceOr(err) }()
 	db := newDB(dir, opts, fsys)
-	if err := db.openTree(); err != nil {
+	state, err := db.openWhole()
+	if err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -108,18 +114,14 @@ func open(dir string, opts Options, fsys disk.FS) (_ *DB, err error) {
 	if damage := db.tree.DamagedMeta(); damage != nil {
 		opts.Logger.Warn("daybook: one of the tree's two meta pages is damaged, and the other one is used", "dir", dir, "error", damage)
 	}
-	state, err := db.tree.State()
-	if err != nil {
-		return nil, err
+	recovery, err := db.recoverLog(state)
+	if db.quarantines(err) {
+		state, recovery, err = db.quarantineLog(err)
 	}
-	recovery, err := wal.Scan(filepath.Join(dir, logName), fsys, state.Watermark)
 	if err != nil {
 		return nil, err
 	}
 	db.recoveredLog = recovery.Size()
-	if err := db.replay(recovery, state); err != nil {
-		return nil, err
-	}
 	if opts.ReadOnly {
 		db.reserve.find()
 		return db, nil
@@ -143,7 +145,8 @@ func newDB(dir string, opts Options, fsys disk.FS) *DB {
 	}
 }
 
-func (db *DB) openTree() (err error) {
+// openTree opens the tree, and returns its state. One that is to be fresh may be missing beside a log.
+func (db *DB) openTree(fresh bool) (state tree.State, err error) {
 	path := filepath.Join(db.dir, treeName)
 	// The log's directory is made once the tree is durable, so a tree that is not there, or blank, beside
 	// it was lost; without it, one that is blank was never finished.
@@ -151,29 +154,35 @@ func (db *DB) openTree() (err error) {
 	existing := err == nil
 	if db.opts.ReadOnly {
 		if info, err := os.Stat(path); !existing && (errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0) {
-			return fmt.Errorf("%s holds no daybook: %w", db.dir, fs.ErrNotExist)
+			return state, fmt.Errorf("%s holds no daybook: %w", db.dir, fs.ErrNotExist)
 		}
 	} else if err := db.makeDir(existing); err != nil {
-		return err
+		return state, err
 	}
 	db.tree, err = tree.Open(path, tree.Options{
 		LockTimeout:      db.opts.LockTimeout,
 		ReadOnly:         db.opts.ReadOnly,
-		Existing:         existing,
+		Existing:         existing && !fresh,
 		ChunkValues:      db.opts.ChunkValues,
 		ChunkBytes:       db.opts.ChunkBytes,
 		TransactionBytes: int(db.opts.TransactionSize),
+		MaxBytes:         db.opts.maxTree(),
 	})
-	if err != nil || db.opts.ReadOnly {
-		return err
+	if err != nil {
+		return state, err
 	}
-	if err = db.removeCopy(); err == nil {
-		err = db.fs.SyncDir(db.dir) // the file may be new
+	if !db.opts.ReadOnly {
+		if err = db.removeCopy(); err == nil {
+			err = db.fs.SyncDir(db.dir) // the file may be new
+		}
+	}
+	if err == nil {
+		state, err = db.tree.State()
 	}
 	if err != nil {
 		_ = db.tree.Close()
 	}
-	return err
+	return state, err
 }
 
 // makeDir makes the directory. Until there is a daybook in it, the directories above are made durable by each Open:
@@ -202,7 +211,10 @@ func (db *DB) Initialize(ctx context.Context) error {
 // nothing is lost, the log is kept, and the next Open replays it.
 func (db *DB) Close() error {
 	db.gate.close()
-	db.closeOnce.Do(func() { db.closeErr = db.shutDown() })
+	db.closeOnce.Do(func() {
+		db.watchers.end()
+		db.closeErr = db.shutDown()
+	})
 	return db.closeErr
 }
 

@@ -22,7 +22,8 @@
 // After a failed fdatasync nothing is known about what reached the disk, so the log takes no more
 // writes: Store returns daybook.ErrFailed until the directory is opened again, reads go on. When the disk is full Store
 // returns daybook.ErrNoSpace, and works again once there is room; a small reserve makes sure that
-// Cleanup and Prune can make that room.
+// Cleanup and Prune can make that room. Options.MaxSize bounds the directory before the disk is full. A directory that is
+// damaged does not open, unless Options.OnCorruption says to set the damage aside.
 //
 // # Limits
 //
@@ -40,6 +41,9 @@
 //	daybook.new.db  the same while it is being compacted
 //	wal/            the log's segments; empty after Close
 //	reserve         space set aside for Cleanup on a full disk
+//
+//	daybook.corrupt-1.db, wal.corrupt-1     what was set aside by Quarantine
+//	daybook.restored.db                     what Restore was cut off at
 //
 // Files have mode 0600, directories 0700.
 package engine

@@ -3,11 +3,15 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log"
+	"log/slog"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"time"
@@ -192,4 +196,174 @@ func Example_persist() {
 	// Output:
 	// 20.5
 	// 21
+}
+
+func ExampleDB_Backup() {
+	db, remove := tempStore()
+	defer remove()
+	ctx := context.Background()
+	if err := db.Store(ctx, "sensor.kitchen", json.RawMessage(`21.5`), 1000); err != nil {
+		log.Fatal(err)
+	}
+	var backup bytes.Buffer // a file, a pipe, a socket, in real life
+	if err := db.Backup(ctx, &backup); err != nil {
+		log.Fatal(err)
+	}
+
+	parent, err := os.MkdirTemp("", "daybook")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(parent)
+	dir := filepath.Join(parent, "restored") // empty, or not there
+	if err := engine.Restore(ctx, dir, &backup); err != nil {
+		log.Fatal(err)
+	}
+	restored, err := engine.Open(dir, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer restored.Close()
+	values, err := restored.Query(ctx, "*", daybook.Latest(1))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, v := range values {
+		fmt.Println(v.RecordName, string(v.Value), v.StoredAt)
+	}
+	// Output: sensor.kitchen 21.5 1000
+}
+
+// Whoever passes values on to another store asks for what is behind the last one that arrived there, and then waits for
+// more.
+func ExampleDB_Changes() {
+	db, remove := tempStore()
+	defer remove()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	last := uint64(0) // kept where a restart finds it, in real life
+	news, err := db.Watch(ctx, "*", daybook.WatchParams{Buffer: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for at := range uint64(3) {
+		if err := db.Store(ctx, "counter", json.RawMessage(fmt.Sprint(at)), at); err != nil {
+			log.Fatal(err)
+		}
+	}
+	for last < 3 { // for ever, in real life
+		<-news
+		for change, err := range db.Changes(ctx, last) {
+			if err != nil {
+				log.Fatal(err)
+			}
+			fmt.Println(change.Sequence, change.RecordName, string(change.Value))
+			last = change.Sequence
+		}
+	}
+	// Output:
+	// 1 counter 0
+	// 2 counter 1
+	// 3 counter 2
+}
+
+func ExampleDB_Watch() {
+	db, remove := tempStore()
+	defer remove()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	alarms, err := db.Watch(ctx, "alarm.*", daybook.WatchParams{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, name := range []string{"sensor.kitchen", "alarm.smoke", "sensor.cellar"} {
+		if err := db.Store(ctx, name, json.RawMessage(`true`), 1000); err != nil {
+			log.Fatal(err)
+		}
+	}
+	event := <-alarms
+	fmt.Println(event.RecordName, string(event.Value), "missed", event.Missed)
+	// Output: alarm.smoke true missed 0
+}
+
+// A directory that does not grow beyond a bound, and drops its oldest values for new ones.
+func ExampleOptions_maxSize() {
+	dir, err := os.MkdirTemp("", "daybook")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	db, err := engine.Open(dir, &engine.Options{
+		Durability: engine.OS,
+		MaxSize:    8 << 20,
+		WhenFull:   engine.DropOldest,
+		Logger:     slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	ctx := context.Background()
+	random := rand.New(rand.NewPCG(1, 2))
+	for at := range uint64(1000) { // 32 MB that do not compress to less than half
+		text := make([]byte, 16<<10)
+		for i := range text {
+			text[i] = hex.EncodeToString([]byte{byte(random.Uint32())})[0]
+		}
+		value, _ := json.Marshal(string(text))
+		if err := db.Store(ctx, "camera", value, at); err != nil {
+			log.Fatal(err)
+		}
+	}
+	stats, err := db.Stats(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("within its bound:", stats.DiskBytes <= 8<<20)
+	fmt.Println("old values are gone:", stats.Values < 1000)
+	// Output:
+	// within its bound: true
+	// old values are gone: true
+}
+
+// A tree that is damaged is set aside, and what the log holds is kept.
+func ExampleOptions_quarantine() {
+	dir, err := os.MkdirTemp("", "daybook")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	ctx := context.Background()
+	db, err := engine.Open(dir, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := db.Store(ctx, "r", json.RawMessage(`1`), 1); err != nil {
+		log.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		log.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "daybook.db"), []byte("the disk has lost its mind"), 0o600); err != nil {
+		log.Fatal(err)
+	}
+
+	_, err = engine.Open(dir, nil)
+	fmt.Println("corrupt:", errors.Is(err, daybook.ErrCorrupt))
+
+	db, err = engine.Open(dir, &engine.Options{OnCorruption: engine.Quarantine, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	stats, err := db.Stats(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, path := range stats.Quarantined {
+		fmt.Println("set aside:", filepath.Base(path))
+	}
+	// Output:
+	// corrupt: true
+	// set aside: daybook.corrupt-1.db
 }

@@ -6,9 +6,9 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 
 	"github.com/daybook-db/daybook/engine/internal/wal"
-	"github.com/daybook-db/daybook/index"
 )
 
 // Sync makes durable everything that was acknowledged before it was called. Under Always it already is.
@@ -61,6 +61,7 @@ func (db *DB) Stats(ctx context.Context) (stats Stats, err error) {
 	if err := db.countHeads(&stats); err != nil {
 		return Stats{}, err
 	}
+	stats.Quarantined = slices.Clone(db.quarantined)
 	stats.OpenScans = int(db.scans.Load())
 	db.treeMu.RLock()
 	stats.TreeBytes, stats.TreeUsed, err = db.tree.Size()
@@ -86,10 +87,6 @@ func (db *DB) countHeads(stats *Stats) error {
 	}
 	db.mu.RUnlock()
 
-	everything, err := index.CompileGlob("*")
-	if err != nil {
-		return err
-	}
 	snapshot, err := db.snapshot(everything)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/daybook-db/daybook"
@@ -40,6 +41,46 @@ func (d Durability) String() string {
 	return fmt.Sprintf("Durability(%d)", int(d))
 }
 
+// WhenFull is what happens when Options.MaxSize is reached.
+type WhenFull int
+
+const (
+	// Refuse: Store returns daybook.ErrNoSpace until something is deleted.
+	Refuse WhenFull = iota
+	// DropOldest: the oldest sixteenth of all values is deleted, whatever its records, and the value is stored.
+	DropOldest
+)
+
+func (w WhenFull) String() string {
+	switch w {
+	case Refuse:
+		return "refuse"
+	case DropOldest:
+		return "drop-oldest"
+	}
+	return fmt.Sprintf("WhenFull(%d)", int(w))
+}
+
+// OnCorruption is what Open does with a directory that is damaged.
+type OnCorruption int
+
+const (
+	// Fail: Open returns daybook.ErrCorrupt and changes nothing.
+	Fail OnCorruption = iota
+	// Quarantine: Open sets the damaged tree aside, or the damaged log, and goes on with what is whole.
+	Quarantine
+)
+
+func (o OnCorruption) String() string {
+	switch o {
+	case Fail:
+		return "fail"
+	case Quarantine:
+		return "quarantine"
+	}
+	return fmt.Sprintf("OnCorruption(%d)", int(o))
+}
+
 // Defaults of Options, and the least and greatest values that Open accepts.
 const (
 	DefaultSyncInterval = time.Second
@@ -53,6 +94,7 @@ const (
 	MaxChunkValues      = 1 << 16
 	DefaultChunkBytes   = 32 << 10
 	MaxChunkBytes       = 16 << 20
+	MinMaxSize          = 8 << 20
 )
 
 // Options configure Open. The zero value of every field means its default.
@@ -87,6 +129,22 @@ type Options struct {
 	// One without a clock, which starts in 1970, could then store nothing that was stamped elsewhere. Default: 0, any
 	// timestamp; negative: ErrInvalidParams.
 	MaxFuture time.Duration
+	// MaxSize bounds what the directory's files occupy together, in bytes: tree, log and reserve, and a copy that is being
+	// compacted, but not what was set aside by Quarantine. It is never passed, so stores are refused a little before: a
+	// quarter of it is for the log, and one head, a few transactions and the reserve must find room. These are smaller by
+	// default than without it: HeadSize a sixteenth of MaxSize at most, and TransactionSize a 64th. A value is a 128th at most,
+	// else daybook.ErrValueTooLarge. Default: 0, no bound; least 8 MiB.
+	MaxSize int64
+	// WhenFull is what happens when MaxSize is reached. Default: Refuse.
+	WhenFull WhenFull
+	// OnCorruption is what Open does with a directory that is damaged. Default: Fail.
+	//
+	// With Quarantine a damaged tree is renamed daybook.corrupt-1.db (or the next free number), a fresh one takes its place,
+	// and the log is replayed into it: what was posted before is missing then, and in that file. Of a damaged log, wal,
+	// everything before the damage is posted, and the whole is renamed wal.corrupt-1. Logger is told, and Stats says what
+	// was set aside by Open. Damage that shows only later, when a value is read, is reported as ErrCorrupt by whatever
+	// reads it, and leaves the rest of the values alone.
+	OnCorruption OnCorruption
 	// Logger is told what nobody is waiting to hear: what recovery dropped, a failed background
 	// checkpoint. Default: slog.Default().
 	Logger *slog.Logger
@@ -99,8 +157,12 @@ func (o *Options) withDefaults() (Options, error) {
 		opts = *o
 	}
 	setDefault(&opts.SyncInterval, DefaultSyncInterval)
-	setDefault(&opts.HeadSize, DefaultHeadSize)
-	setDefault(&opts.TransactionSize, max(opts.HeadSize/4, 1<<20))
+	headSize, transactionSize := int64(DefaultHeadSize), int64(math.MaxInt64)
+	if opts.MaxSize > 0 {
+		headSize, transactionSize = min(headSize, opts.MaxSize/16), opts.MaxSize/64
+	}
+	setDefault(&opts.HeadSize, headSize)
+	setDefault(&opts.TransactionSize, min(max(opts.HeadSize/4, 1<<20), transactionSize))
 	setDefault(&opts.LockTimeout, DefaultLockTimeout)
 	setDefault(&opts.ChunkValues, DefaultChunkValues)
 	setDefault(&opts.ChunkBytes, DefaultChunkBytes)
@@ -116,6 +178,21 @@ func (o *Options) withDefaults() (Options, error) {
 	}
 	if opts.MaxFuture < 0 {
 		faults = append(faults, fmt.Errorf("MaxFuture is %v; want 0 (no limit) or more", opts.MaxFuture))
+	}
+	if opts.WhenFull < Refuse || opts.WhenFull > DropOldest {
+		faults = append(faults, fmt.Errorf("WhenFull is %v; want Refuse or DropOldest", opts.WhenFull))
+	}
+	if opts.OnCorruption < Fail || opts.OnCorruption > Quarantine {
+		faults = append(faults, fmt.Errorf("OnCorruption is %v; want Fail or Quarantine", opts.OnCorruption))
+	}
+	if opts.MaxSize != 0 {
+		faults = append(faults, checkRange("MaxSize", opts.MaxSize, MinMaxSize, math.MaxInt64))
+		if most := opts.MaxSize / 16; opts.HeadSize > most {
+			faults = append(faults, fmt.Errorf("HeadSize is %d; want at most a sixteenth of MaxSize, %d", opts.HeadSize, most))
+		}
+		if most := opts.MaxSize / 64; opts.TransactionSize > most {
+			faults = append(faults, fmt.Errorf("TransactionSize is %d; want at most a 64th of MaxSize, %d", opts.TransactionSize, most))
+		}
 	}
 	faults = append(faults,
 		checkRange("HeadSize", opts.HeadSize, MinHeadSize, MaxHeadSize),

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -152,6 +153,18 @@ func (db *programDB) Totals(ctx context.Context) (fuzz.Totals, error) {
 func (db *programDB) Crash() error {
 	db.goOn()
 	return db.abandon()
+}
+
+func (db *programDB) Restore() error {
+	db.goOn()
+	var backup bytes.Buffer
+	if err := db.Backup(context.Background(), &backup); err != nil {
+		return err
+	}
+	if err := errors.Join(db.Close(), os.RemoveAll(db.dir)); err != nil {
+		return err
+	}
+	return Restore(context.Background(), db.dir, &backup)
 }
 
 // CrashWithin stores the batch, crashes, and takes back the end of what that wrote into the log, which is

@@ -53,18 +53,40 @@ func (db *DB) Prune(ctx context.Context, recordPattern string, params daybook.Pr
 		return 0, err
 	}
 	defer db.stopPosting()
-	return db.prune(ctx, pattern, tree.Rule{
+	rule := tree.Rule{
 		OlderThan:    params.OlderThan,
 		KeepNewest:   uint64(params.KeepNewest),
 		MaxPerRecord: uint64(params.MaxPerRecord),
-	})
+	}
+	if rule.OlderThan > 0 || rule.MaxPerRecord > 0 {
+		deleted, err = db.prune(ctx, pattern, rule)
+	}
+	if err == nil && params.MaxBytes > 0 {
+		var oldest uint64
+		oldest, err = db.pruneTo(ctx, pattern, params.MaxBytes, uint64(params.KeepNewest))
+		deleted += oldest
+	}
+	return deleted, err
+}
+
+// pruneTo deletes the oldest values until at most keep bytes of JSON are left. It needs posting held.
+func (db *DB) pruneTo(ctx context.Context, pattern *index.Pattern, keep, keepNewest uint64) (deleted uint64, err error) {
+	// On a full disk, what is in the heads stays out of the account.
+	if _, err := db.postAll(ctx, nil); err != nil && !errors.Is(err, daybook.ErrNoSpace) {
+		return 0, err
+	}
+	cutoff, err := db.tree.Cutoff(ctx, pattern, keep)
+	if cutoff == 0 || err != nil {
+		return 0, err
+	}
+	return db.prune(ctx, pattern, tree.Rule{OlderThan: cutoff, KeepNewest: keepNewest})
 }
 
 // prune posts what is in the heads without the values that the rule takes by age, and then deletes from
 // the tree. Heads that hold nothing that could go stay as they are, but the log is synced: the deletion must not survive
 // a power cut that what was stored before it does not. It needs posting held.
 func (db *DB) prune(ctx context.Context, pattern *index.Pattern, rule tree.Rule) (deleted uint64, err error) {
-	defer db.reserve.take()
+	defer db.takeReserve()
 	leaveOut := doomedBy(pattern, rule)
 	switch some, err := db.headsHold(pattern, rule); {
 	case err != nil:
@@ -88,7 +110,7 @@ func (db *DB) prune(ctx context.Context, pattern *index.Pattern, rule tree.Rule)
 	}
 	left, err = db.postAll(ctx, leaveOut)
 	deleted += left
-	if errors.Is(err, daybook.ErrNoSpace) && db.reserve.release() {
+	if errors.Is(err, daybook.ErrNoSpace) && db.releaseReserve() {
 		left, err = db.postAll(ctx, leaveOut)
 		deleted += left
 	}
@@ -110,6 +132,9 @@ func (db *DB) pruneTree(ctx context.Context, pattern *index.Pattern, rule tree.R
 		Yield:   way.yield,
 		Release: db.makeSpace,
 	})
+	if measured := db.measure(); err == nil {
+		err = measured
+	}
 	db.compactIfFree()
 	return deleted, err
 }
@@ -154,7 +179,7 @@ func (g *giveWay) yield() {
 }
 
 // makeSpace frees space on a full disk, and reports whether there was any to free. It needs posting held.
-func (db *DB) makeSpace() bool { return db.giveUpCopy(daybook.ErrNoSpace) || db.reserve.release() }
+func (db *DB) makeSpace() bool { return db.giveUpCopy(daybook.ErrNoSpace) || db.releaseReserve() }
 
 // postWaiting posts a head that writers wait for, unless that has just failed. It needs posting held. A
 // failure is theirs to be told.
@@ -190,7 +215,7 @@ func (db *DB) headsHold(pattern *index.Pattern, rule tree.Rule) (bool, error) {
 	if young {
 		return false, nil
 	}
-	heads := db.capture(pattern)
+	heads := db.capture(viewsOf(pattern))
 	state, err := db.tree.State()
 	if err != nil {
 		return false, err

@@ -21,6 +21,15 @@ const (
 	segmentSize      = 4 << 20
 )
 
+// recoverLog reads the log and replays it.
+func (db *DB) recoverLog(state tree.State) (*wal.Recovery, error) {
+	recovery, err := wal.Scan(filepath.Join(db.dir, logName), db.fs, state.Watermark)
+	if err == nil {
+		err = db.replay(recovery, state)
+	}
+	return recovery, err
+}
+
 // replay puts what the log holds, and the tree does not, into the head. A log can hold two heads and more, so
 // full ones are posted on the way, unless nothing may be written or there turned out to be no room for it. One that
 // had been posted in part is posted as one.
@@ -75,10 +84,11 @@ func addBatch(h *head.Head, sequence uint64, payload []byte, values int, inTree 
 
 // openLog makes the log ready and starts what runs in the background.
 func (db *DB) openLog(recovery *wal.Recovery, lastSegment uint64) (err error) {
+	first, further := sizeOfSegments(db.opts.MaxSize)
 	db.log, err = recovery.Open(lastSegment, wal.Options{
-		FirstSegmentSize: firstSegmentSize,
-		SegmentSize:      segmentSize,
-		KeepReleased:     2*db.opts.HeadSize + segmentSize,
+		FirstSegmentSize: first,
+		SegmentSize:      further,
+		KeepReleased:     2*db.opts.HeadSize + further, // and no more than MaxSize has for the log
 		Logger:           db.opts.Logger,
 		Synced: func(took time.Duration) {
 			db.statsMu.Lock()
@@ -89,13 +99,16 @@ func (db *DB) openLog(recovery *wal.Recovery, lastSegment uint64) (err error) {
 	if err != nil {
 		return err
 	}
-	db.reserve.take()
+	db.takeReserve()
 	state, err := db.tree.State()
 	if err != nil {
 		return errors.Join(err, db.log.Close(false))
 	}
 	db.log.Release(state.Watermark)
 	db.log.Prepare()
+	if err := db.measure(); err != nil {
+		return errors.Join(err, db.log.Close(false))
+	}
 	if db.opts.Durability == Interval {
 		db.syncer.start(db.syncEveryInterval)
 	}

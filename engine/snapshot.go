@@ -86,8 +86,13 @@ type captured struct {
 // The heads are captured before the tree's transaction begins. What was posted in between is then at or below
 // the watermark that the transaction reads, and is left out; in the other order it would be in neither.
 func (db *DB) snapshot(pattern *index.Pattern) (*snapshot, error) {
+	return db.snapshotWith(pattern, viewsOf(pattern))
+}
+
+// snapshotWith is snapshot for those of the heads' views that captureFrom returns.
+func (db *DB) snapshotWith(pattern *index.Pattern, captureFrom func(*head.Head) []head.View) (*snapshot, error) {
 	for {
-		s := &snapshot{db: db, pattern: pattern, captured: db.capture(pattern)}
+		s := &snapshot{db: db, pattern: pattern, captured: db.capture(captureFrom)}
 		var err error
 		if s.tree, err = db.treeSnapshot(); err != nil {
 			return nil, err
@@ -106,28 +111,40 @@ func (db *DB) treeSnapshot() (*tree.Snapshot, error) {
 	return db.tree.Snapshot()
 }
 
-// capture returns views of the records that start as the pattern does. The matching, which a hostile pattern
-// makes slow, is for later, when mu is not held.
-func (db *DB) capture(pattern *index.Pattern) (c captured) {
+// capture captures the heads, of each what captureFrom returns.
+func (db *DB) capture(captureFrom func(*head.Head) []head.View) (c captured) {
 	db.mu.RLock()
 	defer db.mu.RUnlock()
 	if db.frozen != nil {
-		c.frozen, c.frozenLast = viewsOf(db.frozen, pattern), db.frozen.LastSequence()
+		c.frozen, c.frozenLast = captureFrom(db.frozen), db.frozen.LastSequence()
 	}
-	c.active, c.activeLast = viewsOf(db.active, pattern), db.active.LastSequence()
+	c.active, c.activeLast = captureFrom(db.active), db.active.LastSequence()
 	c.last = db.lastSequence
 	return c
 }
 
-func viewsOf(h *head.Head, pattern *index.Pattern) []head.View {
-	if !pattern.Exact() {
-		return h.CaptureAll(pattern.Prefix())
+// viewsOf returns views of the records that start as the pattern does. The matching, which a hostile pattern makes slow,
+// is for later, when mu is not held.
+func viewsOf(pattern *index.Pattern) func(*head.Head) []head.View {
+	return func(h *head.Head) []head.View {
+		if !pattern.Exact() {
+			return h.CaptureAll(pattern.Prefix())
+		}
+		if view := h.Capture(pattern.Prefix()); !view.Empty() {
+			return []head.View{view}
+		}
+		return nil
 	}
-	if view := h.Capture(pattern.Prefix()); !view.Empty() {
-		return []head.View{view}
-	}
-	return nil
 }
+
+// everything matches every record.
+var everything = func() *index.Pattern {
+	pattern, err := index.CompileGlob("*")
+	if err != nil {
+		panic(err)
+	}
+	return pattern
+}()
 
 // leaveOutPosted leaves out the views that do not match, or are in the tree, which was looked at later. A head is
 // posted after it was frozen, and all of a record at once, so of a record everything that was captured is there or

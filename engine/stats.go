@@ -16,10 +16,12 @@ type Stats struct {
 	LogBytes  int64 // the log's segments, those kept for reuse included
 	HeadBytes int64 // memory of the values that are not in the tree yet
 
-	OpenScans int // queries and scans that are running; while one is, pages freed since it began stay taken
+	OpenScans int // queries, scans and backups that are running; while one is, pages freed since it began stay taken
 
 	LastSequence uint64 // sequence number of the last acknowledged value; 0: none
 	Watermark    uint64 // sequence number up to which values are in the tree
+
+	Quarantined []string // paths of what Open set aside, as Options.OnCorruption says
 
 	Commits      uint64    // group commits: writes to the log
 	CommitValues uint64    // values in them

@@ -35,7 +35,7 @@ func (db *DB) Store(ctx context.Context, recordName string, value json.RawMessag
 	defer db.commits.free(c)
 	c.single[0] = daybook.StoredValue{RecordName: recordName, Value: value, StoredAt: timestamp}
 	c.values = c.single[:]
-	if err := validate(&c.single[0], new(daybook.ValueValidator), db.latest()); err != nil {
+	if err := validate(&c.single[0], new(daybook.ValueValidator), db.limits()); err != nil {
 		return err
 	}
 	return db.commit(ctx, c)
@@ -52,7 +52,7 @@ func (db *DB) StoreBatch(ctx context.Context, values []daybook.StoredValue) erro
 	if len(values) == 0 {
 		return nil
 	}
-	if err := validateBatch(values, db.latest()); err != nil {
+	if err := validateBatch(values, db.limits()); err != nil {
 		return err
 	}
 	c := db.commits.newCommit()
@@ -61,36 +61,48 @@ func (db *DB) StoreBatch(ctx context.Context, values []daybook.StoredValue) erro
 	return db.commit(ctx, c)
 }
 
-// latest is the greatest timestamp that may be stored now.
-func (db *DB) latest() uint64 {
-	if db.opts.MaxFuture == 0 {
-		return math.MaxUint64
-	}
-	return uint64(max(time.Now().Add(db.opts.MaxFuture).UnixMilli(), 0))
+// limits are what the options allow of a value.
+type limits struct {
+	latest uint64 // timestamp
+	size   int    // bytes
 }
 
-func validate(v *daybook.StoredValue, values *daybook.ValueValidator, latest uint64) error {
+func (db *DB) limits() limits {
+	l := limits{latest: math.MaxUint64, size: daybook.MaxValueLen}
+	if db.opts.MaxFuture > 0 {
+		l.latest = uint64(max(time.Now().Add(db.opts.MaxFuture).UnixMilli(), 0))
+	}
+	if db.opts.MaxSize > 0 {
+		l.size = int(min(int64(l.size), db.opts.MaxSize/largestPart))
+	}
+	return l
+}
+
+func validate(v *daybook.StoredValue, values *daybook.ValueValidator, most limits) error {
 	if err := daybook.ValidateRecordName(v.RecordName); err != nil {
 		return err
 	}
-	if v.StoredAt > latest {
+	if v.StoredAt > most.latest {
 		return fmt.Errorf("%w: record %q: %d is beyond %d, as far ahead of this clock as Options.MaxFuture allows: set the clock, or the timestamp",
-			daybook.ErrTimestampRange, v.RecordName, v.StoredAt, latest)
+			daybook.ErrTimestampRange, v.RecordName, v.StoredAt, most.latest)
 	}
 	if err := values.Validate(v.Value); err != nil {
 		return fmt.Errorf("record %q: %w", v.RecordName, err)
 	}
+	if len(v.Value) > most.size {
+		return fmt.Errorf("%w: record %q: %d bytes; with this Options.MaxSize at most %d", daybook.ErrValueTooLarge, v.RecordName, len(v.Value), most.size)
+	}
 	return nil
 }
 
-func validateBatch(values []daybook.StoredValue, latest uint64) error {
+func validateBatch(values []daybook.StoredValue, most limits) error {
 	if len(values) > MaxBatchValues {
 		return fmt.Errorf("%w: the batch has %d values; at most %d, so split it", daybook.ErrValueTooLarge, len(values), MaxBatchValues)
 	}
 	var validator daybook.ValueValidator
 	size := 0
 	for i := range values {
-		if err := validate(&values[i], &validator, latest); err != nil {
+		if err := validate(&values[i], &validator, most); err != nil {
 			return fmt.Errorf("values[%d] of %d in the batch: %w", i, len(values), err)
 		}
 		size += len(values[i].RecordName) + len(values[i].Value)

@@ -62,6 +62,7 @@ type (
 		Syntax     daybook.PatternSyntax
 		Before     uint64
 		Most, Keep int
+		Bytes      int
 	}
 	// Checkpoint posts everything, while another goroutine queries or none does.
 	Checkpoint struct{ Watched bool }
@@ -76,6 +77,8 @@ type (
 	Reopen struct{ Look look }
 	// Crash does the same, but for closing it.
 	Crash struct{ Look look }
+	// Restore backs the store up, and opens what is restored from that in its place.
+	Restore struct{ Look look }
 	// Torn crashes while a batch is being written, of which Eighths of its bytes have arrived.
 	Torn struct {
 		Eighths int
@@ -102,6 +105,7 @@ var opcodes = weigh(
 	weighted{3, func() Op { return &Crash{} }},
 	weighted{1, func() Op { return &Torn{} }},
 	weighted{2, func() Op { return &Compact{} }},
+	weighted{1, func() Op { return &Restore{} }},
 )
 
 type weighted struct {
@@ -196,6 +200,7 @@ func (o *Prune) fields() []field {
 	return []field{
 		pattern(&o.Pattern), syntax(&o.Syntax), word("before"), timestamp(&o.Before),
 		word("most"), number(&o.Most, 0, 1, 3, 10), word("keep"), number(&o.Keep, 0, 0, 2),
+		word("size"), number(&o.Bytes, 0, 0, 0, 1, 40, 700),
 	}
 }
 
@@ -210,6 +215,8 @@ func watched(o *bool) field { return oneOf(o, []bool{false, true}, "alone", "wat
 
 func (o *Reopen) fields() []field { return []field{looks(&o.Look)} }
 func (o *Crash) fields() []field  { return []field{looks(&o.Look)} }
+
+func (o *Restore) fields() []field { return []field{looks(&o.Look)} }
 
 func (o *Torn) fields() []field {
 	return []field{number(&o.Eighths, 0, 1, 4, 7, 8), word("of"), elementsField{&o.Elements}}

@@ -72,6 +72,7 @@ func (m *memoryStore) Sync(context.Context) error          { return nil }
 func (m *memoryStore) Check(context.Context) error         { return nil }
 func (m *memoryStore) Stall()                              {}
 func (m *memoryStore) Close() error                        { return nil }
+func (m *memoryStore) Restore() error                      { return nil }
 func (m *memoryStore) ScansBlockWrites() bool              { return false }
 func (m *memoryStore) CrashWithin(ctx context.Context, values []daybook.StoredValue, eighths int) (arrived bool, err error) {
 	switch {
@@ -132,7 +133,7 @@ func TestRun(t *testing.T) {
 			isWrong := func(what string) bool { return what == wrong }
 			var found error
 			var p Program
-			for range 50 {
+			for range 100 {
 				var data [150]byte
 				_, _ = random.Read(data[:])
 				p = Decode(data[:])

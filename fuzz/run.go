@@ -45,6 +45,8 @@ type Subject interface {
 	Close() error
 	// Crash gives the directory up as a killed process does.
 	Crash() error
+	// Restore backs the store up, closes it, and puts what is restored from that in its place.
+	Restore() error
 	// CrashWithin begins to store a batch, and crashes when so many eighths of its bytes have arrived. It reports
 	// whether all have, so that the batch must be there.
 	CrashWithin(ctx context.Context, values []daybook.StoredValue, eighths int) (arrived bool, err error)

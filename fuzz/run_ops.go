@@ -44,7 +44,7 @@ func (o *Cleanup) run(r *runner) error {
 }
 
 func (o *Prune) run(r *runner) error {
-	params := daybook.PruneParams{Syntax: o.Syntax, OlderThan: o.Before, MaxPerRecord: o.Most, KeepNewest: o.Keep}
+	params := daybook.PruneParams{Syntax: o.Syntax, OlderThan: o.Before, MaxPerRecord: o.Most, KeepNewest: o.Keep, MaxBytes: uint64(o.Bytes)}
 	return r.change("Prune", func(backend changed) (uint64, error) { return backend.Prune(ctx, o.Pattern, params) })
 }
 
@@ -203,6 +203,8 @@ func (*Sync) run(r *runner) error { return r.subject.Sync(ctx) }
 func (o *Reopen) run(r *runner) error { return r.again(r.subject.Close, o.Look) }
 
 func (o *Crash) run(r *runner) error { return r.again(r.subject.Crash, o.Look) }
+
+func (o *Restore) run(r *runner) error { return r.again(r.subject.Restore, o.Look) }
 
 // run leaves it to the store whether a batch that did not arrive in full is there, but whole or not at all.
 func (o *Torn) run(r *runner) error {

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 
+	bolterrors "go.etcd.io/bbolt/errors"
+
 	"github.com/daybook-db/daybook"
 )
 
@@ -118,11 +120,14 @@ func Datasync(f *os.File) error {
 	return nil
 }
 
-// IsNoSpace reports whether err says that the disk or the quota is full. bbolt puts the operating system's
+// IsNoSpace reports whether err says that the disk or the quota is full, or that a bbolt file may not grow. bbolt puts the operating system's
 // words, but not its error, into those of growing its file.
 func IsNoSpace(err error) bool {
 	if err == nil {
 		return false
+	}
+	if errors.Is(err, bolterrors.ErrMaxSizeReached) {
+		return true
 	}
 	growing := strings.HasPrefix(err.Error(), "file resize error: ") || strings.HasPrefix(err.Error(), "file sync error: ")
 	for _, full := range noSpace {

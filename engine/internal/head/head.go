@@ -22,6 +22,7 @@ type Head struct {
 	overhead int64 // bytes that are not in the arena
 	values   int
 	bytes    uint64 // of JSON
+	named    uint64 // bytes of names
 	oldest   uint64 // timestamp
 	lowest   uint64 // sequence number
 	highest  uint64 // sequence number
@@ -81,6 +82,7 @@ func (h *Head) find(record string) *series {
 		h.series[s.record] = s
 		h.names.Set(s.record, s)
 		h.overhead += seriesOverhead + int64(len(record))
+		h.named += uint64(len(record))
 	}
 	if h.last != nil {
 		h.last.follower = s
@@ -97,6 +99,9 @@ func (h *Head) Values() int { return h.values }
 
 // Bytes is the total length of their JSON.
 func (h *Head) Bytes() uint64 { return h.bytes }
+
+// NameBytes is the total length of its records' names.
+func (h *Head) NameBytes() uint64 { return h.named }
 
 // Oldest is the least timestamp; 2^64-1 for an empty head.
 func (h *Head) Oldest() uint64 { return h.oldest }
@@ -124,6 +129,22 @@ func (h *Head) CaptureAll(prefix string) []View {
 			return false
 		}
 		views = append(views, s.view(record, b))
+		return true
+	})
+	return views
+}
+
+// CaptureSince returns views of the records that have values behind a sequence number, by name.
+func (h *Head) CaptureSince(sequence uint64) []View {
+	if h.highest <= sequence {
+		return nil
+	}
+	var views []View
+	b := h.arena.view()
+	h.names.Scan(func(record string, s *series) bool {
+		if s.latest > sequence {
+			views = append(views, s.view(record, b))
+		}
 		return true
 	})
 	return views

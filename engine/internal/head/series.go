@@ -4,6 +4,7 @@ package head
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 
 	"github.com/daybook-db/daybook/codec"
@@ -31,6 +32,7 @@ type series struct {
 	record   string
 	follower *series   // that was added to after it
 	newest   uint64    // the timestamp of the first run's last value
+	latest   uint64    // the sequence number of the value that was added last, the greatest
 	runs     [][]item  // in first, as long as there is but one
 	first    [1][]item // beside the rest, where the processor has it when it has that
 }
@@ -43,6 +45,7 @@ func newSeries(record string) *series {
 
 // add adds a value and returns by how many bytes the series grew. Usually it gets so many values.
 func (s *series) add(it item, usual int) int64 {
+	s.latest = it.sequence
 	if len(s.runs) == 1 && it.timestamp >= s.newest { // in order, as most are
 		run := s.runs[0]
 		s.runs[0], s.newest = extended(run, it, usual), it.timestamp
@@ -115,6 +118,19 @@ func (v *View) Entries(dst []codec.Entry, r Range) []codec.Entry {
 		dst = append(dst, codec.Entry{Timestamp: it.timestamp, Sequence: it.sequence, Value: v.blocks.at(it.value)})
 	}
 	return dst
+}
+
+// Since yields the values behind a sequence number, in no particular order. Their bytes belong to the head.
+func (v *View) Since(sequence uint64) iter.Seq[codec.Entry] {
+	return func(yield func(codec.Entry) bool) {
+		for _, run := range v.runs {
+			for _, it := range run {
+				if it.sequence > sequence && !yield(codec.Entry{Timestamp: it.timestamp, Sequence: it.sequence, Value: v.blocks.at(it.value)}) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Count is the number of values.

@@ -290,6 +290,30 @@ func (v *View) MetaPage() (data []byte, offset int64, err error) {
 	return bytes.Clone(v.data[offset:][:MetaLen]), offset, nil
 }
 
+// MetaPages returns the two meta pages of a file that is what the view shows: one of its transaction, and one of the
+// transaction before that shows the same.
+func (v *View) MetaPages() ([]byte, error) {
+	page, _, err := v.MetaPage()
+	if err != nil {
+		return nil, err
+	}
+	both := make([]byte, 2*v.pageSize)
+	for id := range uint64(2) {
+		copied := both[id*uint64(v.pageSize):][:MetaLen]
+		copy(copied, page)
+		order.PutUint64(copied, id)
+		if id != v.tx%2 {
+			meta := copied[headerLen:]
+			order.PutUint64(meta[48:], v.tx-1)
+			order.PutUint64(meta[56:], metaSum(meta))
+		}
+	}
+	return both, nil
+}
+
+// Size is how long the file is that the view shows, in bytes.
+func (v *View) Size() int64 { return int64(len(v.data)) }
+
 // HasMeta reports whether a file has a meta page that agrees with its checksum. It reads the file, not the
 // mapping, so it needs no transaction. The error is of reading, where that leaves it open.
 func HasMeta(file io.ReaderAt, pageSize int) (bool, error) {

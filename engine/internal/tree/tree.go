@@ -32,6 +32,8 @@ type Options struct {
 	ChunkBytes  int  // bytes of JSON in a chunk, at most, unless one value has more
 	// TransactionBytes is how many bytes one transaction changes, about: the leaves that it touches, and what it adds.
 	TransactionBytes int
+	// MaxBytes is how long the file may become; a commit that needs more is daybook.ErrNoSpace. 0: as long as the disk lets it.
+	MaxBytes int64
 
 	copying bool // a copy of another tree is being made there
 }
@@ -96,6 +98,7 @@ func Open(path string, opts Options) (*Tree, error) {
 		return nil, err
 	}
 	t.bolt.AllocSize = allocSize
+	t.Bound(opts.MaxBytes)
 	if err := t.start(); err != nil {
 		_ = t.closeBolt()
 		return nil, err
@@ -297,15 +300,39 @@ func (t *Tree) State() (s State, err error) {
 	return s, err
 }
 
+// Bound sets Options.MaxBytes. Nothing may be written meanwhile.
+func (t *Tree) Bound(maxBytes int64) { t.bolt.MaxSize = int(min(maxBytes, math.MaxInt)) }
+
+// StartAt says that the values up to a sequence number, which is beyond all that are in the tree, will never be posted, as
+// when they were lost; nor does any segment of the log have a greater number than lastSegment.
+func (t *Tree) StartAt(watermark, lastSegment uint64) error {
+	err := t.update(func(w *writer) error {
+		w.state.Watermark, w.state.Part = watermark, Part{}
+		w.state.LastSegment = max(w.state.LastSegment, lastSegment)
+		return nil
+	})
+	if err == nil {
+		err = t.seal()
+	}
+	return err
+}
+
 // Size returns the size of the file, and how much of it is in pages that are in use, in bytes.
 func (t *Tree) Size() (file, used int64, err error) {
+	file, free, pending, err := t.Room()
+	return file, file - free - pending, err
+}
+
+// Room returns the size of the file, and how much of it is free, and will be free when no snapshot is older than what was
+// last written, in bytes.
+func (t *Tree) Room() (file, free, pending int64, err error) {
 	info, err := t.file.Stat()
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	err = t.view(func(tx *bbolt.Tx, v *pages.View) error {
 		stats := t.bolt.Stats()
-		free := int64(stats.FreePageN + stats.PendingPageN)
+		free, pending = int64(stats.FreePageN), int64(stats.PendingPageN)
 		if t.opts.ReadOnly { // bbolt has not read it
 			list, err := v.Free()
 			if err != nil {
@@ -313,10 +340,10 @@ func (t *Tree) Size() (file, used int64, err error) {
 			}
 			free = int64(len(list))
 		}
-		used = tx.Size() - free*int64(t.pageSize)
+		free, pending = free*int64(t.pageSize)+max(info.Size()-tx.Size(), 0), pending*int64(t.pageSize)
 		return nil
 	})
-	return info.Size(), used, err
+	return info.Size(), free, pending, err
 }
 
 // Failed returns why the tree takes no more writes; nil if it does.

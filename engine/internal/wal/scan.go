@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"path/filepath"
 
 	"github.com/daybook-db/daybook"
@@ -101,30 +102,79 @@ func readHeader(path string, start []byte, size int64) (segmentHeader, error) {
 // already. It changes nothing. A missing directory is an empty log.
 // Errors: daybook.ErrCorrupt with file and offset; daybook.ErrVersion.
 func Scan(dir string, fsys disk.FS, watermark uint64) (*Recovery, error) {
-	r := &Recovery{dir: dir, fs: fsys, watermark: watermark, next: watermark + 1}
-	entries, err := fsys.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return r, nil
+	r, damage, err := Salvage(dir, fsys, watermark)
+	if err == nil {
+		err = damage
 	}
 	if err != nil {
 		return nil, err
 	}
+	return r, nil
+}
+
+// Salvage is Scan, but that of a damaged log it returns the frames before the damage, and what that is. Such a log can be
+// replayed, not opened.
+func Salvage(dir string, fsys disk.FS, watermark uint64) (r *Recovery, damage, err error) {
+	r = &Recovery{dir: dir, fs: fsys, watermark: watermark, next: watermark + 1}
+	entries, err := fsys.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
 	for _, entry := range entries { // sorted by name, which is by number
-		if number, ok := numberOf(entry.Name()); ok {
-			if err := r.add(number); err != nil {
-				return nil, err
-			}
+		number, ok := numberOf(entry.Name())
+		if ok && damage == nil {
+			damage = r.add(number)
 		} else if temporaryName.MatchString(entry.Name()) {
 			r.unfinished = append(r.unfinished, filepath.Join(dir, entry.Name()))
 		}
+		r.lastNumber = max(r.lastNumber, number)
 	}
 	r.chooseNeeded()
 	for i := range r.segments {
 		if err := r.measure(i); err != nil {
-			return nil, err
+			damage = err // it lies before what was found in headers
+			r.cut(i)
+			break
 		}
 	}
-	return r, nil
+	if damage != nil && !errors.Is(damage, daybook.ErrCorrupt) {
+		return nil, nil, damage
+	}
+	return r, damage, nil
+}
+
+// cut leaves out what comes behind the good frames of a segment.
+func (r *Recovery) cut(i int) {
+	if r.segments[i].end == 0 { // it does not go on from the one before, and was not measured
+		r.segments = r.segments[:i]
+		return
+	}
+	r.next = max(r.next, r.segments[i].lastSequence+1)
+	r.segments = r.segments[:i+1]
+}
+
+// First returns the sequence number of the first value that the log in dir begins with, in the first segment whose header
+// can be read; 0 if there is none.
+func First(dir string, fsys disk.FS) (uint64, error) {
+	entries, err := fsys.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	r := &Recovery{dir: dir, fs: fsys, watermark: math.MaxUint64}
+	for _, entry := range entries {
+		if number, ok := numberOf(entry.Name()); ok {
+			if err := r.add(number); err != nil && !errors.Is(err, daybook.ErrCorrupt) {
+				return 0, err
+			}
+		}
+		if len(r.segments) > 0 {
+			return r.segments[0].firstSequence, nil
+		}
+	}
+	return 0, err
 }
 
 // add classes one segment as used or unused, by its header.
@@ -135,7 +185,6 @@ func (r *Recovery) add(number uint64) error {
 		return err
 	}
 	e.size = size
-	r.lastNumber = max(r.lastNumber, number)
 
 	header, err := readHeader(e.path, start, size)
 	if err != nil {
@@ -263,6 +312,9 @@ func corruptAt(path string, offset int64, what string) error {
 
 // NextSequence is the sequence number of the value that will be appended next.
 func (r *Recovery) NextSequence() uint64 { return r.next }
+
+// LastNumber is the greatest number of any segment.
+func (r *Recovery) LastNumber() uint64 { return r.lastNumber }
 
 // Size is how many bytes the segments occupy.
 func (r *Recovery) Size() (total int64) {

@@ -248,3 +248,14 @@ func (l *Log) stopPreparing() {
 	l.spares.mu.Unlock()
 	l.background.Wait()
 }
+
+// Trim removes the released segments that are kept for reuse.
+func (l *Log) Trim() {
+	l.spares.mu.Lock()
+	released := l.released
+	l.released = nil
+	l.spares.mu.Unlock()
+	for _, s := range released {
+		l.discard(s)
+	}
+}

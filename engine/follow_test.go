@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/daybook-db/daybook"
+)
+
+func mustFollow(t *testing.T, dir, pattern string) *Follower {
+	t.Helper()
+	f, err := Follow(dir, pattern, daybook.Glob)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func read(t *testing.T, f *Follower) (events []daybook.Event) {
+	t.Helper()
+	if err := f.Read(ctx, func(event daybook.Event) bool { events = append(events, event); return true }); err != nil {
+		t.Fatal(err)
+	}
+	return events
+}
+
+// TestFollow reads the log of a store that is open, through segments, checkpoints, a restart and a kill, and wants every
+// value once.
+func TestFollow(t *testing.T) {
+	dir := t.TempDir()
+	f := mustFollow(t, dir, "r*")
+	if got := read(t, f); got != nil {
+		t.Errorf("before there is a log: %v", got)
+	}
+	opts := &Options{Durability: OS, HeadSize: 256 << 10}
+	next, stored := uint64(1), 0
+	follow := func() {
+		t.Helper()
+		for _, event := range read(t, f) {
+			if event.Sequence != 2*next || event.Missed != 0 || !strings.HasPrefix(string(event.Value), fmt.Sprintf(`"%d `, next)) {
+				t.Fatalf("got %d, %.20s, missed %d; want %d", event.Sequence, event.Value, event.Missed, next)
+			}
+			next++
+		}
+		if next != uint64(stored)+1 {
+			t.Fatalf("the last value was %d; want %d", next-1, stored)
+		}
+	}
+	for range 3 {
+		db := mustOpen(t, dir, opts)
+		for i := range 2000 {
+			stored++
+			err := db.StoreBatch(ctx, []daybook.StoredValue{
+				{RecordName: "other", Value: json.RawMessage("1"), StoredAt: 1},
+				{RecordName: fmt.Sprintf("r%d", i%10), Value: json.RawMessage(fmt.Sprintf(`"%d %s"`, stored, digits(300))), StoredAt: uint64(i)},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i%50 == 0 {
+				follow()
+			}
+		}
+		follow()
+		if stored == 4000 {
+			if err := db.abandon(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		mustClose(t, db)
+		if got := read(t, f); got != nil {
+			t.Errorf("after it was closed: %v", got)
+		}
+	}
+}
+
+// TestFollowSlowly stores more than the log keeps, and wants to be told how many values that was.
+func TestFollowSlowly(t *testing.T) {
+	dir := t.TempDir()
+	db := mustOpen(t, dir, &Options{Durability: OS, HeadSize: MinHeadSize})
+	f := mustFollow(t, dir, "*")
+	mustStore(t, db, "r", "0", 0)
+	got := uint64(len(read(t, f)))
+	const stored = 40
+	for i := range uint64(stored) {
+		mustStore(t, db, "r", `"`+digits(300<<10)+`"`, i)
+	}
+	missed := uint64(0)
+	for _, event := range read(t, f) {
+		got, missed = got+1, missed+event.Missed
+	}
+	if got+missed != stored+1 || missed == 0 {
+		t.Errorf("read %d and missed %d; want %d in all, and some missed", got, missed, stored+1)
+	}
+}
+
+func TestFollowErrors(t *testing.T) {
+	if _, err := Follow(t.TempDir(), "", daybook.Glob); !errors.Is(err, daybook.ErrInvalidPattern) {
+		t.Errorf("an empty pattern: got %v", err)
+	}
+	dir := t.TempDir()
+	db := mustOpen(t, dir, nil)
+	for i := range uint64(3) {
+		mustStore(t, db, "r", fmt.Sprint(i), i)
+	}
+	f := mustFollow(t, dir, "*")
+	cancelled, cancel := context.WithCancel(ctx)
+	cancel()
+	if err := f.Read(cancelled, func(daybook.Event) bool { return true }); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: got %v", err)
+	}
+	seen := 0
+	if err := f.Read(ctx, func(daybook.Event) bool { seen++; return false }); err != nil || seen != 1 {
+		t.Errorf("stopped after the first: %d, %v", seen, err)
+	}
+	if got := read(t, f); len(got) != 1 {
+		t.Errorf("after that: %v; want the last one", got)
+	}
+	if f := mustFollow(t, filepath.Join(dir, "nothing"), "*"); read(t, f) != nil {
+		t.Error("there are values where there is no directory")
+	}
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tree
+
+import (
+	"context"
+
+	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/pages"
+)
+
+// Changes is a walk of the chunks that hold values within a range of sequence numbers, by record and time.
+type Changes struct {
+	// Through is the greatest sequence number that is of interest. It may be lowered on the way.
+	Through uint64
+
+	snapshot *Snapshot
+	after    uint64
+	cursor   *pages.Cursor
+	begun    bool
+}
+
+// Changes begins a walk of the values behind a sequence number.
+func (s *Snapshot) Changes(after, through uint64) (*Changes, error) {
+	c := &Changes{Through: through, snapshot: s, after: after}
+	err := s.guard.run(func() error {
+		values, err := s.view.Bucket(valuesBucket)
+		if err == nil {
+			c.cursor = values.Cursor()
+		}
+		return err
+	})
+	return c, s.guard.fault(err)
+}
+
+// chunksPerLook is how many chunks are looked at between two looks at the context.
+const chunksPerLook = 256
+
+// Next returns the values of the next chunk that holds some of those in the range, and their record; no values at the end.
+// They are valid until the next call.
+func (c *Changes) Next(ctx context.Context) (record string, entries []codec.Entry, err error) {
+	s := c.snapshot
+	err = s.guard.run(func() error {
+		for looked := 1; ; looked++ {
+			key, chunk, err := c.step()
+			if key == nil || err != nil {
+				return err
+			}
+			if looked%chunksPerLook == 0 {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+			}
+			wanted, err := c.wants(key, chunk)
+			if err == nil && wanted {
+				err = s.coder.Decode(s.buffer, key, chunk)
+			}
+			if err != nil {
+				name, _, _, _ := codec.SplitKey(key)
+				return s.guard.chunkFault(err, string(name), key, s.view.Offset(chunk))
+			}
+			if wanted {
+				name, _, _, _ := codec.SplitKey(key)
+				record, entries = string(name), s.buffer.Entries
+				return nil
+			}
+		}
+	})
+	return record, entries, s.guard.fault(err)
+}
+
+func (c *Changes) step() (key, chunk []byte, err error) {
+	if c.begun {
+		return c.cursor.Next()
+	}
+	c.begun = true
+	return c.cursor.Seek(nil)
+}
+
+// wants reports whether a chunk holds values in the range.
+func (c *Changes) wants(key, chunk []byte) (bool, error) {
+	header, err := codec.ReadHeader(key, chunk)
+	return err == nil && header.MaxSequence > c.after && header.MinSequence <= c.Through, err
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wal
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/daybook-db/daybook"
+)
+
+// Follower reads the frames of a log while another process writes to it. It takes no lock and changes nothing. A frame has
+// the number of its segment in its checksums, so one that can be read is one of that segment, whatever happens to
+// the file meanwhile.
+type Follower struct {
+	dir    string
+	number uint64 // of the segment that it reads
+	offset int64  // where the next frame will be
+	next   uint64 // sequence number of the next value; 0: it has not read any
+	data   []byte
+}
+
+// NewFollower returns one that begins with what the log in dir holds.
+func NewFollower(dir string) *Follower { return &Follower{dir: dir} }
+
+// Read calls fn for each frame that it has not read yet, in order, until there is no more for now, or fn returns false.
+// missed is how many values came before it in segments that are gone. The payload is valid during the call.
+func (f *Follower) Read(fn func(firstSequence, missed uint64, payload []byte, values int) (more bool)) error {
+	for {
+		sealed, more, err := f.readSegment(fn)
+		if err != nil || !more || !sealed {
+			return err
+		}
+		if moved, err := f.move(); !moved || err != nil {
+			return err
+		}
+	}
+}
+
+// readSegment reads what is new in a segment, and reports whether that is sealed, or gone, and whether to go on.
+func (f *Follower) readSegment(fn func(uint64, uint64, []byte, int) bool) (sealed, more bool, err error) {
+	if f.number == 0 {
+		return true, true, nil
+	}
+	file, err := os.Open(filepath.Join(f.dir, nameOf(f.number)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, true, nil
+	}
+	if err != nil {
+		return false, false, err
+	}
+	defer file.Close()
+	header, err := readUsed(file, f.number)
+	if errors.Is(err, daybook.ErrVersion) {
+		return false, false, err
+	}
+	if err != nil {
+		return true, true, nil // it has been released
+	}
+	missed := uint64(0)
+	if f.offset == 0 {
+		f.offset = segmentHeaderLen
+		if f.next > 0 {
+			missed = header.firstSequence - min(f.next, header.firstSequence)
+		}
+		f.next = header.firstSequence
+	}
+	if cap(f.data) < int(header.size) {
+		f.data = make([]byte, header.size)
+	}
+	f.data = f.data[:header.size]
+	var start [frameHeaderLen]byte
+	if n, _ := file.ReadAt(start[:], f.offset); n < len(start) || start == [frameHeaderLen]byte{} {
+		return false, true, nil // nothing has been written there yet
+	}
+	n, _ := file.ReadAt(f.data[f.offset:], f.offset)
+	data := f.data[:f.offset+int64(n)]
+	for {
+		frame, state := readFrame(data, f.number, f.offset)
+		if state != goodFrame { // a part of it has been written, or is left of an earlier life of the file
+			return false, true, nil
+		}
+		if frame.sealed() {
+			return true, true, nil
+		}
+		first := f.next
+		f.offset, f.next = f.offset+frame.size(), f.next+uint64(frame.values)
+		if !fn(first, missed, frame.payload, int(frame.values)) {
+			return false, false, nil
+		}
+		missed = 0
+	}
+}
+
+// readUsed reads the header of a segment that is in use under a number.
+func readUsed(file *os.File, number uint64) (header segmentHeader, err error) {
+	start := make([]byte, segmentHeaderLen)
+	if _, err := file.ReadAt(start, 0); err != nil {
+		return header, err
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return header, err
+	}
+	header, err = readHeader(file.Name(), start, info.Size())
+	if err == nil && (header.number != number || header.prepared()) {
+		err = errNoHeader
+	}
+	return header, err
+}
+
+// move goes on with the next segment, if there is one.
+func (f *Follower) move() (moved bool, err error) {
+	entries, err := os.ReadDir(f.dir)
+	if errors.Is(err, fs.ErrNotExist) { // nothing was ever stored, or it has been restored
+		return false, nil
+	}
+	for _, entry := range entries { // sorted by name, which is by number
+		number, ok := numberOf(entry.Name())
+		if !ok || number <= f.number {
+			continue
+		}
+		file, err := os.Open(filepath.Join(f.dir, entry.Name()))
+		if err != nil {
+			continue // it has got another name
+		}
+		_, err = readUsed(file, number)
+		_ = file.Close()
+		if err == nil {
+			f.number, f.offset = number, 0
+			return true, nil
+		}
+		if errors.Is(err, daybook.ErrVersion) {
+			return false, err
+		}
+	}
+	return false, err
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine/internal/disk"
+	"github.com/daybook-db/daybook/engine/internal/head"
+	"github.com/daybook-db/daybook/engine/internal/tree"
+	"github.com/daybook-db/daybook/engine/internal/wal"
+)
+
+// quarantines reports whether err is a damage that Open is to set aside.
+func (db *DB) quarantines(err error) bool {
+	return errors.Is(err, daybook.ErrCorrupt) && db.opts.OnCorruption == Quarantine && !db.opts.ReadOnly
+}
+
+// openWhole opens the tree, or a fresh one in place of a damaged one.
+func (db *DB) openWhole() (tree.State, error) {
+	path := filepath.Join(db.dir, treeName)
+	before, _ := os.Stat(path)
+	state, err := db.openTree(false)
+	if !db.quarantines(err) {
+		return state, err
+	}
+	if err := notInUse(path, before); err != nil {
+		return state, err
+	}
+	if err := db.setAside(treeName, err); err != nil {
+		return state, err
+	}
+	return db.openTree(true)
+}
+
+// notInUse returns daybook.ErrLocked if the file at path is another one than before, or somebody has it open: another
+// process may have set the damaged one aside, too.
+func notInUse(path string, before os.FileInfo) (err error) {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) && before == nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	now, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if before == nil || !os.SameFile(before, now) || !disk.TryLock(file) {
+		return fmt.Errorf("%w: %s: close the program that has it open", daybook.ErrLocked, path)
+	}
+	return disk.Unlock(file)
+}
+
+// setAside renames a file of the directory, or the log, durably.
+func (db *DB) setAside(name string, damage error) error {
+	from := filepath.Join(db.dir, name)
+	if _, err := os.Stat(from); errors.Is(err, fs.ErrNotExist) {
+		return nil // it was lost, or a crash came between the two steps of an earlier Open
+	}
+	to, err := db.asideName(name)
+	if err != nil {
+		return err
+	}
+	if err := db.fs.Rename(from, to); err != nil {
+		return err
+	}
+	if err := db.fs.SyncDir(db.dir); err != nil {
+		return err
+	}
+	db.quarantined = append(db.quarantined, to)
+	db.opts.Logger.ErrorContext(context.Background(), "daybook: set aside what is damaged, and go on without it",
+		"from", from, "to", to, "error", damage)
+	return nil
+}
+
+// asideName returns a path that is not in use.
+func (db *DB) asideName(name string) (string, error) {
+	extension := filepath.Ext(name)
+	for n := 1; ; n++ {
+		path := filepath.Join(db.dir, fmt.Sprintf("%s.corrupt-%d%s", strings.TrimSuffix(name, extension), n, extension))
+		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			return path, nil
+		} else if err != nil {
+			return "", err
+		}
+	}
+}
+
+// quarantineLog makes the best of a log that cannot be replayed. If that is because the tree is a fresh one, the log begins
+// where it begins. Else what stands before the damage is posted, and then the log set aside. A crash in between leaves
+// what the next Open does the same with.
+func (db *DB) quarantineLog(damage error) (state tree.State, recovery *wal.Recovery, err error) {
+	dir := filepath.Join(db.dir, logName)
+	if state, err = db.startFresh(dir); err != nil {
+		return state, nil, err
+	}
+	recovery, left, err := wal.Salvage(dir, db.fs, state.Watermark)
+	if err != nil {
+		return state, nil, err
+	}
+	db.active, db.frozen = head.New(db.opts.HeadSize), nil
+	if recovery.NextSequence() > state.Highest() {
+		if err := db.replay(recovery, state); !errors.Is(err, daybook.ErrCorrupt) && (err != nil || left == nil) {
+			return state, recovery, err
+		}
+	}
+	if db.active.Values() > 0 {
+		db.freezeLocked()
+	}
+	if _, err := db.postFrozen(nil); err != nil {
+		return state, nil, err
+	}
+	if state, err = db.tree.State(); err != nil {
+		return state, nil, err
+	}
+	last := max(state.Highest(), recovery.NextSequence()-1)
+	if err := db.tree.StartAt(last, recovery.LastNumber()); err != nil {
+		return state, nil, err
+	}
+	if err := db.setAside(logName, damage); err != nil {
+		return state, nil, err
+	}
+	if state, err = db.tree.State(); err == nil {
+		recovery, err = db.recoverLog(state)
+	}
+	return state, recovery, err
+}
+
+// startFresh has a tree that nothing was ever written to begin where the log does.
+func (db *DB) startFresh(dir string) (tree.State, error) {
+	state, err := db.tree.State()
+	if err != nil || state.Highest() > 0 {
+		return state, err
+	}
+	first, err := wal.First(dir, db.fs)
+	if first <= 1 || err != nil {
+		return state, err
+	}
+	if err := db.tree.StartAt(first-1, 0); err != nil {
+		return state, err
+	}
+	return db.tree.State()
+}

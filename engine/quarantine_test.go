@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine/internal/disk"
+	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
+)
+
+// quarantineStore is a directory whose tree holds values 1 to 10, and whose log the others, to 20, as a killed process leaves
+// it.
+func quarantineStore(t *testing.T) (dir string, stored []row) {
+	t.Helper()
+	dir = t.TempDir()
+	db := mustOpen(t, dir, &Options{Durability: OS, Logger: discard})
+	for i := range uint64(20) {
+		r := row{fmt.Sprintf("r%d", i%3), fmt.Sprint(i + 1), i + 1}
+		mustStore(t, db, r.Name, r.Value, r.At)
+		stored = append(stored, r)
+		if i == 9 {
+			mustClose(t, db)                                 // a checkpoint alone leaves them in the log, too
+			db = mustOpen(t, dir, &Options{Logger: discard}) // with syncs, each of which vouches for what is before it
+		}
+	}
+	if err := db.abandon(); err != nil {
+		t.Fatal(err)
+	}
+	return dir, stored
+}
+
+// segment is the path of the only segment of a log that holds values.
+func segment(t *testing.T, dir string) string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, logName, "*.log"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("%v: %v", paths, err)
+	}
+	return paths[0]
+}
+
+// flip changes what stands behind the nth place where text is.
+func flip(t *testing.T, path, text string, nth int) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := 0
+	for range nth {
+		next := bytes.Index(data[at:], []byte(text))
+		if next < 0 {
+			t.Fatalf("%s does not hold %q so often", path, text)
+		}
+		at += next + len(text)
+	}
+	data[at] ^= 1
+	write(t, path, string(data))
+}
+
+// byTime are rows as they were stored.
+func byTime(rows []row) []row {
+	slices.SortFunc(rows, func(a, b row) int { return int(a.At) - int(b.At) })
+	return rows
+}
+
+// damages are ways to damage a quarantineStore, and what is left of it.
+var damages = []struct {
+	name        string
+	do          func(t *testing.T, dir string)
+	first, last int // values that are left, numbered from 1
+	aside       []string
+}{
+	{"both meta pages", func(t *testing.T, dir string) {
+		path := filepath.Join(dir, treeName)
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size := os.Getpagesize()
+		data[30] ^= 1
+		data[size+30] ^= 1
+		write(t, path, string(data))
+	}, 11, 20, []string{"daybook.corrupt-1.db"}},
+	{"the tree is cut off", func(t *testing.T, dir string) {
+		if err := os.Truncate(filepath.Join(dir, treeName), int64(3*os.Getpagesize())); err != nil {
+			t.Fatal(err)
+		}
+	}, 11, 20, []string{"daybook.corrupt-1.db"}},
+	{"the tree is lost", func(t *testing.T, dir string) {
+		if err := os.Remove(filepath.Join(dir, treeName)); err != nil {
+			t.Fatal(err)
+		}
+	}, 11, 20, nil},
+	{"a frame", func(t *testing.T, dir string) { flip(t, segment(t, dir), "r0", 2) }, 1, 15, []string{"wal.corrupt-1"}},
+	{"the first frame", func(t *testing.T, dir string) { flip(t, segment(t, dir), "r1", 1) }, 1, 10, []string{"wal.corrupt-1"}},
+	{"a segment's header", func(t *testing.T, dir string) { flip(t, segment(t, dir), "DAYBKLOG", 1) }, 1, 10, []string{"wal.corrupt-1"}},
+	{"the log is lost", func(t *testing.T, dir string) {
+		if err := os.RemoveAll(filepath.Join(dir, logName)); err != nil {
+			t.Fatal(err)
+		}
+	}, 1, 10, nil},
+}
+
+// TestQuarantine damages a store, opens it, and wants what is whole, what was set aside byte for byte, and sequence numbers
+// that go on.
+func TestQuarantine(t *testing.T) {
+	for _, damage := range damages {
+		t.Run(damage.name, func(t *testing.T) {
+			dir, stored := quarantineStore(t)
+			damage.do(t, dir)
+			if damage.name != "the log is lost" { // which nobody can tell from a log that was posted
+				if db, err := Open(dir, &Options{Logger: discard}); !errors.Is(err, daybook.ErrCorrupt) {
+					_ = db.Close()
+					t.Fatalf("Open: got %v; want ErrCorrupt", err)
+				}
+			}
+			damaged := filesIn(t, dir)
+			wantQuarantined(t, dir, Options{}, stored[damage.first-1:damage.last], damage.last, damage.aside, damaged)
+		})
+	}
+}
+
+// filesIn returns the files of a directory, by name.
+func filesIn(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := make(map[string]string)
+	err := filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() {
+			var data []byte
+			data, err = os.ReadFile(path)
+			name, _ := filepath.Rel(dir, path)
+			files[name] = string(data)
+		}
+		if errors.Is(err, fs.ErrNotExist) { // a store that is open makes and renames segments
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// wantQuarantined opens a damaged store, and again.
+func wantQuarantined(t *testing.T, dir string, opts Options, want []row, last int, aside []string, damaged map[string]string) {
+	t.Helper()
+	opts.OnCorruption, opts.Durability, opts.Logger = Quarantine, OS, discard
+	db := mustOpen(t, dir, &opts)
+	wantRows(t, byTime(mustQuery(t, db, "*", daybook.QueryParams{})), want...)
+	stats, err := db.Stats(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, path := range stats.Quarantined {
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, name)
+	}
+	if !slices.Equal(got, aside) {
+		t.Errorf("set aside %q; want %q", got, aside)
+	}
+	now := filesIn(t, dir)
+	for name, data := range damaged {
+		to := "daybook.corrupt-1.db"
+		if name != treeName {
+			to = strings.Replace(name, logName, "wal.corrupt-1", 1)
+		}
+		if slices.Contains(aside, strings.Split(filepath.ToSlash(to), "/")[0]) && now[to] != data {
+			t.Errorf("%s is not what %s was", to, name)
+		}
+	}
+	mustStore(t, db, "more", "1", 1)
+	changes := mustChange(t, db, uint64(last))
+	if len(changes) != 1 || changes[0].Sequence < uint64(last)+1 {
+		t.Errorf("behind value %d: %v; want the one that was stored since", last, changes)
+	}
+	if err := db.abandon(); err != nil {
+		t.Fatal(err)
+	}
+	again := mustOpen(t, dir, &Options{Logger: discard})
+	if got := mustQuery(t, again, "*", daybook.QueryParams{}); len(got) != len(want)+1 {
+		t.Errorf("after that: %v", got)
+	}
+	mustClose(t, again)
+}
+
+// TestQuarantineFaults fails each operation, and from there on all, while a damaged store is opened, and opens it again: the
+// same is left as without that.
+func TestQuarantineFaults(t *testing.T) {
+	for _, damage := range damages {
+		t.Run(damage.name, func(t *testing.T) {
+			for step := 0; ; step++ {
+				dir, stored := quarantineStore(t)
+				damage.do(t, dir)
+				fsys, done := faultfs.New(disk.OS{}), 0
+				fsys.SetHook(func(faultfs.Op) error {
+					if done++; done > step {
+						return faultfs.ErrInjected
+					}
+					return nil
+				})
+				options, err := (&Options{OnCorruption: Quarantine, Durability: OS, Logger: discard}).withDefaults()
+				if err != nil {
+					t.Fatal(err)
+				}
+				db, err := open(dir, options, fsys)
+				if err == nil {
+					_ = db.abandon()
+				}
+				db = mustOpen(t, dir, &Options{OnCorruption: Quarantine, Logger: discard})
+				wantRows(t, byTime(mustQuery(t, db, "*", daybook.QueryParams{})), stored[damage.first-1:damage.last]...)
+				if files := filesIn(t, dir); len(damage.aside) > 0 && damage.aside[0] == "daybook.corrupt-1.db" {
+					if _, twice := files["daybook.corrupt-2.db"]; twice || files["daybook.corrupt-1.db"] == "" {
+						t.Errorf("step %d: set aside twice, or not at all", step)
+					}
+				}
+				mustClose(t, db)
+				if done <= step {
+					break
+				}
+			}
+		})
+	}
+}
+
+func TestQuarantineReadOnly(t *testing.T) {
+	dir, _ := quarantineStore(t)
+	damages[0].do(t, dir)
+	before := filesIn(t, dir)
+	_, err := Open(dir, &Options{OnCorruption: Quarantine, ReadOnly: true, Logger: discard})
+	wantCorrupt(t, "read-only", err)
+	if after := filesIn(t, dir); fmt.Sprint(after) != fmt.Sprint(before) {
+		t.Error("a read-only Open changed files")
+	}
+}

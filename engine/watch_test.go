@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/daybook-db/daybook"
+)
+
+func mustWatch(t *testing.T, ctx context.Context, db *DB, pattern string, params daybook.WatchParams) <-chan daybook.Event {
+	t.Helper()
+	events, err := db.Watch(ctx, pattern, params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return events
+}
+
+// TestWatch stores from several goroutines, in batches too, and wants each matching value once, in the order of the
+// sequence numbers, which is that of Changes.
+func TestWatch(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), &Options{Durability: OS})
+	mustStore(t, db, "a.early", "0", 1)
+	all := mustWatch(t, ctx, db, "*", daybook.WatchParams{Buffer: 10_000})
+	some := mustWatch(t, ctx, db, "#.temperature", daybook.WatchParams{Syntax: daybook.Topic, Buffer: 10_000})
+	const writers, each = 4, 200
+	var writing sync.WaitGroup
+	for w := range writers {
+		writing.Go(func() {
+			for i := range each {
+				err := db.StoreBatch(ctx, []daybook.StoredValue{
+					{RecordName: fmt.Sprintf("a.%d.temperature", w), Value: json.RawMessage(fmt.Sprint(i)), StoredAt: uint64(i)},
+					{RecordName: fmt.Sprintf("a.%d.humidity", w), Value: json.RawMessage(fmt.Sprint(i)), StoredAt: uint64(i)},
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	writing.Wait()
+	mustClose(t, db)
+	var changes []daybook.Change
+	db = mustOpen(t, db.dir, nil)
+	for change, err := range db.Changes(ctx, 1) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		changes = append(changes, change)
+	}
+	if len(changes) != 2*writers*each {
+		t.Fatalf("Changes yielded %d values; want %d", len(changes), 2*writers*each)
+	}
+	for event := range all {
+		if event.Missed != 0 || fmt.Sprint(event.Change) != fmt.Sprint(changes[0]) {
+			t.Fatalf("got %v; want %v", event, changes[0])
+		}
+		changes = changes[1:]
+	}
+	if len(changes) > 0 {
+		t.Errorf("%d values are missing, the first %v", len(changes), changes[0])
+	}
+	next := make(map[string]int)
+	for event := range some {
+		if event.RecordName[3:] != ".temperature" || string(event.Value) != fmt.Sprint(next[event.RecordName]) {
+			t.Errorf("got %v; want value %d of a temperature", event, next[event.RecordName])
+		}
+		next[event.RecordName]++
+	}
+	if len(next) != writers {
+		t.Errorf("%d records were watched; want %d", len(next), writers)
+	}
+}
+
+// TestWatchSlowly does not receive while it stores, and is told how many it missed: by number, and by bytes.
+func TestWatchSlowly(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), &Options{Durability: OS})
+	few := mustWatch(t, ctx, db, "r", daybook.WatchParams{Buffer: 3})
+	many := mustWatch(t, ctx, db, "*", daybook.WatchParams{Buffer: 1 << 30})
+	const stored = 1000
+	value := json.RawMessage(`"` + digits(64<<10) + `"`)
+	for i := range uint64(stored) {
+		if err := db.Store(ctx, "r", value, i); err != nil {
+			t.Fatal(err)
+		}
+		mustStore(t, db, "other", "1", i)
+	}
+	mustClose(t, db)
+	for name, events := range map[string]<-chan daybook.Event{"few": few, "many": many} {
+		var last daybook.Event
+		received, missed := uint64(0), uint64(0)
+		for event := range events {
+			if event.Sequence <= last.Sequence {
+				t.Errorf("%s: %d came behind %d", name, event.Sequence, last.Sequence)
+			}
+			received, missed, last = received+1, missed+event.Missed, event
+		}
+		want, most, lastWanted := uint64(stored), uint64(4), uint64(2*stored-1)
+		if name == "many" {
+			want, most, lastWanted = 2*stored, 2*(mostWatched>>16)+3, 2*stored
+		}
+		if received+missed != want || received > most || last.Sequence != lastWanted {
+			t.Errorf("%s: received %d and missed %d, the last one %d; want %d in all, of them at most %d, and the last one %d",
+				name, received, missed, last.Sequence, want, most, lastWanted)
+		}
+	}
+}
+
+func TestWatchEnds(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), nil)
+	ending, end := context.WithCancel(ctx)
+	events := mustWatch(t, ending, db, "*", daybook.WatchParams{})
+	mustStore(t, db, "r", "1", 1)
+	end()
+	for range events { // at most what was there, and the end
+	}
+	if len(db.watchers.list) != 0 {
+		t.Errorf("%d watchers are left", len(db.watchers.list))
+	}
+	if _, err := db.Watch(ctx, "", daybook.WatchParams{}); !errors.Is(err, daybook.ErrInvalidPattern) {
+		t.Errorf("an empty pattern: got %v", err)
+	}
+	if _, err := db.Watch(ctx, "*", daybook.WatchParams{Buffer: -1}); !errors.Is(err, daybook.ErrInvalidParams) {
+		t.Errorf("a negative buffer: got %v", err)
+	}
+	if _, err := db.Watch(ending, "*", daybook.WatchParams{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("a context that has ended: got %v", err)
+	}
+	mustClose(t, db)
+	if _, err := db.Watch(ctx, "*", daybook.WatchParams{}); !errors.Is(err, daybook.ErrClosed) {
+		t.Errorf("a closed DB: got %v", err)
+	}
+}
