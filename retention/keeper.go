@@ -44,7 +44,7 @@ type Keeper struct {
 // Run sweeps at once, and then every Interval until ctx ends, when it returns nil. A sweep that fails is
 // logged, and the next one tries again. It returns an error only for a Keeper that cannot work:
 // daybook.ErrNotConfigured without a backend, daybook.ErrInvalidParams for an impossible policy or
-// interval, errors.ErrUnsupported for rules with a backend that is no daybook.Pruner.
+// interval, errors.ErrUnsupported for rules or MaxBytes with a backend that is no daybook.Pruner.
 func (k *Keeper) Run(ctx context.Context) error {
 	if err := k.Policy.suits(k.Backend); err != nil {
 		return err

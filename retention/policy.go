@@ -12,8 +12,8 @@
 //	}}
 //	go keeper.Run(ctx)
 //
-// It knows no engine: a policy of a MaxAge alone works with any daybook.Backend, one with rules with those that are a
-// daybook.Pruner. What a sweep deletes is gone for good; a sweep that was interrupted has deleted a part, and the next
+// It knows no engine: a policy of a MaxAge alone works with any daybook.Backend, one with rules or MaxBytes with those
+// that are a daybook.Pruner. What a sweep deletes is gone for good; a sweep that was interrupted has deleted a part, and the next
 // one finishes the work.
 //
 // The age of a value is the keeper's clock minus the timestamp it was stored with, so a clock that is wrong would delete
@@ -36,6 +36,9 @@ type Policy struct {
 	Rules []Rule
 	// MaxAge is how long a value is kept of the records that no rule matches. 0: for ever; negative: ErrInvalidParams.
 	MaxAge time.Duration
+	// MaxBytes is how much is kept of all records together, in bytes of JSON: what the rules and MaxAge leave beyond that
+	// goes, the oldest first. It depends on no clock. 0: any amount.
+	MaxBytes uint64
 }
 
 // Rule says what is kept of the records that its pattern matches. With no limit it keeps everything of those.
@@ -82,12 +85,23 @@ func (r Rule) validate() error {
 // that were. It takes now for what it is, see Keeper for clocks that are wrong; if it is the zero time, nothing is deleted
 // by age.
 // Errors: daybook.ErrNotConfigured for a nil backend, ErrInvalidParams, ErrInvalidPattern, errors.ErrUnsupported for
-// rules with a backend that is no daybook.Pruner, and those of its Cleanup or Prune. After one, what the rules before
+// rules or MaxBytes with a backend that is no daybook.Pruner, and those of its Cleanup or Prune. After one, what the rules before
 // deleted is gone.
 func (p Policy) Apply(ctx context.Context, backend daybook.Backend, now time.Time) (deleted uint64, err error) {
 	if err := p.suits(backend); err != nil {
 		return 0, err
 	}
+	if deleted, err = p.applyRules(ctx, backend, now); err != nil || p.MaxBytes == 0 {
+		return deleted, err
+	}
+	oldest, err := backend.(daybook.Pruner).Prune(ctx, "*", daybook.PruneParams{MaxBytes: p.MaxBytes})
+	if err != nil {
+		err = fmt.Errorf("MaxBytes: %w", err)
+	}
+	return deleted + oldest, err
+}
+
+func (p Policy) applyRules(ctx context.Context, backend daybook.Backend, now time.Time) (deleted uint64, err error) {
 	if len(p.Rules) == 0 {
 		cutoff := cutoff(now, p.MaxAge)
 		if cutoff == 0 {
@@ -118,8 +132,8 @@ func (p Policy) suits(backend daybook.Backend) error {
 	if err := p.Validate(); err != nil {
 		return err
 	}
-	if _, ok := backend.(daybook.Pruner); !ok && len(p.Rules) > 0 {
-		return fmt.Errorf("%w: %T is no daybook.Pruner, so there can be no rules by record: use MaxAge alone", errors.ErrUnsupported, backend)
+	if _, ok := backend.(daybook.Pruner); !ok && (len(p.Rules) > 0 || p.MaxBytes > 0) {
+		return fmt.Errorf("%w: %T is no daybook.Pruner, so there can be no rules by record, and no MaxBytes: use MaxAge alone", errors.ErrUnsupported, backend)
 	}
 	return nil
 }

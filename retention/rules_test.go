@@ -335,3 +335,33 @@ type failingLister struct{ *backendtest.Memory }
 func (*failingLister) Records(context.Context, string, daybook.PatternSyntax) iter.Seq2[daybook.RecordInfo, error] {
 	return func(yield func(daybook.RecordInfo, error) bool) { yield(daybook.RecordInfo{}, errLister) }
 }
+
+// TestMaxBytes is for what the rules leave, and needs no clock that is believed.
+func TestMaxBytes(t *testing.T) {
+	backend := backendtest.NewMemory()
+	for i := range uint64(10) {
+		for _, name := range []string{"a", "b"} {
+			if err := backend.Store(t.Context(), name, json.RawMessage("1000"), uint64(now.UnixMilli())-i); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	policy := Policy{Rules: []Rule{{Pattern: "b", MaxPerRecord: 2}}, MaxBytes: 20}
+	for _, at := range []time.Time{now, {}} {
+		want := uint64(8 + 7) // of b, and then of a, with which 5 of 12 values are left
+		if at.IsZero() {
+			want = 0
+		}
+		if deleted, err := policy.Apply(t.Context(), backend, at); err != nil || deleted != want {
+			t.Errorf("at %v: deleted %d, %v; want %d", at, deleted, err, want)
+		}
+	}
+	got, err := backend.Query(t.Context(), "*", daybook.QueryParams{})
+	if err != nil || len(got) != 5 {
+		t.Errorf("%d values are left, %v; want the newest three of a and two of b", len(got), err)
+	}
+	_, err = Policy{MaxBytes: 1}.Apply(t.Context(), struct{ daybook.Backend }{backend}, now)
+	if !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("with a backend that is no Pruner: %v", err)
+	}
+}

@@ -29,6 +29,7 @@ interrupted. Each record follows the first rule whose pattern matches its name; 
 none matches follow max_age beside the rules. The file is YAML, or JSON:
 
   max_age: 7d                  # of records that no rule matches; without it they are kept
+  max_bytes: 500MB             # of JSON, of all records: beyond that the oldest values go
   rules:
     - pattern: "alarm.*"       # a glob
       max_age: 365d

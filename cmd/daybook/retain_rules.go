@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/xhit/go-str2duration/v2"
 	"go.yaml.in/yaml/v3"
 
@@ -49,16 +50,18 @@ func parseRules(data []byte) (policy retention.Policy, err error) {
 			switch key {
 			case "max_age":
 				policy.MaxAge, err = parseMaxAge(value)
+			case "max_bytes":
+				policy.MaxBytes, err = parseBytes(value)
 			case "rules":
 				policy.Rules, err = parseRuleList(value)
 			default:
-				known = "max_age, rules"
+				known = "max_age, max_bytes, rules"
 			}
 			return known, err
 		})
 	}
-	if err == nil && policy.MaxAge == 0 && len(policy.Rules) == 0 {
-		err = errors.New(`there is nothing in it that deletes: want "max_age: 7d", or "rules:"`)
+	if err == nil && policy.MaxAge == 0 && policy.MaxBytes == 0 && len(policy.Rules) == 0 {
+		err = errors.New(`there is nothing in it that deletes: want "max_age: 7d", "max_bytes: 500MB", or "rules:"`)
 	}
 	return policy, err
 }
@@ -191,4 +194,19 @@ func parseMaxAge(node *yaml.Node) (time.Duration, error) {
 		return 0, atLine(node, "max_age is %q; want more than 0, or none to keep for ever", text)
 	}
 	return age, nil
+}
+
+func parseBytes(node *yaml.Node) (uint64, error) {
+	text, err := scalar("max_bytes", node)
+	if err != nil {
+		return 0, err
+	}
+	bytes, err := humanize.ParseBytes(text)
+	switch {
+	case err != nil:
+		return 0, atLine(node, "max_bytes is %q; want a number and a unit (B, kB, MB, GB, KiB, MiB, GiB), as in 500MB", text)
+	case bytes == 0:
+		return 0, atLine(node, "max_bytes is %q; want more than 0, or none for any amount", text)
+	}
+	return bytes, nil
 }

@@ -55,7 +55,10 @@ func TestReadRules(t *testing.T) {
 // TestBadRules wants the line and what is wrong with it, on one line, and nothing deleted.
 func TestBadRules(t *testing.T) {
 	tests := []struct{ name, text, says string }{
-		{"unknown key", "max_age: 7d\nmax_agee: 1h\n", `line 2: "max_agee" is unknown: want max_age, rules`},
+		{"unknown key", "max_age: 7d\nmax_agee: 1h\n", `line 2: "max_agee" is unknown: want max_age, max_bytes, rules`},
+		{"a size without sense", "max_age: 7d\nmax_bytes: much\n", `line 2: max_bytes is "much"; want a number and a unit`},
+		{"a negative size", "max_bytes: -1MB\n", `line 1: max_bytes is "-1MB"; want a number and a unit`},
+		{"no size at all", "max_bytes: 0\n", `line 1: max_bytes is "0"; want more than 0`},
 		{"unknown key of a rule", "rules:\n- pattern: a\n- pattern: b\n  max_years: 1\n", `line 4: "max_years" is unknown: want pattern or topic`},
 		{"the same key twice", "max_age: 7d\nmax_age: 1h\n", "line 2: max_age is there twice"},
 		{"merged keys", "<<: {rules: [{pattern: a, max_age: -1h}]}\n", `line 1: "<<" is unknown`},
