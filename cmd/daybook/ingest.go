@@ -74,8 +74,9 @@ func runIngest(cmd *cobra.Command, dir string, names []string, flags ingestFlags
 		return err
 	}
 	i := &ingestion{flags: flags, in: cmd.InOrStdin(), reports: cmd.ErrOrStderr()}
-	i.bar = newByteBar(cmd.ErrOrStderr(), i.in, total)
-	if total < 0 && isTerminal(i.in) {
+	if total >= 0 || !isTerminal(i.in) { // a bar would stand where somebody types
+		i.bar = newByteBar(cmd.ErrOrStderr(), "ingesting", total)
+	} else {
 		fmt.Fprintln(i.reports, "reading lines from this terminal; an end of file (Ctrl-D, on Windows Ctrl-Z) ends them")
 	}
 	started := time.Now()

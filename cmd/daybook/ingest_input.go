@@ -10,13 +10,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
-
-	"github.com/schollz/progressbar/v3"
 )
 
 // stdinName is what errors call standard input.
 const stdinName = "stdin"
+
+// standard is what stands for standard input or output on the command line.
+const standard = "-"
 
 // input is a file to ingest, or standard input.
 type input struct {
@@ -33,13 +33,13 @@ type input struct {
 // known. All are looked at before anything is stored.
 func findInputs(names []string) ([]input, int64, error) {
 	if len(names) == 0 {
-		names = []string{"-"}
+		names = []string{standard}
 	}
 	var inputs []input
 	var total int64
 	known := true
 	for _, name := range names {
-		if name == "-" {
+		if name == standard {
 			inputs, known = append(inputs, input{name: stdinName, live: true}), false
 			continue
 		}
@@ -190,36 +190,4 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	n, err := b.in.Read(p)
 	b.since += n
 	return n, err
-}
-
-// byteBar shows on a terminal how much has been read. A nil byteBar shows nothing.
-type byteBar struct{ bar *progressbar.ProgressBar }
-
-// newByteBar returns nil unless errOut is a terminal that nobody types the input into.
-func newByteBar(errOut io.Writer, stdin io.Reader, total int64) *byteBar {
-	if !isTerminal(errOut) || total < 0 && isTerminal(stdin) {
-		return nil
-	}
-	return &byteBar{progressbar.NewOptions64(total,
-		progressbar.OptionSetWriter(errOut),
-		progressbar.OptionSetDescription("ingesting"),
-		progressbar.OptionSetSpinnerChangeInterval(0), // its own clock would redraw what clear has cleared
-		progressbar.OptionShowBytes(true),
-		progressbar.OptionThrottle(100*time.Millisecond),
-		progressbar.OptionSetWidth(30),
-		progressbar.OptionClearOnFinish())}
-}
-
-func (b *byteBar) clear() {
-	if b != nil {
-		_ = b.bar.Clear() // a bar that cannot be drawn is no reason to stop
-	}
-}
-
-// counting is r, with what is read from it shown.
-func (b *byteBar) counting(r io.Reader) io.Reader {
-	if b == nil {
-		return r
-	}
-	return io.TeeReader(r, b.bar)
 }

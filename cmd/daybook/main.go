@@ -5,15 +5,23 @@
 //	daybook demo                 record this machine's own readings, then show what can be done with them
 //	daybook ingest FILE...       store values from NDJSON or CSV
 //	daybook query PATTERN        print the values of the records that a pattern matches
+//	daybook tail [-f] PATTERN    print the last values, and those that are being stored
 //	daybook records [PATTERN]    list records: values, bytes, oldest, newest
 //	daybook stats                say what the directory holds and weighs
 //	daybook cleanup --older-than delete the values older than a time, and say exactly how many
+//	daybook prune PATTERN        delete from some records by age, count or size
 //	daybook retain --rules FILE  delete what a file of rules does not keep, now and then again and again
 //	daybook compact              give the space of deleted values back to the file system
+//	daybook check                read everything and say what is damaged
+//	daybook backup FILE          write everything into one file
+//	daybook restore FILE         make a directory of what backup wrote
+//	daybook export PATTERN FILE  write values into NDJSON, CSV or Parquet
+//	daybook import FILE...       store what export wrote
+//	daybook completion SHELL     print a script for the shell that completes all that
 //
 // Every subcommand works in the directory that --dir names, ./daybook-demo unless told otherwise, so
-// that all of them find what the demo recorded. Only demo and ingest create it; query, records and
-// stats open it read-only and change nothing.
+// that all of them find what the demo recorded. Only demo, ingest, import and restore create it; query,
+// tail, records, stats, check and export open it read-only and change nothing.
 //
 // Each subcommand has a file of its own; root.go joins them and turns an error into one line on
 // standard error and an exit status: 0 done, 1 failed, 2 called wrongly, 130 interrupted.

@@ -35,8 +35,8 @@ func newRootCommand() *cobra.Command {
 		Use:   "daybook",
 		Short: "Keep and read the history of named JSON records",
 		Long: `Daybook keeps the history of named JSON records in a directory: every value that a
-record ever had, with the time it was stored. This command records, loads, reads
-and cleans up such a directory.
+record ever had, with the time it was stored. This command records, loads, reads,
+cleans up, checks, backs up and restores such a directory.
 
 Times on the command line are RFC 3339 (2026-11-23T06:00:00Z), a date in local time
 (2026-11-23), Unix milliseconds, or relative to now (-90m, -1h, -7d, -2w).`,
@@ -58,8 +58,10 @@ Times on the command line are RFC 3339 (2026-11-23T06:00:00Z), a date in local t
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	root.PersistentFlags().StringVar(&dir, "dir", defaultDir, "the directory that holds the daybook")
-	root.AddCommand(newDemoCommand(&dir), newIngestCommand(&dir), newQueryCommand(&dir),
-		newRecordsCommand(&dir), newStatsCommand(&dir), newCleanupCommand(&dir), newCompactCommand(&dir), newRetainCommand(&dir))
+	root.AddCommand(newDemoCommand(&dir), newIngestCommand(&dir), newQueryCommand(&dir), newTailCommand(&dir),
+		newRecordsCommand(&dir), newStatsCommand(&dir), newCleanupCommand(&dir), newPruneCommand(&dir), newRetainCommand(&dir),
+		newCompactCommand(&dir), newCheckCommand(&dir), newBackupCommand(&dir), newRestoreCommand(&dir),
+		newExportCommand(&dir), newImportCommand(&dir))
 	return root
 }
 

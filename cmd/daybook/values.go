@@ -66,7 +66,10 @@ func appendNDJSON(line []byte, v daybook.StoredValue) []byte {
 	return append(line, "}\n"...)
 }
 
-// csvWriter prints the columns record_name, stored_at (Unix ms) and value.
+// transferColumns are the columns of CSV: the time is in Unix ms, the value is JSON.
+var transferColumns = []string{"record_name", "stored_at", "value"}
+
+// csvWriter prints those columns.
 type csvWriter struct {
 	out    *csv.Writer
 	headed bool
@@ -84,7 +87,7 @@ func (w *csvWriter) head() error {
 		return nil
 	}
 	w.headed = true
-	return w.out.Write([]string{"record_name", "stored_at", "value"})
+	return w.out.Write(transferColumns)
 }
 
 // flush prints the header even where there was no value, so that what reads it finds its columns.

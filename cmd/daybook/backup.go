@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/daybook-db/daybook/engine"
+)
+
+func newBackupCommand(dir *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "backup FILE",
+		Short: "Write everything into one file, which restore makes a directory of",
+		Long: `Write everything that is stored into FILE, which must not be there yet, or with - to
+standard output. FILE is there, durably, only when all of it is written. It ends with its
+length and its SHA-256, so that restore finds whatever is cut off or altered.
+
+A program that has the daybook open does this while it stores, with DB.Backup of the Go
+package engine; this command needs the daybook for itself.`,
+		Example: `  daybook backup history.daybook
+  daybook backup - | zstd | ssh backup.example 'cat > history.daybook.zst'`,
+		Args: checked(oneFile),
+		RunE: func(cmd *cobra.Command, args []string) error { return runBackup(cmd, *dir, args[0]) },
+	}
+}
+
+// oneFile wants exactly one argument.
+func oneFile(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("%s takes one FILE, or - , and got %d arguments", cmd.Name(), len(args))
+	}
+	return nil
+}
+
+func runBackup(cmd *cobra.Command, dir, name string) (err error) {
+	if name == standard && isTerminal(cmd.OutOrStdout()) {
+		return usagef("a backup is no text for a terminal: name a file, or pipe it somewhere")
+	}
+	db, err := openExisting(dir)
+	if err != nil {
+		return err
+	}
+	defer closing(db, &err)
+	stats, err := db.Stats(cmd.Context())
+	if err != nil {
+		return err
+	}
+	bar := newByteBar(cmd.ErrOrStderr(), "backing up", stats.TreeBytes)
+	started := time.Now()
+	if name == standard {
+		return db.Backup(cmd.Context(), bar.countingTo(cmd.OutOrStdout()))
+	}
+	written, err := writeWhole(name, func(w io.Writer) error { return db.Backup(cmd.Context(), bar.countingTo(w)) })
+	bar.clear()
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s of %s in %s, %.1f s\n",
+		counted(stats.Values, "value"), counted(stats.Records, "record"), size(written), time.Since(started).Seconds())
+	return err
+}
+
+// writeWhole writes a file that must not be there yet, and returns its size. It has its name only when it is whole and
+// durable.
+func writeWhole(name string, write func(io.Writer) error) (written int64, err error) {
+	if _, err := os.Lstat(name); err == nil {
+		return 0, fmt.Errorf("%s is there already: name another file, or remove it first", name)
+	}
+	part := name + ".part"
+	file, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(part)
+		}
+	}()
+	err = write(file)
+	if err == nil {
+		written, err = file.Seek(0, io.SeekEnd)
+	}
+	if err == nil {
+		err = file.Sync()
+	}
+	if err = errors.Join(err, file.Close()); err != nil {
+		return 0, err
+	}
+	if err := os.Rename(part, name); err != nil {
+		return 0, err
+	}
+	if dir, err := os.Open(filepath.Dir(name)); err == nil { // not every system can sync one
+		_ = dir.Sync()
+		_ = dir.Close()
+	}
+	return written, nil
+}
+
+func newRestoreCommand(dir *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "restore FILE",
+		Short: "Make a directory of what backup wrote",
+		Long: `Make a daybook in the directory that --dir names, which must be empty or not there, of
+what backup wrote into FILE, or with - of standard input. All of it is checked before the
+daybook is in place: of a backup that is cut off or altered nothing is restored.`,
+		Example: `  daybook restore history.daybook --dir ./restored
+  ssh backup.example 'cat history.daybook.zst' | zstd -d | daybook restore - --dir ./restored`,
+		Args: checked(oneFile),
+		RunE: func(cmd *cobra.Command, args []string) error { return runRestore(cmd, *dir, args[0]) },
+	}
+}
+
+func runRestore(cmd *cobra.Command, dir, name string) (err error) {
+	in, total := io.NopCloser(cmd.InOrStdin()), int64(-1)
+	if name != standard {
+		file, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		in = file
+		if info, err := file.Stat(); err == nil {
+			total = info.Size()
+		}
+	}
+	bar := newByteBar(cmd.ErrOrStderr(), "restoring", total)
+	err = engine.Restore(cmd.Context(), dir, bar.counting(in))
+	bar.clear()
+	if err != nil {
+		return err
+	}
+	return reportRestored(cmd.Context(), cmd.OutOrStdout(), dir)
+}
+
+func reportRestored(ctx context.Context, out io.Writer, dir string) (err error) {
+	db, err := openForReading(dir)
+	if err != nil {
+		return err
+	}
+	defer closing(db, &err)
+	stats, err := db.Stats(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "restored %s of %s into %s\n", counted(stats.Values, "value"), counted(stats.Records, "record"), dir)
+	return err
+}
