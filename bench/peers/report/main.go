@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command report turns the output of the race between Daybook and other stores into what people read: the
-// tables in the README, two charts, and the judgement whether Daybook still clears its bars.
+// tables in the README, three charts, and the judgement whether Daybook still clears its bars.
 //
 // It is run from the root of the repository, with one file of `go test -bench` output for each run:
 //
 //	go run -C bench/peers ./report -bars RUN...
 //	go run -C bench/peers ./report -readme ../../README.md -chart ../../bench/race.svg RUN...
 //	go run -C bench/peers ./report -growth ../../bench/growth.svg GROWTHRUN...
+//	go run -C bench/peers ./report -soak ../../bench/soak.svg SOAKRUN...
 //
 // What is written depends on nothing but the files that are read, so that a second go over the same runs
-// changes nothing. A file that holds nothing but growth curves is no run of the race: with several flags,
-// files of both kinds may be named together.
+// changes nothing. A file that holds nothing but growth curves, or a soak, is no run of the race: with several flags,
+// files of all kinds may be named together.
 //
 // The exit status is 0 when everything was done and every bar that was asked for holds, 1 when a bar was
 // missed or something failed, and 2 for wrong usage.
@@ -25,7 +26,7 @@ import (
 	"os"
 )
 
-const usage = `usage: go run -C bench/peers ./report [-readme FILE] [-bars] [-chart FILE] [-growth FILE] RUN...
+const usage = `usage: go run -C bench/peers ./report [-readme FILE] [-bars] [-chart FILE] [-growth FILE] [-soak FILE] RUN...
 
 RUN is a file with the output of one go test -bench. At least one flag and one RUN are needed.
 
@@ -56,9 +57,9 @@ func report(args []string, stdout, stderr io.Writer) int {
 
 // request is what the command line asks for.
 type request struct {
-	readme, chart, growth string // where to write, "" for what was not asked for
-	bars                  bool
-	files                 []string
+	readme, chart, growth, soak string // where to write, "" for what was not asked for
+	bars                        bool
+	files                       []string
 }
 
 var errUsage = errors.New("wrong usage")
@@ -76,11 +77,12 @@ func parseRequest(args []string, stderr io.Writer) (request, error) {
 	flags.BoolVar(&req.bars, "bars", false, "print every bar and whether it holds; exit 1 if one does not")
 	flags.StringVar(&req.chart, "chart", "", "write the chart of ratios to `FILE`, an SVG")
 	flags.StringVar(&req.growth, "growth", "", "write the growth curves to `FILE`, an SVG")
+	flags.StringVar(&req.soak, "soak", "", "write the days of the soak to `FILE`, an SVG")
 	if err := flags.Parse(args); err != nil {
 		return request{}, err
 	}
 	req.files = flags.Args()
-	if len(req.files) == 0 || !req.race() && req.growth == "" {
+	if len(req.files) == 0 || !req.race() && req.growth == "" && req.soak == "" {
 		flags.Usage()
 		return request{}, errUsage
 	}
@@ -97,9 +99,17 @@ func (req request) carryOut(stdout io.Writer) (held bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	race, growth, err := req.sort(all)
-	if err != nil {
-		return false, err
+	race, growth, soak := all.of(theRace), all.of(theGrowth), all.of(theSoak)
+	for _, part := range []struct {
+		wanted bool
+		kind
+		runs
+	}{{req.race(), theRace, race}, {req.growth != "", theGrowth, growth}, {req.soak != "", theSoak, soak}} {
+		if part.wanted {
+			if err := part.validate(part.kind); err != nil {
+				return false, err
+			}
+		}
 	}
 	held = true
 	if req.bars {
@@ -114,18 +124,8 @@ func (req request) carryOut(stdout io.Writer) (held bool, err error) {
 	if err == nil && req.growth != "" {
 		err = writeGrowth(req.growth, growth)
 	}
+	if err == nil && req.soak != "" {
+		err = writeSoak(req.soak, soak)
+	}
 	return held, err
-}
-
-// sort tells runs of the race from runs of growth, and fails if a kind that is needed is not there or was
-// measured on more than one machine.
-func (req request) sort(all runs) (race, growth runs, err error) {
-	race, growth = all.split()
-	if req.race() {
-		err = race.validate("race")
-	}
-	if err == nil && req.growth != "" {
-		err = growth.validate("growth")
-	}
-	return race, growth, err
 }

@@ -55,8 +55,14 @@ func (p page) panels(found []panel, rows int, above, below vg.Length) error {
 		}
 		plots[i/panelsPerRow][i%panelsPerRow] = drawn
 	}
+	p.tiles(plots, above, below)
+	return nil
+}
+
+// tiles draws plots in rows.
+func (p page) tiles(plots [][]*plot.Plot, above, below vg.Length) {
 	tiles := draw.Tiles{
-		Rows: rows, Cols: panelsPerRow,
+		Rows: len(plots), Cols: panelsPerRow,
 		PadTop: above, PadBottom: below, PadLeft: pageMargin, PadRight: pageMargin,
 		PadX: 20, PadY: 14,
 	}
@@ -67,7 +73,6 @@ func (p page) panels(found []panel, rows int, above, below vg.Length) error {
 			}
 		}
 	}
-	return nil
 }
 
 func (pan panel) plot() (*plot.Plot, error) {

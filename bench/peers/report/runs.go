@@ -142,35 +142,42 @@ func splitPeer(name benchfmt.Name) (benchmark, peer string, err error) {
 	return b.String(), peer, nil
 }
 
-// split tells the runs of the race from those with growth curves. A file with both is in both.
-func (all runs) split() (race, growth runs) {
-	for _, r := range all {
-		isRace, isGrowth := r.kinds()
-		if isRace {
-			race = append(race, r)
-		}
-		if isGrowth {
-			growth = append(growth, r)
-		}
+// kind is what a benchmark is a part of.
+type kind string
+
+const (
+	theRace   kind = "race"
+	theGrowth kind = "growth"
+	theSoak   kind = "soak"
+)
+
+func kindOf(benchmark string) kind {
+	switch {
+	case strings.HasPrefix(benchmark, "Growth/"):
+		return theGrowth
+	case strings.HasPrefix(benchmark, "Soak/"):
+		return theSoak
 	}
-	return race, growth
+	return theRace
 }
 
-func (r run) kinds() (race, growth bool) {
-	for k := range r.figures {
-		if strings.HasPrefix(k.benchmark, "Growth/") {
-			growth = true
-		} else {
-			race = true
+// of returns the runs that have benchmarks of a kind.
+func (all runs) of(wanted kind) (some runs) {
+	for _, r := range all {
+		for k := range r.figures {
+			if kindOf(k.benchmark) == wanted {
+				some = append(some, r)
+				break
+			}
 		}
 	}
-	return race, growth
+	return some
 }
 
 // validate fails if the runs cannot stand for one another. A median over two machines says nothing of either.
-func (all runs) validate(kind string) error {
+func (all runs) validate(wanted kind) error {
 	if len(all) == 0 {
-		return errors.New("no file has a benchmark of the " + kind)
+		return errors.New("no file has a benchmark of the " + string(wanted))
 	}
 	first := all[0]
 	for _, r := range all[1:] {
