@@ -26,12 +26,34 @@ func ValidateRecordName(name string) error {
 		return fmt.Errorf("%w: it is empty", ErrInvalidName)
 	case len(name) > MaxRecordNameLen:
 		return fmt.Errorf("%w: %q... has %d bytes; at most %d", ErrInvalidName, cut(name), len(name), MaxRecordNameLen)
+	case isASCII(name): // as most are
+		return nil
 	case strings.IndexByte(name, 0) >= 0:
 		return fmt.Errorf("%w: %q holds a NUL", ErrInvalidName, cut(name))
 	case !utf8.ValidString(name):
 		return fmt.Errorf("%w: %q is not valid UTF-8", ErrInvalidName, cut(name))
 	}
 	return nil
+}
+
+// isASCII reports whether a name is ASCII without NUL. It looks at eight bytes at a time, the last of which it may have seen;
+// of shorter names it says no.
+func isASCII(name string) bool {
+	const word, ones, highs = 8, 0x0101010101010101, 0x8080808080808080
+	if len(name) < word {
+		return false
+	}
+	for at := 0; ; at = min(at+word, len(name)-word) {
+		w := name[at : at+word]
+		x := uint64(w[0]) | uint64(w[1])<<8 | uint64(w[2])<<16 | uint64(w[3])<<24 |
+			uint64(w[4])<<32 | uint64(w[5])<<40 | uint64(w[6])<<48 | uint64(w[7])<<56
+		if (x|(x-ones))&highs != 0 { // a byte with its highest bit set, or one that was 0
+			return false
+		}
+		if at == len(name)-word {
+			return true
+		}
+	}
 }
 
 // ValidateValue returns an error that matches ErrInvalidValue or ErrValueTooLarge unless value is a
