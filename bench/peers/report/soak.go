@@ -36,7 +36,8 @@ const soakRows = 2
 func writeSoak(path string, soak runs) error {
 	caption := captionLines(soak, command("soak", path, soak))
 	below := captionHeight(caption) + pageMargin
-	p := newPage(headingHeight + soakRows*panelHeight + below)
+	above := headingHeight + legendPadding
+	p := newPage(above + soakRows*panelHeight + below)
 	p.heading("Does it stay what it was, day after day?",
 		"1,000 records, a value a minute each, kept for seven days. In the end half of the records stop, and expire.")
 	plots := make([][]*plot.Plot, soakRows)
@@ -47,7 +48,7 @@ func writeSoak(path string, soak runs) error {
 		}
 		plots[i/panelsPerRow] = append(plots[i/panelsPerRow], drawn)
 	}
-	p.tiles(plots, headingHeight, below)
+	p.tiles(plots, above, below)
 	p.caption(caption)
 	return p.write(path)
 }
@@ -60,7 +61,7 @@ func (panel soakPanel) plot(soak runs) (*plot.Plot, error) {
 	p.X.Label.Text = "day"
 	p.X.Label.TextStyle = textStyle(textSize, ink, draw.XCenter, draw.YBottom)
 	p.Y.Min = 0
-	p.Legend.Top = true
+	p.Legend.Top, p.Legend.Padding = true, 5
 	p.Legend.TextStyle = textStyle(textSize, ink, draw.XLeft, draw.YCenter)
 	grid := plotter.NewGrid()
 	grid.Vertical.Color, grid.Horizontal.Color = gridInk, gridInk
