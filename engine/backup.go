@@ -45,7 +45,6 @@ func (db *DB) Backup(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	db.scans.Add(1)
 	defer db.scans.Add(-1)
 	defer b.Close()
 	if err := b.Verify(ctx); err != nil {
@@ -73,7 +72,11 @@ func (db *DB) beginBackup(ctx context.Context) (*tree.Backup, error) {
 		return nil, fmt.Errorf("%w: the log of %s holds values that are not in the tree yet: open it for writing, or close the program that does",
 			daybook.ErrReadOnly, db.dir)
 	}
-	return db.tree.Backup()
+	b, err := db.tree.Backup()
+	if err == nil {
+		db.scans.Add(1) // before anybody measures what is free
+	}
+	return b, err
 }
 
 // postAllSomehow is postAll, on a full disk with the help of the reserve: it is then that people make backups.
@@ -160,22 +163,22 @@ func Restore(ctx context.Context, dir string, r io.Reader) error {
 func restore(ctx context.Context, dir string, r io.Reader, fsys disk.FS) (err error) {
 	defer func() { err = disk.NoSpaceOr(err) }()
 	path := filepath.Join(dir, restoredName)
-	existed, err := emptied(dir, fsys)
-	if err != nil {
+	if err := emptied(dir, fsys); err != nil {
 		return err
 	}
-	if err := fsys.MkdirAll(dir); err != nil {
-		return err
-	}
+	made := missingDirs(dir)
 	done := false
 	defer func() {
 		if !done {
 			_ = fsys.Remove(path)
-			if !existed {
+			for _, dir := range made {
 				_ = fsys.Remove(dir)
 			}
 		}
 	}()
+	if err := fsys.MkdirAll(dir); err != nil {
+		return err
+	}
 	file, err := fsys.Create(path)
 	if err != nil {
 		return err
@@ -185,6 +188,9 @@ func restore(ctx context.Context, dir string, r io.Reader, fsys disk.FS) (err er
 		return err
 	}
 	if err := checkRestored(ctx, path); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		return fmt.Errorf("the backup cannot be used: %w", err)
 	}
 	final := filepath.Join(dir, treeName)
@@ -198,18 +204,29 @@ func restore(ctx context.Context, dir string, r io.Reader, fsys disk.FS) (err er
 }
 
 // emptied returns an error unless dir is empty, or not there. What an earlier restore left does not count, and is removed.
-func emptied(dir string, fsys disk.FS) (existed bool, err error) {
+func emptied(dir string, fsys disk.FS) error {
 	entries, err := fsys.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+		return nil
 	}
 	for _, entry := range entries {
 		if entry.Name() != restoredName {
-			return true, fmt.Errorf("%w: %s is not empty, it has %s: restore into a new directory", fs.ErrExist, dir, entry.Name())
+			return fmt.Errorf("%w: %s is not empty, it has %s: restore into a new directory", fs.ErrExist, dir, entry.Name())
 		}
 		err = fsys.Remove(filepath.Join(dir, restoredName))
 	}
-	return true, err
+	return err
+}
+
+// missingDirs returns what there is to make of dir and the directories above it, the innermost first.
+func missingDirs(dir string) (missing []string) {
+	for {
+		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+			return missing
+		}
+		missing = append(missing, dir)
+		dir = filepath.Dir(dir)
+	}
 }
 
 // receive writes a backup but for its end to file, durably, and holds it against that end.

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"iter"
+	"math"
 	"slices"
 
 	"github.com/daybook-db/daybook"
@@ -14,8 +15,8 @@ import (
 )
 
 const (
-	// Changes come out of the tree by so many values or bytes of JSON at a time, or one value. Each time takes a look at
-	// every chunk's header.
+	// Changes come out of the tree by so many sequence numbers, of which more are missing the more was deleted, and about so
+	// many bytes of JSON at a time. Each time takes a look at every chunk's header, and decodes those that reach into it.
 	mostChanges     = 128 << 10
 	mostChangeBytes = 8 << 20
 )
@@ -46,8 +47,8 @@ func (db *DB) yieldChanges(ctx context.Context, after uint64, yield func(daybook
 	db.mu.RLock()
 	through := db.lastSequence
 	db.mu.RUnlock()
-	for after < through {
-		c := changes{after: after, through: through}
+	for window := uint64(mostChanges); after < through; {
+		c := changes{after: after, through: after + min(window, through-after), next: through + 1}
 		if err := db.collect(ctx, &c); err != nil {
 			return err
 		}
@@ -60,6 +61,14 @@ func (db *DB) yieldChanges(ctx context.Context, after uint64, yield func(daybook
 			}
 		}
 		after = c.through
+		if len(c.list) == 0 {
+			after = max(after, c.next-1)
+		}
+		if len(c.list) < mostChanges/4 && c.bytes < mostChangeBytes/4 {
+			window = min(2*window, math.MaxUint64/2) // much was deleted
+		} else {
+			window = mostChanges
+		}
 	}
 	return nil
 }
@@ -93,8 +102,9 @@ func (c *changes) addTree(ctx context.Context, s *snapshot) error {
 		return err
 	}
 	for {
-		record, entries, err := walk.Next(ctx)
+		record, entries, err := walk.Read(ctx)
 		if len(entries) == 0 || err != nil {
+			c.next = min(c.next, walk.Next)
 			return err
 		}
 		for _, entry := range entries {
@@ -104,24 +114,28 @@ func (c *changes) addTree(ctx context.Context, s *snapshot) error {
 	}
 }
 
-// changes are those with the least sequence numbers, as many as are collected at once.
+// changes are those between two sequence numbers, as far as they are collected at once.
 type changes struct {
 	after, through uint64
+	next           uint64 // where there may be a value behind them
 	list           []daybook.Change
 	bytes          int
 	arena          arena
 }
 
-// add adds a value if it is one of those. Whenever there are twice as many as wanted, only half of them are left.
+// add adds a value if it is one of those. Whenever there are twice as many bytes as wanted, only the first half is left.
 func (c *changes) add(record string, e codec.Entry) {
 	if e.Sequence <= c.after || e.Sequence > c.through {
+		if e.Sequence > c.through {
+			c.next = min(c.next, e.Sequence)
+		}
 		return
 	}
 	c.list = append(c.list, daybook.Change{
 		StoredValue: daybook.StoredValue{RecordName: record, Value: c.arena.copy(e.Value), StoredAt: e.Timestamp},
 		Sequence:    e.Sequence,
 	})
-	if c.bytes += len(e.Value); len(c.list) >= 2*mostChanges || c.bytes >= 2*mostChangeBytes {
+	if c.bytes += len(e.Value); c.bytes >= 2*mostChangeBytes {
 		c.cut()
 	}
 }
@@ -136,7 +150,7 @@ func (c *changes) cut() {
 	all := c.list
 	c.list, c.bytes, c.arena = nil, 0, arena{}
 	for _, change := range all {
-		if len(c.list) > 0 && (len(c.list) == mostChanges || c.bytes+len(change.Value) > mostChangeBytes) {
+		if len(c.list) > 0 && c.bytes+len(change.Value) > mostChangeBytes {
 			break
 		}
 		change.Value = c.arena.copy(change.Value)

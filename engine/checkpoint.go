@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -128,6 +129,10 @@ func (db *DB) checkpoint(ctx context.Context) error {
 	}
 	defer db.stopPosting()
 	_, err := db.postAll(ctx, nil)
+	if errors.Is(err, daybook.ErrNoSpace) && db.opts.WhenFull == DropOldest && db.opts.MaxSize > 0 {
+		stuck, failed := db.dropOldest(ctx, nil, err)
+		err = cmp.Or(failed, stuck)
+	}
 	return err
 }
 

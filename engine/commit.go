@@ -4,6 +4,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"slices"
 	"sync"
@@ -99,11 +100,8 @@ func (db *DB) commit(ctx context.Context, c *commit) error {
 		return noRoom
 	}
 	group := db.commits.take()
-	if noRoom == nil {
-		noRoom = db.makeFit(context.WithoutCancel(ctx), group)
-	}
-	if noRoom == nil {
-		db.write(group)
+	if noRoom == nil || db.opts.MaxSize > 0 && errors.Is(noRoom, daybook.ErrNoSpace) {
+		db.writeFitting(context.WithoutCancel(ctx), group, noRoom)
 	} else {
 		failAll(group, noRoom)
 	}
@@ -211,6 +209,21 @@ func (q *commitQueue) passOnLocked() {
 	if q.leading {
 		q.waiting[0].leader = true
 		q.waiting[0].wake <- lead
+	}
+}
+
+// writeFitting writes a group as far as Options.MaxSize allows. One that does not fit as a whole may do so in halves. stuck is why
+// there was no room in the heads.
+func (db *DB) writeFitting(ctx context.Context, group []*commit, stuck error) {
+	err := db.makeFit(ctx, group, stuck)
+	switch {
+	case err == nil:
+		db.write(group)
+	case len(group) > 1 && errors.Is(err, daybook.ErrNoSpace):
+		db.writeFitting(ctx, group[:len(group)/2], stuck)
+		db.writeFitting(ctx, group[len(group)/2:], stuck)
+	default:
+		failAll(group, err)
 	}
 }
 

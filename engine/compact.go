@@ -133,7 +133,7 @@ func (db *DB) whilePosting(ctx context.Context, do func() error) error {
 
 // roomForCopy returns daybook.ErrNoSpace if the disk has no room for what is left to copy. It needs posting held.
 func (db *DB) roomForCopy() error {
-	_, needed, err := db.tree.Size()
+	file, needed, err := db.tree.Size()
 	if err != nil {
 		return err
 	}
@@ -143,7 +143,8 @@ func (db *DB) roomForCopy() error {
 	if err := db.measure(); err != nil {
 		return err
 	}
-	if left := db.left(nil); left < needed {
+	// A file that is larger than its part of MaxSize, as of a greater one before, only becomes smaller like this.
+	if left := db.left(nil); left < needed && file <= db.opts.maxTree() {
 		return fmt.Errorf("%w: compaction takes about %d bytes more, and MaxSize leaves %d; nothing has changed", daybook.ErrNoSpace, needed, left)
 	}
 	free, known := disk.Free(db.dir)
@@ -323,7 +324,8 @@ func (db *DB) compactIfFree() {
 func (db *DB) mostlyFree() bool {
 	c := &db.compaction
 	file, used, err := db.tree.Size()
-	return err == nil && file >= leastCompacted && float64(file) > mostlyFree*float64(used)*max(c.spread, 1) && !time.Now().Before(c.until)
+	tooLarge := db.opts.MaxSize > 0 && file > db.opts.maxTree()
+	return err == nil && (file >= leastCompacted || tooLarge) && float64(file) > mostlyFree*float64(used)*max(c.spread, 1) && !time.Now().Before(c.until)
 }
 
 // compactLater has compaction by itself wait after one that failed.

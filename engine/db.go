@@ -114,9 +114,9 @@ func open(dir string, opts Options, fsys disk.FS) (_ *DB, err error) {
 	if damage := db.tree.DamagedMeta(); damage != nil {
 		opts.Logger.Warn("daybook: one of the tree's two meta pages is damaged, and the other one is used", "dir", dir, "error", damage)
 	}
-	recovery, err := db.recoverLog(state)
-	if db.quarantines(err) {
-		state, recovery, err = db.quarantineLog(err)
+	recovery, err := db.recoverWhole(state)
+	if err == nil {
+		state, err = db.tree.State()
 	}
 	if err != nil {
 		return nil, err

@@ -21,13 +21,15 @@ type Follower struct {
 	dir     string
 	pattern *index.Pattern
 	log     *wal.Follower
+	after   uint64 // values up to it have been told of
 	missed  uint64 // matching or not
 }
 
-// Follow returns a Follower of the records that recordPattern matches in dir. On Windows, where it would be in the way of
+// Follow returns a Follower of the records that recordPattern matches in dir, which begins behind a sequence number; 0: with
+// what the log holds, which is what was stored since about the last checkpoint. On Windows, where it would be in the way of
 // whoever stores, there is none.
 // Errors: daybook.ErrInvalidPattern, ErrInvalidParams, errors.ErrUnsupported.
-func Follow(dir, recordPattern string, syntax daybook.PatternSyntax) (*Follower, error) {
+func Follow(dir, recordPattern string, syntax daybook.PatternSyntax, after uint64) (*Follower, error) {
 	if !canReplace {
 		return nil, fmt.Errorf("following %s: %w on Windows, where a file that is open cannot be renamed", dir, errors.ErrUnsupported)
 	}
@@ -35,17 +37,34 @@ func Follow(dir, recordPattern string, syntax daybook.PatternSyntax) (*Follower,
 	if err != nil {
 		return nil, err
 	}
-	return &Follower{dir: dir, pattern: pattern, log: wal.NewFollower(filepath.Join(dir, logName))}, nil
+	return &Follower{dir: dir, pattern: pattern, log: wal.NewFollower(filepath.Join(dir, logName), after), after: after}, nil
+}
+
+// Skip has it go on behind a sequence number, as of a value that was read in another way.
+func (f *Follower) Skip(after uint64) {
+	f.log.Skip(after)
+	f.after = max(f.after, after)
+}
+
+// Replaced reports whether another daybook than before has come into the directory, which is read from its beginning, since
+// it was asked last.
+func (f *Follower) Replaced() bool {
+	replaced := f.log.Replaced
+	f.log.Replaced = false
+	return replaced
 }
 
 // Read calls yield for each value that was stored since it was last called, in the order of their sequence numbers, until
-// there is no more for now, or yield returns false, after which the rest of that value's batch is left out. The first call
-// begins with what the log holds: what was stored since about the last checkpoint. A value is read as soon as it is in the
-// log, which may be before the Store that wrote it has returned; should its write fail, it was never stored. Whoever reads
-// so seldom that the log has gone on is told with Event.Missed how many values there were, whatever their records.
+// there is no more for now, or yield returns false, after which the rest of that value's batch is left out. A value is read
+// as soon as it is in the log, which may be before the Store that wrote it has returned; should its write fail, it was never
+// stored. Whoever reads so seldom that the log has gone on, or was emptied when the daybook was closed, is told with the
+// next value, by Event.Missed, how many there were, whatever their records.
 // Errors: daybook.ErrVersion, ErrCorrupt, the operating system's, or ctx's.
 func (f *Follower) Read(ctx context.Context, yield func(daybook.Event) bool) (err error) {
 	failed := f.log.Read(func(sequence, missed uint64, payload []byte, values int) bool {
+		if f.log.Replaced {
+			f.after, f.missed = 0, 0
+		}
 		f.missed += missed
 		var more bool
 		if err = ctx.Err(); err == nil {
@@ -64,7 +83,7 @@ func (f *Follower) readBatch(sequence uint64, payload []byte, values int, yield 
 	for ; err == nil && batch.Remaining() > 0; sequence++ {
 		var record, value []byte
 		var timestamp uint64
-		if record, timestamp, value, err = batch.Next(); err != nil || !f.pattern.Match(string(record)) {
+		if record, timestamp, value, err = batch.Next(); err != nil || sequence <= f.after || !f.pattern.Match(string(record)) {
 			continue
 		}
 		event := daybook.Event{Missed: f.missed, Change: daybook.Change{

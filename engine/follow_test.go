@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,7 +17,7 @@ import (
 
 func mustFollow(t *testing.T, dir, pattern string) *Follower {
 	t.Helper()
-	f, err := Follow(dir, pattern, daybook.Glob)
+	f, err := Follow(dir, pattern, daybook.Glob, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,8 +102,60 @@ func TestFollowSlowly(t *testing.T) {
 	}
 }
 
+// TestFollowAfter begins behind a value, misses a life of the daybook of which the log is gone, and then looks at a segment
+// that has its header and no frame.
+func TestFollowAfter(t *testing.T) {
+	dir := t.TempDir()
+	store := func(values ...uint64) {
+		t.Helper()
+		db := mustOpen(t, dir, nil)
+		for _, v := range values {
+			mustStore(t, db, "r", fmt.Sprint(v), v)
+		}
+		mustClose(t, db)
+	}
+	store(1, 2, 3)
+	f, err := Follow(dir, "*", daybook.Glob, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store(4, 5)
+	db := mustOpen(t, dir, nil)
+	mustStore(t, db, "r", "6", 6)
+	path := segment(t, dir)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, string(whole[:44])+strings.Repeat("\x00", len(whole)-44))
+	if got := read(t, f); got != nil {
+		t.Errorf("before the frame: %v", got)
+	}
+	write(t, path, string(whole))
+	got := read(t, f)
+	if len(got) != 1 || got[0].Sequence != 6 || got[0].Missed != 3 {
+		t.Errorf("got %v; want value 6, and 3 missed", got)
+	}
+	f.Skip(8)
+	for v := uint64(7); v < 10; v++ {
+		mustStore(t, db, "r", fmt.Sprint(v), v)
+	}
+	if got := read(t, f); len(got) != 1 || got[0].Sequence != 9 || got[0].Missed != 0 {
+		t.Errorf("got %v; want value 9 alone", got)
+	}
+	mustClose(t, db)
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	db = mustOpen(t, dir, nil)
+	mustStore(t, db, "r", "1", 1)
+	if got := read(t, f); len(got) != 1 || got[0].Sequence != 1 || got[0].Missed != 0 || !f.Replaced() || f.Replaced() {
+		t.Errorf("made anew: got %v; want value 1, and that it was replaced", got)
+	}
+}
+
 func TestFollowErrors(t *testing.T) {
-	if _, err := Follow(t.TempDir(), "", daybook.Glob); !errors.Is(err, daybook.ErrInvalidPattern) {
+	if _, err := Follow(t.TempDir(), "", daybook.Glob, 0); !errors.Is(err, daybook.ErrInvalidPattern) {
 		t.Errorf("an empty pattern: got %v", err)
 	}
 	dir := t.TempDir()

@@ -40,6 +40,10 @@ const (
 	// as a whole.
 	largestPart = 128
 
+	// largestBatch is the part of MaxSize that the names and JSON of a batch may be: what the log has room for beside the
+	// segments that it keeps.
+	largestBatch = 16
+
 	// leastLeft is the part of MaxSize that DropOldest leaves free at the least, and droppedAtOnce the part of the values
 	// that goes for it.
 	leastLeft     = 32
@@ -86,7 +90,10 @@ func (db *DB) measure() error {
 }
 
 // left is how many bytes are left below MaxSize, if a group is stored too; less than 0: it does not fit.
-func (db *DB) left(group []*commit) int64 {
+func (db *DB) left(group []*commit) int64 { return db.leftWithout(0, group) }
+
+// leftWithout is left if so many bytes of the tree were free besides. The file does not shrink by that.
+func (db *DB) leftWithout(dropped int64, group []*commit) int64 {
 	if db.opts.MaxSize == 0 {
 		return math.MaxInt64
 	}
@@ -94,7 +101,8 @@ func (db *DB) left(group []*commit) int64 {
 	log := db.log.Size() + 2*segment // it may begin one, and make the next one ready
 	db.mu.RLock()
 	defer db.mu.RUnlock()
-	tree := db.bound.file - db.bound.free + transactionsAhead*db.opts.TransactionSize
+	tree := db.bound.file - db.bound.free + transactionsAhead*db.opts.TransactionSize - dropped
+	before := tree
 	for _, h := range []*head.Head{db.frozen, db.active} {
 		if h != nil {
 			tree += perByte*int64(h.Bytes()) + perValue*int64(h.Values()) + perNameByte*int64(h.NameBytes())
@@ -106,18 +114,22 @@ func (db *DB) left(group []*commit) int64 {
 		}
 		log += int64(len(c.payload))
 	}
-	all := max(tree, db.bound.file) + db.bound.copy + log + reserveSize
+	all := max(tree, db.bound.file) + log + reserveSize
+	if db.bound.copy > 0 { // it takes what is in the heads, too, and a transaction's copies of pages
+		all += db.bound.copy + tree - before + 2*db.opts.TransactionSize
+	}
 	return min(db.opts.maxTree()-tree, db.opts.MaxSize-all)
 }
 
 // makeFit returns nil if a group may be stored. For that it posts what is in the heads, gives up a copy that is being
 // compacted, and drops the oldest values, as far as it must and may. Its last resort is the bound of the tree's file itself.
-func (db *DB) makeFit(ctx context.Context, group []*commit) error {
-	if db.left(group) >= 0 {
+// stuck is why the heads could not be posted, if they could not.
+func (db *DB) makeFit(ctx context.Context, group []*commit, stuck error) error {
+	if stuck == nil && db.left(group) >= 0 {
 		return nil
 	}
 	return db.whilePosting(ctx, func() error {
-		_, stuck := db.postAll(ctx, nil)
+		_, stuck = db.postAll(ctx, nil)
 		if stuck != nil && !errors.Is(stuck, daybook.ErrNoSpace) {
 			return stuck
 		}
@@ -149,7 +161,8 @@ func (db *DB) makeFit(ctx context.Context, group []*commit) error {
 func (db *DB) dropOldest(ctx context.Context, group []*commit, stuck error) (error, error) {
 	for wanted := db.opts.MaxSize / leastLeft; stuck != nil || db.left(group) < wanted; wanted = 0 {
 		file, free, pending, err := db.tree.Room()
-		if err != nil || db.left(group)+file-free < 0 || db.scans.Load() > 0 && pending > free {
+		hopeless := stuck == nil && db.leftWithout(file-free, group) < 0 || db.scans.Load() > 0 && pending > free
+		if err != nil || hopeless {
 			return stuck, err
 		}
 		state, err := db.tree.State()
@@ -164,6 +177,7 @@ func (db *DB) dropOldest(ctx context.Context, group []*commit, stuck error) (err
 		if stuck != nil && !errors.Is(stuck, daybook.ErrNoSpace) {
 			return nil, stuck
 		}
+		db.log.Trim()
 		if err := db.measure(); err != nil {
 			return stuck, err
 		}
@@ -174,7 +188,7 @@ func (db *DB) dropOldest(ctx context.Context, group []*commit, stuck error) (err
 }
 
 func (db *DB) full() error {
-	why := "delete something with Cleanup or Prune, or open it with a greater MaxSize"
+	why := "delete something with Cleanup or Prune, compact it if it was larger before, or open it with a greater MaxSize"
 	if db.scans.Load() > 0 {
 		why = "queries that are running keep pages from being used again; end them, or " + why
 	}

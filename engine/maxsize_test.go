@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/daybook-db/daybook"
@@ -130,7 +131,7 @@ func TestMaxSizeDropsOldest(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if stats.LastSequence > 3*stats.Values {
+				if stats.LastSequence > 2*stats.Values {
 					break
 				}
 			}
@@ -236,12 +237,148 @@ func TestMaxSizeOptions(t *testing.T) {
 	if err := db.Store(ctx, "r", large, 2); !errors.Is(err, daybook.ErrValueTooLarge) {
 		t.Errorf("a value beyond a 128th: got %v; want ErrValueTooLarge", err)
 	}
-	var batch []daybook.StoredValue // as a whole it fits into no store of that size
-	for range 120 {
+	var batch []daybook.StoredValue
+	for range 11 {
 		batch = append(batch, daybook.StoredValue{RecordName: "r", Value: json.RawMessage(`"` + digits(50<<10) + `"`), StoredAt: 3})
 	}
-	if err := db.StoreBatch(ctx, batch); !errors.Is(err, daybook.ErrNoSpace) {
-		t.Errorf("a batch beyond MaxSize: got %v; want ErrNoSpace", err)
+	if err := db.StoreBatch(ctx, batch); !errors.Is(err, daybook.ErrValueTooLarge) {
+		t.Errorf("a batch beyond a sixteenth: got %v; want ErrValueTooLarge", err)
 	}
 	wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), row{"r", "1", 1})
+}
+
+// TestMaxSizeTogether stores large values from many goroutines, whose groups do not fit as a whole.
+func TestMaxSizeTogether(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), &Options{MaxSize: MinMaxSize, WhenFull: DropOldest, Logger: discard})
+	var storing sync.WaitGroup
+	for g := range 100 {
+		storing.Go(func() {
+			for i := range uint64(5) {
+				if err := db.Store(ctx, fmt.Sprintf("r%d", g), json.RawMessage(`"`+digits(60<<10)+`"`), i+1); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	storing.Wait()
+}
+
+// fillUp stores until MaxSize is reached, or so many values have been.
+func fillUp(t *testing.T, db *DB, most uint64) (last uint64) {
+	t.Helper()
+	for last < most {
+		err := db.Store(ctx, fmt.Sprintf("r%d", last%100), json.RawMessage(`"`+digits(2000)+`"`), last+1)
+		if errors.Is(err, daybook.ErrNoSpace) {
+			return last
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		last++
+	}
+	return last
+}
+
+// TestMaxSizeBatches stores the largest batches in a full store, which drops no more for them than it must, and in one that
+// was cleaned up, where they fit again and again.
+func TestMaxSizeBatches(t *testing.T) {
+	for _, when := range []WhenFull{Refuse, DropOldest} {
+		t.Run(when.String(), func(t *testing.T) {
+			dir := t.TempDir()
+			db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: MinMaxSize, WhenFull: when, Logger: discard})
+			last := fillUp(t, db, 10_000)
+			if when == Refuse {
+				if _, err := db.Cleanup(ctx, last-10); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before, err := db.Stats(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for n := range uint64(5) {
+				var batch []daybook.StoredValue
+				for range 10 {
+					batch = append(batch, daybook.StoredValue{RecordName: "batch", Value: json.RawMessage(`"` + digits(50_000) + `"`), StoredAt: last + n})
+				}
+				if err := db.StoreBatch(ctx, batch); err != nil && when == DropOldest {
+					t.Fatalf("batch %d: %v", n, err)
+				} else if err != nil && n < 3 {
+					t.Fatalf("batch %d, after Cleanup: %v", n, err)
+				}
+				if size := occupied(t, dir); size > MinMaxSize {
+					t.Fatalf("the directory has %d bytes", size)
+				}
+			}
+			if after, err := db.Stats(ctx); err != nil || when == DropOldest && after.Values < before.Values/20 {
+				t.Errorf("%d values are left of %d (%v)", after.Values, before.Values, err)
+			}
+		})
+	}
+}
+
+// TestMaxSizeSmaller opens a store that is several times as large, deletes, and compacts it.
+func TestMaxSizeSmaller(t *testing.T) {
+	if !canReplace {
+		t.Skip("a file that is open cannot be replaced on Windows")
+	}
+	dir := t.TempDir()
+	db := mustOpen(t, dir, &Options{Durability: OS, Logger: discard})
+	last := fillUp(t, db, 10_000)
+	mustClose(t, db)
+	db = mustOpen(t, dir, &Options{Durability: OS, MaxSize: MinMaxSize, WhenFull: DropOldest, Logger: discard})
+	if err := db.Store(ctx, "r", json.RawMessage("1"), last); !errors.Is(err, daybook.ErrNoSpace) {
+		t.Errorf("before: got %v; want ErrNoSpace", err)
+	}
+	if got := len(mustQuery(t, db, "*", daybook.QueryParams{})); got != int(last) {
+		t.Errorf("%d values are left of %d", got, last)
+	}
+	if _, err := db.Cleanup(ctx, last-100); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Compact(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Store(ctx, "r", json.RawMessage("1"), last); err != nil || occupied(t, dir) > MinMaxSize {
+		t.Errorf("after: %v, and the directory has %d bytes", err, occupied(t, dir))
+	}
+}
+
+// TestMaxSizeBesideCopy stores, between the last step of a compaction and its end, to records that the copy has too.
+func TestMaxSizeBesideCopy(t *testing.T) {
+	if !canReplace {
+		t.Skip("a file that is open cannot be replaced on Windows")
+	}
+	dir := t.TempDir()
+	db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: MinMaxSize, Logger: discard})
+	last := fillUp(t, db, 10_000)
+	copied := 0
+	for kept := uint64(0); kept < 600; kept += 100 {
+		if _, err := db.Cleanup(ctx, last-kept); err != nil {
+			t.Fatal(err)
+		}
+		err := db.whilePosting(ctx, db.beginCopy)
+		for done := false; err == nil && !done; {
+			err = db.whilePosting(ctx, func() (err error) { done, err = db.copyStep(ctx); return err })
+		}
+		for n := 0; err == nil && n < 3000 && db.compaction.copy != nil; n++ {
+			copied++
+			err = db.Store(ctx, fmt.Sprintf("a%d", n%500), json.RawMessage(`"`+digits(2000)+`"`), last)
+			last++
+			if size := occupied(t, dir); size > MinMaxSize {
+				t.Fatalf("the directory has %d bytes", size)
+			}
+		}
+		if err != nil && !errors.Is(err, daybook.ErrNoSpace) {
+			t.Fatal(err)
+		}
+		_ = db.whilePosting(ctx, func() error {
+			db.giveUpCopy(nil)
+			db.compaction.failure = nil
+			return nil
+		})
+	}
+	if copied == 0 {
+		t.Error("no copy was ever made")
+	}
 }

@@ -47,7 +47,8 @@ type WhenFull int
 const (
 	// Refuse: Store returns daybook.ErrNoSpace until something is deleted.
 	Refuse WhenFull = iota
-	// DropOldest: the oldest sixteenth of all values is deleted, whatever its records, and the value is stored.
+	// DropOldest: the oldest sixteenth of all values is deleted, whatever its records, and the value is stored. Values of the
+	// same millisecond go together.
 	DropOldest
 )
 
@@ -133,7 +134,8 @@ type Options struct {
 	// compacted, but not what was set aside by Quarantine. It is never passed, so stores are refused a little before: a
 	// quarter of it is for the log, and one head, a few transactions and the reserve must find room. These are smaller by
 	// default than without it: HeadSize a sixteenth of MaxSize at most, and TransactionSize a 64th. A value is a 128th at most,
-	// else daybook.ErrValueTooLarge. Default: 0, no bound; least 8 MiB.
+	// and a batch a sixteenth, else daybook.ErrValueTooLarge. A directory that is larger already shrinks to it by Compact, as
+	// far as something was deleted. Default: 0, no bound; least 8 MiB.
 	MaxSize int64
 	// WhenFull is what happens when MaxSize is reached. Default: Refuse.
 	WhenFull WhenFull

@@ -96,6 +96,43 @@ func (db *DB) asideName(name string) (string, error) {
 	}
 }
 
+// recoverWhole replays the log, and sets aside what is in the way of that, if it may: the tree, if nothing can be posted to it,
+// or the log.
+func (db *DB) recoverWhole(state tree.State) (recovery *wal.Recovery, err error) {
+	recovery, err = db.recoverLog(state)
+	for range 3 { // the log, the tree because of what is posted of that, and the log again, to begin where it begins
+		if !db.quarantines(err) {
+			break
+		}
+		if errors.As(err, new(unpostable)) {
+			err = db.quarantineTree(err)
+			if err == nil {
+				_, recovery, err = db.quarantineLog(err)
+			}
+			continue
+		}
+		_, recovery, err = db.quarantineLog(err)
+	}
+	return recovery, err
+}
+
+// unpostable is why the tree does not take what was replayed.
+type unpostable struct{ error }
+
+func (u unpostable) Unwrap() error { return u.error }
+
+// quarantineTree puts a fresh tree in the place of one that was opened, and then turned out to be damaged.
+func (db *DB) quarantineTree(damage error) error {
+	if err := db.tree.Close(); err != nil {
+		return err
+	}
+	if err := db.setAside(treeName, damage); err != nil {
+		return err
+	}
+	_, err := db.openTree(true)
+	return err
+}
+
 // quarantineLog makes the best of a log that cannot be replayed. If that is because the tree is a fresh one, the log begins
 // where it begins. Else what stands before the damage is posted, and then the log set aside. A crash in between leaves
 // what the next Open does the same with.
@@ -109,8 +146,14 @@ func (db *DB) quarantineLog(damage error) (state tree.State, recovery *wal.Recov
 		return state, nil, err
 	}
 	db.active, db.frozen = head.New(db.opts.HeadSize), nil
-	if recovery.NextSequence() > state.Highest() {
-		if err := db.replay(recovery, state); !errors.Is(err, daybook.ErrCorrupt) && (err != nil || left == nil) {
+	highest := state.Highest()
+	if left == nil && recovery.NextSequence() <= highest {
+		left = damage
+	}
+	if recovery.NextSequence() > state.Watermark+1 {
+		err := db.replayAll(recovery, state)
+		damaged := errors.Is(err, daybook.ErrCorrupt) && !errors.As(err, new(unpostable))
+		if err != nil && !damaged || err == nil && left == nil {
 			return state, recovery, err
 		}
 	}
@@ -118,12 +161,12 @@ func (db *DB) quarantineLog(damage error) (state tree.State, recovery *wal.Recov
 		db.freezeLocked()
 	}
 	if _, err := db.postFrozen(nil); err != nil {
-		return state, nil, err
+		return state, nil, unpostable{err}
 	}
 	if state, err = db.tree.State(); err != nil {
 		return state, nil, err
 	}
-	last := max(state.Highest(), recovery.NextSequence()-1)
+	last := max(highest, recovery.LastKnown())
 	if err := db.tree.StartAt(last, recovery.LastNumber()); err != nil {
 		return state, nil, err
 	}

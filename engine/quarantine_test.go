@@ -4,6 +4,7 @@ package engine
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,8 +15,10 @@ import (
 	"testing"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/disk"
 	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
+	"github.com/daybook-db/daybook/engine/internal/tree"
 )
 
 // quarantineStore is a directory whose tree holds values 1 to 10, and whose log the others, to 20, as a killed process leaves
@@ -246,5 +249,91 @@ func TestQuarantineReadOnly(t *testing.T) {
 	wantCorrupt(t, "read-only", err)
 	if after := filesIn(t, dir); fmt.Sprint(after) != fmt.Sprint(before) {
 		t.Error("a read-only Open changed files")
+	}
+}
+
+// TestQuarantineReleased damages the header of a segment whose values are all in the tree: none of those behind it is lost.
+func TestQuarantineReleased(t *testing.T) {
+	dir := t.TempDir()
+	db := mustOpen(t, dir, &Options{Durability: OS, Logger: discard})
+	const stored = 3000
+	for i := range uint64(stored) {
+		mustStore(t, db, "r", `"`+digits(2000)+`"`, i+1)
+		if i+1 == stored/2 {
+			if err := db.Checkpoint(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := errors.Join(db.log.Sync(), db.abandon()); err != nil {
+		t.Fatal(err)
+	}
+	path := segment(t, dir)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first := binary.LittleEndian.Uint64(data[24:]); first > stored/4 {
+		t.Fatalf("the log begins with value %d; want a segment that has been released", first)
+	}
+	flip(t, path, "DAYBKLOG", 1)
+	db = mustOpen(t, dir, &Options{OnCorruption: Quarantine, Logger: discard})
+	if got := mustChange(t, db, 0); len(got) != stored {
+		t.Errorf("%d values are left; want %d", len(got), stored)
+	}
+}
+
+// TestQuarantinePart has a part of a head in the tree, and damage in the log behind the records that are there.
+func TestQuarantinePart(t *testing.T) {
+	dir := t.TempDir()
+	db := mustOpen(t, dir, &Options{Logger: discard})
+	const records, stored = 4, 40
+	runs := make([]tree.Run, records)
+	for i := range stored {
+		name, value := fmt.Sprintf("r%d", i%records), fmt.Sprint(1000+i)
+		mustStore(t, db, name, value, uint64(i+1))
+		runs[i%records].Record = name
+		runs[i%records].Values = append(runs[i%records].Values, codec.Entry{Timestamp: uint64(i + 1), Sequence: uint64(i + 1), Value: []byte(value)})
+	}
+	if err := db.abandon(); err != nil {
+		t.Fatal(err)
+	}
+	postPart(t, dir, stored, runs, 1)
+	flip(t, segment(t, dir), "1038", 1) // just behind it: the last, r3's
+	db = mustOpen(t, dir, &Options{OnCorruption: Quarantine, Logger: discard})
+	if got := mustQuery(t, db, "*", daybook.QueryParams{}); len(got) != stored-1 {
+		t.Errorf("%d values are left; want all but the last", len(got))
+	}
+	mustStore(t, db, "r3", "1", 100)
+	if got := mustChange(t, db, stored); len(got) != 1 {
+		t.Errorf("behind the last that was stored: %v", got)
+	}
+}
+
+// TestQuarantineUnpostable damages a chunk that what is in the log is to be posted to.
+func TestQuarantineUnpostable(t *testing.T) {
+	opts := Options{Durability: OS, HeadSize: MinHeadSize, OnCorruption: Quarantine, Logger: discard}
+	dir := t.TempDir()
+	db := mustOpen(t, dir, &opts)
+	for i := range uint64(100) {
+		mustStore(t, db, "r", `"`+digits(100)+`"`, i+1)
+	}
+	mustClose(t, db)
+	damage(t, dir, "values", func(value []byte) { value[len(value)-1] ^= 1 })
+	db, err := Open(dir, &opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored := uint64(0)
+	for ; err == nil && stored < 1000; stored++ {
+		err = db.Store(ctx, "r", []byte(`"`+digits(100)+`"`), 1000+stored)
+	}
+	wantCorrupt(t, "Store, when the head cannot be posted", err)
+	if err := db.abandon(); err != nil {
+		t.Fatal(err)
+	}
+	db = mustOpen(t, dir, &opts)
+	if got := mustQuery(t, db, "*", daybook.QueryParams{}); len(got) != int(stored)-1 || len(db.quarantined) != 1 {
+		t.Errorf("%d values are left, %q was set aside; want the %d of the log, and the tree", len(got), db.quarantined, stored-1)
 	}
 }

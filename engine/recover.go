@@ -38,6 +38,11 @@ func (db *DB) replay(recovery *wal.Recovery, inTree tree.State) error {
 		return fmt.Errorf("%w: %s ends with sequence number %d, though values up to %d were there when the tree was last written to",
 			daybook.ErrCorrupt, filepath.Join(db.dir, logName), last, inTree.Highest())
 	}
+	return db.replayAll(recovery, inTree)
+}
+
+// replayAll is replay of a log that may end before what is in the tree.
+func (db *DB) replayAll(recovery *wal.Recovery, inTree tree.State) error {
 	posting := !db.opts.ReadOnly
 	err := recovery.Replay(func(sequence uint64, payload []byte, values int) error {
 		if err := addBatch(db.active, sequence, payload, values, inTree); err != nil {
@@ -52,8 +57,11 @@ func (db *DB) replay(recovery *wal.Recovery, inTree tree.State) error {
 			db.frozen, posting = nil, false
 			return nil
 		}
+		if err != nil {
+			return unpostable{err}
+		}
 		db.active = head.New(db.opts.HeadSize)
-		return err
+		return nil
 	})
 	db.lastSequence = recovery.NextSequence() - 1
 	return err

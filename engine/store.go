@@ -65,15 +65,17 @@ func (db *DB) StoreBatch(ctx context.Context, values []daybook.StoredValue) erro
 type limits struct {
 	latest uint64 // timestamp
 	size   int    // bytes
+	batch  int    // bytes of all of a batch
 }
 
 func (db *DB) limits() limits {
-	l := limits{latest: math.MaxUint64, size: daybook.MaxValueLen}
+	l := limits{latest: math.MaxUint64, size: daybook.MaxValueLen, batch: MaxBatchBytes}
 	if db.opts.MaxFuture > 0 {
 		l.latest = uint64(max(time.Now().Add(db.opts.MaxFuture).UnixMilli(), 0))
 	}
 	if db.opts.MaxSize > 0 {
 		l.size = int(min(int64(l.size), db.opts.MaxSize/largestPart))
+		l.batch = int(min(int64(l.batch), db.opts.MaxSize/largestBatch))
 	}
 	return l
 }
@@ -106,8 +108,8 @@ func validateBatch(values []daybook.StoredValue, most limits) error {
 			return fmt.Errorf("values[%d] of %d in the batch: %w", i, len(values), err)
 		}
 		size += len(values[i].RecordName) + len(values[i].Value)
-		if size > MaxBatchBytes {
-			return fmt.Errorf("%w: the batch has more than %d bytes, so split it", daybook.ErrValueTooLarge, MaxBatchBytes)
+		if size > most.batch {
+			return fmt.Errorf("%w: the batch has more than %d bytes, so split it", daybook.ErrValueTooLarge, most.batch)
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -41,7 +42,7 @@ func (db *DB) Watch(ctx context.Context, recordPattern string, params daybook.Wa
 	if err != nil {
 		return nil, err
 	}
-	w := &watcher{pattern: pattern, most: cmp.Or(params.Buffer, defaultWatched), wake: make(chan struct{}, 1)}
+	w := &watcher{pattern: pattern, matched: make(map[string]bool), most: cmp.Or(params.Buffer, defaultWatched), wake: make(chan struct{}, 1)}
 	db.watchers.add(w)
 	events := make(chan daybook.Event)
 	go func() {
@@ -100,8 +101,9 @@ func (ws *watchers) end() {
 // watcher is one that is told.
 type watcher struct {
 	pattern *index.Pattern
-	most    int           // events that wait
-	wake    chan struct{} // holds one
+	matched map[string]bool // what pattern says of names, since a hostile one would hold up whoever stores
+	most    int             // events that wait
+	wake    chan struct{}   // holds one
 
 	// mu guards what follows.
 	mu      sync.Mutex
@@ -116,7 +118,7 @@ func (w *watcher) tell(values []daybook.StoredValue, sequence uint64) {
 	defer w.mu.Unlock()
 	for i := range values {
 		v := values[i]
-		if !w.pattern.Match(v.RecordName) {
+		if !w.matches(v.RecordName) {
 			continue
 		}
 		for len(w.waiting) == w.most || len(w.waiting) > 0 && w.size+len(v.Value) > mostWatched {
@@ -128,6 +130,21 @@ func (w *watcher) tell(values []daybook.StoredValue, sequence uint64) {
 		w.size += len(v.Value)
 	}
 	w.nudge()
+}
+
+// mostMatched is how many names a watcher remembers.
+const mostMatched = 64 << 10
+
+func (w *watcher) matches(name string) bool {
+	matches, known := w.matched[name]
+	if !known {
+		if len(w.matched) >= mostMatched {
+			clear(w.matched)
+		}
+		matches = w.pattern.Match(name)
+		w.matched[strings.Clone(name)] = matches
+	}
+	return matches
 }
 
 func (w *watcher) end() {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -38,6 +39,14 @@ func oneFile(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
 		return fmt.Errorf("%s takes one FILE, or - , and got %d arguments", cmd.Name(), len(args))
 	}
+	return namedFile(args[0])
+}
+
+// namedFile refuses a name that is empty, as from a variable of a script that is not set.
+func namedFile(name string) error {
+	if name == "" {
+		return errors.New("FILE is empty: want a name, or - for standard input or output")
+	}
 	return nil
 }
 
@@ -56,8 +65,9 @@ func runBackup(cmd *cobra.Command, dir, name string) (err error) {
 	}
 	bar := newByteBar(cmd.ErrOrStderr(), "backing up", stats.TreeBytes)
 	started := time.Now()
+	defer bar.clear()
 	if name == standard {
-		return db.Backup(cmd.Context(), bar.countingTo(cmd.OutOrStdout()))
+		return wanted("backup", db.Backup(cmd.Context(), bar.countingTo(cmd.OutOrStdout())))
 	}
 	written, err := writeWhole(name, func(w io.Writer) error { return db.Backup(cmd.Context(), bar.countingTo(w)) })
 	bar.clear()
@@ -69,22 +79,26 @@ func runBackup(cmd *cobra.Command, dir, name string) (err error) {
 	return err
 }
 
+// wanted is err, but that somebody who has stopped reading what is of use as a whole only is an error.
+func wanted(what string, err error) error {
+	if isBrokenPipe(err) {
+		return fmt.Errorf("nobody reads the %s any more: it is not whole", what)
+	}
+	return err
+}
+
 // writeWhole writes a file that must not be there yet, and returns its size. It has its name only when it is whole and
 // durable.
 func writeWhole(name string, write func(io.Writer) error) (written int64, err error) {
-	if _, err := os.Lstat(name); err == nil {
-		return 0, fmt.Errorf("%s is there already: name another file, or remove it first", name)
-	}
-	part := name + ".part"
-	file, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
+	if err := notThere(name); err != nil {
 		return 0, err
 	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(part)
-		}
-	}()
+	file, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*.part")
+	if err != nil {
+		return 0, fmt.Errorf("%s cannot be written: %w", name, err)
+	}
+	part := file.Name()
+	defer os.Remove(part) // if it still has that name
 	err = write(file)
 	if err == nil {
 		written, err = file.Seek(0, io.SeekEnd)
@@ -92,17 +106,41 @@ func writeWhole(name string, write func(io.Writer) error) (written int64, err er
 	if err == nil {
 		err = file.Sync()
 	}
-	if err = errors.Join(err, file.Close()); err != nil {
-		return 0, err
+	if closed := file.Close(); err == nil {
+		err = closed
 	}
-	if err := os.Rename(part, name); err != nil {
-		return 0, err
+	if err == nil {
+		err = giveName(part, name)
 	}
-	if dir, err := os.Open(filepath.Dir(name)); err == nil { // not every system can sync one
+	return written, err
+}
+
+func notThere(name string) error {
+	info, err := os.Lstat(name)
+	switch {
+	case err != nil:
+		return nil
+	case info.IsDir():
+		return fmt.Errorf("%s is a directory: name a file in it", name)
+	}
+	return fmt.Errorf("%s is there already: name another file, or remove it first", name)
+}
+
+// giveName renames a file, but over none that has come meanwhile, as far as the file system can tell, and makes that durable
+// where it can.
+func giveName(part, name string) error {
+	if err := os.Link(part, name); errors.Is(err, fs.ErrExist) {
+		return notThere(name)
+	} else if err != nil { // there are no links here
+		if err := os.Rename(part, name); err != nil {
+			return err
+		}
+	}
+	if dir, err := os.Open(filepath.Dir(name)); err == nil {
 		_ = dir.Sync()
 		_ = dir.Close()
 	}
-	return written, nil
+	return nil
 }
 
 func newRestoreCommand(dir *string) *cobra.Command {
@@ -120,6 +158,9 @@ daybook is in place: of a backup that is cut off or altered nothing is restored.
 }
 
 func runRestore(cmd *cobra.Command, dir, name string) (err error) {
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return fmt.Errorf("%s is not a directory", dir)
+	}
 	in, total := io.NopCloser(cmd.InOrStdin()), int64(-1)
 	if name != standard {
 		file, err := os.Open(name)

@@ -5,7 +5,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -34,17 +33,19 @@ The formats are, by the end of FILE's name (.ndjson, .csv, .parquet) or by --for
   ndjson   {"record_name":...,"value":...,"stored_at":...} per line
   csv      record_name,stored_at,value with the value's JSON in one cell
   parquet  columns record_name (string), stored_at (unsigned 64-bit), value (JSON), zstd
-and stored_at is in Unix milliseconds. Values stay as they are byte for byte, but that line
-breaks between tokens become spaces in ndjson, and csv loses the carriage return of one that
-is two characters. Results are streamed: memory does not grow with them.`,
+and stored_at is in Unix milliseconds. With parquet all comes back as it is, byte for byte.
+ndjson loses white space around a value, and makes spaces of line breaks within; csv makes
+one character of a line break of two, and refuses a record whose name has one. Results are
+streamed: memory does not grow with them.`,
 		Example: `  daybook export "*" history.parquet
   daybook export "sensor.*" week.csv --since -7d
-  daybook export "*" - --format ndjson | gzip > history.ndjson.gz`,
+  daybook export "*" - --format ndjson | gzip > history.ndjson.gz
+  gunzip < history.ndjson.gz | daybook import - --format ndjson --dir ./copy`,
 		Args: checked(func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
 				return fmt.Errorf("export takes one PATTERN, in quotes, and one FILE, or - , and got %d arguments", len(args))
 			}
-			return nil
+			return namedFile(args[1])
 		}),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			params, err := flags.params(time.Now())
@@ -89,34 +90,54 @@ func runExport(cmd *cobra.Command, dir, pattern, name string, params daybook.Que
 	}
 	defer closing(db, &err)
 	export := func(w io.Writer) (found int, err error) {
-		return exportTo(cmd, db, pattern, params, newTransferWriter(format, w))
+		buffered := bufio.NewWriterSize(w, 256<<10)
+		if found, err = exportTo(cmd, db, pattern, params, format, buffered); err == nil {
+			err = buffered.Flush()
+		}
+		return found, err
 	}
 	if name == standard {
 		_, err := export(cmd.OutOrStdout())
-		return err
+		return wanted("export", err)
 	}
 	var found int
 	written, err := writeWhole(name, func(w io.Writer) (err error) {
-		buffered := bufio.NewWriterSize(w, 256<<10)
-		found, err = export(buffered)
-		return errors.Join(err, buffered.Flush())
+		found, err = export(w)
+		return err
 	})
 	if err != nil {
 		return err
+	}
+	if found == 0 {
+		noteNothing(cmd.ErrOrStderr(), pattern, params)
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "exported %s, %s\n", counted(found, "value"), size(written))
 	return err
 }
 
-// exportTo writes what a query finds, with a bar of the bytes of JSON.
-func exportTo(cmd *cobra.Command, db *engine.DB, pattern string, params daybook.QueryParams, out valueWriter) (int, error) {
+// exportTo writes what a query finds, with a bar of the bytes of JSON. What has an end gets that only after all of it.
+func exportTo(cmd *cobra.Command, db *engine.DB, pattern string, params daybook.QueryParams, format string, w io.Writer) (found int, err error) {
 	total, err := matchingBytes(cmd.Context(), db, pattern, params)
 	if err != nil {
 		return 0, err
 	}
 	bar := newByteBar(cmd.ErrOrStderr(), "exporting", total)
 	defer bar.clear()
-	return writeValues(cmd.Context(), &showingWriter{out, bar}, db, pattern, params)
+	out := newTransferWriter(format, w)
+	for value, err := range db.Scan(cmd.Context(), pattern, params) {
+		if err == nil && format == "csv" && strings.Contains(value.RecordName, "\r\n") {
+			err = fmt.Errorf("record %q: csv makes one character of the line break in its name: export to ndjson or parquet", value.RecordName)
+		}
+		if err == nil {
+			err = out.write(value)
+		}
+		if err != nil {
+			return found, err
+		}
+		bar.add(len(value.Value))
+		found++
+	}
+	return found, out.flush()
 }
 
 // matchingBytes is how much JSON the matching records have; -1 where only a part of that is asked for.
@@ -131,17 +152,6 @@ func matchingBytes(ctx context.Context, db *engine.DB, pattern string, params da
 		total = -1
 	}
 	return total, nil
-}
-
-// showingWriter shows the values that are written.
-type showingWriter struct {
-	valueWriter
-	bar *byteBar
-}
-
-func (w *showingWriter) write(v daybook.StoredValue) error {
-	w.bar.add(len(v.Value))
-	return w.valueWriter.write(v)
 }
 
 func newTransferWriter(format string, out io.Writer) valueWriter {

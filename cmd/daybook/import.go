@@ -4,7 +4,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -24,13 +23,14 @@ func newImportCommand(dir *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import FILE...",
 		Short: "Store what export wrote",
-		Long: `Store what export wrote into files, in NDJSON, CSV or Parquet. The directory is created if
-need be. What is imported twice is stored twice. What other programs wrote is for ingest.
+		Long: `Store what export wrote into files, in NDJSON, CSV or Parquet, or with - to standard input.
+The directory is created if need be. What is imported twice is stored twice. What other programs wrote is for ingest.
 
 Values are stored in batches, each of them whole or not at all, in the order of the file. A
 value that cannot be stored ends the command, which says where it stands and how many were
 stored before it.`,
-		Example: `  daybook import history.parquet --dir ./copy`,
+		Example: `  daybook import history.parquet --dir ./copy
+  gunzip < history.ndjson.gz | daybook import - --format ndjson --dir ./copy`,
 		Args: checked(func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return errors.New("import needs a FILE that export wrote")
@@ -43,15 +43,33 @@ stored before it.`,
 	return cmd
 }
 
+// transfer is a file that export wrote.
+type transfer struct {
+	valueReader
+	file *os.File
+	bar  *byteBar
+}
+
+func (t *transfer) close() {
+	t.bar.clear()
+	if t.file != nil {
+		_ = t.file.Close() // it was only read
+	}
+}
+
 func runImport(cmd *cobra.Command, dir string, names []string, format string) (err error) {
-	formats := make([]string, len(names))
-	for i, name := range names {
-		if formats[i], err = transferFormat(name, format); err != nil {
+	var transfers []*transfer // all are looked at before a directory is created for them
+	defer func() {
+		for _, t := range transfers {
+			t.close()
+		}
+	}()
+	for _, name := range names {
+		t, err := openTransfer(cmd, name, format)
+		if err != nil {
 			return err
 		}
-		if _, err := os.Stat(name); err != nil { // before a directory is created
-			return err
-		}
+		transfers = append(transfers, t)
 	}
 	db, err := openForWriting(dir)
 	if err != nil {
@@ -60,8 +78,13 @@ func runImport(cmd *cobra.Command, dir string, names []string, format string) (e
 	defer closing(db, &err)
 	started := time.Now()
 	i := &ingestion{db: db, reports: cmd.ErrOrStderr()}
-	for n, name := range names {
-		if err := importFile(cmd.Context(), i, name, formats[n], cmd.ErrOrStderr()); err != nil {
+	for _, t := range transfers {
+		err := i.readValues(cmd.Context(), t)
+		if stored := i.store(cmd.Context()); err == nil {
+			err = stored
+		}
+		t.bar.clear()
+		if err != nil {
 			return i.stoppedBy(err)
 		}
 	}
@@ -69,31 +92,45 @@ func runImport(cmd *cobra.Command, dir string, names []string, format string) (e
 	return err
 }
 
-func importFile(ctx context.Context, i *ingestion, name, format string, errOut io.Writer) error {
+func openTransfer(cmd *cobra.Command, name, format string) (*transfer, error) {
+	format, err := transferFormat(name, format)
+	if err != nil {
+		return nil, err
+	}
+	if name == standard {
+		if format == "parquet" {
+			return nil, usagef("a Parquet file is read from its end, so it cannot come from standard input: name a file")
+		}
+		values, err := newTransferReader(stdinName, format, cmd.InOrStdin())
+		return &transfer{valueReader: values}, err
+	}
 	file, err := os.Open(name)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer file.Close()
+	t := &transfer{file: file}
 	info, err := file.Stat()
-	if err != nil {
-		return err
+	if err == nil && info.IsDir() {
+		err = fmt.Errorf("%s is a directory: name the files in it", name)
 	}
-	bar := newByteBar(errOut, "importing", info.Size())
-	defer bar.clear()
-	values, err := newTransferReader(name, format, file, info.Size(), bar)
 	if err == nil {
-		err = i.readValues(ctx, values)
+		t.bar = newByteBar(cmd.ErrOrStderr(), "importing", info.Size())
+		if format == "parquet" {
+			t.valueReader, err = newParquetReader(name, file, info.Size(), t.bar)
+		} else {
+			t.valueReader, err = newTransferReader(name, format, t.bar.counting(file))
+		}
 	}
-	return errors.Join(err, i.store(ctx))
+	if err != nil {
+		t.close()
+		return nil, err
+	}
+	return t, nil
 }
 
-func newTransferReader(name, format string, file *os.File, size int64, bar *byteBar) (valueReader, error) {
-	buffered := bufio.NewReaderSize(bar.counting(file), inputBuffer)
-	switch format {
-	case "parquet":
-		return newParquetReader(name, file, size, bar)
-	case "csv":
+func newTransferReader(name, format string, in io.Reader) (valueReader, error) {
+	buffered := bufio.NewReaderSize(in, inputBuffer)
+	if format == "csv" {
 		return newTransferRows(name, buffered)
 	}
 	return &lineReader{name: name, in: buffered}, nil
@@ -108,7 +145,10 @@ type transferRows struct {
 func newTransferRows(name string, in io.Reader) (*transferRows, error) {
 	r := &transferRows{name: name, rows: csv.NewReader(in)}
 	header, err := r.rows.Read()
-	if err != nil && err != io.EOF {
+	if err == io.EOF {
+		return r, nil // of an empty export, without a header
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if !slices.Equal(header, transferColumns) {

@@ -67,7 +67,8 @@ type parquetReader struct {
 	row  int64
 }
 
-func newParquetReader(name string, file io.ReaderAt, size int64, bar *byteBar) (*parquetReader, error) {
+func newParquetReader(name string, file io.ReaderAt, size int64, bar *byteBar) (_ *parquetReader, err error) {
+	defer parquetFault(&err, name, 0)
 	opened, err := parquet.OpenFile(file, size)
 	if err != nil {
 		return nil, fmt.Errorf("%s is no whole Parquet file: %w", name, err)
@@ -79,7 +80,15 @@ func newParquetReader(name string, file io.ReaderAt, size int64, bar *byteBar) (
 		each: size / max(opened.NumRows(), 1), rows: make([]parquetRow, 64)}, nil
 }
 
-func (r *parquetReader) next() (daybook.StoredValue, error) {
+// parquetFault makes an error of a panic of the library, which damaged files lead it to.
+func parquetFault(err *error, name string, row int64) {
+	if cause := recover(); cause != nil {
+		*err = fmt.Errorf("%s is damaged behind row %d: %v", name, row, cause)
+	}
+}
+
+func (r *parquetReader) next() (value daybook.StoredValue, err error) {
+	defer parquetFault(&err, r.name, r.row)
 	if len(r.left) == 0 {
 		n, err := r.in.Read(r.rows)
 		if n == 0 && err == io.EOF {
@@ -97,7 +106,7 @@ func (r *parquetReader) next() (daybook.StoredValue, error) {
 	first := r.left[0]
 	r.left = r.left[1:]
 	r.row++
-	value, err := checkedValue(first.RecordName, json.RawMessage(first.Value), first.StoredAt)
+	value, err = checkedValue(first.RecordName, json.RawMessage(first.Value), first.StoredAt)
 	if err != nil {
 		return value, fmt.Errorf("%s: row %d: %w", r.name, r.row, err)
 	}

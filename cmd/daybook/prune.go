@@ -55,6 +55,12 @@ There is no undo. PATTERN is what it is for query.`,
 
 func (f pruneFlags) params(now time.Time) (params daybook.PruneParams, err error) {
 	params = daybook.PruneParams{Syntax: syntaxOf(f.topic), MaxPerRecord: f.maxPerRecord, KeepNewest: f.newest}
+	if f.maxPerRecord < 0 || f.newest < 0 {
+		return params, usagef("--max-per-record %d, --keep-newest %d: want 0 or more", f.maxPerRecord, f.newest)
+	}
+	if f.maxPerRecord > 0 && f.newest > f.maxPerRecord {
+		return params, usagef("--keep-newest %d is more than --max-per-record %d", f.newest, f.maxPerRecord)
+	}
 	if f.olderThan == "" && f.maxPerRecord == 0 && f.maxBytes == "" {
 		return params, usagef("prune needs --older-than, --max-per-record or --max-bytes")
 	}
@@ -82,6 +88,9 @@ func runPrune(cmd *cobra.Command, dir, pattern string, params daybook.PruneParam
 	defer closing(db, &err)
 	started := time.Now()
 	deleted, err := db.Prune(cmd.Context(), pattern, params)
+	if isUsage(err) { // a pattern
+		return err
+	}
 	if err != nil {
 		return stoppedAfter(deleted, err)
 	}

@@ -4,11 +4,14 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -16,6 +19,7 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine"
+	"github.com/daybook-db/daybook/index"
 )
 
 // tailFlags are the flags of tail.
@@ -31,20 +35,21 @@ func newTailCommand(dir *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tail PATTERN",
 		Short: "Print the last values, and with -f those that are being stored",
-		Long: `Print the last values of the records that PATTERN matches, over all of them together, and
-with -f go on with those that are stored from then on, until it is interrupted. PATTERN and
-the formats are what they are for query.
+		Long: `Print the last values of the records that PATTERN matches, by their times and over all of
+them together, and with -f go on with those that are stored from then on, until it is
+interrupted. PATTERN and the formats are what they are for query.
 
-Another process may have the daybook open: then the last values are those in its log, up to
-about a minute's worth or what came since its last checkpoint, and nothing is in its way. A
-reader that falls behind is told on standard error how many values it missed.`,
+Another process may have the daybook open, and nothing is in its way: then the last values
+are those in its log, in the order in which they came, which is what came since about its
+last checkpoint. A reader that falls behind is told on standard error how many values it
+missed.`,
 		Example: `  daybook tail "*"
   daybook tail -f "alarm.*" -n 0
   daybook tail -f "plant.#.state" --topic --format csv`,
 		Args: checked(onePattern),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if flags.values < 0 {
-				return usagef("-n %d: want 0 or more", flags.values)
+			if flags.values < 0 || flags.values > mostTailed {
+				return usagef("-n %d: want 0 to %d", flags.values, mostTailed)
 			}
 			return runTail(cmd, *dir, args[0], flags)
 		},
@@ -56,107 +61,198 @@ reader that falls behind is told on standard error how many values it missed.`,
 	return cmd
 }
 
-// pollInterval is how often tail looks for what has been stored.
-const pollInterval = 200 * time.Millisecond
+const (
+	// pollInterval is how often tail looks for what has been stored.
+	pollInterval = 200 * time.Millisecond
+	// mostTailed is how many values tail begins with at most, which are in memory together.
+	mostTailed = 1_000_000
+)
+
+// tail is one run of tail.
+type tail struct {
+	dir, pattern string
+	flags        tailFlags
+	out          valueWriter
+	buffered     *bufio.Writer
+	notes        io.Writer
+
+	follower *engine.Follower
+	after    uint64      // the sequence number of the last value that was printed, or of one behind it
+	seen     os.FileInfo // the tree's file, when the daybook was looked at last
+}
 
 func runTail(cmd *cobra.Command, dir, pattern string, flags tailFlags) error {
 	ctx := cmd.Context()
-	last, after, err := lastValues(ctx, dir, pattern, flags)
-	locked := errors.Is(err, daybook.ErrLocked)
-	var follower *engine.Follower
-	if locked || err == nil && flags.follow {
-		follower, err = engine.Follow(dir, pattern, syntaxOf(flags.topic))
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return fmt.Errorf("%s is not a directory", dir)
 	}
-	if locked && err == nil {
-		last, after, err = lastLogged(ctx, follower, flags.values)
+	t := &tail{dir: dir, pattern: pattern, flags: flags, notes: cmd.ErrOrStderr()}
+	t.buffered = bufio.NewWriterSize(cmd.OutOrStdout(), 64<<10)
+	t.out = newValueWriter(flags.format.value, t.buffered, 0)
+	err := t.begin(ctx)
+	if flush := errors.Join(t.out.flush(), t.buffered.Flush()); err == nil {
+		err = flush
 	}
-	if err != nil {
-		return err
-	}
-	buffered := bufio.NewWriterSize(cmd.OutOrStdout(), 64<<10)
-	out := newValueWriter(flags.format.value, buffered, 0)
-	for _, v := range last {
-		if err := out.write(v); err != nil {
-			return err
-		}
-	}
-	for {
-		if err := errors.Join(out.flush(), buffered.Flush()); err != nil || !flags.follow {
-			return err
-		}
+	for err == nil && flags.follow {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(pollInterval):
 		}
-		var failed error
-		err := follower.Read(ctx, func(event daybook.Event) bool {
-			if event.Missed > 0 {
-				fmt.Fprintf(cmd.ErrOrStderr(), "missed %s\n", counted(event.Missed, "value"))
-			}
-			if event.Sequence > after {
-				failed = out.write(event.StoredValue)
-			}
-			return failed == nil
-		})
-		if err = errors.Join(failed, err); err != nil && ctx.Err() == nil {
-			return err
+		if err = t.goOn(ctx); ctx.Err() != nil {
+			err = nil
+		}
+		if flush := errors.Join(t.out.flush(), t.buffered.Flush()); err == nil {
+			err = flush
 		}
 	}
+	return err
 }
 
-// lastValues returns the values that were stored last, of a daybook that nobody has open, and the sequence number of the
-// last value of all.
-func lastValues(ctx context.Context, dir, pattern string, flags tailFlags) (last []daybook.StoredValue, after uint64, err error) {
-	if _, err := os.Stat(dir); flags.follow && errors.Is(err, fs.ErrNotExist) {
-		return nil, 0, noDaybook(dir)
+// begin prints the last values: of a daybook that nobody has open those that there are, else those in its log.
+func (t *tail) begin(ctx context.Context) error {
+	last, err := t.lastValues(ctx)
+	locked := errors.Is(err, daybook.ErrLocked)
+	if locked || err == nil && t.flags.follow {
+		t.follower, err = engine.Follow(t.dir, t.pattern, syntaxOf(t.flags.topic), t.after)
 	}
-	db, err := engine.Open(dir, &engine.Options{ReadOnly: true, LockTimeout: -1})
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, 0, noDaybook(dir)
+	if locked && err == nil {
+		last, err = t.lastLogged(ctx)
 	}
+	for _, v := range last {
+		if err == nil {
+			err = t.out.write(v)
+		}
+	}
+	return err
+}
+
+// goOn prints what has been stored since: what is in the log, and, where another process has closed the daybook and emptied
+// its log, what is in the daybook itself.
+func (t *tail) goOn(ctx context.Context) error {
+	if err := t.readClosed(ctx); err != nil && !errors.Is(err, daybook.ErrLocked) {
+		return err
+	}
+	var failed error
+	err := t.follower.Read(ctx, func(event daybook.Event) bool {
+		if t.follower.Replaced() {
+			fmt.Fprintln(t.notes, "another daybook has come into the directory")
+		}
+		if event.Missed > 0 {
+			fmt.Fprintf(t.notes, "missed %s\n", counted(event.Missed, "value"))
+		}
+		t.after = event.Sequence
+		failed = t.out.write(event.StoredValue)
+		return failed == nil
+	})
+	if failed != nil {
+		return failed
+	}
+	return err
+}
+
+// readClosed prints what is new in a daybook that nobody has open, if its file has changed.
+func (t *tail) readClosed(ctx context.Context) (err error) {
+	now, err := os.Stat(filepath.Join(t.dir, "daybook.db"))
+	if err != nil || t.seen != nil && os.SameFile(now, t.seen) && now.ModTime().Equal(t.seen.ModTime()) && now.Size() == t.seen.Size() {
+		return nil // it may be about to be restored
+	}
+	db, err := t.open()
 	if err != nil {
-		return nil, 0, err
+		return err
+	}
+	defer closing(db, &err)
+	t.seen = now
+	stats, err := db.Stats(ctx)
+	if err != nil {
+		return err
+	}
+	matches, err := matcherOf(t.pattern, syntaxOf(t.flags.topic))
+	if err != nil {
+		return err
+	}
+	if stats.LastSequence < t.after {
+		fmt.Fprintln(t.notes, "another daybook has come into the directory")
+		t.after = 0
+	}
+	for change, err := range db.Changes(ctx, t.after) {
+		if err != nil {
+			return err
+		}
+		if matches(change.RecordName) {
+			if err := t.out.write(change.StoredValue); err != nil {
+				return err
+			}
+		}
+	}
+	t.after = stats.LastSequence
+	t.follower, err = engine.Follow(t.dir, t.pattern, syntaxOf(t.flags.topic), t.after)
+	return err
+}
+
+func matcherOf(pattern string, syntax daybook.PatternSyntax) (func(string) bool, error) {
+	compile := index.CompileGlob
+	if syntax == daybook.Topic {
+		compile = index.CompileTopic
+	}
+	compiled, err := compile(pattern)
+	if err != nil {
+		return nil, err
+	}
+	return compiled.Match, nil
+}
+
+func (t *tail) open() (*engine.DB, error) {
+	db, err := engine.Open(t.dir, &engine.Options{ReadOnly: true, LockTimeout: -1})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, noDaybook(t.dir)
+	}
+	return db, err
+}
+
+// lastValues returns the values that were stored last, by their times, of a daybook that nobody has open.
+func (t *tail) lastValues(ctx context.Context) (last []daybook.StoredValue, err error) {
+	t.seen, _ = os.Stat(filepath.Join(t.dir, "daybook.db"))
+	db, err := t.open()
+	if err != nil {
+		return nil, err
 	}
 	defer closing(db, &err)
 	stats, err := db.Stats(ctx)
-	if err != nil || flags.values == 0 {
-		return nil, stats.LastSequence, err
+	t.after = stats.LastSequence
+	if err != nil || t.flags.values == 0 {
+		return nil, err
 	}
-	for v, err := range db.Scan(ctx, pattern, daybook.QueryParams{LimitPerRecord: flags.values, Syntax: syntaxOf(flags.topic)}) {
+	n := t.flags.values
+	params := daybook.QueryParams{LimitPerRecord: n, Syntax: syntaxOf(t.flags.topic)}
+	for v, err := range db.Scan(ctx, t.pattern, params) {
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
-		if last = append(last, v); len(last) >= 2*flags.values+1024 {
-			last = newest(last, flags.values)
+		if last = append(last, v); len(last) >= 2*n+1024 {
+			last = newest(last, n)
 		}
 	}
-	return newest(last, flags.values), stats.LastSequence, nil
+	last = newest(last, n)
+	slices.Reverse(last)
+	return last, nil
 }
 
-// newest sorts values by time and returns the last n of them.
+// newest returns the newest n of values, the newest first; those of a record came like that.
 func newest(values []daybook.StoredValue, n int) []daybook.StoredValue {
-	slices.Reverse(values) // those of a record came newest first
-	slices.SortStableFunc(values, func(a, b daybook.StoredValue) int {
-		switch {
-		case a.StoredAt < b.StoredAt:
-			return -1
-		case a.StoredAt > b.StoredAt:
-			return 1
-		}
-		return 0
-	})
-	return values[max(len(values)-n, 0):]
+	slices.SortStableFunc(values, func(a, b daybook.StoredValue) int { return cmp.Compare(b.StoredAt, a.StoredAt) })
+	return values[:min(len(values), n)]
 }
 
 // lastLogged returns the values that were stored last, as far as they are in the log.
-func lastLogged(ctx context.Context, follower *engine.Follower, n int) (last []daybook.StoredValue, after uint64, err error) {
-	err = follower.Read(ctx, func(event daybook.Event) bool {
-		last, after = append(last, event.StoredValue), event.Sequence
+func (t *tail) lastLogged(ctx context.Context) (last []daybook.StoredValue, err error) {
+	n := t.flags.values
+	err = t.follower.Read(ctx, func(event daybook.Event) bool {
+		last, t.after = append(last, event.StoredValue), event.Sequence
 		if len(last) >= 2*n+1024 {
-			last = append([]daybook.StoredValue(nil), last[len(last)-n:]...)
+			last = slices.Clone(last[len(last)-n:])
 		}
 		return true
 	})
-	return last[max(len(last)-n, 0):], after, err
+	return last[max(len(last)-n, 0):], err
 }

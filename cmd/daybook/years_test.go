@@ -82,9 +82,9 @@ func TestImportRefuses(t *testing.T) {
 		why, name, data, want string
 		before                string // what was stored
 	}{
-		{"a Parquet file that is cut off", "x.parquet", string(data[:len(data)/2]), "is no whole Parquet file", "0 values were"},
-		{"something else", "x.parquet", "no parquet", "is no whole Parquet file", "0 values were"},
-		{"another CSV", "x.csv", "a,b\n1,2\n", "the header is", "0 values were"},
+		{"a Parquet file that is cut off", "x.parquet", string(data[:len(data)/2]), "is no whole Parquet file", ""},
+		{"something else", "x.parquet", "no parquet", "is no whole Parquet file", ""},
+		{"another CSV", "x.csv", "a,b\n1,2\n", "the header is", ""},
 		{"a row of CSV that is too short", "x.csv", "record_name,stored_at,value\na,1,1\nb,2\n", "wrong number of fields", "1 value was"},
 		{"a value that is no JSON", "x.csv", "record_name,stored_at,value\na,1,1\nb,2,{\n", "x.csv:3: ", "1 value was"},
 		{"a time that is none", "x.csv", "record_name,stored_at,value\na,soon,1\n", `x.csv:2: "soon" is not a time`, "0 values were"},
@@ -93,9 +93,13 @@ func TestImportRefuses(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.why, func(t *testing.T) {
 			file := writeFile(t, test.name, test.data)
-			got := run(t, "", "import", file, "--dir", newDir(t))
-			if got.status != statusFailed || got.out != "" || strings.Count(got.err, "\n") != 1 || !strings.Contains(got.err, test.want) || !strings.Contains(got.err, test.before+" stored before it") {
+			dir := newDir(t)
+			got := run(t, "", "import", file, "--dir", dir)
+			if got.status != statusFailed || got.out != "" || strings.Count(got.err, "\n") != 1 || !strings.Contains(got.err, test.want) || (test.before == "") == strings.Contains(got.err, " stored before it") || !strings.Contains(got.err, test.before) {
 				t.Errorf("status %d, stdout %q, stderr %q; want %q, and %q", got.status, got.out, got.err, test.want, test.before)
+			}
+			if _, err := os.Stat(dir); test.before == "" && !os.IsNotExist(err) {
+				t.Errorf("a directory was made for what is no export: %v", err)
 			}
 		})
 	}
@@ -289,4 +293,38 @@ func (b *lockedBuffer) waitFor(t *testing.T, text string) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	t.Fatalf("%q never came; got %q", text, b.String())
+}
+
+// TestTailFollowsShortLived stores in commands that open the daybook, store and close it again, and then has another daybook
+// in its place.
+func TestTailFollowsShortLived(t *testing.T) {
+	dir := filledDir(t, someValues()...)
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	var out lockedBuffer
+	done := make(chan int)
+	go func() {
+		done <- execute(ctx, []string{"tail", "-f", "new*", "--format", "csv", "--dir", dir}, strings.NewReader(""), &out, &out)
+	}()
+	out.waitFor(t, "record_name,stored_at,value\n")
+	want := "record_name,stored_at,value\n"
+	for n := range 4 {
+		line := fmt.Sprintf(`{"record_name":"new.%d","value":%d,"stored_at":%d}`, n, n, n)
+		mustRun(t, line, "ingest", "--dir", dir)
+		mustRun(t, `{"record_name":"other","value":1,"stored_at":1}`, "ingest", "--dir", dir)
+		row := fmt.Sprintf("new.%d,%d,%d\n", n, n, n)
+		if want += row; n%2 == 1 {
+			out.waitFor(t, row)
+		}
+	}
+	if got := out.String(); got != want {
+		t.Errorf("got %q; want %q", got, want)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	mustRun(t, `{"record_name":"new.again","value":1,"stored_at":1}`, "ingest", "--dir", dir)
+	out.waitFor(t, "another daybook has come into the directory\nnew.again,1,1\n")
+	interrupt()
+	<-done
 }

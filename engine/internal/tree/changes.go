@@ -4,6 +4,7 @@ package tree
 
 import (
 	"context"
+	"math"
 
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/pages"
@@ -13,6 +14,8 @@ import (
 type Changes struct {
 	// Through is the greatest sequence number that is of interest. It may be lowered on the way.
 	Through uint64
+	// Next is a sequence number beyond Through before which there is no value in the chunks that were passed.
+	Next uint64
 
 	snapshot *Snapshot
 	after    uint64
@@ -22,7 +25,7 @@ type Changes struct {
 
 // Changes begins a walk of the values behind a sequence number.
 func (s *Snapshot) Changes(after, through uint64) (*Changes, error) {
-	c := &Changes{Through: through, snapshot: s, after: after}
+	c := &Changes{Through: through, Next: math.MaxUint64, snapshot: s, after: after}
 	err := s.guard.run(func() error {
 		values, err := s.view.Bucket(valuesBucket)
 		if err == nil {
@@ -36,9 +39,9 @@ func (s *Snapshot) Changes(after, through uint64) (*Changes, error) {
 // chunksPerLook is how many chunks are looked at between two looks at the context.
 const chunksPerLook = 256
 
-// Next returns the values of the next chunk that holds some of those in the range, and their record; no values at the end.
+// Read returns the values of the next chunk that holds some of those in the range, and their record; no values at the end.
 // They are valid until the next call.
-func (c *Changes) Next(ctx context.Context) (record string, entries []codec.Entry, err error) {
+func (c *Changes) Read(ctx context.Context) (record string, entries []codec.Entry, err error) {
 	s := c.snapshot
 	err = s.guard.run(func() error {
 		for looked := 1; ; looked++ {
@@ -80,5 +83,8 @@ func (c *Changes) step() (key, chunk []byte, err error) {
 // wants reports whether a chunk holds values in the range.
 func (c *Changes) wants(key, chunk []byte) (bool, error) {
 	header, err := codec.ReadHeader(key, chunk)
+	if err == nil && header.MaxSequence > c.Through {
+		c.Next = min(c.Next, max(header.MinSequence, c.Through+1))
+	}
 	return err == nil && header.MaxSequence > c.after && header.MinSequence <= c.Through, err
 }

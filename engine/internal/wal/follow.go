@@ -17,16 +17,32 @@ import (
 type Follower struct {
 	dir    string
 	number uint64 // of the segment that it reads
-	offset int64  // where the next frame will be
-	next   uint64 // sequence number of the next value; 0: it has not read any
+	offset int64  // where its next frame will be
+	first  uint64 // sequence number of the first value there
+	next   uint64 // sequence number of the next value; 0: whatever comes
+	missed uint64 // values before that, which it has not told of yet
 	data   []byte
+
+	// Replaced says that another log than before is in the directory, which began anew.
+	Replaced bool
 }
 
-// NewFollower returns one that begins with what the log in dir holds.
-func NewFollower(dir string) *Follower { return &Follower{dir: dir} }
+// NewFollower returns one that begins with what the log in dir holds. Values up to a sequence number count as read; 0: none.
+func NewFollower(dir string, after uint64) *Follower {
+	f := &Follower{dir: dir}
+	f.Skip(after)
+	return f
+}
 
-// Read calls fn for each frame that it has not read yet, in order, until there is no more for now, or fn returns false.
-// missed is how many values came before it in segments that are gone. The payload is valid during the call.
+// Skip takes the values up to a sequence number for read.
+func (f *Follower) Skip(after uint64) {
+	if after > 0 {
+		f.next = max(f.next, after+1)
+	}
+}
+
+// Read calls fn for each frame that it has not read yet, in order, until there is no more for now, or fn returns false. The
+// first may begin with values that count as read. missed is how many values came before it in segments that are gone. The payload is valid during the call.
 func (f *Follower) Read(fn func(firstSequence, missed uint64, payload []byte, values int) (more bool)) error {
 	for {
 		sealed, more, err := f.readSegment(fn)
@@ -59,13 +75,12 @@ func (f *Follower) readSegment(fn func(uint64, uint64, []byte, int) bool) (seale
 	if err != nil {
 		return true, true, nil // it has been released
 	}
-	missed := uint64(0)
 	if f.offset == 0 {
-		f.offset = segmentHeaderLen
+		f.offset, f.first = segmentHeaderLen, header.firstSequence
 		if f.next > 0 {
-			missed = header.firstSequence - min(f.next, header.firstSequence)
+			f.missed += f.first - min(f.next, f.first)
 		}
-		f.next = header.firstSequence
+		f.next = max(f.next, f.first)
 	}
 	if cap(f.data) < int(header.size) {
 		f.data = make([]byte, header.size)
@@ -85,12 +100,16 @@ func (f *Follower) readSegment(fn func(uint64, uint64, []byte, int) bool) (seale
 		if frame.sealed() {
 			return true, true, nil
 		}
-		first := f.next
-		f.offset, f.next = f.offset+frame.size(), f.next+uint64(frame.values)
+		first := f.first
+		f.offset, f.first = f.offset+frame.size(), f.first+uint64(frame.values)
+		if f.first <= f.next {
+			continue // they count as read
+		}
+		missed := f.missed
+		f.next, f.missed = f.first, 0
 		if !fn(first, missed, frame.payload, int(frame.values)) {
 			return false, false, nil
 		}
-		missed = 0
 	}
 }
 
@@ -117,9 +136,10 @@ func (f *Follower) move() (moved bool, err error) {
 	if errors.Is(err, fs.ErrNotExist) { // nothing was ever stored, or it has been restored
 		return false, nil
 	}
+	smaller := false                // the greatest number in use is smaller than its segment's, so this is another log
 	for _, entry := range entries { // sorted by name, which is by number
 		number, ok := numberOf(entry.Name())
-		if !ok || number <= f.number {
+		if !ok {
 			continue
 		}
 		file, err := os.Open(filepath.Join(f.dir, entry.Name()))
@@ -128,13 +148,20 @@ func (f *Follower) move() (moved bool, err error) {
 		}
 		_, err = readUsed(file, number)
 		_ = file.Close()
-		if err == nil {
+		switch {
+		case err == nil && number > f.number:
 			f.number, f.offset = number, 0
 			return true, nil
+		case err == nil:
+			smaller = number < f.number // the last of those counts: its own is there if it is not
 		}
 		if errors.Is(err, daybook.ErrVersion) {
 			return false, err
 		}
+	}
+	if smaller {
+		*f = Follower{dir: f.dir, data: f.data, Replaced: true}
+		return f.move()
 	}
 	return false, err
 }

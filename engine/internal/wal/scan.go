@@ -25,6 +25,7 @@ type Recovery struct {
 	unfinished []string // paths of what a crash left of segments that were being made
 	lastNumber uint64   // greatest number of any segment
 	next       uint64   // sequence number of the next value
+	known      uint64   // the greatest sequence number that a header says was given out
 
 	// DroppedBytes is how much of the last segment was the torn tail of a crash: frames begun, and
 	// never acknowledged as durable.
@@ -123,14 +124,27 @@ func Salvage(dir string, fsys disk.FS, watermark uint64) (r *Recovery, damage, e
 	if err != nil {
 		return nil, nil, err
 	}
+	before := 0                     // segments, of the last whose header is damaged
 	for _, entry := range entries { // sorted by name, which is by number
 		number, ok := numberOf(entry.Name())
-		if ok && damage == nil {
-			damage = r.add(number)
+		if ok {
+			if err := r.add(number); err != nil && !errors.Is(err, daybook.ErrCorrupt) {
+				return nil, nil, err
+			} else if err != nil {
+				// What is behind it counts only if none of the values that are wanted can be in it.
+				r.segments = r.segments[:r.whole(before)]
+				before = len(r.segments)
+				if damage == nil {
+					damage = err
+				}
+			}
 		} else if temporaryName.MatchString(entry.Name()) {
 			r.unfinished = append(r.unfinished, filepath.Join(dir, entry.Name()))
 		}
 		r.lastNumber = max(r.lastNumber, number)
+	}
+	if damage != nil {
+		r.segments = r.segments[:r.whole(before)]
 	}
 	r.chooseNeeded()
 	for i := range r.segments {
@@ -144,6 +158,15 @@ func Salvage(dir string, fsys disk.FS, watermark uint64) (r *Recovery, damage, e
 		return nil, nil, damage
 	}
 	return r, damage, nil
+}
+
+// whole returns how many segments are of use, if one in front of segments[before] cannot be read: all, if the next one begins
+// with a value that is in the tree, or the first behind them.
+func (r *Recovery) whole(before int) int {
+	if before < len(r.segments) && r.segments[before].firstSequence > r.watermark+1 {
+		return before
+	}
+	return len(r.segments)
 }
 
 // cut leaves out what comes behind the good frames of a segment.
@@ -194,6 +217,7 @@ func (r *Recovery) add(number uint64) error {
 		return r.addUnused(e, header)
 	}
 	e.firstSequence, e.lastSequence = header.firstSequence, header.firstSequence-1
+	r.known = max(r.known, e.lastSequence)
 	r.segments = append(r.segments, e)
 	return nil
 }
@@ -312,6 +336,9 @@ func corruptAt(path string, offset int64, what string) error {
 
 // NextSequence is the sequence number of the value that will be appended next.
 func (r *Recovery) NextSequence() uint64 { return r.next }
+
+// LastKnown is the greatest sequence number of which the log shows that it was given out, be the value there or not.
+func (r *Recovery) LastKnown() uint64 { return max(r.known, r.next-1) }
 
 // LastNumber is the greatest number of any segment.
 func (r *Recovery) LastNumber() uint64 { return r.lastNumber }
