@@ -13,6 +13,7 @@ var closingCases = []testCase{
 	{"every method is turned away", "every method of a backend that has been closed returns daybook.ErrClosed", turnedAway},
 	{"closing twice", "Close may be called again; it returns nil or daybook.ErrClosed", closeTwice},
 	{"an iteration that starts late", "a Scan or Records from before Close whose loop starts after it yields daybook.ErrClosed", iterateClosed},
+	{"the channel of a watcher", "the channel that Watch returned is closed when the backend is, after what waits in it", closeWatched},
 }
 
 func (s *subject) close() {
@@ -56,5 +57,20 @@ func iterateClosed(s *subject) {
 		if err := call.do(); !errors.Is(err, daybook.ErrClosed) {
 			s.wrong("the loop over %s after Close ends with error %v; want daybook.ErrClosed", call.name, err)
 		}
+	}
+}
+
+func closeWatched(s *subject) {
+	var events <-chan daybook.Event
+	_, watches := s.backend.(daybook.Watcher)
+	if watches {
+		events = s.watch(s.Context(), "*", daybook.WatchParams{})
+	}
+	s.store(row{"r", "1", 1})
+	s.close()
+	if !watches {
+		return
+	}
+	for range events {
 	}
 }

@@ -42,6 +42,12 @@ func everyCall(ctx context.Context, s *subject) []call {
 			return err
 		}})
 	}
+	if b, ok := s.backend.(daybook.Watcher); ok {
+		calls = append(calls, call{"Watch", func() error {
+			_, err := b.Watch(ctx, "*", daybook.WatchParams{})
+			return err
+		}})
+	}
 	return calls
 }
 

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/daybook-db/daybook"
 )
@@ -16,7 +15,6 @@ var watchCases = []testCase{
 	{"what matches, in order", "Watch tells of the values of matching records that are stored from then on, in the order in which they were stored", watchMatches},
 	{"a slow watcher", "a watcher that is too slow misses the oldest values, is told how many, and holds up nobody", watchSlowly},
 	{"ends with its context", "the channel is closed when the context ends", watchEnds},
-	{"ends with its backend", "the channel is closed when the backend is closed", watchCloses},
 	{"impossible parameters", "a malformed pattern is daybook.ErrInvalidPattern, impossible parameters are daybook.ErrInvalidParams", watchImpossible},
 }
 
@@ -87,24 +85,6 @@ func watchEnds(s *subject) {
 	for range events {
 	}
 	s.store(row{"r", "1", 1})
-}
-
-func watchCloses(s *subject) {
-	closing, ok := s.backend.(io.Closer)
-	if !ok || s.can.SkipClose {
-		s.Skip("it cannot be closed")
-	}
-	events := s.watch(s.Context(), "*", daybook.WatchParams{})
-	s.store(row{"r", "1", 1})
-	if err := closing.Close(); err != nil {
-		s.Fatal(err)
-	}
-	for range events {
-	}
-	_, err := s.backend.(daybook.Watcher).Watch(s.Context(), "*", daybook.WatchParams{})
-	if !errors.Is(err, daybook.ErrClosed) {
-		s.wrong("Watch after Close: got %v", err)
-	}
 }
 
 func watchImpossible(s *subject) {

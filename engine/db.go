@@ -96,7 +96,25 @@ func Open(dir string, opts *Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	if opts == nil || opts.HeadSize == 0 {
+		options.HeadSize = min(options.HeadSize, headOnDisk(dir))
+	}
 	return open(dir, options, disk.OS{})
+}
+
+// headOnDisk is how large a head may be by default on the disk of a directory, which may not be there yet. What the log holds
+// of it cannot be deleted without being posted, for which there must be room.
+func headOnDisk(dir string) int64 {
+	for {
+		if free, known := disk.Free(dir); known {
+			return max(free/headOfFree, leastDefaultHead)
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return DefaultHeadSize
+		}
+		dir = parent
+	}
 }
 
 func open(dir string, opts Options, fsys disk.FS) (_ *DB, err error) {
@@ -225,7 +243,7 @@ func (db *DB) shutDown() error {
 	var err error
 	if db.log != nil {
 		if err = db.checkpoint(context.Background()); err != nil {
-			err = fmt.Errorf("daybook: closed without a last checkpoint; the log keeps the values: %w", err)
+			err = fmt.Errorf("closed without a last checkpoint; the log keeps the values: %w", err)
 			err = errors.Join(err, db.log.Sync())
 		}
 		err = errors.Join(err, db.log.Close(err == nil))

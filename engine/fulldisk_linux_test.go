@@ -294,3 +294,24 @@ func TestOpenNotWritable(t *testing.T) {
 		}
 	}
 }
+
+// TestPruneBySizeOnFullDisk has all values in the heads, since the tree never had room for them, and prunes to a size.
+func TestPruneBySizeOnFullDisk(t *testing.T) {
+	dir := filepath.Join(smallDisk(t, 12<<20), "store")
+	db := mustOpen(t, dir, &Options{Logger: discard})
+	acked := storeUntilFull(t, db, rand.New(rand.NewPCG(1, 2)), 0)
+	takeTheRest(t, filepath.Dir(dir))
+	before, err := db.Stats(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	deleted, err := db.Prune(ctx, "*", daybook.PruneParams{MaxBytes: before.ValueBytes / 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := db.Stats(ctx)
+	if err != nil || after.ValueBytes > before.ValueBytes/4 || after.ValueBytes < before.ValueBytes/5 || after.Values+deleted != uint64(acked) {
+		t.Errorf("%d bytes of %d are left, in %d values of %d, of which %d were deleted (%v)", after.ValueBytes, before.ValueBytes, after.Values, acked, deleted, err)
+	}
+	mustStore(t, db, "r", "1", 1)
+}

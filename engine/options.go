@@ -98,6 +98,11 @@ const (
 	MinMaxSize          = 8 << 20
 )
 
+const (
+	headOfFree       = 16
+	leastDefaultHead = 256 << 10
+)
+
 // Options configure Open. The zero value of every field means its default.
 type Options struct {
 	// Durability is what a returned Store means. Default: Always.
@@ -107,7 +112,8 @@ type Options struct {
 	SyncInterval time.Duration
 	// HeadSize bounds, in bytes, the memory of one head: the values that are in the log but not in
 	// the tree yet. Two heads exist while one is being checkpointed. It also bounds the log, and
-	// with it the time that Open takes after a crash. Default: 32 MiB; least 4 KiB, most 512 MiB.
+	// with it the time that Open takes after a crash. Default: 32 MiB, or a sixteenth of what the disk has free if that is less,
+	// but 256 KiB; least 4 KiB, most 512 MiB.
 	HeadSize int64
 	// TransactionSize is how many bytes of the tree one transaction of a checkpoint or a Cleanup changes, about. They
 	// are in memory until it is over, beside the two heads; smaller ones take more syncs. Default: a quarter of

@@ -71,11 +71,17 @@ func (db *DB) Prune(ctx context.Context, recordPattern string, params daybook.Pr
 
 // pruneTo deletes the oldest values until at most keep bytes of JSON are left. It needs posting held.
 func (db *DB) pruneTo(ctx context.Context, pattern *index.Pattern, keep, keepNewest uint64) (deleted uint64, err error) {
-	// On a full disk, what is in the heads stays out of the account.
+	// On a full disk what counts is in the heads, too.
 	if _, err := db.postAll(ctx, nil); err != nil && !errors.Is(err, daybook.ErrNoSpace) {
 		return 0, err
 	}
-	cutoff, err := db.tree.Cutoff(ctx, pattern, keep)
+	heads := db.capture(viewsOf(pattern))
+	state, err := db.tree.State()
+	if err != nil {
+		return 0, err
+	}
+	_ = heads.leaveOutPosted(&state, pattern) // while posting is held, nothing is posted in between
+	cutoff, err := db.tree.Cutoff(ctx, pattern, keep, heads.sizes)
 	if cutoff == 0 || err != nil {
 		return 0, err
 	}
@@ -137,6 +143,19 @@ func (db *DB) pruneTree(ctx context.Context, pattern *index.Pattern, rule tree.R
 	}
 	db.compactIfFree()
 	return deleted, err
+}
+
+// sizes yields the timestamps of what was captured, and how many bytes each value takes.
+func (c *captured) sizes(yield func(timestamp, bytes uint64) bool) {
+	for _, views := range [][]head.View{c.frozen, c.active} {
+		for i := range views {
+			for entry := range views[i].Since(0) {
+				if !yield(entry.Timestamp, uint64(len(entry.Value))) {
+					return
+				}
+			}
+		}
+	}
 }
 
 const (

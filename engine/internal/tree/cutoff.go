@@ -5,6 +5,7 @@ package tree
 import (
 	"cmp"
 	"context"
+	"iter"
 	"math"
 	"slices"
 
@@ -15,12 +16,15 @@ import (
 	"github.com/daybook-db/daybook/index"
 )
 
-// Cutoff returns the least timestamp from which on the values of the records that the pattern matches take at most keep
-// bytes of JSON; 0 if all of them do. Most of it is told by the chunks' headers: only those chunks are decoded that
-// reach over what is left of the doubt.
-func (t *Tree) Cutoff(ctx context.Context, pattern *index.Pattern, keep uint64) (cutoff uint64, err error) {
+// Sizes yields the timestamps of values and how many bytes each takes.
+type Sizes = iter.Seq2[uint64, uint64]
+
+// Cutoff returns the least timestamp from which on the values of the records that the pattern matches, and those that are
+// beside the tree, take at most keep bytes of JSON; 0 if all of them do. Most of it is told by the chunks' headers: only
+// those chunks are decoded that reach over what is left of the doubt.
+func (t *Tree) Cutoff(ctx context.Context, pattern *index.Pattern, keep uint64, beside Sizes) (cutoff uint64, err error) {
 	err = t.view(func(_ *bbolt.Tx, v *pages.View) error {
-		s := &search{ctx: ctx, guard: t.guard, view: v, coder: t.coder, pattern: pattern}
+		s := &search{ctx: ctx, guard: t.guard, view: v, coder: t.coder, pattern: pattern, beside: beside}
 		cutoff, err = s.cutoff(keep)
 		return err
 	})
@@ -35,6 +39,7 @@ type search struct {
 	coder   *codec.Coder
 	buffer  codec.Buffer
 	pattern *index.Pattern
+	beside  Sizes
 }
 
 // stretch is what a chunk's header tells.
@@ -48,6 +53,10 @@ func (s *search) cutoff(keep uint64) (uint64, error) {
 		total += header.ValueBytes
 		return nil
 	})
+	for at, bytes := range s.beside {
+		stretches = append(stretches, stretch{at, at, bytes})
+		total += bytes
+	}
 	if err != nil || total <= keep {
 		return 0, err
 	}
@@ -82,6 +91,13 @@ const mostSlots = 4096
 func (s *search) narrow(low, high, remove uint64) (uint64, uint64, error) {
 	width := (high-low-1)/mostSlots + 1
 	slots, before := make([]uint64, mostSlots), uint64(0)
+	add := func(at, bytes uint64) {
+		if at < low {
+			before += bytes
+		} else if at < high {
+			slots[(at-low)/width] += bytes
+		}
+	}
 	err := s.chunks(func(key, chunk []byte, header *codec.Header) error {
 		switch {
 		case header.Last < low:
@@ -97,14 +113,13 @@ func (s *search) narrow(low, high, remove uint64) (uint64, uint64, error) {
 			return err
 		}
 		for _, e := range s.buffer.Entries {
-			if e.Timestamp < low {
-				before += uint64(len(e.Value))
-			} else if e.Timestamp < high {
-				slots[(e.Timestamp-low)/width] += uint64(len(e.Value))
-			}
+			add(e.Timestamp, uint64(len(e.Value)))
 		}
 		return nil
 	})
+	for at, bytes := range s.beside {
+		add(at, bytes)
+	}
 	for i, bytes := range slots {
 		if before += bytes; before >= remove {
 			from := low + uint64(i)*width
