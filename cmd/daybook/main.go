@@ -21,7 +21,7 @@
 //
 // Every subcommand works in the directory that --dir names, ./daybook-demo unless told otherwise, so
 // that all of them find what the demo recorded. Only demo, ingest, import and restore create it; query,
-// tail, records, stats, check and export open it read-only and change nothing.
+// tail, records, stats, export, and check without --quarantine open it read-only and change nothing.
 //
 // Each subcommand has a file of its own; root.go joins them and turns an error into one line on
 // standard error and an exit status: 0 done, 1 failed, 2 called wrongly, 130 interrupted.

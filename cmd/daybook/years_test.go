@@ -184,6 +184,26 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+func TestCheckQuarantines(t *testing.T) {
+	dir := filledDir(t, someValues()...)
+	path := filepath.Join(dir, "daybook.db")
+	if err := os.WriteFile(path, []byte("the disk has lost its mind"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := run(t, "", "check", "--dir", dir); got.status != statusFailed || !strings.Contains(got.err, path) {
+		t.Errorf("status %d, stderr %q; want the file that is damaged", got.status, got.err)
+	}
+	want := "set aside " + filepath.Join(dir, "daybook.corrupt-1.db") + "\n0 values of 0 records are whole, in "
+	if out := mustRun(t, "", "check", "--quarantine", "--dir", dir); !strings.HasPrefix(out, want) {
+		t.Errorf("got %q; want %q", out, want)
+	}
+	mustRun(t, `{"record_name":"a","value":1,"stored_at":1}`, "ingest", "--dir", dir)
+	missing := newDir(t)
+	if got := run(t, "", "check", "--quarantine", "--dir", missing); got.status != statusFailed || !strings.Contains(got.err, "there is no daybook") {
+		t.Errorf("where nothing is: status %d, stderr %q", got.status, got.err)
+	}
+}
+
 func TestPrune(t *testing.T) {
 	tests := []struct {
 		why  string
