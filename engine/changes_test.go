@@ -104,7 +104,7 @@ func TestChanges(t *testing.T) {
 // than they were stored in, and stores and deletes within the loop.
 func TestChangesAtOnce(t *testing.T) {
 	db := mustOpen(t, t.TempDir(), &Options{Durability: OS})
-	const records, each = 400, 800
+	const records, each = 200, 800
 	total := uint64(0)
 	for i := range each {
 		var batch []daybook.StoredValue

@@ -68,6 +68,17 @@ var maxSizeLoads = []maxSizeLoad{
 	}},
 }
 
+// looks reports whether a test looks at the directory after so many stores: after each, but with -short after some.
+func looks(stores uint64) bool { return !testing.Short() || stores%8 == 0 }
+
+// rounds is how often a test fills a directory.
+func rounds() int {
+	if testing.Short() {
+		return 1
+	}
+	return 3
+}
+
 // TestMaxSize stores until the bound is reached, looks at the directory all the time, and goes on after a Cleanup.
 func TestMaxSize(t *testing.T) {
 	const most = MinMaxSize
@@ -76,13 +87,16 @@ func TestMaxSize(t *testing.T) {
 			dir := t.TempDir()
 			db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: most, Logger: discard})
 			stored, i := uint64(0), uint64(0)
-			for round := range 3 {
+			for round := range rounds() {
 				var err error
 				for err == nil {
 					if err = load.store(db, i); err == nil {
 						stored++
 					}
 					i++
+					if !looks(i) && err == nil {
+						continue
+					}
 					if size := occupied(t, dir); size > most {
 						t.Fatalf("round %d: after %d stores the directory has %d bytes; MaxSize is %d", round, i, size, most)
 					}
@@ -112,7 +126,11 @@ func TestMaxSize(t *testing.T) {
 // nothing older than what was dropped.
 func TestMaxSizeDropsOldest(t *testing.T) {
 	const most = MinMaxSize
-	for _, load := range maxSizeLoads[:4] {
+	loads := maxSizeLoads[:4]
+	if testing.Short() {
+		loads = loads[2:4] // the others take many more stores
+	}
+	for _, load := range loads {
 		t.Run(load.name, func(t *testing.T) {
 			dir := t.TempDir()
 			db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: most, WhenFull: DropOldest, Logger: discard})
@@ -121,17 +139,20 @@ func TestMaxSizeDropsOldest(t *testing.T) {
 				if err := load.store(db, i); err != nil {
 					t.Fatalf("store %d: %v", i, err)
 				}
+				if !looks(i) {
+					continue
+				}
 				if size := occupied(t, dir); size > most {
 					t.Fatalf("after %d stores the directory has %d bytes; MaxSize is %d", i, size, most)
 				}
-				if i%50 != 0 {
+				if i%64 != 0 {
 					continue
 				}
 				stats, err := db.Stats(ctx)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if stats.LastSequence > 2*stats.Values {
+				if stats.LastSequence > stats.Values+stats.Values/2 {
 					break
 				}
 			}
@@ -286,7 +307,7 @@ func TestMaxSizeBatches(t *testing.T) {
 		t.Run(when.String(), func(t *testing.T) {
 			dir := t.TempDir()
 			db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: MinMaxSize, WhenFull: when, Logger: discard})
-			last := fillUp(t, db, 10_000)
+			last := fillUp(t, db, 4000)
 			if when == Refuse {
 				if _, err := db.Cleanup(ctx, last-10); err != nil {
 					t.Fatal(err)
