@@ -123,7 +123,7 @@ func (s *search) narrow(low, high, remove uint64) (uint64, uint64, error) {
 	for i, bytes := range slots {
 		if before += bytes; before >= remove {
 			from := low + uint64(i)*width
-			return from, min(from+width, high), err
+			return from, from + min(width, high-from), err
 		}
 	}
 	return high - 1, high, err
