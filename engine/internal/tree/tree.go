@@ -204,7 +204,7 @@ func (t *Tree) openBolt(readOnly bool) (*bbolt.DB, error) {
 	options := &bbolt.Options{
 		Timeout:         max(t.opts.LockTimeout, 1), // 0 would wait for ever
 		ReadOnly:        readOnly,
-		FreelistType:    bbolt.FreelistMapType,
+		FreelistType:    freelistType(t.path),
 		InitialMmapSize: initialMapSize(),
 	}
 	for deadline := time.Now().Add(options.Timeout); ; {
@@ -227,6 +227,20 @@ func (t *Tree) openBolt(readOnly bool) (*bbolt.DB, error) {
 		}
 		options.Timeout = max(time.Until(deadline), 1)
 	}
+}
+
+// mostFirstFit is the size of a file, in bytes, up to which free pages are searched from the first on. Beyond it, that takes
+// longer than to write the pages.
+const mostFirstFit = 1 << 30
+
+// freelistType is how bbolt looks for free pages that lie together. Its map takes any stretch that is long enough, so that
+// short ones are left over, and the file of a history that neither grows nor shrinks still grows, by half a percent with
+// each seventh of it that is replaced.
+func freelistType(path string) bbolt.FreelistType {
+	if info, err := os.Stat(path); err == nil && info.Size() > mostFirstFit {
+		return bbolt.FreelistMapType
+	}
+	return bbolt.FreelistArrayType
 }
 
 // At reports whether the file is the one that a path leads to.
