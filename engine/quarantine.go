@@ -104,14 +104,13 @@ func (db *DB) recoverWhole(state tree.State) (recovery *wal.Recovery, err error)
 		if !db.quarantines(err) {
 			break
 		}
-		if errors.As(err, new(unpostable)) {
-			err = db.quarantineTree(err)
-			if err == nil {
-				_, recovery, err = db.quarantineLog(err)
-			}
-			continue
+		damage := err
+		if err = nil; errors.As(damage, new(unpostable)) {
+			err = db.quarantineTree(damage)
 		}
-		_, recovery, err = db.quarantineLog(err)
+		if err == nil {
+			recovery, err = db.quarantineLog(damage)
+		}
 	}
 	return recovery, err
 }
@@ -136,14 +135,15 @@ func (db *DB) quarantineTree(damage error) error {
 // quarantineLog makes the best of a log that cannot be replayed. If that is because the tree is a fresh one, the log begins
 // where it begins. Else what stands before the damage is posted, and then the log set aside. A crash in between leaves
 // what the next Open does the same with.
-func (db *DB) quarantineLog(damage error) (state tree.State, recovery *wal.Recovery, err error) {
+func (db *DB) quarantineLog(damage error) (*wal.Recovery, error) {
 	dir := filepath.Join(db.dir, logName)
-	if state, err = db.startFresh(dir); err != nil {
-		return state, nil, err
+	state, err := db.startFresh(dir)
+	if err != nil {
+		return nil, err
 	}
 	recovery, left, err := wal.Salvage(dir, db.fs, state.Watermark)
 	if err != nil {
-		return state, nil, err
+		return nil, err
 	}
 	db.active, db.frozen = head.New(db.opts.HeadSize), nil
 	highest := state.Highest()
@@ -154,29 +154,26 @@ func (db *DB) quarantineLog(damage error) (state tree.State, recovery *wal.Recov
 		err := db.replayAll(recovery, state)
 		damaged := errors.Is(err, daybook.ErrCorrupt) && !errors.As(err, new(unpostable))
 		if err != nil && !damaged || err == nil && left == nil {
-			return state, recovery, err
+			return recovery, err
 		}
 	}
 	if db.active.Values() > 0 {
 		db.freezeLocked()
 	}
 	if _, err := db.postFrozen(nil); err != nil {
-		return state, nil, unpostable{err}
-	}
-	if state, err = db.tree.State(); err != nil {
-		return state, nil, err
+		return nil, unpostable{err}
 	}
 	last := max(highest, recovery.LastKnown())
 	if err := db.tree.StartAt(last, recovery.LastNumber()); err != nil {
-		return state, nil, err
+		return nil, err
 	}
 	if err := db.setAside(logName, damage); err != nil {
-		return state, nil, err
+		return nil, err
 	}
-	if state, err = db.tree.State(); err == nil {
-		recovery, err = db.recoverLog(state)
+	if state, err = db.tree.State(); err != nil {
+		return nil, err
 	}
-	return state, recovery, err
+	return db.recoverLog(state)
 }
 
 // startFresh has a tree that nothing was ever written to begin where the log does.
