@@ -62,6 +62,20 @@ func TestSyncMakesDurable(t *testing.T) {
 	}
 }
 
+// TestPruneMakesDurable shows that a deletion syncs what was stored before it, also when it has nothing to delete.
+func TestPruneMakesDurable(t *testing.T) {
+	for _, params := range []daybook.PruneParams{{}, {OlderThan: 1}, {MaxPerRecord: 5}} {
+		db := mustOpen(t, t.TempDir(), &Options{Durability: OS})
+		mustStore(t, db, "r", "1", 1)
+		if deleted, err := db.Prune(ctx, "other.*", params); deleted != 0 || err != nil {
+			t.Fatalf("%+v: Prune = %d, %v; want 0", params, deleted, err)
+		}
+		if stats, err := db.Stats(ctx); err != nil || stats.Syncs.Count != 1 {
+			t.Errorf("%+v: %d syncs, %v; want 1", params, stats.Syncs.Count, err)
+		}
+	}
+}
+
 // TestFailedBackgroundSync shows that a sync that fails behind Interval's back is not forgotten: writes fail
 // from then on, and reads go on.
 func TestFailedBackgroundSync(t *testing.T) {

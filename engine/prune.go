@@ -28,7 +28,7 @@ func (db *DB) Cleanup(ctx context.Context, olderThan uint64) (deleted uint64, er
 }
 
 // Prune deletes from the records that recordPattern matches what params says, and returns how many values
-// it deleted, exactly. It behaves as Cleanup does.
+// it deleted, exactly. It behaves as Cleanup does. What was stored before is durable then, also when nothing had to go.
 // Errors: those of Cleanup, daybook.ErrInvalidPattern and ErrInvalidParams.
 func (db *DB) Prune(ctx context.Context, recordPattern string, params daybook.PruneParams) (deleted uint64, err error) {
 	if err := db.enterWriting(ctx); err != nil {
@@ -58,7 +58,7 @@ func (db *DB) Prune(ctx context.Context, recordPattern string, params daybook.Pr
 		KeepNewest:   uint64(params.KeepNewest),
 		MaxPerRecord: uint64(params.MaxPerRecord),
 	}
-	if rule.OlderThan > 0 || rule.MaxPerRecord > 0 {
+	if rule.OlderThan > 0 || rule.MaxPerRecord > 0 || params.MaxBytes == 0 {
 		deleted, err = db.prune(ctx, pattern, rule)
 	}
 	if err == nil && params.MaxBytes > 0 {
@@ -82,7 +82,7 @@ func (db *DB) pruneTo(ctx context.Context, pattern *index.Pattern, keep, keepNew
 	}
 	_ = heads.leaveOutPosted(&state, pattern) // while posting is held, nothing is posted in between
 	cutoff, err := db.tree.Cutoff(ctx, pattern, keep, heads.sizes)
-	if cutoff == 0 || err != nil {
+	if err != nil {
 		return 0, err
 	}
 	return db.prune(ctx, pattern, tree.Rule{OlderThan: cutoff, KeepNewest: keepNewest})
