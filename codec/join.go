@@ -22,7 +22,6 @@ func (c *Coder) Join(key []byte, chunks []Encoded, entries []Entry) ([]byte, err
 			return nil, err
 		}
 	}
-	j.templater.fetched = fetch(entries)
 	for i := range entries {
 		if !j.templater.add(entries[i].Value) {
 			return nil, nil

@@ -36,8 +36,6 @@ type templater struct {
 	pieces [][]byte // scratch
 	found  []number
 	column []uint64
-
-	fetched byte
 }
 
 var templaters = sync.Pool{New: func() any { return new(templater) }}
@@ -52,27 +50,12 @@ func appendTemplated(dst []byte, entries []Entry, h *Header) []byte {
 		t.forget()
 		templaters.Put(t)
 	}()
-	t.fetched = fetch(entries)
 	for i := range entries {
 		if !t.add(entries[i].Value) {
 			return dst
 		}
 	}
 	return t.append(dst, entries, h)
-}
-
-// fetch reads a little of each value. Where they lie far apart, as in a log of many records' values, the processor
-// would wait for the memory of each in turn; here it need not wait for one to ask for the next. It is not inlined, and
-// its result is kept, or nothing would be read.
-//
-//go:noinline
-func fetch(entries []Entry) (sum byte) {
-	for i := range entries {
-		if v := entries[i].Value; len(v) > 0 {
-			sum += v[0] + v[len(v)-1]
-		}
-	}
-	return sum
 }
 
 // forget leaves the memory, but nothing of the values.

@@ -66,7 +66,7 @@ func (db *DB) freezeFull() (attempted <-chan struct{}) {
 
 // freezeLocked puts an empty head in the active one's place. It needs mu held, and no frozen head.
 func (db *DB) freezeLocked() {
-	db.frozen, db.active = db.active, db.active.Next(db.opts.HeadSize)
+	db.frozen, db.active = db.active, head.New(db.opts.HeadSize)
 	db.postFailure = nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"math"
 	"math/bits"
+	"slices"
 	"strings"
 
 	"github.com/tidwall/btree"
@@ -16,10 +17,10 @@ type Head struct {
 	series map[string]*series
 	names  btree.Map[string, *series] // the same, by name
 	last   *series                    // that was added to
-	usual  int                        // how many values a record may be expected to have
 	arena  arena
+	slab   slab
 
-	overhead int64 // bytes that are not in the arena
+	overhead int64 // bytes that are in neither of these
 	values   int
 	bytes    uint64 // of JSON
 	named    uint64 // bytes of names
@@ -29,7 +30,7 @@ type Head struct {
 }
 
 // seriesOverhead is about what a series costs in the map, the tree and the heap, beside its name.
-const seriesOverhead = 176
+const seriesOverhead = 224
 
 const (
 	leastBlock = 12 // 4 KiB
@@ -39,30 +40,23 @@ const (
 
 // New returns an empty head that is meant to hold about size bytes.
 func New(size int64) *Head {
-	shift := uint(bits.Len64(uint64(size))) - perHead
+	shift := min(max(uint(bits.Len64(uint64(size)))-perHead, leastBlock), mostBlock)
 	return &Head{
 		series: make(map[string]*series),
-		arena:  arena{shift: min(max(shift, leastBlock), mostBlock)},
+		arena:  arena{shift: shift},
+		slab:   slab{size: 1 << (shift - 2) / int(itemSize)}, // a value takes up more than an item
 		oldest: math.MaxUint64,
 	}
 }
 
-// Next returns an empty head that is to follow this one, and is meant to hold as much.
-func (h *Head) Next(size int64) *Head {
-	next := New(size)
-	if n := len(h.series); n > 0 {
-		next.usual = h.values / n
-	}
-	return next
-}
-
-// Add adds a value, of which it keeps a copy. Sequence numbers must ascend.
+// Add adds a value, of which it keeps a copy. Sequence numbers must ascend, and those of a head be less than 2^32 apart.
 func (h *Head) Add(record string, timestamp, sequence uint64, value []byte) {
-	s := h.find(record)
-	h.overhead += s.add(item{timestamp: timestamp, sequence: sequence, value: h.arena.add(value)}, h.usual)
 	if h.values == 0 {
 		h.lowest = sequence
 	}
+	s := h.find(record)
+	it := item{timestamp: timestamp, number: uint32(sequence - h.lowest), value: h.arena.add(value)}
+	h.overhead += s.add(it, len(value), &h.slab)
 	h.values++
 	h.oldest = min(h.oldest, timestamp)
 	h.bytes += uint64(len(value))
@@ -92,7 +86,7 @@ func (h *Head) find(record string) *series {
 }
 
 // Size is the memory that the head takes up, in bytes.
-func (h *Head) Size() int64 { return h.arena.allocated + h.overhead }
+func (h *Head) Size() int64 { return h.arena.allocated + h.slab.allocated + h.overhead }
 
 // Values is how many values the head holds.
 func (h *Head) Values() int { return h.values }
@@ -115,7 +109,7 @@ func (h *Head) LastSequence() uint64 { return h.highest }
 // Capture returns a view of one record; an empty one if there is none.
 func (h *Head) Capture(record string) View {
 	if s := h.series[record]; s != nil {
-		return s.view(record, h.arena.view())
+		return h.view(s, h.arena.view())
 	}
 	return View{Record: record}
 }
@@ -128,7 +122,7 @@ func (h *Head) CaptureAll(prefix string) []View {
 		if !strings.HasPrefix(record, prefix) {
 			return false
 		}
-		views = append(views, s.view(record, b))
+		views = append(views, h.view(s, b))
 		return true
 	})
 	return views
@@ -141,9 +135,9 @@ func (h *Head) CaptureSince(sequence uint64) []View {
 	}
 	var views []View
 	b := h.arena.view()
-	h.names.Scan(func(record string, s *series) bool {
-		if s.latest > sequence {
-			views = append(views, s.view(record, b))
+	h.names.Scan(func(_ string, s *series) bool {
+		if h.lowest+uint64(s.latest) > sequence {
+			views = append(views, h.view(s, b))
 		}
 		return true
 	})
@@ -154,8 +148,12 @@ func (h *Head) CaptureSince(sequence uint64) []View {
 func (h *Head) From(name string) iter.Seq[View] {
 	return func(yield func(View) bool) {
 		b := h.arena.view()
-		h.names.Ascend(name, func(record string, s *series) bool { return yield(s.view(record, b)) })
+		h.names.Ascend(name, func(_ string, s *series) bool { return yield(h.view(s, b)) })
 	}
+}
+
+func (h *Head) view(s *series, b blocks) View {
+	return View{Record: s.record, runs: slices.Clone(s.runs), bytes: s.bytes, lowest: h.lowest, blocks: b}
 }
 
 // Skip takes a value for added that the head need not hold, since it is in the tree.

@@ -3,25 +3,11 @@
 package head
 
 import (
-	"cmp"
 	"iter"
 	"slices"
 
 	"github.com/daybook-db/daybook/codec"
 )
-
-// item is one value. It holds no pointer, so that the garbage collector passes over a full head.
-type item struct {
-	timestamp uint64
-	sequence  uint64
-	value     place
-}
-
-const itemSize = 24
-
-func (i item) compare(other item) int {
-	return cmp.Or(cmp.Compare(i.timestamp, other.timestamp), cmp.Compare(i.sequence, other.sequence))
-}
 
 // series is one record's values, as sorted runs. A value goes to the first run that it does not precede;
 // in order, that is always the only one. A value that precedes them all starts a new run. A run that a
@@ -30,11 +16,12 @@ func (i item) compare(other item) int {
 // ever appended to or replaced by new ones, never changed, since views share them.
 type series struct {
 	record   string
-	follower *series   // that was added to after it
-	newest   uint64    // the timestamp of the first run's last value
-	latest   uint64    // the sequence number of the value that was added last, the greatest
-	runs     [][]item  // in first, as long as there is but one
-	first    [1][]item // beside the rest, where the processor has it when it has that
+	follower *series // that was added to after it
+	newest   uint64  // the timestamp of the first run's last value
+	latest   uint32  // the number of the value that was added last, the greatest
+	bytes    uint64  // of JSON
+	runs     []run   // in first, as long as there is but one
+	first    [1]run  // beside the rest, where the processor has it when it has that
 }
 
 func newSeries(record string) *series {
@@ -43,42 +30,35 @@ func newSeries(record string) *series {
 	return s
 }
 
-// add adds a value and returns by how many bytes the series grew. Usually it gets so many values.
-func (s *series) add(it item, usual int) int64 {
-	s.latest = it.sequence
+// add adds a value of so many bytes, and returns by how many the series grew beside the slab.
+func (s *series) add(it item, length int, memory *slab) (grown int64) {
+	s.latest = it.number
+	s.bytes += uint64(length)
 	if len(s.runs) == 1 && it.timestamp >= s.newest { // in order, as most are
-		run := s.runs[0]
-		s.runs[0], s.newest = extended(run, it, usual), it.timestamp
-		return int64(cap(s.runs[0])-cap(run)) * itemSize
+		run := &s.runs[0]
+		before := run.own
+		run.append(it, memory)
+		s.newest = it.timestamp
+		return run.own - before
 	}
-	before := s.capacity()
-	at := slices.IndexFunc(s.runs, func(run []item) bool { return run[len(run)-1].compare(it) < 0 })
+	before := s.own()
+	at := slices.IndexFunc(s.runs, func(r run) bool { return r.newest().compare(it) < 0 })
 	if at < 0 {
 		at = len(s.runs)
-		s.runs = append(s.runs, nil)
+		s.runs = append(s.runs, run{})
 	}
-	s.runs[at] = extended(s.runs[at], it, 0)
-	for ; at > 0 && len(s.runs[at-1]) <= 2*len(s.runs[at]); at-- {
-		s.runs = slices.Replace(s.runs, at-1, at+1, codec.Merge(s.runs[at-1], s.runs[at], item.compare))
+	s.runs[at].append(it, memory)
+	for ; at > 0 && s.runs[at-1].count <= 2*s.runs[at].count; at-- {
+		s.runs = slices.Replace(s.runs, at-1, at+1, mergedRun(s.runs[at-1], s.runs[at], memory))
 	}
-	s.newest = s.runs[0][len(s.runs[0])-1].timestamp
-	return int64(s.capacity()-before) * itemSize
+	s.newest = s.runs[0].newest().timestamp
+	return s.own() - before
 }
 
-// extended is append, but that a run of some length grows towards its usual one, and beyond that by a quarter only:
-// what no value takes up is memory that a head of many records has no other values for.
-func extended(run []item, it item, usual int) []item {
-	const doubling = 16
-	if n := len(run); n == cap(run) && n >= doubling {
-		run = append(slices.Grow([]item(nil), max(min(usual, 4*n), n+n/4)), run...)
-	}
-	return append(run, it)
-}
-
-func (s *series) capacity() int {
-	total := 0
-	for _, run := range s.runs {
-		total += cap(run)
+// own is the memory that is not the slab's, in bytes.
+func (s *series) own() (total int64) {
+	for i := range s.runs {
+		total += s.runs[i].own
 	}
 	return total
 }
@@ -86,12 +66,14 @@ func (s *series) capacity() int {
 // View is one record's values as they were when it was captured. It is immutable.
 type View struct {
 	Record string
-	runs   [][]item
+	runs   []run
+	bytes  uint64
+	lowest uint64 // sequence number of the head
 	blocks blocks
 }
 
-func (s *series) view(record string, b blocks) View {
-	return View{Record: record, runs: slices.Clone(s.runs), blocks: b}
+func (v *View) entry(it item) codec.Entry {
+	return codec.Entry{Timestamp: it.timestamp, Sequence: v.lowest + uint64(it.number), Value: v.blocks.at(it.value)}
 }
 
 // Empty reports whether the view holds no value.
@@ -106,27 +88,43 @@ type Range struct {
 
 // Entries appends the values in the range to dst, in order. Their bytes belong to the head.
 func (v *View) Entries(dst []codec.Entry, r Range) []codec.Entry {
-	run := v.merged(r.Start, r.End)
-	if excess := len(run) - r.Limit; r.Limit > 0 && excess > 0 {
-		if r.Newest {
-			run = run[excess:]
-		} else {
-			run = run[:r.Limit]
+	items := v.within(r.Start, r.End)
+	if r.Limit > 0 && r.Newest {
+		items = items.last(r.Limit)
+	} else if r.Limit > 0 {
+		items = items.first(r.Limit)
+	}
+	for block := range items.blocks() {
+		v.blocks.fetch(block)
+		for _, it := range block {
+			dst = append(dst, v.entry(it))
 		}
 	}
-	for _, it := range run {
-		dst = append(dst, codec.Entry{Timestamp: it.timestamp, Sequence: it.sequence, Value: v.blocks.at(it.value)})
-	}
 	return dst
+}
+
+// within returns the items with timestamps from start to end, of all runs.
+func (v *View) within(start, end uint64) span {
+	var all span
+	for i := len(v.runs) - 1; i >= 0; i-- { // the short ones first
+		if s := v.runs[i].within(start, end); all.empty() {
+			all = s
+		} else if !s.empty() {
+			all = spanOf(codec.Merge(s.items(), all.items(), item.compare))
+		}
+	}
+	return all
 }
 
 // Since yields the values behind a sequence number, in no particular order. Their bytes belong to the head.
 func (v *View) Since(sequence uint64) iter.Seq[codec.Entry] {
 	return func(yield func(codec.Entry) bool) {
-		for _, run := range v.runs {
-			for _, it := range run {
-				if it.sequence > sequence && !yield(codec.Entry{Timestamp: it.timestamp, Sequence: it.sequence, Value: v.blocks.at(it.value)}) {
-					return
+		for i := range v.runs {
+			for block := range v.runs[i].all().blocks() {
+				for _, it := range block {
+					if v.lowest+uint64(it.number) > sequence && !yield(v.entry(it)) {
+						return
+					}
 				}
 			}
 		}
@@ -136,55 +134,21 @@ func (v *View) Since(sequence uint64) iter.Seq[codec.Entry] {
 // Count is the number of values.
 func (v *View) Count() int {
 	count := 0
-	for _, run := range v.runs {
-		count += len(run)
+	for i := range v.runs {
+		count += v.runs[i].count
 	}
 	return count
 }
 
 // Bytes is the total length of the values' JSON.
-func (v *View) Bytes() (total uint64) {
-	for _, run := range v.runs {
-		for _, it := range run {
-			total += uint64(it.value.length)
-		}
-	}
-	return total
-}
+func (v *View) Bytes() uint64 { return v.bytes }
 
 // Bounds returns the least and the greatest timestamp. The view must not be empty.
 func (v *View) Bounds() (oldest, newest uint64) {
-	oldest = v.runs[0][0].timestamp
-	for _, run := range v.runs {
-		oldest = min(oldest, run[0].timestamp)
-		newest = max(newest, run[len(run)-1].timestamp)
+	oldest = v.runs[0].oldest().timestamp
+	for i := range v.runs {
+		oldest = min(oldest, v.runs[i].oldest().timestamp)
+		newest = max(newest, v.runs[i].newest().timestamp)
 	}
 	return oldest, newest
-}
-
-// merged returns the items within the range as one run.
-func (v *View) merged(start, end uint64) []item {
-	var merged []item
-	for i := len(v.runs) - 1; i >= 0; i-- { // the short ones first
-		if run := within(v.runs[i], start, end); len(merged) == 0 {
-			merged = run
-		} else if len(run) > 0 {
-			merged = codec.Merge(run, merged, item.compare)
-		}
-	}
-	return merged
-}
-
-func within(run []item, start, end uint64) []item {
-	from, _ := slices.BinarySearchFunc(run, start, func(it item, start uint64) int {
-		return cmp.Compare(it.timestamp, start)
-	})
-	run = run[from:]
-	to, _ := slices.BinarySearchFunc(run, end, func(it item, end uint64) int {
-		if it.timestamp <= end {
-			return -1
-		}
-		return 1
-	})
-	return run[:to]
 }
