@@ -194,6 +194,7 @@ func (db *DB) postFrozen(leaveOut doomed) (left uint64, err error) {
 	posting := tree.Posting{
 		Runs:      func(after string) iter.Seq[tree.Run] { return runsOf(frozen, after, leaveOut) },
 		Watermark: frozen.LastSequence(),
+		Alone:     func() bool { return db.log == nil || db.gate.isClosed() }, // it is opened or closed
 	}
 	if db.log != nil { // else it is being replayed
 		posting.LastSegment = db.log.LastNumber()

@@ -36,6 +36,7 @@ type Posting struct {
 	Watermark   uint64                           // that moves when all are in the tree
 	LastSegment uint64                           // greatest number of a segment of the log
 	InParts     bool                             // the log is durable up to the watermark
+	Alone       func() bool                      // asked now and then: nobody stores meanwhile, so take all processors
 }
 
 // Post puts runs of new values into their records' chunks and moves the watermark. It returns how many values
@@ -65,6 +66,7 @@ func (t *Tree) Post(p Posting) (leftOut uint64, err error) {
 // more. A part is only ever left standing where a run is left to post: so what is replayed after a crash is never
 // nothing, and the checkpoint of it ends the part.
 func (w *writer) postPart(p *Posting) (leftOut uint64, more bool, err error) {
+	w.alone = p.Alone
 	part := &w.state.Part
 	mine := part.Watermark == p.Watermark
 	inParts := p.InParts && (mine || *part == Part{}) // another's must end with this transaction
@@ -74,7 +76,7 @@ func (w *writer) postPart(p *Posting) (leftOut uint64, more bool, err error) {
 	}
 	for run := range p.Runs(after) {
 		if inParts && part.Through > after && w.full() {
-			return leftOut, true, nil
+			return leftOut, true, w.putDeferred()
 		}
 		if len(run.Values) > 0 {
 			if err := w.post(run.Record, run.Values); err != nil {
@@ -89,7 +91,7 @@ func (w *writer) postPart(p *Posting) (leftOut uint64, more bool, err error) {
 	*part = Part{}
 	w.state.Watermark = p.Watermark
 	w.state.LastSegment = max(w.state.LastSegment, p.LastSegment)
-	return leftOut, false, nil
+	return leftOut, false, w.putDeferred()
 }
 
 // full reports whether the transaction changes as much as one is to. It counts the leaves that it has looked at, of which
@@ -116,6 +118,8 @@ type writer struct {
 	aroundNames    *pages.Guard
 	added          int    // bytes of chunks
 	yield          func() // of a prune
+	alone          func() bool
+	deferred       deferred
 	scratch, bound []byte
 }
 
@@ -398,6 +402,8 @@ func (w *writer) absorb(record string, c *chunk, entries []codec.Entry) ([]codec
 func (w *writer) write(record string, left, right *chunk, entries []codec.Entry, absorbed [][]byte) error {
 	pieces := w.split(entries)
 	encoded := make([]keyed, len(pieces))
+	atEnd := right == nil && len(absorbed) == 0 // then nothing of the record is looked at any more
+	later := atEnd && w.alone != nil && w.alone()
 	key := codec.Key{Record: record}
 	if left != nil {
 		key.Timestamp, key.Ordinal = left.First, left.ordinal
@@ -407,8 +413,15 @@ func (w *writer) write(record string, left, right *chunk, entries []codec.Entry,
 			return fmt.Errorf("record %q: too many chunks start at timestamp %d", record, key.Timestamp)
 		}
 		encoded[i].key = key.Append(nil)
+		if later {
+			w.deferred.add(encoded[i].key, piece)
+			continue
+		}
 		w.scratch = w.coder.AppendChunk(w.scratch[:0], encoded[i].key, piece)
 		encoded[i].chunk = bytes.Clone(w.scratch)
+	}
+	if later {
+		return w.putDeferredAtMost(min(mostDeferred, w.opts.TransactionBytes))
 	}
 	return w.replace(record, right, encoded, key, absorbed)
 }
