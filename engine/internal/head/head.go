@@ -30,7 +30,7 @@ type Head struct {
 }
 
 // seriesOverhead is about what a series costs in the map, the tree and the heap, beside its name.
-const seriesOverhead = 224
+const seriesOverhead = 208
 
 const (
 	leastBlock = 12 // 4 KiB

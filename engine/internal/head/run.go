@@ -54,8 +54,8 @@ func (s *slab) take(n int) []item {
 type run struct {
 	full  [][]item // blocks that take no more, or the one array of a run that was merged
 	last  []item   // the block behind them that is being filled; empty only if there is none
-	count int
-	own   int64 // memory in bytes that is not the slab's
+	count uint32
+	own   uint32 // memory in bytes that is not the slab's
 }
 
 func (r *run) append(it item, s *slab) {
@@ -71,7 +71,7 @@ func (r *run) extend(s *slab) {
 	if n := len(r.last); n > 0 {
 		before := cap(r.full)
 		r.full = append(r.full, r.last)
-		r.own += int64(cap(r.full)-before) * int64(unsafe.Sizeof(r.last))
+		r.own += uint32(cap(r.full)-before) * uint32(unsafe.Sizeof(r.last))
 	}
 	r.last = s.take(min(max(2*len(r.last), 1), mostInBlock))
 }
@@ -81,10 +81,10 @@ func mergedRun(a, b run, memory *slab) run {
 	all, more := a.all(), b.all()
 	items := codec.Merge(all.items(), more.items(), item.compare)
 	if len(items) <= mostInBlock {
-		return run{last: append(memory.take(len(items)), items...), count: len(items)}
+		return run{last: append(memory.take(len(items)), items...), count: uint32(len(items))}
 	}
 	full := [][]item{items}
-	return run{full: full, count: len(items), own: int64(cap(items))*itemSize + int64(unsafe.Sizeof(items))}
+	return run{full: full, count: uint32(len(items)), own: uint32(cap(items))*uint32(itemSize) + uint32(unsafe.Sizeof(items))}
 }
 
 // blockCount is how many blocks there are.
@@ -151,7 +151,7 @@ type span struct {
 
 // spanOf returns a span of items that are in order.
 func spanOf(items []item) span {
-	return span{run: run{last: items, count: len(items)}, to: position{item: len(items)}}
+	return span{run: run{last: items, count: uint32(len(items))}, to: position{item: len(items)}}
 }
 
 func (s span) empty() bool { return s.from == s.to }

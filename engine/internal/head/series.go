@@ -18,8 +18,8 @@ type series struct {
 	record   string
 	follower *series // that was added to after it
 	newest   uint64  // the timestamp of the first run's last value
-	latest   uint32  // the number of the value that was added last, the greatest
 	bytes    uint64  // of JSON
+	latest   uint32  // the number of the value that was added last, the greatest
 	runs     []run   // in first, as long as there is but one
 	first    [1]run  // beside the rest, where the processor has it when it has that
 }
@@ -39,7 +39,7 @@ func (s *series) add(it item, length int, memory *slab) (grown int64) {
 		before := run.own
 		run.append(it, memory)
 		s.newest = it.timestamp
-		return run.own - before
+		return int64(run.own - before)
 	}
 	before := s.own()
 	at := slices.IndexFunc(s.runs, func(r run) bool { return r.newest().compare(it) < 0 })
@@ -58,7 +58,7 @@ func (s *series) add(it item, length int, memory *slab) (grown int64) {
 // own is the memory that is not the slab's, in bytes.
 func (s *series) own() (total int64) {
 	for i := range s.runs {
-		total += s.runs[i].own
+		total += int64(s.runs[i].own)
 	}
 	return total
 }
@@ -135,7 +135,7 @@ func (v *View) Since(sequence uint64) iter.Seq[codec.Entry] {
 func (v *View) Count() int {
 	count := 0
 	for i := range v.runs {
-		count += v.runs[i].count
+		count += int(v.runs[i].count)
 	}
 	return count
 }
