@@ -21,6 +21,7 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/disk"
 	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
 	"github.com/daybook-db/daybook/engine/internal/tree"
+	"github.com/daybook-db/daybook/index"
 )
 
 // TestCompactStepwise stores, posts and prunes between the steps of a compaction, and scans across its end.
@@ -511,7 +512,7 @@ func TestCompactWaits(t *testing.T) {
 		}
 	}
 	worth(false, "full")
-	pattern, err := compile("*", daybook.Glob)
+	pattern, err := index.Compile("*", daybook.Glob)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,7 +64,7 @@ func TestSyncMakesDurable(t *testing.T) {
 
 // TestPruneMakesDurable shows that a deletion syncs what was stored before it, also when it has nothing to delete.
 func TestPruneMakesDurable(t *testing.T) {
-	for _, params := range []daybook.PruneParams{{}, {OlderThan: 1}, {MaxPerRecord: 5}} {
+	for _, params := range []daybook.PruneParams{{}, {OlderThan: 1}, {MaxPerRecord: 5}, {MaxBytes: 100}} {
 		db := mustOpen(t, t.TempDir(), &Options{Durability: OS})
 		mustStore(t, db, "r", "1", 1)
 		if deleted, err := db.Prune(ctx, "other.*", params); deleted != 0 || err != nil {

@@ -33,7 +33,7 @@ func Follow(dir, recordPattern string, syntax daybook.PatternSyntax, after uint6
 	if !canReplace {
 		return nil, fmt.Errorf("following %s: %w on Windows, where a file that is open cannot be renamed", dir, errors.ErrUnsupported)
 	}
-	pattern, err := compile(recordPattern, syntax)
+	pattern, err := index.Compile(recordPattern, syntax)
 	if err != nil {
 		return nil, err
 	}

@@ -38,12 +38,12 @@ func (db *DB) Prune(ctx context.Context, recordPattern string, params daybook.Pr
 	if err := params.Validate(); err != nil {
 		return 0, err
 	}
-	pattern, err := compile(recordPattern, params.Syntax)
+	pattern, err := index.Compile(recordPattern, params.Syntax)
 	if err != nil {
 		return 0, err
 	}
 	for _, except := range params.Except {
-		spared, err := compile(except.Text, except.Syntax)
+		spared, err := index.Compile(except.Text, except.Syntax)
 		if err != nil {
 			return 0, fmt.Errorf("PruneParams.Except: %w", err)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/tree"
+	"github.com/daybook-db/daybook/index"
 )
 
 // Query returns the values of all records that recordPattern matches, as params says: ordered by record
@@ -50,7 +51,7 @@ func (db *DB) scan(ctx context.Context, recordPattern string, params daybook.Que
 	if err != nil {
 		return err
 	}
-	pattern, err := compile(recordPattern, params.Syntax)
+	pattern, err := index.Compile(recordPattern, params.Syntax)
 	if err != nil {
 		return err
 	}

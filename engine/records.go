@@ -8,6 +8,7 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine/internal/head"
+	"github.com/daybook-db/daybook/index"
 )
 
 // Records yields the records that recordPattern matches, by name, from one consistent snapshot. An error
@@ -26,7 +27,7 @@ func (db *DB) listRecords(ctx context.Context, recordPattern string, syntax dayb
 		return err
 	}
 	defer db.gate.leave()
-	pattern, err := compile(recordPattern, syntax)
+	pattern, err := index.Compile(recordPattern, syntax)
 	if err != nil {
 		return err
 	}

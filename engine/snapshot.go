@@ -4,11 +4,8 @@ package engine
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
@@ -16,22 +13,6 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/tree"
 	"github.com/daybook-db/daybook/index"
 )
-
-// compile compiles a record pattern.
-func compile(pattern string, syntax daybook.PatternSyntax) (*index.Pattern, error) {
-	if err := syntax.Validate(); err != nil {
-		return nil, err
-	}
-	compileIn := index.CompileGlob
-	if syntax == daybook.Topic {
-		compileIn = index.CompileTopic
-	}
-	compiled, err := compileIn(pattern)
-	if errors.Is(err, index.ErrPattern) {
-		return nil, fmt.Errorf("%w: %s", daybook.ErrInvalidPattern, strings.TrimPrefix(err.Error(), index.ErrPattern.Error()+": "))
-	}
-	return compiled, err
-}
 
 // span is QueryParams with its defaults filled in.
 type span struct {

@@ -38,7 +38,7 @@ func (db *DB) Watch(ctx context.Context, recordPattern string, params daybook.Wa
 	if err := params.Validate(); err != nil {
 		return nil, err
 	}
-	pattern, err := compile(recordPattern, params.Syntax)
+	pattern, err := index.Compile(recordPattern, params.Syntax)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ package retention
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -14,6 +15,9 @@ import (
 
 // DefaultInterval is how often a Keeper sweeps unless it is told otherwise, as in AimDB's persistence layer.
 const DefaultInterval = 24 * time.Hour
+
+// ErrClock is what a sweep ends with that deleted nothing by age, since the clock cannot be believed.
+var ErrClock = errors.New("nothing was deleted by age, since the clock cannot be believed")
 
 // DefaultMaxJump is how far the clock may jump ahead between two sweeps unless a Keeper is told otherwise.
 const DefaultMaxJump = 24 * time.Hour
@@ -42,9 +46,10 @@ type Keeper struct {
 }
 
 // Run sweeps at once, and then every Interval until ctx ends, when it returns nil. A sweep that fails is
-// logged, and the next one tries again. It returns an error only for a Keeper that cannot work:
-// daybook.ErrNotConfigured without a backend, daybook.ErrInvalidParams for an impossible policy or
-// interval, errors.ErrUnsupported for rules or MaxBytes with a backend that is no daybook.Pruner.
+// logged, and the next one tries again. It returns an error only for a Keeper that cannot work, or cannot any more:
+// daybook.ErrNotConfigured without a backend, ErrInvalidParams or ErrInvalidPattern for an impossible policy or
+// interval, errors.ErrUnsupported for rules or MaxBytes with a backend that is no daybook.Pruner, and ErrReadOnly, ErrClosed
+// and ErrFailed of a backend, which stays like that.
 func (k *Keeper) Run(ctx context.Context) error {
 	if err := k.Policy.suits(k.Backend); err != nil {
 		return err
@@ -58,20 +63,22 @@ func (k *Keeper) Run(ctx context.Context) error {
 func (k *Keeper) newClock() *clock { return newClock(cmp.Or(k.MaxJump, DefaultMaxJump)) }
 
 // Sweep sweeps once, and returns how many values that deleted. It knows of no sweep before, so of no jump of the clock since
-// then. A clock that is behind what was stored is logged, and no error.
-// Errors: those of Run and of Policy.Apply.
+// then. For a clock that is behind what was stored, the error is ErrClock; what goes by count or by size is gone then.
+// Errors: ErrClock, and those of Run and of Policy.Apply.
 func (k *Keeper) Sweep(ctx context.Context) (deleted uint64, err error) {
 	if err := k.Policy.suits(k.Backend); err != nil {
 		return 0, err
 	}
-	return k.apply(ctx, k.newClock(), k.logger())
+	return k.apply(ctx, k.newClock())
 }
 
 func (k *Keeper) run(ctx context.Context, interval time.Duration, c *clock) error {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
-		k.sweep(ctx, c)
+		if err := k.sweep(ctx, c); err != nil {
+			return err
+		}
 		select {
 		case <-ctx.Done():
 		case <-ticker.C:
@@ -80,33 +87,43 @@ func (k *Keeper) run(ctx context.Context, interval time.Duration, c *clock) erro
 	return nil
 }
 
-func (k *Keeper) sweep(ctx context.Context, c *clock) {
-	logger, start := k.logger(), time.Now()
-	deleted, err := k.apply(ctx, c, logger)
+// sweep sweeps once and logs it. It returns an error only if the next sweep would not go better.
+func (k *Keeper) sweep(ctx context.Context, c *clock) error {
+	logger, start := cmp.Or(k.Logger, slog.Default()), time.Now()
+	deleted, err := k.apply(ctx, c)
 	switch {
 	case ctx.Err() != nil: // stopped in the middle of it, which is no failure
+	case errors.Is(err, daybook.ErrClosed):
+		return err
+	case errors.Is(err, daybook.ErrReadOnly) || errors.Is(err, daybook.ErrFailed):
+		logger.ErrorContext(ctx, "daybook: a retention sweep failed, and there will be no more of them", "deleted", deleted, "error", err)
+		return err
+	case errors.Is(err, ErrClock):
+		logger.WarnContext(ctx, "daybook: a retention sweep did not delete by age", "deleted", deleted, "error", err)
 	case err != nil:
 		logger.ErrorContext(ctx, "daybook: a retention sweep failed; the next one will try again",
 			"deleted", deleted, "error", err)
 	default:
 		logger.DebugContext(ctx, "daybook: swept", "deleted", deleted, "took", time.Since(start))
 	}
+	return nil
 }
 
-func (k *Keeper) logger() *slog.Logger { return cmp.Or(k.Logger, slog.Default()) }
-
-func (k *Keeper) apply(ctx context.Context, c *clock, logger *slog.Logger) (deleted uint64, err error) {
+func (k *Keeper) apply(ctx context.Context, c *clock) (deleted uint64, err error) {
 	var now time.Time
+	var doubted error
 	if k.Policy.byAge() {
 		var doubt string
 		if now, doubt, err = c.now(ctx, k.Backend); err != nil {
 			return 0, err
 		}
 		if doubt != "" {
-			logger.WarnContext(ctx, "daybook: a retention sweep deletes nothing by age, since the clock cannot be believed",
-				"clock", now, "why", doubt)
+			doubted = fmt.Errorf("%w: at %s %s", ErrClock, now.Format(time.RFC3339), doubt)
 			now = time.Time{}
 		}
 	}
-	return k.Policy.Apply(ctx, k.Backend, now)
+	if deleted, err = k.Policy.Apply(ctx, k.Backend, now); err == nil {
+		err = doubted
+	}
+	return deleted, err
 }

@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/index"
 )
 
 // Policy says what is kept. The zero value keeps everything.
@@ -57,8 +58,7 @@ type Rule struct {
 	KeepNewest int
 }
 
-// Validate returns an error that matches daybook.ErrInvalidParams when the policy is impossible. A malformed pattern is
-// found when it is applied.
+// Validate returns an error when the policy is impossible. It matches daybook.ErrInvalidParams, or ErrInvalidPattern.
 func (p Policy) Validate() error {
 	if p.MaxAge < 0 {
 		return fmt.Errorf("%w: MaxAge is %v; want 0 (keep for ever) or more", daybook.ErrInvalidParams, p.MaxAge)
@@ -78,7 +78,11 @@ func (r Rule) validate() error {
 	if r.MaxAge < 0 {
 		return fmt.Errorf("%w: MaxAge is %v; want 0 (keep for ever) or more", daybook.ErrInvalidParams, r.MaxAge)
 	}
-	return r.params(time.Time{}).Validate()
+	if err := r.params(time.Time{}).Validate(); err != nil {
+		return err
+	}
+	_, err := index.Compile(r.Pattern, r.Syntax)
+	return err
 }
 
 // Apply deletes from backend what the policy does not keep at the time now, and returns how many values

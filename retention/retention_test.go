@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -88,6 +89,21 @@ func TestKeeperGoesOnAfterAFailure(t *testing.T) {
 			t.Errorf("logged %q; want the failure once", logged)
 		}
 	})
+}
+
+// TestKeeperEnds shows that it does not go on with a backend that stays as it is.
+func TestKeeperEnds(t *testing.T) {
+	for _, failure := range []error{daybook.ErrReadOnly, daybook.ErrClosed, daybook.ErrFailed} {
+		synctest.Test(t, func(t *testing.T) {
+			r := &recorder{fail: map[int]error{1: fmt.Errorf("the log: %w", failure)}}
+			k := Keeper{Backend: r, Policy: Policy{MaxAge: time.Hour}, Interval: time.Minute, Logger: slog.New(slog.DiscardHandler)}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			if err := k.Run(ctx); !errors.Is(err, failure) || len(r.cutoffs) != 2 {
+				t.Errorf("Run: %v after %d sweeps; want %v after 2", err, len(r.cutoffs), failure)
+			}
+		})
+	}
 }
 
 func TestKeeperStopsInTheMiddleOfASweep(t *testing.T) {

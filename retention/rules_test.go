@@ -96,11 +96,7 @@ func kept(t *rapid.T, policy Policy, stored []daybook.StoredValue, at time.Time)
 
 func ruleOf(t *rapid.T, policy Policy, name string) Rule {
 	for _, rule := range policy.Rules {
-		compile := index.CompileGlob
-		if rule.Syntax == daybook.Topic {
-			compile = index.CompileTopic
-		}
-		pattern, err := compile(rule.Pattern)
+		pattern, err := index.Compile(rule.Pattern, rule.Syntax)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,6 +131,7 @@ func TestPolicyRefuses(t *testing.T) {
 		{"negative count", backendtest.NewMemory(), Rule{Pattern: "x*", MaxPerRecord: -1}, daybook.ErrInvalidParams, `Rules[1] ("x*")`},
 		{"more kept than the most", backendtest.NewMemory(), Rule{Pattern: "x*", MaxPerRecord: 1, KeepNewest: 2}, daybook.ErrInvalidParams, `Rules[1] ("x*")`},
 		{"unknown syntax", backendtest.NewMemory(), Rule{Pattern: "x*", Syntax: 7}, daybook.ErrInvalidParams, `Rules[1] ("x*")`},
+		{"malformed pattern", backendtest.NewMemory(), Rule{Pattern: `x\`}, daybook.ErrInvalidPattern, "Rules[1]"},
 		{"no Pruner", plain, Rule{Pattern: "x*"}, errors.ErrUnsupported, "MaxAge alone"},
 	}
 	for _, test := range tests {
@@ -144,10 +141,6 @@ func TestPolicyRefuses(t *testing.T) {
 				t.Errorf("Run: %v; want %v that says %s", err, test.want, test.says)
 			}
 		})
-	}
-	policy := Policy{Rules: []Rule{{Pattern: "a", MaxPerRecord: 1}, {Pattern: `a\`, MaxPerRecord: 1}}}
-	if _, err := policy.Apply(t.Context(), backendtest.NewMemory(), now); !errors.Is(err, daybook.ErrInvalidPattern) {
-		t.Errorf("Apply with a malformed pattern: %v", err)
 	}
 }
 
@@ -292,13 +285,20 @@ func TestClockBehind(t *testing.T) {
 	k := Keeper{Backend: backend, Policy: Policy{Rules: []Rule{{Pattern: "counted", MaxPerRecord: 1}}, MaxAge: time.Hour}, Logger: logger}
 	f := newFakeClock()
 	f.wallTime = today.Add(-90 * time.Minute)
-	sweep := func() { k.sweep(t.Context(), f.clock) }
+	sweep := func() {
+		if err := k.sweep(t.Context(), f.clock); err != nil {
+			t.Error(err)
+		}
+	}
 	sweep()
 	if got := count(); got != 8 {
 		t.Errorf("%d values are left by a sweep with a clock that is behind; want 8, all but the one too many", got)
 	}
 	if text := logged.String(); !strings.Contains(text, "5 of 5 records") || strings.Count(text, "\n") != 1 {
 		t.Errorf("logged %q", text)
+	}
+	if deleted, err := k.apply(t.Context(), f.clock); deleted != 0 || !errors.Is(err, ErrClock) {
+		t.Errorf("deleted %d, %v; want ErrClock", deleted, err)
 	}
 	logged.Reset()
 	f.wallTime = today
@@ -313,17 +313,16 @@ func TestClockAsksNobody(t *testing.T) {
 	plain := &recorder{}
 	k := Keeper{Backend: plain, Policy: Policy{MaxAge: time.Minute}, Logger: slog.New(slog.DiscardHandler)}
 	f := newFakeClock()
-	k.sweep(t.Context(), f.clock)
-	if len(plain.cutoffs) != 1 {
-		t.Errorf("%d cleanups; want 1", len(plain.cutoffs))
+	if err := k.sweep(t.Context(), f.clock); err != nil || len(plain.cutoffs) != 1 {
+		t.Errorf("%d cleanups, %v; want 1", len(plain.cutoffs), err)
 	}
 	listing := &failingLister{Memory: backendtest.NewMemory()}
 	k = Keeper{Backend: listing, Policy: Policy{Rules: []Rule{{Pattern: "*", MaxPerRecord: 1}}}, Logger: k.Logger}
-	if _, err := k.apply(t.Context(), f.clock, k.Logger); err != nil {
+	if _, err := k.apply(t.Context(), f.clock); err != nil {
 		t.Errorf("by count: %v", err)
 	}
 	k.Policy.MaxAge = time.Minute
-	if _, err := k.apply(t.Context(), f.clock, k.Logger); !errors.Is(err, errLister) {
+	if _, err := k.apply(t.Context(), f.clock); !errors.Is(err, errLister) {
 		t.Errorf("by age, of a backend that cannot list its records: %v; want its error", err)
 	}
 }

@@ -4,13 +4,10 @@ package peers
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"iter"
 	"sync"
 
 	"github.com/daybook-db/daybook"
-	"github.com/daybook-db/daybook/index"
 )
 
 // keyValue returns the peers that keep each value under a key of its own.
@@ -99,19 +96,6 @@ func (h *history) older(than uint64) selection {
 		wanted.order = daybook.OldestFirst
 	}
 	return wanted
-}
-
-// compile compiles a pattern in a syntax that has been validated.
-func compile(pattern string, syntax daybook.PatternSyntax) (*index.Pattern, error) {
-	compileSyntax := index.CompileGlob
-	if syntax == daybook.Topic {
-		compileSyntax = index.CompileTopic
-	}
-	compiled, err := compileSyntax(pattern)
-	if errors.Is(err, index.ErrPattern) {
-		return nil, fmt.Errorf("%w: %w", daybook.ErrInvalidPattern, err)
-	}
-	return compiled, err
 }
 
 // gate lets calls in until it is shut, and then waits for those inside. An RWMutex would not do: a Store

@@ -32,7 +32,7 @@ func newSelection(recordPattern string, params daybook.QueryParams) (selection, 
 	if err := params.Validate(); err != nil {
 		return selection{}, err
 	}
-	pattern, err := compile(recordPattern, params.Syntax)
+	pattern, err := index.Compile(recordPattern, params.Syntax)
 	s := selection{pattern: pattern, to: math.MaxUint64, limit: math.MaxInt, order: params.Order}
 	if params.StartTime != nil {
 		s.from = *params.StartTime

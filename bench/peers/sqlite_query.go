@@ -26,7 +26,7 @@ func newSQLiteQuery(pattern string, params daybook.QueryParams, design sqliteDes
 	if err := params.Validate(); err != nil {
 		return nil, err
 	}
-	compiled, err := compile(pattern, params.Syntax)
+	compiled, err := index.Compile(pattern, params.Syntax)
 	if err != nil {
 		return nil, err
 	}

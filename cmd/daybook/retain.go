@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -40,8 +41,8 @@ none matches follow max_age beside the rules. The file is YAML, or JSON:
 
 Nothing is deleted by age while the clock cannot be believed: when it is earlier than the
 newest values of most records, or has jumped ahead by more than a day since the sweep before,
-which --once has none of; once it has gone on for a day without a jump it is believed. There is
-no undo.
+which --once has none of; once it has gone on for a day without a jump it is believed. --once
+then says so, and its status is not 0. There is no undo.
 
 It has the daybook for itself. A program that stores does the same with the Go package
 retention.`,
@@ -84,6 +85,9 @@ func runRetain(cmd *cobra.Command, dir string, flags retainFlags) (err error) {
 	}
 	start := time.Now()
 	deleted, err := keeper.Sweep(cmd.Context())
+	if errors.Is(err, retention.ErrClock) {
+		return fmt.Errorf("deleted %s; %w", counted(deleted, "value"), err)
+	}
 	if err != nil {
 		return stoppedAfter(deleted, err)
 	}

@@ -157,12 +157,11 @@ func parsePattern(key string, node *yaml.Node) (text string, syntax daybook.Patt
 	if text, err = scalar(key, node); err != nil {
 		return "", syntax, err
 	}
-	compile := index.CompileGlob
 	if key == "topic" {
-		syntax, compile = daybook.Topic, index.CompileTopic
+		syntax = daybook.Topic
 	}
-	if _, err := compile(text); err != nil {
-		return "", syntax, atLine(node, "%w", err)
+	if _, err := index.Compile(text, syntax); err != nil {
+		return "", syntax, atLine(node, "%v", err)
 	}
 	return text, syntax, nil
 }

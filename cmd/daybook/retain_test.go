@@ -122,6 +122,14 @@ func TestRetain(t *testing.T) {
 	if a, p, o := count("alarm.*"), count("plant.*"), count("other"); a != 2 || p != 3 || o != 5 {
 		t.Errorf("%d alarms, %d of the plant and %d others are left; want 2, 3 and 5", a, p, o)
 	}
+	var ahead []daybook.StoredValue
+	for i := range uint64(3) {
+		ahead = append(ahead, daybook.StoredValue{RecordName: "other", Value: []byte("1"), StoredAt: now + i + uint64(time.Hour/time.Millisecond)})
+	}
+	behind := run(t, "", "retain", "--once", "--rules", rules, "--dir", filledDir(t, ahead...))
+	if behind.status == statusDone || !strings.Contains(behind.err, "deleted 0 values; nothing was deleted by age, since the clock cannot be believed: at ") {
+		t.Errorf("with a clock that is behind: %+v", behind)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	var out, errOut strings.Builder

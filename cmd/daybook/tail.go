@@ -167,7 +167,7 @@ func (t *tail) readClosed(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	matches, err := matcherOf(t.pattern, syntaxOf(t.flags.topic))
+	pattern, err := index.Compile(t.pattern, syntaxOf(t.flags.topic))
 	if err != nil {
 		return err
 	}
@@ -179,7 +179,7 @@ func (t *tail) readClosed(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		if matches(change.RecordName) {
+		if pattern.Match(change.RecordName) {
 			if err := t.out.write(change.StoredValue); err != nil {
 				return err
 			}
@@ -188,18 +188,6 @@ func (t *tail) readClosed(ctx context.Context) (err error) {
 	t.after = stats.LastSequence
 	t.follower, err = engine.Follow(t.dir, t.pattern, syntaxOf(t.flags.topic), t.after)
 	return err
-}
-
-func matcherOf(pattern string, syntax daybook.PatternSyntax) (func(string) bool, error) {
-	compile := index.CompileGlob
-	if syntax == daybook.Topic {
-		compile = index.CompileTopic
-	}
-	compiled, err := compile(pattern)
-	if err != nil {
-		return nil, err
-	}
-	return compiled.Match, nil
 }
 
 func (t *tail) open() (*engine.DB, error) {
