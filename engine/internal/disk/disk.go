@@ -22,7 +22,8 @@ import (
 // FS creates, opens, renames and removes files, and makes those changes durable. Paths are absolute or
 // relative to the working directory.
 type FS interface {
-	// Create creates a file that must not exist, with mode 0600, for reading and writing.
+	// Create creates a file that must not exist, with mode 0600, for reading and writing. What root creates belongs to whoever
+	// the directory belongs to.
 	Create(path string) (File, error)
 	// Open opens an existing file for reading and writing.
 	Open(path string) (File, error)
@@ -55,8 +56,27 @@ type File interface {
 type OS struct{}
 
 func (OS) Create(path string) (File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := create(path, os.O_RDWR, 0o600)
 	return osFile{f}, err
+}
+
+// OpenFile is os.OpenFile, but that what root creates belongs to whoever the directory belongs to.
+func OpenFile(path string, flag int, mode os.FileMode) (*os.File, error) {
+	if flag&os.O_CREATE != 0 {
+		if f, err := create(path, flag, mode); !errors.Is(err, fs.ErrExist) {
+			return f, err
+		}
+	}
+	return os.OpenFile(path, flag, mode)
+}
+
+// create creates a file that must not exist. That makes sure whose it is: a link to another file is one that exists.
+func create(path string, flag int, mode os.FileMode) (*os.File, error) {
+	f, err := os.OpenFile(path, flag|os.O_CREATE|os.O_EXCL, mode)
+	if err == nil {
+		adopt(f)
+	}
+	return f, err
 }
 
 func (OS) Open(path string) (File, error) {
@@ -102,7 +122,9 @@ func mkdirAll(path string) error {
 			return err
 		}
 	}
-	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Mkdir(path, 0o700); err == nil {
+		adoptDirectory(path)
+	} else if !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return OS{}.SyncDir(parent)

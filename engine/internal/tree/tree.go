@@ -271,7 +271,7 @@ func initialMapSize() int {
 // lock, when it panics over what is in it.
 func openBolt(path string, options *bbolt.Options) (db *bbolt.DB, file *os.File, err error) {
 	options.OpenFile = func(path string, flag int, mode os.FileMode) (*os.File, error) {
-		opened, err := os.OpenFile(path, flag, mode)
+		opened, err := disk.OpenFile(path, flag, mode)
 		file = opened
 		return opened, err
 	}

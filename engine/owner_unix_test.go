@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !windows
+
+package engine
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// TestFilesOfAnotherUser is what an administrator does with sudo to the daybook of a program that runs as somebody else: it
+// must be able to open all of it afterwards.
+func TestFilesOfAnotherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs the right to give files to another user, which root has")
+	}
+	const user, group = 12345, 23456
+	home := t.TempDir()
+	if err := os.Chown(home, user, group); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(home, "history")
+	check := func(when string) {
+		t.Helper()
+		files := 0
+		err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			info, err := os.Stat(path)
+			if err != nil {
+				return err
+			}
+			if stat := info.Sys().(*syscall.Stat_t); stat.Uid != user || stat.Gid != group {
+				t.Errorf("%s: %s belongs to %d and group %d; want %d and %d", when, path, stat.Uid, stat.Gid, user, group)
+			}
+			files++
+			return nil
+		})
+		if err != nil || files < 4 { // two directories, the tree, and a segment of the log
+			t.Errorf("%s: %d files, %v", when, files, err)
+		}
+	}
+	// What is there already stays whose it is, a file that somebody has put into the way of another one above all.
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := errors.Join(os.WriteFile(secret, nil, 0o600), os.Mkdir(dir, 0o700), os.Symlink(secret, filepath.Join(dir, treeName))); err != nil {
+		t.Fatal(err)
+	}
+	if db, err := Open(dir, nil); err == nil {
+		mustClose(t, db)
+	}
+	if info, err := os.Stat(secret); err != nil || info.Sys().(*syscall.Stat_t).Uid != 0 {
+		t.Errorf("the file behind a link was given away: %v", err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+
+	db := mustOpen(t, dir, nil)
+	mustStore(t, db, "r", "1", 1)
+	check("made by root")
+	if err := db.Compact(ctx); err != nil {
+		t.Fatal(err)
+	}
+	check("compacted")
+	mustClose(t, db)
+
+	if err := os.WriteFile(filepath.Join(dir, treeName), make([]byte, 1<<16), 0); err != nil {
+		t.Fatal(err)
+	}
+	db = mustOpen(t, dir, &Options{OnCorruption: Quarantine, Logger: discard})
+	mustStore(t, db, "r", "2", 2)
+	check("set aside")
+	mustClose(t, db)
+}
