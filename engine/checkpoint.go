@@ -130,8 +130,7 @@ func (db *DB) checkpoint(ctx context.Context) error {
 	defer db.stopPosting()
 	_, err := db.postAll(ctx, nil)
 	if errors.Is(err, daybook.ErrNoSpace) && db.opts.WhenFull == DropOldest && db.opts.MaxSize > 0 {
-		stuck, failed := db.dropOldest(ctx, nil, err)
-		err = cmp.Or(failed, stuck)
+		err = cmp.Or(db.dropOldest(ctx, nil), db.failureToPost())
 	}
 	return err
 }

@@ -101,7 +101,7 @@ func (db *DB) commit(ctx context.Context, c *commit) error {
 	}
 	group := db.commits.take()
 	if noRoom == nil || db.opts.MaxSize > 0 && errors.Is(noRoom, daybook.ErrNoSpace) {
-		db.writeFitting(context.WithoutCancel(ctx), group, noRoom)
+		db.writeFitting(ctx, group, noRoom)
 	} else {
 		failAll(group, noRoom)
 	}
@@ -213,7 +213,7 @@ func (q *commitQueue) passOnLocked() {
 }
 
 // writeFitting writes a group as far as Options.MaxSize allows. One that does not fit as a whole may do so in halves. stuck is why
-// there was no room in the heads.
+// there was no room in the heads. The context is the leader's, and does not end it: the others' values are in the group, too.
 func (db *DB) writeFitting(ctx context.Context, group []*commit, stuck error) {
 	err := db.makeFit(ctx, group, stuck)
 	switch {

@@ -128,13 +128,9 @@ func (db *DB) makeFit(ctx context.Context, group []*commit, stuck error) error {
 	if stuck == nil && db.left(group) >= 0 {
 		return nil
 	}
+	ctx = context.WithoutCancel(ctx)
 	return db.whilePosting(ctx, func() error {
-		_, stuck = db.postAll(ctx, nil)
-		if stuck != nil && !errors.Is(stuck, daybook.ErrNoSpace) {
-			return stuck
-		}
-		db.log.Trim()
-		if err := db.measure(); err != nil {
+		if err := db.postAsMuchAsFits(ctx); err != nil {
 			return err
 		}
 		if db.left(group) < 0 && db.giveUpCopy(daybook.ErrNoSpace) {
@@ -143,48 +139,54 @@ func (db *DB) makeFit(ctx context.Context, group []*commit, stuck error) error {
 			}
 		}
 		if db.opts.WhenFull == DropOldest {
-			var err error
-			if stuck, err = db.dropOldest(ctx, group, stuck); err != nil {
+			if err := db.dropOldest(ctx, group); err != nil {
 				return err
 			}
 		}
-		if stuck == nil && db.left(group) >= 0 {
+		if db.failureToPost() == nil && db.left(group) >= 0 {
 			return nil
 		}
 		return db.full()
 	})
 }
 
-// dropOldest deletes the oldest values until a group fits, and something is left for the next, and until the heads are not
-// stuck any more, which it returns. It deletes nothing for a group that would not fit into an empty store, or for pages that
-// a query still needs, which are not free afterwards.
-func (db *DB) dropOldest(ctx context.Context, group []*commit, stuck error) (error, error) {
-	for wanted := db.opts.MaxSize / leastLeft; stuck != nil || db.left(group) < wanted; wanted = 0 {
+// postAsMuchAsFits posts what is in the heads, unless there is no room for that, which failureToPost says then.
+func (db *DB) postAsMuchAsFits(ctx context.Context) error {
+	if _, err := db.postAll(ctx, nil); err != nil && !errors.Is(err, daybook.ErrNoSpace) {
+		return err
+	}
+	db.log.Trim()
+	return db.measure()
+}
+
+// dropOldest deletes the oldest values until a group fits, and something is left for the next, and until the heads can be
+// posted. It deletes nothing for a group that would not fit into an empty store, or for pages that a query still needs,
+// which are not free afterwards.
+func (db *DB) dropOldest(ctx context.Context, group []*commit) error {
+	for wanted := db.opts.MaxSize / leastLeft; ; wanted = 0 {
+		stuck := db.failureToPost() != nil
+		if !stuck && db.left(group) >= wanted {
+			return nil
+		}
 		file, free, pending, err := db.tree.Room()
-		hopeless := stuck == nil && db.leftWithout(file-free, group) < 0 || db.scans.Load() > 0 && pending > free
+		hopeless := !stuck && db.leftWithout(file-free, group) < 0 || db.scans.Load() > 0 && pending > free
 		if err != nil || hopeless {
-			return stuck, err
+			return err
 		}
 		state, err := db.tree.State()
 		if err != nil || state.Values == 0 {
-			return stuck, err
+			return err
 		}
 		deleted, err := db.pruneTo(ctx, everything, state.Bytes-state.Bytes/droppedAtOnce-1, 0)
 		if deleted == 0 || err != nil && !errors.Is(err, daybook.ErrNoSpace) {
-			return stuck, err
+			return err
 		}
-		_, stuck = db.postAll(ctx, nil)
-		if stuck != nil && !errors.Is(stuck, daybook.ErrNoSpace) {
-			return nil, stuck
-		}
-		db.log.Trim()
-		if err := db.measure(); err != nil {
-			return stuck, err
+		if err := db.postAsMuchAsFits(ctx); err != nil {
+			return err
 		}
 		db.opts.Logger.InfoContext(ctx, "daybook: dropped the oldest values, since MaxSize was reached",
 			"dir", db.dir, "deleted", deleted, "max_size", db.opts.MaxSize)
 	}
-	return stuck, nil
 }
 
 func (db *DB) full() error {
