@@ -5,11 +5,14 @@
 package proof_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -84,6 +87,8 @@ func (w *workload) step() {
 		w.prune()
 	case n < 97:
 		w.compact()
+	case n < 98:
+		w.backUp()
 	default:
 		w.close()
 		w.mustOpen()
@@ -94,6 +99,32 @@ func (w *workload) step() {
 func (w *workload) compact() {
 	if err := w.db.Compact(context.Background()); err != nil {
 		w.t.Errorf("Compact failed on a disk that does not: %v", err)
+	}
+}
+
+// backUp makes a backup, which begins with a checkpoint, and compares what can be restored from it, elsewhere.
+func (w *workload) backUp() {
+	var backup bytes.Buffer
+	w.synced(func(ctx context.Context) error { return w.db.Backup(ctx, &backup) })
+	want, err := everything(w.db)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "daybook-restored")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := engine.Restore(context.Background(), dir, &backup); err != nil {
+		w.t.Fatalf("Restore: %v", err)
+	}
+	restored, err := engine.Open(dir, &w.opts)
+	if err != nil {
+		w.t.Fatalf("Open of what was restored: %v", err)
+	}
+	got, err := everything(restored)
+	if err := errors.Join(err, restored.Close()); err != nil || !slices.EqualFunc(want, got, same) {
+		w.t.Errorf("restored were %d values, or others, %v; want the same %d", len(got), err, len(want))
 	}
 }
 

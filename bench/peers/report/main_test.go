@@ -97,9 +97,10 @@ func TestReportAgain(t *testing.T) {
 	}
 }
 
-// TestCharts: both are well-formed, say what made them, and name no directory.
+// TestCharts: all are well-formed, say what made them, and name no directory.
 func TestCharts(t *testing.T) {
 	race, growth := runs{parse(t, "race.txt", fullRace(1000))}, runs{parse(t, "growth.txt", growthLines)}
+	soak := runs{parse(t, "soak.txt", soakLines(10, 20, 30))}
 	dir := t.TempDir()
 	for _, tt := range []struct {
 		name  string
@@ -109,6 +110,7 @@ func TestCharts(t *testing.T) {
 	}{
 		{"chart", writeRatios, race, []string{"-chart chart.svg race.txt", "1,000x", "Pebble", "Scan a million values"}},
 		{"growth", writeGrowth, growth, []string{"-growth growth.svg growth.txt", "disk", "Ingest", "Cleanup"}},
+		{"soak", writeSoak, soak, []string{"-soak soak.svg soak.txt", "Directory", "sweep", "99th percentile"}},
 	} {
 		path := filepath.Join(dir, tt.name+".svg")
 		if err := tt.write(path, tt.from); err != nil {

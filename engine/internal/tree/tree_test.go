@@ -38,9 +38,14 @@ func options() Options {
 // history is what a tree is to hold.
 type history map[string][]codec.Entry
 
-// posting is one of what is in h.
+// posting is one of what is in h, some of it beside others and some alone.
 func (h history) posting(watermark uint64) Posting {
-	return Posting{Watermark: watermark, Runs: func(after string) iter.Seq[Run] {
+	asked := 0
+	alone := func() bool {
+		asked++
+		return asked%3 > 0
+	}
+	return Posting{Watermark: watermark, Alone: alone, Runs: func(after string) iter.Seq[Run] {
 		return func(yield func(Run) bool) {
 			for _, name := range slices.Sorted(maps.Keys(h)) {
 				if name > after && !yield(Run{Record: name, Values: h[name]}) {

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tree
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/pages"
+	"github.com/daybook-db/daybook/index"
+)
+
+// mustCopy begins a copy, takes its steps, and does something after each.
+func mustCopy(t *testing.T, tree *Tree, between func(*Copy)) *Copy {
+	t.Helper()
+	c, err := tree.Copy(filepath.Join(t.TempDir(), "copy.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.to.bolt.Close() })
+	for done := false; !done; {
+		if done, err = c.Step(ctx); err != nil {
+			t.Fatal(err)
+		}
+		between(c)
+	}
+	return c
+}
+
+// TestCopy posts and prunes between the steps of a copy, which is told. What it makes holds the same.
+func TestCopy(t *testing.T) {
+	opts := options()
+	opts.TransactionBytes = 16 << 10
+	tree, err := Open(filepath.Join(t.TempDir(), "a.db"), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tree.bolt.Close() })
+	mustPost(t, tree, 0)
+	everything, err := index.CompileGlob("*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rounds := 1
+	c := mustCopy(t, tree, func(c *Copy) {
+		h, watermark := round(rounds)
+		rounds++
+		if err := errors.Join(h.post(tree, watermark), c.Post(h.posting(watermark))); err != nil {
+			t.Fatal(err)
+		}
+		with := Pruning{
+			Gone:    func(gone []Gone) { err = c.Prune(gone) },
+			Between: func() {}, Yield: func() {}, Release: func() bool { return false },
+		}
+		if _, pruneErr := tree.Prune(ctx, everything, Rule{MaxPerRecord: 2*posts - 3}, with); pruneErr != nil || err != nil {
+			t.Fatal(pruneErr, err)
+		}
+	})
+	if rounds < 4 {
+		t.Fatalf("the copy took %d steps, too few to show anything", rounds-1)
+	}
+	copied, err := c.Finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := copied.Check(ctx); err != nil {
+		t.Error(err)
+	}
+	for record := range 300 {
+		name := fmt.Sprintf("record.%03d", record)
+		want, err := read(tree, name)
+		got, copyErr := read(copied, name)
+		if err != nil || copyErr != nil || len(got) != 2*posts-3 || fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s: %d values, %v; want %d, %v", name, len(got), copyErr, len(want), err)
+		}
+	}
+}
+
+// TestCopyThatWasNotTold must not take the place of the tree.
+func TestCopyThatWasNotTold(t *testing.T) {
+	tree := mustOpen(t, filepath.Join(t.TempDir(), "a.db"))
+	mustPost(t, tree, 0)
+	told := true
+	c := mustCopy(t, tree, func(*Copy) {
+		if told {
+			mustPost(t, tree, 1)
+			told = false
+		}
+	})
+	if _, err := c.Finish(); !errors.Is(err, daybook.ErrCorrupt) {
+		t.Errorf("Finish: %v; want ErrCorrupt", err)
+	}
+}
+
+// TestCopyFillsChunks has a chunk that was pruned and its neighbour become one.
+func TestCopyFillsChunks(t *testing.T) {
+	tree := mustOpen(t, filepath.Join(t.TempDir(), "a.db"))
+	const record = "record"
+	for part := range uint64(3) { // three chunks of three, of which no two fit into one of four
+		var run []codec.Entry
+		for i := range uint64(3) {
+			run = append(run, codec.Entry{Timestamp: 10*part + i, Sequence: 3*part + i + 1, Value: []byte("1")})
+		}
+		if err := (history{record: run}).post(tree, 3*part+3); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := chunksOf(t, tree, record); got != 3 {
+		t.Fatalf("%d chunks; want 3", got)
+	}
+	pattern, err := index.CompileGlob(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := Pruning{Gone: func([]Gone) {}, Between: func() {}, Yield: func() {}, Release: func() bool { return false }}
+	if deleted, err := tree.Prune(ctx, pattern, Rule{OlderThan: 2}, with); deleted != 2 || err != nil {
+		t.Fatal(deleted, err)
+	}
+	copied, err := mustCopy(t, tree, func(*Copy) {}).Finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := chunksOf(t, copied, record); got != 2 {
+		t.Errorf("%d chunks of 1, 3 and 3 values are copied to %d; want 2, of 4 and 3", 3, got)
+	}
+	if got, err := read(copied, record); len(got) != 7 || err != nil {
+		t.Errorf("%d values, %v; want 7", len(got), err)
+	}
+}
+
+func chunksOf(t *testing.T, tree *Tree, record string) (count int) {
+	t.Helper()
+	err := tree.view(func(_ *bbolt.Tx, v *pages.View) error {
+		values, _, err := buckets(v)
+		if err != nil {
+			return err
+		}
+		cursor := values.Cursor()
+		key, _, err := cursor.Seek(codec.AppendLowerBound(nil, record, 0))
+		for ; err == nil && codec.HasRecord(key, record); key, _, err = cursor.Next() {
+			count++
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return count
+}
