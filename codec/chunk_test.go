@@ -358,13 +358,16 @@ func TestBufferReuse(t *testing.T) {
 	}
 	checkDecodes(t, &b, shortKey, shortChunk, short)
 	checkDecodes(t, &b, longKey, longChunk, long)
-	allocations := testing.AllocsPerRun(20, func() {
-		if err := coder.Decode(&b, longKey, longChunk); err != nil {
-			t.Fatal(err)
-		}
-	})
-	if allocations > 1 {
-		t.Errorf("a reused Buffer allocates %v times per chunk; want at most 1", allocations)
+	least := math.Inf(1) // under the race detector, a pool loses some of what is put into it
+	for range 20 {
+		least = min(least, testing.AllocsPerRun(1, func() {
+			if err := coder.Decode(&b, longKey, longChunk); err != nil {
+				t.Fatal(err)
+			}
+		}))
+	}
+	if least > 1 {
+		t.Errorf("a reused Buffer allocates %v times per chunk; want at most 1", least)
 	}
 }
 
