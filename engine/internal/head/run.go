@@ -171,9 +171,13 @@ func (s span) blocks() iter.Seq[[]item] {
 	}
 }
 
-// items returns all of them as one slice.
+// items returns all of them as one slice, which may be the run's own.
 func (s span) items() (items []item) {
+	oneBlock := s.from.block == s.to.block || s.to == position{block: s.from.block + 1}
 	for block := range s.blocks() {
+		if oneBlock {
+			return block
+		}
 		items = append(items, block...)
 	}
 	return items

@@ -4,6 +4,7 @@ package tree
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -28,12 +29,8 @@ type unencoded struct {
 
 // add adds a chunk. It keeps the key and a copy of the entries, whose values must stay what they are.
 func (d *deferred) add(key []byte, entries []codec.Entry) {
-	n := len(d.chunks)
-	if n == cap(d.chunks) {
-		d.chunks = append(d.chunks, unencoded{})
-	}
-	d.chunks = d.chunks[:n+1]
-	c := &d.chunks[n]
+	d.chunks = slices.Grow(d.chunks, 1)[:len(d.chunks)+1]
+	c := &d.chunks[len(d.chunks)-1] // in the memory of a former one
 	c.key, c.entries = key, append(c.entries[:0], entries...)
 	d.size += len(entries)*int(unsafe.Sizeof(codec.Entry{})) + int(valueBytes(entries))
 }
@@ -53,14 +50,6 @@ func (d *deferred) encode(coder *codec.Coder) {
 	}
 	encode()
 	others.Wait()
-}
-
-// putDeferredAtMost puts the chunks that were deferred once they take up so many bytes.
-func (w *writer) putDeferredAtMost(size int) error {
-	if w.deferred.size < size {
-		return nil
-	}
-	return w.putDeferred()
 }
 
 // putDeferred puts the chunks that were deferred.

@@ -420,10 +420,13 @@ func (w *writer) write(record string, left, right *chunk, entries []codec.Entry,
 		w.scratch = w.coder.AppendChunk(w.scratch[:0], encoded[i].key, piece)
 		encoded[i].chunk = bytes.Clone(w.scratch)
 	}
-	if later {
-		return w.putDeferredAtMost(min(mostDeferred, w.opts.TransactionBytes))
+	switch {
+	case !later:
+		return w.replace(record, right, encoded, key, absorbed)
+	case w.deferred.size >= min(mostDeferred, w.opts.TransactionBytes):
+		return w.putDeferred()
 	}
-	return w.replace(record, right, encoded, key, absorbed)
+	return nil
 }
 
 // replace puts encoded chunks, the last of which is that under key, before right and in place of those that
