@@ -48,7 +48,7 @@ type compaction struct {
 
 // Compact copies the tree into a new file, with its chunks filled up and without free pages, and puts that in the old
 // one's place, so that the space goes back to the file system. It happens by itself when more than half of a file of
-// 32 MiB or more is free. Stores and queries go on meanwhile, checkpoints while no record is being copied; queries
+// 32 MiB or more is free. Stores, queries and, between two steps of the copy, checkpoints go on meanwhile; queries
 // that are running finish on the old file, whose space is free when the last of them ends.
 //
 // It needs room for the copy: without it everything stays as it was, and the error is daybook.ErrNoSpace. A crash at any

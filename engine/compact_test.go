@@ -38,7 +38,7 @@ func TestCompactStepwise(t *testing.T) {
 		}
 		defer db.Close()
 		model := make(map[row]int)
-		names, times := rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f"}), rapid.Uint64Range(0, 60)
+		names, times := rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f"}), rapid.Uint64Range(0, rapid.SampledFrom([]uint64{3, 60}).Draw(t, "greatest time"))
 		stored := 0
 		act := func() {
 			switch rapid.IntRange(0, 9).Draw(t, "act") {

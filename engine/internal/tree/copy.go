@@ -3,6 +3,7 @@
 package tree
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"iter"
@@ -20,7 +21,14 @@ import (
 // Nothing of it is durable before Finish. Whoever writes to the other tree writes to the copy too.
 type Copy struct {
 	from, to *Tree
-	through  string // the records up to this one are there
+	reached  reached
+}
+
+// reached is how far a copy has come. It has the records below record, of which record itself may be one more, with the
+// values below timestamp. A catalogue entry of that one is of what is there, but for its newest value.
+type reached struct {
+	record    string
+	timestamp uint64
 }
 
 // Copy begins a copy in a new file at path.
@@ -35,20 +43,20 @@ func (t *Tree) Copy(path string) (*Copy, error) {
 	return &Copy{from: t, to: to}, nil
 }
 
-// Step copies records, as many as one transaction takes, and reports whether those were the last. A record that needs
-// more than one is copied whole.
+// Step copies as much as one transaction takes, and reports whether that was the last.
 func (c *Copy) Step(ctx context.Context) (done bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
 	err = c.from.view(func(_ *bbolt.Tx, v *pages.View) error {
 		s, err := c.source(v)
-		for more := s.more(); err == nil && more; more = s.within {
-			if err = ctx.Err(); err == nil {
-				err = c.to.update(func(w *writer) error { // what is damaged is in the other tree, or its file is cut off
-					return c.from.guard.fault(c.from.guard.run(func() error { return s.copy(w) }))
-				})
-			}
+		if err == nil && s.name != nil {
+			err = c.to.update(func(w *writer) error { // what is damaged is in the other tree, or its file is cut off
+				return c.from.guard.fault(c.from.guard.run(func() error { return s.copy(w) }))
+			})
 		}
 		if err == nil {
-			c.through, done = s.through, !s.more()
+			c.reached, done = s.reached, s.name == nil
 		}
 		return err
 	})
@@ -61,17 +69,9 @@ type source struct {
 	view    *pages.View // of the same
 	names   *pages.Cursor
 	chunks  *pages.Cursor
-	through string // the last record that has been copied
+	reached reached
 
 	name, data []byte // the record at which it stands; nil at the end
-	within     bool   // it is being copied, and this is how far that has come:
-	record     string
-	entry      index.Entry
-	key, chunk []byte   // the next chunk
-	together   []*chunk // those before it that become one
-	count      int      // of their values
-	size       uint64   // of their values
-	total      uint64   // values of the record before key
 }
 
 func (c *Copy) source(v *pages.View) (s source, err error) {
@@ -79,117 +79,186 @@ func (c *Copy) source(v *pages.View) (s source, err error) {
 	if err != nil {
 		return source{}, err
 	}
-	s = source{guard: c.from.guard, view: v, names: records.Cursor(), chunks: values.Cursor(), through: c.through}
-	s.name, s.data, err = s.names.Seek([]byte(c.through + "\x00")) // the least name behind it
+	s = source{guard: c.from.guard, view: v, names: records.Cursor(), chunks: values.Cursor(), reached: c.reached}
+	s.name, s.data, err = s.names.Seek([]byte(s.reached.record))
 	return s, err
 }
 
-func (s *source) more() bool { return s.name != nil }
-
-// copy copies records until the transaction is full, or until the end of one that the transaction before began.
+// copy copies records until the transaction is full.
 func (s *source) copy(w *writer) error {
 	w.guard = s.guard // the chunks that it reads are there
-	for begun := s.within; s.more() && !w.full(); {
-		if !s.within {
-			if err := s.enter(); err != nil {
-				return err
-			}
+	for s.name != nil && !w.full() {
+		whole, err := s.copyRecord(w)
+		if err != nil || !whole {
+			return err
 		}
-		if err := s.copyRecord(w); err != nil || begun && !s.within {
+		s.reached = reached{record: string(s.name) + "\x00"} // the least name behind it
+		if s.name, s.data, err = s.names.Next(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// enter begins the record at which the source stands.
-func (s *source) enter() (err error) {
-	if s.entry, err = s.guard.decodeEntry(s.view, s.name, s.data); err != nil {
-		return err
+// copyRecord copies what is left of the record, until the transaction is full, and reports whether that was all.
+func (s *source) copyRecord(w *writer) (whole bool, err error) {
+	record, from := string(s.name), uint64(0)
+	if record == s.reached.record {
+		from = s.reached.timestamp
 	}
-	s.record, s.within, s.total = string(s.name), true, 0
-	s.key, s.chunk, err = s.chunks.Seek(codec.AppendLowerBound(nil, s.record, 0))
-	return err
+	want, err := s.guard.decodeEntry(s.view, s.name, s.data)
+	if err != nil {
+		return false, err
+	}
+	entry, _, err := w.entry(record)
+	if err != nil {
+		return false, err
+	}
+	r := recordCopy{source: s, writer: w, record: record, entry: entry}
+	rest, err := r.copyFrom(from)
+	switch {
+	case err != nil:
+		return false, err
+	case rest != nil:
+		s.reached = reached{record, rest.First}
+		return false, w.catalogue.Put(record, &r.entry)
+	case r.entry.Count != want.Count || r.entry.Bytes != want.Bytes:
+		return false, w.miscounted(record)
+	}
+	return true, w.catalogue.Put(record, &want)
 }
 
-// copyRecord writes the record's chunks, and at its end its catalogue entry, until the transaction is full. Neighbours
-// that fit into one chunk become one.
-func (s *source) copyRecord(w *writer) error {
-	for codec.HasRecord(s.key, s.record) {
-		if w.full() {
-			return nil
-		}
-		c, err := w.read(s.record, s.key, s.chunk)
-		if err != nil {
-			return err
-		}
-		if len(s.together) > 0 && w.chunksFor(s.count+c.Count, s.size+c.ValueBytes) > 1 {
-			if err := s.putTogether(w); err != nil {
-				return err
+// firstFrom returns the record's first chunk of values that are not below timestamp. It may be a part of one that stands
+// there. The next one is where the cursor moves to.
+func (s *source) firstFrom(w *writer, record string, timestamp uint64) (*chunk, error) {
+	if _, _, err := s.chunks.Seek(codec.AppendLowerBound(nil, record, timestamp)); err != nil {
+		return nil, err
+	}
+	c, err := w.readAt(record, s.chunks.Prev)
+	if err != nil {
+		return nil, err
+	}
+	if c == nil || c.Last < timestamp {
+		return w.readAt(record, s.chunks.Next)
+	}
+	// Values that were posted since have made one chunk of what was copied and what was not.
+	below, err := w.coder.CountBefore(c.key, c.encoded, timestamp)
+	if err != nil {
+		return nil, w.chunkFault(err, record, c.key)
+	}
+	key, tail, err := w.coder.Tail(c.key, c.encoded, below)
+	if err != nil {
+		return nil, w.chunkFault(err, record, c.key)
+	}
+	return w.read(record, key, tail)
+}
+
+// recordCopy copies what is left of a record. Neighbours that fit into one chunk become one.
+type recordCopy struct {
+	source *source
+	writer *writer
+	record string
+	entry  index.Entry // of what the copy has; its newest value is that of nothing
+	left   *chunk      // the last one that was put
+
+	together []*chunk // those that become one
+	count    int      // of their values
+	size     uint64   // of their values
+}
+
+// copyFrom copies the values that are not below timestamp, until the transaction is full, and returns the chunk from which
+// on it did not; nil if it did all. That one does not start with the timestamp at which the one before ends.
+func (r *recordCopy) copyFrom(timestamp uint64) (rest *chunk, err error) {
+	c, err := r.source.firstFrom(r.writer, r.record, timestamp)
+	for ; err == nil && c != nil; c, err = r.writer.readAt(r.record, r.source.chunks.Next) {
+		if n := len(r.together); n > 0 {
+			if r.writer.full() && c.First > r.together[n-1].Last {
+				break
+			}
+			if r.writer.chunksFor(r.count+c.Count, r.size+c.ValueBytes) > 1 {
+				if err := r.putTogether(); err != nil {
+					return nil, err
+				}
 			}
 		}
-		s.together = append(s.together, c)
-		s.count, s.size, s.total = s.count+c.Count, s.size+c.ValueBytes, s.total+uint64(c.Count)
-		if s.key, s.chunk, err = s.chunks.Next(); err != nil {
-			return err
-		}
+		r.take(c)
 	}
-	if s.total == 0 || s.total != s.entry.Count {
-		return w.miscounted(s.record)
+	if err == nil && len(r.together) > 0 {
+		err = r.putTogether()
 	}
-	if err := s.putTogether(w); err != nil {
-		return err
-	}
-	w.state.Records++
-	w.state.Values += s.entry.Count
-	w.state.Bytes += s.entry.Bytes
-	if err := w.aroundNames.Around([]byte(s.record)); err != nil {
-		return err
-	}
-	if err := w.catalogue.Put(s.record, &s.entry); err != nil {
-		return err
-	}
-	return s.leave()
+	return c, err
 }
 
-// leave goes on to the next record.
-func (s *source) leave() (err error) {
-	s.through, s.within = s.record, false
-	s.name, s.data, err = s.names.Next()
-	return err
+// take adds a chunk to those that become one.
+func (r *recordCopy) take(c *chunk) {
+	r.together = append(r.together, c)
+	r.count, r.size = r.count+c.Count, r.size+c.ValueBytes
+	if r.entry.Count == 0 {
+		r.writer.state.Records++
+		r.entry.Oldest = c.First
+	}
+	r.entry.SetNewest(c.Last, c.MaxSequence, nil)
+	r.entry.Count += uint64(c.Count)
+	r.entry.Bytes += c.ValueBytes
+	r.writer.state.Values += uint64(c.Count)
+	r.writer.state.Bytes += c.ValueBytes
 }
 
 // putTogether puts the chunks that are to become one. What is copied is held against its checksum, or the copy would take
 // the place of a file that may be read better another time.
-func (s *source) putTogether(w *writer) error {
-	first := s.together[0]
-	encoded := first.encoded
-	if len(s.together) == 1 {
-		if err := codec.Verify(first.key, encoded); err != nil {
-			return s.guard.chunkFault(err, s.record, first.key, s.view.Offset(encoded))
-		}
-	} else {
-		var all []codec.Entry
-		for _, c := range s.together {
-			var b codec.Buffer // not reused: the entries live on until they are written
-			if err := w.coder.Decode(&b, c.key, c.encoded); err != nil {
-				return s.guard.chunkFault(err, s.record, c.key, s.view.Offset(c.encoded))
-			}
-			all = append(all, b.Entries...)
-		}
-		encoded = w.coder.AppendChunk(nil, first.key, all)
+func (r *recordCopy) putTogether() error {
+	first := r.together[0]
+	next := behind(r.record, r.left, first.First)
+	key := next.Append(nil)
+	encoded, err := r.join(key)
+	if err != nil {
+		return err
 	}
-	s.together, s.count, s.size = s.together[:0], 0, 0
-	return w.put(first.key, encoded)
+	first.ordinal = next.Ordinal
+	r.left, r.together, r.count, r.size = first, r.together[:0], 0, 0
+	return r.writer.put(key, encoded)
 }
 
-// Post posts to the copy what was posted to the other tree, of the records that it has.
+// join returns the chunk, under a key, that together become.
+func (r *recordCopy) join(key []byte) (encoded []byte, err error) {
+	if first := r.together[0]; len(r.together) == 1 {
+		if err = codec.Verify(first.key, first.encoded); err != nil || bytes.Equal(key, first.key) {
+			return first.encoded, r.fault(err, first)
+		}
+		encoded, err = codec.Rekey(first.key, first.encoded, key)
+		return encoded, r.fault(err, first)
+	}
+	var all []codec.Entry
+	for _, c := range r.together {
+		var b codec.Buffer // not reused: the entries live on until they are written
+		if err := r.writer.coder.Decode(&b, c.key, c.encoded); err != nil {
+			return nil, r.fault(err, c)
+		}
+		all = append(all, b.Entries...)
+	}
+	return r.writer.coder.AppendChunk(nil, key, all), nil
+}
+
+func (r *recordCopy) fault(err error, c *chunk) error {
+	if err == nil {
+		return nil
+	}
+	return r.source.guard.chunkFault(err, r.record, c.key, r.source.view.Offset(c.encoded))
+}
+
+// Post posts to the copy what was posted to the other tree, of what it has.
 func (c *Copy) Post(p Posting) error {
 	runs := p.Runs
 	p.Runs = func(after string) iter.Seq[Run] {
 		return func(yield func(Run) bool) {
 			for run := range runs(after) {
-				if run.Record > c.through || !yield(run) {
+				if run.Record > c.reached.record {
+					return
+				}
+				if run.Record == c.reached.record {
+					run.Values = between(run.Values, 0, c.reached.timestamp-1)
+				}
+				if !yield(run) {
 					return
 				}
 			}
@@ -200,7 +269,7 @@ func (c *Copy) Post(p Posting) error {
 	return err
 }
 
-// Prune deletes from the copy what was deleted from the other tree, of the records that it has.
+// Prune deletes from the copy what was deleted from the other tree, of what it has.
 func (c *Copy) Prune(gone []Gone) error {
 	for len(gone) > 0 {
 		err := c.to.update(func(w *writer) error {
@@ -225,12 +294,18 @@ func (c *Copy) Prune(gone []Gone) error {
 
 // prune deletes a record's oldest values until the transaction is full, and returns how many are left to delete.
 func (c *Copy) prune(w *writer, gone Gone) (left uint64, err error) {
-	if gone.Record > c.through {
+	if gone.Record > c.reached.record {
 		return 0, nil
 	}
 	entry, _, err := w.entry(gone.Record)
 	if err != nil {
 		return 0, err
+	}
+	if gone.Record == c.reached.record { // the others went before they were copied
+		gone.Values = min(gone.Values, entry.Count)
+	}
+	if gone.Values == 0 {
+		return 0, nil
 	}
 	deleted, _, err := w.prune(gone.Record, entry, Rule{oldest: gone.Values})
 	if err == nil && deleted == 0 {
