@@ -87,7 +87,7 @@ type PruneParams struct {
 	// negative: ErrInvalidParams.
 	MaxPerRecord int
 	// MaxBytes deletes the oldest values of all the records together, until those that are left take at most MaxBytes bytes
-	// of JSON. Values of the same millisecond go together. 0: no limit.
+	// of JSON; of the same millisecond those that were stored first. 0: no limit.
 	MaxBytes uint64
 	// KeepNewest spares the newest KeepNewest values of each record from deletion by age, and for MaxBytes, which may then
 	// not be reached. 0: spares none; negative, or more than a positive MaxPerRecord: ErrInvalidParams.

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"math"
 	"slices"
 	"sync"
 
@@ -274,33 +273,36 @@ func (m *Memory) Prune(ctx context.Context, recordPattern string, params daybook
 		return matches(name) && !slices.ContainsFunc(spares, func(spare func(string) bool) bool { return spare(name) })
 	}
 	before := len(m.stored)
-	m.pruneLocked(goes, params)
+	m.pruneLocked(goes, func(e entry) bool { return e.StoredAt < params.OlderThan }, params.KeepNewest, params.MaxPerRecord)
 	if params.MaxBytes > 0 {
-		m.pruneLocked(goes, daybook.PruneParams{OlderThan: m.cutoffLocked(goes, params.MaxBytes), KeepNewest: params.KeepNewest})
+		beyond := m.beyondLocked(goes, params.MaxBytes)
+		m.pruneLocked(goes, func(e entry) bool { return beyond[e.sequence] }, params.KeepNewest, 0)
 	}
 	return uint64(before - len(m.stored)), nil
 }
 
-func (m *Memory) pruneLocked(goes func(name string) bool, params daybook.PruneParams) {
+// pruneLocked deletes what is old but for each record's newest keep values, and all but its newest most, unless that is 0.
+func (m *Memory) pruneLocked(goes func(name string) bool, old func(entry) bool, keep, most int) {
 	doomed, newer := map[int]bool{}, map[string]int{}
 	for _, e := range m.selectLocked(goes, daybook.QueryParams{}) { // newest first
-		tooOld := e.StoredAt < params.OlderThan && newer[e.RecordName] >= params.KeepNewest
-		tooMany := params.MaxPerRecord > 0 && newer[e.RecordName] >= params.MaxPerRecord
+		tooOld := old(e) && newer[e.RecordName] >= keep
+		tooMany := most > 0 && newer[e.RecordName] >= most
 		doomed[e.sequence] = tooOld || tooMany
 		newer[e.RecordName]++
 	}
 	m.stored = slices.DeleteFunc(m.stored, func(e entry) bool { return doomed[e.sequence] })
 }
 
-// cutoffLocked returns the least timestamp from which on values take at most keep bytes.
-func (m *Memory) cutoffLocked(goes func(name string) bool, keep uint64) (cutoff uint64) {
+// beyondLocked returns the sequence numbers of the values that go for the others to take at most keep bytes.
+func (m *Memory) beyondLocked(goes func(name string) bool, keep uint64) map[int]bool {
 	selected := m.selectLocked(goes, daybook.QueryParams{})
-	slices.SortFunc(selected, func(a, b entry) int { return cmp.Compare(b.StoredAt, a.StoredAt) })
-	size := uint64(0)
+	slices.SortFunc(selected, func(a, b entry) int {
+		return cmp.Or(cmp.Compare(b.StoredAt, a.StoredAt), cmp.Compare(b.sequence, a.sequence))
+	})
+	beyond, size := map[int]bool{}, uint64(0)
 	for _, e := range selected { // newest first
-		if size += uint64(len(e.Value)); size > keep {
-			return e.StoredAt + min(1, math.MaxUint64-e.StoredAt)
-		}
+		size += uint64(len(e.Value))
+		beyond[e.sequence] = size > keep
 	}
-	return 0
+	return beyond
 }

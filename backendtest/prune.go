@@ -13,7 +13,7 @@ import (
 var pruneCases = []testCase{
 	{"by pattern", "Prune deletes from the records that the pattern matches, and from no others", pruneByPattern},
 	{"by age and by count", "the two conditions are independent, a zero one deletes nothing, and the count is exact", pruneByAgeAndCount},
-	{"by size", "the oldest of all matching records go until MaxBytes are left, those of one millisecond together, and KeepNewest spares", pruneBySize},
+	{"by size", "the oldest of all matching records go until MaxBytes are left, of equal times those stored first, and KeepNewest spares", pruneBySize},
 	{"spares what is excepted", "Prune deletes nothing from records that a pattern of Except matches, whatever its syntax", pruneExcept},
 	{"keeps the newest of equal times", "the newest values are the last inserted, where times are equal", pruneEqualTimes},
 	{"impossible parameters", "impossible parameters are daybook.ErrInvalidParams, and change nothing", pruneImpossible},
@@ -47,13 +47,18 @@ func pruneBySize(s *subject) {
 	s.store(row{"b", "3000", 7}, row{"b", "3001", 7}, row{"b", "3002", 1000})
 	s.prune("*", daybook.PruneParams{}, 0)
 	s.prune("*", daybook.PruneParams{MaxBytes: 13 * 4}, 0)
-	s.prune("*", daybook.PruneParams{MaxBytes: 13*4 - 1}, 1)         // a.x at 0
-	s.prune("a.*", daybook.PruneParams{MaxBytes: 7 * 4}, 2)          // a.y at 5, a.x at 10
-	s.prune("*", daybook.PruneParams{MaxBytes: 9 * 4}, 2)            // both of b at 7, though one would do
-	s.prune("*", daybook.PruneParams{MaxBytes: 1, KeepNewest: 2}, 3) // all but two of each, and all there are of b
+	s.prune("*", daybook.PruneParams{MaxBytes: 13*4 - 1}, 1) // a.x at 0
+	s.prune("a.*", daybook.PruneParams{MaxBytes: 7 * 4}, 2)  // a.y at 5, a.x at 10
+	s.prune("*", daybook.PruneParams{MaxBytes: 9 * 4}, 1)    // the first one of b at 7
+	s.want("b", daybook.QueryParams{}, row{"b", "3002", 1000}, row{"b", "3001", 7})
+	s.prune("*", daybook.PruneParams{MaxBytes: 1, KeepNewest: 2}, 3) // all but two of each
 	s.prune("a.#", daybook.PruneParams{MaxBytes: 8, Syntax: daybook.Topic, MaxPerRecord: 1}, 2)
-	s.want("*", daybook.QueryParams{}, row{"a.x", "1000", 40}, row{"a.y", "2000", 45}, row{"b", "3002", 1000})
-	s.prune("*", daybook.PruneParams{MaxBytes: 3}, 3)
+	s.want("*", daybook.QueryParams{}, row{"a.x", "1000", 40}, row{"a.y", "2000", 45}, row{"b", "3002", 1000}, row{"b", "3001", 7})
+	s.prune("*", daybook.PruneParams{MaxBytes: 3}, 4)
+	s.store(row{"c.y", "4000", 7}, row{"c.x", "4001", 7}, row{"c.y", "4002", 7}, row{"c.x", "4003", 7})
+	s.prune("c.*", daybook.PruneParams{MaxBytes: 4*4 - 1}, 1) // whichever record has it
+	s.prune("c.*", daybook.PruneParams{MaxBytes: 2 * 4}, 1)
+	s.want("*", daybook.QueryParams{}, row{"c.x", "4003", 7}, row{"c.y", "4002", 7})
 }
 
 func pruneExcept(s *subject) {

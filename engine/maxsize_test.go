@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -63,6 +64,9 @@ var maxSizeLoads = []maxSizeLoad{
 	{"the largest values", func(db *DB, i uint64) error {
 		return db.Store(ctx, "long", json.RawMessage(`"`+digits(MinMaxSize/largestPart-2)+`"`), i)
 	}},
+	{"at one time", func(db *DB, i uint64) error {
+		return db.Store(ctx, fmt.Sprintf("r%d", i%20), json.RawMessage(`"`+digits(2000)+`"`), 0)
+	}},
 	{"at any time", func(db *DB, i uint64) error {
 		return db.Store(ctx, fmt.Sprintf("r%d", rand.IntN(20)), json.RawMessage(`"`+digits(800)+`"`), rand.Uint64N(1000)+i)
 	}},
@@ -122,28 +126,27 @@ func TestMaxSize(t *testing.T) {
 	}
 }
 
-// TestMaxSizeDropsOldest stores several times what fits, and wants all stores to succeed, the newest values to be there, and
-// nothing older than what was dropped.
+// TestMaxSizeDropsOldest stores several times what fits, the oldest first, and wants all stores to succeed, and those values
+// to be left that were stored last, and no fewer than half of what fits.
 func TestMaxSizeDropsOldest(t *testing.T) {
-	const most = MinMaxSize
-	loads := maxSizeLoads[:4]
+	loads := maxSizeLoads[:5]
 	if testing.Short() {
-		loads = loads[2:4] // the others take many more stores
+		loads = loads[2:5] // the others take many more stores
 	}
 	for _, load := range loads {
 		t.Run(load.name, func(t *testing.T) {
 			dir := t.TempDir()
-			db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: most, WhenFull: DropOldest, Logger: discard})
-			i := uint64(0)
-			for ; ; i++ {
+			db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: MinMaxSize, WhenFull: DropOldest, Logger: discard})
+			most, last := uint64(0), uint64(0) // values that were there, and the sequence number of the last one
+			for i := uint64(0); last <= most+most/2; i++ {
 				if err := load.store(db, i); err != nil {
 					t.Fatalf("store %d: %v", i, err)
 				}
 				if !looks(i) {
 					continue
 				}
-				if size := occupied(t, dir); size > most {
-					t.Fatalf("after %d stores the directory has %d bytes; MaxSize is %d", i, size, most)
+				if size := occupied(t, dir); size > MinMaxSize {
+					t.Fatalf("after %d stores the directory has %d bytes; MaxSize is %d", i, size, MinMaxSize)
 				}
 				if i%64 != 0 {
 					continue
@@ -152,26 +155,22 @@ func TestMaxSizeDropsOldest(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if stats.LastSequence > stats.Values+stats.Values/2 {
-					break
+				if most, last = max(most, stats.Values), stats.LastSequence; stats.Values < most/2 {
+					t.Fatalf("after %d stores %d values are left of %d", i, stats.Values, most)
 				}
 			}
-			i++
-			oldest, newest, values := uint64(1<<63), uint64(0), map[uint64]int{}
-			for v, err := range db.Scan(ctx, "*", daybook.QueryParams{}) {
+			first, values := uint64(0), uint64(0)
+			for change, err := range db.Changes(ctx, 0) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				oldest, newest = min(oldest, v.StoredAt), max(newest, v.StoredAt)
-				values[v.StoredAt]++
-			}
-			if newest != i-1 || oldest == 0 || len(values) != int(newest-oldest)+1 {
-				t.Errorf("of %d times there are %d, from %d to %d", i, len(values), oldest, newest)
-			}
-			for at, n := range values {
-				if n != values[newest] {
-					t.Errorf("%d values are left of time %d; want %d", n, at, values[newest])
+				first = cmp.Or(first, change.Sequence)
+				if values++; change.Sequence != first+values-1 {
+					t.Fatalf("value %d is followed by value %d, so it is not the first ones that went", first+values-2, change.Sequence)
 				}
+			}
+			if first <= 1 || first+values-1 != last {
+				t.Errorf("of %d values those from %d to %d are left", last, first, first+values-1)
 			}
 		})
 	}

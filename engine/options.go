@@ -47,8 +47,8 @@ type WhenFull int
 const (
 	// Refuse: Store returns daybook.ErrNoSpace until something is deleted.
 	Refuse WhenFull = iota
-	// DropOldest: the oldest sixteenth of all values is deleted, whatever its records, and the value is stored. Values of the
-	// same millisecond go together.
+	// DropOldest: the oldest sixteenth of all values is deleted, whatever its records, and the value is stored. Of the same
+	// millisecond those go that were stored first.
 	DropOldest
 )
 

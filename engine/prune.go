@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/head"
 	"github.com/daybook-db/daybook/engine/internal/tree"
 	"github.com/daybook-db/daybook/index"
@@ -81,11 +82,12 @@ func (db *DB) pruneTo(ctx context.Context, pattern *index.Pattern, keep, keepNew
 		return 0, err
 	}
 	_ = heads.leaveOutPosted(&state, pattern) // while posting is held, nothing is posted in between
-	cutoff, err := db.tree.Cutoff(ctx, pattern, keep, heads.sizes)
+	rule, err := db.tree.Cutoff(ctx, pattern, keep, heads.entries)
 	if err != nil {
 		return 0, err
 	}
-	return db.prune(ctx, pattern, tree.Rule{OlderThan: cutoff, KeepNewest: keepNewest})
+	rule.KeepNewest = keepNewest
+	return db.prune(ctx, pattern, rule)
 }
 
 // prune posts what is in the heads without the values that the rule takes by age, and then deletes from
@@ -145,12 +147,12 @@ func (db *DB) pruneTree(ctx context.Context, pattern *index.Pattern, rule tree.R
 	return deleted, err
 }
 
-// sizes yields the timestamps of what was captured, and how many bytes each value takes.
-func (c *captured) sizes(yield func(timestamp, bytes uint64) bool) {
+// entries yields the values that were captured, in no particular order.
+func (c *captured) entries(yield func(codec.Entry) bool) {
 	for _, views := range [][]head.View{c.frozen, c.active} {
 		for i := range views {
 			for entry := range views[i].Since(0) {
-				if !yield(entry.Timestamp, uint64(len(entry.Value))) {
+				if !yield(entry) {
 					return
 				}
 			}
@@ -229,7 +231,7 @@ func (db *DB) headsHold(pattern *index.Pattern, rule tree.Rule) (bool, error) {
 		return true, nil
 	}
 	db.mu.RLock()
-	young := db.active.Oldest() >= rule.OlderThan && (db.frozen == nil || db.frozen.Oldest() >= rule.OlderThan)
+	young := !rule.MayTake(db.active.Oldest()) && (db.frozen == nil || !rule.MayTake(db.frozen.Oldest()))
 	db.mu.RUnlock()
 	if young {
 		return false, nil
@@ -242,7 +244,7 @@ func (db *DB) headsHold(pattern *index.Pattern, rule tree.Rule) (bool, error) {
 	_ = heads.leaveOutPosted(&state, pattern) // while posting is held, nothing is posted in between
 	isOld := func(view head.View) bool {
 		oldest, _ := view.Bounds()
-		return oldest < rule.OlderThan
+		return rule.MayTake(oldest)
 	}
 	return slices.ContainsFunc(heads.frozen, isOld) || slices.ContainsFunc(heads.active, isOld), nil
 }

@@ -16,22 +16,20 @@ import (
 	"github.com/daybook-db/daybook/index"
 )
 
-// Sizes yields the timestamps of values and how many bytes each takes.
-type Sizes = iter.Seq2[uint64, uint64]
-
-// Cutoff returns the least timestamp from which on the values of the records that the pattern matches, and those that are
-// beside the tree, take at most keep bytes of JSON; 0 if all of them do. Most of it is told by the chunks' headers: only
-// those chunks are decoded that reach over what is left of the doubt.
-func (t *Tree) Cutoff(ctx context.Context, pattern *index.Pattern, keep uint64, beside Sizes) (cutoff uint64, err error) {
+// Cutoff returns the rule by which the oldest values go of the records that the pattern matches, until those that are left,
+// and those that are beside the tree, take at most keep bytes of JSON; the zero Rule if they do. Most of it is told by the
+// chunks' headers: only those chunks are decoded that reach over what is left of the doubt.
+func (t *Tree) Cutoff(ctx context.Context, pattern *index.Pattern, keep uint64, beside iter.Seq[codec.Entry]) (rule Rule, err error) {
 	err = t.view(func(_ *bbolt.Tx, v *pages.View) error {
 		s := &search{ctx: ctx, guard: t.guard, view: v, coder: t.coder, pattern: pattern, beside: beside}
-		cutoff, err = s.cutoff(keep)
+		rule, err = s.cutoff(keep)
 		return err
 	})
-	return cutoff, err
+	return rule, err
 }
 
-// search looks for a timestamp below which values take some bytes together, and more than that with those at it.
+// search looks for the last value that goes: first for its timestamp, and then, among those that have it, for its sequence
+// number.
 type search struct {
 	ctx     context.Context
 	guard   guard
@@ -39,37 +37,77 @@ type search struct {
 	coder   *codec.Coder
 	buffer  codec.Buffer
 	pattern *index.Pattern
-	beside  Sizes
+	beside  iter.Seq[codec.Entry]
+
+	tied      bool // the timestamp is known:
+	timestamp uint64
+}
+
+func (s *search) cutoff(keep uint64) (rule Rule, err error) {
+	var found bool
+	if s.timestamp, found, err = s.last(keep); err != nil || !found {
+		return Rule{}, err
+	}
+	s.tied = true
+	sequence, _, err := s.last(keep)
+	return Rule{OlderThan: s.timestamp, StoredBefore: sequence + 1}, err
+}
+
+// place is where a value stands among the others.
+func (s *search) place(timestamp, sequence uint64) uint64 {
+	switch {
+	case !s.tied:
+		return timestamp
+	case timestamp < s.timestamp:
+		return 0
+	case timestamp > s.timestamp:
+		return math.MaxUint64
+	}
+	return sequence
 }
 
 // stretch is what a chunk's header tells.
 type stretch struct{ first, last, bytes uint64 }
 
-func (s *search) cutoff(keep uint64) (uint64, error) {
+// stretch returns where values stand of which some are known.
+func (s *search) stretch(h *codec.Header) stretch {
+	return stretch{s.place(h.First, h.MinSequence), s.place(h.Last, h.MaxSequence), h.ValueBytes}
+}
+
+// last returns the place of the last value that goes for at most keep bytes to be left; none need go if it is not found.
+func (s *search) last(keep uint64) (place uint64, found bool, err error) {
 	var stretches []stretch
-	total := uint64(0)
-	err := s.chunks(func(_, _ []byte, header *codec.Header) error {
-		stretches = append(stretches, stretch{header.First, header.Last, header.ValueBytes})
-		total += header.ValueBytes
+	total, least, greatest := uint64(0), uint64(math.MaxUint64), uint64(0)
+	add := func(h *codec.Header) {
+		stretches = append(stretches, s.stretch(h))
+		total += h.ValueBytes
+		if s.tied && h.First <= s.timestamp && s.timestamp <= h.Last {
+			least, greatest = min(least, h.MinSequence), max(greatest, h.MaxSequence)
+		}
+	}
+	err = s.chunks(func(_, _ []byte, header *codec.Header) error {
+		add(header)
 		return nil
 	})
-	for at, bytes := range s.beside {
-		stretches = append(stretches, stretch{at, at, bytes})
-		total += bytes
+	for e := range s.beside {
+		add(&codec.Header{First: e.Timestamp, Last: e.Timestamp, MinSequence: e.Sequence, MaxSequence: e.Sequence, ValueBytes: uint64(len(e.Value))})
 	}
 	if err != nil || total <= keep {
-		return 0, err
+		return 0, false, err
 	}
-	// Less than remove lies before low, and at least so much before high.
+	// Less than remove lies before low, and at least so much up to high.
 	remove := total - keep
 	low := reach(stretches, remove, func(c stretch) uint64 { return c.first })
 	high := reach(stretches, remove, func(c stretch) uint64 { return c.last })
-	for high = min(high, math.MaxUint64-1) + 1; high-low > 1; {
+	if s.tied {
+		low, high = max(low, least), min(high, greatest)
+	}
+	for low < high {
 		if low, high, err = s.narrow(low, high, remove); err != nil {
-			return 0, err
+			return 0, false, err
 		}
 	}
-	return high, nil
+	return low, true, nil
 }
 
 // reach returns where the chunks up to it have so many bytes together, if each stood where at says.
@@ -84,49 +122,51 @@ func reach(stretches []stretch, bytes uint64, at func(stretch) uint64) uint64 {
 	return math.MaxUint64
 }
 
-// mostSlots is into how many slots narrow divides time.
+// mostSlots is into how many slots narrow divides what lies between two places.
 const mostSlots = 4096
 
 // narrow brings low and high nearer to one another.
 func (s *search) narrow(low, high, remove uint64) (uint64, uint64, error) {
-	width := (high-low-1)/mostSlots + 1
+	width := (high-low)/mostSlots + 1
 	slots, before := make([]uint64, mostSlots), uint64(0)
-	add := func(at, bytes uint64) {
-		if at < low {
-			before += bytes
-		} else if at < high {
-			slots[(at-low)/width] += bytes
+	add := func(c stretch) (certain bool) {
+		switch {
+		case c.last < low:
+			before += c.bytes
+		case c.first > high:
+		case c.first < low || c.last > high || (c.first-low)/width != (c.last-low)/width:
+			return false
+		default:
+			slots[(c.first-low)/width] += c.bytes
 		}
+		return true
+	}
+	addEntry := func(e codec.Entry) {
+		at := s.place(e.Timestamp, e.Sequence)
+		add(stretch{at, at, uint64(len(e.Value))})
 	}
 	err := s.chunks(func(key, chunk []byte, header *codec.Header) error {
-		switch {
-		case header.Last < low:
-			before += header.ValueBytes
-			return nil
-		case header.First >= high:
-			return nil
-		case header.First >= low && header.Last < high && (header.First-low)/width == (header.Last-low)/width:
-			slots[(header.First-low)/width] += header.ValueBytes
+		if add(s.stretch(header)) {
 			return nil
 		}
 		if err := s.coder.Decode(&s.buffer, key, chunk); err != nil {
 			return err
 		}
 		for _, e := range s.buffer.Entries {
-			add(e.Timestamp, uint64(len(e.Value)))
+			addEntry(e)
 		}
 		return nil
 	})
-	for at, bytes := range s.beside {
-		add(at, bytes)
+	for e := range s.beside {
+		addEntry(e)
 	}
 	for i, bytes := range slots {
 		if before += bytes; before >= remove {
-			from := low + uint64(i)*width
-			return from, from + min(width, high-from), err
+			low += uint64(i) * width
+			return low, low + min(width-1, high-low), err
 		}
 	}
-	return high - 1, high, err
+	return high, high, err
 }
 
 // chunks visits the chunks of the matching records.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sort"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
@@ -15,14 +16,25 @@ import (
 // Rule says which values of a record go. They are always its oldest ones.
 type Rule struct {
 	OlderThan    uint64 // those with a lesser timestamp; 0: none
+	StoredBefore uint64 // and of those with that timestamp, the ones with a lesser sequence number; 0: none
 	KeepNewest   uint64 // but not the newest KeepNewest
 	MaxPerRecord uint64 // and all but the newest MaxPerRecord; 0: no limit
 
 	oldest uint64 // and so many whatever they are
 }
 
-// ByAgeAlone reports whether a value's fate depends on nothing but its own timestamp.
+// ByAgeAlone reports whether a value's fate depends on nothing but its own timestamp and sequence number.
 func (r Rule) ByAgeAlone() bool { return r.KeepNewest == 0 && r.MaxPerRecord == 0 }
+
+// MayTake reports whether values may go by age of which the oldest has a timestamp.
+func (r Rule) MayTake(oldest uint64) bool {
+	return oldest < r.OlderThan || oldest == r.OlderThan && r.StoredBefore > 0
+}
+
+// takes reports whether a value goes by age.
+func (r Rule) takes(timestamp, sequence uint64) bool {
+	return timestamp < r.OlderThan || timestamp == r.OlderThan && sequence < r.StoredBefore
+}
 
 // A transaction of Prune changes leastPrune bytes, or deletes leastChunks of a record, at the least, however full the
 // disk is: else it would free less than it takes.
@@ -142,7 +154,7 @@ func (t *Tree) prunePart(ctx context.Context, pattern *index.Pattern, rule Rule,
 }
 
 func (r Rule) affects(e *index.Entry) bool {
-	return e.Oldest < r.OlderThan && e.Count > r.KeepNewest || r.MaxPerRecord > 0 && e.Count > r.MaxPerRecord
+	return r.MayTake(e.Oldest) && e.Count > r.KeepNewest || r.MaxPerRecord > 0 && e.Count > r.MaxPerRecord
 }
 
 // prune deletes values of one record, until the transaction is full, and reports whether there are more. It finds
@@ -154,9 +166,12 @@ func (w *writer) prune(record string, entry index.Entry, rule Rule) (deleted uin
 	byAge, byCount := rule.most(entry.Count)
 	cursor := w.chunksBefore
 	first, err := w.readAt(record, func() ([]byte, []byte, error) { return cursor.Seek(codec.AppendLowerBound(nil, record, 0)) })
-	for chunks := 0; err == nil && first != nil && (chunks < leastChunks || !w.full()); chunks++ {
+	for chunks := 0; err == nil && first != nil; chunks++ {
+		if more = chunks >= leastChunks && w.full(); more {
+			break
+		}
 		var old, gone uint64
-		if old, err = w.countOlder(record, first, rule.OlderThan); err != nil {
+		if old, err = w.countOlder(record, first, rule); err != nil {
 			return 0, false, err
 		}
 		doomed := max(min(old, byAge-min(byAge, deleted)), min(uint64(first.Count), byCount-min(byCount, deleted)))
@@ -173,10 +188,10 @@ func (w *writer) prune(record string, entry index.Entry, rule Rule) (deleted uin
 		}
 		first, err = w.readAt(record, cursor.Next)
 	}
-	if err == nil {
+	if err == nil && deleted > 0 {
 		err = w.finishPrune(record, &entry, deleted, first)
 	}
-	return deleted, err == nil && entry.Count > 0 && rule.affects(&entry), err
+	return deleted, more, err
 }
 
 // most returns how many of a record's values may go by their age, and how many go whatever that is.
@@ -187,16 +202,21 @@ func (r Rule) most(count uint64) (byAge, byCount uint64) {
 	return count - min(count, r.KeepNewest), max(byCount, r.oldest)
 }
 
-// countOlder returns how many of a chunk's values have a timestamp below olderThan. Of one that straddles it no more
-// is decoded than that takes.
-func (w *writer) countOlder(record string, c *chunk, olderThan uint64) (uint64, error) {
+// countOlder returns how many of a chunk's values go by age. Of one in which that changes no more is decoded than it takes.
+func (w *writer) countOlder(record string, c *chunk, rule Rule) (uint64, error) {
 	switch {
-	case c.Last < olderThan:
+	case rule.takes(c.Last, c.MaxSequence):
 		return uint64(c.Count), nil
-	case c.First >= olderThan:
+	case !rule.takes(c.First, c.MinSequence):
 		return 0, nil
+	case rule.StoredBefore > 0 && c.Last >= rule.OlderThan:
+		var b codec.Buffer
+		if err := w.coder.Decode(&b, c.key, c.encoded); err != nil {
+			return 0, w.chunkFault(err, record, c.key)
+		}
+		return uint64(sort.Search(len(b.Entries), func(i int) bool { return !rule.takes(b.Entries[i].Timestamp, b.Entries[i].Sequence) })), nil
 	}
-	some, err := w.coder.CountBefore(c.key, c.encoded, olderThan)
+	some, err := w.coder.CountBefore(c.key, c.encoded, rule.OlderThan)
 	if err != nil {
 		return 0, w.chunkFault(err, record, c.key)
 	}
