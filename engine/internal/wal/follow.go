@@ -21,11 +21,22 @@ type Follower struct {
 	first  uint64 // sequence number of the first value there
 	next   uint64 // sequence number of the next value; 0: whatever comes
 	missed uint64 // values before that, which it has not told of yet
+	read   []told // frames before offset, the last ones
 	data   []byte
 
 	// Replaced says that another log than before is in the directory, which began anew.
 	Replaced bool
 }
+
+// told is a frame that has been read.
+type told struct {
+	offset int64
+	first  uint64 // sequence number of its first value
+	header [frameHeaderLen]byte
+}
+
+// mostTold is how many frames are remembered: about as many as one write has.
+const mostTold = 1024
 
 // NewFollower returns one that begins with what the log in dir holds. Values up to a sequence number count as read; 0: none.
 func NewFollower(dir string, after uint64) *Follower {
@@ -81,7 +92,9 @@ func (f *Follower) readSegment(fn func(uint64, uint64, []byte, int) bool) (seale
 			f.missed += f.first - min(f.next, f.first)
 		}
 		f.next = max(f.next, f.first)
+		f.read = f.read[:0]
 	}
+	f.goBack(file)
 	if cap(f.data) < int(header.size) {
 		f.data = make([]byte, header.size)
 	}
@@ -101,6 +114,7 @@ func (f *Follower) readSegment(fn func(uint64, uint64, []byte, int) bool) (seale
 			return true, true, nil
 		}
 		first := f.first
+		f.remember(told{f.offset, first, [frameHeaderLen]byte(data[f.offset:])})
 		f.offset, f.first = f.offset+frame.size(), f.first+uint64(frame.values)
 		if f.first <= f.next {
 			continue // they count as read
@@ -110,6 +124,29 @@ func (f *Follower) readSegment(fn func(uint64, uint64, []byte, int) bool) (seale
 		if !fn(first, missed, frame.payload, int(frame.values)) {
 			return false, false, nil
 		}
+	}
+}
+
+func (f *Follower) remember(t told) {
+	if len(f.read) == mostTold {
+		f.read = append(f.read[:0], f.read[mostTold/2:]...)
+	}
+	f.read = append(f.read, t)
+}
+
+// goBack finds out whether frames that were read are there no more, since their write failed. Others may be in their place,
+// with the same sequence numbers.
+func (f *Follower) goBack(file *os.File) {
+	for n := len(f.read); n > 0; n-- {
+		last := f.read[n-1]
+		var header [frameHeaderLen]byte
+		if _, err := file.ReadAt(header[:], last.offset); err != nil || header == last.header {
+			return
+		}
+		if f.next == f.first { // else it was told to go on behind that
+			f.next = last.first
+		}
+		f.offset, f.first, f.read = last.offset, last.first, f.read[:n-1]
 	}
 }
 
