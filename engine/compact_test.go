@@ -545,3 +545,64 @@ func TestCompactWaits(t *testing.T) {
 	db.posting <- struct{}{}
 	worth(false, "compacted")
 }
+
+// TestCompactGivesWay has a checkpoint run out of space beside a copy, and then a prune, which get that of the copy. Whoever
+// makes it is told, and everything else is as before.
+func TestCompactGivesWay(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), &Options{Durability: OS, TransactionSize: MinTransactionSize, Logger: discard})
+	stored := uint64(0)
+	store := func(values uint64) {
+		t.Helper()
+		for range values {
+			stored++
+			mustStore(t, db, fmt.Sprintf("r%02d", stored%7), `"`+digits(8<<10)+`"`, stored)
+		}
+	}
+	store(50)
+	if err := db.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	step := func() error {
+		return db.whilePosting(ctx, func() error { _, err := db.copyStep(ctx); return err })
+	}
+	begin := func() {
+		t.Helper()
+		if err := errors.Join(db.whilePosting(ctx, db.beginCopy), step()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantGone := func() {
+		t.Helper()
+		if _, err := os.Stat(filepath.Join(db.dir, copyName)); !os.IsNotExist(err) {
+			t.Errorf("the copy is still there: %v", err)
+		}
+		if err := step(); !errors.Is(err, daybook.ErrNoSpace) {
+			t.Errorf("a step of the copy that was given up: %v; want ErrNoSpace", err)
+		}
+	}
+	begin()
+	store(50)
+	db.tree.Bound(1) // it cannot grow
+	if err := db.Checkpoint(ctx); !errors.Is(err, daybook.ErrNoSpace) {
+		t.Errorf("without space: %v; want ErrNoSpace", err)
+	}
+	wantGone()
+	db.tree.Bound(0)
+	begin()
+	err := db.whilePosting(ctx, func() error {
+		if !db.makeSpace() || db.reserve.size() == 0 {
+			return errors.New("nothing was freed, or the reserve, though there is a copy")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	wantGone()
+	if err := db.Compact(ctx); err != nil {
+		t.Errorf("with space again: %v", err)
+	}
+	if got := len(mustQuery(t, db, "*", daybook.QueryParams{})); got != 100 {
+		t.Errorf("%d values; want 100", got)
+	}
+}
