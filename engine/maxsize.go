@@ -178,14 +178,14 @@ func (db *DB) dropOldest(ctx context.Context, group []*commit) error {
 			return err
 		}
 		deleted, err := db.pruneTo(ctx, everything, state.Bytes-state.Bytes/droppedAtOnce-1, 0)
-		if deleted == 0 || err != nil && !errors.Is(err, daybook.ErrNoSpace) {
+		if deleted == 0 || err != nil && !errors.Is(err, daybook.ErrNoSpace) && !errors.Is(err, daybook.ErrCorrupt) {
 			return err
 		}
 		if err := db.postAsMuchAsFits(ctx); err != nil {
 			return err
 		}
 		db.opts.Logger.InfoContext(ctx, "daybook: dropped the oldest values, since MaxSize was reached",
-			"dir", db.dir, "deleted", deleted, "max_size", db.opts.MaxSize)
+			"dir", db.dir, "deleted", deleted, "max_size", db.opts.MaxSize, "error", err)
 	}
 }
 

@@ -54,10 +54,7 @@ func TestCopy(t *testing.T) {
 		if err := errors.Join(h.post(tree, watermark), c.Post(h.posting(watermark))); err != nil {
 			t.Fatal(err)
 		}
-		with := Pruning{
-			Gone:    func(gone []Gone) { err = c.Prune(gone) },
-			Between: func() {}, Yield: func() {}, Release: func() bool { return false },
-		}
+		with := pruning(func(gone []Gone) { err = c.Prune(gone) })
 		if _, pruneErr := tree.Prune(ctx, everything, Rule{MaxPerRecord: 2*posts - 3}, with); pruneErr != nil || err != nil {
 			t.Fatal(pruneErr, err)
 		}
@@ -118,8 +115,7 @@ func TestCopyFillsChunks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	with := Pruning{Gone: func([]Gone) {}, Between: func() {}, Yield: func() {}, Release: func() bool { return false }}
-	if deleted, err := tree.Prune(ctx, pattern, Rule{OlderThan: 2}, with); deleted != 2 || err != nil {
+	if deleted, err := tree.Prune(ctx, pattern, Rule{OlderThan: 2}, pruning(func([]Gone) {})); deleted != 2 || err != nil {
 		t.Fatal(deleted, err)
 	}
 	copied, err := mustCopy(t, tree, func(*Copy) {}).Finish()

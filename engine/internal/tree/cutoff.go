@@ -18,7 +18,8 @@ import (
 
 // Cutoff returns the rule by which the oldest values go of the records that the pattern matches, until those that are left,
 // and those that are beside the tree, take at most keep bytes of JSON; the zero Rule if they do. Most of it is told by the
-// chunks' headers: only those chunks are decoded that reach over what is left of the doubt.
+// chunks' headers: only those chunks are decoded that reach over what is left of the doubt. A chunk that cannot be goes as a
+// whole, and what cannot be reached does not count.
 func (t *Tree) Cutoff(ctx context.Context, pattern *index.Pattern, keep uint64, beside iter.Seq[codec.Entry]) (rule Rule, err error) {
 	err = t.view(func(_ *bbolt.Tx, v *pages.View) error {
 		s := &search{ctx: ctx, guard: t.guard, view: v, coder: t.coder, pattern: pattern, beside: beside}
@@ -85,10 +86,7 @@ func (s *search) last(keep uint64) (place uint64, found bool, err error) {
 			least, greatest = min(least, h.MinSequence), max(greatest, h.MaxSequence)
 		}
 	}
-	err = s.chunks(func(_, _ []byte, header *codec.Header) error {
-		add(header)
-		return nil
-	})
+	err = s.chunks(func(_, _ []byte, header *codec.Header) { add(header) })
 	for e := range s.beside {
 		add(&codec.Header{First: e.Timestamp, Last: e.Timestamp, MinSequence: e.Sequence, MaxSequence: e.Sequence, ValueBytes: uint64(len(e.Value))})
 	}
@@ -145,17 +143,18 @@ func (s *search) narrow(low, high, remove uint64) (uint64, uint64, error) {
 		at := s.place(e.Timestamp, e.Sequence)
 		add(stretch{at, at, uint64(len(e.Value))})
 	}
-	err := s.chunks(func(key, chunk []byte, header *codec.Header) error {
+	err := s.chunks(func(key, chunk []byte, header *codec.Header) {
 		if add(s.stretch(header)) {
-			return nil
+			return
 		}
 		if err := s.coder.Decode(&s.buffer, key, chunk); err != nil {
-			return err
+			c := s.stretch(header)
+			add(stretch{c.last, c.last, c.bytes})
+			return
 		}
 		for _, e := range s.buffer.Entries {
 			addEntry(e)
 		}
-		return nil
 	})
 	for e := range s.beside {
 		addEntry(e)
@@ -169,8 +168,8 @@ func (s *search) narrow(low, high, remove uint64) (uint64, uint64, error) {
 	return high, high, err
 }
 
-// chunks visits the chunks of the matching records.
-func (s *search) chunks(visit func(key, chunk []byte, header *codec.Header) error) error {
+// chunks visits the chunks of the matching records, as far as they can be read.
+func (s *search) chunks(visit func(key, chunk []byte, header *codec.Header)) error {
 	values, records, err := buckets(s.view)
 	if err != nil {
 		return err
@@ -187,16 +186,9 @@ func (s *search) chunks(visit func(key, chunk []byte, header *codec.Header) erro
 		record := string(name)
 		key, chunk, err := chunks.Seek(codec.AppendLowerBound(nil, record, 0))
 		for ; err == nil && codec.HasRecord(key, record); key, chunk, err = chunks.Next() {
-			header, err := codec.ReadHeader(key, chunk)
-			if err == nil {
-				err = visit(key, chunk, &header)
+			if header, err := codec.ReadHeader(key, chunk); err == nil {
+				visit(key, chunk, &header)
 			}
-			if err != nil {
-				return s.guard.chunkFault(err, record, key, s.view.Offset(chunk))
-			}
-		}
-		if err != nil {
-			return err
 		}
 	}
 }

@@ -375,11 +375,11 @@ func behind(record string, left *chunk, timestamp uint64) codec.Key {
 
 // absorbs reports whether a run of count values of size bytes takes in its neighbour: a chunk that is not
 // full, less than twice the run, and spared by it. Where as many chunks would be left as there were, nothing is
-// written again.
+// written again. What is damaged stays where it is.
 func (w *writer) absorbs(c *chunk, count int, size uint64) bool {
 	full := c.Count >= w.opts.ChunkValues || c.ValueBytes >= uint64(w.opts.ChunkBytes)
 	return !full && c.Count < 2*count && c.ValueBytes < 2*size &&
-		w.chunksFor(count+c.Count, size+c.ValueBytes) <= w.chunksFor(count, size)
+		w.chunksFor(count+c.Count, size+c.ValueBytes) <= w.chunksFor(count, size) && codec.Verify(c.key, c.encoded) == nil
 }
 
 // chunksFor is about how many chunks values take.

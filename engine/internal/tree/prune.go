@@ -60,6 +60,8 @@ type Pruning struct {
 // Prune deletes what the rule says from the records that the pattern matches, in as many transactions as
 // it takes, and returns how many values it deleted. After an error, that many are gone for good.
 //
+// A record of which something is damaged stays as it is, the others do not, and the error says so in the end.
+//
 // Deleting takes space too, until the transaction is over: on a full disk it goes on with smaller and
 // smaller transactions, which each leave free pages to the next, and then with what Release frees.
 func (t *Tree) Prune(ctx context.Context, pattern *index.Pattern, rule Rule, with Pruning) (deleted uint64, err error) {
@@ -68,11 +70,15 @@ func (t *Tree) Prune(ctx context.Context, pattern *index.Pattern, rule Rule, wit
 	}
 	defer func() { _ = t.seal() }() // as after Post
 	size := t.opts.TransactionBytes
+	var faults damages
 	for from, more := "", true; more; {
 		if err := ctx.Err(); err != nil {
 			return deleted, err
 		}
-		gone, next, unfinished, err := t.prunePart(ctx, pattern, rule, with, from, size)
+		gone, next, unfinished, err := t.prunePart(ctx, pattern, rule, with, from, size, &faults)
+		if faults.add(err) {
+			continue
+		}
 		if errors.Is(err, daybook.ErrNoSpace) && (size > leastPrune || with.Release()) {
 			size = max(size/4, leastPrune)
 			continue
@@ -92,15 +98,15 @@ func (t *Tree) Prune(ctx context.Context, pattern *index.Pattern, rule Rule, wit
 			with.Between()
 		}
 	}
-	return deleted, nil
+	return deleted, faults.error()
 }
 
 // errNothing ends a transaction that has nothing to do.
 var errNothing = errors.New("nothing to prune")
 
-// prunePart prunes records from a name on, in one transaction that changes about size bytes, and returns the name
-// to go on from.
-func (t *Tree) prunePart(ctx context.Context, pattern *index.Pattern, rule Rule, with Pruning, from string, size int) (gone []Gone, next string, more bool, err error) {
+// prunePart prunes records from a name on, but for damaged ones, in one transaction that changes about size bytes, and returns
+// the name to go on from.
+func (t *Tree) prunePart(ctx context.Context, pattern *index.Pattern, rule Rule, with Pruning, from string, size int, except *damages) (gone []Gone, next string, more bool, err error) {
 	err = t.update(func(w *writer) error {
 		w.opts.TransactionBytes = size
 		w.yield = with.Yield
@@ -113,9 +119,12 @@ func (t *Tree) prunePart(ctx context.Context, pattern *index.Pattern, rule Rule,
 			if name == nil {
 				break
 			}
+			if except.of(name) {
+				continue
+			}
 			entry, err := t.guard.decodeEntry(w.before, name, data)
 			if err != nil {
-				return err
+				return t.guard.inRecord(name, err)
 			}
 			if seen++; seen%namesPerLook == 0 && ctx.Err() != nil { // Prune says so, once this is committed
 				next, more = string(name), true
@@ -131,12 +140,14 @@ func (t *Tree) prunePart(ctx context.Context, pattern *index.Pattern, rule Rule,
 			record := string(name)
 			n, rest, err := w.prune(record, entry, rule)
 			if err != nil {
-				return err
+				return t.guard.inRecord(name, err)
 			}
-			if n > 0 {
-				gone = append(gone, Gone{record, n})
-				w.state.Values -= n
+			if n == 0 {
+				w.yield()
+				continue
 			}
+			gone = append(gone, Gone{record, n})
+			w.state.Values -= n
 			if rest {
 				next, more = record, true
 				break

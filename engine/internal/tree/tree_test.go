@@ -301,13 +301,6 @@ func TestDamageIsNotWrittenAgain(t *testing.T) {
 			t.Errorf("Post to %s: got %v; want ErrCorrupt at offset %d", record, err, offset)
 		}
 	}
-	everything, err := index.CompileGlob("*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tree.Prune(ctx, everything, Rule{OlderThan: 5}, Pruning{Between: func() {}, Yield: func() {}, Release: func() bool { return false }}); !errors.Is(err, daybook.ErrCorrupt) {
-		t.Errorf("Prune: got %v; want ErrCorrupt", err)
-	}
 	after, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -319,6 +312,36 @@ func TestDamageIsNotWrittenAgain(t *testing.T) {
 	if err := far.post(tree, 1<<20); err != nil {
 		t.Errorf("Post to a record whose pages are whole: %v", err)
 	}
+	everything, err := index.CompileGlob("*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := uint64(0)
+	with := pruning(func(gone []Gone) {
+		for _, g := range gone {
+			told += g.Values
+		}
+	})
+	deleted, err := tree.Prune(ctx, everything, Rule{OlderThan: 5}, with)
+	if !errors.Is(err, daybook.ErrCorrupt) || offsetIn(err) != offset || deleted < 5*200 || deleted > 5*299 || deleted != told {
+		t.Errorf("Prune: got %d, of which it told %d, %v; want most of %d, and ErrCorrupt at offset %d", deleted, told, err, 5*300, offset)
+	}
+	if after, err = os.ReadFile(path); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(before[offset:offset+pageSize], after[offset:offset+pageSize]) {
+		t.Error("the damaged page was changed")
+	}
+	for record, want := range map[string]int{"record.000": posts - 5, "record.200": posts - 5, "record.290": 2*posts - 5} {
+		if got, err := read(tree, record); len(got) != want || err != nil {
+			t.Errorf("after Prune %s has %d values, %v; want %d", record, len(got), err, want)
+		}
+	}
+}
+
+// pruning is for a Prune that nothing else happens beside.
+func pruning(gone func([]Gone)) Pruning {
+	return Pruning{Gone: gone, Between: func() {}, Yield: func() {}, Release: func() bool { return false }}
 }
 
 // TestUnfinished opens every part of a file that was being created, and what is not one.
