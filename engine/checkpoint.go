@@ -206,6 +206,13 @@ func (db *DB) postFrozen(leaveOut doomed) (left uint64, err error) {
 		rest, err = db.tree.Post(posting)
 		left += rest
 	}
+	if db.log != nil && db.quarantines(err) {
+		if err = db.salvage(context.Background(), err); err == nil {
+			var rest uint64
+			rest, err = db.tree.Post(posting)
+			left += rest
+		}
+	}
 	if measured := db.measure(); err == nil {
 		err = measured
 	}

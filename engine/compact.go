@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -39,7 +40,7 @@ type compaction struct {
 	failure  error      // why it is of no more use
 	margin   int64      // bytes of the disk that it leaves
 	replaced bool       // the tree, by a file whose name may not be durable yet
-	stranded *tree.Copy // whole, and nobody knows whether it was to be the tree
+	stranded io.Closer  // a tree that is whole, and nobody knows whether it was to be this one
 
 	spread float64       // the size of the last one's file over what was in use of it; values of megabytes leave gaps
 	wait   time.Duration // after an attempt that failed
@@ -52,7 +53,8 @@ type compaction struct {
 // that are running finish on the old file, whose space is free when the last of them ends.
 //
 // It needs room for the copy: without it everything stays as it was, and the error is daybook.ErrNoSpace. A crash at any
-// moment leaves the old file or the new one. On Windows, where a file that is open cannot be replaced, it does nothing,
+// moment leaves the old file or the new one. It refuses to copy what is damaged, unless Options.OnCorruption is Quarantine: then
+// it leaves that out, and keeps the old file under another name. On Windows, where a file that is open cannot be replaced, it does nothing,
 // and the error is errors.ErrUnsupported.
 // Errors: daybook.ErrNoSpace, ErrReadOnly, ErrClosed, ErrCorrupt, ErrFailed, errors.ErrUnsupported, the operating system's,
 // after which it can be tried again, or ctx's.
@@ -64,7 +66,12 @@ func (db *DB) Compact(ctx context.Context) error {
 	if !canReplace {
 		return fmt.Errorf("compaction of %s: %w on Windows, where a file that is open cannot be replaced", db.dir, errors.ErrUnsupported)
 	}
-	return db.compact(ctx, false)
+	err := db.compact(ctx, false)
+	if db.quarantines(err) {
+		damage := err
+		err = db.whilePosting(ctx, func() error { return db.salvage(ctx, damage) })
+	}
+	return err
 }
 
 // compact makes a copy and puts it in the tree's place. By itself, it does so only where that is worth it, and leaves room
@@ -147,11 +154,11 @@ func (db *DB) roomForCopy() error {
 	if left := db.left(nil); left < needed && file <= db.opts.maxTree() {
 		return fmt.Errorf("%w: compaction takes about %d bytes more, and MaxSize leaves %d; nothing has changed", daybook.ErrNoSpace, needed, left)
 	}
-	free, known := disk.Free(db.dir)
-	if !known {
-		return nil
-	}
-	if needed += db.compaction.margin; free < needed {
+	return db.roomOnDisk(needed + db.compaction.margin)
+}
+
+func (db *DB) roomOnDisk(needed int64) error {
+	if free, known := disk.Free(db.dir); known && free < needed {
 		return fmt.Errorf("%w: compaction takes about %d bytes more, and the disk of %s has %d; nothing has changed", daybook.ErrNoSpace, needed, db.dir, free)
 	}
 	return nil
@@ -210,8 +217,10 @@ func (db *DB) giveUpCopy(why error) bool {
 }
 
 // removeCopy removes what a crash, or an attempt that failed, left of a copy.
-func (db *DB) removeCopy() error {
-	err := db.fs.Remove(filepath.Join(db.dir, copyName))
+func (db *DB) removeCopy() error { return db.removeIfThere(copyName) }
+
+func (db *DB) removeIfThere(name string) error {
+	err := db.fs.Remove(filepath.Join(db.dir, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -228,9 +237,14 @@ func (db *DB) replaceTree() error {
 	if err := db.rename(fresh, path); err != nil {
 		return err
 	}
-	// From here on the copy is the tree, whatever else fails: nothing may be written to the old file any more.
-	fresh.Moved(path)
 	db.compaction.copy = nil
+	return db.becomes(fresh)
+}
+
+// becomes has a file that has got the tree's name be the tree, whatever else fails: nothing may be written to the old one any
+// more. It needs posting held.
+func (db *DB) becomes(fresh *tree.Tree) error {
+	fresh.Moved(filepath.Join(db.dir, treeName))
 	db.treeMu.Lock()
 	old := db.tree
 	db.tree = fresh
@@ -242,7 +256,7 @@ func (db *DB) replaceTree() error {
 	}
 	// Until that is durable, a power cut leaves the old file or the new one, which are alike as long as nothing is written
 	// to either.
-	err = db.fs.SyncDir(db.dir)
+	err := db.fs.SyncDir(db.dir)
 	db.compaction.replaced = err != nil
 	return errors.Join(err, db.measure())
 }

@@ -176,6 +176,8 @@ func (db *DB) openTree(fresh bool) (state tree.State, err error) {
 		}
 	} else if err := db.makeDir(existing); err != nil {
 		return state, err
+	} else if err := db.finishSalvage(); err != nil {
+		return state, err
 	}
 	db.tree, err = tree.Open(path, tree.Options{
 		LockTimeout:      db.opts.LockTimeout,
@@ -190,7 +192,7 @@ func (db *DB) openTree(fresh bool) (state tree.State, err error) {
 		return state, err
 	}
 	if !db.opts.ReadOnly {
-		if err = db.removeCopy(); err == nil {
+		if err = errors.Join(db.removeCopy(), db.removeSalvaged()); err == nil {
 			err = db.fs.SyncDir(db.dir) // the file may be new
 		}
 	}

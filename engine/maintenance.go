@@ -61,7 +61,9 @@ func (db *DB) Stats(ctx context.Context) (stats Stats, err error) {
 	if err := db.countHeads(&stats); err != nil {
 		return Stats{}, err
 	}
+	db.mu.RLock()
 	stats.Quarantined = slices.Clone(db.quarantined)
+	db.mu.RUnlock()
 	stats.OpenScans = int(db.scans.Load())
 	db.treeMu.RLock()
 	stats.TreeBytes, stats.TreeUsed, err = db.tree.Size()

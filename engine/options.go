@@ -62,13 +62,13 @@ func (w WhenFull) String() string {
 	return fmt.Sprintf("WhenFull(%d)", int(w))
 }
 
-// OnCorruption is what Open does with a directory that is damaged.
+// OnCorruption is what is done with a directory that is damaged.
 type OnCorruption int
 
 const (
-	// Fail: Open returns daybook.ErrCorrupt and changes nothing.
+	// Fail: Open returns daybook.ErrCorrupt and changes nothing, and what meets damage later returns that too.
 	Fail OnCorruption = iota
-	// Quarantine: Open sets the damaged tree aside, or the damaged log, and goes on with what is whole.
+	// Quarantine: the damaged tree is set aside, or the damaged log, and everything goes on with what is whole.
 	Quarantine
 )
 
@@ -145,13 +145,19 @@ type Options struct {
 	MaxSize int64
 	// WhenFull is what happens when MaxSize is reached. Default: Refuse.
 	WhenFull WhenFull
-	// OnCorruption is what Open does with a directory that is damaged. Default: Fail.
+	// OnCorruption is what is done with a directory that is damaged. Default: Fail.
 	//
-	// With Quarantine a damaged tree is renamed daybook.corrupt-1.db (or the next free number), a fresh one takes its place,
-	// and the log is replayed into it: what was posted before is missing then, and in that file. Of a damaged log, wal,
-	// everything before the damage is posted, and the whole is renamed wal.corrupt-1. Logger is told, and Stats says what
-	// was set aside by Open. Damage that shows only later, when a value is read, is reported as ErrCorrupt by whatever
-	// reads it, and leaves the rest of the values alone.
+	// With Quarantine a tree that cannot be opened is renamed daybook.corrupt-1.db (or the next free number), a fresh one takes
+	// its place, and the log is replayed into it: what was posted before is missing then, and in that file. Of a damaged log,
+	// wal, everything before the damage is posted, and the whole is renamed wal.corrupt-1. Logger is told, and Stats says what
+	// was set aside.
+	//
+	// Damage that shows only later, when a value is read, is ErrCorrupt for whatever reads it, and leaves the other values
+	// alone. Prune passes over a record in which something is damaged that it would have to read, deletes from the others, and
+	// returns ErrCorrupt in the end. A checkpoint with a value that belongs amid damaged ones, and Compact, cannot go on. With
+	// Quarantine each of them copies what is whole into a new file, renames the damaged one as above, and goes on with the
+	// new one; on Windows, where that is not possible, they return ErrCorrupt all the same. That takes the time and the room of
+	// a compaction, during which no checkpoint is made.
 	OnCorruption OnCorruption
 	// Logger is told what nobody is waiting to hear: what recovery dropped, a failed background
 	// checkpoint. Default: slog.Default().

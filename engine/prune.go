@@ -22,7 +22,7 @@ import (
 // that runs beside it may see a part of the doomed values, but each of the others. With one or two processors it
 // leaves them to what stores meanwhile, and takes several times as long. Interrupted, it has
 // deleted a part, returns that part's count with the error, and the same call finishes the work. It works
-// on a full disk.
+// on a full disk. A damaged record stays as it is, see Options.OnCorruption; with daybook.ErrCorrupt for that all others are done.
 // Errors: daybook.ErrReadOnly, ErrClosed, ErrCorrupt, ErrNoSpace, or ctx's.
 func (db *DB) Cleanup(ctx context.Context, olderThan uint64) (deleted uint64, err error) {
 	return db.Prune(ctx, "*", daybook.PruneParams{OlderThan: olderThan})
@@ -134,12 +134,20 @@ func (db *DB) pruneTree(ctx context.Context, pattern *index.Pattern, rule tree.R
 		return 0, err
 	}
 	way := db.giveWay()
-	deleted, err = db.tree.Prune(ctx, pattern, rule, tree.Pruning{
+	with := tree.Pruning{
 		Gone:    func(gone []tree.Gone) { db.tellCopy(func(c *tree.Copy) error { return c.Prune(gone) }) },
 		Between: db.postWaiting,
 		Yield:   way.yield,
 		Release: db.makeSpace,
-	})
+	}
+	deleted, err = db.tree.Prune(ctx, pattern, rule, with)
+	if db.quarantines(err) {
+		if err = db.salvage(ctx, err); err == nil {
+			var rest uint64
+			rest, err = db.tree.Prune(ctx, pattern, rule, with)
+			deleted += rest
+		}
+	}
 	if measured := db.measure(); err == nil {
 		err = measured
 	}

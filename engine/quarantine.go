@@ -18,7 +18,10 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/wal"
 )
 
-// quarantines reports whether err is a damage that Open is to set aside.
+// salvagedName is what is whole of a damaged tree, while that is being set aside.
+const salvagedName = "daybook.salvaged.db"
+
+// quarantines reports whether err is a damage that is to be set aside.
 func (db *DB) quarantines(err error) bool {
 	return errors.Is(err, daybook.ErrCorrupt) && db.opts.OnCorruption == Quarantine && !db.opts.ReadOnly
 }
@@ -77,7 +80,9 @@ func (db *DB) setAside(name string, damage error) error {
 	if err := db.fs.SyncDir(db.dir); err != nil {
 		return err
 	}
+	db.mu.Lock()
 	db.quarantined = append(db.quarantined, to)
+	db.mu.Unlock()
 	db.opts.Logger.ErrorContext(context.Background(), "daybook: set aside what is damaged, and go on without it",
 		"from", from, "to", to, "error", damage)
 	return nil
@@ -120,8 +125,85 @@ type unpostable struct{ error }
 
 func (u unpostable) Unwrap() error { return u.error }
 
-// quarantineTree puts a fresh tree in the place of one that was opened, and then turned out to be damaged.
+// salvage sets the tree aside, which turned out to be damaged, and goes on with what is whole of it. A crash leaves the one or
+// the other. It returns the damage if it was not there when it was looked for, and else why it could not do that, when
+// everything is as before. It needs posting held.
+func (db *DB) salvage(ctx context.Context, damage error) error {
+	if !canReplace {
+		return damage
+	}
+	db.giveUpCopy(damage)
+	before, err := db.tree.State()
+	if err == nil {
+		_, used, sizeErr := db.tree.Size()
+		err = errors.Join(sizeErr, db.tree.Failed(), db.roomOnDisk(used), db.removeCopy())
+	}
+	if err != nil {
+		return errors.Join(damage, err)
+	}
+	if found := db.tree.Check(ctx); !errors.Is(found, daybook.ErrCorrupt) {
+		return damage
+	}
+	whole, err := db.tree.Salvage(ctx, filepath.Join(db.dir, copyName))
+	if err == nil {
+		err = db.putSalvaged(whole, damage)
+	}
+	if err != nil {
+		return errors.Join(damage, err, db.removeCopy())
+	}
+	after, err := whole.State()
+	if err == nil {
+		db.opts.Logger.ErrorContext(ctx, "daybook: left out what was damaged", "dir", db.dir,
+			"values_left", after.Values, "values_lost", before.Values-min(after.Values, before.Values))
+	}
+	return err
+}
+
+// putSalvaged puts what is whole in the place of the tree. The names say at each step which of them is the tree.
+func (db *DB) putSalvaged(whole *tree.Tree, damage error) error {
+	path, salvaged := filepath.Join(db.dir, treeName), filepath.Join(db.dir, salvagedName)
+	err := db.fs.Rename(filepath.Join(db.dir, copyName), salvaged)
+	if err == nil {
+		err = db.fs.SyncDir(db.dir)
+	}
+	if err != nil {
+		return errors.Join(err, whole.Close(), db.removeSalvaged())
+	}
+	if err = db.setAside(treeName, damage); err == nil {
+		err = db.fs.Rename(salvaged, path)
+	}
+	if err != nil {
+		db.compaction.stranded = whole
+		return db.tree.Fail(err)
+	}
+	return db.becomes(whole)
+}
+
+// finishSalvage does what a crash kept putSalvaged from.
+func (db *DB) finishSalvage() error {
+	path, salvaged := filepath.Join(db.dir, treeName), filepath.Join(db.dir, salvagedName)
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	err := db.fs.Rename(salvaged, path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// removeSalvaged removes what putSalvaged left that did not come to set the tree aside.
+func (db *DB) removeSalvaged() error { return db.removeIfThere(salvagedName) }
+
+// quarantineTree puts what is whole, or else a fresh tree, in the place of one that was opened, and then turned out to be
+// damaged.
 func (db *DB) quarantineTree(damage error) error {
+	if db.salvage(context.Background(), damage) == nil {
+		return nil
+	}
+	if err := db.tree.Failed(); err != nil {
+		return err
+	}
 	if err := db.tree.Close(); err != nil {
 		return err
 	}

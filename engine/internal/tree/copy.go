@@ -321,24 +321,31 @@ func (c *Copy) Finish() (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
+	got, err := c.to.State()
+	if err != nil {
+		return nil, err
+	}
+	if got.Records != want.Records || got.Values != want.Values || got.Bytes != want.Bytes {
+		return nil, fmt.Errorf("%w: %s has %d records with %d values of %d bytes; its copy has %d, %d and %d", daybook.ErrCorrupt,
+			c.from.path, want.Records, want.Values, want.Bytes, got.Records, got.Values, got.Bytes)
+	}
+	return c.to, c.seal(want)
+}
+
+// seal makes the copy durable, as a tree that has what the log had up to where the other one has it.
+func (c *Copy) seal(other State) error {
 	c.to.bolt.NoSync = false
-	err = c.to.update(func(w *writer) error {
-		got := w.state
-		if got.Records != want.Records || got.Values != want.Values || got.Bytes != want.Bytes {
-			return fmt.Errorf("%w: %s has %d records with %d values of %d bytes; its copy has %d, %d and %d", daybook.ErrCorrupt,
-				c.from.path, want.Records, want.Values, want.Bytes, got.Records, got.Values, got.Bytes)
-		}
-		w.state.Watermark, w.state.LastSegment = want.Watermark, want.LastSegment
+	err := c.to.update(func(w *writer) error {
+		w.state.Watermark, w.state.Part, w.state.LastSegment = other.Watermark, other.Part, other.LastSegment
 		return nil
 	})
 	if err == nil {
 		err = c.to.seal() // a commit, which syncs everything before it
 	}
-	if err != nil {
-		return nil, err
+	if err == nil {
+		c.to.opts.copying = false
 	}
-	c.to.opts.copying = false
-	return c.to, nil
+	return err
 }
 
 // Size is how large the copy's file is, in bytes.

@@ -86,7 +86,7 @@ func Open(path string, opts Options) (*Tree, error) {
 	missing := errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0
 	if missing && opts.Existing {
 		return nil, fmt.Errorf("%w: %s is missing or cut off at offset 0, though other files of the daybook are there: "+
-			"restore it, or remove the directory to start anew", daybook.ErrCorrupt, path)
+			"restore a backup, or open it with OnCorruption: Quarantine to go on with what the log has", daybook.ErrCorrupt, path)
 	}
 	// bbolt believes what it finds in a file that it opens for writing. So it is looked at before.
 	if !missing && !opts.ReadOnly {

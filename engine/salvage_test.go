@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/disk"
+	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
+)
+
+// rottenStore is a closed store of three records with five chunks of four values each, at the times from 1 on, of which one
+// chunk is damaged: b's values at 9 to 12.
+func rottenStore(t *testing.T) (dir string, whole []row) {
+	t.Helper()
+	dir = t.TempDir()
+	db := mustOpen(t, dir, &Options{ChunkValues: 4, Logger: discard})
+	for _, name := range []string{"a", "b", "c"} {
+		for at := uint64(1); at <= 20; at++ {
+			r := row{name, fmt.Sprintf(`"%s %d"`, name, at), at}
+			mustStore(t, db, r.Name, r.Value, r.At)
+			if name != "b" || at < 9 || at > 12 {
+				whole = append(whole, r)
+			}
+		}
+	}
+	mustClose(t, db)
+	path := filepath.Join(dir, treeName)
+	bolt, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bolt.Close()
+	err = bolt.View(func(tx *bbolt.Tx) error {
+		chunk := tx.Bucket([]byte("values")).Get(codec.Key{Record: "b", Timestamp: 9}.Append(nil))
+		damaged := bytes.Clone(chunk)
+		damaged[len(damaged)-1] ^= 1
+		data, err := os.ReadFile(path)
+		if err == nil {
+			write(t, path, string(bytes.ReplaceAll(data, chunk, damaged)))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir, whole
+}
+
+// from returns the rows that are not older than a time.
+func from(rows []row, at uint64) []row {
+	return slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return r.At < at })
+}
+
+// of returns the rows of one record.
+func of(rows []row, name string) []row {
+	return slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return r.Name != name })
+}
+
+var oldestFirst = daybook.QueryParams{Order: daybook.OldestFirst}
+
+// TestRot has a damaged chunk cost nothing but its values, and those of its record that would be deleted with it, where
+// nothing may be set aside.
+func TestRot(t *testing.T) {
+	dir, whole := rottenStore(t)
+	db, err := Open(dir, &Options{ChunkValues: 4, Logger: discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	deleted, err := db.Cleanup(ctx, 11)
+	wantCorrupt(t, "Cleanup", err)
+	if deleted != 20 {
+		t.Errorf("Cleanup deleted %d values; want 10 of a, and 10 of c", deleted)
+	}
+	for _, name := range []string{"a", "c"} {
+		wantRows(t, mustQuery(t, db, name, oldestFirst), from(of(whole, name), 11)...)
+	}
+	if got, err := db.Query(ctx, "b", daybook.Between(1, 8)); err != nil || len(got) != 8 {
+		t.Errorf("b has %d values before the damage, %v; want 8", len(got), err)
+	}
+	for at := uint64(21); at <= 40; at++ { // and one more record, behind it
+		mustStore(t, db, "b", fmt.Sprint(at), at)
+	}
+	if err := db.Checkpoint(ctx); err != nil {
+		t.Errorf("Checkpoint of what stands behind the damage: %v", err)
+	}
+	if got, err := db.Query(ctx, "b", daybook.Since(13)); err != nil || len(got) != 28 {
+		t.Errorf("b has %d values behind the damage, %v; want 28", len(got), err)
+	}
+	wantCorrupt(t, "Compact", db.Compact(ctx))
+	if deleted, err = db.Cleanup(ctx, 13); deleted != 12+2+2 || err != nil {
+		t.Errorf("Cleanup of the damaged chunk as a whole: %d, %v; want 16", deleted, err)
+	}
+	if err := errors.Join(db.Check(ctx), db.Compact(ctx)); err != nil {
+		t.Errorf("when it is gone: %v", err)
+	}
+}
+
+// TestSalvage has whatever changes the tree meet the damage, where it may be set aside: what is whole is there then, and
+// the file as it was beside it.
+func TestSalvage(t *testing.T) {
+	if !canReplace {
+		t.Skip("a file that is open cannot be replaced on Windows")
+	}
+	tests := []struct {
+		name string
+		do   func(db *DB) error
+		from uint64 // the oldest time that is left
+		more []row
+	}{
+		{"compact", func(db *DB) error { return db.Compact(ctx) }, 1, nil},
+		{"prune", func(db *DB) error { _, err := db.Cleanup(ctx, 11); return err }, 11, nil},
+		{"prune by count", func(db *DB) error {
+			_, err := db.Prune(ctx, "b", daybook.PruneParams{MaxPerRecord: 10})
+			return err
+		}, 1, nil},
+		{"checkpoint", func(db *DB) error { // of what cuts into it
+			if err := db.Store(ctx, "b", json.RawMessage("1"), 10); err != nil {
+				return err
+			}
+			return db.Checkpoint(ctx)
+		}, 1, []row{{"b", "1", 10}}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			dir, whole := rottenStore(t)
+			before, err := os.ReadFile(filepath.Join(dir, treeName))
+			if err != nil {
+				t.Fatal(err)
+			}
+			opts := &Options{ChunkValues: 4, OnCorruption: Quarantine, Logger: discard}
+			db := mustOpen(t, dir, opts)
+			if err := test.do(db); err != nil {
+				t.Errorf("got %v; want it to go on without the damaged chunk", err)
+			}
+			want := from(append(whole, test.more...), test.from)
+			if test.name == "prune by count" {
+				want = slices.DeleteFunc(want, func(r row) bool { return r.Name == "b" && r.At < 7 }) // 10 of what is whole
+			}
+			slices.SortStableFunc(want, func(a, b row) int { return bytes.Compare([]byte(a.Name), []byte(b.Name))*100 + int(a.At) - int(b.At) })
+			wantRows(t, mustQuery(t, db, "*", oldestFirst), want...)
+			stats, err := db.Stats(ctx)
+			aside := filepath.Join(dir, "daybook.corrupt-1.db")
+			if err != nil || !slices.Equal(stats.Quarantined, []string{aside}) {
+				t.Errorf("Stats say that %q was set aside, %v; want %s", stats.Quarantined, err, aside)
+			}
+			if after, err := os.ReadFile(aside); err != nil || len(after) < len(before) {
+				t.Errorf("%s has %d bytes, %v; want the %d of the damaged file, or more", aside, len(after), err, len(before))
+			}
+			mustClose(t, db)
+			db = mustOpen(t, dir, opts)
+			wantRows(t, mustQuery(t, db, "*", oldestFirst), want...)
+		})
+	}
+}
+
+// TestSalvageFails has each operation of a salvage fail, and all behind it, as in a crash: the next Open finds what is whole.
+func TestSalvageFails(t *testing.T) {
+	if !canReplace {
+		t.Skip("a file that is open cannot be replaced on Windows")
+	}
+	opts, err := (&Options{ChunkValues: 4, OnCorruption: Quarantine, Logger: discard}).withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 0; ; n++ {
+		dir, whole := rottenStore(t)
+		fsys := faultfs.New(disk.OS{})
+		db, err := open(dir, opts, fsys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := 0
+		fsys.SetHook(func(faultfs.Op) error {
+			if seen++; seen > n {
+				return faultfs.ErrInjected
+			}
+			return nil
+		})
+		failed := db.Compact(ctx)
+		_ = db.abandon()
+		db = mustOpen(t, dir, &opts)
+		if err := db.Compact(ctx); err != nil {
+			t.Fatalf("%d operations succeed: Compact, after it was opened again: %v", n, err)
+		}
+		wantRows(t, mustQuery(t, db, "*", oldestFirst), whole...)
+		for _, name := range []string{copyName, salvagedName} {
+			if _, err := os.Lstat(filepath.Join(dir, name)); !os.IsNotExist(err) {
+				t.Errorf("%d operations succeed: %s is left over: %v", n, name, err)
+			}
+		}
+		mustClose(t, db)
+		if failed == nil {
+			if n < 5 {
+				t.Errorf("only %d operations had to succeed", n)
+			}
+			return
+		}
+	}
+}
+
+// TestMaxSizeDropsRot drops the oldest values where some of them are damaged, with and without Quarantine.
+func TestMaxSizeDropsRot(t *testing.T) {
+	for _, onCorruption := range []OnCorruption{Fail, Quarantine} {
+		t.Run(onCorruption.String(), func(t *testing.T) {
+			dir := t.TempDir()
+			opts := &Options{Durability: OS, MaxSize: MinMaxSize, WhenFull: DropOldest, OnCorruption: onCorruption, Logger: discard}
+			db, err := Open(dir, opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			store := func(i uint64) {
+				t.Helper()
+				mustStore(t, db, fmt.Sprintf("r%d", i%5), `"`+digits(1000)+`"`, i)
+			}
+			i := uint64(0)
+			for ; i < 3000; i++ {
+				store(i)
+			}
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(dir, treeName)
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for n := range 3 { // in the middle of pages that continue a leaf, so in a value's bytes
+				at := len(data)/4*(n+1) + 1000
+				data[at] ^= 1
+			}
+			write(t, path, string(data))
+			if db, err = Open(dir, opts); err != nil {
+				t.Fatal(err)
+			}
+			wantCorrupt(t, "Check", db.Check(ctx))
+			for ; i < 20_000; i++ {
+				store(i)
+			}
+			if got, err := db.Query(ctx, "*", daybook.Since(i-1000)); len(got) != 1000 || err != nil {
+				t.Errorf("%d of the newest values, %v; want 1000", len(got), err)
+			}
+			if err := db.Check(ctx); err != nil {
+				t.Errorf("when all that was there is gone: %v", err)
+			}
+			if err := db.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
