@@ -79,7 +79,7 @@ type commitQueue struct {
 
 // mostGrouped is how many bytes of batches a group has, unless its first commit has more. They are what it adds to
 // the head.
-const mostGrouped = 4 << 20
+const mostGrouped = wal.MaxGrouped
 
 // commit stores c's values and returns when they are as durable as the options say.
 func (db *DB) commit(ctx context.Context, c *commit) error {

@@ -57,8 +57,9 @@ func (f *Follower) Replaced() bool {
 // Read calls yield for each value that was stored since it was last called, in the order of their sequence numbers, until
 // there is no more for now, or yield returns false, after which the rest of that value's batch is left out. A value is read
 // as soon as it is in the log, which may be before the Store that wrote it has returned; should its write fail, it was never
-// stored. Whoever reads so seldom that the log has gone on, or was emptied when the daybook was closed, is told with the
-// next value, by Event.Missed, how many there were, whatever their records.
+// stored, and Event.Sequence may go back: what is stored in its place has its number again. Whoever reads so seldom that the
+// log has gone on, or was emptied when the daybook was closed, is told with the next value, by Event.Missed, how many there
+// were, whatever their records.
 // Errors: daybook.ErrVersion, ErrCorrupt, the operating system's, or ctx's.
 func (f *Follower) Read(ctx context.Context, yield func(daybook.Event) bool) (err error) {
 	failed := f.log.Read(func(sequence, missed uint64, payload []byte, values int) bool {

@@ -23,6 +23,10 @@ const (
 
 	// MaxPayload is the longest payload of a frame, in bytes.
 	MaxPayload = 256 << 20
+
+	// MaxGrouped is how many bytes of payload an Append of more than one frame has at most. A Follower relies on it to know
+	// which frames one write may have undone.
+	MaxGrouped = 4 << 20
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

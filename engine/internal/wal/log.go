@@ -67,8 +67,8 @@ func newLog(dir string, fsys disk.FS, opts Options, nextNumber, nextSequence uin
 }
 
 // Append writes frames behind one another with one write, and returns the sequence number of their
-// first value. They are durable after Sync. After an error none of them is in the log; the log is
-// still usable unless Poisoned says otherwise.
+// first value. Of more than one the payloads have MaxGrouped bytes at most. They are durable after Sync.
+// After an error none of them is in the log; the log is still usable unless Poisoned says otherwise.
 func (l *Log) Append(frames []Frame) (firstSequence uint64, err error) {
 	if err := l.Poisoned(); err != nil {
 		return 0, err
