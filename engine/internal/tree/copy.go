@@ -24,12 +24,15 @@ type Copy struct {
 	reached  reached
 }
 
-// reached is how far a copy has come. It has the records below record, of which record itself may be one more, with the
-// values below timestamp. A catalogue entry of that one is of what is there, but for its newest value.
+// reached is how far a copy has come. It has the records below record, and of record itself the values that before takes,
+// with a catalogue entry of their count and their bytes.
 type reached struct {
-	record    string
-	timestamp uint64
+	record string
+	before Rule
 }
+
+// behindAll is greater than every name, which are UTF-8.
+const behindAll = "\xff"
 
 // Copy begins a copy in a new file at path.
 func (t *Tree) Copy(path string) (*Copy, error) {
@@ -50,10 +53,8 @@ func (c *Copy) Step(ctx context.Context) (done bool, err error) {
 	}
 	err = c.from.view(func(_ *bbolt.Tx, v *pages.View) error {
 		s, err := c.source(v)
-		if err == nil && s.name != nil {
-			err = c.to.update(func(w *writer) error { // what is damaged is in the other tree, or its file is cut off
-				return c.from.guard.fault(c.from.guard.run(func() error { return s.copy(w) }))
-			})
+		if err == nil {
+			err = c.to.update(func(w *writer) error { return c.from.guard.run(func() error { return s.copy(w) }) })
 		}
 		if err == nil {
 			c.reached, done = s.reached, s.name == nil
@@ -65,13 +66,13 @@ func (c *Copy) Step(ctx context.Context) (done bool, err error) {
 
 // source is a walk of what is left to copy.
 type source struct {
-	guard   guard       // of the tree that it is in
-	view    *pages.View // of the same
+	reader  // of the tree that it is in
 	names   *pages.Cursor
 	chunks  *pages.Cursor
 	reached reached
 
 	name, data []byte // the record at which it stands; nil at the end
+	together   []*chunk
 }
 
 func (c *Copy) source(v *pages.View) (s source, err error) {
@@ -79,78 +80,79 @@ func (c *Copy) source(v *pages.View) (s source, err error) {
 	if err != nil {
 		return source{}, err
 	}
-	s = source{guard: c.from.guard, view: v, names: records.Cursor(), chunks: values.Cursor(), reached: c.reached}
+	s = source{reader: reader{c.from.guard, c.from.coder, v}, names: records.Cursor(), chunks: values.Cursor(), reached: c.reached}
 	s.name, s.data, err = s.names.Seek([]byte(s.reached.record))
 	return s, err
 }
 
 // copy copies records until the transaction is full.
 func (s *source) copy(w *writer) error {
-	w.guard = s.guard // the chunks that it reads are there
-	for s.name != nil && !w.full() {
-		whole, err := s.copyRecord(w)
-		if err != nil || !whole {
+	for whole := true; s.name != nil && !w.full(); {
+		var err error
+		if whole, err = s.copyRecord(w); err != nil || !whole {
 			return err
 		}
-		s.reached = reached{record: string(s.name) + "\x00"} // the least name behind it
 		if s.name, s.data, err = s.names.Next(); err != nil {
-			return err
+			return s.guard.fault(err)
 		}
+	}
+	s.reached = reached{record: behindAll}
+	if s.name != nil {
+		s.reached.record = string(s.name)
 	}
 	return nil
 }
 
 // copyRecord copies what is left of the record, until the transaction is full, and reports whether that was all.
 func (s *source) copyRecord(w *writer) (whole bool, err error) {
-	record, from := string(s.name), uint64(0)
-	if record == s.reached.record {
-		from = s.reached.timestamp
-	}
 	want, err := s.guard.decodeEntry(s.view, s.name, s.data)
 	if err != nil {
 		return false, err
 	}
-	entry, _, err := w.entry(record)
-	if err != nil {
+	r := recordCopy{source: s, writer: w, record: string(s.name)}
+	var before Rule
+	if r.record == s.reached.record {
+		before = s.reached.before
+	}
+	if err := r.goOn(before); err != nil {
 		return false, err
 	}
-	r := recordCopy{source: s, writer: w, record: record, entry: entry}
-	rest, err := r.copyFrom(from)
+	stopped, err := r.copy(before)
 	switch {
 	case err != nil:
 		return false, err
-	case rest != nil:
-		s.reached = reached{record, rest.First}
-		return false, w.catalogue.Put(record, &r.entry)
+	case stopped != Rule{}:
+		s.reached = reached{r.record, stopped}
+		return false, w.catalogue.Put(r.record, &r.entry)
 	case r.entry.Count != want.Count || r.entry.Bytes != want.Bytes:
-		return false, w.miscounted(record)
+		return false, w.miscounted(r.record)
 	}
-	return true, w.catalogue.Put(record, &want)
+	return true, w.catalogue.Put(r.record, &want)
 }
 
-// firstFrom returns the record's first chunk of values that are not below timestamp. It may be a part of one that stands
+// firstBehind returns the record's first chunk of values that a rule does not take. It may be a part of one that stands
 // there. The next one is where the cursor moves to.
-func (s *source) firstFrom(w *writer, record string, timestamp uint64) (*chunk, error) {
-	if _, _, err := s.chunks.Seek(codec.AppendLowerBound(nil, record, timestamp)); err != nil {
-		return nil, err
+func (s *source) firstBehind(record string, before Rule) (*chunk, error) {
+	c, err := s.readAt(record, func() ([]byte, []byte, error) {
+		return s.chunks.Seek(codec.AppendLowerBound(nil, record, before.OlderThan))
+	})
+	if err != nil || before == (Rule{}) {
+		return c, err
 	}
-	c, err := w.readAt(record, s.chunks.Prev)
-	if err != nil {
-		return nil, err
+	// Values that were posted since may have made one chunk of what was copied and what was not.
+	if c, err = s.readAt(record, s.chunks.Prev); c == nil && err == nil {
+		c, err = s.readAt(record, s.chunks.Next)
 	}
-	if c == nil || c.Last < timestamp {
-		return w.readAt(record, s.chunks.Next)
+	for ; err == nil && c != nil; c, err = s.readAt(record, s.chunks.Next) {
+		copied, err := s.countOlder(record, c, before)
+		switch {
+		case err != nil || copied == 0:
+			return c, err
+		case copied < uint64(c.Count):
+			return s.tail(record, c, copied)
+		}
 	}
-	// Values that were posted since have made one chunk of what was copied and what was not.
-	below, err := w.coder.CountBefore(c.key, c.encoded, timestamp)
-	if err != nil {
-		return nil, w.chunkFault(err, record, c.key)
-	}
-	key, tail, err := w.coder.Tail(c.key, c.encoded, below)
-	if err != nil {
-		return nil, w.chunkFault(err, record, c.key)
-	}
-	return w.read(record, key, tail)
+	return nil, err
 }
 
 // recordCopy copies what is left of a record. Neighbours that fit into one chunk become one.
@@ -159,25 +161,40 @@ type recordCopy struct {
 	writer *writer
 	record string
 	entry  index.Entry // of what the copy has; its newest value is that of nothing
-	left   *chunk      // the last one that was put
+	left   *chunk      // the last one in the copy
 
 	together []*chunk // those that become one
 	count    int      // of their values
 	size     uint64   // of their values
 }
 
-// copyFrom copies the values that are not below timestamp, until the transaction is full, and returns the chunk from which
-// on it did not; nil if it did all. That one does not start with the timestamp at which the one before ends.
-func (r *recordCopy) copyFrom(timestamp uint64) (rest *chunk, err error) {
-	c, err := r.source.firstFrom(r.writer, r.record, timestamp)
-	for ; err == nil && c != nil; c, err = r.writer.readAt(r.record, r.source.chunks.Next) {
+// goOn finds what the copy has of the record.
+func (r *recordCopy) goOn(before Rule) (err error) {
+	if before == (Rule{}) {
+		return r.writer.aroundNames.Around([]byte(r.record))
+	}
+	if r.entry, _, err = r.writer.entry(r.record); err == nil {
+		r.left, err = r.writer.startingBy(r.record, before.OlderThan)
+	}
+	return err
+}
+
+// copy copies the values that a rule does not take, until the transaction is full, and returns the rule that takes those that
+// are in the copy then; the zero Rule if they all are.
+func (r *recordCopy) copy(before Rule) (stopped Rule, err error) {
+	c, err := r.source.firstBehind(r.record, before)
+	r.together = r.source.together[:0]
+	for ; err == nil && c != nil; c, err = r.source.readAt(r.record, r.source.chunks.Next) {
 		if n := len(r.together); n > 0 {
-			if r.writer.full() && c.First > r.together[n-1].Last {
+			if r.writer.full() {
+				if stopped, err = r.between(r.together[n-1], c); err != nil {
+					return Rule{}, err
+				}
 				break
 			}
 			if r.writer.chunksFor(r.count+c.Count, r.size+c.ValueBytes) > 1 {
 				if err := r.putTogether(); err != nil {
-					return nil, err
+					return Rule{}, err
 				}
 			}
 		}
@@ -186,7 +203,20 @@ func (r *recordCopy) copyFrom(timestamp uint64) (rest *chunk, err error) {
 	if err == nil && len(r.together) > 0 {
 		err = r.putTogether()
 	}
-	return c, err
+	r.source.together = r.together[:0]
+	return stopped, err
+}
+
+// between is the rule that takes the values up to a chunk, and not those of the next.
+func (r *recordCopy) between(last, next *chunk) (Rule, error) {
+	if last.Last < next.First {
+		return Rule{OlderThan: next.First}, nil
+	}
+	entries, err := r.source.decode(r.record, last)
+	if err != nil {
+		return Rule{}, err
+	}
+	return Rule{OlderThan: last.Last, StoredBefore: entries[len(entries)-1].Sequence + 1}, nil
 }
 
 // take adds a chunk to those that become one.
@@ -223,27 +253,20 @@ func (r *recordCopy) putTogether() error {
 func (r *recordCopy) join(key []byte) (encoded []byte, err error) {
 	if first := r.together[0]; len(r.together) == 1 {
 		if err = codec.Verify(first.key, first.encoded); err != nil || bytes.Equal(key, first.key) {
-			return first.encoded, r.fault(err, first)
+			return first.encoded, r.source.chunkFault(err, r.record, first)
 		}
 		encoded, err = codec.Rekey(first.key, first.encoded, key)
-		return encoded, r.fault(err, first)
+		return encoded, r.source.chunkFault(err, r.record, first)
 	}
 	var all []codec.Entry
 	for _, c := range r.together {
-		var b codec.Buffer // not reused: the entries live on until they are written
-		if err := r.writer.coder.Decode(&b, c.key, c.encoded); err != nil {
-			return nil, r.fault(err, c)
+		entries, err := r.source.decode(r.record, c)
+		if err != nil {
+			return nil, err
 		}
-		all = append(all, b.Entries...)
+		all = append(all, entries...)
 	}
 	return r.writer.coder.AppendChunk(nil, key, all), nil
-}
-
-func (r *recordCopy) fault(err error, c *chunk) error {
-	if err == nil {
-		return nil
-	}
-	return r.source.guard.chunkFault(err, r.record, c.key, r.source.view.Offset(c.encoded))
 }
 
 // Post posts to the copy what was posted to the other tree, of what it has.
@@ -256,7 +279,7 @@ func (c *Copy) Post(p Posting) error {
 					return
 				}
 				if run.Record == c.reached.record {
-					run.Values = between(run.Values, 0, c.reached.timestamp-1)
+					run.Values = c.reached.before.taken(run.Values)
 				}
 				if !yield(run) {
 					return

@@ -103,9 +103,8 @@ func (w *writer) full() bool {
 // writer changes records within one write transaction. What it reads through bbolt is held against the
 // checksums first: bbolt writes again what it has read, and a fault would become a part of the tree.
 type writer struct {
-	guard     guard
+	reader
 	opts      Options
-	coder     *codec.Coder
 	values    *bbolt.Bucket
 	chunks    *bbolt.Cursor
 	catalogue *index.Catalogue
@@ -137,9 +136,8 @@ func (t *Tree) writer(tx *bbolt.Tx) (*writer, error) {
 	values, records := tx.Bucket([]byte(valuesBucket)), tx.Bucket([]byte(recordsBucket))
 	values.FillPercent, records.FillPercent = valuesFill, recordsFill
 	return &writer{
-		guard:         t.guard,
+		reader:        reader{guard: t.guard, coder: t.coder},
 		opts:          t.opts,
-		coder:         t.coder,
 		values:        values,
 		chunks:        values.Cursor(),
 		catalogue:     index.NewCatalogue(records),
@@ -193,33 +191,6 @@ func valueBytes(entries []codec.Entry) (total uint64) {
 		total += uint64(len(e.Value))
 	}
 	return total
-}
-
-// chunk is one that stands in the tree. Its bytes are valid until the tree is changed; where it was found in the tree as
-// it was when the transaction began, until that ends.
-type chunk struct {
-	key, encoded []byte
-	ordinal      uint32
-	codec.Header
-}
-
-func (w *writer) read(record string, key, encoded []byte) (*chunk, error) {
-	if !codec.HasRecord(key, record) {
-		return nil, nil
-	}
-	_, _, ordinal, err := codec.SplitKey(key)
-	if err != nil {
-		return nil, w.chunkFault(err, record, key)
-	}
-	header, err := codec.ReadHeader(key, encoded)
-	if err != nil {
-		return nil, w.chunkFault(err, record, key)
-	}
-	return &chunk{key: bytes.Clone(key), encoded: encoded, ordinal: ordinal, Header: header}, nil
-}
-
-func (w *writer) chunkFault(err error, record string, key []byte) error {
-	return w.guard.fault(err, fmt.Sprintf("chunk of record %q under key %x", record, key))
 }
 
 // startingBy returns the last chunk that starts at timestamp or before; nil if there is none.
@@ -391,11 +362,11 @@ func (w *writer) chunksFor(count int, size uint64) int {
 
 // absorb returns entries merged with a chunk's.
 func (w *writer) absorb(record string, c *chunk, entries []codec.Entry) ([]codec.Entry, error) {
-	var b codec.Buffer // not reused: the entries live on until they are written
-	if err := w.coder.Decode(&b, c.key, c.encoded); err != nil {
-		return nil, w.chunkFault(err, record, c.key)
+	mine, err := w.decode(record, c)
+	if err != nil {
+		return nil, err
 	}
-	return codec.Merge(b.Entries, entries, codec.Entry.Compare), nil
+	return codec.Merge(mine, entries, codec.Entry.Compare), nil
 }
 
 // write puts entries between left and right, in place of the chunks that stand there under absorbed.
@@ -486,7 +457,7 @@ func (w *writer) shift(record string, right *chunk, key codec.Key) error {
 		newKey := key.Append(nil)
 		rekeyed, err := codec.Rekey(c.key, c.encoded, newKey)
 		if err != nil {
-			return w.chunkFault(err, record, c.key)
+			return w.chunkFault(err, record, c)
 		}
 		moved = append(moved, keyed{newKey, rekeyed})
 		next, err := w.after(record, c)

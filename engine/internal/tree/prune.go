@@ -36,6 +36,11 @@ func (r Rule) takes(timestamp, sequence uint64) bool {
 	return timestamp < r.OlderThan || timestamp == r.OlderThan && sequence < r.StoredBefore
 }
 
+// taken returns those values of a run that go by age.
+func (r Rule) taken(run []codec.Entry) []codec.Entry {
+	return run[:sort.Search(len(run), func(i int) bool { return !r.takes(run[i].Timestamp, run[i].Sequence) })]
+}
+
 // A transaction of Prune changes leastPrune bytes, or deletes leastChunks of a record, at the least, however full the
 // disk is: else it would free less than it takes.
 const (
@@ -213,36 +218,6 @@ func (r Rule) most(count uint64) (byAge, byCount uint64) {
 	return count - min(count, r.KeepNewest), max(byCount, r.oldest)
 }
 
-// countOlder returns how many of a chunk's values go by age. Of one in which that changes no more is decoded than it takes.
-func (w *writer) countOlder(record string, c *chunk, rule Rule) (uint64, error) {
-	switch {
-	case rule.takes(c.Last, c.MaxSequence):
-		return uint64(c.Count), nil
-	case !rule.takes(c.First, c.MinSequence):
-		return 0, nil
-	case rule.StoredBefore > 0 && c.Last >= rule.OlderThan:
-		var b codec.Buffer
-		if err := w.coder.Decode(&b, c.key, c.encoded); err != nil {
-			return 0, w.chunkFault(err, record, c.key)
-		}
-		return uint64(sort.Search(len(b.Entries), func(i int) bool { return !rule.takes(b.Entries[i].Timestamp, b.Entries[i].Sequence) })), nil
-	}
-	some, err := w.coder.CountBefore(c.key, c.encoded, rule.OlderThan)
-	if err != nil {
-		return 0, w.chunkFault(err, record, c.key)
-	}
-	return uint64(some), nil
-}
-
-// readAt reads the chunk that a cursor moves to.
-func (w *writer) readAt(record string, move func() (key, encoded []byte, err error)) (*chunk, error) {
-	key, encoded, err := move()
-	if err != nil {
-		return nil, err
-	}
-	return w.read(record, key, encoded)
-}
-
 // finishPrune puts the catalogue entry of a record that has lost its oldest values; rest is its first chunk
 // now.
 func (w *writer) finishPrune(record string, entry *index.Entry, deleted uint64, rest *chunk) error {
@@ -269,11 +244,7 @@ func (w *writer) shorten(record string, c *chunk, n uint64, entry *index.Entry) 
 		w.state.Bytes -= c.ValueBytes
 		return uint64(c.Count), w.delete(c.key)
 	}
-	key, tail, err := w.coder.Tail(c.key, c.encoded, int(n))
-	if err != nil {
-		return 0, w.chunkFault(err, record, c.key)
-	}
-	rest, err := w.read(record, key, tail)
+	rest, err := w.tail(record, c, n)
 	if err != nil {
 		return 0, err
 	}
@@ -287,5 +258,5 @@ func (w *writer) shorten(record string, c *chunk, n uint64, entry *index.Entry) 
 		}
 	}
 	c.First = rest.First
-	return n, w.replace(record, right, []keyed{{key, tail}}, codec.Key{Record: record, Timestamp: rest.First}, [][]byte{c.key})
+	return n, w.replace(record, right, []keyed{{rest.key, rest.encoded}}, codec.Key{Record: record, Timestamp: rest.First}, [][]byte{c.key})
 }
