@@ -78,11 +78,14 @@ func (s *search) stretch(h *codec.Header) stretch {
 // last returns the place of the last value that goes for at most keep bytes to be left; none need go if it is not found.
 func (s *search) last(keep uint64) (place uint64, found bool, err error) {
 	var stretches []stretch
-	total, least, greatest := uint64(0), uint64(math.MaxUint64), uint64(0)
+	total, before, least, greatest := uint64(0), uint64(0), uint64(math.MaxUint64), uint64(0)
 	add := func(h *codec.Header) {
-		stretches = append(stretches, s.stretch(h))
 		total += h.ValueBytes
-		if s.tied && h.First <= s.timestamp && s.timestamp <= h.Last {
+		switch {
+		case s.tied && h.Last < s.timestamp:
+			before += h.ValueBytes
+		case !s.tied || h.First <= s.timestamp:
+			stretches = append(stretches, s.stretch(h))
 			least, greatest = min(least, h.MinSequence), max(greatest, h.MaxSequence)
 		}
 	}
@@ -95,8 +98,8 @@ func (s *search) last(keep uint64) (place uint64, found bool, err error) {
 	}
 	// Less than remove lies before low, and at least so much up to high.
 	remove := total - keep
-	low := reach(stretches, remove, func(c stretch) uint64 { return c.first })
-	high := reach(stretches, remove, func(c stretch) uint64 { return c.last })
+	low := reach(stretches, remove-before, func(c stretch) uint64 { return c.first })
+	high := reach(stretches, remove-before, func(c stretch) uint64 { return c.last })
 	if s.tied {
 		low, high = max(low, least), min(high, greatest)
 	}
