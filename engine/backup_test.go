@@ -336,3 +336,37 @@ func copyFile(t *testing.T, from, to string) {
 	}
 	write(t, to, string(data))
 }
+
+// TestRestoreBesideOpen opens the directory while it is being restored into: who opened it keeps it, and what a restore that
+// was killed left is gone.
+func TestRestoreBesideOpen(t *testing.T) {
+	source := mustOpen(t, t.TempDir(), nil)
+	mustStore(t, source, "restored", "1", 1)
+	var backup bytes.Buffer
+	if err := source.Backup(ctx, &backup); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	var db *DB
+	opening := readerFunc(func(p []byte) (int, error) {
+		if db == nil {
+			db = mustOpen(t, dir, nil)
+			mustStore(t, db, "opened", "1", 1)
+			if _, err := os.Stat(filepath.Join(dir, restoredName)); !os.IsNotExist(err) {
+				t.Errorf("what is being restored is still there: %v", err)
+			}
+		}
+		return backup.Read(p)
+	})
+	if err := Restore(ctx, dir, opening); err == nil {
+		t.Error("Restore into a directory that is open meanwhile did its work")
+	}
+	mustStore(t, db, "opened", "2", 2)
+	mustClose(t, db)
+	db = mustOpen(t, dir, nil)
+	wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), row{"opened", "2", 2}, row{"opened", "1", 1})
+}
+
+type readerFunc func(p []byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

@@ -192,7 +192,7 @@ func (db *DB) openTree(fresh bool) (state tree.State, err error) {
 		return state, err
 	}
 	if !db.opts.ReadOnly {
-		if err = errors.Join(db.removeCopy(), db.removeSalvaged()); err == nil {
+		if err = db.removeLeftovers(); err == nil {
 			err = db.fs.SyncDir(db.dir) // the file may be new
 		}
 	}
@@ -203,6 +203,15 @@ func (db *DB) openTree(fresh bool) (state tree.State, err error) {
 		_ = db.tree.Close()
 	}
 	return state, err
+}
+
+// removeLeftovers removes what a crash left of files that were to become the tree.
+func (db *DB) removeLeftovers() error {
+	var errs []error
+	for _, name := range []string{copyName, salvagedName, restoredName} {
+		errs = append(errs, db.removeIfThere(name))
+	}
+	return errors.Join(errs...)
 }
 
 // makeDir makes the directory. Until there is a daybook in it, the directories above are made durable by each Open:

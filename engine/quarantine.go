@@ -167,7 +167,7 @@ func (db *DB) putSalvaged(whole *tree.Tree, damage error) error {
 		err = db.fs.SyncDir(db.dir)
 	}
 	if err != nil {
-		return errors.Join(err, whole.Close(), db.removeSalvaged())
+		return errors.Join(err, whole.Close(), db.removeIfThere(salvagedName))
 	}
 	if err = db.setAside(treeName, damage); err == nil {
 		err = db.fs.Rename(salvaged, path)
@@ -191,9 +191,6 @@ func (db *DB) finishSalvage() error {
 	}
 	return err
 }
-
-// removeSalvaged removes what putSalvaged left that did not come to set the tree aside.
-func (db *DB) removeSalvaged() error { return db.removeIfThere(salvagedName) }
 
 // quarantineTree puts what is whole, or else a fresh tree, in the place of one that was opened, and then turned out to be
 // damaged.
