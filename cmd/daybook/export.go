@@ -36,7 +36,8 @@ The formats are, by the end of FILE's name (.ndjson, .csv, .parquet) or by --for
 and stored_at is in Unix milliseconds. With parquet all comes back as it is, byte for byte.
 ndjson loses white space around a value, and makes spaces of line breaks within; csv makes
 one character of a line break of two, and refuses a record whose name has one. Results are
-streamed: memory does not grow with them.`,
+streamed: memory does not grow with them. FILE is there only when all of it is written; on
+standard output an export that stops early ends with a whole line, but for parquet.`,
 		Example: `  daybook export "*" history.parquet
   daybook export "sensor.*" week.csv --since -7d
   daybook export "*" - --format ndjson | gzip > history.ndjson.gz
@@ -91,8 +92,9 @@ func runExport(cmd *cobra.Command, dir, pattern, name string, params daybook.Que
 	defer closing(db, &err)
 	export := func(w io.Writer) (found int, err error) {
 		buffered := bufio.NewWriterSize(w, 256<<10)
-		if found, err = exportTo(cmd, db, pattern, params, format, buffered); err == nil {
-			err = buffered.Flush()
+		found, err = exportTo(cmd, db, pattern, params, format, buffered)
+		if flushErr := buffered.Flush(); err == nil {
+			err = flushErr
 		}
 		return found, err
 	}
@@ -115,13 +117,10 @@ func runExport(cmd *cobra.Command, dir, pattern, name string, params daybook.Que
 	return err
 }
 
-// exportTo writes what a query finds, with a bar of the bytes of JSON. What has an end gets that only after all of it.
+// exportTo writes what a query finds, with a bar of the bytes of JSON. What came before an error is written, in whole lines;
+// Parquet, which has an end, gets that only after all of it.
 func exportTo(cmd *cobra.Command, db *engine.DB, pattern string, params daybook.QueryParams, format string, w io.Writer) (found int, err error) {
-	total, err := matchingBytes(cmd.Context(), db, pattern, params)
-	if err != nil {
-		return 0, err
-	}
-	bar := newByteBar(cmd.ErrOrStderr(), "exporting", total)
+	bar := newByteBar(cmd.ErrOrStderr(), "exporting", matchingBytes(cmd.Context(), db, pattern, params))
 	defer bar.clear()
 	out := newTransferWriter(format, w)
 	for value, err := range db.Scan(cmd.Context(), pattern, params) {
@@ -132,6 +131,9 @@ func exportTo(cmd *cobra.Command, db *engine.DB, pattern string, params daybook.
 			err = out.write(value)
 		}
 		if err != nil {
+			if format != "parquet" {
+				_ = out.flush() // the first error is the one to report
+			}
 			return found, err
 		}
 		bar.add(len(value.Value))
@@ -140,18 +142,19 @@ func exportTo(cmd *cobra.Command, db *engine.DB, pattern string, params daybook.
 	return found, out.flush()
 }
 
-// matchingBytes is how much JSON the matching records have; -1 where only a part of that is asked for.
-func matchingBytes(ctx context.Context, db *engine.DB, pattern string, params daybook.QueryParams) (total int64, err error) {
+// matchingBytes is how much JSON the matching records have; -1 where only a part of that is asked for, or some record cannot
+// be read, which the export itself finds when it has written those before it.
+func matchingBytes(ctx context.Context, db *engine.DB, pattern string, params daybook.QueryParams) (total int64) {
+	if params.StartTime != nil || params.EndTime != nil {
+		return -1
+	}
 	for record, err := range db.Records(ctx, pattern, params.Syntax) {
 		if err != nil {
-			return 0, err
+			return -1
 		}
 		total += int64(record.Bytes)
 	}
-	if params.StartTime != nil || params.EndTime != nil {
-		total = -1
-	}
-	return total, nil
+	return total
 }
 
 func newTransferWriter(format string, out io.Writer) valueWriter {

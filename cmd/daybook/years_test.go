@@ -169,15 +169,7 @@ func TestCheck(t *testing.T) {
 	if out := mustRun(t, "", "check", "--dir", dir); !strings.HasPrefix(out, "4 values of 3 records are whole, in ") {
 		t.Errorf("check said %q", out)
 	}
-	damaged := t.TempDir()
-	data, err := os.ReadFile(filepath.Join(dir, "daybook.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	data = bytes.ReplaceAll(data, []byte("<tag>"), []byte("<tug>"))
-	if err := os.WriteFile(filepath.Join(damaged, "daybook.db"), data, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	damaged := damagedDir(t)
 	got := run(t, "", "check", "--dir", damaged)
 	if got.status != statusFailed || got.out != "" || strings.Count(got.err, "\n") != 1 || !strings.Contains(got.err, `record "a.two"`) {
 		t.Errorf("status %d, stdout %q, stderr %q; want the record that is damaged", got.status, got.out, got.err)
@@ -187,6 +179,21 @@ func TestCheck(t *testing.T) {
 		t.Errorf("got %q; want %q", out, want)
 	}
 	mustRun(t, "", "check", "--dir", damaged)
+}
+
+// damagedDir returns a directory with someValues, of which that of a.two is damaged.
+func damagedDir(t *testing.T) string {
+	t.Helper()
+	damaged := t.TempDir()
+	data, err := os.ReadFile(filepath.Join(filledDir(t, someValues()...), "daybook.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data = bytes.ReplaceAll(data, []byte("<tag>"), []byte("<tug>"))
+	if err := os.WriteFile(filepath.Join(damaged, "daybook.db"), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return damaged
 }
 
 func TestCheckQuarantines(t *testing.T) {
