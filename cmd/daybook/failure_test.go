@@ -74,6 +74,37 @@ func TestStoppedCleanup(t *testing.T) {
 	}
 }
 
+// closer is what closes with an error.
+type closer struct{ err error }
+
+func (c closer) Close() error { return c.err }
+
+func TestCloseAfterStoring(t *testing.T) {
+	interrupted := errors.New("interrupted")
+	full := fmt.Errorf("closed without a last checkpoint: %w", daybook.ErrNoSpace)
+	tests := []struct {
+		why                  string
+		before, closed, want error
+		warns                bool
+	}{
+		{"nothing went wrong", nil, nil, nil, false},
+		{"the log keeps the values of a full disk", nil, full, nil, true},
+		{"what is in the log may be lost", nil, errors.Join(full, daybook.ErrFailed), daybook.ErrFailed, false},
+		{"the disk is broken", nil, os.ErrPermission, os.ErrPermission, false},
+		{"it has failed before", interrupted, full, interrupted, false},
+	}
+	for _, test := range tests {
+		t.Run(test.why, func(t *testing.T) {
+			var errOut strings.Builder
+			err := test.before
+			closingStored(closer{test.closed}, &errOut, &err)
+			if !errors.Is(err, test.want) || (errOut.Len() > 0) != test.warns {
+				t.Errorf("error %v, stderr %q; want %v, and a warning: %v", err, errOut.String(), test.want, test.warns)
+			}
+		})
+	}
+}
+
 // someRecords are records and then an error.
 func someRecords(err error) iter.Seq2[daybook.RecordInfo, error] {
 	return func(yield func(daybook.RecordInfo, error) bool) {

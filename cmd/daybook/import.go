@@ -28,7 +28,8 @@ The directory is created if need be. What is imported twice is stored twice. Wha
 
 Values are stored in batches, each of them whole or not at all, in the order of the file. A
 value that cannot be stored ends the command, which says where it stands and how many were
-stored before it.`,
+stored before it. That a full disk has room for all of it in the log alone is a warning, and
+no failure.`,
 		Example: `  daybook import history.parquet --dir ./copy
   gunzip < history.ndjson.gz | daybook import - --format ndjson --dir ./copy`,
 		Args: checked(func(_ *cobra.Command, args []string) error {
@@ -75,7 +76,7 @@ func runImport(cmd *cobra.Command, dir string, names []string, format string) (e
 	if err != nil {
 		return err
 	}
-	defer closing(db, &err)
+	defer closingStored(db, cmd.ErrOrStderr(), &err)
 	started := time.Now()
 	i := &ingestion{db: db, reports: cmd.ErrOrStderr()}
 	for _, t := range transfers {

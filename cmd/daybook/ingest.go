@@ -51,7 +51,8 @@ are for CSV alone.
 Values are stored in batches, each of them whole or not at all. A bad line ends the command,
 which then says how many values were stored before it; with --skip-bad it is reported,
 counted and skipped, and the command fails only if nothing was stored. What a pipe or a
-terminal has sent is stored before waiting for more.`,
+terminal has sent is stored before waiting for more. That a full disk has room for all of it
+in the log alone is a warning, and no failure.`,
 		Example: `  daybook ingest readings.ndjson
   daybook ingest --record weather.vienna --time-column time vienna-*.csv
   mosquitto_sub -t "home/#" -F '{"topic":"%t","payload":%p}' | daybook ingest --now
@@ -88,7 +89,7 @@ func runIngest(cmd *cobra.Command, dir string, names []string, flags ingestFlags
 	if err != nil {
 		return err
 	}
-	defer closing(db, &err)
+	defer closingStored(db, cmd.ErrOrStderr(), &err)
 	i.db = db
 	if err := i.run(cmd.Context(), inputs); err != nil {
 		return i.stoppedBy(err)

@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -68,6 +69,19 @@ func noDaybook(dir string) error {
 // closing closes db and reports what that finds, unless something went wrong before.
 func closing(db *engine.DB, err *error) {
 	if closeErr := db.Close(); *err == nil {
+		*err = closeErr
+	}
+}
+
+// closingStored is closing for a command that has stored what it was to store. On a full disk that stays in the log, and the
+// command has not failed: who took it for that would store everything twice.
+func closingStored(db io.Closer, errOut io.Writer, err *error) {
+	closeErr := db.Close()
+	switch {
+	case *err != nil:
+	case errors.Is(closeErr, daybook.ErrNoSpace) && !errors.Is(closeErr, daybook.ErrFailed):
+		fmt.Fprintln(errOut, "the disk is full: all values are stored, but in the log alone; \"daybook cleanup\" or \"daybook prune\" makes room")
+	default:
 		*err = closeErr
 	}
 }

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// filling is an output that fills the disk with what it is given.
+type filling struct {
+	bytes.Buffer
+	ballast string
+}
+
+func (f *filling) Write(p []byte) (int, error) {
+	if err := os.WriteFile(f.ballast, make([]byte, diskSize), 0o600); !errors.Is(err, unix.ENOSPC) {
+		return 0, fmt.Errorf("filling the disk: %w", err)
+	}
+	return f.Buffer.Write(p)
+}
+
+// TestStoredOnFullDisk has a disk that is full when all is in the log, but not yet in the tree.
+func TestStoredOnFullDisk(t *testing.T) {
+	random := make([]byte, 50_000) // more than the tree has room for without growing
+	_, _ = rand.NewChaCha8([32]byte{}).Read(random)
+	line := fmt.Sprintf("{\"record_name\":\"r\",\"value\":\"%x\",\"stored_at\":1}\n", random)
+	for _, command := range []string{"ingest", "import"} {
+		t.Run(command, func(t *testing.T) {
+			disk := smallDisk(t)
+			dir := filepath.Join(disk, "history")
+			out := &filling{ballast: filepath.Join(disk, "ballast")}
+			var errOut bytes.Buffer
+			status := execute(t.Context(), []string{command, "-", "--format", "ndjson", "--dir", dir}, strings.NewReader(line), out, &errOut)
+			if status != statusDone || !strings.HasPrefix(errOut.String(), "the disk is full: all values are stored") {
+				t.Errorf("status %d, stdout %q, stderr %q; want success and a warning", status, out.String(), errOut.String())
+			}
+			if n := len(stored(t, dir)); n != 1 {
+				t.Errorf("%d values are stored; want 1", n)
+			}
+			if out := mustRun(t, "", "prune", "*", "--max-bytes", "1B", "--dir", dir); !strings.HasPrefix(out, "deleted 1 value ") {
+				t.Errorf("prune said %q", out)
+			}
+		})
+	}
+}
+
+const diskSize = 8 << 20
+
+// smallDisk mounts a tmpfs of diskSize.
+func smallDisk(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprint("size=", diskSize)); err != nil {
+		if os.Getenv("DAYBOOK_PROOF") != "required" && (errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES)) {
+			t.Skip("needs the right to mount a small tmpfs, which root has:", err)
+		}
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, 0); err != nil {
+			t.Errorf("unmounting: %v", err)
+		}
+	})
+	return dir
+}
