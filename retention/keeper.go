@@ -39,9 +39,9 @@ type Keeper struct {
 	// steady clock, Linux's among them, stands still while the machine sleeps, which looks like a jump: a device that
 	// sleeps for longer than MaxJump, again and again, needs more of it. Default: 24 h; negative: any jump is believed.
 	MaxJump time.Duration
-	// Logger is told of each sweep, at debug level, of each that does not believe the clock, as a warning, and of each that
-	// failed, at error level. Default:
-	// slog.Default().
+	// Logger is told of each sweep, also of one that was stopped in the middle: at info level if it deleted values, and
+	// otherwise at debug level; of each that does not believe the clock, as a warning, and of each that failed, at error
+	// level. Default: slog.Default().
 	Logger *slog.Logger
 }
 
@@ -91,8 +91,13 @@ func (k *Keeper) run(ctx context.Context, interval time.Duration, c *clock) erro
 func (k *Keeper) sweep(ctx context.Context, c *clock) error {
 	logger, start := cmp.Or(k.Logger, slog.Default()), time.Now()
 	deleted, err := k.apply(ctx, c)
+	level := slog.LevelDebug
+	if deleted > 0 {
+		level = slog.LevelInfo
+	}
 	switch {
-	case ctx.Err() != nil: // stopped in the middle of it, which is no failure
+	case err != nil && ctx.Err() != nil: // which is no failure
+		logger.Log(ctx, level, "daybook: a retention sweep was stopped before its end", "deleted", deleted, "took", time.Since(start))
 	case errors.Is(err, daybook.ErrClosed):
 		return err
 	case errors.Is(err, daybook.ErrReadOnly) || errors.Is(err, daybook.ErrFailed):
@@ -104,7 +109,7 @@ func (k *Keeper) sweep(ctx context.Context, c *clock) error {
 		logger.ErrorContext(ctx, "daybook: a retention sweep failed; the next one will try again",
 			"deleted", deleted, "error", err)
 	default:
-		logger.DebugContext(ctx, "daybook: swept", "deleted", deleted, "took", time.Since(start))
+		logger.Log(ctx, level, "daybook: swept", "deleted", deleted, "took", time.Since(start))
 	}
 	return nil
 }

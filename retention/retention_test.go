@@ -24,6 +24,7 @@ type recorder struct {
 	cutoffs         []time.Time
 	fail            map[int]error // by the number of the cleanup, from 0
 	slow            time.Duration
+	deletes         uint64 // with each cleanup
 }
 
 func (r *recorder) Cleanup(ctx context.Context, olderThan uint64) (uint64, error) {
@@ -32,15 +33,15 @@ func (r *recorder) Cleanup(ctx context.Context, olderThan uint64) (uint64, error
 		select {
 		case <-time.After(r.slow):
 		case <-ctx.Done():
-			return 0, ctx.Err()
+			return r.deletes, ctx.Err()
 		}
 	}
-	return 0, r.fail[len(r.cutoffs)-1]
+	return r.deletes, r.fail[len(r.cutoffs)-1]
 }
 
 func (r *recorder) Store(context.Context, string, json.RawMessage, uint64) error { panic("not called") }
 
-// run runs a keeper for a time and returns what it logged at error level.
+// run runs a keeper for a time and returns what it logged, but at debug level.
 func run(t *testing.T, k *Keeper, duration time.Duration) string {
 	t.Helper()
 	var logged strings.Builder
@@ -118,6 +119,27 @@ func TestKeeperStopsInTheMiddleOfASweep(t *testing.T) {
 			t.Errorf("logged %q; being stopped is no failure", logged)
 		}
 	})
+}
+
+func TestKeeperSaysWhatItDeleted(t *testing.T) {
+	tests := []struct {
+		name    string
+		backend *recorder
+		want    string
+	}{
+		{"to the end", &recorder{deletes: 7}, `level=INFO msg="daybook: swept" deleted=7 `},
+		{"stopped in the middle", &recorder{deletes: 7, slow: time.Hour}, `level=INFO msg="daybook: a retention sweep was stopped before its end" deleted=7 `},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				logged := run(t, &Keeper{Backend: test.backend, Policy: Policy{MaxAge: time.Hour}}, time.Minute)
+				if !strings.Contains(logged, test.want) || strings.Count(logged, "\n") != 1 {
+					t.Errorf("logged %q; want one line with %q", logged, test.want)
+				}
+			})
+		})
+	}
 }
 
 func TestKeeperRefuses(t *testing.T) {

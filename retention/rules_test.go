@@ -281,7 +281,7 @@ func TestClockBehind(t *testing.T) {
 	store("counted", today)
 
 	var logged strings.Builder
-	logger := slog.New(slog.NewTextHandler(&logged, nil))
+	logger := slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	k := Keeper{Backend: backend, Policy: Policy{Rules: []Rule{{Pattern: "counted", MaxPerRecord: 1}}, MaxAge: time.Hour}, Logger: logger}
 	f := newFakeClock()
 	f.wallTime = today.Add(-90 * time.Minute)

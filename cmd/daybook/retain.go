@@ -44,6 +44,9 @@ newest values of most records, or has jumped ahead by more than a day since the 
 which --once has none of; once it has gone on for a day without a jump it is believed. --once
 then says so, and its status is not 0. There is no undo.
 
+Each sweep is a line on standard error: how many values it deleted, also if it is interrupted
+in the middle.
+
 It has the daybook for itself. A program that stores does the same with the Go package
 retention.`,
 		Example: `  daybook retain --rules rules.yaml
@@ -74,14 +77,14 @@ func runRetain(cmd *cobra.Command, dir string, flags retainFlags) (err error) {
 		return err
 	}
 	defer closing(db, &err)
-	keeper := retention.Keeper{
-		Backend:  db,
-		Policy:   policy,
-		Interval: interval,
-		Logger:   slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelDebug})),
-	}
+	logger := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	keeper := retention.Keeper{Backend: db, Policy: policy, Interval: interval, Logger: logger}
 	if !flags.once {
-		return keeper.Run(cmd.Context())
+		if err := keeper.Run(cmd.Context()); err != nil {
+			return err
+		}
+		logger.Info("daybook: interrupted, there will be no more sweeps")
+		return nil
 	}
 	start := time.Now()
 	deleted, err := keeper.Sweep(cmd.Context())

@@ -139,4 +139,7 @@ func TestRetain(t *testing.T) {
 	if n := strings.Count(errOut.String(), "daybook: swept"); n < 2 {
 		t.Errorf("%d sweeps in 300 ms, one every 50; stderr %q", n, errOut.String())
 	}
+	if text := errOut.String(); strings.Count(text, "interrupted") != 1 || !strings.HasSuffix(text, "level=INFO msg=\"daybook: interrupted, there will be no more sweeps\"\n") {
+		t.Errorf("stderr %q; want that it says at last that it ends", text)
+	}
 }
