@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"github.com/daybook-db/daybook"
@@ -17,6 +16,7 @@ type pruneFlags struct {
 	olderThan            string
 	maxBytes             string
 	maxPerRecord, newest int
+	isLimited            bool // maxPerRecord was given
 	except               []string
 	topic                bool
 }
@@ -37,6 +37,7 @@ There is no undo. PATTERN is what it is for query.`,
   daybook prune "*" --max-bytes 500MB --keep-newest 1`,
 		Args: checked(onePattern),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			flags.isLimited = cmd.Flags().Changed("max-per-record")
 			params, err := flags.params(time.Now())
 			if err != nil {
 				return err
@@ -55,13 +56,16 @@ There is no undo. PATTERN is what it is for query.`,
 
 func (f pruneFlags) params(now time.Time) (params daybook.PruneParams, err error) {
 	params = daybook.PruneParams{Syntax: syntaxOf(f.topic), MaxPerRecord: f.maxPerRecord, KeepNewest: f.newest}
-	if f.maxPerRecord < 0 || f.newest < 0 {
-		return params, usagef("--max-per-record %d, --keep-newest %d: want 0 or more", f.maxPerRecord, f.newest)
+	if f.isLimited && f.maxPerRecord < 1 {
+		return params, usagef("--max-per-record %d: want 1 or more, or none for any number", f.maxPerRecord)
 	}
-	if f.maxPerRecord > 0 && f.newest > f.maxPerRecord {
+	if f.newest < 0 {
+		return params, usagef("--keep-newest %d: want 0 or more", f.newest)
+	}
+	if f.isLimited && f.newest > f.maxPerRecord {
 		return params, usagef("--keep-newest %d is more than --max-per-record %d", f.newest, f.maxPerRecord)
 	}
-	if f.olderThan == "" && f.maxPerRecord == 0 && f.maxBytes == "" {
+	if f.olderThan == "" && !f.isLimited && f.maxBytes == "" {
 		return params, usagef("prune needs --older-than, --max-per-record or --max-bytes")
 	}
 	if f.olderThan != "" {
@@ -70,8 +74,8 @@ func (f pruneFlags) params(now time.Time) (params daybook.PruneParams, err error
 		}
 	}
 	if f.maxBytes != "" {
-		if params.MaxBytes, err = humanize.ParseBytes(f.maxBytes); err != nil || params.MaxBytes == 0 {
-			return params, usagef("--max-bytes %q: want a number and a unit (B, kB, MB, GB, KiB, MiB, GiB), more than 0", f.maxBytes)
+		if params.MaxBytes, err = parseSize(f.maxBytes); err != nil {
+			return params, usagef("--max-bytes %q: %w", f.maxBytes, err)
 		}
 	}
 	for _, text := range f.except {

@@ -90,7 +90,9 @@ func parseRule(node *yaml.Node) (rule retention.Rule, err error) {
 		case "max_age":
 			rule.MaxAge, err = parseMaxAge(value)
 		case "max_per_record":
-			rule.MaxPerRecord, err = parseCount(key, value)
+			if rule.MaxPerRecord, err = parseCount(key, value); err == nil && rule.MaxPerRecord == 0 {
+				err = atLine(value, "max_per_record is 0; want more than 0, or none for any number")
+			}
 		case "keep_newest":
 			rule.KeepNewest, err = parseCount(key, value)
 		default:
@@ -200,12 +202,25 @@ func parseBytes(node *yaml.Node) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
+	bytes, err := parseSize(text)
+	if err != nil {
+		return 0, atLine(node, "max_bytes is %q; %w", text, err)
+	}
+	return bytes, nil
+}
+
+// parseSize reads a size in bytes. One without a unit would mostly be of kB or MB, and what takes it for bytes empties the
+// daybook.
+func parseSize(text string) (uint64, error) {
 	bytes, err := humanize.ParseBytes(text)
+	number := strings.TrimSpace(text)
 	switch {
 	case err != nil:
-		return 0, atLine(node, "max_bytes is %q; want a number and a unit (B, kB, MB, GB, KiB, MiB, GiB), as in 500MB", text)
+		return 0, errors.New("want a number and a unit (B, kB, MB, GB, KiB, MiB, GiB), as in 500MB")
 	case bytes == 0:
-		return 0, atLine(node, "max_bytes is %q; want more than 0, or none for any amount", text)
+		return 0, errors.New("want more than 0, or none for any amount")
+	case strings.Trim(number, "0123456789.,") == "":
+		return 0, fmt.Errorf("want a unit, as in %[1]sB, %[1]skB or %[1]sMB", number)
 	}
 	return bytes, nil
 }

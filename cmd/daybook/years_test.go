@@ -238,12 +238,30 @@ func TestPrune(t *testing.T) {
 			}
 		})
 	}
-	for _, args := range [][]string{{"prune", "*"}, {"prune", "*", "--older-than", "soon"}, {"prune", "*", "--max-bytes", "much"},
-		{"prune", "*", "--max-per-record", "-1"}, {"prune", "*", "--older-than", "1d", "--except", ""}} {
-		dir := filledDir(t, someValues()...)
-		if got := run(t, "", append(args, "--dir", dir)...); got.status != statusUsage || len(stored(t, dir)) != 4 {
-			t.Errorf("daybook %q: status %d, stderr %q; want %d and nothing deleted", args, got.status, got.err, statusUsage)
-		}
+	refused := []struct {
+		why  string
+		args []string
+		want string
+	}{
+		{"nothing to delete by", []string{"*"}, "prune needs --older-than"},
+		{"a time that is none", []string{"*", "--older-than", "soon"}, `--older-than "soon" is not a time`},
+		{"a size that is none", []string{"*", "--max-bytes", "much"}, `--max-bytes "much": want a number and a unit`},
+		{"a size without a unit", []string{"*", "--max-bytes", "500"}, `--max-bytes "500": want a unit, as in 500B, 500kB or 500MB`},
+		{"no size at all", []string{"*", "--max-bytes", "0B"}, `--max-bytes "0B": want more than 0`},
+		{"a number below none", []string{"*", "--max-per-record", "-1"}, "--max-per-record -1: want 1 or more"},
+		{"none of each", []string{"*", "--max-per-record", "0"}, "--max-per-record 0: want 1 or more"},
+		{"fewer than none kept", []string{"*", "--older-than", "1d", "--keep-newest", "-1"}, "--keep-newest -1: want 0 or more"},
+		{"more kept than the most", []string{"*", "--max-per-record", "1", "--keep-newest", "2"}, "--keep-newest 2 is more than --max-per-record 1"},
+		{"an exception that is no pattern", []string{"*", "--older-than", "1d", "--except", ""}, ""},
+	}
+	for _, test := range refused {
+		t.Run(test.why, func(t *testing.T) {
+			dir := filledDir(t, someValues()...)
+			got := run(t, "", append([]string{"prune", "--dir", dir}, test.args...)...)
+			if got.status != statusUsage || !strings.Contains(got.err, test.want) || len(stored(t, dir)) != 4 {
+				t.Errorf("%+v; want status %d, %q and nothing deleted", got, statusUsage, test.want)
+			}
+		})
 	}
 }
 
