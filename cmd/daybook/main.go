@@ -38,8 +38,18 @@ func main() {
 	// A write to a closed pipe (daybook query ... | head) then returns an error instead of killing
 	// the process before it has closed its directory.
 	signal.Ignore(syscall.SIGPIPE)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), interruptions()...)
 	status := execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(status)
+}
+
+// interruptions are the signals that end a command in order: with its directory closed, and nothing half-written left. That
+// a terminal has gone is none for what was started with nohup. On Windows it never comes.
+func interruptions() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
 }
