@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,7 +24,9 @@ func newBackupCommand(dir *string) *cobra.Command {
 		Short: "Write everything into one file, which restore makes a directory of",
 		Long: `Write everything that is stored into FILE, which must not be there yet, or with - to
 standard output. FILE is there, durably, only when all of it is written. It ends with its
-length and its SHA-256, so that restore finds whatever is cut off or altered.
+length and its SHA-256, so that restore finds whatever is cut off or altered. What a backup
+that was killed leaves beside FILE, .FILE.NUMBER.part, the next one to FILE removes when
+nobody has written to it for an hour.
 
 A program that has the daybook open does this while it stores, with DB.Backup of the Go
 package engine; this command needs the daybook for itself.`,
@@ -93,6 +96,7 @@ func writeWhole(name string, write func(io.Writer) error) (written int64, err er
 	if err := notThere(name); err != nil {
 		return 0, err
 	}
+	removeLeftovers(name)
 	file, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*.part")
 	if err != nil {
 		return 0, fmt.Errorf("%s cannot be written: %w", name, err)
@@ -113,6 +117,25 @@ func writeWhole(name string, write func(io.Writer) error) (written int64, err er
 		err = giveName(part, name)
 	}
 	return written, err
+}
+
+// removeLeftovers removes what writeWhole has left of a file when it was killed. Who is still writing one has done so within
+// the hour. What cannot be removed is in nobody's way.
+func removeLeftovers(name string) {
+	entries, err := os.ReadDir(filepath.Dir(name))
+	if err != nil {
+		return // that nothing can be written there is found soon enough
+	}
+	for _, entry := range entries {
+		number, isPart := strings.CutPrefix(entry.Name(), "."+filepath.Base(name)+".")
+		number, isWhole := strings.CutSuffix(number, ".part")
+		if !isPart || !isWhole || !isDigits(number) {
+			continue
+		}
+		if info, err := entry.Info(); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > time.Hour {
+			_ = os.Remove(filepath.Join(filepath.Dir(name), entry.Name()))
+		}
+	}
 }
 
 func notThere(name string) error {

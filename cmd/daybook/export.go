@@ -37,7 +37,9 @@ and stored_at is in Unix milliseconds. With parquet all comes back as it is, byt
 ndjson loses white space around a value, and makes spaces of line breaks within; csv makes
 one character of a line break of two, and refuses a record whose name has one. Results are
 streamed: memory does not grow with them. FILE is there only when all of it is written; on
-standard output an export that stops early ends with a whole line, but for parquet.`,
+standard output an export that stops early ends with a whole line, but for parquet. What an
+export that was killed leaves beside FILE, .FILE.NUMBER.part, the next one to FILE removes
+when nobody has written to it for an hour.`,
 		Example: `  daybook export "*" history.parquet
   daybook export "sensor.*" week.csv --since -7d
   daybook export "*" - --format ndjson | gzip > history.ndjson.gz

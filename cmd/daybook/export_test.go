@@ -6,8 +6,14 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/daybook-db/daybook"
 )
@@ -56,5 +62,43 @@ func TestExportBeforeDamageIsWritten(t *testing.T) {
 		if got.status != statusFailed || got.out != want || !strings.Contains(got.err, `record "a.two"`) {
 			t.Errorf("%s: %+v; want %q and the record that is damaged", format, got, want)
 		}
+	}
+}
+
+// TestLeftoversAreRemoved finds what a killed export or backup has left, and lets alone what is in use or not its own.
+func TestLeftoversAreRemoved(t *testing.T) {
+	dir := filledDir(t, someValues()...)
+	for _, args := range [][]string{{"export", "*"}, {"backup"}} {
+		t.Run(args[0], func(t *testing.T) {
+			place := t.TempDir()
+			kept := []string{".[x].csv.2.part", ".y.csv.1.part", ".[x].csv.mine.part", ".[x].csv..part", "[x].csv.1.part"}
+			for _, name := range append(kept, ".[x].csv.1.part") {
+				file := filepath.Join(place, name)
+				if err := os.WriteFile(file, nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				written := time.Now().Add(-61 * time.Minute)
+				if name == kept[0] {
+					written = time.Now().Add(-59 * time.Minute)
+				}
+				if err := os.Chtimes(file, written, written); err != nil {
+					t.Fatal(err)
+				}
+			}
+			mustRun(t, "", append(args, filepath.Join(place, "[x].csv"), "--dir", dir)...)
+			entries, err := os.ReadDir(place)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, entry := range entries {
+				got = append(got, entry.Name())
+			}
+			want := append(kept, "[x].csv")
+			slices.Sort(want)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("files (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
