@@ -60,7 +60,7 @@ func (c *clock) now(ctx context.Context, backend daybook.Backend) (now time.Time
 	}
 	settled := m.elapsed-c.steady >= c.settle
 	if doubt != "" && !settled {
-		return m.wall, fmt.Sprintf("%s; it is believed once it has gone on for %s without a jump", doubt, c.settle), nil
+		return m.wall, doubt, nil
 	}
 	// One that was set back deletes less, and may be set right again: what was believed before still is, for a while.
 	if settled || c.believed == (moment{}) || m.ahead(c.believed) > 0 {
@@ -117,5 +117,14 @@ func isBehind(ctx context.Context, backend daybook.Backend, now time.Time) (doub
 	if 2*ahead <= records {
 		return "", nil
 	}
-	return fmt.Sprintf("it is earlier than the newest values of %d of %d records, up to %d (Unix ms)", ahead, records, newest), nil
+	return fmt.Sprintf("it is earlier than the newest values of %d of %d records, up to %s", ahead, records, formatted(newest)), nil
+}
+
+// formatted writes Unix ms as RFC 3339, which ends with the year 9999.
+func formatted(ms uint64) string {
+	const last = 253_402_300_799_999
+	if ms > last {
+		return fmt.Sprintf("%d (Unix ms)", ms)
+	}
+	return time.UnixMilli(int64(ms)).Format(time.RFC3339)
 }

@@ -104,6 +104,7 @@ func (k *Keeper) sweep(ctx context.Context, c *clock) error {
 		logger.ErrorContext(ctx, "daybook: a retention sweep failed, and there will be no more of them", "deleted", deleted, "error", err)
 		return err
 	case errors.Is(err, ErrClock):
+		err = fmt.Errorf("%w; it is believed once it has gone on for %s without a jump", err, c.settle)
 		logger.WarnContext(ctx, "daybook: a retention sweep did not delete by age", "deleted", deleted, "error", err)
 	case err != nil:
 		logger.ErrorContext(ctx, "daybook: a retention sweep failed; the next one will try again",

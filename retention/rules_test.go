@@ -294,17 +294,28 @@ func TestClockBehind(t *testing.T) {
 	if got := count(); got != 8 {
 		t.Errorf("%d values are left by a sweep with a clock that is behind; want 8, all but the one too many", got)
 	}
-	if text := logged.String(); !strings.Contains(text, "5 of 5 records") || strings.Count(text, "\n") != 1 {
+	if text := logged.String(); !strings.Contains(text, "5 of 5 records, up to "+today.Add(50*year).Local().Format(time.RFC3339)+"; it is believed once") || strings.Count(text, "\n") != 1 {
 		t.Errorf("logged %q", text)
 	}
-	if deleted, err := k.apply(t.Context(), f.clock); deleted != 0 || !errors.Is(err, ErrClock) {
-		t.Errorf("deleted %d, %v; want ErrClock", deleted, err)
+	if deleted, err := k.apply(t.Context(), f.clock); deleted != 0 || !errors.Is(err, ErrClock) || strings.Contains(err.Error(), "it is believed once") {
+		t.Errorf("deleted %d, %v; want ErrClock, and no promise of another sweep", deleted, err)
 	}
 	logged.Reset()
 	f.wallTime = today
 	sweep()
 	if got := count(); got != 5 || logged.Len() > 0 {
 		t.Errorf("%d values are left by a sweep when the time is known; want 5; logged %q", got, logged.String())
+	}
+}
+
+func TestFormattedTimes(t *testing.T) {
+	for ms, want := range map[uint64]string{
+		1_764_000_000_000:   time.UnixMilli(1_764_000_000_000).Format(time.RFC3339),
+		253_402_300_800_000: "253402300800000 (Unix ms)",
+	} {
+		if got := formatted(ms); got != want {
+			t.Errorf("%d: %q; want %q", ms, got, want)
+		}
 	}
 }
 

@@ -40,9 +40,10 @@ none matches follow max_age beside the rules. The file is YAML, or JSON:
     - pattern: "config.*"      # no limit: everything is kept
 
 Nothing is deleted by age while the clock cannot be believed: when it is earlier than the
-newest values of most records, or has jumped ahead by more than a day since the sweep before,
-which --once has none of; once it has gone on for a day without a jump it is believed. --once
-then says so, and its status is not 0. There is no undo.
+newest values of most records, or has jumped ahead by more than a day since the sweep before;
+once it has gone on for a day without a jump it is believed. --once, which has no sweep before
+and waits for none, says so, and its status is not 0: set the clock, or delete with prune
+--older-than, which takes the clock as it is. There is no undo.
 
 Each sweep is a line on standard error: how many values it deleted, also if it is interrupted
 in the middle.
@@ -89,7 +90,8 @@ func runRetain(cmd *cobra.Command, dir string, flags retainFlags) (err error) {
 	start := time.Now()
 	deleted, err := keeper.Sweep(cmd.Context())
 	if errors.Is(err, retention.ErrClock) {
-		return fmt.Errorf("deleted %s; %w", counted(deleted, "value"), err)
+		return fmt.Errorf("deleted %s; %w: set it, or if it is right, delete by age with "+
+			"\"daybook prune --older-than\", which takes it as it is", counted(deleted, "value"), err)
 	}
 	if err != nil {
 		return stoppedAfter(deleted, err)

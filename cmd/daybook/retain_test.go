@@ -129,9 +129,16 @@ func TestRetain(t *testing.T) {
 	for i := range uint64(3) {
 		ahead = append(ahead, daybook.StoredValue{RecordName: "other", Value: []byte("1"), StoredAt: now + i + uint64(time.Hour/time.Millisecond)})
 	}
-	behind := run(t, "", "retain", "--once", "--rules", rules, "--dir", filledDir(t, ahead...))
-	if behind.status == statusDone || !strings.Contains(behind.err, "deleted 0 values; nothing was deleted by age, since the clock cannot be believed: at ") {
-		t.Errorf("with a clock that is behind: %+v", behind)
+	ahead = append(ahead, daybook.StoredValue{RecordName: "other", Value: []byte("1"), StoredAt: 1})
+	dirAhead := filledDir(t, ahead...)
+	behind := run(t, "", "retain", "--once", "--rules", rules, "--dir", dirAhead)
+	says := "up to " + time.UnixMilli(int64(ahead[2].StoredAt)).Format(time.RFC3339) + ": set it, or if it is right, delete by age with \"daybook prune --older-than\""
+	if behind.status == statusDone || strings.Contains(behind.err, "believed once") || !strings.Contains(behind.err, says) ||
+		!strings.Contains(behind.err, "deleted 0 values; nothing was deleted by age, since the clock cannot be believed: at ") {
+		t.Errorf("with a clock that is behind: %+v; want %q", behind, says)
+	}
+	if got := mustRun(t, "", "prune", "*", "--older-than", "7d", "--dir", dirAhead); !strings.HasPrefix(got, "deleted 1 value in ") {
+		t.Errorf("prune with a clock that is behind: %q", got)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
