@@ -210,10 +210,12 @@ func TestLockedByAnotherProcess(t *testing.T) {
 	for _, args := range [][]string{{"query", "*"}, {"stats"}, {"ingest"}, {"cleanup", "--older-than", "1d"}, {"compact"}} {
 		got := run(t, "", append(args, "--dir", dir)...)
 		if got.status != statusFailed || !strings.Contains(got.err, "open in another process") || !strings.Contains(got.err, dir) ||
-			strings.Contains(got.err, "demo or an ingest") { // it may as well be a query
+			strings.Contains(got.err, "demo or an ingest") || // it may as well be a query
+			!strings.Contains(got.err, `"daybook tail -f" works beside it`) || !strings.Contains(got.err, "DB.Backup") || strings.Count(got.err, "\n") != 1 {
 			t.Errorf("daybook %q: status %d, stderr %q", args, got.status, got.err)
 		}
 	}
+	mustRun(t, "", "tail", "*", "--dir", dir)
 }
 
 func TestReadersShareADirectory(t *testing.T) {

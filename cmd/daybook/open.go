@@ -54,7 +54,8 @@ func open(dir string, opts *engine.Options) (*engine.DB, error) {
 	db, err := engine.Open(dir, opts)
 	switch {
 	case errors.Is(err, daybook.ErrLocked):
-		return nil, fmt.Errorf("the daybook in %s is open in another process: let it finish or end it, then try again", dir)
+		return nil, fmt.Errorf("the daybook in %s is open in another process: let it finish or end it, then try again; "+
+			"\"daybook tail -f\" works beside it, and a program of yours backs up with DB.Backup", dir)
 	case errors.Is(err, fs.ErrNotExist) && opts != nil && opts.ReadOnly:
 		return nil, noDaybook(dir)
 	}
