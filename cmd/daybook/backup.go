@@ -32,8 +32,9 @@ A program that has the daybook open does this while it stores, with DB.Backup of
 package engine; this command needs the daybook for itself.`,
 		Example: `  daybook backup history.daybook
   daybook backup - | zstd | ssh backup.example 'cat > history.daybook.zst'`,
-		Args: checked(oneFile),
-		RunE: func(cmd *cobra.Command, args []string) error { return runBackup(cmd, *dir, args[0]) },
+		Args:              checked(oneFile),
+		ValidArgsFunction: after(cobra.NoFileCompletions, anyFile),
+		RunE:              func(cmd *cobra.Command, args []string) error { return runBackup(cmd, *dir, args[0]) },
 	}
 }
 
@@ -175,8 +176,9 @@ what backup wrote into FILE, or with - of standard input. All of it is checked b
 daybook is in place: of a backup that is cut off or altered nothing is restored.`,
 		Example: `  daybook restore history.daybook --dir ./restored
   ssh backup.example 'cat history.daybook.zst' | zstd -d | daybook restore - --dir ./restored`,
-		Args: checked(oneFile),
-		RunE: func(cmd *cobra.Command, args []string) error { return runRestore(cmd, *dir, args[0]) },
+		Args:              checked(oneFile),
+		ValidArgsFunction: after(cobra.NoFileCompletions, anyFile),
+		RunE:              func(cmd *cobra.Command, args []string) error { return runRestore(cmd, *dir, args[0]) },
 	}
 }
 

@@ -33,8 +33,9 @@ kept, and the whole renamed. What was set aside is kept until you remove it. A p
 the same with Options.OnCorruption of the Go package engine.`,
 		Example: `  daybook check && daybook backup history.daybook
   daybook check --quarantine`,
-		Args: checked(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error { return runCheck(cmd, *dir, quarantine) },
+		Args:              checked(cobra.NoArgs),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return runCheck(cmd, *dir, quarantine) },
 	}
 	cmd.Flags().BoolVar(&quarantine, "quarantine", false, "set aside what is damaged, and go on with what is whole")
 	return cmd

@@ -20,9 +20,10 @@ needs room for the copy beside what there is, and changes nothing if there is no
 it is interrupted.
 
 A program that has the daybook open does this by itself when most of a large file is free.`,
-		Example: `  daybook cleanup --older-than 7d && daybook compact`,
-		Args:    checked(cobra.NoArgs),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return runCompact(cmd, *dir) },
+		Example:           `  daybook cleanup --older-than 7d && daybook compact`,
+		Args:              checked(cobra.NoArgs),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return runCompact(cmd, *dir) },
 	}
 }
 

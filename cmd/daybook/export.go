@@ -50,6 +50,7 @@ when nobody has written to it for an hour.`,
 			}
 			return namedFile(args[1])
 		}),
+		ValidArgsFunction: after(cobra.NoFileCompletions, recordNames(dir), anyFile),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			params, err := flags.params(time.Now())
 			if err != nil {

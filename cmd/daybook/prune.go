@@ -35,7 +35,8 @@ There is no undo. PATTERN is what it is for query.`,
 		Example: `  daybook prune "debug.*" --older-than 1d
   daybook prune "*" --max-per-record 1000 --except "alarm.*"
   daybook prune "*" --max-bytes 500MB --keep-newest 1`,
-		Args: checked(onePattern),
+		Args:              checked(onePattern),
+		ValidArgsFunction: after(cobra.NoFileCompletions, recordNames(dir)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			flags.isLimited = cmd.Flags().Changed("max-per-record")
 			params, err := flags.params(time.Now())

@@ -45,7 +45,8 @@ Results are streamed: memory does not grow with them.`,
   daybook query host.memory --since -1h --oldest-first
   daybook query "#" --topic --until 2026-11-23T06:00:00Z --format ndjson > history.ndjson
   daybook query "sensor.*" --since -7d --format csv > week.csv`,
-		Args: checked(onePattern),
+		Args:              checked(onePattern),
+		ValidArgsFunction: after(cobra.NoFileCompletions, recordNames(dir)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			params, err := flags.params(time.Now())
 			if err != nil {

@@ -25,7 +25,8 @@ the bytes of their JSON, and the times of the oldest and the newest.`,
 		Example: `  daybook records
   daybook records "host.cpu.*"
   daybook records "sensors.#" --topic --json`,
-		Args: checked(atMostOnePattern),
+		Args:              checked(atMostOnePattern),
+		ValidArgsFunction: after(cobra.NoFileCompletions, recordNames(dir)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runRecords(cmd, *dir, recordsPattern(args, topic), syntaxOf(topic), asJSON)
 		},

@@ -52,8 +52,9 @@ It has the daybook for itself. A program that stores does the same with the Go p
 retention.`,
 		Example: `  daybook retain --rules rules.yaml
   daybook retain --rules rules.yaml --once`,
-		Args: checked(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error { return runRetain(cmd, *dir, flags) },
+		Args:              checked(cobra.NoArgs),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return runRetain(cmd, *dir, flags) },
 	}
 	cmd.Flags().StringVar(&flags.rules, "rules", "", "the `file` of rules (required)")
 	cmd.Flags().StringVar(&flags.interval, "interval", "1h", "the time between two sweeps, as in 15m or 1d")

@@ -62,6 +62,9 @@ Times on the command line are RFC 3339 (2026-11-23T06:00:00Z), a date in local t
 		newRecordsCommand(&dir), newStatsCommand(&dir), newCleanupCommand(&dir), newPruneCommand(&dir), newRetainCommand(&dir),
 		newCompactCommand(&dir), newCheckCommand(&dir), newBackupCommand(&dir), newRestoreCommand(&dir),
 		newExportCommand(&dir), newImportCommand(&dir))
+	for _, cmd := range append(root.Commands(), root) {
+		completeFlags(cmd)
+	}
 	return root
 }
 

@@ -46,7 +46,8 @@ missed.`,
 		Example: `  daybook tail "*"
   daybook tail -f "alarm.*" -n 0
   daybook tail -f "plant.#.state" --topic --format csv`,
-		Args: checked(onePattern),
+		Args:              checked(onePattern),
+		ValidArgsFunction: after(cobra.NoFileCompletions, recordNames(dir)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if flags.values < 0 || flags.values > mostTailed {
 				return usagef("-n %d: want 0 to %d", flags.values, mostTailed)
