@@ -41,7 +41,7 @@ package engine; this command needs the daybook for itself.`,
 // oneFile wants exactly one argument.
 func oneFile(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return fmt.Errorf("%s takes one FILE, or - , and got %d arguments", cmd.Name(), len(args))
+		return fmt.Errorf("%s takes one FILE, or - , and got %s", cmd.Name(), counted(len(args), "argument"))
 	}
 	return namedFile(args[0])
 }

@@ -33,7 +33,7 @@ kept, and the whole renamed. What was set aside is kept until you remove it. A p
 the same with Options.OnCorruption of the Go package engine.`,
 		Example: `  daybook check && daybook backup history.daybook
   daybook check --quarantine`,
-		Args:              checked(cobra.NoArgs),
+		Args:              checked(noArguments("")),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return runCheck(cmd, *dir, quarantine) },
 	}

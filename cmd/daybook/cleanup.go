@@ -23,7 +23,7 @@ h, d, w), RFC 3339, a date in local time, or Unix milliseconds. It is not in the
 		Example: `  daybook cleanup --older-than 7d
   daybook cleanup --older-than 2026-11-01
   daybook cleanup --older-than 2026-11-23T06:00:00Z --dir /var/lib/gateway/history`,
-		Args:              checked(cobra.NoArgs),
+		Args:              checked(noArguments("--older-than")),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if olderThan == "" {

@@ -21,7 +21,7 @@ it is interrupted.
 
 A program that has the daybook open does this by itself when most of a large file is free.`,
 		Example:           `  daybook cleanup --older-than 7d && daybook compact`,
-		Args:              checked(cobra.NoArgs),
+		Args:              checked(noArguments("")),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return runCompact(cmd, *dir) },
 	}

@@ -43,7 +43,7 @@ To show retention, the demo stores a few values of the record demo.expired that 
 		Example: `  daybook demo
   daybook demo --for 1m --every 50ms
   daybook demo --dir /tmp/try-daybook`,
-		Args:              checked(cobra.NoArgs),
+		Args:              checked(noArguments("")),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if flags.every <= 0 || flags.length < flags.every {

@@ -46,7 +46,7 @@ when nobody has written to it for an hour.`,
   gunzip < history.ndjson.gz | daybook import - --format ndjson --dir ./copy`,
 		Args: checked(func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
-				return fmt.Errorf("export takes one PATTERN, in quotes, and one FILE, or - , and got %d arguments", len(args))
+				return fmt.Errorf("export takes one PATTERN, in quotes, and one FILE, or - , and got %s", counted(len(args), "argument"))
 			}
 			return namedFile(args[1])
 		}),

@@ -52,7 +52,7 @@ It has the daybook for itself. A program that stores does the same with the Go p
 retention.`,
 		Example: `  daybook retain --rules rules.yaml
   daybook retain --rules rules.yaml --once`,
-		Args:              checked(cobra.NoArgs),
+		Args:              checked(noArguments("--rules")),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return runRetain(cmd, *dir, flags) },
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -21,6 +22,7 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errOut)
+	strictBuiltins(root)
 	err := root.ExecuteContext(ctx)
 	if err == nil || isBrokenPipe(err) {
 		return statusDone
@@ -78,6 +80,43 @@ func checked(check cobra.PositionalArgs) cobra.PositionalArgs {
 	}
 }
 
+// strictBuiltins has the commands that cobra adds refuse what they do not know.
+func strictBuiltins(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			cmd.Args = checked(func(_ *cobra.Command, args []string) error {
+				if found, unknown, err := root.Find(args); err != nil || len(unknown) > 0 {
+					return fmt.Errorf("unknown command %q for %q", strings.Join(args, " "), found.CommandPath())
+				}
+				return nil
+			})
+		case "completion":
+			cmd.Args = checked(cobra.NoArgs)
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() } // or cobra would not look at Args
+			for _, shell := range cmd.Commands() {
+				shell.Args = checked(noArguments(""))
+			}
+		}
+	}
+}
+
+// noArguments refuses arguments. One is mostly what a flag wants whose name was left out.
+func noArguments(flag string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		hint := ""
+		if flag != "" {
+			hint = fmt.Sprintf(": want %s before it", flag)
+		}
+		return fmt.Errorf("%s takes no arguments, and got %q%s", cmd.Name(), args[0], hint)
+	}
+}
+
 // onePattern wants exactly one argument. More of them are mostly file names that a shell has put in
 // the place of a pattern without quotes.
 func onePattern(cmd *cobra.Command, args []string) error {
@@ -89,7 +128,7 @@ func onePattern(cmd *cobra.Command, args []string) error {
 
 func atMostOnePattern(cmd *cobra.Command, args []string) error {
 	if len(args) > 1 {
-		return fmt.Errorf("%s takes one PATTERN, and got %d arguments: is it in quotes?", cmd.Name(), len(args))
+		return fmt.Errorf("%s takes one PATTERN, and got %s: is it in quotes?", cmd.Name(), counted(len(args), "argument"))
 	}
 	return nil
 }

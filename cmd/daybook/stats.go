@@ -24,7 +24,7 @@ func newStatsCommand(dir *string) *cobra.Command {
 as raw JSON, in the tree's pages that are in use, and as files on disk.`,
 		Example: `  daybook stats
   daybook stats --json --dir /var/lib/gateway/history`,
-		Args:              checked(cobra.NoArgs),
+		Args:              checked(noArguments("")),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runStats(cmd, *dir, asJSON)
