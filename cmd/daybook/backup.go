@@ -100,7 +100,7 @@ func writeWhole(name string, write func(io.Writer) error) (written int64, err er
 	removeLeftovers(name)
 	file, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*.part")
 	if err != nil {
-		return 0, fmt.Errorf("%s cannot be written: %w", name, err)
+		return 0, notCreated(name, err)
 	}
 	part := file.Name()
 	defer os.Remove(part) // if it still has that name
@@ -137,6 +137,17 @@ func removeLeftovers(name string) {
 			_ = os.Remove(filepath.Join(filepath.Dir(name), entry.Name()))
 		}
 	}
+}
+
+// notCreated says why there cannot be a file, without the hidden name that err has for it.
+func notCreated(name string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s cannot be written: there is no directory %s", name, filepath.Dir(name))
+	}
+	if fault := new(fs.PathError); errors.As(err, &fault) {
+		err = fault.Err
+	}
+	return fmt.Errorf("%s cannot be written: %w", name, err)
 }
 
 func notThere(name string) error {

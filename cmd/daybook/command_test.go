@@ -147,6 +147,8 @@ func TestErrorsAreOneLine(t *testing.T) {
 		{"rules without their flag", []string{"retain", "rules.yaml"}, `retain takes no arguments, and got "rules.yaml": want --rules before it`, statusUsage},
 		{"an argument that nothing wants", []string{"stats", "a"}, `stats takes no arguments, and got "a" (see daybook stats --help)`, statusUsage},
 		{"one is not a plural", []string{"export", "*"}, "and got 1 argument (see", statusUsage},
+		{"a file in a directory that is not there", []string{"export", "*", filepath.Join(missing, "x.csv"), "--dir", filled}, "x.csv cannot be written: there is no directory " + missing, statusFailed},
+		{"a backup in a directory that is a file", []string{"backup", file + "/x", "--dir", filled}, "/x cannot be written: ", statusFailed},
 		{"a limit that is no number", []string{"query", "*", "--limit", "x"}, `invalid argument "x" for "--limit" flag: want a whole number`, statusUsage},
 		{"a switch that is neither on nor off", []string{"records", "--json=maybe"}, "want true or false", statusUsage},
 		{"a directory that is a file", []string{"stats", "--dir", file}, file + " is not a directory", statusFailed},

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	"github.com/daybook-db/daybook"
@@ -153,7 +154,9 @@ func newTransferRows(name string, in io.Reader) (*transferRows, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if !slices.Equal(header, transferColumns) {
-		return nil, fmt.Errorf("%s: the header is %q; want %q, as export writes it (ingest reads other CSV)", name, header, transferColumns)
+		const shown = 100 // of what may be another format, in which a line has no end
+		return nil, fmt.Errorf("%s: the header is %s; want %q, as export writes it (ingest reads other CSV)",
+			name, text.Snip(fmt.Sprintf("%q", header), shown, "…"), transferColumns)
 	}
 	return r, nil
 }
