@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/index"
 )
 
 // pruneFlags are the flags of prune.
@@ -48,7 +49,7 @@ There is no undo. PATTERN is what it is for query.`,
 	}
 	cmd.Flags().StringVar(&flags.olderThan, "older-than", "", "delete values stored before this `age or time`")
 	cmd.Flags().IntVar(&flags.maxPerRecord, "max-per-record", 0, "delete all but so many of each record")
-	cmd.Flags().StringVar(&flags.maxBytes, "max-bytes", "", "delete the oldest until so much `JSON` is left, as in 500MB")
+	cmd.Flags().StringVar(&flags.maxBytes, "max-bytes", "", "delete the oldest until JSON of this `size` is left, as in 500MB")
 	cmd.Flags().IntVar(&flags.newest, "keep-newest", 0, "spare so many of each record, however old")
 	cmd.Flags().StringArrayVar(&flags.except, "except", nil, "spare the records that this `pattern` matches; may be given again")
 	cmd.Flags().BoolVar(&flags.topic, "topic", false, "read the patterns as topics (* one segment, # any number)")
@@ -80,6 +81,9 @@ func (f pruneFlags) params(now time.Time) (params daybook.PruneParams, err error
 		}
 	}
 	for _, text := range f.except {
+		if _, err := index.Compile(text, params.Syntax); err != nil {
+			return params, usagef("--except: %w", err)
+		}
 		params.Except = append(params.Except, daybook.Pattern{Text: text, Syntax: params.Syntax})
 	}
 	return params, nil

@@ -57,7 +57,7 @@ retention.`,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return runRetain(cmd, *dir, flags) },
 	}
 	cmd.Flags().StringVar(&flags.rules, "rules", "", "the `file` of rules (required)")
-	cmd.Flags().StringVar(&flags.interval, "interval", "1h", "the time between two sweeps, as in 15m or 1d")
+	cmd.Flags().StringVar(&flags.interval, "interval", "1h", "the `duration` between two sweeps, as in 15m or 1d")
 	cmd.Flags().BoolVar(&flags.once, "once", false, "sweep once, say how many values that deleted, and end")
 	return cmd
 }

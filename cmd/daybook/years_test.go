@@ -84,6 +84,7 @@ func TestImportRefuses(t *testing.T) {
 	}{
 		{"a Parquet file that is cut off", "x.parquet", string(data[:len(data)/2]), "is no whole Parquet file", ""},
 		{"something else", "x.parquet", "no parquet", "is no whole Parquet file", ""},
+		{"a binary file for CSV", "x.csv", "PAR1" + strings.Repeat("\x01\xff", 1000), `the header is ["PAR1\x01\xff\x01`, ""},
 		{"another CSV", "x.csv", "a,b\n1,2\n", "the header is", ""},
 		{"a row of CSV that is too short", "x.csv", "record_name,stored_at,value\na,1,1\nb,2\n", "wrong number of fields", "1 value was"},
 		{"a value that is no JSON", "x.csv", "record_name,stored_at,value\na,1,1\nb,2,{\n", "x.csv:3: ", "1 value was"},
@@ -95,7 +96,7 @@ func TestImportRefuses(t *testing.T) {
 			file := writeFile(t, test.name, test.data)
 			dir := newDir(t)
 			got := run(t, "", "import", file, "--dir", dir)
-			if got.status != statusFailed || got.out != "" || strings.Count(got.err, "\n") != 1 || !strings.Contains(got.err, test.want) || (test.before == "") == strings.Contains(got.err, " stored before it") || !strings.Contains(got.err, test.before) {
+			if got.status != statusFailed || got.out != "" || strings.Count(got.err, "\n") != 1 || len(got.err) > 400 || !strings.Contains(got.err, test.want) || (test.before == "") == strings.Contains(got.err, " stored before it") || !strings.Contains(got.err, test.before) {
 				t.Errorf("status %d, stdout %q, stderr %q; want %q, and %q", got.status, got.out, got.err, test.want, test.before)
 			}
 			if _, err := os.Stat(dir); test.before == "" && !os.IsNotExist(err) {
@@ -252,7 +253,7 @@ func TestPrune(t *testing.T) {
 		{"none of each", []string{"*", "--max-per-record", "0"}, "--max-per-record 0: want 1 or more"},
 		{"fewer than none kept", []string{"*", "--older-than", "1d", "--keep-newest", "-1"}, "--keep-newest -1: want 0 or more"},
 		{"more kept than the most", []string{"*", "--max-per-record", "1", "--keep-newest", "2"}, "--keep-newest 2 is more than --max-per-record 1"},
-		{"an exception that is no pattern", []string{"*", "--older-than", "1d", "--except", ""}, ""},
+		{"an exception that is no pattern", []string{"*", "--older-than", "1d", "--except", ""}, `daybook: --except: invalid pattern: it is empty`},
 	}
 	for _, test := range refused {
 		t.Run(test.why, func(t *testing.T) {
