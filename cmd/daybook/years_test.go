@@ -197,6 +197,27 @@ func damagedDir(t *testing.T) string {
 	return damaged
 }
 
+// TestCheckSaysWhatIsMissing loses a chunk, so that the list of records says more than there is.
+func TestCheckSaysWhatIsMissing(t *testing.T) {
+	values := []daybook.StoredValue{value("r", `"<tag>"`, 1)}
+	for i := range uint64(1499) {
+		values = append(values, value("r", "1", i+2))
+	}
+	dir := filledDir(t, values...)
+	path := filepath.Join(t.TempDir(), "daybook.db")
+	data, err := os.ReadFile(filepath.Join(dir, "daybook.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, bytes.ReplaceAll(data, []byte("<tag>"), []byte("<tug>")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := run(t, "", "check", "--dir", filepath.Dir(path))
+	if want := "says count 1500, bytes 1506, oldest 1, newest 1500 with sequence number 1500; its chunks hold count "; !strings.Contains(got.err, want) || strings.Contains(got.err, "{") {
+		t.Errorf("%+v; want %q", got, want)
+	}
+}
+
 func TestCheckQuarantines(t *testing.T) {
 	dir := filledDir(t, someValues()...)
 	path := filepath.Join(dir, "daybook.db")

@@ -235,9 +235,16 @@ func (c *checker) endRecord(catalogue *pages.Cursor) {
 	want := c.seen
 	sameNewest := got.NewestValue == nil || string(got.NewestValue) == string(want.NewestValue)
 	got.NewestValue, want.NewestValue = nil, nil
-	if fmt.Sprint(got) != fmt.Sprint(want) || !sameNewest {
-		c.faultf("catalogue entry of record %q at offset %d says %+v; its chunks hold %+v", c.record, c.view.Offset(data), got, want)
+	switch {
+	case fmt.Sprint(got) != fmt.Sprint(want):
+		c.faultf("catalogue entry of record %q at offset %d says %s; its chunks hold %s", c.record, c.view.Offset(data), inWords(got), inWords(want))
+	case !sameNewest:
+		c.faultf("catalogue entry of record %q at offset %d has another newest value than its chunks", c.record, c.view.Offset(data))
 	}
+}
+
+func inWords(e index.Entry) string {
+	return fmt.Sprintf("count %d, bytes %d, oldest %d, newest %d with sequence number %d", e.Count, e.Bytes, e.Oldest, e.Newest, e.NewestSequence)
 }
 
 // totals holds the tree's state, and the number of catalogue entries, against what was found.
