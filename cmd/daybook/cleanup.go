@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/daybook-db/daybook"
 )
 
 func newCleanupCommand(dir *string) *cobra.Command {
@@ -57,9 +59,12 @@ func runCleanup(cmd *cobra.Command, dir string, cutoff uint64) (err error) {
 // stoppedAfter says what was deleted before err. After an interruption, the same command again does
 // what is left; after any other error it would fail again.
 func stoppedAfter(deleted uint64, err error) error {
-	again := ""
-	if errors.Is(err, context.Canceled) {
-		again = "; the same command finishes"
+	what := "before it stopped"
+	switch {
+	case errors.Is(err, context.Canceled):
+		what += "; the same command finishes"
+	case errors.Is(err, daybook.ErrCorrupt):
+		what = "of the records that are whole"
 	}
-	return fmt.Errorf("deleted %s before it stopped%s: %w", counted(deleted, "value"), again, err)
+	return fmt.Errorf("deleted %s %s: %w", counted(deleted, "value"), what, err)
 }

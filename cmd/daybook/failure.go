@@ -50,6 +50,14 @@ func statusOf(err error) int {
 	return statusFailed
 }
 
+// remedy says what can be done about an error of a command, where its text does not.
+func remedy(command string, err error) string {
+	if errors.Is(err, daybook.ErrCorrupt) && command != "restore" { // of a backup there is only another one
+		return "; \"daybook check --quarantine\" sets aside what is damaged, and goes on with what is whole"
+	}
+	return ""
+}
+
 // errorLine puts an error on one line.
 func errorLine(err error) string {
 	return printable(strings.ReplaceAll(message(err), "\n", "; "))

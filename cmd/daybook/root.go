@@ -23,11 +23,11 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 	root.SetOut(out)
 	root.SetErr(errOut)
 	strictBuiltins(root)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil || isBrokenPipe(err) {
 		return statusDone
 	}
-	fmt.Fprintln(errOut, "daybook: "+errorLine(err))
+	fmt.Fprintln(errOut, "daybook: "+errorLine(err)+remedy(cmd.Name(), err))
 	return statusOf(err)
 }
 

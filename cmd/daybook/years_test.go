@@ -172,8 +172,8 @@ func TestCheck(t *testing.T) {
 	}
 	damaged := damagedDir(t)
 	got := run(t, "", "check", "--dir", damaged)
-	if got.status != statusFailed || got.out != "" || strings.Count(got.err, "\n") != 1 || !strings.Contains(got.err, `record "a.two"`) {
-		t.Errorf("status %d, stdout %q, stderr %q; want the record that is damaged", got.status, got.out, got.err)
+	if got.status != statusFailed || got.out != "" || strings.Count(got.err, "\n") != 1 || !strings.Contains(got.err, `record "a.two"`) || !strings.Contains(got.err, "check --quarantine") {
+		t.Errorf("status %d, stdout %q, stderr %q; want the record that is damaged, and the remedy", got.status, got.out, got.err)
 	}
 	want := "lost 1 value that could not be read\nset aside " + filepath.Join(damaged, "daybook.corrupt-1.db") + "\n3 values of 2 records are whole, in "
 	if out := mustRun(t, "", "check", "--quarantine", "--dir", damaged); !strings.HasPrefix(out, want) {
