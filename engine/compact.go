@@ -66,10 +66,22 @@ func (db *DB) Compact(ctx context.Context) error {
 	if !canReplace {
 		return fmt.Errorf("compaction of %s: %w on Windows, where a file that is open cannot be replaced", db.dir, errors.ErrUnsupported)
 	}
-	err := db.compact(ctx, false)
-	if db.quarantines(err) {
-		damage := err
-		err = db.whilePosting(ctx, func() error { return db.salvage(ctx, damage) })
+	db.treeMu.RLock()
+	damaged := db.tree
+	db.treeMu.RUnlock()
+	damage := db.compact(ctx, false)
+	if !db.quarantines(damage) {
+		return damage
+	}
+	again := false
+	err := db.whilePosting(ctx, func() error {
+		if again = db.tree != damaged; again { // somebody else has set it aside
+			return nil
+		}
+		return db.salvage(ctx, damage)
+	})
+	if again {
+		return db.compact(ctx, false)
 	}
 	return err
 }

@@ -126,7 +126,7 @@ func open(dir string, opts Options, fsys disk.FS) (_ *DB, err error) {
 	}
 	defer func() {
 		if err != nil {
-			_ = db.tree.Close()
+			_ = db.closeTree()
 		}
 	}()
 	if damage := db.tree.DamagedMeta(); damage != nil {
@@ -176,10 +176,10 @@ func (db *DB) openTree(fresh bool) (state tree.State, err error) {
 		}
 	} else if err := db.makeDir(existing); err != nil {
 		return state, err
-	} else if err := db.finishSalvage(); err != nil {
+	} else if err := db.finishSalvage(fresh); err != nil {
 		return state, err
 	}
-	db.tree, err = tree.Open(path, tree.Options{
+	opened, err := tree.Open(path, tree.Options{
 		LockTimeout:      db.opts.LockTimeout,
 		ReadOnly:         db.opts.ReadOnly,
 		Existing:         existing && !fresh,
@@ -191,6 +191,7 @@ func (db *DB) openTree(fresh bool) (state tree.State, err error) {
 	if err != nil {
 		return state, err
 	}
+	db.tree = opened
 	if !db.opts.ReadOnly {
 		if err = db.removeLeftovers(); err == nil {
 			err = db.fs.SyncDir(db.dir) // the file may be new

@@ -177,7 +177,7 @@ func (db *DB) dropOldest(ctx context.Context, group []*commit) error {
 		if err != nil || state.Values == 0 {
 			return err
 		}
-		deleted, err := db.pruneTo(ctx, everything, state.Bytes-state.Bytes/droppedAtOnce-1, 0)
+		deleted, err := db.pruneTo(ctx, everything, func(all uint64) uint64 { return all - min(all, all/droppedAtOnce+1) }, 0)
 		if deleted == 0 || err != nil && !errors.Is(err, daybook.ErrNoSpace) && !errors.Is(err, daybook.ErrCorrupt) {
 			return err
 		}

@@ -148,16 +148,17 @@ type Options struct {
 	// OnCorruption is what is done with a directory that is damaged. Default: Fail.
 	//
 	// With Quarantine a tree that cannot be opened is renamed daybook.corrupt-1.db (or the next free number), a fresh one takes
-	// its place, and the log is replayed into it: what was posted before is missing then, and in that file. Of a damaged log,
-	// wal, everything before the damage is posted, and the whole is renamed wal.corrupt-1. Logger is told, and Stats says what
-	// was set aside.
+	// its place, and the log is replayed into it: what was posted before is missing then, and in that file; if the log is empty,
+	// sequence numbers begin anew. Of a damaged log, wal, everything before the damage is posted, and the whole is renamed
+	// wal.corrupt-1. Logger is told, and Stats says what was set aside.
 	//
 	// Damage that shows only later, when a value is read, is ErrCorrupt for whatever reads it, and leaves the other values
 	// alone. Prune passes over a record in which something is damaged that it would have to read, deletes from the others, and
-	// returns ErrCorrupt in the end. A checkpoint with a value that belongs amid damaged ones, and Compact, cannot go on. With
-	// Quarantine each of them copies what is whole into a new file, renames the damaged one as above, and goes on with the
-	// new one; on Windows, where that is not possible, they return ErrCorrupt all the same. That takes the time and the room of
-	// a compaction, during which no checkpoint is made.
+	// returns ErrCorrupt in the end; only a damaged page of the list of records ends it there. A checkpoint with a value that
+	// belongs amid damaged ones, and Compact, cannot go on. With Quarantine each of them, also as it runs in Open, copies what is
+	// whole into a new file, renames the damaged one as above, and goes on with the new one; on Windows, where that is not
+	// possible, they return ErrCorrupt all the same, and in Open the tree is set aside as a whole. It takes the time and the room
+	// of a compaction, during which no checkpoint is made. Compaction by itself leaves a damaged tree as it is.
 	OnCorruption OnCorruption
 	// Logger is told what nobody is waiting to hear: what recovery dropped, a failed background
 	// checkpoint. Default: slog.Default().

@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,30 +65,40 @@ func (db *DB) Prune(ctx context.Context, recordPattern string, params daybook.Pr
 	}
 	if err == nil && params.MaxBytes > 0 {
 		var oldest uint64
-		oldest, err = db.pruneTo(ctx, pattern, params.MaxBytes, uint64(params.KeepNewest))
+		oldest, err = db.pruneTo(ctx, pattern, func(uint64) uint64 { return params.MaxBytes }, uint64(params.KeepNewest))
 		deleted += oldest
 	}
 	return deleted, err
 }
 
-// pruneTo deletes the oldest values until at most keep bytes of JSON are left. It needs posting held.
-func (db *DB) pruneTo(ctx context.Context, pattern *index.Pattern, keep, keepNewest uint64) (deleted uint64, err error) {
+// pruneTo deletes the oldest values until at most keep bytes of JSON are left of all that there are. What cannot be read does
+// not count, and is an error in the end. It needs posting held.
+func (db *DB) pruneTo(ctx context.Context, pattern *index.Pattern, keep func(all uint64) uint64, keepNewest uint64) (deleted uint64, err error) {
 	// On a full disk what counts is in the heads, too.
 	if _, err := db.postAll(ctx, nil); err != nil && !errors.Is(err, daybook.ErrNoSpace) {
 		return 0, err
 	}
-	heads := db.capture(viewsOf(pattern))
-	state, err := db.tree.State()
-	if err != nil {
-		return 0, err
+	rule, unread, err := db.cutoff(ctx, pattern, keep)
+	if err == nil && db.quarantines(unread) && db.salvage(ctx, unread) == nil {
+		rule, unread, err = db.cutoff(ctx, pattern, keep)
 	}
-	_ = heads.leaveOutPosted(&state, pattern) // while posting is held, nothing is posted in between
-	rule, err := db.tree.Cutoff(ctx, pattern, keep, heads.entries)
 	if err != nil {
 		return 0, err
 	}
 	rule.KeepNewest = keepNewest
-	return db.prune(ctx, pattern, rule)
+	deleted, err = db.prune(ctx, pattern, rule)
+	return deleted, cmp.Or(err, unread)
+}
+
+// cutoff is the rule for that, and why it does not know of some values. It needs posting held.
+func (db *DB) cutoff(ctx context.Context, pattern *index.Pattern, keep func(all uint64) uint64) (rule tree.Rule, unread, err error) {
+	heads := db.capture(viewsOf(pattern))
+	state, err := db.tree.State()
+	if err != nil {
+		return rule, nil, err
+	}
+	_ = heads.leaveOutPosted(&state, pattern) // while posting is held, nothing is posted in between
+	return db.tree.Cutoff(ctx, pattern, keep, heads.entries)
 }
 
 // prune posts what is in the heads without the values that the rule takes by age, and then deletes from

@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -126,79 +127,100 @@ type unpostable struct{ error }
 func (u unpostable) Unwrap() error { return u.error }
 
 // salvage sets the tree aside, which turned out to be damaged, and goes on with what is whole of it. A crash leaves the one or
-// the other. It returns the damage if it was not there when it was looked for, and else why it could not do that, when
-// everything is as before. It needs posting held.
+// the other. It returns the damage itself where it cannot do that, or does not find it, and else why it failed, in which case
+// everything is as before, or the tree takes no more writes. It needs posting held.
 func (db *DB) salvage(ctx context.Context, damage error) error {
 	if !canReplace {
 		return damage
 	}
 	db.giveUpCopy(damage)
 	before, err := db.tree.State()
-	if err == nil {
-		_, used, sizeErr := db.tree.Size()
-		err = errors.Join(sizeErr, db.tree.Failed(), db.roomOnDisk(used), db.removeCopy())
-	}
-	if err != nil {
-		return errors.Join(damage, err)
-	}
-	if found := db.tree.Check(ctx); !errors.Is(found, daybook.ErrCorrupt) {
+	if errors.Is(err, daybook.ErrCorrupt) {
 		return damage
 	}
-	whole, err := db.tree.Salvage(ctx, filepath.Join(db.dir, copyName))
-	if err == nil {
-		err = db.putSalvaged(whole, damage)
+	_, used, sizeErr := db.tree.Size()
+	if err = errors.Join(err, sizeErr, db.tree.Failed(), db.roomOnDisk(used), db.removeCopy()); err == nil {
+		if found := db.tree.Check(ctx); !errors.Is(found, daybook.ErrCorrupt) {
+			return cmp.Or(ctx.Err(), damage)
+		}
+		err = db.salvageTree(ctx, damage, before.Values)
 	}
 	if err != nil {
-		return errors.Join(damage, err, db.removeCopy())
+		return fmt.Errorf("what is whole could not be put in the place of a damaged tree (%v): %w", damage, disk.NoSpaceOr(err))
 	}
-	after, err := whole.State()
-	if err == nil {
-		db.opts.Logger.ErrorContext(ctx, "daybook: left out what was damaged", "dir", db.dir,
-			"values_left", after.Values, "values_lost", before.Values-min(after.Values, before.Values))
-	}
-	return err
+	return nil
 }
 
-// putSalvaged puts what is whole in the place of the tree. The names say at each step which of them is the tree.
+// salvageTree copies what is whole, and has it be the tree. values is how many there were.
+func (db *DB) salvageTree(ctx context.Context, damage error, values uint64) error {
+	whole, err := db.tree.Salvage(ctx, filepath.Join(db.dir, copyName))
+	if err != nil {
+		return errors.Join(err, db.removeCopy())
+	}
+	after, err := whole.State()
+	if err != nil {
+		return errors.Join(err, whole.Close(), db.removeCopy())
+	}
+	if err := db.putSalvaged(whole, damage); err != nil {
+		return err
+	}
+	db.opts.Logger.ErrorContext(ctx, "daybook: left out what was damaged", "dir", db.dir,
+		"values_left", after.Values, "values_lost", values-min(after.Values, values))
+	return nil
+}
+
+// putSalvaged puts what is whole in the place of the tree. The names say at each step which of them is the tree; whether a
+// step that failed was taken all the same, the files say.
 func (db *DB) putSalvaged(whole *tree.Tree, damage error) error {
 	path, salvaged := filepath.Join(db.dir, treeName), filepath.Join(db.dir, salvagedName)
 	err := db.fs.Rename(filepath.Join(db.dir, copyName), salvaged)
 	if err == nil {
 		err = db.fs.SyncDir(db.dir)
 	}
-	if err != nil {
-		return errors.Join(err, whole.Close(), db.removeIfThere(salvagedName))
+	if err == nil {
+		err = db.setAside(treeName, damage)
 	}
-	if err = db.setAside(treeName, damage); err == nil {
+	if there, _ := db.tree.At(path); there {
+		return errors.Join(err, whole.Close(), db.removeCopy(), db.removeIfThere(salvagedName), db.fs.SyncDir(db.dir))
+	}
+	if err == nil {
 		err = db.fs.Rename(salvaged, path)
 	}
-	if err != nil {
+	if there, _ := whole.At(path); !there { // the next Open will have it there
 		db.compaction.stranded = whole
 		return db.tree.Fail(err)
 	}
-	return db.becomes(whole)
+	_ = db.becomes(whole) // what is not durable of it will be before the next write
+	return nil
 }
 
-// finishSalvage does what a crash kept putSalvaged from.
-func (db *DB) finishSalvage() error {
+// finishSalvage does what a crash kept putSalvaged from, unless a fresh tree is asked for.
+func (db *DB) finishSalvage(fresh bool) error {
+	if fresh {
+		return db.removeIfThere(salvagedName)
+	}
 	path, salvaged := filepath.Join(db.dir, treeName), filepath.Join(db.dir, salvagedName)
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	err := db.fs.Rename(salvaged, path)
+	file, err := os.OpenFile(salvaged, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if !disk.TryLock(file) {
+		return fmt.Errorf("%w: %s: close the program that has it open", daybook.ErrLocked, path)
+	}
+	return db.fs.Rename(salvaged, path)
 }
 
 // quarantineTree puts what is whole, or else a fresh tree, in the place of one that was opened, and then turned out to be
 // damaged.
 func (db *DB) quarantineTree(damage error) error {
-	if db.salvage(context.Background(), damage) == nil {
-		return nil
-	}
-	if err := db.tree.Failed(); err != nil {
+	if err := db.salvage(context.Background(), damage); !errors.Is(err, daybook.ErrCorrupt) {
 		return err
 	}
 	if err := db.tree.Close(); err != nil {

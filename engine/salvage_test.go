@@ -4,12 +4,14 @@ package engine
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 
 	"go.etcd.io/bbolt"
@@ -257,6 +259,171 @@ func TestMaxSizeDropsRot(t *testing.T) {
 			}
 			if err := db.Close(); err != nil {
 				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestSalvageOnOpenFails has the log hold what belongs amid the damage, and each operation fail that follows the copy of what
+// is whole, once or for good. Whatever Open does then, nothing that is whole is missing from the next.
+func TestSalvageOnOpenFails(t *testing.T) {
+	if !canReplace {
+		t.Skip("a file that is open cannot be replaced on Windows")
+	}
+	opts, err := (&Options{ChunkValues: 4, HeadSize: MinHeadSize, LockTimeout: -1, OnCorruption: Quarantine, Logger: discard}).withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const inLog = 400 // more than a head
+	for n := range 12 {
+		for _, once := range []bool{true, false} {
+			dir, whole := rottenStore(t)
+			db, err := Open(dir, &Options{ChunkValues: 4, Logger: discard})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range inLog {
+				mustStore(t, db, "b", `"`+digits(50)+`"`, 10)
+			}
+			if err := db.abandon(); err != nil {
+				t.Fatal(err)
+			}
+			fsys := faultfs.New(disk.OS{})
+			seen, copied := 0, false
+			fsys.SetHook(func(op faultfs.Op) error {
+				if copied = copied || op.Name == faultfs.Rename && filepath.Base(op.Path) == copyName; !copied {
+					return nil
+				}
+				if seen++; seen == n+1 || seen > n && !once {
+					return &os.PathError{Op: op.Name, Path: op.Path, Err: syscall.ENOSPC}
+				}
+				return nil
+			})
+			if db, err = open(dir, opts, fsys); err == nil {
+				_ = db.abandon()
+			}
+			if db, err = Open(dir, &opts); err != nil {
+				t.Fatalf("operation %d fails, once: %v: the next Open: %v", n, once, err)
+			}
+			if got := len(mustQuery(t, db, "*", oldestFirst)); got != len(whole)+inLog {
+				t.Errorf("operation %d fails, once: %v: %d values are left; want %d", n, once, got, len(whole)+inLog)
+			}
+			mustClose(t, db)
+		}
+	}
+}
+
+// TestSalvageBesideOpen opens the directory between the steps of a salvage: it is still locked.
+func TestSalvageBesideOpen(t *testing.T) {
+	if !canReplace {
+		t.Skip("a file that is open cannot be replaced on Windows")
+	}
+	dir, whole := rottenStore(t)
+	opts, err := (&Options{ChunkValues: 4, OnCorruption: Quarantine, Logger: discard}).withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fsys := faultfs.New(disk.OS{})
+	db, err := open(dir, opts, fsys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var second error
+	fsys.SetHook(func(op faultfs.Op) error {
+		if op.Name == faultfs.Rename && filepath.Base(op.Path) == salvagedName {
+			_, second = Open(dir, &Options{LockTimeout: -1, Logger: discard})
+		}
+		return nil
+	})
+	if err := db.Compact(ctx); err != nil || !errors.Is(second, daybook.ErrLocked) {
+		t.Errorf("Compact: %v, and Open beside it: %v; want ErrLocked", err, second)
+	}
+	fsys.SetHook(nil)
+	wantRows(t, mustQuery(t, db, "*", oldestFirst), whole...)
+	mustClose(t, db)
+}
+
+// damageLeaves damages the leaf pages whose first key is one of those.
+func damageLeaves(t *testing.T, dir string, those func(key string) bool) {
+	t.Helper()
+	path := filepath.Join(dir, treeName)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const header = 16
+	size, damaged := os.Getpagesize(), 0
+	for id := 2; id*size < len(data); id++ {
+		page := data[id*size:]
+		flags, elements := binary.LittleEndian.Uint16(page[8:]), binary.LittleEndian.Uint16(page[10:])
+		if binary.LittleEndian.Uint64(page) != uint64(id) || flags != leafPage || elements == 0 {
+			continue
+		}
+		start, length := binary.LittleEndian.Uint32(page[header+4:]), binary.LittleEndian.Uint32(page[header+8:])
+		if those(string(page[header+start:][:length])) {
+			page[header+5] ^= 1 // where the first element begins
+			damaged++
+		}
+		id += int(binary.LittleEndian.Uint32(page[12:]))
+	}
+	if damaged == 0 {
+		t.Fatal("there is no such page")
+	}
+	write(t, path, string(data))
+}
+
+// TestRotManyRecords damages pages with hundreds of records: all others are cleaned up.
+func TestRotManyRecords(t *testing.T) {
+	dir := t.TempDir()
+	db := mustOpen(t, dir, &Options{Durability: OS})
+	for i := range 5000 {
+		mustStore(t, db, fmt.Sprintf("r%04d", i), `"`+digits(60)+`"`, 5)
+	}
+	mustClose(t, db)
+	damageLeaves(t, dir, func(key string) bool { return len(key) == len("r0000")+9 && "r0500" <= key && key < "r0800" })
+	db, err := Open(dir, &Options{Durability: OS, Logger: discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	deleted, err := db.Cleanup(ctx, 10)
+	if wantCorrupt(t, "Cleanup", err); deleted < 4000 || deleted > 4900 {
+		t.Errorf("deleted %d values; want most of 5000", deleted)
+	}
+	for _, whole := range []string{"r00*", "r1*", "r4*"} {
+		if got, err := db.Query(ctx, whole, daybook.QueryParams{}); err != nil || len(got) > 0 {
+			t.Errorf("%d values of %s are left, %v", len(got), whole, err)
+		}
+	}
+}
+
+// TestRotBySize damages a page with the oldest values of the only record. What is behind it is not read through it.
+func TestRotBySize(t *testing.T) {
+	const most = 1 << 20
+	for _, onCorruption := range []OnCorruption{Fail, Quarantine} {
+		t.Run(onCorruption.String(), func(t *testing.T) {
+			dir := t.TempDir()
+			opts := &Options{Durability: OS, OnCorruption: onCorruption, Logger: discard}
+			db := mustOpen(t, dir, opts)
+			for i := range uint64(3000) {
+				mustStore(t, db, "r", `"`+digits(1000)+`"`, i)
+			}
+			mustClose(t, db)
+			first := codec.Key{Record: "r", Timestamp: 100}.Append(nil)
+			damageLeaves(t, dir, func(key string) bool { return len(key) == len(first) && key < string(first) })
+			db, err := Open(dir, opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			deleted, err := db.Prune(ctx, "*", daybook.PruneParams{MaxBytes: most})
+			if onCorruption == Fail || !canReplace {
+				wantCorrupt(t, "Prune by size", err)
+				return
+			}
+			stats, failed := db.Stats(ctx)
+			if err != nil || failed != nil || deleted == 0 || stats.ValueBytes > most || stats.ValueBytes < most-2000 {
+				t.Errorf("Prune by size deleted %d values, %v, and left %d bytes, %v; want %d", deleted, err, stats.ValueBytes, failed, most)
 			}
 		})
 	}

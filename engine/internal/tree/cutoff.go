@@ -3,6 +3,7 @@
 package tree
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"iter"
@@ -17,40 +18,46 @@ import (
 )
 
 // Cutoff returns the rule by which the oldest values go of the records that the pattern matches, until those that are left,
-// and those that are beside the tree, take at most keep bytes of JSON; the zero Rule if they do. Most of it is told by the
-// chunks' headers: only those chunks are decoded that reach over what is left of the doubt. A chunk that cannot be goes as a
-// whole, and what cannot be reached does not count.
-func (t *Tree) Cutoff(ctx context.Context, pattern *index.Pattern, keep uint64, beside iter.Seq[codec.Entry]) (rule Rule, err error) {
+// and those that are beside the tree, take at most keep bytes of JSON of all that they take; the zero Rule if they do. Most of
+// it is told by the chunks' headers: only those chunks are decoded that reach over what is left of the doubt. A chunk that
+// cannot be goes as a whole, and what cannot be reached does not count: unread is why.
+func (t *Tree) Cutoff(ctx context.Context, pattern *index.Pattern, keep func(all uint64) uint64, beside iter.Seq[codec.Entry]) (rule Rule, unread, err error) {
 	err = t.view(func(_ *bbolt.Tx, v *pages.View) error {
-		s := &search{ctx: ctx, guard: t.guard, view: v, coder: t.coder, pattern: pattern, beside: beside}
-		rule, err = s.cutoff(keep)
+		s := &search{ctx: ctx, view: v, coder: t.coder, pattern: pattern, keep: keep, beside: beside}
+		if rule, err = s.cutoff(); err == nil && s.unread != nil { // the way by the names does not lead past a damaged page
+			s.walking, s.tied = true, false
+			rule, err = s.cutoff()
+		}
+		unread = t.guard.fault(s.unread)
 		return err
 	})
-	return rule, err
+	return rule, unread, err
 }
 
 // search looks for the last value that goes: first for its timestamp, and then, among those that have it, for its sequence
 // number.
 type search struct {
 	ctx     context.Context
-	guard   guard
 	view    *pages.View
 	coder   *codec.Coder
 	buffer  codec.Buffer
 	pattern *index.Pattern
+	keep    func(all uint64) uint64
 	beside  iter.Seq[codec.Entry]
+	walking bool  // through all chunks, and past damaged pages
+	unread  error // the first of those
 
 	tied      bool // the timestamp is known:
 	timestamp uint64
 }
 
-func (s *search) cutoff(keep uint64) (rule Rule, err error) {
+func (s *search) cutoff() (rule Rule, err error) {
 	var found bool
-	if s.timestamp, found, err = s.last(keep); err != nil || !found {
+	if s.timestamp, found, err = s.last(); err != nil || !found {
 		return Rule{}, err
 	}
 	s.tied = true
-	sequence, _, err := s.last(keep)
+	sequence, _, err := s.last()
 	return Rule{OlderThan: s.timestamp, StoredBefore: sequence + 1}, err
 }
 
@@ -75,8 +82,8 @@ func (s *search) stretch(h *codec.Header) stretch {
 	return stretch{s.place(h.First, h.MinSequence), s.place(h.Last, h.MaxSequence), h.ValueBytes}
 }
 
-// last returns the place of the last value that goes for at most keep bytes to be left; none need go if it is not found.
-func (s *search) last(keep uint64) (place uint64, found bool, err error) {
+// last returns the place of the last value that goes; none need go if it is not found.
+func (s *search) last() (place uint64, found bool, err error) {
 	var stretches []stretch
 	total, before, least, greatest := uint64(0), uint64(0), uint64(math.MaxUint64), uint64(0)
 	add := func(h *codec.Header) {
@@ -93,11 +100,11 @@ func (s *search) last(keep uint64) (place uint64, found bool, err error) {
 	for e := range s.beside {
 		add(&codec.Header{First: e.Timestamp, Last: e.Timestamp, MinSequence: e.Sequence, MaxSequence: e.Sequence, ValueBytes: uint64(len(e.Value))})
 	}
-	if err != nil || total <= keep {
+	if err != nil || total <= s.keep(total) {
 		return 0, false, err
 	}
 	// Less than remove lies before low, and at least so much up to high.
-	remove := total - keep
+	remove := total - s.keep(total)
 	low := reach(stretches, remove-before, func(c stretch) uint64 { return c.first })
 	high := reach(stretches, remove-before, func(c stretch) uint64 { return c.last })
 	if s.tied {
@@ -177,21 +184,55 @@ func (s *search) chunks(visit func(key, chunk []byte, header *codec.Header)) err
 	if err != nil {
 		return err
 	}
+	if s.walking {
+		return s.walk(values, visit)
+	}
 	names, chunks := index.NewCursor(records.Cursor(), s.pattern, ""), values.Cursor()
 	for {
 		name, _, err := nextMatch(s.ctx, names)
-		if name == nil || err != nil {
-			return err
+		if err != nil && s.ctx.Err() == nil {
+			s.leaveOut(err)
+			return nil
 		}
-		if err := s.ctx.Err(); err != nil {
+		if name == nil || err != nil {
 			return err
 		}
 		record := string(name)
 		key, chunk, err := chunks.Seek(codec.AppendLowerBound(nil, record, 0))
 		for ; err == nil && codec.HasRecord(key, record); key, chunk, err = chunks.Next() {
-			if header, err := codec.ReadHeader(key, chunk); err == nil {
-				visit(key, chunk, &header)
-			}
+			s.visit(key, chunk, visit)
+		}
+		s.leaveOut(err)
+		if err := s.ctx.Err(); err != nil {
+			return err
 		}
 	}
 }
+
+// walk visits them wherever they are.
+func (s *search) walk(values *pages.Bucket, visit func(key, chunk []byte, header *codec.Header)) error {
+	var last []byte
+	matches := false
+	element := func(key, chunk []byte) error {
+		record, _, _, err := codec.SplitKey(key)
+		s.leaveOut(err)
+		if err == nil && !bytes.Equal(record, last) {
+			last, matches = record, s.pattern.Match(string(record))
+		}
+		if err == nil && matches {
+			s.visit(key, chunk, visit)
+		}
+		return s.ctx.Err()
+	}
+	return values.Walk(element, func(err error) error { s.leaveOut(err); return nil })
+}
+
+func (s *search) visit(key, chunk []byte, visit func(key, chunk []byte, header *codec.Header)) {
+	header, err := codec.ReadHeader(key, chunk)
+	s.leaveOut(err)
+	if err == nil {
+		visit(key, chunk, &header)
+	}
+}
+
+func (s *search) leaveOut(err error) { s.unread = cmp.Or(s.unread, err) }

@@ -58,9 +58,9 @@ func TestCutoff(t *testing.T) {
 		}
 		slices.SortFunc(all, codec.Entry.Compare)
 		keep := rapid.Uint64Range(0, valueBytes(all)+1).Draw(t, "keep")
-		rule, err := tree.Cutoff(ctx, everything, keep, slices.Values(beside))
-		if err != nil {
-			t.Fatal(err)
+		rule, unread, err := tree.Cutoff(ctx, everything, func(uint64) uint64 { return keep }, slices.Values(beside))
+		if err != nil || unread != nil {
+			t.Fatal(err, unread)
 		}
 		left := valueBytes(all)
 		for _, e := range all {

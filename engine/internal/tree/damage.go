@@ -35,7 +35,7 @@ type damages struct {
 // add reports whether err is the first damage of a record.
 func (d *damages) add(err error) bool {
 	var one *damage
-	if !errors.As(err, &one) || d.records[one.record] || len(d.records) == mostFaults {
+	if !errors.As(err, &one) || d.records[one.record] {
 		return false
 	}
 	if d.first == nil {

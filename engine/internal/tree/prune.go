@@ -125,6 +125,10 @@ func (t *Tree) prunePart(ctx context.Context, pattern *index.Pattern, rule Rule,
 				break
 			}
 			if except.of(name) {
+				if len(gone) > 0 { // so that no other damage undoes that
+					next, more = string(name), true
+					break
+				}
 				continue
 			}
 			entry, err := t.guard.decodeEntry(w.before, name, data)
