@@ -29,6 +29,11 @@ const (
 	// After an attempt that failed, and each that fails after that, compaction by itself waits for longer.
 	leastCompactWait = time.Minute
 	mostCompactWait  = 24 * time.Hour
+	// copyTime is for how long checkpoints wait for steps of a copy. Where transactions are small, one step is less than what is
+	// stored while checkpoints have their turn.
+	copyTime = 20 * time.Millisecond
+	// mostUnsynced is how many bytes of a copy are not synced yet while the next are written.
+	mostUnsynced = 4 << 20
 )
 
 // canReplace says whether a file that is open can be replaced.
@@ -108,15 +113,19 @@ func (db *DB) compact(ctx context.Context, byItself bool) error {
 		begun = err == nil
 		return err
 	})
+	synced := int64(0)
 	for done := false; begun && err == nil && !done; {
 		err = db.whilePosting(ctx, func() (err error) {
-			if done, err = db.copyStep(ctx); done {
+			for start := time.Now(); err == nil && !done && time.Since(start) < copyTime; {
+				done, err = db.copyStep(ctx)
+			}
+			if err == nil && done {
 				err = db.replaceTree()
 			}
 			return err
 		})
 		if err == nil && !done {
-			err = db.syncCopy()
+			synced, err = db.syncCopy(synced)
 		}
 	}
 	err = disk.NoSpaceOr(err)
@@ -129,17 +138,22 @@ func (db *DB) compact(ctx context.Context, byItself bool) error {
 	return err
 }
 
-// syncCopy makes durable what has been copied, so that little is left for the end, when checkpoints wait for it.
-func (db *DB) syncCopy() error {
+// syncCopy makes durable what has been copied, when that is enough more than before, so that little is left for the end, when
+// checkpoints wait for it. It returns how much is.
+func (db *DB) syncCopy(before int64) (synced int64, err error) {
 	file, err := os.Open(filepath.Join(db.dir, copyName))
 	if errors.Is(err, fs.ErrNotExist) { // it was given up, and the next step says why
-		return nil
+		return before, nil
 	}
 	if err != nil {
-		return err
+		return before, err
 	}
 	defer file.Close()
-	return disk.Datasync(file)
+	info, err := file.Stat()
+	if err != nil || info.Size()-before < mostUnsynced {
+		return before, err
+	}
+	return info.Size(), disk.Datasync(file)
 }
 
 func (db *DB) whilePosting(ctx context.Context, do func() error) error {

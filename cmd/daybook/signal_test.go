@@ -7,12 +7,17 @@ package main
 import (
 	"os"
 	"os/exec"
+	"os/signal"
 	"syscall"
 	"testing"
 )
 
 // TestHangUp takes its terminal away from a command, which ends in order unless nohup has started it.
 func TestHangUp(t *testing.T) {
+	// Where this process itself was started with nohup, its children ignore the signal too, unless it handles it.
+	handled := make(chan os.Signal, 1)
+	signal.Notify(handled, syscall.SIGHUP)
+	defer signal.Stop(handled)
 	const header = "record_name,stored_at,value\n"
 	dir := filledDir(t, someValues()...)
 	tests := []struct {
@@ -34,13 +39,13 @@ func TestHangUp(t *testing.T) {
 			t.Cleanup(func() { _ = command.Process.Kill() })
 			want := header
 			out.waitFor(t, header)
-			for n, signal := range test.signals {
+			for n, sent := range test.signals {
 				if n > 0 {
 					mustRun(t, `{"record_name":"new","value":1,"stored_at":1}`, "ingest", "--dir", dir)
 					want += "new,1,1\n"
 					out.waitFor(t, want)
 				}
-				if err := command.Process.Signal(signal); err != nil {
+				if err := command.Process.Signal(sent); err != nil {
 					t.Fatal(err)
 				}
 			}
