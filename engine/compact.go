@@ -29,9 +29,10 @@ const (
 	// After an attempt that failed, and each that fails after that, compaction by itself waits for longer.
 	leastCompactWait = time.Minute
 	mostCompactWait  = 24 * time.Hour
-	// copyTime is for how long checkpoints wait for steps of a copy. Where transactions are small, one step is less than what is
-	// stored while checkpoints have their turn.
+	// copyTime is for how long checkpoints wait for steps of a copy at first; later it is one part in copyPart of how long the
+	// copy takes already. Else it would never come to its end where more is stored while checkpoints have their turn.
 	copyTime = 20 * time.Millisecond
+	copyPart = 8
 	// mostUnsynced is how many bytes of a copy are not synced yet while the next are written.
 	mostUnsynced = 4 << 20
 )
@@ -113,10 +114,11 @@ func (db *DB) compact(ctx context.Context, byItself bool) error {
 		begun = err == nil
 		return err
 	})
-	synced := int64(0)
+	synced, began := int64(0), time.Now()
 	for done := false; begun && err == nil && !done; {
 		err = db.whilePosting(ctx, func() (err error) {
-			for start := time.Now(); err == nil && !done && time.Since(start) < copyTime; {
+			turn := max(copyTime, time.Since(began)/copyPart)
+			for start := time.Now(); err == nil && !done && time.Since(start) < turn; {
 				done, err = db.copyStep(ctx)
 			}
 			if err == nil && done {

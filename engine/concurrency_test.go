@@ -21,6 +21,11 @@ import (
 const (
 	consistentWriters = 3
 	consistentRecords = 5 // values in each batch, one of each record
+
+	// A cleanup leaves so many batches of a writer, and no writer gets further ahead of it than that: on a slow machine there
+	// would be more and more to read, and the readers would slow down the cleanups that they wait for.
+	consistentLeft  = 300
+	consistentAhead = 1000
 )
 
 // traffic is several writers, each storing batches at timestamps that tell the writer and the number.
@@ -36,6 +41,9 @@ func stamp(writer, number int) uint64 { return uint64(number*consistentWriters +
 
 func (tr *traffic) write(ctx context.Context, writer int) error {
 	for number := 0; ctx.Err() == nil; number++ {
+		for ctx.Err() == nil && number > int(tr.floor.Load())/consistentWriters+consistentAhead {
+			time.Sleep(time.Millisecond)
+		}
 		var batch []daybook.StoredValue
 		for record := range consistentRecords {
 			batch = append(batch, daybook.StoredValue{
@@ -94,7 +102,7 @@ func (tr *traffic) maintain(ctx context.Context) error {
 			}
 		}
 		if round%5 == 4 {
-			floor := stamp(0, int(tr.acked[0].Load())/2)
+			floor := stamp(0, max(int(tr.acked[0].Load())-consistentLeft, 0))
 			tr.floor.Store(floor)
 			if _, err := tr.db.Cleanup(ctx, floor); err != nil {
 				return err

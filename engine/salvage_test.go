@@ -27,7 +27,7 @@ import (
 func rottenStore(t *testing.T) (dir string, whole []row) {
 	t.Helper()
 	dir = t.TempDir()
-	db := mustOpen(t, dir, &Options{ChunkValues: 4, Logger: discard})
+	db := mustOpen(t, dir, &Options{Durability: OS, ChunkValues: 4, Logger: discard})
 	for _, name := range []string{"a", "b", "c"} {
 		for at := uint64(1); at <= 20; at++ {
 			r := row{name, fmt.Sprintf(`"%s %d"`, name, at), at}
@@ -76,7 +76,7 @@ var oldestFirst = daybook.QueryParams{Order: daybook.OldestFirst}
 // nothing may be set aside.
 func TestRot(t *testing.T) {
 	dir, whole := rottenStore(t)
-	db, err := Open(dir, &Options{ChunkValues: 4, Logger: discard})
+	db, err := Open(dir, &Options{Durability: OS, ChunkValues: 4, Logger: discard})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,7 +270,7 @@ func TestSalvageOnOpenFails(t *testing.T) {
 	if !canReplace {
 		t.Skip("a file that is open cannot be replaced on Windows")
 	}
-	opts, err := (&Options{ChunkValues: 4, HeadSize: MinHeadSize, LockTimeout: -1, OnCorruption: Quarantine, Logger: discard}).withDefaults()
+	opts, err := (&Options{Durability: OS, ChunkValues: 4, HeadSize: MinHeadSize, LockTimeout: -1, OnCorruption: Quarantine, Logger: discard}).withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +278,7 @@ func TestSalvageOnOpenFails(t *testing.T) {
 	for n := range 12 {
 		for _, once := range []bool{true, false} {
 			dir, whole := rottenStore(t)
-			db, err := Open(dir, &Options{ChunkValues: 4, Logger: discard})
+			db, err := Open(dir, &Options{Durability: OS, ChunkValues: 4, Logger: discard})
 			if err != nil {
 				t.Fatal(err)
 			}
