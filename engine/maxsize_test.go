@@ -131,7 +131,7 @@ func TestMaxSize(t *testing.T) {
 func TestMaxSizeDropsOldest(t *testing.T) {
 	loads := maxSizeLoads[:5]
 	if testing.Short() {
-		loads = loads[2:5] // the others take many more stores
+		loads = loads[3:5] // the others take many more stores
 	}
 	for _, load := range loads {
 		t.Run(load.name, func(t *testing.T) {
