@@ -3,14 +3,12 @@
 package engine
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,8 +16,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/daybook-db/daybook"
-	"github.com/daybook-db/daybook/engine/internal/disk"
-	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
 	"github.com/daybook-db/daybook/engine/internal/tree"
 	"github.com/daybook-db/daybook/index"
 )
@@ -181,26 +177,6 @@ func fileSize(t *testing.T, dir string) int64 {
 	return info.Size()
 }
 
-// TestCompactCancelled cancels, and finds a leftover as a crash leaves it.
-func TestCompactCancelled(t *testing.T) {
-	dir := t.TempDir()
-	write(t, filepath.Join(dir, copyName), "what a crash left")
-	db := mustOpen(t, dir, nil)
-	if _, err := os.Stat(filepath.Join(dir, copyName)); !os.IsNotExist(err) {
-		t.Errorf("what a crash left is still there: %v", err)
-	}
-	mustStore(t, db, "a", "1", 1)
-	cancelled, cancel := context.WithCancel(ctx)
-	cancel()
-	if err := db.Compact(cancelled); err == nil {
-		t.Error("Compact with a context that has ended did its work")
-	}
-	if err := db.Compact(ctx); err != nil {
-		t.Error(err)
-	}
-	wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), row{"a", "1", 1})
-}
-
 // TestCompactLock opens the directory again while its file is replaced. Whoever waits for the lock of the old file must
 // not take it for the lock of the directory.
 func TestCompactLock(t *testing.T) {
@@ -240,87 +216,6 @@ func TestCompactLock(t *testing.T) {
 	second := <-opened
 	wantRows(t, mustQuery(t, second, "*", daybook.QueryParams{}), row{"a", "2", 2}, row{"a", "1", 1})
 	mustClose(t, second)
-}
-
-// TestCompactFails has what ends a compaction fail, or say that it did. Whatever is acknowledged is there afterwards.
-func TestCompactFails(t *testing.T) {
-	injected := faultfs.ErrInjected
-	renames := func(and func(op faultfs.Op) error) func(faultfs.Op) error {
-		return func(op faultfs.Op) error {
-			if op.Name == faultfs.Rename && filepath.Base(op.NewPath) == treeName {
-				return errors.Join(and(op), injected)
-			}
-			return nil
-		}
-	}
-	afterRename := func(op faultfs.Op) error {
-		if op.Name != faultfs.SyncDir {
-			return nil
-		}
-		if _, err := os.Stat(filepath.Join(op.Path, copyName)); err == nil {
-			return nil
-		}
-		return injected
-	}
-	tests := []struct {
-		name   string
-		hook   func(faultfs.Op) error
-		want   error // of Compact
-		during error // of a checkpoint while the disk is still like that
-		after  error // and when it is well
-	}{
-		{"rename", renames(func(faultfs.Op) error { return nil }), injected, nil, nil},
-		{"rename that happened", renames(func(op faultfs.Op) error { return os.Rename(op.Path, op.NewPath) }), nil, nil, nil},
-		{"rename by half", renames(func(op faultfs.Op) error { return os.Remove(op.NewPath) }), daybook.ErrFailed, daybook.ErrFailed, daybook.ErrFailed},
-		{"directory", afterRename, injected, injected, nil}, // a power cut may bring back the old file, so nothing is written to the new one
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			dir := filepath.Join(t.TempDir(), "store")
-			fsys := faultfs.New(disk.OS{})
-			opts, err := (&Options{Logger: discard}).withDefaults()
-			if err != nil {
-				t.Fatal(err)
-			}
-			db, err := open(dir, opts, fsys)
-			if err != nil {
-				t.Fatal(err)
-			}
-			mustStore(t, db, "a", "1", 1)
-			if err := db.Checkpoint(ctx); err != nil {
-				t.Fatal(err)
-			}
-			fsys.SetHook(test.hook)
-			if err := db.Compact(ctx); !errors.Is(err, test.want) {
-				t.Errorf("Compact: %v; want %v", err, test.want)
-			}
-			mustStore(t, db, "a", "2", 2)
-			if err := db.Checkpoint(ctx); !errors.Is(err, test.during) {
-				t.Errorf("Checkpoint meanwhile: %v; want %v", err, test.during)
-			}
-			fsys.SetHook(nil)
-			if err := db.Checkpoint(ctx); !errors.Is(err, test.after) {
-				t.Errorf("Checkpoint: %v; want %v", err, test.after)
-			}
-			if err := db.Compact(ctx); !errors.Is(err, test.after) {
-				t.Errorf("Compact again: %v; want %v", err, test.after)
-			}
-			wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), row{"a", "2", 2}, row{"a", "1", 1})
-			if err := db.Close(); !errors.Is(err, test.after) {
-				t.Errorf("Close: %v; want %v", err, test.after)
-			}
-			if _, err := os.Stat(filepath.Join(dir, treeName)); err != nil { // then the copy, which is whole, is not lost
-				if err := os.Rename(filepath.Join(dir, copyName), filepath.Join(dir, treeName)); err != nil {
-					t.Fatal(err)
-				}
-			}
-			db = mustOpen(t, dir, nil)
-			wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), row{"a", "2", 2}, row{"a", "1", 1})
-			if _, err := os.Stat(filepath.Join(dir, copyName)); !os.IsNotExist(err) {
-				t.Errorf("the copy is still there: %v", err)
-			}
-		})
-	}
 }
 
 // TestCompactLargeRecord copies a record that takes many transactions, and stops when its context ends.
@@ -364,105 +259,6 @@ func (c *endingContext) Err() error {
 		return context.Canceled
 	}
 	return nil
-}
-
-// TestCompactFailedTree compacts a tree that takes no more writes, and one that fails half-way: it must not come back as
-// one that does.
-func TestCompactFailedTree(t *testing.T) {
-	db, err := Open(t.TempDir(), &Options{Durability: OS, HeadSize: MinHeadSize, TransactionSize: MinTransactionSize, Logger: discard})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range uint64(50) {
-		mustStore(t, db, fmt.Sprintf("r%02d", i), `"`+digits(8<<10)+`"`, i)
-	}
-	if err := db.Checkpoint(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if err := db.whilePosting(ctx, db.beginCopy); err != nil {
-		t.Fatal(err)
-	}
-	_ = db.tree.Fail(errors.New("the disk is on fire"))
-	if err := db.whilePosting(ctx, func() error { _, err := db.copyStep(ctx); return err }); !errors.Is(err, daybook.ErrFailed) {
-		t.Errorf("a step after the tree failed: %v; want ErrFailed", err)
-	}
-	if err := db.whilePosting(ctx, func() error { db.giveUpCopy(nil); return nil }); err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Compact(ctx); !errors.Is(err, daybook.ErrFailed) {
-		t.Errorf("Compact of a tree that has failed: %v; want ErrFailed", err)
-	}
-	if _, err := os.Stat(filepath.Join(db.dir, copyName)); !os.IsNotExist(err) {
-		t.Errorf("the copy is still there: %v", err)
-	}
-	if err := db.abandon(); err != nil {
-		t.Error(err)
-	}
-}
-
-// TestCompactContext ends its context while something else has the tree.
-func TestCompactContext(t *testing.T) {
-	db := mustOpen(t, t.TempDir(), nil)
-	db.posting <- struct{}{}
-	defer db.stopPosting()
-	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
-	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- db.Compact(short) }()
-	select {
-	case err := <-done:
-		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("Compact: %v; want its context's error", err)
-		}
-	case <-time.After(10 * time.Second):
-		t.Error("Compact waits, though its context has ended")
-	}
-}
-
-// TestCompactDamage compacts a file with a damaged chunk. The copy must not take its place: the next read may succeed.
-func TestCompactDamage(t *testing.T) {
-	dir := t.TempDir()
-	db, err := Open(dir, &Options{Logger: discard})
-	if err != nil {
-		t.Fatal(err)
-	}
-	marker := digits(40)
-	for i := range uint64(3) {
-		mustStore(t, db, fmt.Sprint("r", i), `"`+marker+fmt.Sprint(i)+`"`, i)
-	}
-	if err := db.Checkpoint(ctx); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(dir, treeName)
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	flip := func(by byte) {
-		t.Helper()
-		for at := range data { // in the chunk, not in the catalogue
-			if bytes.HasPrefix(data[at:], []byte(marker+"1")) && bytes.Contains(data[at-80:at], []byte("r1\x00")) {
-				if _, err := file.WriteAt([]byte{data[at] ^ by}, int64(at)); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-	}
-	flip(1)
-	err = db.Compact(ctx)
-	if !errors.Is(err, daybook.ErrCorrupt) || !strings.Contains(err.Error(), path+":") || !strings.Contains(err.Error(), `"r1"`) || strings.Contains(err.Error(), copyName) {
-		t.Errorf("Compact of a damaged file: %v; want ErrCorrupt that names the file and the record", err)
-	}
-	flip(0)
-	if got := mustQuery(t, db, "r1", daybook.QueryParams{}); len(got) != 1 {
-		t.Errorf("when the file can be read again, it has %d values of the record; want 1", len(got))
-	}
-	mustClose(t, db)
 }
 
 // TestCompactByItself deletes most of a large file, and waits for it to shrink. What was copied and is still large for
@@ -544,65 +340,4 @@ func TestCompactWaits(t *testing.T) {
 	}
 	db.posting <- struct{}{}
 	worth(false, "compacted")
-}
-
-// TestCompactGivesWay has a checkpoint run out of space beside a copy, and then a prune, which get that of the copy. Whoever
-// makes it is told, and everything else is as before.
-func TestCompactGivesWay(t *testing.T) {
-	db := mustOpen(t, t.TempDir(), &Options{Durability: OS, TransactionSize: MinTransactionSize, Logger: discard})
-	stored := uint64(0)
-	store := func(values uint64) {
-		t.Helper()
-		for range values {
-			stored++
-			mustStore(t, db, fmt.Sprintf("r%02d", stored%7), `"`+digits(8<<10)+`"`, stored)
-		}
-	}
-	store(50)
-	if err := db.Checkpoint(ctx); err != nil {
-		t.Fatal(err)
-	}
-	step := func() error {
-		return db.whilePosting(ctx, func() error { _, err := db.copyStep(ctx); return err })
-	}
-	begin := func() {
-		t.Helper()
-		if err := errors.Join(db.whilePosting(ctx, db.beginCopy), step()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	wantGone := func() {
-		t.Helper()
-		if _, err := os.Stat(filepath.Join(db.dir, copyName)); !os.IsNotExist(err) {
-			t.Errorf("the copy is still there: %v", err)
-		}
-		if err := step(); !errors.Is(err, daybook.ErrNoSpace) {
-			t.Errorf("a step of the copy that was given up: %v; want ErrNoSpace", err)
-		}
-	}
-	begin()
-	store(50)
-	db.tree.Bound(1) // it cannot grow
-	if err := db.Checkpoint(ctx); !errors.Is(err, daybook.ErrNoSpace) {
-		t.Errorf("without space: %v; want ErrNoSpace", err)
-	}
-	wantGone()
-	db.tree.Bound(0)
-	begin()
-	err := db.whilePosting(ctx, func() error {
-		if !db.makeSpace() || db.reserve.size() == 0 {
-			return errors.New("nothing was freed, or the reserve, though there is a copy")
-		}
-		return nil
-	})
-	if err != nil {
-		t.Error(err)
-	}
-	wantGone()
-	if err := db.Compact(ctx); err != nil {
-		t.Errorf("with space again: %v", err)
-	}
-	if got := len(mustQuery(t, db, "*", daybook.QueryParams{})); got != 100 {
-		t.Errorf("%d values; want 100", got)
-	}
 }
