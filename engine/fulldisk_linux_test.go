@@ -17,30 +17,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/proof/smalldisk"
 )
-
-// smallDisk mounts a tmpfs of size bytes.
-func smallDisk(t *testing.T, size int) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
-		if os.Getenv("DAYBOOK_PROOF") != "required" && (errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES)) {
-			t.Skip("needs the right to mount a small tmpfs, which root has:", err)
-		}
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, 0); err != nil {
-			t.Errorf("unmounting: %v", err)
-		}
-	})
-	return dir
-}
 
 // TestFullDisk fills a real disk: Store says ErrNoSpace, reads go on, Cleanup works and makes room, and Store
 // works again without reopening. A restart on the full disk loses nothing either.
 func TestFullDisk(t *testing.T) {
-	dir := filepath.Join(smallDisk(t, 12<<20), "store")
+	dir := filepath.Join(smalldisk.Mount(t, 12<<20), "store")
 	opts := &Options{HeadSize: 256 << 10, Logger: discard}
 	db := mustOpen(t, dir, opts)
 	random := rand.New(rand.NewPCG(1, 2))
@@ -104,7 +87,7 @@ func jsonNoise(t *testing.T, random *rand.Rand, n int) json.RawMessage {
 // and does so after a cleanup that found nothing to delete.
 func TestPruneOnFullDisk(t *testing.T) {
 	const records, each = 300, 12
-	dir := filepath.Join(smallDisk(t, 32<<20), "store")
+	dir := filepath.Join(smalldisk.Mount(t, 32<<20), "store")
 	db := mustOpen(t, dir, &Options{HeadSize: 1 << 20, Logger: discard})
 	random := rand.New(rand.NewPCG(1, 2))
 	for at := range uint64(each) {
@@ -138,7 +121,7 @@ func TestPruneOnFullDisk(t *testing.T) {
 // everything stays as it was, and can still be stored; with the room it works.
 func TestCompactOnFullDisk(t *testing.T) {
 	const size = 40 << 20
-	disk := smallDisk(t, size)
+	disk := smalldisk.Mount(t, size)
 	dir := filepath.Join(disk, "store")
 	db := mustOpen(t, dir, &Options{HeadSize: 256 << 10, TransactionSize: 1 << 20, Logger: discard})
 	random := rand.New(rand.NewPCG(1, 2))
@@ -216,7 +199,7 @@ func TestCompactOnFullDisk(t *testing.T) {
 
 // TestOpenOnFullDisk opens a log of more than a head where there is no room to post it.
 func TestOpenOnFullDisk(t *testing.T) {
-	dir := filepath.Join(smallDisk(t, 16<<20), "store")
+	dir := filepath.Join(smalldisk.Mount(t, 16<<20), "store")
 	opts := &Options{HeadSize: 256 << 10, Durability: OS, Logger: discard}
 	db := mustOpen(t, dir, opts)
 	random := rand.New(rand.NewPCG(1, 2))
@@ -297,7 +280,7 @@ func TestOpenNotWritable(t *testing.T) {
 
 // TestPruneBySizeOnFullDisk has all values in the heads, since the tree never had room for them, and prunes to a size.
 func TestPruneBySizeOnFullDisk(t *testing.T) {
-	dir := filepath.Join(smallDisk(t, 12<<20), "store")
+	dir := filepath.Join(smalldisk.Mount(t, 12<<20), "store")
 	db := mustOpen(t, dir, &Options{Logger: discard})
 	acked := storeUntilFull(t, db, rand.New(rand.NewPCG(1, 2)), 0)
 	takeTheRest(t, filepath.Dir(dir))

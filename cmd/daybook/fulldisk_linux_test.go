@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/daybook-db/daybook/proof/smalldisk"
 )
 
 // filling is an output that fills the disk with what it is given.
@@ -35,7 +37,7 @@ func TestStoredOnFullDisk(t *testing.T) {
 	line := fmt.Sprintf("{\"record_name\":\"r\",\"value\":\"%x\",\"stored_at\":1}\n", random)
 	for _, command := range []string{"ingest", "import"} {
 		t.Run(command, func(t *testing.T) {
-			disk := smallDisk(t)
+			disk := smalldisk.Mount(t, diskSize)
 			dir := filepath.Join(disk, "history")
 			out := &filling{ballast: filepath.Join(disk, "ballast")}
 			var errOut bytes.Buffer
@@ -54,21 +56,3 @@ func TestStoredOnFullDisk(t *testing.T) {
 }
 
 const diskSize = 8 << 20
-
-// smallDisk mounts a tmpfs of diskSize.
-func smallDisk(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprint("size=", diskSize)); err != nil {
-		if os.Getenv("DAYBOOK_PROOF") != "required" && (errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES)) {
-			t.Skip("needs the right to mount a small tmpfs, which root has:", err)
-		}
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, 0); err != nil {
-			t.Errorf("unmounting: %v", err)
-		}
-	})
-	return dir
-}
