@@ -53,7 +53,7 @@ func TestInterruptedExportEndsWithALine(t *testing.T) {
 
 // TestExportBeforeDamageIsWritten shows that a value that is damaged costs none of those before it.
 func TestExportBeforeDamageIsWritten(t *testing.T) {
-	dir := damagedDir(t)
+	dir := damagedDir(t, someValues()...)
 	for format, want := range map[string]string{
 		"ndjson": "{\"record_name\":\"a.one\",\"value\":{\"x\": 1},\"stored_at\":1000}\n{\"record_name\":\"a.one\",\"value\":{\"x\":2},\"stored_at\":2000}\n",
 		"csv":    "record_name,stored_at,value\na.one,1000,\"{\"\"x\"\": 1}\"\na.one,2000,\"{\"\"x\"\":2}\"\n",

@@ -170,7 +170,7 @@ func TestCheck(t *testing.T) {
 	if out := mustRun(t, "", "check", "--dir", dir); !strings.HasPrefix(out, "4 values of 3 records are whole, in ") {
 		t.Errorf("check said %q", out)
 	}
-	damaged := damagedDir(t)
+	damaged := damagedDir(t, someValues()...)
 	got := run(t, "", "check", "--dir", damaged)
 	if got.status != statusFailed || got.out != "" || strings.Count(got.err, "\n") != 1 || !strings.Contains(got.err, `record "a.two"`) || !strings.Contains(got.err, "check --quarantine") {
 		t.Errorf("status %d, stdout %q, stderr %q; want the record that is damaged, and the remedy", got.status, got.out, got.err)
@@ -182,11 +182,11 @@ func TestCheck(t *testing.T) {
 	mustRun(t, "", "check", "--dir", damaged)
 }
 
-// damagedDir returns a directory with someValues, of which that of a.two is damaged.
-func damagedDir(t *testing.T) string {
+// damagedDir returns a directory with values, of which each with <tag> in it is damaged, as that of a.two of someValues.
+func damagedDir(t *testing.T, values ...daybook.StoredValue) string {
 	t.Helper()
 	damaged := t.TempDir()
-	data, err := os.ReadFile(filepath.Join(filledDir(t, someValues()...), "daybook.db"))
+	data, err := os.ReadFile(filepath.Join(filledDir(t, values...), "daybook.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,16 +203,7 @@ func TestCheckSaysWhatIsMissing(t *testing.T) {
 	for i := range uint64(1499) {
 		values = append(values, value("r", "1", i+2))
 	}
-	dir := filledDir(t, values...)
-	path := filepath.Join(t.TempDir(), "daybook.db")
-	data, err := os.ReadFile(filepath.Join(dir, "daybook.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, bytes.ReplaceAll(data, []byte("<tag>"), []byte("<tug>")), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	got := run(t, "", "check", "--dir", filepath.Dir(path))
+	got := run(t, "", "check", "--dir", damagedDir(t, values...))
 	if want := "says count 1500, bytes 1506, oldest 1, newest 1500 with sequence number 1500; its chunks hold count "; !strings.Contains(got.err, want) || strings.Contains(got.err, "{") {
 		t.Errorf("%+v; want %q", got, want)
 	}
