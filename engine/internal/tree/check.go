@@ -232,18 +232,16 @@ func (c *checker) endRecord(catalogue *pages.Cursor) {
 		c.fault(err)
 		return
 	}
-	want := c.seen
-	sameNewest := got.NewestValue == nil || string(got.NewestValue) == string(want.NewestValue)
-	got.NewestValue, want.NewestValue = nil, nil
-	switch {
-	case fmt.Sprint(got) != fmt.Sprint(want):
-		c.faultf("catalogue entry of record %q at offset %d says %s; its chunks hold %s", c.record, c.view.Offset(data), inWords(got), inWords(want))
-	case !sameNewest:
+	switch says, holds := inWords(&got), inWords(&c.seen); {
+	case says != holds:
+		c.faultf("catalogue entry of record %q at offset %d says %s; its chunks hold %s", c.record, c.view.Offset(data), says, holds)
+	case got.NewestValue != nil && string(got.NewestValue) != string(c.seen.NewestValue):
 		c.faultf("catalogue entry of record %q at offset %d has another newest value than its chunks", c.record, c.view.Offset(data))
 	}
 }
 
-func inWords(e index.Entry) string {
+// inWords says all of an entry but its newest value.
+func inWords(e *index.Entry) string {
 	return fmt.Sprintf("count %d, bytes %d, oldest %d, newest %d with sequence number %d", e.Count, e.Bytes, e.Oldest, e.Newest, e.NewestSequence)
 }
 

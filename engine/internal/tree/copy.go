@@ -87,9 +87,9 @@ func (c *Copy) source(v *pages.View) (s source, err error) {
 
 // copy copies records until the transaction is full.
 func (s *source) copy(w *writer) error {
-	for whole := true; s.name != nil && !w.full(); {
-		var err error
-		if whole, err = s.copyRecord(w); err != nil || !whole {
+	for s.name != nil && !w.full() {
+		whole, err := s.copyRecord(w)
+		if err != nil || !whole {
 			return err
 		}
 		if s.name, s.data, err = s.names.Next(); err != nil {

@@ -27,9 +27,7 @@ type Rule struct {
 func (r Rule) ByAgeAlone() bool { return r.KeepNewest == 0 && r.MaxPerRecord == 0 }
 
 // MayTake reports whether values may go by age of which the oldest has a timestamp.
-func (r Rule) MayTake(oldest uint64) bool {
-	return oldest < r.OlderThan || oldest == r.OlderThan && r.StoredBefore > 0
-}
+func (r Rule) MayTake(oldest uint64) bool { return r.takes(oldest, 0) }
 
 // takes reports whether a value goes by age.
 func (r Rule) takes(timestamp, sequence uint64) bool {
