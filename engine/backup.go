@@ -154,8 +154,8 @@ func checkTrailer(trailer []byte, length int64, sum hash.Hash) error {
 // there. All of the backup is checked before the daybook is in place, durably; until then, and after an error, there is
 // none: dir is as it was before, except that a power cut may leave the file daybook.restored.db, which the next Restore
 // removes, or the next Open.
-// Errors: fs.ErrExist when dir is not empty, or does not stay so, daybook.ErrCorrupt when the backup is cut off or altered, ErrVersion when a
-// newer program wrote it, ErrNoSpace, r's, ctx's, or the operating system's.
+// Errors: fs.ErrExist when dir is not empty, or does not stay so, daybook.ErrCorrupt when the backup is cut off or altered,
+// ErrVersion when a newer program wrote it, ErrNoSpace, r's, ctx's, or the operating system's.
 func Restore(ctx context.Context, dir string, r io.Reader) error {
 	return restore(ctx, dir, r, disk.OS{})
 }
@@ -208,19 +208,18 @@ func restore(ctx context.Context, dir string, r io.Reader, fsys disk.FS) (err er
 
 // emptied returns an error unless dir is vacant, and removes what an earlier restore left there.
 func emptied(dir string, fsys disk.FS) error {
-	err := vacant(dir, fsys)
-	if err == nil {
-		err = fsys.Remove(filepath.Join(dir, restoredName))
+	if err := vacant(dir, fsys); err != nil {
+		return err
 	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
+	return removeIfThere(fsys, filepath.Join(dir, restoredName))
 }
 
 // vacant returns an error unless dir is empty, but for what is being restored, or not there.
 func vacant(dir string, fsys disk.FS) error {
 	entries, err := fsys.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	for _, entry := range entries {
 		if entry.Name() != restoredName {
 			return fmt.Errorf("%w: %s is not empty, it has %s: restore into a new directory", fs.ErrExist, dir, entry.Name())

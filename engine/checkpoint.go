@@ -200,18 +200,16 @@ func (db *DB) postFrozen(leaveOut doomed) (left uint64, err error) {
 		// A part of the head must not outlive the rest. When the log cannot be synced, the whole still can be posted.
 		posting.InParts = db.log.Sync() == nil
 	}
-	left, err = db.tree.Post(posting)
-	if errors.Is(err, daybook.ErrNoSpace) && db.giveUpCopy(err) {
-		var rest uint64
-		rest, err = db.tree.Post(posting)
-		left += rest
+	post := func() error {
+		n, err := db.tree.Post(posting)
+		left += n
+		return err
 	}
-	if db.log != nil && db.quarantines(err) {
-		if err = db.salvage(context.Background(), err); err == nil {
-			var rest uint64
-			rest, err = db.tree.Post(posting)
-			left += rest
-		}
+	if err = post(); errors.Is(err, daybook.ErrNoSpace) && db.giveUpCopy(err) {
+		err = post()
+	}
+	if db.log != nil {
+		err = db.againIfDamaged(context.Background(), err, post)
 	}
 	if measured := db.measure(); err == nil {
 		err = measured

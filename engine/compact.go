@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -46,7 +45,7 @@ type compaction struct {
 	failure  error      // why it is of no more use
 	margin   int64      // bytes of the disk that it leaves
 	replaced bool       // the tree, by a file whose name may not be durable yet
-	stranded io.Closer  // a tree that is whole, and nobody knows whether it was to be this one
+	stranded *tree.Tree // whole, and nobody knows whether it was to be this one
 
 	spread float64       // the size of the last one's file over what was in use of it; values of megabytes leave gaps
 	wait   time.Duration // after an attempt that failed
@@ -59,9 +58,9 @@ type compaction struct {
 // that are running finish on the old file, whose space is free when the last of them ends.
 //
 // It needs room for the copy: without it everything stays as it was, and the error is daybook.ErrNoSpace. A crash at any
-// moment leaves the old file or the new one. It refuses to copy what is damaged, unless Options.OnCorruption is Quarantine: then
-// it leaves that out, and keeps the old file under another name. On Windows, where a file that is open cannot be replaced, it does nothing,
-// and the error is errors.ErrUnsupported.
+// moment leaves the old file or the new one. It refuses to copy what is damaged, unless Options.OnCorruption is Quarantine:
+// then it leaves that out, and keeps the old file under another name. On Windows, where a file that is open cannot be
+// replaced, it does nothing, and the error is errors.ErrUnsupported.
 // Errors: daybook.ErrNoSpace, ErrReadOnly, ErrClosed, ErrCorrupt, ErrFailed, errors.ErrUnsupported, the operating system's,
 // after which it can be tried again, or ctx's.
 func (db *DB) Compact(ctx context.Context) error {
@@ -248,7 +247,11 @@ func (db *DB) giveUpCopy(why error) bool {
 func (db *DB) removeCopy() error { return db.removeIfThere(copyName) }
 
 func (db *DB) removeIfThere(name string) error {
-	err := db.fs.Remove(filepath.Join(db.dir, name))
+	return removeIfThere(db.fs, filepath.Join(db.dir, name))
+}
+
+func removeIfThere(fsys disk.FS, path string) error {
+	err := fsys.Remove(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -257,12 +260,11 @@ func (db *DB) removeIfThere(name string) error {
 
 // replaceTree puts the whole copy in the tree's place. It needs posting held.
 func (db *DB) replaceTree() error {
-	path := filepath.Join(db.dir, treeName)
 	fresh, err := db.compaction.copy.Finish()
 	if err != nil {
 		return err
 	}
-	if err := db.rename(fresh, path); err != nil {
+	if err := db.rename(copyName, fresh); err != nil {
 		return err
 	}
 	db.compaction.copy = nil
@@ -307,10 +309,11 @@ func (db *DB) syncReplaced() error {
 	return disk.NoSpaceOr(err)
 }
 
-// rename gives the copy's file the tree's name. An error may come from a file system that has done it all the same, or
-// has done half of it; what counts is where the name leads.
-func (db *DB) rename(fresh *tree.Tree, path string) error {
-	err := db.fs.Rename(filepath.Join(db.dir, copyName), path)
+// rename gives a file of what is to be the tree that name. An error may come from a file system that has done it all the
+// same, or has done half of it; what counts is where the name leads.
+func (db *DB) rename(name string, fresh *tree.Tree) error {
+	path := filepath.Join(db.dir, treeName)
+	err := db.fs.Rename(filepath.Join(db.dir, name), path)
 	if err == nil {
 		return nil
 	}
@@ -320,8 +323,13 @@ func (db *DB) rename(fresh *tree.Tree, path string) error {
 	if there, _ := db.tree.At(path); there {
 		return err
 	}
-	// Either file may be the tree, or become it: both stay as they are, and locked, until the directory is opened again.
-	db.compaction.stranded, db.compaction.copy = db.compaction.copy, nil
+	return db.strand(fresh, err)
+}
+
+// strand leaves both files as they are, and locked, until the directory is opened again: either may be the tree, or become
+// it.
+func (db *DB) strand(fresh *tree.Tree, err error) error {
+	db.compaction.stranded, db.compaction.copy = fresh, nil
 	return db.tree.Fail(err)
 }
 

@@ -151,14 +151,12 @@ func (db *DB) pruneTree(ctx context.Context, pattern *index.Pattern, rule tree.R
 		Yield:   way.yield,
 		Release: db.makeSpace,
 	}
-	deleted, err = db.tree.Prune(ctx, pattern, rule, with)
-	if db.quarantines(err) {
-		if err = db.salvage(ctx, err); err == nil {
-			var rest uint64
-			rest, err = db.tree.Prune(ctx, pattern, rule, with)
-			deleted += rest
-		}
+	prune := func() error {
+		n, err := db.tree.Prune(ctx, pattern, rule, with)
+		deleted += n
+		return err
 	}
+	err = db.againIfDamaged(ctx, prune(), prune)
 	if measured := db.measure(); err == nil {
 		err = measured
 	}

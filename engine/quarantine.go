@@ -126,6 +126,18 @@ type unpostable struct{ error }
 
 func (u unpostable) Unwrap() error { return u.error }
 
+// againIfDamaged does again what has met damage, with what is whole of the tree, if that may be set aside. It needs posting
+// held.
+func (db *DB) againIfDamaged(ctx context.Context, err error, do func() error) error {
+	if !db.quarantines(err) {
+		return err
+	}
+	if err := db.salvage(ctx, err); err != nil {
+		return err
+	}
+	return do()
+}
+
 // salvage sets the tree aside, which turned out to be damaged, and goes on with what is whole of it. A crash leaves the one or
 // the other. It returns the damage itself where it cannot do that, or does not find it, and else why it failed, in which case
 // everything is as before, or the tree takes no more writes. It needs posting held.
@@ -183,12 +195,11 @@ func (db *DB) putSalvaged(whole *tree.Tree, damage error) error {
 	if there, _ := db.tree.At(path); there {
 		return errors.Join(err, whole.Close(), db.removeCopy(), db.removeIfThere(salvagedName), db.fs.SyncDir(db.dir))
 	}
-	if err == nil {
-		err = db.fs.Rename(salvaged, path)
+	if err != nil {
+		return db.strand(whole, err)
 	}
-	if there, _ := whole.At(path); !there { // the next Open will have it there
-		db.compaction.stranded = whole
-		return db.tree.Fail(err)
+	if err := db.rename(salvagedName, whole); err != nil {
+		return err
 	}
 	_ = db.becomes(whole) // what is not durable of it will be before the next write
 	return nil
