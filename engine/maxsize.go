@@ -181,11 +181,14 @@ func (db *DB) dropOldest(ctx context.Context, group []*commit) error {
 		if deleted == 0 || err != nil && !errors.Is(err, daybook.ErrNoSpace) && !errors.Is(err, daybook.ErrCorrupt) {
 			return err
 		}
+		if errors.Is(err, daybook.ErrCorrupt) {
+			db.opts.Logger.ErrorContext(ctx, "daybook: damaged values are not dropped, but those beside them", "dir", db.dir, "error", err)
+		}
 		if err := db.postAsMuchAsFits(ctx); err != nil {
 			return err
 		}
 		db.opts.Logger.InfoContext(ctx, "daybook: dropped the oldest values, since MaxSize was reached",
-			"dir", db.dir, "deleted", deleted, "max_size", db.opts.MaxSize, "error", err)
+			"dir", db.dir, "deleted", deleted, "max_size", db.opts.MaxSize)
 	}
 }
 
