@@ -265,13 +265,8 @@ func TestRestoreFaults(t *testing.T) {
 			t.Errorf("step %d: got %v, and the daybook is there (%v)", step, err, missing)
 		}
 		// A crash: nothing is done from there on.
-		dir, done = filepath.Join(t.TempDir(), "restored"), 0
-		fsys.SetHook(func(faultfs.Op) error {
-			if done++; done > step {
-				return faultfs.ErrInjected
-			}
-			return nil
-		})
+		dir = filepath.Join(t.TempDir(), "restored")
+		failBehind(fsys, step)
 		_ = restore(ctx, dir, bytes.NewReader(backup), fsys)
 		if _, err := os.Stat(filepath.Join(dir, treeName)); errors.Is(err, fs.ErrNotExist) {
 			if err := Restore(ctx, dir, bytes.NewReader(backup)); err != nil {

@@ -8,11 +8,13 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
 )
 
 var ctx = context.Background()
@@ -108,4 +110,16 @@ func wantRows(t testing.TB, got []row, want ...row) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("rows differ (-want +got):\n%s", diff)
 	}
+}
+
+// failBehind has all operations fail behind the first n from now on, as in a crash, and returns what counts them.
+func failBehind(fsys *faultfs.FS, n int) (seen func() int) {
+	var count atomic.Int64 // background work counts, too
+	fsys.SetHook(func(faultfs.Op) error {
+		if count.Add(1) > int64(n) {
+			return faultfs.ErrInjected
+		}
+		return nil
+	})
+	return func() int { return int(count.Load()) }
 }

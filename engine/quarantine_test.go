@@ -210,13 +210,8 @@ func TestQuarantineFaults(t *testing.T) {
 			for step := 0; ; step++ {
 				dir, stored := quarantineStore(t)
 				damage.do(t, dir)
-				fsys, done := faultfs.New(disk.OS{}), 0
-				fsys.SetHook(func(faultfs.Op) error {
-					if done++; done > step {
-						return faultfs.ErrInjected
-					}
-					return nil
-				})
+				fsys := faultfs.New(disk.OS{})
+				done := failBehind(fsys, step)
 				options, err := (&Options{OnCorruption: Quarantine, Durability: OS, Logger: discard}).withDefaults()
 				if err != nil {
 					t.Fatal(err)
@@ -233,7 +228,7 @@ func TestQuarantineFaults(t *testing.T) {
 					}
 				}
 				mustClose(t, db)
-				if done <= step {
+				if done() <= step {
 					break
 				}
 			}

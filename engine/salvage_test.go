@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -184,13 +185,7 @@ func TestSalvageFails(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		seen := 0
-		fsys.SetHook(func(faultfs.Op) error {
-			if seen++; seen > n {
-				return faultfs.ErrInjected
-			}
-			return nil
-		})
+		failBehind(fsys, n)
 		failed := db.Compact(ctx)
 		_ = db.abandon()
 		db = mustOpen(t, dir, &opts)
@@ -289,12 +284,12 @@ func TestSalvageOnOpenFails(t *testing.T) {
 				t.Fatal(err)
 			}
 			fsys := faultfs.New(disk.OS{})
-			seen, copied := 0, false
+			var seen atomic.Int64 // operations since the copy got its name
 			fsys.SetHook(func(op faultfs.Op) error {
-				if copied = copied || op.Name == faultfs.Rename && filepath.Base(op.Path) == copyName; !copied {
+				if seen.Load() == 0 && (op.Name != faultfs.Rename || filepath.Base(op.Path) != copyName) {
 					return nil
 				}
-				if seen++; seen == n+1 || seen > n && !once {
+				if number := int(seen.Add(1)); number == n+1 || number > n && !once {
 					return &os.PathError{Op: op.Name, Path: op.Path, Err: syscall.ENOSPC}
 				}
 				return nil
