@@ -1,6 +1,6 @@
 module github.com/daybook-db/daybook
 
-go 1.25.0
+go 1.26
 
 require (
 	github.com/dustin/go-humanize v1.1.0

@@ -18,8 +18,8 @@ import (
 // to the same history. Where the values are (in the head, in the tree, in both, in the log alone) makes
 // no difference to what is promised. Every store is checked when it is closed.
 func TestBackend(t *testing.T) {
-	small := Options{Durability: OS, ChunkValues: 2}
-	cheap := Options{Durability: OS, ChunkValues: 2, HeadSize: 64 << 10} // to open: its log is short
+	small := Options{Durability: OS, Tuning: Tuning{ChunkValues: 2}}
+	cheap := Options{Durability: OS, Tuning: Tuning{ChunkValues: 2, HeadSize: 64 << 10}} // to open: its log is short
 	tests := []struct {
 		name   string
 		reason string
@@ -30,8 +30,8 @@ func TestBackend(t *testing.T) {
 		{"always", "the defaults: all that a case stores is in the head", Options{}, checked, backendtest.Capabilities{}},
 		{"interval", "the log is synced by another goroutine", Options{Durability: Interval}, checked, backendtest.Capabilities{}},
 		{"os", "the log is not synced", Options{Durability: OS}, checked, backendtest.Capabilities{}},
-		{"tiny heads", "heads are frozen and posted under the operations", Options{Durability: OS, HeadSize: MinHeadSize, TransactionSize: MinTransactionSize, ChunkValues: 2}, checked, backendtest.Capabilities{}},
-		{"tiny chunks", "each value has a chunk of its own", Options{Durability: OS, HeadSize: MinHeadSize, ChunkBytes: 1}, checked, backendtest.Capabilities{}},
+		{"tiny heads", "heads are frozen and posted under the operations", Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize, TransactionSize: MinTransactionSize, ChunkValues: 2}}, checked, backendtest.Capabilities{}},
+		{"tiny chunks", "each value has a chunk of its own", Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize, ChunkBytes: 1}}, checked, backendtest.Capabilities{}},
 		{"in the tree", "a checkpoint follows each operation", small, postedEvery(1), duringCheckpoints},
 		{"in both", "a checkpoint follows every second operation", small, postedEvery(2), duringCheckpoints},
 		{"reopened", "a close and an open follow each operation", cheap, reopenedAfter(1, (*DB).Close), backendtest.Capabilities{ScanBlocksWrites: true}},

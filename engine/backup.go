@@ -284,8 +284,8 @@ func checkRestored(ctx context.Context, path string) (err error) {
 	t, err := tree.Open(path, tree.Options{
 		ReadOnly:    true,
 		Existing:    true,
-		ChunkValues: options.ChunkValues,
-		ChunkBytes:  options.ChunkBytes,
+		ChunkValues: options.Tuning.ChunkValues,
+		ChunkBytes:  options.Tuning.ChunkBytes,
 	})
 	if err != nil {
 		return err

@@ -97,7 +97,7 @@ func (s *slowly) Write(p []byte) (int, error) {
 // TestBackupWhileStoring writes, checkpoints, deletes and compacts while a backup is written: it holds what was
 // acknowledged before, and of what came later a prefix.
 func TestBackupWhileStoring(t *testing.T) {
-	db := mustOpen(t, t.TempDir(), &Options{Durability: OS, HeadSize: 64 << 10, TransactionSize: 64 << 10})
+	db := mustOpen(t, t.TempDir(), &Options{Durability: OS, Tuning: Tuning{HeadSize: 64 << 10, TransactionSize: 64 << 10}})
 	var acknowledged atomic.Int64
 	done := make(chan struct{})
 	var writing sync.WaitGroup

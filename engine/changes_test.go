@@ -36,7 +36,7 @@ func TestChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer os.RemoveAll(dir)
-		opts := &Options{Durability: OS, HeadSize: MinHeadSize, TransactionSize: MinTransactionSize, ChunkValues: 4, Logger: discard}
+		opts := &Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize, TransactionSize: MinTransactionSize, ChunkValues: 4}, Logger: discard}
 		db, err := Open(dir, opts)
 		if err != nil {
 			t.Fatal(err)

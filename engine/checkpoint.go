@@ -27,7 +27,7 @@ const (
 func (db *DB) makeRoom(ctx context.Context) error {
 	for {
 		db.mu.RLock()
-		full := db.active.Size() >= db.opts.HeadSize
+		full := db.active.Size() >= db.opts.Tuning.HeadSize
 		db.mu.RUnlock()
 		if !full {
 			return nil
@@ -52,7 +52,7 @@ func (db *DB) makeRoom(ctx context.Context) error {
 func (db *DB) freezeFull() (attempted <-chan struct{}) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	if db.active.Size() < db.opts.HeadSize {
+	if db.active.Size() < db.opts.Tuning.HeadSize {
 		return nil
 	}
 	if db.frozen != nil {
@@ -66,7 +66,7 @@ func (db *DB) freezeFull() (attempted <-chan struct{}) {
 
 // freezeLocked puts an empty head in the active one's place. It needs mu held, and no frozen head.
 func (db *DB) freezeLocked() {
-	db.frozen, db.active = db.active, head.New(db.opts.HeadSize)
+	db.frozen, db.active = db.active, head.New(db.opts.Tuning.HeadSize)
 	db.postFailure = nil
 }
 

@@ -107,7 +107,7 @@ func (db *DB) compact(ctx context.Context, byItself bool) error {
 			if !db.mostlyFree() { // any more
 				return nil
 			}
-			db.compaction.margin = db.opts.HeadSize
+			db.compaction.margin = db.opts.Tuning.HeadSize
 		}
 		err := db.beginCopy()
 		begun = err == nil

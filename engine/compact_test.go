@@ -28,7 +28,7 @@ func TestCompactStepwise(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer os.RemoveAll(dir)
-		db, err := Open(dir, &Options{Durability: OS, HeadSize: MinHeadSize, TransactionSize: MinTransactionSize, ChunkValues: 4, Logger: discard})
+		db, err := Open(dir, &Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize, TransactionSize: MinTransactionSize, ChunkValues: 4}, Logger: discard})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -220,7 +220,7 @@ func TestCompactLock(t *testing.T) {
 
 // TestCompactLargeRecord copies a record that takes many transactions, and stops when its context ends.
 func TestCompactLargeRecord(t *testing.T) {
-	db := mustOpen(t, t.TempDir(), &Options{Durability: OS, HeadSize: MinHeadSize, TransactionSize: MinTransactionSize, Logger: discard})
+	db := mustOpen(t, t.TempDir(), &Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize, TransactionSize: MinTransactionSize}, Logger: discard})
 	const values = 300
 	for i := range uint64(values) {
 		mustStore(t, db, "a", `"`+digits(8<<10)+`"`, i)
@@ -265,7 +265,7 @@ func (c *endingContext) Err() error {
 // what is in it is not copied again.
 func TestCompactByItself(t *testing.T) {
 	dir := t.TempDir()
-	db := mustOpen(t, dir, &Options{Durability: OS, HeadSize: 4 << 20})
+	db := mustOpen(t, dir, &Options{Durability: OS, Tuning: Tuning{HeadSize: 4 << 20}})
 	for i := range uint64(80) {
 		mustStore(t, db, fmt.Sprintf("r%02d", i), `"`+digits(1<<20)+`"`, i)
 	}

@@ -119,7 +119,7 @@ func TestConsistentSnapshots(t *testing.T) {
 	if testing.Short() {
 		reads, cleanups = 50, 2
 	}
-	db := mustOpen(t, t.TempDir(), &Options{Durability: OS, HeadSize: 16 << 10, TransactionSize: MinTransactionSize, ChunkValues: 8})
+	db := mustOpen(t, t.TempDir(), &Options{Durability: OS, Tuning: Tuning{HeadSize: 16 << 10, TransactionSize: MinTransactionSize, ChunkValues: 8}})
 	tr := &traffic{db: db}
 	running, stop := context.WithCancel(ctx)
 	var others sync.WaitGroup
@@ -214,7 +214,7 @@ func TestCancelWhileWaiting(t *testing.T) {
 // TestCloseWhileStoring closes under load: what was acknowledged is there afterwards, and the rest was told.
 func TestCloseWhileStoring(t *testing.T) {
 	dir := t.TempDir()
-	db, err := Open(dir, &Options{HeadSize: 16 << 10})
+	db, err := Open(dir, &Options{Tuning: Tuning{HeadSize: 16 << 10}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,7 +255,7 @@ func TestCloseWhileStoring(t *testing.T) {
 // bound, not all that wait.
 func TestHeadIsBounded(t *testing.T) {
 	const writers, batchBytes = 8, 8 << 20
-	db := mustOpen(t, t.TempDir(), &Options{HeadSize: MinHeadSize, Durability: OS})
+	db := mustOpen(t, t.TempDir(), &Options{Tuning: Tuning{HeadSize: MinHeadSize}, Durability: OS})
 	var batch []daybook.StoredValue
 	for i := range 8 {
 		value := json.RawMessage(`"` + strings.Repeat("x", batchBytes/8-2) + `"`)
@@ -308,7 +308,7 @@ func TestStoreWithinScan(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("there an open scan holds up a checkpoint, as the package documentation says")
 	}
-	db := mustOpen(t, t.TempDir(), &Options{Durability: OS, HeadSize: MinHeadSize})
+	db := mustOpen(t, t.TempDir(), &Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize}})
 	for i := range uint64(200) {
 		mustStore(t, db, "r", "1", i)
 	}

@@ -157,7 +157,7 @@ func TestMovedDamage(t *testing.T) {
 	for i := range 8 {
 		stored = append(stored, row{"r", fmt.Sprintf(`"v%d"`, i), 5})
 	}
-	opts := Options{ChunkValues: 2}
+	opts := Options{Tuning: Tuning{ChunkValues: 2}}
 	dir := closedStore(t, &opts, stored...)
 	damage(t, dir, "values", func(value []byte) { value[strings.Index(string(value), "v7")+1] ^= 1 })
 	db := openDamaged(t, dir, opts)
@@ -171,7 +171,7 @@ func TestMovedDamage(t *testing.T) {
 // TestHiddenChunk shows that a record that has lost a chunk is not taken for one that never had it: here by a
 // program that knows nothing of checksums.
 func TestHiddenChunk(t *testing.T) {
-	dir := closedStore(t, &Options{ChunkValues: 1}, row{"r", "1", 1}, row{"r", "2", 2}, row{"s", "3", 3})
+	dir := closedStore(t, &Options{Tuning: Tuning{ChunkValues: 1}}, row{"r", "1", 1}, row{"r", "2", 2}, row{"s", "3", 3})
 	file, err := bbolt.Open(filepath.Join(dir, treeName), 0o600, nil)
 	if err != nil {
 		t.Fatal(err)

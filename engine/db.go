@@ -96,8 +96,8 @@ func Open(dir string, opts *Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if opts == nil || opts.HeadSize == 0 {
-		options.HeadSize = min(options.HeadSize, headOnDisk(dir))
+	if opts == nil || opts.Tuning.HeadSize == 0 {
+		options.Tuning.HeadSize = min(options.Tuning.HeadSize, headOnDisk(dir))
 	}
 	return open(dir, options, disk.OS{})
 }
@@ -158,7 +158,7 @@ func newDB(dir string, opts Options, fsys disk.FS) *DB {
 		fs:         fsys,
 		posting:    make(chan struct{}, 1),
 		compacting: make(chan struct{}, 1),
-		active:     head.New(opts.HeadSize),
+		active:     head.New(opts.Tuning.HeadSize),
 		attempts:   make(chan struct{}),
 	}
 }
@@ -183,9 +183,9 @@ func (db *DB) openTree(fresh bool) (state tree.State, err error) {
 		LockTimeout:      db.opts.LockTimeout,
 		ReadOnly:         db.opts.ReadOnly,
 		Existing:         existing && !fresh,
-		ChunkValues:      db.opts.ChunkValues,
-		ChunkBytes:       db.opts.ChunkBytes,
-		TransactionBytes: int(db.opts.TransactionSize),
+		ChunkValues:      db.opts.Tuning.ChunkValues,
+		ChunkBytes:       db.opts.Tuning.ChunkBytes,
+		TransactionBytes: int(db.opts.Tuning.TransactionSize),
 		MaxBytes:         db.opts.maxTree(),
 	})
 	if err != nil {

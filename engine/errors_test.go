@@ -114,7 +114,7 @@ func TestOpenRefuses(t *testing.T) {
 		want    error
 		words   string
 	}{
-		{"impossible options, all named", nil, &Options{Durability: 9, HeadSize: 1, TransactionSize: 1, ChunkValues: -1}, daybook.ErrInvalidParams, "TransactionSize"},
+		{"impossible options, all named", nil, &Options{Durability: 9, Tuning: Tuning{HeadSize: 1, TransactionSize: 1, ChunkValues: -1}}, daybook.ErrInvalidParams, "TransactionSize"},
 		{"a file that is not bbolt", func(t *testing.T, dir string) {
 			write(t, filepath.Join(dir, treeName), strings.Repeat("x", 1<<16))
 		}, nil, daybook.ErrCorrupt, treeName},
@@ -349,7 +349,7 @@ func TestCancelledContext(t *testing.T) {
 
 // TestCancelDuringScan shows that a long scan ends with its context.
 func TestCancelDuringScan(t *testing.T) {
-	db := mustOpen(t, t.TempDir(), &Options{Durability: OS, ChunkValues: 2})
+	db := mustOpen(t, t.TempDir(), &Options{Durability: OS, Tuning: Tuning{ChunkValues: 2}})
 	for i := range uint64(100) {
 		mustStore(t, db, "r", "1", i)
 	}

@@ -40,7 +40,7 @@ func TestFollow(t *testing.T) {
 	if got := read(t, f); got != nil {
 		t.Errorf("before there is a log: %v", got)
 	}
-	opts := &Options{Durability: OS, HeadSize: 256 << 10}
+	opts := &Options{Durability: OS, Tuning: Tuning{HeadSize: 256 << 10}}
 	next, stored := uint64(1), 0
 	follow := func() {
 		t.Helper()
@@ -85,7 +85,7 @@ func TestFollow(t *testing.T) {
 // TestFollowSlowly stores more than the log keeps, and wants to be told how many values that was.
 func TestFollowSlowly(t *testing.T) {
 	dir := t.TempDir()
-	db := mustOpen(t, dir, &Options{Durability: OS, HeadSize: MinHeadSize})
+	db := mustOpen(t, dir, &Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize}})
 	f := mustFollow(t, dir, "*")
 	mustStore(t, db, "r", "0", 0)
 	got := uint64(len(read(t, f)))

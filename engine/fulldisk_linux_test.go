@@ -24,7 +24,7 @@ import (
 // works again without reopening. A restart on the full disk loses nothing either.
 func TestFullDisk(t *testing.T) {
 	dir := filepath.Join(smalldisk.Mount(t, 12<<20), "store")
-	opts := &Options{HeadSize: 256 << 10, Logger: discard}
+	opts := &Options{Tuning: Tuning{HeadSize: 256 << 10}, Logger: discard}
 	db := mustOpen(t, dir, opts)
 	random := rand.New(rand.NewPCG(1, 2))
 	acked := storeUntilFull(t, db, random, 0)
@@ -88,7 +88,7 @@ func jsonNoise(t *testing.T, random *rand.Rand, n int) json.RawMessage {
 func TestPruneOnFullDisk(t *testing.T) {
 	const records, each = 300, 12
 	dir := filepath.Join(smalldisk.Mount(t, 32<<20), "store")
-	db := mustOpen(t, dir, &Options{HeadSize: 1 << 20, Logger: discard})
+	db := mustOpen(t, dir, &Options{Tuning: Tuning{HeadSize: 1 << 20}, Logger: discard})
 	random := rand.New(rand.NewPCG(1, 2))
 	for at := range uint64(each) {
 		for record := range records {
@@ -123,7 +123,7 @@ func TestCompactOnFullDisk(t *testing.T) {
 	const size = 40 << 20
 	disk := smalldisk.Mount(t, size)
 	dir := filepath.Join(disk, "store")
-	db := mustOpen(t, dir, &Options{HeadSize: 256 << 10, TransactionSize: 1 << 20, Logger: discard})
+	db := mustOpen(t, dir, &Options{Tuning: Tuning{HeadSize: 256 << 10, TransactionSize: 1 << 20}, Logger: discard})
 	random := rand.New(rand.NewPCG(1, 2))
 	const values = 1000
 	for i := range values {
@@ -200,7 +200,7 @@ func TestCompactOnFullDisk(t *testing.T) {
 // TestOpenOnFullDisk opens a log of more than a head where there is no room to post it.
 func TestOpenOnFullDisk(t *testing.T) {
 	dir := filepath.Join(smalldisk.Mount(t, 16<<20), "store")
-	opts := &Options{HeadSize: 256 << 10, Durability: OS, Logger: discard}
+	opts := &Options{Tuning: Tuning{HeadSize: 256 << 10}, Durability: OS, Logger: discard}
 	db := mustOpen(t, dir, opts)
 	random := rand.New(rand.NewPCG(1, 2))
 	takeTheRest(t, filepath.Dir(dir))

@@ -60,7 +60,7 @@ func storeUntilKilled(dir string) error {
 	if err != nil {
 		return err
 	}
-	opts := &Options{Durability: Durability(durability), HeadSize: 8 << 10, TransactionSize: 16 << 10, ChunkValues: 16, Logger: discard}
+	opts := &Options{Durability: Durability(durability), Tuning: Tuning{HeadSize: 8 << 10, TransactionSize: 16 << 10, ChunkValues: 16}, Logger: discard}
 	c := &killChild{failed: make(chan error)}
 	if c.db, err = Open(dir, opts); err != nil {
 		return err

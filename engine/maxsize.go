@@ -101,7 +101,7 @@ func (db *DB) leftWithout(dropped int64, group []*commit) int64 {
 	log := db.log.Size() + 2*segment // it may begin one, and make the next one ready
 	db.mu.RLock()
 	defer db.mu.RUnlock()
-	tree := db.bound.file - db.bound.free + transactionsAhead*db.opts.TransactionSize - dropped
+	tree := db.bound.file - db.bound.free + transactionsAhead*db.opts.Tuning.TransactionSize - dropped
 	before := tree
 	for _, h := range []*head.Head{db.frozen, db.active} {
 		if h != nil {
@@ -116,7 +116,7 @@ func (db *DB) leftWithout(dropped int64, group []*commit) int64 {
 	}
 	all := max(tree, db.bound.file) + log + reserveSize
 	if db.bound.copy > 0 { // it takes what is in the heads, too, and a transaction's copies of pages
-		all += db.bound.copy + tree - before + 2*db.opts.TransactionSize
+		all += db.bound.copy + tree - before + 2*db.opts.Tuning.TransactionSize
 	}
 	return min(db.opts.maxTree()-tree, db.opts.MaxSize-all)
 }

@@ -244,8 +244,8 @@ func TestMaxSizeCompact(t *testing.T) {
 
 func TestMaxSizeOptions(t *testing.T) {
 	for _, opts := range []Options{
-		{MaxSize: MinMaxSize - 1}, {MaxSize: -1}, {MaxSize: MinMaxSize, HeadSize: MinMaxSize/16 + 1},
-		{MaxSize: MinMaxSize, TransactionSize: MinMaxSize/64 + 1}, {WhenFull: 2}, {WhenFull: -1}, {OnCorruption: 2},
+		{MaxSize: MinMaxSize - 1}, {MaxSize: -1}, {MaxSize: MinMaxSize, Tuning: Tuning{HeadSize: MinMaxSize/16 + 1}},
+		{MaxSize: MinMaxSize, Tuning: Tuning{TransactionSize: MinMaxSize/64 + 1}}, {WhenFull: 2}, {WhenFull: -1}, {OnCorruption: 2},
 	} {
 		if _, err := Open(t.TempDir(), &opts); !errors.Is(err, daybook.ErrInvalidParams) {
 			t.Errorf("%+v: got %v; want ErrInvalidParams", opts, err)

@@ -107,62 +107,48 @@ const (
 type Options struct {
 	// Durability is what a returned Store means. Default: Always.
 	Durability Durability
-	// SyncInterval is how often the log is synced under Interval. Default: 1 s. It has no effect
-	// in the other modes.
+	// SyncInterval is the time between two syncs of the log under Interval. The other modes ignore it.
+	// Default: 1 s.
 	SyncInterval time.Duration
-	// HeadSize bounds, in bytes, the memory of one head: the values that are in the log but not in
-	// the tree yet. Two heads exist while one is being checkpointed. It also bounds the log, and
-	// with it the time that Open takes after a crash. Default: 32 MiB, or a sixteenth of what the disk has free if that is less,
-	// but 256 KiB; least 4 KiB, most 512 MiB.
-	HeadSize int64
-	// TransactionSize is how many bytes of the tree one transaction of a checkpoint or a Cleanup changes, about. They
-	// are in memory until it is over, beside the two heads; smaller ones take more syncs. Default: a quarter of
-	// HeadSize, but at least 1 MiB; least 4 KiB, most 512 MiB.
-	TransactionSize int64
-	// LockTimeout is how long Open waits for a directory that another process has open, before it
-	// returns ErrLocked. Default: 1 s; negative: it does not wait.
+	// LockTimeout is how long Open waits for a directory that another process has open before it
+	// returns ErrLocked. Default: 1 s; negative: no wait.
 	LockTimeout time.Duration
-	// ReadOnly opens an existing directory without changing anything in it, beside any number of
-	// other readers, but not beside a writer. Every write returns ErrReadOnly.
+	// ReadOnly opens an existing directory without changing anything in it, beside other readers but
+	// not beside a writer. Every write returns ErrReadOnly. Default: false.
 	ReadOnly bool
-	// ChunkValues is how many values a chunk holds at most. Larger chunks compress better and make
-	// reading one value dearer. Default: 512; most 65536.
-	ChunkValues int
-	// ChunkBytes is how many bytes of JSON a chunk holds at most; a longer value has a chunk of its
-	// own. Default: 32 KiB; most 16 MiB.
-	ChunkBytes int
-	// MaxFuture is how far ahead of the clock a timestamp may be that is stored; one beyond is
-	// daybook.ErrTimestampRange. A device whose clock jumped ahead would else store what stays the newest for years.
-	// One without a clock, which starts in 1970, could then store nothing that was stamped elsewhere. Default: 0, any
-	// timestamp; negative: ErrInvalidParams.
+	// MaxFuture is how far a timestamp may be ahead of the clock; Store returns ErrTimestampRange for a
+	// later one. It protects a history from a clock that jumped ahead. Default: 0, any timestamp.
 	MaxFuture time.Duration
-	// MaxSize bounds what the directory's files occupy together, in bytes: tree, log and reserve, and a copy that is being
-	// compacted, but not what was set aside by Quarantine. It is never passed, so stores are refused a little before: a
-	// quarter of it is for the log, and one head, a few transactions and the reserve must find room. These are smaller by
-	// default than without it: HeadSize a sixteenth of MaxSize at most, and TransactionSize a 64th. A value is a 128th at most,
-	// and a batch a sixteenth, else daybook.ErrValueTooLarge. A directory that is larger already shrinks to it by Compact, as
-	// far as something was deleted. Default: 0, no bound; least 8 MiB.
+	// MaxSize is the maximum number of bytes of the directory's files together, files that Quarantine
+	// renamed excepted. It also lowers the defaults of Tuning. Default: 0, no maximum; minimum 8 MiB.
 	MaxSize int64
-	// WhenFull is what happens when MaxSize is reached. Default: Refuse.
+	// WhenFull says what Store does when MaxSize is reached. Default: Refuse.
 	WhenFull WhenFull
-	// OnCorruption is what is done with a directory that is damaged. Default: Fail.
-	//
-	// With Quarantine a tree that cannot be opened is renamed daybook.corrupt-1.db (or the next free number), a fresh one takes
-	// its place, and the log is replayed into it: what was posted before is missing then, and in that file; if the log is empty,
-	// sequence numbers begin anew. Of a damaged log, wal, everything before the damage is posted, and the whole is renamed
-	// wal.corrupt-1. Logger is told, and Stats says what was set aside.
-	//
-	// Damage that shows only later, when a value is read, is ErrCorrupt for whatever reads it, and leaves the other values
-	// alone. Prune passes over a record in which something is damaged that it would have to read, deletes from the others, and
-	// returns ErrCorrupt in the end; only a damaged page of the list of records ends it there. A checkpoint with a value that
-	// belongs amid damaged ones, and Compact, cannot go on. With Quarantine each of them, also as it runs in Open, copies what is
-	// whole into a new file, renames the damaged one as above, and goes on with the new one; on Windows, where that is not
-	// possible, they return ErrCorrupt all the same, and in Open the tree is set aside as a whole. It takes the time and the room
-	// of a compaction, during which no checkpoint is made. Compaction by itself leaves a damaged tree as it is.
+	// OnCorruption says what is done with a damaged directory. Default: Fail.
 	OnCorruption OnCorruption
-	// Logger is told what nobody is waiting to hear: what recovery dropped, a failed background
-	// checkpoint. Default: slog.Default().
+	// Logger receives what no caller waits for, such as what recovery dropped and a failed checkpoint.
+	// Default: slog.Default().
 	Logger *slog.Logger
+	// Tuning sets the sizes of internal structures. Most programs leave it alone.
+	Tuning Tuning
+}
+
+// Tuning sets the sizes of internal structures. The zero value of every field means its default.
+type Tuning struct {
+	// HeadSize is the memory in bytes of one head; two exist during a checkpoint. It also bounds the log
+	// and the time that Open takes after a crash. Default: 32 MiB, but at most a sixteenth of the free
+	// disk space and of Options.MaxSize, and at least 256 KiB; minimum 4 KiB, maximum 512 MiB.
+	HeadSize int64
+	// TransactionSize is about how many bytes of the tree one transaction changes; they are in memory
+	// until it commits. Default: a quarter of HeadSize, at least 1 MiB, but at most a 64th of
+	// Options.MaxSize; minimum 4 KiB, maximum 512 MiB.
+	TransactionSize int64
+	// ChunkValues is the maximum number of values in a chunk. Larger chunks compress better and make
+	// reading one value slower. Default: 512; maximum 65536.
+	ChunkValues int
+	// ChunkBytes is the maximum number of bytes of JSON in a chunk; a longer value has a chunk of its
+	// own. Default: 32 KiB; maximum 16 MiB.
+	ChunkBytes int
 }
 
 // withDefaults returns a copy with the defaults filled in, or an error that names every fault.
@@ -176,11 +162,11 @@ func (o *Options) withDefaults() (Options, error) {
 	if opts.MaxSize > 0 {
 		headSize, transactionSize = min(headSize, opts.MaxSize/16), opts.MaxSize/64
 	}
-	setDefault(&opts.HeadSize, headSize)
-	setDefault(&opts.TransactionSize, min(max(opts.HeadSize/4, 1<<20), transactionSize))
+	setDefault(&opts.Tuning.HeadSize, headSize)
+	setDefault(&opts.Tuning.TransactionSize, min(max(opts.Tuning.HeadSize/4, 1<<20), transactionSize))
 	setDefault(&opts.LockTimeout, DefaultLockTimeout)
-	setDefault(&opts.ChunkValues, DefaultChunkValues)
-	setDefault(&opts.ChunkBytes, DefaultChunkBytes)
+	setDefault(&opts.Tuning.ChunkValues, DefaultChunkValues)
+	setDefault(&opts.Tuning.ChunkBytes, DefaultChunkBytes)
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
@@ -202,18 +188,18 @@ func (o *Options) withDefaults() (Options, error) {
 	}
 	if opts.MaxSize != 0 {
 		faults = append(faults, checkRange("MaxSize", opts.MaxSize, MinMaxSize, math.MaxInt64))
-		if most := opts.MaxSize / 16; opts.HeadSize > most {
-			faults = append(faults, fmt.Errorf("HeadSize is %d; want at most a sixteenth of MaxSize, %d", opts.HeadSize, most))
+		if most := opts.MaxSize / 16; opts.Tuning.HeadSize > most {
+			faults = append(faults, fmt.Errorf("Tuning.HeadSize is %d; want at most a sixteenth of MaxSize, %d", opts.Tuning.HeadSize, most))
 		}
-		if most := opts.MaxSize / 64; opts.TransactionSize > most {
-			faults = append(faults, fmt.Errorf("TransactionSize is %d; want at most a 64th of MaxSize, %d", opts.TransactionSize, most))
+		if most := opts.MaxSize / 64; opts.Tuning.TransactionSize > most {
+			faults = append(faults, fmt.Errorf("Tuning.TransactionSize is %d; want at most a 64th of MaxSize, %d", opts.Tuning.TransactionSize, most))
 		}
 	}
 	faults = append(faults,
-		checkRange("HeadSize", opts.HeadSize, MinHeadSize, MaxHeadSize),
-		checkRange("TransactionSize", opts.TransactionSize, MinTransactionSize, MaxTransactionSize),
-		checkRange("ChunkValues", int64(opts.ChunkValues), 1, MaxChunkValues),
-		checkRange("ChunkBytes", int64(opts.ChunkBytes), 1, MaxChunkBytes))
+		checkRange("Tuning.HeadSize", opts.Tuning.HeadSize, MinHeadSize, MaxHeadSize),
+		checkRange("Tuning.TransactionSize", opts.Tuning.TransactionSize, MinTransactionSize, MaxTransactionSize),
+		checkRange("Tuning.ChunkValues", int64(opts.Tuning.ChunkValues), 1, MaxChunkValues),
+		checkRange("Tuning.ChunkBytes", int64(opts.Tuning.ChunkBytes), 1, MaxChunkBytes))
 	if err := errors.Join(faults...); err != nil {
 		return Options{}, fmt.Errorf("%w: %w", daybook.ErrInvalidParams, err)
 	}

@@ -86,7 +86,7 @@ func TestReplayAfterPart(t *testing.T) {
 			}
 			postPart(t, dir, posted*records, runs, first)
 			checkReplay(t, dir, headSize, posted*records)
-			for _, opts := range []*Options{{ReadOnly: true}, {Durability: OS, HeadSize: headSize, TransactionSize: MinTransactionSize}} {
+			for _, opts := range []*Options{{ReadOnly: true}, {Durability: OS, Tuning: Tuning{HeadSize: headSize, TransactionSize: MinTransactionSize}}} {
 				db := mustOpen(t, dir, opts)
 				wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{Order: daybook.OldestFirst}), byRecord...)
 				if stats, err := db.Stats(ctx); err != nil || stats.Values != uint64(len(all)) || stats.Records != records {
@@ -108,7 +108,7 @@ func TestReplayAfterPart(t *testing.T) {
 // between a crash would have values replayed that the tree has.
 func checkReplay(t *testing.T, dir string, headSize int64, watermark uint64) {
 	t.Helper()
-	opts, err := (&Options{Durability: OS, HeadSize: headSize}).withDefaults()
+	opts, err := (&Options{Durability: OS, Tuning: Tuning{HeadSize: headSize}}).withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func checkReplay(t *testing.T, dir string, headSize int64, watermark uint64) {
 // TestCapturedBeforeAPart captures the head, which then grows, is frozen, and posted in part, before the tree is
 // looked at. A batch would be seen in half.
 func TestCapturedBeforeAPart(t *testing.T) {
-	db := mustOpen(t, t.TempDir(), &Options{Durability: OS, TransactionSize: MinTransactionSize})
+	db := mustOpen(t, t.TempDir(), &Options{Durability: OS, Tuning: Tuning{TransactionSize: MinTransactionSize}})
 	batch := func(value string) {
 		t.Helper()
 		if err := db.StoreBatch(ctx, []daybook.StoredValue{

@@ -59,13 +59,15 @@ type programDir string
 
 func (dir programDir) Open(opts fuzz.Options, readOnly bool) (fuzz.Subject, error) {
 	db, err := Open(string(dir), &Options{
-		Durability:      OS, // process crashes only; power cuts are tested elsewhere
-		HeadSize:        int64(opts.HeadSize),
-		TransactionSize: MinTransactionSize,
-		ChunkValues:     opts.ChunkValues,
-		ChunkBytes:      opts.ChunkBytes,
-		ReadOnly:        readOnly,
-		Logger:          discard,
+		Durability: OS, // process crashes only; power cuts are tested elsewhere
+		Tuning: Tuning{
+			HeadSize:        int64(opts.HeadSize),
+			TransactionSize: MinTransactionSize,
+			ChunkValues:     opts.ChunkValues,
+			ChunkBytes:      opts.ChunkBytes,
+		},
+		ReadOnly: readOnly,
+		Logger:   discard,
 	})
 	if err != nil {
 		return nil, err
@@ -98,7 +100,7 @@ func (db *programDB) goOn() {
 // goOnIfFull goes on if the next commit would wait for a checkpoint.
 func (db *programDB) goOnIfFull() {
 	db.mu.RLock()
-	waits := db.frozen != nil && db.active.Size() >= db.opts.HeadSize
+	waits := db.frozen != nil && db.active.Size() >= db.opts.Tuning.HeadSize
 	db.mu.RUnlock()
 	if waits {
 		db.goOn()

@@ -257,7 +257,7 @@ func (db *DB) quarantineLog(damage error) (*wal.Recovery, error) {
 	if err != nil {
 		return nil, err
 	}
-	db.active, db.frozen = head.New(db.opts.HeadSize), nil
+	db.active, db.frozen = head.New(db.opts.Tuning.HeadSize), nil
 	highest := state.Highest()
 	if left == nil && recovery.NextSequence() <= highest {
 		left = damage

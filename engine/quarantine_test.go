@@ -307,7 +307,7 @@ func TestQuarantinePart(t *testing.T) {
 
 // TestQuarantineUnpostable damages a chunk that what is in the log is to be posted to.
 func TestQuarantineUnpostable(t *testing.T) {
-	opts := Options{Durability: OS, HeadSize: MinHeadSize, ChunkValues: 10, Logger: discard}
+	opts := Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize, ChunkValues: 10}, Logger: discard}
 	dir := t.TempDir()
 	db := mustOpen(t, dir, &opts)
 	for i := range uint64(100) {

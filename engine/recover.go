@@ -48,7 +48,7 @@ func (db *DB) replayAll(recovery *wal.Recovery, inTree tree.State) error {
 		if err := addBatch(db.active, sequence, payload, values, inTree); err != nil {
 			return err
 		}
-		if !posting || db.active.Size() < db.opts.HeadSize || db.active.LastSequence() < inTree.Highest() {
+		if !posting || db.active.Size() < db.opts.Tuning.HeadSize || db.active.LastSequence() < inTree.Highest() {
 			return nil
 		}
 		db.frozen = db.active
@@ -60,7 +60,7 @@ func (db *DB) replayAll(recovery *wal.Recovery, inTree tree.State) error {
 		if err != nil {
 			return unpostable{err}
 		}
-		db.active = head.New(db.opts.HeadSize)
+		db.active = head.New(db.opts.Tuning.HeadSize)
 		return nil
 	})
 	db.lastSequence = recovery.NextSequence() - 1
@@ -96,7 +96,7 @@ func (db *DB) openLog(recovery *wal.Recovery, lastSegment uint64) (err error) {
 	db.log, err = recovery.Open(lastSegment, wal.Options{
 		FirstSegmentSize: first,
 		SegmentSize:      further,
-		KeepReleased:     2*db.opts.HeadSize + further, // and no more than MaxSize has for the log
+		KeepReleased:     2*db.opts.Tuning.HeadSize + further, // and no more than MaxSize has for the log
 		Logger:           db.opts.Logger,
 		Synced: func(took time.Duration) {
 			db.statsMu.Lock()

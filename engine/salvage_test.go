@@ -28,7 +28,7 @@ import (
 func rottenStore(t *testing.T) (dir string, whole []row) {
 	t.Helper()
 	dir = t.TempDir()
-	db := mustOpen(t, dir, &Options{Durability: OS, ChunkValues: 4, Logger: discard})
+	db := mustOpen(t, dir, &Options{Durability: OS, Tuning: Tuning{ChunkValues: 4}, Logger: discard})
 	for _, name := range []string{"a", "b", "c"} {
 		for at := uint64(1); at <= 20; at++ {
 			r := row{name, fmt.Sprintf(`"%s %d"`, name, at), at}
@@ -77,7 +77,7 @@ var oldestFirst = daybook.QueryParams{Order: daybook.OldestFirst}
 // nothing may be set aside.
 func TestRot(t *testing.T) {
 	dir, whole := rottenStore(t)
-	db, err := Open(dir, &Options{Durability: OS, ChunkValues: 4, Logger: discard})
+	db, err := Open(dir, &Options{Durability: OS, Tuning: Tuning{ChunkValues: 4}, Logger: discard})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestSalvage(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			opts := &Options{ChunkValues: 4, OnCorruption: Quarantine, Logger: discard}
+			opts := &Options{Tuning: Tuning{ChunkValues: 4}, OnCorruption: Quarantine, Logger: discard}
 			db := mustOpen(t, dir, opts)
 			if err := test.do(db); err != nil {
 				t.Errorf("got %v; want it to go on without the damaged chunk", err)
@@ -174,7 +174,7 @@ func TestSalvageFails(t *testing.T) {
 	if !canReplace {
 		t.Skip("a file that is open cannot be replaced on Windows")
 	}
-	opts, err := (&Options{ChunkValues: 4, OnCorruption: Quarantine, Logger: discard}).withDefaults()
+	opts, err := (&Options{Tuning: Tuning{ChunkValues: 4}, OnCorruption: Quarantine, Logger: discard}).withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +265,7 @@ func TestSalvageOnOpenFails(t *testing.T) {
 	if !canReplace {
 		t.Skip("a file that is open cannot be replaced on Windows")
 	}
-	opts, err := (&Options{Durability: OS, ChunkValues: 4, HeadSize: MinHeadSize, LockTimeout: -1, OnCorruption: Quarantine, Logger: discard}).withDefaults()
+	opts, err := (&Options{Durability: OS, Tuning: Tuning{ChunkValues: 4, HeadSize: MinHeadSize}, LockTimeout: -1, OnCorruption: Quarantine, Logger: discard}).withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +273,7 @@ func TestSalvageOnOpenFails(t *testing.T) {
 	for n := range 12 {
 		for _, once := range []bool{true, false} {
 			dir, whole := rottenStore(t)
-			db, err := Open(dir, &Options{Durability: OS, ChunkValues: 4, Logger: discard})
+			db, err := Open(dir, &Options{Durability: OS, Tuning: Tuning{ChunkValues: 4}, Logger: discard})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -314,7 +314,7 @@ func TestSalvageBesideOpen(t *testing.T) {
 		t.Skip("a file that is open cannot be replaced on Windows")
 	}
 	dir, whole := rottenStore(t)
-	opts, err := (&Options{ChunkValues: 4, OnCorruption: Quarantine, Logger: discard}).withDefaults()
+	opts, err := (&Options{Tuning: Tuning{ChunkValues: 4}, OnCorruption: Quarantine, Logger: discard}).withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func TestFailedBackgroundSync(t *testing.T) {
 func TestFailedCommitThenFullDisk(t *testing.T) {
 	s, end := beginAlone(t, engine.Always)
 	defer end()
-	s.opts.HeadSize = 1 << 20 // nothing is posted by itself
+	s.opts.Tuning.HeadSize = 1 << 20 // nothing is posted by itself
 	s.open()
 	s.store(60, "a", "b", "a")
 	s.checkpoint()

@@ -51,7 +51,7 @@ func killedStore(t *testing.T, disk *fusedisk.Disk) scenario {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.opts.HeadSize = 1 << 20 // nothing is posted by itself
+	s.opts.Tuning.HeadSize = 1 << 20 // nothing is posted by itself
 	s.open()
 	s.store(100, "a", "b", "c", "a", "b")
 	s.checkpoint()

@@ -43,11 +43,13 @@ type faultyStore struct {
 
 func newFaultyStore(disk *fusedisk.Disk, dogs *watchdog) *faultyStore {
 	return &faultyStore{disk: disk, dogs: dogs, opts: engine.Options{
-		HeadSize:        engine.MinHeadSize,
-		TransactionSize: smallTransactions,
-		ChunkValues:     8,
-		SyncInterval:    time.Millisecond,
-		Logger:          slog.New(slog.DiscardHandler),
+		Tuning: engine.Tuning{
+			HeadSize:        engine.MinHeadSize,
+			TransactionSize: smallTransactions,
+			ChunkValues:     8,
+		},
+		SyncInterval: time.Millisecond,
+		Logger:       slog.New(slog.DiscardHandler),
 	}}
 }
 

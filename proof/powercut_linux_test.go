@@ -91,7 +91,7 @@ type recording struct {
 }
 
 func (r *recording) options() engine.Options {
-	return engine.Options{Durability: r.Durability, HeadSize: r.HeadSize, TransactionSize: smallTransactions, ChunkValues: r.Chunk, ChunkBytes: 4 << 10, Logger: quiet}
+	return engine.Options{Durability: r.Durability, Tuning: engine.Tuning{HeadSize: r.HeadSize, TransactionSize: smallTransactions, ChunkValues: r.Chunk, ChunkBytes: 4 << 10}, Logger: quiet}
 }
 
 // cutWorkload records one workload, cuts it off everywhere, and some of the recoveries too.
@@ -110,7 +110,7 @@ func (c *cutter) cutWorkload(disk *fusedisk.Disk, seed uint64, durability engine
 		return
 	}
 	r := &recording{
-		Seed: seed, Durability: durability, HeadSize: w.opts.HeadSize, Chunk: w.opts.ChunkValues,
+		Seed: seed, Durability: durability, HeadSize: w.opts.Tuning.HeadSize, Chunk: w.opts.Tuning.ChunkValues,
 		Start: history.New(w.actions, durability == engine.Always), Base: base, Journal: c.journal(disk),
 	}
 	c.workloads++

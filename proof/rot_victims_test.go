@@ -31,9 +31,11 @@ const (
 // victim asks for one and at no other time.
 func rotOptions(readOnly bool) *engine.Options {
 	return &engine.Options{
-		HeadSize:    16 << 20,
-		ChunkValues: 8,
-		ChunkBytes:  2 << 10,
+		Tuning: engine.Tuning{
+			HeadSize:    16 << 20,
+			ChunkValues: 8,
+			ChunkBytes:  2 << 10,
+		},
 		LockTimeout: -1,
 		ReadOnly:    readOnly,
 		Logger:      slog.New(slog.DiscardHandler),

@@ -22,7 +22,7 @@ import (
 func TestEngineOnDisk(t *testing.T) {
 	d := fusedisk.MountFor(t)
 	ctx := context.Background()
-	opts := &engine.Options{HeadSize: engine.MinHeadSize, ChunkValues: 8}
+	opts := &engine.Options{Tuning: engine.Tuning{HeadSize: engine.MinHeadSize, ChunkValues: 8}}
 	dir := filepath.Join(d.Dir(), "db")
 	db, err := engine.Open(dir, opts)
 	if err != nil {

@@ -46,13 +46,15 @@ const smallTransactions = 16 << 10
 // cutOptions are small, so that a short run fills heads, splits chunks and reuses segments.
 func cutOptions(durability engine.Durability, random *rand.Rand) engine.Options {
 	return engine.Options{
-		Durability:      durability,
-		SyncInterval:    time.Millisecond,
-		HeadSize:        engine.MinHeadSize << random.IntN(5),
-		TransactionSize: smallTransactions,
-		ChunkValues:     4 + random.IntN(13),
-		ChunkBytes:      4 << 10,
-		Logger:          quiet,
+		Durability:   durability,
+		SyncInterval: time.Millisecond,
+		Tuning: engine.Tuning{
+			HeadSize:        engine.MinHeadSize << random.IntN(5),
+			TransactionSize: smallTransactions,
+			ChunkValues:     4 + random.IntN(13),
+			ChunkBytes:      4 << 10,
+		},
+		Logger: quiet,
 	}
 }
 
