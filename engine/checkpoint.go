@@ -196,7 +196,7 @@ func (db *DB) postFrozen(leaveOut doomed) (left uint64, err error) {
 		Alone:     func() bool { return db.log == nil || db.gate.isClosed() }, // it is opened or closed
 	}
 	if db.log != nil { // else it is being replayed
-		posting.LastSegment = db.log.LastNumber()
+		posting.LastSegment = db.log.LastSegment()
 		// A part of the head must not outlive the rest. When the log cannot be synced, the whole still can be posted.
 		posting.InParts = db.log.Sync() == nil
 	}
@@ -231,7 +231,7 @@ func (db *DB) postFrozen(leaveOut doomed) (left uint64, err error) {
 func runsOf(frozen *head.Head, after string, leaveOut doomed) iter.Seq[tree.Run] {
 	return func(yield func(tree.Run) bool) {
 		var values []codec.Entry
-		for view := range frozen.From(after) {
+		for view := range frozen.ViewsFrom(after) {
 			if view.Record == after {
 				continue
 			}

@@ -92,8 +92,8 @@ func (db *DB) commit(ctx context.Context, c *commit) error {
 	}
 	// The leader alone waits for room, so that a head never grows by more than a group beyond its bound.
 	noRoom := db.makeRoom(ctx)
-	if poisoned := db.log.Poisoned(); poisoned != nil { // no room would help
-		noRoom = poisoned
+	if failure := db.log.Failure(); failure != nil { // no room would help
+		noRoom = failure
 	}
 	if noRoom != nil && ctx.Err() != nil {
 		db.commits.resign(c)

@@ -129,7 +129,7 @@ func (db *DB) compact(ctx context.Context, byItself bool) error {
 			synced, err = db.syncCopy(synced)
 		}
 	}
-	err = disk.NoSpaceOr(err)
+	err = disk.WrapNoSpace(err)
 	if begun {
 		db.posting <- struct{}{}
 		defer db.stopPosting()
@@ -185,7 +185,7 @@ func (db *DB) roomForCopy() error {
 }
 
 func (db *DB) roomOnDisk(needed int64) error {
-	if free, known := disk.Free(db.dir); known && free < needed {
+	if free, known := disk.FreeSpace(db.dir); known && free < needed {
 		return fmt.Errorf("%w: compaction takes about %d bytes more, and the disk of %s has %d; nothing has changed", daybook.ErrNoSpace, needed, db.dir, free)
 	}
 	return nil
@@ -306,7 +306,7 @@ func (db *DB) syncReplaced() error {
 		err = db.fs.SyncDir(db.dir)
 	}
 	db.compaction.replaced = err != nil
-	return disk.NoSpaceOr(err)
+	return disk.WrapNoSpace(err)
 }
 
 // rename gives a file of what is to be the tree that name. An error may come from a file system that has done it all the

@@ -106,7 +106,7 @@ func Open(dir string, opts *Options) (*DB, error) {
 // of it cannot be deleted without being posted, for which there must be room.
 func headOnDisk(dir string) int64 {
 	for {
-		if free, known := disk.Free(dir); known {
+		if free, known := disk.FreeSpace(dir); known {
 			return max(free/headOfFree, leastDefaultHead)
 		}
 		parent := filepath.Dir(dir)
@@ -118,7 +118,7 @@ func headOnDisk(dir string) int64 {
 }
 
 func open(dir string, opts Options, fsys disk.FS) (_ *DB, err error) {
-	defer func() { err = disk.NoSpaceOr(err) }()
+	defer func() { err = disk.WrapNoSpace(err) }()
 	db := newDB(dir, opts, fsys)
 	state, err := db.openWhole()
 	if err != nil {

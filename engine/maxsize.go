@@ -155,7 +155,7 @@ func (db *DB) postAsMuchAsFits(ctx context.Context) error {
 	if _, err := db.postAll(ctx, nil); err != nil && !errors.Is(err, daybook.ErrNoSpace) {
 		return err
 	}
-	db.log.Trim()
+	db.log.RemoveReleased()
 	return db.measure()
 }
 

@@ -158,7 +158,7 @@ func (db *DB) salvage(ctx context.Context, damage error) error {
 		err = db.salvageTree(ctx, damage, before.Values)
 	}
 	if err != nil {
-		return fmt.Errorf("what is whole could not be put in the place of a damaged tree (%v): %w", damage, disk.NoSpaceOr(err))
+		return fmt.Errorf("what is whole could not be put in the place of a damaged tree (%v): %w", damage, disk.WrapNoSpace(err))
 	}
 	return nil
 }
@@ -253,7 +253,7 @@ func (db *DB) quarantineLog(damage error) (*wal.Recovery, error) {
 	if err != nil {
 		return nil, err
 	}
-	recovery, left, err := wal.Salvage(dir, db.fs, state.Watermark)
+	recovery, left, err := wal.ScanUpToDamage(dir, db.fs, state.Watermark)
 	if err != nil {
 		return nil, err
 	}
@@ -275,8 +275,8 @@ func (db *DB) quarantineLog(damage error) (*wal.Recovery, error) {
 	if _, err := db.postFrozen(nil); err != nil {
 		return nil, unpostable{err}
 	}
-	last := max(highest, recovery.LastKnown())
-	if err := db.tree.StartAt(last, recovery.LastNumber()); err != nil {
+	last := max(highest, recovery.LastAssigned())
+	if err := db.tree.StartAt(last, recovery.LastSegment()); err != nil {
 		return nil, err
 	}
 	if err := db.setAside(logName, damage); err != nil {
@@ -294,7 +294,7 @@ func (db *DB) startFresh(dir string) (tree.State, error) {
 	if err != nil || state.Highest() > 0 {
 		return state, err
 	}
-	first, err := wal.First(dir, db.fs)
+	first, err := wal.FirstSequence(dir, db.fs)
 	if first <= 1 || err != nil {
 		return state, err
 	}

@@ -84,7 +84,7 @@ func addBatch(h *head.Head, sequence uint64, payload []byte, values int, inTree 
 		if name := string(record); sequence > inTree.Posted(name) {
 			h.Add(name, timestamp, sequence, value)
 		} else {
-			h.Skip(sequence)
+			h.AdvanceTo(sequence)
 		}
 	}
 	return nil
@@ -98,7 +98,7 @@ func (db *DB) openLog(recovery *wal.Recovery, lastSegment uint64) (err error) {
 		SegmentSize:      further,
 		KeepReleased:     2*db.opts.Tuning.HeadSize + further, // and no more than MaxSize has for the log
 		Logger:           db.opts.Logger,
-		Synced: func(took time.Duration) {
+		OnSync: func(took time.Duration) {
 			db.statsMu.Lock()
 			defer db.statsMu.Unlock()
 			db.stats.Syncs.add(took)
@@ -113,7 +113,7 @@ func (db *DB) openLog(recovery *wal.Recovery, lastSegment uint64) (err error) {
 		return errors.Join(err, db.log.Close(false))
 	}
 	db.log.Release(state.Watermark)
-	db.log.Prepare()
+	db.log.PrepareSegment()
 	if err := db.measure(); err != nil {
 		return errors.Join(err, db.log.Close(false))
 	}

@@ -109,7 +109,7 @@ func (db *DB) capture(captureFrom func(*head.Head) []head.View) (c captured) {
 func viewsOf(pattern *index.Pattern) func(*head.Head) []head.View {
 	return func(h *head.Head) []head.View {
 		if !pattern.Exact() {
-			return h.CaptureAll(pattern.Prefix())
+			return h.CapturePrefix(pattern.Prefix())
 		}
 		if view := h.Capture(pattern.Prefix()); !view.Empty() {
 			return []head.View{view}

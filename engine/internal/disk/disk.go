@@ -160,9 +160,9 @@ func IsNoSpace(err error) bool {
 	return false
 }
 
-// NoSpaceOr makes an error that says the disk or the quota is full match daybook.ErrNoSpace, and returns others as
+// WrapNoSpace makes an error that says the disk or the quota is full match daybook.ErrNoSpace, and returns others as
 // they are.
-func NoSpaceOr(err error) error {
+func WrapNoSpace(err error) error {
 	if IsNoSpace(err) && !errors.Is(err, daybook.ErrNoSpace) {
 		return fmt.Errorf("%w: %w", daybook.ErrNoSpace, err)
 	}

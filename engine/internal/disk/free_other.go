@@ -4,5 +4,5 @@
 
 package disk
 
-// Free is how many bytes a user without privileges may still write to the disk that path is on; false if nobody knows.
-func Free(path string) (free int64, known bool) { return 0, false }
+// FreeSpace is how many bytes a user without privileges may still write to the disk that path is on; false if nobody knows.
+func FreeSpace(path string) (free int64, known bool) { return 0, false }

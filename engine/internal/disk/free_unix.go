@@ -6,8 +6,8 @@ package disk
 
 import "syscall"
 
-// Free is how many bytes a user without privileges may still write to the disk that path is on; false if nobody knows.
-func Free(path string) (free int64, known bool) {
+// FreeSpace is how many bytes a user without privileges may still write to the disk that path is on; false if nobody knows.
+func FreeSpace(path string) (free int64, known bool) {
 	var stat syscall.Statfs_t
 	if err := syscall.Statfs(path, &stat); err != nil {
 		return 0, false

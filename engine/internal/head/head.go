@@ -114,8 +114,8 @@ func (h *Head) Capture(record string) View {
 	return View{Record: record}
 }
 
-// CaptureAll returns views of the records whose names start with prefix, by name.
-func (h *Head) CaptureAll(prefix string) []View {
+// CapturePrefix returns views of the records whose names start with prefix, by name.
+func (h *Head) CapturePrefix(prefix string) []View {
 	var views []View
 	b := h.arena.view()
 	h.names.Ascend(prefix, func(record string, s *series) bool {
@@ -144,8 +144,8 @@ func (h *Head) CaptureSince(sequence uint64) []View {
 	return views
 }
 
-// From yields views of the records from a name on, by name, without holding them all.
-func (h *Head) From(name string) iter.Seq[View] {
+// ViewsFrom yields views of the records from a name on, by name, without holding them all.
+func (h *Head) ViewsFrom(name string) iter.Seq[View] {
 	return func(yield func(View) bool) {
 		b := h.arena.view()
 		h.names.Ascend(name, func(_ string, s *series) bool { return yield(h.view(s, b)) })
@@ -156,5 +156,5 @@ func (h *Head) view(s *series, b blocks) View {
 	return View{Record: s.record, runs: slices.Clone(s.runs), bytes: s.bytes, lowest: h.lowest, blocks: b}
 }
 
-// Skip takes a value for added that the head need not hold, since it is in the tree.
-func (h *Head) Skip(sequence uint64) { h.highest = sequence }
+// AdvanceTo takes a value for added that the head need not hold, since it is in the tree.
+func (h *Head) AdvanceTo(sequence uint64) { h.highest = sequence }

@@ -157,7 +157,7 @@ func TestCaptureAll(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string
-			for _, view := range h.CaptureAll(test.prefix) {
+			for _, view := range h.CapturePrefix(test.prefix) {
 				got = append(got, view.Record)
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
@@ -166,7 +166,7 @@ func TestCaptureAll(t *testing.T) {
 		})
 	}
 	var all []string
-	for view := range h.From("") {
+	for view := range h.ViewsFrom("") {
 		if all = append(all, view.Record); len(all) == 2 {
 			break
 		}
@@ -306,7 +306,7 @@ func TestReadersWithoutLock(t *testing.T) {
 		group.Go(func() {
 			for last := uint64(0); last < values; {
 				mu.RLock()
-				views := h.CaptureAll("")
+				views := h.CapturePrefix("")
 				last = h.LastSequence()
 				mu.RUnlock()
 				seen := uint64(0)

@@ -156,7 +156,7 @@ func (t *Tree) commit(fn func(tx *bbolt.Tx) error) error {
 		err = errors.New(err.Error())
 	}
 	if err != nil && !committing {
-		return disk.NoSpaceOr(err)
+		return disk.WrapNoSpace(err)
 	}
 	if err == nil || t.reached(id) {
 		if t.saving {
@@ -167,7 +167,7 @@ func (t *Tree) commit(fn func(tx *bbolt.Tx) error) error {
 		}
 	} else if disk.IsNoSpace(err) && t.metas() == before {
 		t.lastFull = err
-		return disk.NoSpaceOr(err)
+		return disk.WrapNoSpace(err)
 	}
 	return t.Fail(err)
 }

@@ -157,7 +157,7 @@ func (t *Tree) confirm() error {
 		if err == nil {
 			err = disk.Datasync(t.file)
 		}
-		return disk.NoSpaceOr(err)
+		return disk.WrapNoSpace(err)
 	})
 }
 

@@ -103,7 +103,7 @@ func (m *machine) sync(*rapid.T) {
 func (m *machine) prepare(*rapid.T) {
 	m.on()
 	m.log.stopped = false
-	m.log.Prepare()
+	m.log.PrepareSegment()
 	m.log.stopPreparing()
 }
 
@@ -113,14 +113,14 @@ func (m *machine) post(*rapid.T) {
 	if posted := m.choose(m.acknowledged + 1); posted > 0 {
 		m.watermark = max(m.watermark, m.frames[posted-1].last())
 	}
-	m.notBefore = m.log.LastNumber()
+	m.notBefore = m.log.LastSegment()
 	m.log.Release(m.watermark)
 }
 
 // closeEmpty closes as a database does whose tree holds everything.
 func (m *machine) closeEmpty(*rapid.T) {
 	m.on()
-	m.watermark, m.notBefore = max(m.watermark, m.next-1), m.log.LastNumber()
+	m.watermark, m.notBefore = max(m.watermark, m.next-1), m.log.LastSegment()
 	if err := m.log.Close(true); err != nil {
 		m.goesOff(err)
 	}

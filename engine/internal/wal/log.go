@@ -21,7 +21,7 @@ type Options struct {
 	SegmentSize      int64 // of a segment, at most, unless one frame needs more
 	KeepReleased     int64 // bytes of released segments that are kept for reuse
 	Logger           *slog.Logger
-	Synced           func(took time.Duration) // told of each fdatasync of frames
+	OnSync           func(took time.Duration) // told of each fdatasync of frames
 }
 
 // Frame is what one Store or StoreBatch appends.
@@ -68,9 +68,9 @@ func newLog(dir string, fsys disk.FS, opts Options, nextNumber, nextSequence uin
 
 // Append writes frames behind one another with one write, and returns the sequence number of their
 // first value. Of more than one the payloads have MaxGrouped bytes at most. They are durable after Sync.
-// After an error none of them is in the log; the log is still usable unless Poisoned says otherwise.
+// After an error none of them is in the log; the log is still usable unless Failure says otherwise.
 func (l *Log) Append(frames []Frame) (firstSequence uint64, err error) {
-	if err := l.Poisoned(); err != nil {
+	if err := l.Failure(); err != nil {
 		return 0, err
 	}
 	size, values := int64(0), uint64(0)
@@ -126,7 +126,7 @@ func (l *Log) rollBack(active *activeSegment, cause error) error {
 	if err != nil {
 		return l.poison(fmt.Errorf("a failed write could not be undone: %w", errors.Join(cause, err)))
 	}
-	return disk.NoSpaceOr(cause)
+	return disk.WrapNoSpace(cause)
 }
 
 // Sync makes durable everything that Append wrote before it was called. When it fails, nothing is known
@@ -139,7 +139,7 @@ func (l *Log) Sync() error {
 
 // syncLocked needs syncMu held, which keeps the active segment from changing.
 func (l *Log) syncLocked() error {
-	if err := l.Poisoned(); err != nil {
+	if err := l.Failure(); err != nil {
 		return err
 	}
 	l.mu.Lock()
@@ -156,15 +156,15 @@ func (l *Log) syncLocked() error {
 	if err := active.file.Datasync(); err != nil {
 		return l.poison(err)
 	}
-	l.opts.Synced(time.Since(start))
+	l.opts.OnSync(time.Since(start))
 	l.mu.Lock()
 	active.durable = end
 	l.mu.Unlock()
 	return nil
 }
 
-// Poisoned returns why the log takes no more writes, or nil.
-func (l *Log) Poisoned() error {
+// Failure returns why the log takes no more writes, or nil.
+func (l *Log) Failure() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.failure
@@ -186,13 +186,13 @@ func (l *Log) roomFor(size int64) (*activeSegment, error) {
 	}
 	next, err := l.takeSpare(segmentHeaderLen + size + frameHeaderLen)
 	if err != nil {
-		return nil, disk.NoSpaceOr(err)
+		return nil, disk.WrapNoSpace(err)
 	}
 	if err := l.activate(next); err != nil {
-		if poisoned := l.Poisoned(); poisoned != nil {
+		if poisoned := l.Failure(); poisoned != nil {
 			return nil, poisoned
 		}
-		return nil, disk.NoSpaceOr(err)
+		return nil, disk.WrapNoSpace(err)
 	}
 	return l.active, nil
 }
@@ -243,7 +243,7 @@ func (l *Log) sealActiveLocked() error {
 	if err := a.file.Datasync(); err != nil {
 		return l.poison(err)
 	}
-	l.opts.Synced(time.Since(start))
+	l.opts.OnSync(time.Since(start))
 	l.mu.Lock()
 	a.sealed = true
 	l.active, l.sealed = nil, append(l.sealed, a.extent)
@@ -268,9 +268,9 @@ func (l *Log) Release(watermark uint64) {
 	}
 }
 
-// LastNumber is the greatest segment number given out. Kept with the watermark, and passed to
+// LastSegment is the greatest segment number given out. Kept with the watermark, and passed to
 // Recovery.Open, it keeps numbers from being used again after the segments have been removed.
-func (l *Log) LastNumber() uint64 {
+func (l *Log) LastSegment() uint64 {
 	l.spares.mu.Lock()
 	defer l.spares.mu.Unlock()
 	return l.nextNumber - 1

@@ -93,7 +93,7 @@ func TestOnDisk(t *testing.T) {
 		if diff := cmp.Diff(want, replayAll(t, recovery), sameFrame, cmpopts.EquateEmpty()); diff != "" {
 			t.Fatalf("frames in round %d (-want +got):\n%s", round, diff)
 		}
-		log.Prepare()
+		log.PrepareSegment()
 		for i := range 30 {
 			frames := []Frame{numbered(i, 50*i, 1+i%3), numbered(100+i, 10, 2)}
 			if got := mustAppend(t, log, frames...); got != next {
@@ -208,13 +208,13 @@ func TestRecycling(t *testing.T) {
 	}
 	last := numbered(300, 30, 1)
 	mustAppend(t, log, last)
-	lastNumber := log.LastNumber()
+	lastNumber := log.LastSegment()
 	mustClose(t, log)
 	if created > 10 || renamed < 40 {
 		t.Errorf("%d segments created, %d used again; want most used again", created, renamed)
 	}
 	if want := filepath.Join(crashDir, nameOf(lastNumber)); greatest != want {
-		t.Errorf("LastNumber is that of %s; the last segment made is %s", want, greatest)
+		t.Errorf("LastSegment is that of %s; the last segment made is %s", want, greatest)
 	}
 	checkFrames(t, d, next-1, placed(next, last))
 }
@@ -224,7 +224,7 @@ func TestNumbersAreNotUsedAgain(t *testing.T) {
 	d := newMemDisk()
 	log := mustOpen(t, d, 0, 0)
 	mustAppend(t, log, numbered(1, 10, 1))
-	number := log.LastNumber()
+	number := log.LastSegment()
 	if err := log.Close(true); err != nil {
 		t.Fatal(err)
 	}
@@ -254,8 +254,8 @@ func TestFailedWrites(t *testing.T) {
 				t.Fatalf("Append: got %v, want ErrNoSpace and ENOSPC", err)
 			}
 			checkFrames(t, d, 0, placed(1, numbered(0, 50, 1))) // a crash right now
-			if err := log.Poisoned(); err != nil {
-				t.Fatalf("Poisoned: %v", err)
+			if err := log.Failure(); err != nil {
+				t.Fatalf("Failure: %v", err)
 			}
 			after := numbered(20, 30, 2)
 			if got := mustAppend(t, log, after); got != 2 {
@@ -311,8 +311,8 @@ func checkPoisoned(t *testing.T, log *Log, cause error) {
 	if err := log.Sync(); !errors.Is(err, cause) {
 		t.Errorf("Sync: got %v, want %v", err, cause)
 	}
-	if err := log.Poisoned(); !errors.Is(err, cause) {
-		t.Errorf("Poisoned: got %v, want %v", err, cause)
+	if err := log.Failure(); !errors.Is(err, cause) {
+		t.Errorf("Failure: got %v, want %v", err, cause)
 	}
 }
 
@@ -482,7 +482,7 @@ func TestASmallSegmentDoesNotStopPreparation(t *testing.T) {
 	put(t, d, nameOf(1), append(small.preparedHeader(), make([]byte, 100-segmentHeaderLen)...))
 	log := mustOpen(t, d, 0, 0)
 	for i := range 10 {
-		log.Prepare()
+		log.PrepareSegment()
 		log.background.Wait()
 		log.spares.mu.Lock()
 		ready := log.ready

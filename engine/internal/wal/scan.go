@@ -103,7 +103,7 @@ func readHeader(path string, start []byte, size int64) (segmentHeader, error) {
 // already. It changes nothing. A missing directory is an empty log.
 // Errors: daybook.ErrCorrupt with file and offset; daybook.ErrVersion.
 func Scan(dir string, fsys disk.FS, watermark uint64) (*Recovery, error) {
-	r, damage, err := Salvage(dir, fsys, watermark)
+	r, damage, err := ScanUpToDamage(dir, fsys, watermark)
 	if err == nil {
 		err = damage
 	}
@@ -113,9 +113,9 @@ func Scan(dir string, fsys disk.FS, watermark uint64) (*Recovery, error) {
 	return r, nil
 }
 
-// Salvage is Scan, but that of a damaged log it returns the frames before the damage, and what that is. Such a log can be
+// ScanUpToDamage is Scan, but that of a damaged log it returns the frames before the damage, and what that is. Such a log can be
 // replayed, not opened.
-func Salvage(dir string, fsys disk.FS, watermark uint64) (r *Recovery, damage, err error) {
+func ScanUpToDamage(dir string, fsys disk.FS, watermark uint64) (r *Recovery, damage, err error) {
 	r = &Recovery{dir: dir, fs: fsys, watermark: watermark, next: watermark + 1}
 	entries, err := fsys.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -179,9 +179,9 @@ func (r *Recovery) cut(i int) {
 	r.segments = r.segments[:i+1]
 }
 
-// First returns the sequence number of the first value that the log in dir begins with, in the first segment whose header
+// FirstSequence returns the sequence number of the first value that the log in dir begins with, in the first segment whose header
 // can be read; 0 if there is none.
-func First(dir string, fsys disk.FS) (uint64, error) {
+func FirstSequence(dir string, fsys disk.FS) (uint64, error) {
 	entries, err := fsys.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
@@ -337,11 +337,11 @@ func corruptAt(path string, offset int64, what string) error {
 // NextSequence is the sequence number of the value that will be appended next.
 func (r *Recovery) NextSequence() uint64 { return r.next }
 
-// LastKnown is the greatest sequence number of which the log shows that it was given out, be the value there or not.
-func (r *Recovery) LastKnown() uint64 { return max(r.known, r.next-1) }
+// LastAssigned is the greatest sequence number of which the log shows that it was given out, be the value there or not.
+func (r *Recovery) LastAssigned() uint64 { return max(r.known, r.next-1) }
 
-// LastNumber is the greatest number of any segment.
-func (r *Recovery) LastNumber() uint64 { return r.lastNumber }
+// LastSegment is the greatest number of any segment.
+func (r *Recovery) LastSegment() uint64 { return r.lastNumber }
 
 // Size is how many bytes the segments occupy.
 func (r *Recovery) Size() (total int64) {

@@ -98,8 +98,8 @@ func (l *Log) isReady() bool {
 	return l.ready != nil
 }
 
-// Prepare has the first segment made in the background, so that the first append need not wait for it.
-func (l *Log) Prepare() { l.prepareInBackground() }
+// PrepareSegment has the first segment made in the background, so that the first append need not wait for it.
+func (l *Log) PrepareSegment() { l.prepareInBackground() }
 
 // prepare makes a segment of at least size bytes ready, from a released one if one is large enough. It
 // needs preparing held.
@@ -249,8 +249,8 @@ func (l *Log) stopPreparing() {
 	l.background.Wait()
 }
 
-// Trim removes the released segments that are kept for reuse.
-func (l *Log) Trim() {
+// RemoveReleased removes the released segments that are kept for reuse.
+func (l *Log) RemoveReleased() {
 	l.spares.mu.Lock()
 	released := l.released
 	l.released = nil

@@ -18,7 +18,7 @@ func testOptions() Options {
 		SegmentSize:      4 << 10,
 		KeepReleased:     12 << 10,
 		Logger:           slog.New(slog.DiscardHandler),
-		Synced:           func(time.Duration) {},
+		OnSync:           func(time.Duration) {},
 	}
 }
 
