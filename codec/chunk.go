@@ -260,17 +260,17 @@ func (b *Buffer) Size() int { return cap(b.body) + cap(b.all)*int(unsafe.Sizeof(
 
 // Decode decodes a chunk into b. The entries are valid until b is used again; nothing of them is a part of
 // chunk, which may be mapped memory that goes away.
-func (c *Coder) Decode(b *Buffer, key, chunk []byte) error { return c.DecodePart(b, key, chunk, Whole) }
+func (c *Coder) Decode(b *Buffer, key, chunk []byte) error { return c.DecodeRange(b, key, chunk, All) }
 
-// DecodePart is Decode for a part of the chunk, which may have none of its entries. The less is wanted, the
-// less it takes.
-func (c *Coder) DecodePart(b *Buffer, key, chunk []byte, part Part) error {
+// DecodeRange decodes the values of a chunk that are wanted, if the chunk has any. The fewer they are, the
+// less time it takes.
+func (c *Coder) DecodeRange(b *Buffer, key, chunk []byte, wanted Range) error {
 	defer func() { b.Header.body = nil }() // a part of chunk
 	if err := b.open(key, chunk); err != nil {
 		return err
 	}
 	if b.Header.encoding == templates {
-		if !b.decodeTemplated(part) {
+		if !b.decodeTemplated(wanted) {
 			return errTemplates
 		}
 		return nil
@@ -278,7 +278,7 @@ func (c *Coder) DecodePart(b *Buffer, key, chunk []byte, part Part) error {
 	if err := c.decodeColumns(b); err != nil {
 		return err
 	}
-	from, to := part.of(len(b.Entries), func(i int) uint64 { return b.Entries[i].Timestamp })
+	from, to := wanted.indexes(len(b.Entries), func(i int) uint64 { return b.Entries[i].Timestamp })
 	if b.Values = nil; to-from == len(b.Entries) {
 		b.Values = b.body[b.Header.columns:]
 	}

@@ -53,7 +53,7 @@ func TestChunkRoundTrip(t *testing.T) {
 		entries := chunks().Draw(t, "entries")
 		key, chunk := encode(entries)
 		checkDecodes(t, &b, key, chunk, entries)
-		checkPart(t, &b, key, chunk, entries)
+		checkRange(t, &b, key, chunk, entries)
 		checkTail(t, &b, key, chunk, entries)
 		checkJoin(t, &b, entries)
 		moved := Key{Record: "record", Timestamp: entries[0].Timestamp, Ordinal: 7}.Append(nil)

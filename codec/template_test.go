@@ -173,26 +173,28 @@ func similar() *rapid.Generator[string] {
 	})
 }
 
-// checkPart holds a part of a chunk against the same of its entries.
-func checkPart(t *rapid.T, b *Buffer, key, chunk []byte, entries []Entry) {
+// checkRange compares a range of a chunk, decoded, with the same range of its entries.
+func checkRange(t *rapid.T, b *Buffer, key, chunk []byte, entries []Entry) {
 	t.Helper()
 	bound := rapid.OneOf(timestamps, rapid.Map(rapid.SampledFrom(entries), func(e Entry) uint64 { return e.Timestamp }))
-	part := Part{
+	wanted := Range{
 		Start:  bound.Draw(t, "start"),
 		End:    bound.Draw(t, "end"),
-		Limit:  rapid.IntRange(1, len(entries)+1).Draw(t, "limit"),
+		Limit:  rapid.IntRange(0, len(entries)+1).Draw(t, "limit"),
 		Newest: rapid.Bool().Draw(t, "newest"),
 	}
-	want := slices.DeleteFunc(slices.Clone(entries), func(e Entry) bool { return e.Timestamp < part.Start || e.Timestamp > part.End })
-	if len(want) > part.Limit && part.Newest {
-		want = want[len(want)-part.Limit:]
+	want := slices.DeleteFunc(slices.Clone(entries), func(e Entry) bool { return e.Timestamp < wanted.Start || e.Timestamp > wanted.End })
+	if excess := len(want) - wanted.Limit; wanted.Limit > 0 && excess > 0 {
+		if wanted.Newest {
+			want = want[excess:]
+		}
+		want = want[:wanted.Limit]
 	}
-	want = want[:min(len(want), part.Limit)]
-	if err := coder.DecodePart(b, key, chunk, part); err != nil {
-		t.Fatalf("%+v: %v", part, err)
+	if err := coder.DecodeRange(b, key, chunk, wanted); err != nil {
+		t.Fatalf("%+v: %v", wanted, err)
 	}
 	if !slices.EqualFunc(want, b.Entries, equalEntries) {
-		t.Fatalf("%+v (-want +got):\n%s", part, cmp.Diff(want, b.Entries))
+		t.Fatalf("%+v (-want +got):\n%s", wanted, cmp.Diff(want, b.Entries))
 	}
 }
 

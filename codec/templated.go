@@ -36,16 +36,16 @@ type place struct {
 
 var templateds = sync.Pool{New: func() any { return new(templated) }}
 
-// decodeTemplated decodes the part of a chunk that is wanted. Whatever is not the encoding of something
+// decodeTemplated decodes the values of a chunk that are wanted. Whatever is not the encoding of something
 // returns false.
-func (b *Buffer) decodeTemplated(part Part) bool {
+func (b *Buffer) decodeTemplated(wanted Range) bool {
 	t := templateds.Get().(*templated)
 	defer templateds.Put(t)
 	defer t.forget()
 	if !t.parse(&b.Header) {
 		return false
 	}
-	from, to, ok := t.part(&b.Header, part)
+	from, to, ok := t.indexes(&b.Header, wanted)
 	if !ok {
 		return false
 	}
@@ -144,11 +144,11 @@ func (w *written) parse(in *reader, numbers int) bool {
 	return !slices.ContainsFunc(w.places, func(p place) bool { return !p.style.valid() })
 }
 
-// part returns which values are wanted: from one to before another. Timestamps are only read where they
-// decide.
-func (t *templated) part(h *Header, p Part) (from, to int, ok bool) {
-	if p.Start <= h.First && p.End >= h.Last {
-		from, to = p.of(h.Count, nil)
+// indexes returns which values are wanted, as Range.indexes does. It reads the timestamps only if the range cuts
+// the chunk.
+func (t *templated) indexes(h *Header, wanted Range) (from, to int, ok bool) {
+	if wanted.Start <= h.First && wanted.End >= h.Last {
+		from, to = wanted.indexes(h.Count, nil)
 		return from, to, true
 	}
 	timestamps := t.room(h.Count)
@@ -156,7 +156,7 @@ func (t *templated) part(h *Header, p Part) (from, to int, ok bool) {
 	if !ascends(timestamps, h.Last-h.First) {
 		return 0, 0, false
 	}
-	from, to = p.of(h.Count, func(i int) uint64 { return h.First + timestamps[i] })
+	from, to = wanted.indexes(h.Count, func(i int) uint64 { return h.First + timestamps[i] })
 	return from, to, true
 }
 

@@ -239,7 +239,7 @@ func runsOf(frozen *head.Head, after string, leaveOut doomed) iter.Seq[tree.Run]
 			if leaveOut != nil {
 				from = leaveOut(view.Record)
 			}
-			values = view.Entries(values[:0], head.Range{Start: from, End: math.MaxUint64})
+			values = view.Entries(values[:0], codec.Range{Start: from, End: math.MaxUint64})
 			if !yield(tree.Run{Record: view.Record, Values: values, LeftOut: view.Count() - len(values)}) {
 				return
 			}

@@ -47,7 +47,7 @@ func (db *DB) scan(ctx context.Context, recordPattern string, params daybook.Que
 		return err
 	}
 	defer db.gate.leave()
-	span, err := newSpan(params)
+	wanted, err := rangeOf(params)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (db *DB) scan(ctx context.Context, recordPattern string, params daybook.Que
 	if err != nil {
 		return err
 	}
-	if span.empty() {
+	if wanted.Empty() {
 		return nil
 	}
 	snapshot, err := db.snapshot(pattern)
@@ -63,16 +63,16 @@ func (db *DB) scan(ctx context.Context, recordPattern string, params daybook.Que
 		return err
 	}
 	defer snapshot.close()
-	s := scanner{ctx: ctx, span: span, tree: snapshot.tree, yield: yield}
+	s := scanner{ctx: ctx, wanted: wanted, tree: snapshot.tree, yield: yield}
 	return snapshot.records(ctx, func(r record) (bool, error) { return s.record(r) })
 }
 
 // scanner yields one record after another.
 type scanner struct {
-	ctx   context.Context
-	span  span
-	tree  *tree.Snapshot
-	yield func(daybook.StoredValue, error) bool
+	ctx    context.Context
+	wanted codec.Range // of each record
+	tree   *tree.Snapshot
+	yield  func(daybook.StoredValue, error) bool
 
 	arena arena
 	names names
@@ -90,10 +90,10 @@ func (s *scanner) record(r record) (more bool, err error) {
 	if err := s.ctx.Err(); err != nil {
 		return false, err
 	}
-	s.head = r.headEntries(s.head[:0], s.span)
-	s.left = s.span.limit
-	head := cursor{entries: s.head, backward: s.span.backward}
-	if r.inTree && s.span.overlaps(r.entry.Oldest, r.entry.Newest) {
+	s.head = r.headEntries(s.head[:0], s.wanted)
+	s.left = s.wanted.MaxValues()
+	head := cursor{entries: s.head, backward: s.wanted.Newest}
+	if r.inTree && s.wanted.Overlaps(r.entry.Oldest, r.entry.Newest) {
 		s.name = s.names.keep(r.name)
 		if err := s.merge(&head, r); err != nil || s.stopped {
 			return false, err
@@ -116,7 +116,7 @@ func (s *scanner) merge(head *cursor, r record) error {
 			return err
 		}
 		if entries == nil {
-			if s.span.unbounded() && read != r.entry.Count {
+			if s.wanted.Unbounded() && read != r.entry.Count {
 				return fmt.Errorf("%w: record %q has %d values; its catalogue entry says %d", daybook.ErrCorrupt, s.name, read, r.entry.Count)
 			}
 			return nil
@@ -125,9 +125,9 @@ func (s *scanner) merge(head *cursor, r record) error {
 		if err := s.ctx.Err(); err != nil {
 			return err
 		}
-		chunk := cursor{entries: entries, backward: s.span.backward, kept: s.keep(len(entries))}
+		chunk := cursor{entries: entries, backward: s.wanted.Newest, kept: s.keep(len(entries))}
 		for !chunk.done() && !s.stopped && s.left > 0 {
-			if !head.done() && head.peek().before(chunk.peek(), s.span.backward) {
+			if !head.done() && head.peek().before(chunk.peek(), s.wanted.Newest) {
 				s.emit(head)
 			} else {
 				s.emit(&chunk)
@@ -141,12 +141,12 @@ func (s *scanner) merge(head *cursor, r record) error {
 // has it, no chunk is read.
 func (s *scanner) seek(r record) {
 	e := &r.entry
-	s.catalogued = s.span.limit == 1 && s.span.backward && e.NewestValue != nil && s.span.contains(e.Newest)
+	s.catalogued = s.wanted.Limit == 1 && s.wanted.Newest && e.NewestValue != nil && s.wanted.Contains(e.Newest)
 	if s.catalogued {
 		s.newest[0] = codec.Entry{Timestamp: e.Newest, Sequence: e.NewestSequence, Value: e.NewestValue}
 		return
 	}
-	s.tree.Seek(s.name, codec.Part{Start: s.span.start, End: s.span.end, Limit: s.span.limit, Newest: s.span.backward})
+	s.tree.Seek(s.name, s.wanted)
 }
 
 // next returns the record's next values from the tree, nil at the end.

@@ -14,38 +14,24 @@ import (
 	"github.com/daybook-db/daybook/index"
 )
 
-// span is QueryParams with its defaults filled in.
-type span struct {
-	start, end uint64
-	limit      int
-	backward   bool
-}
-
-func newSpan(params daybook.QueryParams) (span, error) {
+// rangeOf validates the parameters of a query, and returns which values of each record they ask for.
+func rangeOf(params daybook.QueryParams) (codec.Range, error) {
 	if err := params.Validate(); err != nil {
-		return span{}, err
+		return codec.Range{}, err
 	}
-	s := span{end: math.MaxUint64, limit: params.LimitPerRecord, backward: params.Order == daybook.NewestFirst}
+	wanted := codec.Range{
+		End:    math.MaxUint64,
+		Limit:  params.LimitPerRecord,
+		Newest: params.Order == daybook.NewestFirst,
+	}
 	if params.StartTime != nil {
-		s.start = *params.StartTime
+		wanted.Start = *params.StartTime
 	}
 	if params.EndTime != nil {
-		s.end = *params.EndTime
+		wanted.End = *params.EndTime
 	}
-	if s.limit == 0 {
-		s.limit = math.MaxInt
-	}
-	return s, nil
+	return wanted, nil
 }
-
-func (s span) empty() bool { return s.start > s.end }
-
-// unbounded reports whether every time is within the span.
-func (s span) unbounded() bool { return s.start == 0 && s.end == math.MaxUint64 }
-
-func (s span) contains(timestamp uint64) bool { return s.start <= timestamp && timestamp <= s.end }
-
-func (s span) overlaps(oldest, newest uint64) bool { return oldest <= s.end && s.start <= newest }
 
 // snapshot is the whole store as it was at one moment: the tree, and views of the heads that are not in it.
 type snapshot struct {
@@ -214,10 +200,9 @@ func takeView(views *[]head.View, place *head.View, name []byte) {
 	}
 }
 
-// headEntries appends what the heads hold of the record within the span, in order, at most as many as can
-// be wanted.
-func (r *record) headEntries(dst []codec.Entry, s span) []codec.Entry {
-	wanted := head.Range{Start: s.start, End: s.end, Limit: s.limit, Newest: s.backward}
+// headEntries appends the record's values that are wanted and in the heads, in order. The limit applies to each
+// head on its own.
+func (r *record) headEntries(dst []codec.Entry, wanted codec.Range) []codec.Entry {
 	dst = r.views[0].Entries(dst, wanted)
 	cut := len(dst)
 	dst = r.views[1].Entries(dst, wanted)

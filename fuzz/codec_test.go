@@ -96,7 +96,7 @@ func FuzzChunk(f *testing.F) {
 		if err != nil || header.Count != len(b.Entries) || header.First != b.Entries[0].Timestamp || header.Last != b.Entries[len(b.Entries)-1].Timestamp {
 			t.Errorf("header %+v, %v; %d values decode", header, err, len(b.Entries))
 		}
-		checkPart(t, key, chunk, b.Entries)
+		checkRange(t, key, chunk, b.Entries)
 		var again codec.Buffer
 		if err := coder.Decode(&again, key, coder.AppendChunk(nil, key, b.Entries)); err != nil {
 			t.Fatalf("what decoded does not decode again: %v", err)
@@ -119,19 +119,19 @@ func checkUseless(t *testing.T, key, chunk []byte) {
 	}
 }
 
-// checkPart decodes some of a chunk, and holds it against the same of the whole.
-func checkPart(t *testing.T, key, chunk []byte, whole []codec.Entry) {
+// checkRange decodes a range of a chunk, and compares it with the same range of all its values.
+func checkRange(t *testing.T, key, chunk []byte, whole []codec.Entry) {
 	n := len(whole)
-	part := codec.Part{Start: whole[n/4].Timestamp, End: whole[n*3/4].Timestamp, Limit: n/3 + 1, Newest: len(chunk)%2 == 0}
-	want := slices.DeleteFunc(slices.Clone(whole), func(e codec.Entry) bool { return e.Timestamp < part.Start || e.Timestamp > part.End })
-	if excess := len(want) - part.Limit; excess > 0 && part.Newest {
+	wanted := codec.Range{Start: whole[n/4].Timestamp, End: whole[n*3/4].Timestamp, Limit: n/3 + 1, Newest: len(chunk)%2 == 0}
+	want := slices.DeleteFunc(slices.Clone(whole), func(e codec.Entry) bool { return e.Timestamp < wanted.Start || e.Timestamp > wanted.End })
+	if excess := len(want) - wanted.Limit; excess > 0 && wanted.Newest {
 		want = want[excess:]
 	} else if excess > 0 {
-		want = want[:part.Limit]
+		want = want[:wanted.Limit]
 	}
 	var b codec.Buffer
-	if err := coder.DecodePart(&b, key, chunk, part); err != nil || !slices.EqualFunc(want, b.Entries, equalEntries) {
-		t.Errorf("part %+v: %v (-want +got):\n%s", part, err, cmp.Diff(want, b.Entries))
+	if err := coder.DecodeRange(&b, key, chunk, wanted); err != nil || !slices.EqualFunc(want, b.Entries, equalEntries) {
+		t.Errorf("%+v: %v (-want +got):\n%s", wanted, err, cmp.Diff(want, b.Entries))
 	}
 }
 

@@ -19,8 +19,6 @@ import (
 	"github.com/daybook-db/daybook/codec"
 )
 
-var everything = Range{End: math.MaxUint64}
-
 // model is what a head should hold: per record, entries in order.
 type model map[string][]codec.Entry
 
@@ -30,7 +28,7 @@ func (m model) add(record string, e codec.Entry) {
 }
 
 // wantedOf is the reference for View.Entries.
-func wantedOf(entries []codec.Entry, r Range) (wanted []codec.Entry) {
+func wantedOf(entries []codec.Entry, r codec.Range) (wanted []codec.Entry) {
 	for _, e := range entries {
 		if r.Start <= e.Timestamp && e.Timestamp <= r.End {
 			wanted = append(wanted, e)
@@ -51,7 +49,7 @@ type captured struct {
 	want []codec.Entry
 }
 
-func (c *captured) check(t rapid.TB, r Range) {
+func (c *captured) check(t rapid.TB, r codec.Range) {
 	t.Helper()
 	got := c.view.Entries(nil, r)
 	if diff := cmp.Diff(wantedOf(c.want, r), got, cmpopts.EquateEmpty(), cmp.Comparer(bytes.Equal)); diff != "" {
@@ -61,7 +59,7 @@ func (c *captured) check(t rapid.TB, r Range) {
 
 func (c *captured) checkWhole(t rapid.TB) {
 	t.Helper()
-	c.check(t, everything)
+	c.check(t, codec.All)
 	if c.view.Empty() != (len(c.want) == 0) || c.view.Count() != len(c.want) || c.view.Bytes() != valueBytes(c.want) {
 		t.Fatalf("%q: empty %v, %d values of %d bytes; want %d of %d",
 			c.view.Record, c.view.Empty(), c.view.Count(), c.view.Bytes(), len(c.want), valueBytes(c.want))
@@ -113,7 +111,7 @@ func TestAgainstModel(t *testing.T) {
 		}
 		for i := range views {
 			views[i].checkWhole(t)
-			views[i].check(t, Range{
+			views[i].check(t, codec.Range{
 				Start: timestamps.Draw(t, "start"), End: timestamps.Draw(t, "end"),
 				Limit: rapid.OneOf(rapid.IntRange(0, 40), rapid.SampledFrom([]int{100, math.MaxInt})).Draw(t, "limit"), Newest: rapid.Bool().Draw(t, "newest"),
 			})
@@ -174,7 +172,7 @@ func TestCaptureAll(t *testing.T) {
 	if diff := cmp.Diff([]string{"a", "a.b"}, all); diff != "" {
 		t.Errorf("All, broken off after two (-want +got):\n%s", diff)
 	}
-	if view := h.Capture("nobody"); !view.Empty() || view.Record != "nobody" || len(view.Entries(nil, everything)) > 0 {
+	if view := h.Capture("nobody"); !view.Empty() || view.Record != "nobody" || len(view.Entries(nil, codec.All)) > 0 {
 		t.Errorf("Capture of a record that is not there: got %+v", view)
 	}
 }
@@ -271,7 +269,7 @@ func TestLargeValues(t *testing.T) {
 	}
 	c := captured{h.Capture("record"), m["record"]}
 	c.checkWhole(t)
-	entries := c.view.Entries(nil, everything)
+	entries := c.view.Entries(nil, codec.All)
 	for i := range entries {
 		entries[i].Value = append(entries[i].Value, "overwritten"...) // is a copy: the value's capacity ends with it
 	}
@@ -311,7 +309,7 @@ func TestReadersWithoutLock(t *testing.T) {
 				mu.RUnlock()
 				seen := uint64(0)
 				for i := range views {
-					entries := views[i].Entries(nil, everything)
+					entries := views[i].Entries(nil, codec.All)
 					seen += uint64(len(entries))
 					if !slices.IsSortedFunc(entries, codec.Entry.Compare) {
 						t.Errorf("a view of %d values is not in order", len(entries))

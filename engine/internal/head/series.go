@@ -79,20 +79,13 @@ func (v *View) entry(it item) codec.Entry {
 // Empty reports whether the view holds no value.
 func (v *View) Empty() bool { return len(v.runs) == 0 }
 
-// Range says which values of a view are wanted.
-type Range struct {
-	Start, End uint64 // timestamps, both inclusive
-	Limit      int    // at most so many; 0: all
-	Newest     bool   // with a limit, the last ones instead of the first
-}
-
-// Entries appends the values in the range to dst, in order. Their bytes belong to the head.
-func (v *View) Entries(dst []codec.Entry, r Range) []codec.Entry {
-	items := v.within(r.Start, r.End)
-	if r.Limit > 0 && r.Newest {
-		items = items.last(r.Limit)
-	} else if r.Limit > 0 {
-		items = items.first(r.Limit)
+// Entries appends the values that are wanted to dst, in order. Their bytes belong to the head.
+func (v *View) Entries(dst []codec.Entry, wanted codec.Range) []codec.Entry {
+	items := v.within(wanted.Start, wanted.End)
+	if wanted.Limit > 0 && wanted.Newest {
+		items = items.last(wanted.Limit)
+	} else if wanted.Limit > 0 {
+		items = items.first(wanted.Limit)
 	}
 	for block := range items.blocks() {
 		v.blocks.fetch(block)

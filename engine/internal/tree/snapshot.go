@@ -28,16 +28,12 @@ type Snapshot struct {
 	records *pages.Bucket
 	chunks  *pages.Cursor
 	buffer  *codec.Buffer
-	span    span
 	bound   []byte          // scratch for a key
 	open    *sync.WaitGroup // the tree's snapshots
-}
 
-// span is which values of which record are being read.
-type span struct {
-	record string
-	codec.Part
-	begun bool
+	record string      // whose values Next returns
+	wanted codec.Range // of the record's values
+	begun  bool        // Next has moved the cursor to the first chunk
 }
 
 // buffers holds what chunks are decoded into.
@@ -173,14 +169,13 @@ func nextMatch(ctx context.Context, cursor *index.Cursor) (name, data []byte, er
 	}
 }
 
-// Seek has Next return the record's values that part asks for, chunk by chunk: from the newest if part has the
-// newest. The limit is no more than a hint: a chunk gives no more values than that, but there may be others.
-func (s *Snapshot) Seek(record string, part codec.Part) {
-	s.span = span{record: record, Part: part}
+// Seek has Next return the record's values that are wanted, chunk by chunk: from the newest chunk if wanted.Newest,
+// otherwise from the oldest. The limit applies to each chunk on its own; the caller stops when it has enough.
+func (s *Snapshot) Seek(record string, wanted codec.Range) {
+	s.record, s.wanted, s.begun = record, wanted, false
 }
 
-// Next returns the next chunk's values that are in the span, oldest first whatever the direction; nil
-// at the end. They are valid until the next call.
+// Next returns the values of the next chunk that are wanted, always oldest first; nil at the end. They are valid until the next call.
 func (s *Snapshot) Next() (entries []codec.Entry, err error) {
 	err = s.guard.run(func() error {
 		for {
@@ -197,48 +192,48 @@ func (s *Snapshot) Next() (entries []codec.Entry, err error) {
 // others too.
 func (s *Snapshot) Values() []byte { return s.buffer.Values }
 
-// next decodes one chunk and reports whether there may be more. A chunk can have nothing in the span
-// when the span lies in a gap within it.
+// next decodes one chunk and reports whether there may be more. A chunk can have no value that is wanted, if the
+// range lies in a gap between two of its values.
 func (s *Snapshot) next() (entries []codec.Entry, more bool, err error) {
 	key, chunk, err := s.step()
-	if err != nil || !codec.HasRecord(key, s.span.record) {
+	if err != nil || !codec.HasRecord(key, s.record) {
 		return nil, false, err
 	}
 	header, err := codec.ReadHeader(key, chunk)
 	if err != nil {
 		return nil, false, s.chunkFault(err, key, chunk)
 	}
-	if s.span.Newest && header.Last < s.span.Start || !s.span.Newest && header.First > s.span.End {
+	if s.wanted.Newest && header.Last < s.wanted.Start || !s.wanted.Newest && header.First > s.wanted.End {
 		return nil, false, nil
 	}
-	if err := s.coder.DecodePart(s.buffer, key, chunk, s.span.Part); err != nil {
+	if err := s.coder.DecodeRange(s.buffer, key, chunk, s.wanted); err != nil {
 		return nil, false, s.chunkFault(err, key, chunk)
 	}
 	return s.buffer.Entries, true, nil
 }
 
 func (s *Snapshot) chunkFault(err error, key, chunk []byte) error {
-	return s.guard.chunkFault(err, s.span.record, key, s.view.Offset(chunk))
+	return s.guard.chunkFault(err, s.record, key, s.view.Offset(chunk))
 }
 
 func (path guard) chunkFault(err error, record string, key []byte, offset int64) error {
 	return path.fault(err, fmt.Sprintf("chunk of record %q under key %x at offset %d", record, key, offset))
 }
 
-// step moves the cursor to the next chunk in the span's direction.
+// step moves the cursor to the next chunk in the direction of reading.
 func (s *Snapshot) step() (key, chunk []byte, err error) {
-	if s.span.begun {
-		if s.span.Newest {
+	if s.begun {
+		if s.wanted.Newest {
 			return s.chunks.Prev()
 		}
 		return s.chunks.Next()
 	}
-	s.span.begun = true
-	if s.span.Newest {
-		s.bound = codec.AppendUpperBound(s.bound[:0], s.span.record, s.span.End)
+	s.begun = true
+	if s.wanted.Newest {
+		s.bound = codec.AppendUpperBound(s.bound[:0], s.record, s.wanted.End)
 		return seekAtMost(s.chunks, s.bound)
 	}
-	return s.seekHolding(s.span.record, s.span.Start)
+	return s.seekHolding(s.record, s.wanted.Start)
 }
 
 // seekAtMost moves to the last key that is not greater than bound.

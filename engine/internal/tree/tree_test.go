@@ -106,7 +106,7 @@ func read(tree *Tree, record string) (entries []codec.Entry, err error) {
 		return nil, err
 	}
 	defer s.Close()
-	s.Seek(record, codec.Whole)
+	s.Seek(record, codec.All)
 	for {
 		chunk, err := s.Next()
 		if err != nil || chunk == nil {
