@@ -30,7 +30,7 @@ type copied struct {
 // TestCopyModel posts and prunes before a copy and between its steps, with transactions that are full at once, and all kinds of
 // timestamps, equal ones among them. After each step the copy holds what it says that it has reached.
 func TestCopyModel(t *testing.T) {
-	parent := t.TempDir()
+	parent := dirInMemory(t)
 	rapid.Check(t, func(t *rapid.T) {
 		dir, err := os.MkdirTemp(parent, "")
 		if err != nil {

@@ -19,7 +19,7 @@ import (
 // mustCopy begins a copy, takes its steps, and does something after each.
 func mustCopy(t *testing.T, tree *Tree, between func(*Copy)) *Copy {
 	t.Helper()
-	c, err := tree.Copy(filepath.Join(t.TempDir(), "copy.db"))
+	c, err := tree.Copy(filepath.Join(dirInMemory(t), "copy.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func mustCopy(t *testing.T, tree *Tree, between func(*Copy)) *Copy {
 func TestCopy(t *testing.T) {
 	opts := options()
 	opts.TransactionBytes = 16 << 10
-	tree, err := Open(filepath.Join(t.TempDir(), "a.db"), opts)
+	tree, err := Open(filepath.Join(dirInMemory(t), "a.db"), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestCopy(t *testing.T) {
 
 // TestCopyThatWasNotTold must not take the place of the tree.
 func TestCopyThatWasNotTold(t *testing.T) {
-	tree := mustOpen(t, filepath.Join(t.TempDir(), "a.db"))
+	tree := mustOpen(t, filepath.Join(dirInMemory(t), "a.db"))
 	mustPost(t, tree, 0)
 	told := true
 	c := mustCopy(t, tree, func(*Copy) {
@@ -97,7 +97,7 @@ func TestCopyThatWasNotTold(t *testing.T) {
 
 // TestCopyFillsChunks has a chunk that was pruned and its neighbour become one.
 func TestCopyFillsChunks(t *testing.T) {
-	tree := mustOpen(t, filepath.Join(t.TempDir(), "a.db"))
+	tree := mustOpen(t, filepath.Join(dirInMemory(t), "a.db"))
 	const record = "record"
 	for part := range uint64(3) { // three chunks of three, of which no two fit into one of four
 		var run []codec.Entry

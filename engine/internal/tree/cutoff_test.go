@@ -23,7 +23,7 @@ func TestCutoff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parent := t.TempDir()
+	parent := dirInMemory(t)
 	rapid.Check(t, func(t *rapid.T) {
 		dir, err := os.MkdirTemp(parent, "")
 		if err != nil {

@@ -34,7 +34,7 @@ func TestStructure(t *testing.T) {
 		layouts = 2
 	}
 	for records := range layouts {
-		path := filepath.Join(t.TempDir(), "tree")
+		path := filepath.Join(dirInMemory(t), "tree")
 		s := structure{path: path, records: records + 1}
 		tree := mustOpen(t, path)
 		for s.rounds = range 5 + records {
@@ -200,8 +200,8 @@ func (s *structure) holds(tree *Tree) error {
 		for round := range s.rounds {
 			want = append(want, s.run(record, round)...)
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			return errors.New(diff)
+		if !slices.EqualFunc(got, want, sameEntry) { // cmp.Diff takes a hundred times as long
+			return errors.New(cmp.Diff(want, got))
 		}
 	}
 	return nil

@@ -35,6 +35,18 @@ func options() Options {
 	return Options{LockTimeout: -1, ChunkValues: 4, ChunkBytes: 1000, TransactionBytes: 64 << 10}
 }
 
+// dirInMemory returns a temporary directory on a file system in memory if there is one. A test that commits
+// thousands of times spends most of its time in syncs on a disk.
+func dirInMemory(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "daybook-tree-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
 // history is what a tree is to hold.
 type history map[string][]codec.Entry
 
@@ -347,7 +359,7 @@ func pruning(gone func([]Gone)) Pruning {
 // TestUnfinished opens every part of a file that was being created, and what is not one.
 func TestUnfinished(t *testing.T) {
 	const sector = 512
-	path := filepath.Join(t.TempDir(), "tree")
+	path := filepath.Join(dirInMemory(t), "tree")
 	whole := pages.NewFile(os.Getpagesize())
 	open := func(data []byte) error {
 		t.Helper()
