@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/retention"
 )
 
 // Exit statuses.
@@ -33,8 +34,11 @@ func usagef(format string, args ...any) error {
 }
 
 // isUsage reports whether err is the fault of the command line. Patterns and parameters come from
-// nowhere else, but only the store can tell that they are wrong.
+// there, unless a policy file has them; but only the store can tell that they are wrong.
 func isUsage(err error) bool {
+	if errors.As(err, new(*retention.PolicyError)) {
+		return false
+	}
 	return errors.As(err, new(usageError)) || errors.Is(err, daybook.ErrInvalidPattern) ||
 		errors.Is(err, daybook.ErrInvalidParams)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/index"
+	"github.com/daybook-db/daybook/retention"
 )
 
 // pruneFlags are the flags of prune.
@@ -76,8 +77,8 @@ func (f pruneFlags) params(now time.Time) (params daybook.PruneParams, err error
 		}
 	}
 	if f.maxBytes != "" {
-		if params.MaxBytes, err = parseSize(f.maxBytes); err != nil {
-			return params, usagef("--max-bytes %q: %w", f.maxBytes, err)
+		if params.MaxBytes, err = retention.ParseSize(f.maxBytes); err != nil {
+			return params, usagef("--max-bytes %w", err)
 		}
 	}
 	for _, text := range f.except {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -62,6 +63,16 @@ retention.`,
 	return cmd
 }
 
+// readPolicy reads a policy from a file.
+func readPolicy(path string) (policy retention.Policy, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return policy, err
+	}
+	defer file.Close()
+	return retention.ReadPolicy(file, path)
+}
+
 func runRetain(cmd *cobra.Command, dir string, flags retainFlags) (err error) {
 	if flags.rules == "" {
 		return usagef("retain needs --rules, a file that says what is kept (see daybook retain --help)")
@@ -70,7 +81,7 @@ func runRetain(cmd *cobra.Command, dir string, flags retainFlags) (err error) {
 	if err != nil || interval <= 0 {
 		return usagef("--interval %q: want more than 0, in numbers and units (ms, s, m, h, d, w)", flags.interval)
 	}
-	policy, err := readRules(flags.rules)
+	policy, err := readPolicy(flags.rules)
 	if err != nil {
 		return err
 	}

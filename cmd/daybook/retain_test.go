@@ -13,7 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/daybook-db/daybook"
-	"github.com/daybook-db/daybook/retention"
 )
 
 const goodRules = `
@@ -25,14 +24,6 @@ rules:
   - {topic: "plant.#", max_per_record: 3}
 `
 
-var goodPolicy = retention.Policy{
-	MaxAge: 7 * 24 * time.Hour,
-	Rules: []retention.Rule{
-		{Pattern: "alarm.*", MaxAge: 90 * time.Minute, KeepNewest: 2},
-		{Pattern: "plant.#", Syntax: daybook.Topic, MaxPerRecord: 3},
-	},
-}
-
 func writeRules(t *testing.T, text string) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "rules.yaml")
@@ -42,54 +33,19 @@ func writeRules(t *testing.T, text string) (path string) {
 	return path
 }
 
-func TestReadRules(t *testing.T) {
-	json := `{"max_age": "7d", "rules": [{"pattern": "alarm.*", "max_age": "1h30m", "keep_newest": 2}, {"topic": "plant.#", "max_per_record": 3}]}`
-	for _, text := range []string{goodRules, json} {
-		got, err := readRules(writeRules(t, text))
-		if diff := cmp.Diff(goodPolicy, got); err != nil || diff != "" {
-			t.Errorf("%s\nerror %v, -want +got:\n%s", text, err, diff)
-		}
-	}
-}
-
-// TestBadRules wants the line and what is wrong with it, on one line, and nothing deleted.
-func TestBadRules(t *testing.T) {
-	tests := []struct{ name, text, says string }{
-		{"unknown key", "max_age: 7d\nmax_agee: 1h\n", `line 2: "max_agee" is unknown: want max_age, max_bytes, rules`},
-		{"a size without sense", "max_age: 7d\nmax_bytes: much\n", `line 2: max_bytes is "much"; want a number and a unit`},
-		{"a negative size", "max_bytes: -1MB\n", `line 1: max_bytes is "-1MB"; want a number and a unit`},
-		{"no size at all", "max_bytes: 0\n", `line 1: max_bytes is "0"; want more than 0`},
-		{"a size without a unit", "max_age: 7d\nmax_bytes: 500\n", `line 2: max_bytes is "500"; want a unit, as in 500B, 500kB or 500MB`},
-		{"a fraction without a unit", "max_bytes: 1.5\n", `line 1: max_bytes is "1.5"; want a unit, as in 1.5B`},
-		{"unknown key of a rule", "rules:\n- pattern: a\n- pattern: b\n  max_years: 1\n", `line 4: "max_years" is unknown: want pattern or topic`},
-		{"the same key twice", "max_age: 7d\nmax_age: 1h\n", "line 2: max_age is there twice"},
-		{"merged keys", "<<: {rules: [{pattern: a, max_age: -1h}]}\n", `line 1: "<<" is unknown`},
-		{"bad glob", "rules:\n- pattern: a\n- pattern: 'b\\'\n  max_age: 1h\n", `line 3: `},
-		{"empty pattern", "rules:\n- pattern: ''\n", `line 2: `},
-		{"no pattern", "rules:\n- max_age: 1h\n", "line 2: the rule has no pattern"},
-		{"two patterns", "rules:\n- pattern: a\n  topic: b\n", "line 2: the rule has a pattern and a topic"},
-		{"negative age", "rules:\n- pattern: a\n  keep_newest: 1\n  max_age: -1h\n", `line 4: max_age is "-1h"; want more than 0`},
-		{"negative age of the rest", "# mine\nmax_age: -7d\n", `line 2: max_age is "-7d"; want more than 0`},
-		{"an age without a unit", "max_age: 7\n", `line 1: max_age is "7"; want numbers and units`},
-		{"an age too small to be meant", "max_age: 1ns\n", `line 1: max_age is "1ns"`},
-		{"an age too long", "max_age: 200000d\n", `line 1: max_age is "200000d"; want numbers and units`},
-		{"no age", "max_age:\n", "line 1: max_age has no value"},
-		{"negative count", "rules:\n- pattern: a\n  max_per_record: -1\n", `line 3: max_per_record is "-1"`},
-		{"no count at all", "rules:\n- pattern: a\n  max_per_record: 0\n", `line 3: max_per_record is 0; want more than 0, or none`},
-		{"negative number kept", "rules:\n- pattern: a\n  keep_newest: -1\n", `line 3: keep_newest is "-1"`},
-		{"an octal number", "rules:\n- pattern: a\n  max_per_record: 010\n", `line 3: max_per_record is "010"`},
-		{"a fraction", "rules:\n- pattern: a\n  keep_newest: 2.9\n", `line 3: keep_newest is "2.9"`},
-		{"no number", "rules:\n- pattern: a\n  keep_newest:\n", "line 3: keep_newest has no value"},
-		{"more kept than the most", "rules:\n- pattern: a\n  keep_newest: 3\n  max_per_record: 2\n", "line 2: keep_newest is 3"},
-		{"a word for a number", "rules:\n- pattern: a\n  max_per_record: many\n", `line 3: max_per_record is "many"`},
-		{"an empty rule", "rules:\n-\n- pattern: a\n", "line 2: want names and values"},
-		{"rules that are no list", "rules: {pattern: a}\n", "line 1: rules is no list"},
-		{"no rules", "rules:\n", "line 1: rules is no list"},
-		{"no YAML", "rules: [\n", "line "},
-		{"a list", "- a\n", "line 1: want names and values"},
-		{"empty", "", "nothing in it that deletes"},
-		{"comments alone", "# nothing\n", "nothing in it that deletes"},
-		{"two documents", "max_age: 7d\n---\nmax_age: 1h\n", "more than one document"},
+// TestRetainRefusesBadRules wants what is wrong with a file of rules on one line, and nothing deleted.
+func TestRetainRefusesBadRules(t *testing.T) {
+	tests := []struct {
+		name, text, says string
+		reason           string // why the row is here
+	}{
+		{"an unknown key", "max_age: 1ms\nmax_agee: 1h\n", `: line 2: "max_agee" is unknown: want max_age`,
+			"a limit that is right counts only if the whole file is right"},
+		{"a malformed pattern", "rules:\n- pattern: 'b\\'\n  max_age: 1h\n", `: line 2: invalid pattern: `,
+			"the file is wrong, not the command line, so that the status is 1"},
+		{"a limit of nothing", "max_bytes: 0\n", `: line 1: max_bytes is "0": want more than 0`, "it would delete everything"},
+		{"no YAML", "rules: [\n", ": yaml: line ", "the line comes from the YAML parser"},
+		{"empty", "", ": there is nothing in it that deletes: want ", "there is no line to name"},
 	}
 	dir := filledDir(t, someValues()...)
 	before := stored(t, dir)
@@ -97,8 +53,9 @@ func TestBadRules(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			path := writeRules(t, test.text)
 			got := run(t, "", "retain", "--once", "--rules", path, "--dir", dir)
-			if got.status != statusFailed || !strings.Contains(got.err, path+": ") || !strings.Contains(got.err, test.says) || strings.Count(got.err, "\n") != 1 {
-				t.Errorf("status %d, stderr %q; want one line with %q", got.status, got.err, test.says)
+			if got.status != statusFailed || !strings.Contains(got.err, path+test.says) || strings.Count(got.err, "\n") != 1 {
+				t.Errorf("status %d, stderr %q; want status %d and one line with %q: %s",
+					got.status, got.err, statusFailed, test.says, test.reason)
 			}
 		})
 	}
