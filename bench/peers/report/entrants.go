@@ -12,31 +12,43 @@ import (
 // daybook is the entrant all others are compared with.
 const daybook = "daybook"
 
-// entrant is who or what runs in the race: Daybook, its peers, and the physical limits. A limit is no store,
-// and nobody loses against it: it says how much better anything could be.
+// entrant is a participant of the race: Daybook, one of its peers, or a limit.
 type entrant struct {
 	name  string // as in /peer=name
 	label string
-	limit bool
+	kind  entrantKind
 	line  color.RGBA
 	shape draw.GlyphDrawer
 }
 
+// entrantKind is what an entrant does.
+type entrantKind int
+
+const (
+	// keepsJSON does all the work, durably.
+	keepsJSON entrantKind = iota
+	// keepsFloats stores numbers only, and does not sync them.
+	keepsFloats
+	// physicalLimit is no store. It does the part of the work that no store can avoid, and so shows how much
+	// better a store could be.
+	physicalLimit
+)
+
 // entrants are in the order of columns, bars and legends. The colours are those of Okabe and Ito that stand
 // out on white, and a wine red, which differ for colour-blind eyes too; curves have shapes besides.
 var entrants = []entrant{
-	{daybook, "Daybook", false, rgb(0x000000), draw.CircleGlyph{}},
-	{"sqlite", "SQLite", false, rgb(0x0072b2), draw.SquareGlyph{}},
-	{"sqlite-modernc", "SQLite (modernc)", false, rgb(0x56b4e9), draw.BoxGlyph{}},
-	{"sqlite-tuned", "SQLite, tuned", false, rgb(0x332288), draw.CrossGlyph{}},
-	{"bbolt", "bbolt", false, rgb(0x009e73), draw.PyramidGlyph{}},
-	{"pebble", "Pebble", false, rgb(0xd55e00), draw.RingGlyph{}},
-	{"badger", "Badger", false, rgb(0xcc79a7), draw.TriangleGlyph{}},
-	{"buntdb", "BuntDB", false, rgb(0xe69f00), draw.PlusGlyph{}},
-	{"tstorage", "tstorage", false, rgb(0x882255), draw.CrossGlyph{}},
-	{"limit", "disk", true, rgb(0x8a8a8a), nil},
-	{"memcpy", "memory copy", true, rgb(0x8a8a8a), nil},
-	{"zstd", "zstd", true, rgb(0x8a8a8a), nil},
+	{daybook, "Daybook", keepsJSON, rgb(0x000000), draw.CircleGlyph{}},
+	{"sqlite", "SQLite", keepsJSON, rgb(0x0072b2), draw.SquareGlyph{}},
+	{"sqlite-modernc", "SQLite (modernc)", keepsJSON, rgb(0x56b4e9), draw.BoxGlyph{}},
+	{"sqlite-tuned", "SQLite, tuned", keepsJSON, rgb(0x332288), draw.CrossGlyph{}},
+	{"bbolt", "bbolt", keepsJSON, rgb(0x009e73), draw.PyramidGlyph{}},
+	{"pebble", "Pebble", keepsJSON, rgb(0xd55e00), draw.RingGlyph{}},
+	{"badger", "Badger", keepsJSON, rgb(0xcc79a7), draw.TriangleGlyph{}},
+	{"buntdb", "BuntDB", keepsJSON, rgb(0xe69f00), draw.PlusGlyph{}},
+	{"tstorage", "tstorage", keepsFloats, rgb(0x882255), draw.CrossGlyph{}},
+	{"limit", "disk", physicalLimit, rgb(0x8a8a8a), nil},
+	{"memcpy", "memory copy", physicalLimit, rgb(0x8a8a8a), nil},
+	{"zstd", "zstd", physicalLimit, rgb(0x8a8a8a), nil},
 }
 
 // dashes tell the limits, which share a grey, from one another.
@@ -50,13 +62,9 @@ func rgb(hex uint32) color.RGBA {
 	return color.RGBA{R: uint8(hex >> 16), G: uint8(hex >> 8), B: uint8(hex), A: 0xff}
 }
 
-// rivals are the entrants that Daybook can be ahead of or behind.
+// rivals are the entrants that Daybook is compared with: all other stores.
 func rivals() []entrant {
-	return pick(func(e entrant) bool { return !e.limit && e.name != daybook })
-}
-
-func limits() []entrant {
-	return pick(func(e entrant) bool { return e.limit })
+	return pick(func(e entrant) bool { return e.kind != physicalLimit && e.name != daybook })
 }
 
 func pick(wanted func(entrant) bool) []entrant {
@@ -67,4 +75,9 @@ func pick(wanted func(entrant) bool) []entrant {
 		}
 	}
 	return picked
+}
+
+// entrantNamed returns the entrant with that name, which must exist.
+func entrantNamed(name string) entrant {
+	return pick(func(e entrant) bool { return e.name == name })[0]
 }

@@ -6,7 +6,7 @@
 // It is run from the root of the repository, with one file of `go test -bench` output for each run:
 //
 //	go run -C bench/peers ./report -bars RUN...
-//	go run -C bench/peers ./report -readme ../../README.md -chart ../../bench/race.svg RUN...
+//	go run -C bench/peers ./report -readme ../../docs/benchmarks.md -chart ../../bench/race.svg RUN...
 //	go run -C bench/peers ./report -growth ../../bench/growth.svg GROWTHRUN...
 //	go run -C bench/peers ./report -soak ../../bench/soak.svg SOAKRUN...
 //
@@ -57,9 +57,10 @@ func report(args []string, stdout, stderr io.Writer) int {
 
 // request is what the command line asks for.
 type request struct {
-	readme, chart, growth, soak string // where to write, "" for what was not asked for
-	bars                        bool
-	files                       []string
+	documents           []string // Markdown files whose generated sections are to be replaced
+	chart, growth, soak string   // files to write; "": none
+	bars                bool
+	files               []string
 }
 
 var errUsage = errors.New("wrong usage")
@@ -73,7 +74,10 @@ func parseRequest(args []string, stderr io.Writer) (request, error) {
 		fmt.Fprint(stderr, usage)
 		flags.PrintDefaults()
 	}
-	flags.StringVar(&req.readme, "readme", "", "replace the tables between the race markers of `FILE`")
+	flags.Func("readme", "replace the generated sections of `FILE`, in Markdown; may be repeated", func(path string) error {
+		req.documents = append(req.documents, path)
+		return nil
+	})
 	flags.BoolVar(&req.bars, "bars", false, "print every bar and whether it holds; exit 1 if one does not")
 	flags.StringVar(&req.chart, "chart", "", "write the chart of ratios to `FILE`, an SVG")
 	flags.StringVar(&req.growth, "growth", "", "write the growth curves to `FILE`, an SVG")
@@ -90,7 +94,7 @@ func parseRequest(args []string, stderr io.Writer) (request, error) {
 }
 
 // race reports whether something is asked for that needs a run of the race.
-func (req request) race() bool { return req.readme != "" || req.chart != "" || req.bars }
+func (req request) race() bool { return len(req.documents) > 0 || req.chart != "" || req.bars }
 
 // carryOut reports whether every bar holds that it was asked to judge. The bars come first: whoever asked
 // sees them even if a file cannot be written.
@@ -115,8 +119,8 @@ func (req request) carryOut(stdout io.Writer) (held bool, err error) {
 	if req.bars {
 		held = printBars(stdout, race)
 	}
-	if req.readme != "" {
-		err = writeReadme(req.readme, race)
+	for _, document := range req.documents {
+		err = errors.Join(err, writeDocument(document, race))
 	}
 	if err == nil && req.chart != "" {
 		err = writeRatios(req.chart, race)

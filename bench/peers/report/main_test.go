@@ -27,7 +27,7 @@ func TestReportStatus(t *testing.T) {
 	bad := writeFile(t, "bad.txt", fixtureMachine+fullRace(1))
 	growth := writeFile(t, "growth.txt", fixtureMachine+growthLines)
 	partial := writeFile(t, "partial.txt", "BenchmarkStore/peer=daybook-2 1 5 ns/op\n")
-	readme := writeFile(t, "README.md", beginMarker+endMarker)
+	readme := writeFile(t, "README.md", sections[0].begin()+sections[0].end())
 	unmarked := writeFile(t, "OTHER.md", "nothing\n")
 	for _, tt := range []struct {
 		name, reason string
@@ -67,7 +67,7 @@ func TestReportStatus(t *testing.T) {
 func TestReportAgain(t *testing.T) {
 	race := writeFile(t, "race.txt", fixtureMachine+fullRace(1000))
 	growth := writeFile(t, "growth.txt", fixtureMachine+growthLines)
-	readme := writeFile(t, "README.md", "a\n"+beginMarker+"\n"+endMarker+"\n")
+	readme := writeFile(t, "README.md", "a\n"+sections[0].begin()+"\n"+sections[0].end()+"\n")
 	dir := filepath.Dir(readme)
 	targets := []string{readme, filepath.Join(dir, "race.svg"), filepath.Join(dir, "growth.svg")}
 	args := []string{"-readme", targets[0], "-chart", targets[1], "-growth", targets[2], race, growth}
