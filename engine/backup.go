@@ -161,7 +161,7 @@ func Restore(ctx context.Context, dir string, r io.Reader) error {
 }
 
 func restore(ctx context.Context, dir string, r io.Reader, fsys disk.FS) (err error) {
-	defer func() { err = disk.WrapNoSpace(err) }()
+	defer func() { err = tree.WrapNoSpace(err) }()
 	path := filepath.Join(dir, restoredName)
 	if err := emptied(dir, fsys); err != nil {
 		return err

@@ -129,7 +129,7 @@ func (db *DB) compact(ctx context.Context, byItself bool) error {
 			synced, err = db.syncCopy(synced)
 		}
 	}
-	err = disk.WrapNoSpace(err)
+	err = tree.WrapNoSpace(err)
 	if begun {
 		db.posting <- struct{}{}
 		defer db.stopPosting()
@@ -306,7 +306,7 @@ func (db *DB) syncReplaced() error {
 		err = db.fs.SyncDir(db.dir)
 	}
 	db.compaction.replaced = err != nil
-	return disk.WrapNoSpace(err)
+	return tree.WrapNoSpace(err)
 }
 
 // rename gives a file of what is to be the tree that name. An error may come from a file system that has done it all the

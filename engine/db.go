@@ -118,7 +118,7 @@ func headOnDisk(dir string) int64 {
 }
 
 func open(dir string, opts Options, fsys disk.FS) (_ *DB, err error) {
-	defer func() { err = disk.WrapNoSpace(err) }()
+	defer func() { err = tree.WrapNoSpace(err) }()
 	db := newDB(dir, opts, fsys)
 	state, err := db.openWhole()
 	if err != nil {

@@ -158,7 +158,7 @@ func (db *DB) salvage(ctx context.Context, damage error) error {
 		err = db.salvageTree(ctx, damage, before.Values)
 	}
 	if err != nil {
-		return fmt.Errorf("what is whole could not be put in the place of a damaged tree (%v): %w", damage, disk.WrapNoSpace(err))
+		return fmt.Errorf("what is whole could not be put in the place of a damaged tree (%v): %w", damage, tree.WrapNoSpace(err))
 	}
 	return nil
 }

@@ -11,10 +11,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 	"syscall"
-
-	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/daybook-db/daybook"
 )
@@ -142,26 +140,16 @@ func Datasync(f *os.File) error {
 	return nil
 }
 
-// IsNoSpace reports whether err says that the disk or the quota is full, or that a bbolt file may not grow. bbolt puts the operating system's
-// words, but not its error, into those of growing its file.
+// NoSpaceErrors returns the operating system's errors that say that the disk or the quota is full.
+func NoSpaceErrors() []error { return slices.Clone(noSpace) }
+
+// IsNoSpace reports whether err says that the disk or the quota is full.
 func IsNoSpace(err error) bool {
-	if err == nil {
-		return false
-	}
-	if errors.Is(err, bolterrors.ErrMaxSizeReached) {
-		return true
-	}
-	growing := strings.HasPrefix(err.Error(), "file resize error: ") || strings.HasPrefix(err.Error(), "file sync error: ")
-	for _, full := range noSpace {
-		if errors.Is(err, full) || growing && strings.HasSuffix(err.Error(), full.Error()) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(noSpace, func(full error) bool { return errors.Is(err, full) })
 }
 
-// WrapNoSpace makes an error that says the disk or the quota is full match daybook.ErrNoSpace, and returns others as
-// they are.
+// WrapNoSpace returns an error that matches daybook.ErrNoSpace if err says that the disk or the quota is full. It
+// returns other errors unchanged.
 func WrapNoSpace(err error) error {
 	if IsNoSpace(err) && !errors.Is(err, daybook.ErrNoSpace) {
 		return fmt.Errorf("%w: %w", daybook.ErrNoSpace, err)

@@ -13,7 +13,6 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
-	"github.com/daybook-db/daybook/engine/internal/disk"
 	"github.com/daybook-db/daybook/engine/internal/pages"
 	"github.com/daybook-db/daybook/index"
 )
@@ -156,7 +155,7 @@ func (t *Tree) commit(fn func(tx *bbolt.Tx) error) error {
 		err = errors.New(err.Error())
 	}
 	if err != nil && !committing {
-		return disk.WrapNoSpace(err)
+		return WrapNoSpace(err)
 	}
 	if err == nil || t.reached(id) {
 		if t.saving {
@@ -165,9 +164,9 @@ func (t *Tree) commit(fn func(tx *bbolt.Tx) error) error {
 		if err = errors.Join(err, t.publish()); err == nil {
 			return nil
 		}
-	} else if disk.IsNoSpace(err) && t.metas() == before {
+	} else if isNoSpace(err) && t.metas() == before {
 		t.lastFull = err
-		return disk.WrapNoSpace(err)
+		return WrapNoSpace(err)
 	}
 	return t.Fail(err)
 }

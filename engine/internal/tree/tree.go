@@ -157,7 +157,7 @@ func (t *Tree) confirm() error {
 		if err == nil {
 			err = disk.Datasync(t.file)
 		}
-		return disk.WrapNoSpace(err)
+		return WrapNoSpace(err)
 	})
 }
 
@@ -295,7 +295,7 @@ func describeOpen(path string, err error) error {
 		return fmt.Errorf("%w: %s is not a whole bbolt file, from offset 0 on: %w", daybook.ErrCorrupt, path, err)
 	case errors.Is(err, bolterrors.ErrVersionMismatch):
 		return fmt.Errorf("%w: %s: %w", daybook.ErrVersion, path, err)
-	case disk.IsNoSpace(err):
+	case isNoSpace(err):
 		return fmt.Errorf("%w: %w", daybook.ErrNoSpace, err)
 	}
 	return err
