@@ -109,14 +109,6 @@ type Pruner interface {
 	Prune(ctx context.Context, recordPattern string, params PruneParams) (deleted uint64, err error)
 }
 
-// Change is a stored value and its place in the order of all values.
-type Change struct {
-	StoredValue
-	// Sequence numbers the values of a backend in the order in which they were stored, from 1. A number is never used
-	// again; those of deleted values are missing.
-	Sequence uint64 `json:"sequence"`
-}
-
 // Event is what a watcher is told of: a value that was just stored.
 type Event struct {
 	Change

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine"
 	"github.com/daybook-db/daybook/retention"
 )
@@ -35,7 +36,7 @@ func BenchmarkSoak(b *testing.B) {
 	}
 	s := soak{db: mustOpen(b, b.TempDir()), workload: NewWorkload(soakRecords, 1, Mixed)}
 	defer mustClose(b, s.db)
-	var full engine.Stats
+	var full daybook.Stats
 	for n := range *soakDays {
 		s.report(b, n+1, s.day(b, soakRecords))
 	}
@@ -60,7 +61,7 @@ type soak struct {
 
 // soakFigures are what a day ended with.
 type soakFigures struct {
-	stats    engine.Stats
+	stats    daybook.Stats
 	heap     uint64
 	batches  []time.Duration
 	sweeping time.Duration
@@ -97,7 +98,7 @@ func (s *soak) day(b *testing.B, records int) (f soakFigures) {
 	return f
 }
 
-func (s *soak) stats(b *testing.B) engine.Stats {
+func (s *soak) stats(b *testing.B) daybook.Stats {
 	b.Helper()
 	stats, err := s.db.Stats(ctx)
 	if err != nil {

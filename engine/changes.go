@@ -21,8 +21,8 @@ const (
 	mostChangeBytes = 8 << 20
 )
 
-// Changes yields every value behind a sequence number, in the order of their sequence numbers, and ends with the last one
-// that was acknowledged when the iteration began: 0 asks for all there are. What was deleted meanwhile is left out. Sequence
+// Changes yields every value behind params.After, in the order of their sequence numbers, and ends with the last one
+// that was acknowledged when the iteration began. What was deleted meanwhile is left out. Sequence
 // numbers stay the same across restarts, compactions and restored backups, so whoever forwards values to another store
 // remembers the last one that arrived there, and goes on behind it; Watch says when there is something new.
 //
@@ -30,9 +30,9 @@ const (
 // stored under Interval or OS may be lost in a power cut after it was yielded, and its number given to another; call Sync
 // before Changes where that matters. An error is yielded once, as the last element.
 // Errors: daybook.ErrCorrupt, ErrClosed, or ctx's.
-func (db *DB) Changes(ctx context.Context, after uint64) iter.Seq2[daybook.Change, error] {
+func (db *DB) Changes(ctx context.Context, params daybook.ChangesParams) iter.Seq2[daybook.Change, error] {
 	return func(yield func(daybook.Change, error) bool) {
-		if err := db.yieldChanges(ctx, after, yield); err != nil {
+		if err := db.yieldChanges(ctx, params.After, yield); err != nil {
 			yield(daybook.Change{}, err)
 		}
 	}

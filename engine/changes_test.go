@@ -18,7 +18,7 @@ import (
 
 func mustChange(t rapid.TB, db *DB, after uint64) (changes []daybook.Change) {
 	t.Helper()
-	for change, err := range db.Changes(ctx, after) {
+	for change, err := range db.Changes(ctx, daybook.ChangesParams{After: after}) {
 		if err != nil {
 			t.Fatalf("Changes(%d): %v", after, err)
 		}
@@ -123,7 +123,7 @@ func TestChangesAtOnce(t *testing.T) {
 		}
 	}
 	next := uint64(1)
-	for change, err := range db.Changes(ctx, 0) {
+	for change, err := range db.Changes(ctx, daybook.ChangesParams{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,7 +146,7 @@ func TestChangesAtOnce(t *testing.T) {
 	if got := mustChange(t, db, math.MaxUint64); got != nil {
 		t.Errorf("behind everything: got %v", got)
 	}
-	for range db.Changes(ctx, 0) {
+	for range db.Changes(ctx, daybook.ChangesParams{}) {
 		break // without an error, or a snapshot that stays open
 	}
 }
@@ -162,14 +162,14 @@ func TestChangesErrors(t *testing.T) {
 		want error
 	}{{ctx, daybook.ErrCorrupt}, {cancelled, context.Canceled}} {
 		var got error
-		for _, got = range db.Changes(test.ctx, 0) {
+		for _, got = range db.Changes(test.ctx, daybook.ChangesParams{}) {
 		}
 		if !errors.Is(got, test.want) {
 			t.Errorf("got %v; want %v", got, test.want)
 		}
 	}
 	_ = db.Close()
-	for _, err := range db.Changes(ctx, 0) {
+	for _, err := range db.Changes(ctx, daybook.ChangesParams{}) {
 		if !errors.Is(err, daybook.ErrClosed) {
 			t.Errorf("a closed DB: got %v", err)
 		}

@@ -259,7 +259,7 @@ func (db *DB) attempted(err error, took time.Duration) {
 	db.mu.Unlock()
 	if err == nil {
 		db.statsMu.Lock()
-		db.stats.Checkpoints.add(took)
+		db.stats.Checkpoints.Add(took)
 		db.statsMu.Unlock()
 	}
 }

@@ -72,7 +72,7 @@ type DB struct {
 
 	// statsMu guards stats.
 	statsMu sync.Mutex
-	stats   Stats
+	stats   daybook.Stats
 }
 
 var (
@@ -82,6 +82,12 @@ var (
 	_ daybook.RecordLister = (*DB)(nil)
 	_ daybook.Pruner       = (*DB)(nil)
 	_ daybook.Watcher      = (*DB)(nil)
+	_ daybook.ChangeSource = (*DB)(nil)
+	_ daybook.Statser      = (*DB)(nil)
+	_ daybook.Checker      = (*DB)(nil)
+	_ daybook.BackerUp     = (*DB)(nil)
+	_ daybook.Compacter    = (*DB)(nil)
+	_ daybook.Checkpointer = (*DB)(nil)
 )
 
 // Open opens the directory dir, and creates it if it does not exist. opts may be nil for the defaults, and

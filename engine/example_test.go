@@ -253,7 +253,7 @@ func ExampleDB_Changes() {
 	}
 	for last < 3 { // for ever, in real life
 		<-news
-		for change, err := range db.Changes(ctx, last) {
+		for change, err := range db.Changes(ctx, daybook.ChangesParams{After: last}) {
 			if err != nil {
 				log.Fatal(err)
 			}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine/internal/wal"
 )
 
@@ -50,16 +51,16 @@ func (db *DB) checkLog() error {
 
 // Stats returns what the store holds and has done since it was opened. It reads the files' sizes and
 // counts the records, which takes time in proportion to those in the head.
-func (db *DB) Stats(ctx context.Context) (stats Stats, err error) {
+func (db *DB) Stats(ctx context.Context) (stats daybook.Stats, err error) {
 	if err := db.enter(ctx); err != nil {
-		return Stats{}, err
+		return daybook.Stats{}, err
 	}
 	defer db.gate.leave()
 	db.statsMu.Lock()
 	stats = db.stats
 	db.statsMu.Unlock()
 	if err := db.countHeads(&stats); err != nil {
-		return Stats{}, err
+		return daybook.Stats{}, err
 	}
 	db.mu.RLock()
 	stats.Quarantined = slices.Clone(db.quarantined)
@@ -69,7 +70,7 @@ func (db *DB) Stats(ctx context.Context) (stats Stats, err error) {
 	stats.TreeBytes, stats.TreeUsed, err = db.tree.Size()
 	db.treeMu.RUnlock()
 	if err != nil {
-		return Stats{}, err
+		return daybook.Stats{}, err
 	}
 	stats.LogBytes = db.recoveredLog
 	if db.log != nil {
@@ -80,7 +81,7 @@ func (db *DB) Stats(ctx context.Context) (stats Stats, err error) {
 }
 
 // countHeads fills in what is in the tree and what is in the heads but not in the tree.
-func (db *DB) countHeads(stats *Stats) error {
+func (db *DB) countHeads(stats *daybook.Stats) error {
 	db.mu.RLock()
 	stats.LastSequence = db.lastSequence
 	stats.HeadBytes = db.active.Size()

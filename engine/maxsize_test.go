@@ -160,7 +160,7 @@ func TestMaxSizeDropsOldest(t *testing.T) {
 				}
 			}
 			first, values := uint64(0), uint64(0)
-			for change, err := range db.Changes(ctx, 0) {
+			for change, err := range db.Changes(ctx, daybook.ChangesParams{}) {
 				if err != nil {
 					t.Fatal(err)
 				}

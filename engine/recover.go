@@ -101,7 +101,7 @@ func (db *DB) openLog(recovery *wal.Recovery, lastSegment uint64) (err error) {
 		OnSync: func(took time.Duration) {
 			db.statsMu.Lock()
 			defer db.statsMu.Unlock()
-			db.stats.Syncs.add(took)
+			db.stats.Syncs.Add(took)
 		},
 	})
 	if err != nil {

@@ -48,7 +48,7 @@ func TestWatch(t *testing.T) {
 	mustClose(t, db)
 	var changes []daybook.Change
 	db = mustOpen(t, db.dir, nil)
-	for change, err := range db.Changes(ctx, 1) {
+	for change, err := range db.Changes(ctx, daybook.ChangesParams{After: 1}) {
 		if err != nil {
 			t.Fatal(err)
 		}

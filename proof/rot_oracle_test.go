@@ -265,7 +265,7 @@ func (w *rotWanted) info(record string) daybook.RecordInfo {
 }
 
 func (j *rotJudge) stats(w *rotWanted) {
-	var stats engine.Stats
+	var stats daybook.Stats
 	err := j.attempt("Stats", func() (err error) {
 		stats, err = j.db.Stats(j.ctx)
 		return err

@@ -78,7 +78,7 @@ func runCheck(cmd *cobra.Command, dir string, quarantine bool) (err error) {
 }
 
 // setAside has what is whole copied into a new tree, and says how many of the values it was not.
-func setAside(cmd *cobra.Command, db *engine.DB, before uint64) (stats engine.Stats, err error) {
+func setAside(cmd *cobra.Command, db *engine.DB, before uint64) (stats daybook.Stats, err error) {
 	if err = db.Compact(cmd.Context()); err == nil {
 		stats, err = db.Stats(cmd.Context())
 	}

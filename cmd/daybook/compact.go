@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/daybook-db/daybook/engine"
+	"github.com/daybook-db/daybook"
 )
 
 func newCompactCommand(dir *string) *cobra.Command {
@@ -50,7 +50,7 @@ func runCompact(cmd *cobra.Command, dir string) (err error) {
 	return reportCompaction(cmd, before, after)
 }
 
-func reportCompaction(cmd *cobra.Command, before, after engine.Stats) error {
+func reportCompaction(cmd *cobra.Command, before, after daybook.Stats) error {
 	each := ""
 	if after.Values > 0 {
 		each = fmt.Sprintf(", %s for each of %s", perValue(after.TreeBytes, after), counted(after.Values, "value"))

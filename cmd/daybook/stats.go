@@ -12,7 +12,7 @@ import (
 	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
-	"github.com/daybook-db/daybook/engine"
+	"github.com/daybook-db/daybook"
 )
 
 func newStatsCommand(dir *string) *cobra.Command {
@@ -63,7 +63,7 @@ type statsJSON struct {
 	Watermark     uint64 `json:"watermark"`
 }
 
-func storedStats(s engine.Stats) statsJSON {
+func storedStats(s daybook.Stats) statsJSON {
 	return statsJSON{
 		Values: s.Values, ValueBytes: s.ValueBytes, Records: s.Records,
 		DiskBytes: s.DiskBytes, TreeBytes: s.TreeBytes, TreeUsedBytes: s.TreeUsed, LogBytes: s.LogBytes,
@@ -71,7 +71,7 @@ func storedStats(s engine.Stats) statsJSON {
 	}
 }
 
-func writeStats(out io.Writer, s engine.Stats) error {
+func writeStats(out io.Writer, s daybook.Stats) error {
 	table := newBlockTable(out, column{title: "WHAT"}, rightColumn("HOW MUCH"), rightColumn("PER VALUE"), column{title: "WHICH IS"})
 	for _, row := range [][]string{
 		{"records", count(s.Records), "", "names with at least one value"},
@@ -101,7 +101,7 @@ func counted[N int | uint64](n N, noun string) string {
 
 func size[N int64 | uint64](bytes N) string { return humanize.Bytes(uint64(bytes)) }
 
-func perValue[N int64 | uint64](bytes N, s engine.Stats) string {
+func perValue[N int64 | uint64](bytes N, s daybook.Stats) string {
 	if s.Values == 0 {
 		return ""
 	}

@@ -176,7 +176,7 @@ func (t *tail) readClosed(ctx context.Context) (err error) {
 		fmt.Fprintln(t.notes, "another daybook has come into the directory")
 		t.after = 0
 	}
-	for change, err := range db.Changes(ctx, t.after) {
+	for change, err := range db.Changes(ctx, daybook.ChangesParams{After: t.after}) {
 		if err != nil {
 			return err
 		}
