@@ -35,9 +35,6 @@ const (
 	maxBody = 128 << 20
 )
 
-// Castagnoli is the table of CRC-32C, the checksum of all of Daybook's formats.
-var Castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
 // Entry is one value of a record.
 type Entry struct {
 	Timestamp uint64 // Unix ms

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package codec holds the bytes of Daybook's formats: the composite keys and chunks of the tree, and
-// the batches that frames of the log carry. It does no I/O and knows no other package of Daybook.
+// Package codec holds the bytes of Daybook's formats: the composite keys, chunks and catalogue entries of the tree,
+// and the batches that frames of the log carry. It does no I/O and knows no other package of Daybook.
 //
 // # Keys
 //
@@ -72,6 +72,22 @@
 //
 // Each value of a chunk encoded like this can be written on its own, which is what makes the newest few of many
 // records cheap.
+//
+// # Catalogue entries
+//
+// The catalogue of records holds, under each record's name:
+//
+//	byte      version, 1
+//	4 bytes   checksum, little-endian: CRC-32C of the name, of the version and of the fields below
+//	uvarint   count, the number of values, at least 1
+//	uvarint   bytes, the total length of their JSON
+//	uvarint   oldest timestamp, Unix ms
+//	uvarint   newest timestamp, Unix ms
+//	uvarint   sequence number of the newest value
+//	uvarint   0, or 1 plus the length of the newest value, and the value
+//
+// A newest value of up to 256 bytes is in the entry itself, so that the newest values of many records are read
+// without touching their chunks.
 //
 // # Batches
 //

@@ -142,8 +142,8 @@ func (s *snapshot) close() {
 type record struct {
 	name   []byte // valid until the next record
 	inTree bool
-	entry  index.Entry  // if in the tree
-	views  [2]head.View // of the frozen and the active head; empty where they have nothing
+	entry  codec.CatalogueEntry // if in the tree
+	views  [2]head.View         // of the frozen and the active head; empty where they have nothing
 }
 
 // records calls fn for every record, by name, until it returns false.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"hash/fnv"
+
+	"github.com/daybook-db/daybook/codec"
 )
 
 // bbolt's format (go.etcd.io/bbolt/internal/common): a page is a header and elements, and behind them keys
@@ -57,8 +59,6 @@ const MetaLen = headerLen + metaLen
 // ValuePrefix is how many bytes of a value its page's checksum covers.
 const ValuePrefix = 10
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
 var order = binary.NativeEndian
 
 // page is a branch or leaf whose keys and values follow one another, as bbolt writes them, and lie within it.
@@ -87,7 +87,7 @@ func parse(data []byte, id uint64) (p page, sum uint32, what string) {
 	case p.count == 0 && !p.leaf:
 		return page{}, 0, "a branch without elements"
 	}
-	sum = crc32.Update(0, castagnoli, data[:elements])
+	sum = crc32.Update(0, codec.Castagnoli, data[:elements])
 	p.end = uint64(elements)
 	for i := range p.count {
 		from, key, value := p.extent(i)
@@ -98,7 +98,7 @@ func parse(data []byte, id uint64) (p page, sum uint32, what string) {
 			return page{}, 0, fmt.Sprintf("element %d reaches beyond it", i)
 		}
 		p.end = from + key + value
-		sum = crc32.Update(sum, castagnoli, data[from:from+key+min(value, ValuePrefix)])
+		sum = crc32.Update(sum, codec.Castagnoli, data[from:from+key+min(value, ValuePrefix)])
 	}
 	return p, sum, ""
 }

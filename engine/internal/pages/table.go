@@ -9,6 +9,8 @@ import (
 	"hash/crc32"
 	"maps"
 	"slices"
+
+	"github.com/daybook-db/daybook/codec"
 )
 
 const (
@@ -304,8 +306,8 @@ func blockSum(index uint64, encoded []byte) uint64 {
 	if encoded == nil {
 		return 0
 	}
-	sum := crc32.Update(0, castagnoli, binary.LittleEndian.AppendUint64(nil, index))
-	return uint64(crc32.Update(sum, castagnoli, encoded))
+	sum := crc32.Update(0, codec.Castagnoli, binary.LittleEndian.AppendUint64(nil, index))
+	return uint64(crc32.Update(sum, codec.Castagnoli, encoded))
 }
 
 // Equal reports whether two tables hold the same.

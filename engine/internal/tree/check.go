@@ -13,7 +13,6 @@ import (
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/pages"
-	"github.com/daybook-db/daybook/index"
 )
 
 // mostFaults is how many faults Check collects before it gives up.
@@ -70,9 +69,9 @@ type checker struct {
 	found  State  // what the chunks add up to
 
 	buffer codec.Buffer
-	record string      // the one whose chunks are being read
-	seen   index.Entry // what its chunks add up to
-	last   codec.Entry // its last value so far
+	record string               // the one whose chunks are being read
+	seen   codec.CatalogueEntry // what its chunks add up to
+	last   codec.Entry          // its last value so far
 }
 
 var errTooManyFaults = fmt.Errorf("%w: more than %d faults; the rest was not checked", daybook.ErrCorrupt, mostFaults)
@@ -174,7 +173,7 @@ func (c *checker) element(catalogue *pages.Cursor, key, encoded []byte) error {
 	}
 	if string(record) != c.record {
 		c.endRecord(catalogue)
-		c.record, c.seen, c.last = string(record), index.Entry{}, codec.Entry{}
+		c.record, c.seen, c.last = string(record), codec.CatalogueEntry{}, codec.Entry{}
 		c.found.Records++
 	}
 	c.chunk(key, encoded)
@@ -241,7 +240,7 @@ func (c *checker) endRecord(catalogue *pages.Cursor) {
 }
 
 // inWords says all of an entry but its newest value.
-func inWords(e *index.Entry) string {
+func inWords(e *codec.CatalogueEntry) string {
 	return fmt.Sprintf("count %d, bytes %d, oldest %d, newest %d with sequence number %d", e.Count, e.Bytes, e.Oldest, e.Newest, e.NewestSequence)
 }
 

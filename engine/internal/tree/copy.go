@@ -13,7 +13,6 @@ import (
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/pages"
-	"github.com/daybook-db/daybook/index"
 )
 
 // Copy is a tree in the making: the records of another one, by name, with their chunks filled up and without the free
@@ -123,11 +122,11 @@ func (s *source) copyRecord(w *writer) (whole bool, err error) {
 		return false, err
 	case stopped != Rule{}:
 		s.reached = reached{r.record, stopped}
-		return false, w.catalogue.Put(r.record, &r.entry)
+		return false, w.catalogue.put(r.record, &r.entry)
 	case r.entry.Count != want.Count || r.entry.Bytes != want.Bytes:
 		return false, w.miscounted(r.record)
 	}
-	return true, w.catalogue.Put(r.record, &want)
+	return true, w.catalogue.put(r.record, &want)
 }
 
 // firstBehind returns the record's first chunk of values that a rule does not take. It may be a part of one that stands
@@ -160,8 +159,8 @@ type recordCopy struct {
 	source *source
 	writer *writer
 	record string
-	entry  index.Entry // of what the copy has; its newest value is that of nothing
-	left   *chunk      // the last one in the copy
+	entry  codec.CatalogueEntry // of what the copy has; its newest value is that of nothing
+	left   *chunk               // the last one in the copy
 
 	together []*chunk // those that become one
 	count    int      // of their values

@@ -187,7 +187,7 @@ func (s *search) chunks(visit func(key, chunk []byte, header *codec.Header)) err
 	if s.walking {
 		return s.walk(values, visit)
 	}
-	names, chunks := index.NewCursor(records.Cursor(), s.pattern, ""), values.Cursor()
+	names, chunks := index.NewNameCursor(records.Cursor(), s.pattern, ""), values.Cursor()
 	for {
 		name, _, err := nextMatch(s.ctx, names)
 		if err != nil && s.ctx.Err() == nil {

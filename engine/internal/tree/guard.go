@@ -14,7 +14,6 @@ import (
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/pages"
-	"github.com/daybook-db/daybook/index"
 )
 
 // guard is the path of a file that is read through bbolt.
@@ -45,13 +44,11 @@ func (path guard) panicked(cause any) error {
 // theirs are the sentinels of the packages below, and what they are to our callers.
 var theirs = []struct{ theirs, ours error }{
 	{codec.ErrVersion, daybook.ErrVersion},
-	{index.ErrVersion, daybook.ErrVersion},
 	{codec.ErrCorrupt, daybook.ErrCorrupt},
-	{index.ErrCorrupt, daybook.ErrCorrupt},
 	{pages.ErrCorrupt, daybook.ErrCorrupt},
 }
 
-// fault makes an error of codec, index or pages match the root package's, and says where in the file it was
+// fault makes an error of codec or pages match the root package's, and says where in the file it was
 // met.
 func (path guard) fault(err error, where ...string) error {
 	for _, pair := range theirs {

@@ -13,7 +13,6 @@ import (
 
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/pages"
-	"github.com/daybook-db/daybook/index"
 )
 
 const (
@@ -107,7 +106,7 @@ type writer struct {
 	opts      Options
 	values    *bbolt.Bucket
 	chunks    *bbolt.Cursor
-	catalogue *index.Catalogue
+	catalogue catalogue
 	state     State
 
 	before         *pages.View // the tree as it was when the transaction began
@@ -140,7 +139,7 @@ func (t *Tree) writer(tx *bbolt.Tx) (*writer, error) {
 		opts:          t.opts,
 		values:        values,
 		chunks:        values.Cursor(),
-		catalogue:     index.NewCatalogue(records),
+		catalogue:     catalogue{records},
 		state:         state,
 		before:        before,
 		recordsBefore: recordsBefore,
@@ -151,11 +150,11 @@ func (t *Tree) writer(tx *bbolt.Tx) (*writer, error) {
 }
 
 // entry returns a record's catalogue entry, and whether there is one.
-func (w *writer) entry(record string) (entry index.Entry, found bool, err error) {
+func (w *writer) entry(record string) (entry codec.CatalogueEntry, found bool, err error) {
 	if err := w.aroundNames.Around([]byte(record)); err != nil {
-		return index.Entry{}, false, err
+		return codec.CatalogueEntry{}, false, err
 	}
-	entry, found, err = w.catalogue.Get(record)
+	entry, found, err = w.catalogue.get(record)
 	return entry, found, w.guard.fault(err, "catalogue")
 }
 
@@ -168,7 +167,7 @@ func (w *writer) post(record string, run []codec.Entry) error {
 	first, last := run[0], run[len(run)-1]
 	if !found {
 		w.state.Records++
-		entry = index.Entry{Oldest: first.Timestamp}
+		entry = codec.CatalogueEntry{Oldest: first.Timestamp}
 	}
 	// On a tie the run's value was stored later.
 	if !found || last.Timestamp >= entry.Newest {
@@ -183,7 +182,7 @@ func (w *writer) post(record string, run []codec.Entry) error {
 	if err := w.place(record, run); err != nil {
 		return err
 	}
-	return w.catalogue.Put(record, &entry)
+	return w.catalogue.put(record, &entry)
 }
 
 func valueBytes(entries []codec.Entry) (total uint64) {

@@ -113,7 +113,7 @@ func (t *Tree) prunePart(ctx context.Context, pattern *index.Pattern, rule Rule,
 	err = t.update(func(w *writer) error {
 		w.opts.TransactionBytes = size
 		w.yield = with.Yield
-		cursor := index.NewCursor(w.recordsBefore.Cursor(), pattern, from)
+		cursor := index.NewNameCursor(w.recordsBefore.Cursor(), pattern, from)
 		for seen := 0; ; {
 			name, data, err := nextMatch(ctx, cursor)
 			if err != nil {
@@ -171,13 +171,13 @@ func (t *Tree) prunePart(ctx context.Context, pattern *index.Pattern, rule Rule,
 	return gone, next, more, nil
 }
 
-func (r Rule) affects(e *index.Entry) bool {
+func (r Rule) affects(e *codec.CatalogueEntry) bool {
 	return r.MayTake(e.Oldest) && e.Count > r.KeepNewest || r.MaxPerRecord > 0 && e.Count > r.MaxPerRecord
 }
 
 // prune deletes values of one record, until the transaction is full, and reports whether there are more. It finds
 // the chunks in the tree as it was when the transaction began, which is how this record and its entry still are.
-func (w *writer) prune(record string, entry index.Entry, rule Rule) (deleted uint64, more bool, err error) {
+func (w *writer) prune(record string, entry codec.CatalogueEntry, rule Rule) (deleted uint64, more bool, err error) {
 	if err := w.aroundNames.Around([]byte(record)); err != nil {
 		return 0, false, err
 	}
@@ -222,17 +222,17 @@ func (r Rule) most(count uint64) (byAge, byCount uint64) {
 
 // finishPrune puts the catalogue entry of a record that has lost its oldest values; rest is its first chunk
 // now.
-func (w *writer) finishPrune(record string, entry *index.Entry, deleted uint64, rest *chunk) error {
+func (w *writer) finishPrune(record string, entry *codec.CatalogueEntry, deleted uint64, rest *chunk) error {
 	entry.Count -= deleted
 	switch {
 	case (rest == nil) != (entry.Count == 0):
 		return w.miscounted(record)
 	case rest == nil:
 		w.state.Records--
-		return w.catalogue.Delete(record)
+		return w.catalogue.delete(record)
 	}
 	entry.Oldest = rest.First
-	return w.catalogue.Put(record, entry)
+	return w.catalogue.put(record, entry)
 }
 
 func (w *writer) miscounted(record string) error {
@@ -240,7 +240,7 @@ func (w *writer) miscounted(record string) error {
 }
 
 // shorten deletes up to n values from the front of a record's first chunk, which is then what is left of it.
-func (w *writer) shorten(record string, c *chunk, n uint64, entry *index.Entry) (deleted uint64, err error) {
+func (w *writer) shorten(record string, c *chunk, n uint64, entry *codec.CatalogueEntry) (deleted uint64, err error) {
 	if uint64(c.Count) <= n {
 		entry.Bytes -= c.ValueBytes
 		w.state.Bytes -= c.ValueBytes

@@ -10,7 +10,6 @@ import (
 
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/pages"
-	"github.com/daybook-db/daybook/index"
 )
 
 // Salvage makes a new tree at path of what is whole in this one: the chunks that can be reached and agree with their
@@ -53,9 +52,9 @@ type salvage struct {
 	to     *Tree
 	buffer codec.Buffer
 
-	record string      // the one whose chunks are being read
-	entry  index.Entry // what its chunks add up to
-	last   codec.Entry // its last value
+	record string               // the one whose chunks are being read
+	entry  codec.CatalogueEntry // what its chunks add up to
+	last   codec.Entry          // its last value
 
 	chunks  []keyed
 	size    int // of those, in bytes
@@ -65,7 +64,7 @@ type salvage struct {
 // catalogued is a catalogue entry.
 type catalogued struct {
 	record string
-	entry  index.Entry
+	entry  codec.CatalogueEntry
 }
 
 // chunk takes a chunk if it is whole, and behind the one before.
@@ -100,7 +99,7 @@ func (s *salvage) endRecord() {
 	if s.entry.Count > 0 {
 		s.records = append(s.records, catalogued{s.record, s.entry})
 	}
-	s.entry = index.Entry{}
+	s.entry = codec.CatalogueEntry{}
 }
 
 // flush writes what has been read.
@@ -122,7 +121,7 @@ func (s *salvage) flush() error {
 			if err := w.aroundNames.Around([]byte(r.record)); err != nil {
 				return err
 			}
-			if err := w.catalogue.Put(r.record, &r.entry); err != nil {
+			if err := w.catalogue.put(r.record, &r.entry); err != nil {
 				return err
 			}
 		}

@@ -108,21 +108,21 @@ func (s *Snapshot) Has(record string) (found bool, err error) {
 
 // Records visits the records that the pattern matches.
 func (s *Snapshot) Records(pattern *index.Pattern) *Records {
-	return &Records{guard: s.guard, view: s.view, cursor: index.NewCursor(s.records.Cursor(), pattern, "")}
+	return &Records{guard: s.guard, view: s.view, cursor: index.NewNameCursor(s.records.Cursor(), pattern, "")}
 }
 
 // Records is a walk of the catalogue.
 type Records struct {
 	guard  guard
 	view   *pages.View
-	cursor *index.Cursor
+	cursor *index.NameCursor
 	buffer []byte
 }
 
 // Next returns the next record, and whether there was one. name and the entry's value are valid until the
 // next call; they are copies, since only what is guarded may read mapped memory. It returns ctx's error
 // when that ends while nothing matches.
-func (r *Records) Next(ctx context.Context) (name []byte, entry index.Entry, found bool, err error) {
+func (r *Records) Next(ctx context.Context) (name []byte, entry codec.CatalogueEntry, found bool, err error) {
 	err = r.guard.run(func() error {
 		mapped, data, err := nextMatch(ctx, r.cursor)
 		if mapped == nil {
@@ -143,10 +143,10 @@ func (r *Records) Next(ctx context.Context) (name []byte, entry index.Entry, fou
 }
 
 // decodeEntry decodes a catalogue entry, so that its faults name the record and the place.
-func (path guard) decodeEntry(v *pages.View, name, data []byte) (index.Entry, error) {
-	entry, err := index.DecodeEntry(name, data)
+func (path guard) decodeEntry(v *pages.View, name, data []byte) (codec.CatalogueEntry, error) {
+	entry, err := codec.DecodeCatalogueEntry(name, data)
 	if err != nil {
-		return index.Entry{}, path.fault(err, fmt.Sprintf("catalogue entry of record %q at offset %d", name, v.Offset(data)))
+		return codec.CatalogueEntry{}, path.fault(err, fmt.Sprintf("catalogue entry of record %q at offset %d", name, v.Offset(data)))
 	}
 	return entry, nil
 }
@@ -155,7 +155,7 @@ func (path guard) decodeEntry(v *pages.View, name, data []byte) (index.Entry, er
 const namesPerLook = 256
 
 // nextMatch returns the cursor's next matching name and its entry; nil at the end.
-func nextMatch(ctx context.Context, cursor *index.Cursor) (name, data []byte, err error) {
+func nextMatch(ctx context.Context, cursor *index.NameCursor) (name, data []byte, err error) {
 	for looked := 1; ; looked++ {
 		name, data, matches, err := cursor.Next()
 		if name == nil || matches {

@@ -10,6 +10,8 @@ import (
 	"math"
 	"regexp"
 	"strconv"
+
+	"github.com/daybook-db/daybook/codec"
 )
 
 const (
@@ -28,8 +30,6 @@ const (
 	// which frames one write may have undone.
 	MaxGrouped = 4 << 20
 )
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 var (
 	segmentName   = regexp.MustCompile(`^(\d{20})\.log$`)
@@ -67,7 +67,7 @@ func (h segmentHeader) append(dst []byte) []byte {
 	dst = binary.LittleEndian.AppendUint64(dst, h.number)
 	dst = binary.LittleEndian.AppendUint64(dst, h.firstSequence)
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(h.size))
-	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
+	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], codec.Castagnoli))
 }
 
 var (
@@ -79,7 +79,7 @@ func decodeSegmentHeader(data []byte) (segmentHeader, error) {
 	if len(data) < segmentHeaderLen || string(data[:8]) != magic {
 		return segmentHeader{}, errNoHeader
 	}
-	if crc32.Checksum(data[:40], castagnoli) != binary.LittleEndian.Uint32(data[40:]) {
+	if crc32.Checksum(data[:40], codec.Castagnoli) != binary.LittleEndian.Uint32(data[40:]) {
 		return segmentHeader{}, errNoHeader
 	}
 	if got := binary.LittleEndian.Uint32(data[8:]); got < oldest || got > version {
@@ -123,14 +123,14 @@ func headerChecksum(header []byte, number uint64, offset int64) uint32 {
 	binary.LittleEndian.PutUint64(place[:], number)
 	binary.LittleEndian.PutUint64(place[8:], uint64(offset))
 	copy(place[16:], header[:headerChecksumAt])
-	return crc32.Checksum(place[:], castagnoli)
+	return crc32.Checksum(place[:], codec.Castagnoli)
 }
 
 func payloadChecksum(payload []byte, number uint64) uint32 {
 	var place [12]byte
 	binary.LittleEndian.PutUint64(place[:], number)
 	binary.LittleEndian.PutUint32(place[8:], uint32(len(payload)))
-	return crc32.Update(crc32.Checksum(place[:], castagnoli), castagnoli, payload)
+	return crc32.Update(crc32.Checksum(place[:], codec.Castagnoli), codec.Castagnoli, payload)
 }
 
 // frameState says what stands at an offset of a segment.

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
 )
 
@@ -350,7 +351,7 @@ func (w *written) cut(segment, size int) {
 func (w *written) setVersion(segment int, version uint32) {
 	header := w.disk.cached[w.segments[segment]].cached
 	binary.LittleEndian.PutUint32(header[8:], version)
-	binary.LittleEndian.PutUint32(header[40:], crc32.Checksum(header[:40], castagnoli))
+	binary.LittleEndian.PutUint32(header[40:], crc32.Checksum(header[:40], codec.Castagnoli))
 }
 
 // TestAReleasedSegmentWithoutFrames: a power cut took its frames, its values would have been the next ones, and

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package codec
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+)
+
+const (
+	catalogueEntryVersion = 1
+
+	entryChecksumAt = 1
+	entryFieldsAt   = 5
+
+	// maxInlineValue is the length in bytes of the longest newest value that a catalogue entry holds. Longer
+	// values would spread the names over more pages, and walking the names would cost more than it saves.
+	maxInlineValue = 256
+)
+
+// CatalogueEntry is what the catalogue tells about a record.
+type CatalogueEntry struct {
+	Count          uint64 // number of values, at least 1
+	Bytes          uint64 // total length of their JSON
+	Oldest, Newest uint64 // timestamps, Unix ms
+	NewestSequence uint64 // of the newest value: among equal timestamps, the value that was stored last
+	NewestValue    []byte // the newest value; nil if it is too long for the catalogue
+}
+
+// SetNewest sets the newest value. It keeps value, unless value is too long for the catalogue.
+func (e *CatalogueEntry) SetNewest(timestamp, sequence uint64, value []byte) {
+	e.Newest, e.NewestSequence, e.NewestValue = timestamp, sequence, nil
+	if len(value) <= maxInlineValue {
+		e.NewestValue = value
+	}
+}
+
+// Append appends the encoding of the named record's entry to dst.
+func (e *CatalogueEntry) Append(dst []byte, name string) []byte {
+	start := len(dst)
+	dst = append(dst, catalogueEntryVersion, 0, 0, 0, 0)
+	for _, field := range []uint64{e.Count, e.Bytes, e.Oldest, e.Newest, e.NewestSequence} {
+		dst = binary.AppendUvarint(dst, field)
+	}
+	if e.NewestValue == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = binary.AppendUvarint(dst, 1+uint64(len(e.NewestValue)))
+		dst = append(dst, e.NewestValue...)
+	}
+	entry := dst[start:]
+	binary.LittleEndian.PutUint32(entry[entryChecksumAt:], entryChecksum([]byte(name), entry))
+	return dst
+}
+
+// entryChecksum covers the name and the whole entry except for the checksum itself.
+func entryChecksum(name, entry []byte) uint32 {
+	sum := crc32.Update(0, Castagnoli, name)
+	sum = crc32.Update(sum, Castagnoli, entry[:entryChecksumAt])
+	return crc32.Update(sum, Castagnoli, entry[entryFieldsAt:])
+}
+
+// DecodeCatalogueEntry decodes the named record's entry. Its NewestValue is a part of data.
+func DecodeCatalogueEntry(name, data []byte) (CatalogueEntry, error) {
+	if len(data) < entryFieldsAt {
+		return CatalogueEntry{}, fmt.Errorf("%w: a catalogue entry of %d bytes has no header", ErrCorrupt, len(data))
+	}
+	if version := data[0]; version > catalogueEntryVersion {
+		return CatalogueEntry{}, fmt.Errorf("%w: catalogue entry version %d, this program knows %d",
+			ErrVersion, version, catalogueEntryVersion)
+	}
+	if got, want := entryChecksum(name, data), binary.LittleEndian.Uint32(data[entryChecksumAt:]); got != want {
+		return CatalogueEntry{}, fmt.Errorf("%w: the checksum of a catalogue entry is %08x; want %08x", ErrCorrupt, got, want)
+	}
+	in := reader{data: data[entryFieldsAt:]}
+	e := CatalogueEntry{
+		Count: in.uvarint(), Bytes: in.uvarint(),
+		Oldest: in.uvarint(), Newest: in.uvarint(),
+		NewestSequence: in.uvarint(),
+	}
+	if inline := in.uvarint(); inline > 0 {
+		e.NewestValue = in.bytes(inline - 1)
+	}
+	switch {
+	case in.failed:
+		return CatalogueEntry{}, fmt.Errorf("%w: a catalogue entry of %d bytes is cut off", ErrCorrupt, len(data))
+	case len(in.data) > 0:
+		return CatalogueEntry{}, fmt.Errorf("%w: a catalogue entry has %d bytes too many", ErrCorrupt, len(in.data))
+	case data[0] != catalogueEntryVersion || e.Count == 0 || e.Oldest > e.Newest:
+		return CatalogueEntry{}, fmt.Errorf("%w: a catalogue entry contradicts itself", ErrCorrupt)
+	}
+	return e, nil
+}
