@@ -6,5 +6,5 @@ package disk
 
 import "os"
 
-// datasync is FlushFileBuffers on Windows, F_FULLFSYNC on Darwin, fsync elsewhere.
+// datasync calls FlushFileBuffers on Windows, F_FULLFSYNC on Darwin, and fsync on other systems.
 func datasync(f *os.File) error { return f.Sync() }

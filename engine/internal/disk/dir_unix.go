@@ -20,10 +20,11 @@ func (OS) SyncDir(path string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// TryLock takes the advisory lock that bbolt takes on a file that it writes, if nobody has it.
+// TryLock takes the advisory lock that bbolt takes on a file for writing. It reports false if
+// another process has it.
 func TryLock(f *os.File) bool {
 	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil
 }
 
-// Unlock gives up the advisory lock on a file.
+// Unlock releases the advisory lock on a file.
 func Unlock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }

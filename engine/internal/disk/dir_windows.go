@@ -11,15 +11,16 @@ import (
 
 var noSpace = []error{windows.ERROR_DISK_FULL, windows.ERROR_HANDLE_DISK_FULL}
 
-// SyncDir does nothing: Windows has no call for it, NTFS journals the change.
+// SyncDir does nothing: Windows has no call for it, and NTFS journals changes to directories.
 func (OS) SyncDir(string) error { return nil }
 
-// TryLock takes the lock that bbolt takes on a file that it writes, if nobody has it: that of one byte at an offset
-// where no data can be.
+// TryLock takes the lock that bbolt takes on a file for writing. It reports false if another
+// process has it. bbolt locks one byte at an offset that no data can have.
 func TryLock(f *os.File) bool {
 	at := &windows.Overlapped{Offset: math.MaxUint32, OffsetHigh: math.MaxUint32}
-	return windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_FAIL_IMMEDIATELY|windows.LOCKFILE_EXCLUSIVE_LOCK, 0, 1, 0, at) == nil
+	const flags = windows.LOCKFILE_FAIL_IMMEDIATELY | windows.LOCKFILE_EXCLUSIVE_LOCK
+	return windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, at) == nil
 }
 
-// Unlock does nothing: closing the file gives up its locks.
+// Unlock does nothing: closing the file releases its locks.
 func Unlock(*os.File) error { return nil }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package disk is the narrow piece of a file system that the engine stands on: an interface, so that tests
-// can put errors under it, and the operating system's implementation.
+// Package disk is the small part of a file system that the engine uses: the interface FS, under
+// which tests can inject errors, and OS, which implements it with the operating system.
 package disk
 
 import (
@@ -17,36 +17,39 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// FS creates, opens, renames and removes files, and makes those changes durable. Paths are absolute or
-// relative to the working directory.
+// FS creates, opens, renames and removes files, and makes those changes durable. Paths are
+// absolute, or relative to the working directory. Any number of goroutines may call the methods at
+// once. A path that does not exist is an error that matches fs.ErrNotExist.
 type FS interface {
-	// Create creates a file that must not exist, with mode 0600, for reading and writing. What root creates belongs to whoever
-	// the directory belongs to.
+	// Create creates a file with mode 0600 and opens it for reading and writing. The file must not
+	// exist yet. When root creates a file, it belongs to the owner of its directory.
 	Create(path string) (File, error)
 	// Open opens an existing file for reading and writing.
 	Open(path string) (File, error)
-	// ReadFile returns a file's bytes.
+	// ReadFile returns the bytes of a file. The caller owns the slice.
 	ReadFile(path string) ([]byte, error)
-	// ReadStart returns up to n bytes from a file's start, and the size of the whole file.
+	// ReadStart returns up to n bytes from the start of a file, and the size of the whole file.
 	ReadStart(path string, n int) (start []byte, size int64, err error)
-	// Rename replaces newPath. It is durable after SyncDir.
+	// Rename gives a file a new path and replaces the file that was there. It is durable after
+	// SyncDir.
 	Rename(oldPath, newPath string) error
 	// Remove removes a file. It is durable after SyncDir.
 	Remove(path string) error
-	// ReadDir lists a directory, sorted by name.
+	// ReadDir returns the entries of a directory, sorted by name.
 	ReadDir(path string) ([]fs.DirEntry, error)
-	// MkdirAll creates a directory and its parents with mode 0700.
+	// MkdirAll durably creates a directory and its missing parents with mode 0700.
 	MkdirAll(path string) error
-	// SyncDir makes durable which files a directory holds.
+	// SyncDir makes the creation, renaming and removal of files in a directory durable.
 	SyncDir(path string) error
 }
 
-// File is an open file.
+// File is an open file. WriteAt does not keep the slice that it is given.
 type File interface {
 	io.WriterAt
 	io.Closer
-	// Datasync makes what was written durable, with the metadata needed to read it back, the size
-	// included. After it has failed, nothing is known about what was written since the one before.
+	// Datasync makes all earlier writes durable, together with the metadata that reading them
+	// needs, such as the file's size. After an error, the state of all writes since the last
+	// successful Datasync is unknown.
 	Datasync() error
 }
 
@@ -58,7 +61,8 @@ func (OS) Create(path string) (File, error) {
 	return osFile{f}, err
 }
 
-// OpenFile is os.OpenFile, but that what root creates belongs to whoever the directory belongs to.
+// OpenFile is os.OpenFile, with one difference: when root creates a file, it belongs to the owner
+// of its directory.
 func OpenFile(path string, flag int, mode os.FileMode) (*os.File, error) {
 	if flag&os.O_CREATE != 0 {
 		if f, err := create(path, flag, mode); !errors.Is(err, fs.ErrExist) {
@@ -68,11 +72,12 @@ func OpenFile(path string, flag int, mode os.FileMode) (*os.File, error) {
 	return os.OpenFile(path, flag, mode)
 }
 
-// create creates a file that must not exist. That makes sure whose it is: a link to another file is one that exists.
+// create creates a file that must not exist yet. So the file that is given to the owner of the
+// directory is always a new one: a symbolic link to another file counts as existing.
 func create(path string, flag int, mode os.FileMode) (*os.File, error) {
 	f, err := os.OpenFile(path, flag|os.O_CREATE|os.O_EXCL, mode)
 	if err == nil {
-		adopt(f)
+		giveToDirectoryOwner(f)
 	}
 	return f, err
 }
@@ -106,7 +111,7 @@ func (OS) ReadStart(path string, n int) (start []byte, size int64, err error) {
 	return start[:got], info.Size(), nil
 }
 
-// mkdirAll is os.MkdirAll that also makes durable each directory it creates.
+// mkdirAll is os.MkdirAll that also makes each directory durable that it creates.
 func mkdirAll(path string) error {
 	if info, err := os.Stat(path); err == nil {
 		if !info.IsDir() {
@@ -121,7 +126,7 @@ func mkdirAll(path string) error {
 		}
 	}
 	if err := os.Mkdir(path, 0o700); err == nil {
-		adoptDirectory(path)
+		giveNewDirectory(path)
 	} else if !errors.Is(err, fs.ErrExist) {
 		return err
 	}
@@ -132,7 +137,7 @@ type osFile struct{ *os.File }
 
 func (f osFile) Datasync() error { return Datasync(f.File) }
 
-// Datasync is File's, for a file of the operating system.
+// Datasync is File.Datasync for a file of the operating system.
 func Datasync(f *os.File) error {
 	if err := datasync(f); err != nil {
 		return &fs.PathError{Op: "sync", Path: f.Name(), Err: err}
@@ -148,8 +153,8 @@ func IsNoSpace(err error) bool {
 	return slices.ContainsFunc(noSpace, func(full error) bool { return errors.Is(err, full) })
 }
 
-// WrapNoSpace returns an error that matches daybook.ErrNoSpace if err says that the disk or the quota is full. It
-// returns other errors unchanged.
+// WrapNoSpace returns an error that matches daybook.ErrNoSpace if err says that the disk or the
+// quota is full. It returns other errors unchanged.
 func WrapNoSpace(err error) error {
 	if IsNoSpace(err) && !errors.Is(err, daybook.ErrNoSpace) {
 		return fmt.Errorf("%w: %w", daybook.ErrNoSpace, err)
@@ -157,8 +162,9 @@ func WrapNoSpace(err error) error {
 	return err
 }
 
-// SyncAncestors makes durable that the directories above path are there, up to the first that may not be read, or
-// whose file system has no sync of directories: whoever made that one, it was not for path.
+// SyncAncestors makes the directories above path durable. It stops without an error at the first
+// directory that may not be read, or whose file system cannot sync directories: such a directory
+// was not made for path.
 func SyncAncestors(fsys FS, path string) error {
 	path, err := filepath.Abs(path)
 	for parent := filepath.Dir(path); err == nil && parent != path; parent = filepath.Dir(path) {
@@ -172,7 +178,8 @@ func SyncAncestors(fsys FS, path string) error {
 	return err
 }
 
-// WriteZeros writes size zero bytes at the start of f, so that later writes there allocate nothing.
+// WriteZeros writes size zero bytes at the start of f, so that later writes there do not allocate
+// blocks.
 func WriteZeros(f io.WriterAt, size int64) error {
 	zeros := make([]byte, min(size, 256<<10))
 	for at := int64(0); at < size; at += int64(len(zeros)) {

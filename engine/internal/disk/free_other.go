@@ -4,5 +4,5 @@
 
 package disk
 
-// FreeSpace is how many bytes a user without privileges may still write to the disk that path is on; false if nobody knows.
+// FreeSpace returns false: this system does not tell how much space is free.
 func FreeSpace(path string) (free int64, known bool) { return 0, false }

@@ -6,7 +6,8 @@ package disk
 
 import "syscall"
 
-// FreeSpace is how many bytes a user without privileges may still write to the disk that path is on; false if nobody knows.
+// FreeSpace returns the number of bytes that a user without privileges may still write to the disk
+// of path. known is false if the system does not tell.
 func FreeSpace(path string) (free int64, known bool) {
 	var stat syscall.Statfs_t
 	if err := syscall.Statfs(path, &stat); err != nil {

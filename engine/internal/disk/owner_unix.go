@@ -12,9 +12,11 @@ import (
 	"syscall"
 )
 
-// adopt gives a file that root has just made to whoever owns the directory that it is in: a program that runs as somebody
-// else goes on with its daybook after an administrator has compacted or mended it. Where that cannot be, nothing happens.
-func adopt(f *os.File) {
+// giveToDirectoryOwner changes the owner of a file that root has just created to the owner of its
+// directory. So a program that runs as another user can still use its daybook after an
+// administrator has compacted or repaired it. If the owner cannot be changed, the file stays as it
+// is.
+func giveToDirectoryOwner(f *os.File) {
 	if os.Geteuid() != 0 {
 		return
 	}
@@ -22,26 +24,26 @@ func adopt(f *os.File) {
 	if err != nil {
 		return
 	}
-	above, err := os.Stat(filepath.Dir(f.Name()))
+	parent, err := os.Stat(filepath.Dir(f.Name()))
 	if err != nil {
 		return
 	}
-	mine, ok := info.Sys().(*syscall.Stat_t)
-	owner, known := above.Sys().(*syscall.Stat_t)
-	if ok && known && mine.Uid == 0 && owner.Uid != 0 {
+	created, ok := info.Sys().(*syscall.Stat_t)
+	owner, known := parent.Sys().(*syscall.Stat_t)
+	if ok && known && created.Uid == 0 && owner.Uid != 0 {
 		_ = f.Chown(int(owner.Uid), int(owner.Gid))
 	}
 }
 
-// adoptDirectory is adopt for a directory. That one may be in its place by now which somebody else has put there, so it is
-// adopted only if there is nothing in it.
-func adoptDirectory(path string) {
+// giveNewDirectory is giveToDirectoryOwner for a directory. Another user may have put another
+// directory in its place by now, so the owner changes only if the directory is empty.
+func giveNewDirectory(path string) {
 	dir, err := os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
 	if err != nil {
 		return
 	}
 	defer dir.Close()
 	if _, err := dir.Readdirnames(1); errors.Is(err, io.EOF) {
-		adopt(dir)
+		giveToDirectoryOwner(dir)
 	}
 }

@@ -4,7 +4,8 @@ package disk
 
 import "os"
 
-// On Windows a file inherits its permissions from the directory that it is in.
-func adopt(*os.File) {}
+// giveToDirectoryOwner does nothing: on Windows a file inherits its permissions from its directory.
+func giveToDirectoryOwner(*os.File) {}
 
-func adoptDirectory(string) {}
+// giveNewDirectory does nothing: on Windows a directory inherits its permissions from its parent.
+func giveNewDirectory(string) {}

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package faultfs puts errors under whatever stands on a disk.FS, for tests. An [FS] tells a hook of each
-// operation before it is done; when the hook returns an error, the operation fails with it and is not
-// done. A hook that also counts or records operations returns nil.
+// Package faultfs injects errors into a disk.FS, for tests. An [FS] calls a hook before each
+// operation. If the hook returns an error, the operation is not done and fails with that error. A
+// hook that only counts or records operations returns nil.
 //
 //	fsys := faultfs.New(disk.OS{})
-//	... // open something on fsys
+//	... // open a log or a tree on fsys
 //	fsys.SetHook(func(op faultfs.Op) error {
 //		if op.Name == faultfs.Sync && strings.HasSuffix(op.Path, ".log") {
 //			return faultfs.ErrInjected
@@ -22,7 +22,7 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/disk"
 )
 
-// The names of the operations.
+// The names of operations, for Op.Name.
 const (
 	Create  = "create"
 	Open    = "open"
@@ -36,20 +36,20 @@ const (
 	SyncDir = "syncdir"
 )
 
-// ErrInjected is an error for hooks to return that nothing else returns.
+// ErrInjected is an error that only hooks return.
 var ErrInjected = errors.New("faultfs: injected error")
 
-// Op is an operation that is about to be done.
+// Op describes one operation to the hook, before it is done.
 type Op struct {
 	Name    string
 	Path    string
-	NewPath string // of a rename
-	Offset  int64  // of a write
-	Data    []byte // of a write; valid during the call and not to be changed
+	NewPath string // of a Rename
+	Offset  int64  // of a Write
+	Data    []byte // of a Write; valid during the call; the hook must not change it
 }
 
-// PartialError makes a write that fails with Err, after the first Written of its bytes have been written.
-// For other operations it is like Err.
+// PartialError makes a write fail with Err after its first Written bytes have been written. For
+// other operations it is the same as Err.
 type PartialError struct {
 	Written int
 	Err     error
@@ -58,8 +58,8 @@ type PartialError struct {
 func (e *PartialError) Error() string { return e.Err.Error() }
 func (e *PartialError) Unwrap() error { return e.Err }
 
-// FS is a disk.FS that asks a hook first. All methods may be called from any number of goroutines, and
-// call the hook from each of them.
+// FS is a disk.FS that calls a hook before each operation. Any number of goroutines may call its
+// methods; each calls the hook itself, so the hook must be safe for that.
 type FS struct {
 	base disk.FS
 	hook atomic.Pointer[func(Op) error]
@@ -68,7 +68,7 @@ type FS struct {
 // New returns an FS on top of base, without a hook.
 func New(base disk.FS) *FS { return &FS{base: base} }
 
-// SetHook replaces the hook, for files that are open already too. nil removes it.
+// SetHook replaces the hook, also for files that are already open. nil removes it.
 func (f *FS) SetHook(before func(Op) error) {
 	if before == nil {
 		f.hook.Store(nil)

@@ -15,14 +15,14 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
 )
 
-// TestEveryOperationAsksTheHook does everything once that an FS can do.
-func TestEveryOperationAsksTheHook(t *testing.T) {
+// TestEveryOperationCallsTheHook does each operation of an FS once.
+func TestEveryOperationCallsTheHook(t *testing.T) {
 	dir := t.TempDir()
 	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
 	fsys := faultfs.New(disk.OS{})
-	var asked []string
+	var called []string
 	fsys.SetHook(func(op faultfs.Op) error {
-		asked = append(asked, op.Name)
+		called = append(called, op.Name)
 		return nil
 	})
 
@@ -50,15 +50,16 @@ func TestEveryOperationAsksTheHook(t *testing.T) {
 		faultfs.Create, faultfs.Write, faultfs.Sync, faultfs.Open, faultfs.Rename, faultfs.Read, faultfs.Read,
 		faultfs.ReadDir, faultfs.SyncDir, faultfs.Remove, faultfs.Mkdir,
 	}
-	if diff := cmp.Diff(want, asked); diff != "" {
-		t.Errorf("operations the hook was told of (-want +got):\n%s", diff)
+	if diff := cmp.Diff(want, called); diff != "" {
+		t.Errorf("operations that the hook was called for (-want +got):\n%s", diff)
 	}
 	if string(data) != "\x00\x00daybook" || string(start) != "\x00\x00da" || size != 9 {
-		t.Errorf("read back %q, %q of %d; want what was written", data, start, size)
+		t.Errorf("got data %q, start %q and size %d; want the bytes that were written", data, start, size)
 	}
 }
 
-// TestAnErrorPreventsTheOperation looks at the disk afterwards.
+// TestAnErrorPreventsTheOperation checks the file after operations for which the hook returned an
+// error.
 func TestAnErrorPreventsTheOperation(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a")
