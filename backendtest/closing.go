@@ -12,7 +12,7 @@ import (
 var closingCases = []testCase{
 	{"every method is turned away", "every method of a backend that has been closed returns daybook.ErrClosed", turnedAway},
 	{"closing twice", "Close may be called again; it returns nil or daybook.ErrClosed", closeTwice},
-	{"an iteration that starts late", "a Scan or Records from before Close whose loop starts after it yields daybook.ErrClosed", iterateClosed},
+	{"an iteration that starts late", "a Scan, Records or Changes from before Close whose loop starts after it yields daybook.ErrClosed", iterateClosed},
 	{"the channel of a watcher", "the channel that Watch returned is closed when the backend is, after what waits in it", closeWatched},
 }
 
@@ -51,6 +51,10 @@ func iterateClosed(s *subject) {
 	if b, ok := s.backend.(daybook.RecordLister); ok {
 		sequence := b.Records(s.Context(), "*", daybook.Glob)
 		calls = append(calls, call{"Records", func() error { return drain(s, "Records", sequence) }})
+	}
+	if b, ok := s.backend.(daybook.ChangeSource); ok {
+		sequence := b.Changes(s.Context(), daybook.ChangesParams{})
+		calls = append(calls, call{"Changes", func() error { return drain(s, "Changes", sequence) }})
 	}
 	s.close()
 	for _, call := range calls {

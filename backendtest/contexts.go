@@ -48,6 +48,11 @@ func everyCall(ctx context.Context, s *subject) []call {
 			return err
 		}})
 	}
+	if b, ok := s.backend.(daybook.ChangeSource); ok {
+		calls = append(calls, call{"Changes", func() error {
+			return drain(s, "Changes", b.Changes(ctx, daybook.ChangesParams{}))
+		}})
+	}
 	return calls
 }
 

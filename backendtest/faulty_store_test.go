@@ -110,10 +110,10 @@ func trimName(ctx context.Context, m *Memory, v daybook.StoredValue) error {
 
 // letOthersIn waits until another call has changed what is stored, or for so long that there is none.
 func letOthersIn(m *Memory) {
-	state := func() [2]int {
+	state := func() [2]uint64 {
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		return [2]int{m.sequence, len(m.stored)}
+		return [2]uint64{m.sequence, uint64(len(m.stored))}
 	}
 	const turns, long = 10, 2 * time.Millisecond // on one CPU a turn of somebody busy takes ten milliseconds
 	before := state()

@@ -24,14 +24,14 @@ type Memory struct {
 	mu       sync.Mutex
 	closed   bool
 	stored   []entry // in the order of insertion
-	sequence int     // of the last insertion
+	sequence uint64  // of the last insertion
 	watchers []*memoryWatcher
 	told     []daybook.Change // what was stored since there are watchers
 }
 
 type entry struct {
 	daybook.StoredValue
-	sequence int
+	sequence uint64
 }
 
 var (
@@ -41,6 +41,7 @@ var (
 	_ daybook.RecordLister = (*Memory)(nil)
 	_ daybook.Pruner       = (*Memory)(nil)
 	_ daybook.Watcher      = (*Memory)(nil)
+	_ daybook.ChangeSource = (*Memory)(nil)
 )
 
 // NewMemory returns an empty backend.
@@ -120,7 +121,7 @@ func (m *Memory) insertLocked(v daybook.StoredValue) {
 	v.Value = bytes.Clone(v.Value)
 	m.stored = append(m.stored, entry{v, m.sequence})
 	if len(m.watchers) > 0 {
-		m.told = append(m.told, daybook.Change{StoredValue: v, Sequence: uint64(m.sequence)})
+		m.told = append(m.told, daybook.Change{StoredValue: v, Sequence: m.sequence})
 		m.wakeLocked()
 	}
 }
@@ -214,6 +215,28 @@ func (m *Memory) Records(ctx context.Context, recordPattern string, syntax daybo
 	}
 }
 
+// Changes implements daybook.ChangeSource. It copies all changes when the loop begins.
+func (m *Memory) Changes(ctx context.Context, params daybook.ChangesParams) iter.Seq2[daybook.Change, error] {
+	return func(yield func(daybook.Change, error) bool) {
+		changes, err := m.changesAfter(ctx, params.After)
+		yieldAll(ctx, changes, err, yield)
+	}
+}
+
+func (m *Memory) changesAfter(ctx context.Context, after uint64) (changes []daybook.Change, err error) {
+	if err := m.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	for _, e := range m.stored {
+		if e.sequence > after {
+			e.Value = bytes.Clone(e.Value)
+			changes = append(changes, daybook.Change{StoredValue: e.StoredValue, Sequence: e.sequence})
+		}
+	}
+	return changes, nil
+}
+
 // yieldAll yields elements until the loop or ctx ends, and then the error, if there is one.
 func yieldAll[T any](ctx context.Context, elements []T, err error, yield func(T, error) bool) {
 	for _, element := range elements {
@@ -283,7 +306,7 @@ func (m *Memory) Prune(ctx context.Context, recordPattern string, params daybook
 
 // pruneLocked deletes what is old but for each record's newest keep values, and all but its newest most, unless that is 0.
 func (m *Memory) pruneLocked(goes func(name string) bool, old func(entry) bool, keep, most int) {
-	doomed, newer := map[int]bool{}, map[string]int{}
+	doomed, newer := map[uint64]bool{}, map[string]int{}
 	for _, e := range m.selectLocked(goes, daybook.QueryParams{}) { // newest first
 		tooOld := old(e) && newer[e.RecordName] >= keep
 		tooMany := most > 0 && newer[e.RecordName] >= most
@@ -294,12 +317,12 @@ func (m *Memory) pruneLocked(goes func(name string) bool, old func(entry) bool, 
 }
 
 // beyondLocked returns the sequence numbers of the values that go for the others to take at most keep bytes.
-func (m *Memory) beyondLocked(goes func(name string) bool, keep uint64) map[int]bool {
+func (m *Memory) beyondLocked(goes func(name string) bool, keep uint64) map[uint64]bool {
 	selected := m.selectLocked(goes, daybook.QueryParams{})
 	slices.SortFunc(selected, func(a, b entry) int {
 		return cmp.Or(cmp.Compare(b.StoredAt, a.StoredAt), cmp.Compare(b.sequence, a.sequence))
 	})
-	beyond, size := map[int]bool{}, uint64(0)
+	beyond, size := map[uint64]bool{}, uint64(0)
 	for _, e := range selected { // newest first
 		size += uint64(len(e.Value))
 		beyond[e.sequence] = size > keep

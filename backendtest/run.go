@@ -60,6 +60,7 @@ var (
 	recordLister = ability{"daybook.RecordLister", has[daybook.RecordLister]}
 	pruner       = ability{"daybook.Pruner", has[daybook.Pruner]}
 	watcher      = ability{"daybook.Watcher", has[daybook.Watcher]}
+	changeSource = ability{"daybook.ChangeSource", has[daybook.ChangeSource]}
 	closer       = ability{"io.Closer", has[io.Closer]}
 )
 
@@ -88,6 +89,7 @@ var themes = []theme{
 	{"records", recordLister, recordCases},
 	{"prune", pruner, pruneCases},
 	{"watch", watcher, watchCases},
+	{"changes", changeSource, changeCases},
 	{"closing", closer, closingCases},
 }
 

@@ -186,6 +186,31 @@ func (r *reopenedDB) Records(ctx context.Context, recordPattern string, syntax d
 	}
 }
 
+// Changes collects the changes before it yields them, so that the loop may store.
+func (r *reopenedDB) Changes(ctx context.Context, params daybook.ChangesParams) iter.Seq2[daybook.Change, error] {
+	return func(yield func(daybook.Change, error) bool) {
+		for _, element := range r.collectChanges(ctx, params) {
+			if !yield(element.change, element.err) {
+				return
+			}
+		}
+	}
+}
+
+type yieldedChange struct {
+	change daybook.Change
+	err    error
+}
+
+func (r *reopenedDB) collectChanges(ctx context.Context, params daybook.ChangesParams) (all []yieldedChange) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for change, err := range r.db.Changes(ctx, params) {
+		all = append(all, yieldedChange{change, err})
+	}
+	return all
+}
+
 func (r *reopenedDB) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
