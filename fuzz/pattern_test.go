@@ -22,7 +22,7 @@ func FuzzGlob(f *testing.F) {
 	names := openNames(f)
 	f.Fuzz(func(t *testing.T, pattern, name string) {
 		p, err := index.CompileGlob(pattern)
-		if legal := legalGlob(pattern); legal != (err == nil) || err != nil && !errors.Is(err, index.ErrPattern) {
+		if legal := legalGlob(pattern); legal != (err == nil) || err != nil && !errors.Is(err, daybook.ErrInvalidPattern) {
 			t.Errorf("CompileGlob(%q): got %v; it is legal: %v", pattern, err, legal)
 		}
 		if err == nil && daybook.ValidateRecordName(name) == nil {
@@ -42,7 +42,7 @@ func FuzzTopic(f *testing.F) {
 	names := openNames(f)
 	f.Fuzz(func(t *testing.T, pattern, name string) {
 		p, err := index.CompileTopic(pattern)
-		if legal := legalPattern(pattern); legal != (err == nil) || err != nil && !errors.Is(err, index.ErrPattern) {
+		if legal := legalPattern(pattern); legal != (err == nil) || err != nil && !errors.Is(err, daybook.ErrInvalidPattern) {
 			t.Errorf("CompileTopic(%q): got %v; it is legal: %v", pattern, err, legal)
 		}
 		if err == nil && daybook.ValidateRecordName(name) == nil {

@@ -3,26 +3,51 @@
 package index
 
 import (
-	"errors"
 	"fmt"
-	"strings"
+	"unicode/utf8"
 
 	"github.com/daybook-db/daybook"
 )
 
-// Compile compiles a pattern of a Query, Prune and so on, in one of the two syntaxes.
-// Errors: daybook.ErrInvalidPattern for a malformed one, daybook.ErrInvalidParams for an unknown syntax.
+// MaxPatternLen is the length in bytes of the longest pattern that compiles: enough for the longest name with every
+// character escaped. It bounds the cost of matching a hostile pattern.
+const MaxPatternLen = 4096
+
+// Compile compiles a pattern in one of the two syntaxes.
+// Errors: *PatternError, which matches daybook.ErrInvalidPattern, for a malformed pattern;
+// daybook.ErrInvalidParams for an unknown syntax.
 func Compile(pattern string, syntax daybook.PatternSyntax) (*Pattern, error) {
 	if err := syntax.Validate(); err != nil {
 		return nil, err
 	}
-	compile := CompileGlob
 	if syntax == daybook.Topic {
-		compile = CompileTopic
+		return CompileTopic(pattern)
 	}
-	compiled, err := compile(pattern)
-	if errors.Is(err, ErrPattern) {
-		return nil, fmt.Errorf("%w: %s", daybook.ErrInvalidPattern, strings.TrimPrefix(err.Error(), ErrPattern.Error()+": "))
+	return CompileGlob(pattern)
+}
+
+// validate returns a *PatternError if a pattern is malformed in every syntax.
+func validate(pattern string) error {
+	switch {
+	case pattern == "":
+		return &PatternError{Reason: "it is empty"}
+	case len(pattern) > MaxPatternLen:
+		return &PatternError{pattern, MaxPatternLen, fmt.Sprintf("it has %d bytes; at most %d", len(pattern), MaxPatternLen)}
+	case !utf8.ValidString(pattern):
+		return &PatternError{pattern, invalidUTF8At(pattern), "it is not valid UTF-8"}
 	}
-	return compiled, err
+	return nil
+}
+
+// invalidUTF8At returns the offset of the first byte that is not valid UTF-8. There must be one.
+func invalidUTF8At(text string) int {
+	for at, c := range text {
+		if c != utf8.RuneError {
+			continue
+		}
+		if _, size := utf8.DecodeRuneInString(text[at:]); size == 1 {
+			return at
+		}
+	}
+	return len(text)
 }

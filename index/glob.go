@@ -3,7 +3,6 @@
 package index
 
 import (
-	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -16,9 +15,9 @@ const complexity = 4
 
 // CompileGlob compiles a pattern in the syntax of github.com/tidwall/match: `*` is any run of
 // characters, `?` one character, `\` takes the next character literally.
-// Errors: ErrPattern for an empty, over-long or non-UTF-8 pattern, or one that ends in a lone `\`.
+// Errors: *PatternError for an empty, over-long or non-UTF-8 pattern, or one that ends in a lone `\`.
 func CompileGlob(pattern string) (*Pattern, error) {
-	if err := check(pattern); err != nil {
+	if err := validate(pattern); err != nil {
 		return nil, err
 	}
 	prefix, rest, err := globPrefix(pattern)
@@ -51,7 +50,7 @@ func globPrefix(pattern string) (prefix, rest string, err error) {
 		}
 		if c == '\\' {
 			if i++; i == len(pattern) {
-				return "", "", fmt.Errorf(`%w: %q ends in a lone \; write \\ for a backslash`, ErrPattern, pattern)
+				return "", "", &PatternError{pattern, i - 1, `it ends in a lone \; write \\ for a backslash`}
 			}
 			c = pattern[i]
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
 )
 
 // sortedKeys is a KeyCursor over sorted names. The value of a name is "value of " and the name.
@@ -92,7 +93,7 @@ func TestNameCursor(t *testing.T) {
 }
 
 // matchingNames moves a cursor to its end, and once more, and returns the names that match.
-func matchingNames(t *testing.T, cursor *NameCursor) (names []string) {
+func matchingNames(t rapid.TB, cursor *NameCursor) (names []string) {
 	t.Helper()
 	for {
 		name, value, matches, err := cursor.Next()

@@ -3,15 +3,9 @@
 package index
 
 import (
-	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
-
-// MaxPatternLen is the longest pattern that compiles, in bytes: enough to spell out the longest name
-// with every character escaped. It bounds the cost of matching a hostile pattern.
-const MaxPatternLen = 4096
 
 // Pattern is a compiled pattern. It is immutable and safe for concurrent use.
 type Pattern struct {
@@ -60,15 +54,3 @@ func (p *Pattern) Without(other *Pattern) *Pattern {
 }
 
 func literal(name string) *Pattern { return &Pattern{prefix: name, exact: true} }
-
-func check(pattern string) error {
-	switch {
-	case pattern == "":
-		return fmt.Errorf("%w: it is empty", ErrPattern)
-	case len(pattern) > MaxPatternLen:
-		return fmt.Errorf("%w: it has %d bytes; at most %d", ErrPattern, len(pattern), MaxPatternLen)
-	case !utf8.ValidString(pattern):
-		return fmt.Errorf("%w: %q is not valid UTF-8", ErrPattern, pattern)
-	}
-	return nil
-}

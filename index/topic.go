@@ -12,9 +12,9 @@ const (
 
 // CompileTopic compiles a pattern of segments between dots: a segment `*` is exactly one segment of
 // the name, a segment `#` zero or more; elsewhere both are ordinary characters.
-// Errors: ErrPattern for an empty, over-long or non-UTF-8 pattern.
+// Errors: *PatternError for an empty, over-long or non-UTF-8 pattern.
 func CompileTopic(pattern string) (*Pattern, error) {
-	if err := check(pattern); err != nil {
+	if err := validate(pattern); err != nil {
 		return nil, err
 	}
 	segments := strings.Split(pattern, levelSeparator)

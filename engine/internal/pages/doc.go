@@ -13,7 +13,7 @@
 //	the keys
 //	the first [ValuePrefix] bytes of each value
 //
-// The rest of a value is covered by the checksum in it (package codec, package index), so all of a tree is
+// The rest of a value is covered by the checksum in it (package codec), so all of a tree is
 // covered, and what is covered twice is little. bbolt writes a changed page under another number, and its
 // parents with it, so a checksum that belongs to a number and matches says that the page is not only
 // whole, but also the one that was committed.

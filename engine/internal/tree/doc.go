@@ -6,7 +6,7 @@
 // # The file
 //
 //	bucket "values"  composite key -> chunk           (package codec)
-//	bucket "records" record name   -> catalogue entry (package index)
+//	bucket "records" record name   -> catalogue entry (package codec)
 //	bucket "pages"   block number  -> block of checksums  (package pages)
 //	bucket "meta"    "format"      -> 3 (uint64), CRC-32C of it (uint32); so in every format to come
 //	                 "state"       -> generation, watermark, last log segment, records, values, bytes of

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package index
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/daybook-db/daybook"
+)
+
+func TestCompile(t *testing.T) {
+	tests := []struct {
+		name    string
+		pattern string
+		syntax  daybook.PatternSyntax
+		matches []string
+		misses  []string
+		reason  string // why the row is here
+	}{
+		{"glob", "a.*", daybook.Glob, []string{"a.b", "a.b.c"}, []string{"a", "b.a"}, "a glob's * crosses dots"},
+		{"topic", "a.*", daybook.Topic, []string{"a.b"}, []string{"a", "a.b.c"}, "a topic's * is one segment"},
+		{"glob escape", `a\*`, daybook.Glob, []string{"a*"}, []string{`a\b`}, "a glob has escapes"},
+		{"topic backslash", `a\.*`, daybook.Topic, []string{`a\.b`}, []string{"a.b"}, "a topic has no escapes"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			p, err := Compile(test.pattern, test.syntax)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkMatches(t, p, test.matches, test.misses, test.reason)
+		})
+	}
+}
+
+func TestCompileErrors(t *testing.T) {
+	long := strings.Repeat("a", MaxPatternLen+1)
+	tests := []struct {
+		name    string
+		pattern string
+		syntax  daybook.PatternSyntax
+		want    PatternError
+		text    string
+	}{
+		{"empty glob", "", daybook.Glob, PatternError{"", 0, "it is empty"}, "daybook: invalid pattern: it is empty"},
+		{"empty topic", "", daybook.Topic, PatternError{"", 0, "it is empty"}, "daybook: invalid pattern: it is empty"},
+		{"lone backslash", `é*\`, daybook.Glob, PatternError{`é*\`, 3, `it ends in a lone \; write \\ for a backslash`},
+			`daybook: invalid pattern: "é*\\" at offset 3: it ends in a lone \; write \\ for a backslash`},
+		{"not UTF-8", "é\ufffd\xff.*", daybook.Topic, PatternError{"é\ufffd\xff.*", 5, "it is not valid UTF-8"},
+			"daybook: invalid pattern: \"é\ufffd\\xff.*\" at offset 5: it is not valid UTF-8"},
+		{"too long", long, daybook.Glob, PatternError{long, MaxPatternLen, "it has 4097 bytes; at most 4096"},
+			`daybook: invalid pattern: "` + long[:64] + `"... at offset 4096: it has 4097 bytes; at most 4096`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := Compile(test.pattern, test.syntax)
+			var got *PatternError
+			if !errors.As(err, &got) || !errors.Is(err, daybook.ErrInvalidPattern) {
+				t.Fatalf("got %v; want a *PatternError that matches ErrInvalidPattern", err)
+			}
+			if diff := cmp.Diff(test.want, *got); diff != "" {
+				t.Errorf("error (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(test.text, err.Error()); diff != "" {
+				t.Errorf("text (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestCompileUnknownSyntax(t *testing.T) {
+	if p, err := Compile("", 7); !errors.Is(err, daybook.ErrInvalidParams) || errors.Is(err, daybook.ErrInvalidPattern) {
+		t.Errorf("got %v, %v; want ErrInvalidParams, because the syntax decides what a pattern means", p, err)
+	}
+}
