@@ -31,11 +31,11 @@ func (d *demo) showNewest(ctx context.Context, _ demoRun) error {
 		if found++; found > newestShown {
 			continue
 		}
-		if err := table.write(value); err != nil {
+		if err := table.Write(value); err != nil {
 			return err
 		}
 	}
-	if err := table.flush(); err != nil {
+	if err := table.Flush(); err != nil {
 		return err
 	}
 	if found > newestShown {

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine"
+	"github.com/daybook-db/daybook/text"
 )
 
 // transferFormats are those that export writes and import reads.
@@ -75,16 +75,10 @@ func transferFormat(name, format string) (string, error) {
 	if format != "auto" {
 		return format, nil
 	}
-	switch strings.ToLower(filepath.Ext(name)) {
-	case ".parquet":
-		return "parquet", nil
-	default:
-		format = formatOf(name, format)
+	if format := text.FormatOfName(name); format != "" {
+		return string(format), nil
 	}
-	if format == "auto" {
-		return "", usagef("%s does not say its format: want a name that ends in .ndjson, .csv or .parquet, or --format", name)
-	}
-	return format, nil
+	return "", usagef("%s does not say its format: want a name that ends in .ndjson, .csv or .parquet, or --format", name)
 }
 
 func runExport(cmd *cobra.Command, dir, pattern, name string, params daybook.QueryParams, format string) (err error) {
@@ -125,24 +119,22 @@ func runExport(cmd *cobra.Command, dir, pattern, name string, params daybook.Que
 func exportTo(cmd *cobra.Command, db *engine.DB, pattern string, params daybook.QueryParams, format string, w io.Writer) (found int, err error) {
 	bar := newByteBar(cmd.ErrOrStderr(), "exporting", matchingBytes(cmd.Context(), db, pattern, params))
 	defer bar.clear()
-	out := newTransferWriter(format, w)
+	out := newValueWriter(format, w, 0)
 	for value, err := range db.Scan(cmd.Context(), pattern, params) {
 		if err == nil && format == "csv" && strings.Contains(value.RecordName, "\r\n") {
 			err = fmt.Errorf("record %q: csv makes one character of the line break in its name: export to ndjson or parquet", value.RecordName)
 		}
 		if err == nil {
-			err = out.write(value)
+			err = out.Write(value)
 		}
 		if err != nil {
-			if format != "parquet" {
-				_ = out.flush() // the first error is the one to report
-			}
+			_ = out.Flush() // the first error is the one to report
 			return found, err
 		}
 		bar.add(len(value.Value))
 		found++
 	}
-	return found, out.flush()
+	return found, out.Close()
 }
 
 // matchingBytes is how much JSON the matching records have; -1 where only a part of that is asked for, or some record cannot
@@ -158,11 +150,4 @@ func matchingBytes(ctx context.Context, db *engine.DB, pattern string, params da
 		total += int64(record.Bytes)
 	}
 	return total
-}
-
-func newTransferWriter(format string, out io.Writer) valueWriter {
-	if format == "parquet" {
-		return newParquetWriter(out)
-	}
-	return newValueWriter(format, out, 0)
 }

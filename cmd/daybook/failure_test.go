@@ -17,6 +17,7 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine"
+	"github.com/daybook-db/daybook/text"
 )
 
 func TestErrorLine(t *testing.T) {
@@ -26,7 +27,7 @@ func TestErrorLine(t *testing.T) {
 		want string
 	}{
 		{"a sentinel before its details", fmt.Errorf("%w: it is empty", daybook.ErrInvalidName), "invalid record name: it is empty"},
-		{"a sentinel after a place", &badLine{"stdin", 7, 0, daybook.ErrInvalidValue}, "stdin:7: invalid value"},
+		{"a sentinel after a place", &text.LineError{File: "stdin", Line: 7, Err: daybook.ErrInvalidValue}, "stdin:7: invalid value"},
 		{"wrapped several times", fmt.Errorf("%w: 0 values were stored before it", fmt.Errorf("a.csv: %w", context.Canceled)),
 			"a.csv: interrupted: 0 values were stored before it"},
 		{"two at once", errors.Join(daybook.ErrClosed, daybook.ErrNoSpace), "closed; no space left"},
@@ -49,7 +50,7 @@ func TestErrorLine(t *testing.T) {
 func TestUserDataInErrorsStays(t *testing.T) {
 	file := writeFile(t, "rows.csv", "context canceled,daybook: b\n1,2\n")
 	got := run(t, "", "ingest", "--record", "r", "--time-column", "t", "--dir", newDir(t), file)
-	if want := `in the header ["context canceled" "daybook: b"]`; !strings.Contains(got.err, want) {
+	if want := `the header is ["context canceled" "daybook: b"]; want a column "t"`; !strings.Contains(got.err, want) {
 		t.Errorf("stderr %q; want %q in it", got.err, want)
 	}
 }

@@ -3,20 +3,15 @@
 package main
 
 import (
-	"bufio"
-	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
-	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/text"
 )
 
 func newImportCommand(dir *string) *cobra.Command {
@@ -47,7 +42,7 @@ no failure.`,
 
 // transfer is a file that export wrote.
 type transfer struct {
-	valueReader
+	text.ValueReader
 	file *os.File
 	bar  *byteBar
 }
@@ -104,7 +99,7 @@ func openTransfer(cmd *cobra.Command, name, format string) (*transfer, error) {
 			return nil, usagef("a Parquet file is read from its end, so it cannot come from standard input: name a file")
 		}
 		values, err := newTransferReader(stdinName, format, cmd.InOrStdin())
-		return &transfer{valueReader: values}, err
+		return &transfer{ValueReader: values}, err
 	}
 	file, err := os.Open(name)
 	if err != nil {
@@ -118,9 +113,9 @@ func openTransfer(cmd *cobra.Command, name, format string) (*transfer, error) {
 	if err == nil {
 		t.bar = newByteBar(cmd.ErrOrStderr(), "importing", info.Size())
 		if format == "parquet" {
-			t.valueReader, err = newParquetReader(name, file, info.Size(), t.bar)
+			t.ValueReader, err = text.NewParquetReader(t.bar.countingAt(file), info.Size(), text.ReadOptions{Name: name})
 		} else {
-			t.valueReader, err = newTransferReader(name, format, t.bar.counting(file))
+			t.ValueReader, err = newTransferReader(name, format, t.bar.counting(file))
 		}
 	}
 	if err != nil {
@@ -130,53 +125,14 @@ func openTransfer(cmd *cobra.Command, name, format string) (*transfer, error) {
 	return t, nil
 }
 
-func newTransferReader(name, format string, in io.Reader) (valueReader, error) {
-	buffered := bufio.NewReaderSize(in, inputBuffer)
+func newTransferReader(name, format string, in io.Reader) (text.ValueReader, error) {
+	opts := text.ReadOptions{Name: name}
 	if format == "csv" {
-		return newTransferRows(name, buffered)
+		values, err := text.NewExportedCSVReader(in, opts)
+		if errors.As(err, new(*text.HeaderError)) {
+			err = fmt.Errorf("%w, as export writes it (ingest reads other CSV)", err)
+		}
+		return values, err
 	}
-	return &lineReader{name: name, in: buffered}, nil
-}
-
-// transferRows reads the CSV that csvWriter writes.
-type transferRows struct {
-	name string
-	rows *csv.Reader
-}
-
-func newTransferRows(name string, in io.Reader) (*transferRows, error) {
-	r := &transferRows{name: name, rows: csv.NewReader(in)}
-	header, err := r.rows.Read()
-	if err == io.EOF {
-		return r, nil // of an empty export, without a header
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if !slices.Equal(header, transferColumns) {
-		const shown = 100 // of what may be another format, in which a line has no end
-		return nil, fmt.Errorf("%s: the header is %s; want %q, as export writes it (ingest reads other CSV)",
-			name, text.Snip(fmt.Sprintf("%q", header), shown, "…"), transferColumns)
-	}
-	return r, nil
-}
-
-func (r *transferRows) next() (daybook.StoredValue, error) {
-	row, err := r.rows.Read()
-	if err == io.EOF {
-		return daybook.StoredValue{}, io.EOF
-	}
-	if err != nil {
-		return daybook.StoredValue{}, fmt.Errorf("%s: %w", r.name, err)
-	}
-	line, _ := r.rows.FieldPos(0)
-	at, err := parseMillis(row[1])
-	if err != nil {
-		return daybook.StoredValue{}, &badLine{r.name, line, 0, err}
-	}
-	value, err := checkedValue(row[0], json.RawMessage(row[2]), at)
-	if err != nil {
-		return value, &badLine{r.name, line, 0, err}
-	}
-	return value, nil
+	return text.NewNDJSONReader(in, opts), nil
 }

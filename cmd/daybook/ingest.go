@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/text"
 )
 
 // ingestFlags are the flags of ingest.
@@ -102,7 +103,16 @@ func (i *ingestion) stoppedBy(err error) error {
 	if isUsage(err) && i.stored == 0 {
 		return err // nothing was to be expected
 	}
+	err = withFlag(err)
 	return fmt.Errorf("%w: %s stored before it", err, wereCounted(i.stored, "value"))
+}
+
+// withFlag names the flag that helps against an error of a reader.
+func withFlag(err error) error {
+	if errors.Is(err, text.ErrMissingTime) {
+		return fmt.Errorf("%w (--now stamps such values with the clock)", err)
+	}
+	return err
 }
 
 // examine finds the format of the inputs and whether the flags fit it, before a directory is created
@@ -112,13 +122,13 @@ func (i *ingestion) examine(ctx context.Context, inputs []input) error {
 	defer i.bar.clear()
 	for n := range inputs {
 		in := &inputs[n]
-		in.format = formatOf(in.name, i.flags.format.value)
+		in.format = ingestFormat(in.name, i.flags.format.value)
 		if err := i.flags.check(in); err != nil {
 			return err
 		}
 	}
 	for n := range inputs {
-		if in := &inputs[n]; in.format == "auto" && (n == 0 || !in.live) {
+		if in := &inputs[n]; in.format == "" && (n == 0 || !in.live) {
 			if err := i.look(ctx, in); err != nil {
 				return err
 			}
@@ -152,9 +162,9 @@ func closeAll(inputs []input) {
 // check finds whether the flags fit an input's format, as far as that is known.
 func (f ingestFlags) check(in *input) error {
 	switch in.format {
-	case "csv":
+	case text.CSV:
 		return f.checkCSV(in)
-	case "ndjson":
+	case text.NDJSON:
 		return f.checkNDJSON(in)
 	}
 	return nil
@@ -175,6 +185,26 @@ func (f ingestFlags) checkCSV(in *input) error {
 		return usagef("--record: %w", err)
 	}
 	return nil
+}
+
+// ingestFormat is the format as the flag or the name says, and "" if neither does.
+func ingestFormat(name, flag string) text.Format {
+	if flag != "auto" {
+		return text.Format(flag)
+	}
+	if format := text.FormatOfName(name); format != text.Parquet {
+		return format
+	}
+	return ""
+}
+
+// reader returns a reader of an input's values.
+func (f ingestFlags) reader(in *input) (text.ValueReader, error) {
+	opts := text.ReadOptions{Name: in.name, Record: f.record, TimeColumn: f.timeColumn, StampNow: f.stampNow}
+	if in.format == text.CSV {
+		return text.NewCSVReader(in.opened.Reader, opts)
+	}
+	return text.NewNDJSONReader(in.opened.Reader, opts), nil
 }
 
 // checkNDJSON refuses what would be ignored.
@@ -233,7 +263,7 @@ func (i *ingestion) readInput(ctx context.Context, in *input) error {
 	if err := i.flags.check(in); err != nil {
 		return err
 	}
-	values, err := newValueReader(in, i.flags)
+	values, err := i.flags.reader(in)
 	if err != nil {
 		return i.notStored(err)
 	}
@@ -241,9 +271,9 @@ func (i *ingestion) readInput(ctx context.Context, in *input) error {
 }
 
 // readValues adds values to the batch until the input ends.
-func (i *ingestion) readValues(ctx context.Context, values valueReader) error {
+func (i *ingestion) readValues(ctx context.Context, values text.ValueReader) error {
 	for ctx.Err() == nil {
-		value, err := values.next()
+		value, err := values.Read()
 		switch {
 		case err == io.EOF:
 			return nil
@@ -280,11 +310,12 @@ func (i *ingestion) notStored(err error) error {
 // reject passes on an error, unless it is a bad line and those are to be skipped.
 func (i *ingestion) reject(err error) error {
 	const reported = 20 // more of them would hide what they say
-	var bad *badLine
+	var bad *text.LineError
 	if !errors.As(err, &bad) || !i.flags.skipBad {
 		return err
 	}
-	i.skipped += bad.lines()
+	err = withFlag(err)
+	i.skipped += bad.Lines()
 	i.rejected++
 	i.bar.clear()
 	switch {

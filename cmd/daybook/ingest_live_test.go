@@ -109,7 +109,7 @@ func TestStoreFaultBeforeWaitingIsNotTheInputs(t *testing.T) {
 	defer out.Close()
 	go fmt.Fprintln(out, `{"record_name":"r","value":1,"stored_at":5}`)
 	i := &ingestion{db: fullDisk{}, in: in, flags: ingestFlags{format: choiceFlag{value: "auto"}}}
-	err := i.run(t.Context(), []input{{name: stdinName, live: true, format: "auto"}})
+	err := i.run(t.Context(), []input{{name: stdinName, live: true}})
 	if err == nil || errorLine(err) != "no space left" {
 		t.Errorf("error %v; want the store's alone", err)
 	}

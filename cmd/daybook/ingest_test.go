@@ -16,83 +16,18 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-func TestIngestNDJSON(t *testing.T) {
-	tests := []struct {
-		why   string
-		input string
-		want  []daybook.StoredValue
-	}{
-		{"a value keeps its bytes", `{"record_name":"r","value":{"x": 1.50, "s":"<\u00e9>"},"stored_at":5}` + "\n",
-			[]daybook.StoredValue{value("r", `{"x": 1.50, "s":"<\u00e9>"}`, 5)}},
-		{"AimDB's form, other members ignored", `{"type":"data","topic":"r","payload":[1],"ts":5}` + "\n",
-			[]daybook.StoredValue{value("r", `[1]`, 5)}},
-		{"null is a value", `{"record_name":"r","value":null,"stored_at":5}`, []daybook.StoredValue{value("r", `null`, 5)}},
-		{"the members in any order, the last line without its end", "{\"stored_at\":5,\"value\":1,\"record_name\":\"r\"}",
-			[]daybook.StoredValue{value("r", `1`, 5)}},
-		{"empty lines and carriage returns", "\r\n\n  \n{\"record_name\":\"r\",\"value\":1,\"stored_at\":5}\r\n\n",
-			[]daybook.StoredValue{value("r", `1`, 5)}},
-		{"a byte order mark", "\uFEFF{\"record_name\":\"r\",\"value\":1,\"stored_at\":5}\n", []daybook.StoredValue{value("r", `1`, 5)}},
-		{"a time in RFC 3339", `{"record_name":"r","value":1,"stored_at":"1970-01-01T00:00:05Z"}`, []daybook.StoredValue{value("r", `1`, 5000)}},
-		{"the last time there is", `{"record_name":"r","value":1,"stored_at":18446744073709551615}`,
-			[]daybook.StoredValue{value("r", `1`, math.MaxUint64)}},
-		{"an escaped name", `{"record_name":"k\u00fcche \"1\"","value":1,"stored_at":5}`, []daybook.StoredValue{value(`küche "1"`, `1`, 5)}},
-		{"a member with the same name but for its case is another", `{"record_name":"r","Record_Name":1,"value":1,"Value":2,"stored_at":5,"STORED_AT":6}`,
-			[]daybook.StoredValue{value("r", `1`, 5)}},
-		{"a name that is null is none", `{"record_name":null,"topic":"r","payload":1,"ts":5}`, []daybook.StoredValue{value("r", `1`, 5)}},
-		{"both halves of a surrogate pair", `{"record_name":"\ud83d\uDE00","value":1,"stored_at":5}`, []daybook.StoredValue{value("😀", `1`, 5)}},
-		{"what looks like half a pair, after a backslash", `{"record_name":"\\ud800","value":1,"stored_at":5}`, []daybook.StoredValue{value(`\ud800`, `1`, 5)}},
-		{"a replacement character that is really there", `{"record_name":"\ufffd�","value":1,"stored_at":5}`, []daybook.StoredValue{value("\uFFFD\uFFFD", `1`, 5)}},
-		{"a value as deep as it may be", `{"record_name":"r","value":` + nested(daybook.MaxValueDepth) + `,"stored_at":5}`,
-			[]daybook.StoredValue{value("r", nested(daybook.MaxValueDepth), 5)}},
-		{"nothing", "", nil},
-	}
-	for _, test := range tests {
-		t.Run(test.why, func(t *testing.T) {
-			dir := newDir(t)
-			mustRun(t, test.input, "ingest", "--dir", dir)
-			if diff := cmp.Diff(test.want, stored(t, dir)); diff != "" {
-				t.Errorf("stored (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-// nested is an array in an array, and so on.
-func nested(depth int) string { return strings.Repeat("[", depth) + strings.Repeat("]", depth) }
-
-func TestBadLines(t *testing.T) {
+// TestBadLine shows how a bad line ends the command, and how --skip-bad goes on after it. Package text tests
+// what makes a line bad.
+func TestBadLine(t *testing.T) {
 	tests := []struct {
 		why  string
 		line string
 		want string
 	}{
 		{"not JSON", `{"record_name":`, "not JSON"},
-		{"two texts on a line", `{"record_name":"r","value":1,"stored_at":5} {}`, "not JSON"},
-		{"not an object", `[1]`, "a JSON array: want an object"},
-		{"no name", `{"value":1,"stored_at":5}`, `neither "record_name" nor "topic"`},
-		{"a name that is a number", `{"record_name":1,"value":1,"stored_at":5}`, `"record_name" is a JSON number: want a string`},
-		{"an empty name", `{"record_name":"","value":1,"stored_at":5}`, "invalid record name: it is empty"},
-		{"a name with a NUL", `{"record_name":"a\u0000b","value":1,"stored_at":5}`, "holds a NUL"},
-		{"a name too long", `{"record_name":"` + strings.Repeat("n", 1025) + `","value":1,"stored_at":5}`, "1025 bytes"},
-		{"no value", `{"record_name":"r","stored_at":5}`, `no "value"`},
-		{"no payload", `{"topic":"r","ts":5}`, `no "payload"`},
-		{"no time", `{"record_name":"r","value":1}`, `no "stored_at" (--now`},
-		{"no time in AimDB's form", `{"topic":"r","payload":1}`, `no "ts" (--now`},
-		{"a time with a fraction", `{"record_name":"r","value":1,"stored_at":5.5}`, "stored_at is 5.5"},
-		{"a negative time", `{"record_name":"r","value":1,"stored_at":-5}`, "stored_at is -5"},
-		{"a time that is a word", `{"record_name":"r","value":1,"stored_at":"now"}`, `stored_at is "now"`},
-		{"a time of more than 64 bits", `{"record_name":"r","value":1,"stored_at":18446744073709551616}`, "64 bits"},
-		{"a value twice", `{"record_name":"r","value":1,"value":2,"stored_at":5}`, `member "value" is there twice`},
-		{"a name twice, once with an escape", `{"record_name":"r","record\u005fname":"s","value":1,"stored_at":5}`, `member "record_name" is there twice`},
-		{"a member that is there twice as null", `{"topic":null,"topic":"r","payload":1,"ts":5}`, `member "topic" is there twice`},
-		{"names in other letters are other members", `{"Record_Name":"r","VALUE":1,"stored_at":5}`, `neither "record_name" nor "topic"`},
-		{"half a surrogate pair in a name", `{"record_name":"a\ud800","value":1,"stored_at":5}`, `"record_name" holds half a surrogate pair`},
-		{"the halves the wrong way round", `{"topic":"a\uDC00\uD800","payload":1,"ts":5}`, `"topic" holds half a surrogate pair`},
+		{"a name that no record can have", `{"record_name":"","value":1,"stored_at":5}`, "invalid record name: it is empty"},
 		{"a value that is no JSON", `{"record_name":"r","value":01,"stored_at":5}`, `member "value": invalid value`},
-		{"an ignored member that is no JSON", `{"record_name":"r","value":1,"stored_at":5,"x":[}`, `member "x": invalid value`},
-		{"a value one deeper than may be", `{"record_name":"r","value":` + nested(daybook.MaxValueDepth+1) + `,"stored_at":5}`, `member "value": invalid value`},
-		{"a time without its zone", `{"record_name":"r","value":1,"stored_at":"2026-11-23T08:00:00"}`, "has no time zone"},
-		{"not UTF-8", "{\"record_name\":\"r\",\"value\":\"\xff\",\"stored_at\":5}", "not valid UTF-8"},
+		{"no time", `{"record_name":"r","value":1}`, `member "stored_at": it has no time (--now`},
 	}
 	good := `{"record_name":"good","value":1,"stored_at":5}` + "\n"
 	for _, test := range tests {
@@ -116,6 +51,47 @@ func TestBadLines(t *testing.T) {
 				t.Errorf("skipping: %d values are stored; want 3", n)
 			}
 		})
+	}
+}
+
+// TestBadRow is TestBadLine for CSV.
+func TestBadRow(t *testing.T) {
+	tests := []struct {
+		why  string
+		row  string
+		want string
+	}{
+		{"too few cells", "5", "wrong number of fields"},
+		{"no time", ",1", `column 1 ("time"): it has no time (--now`},
+		{"a time that is none", "noon,1", `"noon" is not a time`},
+	}
+	for _, test := range tests {
+		t.Run(test.why, func(t *testing.T) {
+			dir := newDir(t)
+			args := []string{"ingest", "--record", "w", "--time-column", "time", "--dir", dir}
+			input := "time,a\n1,\"x\ny\"\n" + test.row + "\n2,2\n" // the first row has two lines
+			got := run(t, input, args...)
+			if got.status != statusFailed || !strings.HasPrefix(got.err, "daybook: stdin:4: ") || !strings.Contains(got.err, test.want) {
+				t.Errorf("stopping: %+v; want %q", got, test.want)
+			}
+			got = run(t, input, append(args, "--skip-bad")...)
+			if got.status != statusDone || !strings.Contains(got.out, "stored 2 values") {
+				t.Errorf("skipping: %+v", got)
+			}
+		})
+	}
+}
+
+func TestUnclosedQuoteLosesNoLineSilently(t *testing.T) {
+	dir := newDir(t)
+	input := "t,a\n1,1\n2,\"two\n3,3\n4,4\n5,5\n"
+	got := run(t, input, "ingest", "--record", "r", "--time-column", "t", "--skip-bad", "--dir", dir)
+	if !strings.HasPrefix(got.err, "skipped stdin:3-6: ") || strings.Count(got.err, "\n") != 1 ||
+		!strings.HasSuffix(got.out, ", skipped 4 bad lines\n") || got.status != statusDone {
+		t.Errorf("%+v; want that lines 3 to 6 were skipped", got)
+	}
+	if n := len(stored(t, dir)); n != 1 {
+		t.Errorf("%d values are stored; want the first line's", n)
 	}
 }
 
@@ -180,25 +156,6 @@ func TestSeveralFilesInOrder(t *testing.T) {
 	}
 	if diff := cmp.Diff([]daybook.StoredValue{value("r", "1", 5), value("r", "2", 5), value("r", "3", 5)}, stored(t, dir)); diff != "" {
 		t.Errorf("stored (-want +got):\n%s", diff)
-	}
-}
-
-func TestLongLines(t *testing.T) {
-	line := func(length int) string {
-		return `{"record_name":"r","value":"` + strings.Repeat("x", length-2) + `","stored_at":5}` + "\n"
-	}
-	t.Parallel()
-	dir := newDir(t)
-	input := line(daybook.MaxValueLen) + line(daybook.MaxValueLen+1) + line(maxLine) + line(10)
-	got := run(t, input, "ingest", "--skip-bad", "--dir", dir)
-	want := "skipped stdin:2: member \"value\": value too large: it has 16777217 bytes; at most 16777216\n" +
-		"skipped stdin:3: the line is longer than 17 MiB\n"
-	if got.err != want || got.status != statusDone {
-		t.Errorf("status %d, stderr %q; want %q", got.status, got.err, want)
-	}
-	values := stored(t, dir)
-	if len(values) != 2 || len(values[0].Value) != daybook.MaxValueLen || len(values[1].Value) != 10 {
-		t.Errorf("%d values are stored; want the first and the last line's", len(values))
 	}
 }
 

@@ -41,6 +41,26 @@ func (b *byteBar) counting(r io.Reader) io.Reader {
 	return io.TeeReader(r, b.bar)
 }
 
+// countingAt is r, with the bytes that are read from it shown.
+func (b *byteBar) countingAt(r io.ReaderAt) io.ReaderAt {
+	if b == nil {
+		return r
+	}
+	return countedReaderAt{r, b}
+}
+
+// countedReaderAt shows how many bytes are read from in.
+type countedReaderAt struct {
+	in  io.ReaderAt
+	bar *byteBar
+}
+
+func (r countedReaderAt) ReadAt(p []byte, off int64) (int, error) {
+	n, err := r.in.ReadAt(p, off)
+	r.bar.add(n)
+	return n, err
+}
+
 // countingTo is w, with what is written to it shown.
 func (b *byteBar) countingTo(w io.Writer) io.Writer {
 	if b == nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/text"
 )
 
 // queryFlags are the flags of query.
@@ -119,18 +120,18 @@ func runQuery(cmd *cobra.Command, dir, pattern string, params daybook.QueryParam
 }
 
 // writeValues streams a query to out and counts its values. What came before an error is written.
-func writeValues(ctx context.Context, out valueWriter, db daybook.Scanner, pattern string, params daybook.QueryParams) (found int, err error) {
+func writeValues(ctx context.Context, out text.ValueWriter, db daybook.Scanner, pattern string, params daybook.QueryParams) (found int, err error) {
 	for value, err := range db.Scan(ctx, pattern, params) {
 		if err == nil {
-			err = out.write(value)
+			err = out.Write(value)
 		}
 		if err != nil {
-			_ = out.flush() // the first error is the one to report
+			_ = out.Flush() // the first error is the one to report
 			return found, err
 		}
 		found++
 	}
-	return found, out.flush()
+	return found, out.Close()
 }
 
 // noteNothing tells a person, beside the empty output, that the query itself was fine.

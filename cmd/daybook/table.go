@@ -8,7 +8,7 @@ import (
 	"io"
 
 	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
+	prettytext "github.com/jedib0t/go-pretty/v6/text"
 )
 
 // The most rows, and bytes of cells, that a blockTable holds before it prints them.
@@ -20,7 +20,7 @@ const (
 // column is one column of a blockTable.
 type column struct {
 	title string
-	align text.Align
+	align prettytext.Align
 }
 
 // blockTable prints a table of any length in constant memory: it lays out a block of rows at a time,
@@ -34,7 +34,7 @@ type blockTable struct {
 }
 
 // rightColumn is a column of numbers.
-func rightColumn(title string) column { return column{title, text.AlignRight} }
+func rightColumn(title string) column { return column{title, prettytext.AlignRight} }
 
 func newBlockTable(out io.Writer, columns ...column) *blockTable {
 	return &blockTable{out: out, columns: columns}
@@ -93,7 +93,7 @@ func (t *blockTable) measure() []int {
 	widths := make([]int, len(t.columns))
 	for _, row := range append(t.rows, t.titles()) {
 		for i, cell := range row {
-			widths[i] = max(widths[i], text.StringWidth(cell))
+			widths[i] = max(widths[i], prettytext.StringWidth(cell))
 		}
 	}
 	return widths
@@ -126,8 +126,8 @@ func shorten(value json.RawMessage, width int) string {
 		line.Write(value)
 	}
 	shown := printable(line.String())
-	if text.StringWidth(shown) <= width {
+	if prettytext.StringWidth(shown) <= width {
 		return shown
 	}
-	return text.Snip(shown, width, "…")
+	return prettytext.Snip(shown, width, "…")
 }

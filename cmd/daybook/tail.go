@@ -20,6 +20,7 @@ import (
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine"
 	"github.com/daybook-db/daybook/index"
+	"github.com/daybook-db/daybook/text"
 )
 
 // tailFlags are the flags of tail.
@@ -73,7 +74,7 @@ const (
 type tail struct {
 	dir, pattern string
 	flags        tailFlags
-	out          valueWriter
+	out          text.ValueWriter
 	buffered     *bufio.Writer
 	notes        io.Writer
 
@@ -91,7 +92,7 @@ func runTail(cmd *cobra.Command, dir, pattern string, flags tailFlags) error {
 	t.buffered = bufio.NewWriterSize(cmd.OutOrStdout(), 64<<10)
 	t.out = newValueWriter(flags.format.value, t.buffered, 0)
 	err := t.begin(ctx)
-	if flush := errors.Join(t.out.flush(), t.buffered.Flush()); err == nil {
+	if flush := errors.Join(t.out.Flush(), t.buffered.Flush()); err == nil {
 		err = flush
 	}
 	for err == nil && flags.follow {
@@ -103,7 +104,7 @@ func runTail(cmd *cobra.Command, dir, pattern string, flags tailFlags) error {
 		if err = t.goOn(ctx); ctx.Err() != nil {
 			err = nil
 		}
-		if flush := errors.Join(t.out.flush(), t.buffered.Flush()); err == nil {
+		if flush := errors.Join(t.out.Flush(), t.buffered.Flush()); err == nil {
 			err = flush
 		}
 	}
@@ -122,7 +123,7 @@ func (t *tail) begin(ctx context.Context) error {
 	}
 	for _, v := range last {
 		if err == nil {
-			err = t.out.write(v)
+			err = t.out.Write(v)
 		}
 	}
 	return err
@@ -143,7 +144,7 @@ func (t *tail) goOn(ctx context.Context) error {
 			fmt.Fprintf(t.notes, "missed %s\n", counted(event.Missed, "value"))
 		}
 		t.after = event.Sequence
-		failed = t.out.write(event.StoredValue)
+		failed = t.out.Write(event.StoredValue)
 		return failed == nil
 	})
 	if failed != nil {
@@ -181,7 +182,7 @@ func (t *tail) readClosed(ctx context.Context) (err error) {
 			return err
 		}
 		if pattern.Match(change.RecordName) {
-			if err := t.out.write(change.StoredValue); err != nil {
+			if err := t.out.Write(change.StoredValue); err != nil {
 				return err
 			}
 		}

@@ -3,15 +3,16 @@
 package main
 
 import (
+	"errors"
 	"fmt"
-	"math"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/xhit/go-str2duration/v2"
+
+	"github.com/daybook-db/daybook/text"
 )
 
 // timeLayout is RFC 3339 with milliseconds, the resolution of a daybook.
@@ -19,10 +20,6 @@ const timeLayout = "2006-01-02T15:04:05.000Z07:00"
 
 // maxRFC3339 is the last millisecond of the year 9999, the last that RFC 3339 can write.
 const maxRFC3339 = 253_402_300_799_999
-
-// leastMilliseconds is where numbers in a CSV time column stop to be read as seconds. As seconds it
-// is the year 5138, as milliseconds March 1973: readings have times between the two.
-const leastMilliseconds = 100_000_000_000
 
 // formatTime writes Unix ms as local time. A daybook holds any uint64; what RFC 3339 cannot write
 // stays a number.
@@ -35,48 +32,25 @@ func formatTime(ms uint64) string {
 
 // parseTime reads a time from the command line: RFC 3339, a date in local time, Unix ms, or a signed
 // duration relative to now.
-func parseTime(text string, now time.Time) (uint64, error) {
+func parseTime(typed string, now time.Time) (uint64, error) {
 	switch {
-	case isDigits(text):
-		return parseTypedMillis(text)
-	case strings.HasPrefix(text, "-"), strings.HasPrefix(text, "+"):
-		return parseRelative(text, now)
+	case isDigits(typed):
+		return parseTypedMillis(typed)
+	case strings.HasPrefix(typed, "-"), strings.HasPrefix(typed, "+"):
+		return parseRelative(typed, now)
 	}
-	if date, err := time.ParseInLocation(time.DateOnly, text, time.Local); err == nil {
-		return unixMillis(date, text)
+	if date, err := time.ParseInLocation(time.DateOnly, typed, time.Local); err == nil {
+		return unixMillis(date, typed)
 	}
-	if instant, err := parseInstant(text); err == nil {
-		return unixMillis(instant, text)
+	ms, err := text.ParseRFC3339(typed)
+	if !errors.Is(err, text.ErrNotTime) {
+		return ms, err
 	}
-	if isDuration(text) {
-		return 0, fmt.Errorf("%q has no sign: a time relative to now is written -%s", text, text)
+	if isDuration(typed) {
+		return 0, fmt.Errorf("%q has no sign: a time relative to now is written -%s", typed, typed)
 	}
-	return 0, notATime(text, "RFC 3339 (2026-11-23T06:00:00Z), a date (2026-11-23), "+
-		"Unix milliseconds, or a time relative to now (-90m, -7d)")
-}
-
-// localTimes are the forms of a time whose zone nobody wrote. Time.Parse allows a fraction after each
-// that has seconds.
-var localTimes = []string{"2006-01-02T15:04:05", time.DateTime, "2006-01-02T15:04", "2006-01-02 15:04"}
-
-// notATime says why text cannot be read as a time, where want is what can.
-func notATime(text, want string) error {
-	if isLocalTime(text) {
-		return noZone(text)
-	}
-	return fmt.Errorf("%q is not a time: want %s", text, want)
-}
-
-// isLocalTime reports whether text is a time but for its zone.
-func isLocalTime(text string) bool {
-	return slices.ContainsFunc(localTimes, func(layout string) bool {
-		_, err := time.Parse(layout, text)
-		return err == nil
-	})
-}
-
-func noZone(text string) error {
-	return fmt.Errorf("%q has no time zone: want a Z after it for UTC, or an offset such as +01:00", text)
+	return 0, &text.TimeError{Text: typed, Err: text.ErrNotTime, Want: "RFC 3339 (2026-11-23T06:00:00Z), " +
+		"a date (2026-11-23), Unix milliseconds, or a time relative to now (-90m, -7d)"}
 }
 
 // parseCutoff reads the time that values must be older than: a time, or an age such as 7d. One in the
@@ -100,60 +74,19 @@ func parseAgeOrTime(text string, now time.Time) (uint64, error) {
 	return unixMillis(now.Add(-age), text)
 }
 
-// parseColumnTime reads a cell of a CSV time column: RFC 3339, or a number of seconds or milliseconds
-// since 1970. A number below leastMilliseconds, and every number with a fraction, counts seconds.
-func parseColumnTime(text string) (uint64, error) {
-	if isDigits(text) {
-		number, err := parseMillis(text)
-		if err == nil && number < leastMilliseconds {
-			number *= 1000
-		}
-		return number, err
-	}
-	if whole, fraction, ok := strings.Cut(text, "."); ok && isDigits(whole) && isDigits(fraction) {
-		return parseSeconds(text)
-	}
-	instant, err := parseInstant(text)
-	if err != nil {
-		return 0, notATime(text, "RFC 3339, Unix seconds or Unix milliseconds")
-	}
-	return unixMillis(instant, text)
-}
+// A whole number from minSeconds up to maxSeconds looks like Unix seconds, from March 1973 to the year
+// 5138. As milliseconds it would be a time before March 1973.
+const (
+	minSeconds = 100_000_000
+	maxSeconds = 99_999_999_999
+)
 
-func parseSeconds(text string) (uint64, error) {
-	seconds, err := strconv.ParseFloat(text, 64)
-	if err != nil || seconds >= leastMilliseconds {
-		return 0, fmt.Errorf("%q is not a time: a number with a fraction counts seconds since 1970", text)
-	}
-	return uint64(math.Round(seconds * 1000)), nil
-}
-
-// parseInstant reads RFC 3339, which allows a space in place of the T.
-func parseInstant(text string) (time.Time, error) {
-	if len(text) > 10 && text[10] == ' ' {
-		text = text[:10] + "T" + text[11:]
-	}
-	return time.Parse(time.RFC3339, text)
-}
-
-func parseMillis(text string) (uint64, error) {
-	ms, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("%q is not a time: it does not fit into 64 bits", text)
-	}
-	return ms, nil
-}
-
-// secondsLookLike is where whole numbers start to look like Unix seconds of these years, from March
-// 1973 on, up to leastMilliseconds.
-const secondsLookLike = 100_000_000
-
-// parseTypedMillis reads milliseconds that a person wrote. Taken for milliseconds, a number of seconds
-// would be a time in January 1970, and the command would do as it was told without a word.
-func parseTypedMillis(text string) (uint64, error) {
-	ms, err := parseMillis(text)
-	if err == nil && ms >= secondsLookLike && ms < leastMilliseconds {
-		return 0, fmt.Errorf("%q looks like Unix seconds: want Unix milliseconds, %s000", text, text)
+// parseTypedMillis reads milliseconds that a person wrote. It refuses numbers that look like seconds:
+// taken for milliseconds they would be times in 1970 to 1973, without a word.
+func parseTypedMillis(typed string) (uint64, error) {
+	ms, err := text.ParseMillis(typed)
+	if err == nil && ms >= minSeconds && ms <= maxSeconds {
+		return 0, fmt.Errorf("%q looks like Unix seconds: want Unix milliseconds, %s000", typed, typed)
 	}
 	return ms, err
 }

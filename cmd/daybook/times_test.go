@@ -96,25 +96,6 @@ func TestParseCutoff(t *testing.T) {
 	}, func(text string) (uint64, error) { return parseCutoff(text, now) })
 }
 
-func TestParseColumnTime(t *testing.T) {
-	runTimeTests(t, []timeTest{
-		{why: "seconds", text: "1764000000", want: 1_764_000_000_000},
-		{why: "milliseconds", text: "1764000000123", want: 1_764_000_000_123},
-		{why: "the last number of seconds", text: "99999999999", want: 99_999_999_999_000},
-		{why: "the first number of milliseconds", text: "100000000000", want: 100_000_000_000},
-		{why: "seconds with a fraction", text: "1764000000.123", want: 1_764_000_000_123},
-		{why: "RFC 3339", text: "2025-11-24T16:00:00Z", want: 1_764_000_000_000},
-		{why: "RFC 3339 with a space", text: "2025-11-24 16:00:00+00:00", want: 1_764_000_000_000},
-
-		{why: "milliseconds with a fraction", text: "1764000000123.5", fault: "counts seconds"},
-		{why: "a negative number", text: "-5", fault: "is not a time"},
-		{why: "a relative time makes no sense in a file", text: "-1h", fault: "is not a time"},
-		{why: "no zone", text: "2025-11-24 16:00:00", fault: "has no time zone"},
-		{why: "before time starts", text: "1960-01-01T00:00:00Z", fault: "before 1970"},
-		{why: "more than 64 bits", text: "99999999999999999999", fault: "64 bits"},
-	}, parseColumnTime)
-}
-
 func TestFormatTime(t *testing.T) {
 	tests := []struct {
 		why  string

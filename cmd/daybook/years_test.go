@@ -82,13 +82,13 @@ func TestImportRefuses(t *testing.T) {
 		why, name, data, want string
 		before                string // what was stored
 	}{
-		{"a Parquet file that is cut off", "x.parquet", string(data[:len(data)/2]), "is no whole Parquet file", ""},
-		{"something else", "x.parquet", "no parquet", "is no whole Parquet file", ""},
+		{"a Parquet file that is cut off", "x.parquet", string(data[:len(data)/2]), "it is not a whole Parquet file", ""},
+		{"something else", "x.parquet", "no parquet", "it is not a whole Parquet file", ""},
 		{"a binary file for CSV", "x.csv", "PAR1" + strings.Repeat("\x01\xff", 1000), `the header is ["PAR1\x01\xff\x01`, ""},
 		{"another CSV", "x.csv", "a,b\n1,2\n", "the header is", ""},
 		{"a row of CSV that is too short", "x.csv", "record_name,stored_at,value\na,1,1\nb,2\n", "wrong number of fields", "1 value was"},
 		{"a value that is no JSON", "x.csv", "record_name,stored_at,value\na,1,1\nb,2,{\n", "x.csv:3: ", "1 value was"},
-		{"a time that is none", "x.csv", "record_name,stored_at,value\na,soon,1\n", `x.csv:2: "soon" is not a time`, "0 values were"},
+		{"a time that is none", "x.csv", "record_name,stored_at,value\na,soon,1\n", `x.csv:2: column 2 ("stored_at"): "soon" is not a time`, "0 values were"},
 		{"a line that is no JSON", "x.ndjson", "{\n", "x.ndjson:1: ", "0 values were"},
 	}
 	for _, test := range tests {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package text
 
 import (
 	"encoding/json"
@@ -57,7 +57,7 @@ func TestScanMembersFaults(t *testing.T) {
 		want string
 	}{
 		{"nothing", ``, "the line ends early"},
-		{"another text", `"x"`, "a JSON string: want an object"},
+		{"another text", `"x"`, "it is a JSON string: want an object"},
 		{"no JSON", `x`, "want an object at byte 1"},
 		{"no end", `{"a":1`, "the line ends early at byte 7"},
 		{"no value", `{"a":}`, "want a value at byte 6"},
@@ -67,12 +67,12 @@ func TestScanMembersFaults(t *testing.T) {
 		{"a comma too many", `{"a":1,}`, "want the name of a member at byte 8"},
 		{"a name that is no string", `{a:1}`, "want the name of a member at byte 2"},
 		{"a name with a line break", "{\"a\nb\":1}", "want the name of a member"},
-		{"two objects", `{} {}`, "there is more after the object at byte 4"},
+		{"two objects", `{} {}`, "want nothing after the object at byte 4"},
 		{"brackets that do not match", `{"a":[}]}`, `member "a": daybook: invalid value`},
 		{"a word that does not exist", `{"a":yes}`, `member "a": daybook: invalid value`},
 		{"a long name is cut", `{"` + strings.Repeat("n", 100) + `":x}`, strings.Repeat("n", 64) + `..."`},
-		{"as deep as a line is long", `{"a":` + strings.Repeat("[", maxLine-5), `member "a": daybook: value too large`},
-		{"not an object, as deep as a line is long", strings.Repeat("[", maxLine), "want an object"},
+		{"as deep as a line is long", `{"a":` + strings.Repeat("[", MaxLineLen-5), `member "a": daybook: value too large`},
+		{"not an object, as deep as a line is long", strings.Repeat("[", MaxLineLen), "want an object"},
 	}
 	for _, test := range tests {
 		t.Run(test.why, func(t *testing.T) {
@@ -134,7 +134,7 @@ func BenchmarkParseLine(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		var err error
-		if lineSink, err = parseLine(line, false); err != nil {
+		if lineSink, err = parseLine(line, ReadOptions{}); err != nil {
 			b.Fatal(err)
 		}
 	}

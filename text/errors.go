@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package text
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+var (
+	// ErrMissingTime is returned for a value without a time, unless ReadOptions.StampNow is set.
+	ErrMissingTime = errors.New("it has no time")
+	// ErrNotTime is returned for a text that is no time at all.
+	ErrNotTime = errors.New("is not a time")
+	// ErrNoZone is returned for a time that is complete except for its time zone.
+	ErrNoZone = errors.New("has no time zone")
+)
+
+// LineError says why the value of a line, or of a CSV row, cannot be stored. The reader that returned it
+// goes on with the next value.
+type LineError struct {
+	File     string // ReadOptions.Name
+	Line     int    // counted from 1
+	LastLine int    // the last line that is lost; more than Line if a malformed row spans several lines
+	Err      error  // what is wrong
+}
+
+func (e *LineError) Error() string {
+	line := strconv.Itoa(e.Line)
+	if e.Lines() > 1 {
+		line += "-" + strconv.Itoa(e.LastLine)
+	}
+	if e.File == "" {
+		return fmt.Sprintf("line %s: %v", line, e.Err)
+	}
+	return fmt.Sprintf("%s:%s: %v", e.File, line, e.Err)
+}
+
+// Unwrap returns e.Err.
+func (e *LineError) Unwrap() error { return e.Err }
+
+// Lines returns the number of lines that are lost.
+func (e *LineError) Lines() int { return max(e.LastLine-e.Line, 0) + 1 }
+
+// SyntaxError says where a line is not one JSON object.
+type SyntaxError struct {
+	Offset     int    // of the byte that is wrong, from the start of the line, counted from 0
+	Want       string // what was wanted there
+	Incomplete bool   // the line ends at Offset
+}
+
+func (e *SyntaxError) Error() string {
+	if e.Incomplete {
+		return fmt.Sprintf("not JSON: the line ends early at byte %d: want %s", e.Offset+1, e.Want)
+	}
+	return fmt.Sprintf("not JSON: want %s at byte %d", e.Want, e.Offset+1)
+}
+
+// KindError says that a JSON text is not of the kind that was wanted.
+type KindError struct {
+	Got, Want string // object, array, string, number, bool or null, Want with its article
+}
+
+func (e *KindError) Error() string { return fmt.Sprintf("it is a JSON %s: want %s", e.Got, e.Want) }
+
+// MemberError says what is wrong with one member of a JSON object.
+type MemberError struct {
+	Member string // its name
+	Err    error
+}
+
+func (e *MemberError) Error() string {
+	return fmt.Sprintf("member %q: %v", shorten(e.Member, maxQuoted), e.Err)
+}
+
+// Unwrap returns e.Err.
+func (e *MemberError) Unwrap() error { return e.Err }
+
+// ColumnError says what is wrong with one column of CSV.
+type ColumnError struct {
+	Column int    // counted from 1
+	Name   string // from the header; may be empty
+	Err    error
+}
+
+func (e *ColumnError) Error() string {
+	if e.Name == "" {
+		return fmt.Sprintf("column %d: %v", e.Column, e.Err)
+	}
+	return fmt.Sprintf("column %d (%q): %v", e.Column, shorten(e.Name, maxQuoted), e.Err)
+}
+
+// Unwrap returns e.Err.
+func (e *ColumnError) Unwrap() error { return e.Err }
+
+// HeaderError says that the header of CSV is not the one that was wanted.
+type HeaderError struct {
+	Got  []string // the columns of the header
+	Want string
+}
+
+func (e *HeaderError) Error() string {
+	const maxHeader = 100 // the file may be of another format, whose lines have no end
+	return fmt.Sprintf("the header is %s; want %s", shorten(fmt.Sprintf("%q", e.Got), maxHeader), e.Want)
+}
+
+// RowError says why the value of a row of a Parquet file cannot be stored. It ends the file.
+type RowError struct {
+	File string // ReadOptions.Name
+	Row  int64  // counted from 1
+	Err  error
+}
+
+func (e *RowError) Error() string { return fmt.Sprintf("%srow %d: %v", prefix(e.File), e.Row, e.Err) }
+
+// Unwrap returns e.Err.
+func (e *RowError) Unwrap() error { return e.Err }
+
+// TimeError says why a text is not a time that can be stored.
+type TimeError struct {
+	Text string // what was read
+	Err  error  // what is wrong, as the rest of a sentence about Text: "is not a time"
+	Want string // what is read as a time; may be empty
+}
+
+func (e *TimeError) Error() string {
+	if e.Want == "" {
+		return fmt.Sprintf("%q %v", shorten(e.Text, maxQuoted), e.Err)
+	}
+	return fmt.Sprintf("%q %v: want %s", shorten(e.Text, maxQuoted), e.Err, e.Want)
+}
+
+// Unwrap returns e.Err.
+func (e *TimeError) Unwrap() error { return e.Err }
+
+// maxQuoted bounds, in bytes, the texts of a file that errors quote: a name may be as long as a line.
+const maxQuoted = 64
+
+// shorten returns text, or its first bytes and an ellipsis.
+func shorten(text string, maxBytes int) string {
+	if len(text) <= maxBytes {
+		return text
+	}
+	return text[:maxBytes] + "..."
+}
+
+// prefix is what an error starts with for a file of this name.
+func prefix(file string) string {
+	if file == "" {
+		return ""
+	}
+	return file + ": "
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package text
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+
+	"github.com/daybook-db/daybook"
+)
+
+// exportedColumns are the columns of the CSV that NewCSVWriter writes. The time is in Unix milliseconds,
+// the value is JSON.
+var exportedColumns = []string{"record_name", "stored_at", "value"}
+
+// csvWriter writes those columns.
+type csvWriter struct {
+	out       *csv.Writer
+	hasHeader bool
+}
+
+// NewCSVWriter returns a writer of CSV with the columns record_name, stored_at and value, which
+// NewExportedCSVReader reads.
+func NewCSVWriter(out io.Writer) ValueWriter {
+	return &csvWriter{out: csv.NewWriter(out)}
+}
+
+func (w *csvWriter) Write(v daybook.StoredValue) error {
+	if err := w.writeHeader(); err != nil {
+		return err
+	}
+	return w.out.Write([]string{v.RecordName, strconv.FormatUint(v.StoredAt, 10), string(v.Value)})
+}
+
+func (w *csvWriter) writeHeader() error {
+	if w.hasHeader {
+		return nil
+	}
+	w.hasHeader = true
+	return w.out.Write(exportedColumns)
+}
+
+// Flush writes the header even if there was no value, so that a program that reads the file finds its
+// columns.
+func (w *csvWriter) Flush() error {
+	if err := w.writeHeader(); err != nil {
+		return err
+	}
+	w.out.Flush()
+	return w.out.Error()
+}
+
+func (w *csvWriter) Close() error { return w.Flush() }
+
+// exportedCSVReader reads those columns.
+type exportedCSVReader struct {
+	rows *csv.Reader
+	opts ReadOptions
+}
+
+// NewExportedCSVReader returns a reader of the CSV that NewCSVWriter writes. It reads the header, and
+// fails for a header of any other file. A file that holds nothing is an export without values.
+func NewExportedCSVReader(in io.Reader, opts ReadOptions) (ValueReader, error) {
+	r := &exportedCSVReader{rows: csv.NewReader(buffered(in)), opts: opts}
+	header, err := r.rows.Read()
+	switch {
+	case err == io.EOF:
+		return r, nil
+	case err != nil:
+		return nil, fmt.Errorf("%s%w", prefix(opts.Name), err)
+	case !slices.Equal(header, exportedColumns):
+		return nil, fmt.Errorf("%s%w", prefix(opts.Name), &HeaderError{Got: header, Want: fmt.Sprintf("%q", exportedColumns)})
+	}
+	return r, nil
+}
+
+func (r *exportedCSVReader) Read() (daybook.StoredValue, error) {
+	row, err := r.rows.Read()
+	if err != nil {
+		return daybook.StoredValue{}, r.rowError(err)
+	}
+	value, err := parseExportedRow(row)
+	if err != nil {
+		line, _ := r.rows.FieldPos(0)
+		return value, &LineError{File: r.opts.Name, Line: line, LastLine: line, Err: err}
+	}
+	return value, nil
+}
+
+func (r *exportedCSVReader) rowError(err error) error {
+	var parse *csv.ParseError
+	switch {
+	case err == io.EOF:
+		return err
+	case errors.As(err, &parse):
+		return &LineError{File: r.opts.Name, Line: parse.StartLine, LastLine: parse.Line, Err: parse.Err}
+	}
+	return fmt.Errorf("%s%w", prefix(r.opts.Name), err)
+}
+
+func parseExportedRow(row []string) (daybook.StoredValue, error) {
+	storedAt, err := ParseMillis(row[1])
+	if err != nil {
+		return daybook.StoredValue{}, &ColumnError{Column: 2, Name: exportedColumns[1], Err: err}
+	}
+	return checkedValue(row[0], json.RawMessage(row[2]), storedAt)
+}

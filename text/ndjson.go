@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package text
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf8"
+
+	"github.com/daybook-db/daybook"
+)
+
+// ndjsonReader reads NDJSON.
+type ndjsonReader struct {
+	in      *bufio.Reader
+	opts    ReadOptions
+	started bool
+	line    int    // number of the last line that was read
+	long    []byte // the line, if the buffer of in is too short for it
+}
+
+// NewNDJSONReader returns a reader of one JSON object per line. An object has one of two forms; it may
+// have other members too, which are ignored:
+//
+//	{"record_name":"sensor.kitchen","value":{"celsius":21.5},"stored_at":1764000000000}
+//	{"topic":"sensor.kitchen","payload":{"celsius":21.5},"ts":1764000000000}
+//
+// The time is Unix milliseconds or an RFC 3339 string. The value is returned byte for byte. Lines of
+// white space are ignored, and so is a byte order mark.
+func NewNDJSONReader(in io.Reader, opts ReadOptions) ValueReader {
+	return &ndjsonReader{in: buffered(in), opts: opts}
+}
+
+func (r *ndjsonReader) Read() (daybook.StoredValue, error) {
+	for {
+		line, err := r.readLine()
+		if err != nil {
+			return daybook.StoredValue{}, err
+		}
+		if len(bytes.TrimSpace(line)) == 0 {
+			continue
+		}
+		value, err := parseLine(line, r.opts)
+		if err != nil {
+			return value, r.lineError(err)
+		}
+		return value, nil
+	}
+}
+
+// readLine returns the next line, which the next call overwrites.
+func (r *ndjsonReader) readLine() ([]byte, error) {
+	if err := r.start(); err != nil {
+		return nil, r.readError(err)
+	}
+	r.line++
+	r.long = r.long[:0]
+	for {
+		piece, err := r.in.ReadSlice('\n')
+		if len(r.long)+len(piece) > MaxLineLen {
+			return nil, r.skipLine(err)
+		}
+		if err == nil && len(r.long) == 0 {
+			return piece, nil
+		}
+		r.long = append(r.long, piece...)
+		switch {
+		case err == nil, err == io.EOF && len(r.long) > 0:
+			return r.long, nil
+		case err == io.EOF:
+			return nil, io.EOF
+		case err != bufio.ErrBufferFull:
+			return nil, r.readError(err)
+		}
+	}
+}
+
+// start skips a byte order mark before the first line.
+func (r *ndjsonReader) start() error {
+	if r.started {
+		return nil
+	}
+	r.started = true
+	return skipByteOrderMark(r.in)
+}
+
+// skipLine reads the rest of a line that is too long, without keeping it.
+func (r *ndjsonReader) skipLine(err error) error {
+	for err == bufio.ErrBufferFull {
+		_, err = r.in.ReadSlice('\n')
+	}
+	if err != nil && err != io.EOF {
+		return r.readError(err)
+	}
+	return r.lineError(fmt.Errorf("the line is longer than %d MiB", MaxLineLen>>20))
+}
+
+func (r *ndjsonReader) lineError(err error) error {
+	return &LineError{File: r.opts.Name, Line: r.line, LastLine: r.line, Err: err}
+}
+
+func (r *ndjsonReader) readError(err error) error {
+	return fmt.Errorf("%s%w", prefix(r.opts.Name), err)
+}
+
+// lineForm is the names of the members that hold a value.
+type lineForm struct{ name, value, time string }
+
+var (
+	ownForm   = lineForm{"record_name", "value", "stored_at"}
+	topicForm = lineForm{"topic", "payload", "ts"} // AimDB's
+)
+
+// lineMembers are the members of a line that either form knows, nil for those that the line does not have.
+type lineMembers struct {
+	recordName, value, storedAt json.RawMessage
+	topic, payload, ts          json.RawMessage
+}
+
+// named returns the field for the member of a name, or nil for a member that is ignored.
+func (m *lineMembers) named(name string) *json.RawMessage {
+	switch name {
+	case ownForm.name:
+		return &m.recordName
+	case ownForm.value:
+		return &m.value
+	case ownForm.time:
+		return &m.storedAt
+	case topicForm.name:
+		return &m.topic
+	case topicForm.value:
+		return &m.payload
+	case topicForm.time:
+		return &m.ts
+	}
+	return nil
+}
+
+// scan sets the members to those of a line. They alias it.
+func (m *lineMembers) scan(line []byte) error {
+	return scanMembers(line, func(name string, value json.RawMessage) error {
+		member := m.named(name)
+		switch {
+		case member == nil:
+			return nil
+		case *member != nil:
+			return &MemberError{name, errTwice}
+		}
+		*member = value
+		return nil
+	})
+}
+
+// form returns the form of the line: the own form if the line has both names. A name that is null does
+// not count.
+func (m *lineMembers) form() (lineForm, error) {
+	for _, form := range []lineForm{ownForm, topicForm} {
+		if name := *m.named(form.name); name != nil && !isNull(name) {
+			return form, nil
+		}
+	}
+	return lineForm{}, errNoName
+}
+
+// What is wrong with the members of a line.
+var (
+	errNoName  = errors.New(`neither "record_name" nor "topic" names the record`)
+	errTwice   = errors.New("it is there twice")
+	errMissing = errors.New("it is missing")
+	errNotUTF8 = errors.New("not valid UTF-8")
+)
+
+func parseLine(line []byte, opts ReadOptions) (daybook.StoredValue, error) {
+	var none daybook.StoredValue
+	if !utf8.Valid(line) { // encoding/json would put U+FFFD into a name
+		return none, errNotUTF8
+	}
+	var members lineMembers
+	if err := members.scan(line); err != nil {
+		return none, err
+	}
+	form, err := members.form()
+	if err != nil {
+		return none, err
+	}
+	value := *members.named(form.value)
+	if value == nil {
+		return none, &MemberError{form.value, errMissing}
+	}
+	name, err := decodeString(*members.named(form.name))
+	if err != nil {
+		return none, &MemberError{form.name, err}
+	}
+	storedAt, err := parseStoredAt(*members.named(form.time), opts)
+	if err != nil {
+		return none, &MemberError{form.time, err}
+	}
+	return checkedValue(name, bytes.Clone(value), storedAt)
+}
+
+// parseStoredAt reads the time of a line, a number of milliseconds or an RFC 3339 string.
+func parseStoredAt(member json.RawMessage, opts ReadOptions) (uint64, error) {
+	const want = "Unix milliseconds, a whole number, or an RFC 3339 string"
+	var written string
+	switch {
+	case member == nil || isNull(member):
+		return opts.missingTime()
+	case isDigits(string(member)):
+		return ParseMillis(string(member))
+	case json.Unmarshal(member, &written) == nil:
+		return parseTimeOr(written, want)
+	}
+	return 0, &TimeError{Text: string(member), Err: ErrNotTime, Want: want}
+}
+
+func isNull(value json.RawMessage) bool { return string(value) == "null" }

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package text
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/daybook-db/daybook"
+)
+
+func TestNDJSONReader(t *testing.T) {
+	tests := []struct {
+		why   string
+		input string
+		want  []daybook.StoredValue
+	}{
+		{"a value keeps its bytes", `{"record_name":"r","value":{"x": 1.50, "s":"<\u00e9>"},"stored_at":5}` + "\n",
+			[]daybook.StoredValue{value("r", `{"x": 1.50, "s":"<\u00e9>"}`, 5)}},
+		{"AimDB's form, other members ignored", `{"type":"data","topic":"r","payload":[1],"ts":5}` + "\n",
+			[]daybook.StoredValue{value("r", `[1]`, 5)}},
+		{"null is a value", `{"record_name":"r","value":null,"stored_at":5}`, []daybook.StoredValue{value("r", `null`, 5)}},
+		{"the members in any order, the last line without its end", "{\"stored_at\":5,\"value\":1,\"record_name\":\"r\"}",
+			[]daybook.StoredValue{value("r", `1`, 5)}},
+		{"empty lines and carriage returns", "\r\n\n  \n{\"record_name\":\"r\",\"value\":1,\"stored_at\":5}\r\n\n",
+			[]daybook.StoredValue{value("r", `1`, 5)}},
+		{"a byte order mark", "\uFEFF{\"record_name\":\"r\",\"value\":1,\"stored_at\":5}\n", []daybook.StoredValue{value("r", `1`, 5)}},
+		{"a time in RFC 3339", `{"record_name":"r","value":1,"stored_at":"1970-01-01T00:00:05Z"}`, []daybook.StoredValue{value("r", `1`, 5000)}},
+		{"the last time there is", `{"record_name":"r","value":1,"stored_at":18446744073709551615}`,
+			[]daybook.StoredValue{value("r", `1`, math.MaxUint64)}},
+		{"an escaped name", `{"record_name":"k\u00fcche \"1\"","value":1,"stored_at":5}`, []daybook.StoredValue{value(`küche "1"`, `1`, 5)}},
+		{"a member with the same name but for its case is another", `{"record_name":"r","Record_Name":1,"value":1,"Value":2,"stored_at":5,"STORED_AT":6}`,
+			[]daybook.StoredValue{value("r", `1`, 5)}},
+		{"a name that is null is none", `{"record_name":null,"topic":"r","payload":1,"ts":5}`, []daybook.StoredValue{value("r", `1`, 5)}},
+		{"both halves of a surrogate pair", `{"record_name":"\ud83d\uDE00","value":1,"stored_at":5}`, []daybook.StoredValue{value("😀", `1`, 5)}},
+		{"what looks like half a pair, after a backslash", `{"record_name":"\\ud800","value":1,"stored_at":5}`, []daybook.StoredValue{value(`\ud800`, `1`, 5)}},
+		{"a replacement character that is really there", `{"record_name":"\ufffd�","value":1,"stored_at":5}`, []daybook.StoredValue{value("\uFFFD\uFFFD", `1`, 5)}},
+		{"a value as deep as it may be", `{"record_name":"r","value":` + nested(daybook.MaxValueDepth) + `,"stored_at":5}`,
+			[]daybook.StoredValue{value("r", nested(daybook.MaxValueDepth), 5)}},
+		{"nothing", "", nil},
+	}
+	for _, test := range tests {
+		t.Run(test.why, func(t *testing.T) {
+			got := mustReadAll(t, NewNDJSONReader(strings.NewReader(test.input), ReadOptions{}))
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("values (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// nested is an array in an array, and so on.
+func nested(depth int) string { return strings.Repeat("[", depth) + strings.Repeat("]", depth) }
+
+func TestBadLines(t *testing.T) {
+	tests := []struct {
+		why  string
+		line string
+		want string
+	}{
+		{"not JSON", `{"record_name":`, "not JSON"},
+		{"two texts on a line", `{"record_name":"r","value":1,"stored_at":5} {}`, "not JSON"},
+		{"not an object", `[1]`, "it is a JSON array: want an object"},
+		{"no name", `{"value":1,"stored_at":5}`, `neither "record_name" nor "topic"`},
+		{"a name that is a number", `{"record_name":1,"value":1,"stored_at":5}`, `member "record_name": it is a JSON number: want a string`},
+		{"an empty name", `{"record_name":"","value":1,"stored_at":5}`, "invalid record name: it is empty"},
+		{"a name with a NUL", `{"record_name":"a\u0000b","value":1,"stored_at":5}`, "holds a NUL"},
+		{"a name too long", `{"record_name":"` + strings.Repeat("n", 1025) + `","value":1,"stored_at":5}`, "1025 bytes"},
+		{"no value", `{"record_name":"r","stored_at":5}`, `member "value": it is missing`},
+		{"no payload", `{"topic":"r","ts":5}`, `member "payload": it is missing`},
+		{"no time", `{"record_name":"r","value":1}`, `member "stored_at": it has no time`},
+		{"no time in AimDB's form", `{"topic":"r","payload":1}`, `member "ts": it has no time`},
+		{"a time with a fraction", `{"record_name":"r","value":1,"stored_at":5.5}`, `member "stored_at": "5.5" is not a time: want Unix milliseconds`},
+		{"a negative time", `{"record_name":"r","value":1,"stored_at":-5}`, `member "stored_at": "-5" is not a time`},
+		{"a time that is a word", `{"record_name":"r","value":1,"stored_at":"now"}`, `member "stored_at": "now" is not a time`},
+		{"a time of more than 64 bits", `{"record_name":"r","value":1,"stored_at":18446744073709551616}`, "64 bits"},
+		{"a value twice", `{"record_name":"r","value":1,"value":2,"stored_at":5}`, `member "value": it is there twice`},
+		{"a name twice, once with an escape", `{"record_name":"r","record\u005fname":"s","value":1,"stored_at":5}`, `member "record_name": it is there twice`},
+		{"a member that is there twice as null", `{"topic":null,"topic":"r","payload":1,"ts":5}`, `member "topic": it is there twice`},
+		{"names in other letters are other members", `{"Record_Name":"r","VALUE":1,"stored_at":5}`, `neither "record_name" nor "topic"`},
+		{"half a surrogate pair in a name", `{"record_name":"a\ud800","value":1,"stored_at":5}`, `member "record_name": it holds half a surrogate pair`},
+		{"the halves the wrong way round", `{"topic":"a\uDC00\uD800","payload":1,"ts":5}`, `member "topic": it holds half a surrogate pair`},
+		{"a value that is no JSON", `{"record_name":"r","value":01,"stored_at":5}`, `member "value": daybook: invalid value`},
+		{"an ignored member that is no JSON", `{"record_name":"r","value":1,"stored_at":5,"x":[}`, `member "x": daybook: invalid value`},
+		{"a value one deeper than may be", `{"record_name":"r","value":` + nested(daybook.MaxValueDepth+1) + `,"stored_at":5}`, `member "value": daybook: invalid value`},
+		{"a time without its zone", `{"record_name":"r","value":1,"stored_at":"2026-11-23T08:00:00"}`, "has no time zone"},
+		{"not UTF-8", "{\"record_name\":\"r\",\"value\":\"\xff\",\"stored_at\":5}", "not valid UTF-8"},
+	}
+	good := `{"record_name":"good","value":1,"stored_at":5}` + "\n"
+	for _, test := range tests {
+		t.Run(test.why, func(t *testing.T) {
+			input := good + "\n" + test.line + "\n" + good
+			values, bad, err := readGood(NewNDJSONReader(strings.NewReader(input), ReadOptions{Name: "lines.ndjson"}))
+			if err != nil || len(values) != 2 || len(bad) != 1 {
+				t.Fatalf("values %v, bad lines %v, error %v; want 2 values and 1 bad line", values, bad, err)
+			}
+			if text := bad[0].Error(); bad[0].Line != 3 || bad[0].Lines() != 1 || !strings.HasPrefix(text, "lines.ndjson:3: ") || !strings.Contains(text, test.want) {
+				t.Errorf("%+v, which says %q; want line 3 and %q", bad[0], text, test.want)
+			}
+		})
+	}
+}
+
+func TestStampNow(t *testing.T) {
+	before := daybook.Now()
+	lines := `{"record_name":"r","value":1}` + "\n" + `{"topic":"r","payload":2,"ts":5}`
+	values := mustReadAll(t, NewNDJSONReader(strings.NewReader(lines), ReadOptions{StampNow: true}))
+	if len(values) != 2 || values[1].StoredAt != 5 || values[0].StoredAt < before || values[0].StoredAt > daybook.Now() {
+		t.Errorf("values %v", values)
+	}
+}
+
+func TestLongLines(t *testing.T) {
+	line := func(length int) string {
+		return `{"record_name":"r","value":"` + strings.Repeat("x", length-2) + `","stored_at":5}` + "\n"
+	}
+	t.Parallel()
+	input := line(daybook.MaxValueLen) + line(daybook.MaxValueLen+1) + line(MaxLineLen) + line(10)
+	values, bad, err := readGood(NewNDJSONReader(strings.NewReader(input), ReadOptions{}))
+	if err != nil || len(values) != 2 || len(values[0].Value) != daybook.MaxValueLen || len(values[1].Value) != 10 {
+		t.Errorf("%d values, %v; want those of the first and the last line", len(values), err)
+	}
+	want := "line 2: member \"value\": daybook: value too large: it has 16777217 bytes; at most 16777216\n" +
+		"line 3: the line is longer than 17 MiB\n"
+	var got strings.Builder
+	for _, line := range bad {
+		fmt.Fprintln(&got, line)
+	}
+	if diff := cmp.Diff(want, got.String()); diff != "" {
+		t.Errorf("bad lines (-want +got):\n%s", diff)
+	}
+}
+
+func TestNDJSONKeepsEverything(t *testing.T) {
+	var values []daybook.StoredValue
+	for i := range 2003 {
+		values = append(values, value(fmt.Sprintf("r.%d", i%3), fmt.Sprintf(`{ "n" : %d.0, "s":"<&>\u2028\/é"}`, i), uint64(i/2)))
+	}
+	values = append(values, value("küche \"1\"\n<&>\u2028", `"x"`, math.MaxUint64))
+	lines := written(t, NewNDJSONWriter, values)
+	got := mustReadAll(t, NewNDJSONReader(bytes.NewReader(lines), ReadOptions{}))
+	if diff := cmp.Diff(values, got); diff != "" {
+		t.Errorf("values (-want +got):\n%s", diff)
+	}
+	if again := written(t, NewNDJSONWriter, got); !bytes.Equal(again, lines) {
+		t.Error("the values that were read are written as other lines")
+	}
+}
+
+// TestReadErrorEndsTheFile wants an error of the input as it is, with the file's name.
+func TestReadErrorEndsTheFile(t *testing.T) {
+	broken := errors.New("the cable is cut")
+	input := io.MultiReader(strings.NewReader(`{"record_name":"r","value":1,"stored_at":5}`+"\n{"), failingReader{broken})
+	values, bad, err := readGood(NewNDJSONReader(input, ReadOptions{Name: "lines"}))
+	if len(values) != 1 || len(bad) != 0 || !errors.Is(err, broken) || err.Error() != "lines: the cable is cut" {
+		t.Errorf("values %v, bad lines %v, error %v", values, bad, err)
+	}
+}
+
+// failingReader is an input that cannot be read.
+type failingReader struct{ err error }
+
+func (r failingReader) Read([]byte) (int, error) { return 0, r.err }

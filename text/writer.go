@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package text
+
+import (
+	"io"
+	"strconv"
+
+	"github.com/daybook-db/daybook"
+)
+
+// ValueWriter writes values in one format.
+type ValueWriter interface {
+	// Write writes one value. The writer may buffer it.
+	Write(daybook.StoredValue) error
+	// Flush writes what is buffered, as far as the format allows: whole lines. A Parquet file is of no
+	// use before Close.
+	Flush() error
+	// Close writes what is buffered and what the format wants at the end of a file.
+	Close() error
+}
+
+// ndjsonWriter writes one JSON object per line.
+type ndjsonWriter struct {
+	out  io.Writer
+	line []byte
+}
+
+// NewNDJSONWriter returns a writer of one JSON object per line, which NewNDJSONReader reads. It does not
+// buffer.
+func NewNDJSONWriter(out io.Writer) ValueWriter { return &ndjsonWriter{out: out} }
+
+func (w *ndjsonWriter) Write(v daybook.StoredValue) error {
+	w.line = appendLine(w.line[:0], v)
+	_, err := w.out.Write(w.line)
+	return err
+}
+
+func (w *ndjsonWriter) Flush() error { return nil }
+func (w *ndjsonWriter) Close() error { return nil }
+
+// appendLine appends the line of one value. encoding/json would compact the value and escape HTML in it.
+// Here only line breaks, which JSON allows between tokens alone, become spaces.
+func appendLine(line []byte, v daybook.StoredValue) []byte {
+	line = append(line, `{"record_name":`...)
+	line = appendString(line, v.RecordName)
+	line = append(line, `,"value":`...)
+	start := len(line)
+	line = append(line, v.Value...)
+	for i, b := range line[start:] {
+		if b == '\n' || b == '\r' {
+			line[start+i] = ' '
+		}
+	}
+	line = append(line, `,"stored_at":`...)
+	line = strconv.AppendUint(line, v.StoredAt, 10)
+	return append(line, "}\n"...)
+}
