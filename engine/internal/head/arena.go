@@ -4,18 +4,18 @@ package head
 
 import "encoding/binary"
 
-// arena keeps bytes in large blocks that are never moved or overwritten, so that a reader that has
-// copied the list of blocks reads what was there without a lock.
+// arena keeps the bytes of values in large blocks. Blocks are never moved and bytes in them are
+// never overwritten, so a reader with a copy of the list of blocks needs no lock.
 type arena struct {
-	blocks    [][]byte // of 1<<shift bytes; a larger one takes up the places of several, the later ones nil
+	blocks    [][]byte // of 1<<shift bytes; a larger block is followed by nil for each further 1<<shift bytes
 	shift     uint
-	last      int // the block that is being filled
-	used      int // bytes of it that are taken
-	allocated int64
+	last      int   // index of the block that is being filled
+	used      int   // number of bytes used in that block
+	allocated int64 // total size of the blocks, in bytes
 }
 
-// add keeps a copy of data, behind its length, and returns where: an offset into the blocks as if they stood behind
-// one another.
+// add stores the length of data and a copy of data. It returns their offset, counted as if all
+// blocks were contiguous.
 func (a *arena) add(data []byte) (offset uint32) {
 	if need := binary.MaxVarintLen32 + len(data); len(a.blocks) == 0 || a.used+need > len(a.blocks[a.last]) {
 		a.grow(max(1<<a.shift, need))
@@ -37,14 +37,16 @@ func (a *arena) grow(size int) {
 	a.allocated += int64(size)
 }
 
-// view returns the blocks as they are now.
+// view returns the list of blocks that exist now.
 func (a *arena) view() blocks { return blocks{a.blocks[:len(a.blocks):len(a.blocks)], a.shift} }
 
+// blocks is the list of an arena's blocks at one moment.
 type blocks struct {
 	list  [][]byte
 	shift uint
 }
 
+// at returns the value that add stored at offset.
 func (b blocks) at(offset uint32) []byte {
 	data := b.list[offset>>b.shift][offset&(1<<b.shift-1):]
 	length, lengthLen := binary.Uvarint(data)
@@ -52,11 +54,13 @@ func (b blocks) at(offset uint32) []byte {
 	return data[lengthLen:end:end]
 }
 
-// fetch reads a little of each value. They lie far apart, and the processor would wait for the memory of each in turn;
-// here it need not wait for one to ask for the next. It is not inlined, or nothing would be read.
+// prefetch reads the first byte of each value into the processor's caches. The values lie far apart
+// in memory, and a loop that decodes one after another waits for the memory of each. The reads here
+// do not depend on one another, so the processor does not wait. If prefetch were inlined, the
+// compiler would remove the reads.
 //
 //go:noinline
-func (b blocks) fetch(items []item) (sum byte) {
+func (b blocks) prefetch(items []item) (sum byte) {
 	for _, it := range items {
 		sum += b.list[it.value>>b.shift][it.value&(1<<b.shift-1)]
 	}

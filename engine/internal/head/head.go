@@ -15,56 +15,60 @@ import (
 // Head holds the values of consecutive commits.
 type Head struct {
 	series map[string]*series
-	names  btree.Map[string, *series] // the same, by name
-	last   *series                    // that was added to
+	names  btree.Map[string, *series] // the same series, sorted by record name
+	last   *series                    // the series that the last value was added to
 	arena  arena
 	slab   slab
 
-	overhead int64 // bytes that are in neither of these
-	values   int
-	bytes    uint64 // of JSON
-	named    uint64 // bytes of names
-	oldest   uint64 // timestamp
-	lowest   uint64 // sequence number
-	highest  uint64 // sequence number
+	overhead      int64  // bytes of memory outside the arena and the slab
+	values        int    // number of values
+	bytes         uint64 // total length of the values' JSON
+	nameBytes     uint64 // total length of the record names
+	oldest        uint64 // the smallest timestamp
+	firstSequence uint64
+	lastSequence  uint64
 }
 
-// seriesOverhead is about what a series costs in the map, the tree and the heap, beside its name.
+// seriesOverhead is roughly the memory of a series in the map, the btree and the heap, in bytes,
+// without its name.
 const seriesOverhead = 208
 
+// Sizes of the arena's blocks, as powers of 2.
 const (
-	leastBlock = 12 // 4 KiB
-	mostBlock  = 20 // 1 MiB
-	perHead    = 5  // a full head has about 32 blocks
+	minBlockShift = 12 // 4 KiB
+	maxBlockShift = 20 // 1 MiB
+	blocksShift   = 5  // a full head has about 32 blocks
 )
 
-// New returns an empty head that is meant to hold about size bytes.
+// New returns an empty head that will hold about size bytes.
 func New(size int64) *Head {
-	shift := min(max(uint(bits.Len64(uint64(size)))-perHead, leastBlock), mostBlock)
+	shift := min(max(uint(bits.Len64(uint64(size)))-blocksShift, minBlockShift), maxBlockShift)
 	return &Head{
 		series: make(map[string]*series),
 		arena:  arena{shift: shift},
-		slab:   slab{size: 1 << (shift - 2) / int(itemSize)}, // a value takes up more than an item
+		slab:   slab{size: 1 << (shift - 2) / int(itemSize)}, // a value takes more memory than its item
 		oldest: math.MaxUint64,
 	}
 }
 
-// Add adds a value, of which it keeps a copy. Sequence numbers must ascend, and those of a head be less than 2^32 apart.
+// Add adds a copy of a value. Sequence numbers must ascend, and those of one head must be less than
+// 2^32 apart.
 func (h *Head) Add(record string, timestamp, sequence uint64, value []byte) {
 	if h.values == 0 {
-		h.lowest = sequence
+		h.firstSequence = sequence
 	}
 	s := h.find(record)
-	it := item{timestamp: timestamp, number: uint32(sequence - h.lowest), value: h.arena.add(value)}
+	it := item{timestamp: timestamp, number: uint32(sequence - h.firstSequence), value: h.arena.add(value)}
 	h.overhead += s.add(it, len(value), &h.slab)
 	h.values++
 	h.oldest = min(h.oldest, timestamp)
 	h.bytes += uint64(len(value))
-	h.highest = sequence
+	h.lastSequence = sequence
 }
 
-// find returns a record's series. Devices report their records in the same order over and over, so the one that
-// followed the last one the time before is tried first.
+// find returns the series of a record, and creates it if it does not exist. Devices report their
+// records in the same order again and again. So find first tries the record that followed the last
+// record the time before.
 func (h *Head) find(record string) *series {
 	if h.last != nil && h.last.follower != nil && h.last.follower.record == record {
 		h.last = h.last.follower
@@ -76,7 +80,7 @@ func (h *Head) find(record string) *series {
 		h.series[s.record] = s
 		h.names.Set(s.record, s)
 		h.overhead += seriesOverhead + int64(len(record))
-		h.named += uint64(len(record))
+		h.nameBytes += uint64(len(record))
 	}
 	if h.last != nil {
 		h.last.follower = s
@@ -85,28 +89,28 @@ func (h *Head) find(record string) *series {
 	return s
 }
 
-// Size is the memory that the head takes up, in bytes.
+// Size returns the memory that the head uses, in bytes.
 func (h *Head) Size() int64 { return h.arena.allocated + h.slab.allocated + h.overhead }
 
-// Values is how many values the head holds.
+// Values returns the number of values in the head.
 func (h *Head) Values() int { return h.values }
 
-// Bytes is the total length of their JSON.
+// Bytes returns the total length of the values' JSON.
 func (h *Head) Bytes() uint64 { return h.bytes }
 
-// NameBytes is the total length of its records' names.
-func (h *Head) NameBytes() uint64 { return h.named }
+// NameBytes returns the total length of the record names.
+func (h *Head) NameBytes() uint64 { return h.nameBytes }
 
-// Oldest is the least timestamp; 2^64-1 for an empty head.
+// Oldest returns the smallest timestamp, or 2^64-1 for an empty head.
 func (h *Head) Oldest() uint64 { return h.oldest }
 
-// FirstSequence is the least sequence number; 0 for an empty head.
-func (h *Head) FirstSequence() uint64 { return h.lowest }
+// FirstSequence returns the smallest sequence number, or 0 for an empty head.
+func (h *Head) FirstSequence() uint64 { return h.firstSequence }
 
-// LastSequence is the greatest sequence number; 0 for an empty head.
-func (h *Head) LastSequence() uint64 { return h.highest }
+// LastSequence returns the greatest sequence number, or 0 for an empty head.
+func (h *Head) LastSequence() uint64 { return h.lastSequence }
 
-// Capture returns a view of one record; an empty one if there is none.
+// Capture returns a view of one record. The view is empty if the head has no values of the record.
 func (h *Head) Capture(record string) View {
 	if s := h.series[record]; s != nil {
 		return h.view(s, h.arena.view())
@@ -114,7 +118,7 @@ func (h *Head) Capture(record string) View {
 	return View{Record: record}
 }
 
-// CapturePrefix returns views of the records whose names start with prefix, by name.
+// CapturePrefix returns views of the records whose names start with prefix, sorted by name.
 func (h *Head) CapturePrefix(prefix string) []View {
 	var views []View
 	b := h.arena.view()
@@ -128,15 +132,16 @@ func (h *Head) CapturePrefix(prefix string) []View {
 	return views
 }
 
-// CaptureSince returns views of the records that have values behind a sequence number, by name.
+// CaptureSince returns views of the records that have a value with a sequence number greater than
+// sequence. The views are sorted by record name.
 func (h *Head) CaptureSince(sequence uint64) []View {
-	if h.highest <= sequence {
+	if h.lastSequence <= sequence {
 		return nil
 	}
 	var views []View
 	b := h.arena.view()
 	h.names.Scan(func(_ string, s *series) bool {
-		if h.lowest+uint64(s.latest) > sequence {
+		if h.firstSequence+uint64(s.latest) > sequence {
 			views = append(views, h.view(s, b))
 		}
 		return true
@@ -144,7 +149,8 @@ func (h *Head) CaptureSince(sequence uint64) []View {
 	return views
 }
 
-// ViewsFrom yields views of the records from a name on, by name, without holding them all.
+// ViewsFrom yields views of the records from name on, sorted by name. It does not keep all of them
+// in memory at once.
 func (h *Head) ViewsFrom(name string) iter.Seq[View] {
 	return func(yield func(View) bool) {
 		b := h.arena.view()
@@ -153,8 +159,9 @@ func (h *Head) ViewsFrom(name string) iter.Seq[View] {
 }
 
 func (h *Head) view(s *series, b blocks) View {
-	return View{Record: s.record, runs: slices.Clone(s.runs), bytes: s.bytes, lowest: h.lowest, blocks: b}
+	return View{Record: s.record, runs: slices.Clone(s.runs), bytes: s.bytes, firstSequence: h.firstSequence, blocks: b}
 }
 
-// AdvanceTo takes a value for added that the head need not hold, since it is in the tree.
-func (h *Head) AdvanceTo(sequence uint64) { h.highest = sequence }
+// AdvanceTo counts the value with a sequence number as added. The head does not have to hold the
+// value, because it is in the tree.
+func (h *Head) AdvanceTo(sequence uint64) { h.lastSequence = sequence }

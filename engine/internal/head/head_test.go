@@ -5,8 +5,8 @@ package head
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"math"
-	"math/bits"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -19,7 +19,7 @@ import (
 	"github.com/daybook-db/daybook/codec"
 )
 
-// model is what a head should hold: per record, entries in order.
+// model holds the values that a head should have: the sorted entries of each record.
 type model map[string][]codec.Entry
 
 func (m model) add(record string, e codec.Entry) {
@@ -43,13 +43,13 @@ func wantedOf(entries []codec.Entry, r codec.Range) (wanted []codec.Entry) {
 	return wanted[:r.Limit]
 }
 
-// captured is a view and what it must go on saying.
-type captured struct {
+// capture is a view and the entries that it must have for ever.
+type capture struct {
 	view View
 	want []codec.Entry
 }
 
-func (c *captured) check(t rapid.TB, r codec.Range) {
+func (c *capture) check(t rapid.TB, r codec.Range) {
 	t.Helper()
 	got := c.view.Entries(nil, r)
 	if diff := cmp.Diff(wantedOf(c.want, r), got, cmpopts.EquateEmpty(), cmp.Comparer(bytes.Equal)); diff != "" {
@@ -57,7 +57,7 @@ func (c *captured) check(t rapid.TB, r codec.Range) {
 	}
 }
 
-func (c *captured) checkWhole(t rapid.TB) {
+func (c *capture) checkWhole(t rapid.TB) {
 	t.Helper()
 	c.check(t, codec.All)
 	if c.view.Empty() != (len(c.want) == 0) || c.view.Count() != len(c.want) || c.view.Bytes() != valueBytes(c.want) {
@@ -68,7 +68,8 @@ func (c *captured) checkWhole(t rapid.TB) {
 		return
 	}
 	if oldest, newest := c.view.Bounds(); oldest != c.want[0].Timestamp || newest != c.want[len(c.want)-1].Timestamp {
-		t.Fatalf("%q: bounds %d and %d; want %d and %d", c.view.Record, oldest, newest, c.want[0].Timestamp, c.want[len(c.want)-1].Timestamp)
+		t.Fatalf("%q: bounds %d and %d; want %d and %d",
+			c.view.Record, oldest, newest, c.want[0].Timestamp, c.want[len(c.want)-1].Timestamp)
 	}
 }
 
@@ -79,15 +80,17 @@ func valueBytes(entries []codec.Entry) (total uint64) {
 	return total
 }
 
-// TestAgainstModel adds in any order, captures on the way, and looks at every view again in the end.
+// TestAgainstModel adds values in any order and captures views meanwhile. At the end it checks
+// every view again.
 func TestAgainstModel(t *testing.T) {
-	timestamps := rapid.OneOf(rapid.Uint64Range(100, 120), rapid.SampledFrom([]uint64{0, 1, math.MaxUint64}), rapid.Uint64())
+	timestamps := rapid.OneOf(
+		rapid.Uint64Range(100, 120), rapid.SampledFrom([]uint64{0, 1, math.MaxUint64}), rapid.Uint64())
 	records := rapid.SampledFrom([]string{"a", "a.b", "b"})
 	lengths := rapid.OneOf(rapid.IntRange(1, 30), rapid.SampledFrom([]int{4095, 4096, 4097, 10000}))
 	rapid.Check(t, func(t *rapid.T) {
 		h, m := New(1<<10), make(model)
-		disorder := rapid.SampledFrom([]int{0, 1, 10}).Draw(t, "of ten values so many are out of order")
-		var views []captured
+		disorder := rapid.SampledFrom([]int{0, 1, 10}).Draw(t, "number of ten values that are out of order")
+		var views []capture
 		count := rapid.IntRange(0, 200).Draw(t, "count")
 		for sequence := uint64(1); sequence <= uint64(count); sequence++ {
 			record := records.Draw(t, "record")
@@ -103,40 +106,134 @@ func TestAgainstModel(t *testing.T) {
 			m.add(record, e)
 			if rapid.IntRange(0, 5).Draw(t, "capture") == 0 {
 				record := records.Draw(t, "of")
-				views = append(views, captured{h.Capture(record), slices.Clone(m[record])})
+				views = append(views, capture{h.Capture(record), slices.Clone(m[record])})
 			}
 		}
 		for record, entries := range m {
-			views = append(views, captured{h.Capture(record), entries})
+			views = append(views, capture{h.Capture(record), entries})
 		}
 		for i := range views {
 			views[i].checkWhole(t)
 			views[i].check(t, codec.Range{
 				Start: timestamps.Draw(t, "start"), End: timestamps.Draw(t, "end"),
-				Limit: rapid.OneOf(rapid.IntRange(0, 40), rapid.SampledFrom([]int{100, math.MaxInt})).Draw(t, "limit"), Newest: rapid.Bool().Draw(t, "newest"),
+				Limit:  rapid.OneOf(rapid.IntRange(0, 40), rapid.SampledFrom([]int{100, math.MaxInt})).Draw(t, "limit"),
+				Newest: rapid.Bool().Draw(t, "newest"),
 			})
 		}
 		checkTotals(t, h, m, count)
+		checkSince(t, h, m, rapid.Uint64Range(0, uint64(count)+1).Draw(t, "since"))
 	})
 }
 
 func checkTotals(t *rapid.T, h *Head, m model, count int) {
 	t.Helper()
-	total := uint64(0)
+	total, oldest := uint64(0), uint64(math.MaxUint64)
 	for _, entries := range m {
 		total += valueBytes(entries)
+		oldest = min(oldest, entries[0].Timestamp)
 	}
 	first := uint64(min(count, 1))
 	if h.Values() != count || h.Bytes() != total || h.FirstSequence() != first || h.LastSequence() != uint64(count) {
 		t.Fatalf("%d values of %d bytes, sequences %d to %d; want %d of %d, %d to %d",
 			h.Values(), h.Bytes(), h.FirstSequence(), h.LastSequence(), count, total, first, count)
 	}
+	if h.Oldest() != oldest {
+		t.Fatalf("the oldest timestamp is %d; want %d", h.Oldest(), oldest)
+	}
 	if h.Size() < int64(total) {
-		t.Fatalf("size %d; it holds %d bytes of JSON", h.Size(), total)
+		t.Fatalf("size %d; want at least %d, the length of the JSON", h.Size(), total)
 	}
 }
 
-func TestCaptureAll(t *testing.T) {
+// checkSince checks that CaptureSince and View.Since return all values with a sequence number
+// greater than sequence, and only those.
+func checkSince(t *rapid.T, h *Head, m model, sequence uint64) {
+	t.Helper()
+	want, got := make(model), make(model)
+	for record, entries := range m {
+		for _, e := range entries {
+			if e.Sequence > sequence {
+				want.add(record, e)
+			}
+		}
+	}
+	var records []string
+	for _, view := range h.CaptureSince(sequence) {
+		records = append(records, view.Record)
+		for e := range view.Since(sequence) {
+			got.add(view.Record, e)
+		}
+	}
+	if diff := cmp.Diff(want, got, cmp.Comparer(bytes.Equal)); diff != "" {
+		t.Fatalf("values after sequence number %d (-want +got):\n%s", sequence, diff)
+	}
+	if sorted := slices.Sorted(maps.Keys(want)); !slices.Equal(records, sorted) {
+		t.Fatalf("records with values after sequence number %d: got %q, want %q", sequence, records, sorted)
+	}
+}
+
+// TestOldest checks the oldest timestamp of heads without and with values.
+func TestOldest(t *testing.T) {
+	h := New(1 << 10)
+	for i, step := range []struct {
+		timestamp, want uint64
+		reason          string // why the row is here
+	}{
+		{math.MaxUint64, math.MaxUint64, "the greatest timestamp, which an empty head returns too"},
+		{7, 7, "a value that is older than the first one"},
+		{9, 7, "a value that is not older"},
+		{0, 0, "the smallest timestamp"},
+	} {
+		if i == 0 && h.Oldest() != math.MaxUint64 {
+			t.Errorf("of an empty head: got %d, want %d", h.Oldest(), uint64(math.MaxUint64))
+		}
+		h.Add(fmt.Sprint("record", i%2), step.timestamp, uint64(i+1), []byte("1"))
+		if got := h.Oldest(); got != step.want {
+			t.Errorf("after a value at %d: got %d, want %d (%s)", step.timestamp, got, step.want, step.reason)
+		}
+	}
+}
+
+// TestSince checks that a reader may stop early, and that the values of several runs are yielded.
+func TestSince(t *testing.T) {
+	h := New(1 << 10)
+	for sequence, timestamp := range []uint64{5, 9, 7, 10, 1} {
+		h.Add("record", timestamp, uint64(sequence)+101, []byte("1"))
+	}
+	view := h.Capture("record")
+	if n := len(view.runs); n < 2 {
+		t.Fatalf("%d runs; want at least 2", n)
+	}
+	tests := []struct {
+		name     string
+		sequence uint64
+		want     []uint64 // sequence numbers
+		reason   string   // why the row is here
+	}{
+		{"zero", 0, []uint64{101, 102, 103, 104, 105}, "the smallest sequence number of the head is 101"},
+		{"before the first", 100, []uint64{101, 102, 103, 104, 105}, "the bound itself is excluded"},
+		{"in the middle", 103, []uint64{104, 105}, "the order of timestamps does not matter"},
+		{"the last", 105, nil, "no value is newer"},
+		{"after the last", 200, nil, "a sequence number that the head does not have yet"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var got []uint64
+			for e := range view.Since(test.sequence) {
+				got = append(got, e.Sequence)
+			}
+			slices.Sort(got)
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("sequence numbers (-want +got; %s):\n%s", test.reason, diff)
+			}
+			for range view.Since(test.sequence) {
+				break
+			}
+		})
+	}
+}
+
+func TestCapture(t *testing.T) {
 	h := New(1 << 20)
 	for i, record := range []string{"b", "a.b", "a", "ab", "a.c", "é"} {
 		h.Add(record, 1, uint64(i+1), []byte("1"))
@@ -147,10 +244,10 @@ func TestCaptureAll(t *testing.T) {
 		want   []string
 		reason string // why the row is here
 	}{
-		{"all", "", []string{"a", "a.b", "a.c", "ab", "b", "é"}, "by name, whatever order they came in"},
-		{"prefix", "a.", []string{"a.b", "a.c"}, "nothing before it and nothing behind it"},
-		{"prefix that is a name", "a", []string{"a", "a.b", "a.c", "ab"}, "the name itself is within"},
-		{"none", "c", nil, "between two names"},
+		{"all", "", []string{"a", "a.b", "a.c", "ab", "b", "é"}, "sorted by name, not in the order of Add"},
+		{"prefix", "a.", []string{"a.b", "a.c"}, "without the names before and after it"},
+		{"prefix that is a name", "a", []string{"a", "a.b", "a.c", "ab"}, "a name is a prefix of itself"},
+		{"none", "c", nil, "a place between two names"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -170,77 +267,16 @@ func TestCaptureAll(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff([]string{"a", "a.b"}, all); diff != "" {
-		t.Errorf("All, broken off after two (-want +got):\n%s", diff)
+		t.Errorf("ViewsFrom, stopped after two views (-want +got):\n%s", diff)
 	}
-	if view := h.Capture("nobody"); !view.Empty() || view.Record != "nobody" || len(view.Entries(nil, codec.All)) > 0 {
-		t.Errorf("Capture of a record that is not there: got %+v", view)
-	}
-}
-
-// TestRunsStayFew: the cost of an add and of a read grows with the number of runs, so no order of
-// timestamps may make more than about log n of them.
-func TestRunsStayFew(t *testing.T) {
-	const n = 100_000
-	random := rand.New(rand.NewPCG(1, 2))
-	shuffled := random.Perm(n)
-	tests := []struct {
-		name      string
-		timestamp func(i int) uint64
-		most      int
-		reason    string // why the row is here
-	}{
-		{"in order", func(i int) uint64 { return uint64(i) }, 1, "the usual case costs nothing"},
-		{"equal", func(int) uint64 { return 7 }, 1, "equal timestamps are in order"},
-		{"reversed", func(i int) uint64 { return uint64(n - i) }, bits.Len(n), "each precedes all before it"},
-		{"shuffled", func(i int) uint64 { return uint64(shuffled[i]) }, bits.Len(n), "no order at all"},
-		{"pages, newest first", func(i int) uint64 { return uint64((n/3-i/3)*3 + i%3) }, bits.Len(n), "a backfill in pages of three, each in order"},
-		{"longer pages", func(i int) uint64 { return uint64((n/100-i/100)*100 + i%100) }, bits.Len(n), "a run that has grown must not stay a run for ever"},
-		{"two streams", func(i int) uint64 { return uint64(i%2*n + i) }, bits.Len(n), "a live stream and a backfill at once"},
-		{"saw", func(i int) uint64 { return uint64(i % 317) }, bits.Len(n), "it starts again and again"},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			s, memory, most := newSeries("record"), &slab{size: 64}, 0
-			for i := range n {
-				s.add(item{timestamp: test.timestamp(i), number: uint32(i)}, 2, memory)
-				most = max(most, len(s.runs))
-				if most > test.most {
-					t.Fatalf("%d runs after %d values; want at most %d (%s)", most, i+1, test.most, test.reason)
-				}
-			}
-			merged := s.viewOf().within(0, math.MaxUint64).items()
-			if len(merged) != n || !slices.IsSortedFunc(merged, item.compare) {
-				t.Errorf("%d values, sorted: %v; want %d", len(merged), slices.IsSortedFunc(merged, item.compare), n)
-			}
-		})
+	view := h.Capture("unknown")
+	if !view.Empty() || view.Record != "unknown" || len(view.Entries(nil, codec.All)) > 0 {
+		t.Errorf("Capture of a record that the head does not have: got %+v", view)
 	}
 }
 
-func (s *series) viewOf() *View {
-	v := new(Head).view(s, blocks{})
-	return &v
-}
-
-// TestRunsStayFewInAnyOrder leaves it to chance to find an order.
-func TestRunsStayFewInAnyOrder(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		s, memory := newSeries("record"), &slab{size: 64}
-		count := 0
-		pages := rapid.SliceOfN(rapid.IntRange(1, 40), 1, 100).Draw(t, "lengths of pages")
-		for _, length := range pages {
-			start := rapid.Uint64Range(0, 1000).Draw(t, "start")
-			for i := range length {
-				count++
-				s.add(item{timestamp: start + uint64(i), number: uint32(count)}, 2, memory)
-			}
-			if got, most := len(s.runs), bits.Len(uint(count)); got > most {
-				t.Fatalf("%d runs after %d values; want at most %d", got, count, most)
-			}
-		}
-	})
-}
-
-// TestSizeFollowsMemory: the size is what the runs and blocks take up, in whatever order values came.
+// TestSizeFollowsMemory checks that Size returns the memory of the runs and blocks when values come
+// in random order.
 func TestSizeFollowsMemory(t *testing.T) {
 	h := New(1 << 20)
 	random := rand.New(rand.NewPCG(3, 4))
@@ -255,29 +291,32 @@ func TestSizeFollowsMemory(t *testing.T) {
 		want += s.own() + seriesOverhead + int64(len(record))
 	}
 	if got := h.Size(); got != want {
-		t.Errorf("Size is %d; the memory is %d", got, want)
+		t.Errorf("Size is %d; want %d, the memory that is used", got, want)
 	}
 }
 
-// TestLargeValues: a value longer than a block has one of its own, and those around it are where they were.
+// TestLargeValues checks that a value longer than a block does not disturb the values before and
+// after it.
 func TestLargeValues(t *testing.T) {
 	h, m := New(1<<10), make(model)
 	for i, length := range []int{3, 2, 1, 4096, 1, 4097, 1, 3 * 4096, 4095, 1, 4096 - 5, 1, 4096 - 4, 1, 1 << 20, 2} {
-		e := codec.Entry{Timestamp: uint64(i), Sequence: uint64(i + 1), Value: bytes.Repeat([]byte{byte('a' + i)}, length)}
+		value := bytes.Repeat([]byte{byte('a' + i)}, length)
+		e := codec.Entry{Timestamp: uint64(i), Sequence: uint64(i + 1), Value: value}
 		h.Add("record", e.Timestamp, e.Sequence, e.Value)
 		m.add("record", e)
 	}
-	c := captured{h.Capture("record"), m["record"]}
+	c := capture{h.Capture("record"), m["record"]}
 	c.checkWhole(t)
 	entries := c.view.Entries(nil, codec.All)
 	for i := range entries {
-		entries[i].Value = append(entries[i].Value, "overwritten"...) // is a copy: the value's capacity ends with it
+		// This makes a copy, because the capacity of a value is its length.
+		entries[i].Value = append(entries[i].Value, "overwritten"...)
 	}
 	c.checkWhole(t)
 }
 
-// TestReadersWithoutLock: readers capture under the lock and read without, while the writer goes on. The
-// race detector watches.
+// TestReadersWithoutLock has readers capture views with the lock and read them without it, while
+// the writer adds values. The race detector must find nothing.
 func TestReadersWithoutLock(t *testing.T) {
 	const values, perCommit, readers, captures = 6000, 20, 3, 100
 	var mu sync.RWMutex
@@ -312,18 +351,18 @@ func TestReadersWithoutLock(t *testing.T) {
 					entries := views[i].Entries(nil, codec.All)
 					seen += uint64(len(entries))
 					if !slices.IsSortedFunc(entries, codec.Entry.Compare) {
-						t.Errorf("a view of %d values is not in order", len(entries))
+						t.Errorf("a view of %d values is not sorted", len(entries))
 						return
 					}
 					for _, e := range entries {
 						if e.Sequence > last || string(e.Value) != valueOf(e.Sequence) {
-							t.Errorf("value %d is %q, in a view up to %d", e.Sequence, e.Value, last)
+							t.Errorf("value %d is %q, in a view up to value %d", e.Sequence, e.Value, last)
 							return
 						}
 					}
 				}
 				if seen != last {
-					t.Errorf("a view up to %d holds %d values", last, seen)
+					t.Errorf("a view up to value %d has %d values", last, seen)
 					return
 				}
 			}

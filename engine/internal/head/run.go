@@ -13,12 +13,12 @@ import (
 	"github.com/daybook-db/daybook/codec"
 )
 
-// item is one value. It holds no pointer, so that the garbage collector passes over a full head, and is as small as
-// it can be, so that the ends of many records' runs stay in the processor's cache.
+// item is one value. It has no pointer, so the garbage collector does not scan the items of a head.
+// It is small, so the ends of many records' runs stay in the processor's cache.
 type item struct {
 	timestamp uint64
-	number    uint32 // its sequence number, from the head's lowest on
-	value     uint32 // where it is in the arena
+	number    uint32 // the sequence number minus the head's first sequence number
+	value     uint32 // the offset of the value in the arena
 }
 
 func (i item) compare(other item) int {
@@ -26,20 +26,21 @@ func (i item) compare(other item) int {
 }
 
 const (
-	itemSize    = int64(unsafe.Sizeof(item{}))
-	mostInBlock = 16
+	itemSize      = int64(unsafe.Sizeof(item{}))
+	maxBlockItems = 16
 )
 
-// slab hands out memory for blocks of items. Devices report their records in the same order over and over, so the
-// blocks that are being filled lie behind one another, where the processor finds them; the ends of long arrays would
-// lie on as many pages, at about the same place of each, where its caches hold few.
+// slab allocates memory for blocks of items. Devices report their records in the same order again
+// and again. So the blocks that are being filled are neighbours in memory, which the processor
+// caches well. If each record had one long array, the ends of these arrays would be on different
+// pages, at similar offsets, and a processor's cache holds few addresses with the same offset.
 type slab struct {
 	free      []item
-	size      int // items to allocate at a time
-	allocated int64
+	size      int   // number of items per allocation
+	allocated int64 // total size of the allocations, in bytes
 }
 
-// take returns an empty block for n items, mostInBlock of them at the most.
+// take returns an empty block for n items. n is at most maxBlockItems.
 func (s *slab) take(n int) []item {
 	if len(s.free) < n {
 		s.free = make([]item, s.size)
@@ -50,12 +51,12 @@ func (s *slab) take(n int) []item {
 	return block
 }
 
-// run is items in order. It is only ever appended to: a copy of it stays what it was.
+// run is a sorted list of items. Items are only appended, so a copy of a run never changes.
 type run struct {
-	full  [][]item // blocks that take no more, or the one array of a run that was merged
-	last  []item   // the block behind them that is being filled; empty only if there is none
-	count uint32
-	own   uint32 // memory in bytes that is not the slab's
+	full  [][]item // full blocks; in a merged run, one array of any length
+	last  []item   // the block after them, which is being filled; empty only if there is none
+	count uint32   // number of items
+	own   uint32   // bytes of memory that do not come from the slab
 }
 
 func (r *run) append(it item, s *slab) {
@@ -66,28 +67,30 @@ func (r *run) append(it item, s *slab) {
 	r.count++
 }
 
-// extend begins a block, twice as large as the one before: a record may never have more than a few values.
+// extend begins a new block. It is twice as large as the block before it, because many records
+// never have more than a few values.
 func (r *run) extend(s *slab) {
 	if n := len(r.last); n > 0 {
 		before := cap(r.full)
 		r.full = append(r.full, r.last)
 		r.own += uint32(cap(r.full)-before) * uint32(unsafe.Sizeof(r.last))
 	}
-	r.last = s.take(min(max(2*len(r.last), 1), mostInBlock))
+	r.last = s.take(min(max(2*len(r.last), 1), maxBlockItems))
 }
 
-// mergedRun returns the items of both as one run.
+// mergedRun returns a run of the items of both runs.
 func mergedRun(a, b run, memory *slab) run {
-	all, more := a.all(), b.all()
-	items := codec.Merge(all.items(), more.items(), item.compare)
-	if len(items) <= mostInBlock {
+	first, second := a.all(), b.all()
+	items := codec.Merge(first.items(), second.items(), item.compare)
+	if len(items) <= maxBlockItems {
 		return run{last: append(memory.take(len(items)), items...), count: uint32(len(items))}
 	}
 	full := [][]item{items}
-	return run{full: full, count: uint32(len(items)), own: uint32(cap(items))*uint32(itemSize) + uint32(unsafe.Sizeof(items))}
+	own := uint32(cap(items))*uint32(itemSize) + uint32(unsafe.Sizeof(items))
+	return run{full: full, count: uint32(len(items)), own: own}
 }
 
-// blockCount is how many blocks there are.
+// blockCount returns the number of blocks that have items.
 func (r *run) blockCount() int {
 	if len(r.last) == 0 {
 		return len(r.full)
@@ -109,12 +112,12 @@ func (r *run) newest() item {
 	return last[len(last)-1]
 }
 
-func (r *run) all() span { return span{run: *r, to: position{block: r.blockCount()}} }
+func (r *run) all() section { return section{run: *r, to: position{block: r.blockCount()}} }
 
-// within returns the items with timestamps from start to end.
-func (r *run) within(start, end uint64) span {
+// within returns the items with timestamps from start to end, both inclusive.
+func (r *run) within(start, end uint64) section {
 	if start > end {
-		return span{}
+		return section{}
 	}
 	s := r.all()
 	s.from = r.search(start)
@@ -124,7 +127,7 @@ func (r *run) within(start, end uint64) span {
 	return s
 }
 
-// search returns the position of the first item with a timestamp that is at least so much.
+// search returns the position of the first item whose timestamp is at least timestamp.
 func (r *run) search(timestamp uint64) position {
 	n := r.blockCount()
 	at := sort.Search(n, func(i int) bool {
@@ -140,24 +143,25 @@ func (r *run) search(timestamp uint64) position {
 	return position{at, within}
 }
 
-// position is where an item is in a run. Behind the last one it is the beginning of a block that is not there.
+// position is the place of an item in a run. The position after the last item is the start of a
+// block that does not exist.
 type position struct{ block, item int }
 
-// span is the items of a run between two positions.
-type span struct {
+// section is the items of a run from one position up to another, which is excluded.
+type section struct {
 	run
 	from, to position
 }
 
-// spanOf returns a span of items that are in order.
-func spanOf(items []item) span {
-	return span{run: run{last: items, count: uint32(len(items))}, to: position{item: len(items)}}
+// sectionOf returns a section of sorted items.
+func sectionOf(items []item) section {
+	return section{run: run{last: items, count: uint32(len(items))}, to: position{item: len(items)}}
 }
 
-func (s span) empty() bool { return s.from == s.to }
+func (s section) empty() bool { return s.from == s.to }
 
-// blocks yields the items block by block.
-func (s span) blocks() iter.Seq[[]item] {
+// blocks yields the items, one block after another.
+func (s section) blocks() iter.Seq[[]item] {
 	return func(yield func([]item) bool) {
 		from := s.from
 		for ; from.block < s.to.block; from = (position{block: from.block + 1}) {
@@ -171,8 +175,8 @@ func (s span) blocks() iter.Seq[[]item] {
 	}
 }
 
-// items returns all of them as one slice, which may be the run's own.
-func (s span) items() (items []item) {
+// items returns the items as one slice, which may share memory with the run.
+func (s section) items() (items []item) {
 	oneBlock := s.from.block == s.to.block || s.to == position{block: s.from.block + 1}
 	for block := range s.blocks() {
 		if oneBlock {
@@ -183,8 +187,8 @@ func (s span) items() (items []item) {
 	return items
 }
 
-// first returns the first n at the most.
-func (s span) first(n int) span {
+// first returns the first n items, or all if there are fewer.
+func (s section) first(n int) section {
 	at := s.from
 	for at.block < s.to.block && n >= len(s.block(at.block))-at.item {
 		n -= len(s.block(at.block)) - at.item
@@ -196,8 +200,8 @@ func (s span) first(n int) span {
 	return s
 }
 
-// last returns the last n at the most.
-func (s span) last(n int) span {
+// last returns the last n items, or all if there are fewer.
+func (s section) last(n int) section {
 	at := s.to
 	for at.block > s.from.block && n > at.item {
 		n -= at.item

@@ -9,19 +9,22 @@ import (
 	"github.com/daybook-db/daybook/codec"
 )
 
-// series is one record's values, as sorted runs. A value goes to the first run that it does not precede;
-// in order, that is always the only one. A value that precedes them all starts a new run. A run that a
-// value has made half as long as the one before is merged with it, so that each stays more than twice as
-// long as the next: n values in any order are at most log n runs, for O(log n) work each. Runs are only
-// ever appended to or replaced by new ones, never changed, since views share them.
+// series is the values of one record, as sorted runs. A value is appended to the first run whose
+// last value is older than it. When values come in order, that is always the first and only run. A
+// value that is older than the last value of every run starts a new run.
+//
+// A run is merged with the run before it when it has grown to half that run's length. So each run
+// is more than twice as long as the next, n values in any order are at most log n runs, and adding
+// a value takes O(log n) time. A run is only appended to or replaced by a new one, because views
+// share runs.
 type series struct {
 	record   string
-	follower *series // that was added to after it
-	newest   uint64  // the timestamp of the first run's last value
-	bytes    uint64  // of JSON
-	latest   uint32  // the number of the value that was added last, the greatest
-	runs     []run   // in first, as long as there is but one
-	first    [1]run  // beside the rest, where the processor has it when it has that
+	follower *series // the series that a value was added to next, the last time
+	newest   uint64  // timestamp of the first run's last value
+	bytes    uint64  // total length of the values' JSON
+	latest   uint32  // item.number of the value that was added last, the greatest one
+	runs     []run   // uses the memory of first while there is only one run
+	first    [1]run  // is part of the series, so that one access brings both into the cache
 }
 
 func newSeries(record string) *series {
@@ -30,11 +33,12 @@ func newSeries(record string) *series {
 	return s
 }
 
-// add adds a value of so many bytes, and returns by how many the series grew beside the slab.
+// add adds a value of length bytes. It returns by how many bytes the series' memory outside the
+// slab has grown.
 func (s *series) add(it item, length int, memory *slab) (grown int64) {
 	s.latest = it.number
 	s.bytes += uint64(length)
-	if len(s.runs) == 1 && it.timestamp >= s.newest { // in order, as most are
+	if len(s.runs) == 1 && it.timestamp >= s.newest { // most values come in order
 		run := &s.runs[0]
 		before := run.own
 		run.append(it, memory)
@@ -55,7 +59,7 @@ func (s *series) add(it item, length int, memory *slab) (grown int64) {
 	return s.own() - before
 }
 
-// own is the memory that is not the slab's, in bytes.
+// own returns the memory of the runs outside the slab, in bytes.
 func (s *series) own() (total int64) {
 	for i := range s.runs {
 		total += int64(s.runs[i].own)
@@ -63,23 +67,27 @@ func (s *series) own() (total int64) {
 	return total
 }
 
-// View is one record's values as they were when it was captured. It is immutable.
+// View is the values of one record at the moment of its capture. It is immutable.
 type View struct {
-	Record string
-	runs   []run
-	bytes  uint64
-	lowest uint64 // sequence number of the head
-	blocks blocks
+	Record        string
+	runs          []run
+	bytes         uint64 // total length of the values' JSON
+	firstSequence uint64 // of the head
+	blocks        blocks
 }
 
 func (v *View) entry(it item) codec.Entry {
-	return codec.Entry{Timestamp: it.timestamp, Sequence: v.lowest + uint64(it.number), Value: v.blocks.at(it.value)}
+	return codec.Entry{
+		Timestamp: it.timestamp,
+		Sequence:  v.firstSequence + uint64(it.number),
+		Value:     v.blocks.at(it.value),
+	}
 }
 
-// Empty reports whether the view holds no value.
+// Empty reports whether the view has no values.
 func (v *View) Empty() bool { return len(v.runs) == 0 }
 
-// Entries appends the values that are wanted to dst, in order. Their bytes belong to the head.
+// Entries appends the wanted values to dst, in order. The bytes of the values belong to the head.
 func (v *View) Entries(dst []codec.Entry, wanted codec.Range) []codec.Entry {
 	items := v.within(wanted.Start, wanted.End)
 	if wanted.Limit > 0 && wanted.Newest {
@@ -88,7 +96,7 @@ func (v *View) Entries(dst []codec.Entry, wanted codec.Range) []codec.Entry {
 		items = items.first(wanted.Limit)
 	}
 	for block := range items.blocks() {
-		v.blocks.fetch(block)
+		v.blocks.prefetch(block)
 		for _, it := range block {
 			dst = append(dst, v.entry(it))
 		}
@@ -96,26 +104,27 @@ func (v *View) Entries(dst []codec.Entry, wanted codec.Range) []codec.Entry {
 	return dst
 }
 
-// within returns the items with timestamps from start to end, of all runs.
-func (v *View) within(start, end uint64) span {
-	var all span
-	for i := len(v.runs) - 1; i >= 0; i-- { // the short ones first
+// within returns the items of all runs with timestamps from start to end, both inclusive.
+func (v *View) within(start, end uint64) section {
+	var all section
+	for i := len(v.runs) - 1; i >= 0; i-- { // the shortest run first
 		if s := v.runs[i].within(start, end); all.empty() {
 			all = s
 		} else if !s.empty() {
-			all = spanOf(codec.Merge(s.items(), all.items(), item.compare))
+			all = sectionOf(codec.Merge(s.items(), all.items(), item.compare))
 		}
 	}
 	return all
 }
 
-// Since yields the values behind a sequence number, in no particular order. Their bytes belong to the head.
+// Since yields the values with a sequence number greater than sequence, in no particular order. The
+// bytes of the values belong to the head.
 func (v *View) Since(sequence uint64) iter.Seq[codec.Entry] {
 	return func(yield func(codec.Entry) bool) {
 		for i := range v.runs {
 			for block := range v.runs[i].all().blocks() {
 				for _, it := range block {
-					if v.lowest+uint64(it.number) > sequence && !yield(v.entry(it)) {
+					if v.firstSequence+uint64(it.number) > sequence && !yield(v.entry(it)) {
 						return
 					}
 				}
@@ -124,7 +133,7 @@ func (v *View) Since(sequence uint64) iter.Seq[codec.Entry] {
 	}
 }
 
-// Count is the number of values.
+// Count returns the number of values.
 func (v *View) Count() int {
 	count := 0
 	for i := range v.runs {
@@ -133,10 +142,10 @@ func (v *View) Count() int {
 	return count
 }
 
-// Bytes is the total length of the values' JSON.
+// Bytes returns the total length of the values' JSON.
 func (v *View) Bytes() uint64 { return v.bytes }
 
-// Bounds returns the least and the greatest timestamp. The view must not be empty.
+// Bounds returns the smallest and the greatest timestamp. The view must not be empty.
 func (v *View) Bounds() (oldest, newest uint64) {
 	oldest = v.runs[0].oldest().timestamp
 	for i := range v.runs {

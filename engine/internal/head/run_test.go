@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package head
+
+import (
+	"math"
+	"math/bits"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// TestRunsStayFew checks that no order of timestamps makes more than about log n runs. The time of
+// an add and of a read grows with the number of runs.
+func TestRunsStayFew(t *testing.T) {
+	const n = 100_000
+	random := rand.New(rand.NewPCG(1, 2))
+	shuffled := random.Perm(n)
+	tests := []struct {
+		name      string
+		timestamp func(i int) uint64
+		max       int    // number of runs
+		reason    string // why the row is here
+	}{
+		{"in order", func(i int) uint64 { return uint64(i) }, 1, "the usual case has one run"},
+		{"equal", func(int) uint64 { return 7 }, 1, "equal timestamps are in order"},
+		{"reversed", func(i int) uint64 { return uint64(n - i) }, bits.Len(n),
+			"each value is older than all before it"},
+		{"shuffled", func(i int) uint64 { return uint64(shuffled[i]) }, bits.Len(n), "no order at all"},
+		{"pages, newest first", func(i int) uint64 { return uint64((n/3-i/3)*3 + i%3) }, bits.Len(n),
+			"a backfill in pages of three values, each page in order"},
+		{"longer pages", func(i int) uint64 { return uint64((n/100-i/100)*100 + i%100) }, bits.Len(n),
+			"a run that has grown must be merged too"},
+		{"two streams", func(i int) uint64 { return uint64(i%2*n + i) }, bits.Len(n),
+			"live values and a backfill at once"},
+		{"saw", func(i int) uint64 { return uint64(i % 317) }, bits.Len(n), "the timestamps start again and again"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s, memory, got := newSeries("record"), &slab{size: 64}, 0
+			for i := range n {
+				s.add(item{timestamp: test.timestamp(i), number: uint32(i)}, 2, memory)
+				got = max(got, len(s.runs))
+				if got > test.max {
+					t.Fatalf("%d runs after %d values; want at most %d (%s)", got, i+1, test.max, test.reason)
+				}
+			}
+			merged := s.viewOf().within(0, math.MaxUint64).items()
+			if len(merged) != n || !slices.IsSortedFunc(merged, item.compare) {
+				t.Errorf("%d values, sorted: %v; want %d sorted values",
+					len(merged), slices.IsSortedFunc(merged, item.compare), n)
+			}
+		})
+	}
+}
+
+func (s *series) viewOf() *View {
+	v := new(Head).view(s, blocks{})
+	return &v
+}
+
+// TestRunsStayFewInAnyOrder is TestRunsStayFew for random orders.
+func TestRunsStayFewInAnyOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s, memory := newSeries("record"), &slab{size: 64}
+		count := 0
+		pages := rapid.SliceOfN(rapid.IntRange(1, 40), 1, 100).Draw(t, "lengths of pages")
+		for _, length := range pages {
+			start := rapid.Uint64Range(0, 1000).Draw(t, "start")
+			for i := range length {
+				count++
+				s.add(item{timestamp: start + uint64(i), number: uint32(count)}, 2, memory)
+			}
+			if got, limit := len(s.runs), bits.Len(uint(count)); got > limit {
+				t.Fatalf("%d runs after %d values; want at most %d", got, count, limit)
+			}
+		}
+	})
+}
