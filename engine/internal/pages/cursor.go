@@ -7,36 +7,37 @@ import (
 	"sort"
 )
 
-// Cursor walks a bucket in the order of its keys, as a bbolt.Cursor does. Keys and values are mapped memory,
-// valid as long as the view. After an error it must be moved with Seek, First or Last.
+// Cursor moves through the keys of a bucket in order, as a bbolt.Cursor does. The keys and values
+// that it returns are mapped memory, valid as long as the image. After an error, only Seek, First
+// and Last may be called.
 type Cursor struct {
 	bucket *Bucket
-	path   []step // from the root to a leaf; empty before the first move
+	path   []element // from the root to a leaf; empty before the first move
 }
 
-// step is an element of a page.
-type step struct {
-	page page
-	at   int
+// element is one element of a page.
+type element struct {
+	page  page
+	index int
 }
 
-// Cursor returns a cursor that stands nowhere yet.
+// Cursor returns a cursor that has no position yet.
 func (b *Bucket) Cursor() *Cursor { return &Cursor{bucket: b} }
 
-// First moves to the least key, and returns it; nil if there is none.
+// First moves to the smallest key, and returns it; nil if the bucket is empty.
 func (c *Cursor) First() (key, value []byte, err error) {
-	if err := c.descend(0, func(*page) int { return 0 }); err != nil {
+	if err := c.descend(0, (*page).first); err != nil {
 		return nil, nil, err
 	}
-	return c.orNext()
+	return c.settleForward()
 }
 
-// Last moves to the greatest key, and returns it; nil if there is none.
+// Last moves to the greatest key, and returns it; nil if the bucket is empty.
 func (c *Cursor) Last() (key, value []byte, err error) {
 	if err := c.descend(0, (*page).last); err != nil {
 		return nil, nil, err
 	}
-	return c.orPrev()
+	return c.settleBackward()
 }
 
 // Seek moves to the first key that is not less than wanted, and returns it; nil if there is none.
@@ -44,10 +45,10 @@ func (c *Cursor) Seek(wanted []byte) (key, value []byte, err error) {
 	if err := c.descend(0, func(p *page) int { return p.search(wanted) }); err != nil {
 		return nil, nil, err
 	}
-	return c.orNext()
+	return c.settleForward()
 }
 
-// Get returns the value of a key; nil if there is none.
+// Get returns the value of a key; nil if the bucket does not have the key.
 func (c *Cursor) Get(key []byte) (value []byte, err error) {
 	found, value, err := c.Seek(key)
 	if err != nil || !bytes.Equal(found, key) {
@@ -56,78 +57,79 @@ func (c *Cursor) Get(key []byte) (value []byte, err error) {
 	return value, nil
 }
 
-// Next moves to the next key, and returns it; nil at the end, where it stays.
+// Next moves to the next key, and returns it; nil at the end, where the cursor stays.
 func (c *Cursor) Next() (key, value []byte, err error) {
 	if len(c.path) == 0 {
 		return nil, nil, nil
 	}
-	if leaf := c.leaf(); leaf.at < leaf.page.count {
-		leaf.at++
+	if leaf := c.leaf(); leaf.index < leaf.page.count {
+		leaf.index++
 	}
-	return c.orNext()
+	return c.settleForward()
 }
 
-// Prev moves to the key before, and returns it; nil at the beginning, where it stays.
+// Prev moves to the previous key, and returns it; nil at the beginning, where the cursor stays.
 func (c *Cursor) Prev() (key, value []byte, err error) {
 	if len(c.path) == 0 {
 		return nil, nil, nil
 	}
-	if leaf := c.leaf(); leaf.at >= 0 {
-		leaf.at--
+	if leaf := c.leaf(); leaf.index >= 0 {
+		leaf.index--
 	}
-	return c.orPrev()
+	return c.settleBackward()
 }
 
-func (c *Cursor) leaf() *step { return &c.path[len(c.path)-1] }
+func (c *Cursor) leaf() *element { return &c.path[len(c.path)-1] }
 
-// orNext returns the element that the cursor stands at; behind the end of a leaf, the first of the next.
-func (c *Cursor) orNext() (key, value []byte, err error) {
-	for c.leaf().at >= c.leaf().page.count {
-		if moved, err := c.neighbour(1, func(*page) int { return 0 }); !moved || err != nil {
+// settleForward returns the key and value at the cursor. If the cursor is past the last element of
+// its leaf, it first moves to the next leaf that has elements.
+func (c *Cursor) settleForward() (key, value []byte, err error) {
+	for c.leaf().index >= c.leaf().page.count {
+		if moved, err := c.moveToNeighbour(1, (*page).first); !moved || err != nil {
 			return nil, nil, err
 		}
 	}
-	return c.here()
+	return c.current()
 }
 
-// orPrev is orNext in the other direction.
-func (c *Cursor) orPrev() (key, value []byte, err error) {
-	for c.leaf().at < 0 {
-		if moved, err := c.neighbour(-1, (*page).last); !moved || err != nil {
+// settleBackward does what settleForward does, in the other direction.
+func (c *Cursor) settleBackward() (key, value []byte, err error) {
+	for c.leaf().index < 0 {
+		if moved, err := c.moveToNeighbour(-1, (*page).last); !moved || err != nil {
 			return nil, nil, err
 		}
 	}
-	return c.here()
+	return c.current()
 }
 
-func (c *Cursor) here() (key, value []byte, err error) {
+func (c *Cursor) current() (key, value []byte, err error) {
 	leaf := c.leaf()
-	return leaf.page.key(leaf.at), leaf.page.value(leaf.at), nil
+	return leaf.page.key(leaf.index), leaf.page.value(leaf.index), nil
 }
 
-// neighbour moves to the next leaf in a direction, and reports whether there is one. It moves nothing if
-// there is none.
-func (c *Cursor) neighbour(direction int, choose func(*page) int) (moved bool, err error) {
+// moveToNeighbour moves to the next leaf in a direction, 1 or -1, and reports whether there is one.
+// If there is none, the cursor does not move.
+func (c *Cursor) moveToNeighbour(direction int, choose func(*page) int) (moved bool, err error) {
 	for level := len(c.path) - 2; level >= 0; level-- {
 		branch := &c.path[level]
-		if at := branch.at + direction; at >= 0 && at < branch.page.count {
-			branch.at = at
+		if index := branch.index + direction; index >= 0 && index < branch.page.count {
+			branch.index = index
 			return true, c.descend(level+1, choose)
 		}
 	}
 	return false, nil
 }
 
-// descend sets the path from a level on, where choose says which element of each page to follow. The page at
-// a level is not read again if it stands there already.
+// descend fills the path from a level down to a leaf. choose returns the index of the element to
+// follow in each page. The page at a level is not read again if the path has it already.
 func (c *Cursor) descend(level int, choose func(*page) int) error {
 	for ; ; level++ {
-		if err := c.enter(level); err != nil {
+		if err := c.load(level); err != nil {
 			c.path = c.path[:0]
 			return err
 		}
 		at := &c.path[level]
-		at.at = choose(&at.page)
+		at.index = choose(&at.page)
 		if at.page.leaf {
 			c.path = c.path[:level+1]
 			return nil
@@ -135,39 +137,42 @@ func (c *Cursor) descend(level int, choose func(*page) int) error {
 	}
 }
 
-// enter puts the page that the level above leads to at a level.
-func (c *Cursor) enter(level int) (err error) {
+// load puts the page that the level above leads to into the path.
+func (c *Cursor) load(level int) (err error) {
 	if level == 0 {
 		if len(c.path) == 0 {
 			var root page
-			root, err = c.bucket.first()
-			c.path = append(c.path, step{page: root})
+			root, err = c.bucket.loadRoot()
+			c.path = append(c.path, element{page: root})
 		}
 		return err
 	}
 	parent := &c.path[level-1]
-	id, from := parent.page.child(parent.at), parent.page.key(parent.at)
+	id, firstKey := parent.page.child(parent.index), parent.page.key(parent.index)
 	if level < len(c.path) && c.path[level].page.id == id {
 		return nil
 	}
 	c.path = c.path[:level]
-	if level >= mostDepth {
-		return c.bucket.view.fault(c.bucket.name, id, from, "it lies too deep")
+	if level >= maxDepth {
+		return c.bucket.damage(id, firstKey, tooDeep)
 	}
-	p, err := c.bucket.load(id, from)
-	c.path = append(c.path, step{page: p})
+	p, err := c.bucket.load(id, firstKey)
+	c.path = append(c.path, element{page: p})
 	return err
 }
 
-// last is a page's last element.
+// first returns the index of a page's first element.
+func (p *page) first() int { return 0 }
+
+// last returns the index of a page's last element.
 func (p *page) last() int { return p.count - 1 }
 
-// search returns the element of a branch to follow for a key, or of a leaf the first that is not less, which
-// may be behind the last.
+// search returns the index of a branch's element to follow for a key, or of a leaf's first element
+// whose key is not less. For a leaf the index may be past the last element.
 func (p *page) search(key []byte) int {
-	at := sort.Search(p.count, func(i int) bool { return bytes.Compare(p.key(i), key) >= 0 })
-	if p.leaf || at < p.count && bytes.Equal(p.key(at), key) {
-		return at
+	index := sort.Search(p.count, func(i int) bool { return bytes.Compare(p.key(i), key) >= 0 })
+	if p.leaf || index < p.count && bytes.Equal(p.key(index), key) {
+		return index
 	}
-	return max(at-1, 0)
+	return max(index-1, 0)
 }

@@ -1,38 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package pages reads the pages of a bbolt file, each held against its checksum. bbolt's pages have none of
-// their own: a bit that flips in one can hide values, or lead to a page that was replaced long ago, and a
-// read through bbolt would not notice.
+// Package pages reads the pages of a bbolt file and verifies their checksums. bbolt's pages have no
+// checksums of their own: a flipped bit can hide values, or lead to a page that was replaced long
+// ago, and a read through bbolt would not notice.
 //
 // # What a checksum covers
 //
-// A page's structure, and the beginning of every value, where the value's own checksums stand:
+// The checksum of a page covers its structure, and the first bytes of every value, which contain
+// the value's own checksums:
 //
 //	the header                   id, flags, count, overflow
-//	the elements                 where keys and values are, how long they are, which page a branch leads to
+//	the elements                 positions and lengths of keys and values; child pages of a branch
 //	the keys
 //	the first [ValuePrefix] bytes of each value
 //
-// The rest of a value is covered by the checksum in it (package codec), so all of a tree is
-// covered, and what is covered twice is little. bbolt writes a changed page under another number, and its
-// parents with it, so a checksum that belongs to a number and matches says that the page is not only
-// whole, but also the one that was committed.
+// The checksum inside a value (package codec) covers the rest of the value. Together they cover the
+// whole tree, and few bytes are covered twice. bbolt writes a changed page, and all its parents,
+// under new page numbers. So a checksum that matches says two things: the page is undamaged, and it
+// is the page that was committed under this number.
 //
 // # The table
 //
-// A [Table] holds the checksums of all pages of some buckets, as one transaction committed them. It is
-// immutable; [Table.Advance] makes the next one and looks only at pages that were not in use before. On
-// disk it is kept in blocks of [BlockLen] bytes, one for each 256 pages that has any in use:
+// A [Table] holds the checksums of all pages of some buckets after one commit. It is immutable.
+// [Table.Advance] makes the table of the next commit, and reads only the pages that were not in use
+// before. On disk a table is kept in blocks of [BlockLen] bytes. There is one block for every 256
+// pages of which at least one is in use:
 //
-//	uint32 (little-endian) each   0: not in use; 1: the pages behind it belong to the one before it;
-//	                              else the checksum: CRC-32C, or 2 and 3 where that is 0 and 1
+//	uint32 (little-endian) per page   0: not in use; 1: an overflow page of the page before it;
+//	                                  otherwise the checksum: CRC-32C, with 0 and 1 stored as 2 and 3
 //
-// [Summary] is what ties the blocks together: their checksum and the buckets' root pages. Whoever keeps the
-// blocks keeps the summary with a checksum of its own.
+// A [Summary] ties the blocks together: it holds a checksum of all blocks and the root pages of the
+// buckets. The caller stores the blocks, and the summary with a checksum of its own.
 //
-// Everything here takes arbitrary bytes for pages, and says ErrCorrupt, with the page and its offset, for
-// those that make no sense. It reads mapped memory: a file that was cut off faults, which is the caller's to
-// recover from.
+// All functions accept arbitrary bytes as pages. For pages that make no sense they return an error
+// that matches ErrCorrupt and names the page and its offset. They read mapped memory: if the file
+// has been cut off, reading it faults, and the caller must recover from that.
 package pages
 
 import (
@@ -40,21 +42,21 @@ import (
 	"fmt"
 )
 
-// ErrCorrupt is what a Fault matches.
+// ErrCorrupt is matched by every DamagedPage.
 var ErrCorrupt = errors.New("pages: corrupt")
 
-// Fault is a page that is not what was committed.
-type Fault struct {
-	Bucket string // whose page it is; empty: the file's own
-	Page   uint64
-	Offset int64  // in the file, in bytes
-	From   []byte // the page's least key, as its parent has it; nil for a root
-	What   string
+// DamagedPage is the error of a page that differs from the one that was committed.
+type DamagedPage struct {
+	Bucket   string // the bucket that the page belongs to; empty if it belongs to the file as a whole
+	Page     uint64
+	Offset   int64  // in the file, in bytes
+	FirstKey []byte // the page's smallest key, as its parent has it; nil for a root
+	Problem  string
 }
 
-func (f *Fault) Error() string {
-	return fmt.Sprintf("page %d at offset %d: %s", f.Page, f.Offset, f.What)
+func (d *DamagedPage) Error() string {
+	return fmt.Sprintf("page %d at offset %d: %s", d.Page, d.Offset, d.Problem)
 }
 
-// Is reports that the fault matches ErrCorrupt.
-func (f *Fault) Is(target error) bool { return target == ErrCorrupt }
+// Is reports that the damage matches ErrCorrupt.
+func (d *DamagedPage) Is(target error) bool { return target == ErrCorrupt }

@@ -6,37 +6,37 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
-	"hash/fnv"
 
 	"github.com/daybook-db/daybook/codec"
 )
 
-// bbolt's format (go.etcd.io/bbolt/internal/common): a page is a header and elements, and behind them keys
-// and values, where the elements say. Integers are in the machine's byte order.
+// bbolt's format (go.etcd.io/bbolt/internal/common): a page is a header, its elements, and then the
+// keys and values at the positions that the elements name. Integers are in the machine's byte
+// order.
 //
 //	header    0  id        uint64
 //	          8  flags     uint16, 1: branch, 2: leaf, 4: meta, 16: freelist
 //	         10  count     uint16, number of elements
-//	         12  overflow  uint32, number of further pages that belong to it
+//	         12  overflow  uint32, number of further pages that belong to the page
 //
-//	branch    0  position  uint32, of the key, from the element on
-//	          4  key       uint32, its length
+//	branch    0  position  uint32, of the key, counted from the element
+//	          4  key       uint32, length of the key
 //	          8  page      uint64
 //
 //	leaf      0  flags     uint32, 1: the value is a bucket
-//	          4  position  uint32, of the key, from the element on; the value follows it
-//	          8  key       uint32, its length
-//	         12  value     uint32, its length
+//	          4  position  uint32, of the key, counted from the element; the value follows the key
+//	          8  key       uint32, length of the key
+//	         12  value     uint32, length of the value
 //
-//	bucket    0  root      uint64, its page; 0: the page follows here, inline
+//	bucket    0  root      uint64, root page; 0: the page follows here, inline
 //	          8  sequence  uint64
 //
 //	meta      0  magic, version, page size, flags  uint32 each
 //	         16  root      bucket
 //	         32  freelist  uint64, its page
-//	         40  pages     uint64, the first number that was never used
+//	         40  pages     uint64, the first page number that was never used
 //	         48  tx        uint64
-//	         56  checksum  uint64, FNV-1a of the bytes before it
+//	         56  checksum  uint64, FNV-1a of the bytes before the checksum
 const (
 	headerLen       = 16
 	elementLen      = 16
@@ -45,33 +45,38 @@ const (
 
 	branchFlag   = 1
 	leafFlag     = 2
+	metaFlag     = 4
 	freelistFlag = 16
 
 	bucketElement = 1
 
-	// longList is the count of a freelist whose length stands in its first element.
+	// longList is the count of a freelist whose real length is in its first element.
 	longList = 0xffff
 )
 
-// MetaLen is how long a meta page is, with its header.
-const MetaLen = headerLen + metaLen
+// maxDepth is more than the depth of any valid tree of pages: each branch has at least two
+// children.
+const maxDepth = 64
 
-// ValuePrefix is how many bytes of a value its page's checksum covers.
+const tooDeep = "it lies too deep"
+
+// ValuePrefix is the number of bytes of a value that the checksum of its page covers.
 const ValuePrefix = 10
 
 var order = binary.NativeEndian
 
-// page is a branch or leaf whose keys and values follow one another, as bbolt writes them, and lie within it.
+// page is a branch or a leaf. Its keys and values follow one another without gaps, as bbolt writes
+// them, and lie within the page.
 type page struct {
 	id    uint64
-	data  []byte // with the pages that belong to it
+	data  []byte // includes the overflow pages
 	leaf  bool
 	count int
-	end   uint64 // where the last value ends
+	end   uint64 // the position after the last value
 }
 
-// parse returns the page in data and its checksum.
-func parse(data []byte, id uint64) (p page, sum uint32, what string) {
+// parse returns the page in data and its checksum, or the problem with it.
+func parse(data []byte, id uint64) (p page, sum uint32, problem string) {
 	if len(data) < headerLen {
 		return page{}, 0, "it has no header"
 	}
@@ -79,64 +84,67 @@ func parse(data []byte, id uint64) (p page, sum uint32, what string) {
 	elements := headerLen + p.count*elementLen
 	switch flags := order.Uint16(data[8:]); {
 	case order.Uint64(data) != id:
-		return page{}, 0, fmt.Sprintf("it says that it is page %d", order.Uint64(data))
+		return page{}, 0, fmt.Sprintf("its header has the number of page %d", order.Uint64(data))
 	case flags != leafFlag && flags != branchFlag:
-		return page{}, 0, fmt.Sprintf("its flags %#x are no branch's or leaf's", flags)
+		return page{}, 0, fmt.Sprintf("its flags %#x are neither a branch's nor a leaf's", flags)
 	case elements > len(data):
 		return page{}, 0, fmt.Sprintf("it has no room for %d elements", p.count)
 	case p.count == 0 && !p.leaf:
-		return page{}, 0, "a branch without elements"
+		return page{}, 0, "it is a branch without elements"
 	}
 	sum = crc32.Update(0, codec.Castagnoli, data[:elements])
 	p.end = uint64(elements)
 	for i := range p.count {
-		from, key, value := p.extent(i)
+		position, key, value := p.extent(i)
 		switch {
-		case from != p.end:
-			return page{}, 0, fmt.Sprintf("element %d begins at %d; want %d, where the one before it ends", i, from, p.end)
-		case from+key+value > uint64(len(data)):
-			return page{}, 0, fmt.Sprintf("element %d reaches beyond it", i)
+		case position != p.end:
+			return page{}, 0, fmt.Sprintf("element %d begins at %d; want %d, where the previous one ends",
+				i, position, p.end)
+		case position+key+value > uint64(len(data)):
+			return page{}, 0, fmt.Sprintf("element %d ends outside the page", i)
 		}
-		p.end = from + key + value
-		sum = crc32.Update(sum, codec.Castagnoli, data[from:from+key+min(value, ValuePrefix)])
+		p.end = position + key + value
+		sum = crc32.Update(sum, codec.Castagnoli, data[position:position+key+min(value, ValuePrefix)])
 	}
 	return p, sum, ""
 }
 
-// extent is where an element's key begins, and how long the key and the value are. The sum of them cannot
-// overflow.
-func (p *page) extent(i int) (from, key, value uint64) {
-	at := headerLen + i*elementLen
-	element := p.data[at : at+elementLen]
-	if p.leaf {
-		return uint64(at) + uint64(order.Uint32(element[4:])), uint64(order.Uint32(element[8:])), uint64(order.Uint32(element[12:]))
+// extent returns the position of an element's key in the page, and the lengths of the key and the
+// value. Their sum cannot overflow.
+func (p *page) extent(i int) (position, key, value uint64) {
+	start := headerLen + i*elementLen
+	data := p.data[start : start+elementLen]
+	if !p.leaf {
+		return uint64(start) + uint64(order.Uint32(data)), uint64(order.Uint32(data[4:])), 0
 	}
-	return uint64(at) + uint64(order.Uint32(element)), uint64(order.Uint32(element[4:])), 0
+	position = uint64(start) + uint64(order.Uint32(data[4:]))
+	return position, uint64(order.Uint32(data[8:])), uint64(order.Uint32(data[12:]))
 }
 
 func (p *page) key(i int) []byte {
-	from, key, _ := p.extent(i)
-	return p.data[from : from+key : from+key]
+	position, key, _ := p.extent(i)
+	return p.data[position : position+key : position+key]
 }
 
 func (p *page) value(i int) []byte {
-	from, key, value := p.extent(i)
-	return p.data[from+key : from+key+value : from+key+value]
+	position, key, value := p.extent(i)
+	return p.data[position+key : position+key+value : position+key+value]
 }
 
-// child is the page that a branch's element leads to.
+// child returns the page that a branch's element leads to.
 func (p *page) child(i int) uint64 {
 	return order.Uint64(p.data[headerLen+i*elementLen+8:])
 }
 
-// flags are those of a leaf's element.
+// flags returns the flags of a leaf's element.
 func (p *page) flags(i int) uint32 { return order.Uint32(p.data[headerLen+i*elementLen:]) }
 
 // isBucket reports whether a leaf's element is a bucket.
 func (p *page) isBucket(i int) bool { return p.flags(i)&bucketElement != 0 }
 
-// flagged says which element of a leaf is marked as something other than a value; bbolt would take it for that.
-func (p *page) flagged() (what string) {
+// checkFlags returns the problem with a leaf that marks an element as something other than a value.
+// bbolt would believe the mark.
+func (p *page) checkFlags() (problem string) {
 	for i := 0; p.leaf && i < p.count; i++ {
 		if flags := p.flags(i); flags != 0 {
 			return fmt.Sprintf("element %d has flags %#x; want a plain value", i, flags)
@@ -145,58 +153,11 @@ func (p *page) flagged() (what string) {
 	return ""
 }
 
-// Meta is what one of the file's two meta pages says.
-type Meta struct {
-	Tx       uint64
-	Freelist uint64 // its page
-}
-
-// What bbolt begins a file with.
-const (
-	metaFlag    = 4
-	magic       = 0xED0CDAED
-	version     = 2
-	newFreelist = 2 // the pages of a new file: two metas, and these
-	newRoot     = 3
-	newPages    = 4
-)
-
-// NewFile returns what bbolt writes when it creates a file: two meta pages, an empty freelist and an empty root.
-func NewFile(pageSize int) []byte {
-	data := make([]byte, newPages*pageSize)
-	for id, flags := range []uint16{metaFlag, metaFlag, freelistFlag, leafFlag} {
-		page := data[id*pageSize:]
-		order.PutUint64(page, uint64(id))
-		order.PutUint16(page[8:], flags)
-		if flags != metaFlag {
-			continue
-		}
-		meta := page[headerLen : headerLen+metaLen]
-		order.PutUint32(meta, magic)
-		order.PutUint32(meta[4:], version)
-		order.PutUint32(meta[8:], uint32(pageSize))
-		order.PutUint64(meta[16:], newRoot)
-		order.PutUint64(meta[32:], newFreelist)
-		order.PutUint64(meta[40:], newPages)
-		order.PutUint64(meta[48:], uint64(id))
-		order.PutUint64(meta[56:], metaSum(meta))
+// firstKey returns the page's smallest key: as its parent has it, or the first key of a page
+// without parent.
+func (p *page) firstKey(inParent []byte) []byte {
+	if inParent == nil && p.count > 0 {
+		return p.key(0)
 	}
-	return data
-}
-
-// metaSum is the checksum of a meta page.
-func metaSum(meta []byte) uint64 {
-	sum := fnv.New64a()
-	_, _ = sum.Write(meta[:56])
-	return sum.Sum64()
-}
-
-// readMeta reads meta page 0 or 1, and reports whether its checksum agrees with it.
-func readMeta(data []byte) (m Meta, ok bool) {
-	if len(data) < headerLen+metaLen {
-		return Meta{}, false
-	}
-	data = data[headerLen : headerLen+metaLen]
-	m = Meta{Freelist: order.Uint64(data[32:]), Tx: order.Uint64(data[48:])}
-	return m, metaSum(data) == order.Uint64(data[56:])
+	return inParent
 }

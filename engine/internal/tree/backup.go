@@ -18,7 +18,7 @@ import (
 type Backup struct {
 	tree  *Tree
 	tx    *bbolt.Tx
-	view  *pages.View
+	view  *pages.Image
 	metas []byte // the file's first two pages, which commits write over
 }
 

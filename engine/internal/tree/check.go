@@ -23,7 +23,7 @@ const mostFaults = 100
 // and the catalogue and the totals against the chunks.
 func (t *Tree) Check(ctx context.Context) error {
 	c := checker{ctx: ctx, guard: t.guard, coder: t.coder}
-	err := t.view(func(tx *bbolt.Tx, v *pages.View) error {
+	err := t.view(func(tx *bbolt.Tx, v *pages.Image) error {
 		c.view = v
 		if err := t.checkSize(tx); err != nil {
 			c.fault(err)
@@ -47,13 +47,13 @@ func (t *Tree) Check(ctx context.Context) error {
 }
 
 // checkTable holds the saved table of checksums, and the freelist, against the one in memory.
-func (t *Tree) checkTable(v *pages.View) error {
+func (t *Tree) checkTable(v *pages.Image) error {
 	if err := t.committed.Load().table.CheckAll(v, metaBucket, pagesBucket); err != nil || !t.sealed {
 		return err
 	}
 	saved, _, err := readTable(v)
 	if err == nil && !saved.Equal(t.committed.Load().table) {
-		err = v.RootFault("the saved checksums of pages are not those in use")
+		err = v.RootDamage("the saved checksums of pages are not those in use")
 	}
 	return err
 }
@@ -62,7 +62,7 @@ func (t *Tree) checkTable(v *pages.View) error {
 type checker struct {
 	ctx    context.Context
 	guard  guard
-	view   *pages.View
+	view   *pages.Image
 	coder  *codec.Coder
 	faults []error
 	said   *State // by the tree; nil if it cannot be read
@@ -149,7 +149,7 @@ func (c *checker) suspect(bucket *pages.Bucket, err error, decode func(key, valu
 		return err
 	}
 	c.fault(err)
-	var fault *pages.Fault
+	var fault *pages.DamagedPage
 	if !errors.As(err, &fault) {
 		return nil
 	}

@@ -17,9 +17,9 @@ import (
 // committed is the table of checksums that goes with some commits. It is immutable.
 type committed struct {
 	table      *pages.Table
-	rest       *pages.Rest   // of the commit to; nil before anything is known
-	from, to   uint64        // the commits that it describes, as bbolt numbers them
-	superseded chan struct{} // closed when there is a later one
+	rest       *pages.OtherPages // of the commit to; nil before anything is known
+	from, to   uint64            // the commits that it describes, as bbolt numbers them
+	superseded chan struct{}     // closed when there is a later one
 }
 
 // mostRetries is how often commits can overtake the beginning of a read transaction.
@@ -44,7 +44,7 @@ type advance struct {
 func (a *advance) make(guard guard, tx *bbolt.Tx) error {
 	a.once.Do(func() {
 		a.err = guard.run(func() (err error) {
-			v := pages.NewView(tx, nil, nil)
+			v := pages.NewImage(tx, nil, nil)
 			next := &committed{from: a.before.from, to: a.id, superseded: make(chan struct{})}
 			if next.table, a.changed, err = a.before.table.Advance(v); err != nil {
 				return err
@@ -52,7 +52,7 @@ func (a *advance) make(guard guard, tx *bbolt.Tx) error {
 			if next.table != a.before.table {
 				next.from = a.id
 			}
-			next.rest, err = pages.NewRest(v, metaBucket, pagesBucket)
+			next.rest, err = pages.ReadOtherPages(v, metaBucket, pagesBucket)
 			a.next = next
 			return err
 		})
@@ -61,7 +61,7 @@ func (a *advance) make(guard guard, tx *bbolt.Tx) error {
 }
 
 // begin begins a read transaction, and returns its view.
-func (t *Tree) begin() (*bbolt.Tx, *pages.View, error) {
+func (t *Tree) begin() (*bbolt.Tx, *pages.Image, error) {
 	for range mostRetries {
 		advance := t.advance.Load()
 		tx, err := t.beginBolt(false)
@@ -77,7 +77,7 @@ func (t *Tree) begin() (*bbolt.Tx, *pages.View, error) {
 			if id != current.to { // its own is not kept
 				rest = nil
 			}
-			return tx, pages.NewView(tx, current.table, rest), nil
+			return tx, pages.NewImage(tx, current.table, rest), nil
 		}
 		if err := tx.Rollback(); err != nil {
 			return nil, nil, err
@@ -152,14 +152,14 @@ func (t *Tree) publish() error {
 // by the next commit, since bbolt gives pages their numbers when it commits.
 func (t *Tree) saveTable(tx *bbolt.Tx) error {
 	last := t.committed.Load()
-	blocks, err := pages.NewView(tx, last.table, last.rest).Bucket(pagesBucket)
+	blocks, err := pages.NewImage(tx, last.table, last.rest).Bucket(pagesBucket)
 	if err != nil {
 		return err
 	}
 	around, bucket := blocks.Guard(), tx.Bucket([]byte(pagesBucket))
 	for index := range t.unsaved {
 		key := binary.BigEndian.AppendUint64(nil, index)
-		if err := around.Around(key); err != nil {
+		if err := around.VerifyAround(key); err != nil {
 			return err
 		}
 		encoded := last.table.Block(index)
@@ -222,7 +222,7 @@ func (t *Tree) seal() error {
 // load reads the table that the file holds, and holds the file against it as far as that needs no reading of
 // all pages. After a crash between a commit and its seal it belongs to the state before; the pages that were
 // new then are taken for what they are.
-func (t *Tree) load(tx *bbolt.Tx, v *pages.View) error {
+func (t *Tree) load(tx *bbolt.Tx, v *pages.Image) error {
 	state, err := readState(v)
 	if err != nil {
 		return err
@@ -231,7 +231,7 @@ func (t *Tree) load(tx *bbolt.Tx, v *pages.View) error {
 	if err != nil {
 		return err
 	}
-	rest, err := pages.NewRest(v, metaBucket, pagesBucket)
+	rest, err := pages.ReadOtherPages(v, metaBucket, pagesBucket)
 	if err != nil {
 		return err
 	}
@@ -251,7 +251,7 @@ func (t *Tree) load(tx *bbolt.Tx, v *pages.View) error {
 			t.unsaved[block] = true
 		}
 	default:
-		err = meta.Fault(fmt.Sprintf("the checksums of pages are those of generation %d; the tree has %d", generation, state.Generation))
+		err = meta.Damage(fmt.Sprintf("the checksums of pages are those of generation %d; the tree has %d", generation, state.Generation))
 	}
 	t.committed.Store(now)
 	if err == nil {
@@ -262,7 +262,7 @@ func (t *Tree) load(tx *bbolt.Tx, v *pages.View) error {
 
 // checkRoots holds the buckets' roots and the freelist against a table.
 func checkRoots(tx *bbolt.Tx, table *pages.Table) error {
-	v := pages.NewView(tx, table, nil)
+	v := pages.NewImage(tx, table, nil)
 	for _, name := range []string{valuesBucket, recordsBucket} {
 		if _, err := v.Bucket(name); err != nil {
 			return err
@@ -272,7 +272,7 @@ func checkRoots(tx *bbolt.Tx, table *pages.Table) error {
 }
 
 // readTable reads the saved table, and the generation it belongs to.
-func readTable(v *pages.View) (*pages.Table, uint64, error) {
+func readTable(v *pages.Image) (*pages.Table, uint64, error) {
 	meta, err := v.Bucket(metaBucket)
 	if err != nil {
 		return nil, 0, err
@@ -283,7 +283,7 @@ func readTable(v *pages.View) (*pages.Table, uint64, error) {
 	}
 	var s summary
 	if !decodeFields(data, s.fields()) {
-		return nil, 0, meta.Fault("the summary of the pages' checksums does not agree with its own")
+		return nil, 0, meta.Damage("the summary of the pages' checksums does not agree with its own")
 	}
 	blocks, err := v.Bucket(pagesBucket)
 	if err != nil {
@@ -295,7 +295,7 @@ func readTable(v *pages.View) (*pages.Table, uint64, error) {
 		key, encoded, err := move()
 		move = cursor.Next
 		if err == nil && key != nil && len(key) != 8 {
-			err = blocks.Fault(fmt.Sprintf("key %x in the table of checksums", key))
+			err = blocks.Damage(fmt.Sprintf("key %x in the table of checksums", key))
 		}
 		if err != nil || key == nil {
 			return 0, nil, err

@@ -50,7 +50,7 @@ func (c *Copy) Step(ctx context.Context) (done bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	err = c.from.view(func(_ *bbolt.Tx, v *pages.View) error {
+	err = c.from.view(func(_ *bbolt.Tx, v *pages.Image) error {
 		s, err := c.source(v)
 		if err == nil {
 			err = c.to.update(func(w *writer) error { return c.from.guard.run(func() error { return s.copy(w) }) })
@@ -74,7 +74,7 @@ type source struct {
 	together   []*chunk
 }
 
-func (c *Copy) source(v *pages.View) (s source, err error) {
+func (c *Copy) source(v *pages.Image) (s source, err error) {
 	values, records, err := buckets(v)
 	if err != nil {
 		return source{}, err
@@ -170,7 +170,7 @@ type recordCopy struct {
 // goOn finds what the copy has of the record.
 func (r *recordCopy) goOn(before Rule) (err error) {
 	if before == (Rule{}) {
-		return r.writer.aroundNames.Around([]byte(r.record))
+		return r.writer.aroundNames.VerifyAround([]byte(r.record))
 	}
 	if r.entry, _, err = r.writer.entry(r.record); err == nil {
 		r.left, err = r.writer.startingBy(r.record, before.OlderThan)

@@ -132,7 +132,7 @@ func TestCopyFillsChunks(t *testing.T) {
 
 func chunksOf(t *testing.T, tree *Tree, record string) (count int) {
 	t.Helper()
-	err := tree.view(func(_ *bbolt.Tx, v *pages.View) error {
+	err := tree.view(func(_ *bbolt.Tx, v *pages.Image) error {
 		values, _, err := buckets(v)
 		if err != nil {
 			return err

@@ -22,7 +22,7 @@ import (
 // it is told by the chunks' headers: only those chunks are decoded that reach over what is left of the doubt. A chunk that
 // cannot be goes as a whole, and what cannot be reached does not count: unread is why.
 func (t *Tree) Cutoff(ctx context.Context, pattern *index.Pattern, keep func(all uint64) uint64, beside iter.Seq[codec.Entry]) (rule Rule, unread, err error) {
-	err = t.view(func(_ *bbolt.Tx, v *pages.View) error {
+	err = t.view(func(_ *bbolt.Tx, v *pages.Image) error {
 		s := &search{ctx: ctx, view: v, coder: t.coder, pattern: pattern, keep: keep, beside: beside}
 		if rule, err = s.cutoff(); err == nil && s.unread != nil { // the way by the names does not lead past a damaged page
 			s.walking, s.tied = true, false
@@ -38,7 +38,7 @@ func (t *Tree) Cutoff(ctx context.Context, pattern *index.Pattern, keep func(all
 // number.
 type search struct {
 	ctx     context.Context
-	view    *pages.View
+	view    *pages.Image
 	coder   *codec.Coder
 	buffer  codec.Buffer
 	pattern *index.Pattern

@@ -59,7 +59,7 @@ func (path guard) fault(err error, where ...string) error {
 			return err
 		}
 		text := strings.ReplaceAll(err.Error(), pair.theirs.Error()+": ", "")
-		if page := (*pages.Fault)(nil); errors.As(err, &page) {
+		if page := (*pages.DamagedPage)(nil); errors.As(err, &page) {
 			where = append(where, placeOf(page)...)
 		}
 		where = append([]string{string(path)}, where...)
@@ -69,21 +69,21 @@ func (path guard) fault(err error, where ...string) error {
 }
 
 // placeOf says what stands on a page that is damaged.
-func placeOf(page *pages.Fault) []string {
+func placeOf(page *pages.DamagedPage) []string {
 	switch {
-	case page.Bucket == "" || page.From == nil:
+	case page.Bucket == "" || page.FirstKey == nil:
 		return nil
 	case page.Bucket == recordsBucket:
-		return []string{fmt.Sprintf("catalogue entries from record %q on", page.From)}
+		return []string{fmt.Sprintf("catalogue entries from record %q on", page.FirstKey)}
 	}
-	if key, err := codec.DecodeKey(page.From); err == nil {
-		return []string{fmt.Sprintf("chunks from record %q, key %x, on", key.Record, page.From)}
+	if key, err := codec.DecodeKey(page.FirstKey); err == nil {
+		return []string{fmt.Sprintf("chunks from record %q, key %x, on", key.Record, page.FirstKey)}
 	}
-	return []string{fmt.Sprintf("%s from key %x on", page.Bucket, page.From)}
+	return []string{fmt.Sprintf("%s from key %x on", page.Bucket, page.FirstKey)}
 }
 
 // view runs fn in a read transaction.
-func (t *Tree) view(fn func(*bbolt.Tx, *pages.View) error) error {
+func (t *Tree) view(fn func(*bbolt.Tx, *pages.Image) error) error {
 	return t.guard.fault(t.guard.run(func() error {
 		tx, v, err := t.begin()
 		if err != nil {
@@ -187,7 +187,7 @@ func (t *Tree) checkLast(tx *bbolt.Tx) error {
 	if last.rest == nil { // a new file
 		return nil
 	}
-	v := pages.NewView(tx, last.table, last.rest)
+	v := pages.NewImage(tx, last.table, last.rest)
 	if err := last.rest.Check(v); err != nil || t.lastFull == nil {
 		return err
 	}

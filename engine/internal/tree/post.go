@@ -96,7 +96,7 @@ func (w *writer) postPart(p *Posting) (leftOut uint64, more bool, err error) {
 // full reports whether the transaction changes as much as one is to. It counts the leaves that it has looked at, of which
 // it changes most.
 func (w *writer) full() bool {
-	return w.aroundChunks.Size()+w.aroundNames.Size()+w.added >= w.opts.TransactionBytes
+	return w.aroundChunks.LeafBytes()+w.aroundNames.LeafBytes()+w.added >= w.opts.TransactionBytes
 }
 
 // writer changes records within one write transaction. What it reads through bbolt is held against the
@@ -109,7 +109,7 @@ type writer struct {
 	catalogue catalogue
 	state     State
 
-	before         *pages.View // the tree as it was when the transaction began
+	before         *pages.Image // the tree as it was when the transaction began
 	recordsBefore  *pages.Bucket
 	chunksBefore   *pages.Cursor
 	aroundChunks   *pages.Guard
@@ -123,7 +123,7 @@ type writer struct {
 
 func (t *Tree) writer(tx *bbolt.Tx) (*writer, error) {
 	last := t.committed.Load()
-	before := pages.NewView(tx, last.table, last.rest)
+	before := pages.NewImage(tx, last.table, last.rest)
 	state, err := readState(before)
 	if err != nil {
 		return nil, err
@@ -151,7 +151,7 @@ func (t *Tree) writer(tx *bbolt.Tx) (*writer, error) {
 
 // entry returns a record's catalogue entry, and whether there is one.
 func (w *writer) entry(record string) (entry codec.CatalogueEntry, found bool, err error) {
-	if err := w.aroundNames.Around([]byte(record)); err != nil {
+	if err := w.aroundNames.VerifyAround([]byte(record)); err != nil {
 		return codec.CatalogueEntry{}, false, err
 	}
 	entry, found, err = w.catalogue.get(record)
@@ -195,7 +195,7 @@ func valueBytes(entries []codec.Entry) (total uint64) {
 // startingBy returns the last chunk that starts at timestamp or before; nil if there is none.
 func (w *writer) startingBy(record string, timestamp uint64) (*chunk, error) {
 	w.bound = codec.AppendUpperBound(w.bound[:0], record, timestamp)
-	if err := w.aroundChunks.Around(w.bound); err != nil {
+	if err := w.aroundChunks.VerifyAround(w.bound); err != nil {
 		return nil, err
 	}
 	key, encoded := w.chunks.Seek(w.bound)
@@ -210,7 +210,7 @@ func (w *writer) startingBy(record string, timestamp uint64) (*chunk, error) {
 
 // preceding returns the chunk before c; nil if there is none.
 func (w *writer) preceding(record string, c *chunk) (*chunk, error) {
-	if err := w.aroundChunks.Around(c.key); err != nil {
+	if err := w.aroundChunks.VerifyAround(c.key); err != nil {
 		return nil, err
 	}
 	w.chunks.Seek(c.key)
@@ -222,13 +222,13 @@ func (w *writer) preceding(record string, c *chunk) (*chunk, error) {
 func (w *writer) after(record string, c *chunk) (*chunk, error) {
 	if c == nil {
 		w.bound = codec.AppendLowerBound(w.bound[:0], record, 0)
-		if err := w.aroundChunks.Around(w.bound); err != nil {
+		if err := w.aroundChunks.VerifyAround(w.bound); err != nil {
 			return nil, err
 		}
 		key, encoded := w.chunks.Seek(w.bound)
 		return w.read(record, key, encoded)
 	}
-	if err := w.aroundChunks.Around(c.key); err != nil {
+	if err := w.aroundChunks.VerifyAround(c.key); err != nil {
 		return nil, err
 	}
 	w.chunks.Seek(c.key)
@@ -237,7 +237,7 @@ func (w *writer) after(record string, c *chunk) (*chunk, error) {
 }
 
 func (w *writer) put(key, encoded []byte) error {
-	if err := w.aroundChunks.Around(key); err != nil {
+	if err := w.aroundChunks.VerifyAround(key); err != nil {
 		return err
 	}
 	w.added += len(key) + len(encoded)
@@ -245,7 +245,7 @@ func (w *writer) put(key, encoded []byte) error {
 }
 
 func (w *writer) delete(key []byte) error {
-	if err := w.aroundChunks.Around(key); err != nil {
+	if err := w.aroundChunks.VerifyAround(key); err != nil {
 		return err
 	}
 	return w.values.Delete(key)

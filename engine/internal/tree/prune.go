@@ -178,7 +178,7 @@ func (r Rule) affects(e *codec.CatalogueEntry) bool {
 // prune deletes values of one record, until the transaction is full, and reports whether there are more. It finds
 // the chunks in the tree as it was when the transaction began, which is how this record and its entry still are.
 func (w *writer) prune(record string, entry codec.CatalogueEntry, rule Rule) (deleted uint64, more bool, err error) {
-	if err := w.aroundNames.Around([]byte(record)); err != nil {
+	if err := w.aroundNames.VerifyAround([]byte(record)); err != nil {
 		return 0, false, err
 	}
 	byAge, byCount := rule.most(entry.Count)

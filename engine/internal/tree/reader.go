@@ -14,7 +14,7 @@ import (
 type reader struct {
 	guard guard
 	coder *codec.Coder
-	view  *pages.View // that they stand in; nil: a transaction that may have changed them
+	view  *pages.Image // that they stand in; nil: a transaction that may have changed them
 }
 
 // chunk is one that stands in the tree. Its bytes are valid until the tree is changed; where it was found in the tree as

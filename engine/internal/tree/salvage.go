@@ -21,7 +21,7 @@ func (t *Tree) Salvage(ctx context.Context, path string) (whole *Tree, err error
 	}
 	s := &salvage{ctx: ctx, to: c.to}
 	var state State
-	err = t.view(func(_ *bbolt.Tx, v *pages.View) error {
+	err = t.view(func(_ *bbolt.Tx, v *pages.Image) error {
 		if state, err = readState(v); err != nil {
 			return err
 		}
@@ -118,7 +118,7 @@ func (s *salvage) flush() error {
 			w.state.Records++
 			w.state.Values += r.entry.Count
 			w.state.Bytes += r.entry.Bytes
-			if err := w.aroundNames.Around([]byte(r.record)); err != nil {
+			if err := w.aroundNames.VerifyAround([]byte(r.record)); err != nil {
 				return err
 			}
 			if err := w.catalogue.put(r.record, &r.entry); err != nil {

@@ -23,7 +23,7 @@ type Snapshot struct {
 
 	guard   guard
 	tx      *bbolt.Tx
-	view    *pages.View
+	view    *pages.Image
 	coder   *codec.Coder
 	records *pages.Bucket
 	chunks  *pages.Cursor
@@ -79,7 +79,7 @@ func (t *Tree) Snapshot() (s *Snapshot, err error) {
 	return s, t.guard.fault(err)
 }
 
-func buckets(v *pages.View) (values, records *pages.Bucket, err error) {
+func buckets(v *pages.Image) (values, records *pages.Bucket, err error) {
 	if values, err = v.Bucket(valuesBucket); err != nil {
 		return nil, nil, err
 	}
@@ -114,7 +114,7 @@ func (s *Snapshot) Records(pattern *index.Pattern) *Records {
 // Records is a walk of the catalogue.
 type Records struct {
 	guard  guard
-	view   *pages.View
+	view   *pages.Image
 	cursor *index.NameCursor
 	buffer []byte
 }
@@ -143,7 +143,7 @@ func (r *Records) Next(ctx context.Context) (name []byte, entry codec.CatalogueE
 }
 
 // decodeEntry decodes a catalogue entry, so that its faults name the record and the place.
-func (path guard) decodeEntry(v *pages.View, name, data []byte) (codec.CatalogueEntry, error) {
+func (path guard) decodeEntry(v *pages.Image, name, data []byte) (codec.CatalogueEntry, error) {
 	entry, err := codec.DecodeCatalogueEntry(name, data)
 	if err != nil {
 		return codec.CatalogueEntry{}, path.fault(err, fmt.Sprintf("catalogue entry of record %q at offset %d", name, v.Offset(data)))

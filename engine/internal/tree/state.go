@@ -101,7 +101,7 @@ func decodeFields(data []byte, fields []*uint64) bool {
 }
 
 // readState returns the state that a view shows.
-func readState(v *pages.View) (State, error) {
+func readState(v *pages.Image) (State, error) {
 	meta, err := v.Bucket(metaBucket)
 	if err != nil {
 		return State{}, err
@@ -113,13 +113,13 @@ func readState(v *pages.View) (State, error) {
 	}
 	var s State
 	if !decodeFields(data, s.fields()) {
-		return State{}, meta.Fault("the tree's state does not agree with its checksum")
+		return State{}, meta.Damage("the tree's state does not agree with its checksum")
 	}
 	if data, err = cursor.Get(partKey); err != nil || data == nil {
 		return s, err
 	}
 	if !s.Part.decode(data) {
-		return State{}, meta.Fault("what the tree says of a checkpoint under way does not agree with its checksum")
+		return State{}, meta.Damage("what the tree says of a checkpoint under way does not agree with its checksum")
 	}
 	return s, nil
 }
@@ -138,7 +138,7 @@ func (p *Part) decode(data []byte) bool {
 const newFileTx = 1
 
 // hasFormat reports whether the view shows a tree, or a new file that has nothing yet.
-func (t *Tree) hasFormat(v *pages.View) (bool, error) {
+func (t *Tree) hasFormat(v *pages.Image) (bool, error) {
 	names, err := v.Names()
 	switch {
 	case err != nil:
@@ -146,18 +146,18 @@ func (t *Tree) hasFormat(v *pages.View) (bool, error) {
 	case len(names) == 0 && v.Tx() <= newFileTx && !t.opts.Existing:
 		return false, nil
 	case len(names) > 0 && !slices.Contains(names, metaBucket):
-		return false, v.RootFault(fmt.Sprintf("if it is a bbolt file, it is not a daybook: it has a bucket %q and no %q", names[0], metaBucket))
+		return false, v.RootDamage(fmt.Sprintf("if it is a bbolt file, it is not a daybook: it has a bucket %q and no %q", names[0], metaBucket))
 	}
 	if len(names) > 0 { // another format may have other buckets
 		err = t.checkFormat(v)
 	}
 	if err == nil && !slices.Equal(names, allBuckets) {
-		err = v.RootFault(fmt.Sprintf("it has buckets %q; want %q", names, allBuckets))
+		err = v.RootDamage(fmt.Sprintf("it has buckets %q; want %q", names, allBuckets))
 	}
 	return true, err
 }
 
-func (t *Tree) checkFormat(v *pages.View) error {
+func (t *Tree) checkFormat(v *pages.Image) error {
 	meta, err := v.Bucket(metaBucket)
 	if err != nil {
 		return err
@@ -169,11 +169,11 @@ func (t *Tree) checkFormat(v *pages.View) error {
 	var format uint64
 	switch {
 	case !decodeFields(data, []*uint64{&format}):
-		return meta.Fault("the file does not say its format, or not with its checksum")
+		return meta.Damage("the file does not say its format, or not with its checksum")
 	case format > formatVersion:
 		return fmt.Errorf("%w: %s has format %d, this program knows %d", daybook.ErrVersion, t.path, format, formatVersion)
 	case format != formatVersion:
-		return meta.Fault(fmt.Sprintf("the file has format %d; this program reads %d", format, formatVersion))
+		return meta.Damage(fmt.Sprintf("the file has format %d; this program reads %d", format, formatVersion))
 	}
 	return nil
 }

@@ -149,7 +149,7 @@ func (t *Tree) start() error {
 // a sync alone writes nothing. So the meta page is written once more. What it leads to was synced before it was
 // written first. It overwrites, so it needs no space.
 func (t *Tree) confirm() error {
-	return t.view(func(_ *bbolt.Tx, v *pages.View) error {
+	return t.view(func(_ *bbolt.Tx, v *pages.Image) error {
 		meta, offset, err := v.MetaPage()
 		if err == nil {
 			_, err = t.file.WriteAt(meta, offset)
@@ -168,7 +168,7 @@ func (t *Tree) examine() (exists bool, err error) {
 			return err
 		}
 		t.first(tx)
-		v := pages.NewView(tx, nil, nil)
+		v := pages.NewImage(tx, nil, nil)
 		if exists, err = t.hasFormat(v); err != nil {
 			return err
 		}
@@ -307,7 +307,7 @@ func (t *Tree) DamagedMeta() error { return t.damagedMeta }
 
 // State returns what the tree as a whole holds.
 func (t *Tree) State() (s State, err error) {
-	err = t.view(func(_ *bbolt.Tx, v *pages.View) error {
+	err = t.view(func(_ *bbolt.Tx, v *pages.Image) error {
 		s, err = readState(v)
 		return err
 	})
@@ -344,7 +344,7 @@ func (t *Tree) Room() (file, free, pending int64, err error) {
 	if err != nil {
 		return 0, 0, 0, err
 	}
-	err = t.view(func(tx *bbolt.Tx, v *pages.View) error {
+	err = t.view(func(tx *bbolt.Tx, v *pages.Image) error {
 		stats := t.bolt.Stats()
 		free, pending = int64(stats.FreePageN), int64(stats.PendingPageN)
 		if t.opts.ReadOnly { // bbolt has not read it

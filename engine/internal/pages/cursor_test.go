@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pages
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"testing"
+
+	"go.etcd.io/bbolt"
+	"pgregory.net/rapid"
+)
+
+// TestCursorEqualsBbolt moves this package's cursor and bbolt's in the same way through random
+// files, and compares what they return.
+func TestCursorEqualsBbolt(t *testing.T) {
+	parent := t.TempDir()
+	keys := rapid.OneOf(rapid.StringN(1, 4, 8), rapid.Custom(func(t *rapid.T) string {
+		return fmt.Sprintf("key.%03d", rapid.IntRange(0, 400).Draw(t, "number"))
+	}))
+	rapid.Check(t, func(t *rapid.T) {
+		dir, err := os.MkdirTemp(parent, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer os.RemoveAll(dir)
+		f := newFile(t, dir)
+		defer f.bolt.Close()
+		for range rapid.IntRange(1, 5).Draw(t, "commits") {
+			f.update(func(tx *bbolt.Tx) error { return change(t, tx.Bucket([]byte(large)), keys) })
+			f.checkTable()
+			f.compareMoves(t, keys)
+		}
+	})
+}
+
+// change puts and deletes single keys and ranges of keys.
+func change(t *rapid.T, bucket *bbolt.Bucket, keys *rapid.Generator[string]) error {
+	for range rapid.IntRange(0, 20).Draw(t, "single keys") {
+		key := []byte(keys.Draw(t, "key"))
+		if rapid.Bool().Draw(t, "delete") {
+			if err := bucket.Delete(key); err != nil {
+				return err
+			}
+			continue
+		}
+		size := rapid.SampledFrom([]int{0, 3, 9, 10, 11, 300, 5000}).Draw(t, "size")
+		if err := bucket.Put(key, make([]byte, size)); err != nil {
+			return err
+		}
+	}
+	from, to := rapid.IntRange(0, 400).Draw(t, "from"), rapid.IntRange(0, 400).Draw(t, "to")
+	deleting := rapid.Bool().Draw(t, "delete the range")
+	for i := from; i < to; i++ {
+		key := fmt.Appendf(nil, "key.%03d", i)
+		if deleting {
+			if err := bucket.Delete(key); err != nil {
+				return err
+			}
+		} else if err := bucket.Put(key, make([]byte, i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *file) compareMoves(t *rapid.T, keys *rapid.Generator[string]) {
+	t.Helper()
+	err := f.bolt.View(func(tx *bbolt.Tx) error {
+		theirs, ours := tx.Bucket([]byte(large)).Cursor(), mustBucket(t, NewImage(tx, f.table, nil), large).Cursor()
+		for range rapid.IntRange(1, 30).Draw(t, "moves") {
+			var key, value, wantKey, wantValue []byte
+			var err error
+			move := rapid.SampledFrom([]string{"seek", "seek", "next", "next", "prev", "first", "last"}).Draw(t, "move")
+			switch move {
+			case "seek":
+				wanted := []byte(keys.Draw(t, "wanted"))
+				wantKey, wantValue = theirs.Seek(wanted)
+				key, value, err = ours.Seek(wanted)
+			case "next":
+				wantKey, wantValue = theirs.Next()
+				key, value, err = ours.Next()
+			case "prev":
+				wantKey, wantValue = theirs.Prev()
+				key, value, err = ours.Prev()
+			case "first":
+				wantKey, wantValue = theirs.First()
+				key, value, err = ours.First()
+			case "last":
+				wantKey, wantValue = theirs.Last()
+				key, value, err = ours.Last()
+			}
+			same := bytes.Equal(key, wantKey) && bytes.Equal(value, wantValue) && (key == nil) == (wantKey == nil)
+			if err != nil || !same {
+				t.Fatalf("%s: got %q, %d bytes, %v; want %q, %d bytes", move,
+					key, len(value), err, wantKey, len(wantValue))
+			}
+			if key == nil { // then the position of bbolt's cursor is undefined
+				theirs.First()
+				if _, _, err := ours.First(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

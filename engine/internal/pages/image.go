@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pages
+
+import (
+	"bytes"
+	"fmt"
+	"unsafe"
+
+	"go.etcd.io/bbolt"
+)
+
+// Image is a bbolt file as an open transaction sees it. It is valid as long as the transaction, and
+// in a write transaction until the commit begins.
+type Image struct {
+	data     []byte // the mapping
+	pageSize int
+	tx       uint64
+	root     uint64
+	table    *Table      // nil: the pages of its buckets are not verified
+	others   *OtherPages // nil: the other pages are not verified
+}
+
+// NewImage returns the image of a transaction. Its pages are verified with table and others, either
+// of which may be nil.
+func NewImage(tx *bbolt.Tx, table *Table, others *OtherPages) *Image {
+	info := tx.DB().Info()
+	// vet rejects unsafe.Pointer(info.Data), a conversion of a number to a pointer. It is safe
+	// here: the mapping is not part of Go's memory.
+	start := *(*unsafe.Pointer)(unsafe.Pointer(&info.Data))
+	im := &Image{
+		data:     unsafe.Slice((*byte)(start), tx.Size()),
+		pageSize: info.PageSize,
+		tx:       uint64(tx.ID()),
+		root:     uint64(tx.Cursor().Bucket().Root()),
+		table:    table,
+		others:   others,
+	}
+	if tx.Writable() {
+		im.tx--
+	}
+	return im
+}
+
+// Tx returns the transaction whose commit the image shows.
+func (im *Image) Tx() uint64 { return im.tx }
+
+// Size returns the length of the file that the image shows, in bytes.
+func (im *Image) Size() int64 { return int64(len(im.data)) }
+
+// Offset returns the place in the file of a key or value that was read through the image.
+func (im *Image) Offset(part []byte) int64 {
+	if len(part) == 0 {
+		return 0
+	}
+	return int64(uintptr(unsafe.Pointer(&part[0])) - uintptr(unsafe.Pointer(&im.data[0])))
+}
+
+// pages returns the number of pages.
+func (im *Image) pages() uint64 { return uint64(len(im.data) / im.pageSize) }
+
+// bytesOf returns the bytes of a page and of its overflow pages, or the problem with them.
+func (im *Image) bytesOf(id uint64) (data []byte, problem string) {
+	if id < 2 || id >= im.pages() { // the first two are the meta pages
+		return nil, fmt.Sprintf("there is no such page; there are %d", im.pages())
+	}
+	start := id * uint64(im.pageSize)
+	further := uint64(order.Uint32(im.data[start+12:]))
+	if id+further >= im.pages() {
+		return nil, fmt.Sprintf("it has %d overflow pages, more than the file", further)
+	}
+	return im.data[start : start+(1+further)*uint64(im.pageSize)], ""
+}
+
+// parse returns a page and its checksum, or the problem with it.
+func (im *Image) parse(id uint64) (p page, sum uint32, problem string) {
+	data, problem := im.bytesOf(id)
+	if problem != "" {
+		return page{}, 0, problem
+	}
+	p, sum, problem = parse(data, id)
+	if size := uint64(im.pageSize); problem == "" && (p.end+size-1)/size != uint64(len(data))/size {
+		problem = fmt.Sprintf("it takes %d pages, and ends at %d", uint64(len(data))/size, p.end)
+	}
+	return p, sum, problem
+}
+
+func (im *Image) damage(bucket string, id uint64, firstKey []byte, problem string) *DamagedPage {
+	offset := int64(id) * int64(im.pageSize)
+	return &DamagedPage{Bucket: bucket, Page: id, Offset: offset, FirstKey: bytes.Clone(firstKey), Problem: problem}
+}
+
+// RootDamage returns the error for a problem with the file as a whole, at the root page.
+func (im *Image) RootDamage(problem string) error { return im.damage("", im.root, nil, problem) }
+
+// Names returns the names of the file's buckets, and of anything else on its root page.
+func (im *Image) Names() (names []string, err error) {
+	root, err := im.rootPage()
+	for i := range root.count {
+		names = append(names, string(root.key(i)))
+	}
+	return names, err
+}
+
+func (im *Image) rootPage() (page, error) {
+	if im.others != nil {
+		if err := im.others.checkRoot(im); err != nil {
+			return page{}, err
+		}
+	}
+	p, _, err := im.readRoot()
+	return p, err
+}
+
+// readRoot returns the root page, which must be one leaf without overflow pages, and its checksum.
+func (im *Image) readRoot() (p page, sum uint32, err error) {
+	p, sum, problem := im.parse(im.root)
+	if problem == "" && (!p.leaf || len(p.data) > im.pageSize) {
+		problem = "the root page is not a leaf of one page"
+	}
+	if problem != "" {
+		return page{}, 0, im.RootDamage(problem)
+	}
+	return p, sum, nil
+}
