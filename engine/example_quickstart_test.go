@@ -4,7 +4,6 @@ package engine_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log"
 	"os"
@@ -13,58 +12,30 @@ import (
 	"github.com/daybook-db/daybook/engine"
 )
 
-// Reading is what the sensors send.
-type Reading struct {
-	Celsius float64 `json:"celsius"`
-}
-
 func Example() {
+	history, err := os.MkdirTemp("", "daybook") // the README has "history"
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(history)
+
 	ctx := context.Background()
-	dir, err := os.MkdirTemp("", "daybook") // a place that lasts, in real life
+	db, err := engine.Open(history, nil) // a directory, made if it is missing; nil: the default options
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer db.Close()
 
-	db, err := engine.Open(dir, nil) // nil: the default options
-	if err != nil {
+	value := []byte(`{"celsius":21.5}`)
+	if err := db.Store(ctx, "sensor.kitchen", value, daybook.Now()); err != nil { // durable when it returns
 		log.Fatal(err)
 	}
-
-	// When Store returns, the value is on stable storage. Times are Unix milliseconds.
-	start := daybook.Now()
-	for i, celsius := range []float64{21.5, 22, 19.5} {
-		value, _ := json.Marshal(Reading{celsius})
-		if err := db.Store(ctx, "sensor.kitchen", value, start+uint64(i)*1000); err != nil {
+	for v, err := range db.Scan(ctx, "sensor.*", daybook.Latest(10)) { // the newest 10 of each sensor
+		if err != nil {
 			log.Fatal(err)
 		}
-	}
-	if err := db.Store(ctx, "sensor.cellar", json.RawMessage(`{"celsius":12}`), start); err != nil {
-		log.Fatal(err)
-	}
-
-	// The newest value of every sensor, decoded.
-	latest, err := daybook.QueryLatest[Reading](ctx, db, "sensor.*", 1)
-	if err != nil {
-		log.Fatal(err)
-	}
-	for _, v := range latest {
-		fmt.Println(v.RecordName, v.Value.Celsius)
-	}
-
-	// What was stored before a time goes; retention.Keeper does this at an interval.
-	deleted, err := db.Cleanup(ctx, start+1000)
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println("deleted", deleted)
-
-	// Close posts what is still in the log, and says if it could not.
-	if err := db.Close(); err != nil {
-		log.Fatal(err)
+		fmt.Println(v.RecordName, string(v.Value))
 	}
 	// Output:
-	// sensor.cellar 12
-	// sensor.kitchen 19.5
-	// deleted 2
+	// sensor.kitchen {"celsius":21.5}
 }
