@@ -135,7 +135,7 @@ func (r *reopenedDB) change(operation func(*DB) error) error {
 		return err
 	}
 	opts := r.db.opts
-	db, err := Open(r.db.dir, &opts)
+	db, err := Open(r.db.dir.path, &opts)
 	if err == nil {
 		r.db = db
 	}

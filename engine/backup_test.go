@@ -122,7 +122,7 @@ func TestBackupWhileStoring(t *testing.T) {
 		written := 0
 		w := &slowly{between: func() {
 			if written++; written == 4 && round > 0 {
-				if canReplace {
+				if canReplaceOpenFiles {
 					if err := db.Compact(ctx); err != nil {
 						t.Error(err)
 					}
@@ -253,7 +253,7 @@ func TestRestoreFaults(t *testing.T) {
 			return nil
 		})
 		dir := filepath.Join(t.TempDir(), "restored")
-		err := restore(ctx, dir, bytes.NewReader(backup), fsys)
+		err := restore(ctx, directory{dir, fsys}, bytes.NewReader(backup))
 		if err == nil && done <= step {
 			if step < 8 {
 				t.Fatalf("only %d operations were seen", step)
@@ -267,7 +267,7 @@ func TestRestoreFaults(t *testing.T) {
 		// A crash: nothing is done from there on.
 		dir = filepath.Join(t.TempDir(), "restored")
 		failBehind(fsys, step)
-		_ = restore(ctx, dir, bytes.NewReader(backup), fsys)
+		_ = restore(ctx, directory{dir, fsys}, bytes.NewReader(backup))
 		if _, err := os.Stat(filepath.Join(dir, treeName)); errors.Is(err, fs.ErrNotExist) {
 			if err := Restore(ctx, dir, bytes.NewReader(backup)); err != nil {
 				t.Errorf("step %d: once more: %v", step, err)

@@ -12,23 +12,26 @@ import (
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/head"
+	"github.com/daybook-db/daybook/engine/internal/tree"
 )
 
+// Changes reads the tree in windows of sequence numbers. Each window costs a look at every chunk's header,
+// and decodes the chunks that have values in it.
 const (
-	// Changes come out of the tree by so many sequence numbers, of which more are missing the more was deleted, and about so
-	// many bytes of JSON at a time. Each time takes a look at every chunk's header, and decodes those that reach into it.
-	mostChanges     = 128 << 10
-	mostChangeBytes = 8 << 20
+	changesWindow   = 128 << 10 // sequence numbers; wider where many values were deleted
+	maxChangesBytes = 8 << 20   // of JSON that one window yields, about
 )
 
-// Changes yields every value behind params.After, in the order of their sequence numbers, and ends with the last one
-// that was acknowledged when the iteration began. What was deleted meanwhile is left out. Sequence
-// numbers stay the same across restarts, compactions and restored backups, so whoever forwards values to another store
-// remembers the last one that arrived there, and goes on behind it; Watch says when there is something new.
+// Changes yields every value after the place in params, in the order of the sequence numbers. It ends with
+// the last value that was acknowledged when the iteration began. It leaves out values that are deleted
+// meanwhile. Sequence numbers stay the same across restarts, compactions and restored backups, so a program
+// that forwards values remembers the last number that has arrived, and continues after it. Watch says when
+// there are new values.
 //
-// No snapshot is held while the loop runs, which may take as long as it likes, and may call other methods. A value that is
-// stored under Interval or OS may be lost in a power cut after it was yielded, and its number given to another; call Sync
-// before Changes where that matters. An error is yielded once, as the last element.
+// Changes holds no snapshot while the loop runs: the loop may take any time, and may call other methods. A
+// value that was stored under Interval or OS may be lost in a power cut after it was yielded, and its
+// number is then given to another value. Where that matters, call Sync before Changes. An error is yielded
+// once, as the last element.
 // Errors: daybook.ErrCorrupt, ErrClosed, or ctx's.
 func (db *DB) Changes(ctx context.Context, params daybook.ChangesParams) iter.Seq2[daybook.Change, error] {
 	return func(yield func(daybook.Change, error) bool) {
@@ -38,21 +41,20 @@ func (db *DB) Changes(ctx context.Context, params daybook.ChangesParams) iter.Se
 	}
 }
 
-// yieldChanges yields changes until there are no more or yield returns false. An error it returns has not been yielded.
+// yieldChanges yields changes until there are no more, or yield returns false. It does not yield the error
+// that it returns.
 func (db *DB) yieldChanges(ctx context.Context, after uint64, yield func(daybook.Change, error) bool) error {
 	if err := db.enter(ctx); err != nil {
 		return err
 	}
 	defer db.gate.leave()
-	db.mu.RLock()
-	through := db.lastSequence
-	db.mu.RUnlock()
-	for window := uint64(mostChanges); after < through; {
-		c := changes{after: after, through: after + min(window, through-after), next: through + 1}
-		if err := db.collect(ctx, &c); err != nil {
+	last := db.heads.last()
+	for width := uint64(changesWindow); after < last; {
+		w := changeWindow{after: after, through: after + min(width, last-after), nextAfter: last + 1}
+		if err := db.collectChanges(ctx, &w); err != nil {
 			return err
 		}
-		for _, change := range c.list {
+		for _, change := range w.changes {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
@@ -60,101 +62,102 @@ func (db *DB) yieldChanges(ctx context.Context, after uint64, yield func(daybook
 				return nil
 			}
 		}
-		after = c.through
-		if len(c.list) == 0 {
-			after = max(after, c.next-1)
+		after = w.through
+		if len(w.changes) == 0 {
+			after = max(after, w.nextAfter-1)
 		}
-		if len(c.list) < mostChanges/4 && c.bytes < mostChangeBytes/4 {
-			window = min(2*window, math.MaxUint64/2) // much was deleted
+		if len(w.changes) < changesWindow/4 && w.bytes < maxChangesBytes/4 {
+			width = min(2*width, math.MaxUint64/2) // much was deleted
 		} else {
-			window = mostChanges
+			width = changesWindow
 		}
 	}
 	return nil
 }
 
-// collect collects the first changes, from one consistent snapshot.
-func (db *DB) collect(ctx context.Context, c *changes) error {
-	s, err := db.snapshotWith(everything, func(h *head.Head) []head.View { return h.CaptureSince(c.after) })
+// collectChanges fills a window from one consistent snapshot.
+func (db *DB) collectChanges(ctx context.Context, w *changeWindow) error {
+	s, err := db.snapshotWith(allRecords, func(h *head.Head) []head.View { return h.CaptureSince(w.after) })
 	if err != nil {
 		return err
 	}
 	defer s.close()
 	for _, views := range [][]head.View{s.frozen, s.active} {
 		for i := range views {
-			for entry := range views[i].Since(c.after) {
-				c.add(views[i].Record, entry)
+			for entry := range views[i].Since(w.after) {
+				w.add(views[i].Record, entry)
 			}
 		}
 	}
-	if s.tree.State.Highest() > c.after {
-		if err := c.addTree(ctx, s); err != nil {
+	if s.tree.State.Highest() > w.after {
+		if err := w.addFromTree(ctx, s.tree); err != nil {
 			return err
 		}
 	}
-	c.sort()
+	w.sort()
 	return nil
 }
 
-func (c *changes) addTree(ctx context.Context, s *snapshot) error {
-	walk, err := s.tree.Changes(c.after, c.through)
+// changeWindow collects the values whose sequence numbers are in a window.
+type changeWindow struct {
+	after, through uint64 // the window: greater than after, up to through
+	nextAfter      uint64 // the least sequence number after the window that has been seen
+	changes        []daybook.Change
+	bytes          int // of their JSON
+	values         valueArena
+}
+
+func (w *changeWindow) addFromTree(ctx context.Context, s *tree.Snapshot) error {
+	chunks, err := s.Changes(w.after, w.through)
 	if err != nil {
 		return err
 	}
 	for {
-		record, entries, err := walk.Read(ctx)
+		record, entries, err := chunks.Read(ctx)
 		if len(entries) == 0 || err != nil {
-			c.next = min(c.next, walk.Next)
+			w.nextAfter = min(w.nextAfter, chunks.Next)
 			return err
 		}
 		for _, entry := range entries {
-			c.add(record, entry)
+			w.add(record, entry)
 		}
-		walk.Through = c.through
+		chunks.Through = w.through
 	}
 }
 
-// changes are those between two sequence numbers, as far as they are collected at once.
-type changes struct {
-	after, through uint64
-	next           uint64 // where there may be a value behind them
-	list           []daybook.Change
-	bytes          int
-	arena          arena
-}
-
-// add adds a value if it is one of those. Whenever there are twice as many bytes as wanted, only the first half is left.
-func (c *changes) add(record string, e codec.Entry) {
-	if e.Sequence <= c.after || e.Sequence > c.through {
-		if e.Sequence > c.through {
-			c.next = min(c.next, e.Sequence)
+// add adds a value if it is in the window. When the collected values are twice as large as they may be, it
+// ends the window earlier and keeps the first half of them.
+func (w *changeWindow) add(record string, e codec.Entry) {
+	if e.Sequence <= w.after || e.Sequence > w.through {
+		if e.Sequence > w.through {
+			w.nextAfter = min(w.nextAfter, e.Sequence)
 		}
 		return
 	}
-	c.list = append(c.list, daybook.Change{
-		StoredValue: daybook.StoredValue{RecordName: record, Value: c.arena.copy(e.Value), StoredAt: e.Timestamp},
+	w.changes = append(w.changes, daybook.Change{
+		StoredValue: daybook.StoredValue{RecordName: record, Value: w.values.copy(e.Value), StoredAt: e.Timestamp},
 		Sequence:    e.Sequence,
 	})
-	if c.bytes += len(e.Value); c.bytes >= 2*mostChangeBytes {
-		c.cut()
+	if w.bytes += len(e.Value); w.bytes >= 2*maxChangesBytes {
+		w.shorten()
 	}
 }
 
-func (c *changes) sort() {
-	slices.SortFunc(c.list, func(a, b daybook.Change) int { return cmp.Compare(a.Sequence, b.Sequence) })
+func (w *changeWindow) sort() {
+	slices.SortFunc(w.changes, func(a, b daybook.Change) int { return cmp.Compare(a.Sequence, b.Sequence) })
 }
 
-// cut leaves the first ones, in fresh memory.
-func (c *changes) cut() {
-	c.sort()
-	all := c.list
-	c.list, c.bytes, c.arena = nil, 0, arena{}
+// shorten keeps the first of the collected values, in new memory, and ends the window with them.
+func (w *changeWindow) shorten() {
+	w.sort()
+	all := w.changes
+	w.changes, w.bytes, w.values = nil, 0, valueArena{}
 	for _, change := range all {
-		if len(c.list) > 0 && c.bytes+len(change.Value) > mostChangeBytes {
+		if len(w.changes) > 0 && w.bytes+len(change.Value) > maxChangesBytes {
 			break
 		}
-		change.Value = c.arena.copy(change.Value)
-		c.list, c.bytes = append(c.list, change), c.bytes+len(change.Value)
+		change.Value = w.values.copy(change.Value)
+		w.changes, w.bytes = append(w.changes, change), w.bytes+len(change.Value)
 	}
-	c.through = c.list[len(c.list)-1].Sequence
+	w.through = w.changes[len(w.changes)-1].Sequence
 }

@@ -73,7 +73,7 @@ func TestChanges(t *testing.T) {
 				}
 				model = left
 			case 9:
-				if canReplace {
+				if canReplaceOpenFiles {
 					err = db.Compact(ctx)
 				}
 				if err == nil {
@@ -116,7 +116,7 @@ func TestChangesAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	long := json.RawMessage(`"` + digits(mostChangeBytes) + `"`)
+	long := json.RawMessage(`"` + digits(maxChangesBytes) + `"`)
 	for i := range uint64(3) {
 		if err := db.Store(ctx, "long", long, i); err != nil {
 			t.Fatal(err)
@@ -144,7 +144,7 @@ func TestChangesAtOnce(t *testing.T) {
 		t.Errorf("what was stored within the loop: got %v", got)
 	}
 	if got := mustChange(t, db, math.MaxUint64); got != nil {
-		t.Errorf("behind everything: got %v", got)
+		t.Errorf("behind allRecords: got %v", got)
 	}
 	for range db.Changes(ctx, daybook.ChangesParams{}) {
 		break // without an error, or a snapshot that stays open

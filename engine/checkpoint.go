@@ -16,218 +16,185 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/tree"
 )
 
-// How long a failed checkpoint is left alone before it is tried again.
+// A failed checkpoint is tried again after minRetry, and after twice as long with each further failure.
 const (
-	leastRetry = 250 * time.Millisecond
-	mostRetry  = time.Minute
+	minRetry = 250 * time.Millisecond
+	maxRetry = time.Minute
 )
 
-// makeRoom returns when the head takes another commit. It freezes a full one, and waits only when the one
-// before that has not been posted yet. When that cannot be posted, on a full disk, it returns why.
-func (db *DB) makeRoom(ctx context.Context) error {
-	for {
-		db.mu.RLock()
-		full := db.active.Size() >= db.opts.Tuning.HeadSize
-		db.mu.RUnlock()
-		if !full {
-			return nil
-		}
-		attempted := db.freezeFull()
-		if attempted == nil {
+// Checkpoint posts everything stored so far into the tree. The engine does so by itself whenever a head
+// is full, and in Close. Call Checkpoint to bound what the next Open has to replay after a crash.
+func (db *DB) Checkpoint(ctx context.Context) error {
+	if err := db.enterWriting(ctx); err != nil {
+		return err
+	}
+	defer db.gate.leave()
+	return db.withTurn(ctx, func(t *turn) error { return t.checkpoint(ctx) })
+}
+
+// waitForHead returns when the active head takes another commit. It freezes a full head, and waits only
+// while the frozen head before it has not been posted. When that cannot be posted, for example because
+// the disk is full, it returns the reason.
+func (db *DB) waitForHead(ctx context.Context) error {
+	for db.heads.full() {
+		blocked := db.heads.freezeIfFull()
+		db.checkpointer.nudge()
+		if blocked == nil {
 			continue
 		}
 		select {
-		case <-attempted:
+		case <-blocked:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if err := db.failureToPost(); err != nil {
+		if err := db.heads.failureToPost(); err != nil {
 			return err
 		}
 	}
-}
-
-// freezeFull freezes the active head if it is full and can be frozen. If it cannot, it returns what is
-// closed after the next attempt to post the frozen one.
-func (db *DB) freezeFull() (attempted <-chan struct{}) {
-	db.mu.Lock()
-	defer db.mu.Unlock()
-	if db.active.Size() < db.opts.Tuning.HeadSize {
-		return nil
-	}
-	if db.frozen != nil {
-		db.checkpointer.nudge()
-		return db.attempts
-	}
-	db.freezeLocked()
-	db.checkpointer.nudge()
 	return nil
 }
 
-// freezeLocked puts an empty head in the active one's place. It needs mu held, and no frozen head.
-func (db *DB) freezeLocked() {
-	db.frozen, db.active = db.active, head.New(db.opts.Tuning.HeadSize)
-	db.postFailure = nil
-}
-
-// failureToPost returns why the frozen head could not be posted, if it is still there.
-func (db *DB) failureToPost() error {
-	db.mu.RLock()
-	defer db.mu.RUnlock()
-	if db.frozen == nil {
-		return nil
-	}
-	return db.postFailure
-}
-
-// postWhenFrozen is the background work of checkpoints. One that failed is tried again when a writer waits for
-// it, and else after a while. The first failure in a row is logged; writers are told of each.
+// postWhenFrozen is the background work of checkpoints. After a failure it tries again when a writer waits
+// for it, and otherwise after a while. It logs the first failure in a row; waiting writers learn of each.
 func (db *DB) postWhenFrozen(stopping <-chan struct{}) {
 	retry := time.NewTimer(time.Hour)
 	retry.Stop()
-	for wait := leastRetry; ; {
+	for wait := minRetry; ; {
 		select {
 		case <-stopping:
 			return
 		case <-db.checkpointer.nudged:
 		case <-retry.C:
 		}
-		db.posting <- struct{}{}
-		_, err := db.postFrozen(nil)
-		<-db.posting
+		err := db.withTurn(context.Background(), func(t *turn) error {
+			_, err := t.postFrozen(nil)
+			return err
+		})
 		if err == nil {
-			wait = leastRetry
+			wait = minRetry
 			retry.Stop()
 			continue
 		}
-		if wait == leastRetry {
-			db.opts.Logger.ErrorContext(context.Background(), "daybook: a checkpoint failed and will be tried again", "dir", db.dir, "error", err)
+		if wait == minRetry {
+			db.opts.Logger.ErrorContext(context.Background(), "daybook: a checkpoint failed and will be tried again",
+				"dir", db.dir.path, "error", err)
 		}
 		select { // so that writers on a full disk do not keep a processor busy
 		case <-stopping:
 			return
-		case <-time.After(leastRetry):
+		case <-time.After(minRetry):
 		}
 		retry.Reset(wait)
-		wait = min(2*wait, mostRetry)
+		wait = min(2*wait, maxRetry)
 	}
 }
 
-// Checkpoint posts everything stored so far into the tree. It happens by itself whenever a head is full,
-// and in Close; call it to bound what the next Open has to replay after a crash.
-func (db *DB) Checkpoint(ctx context.Context) error {
-	if err := db.enterWriting(ctx); err != nil {
-		return err
-	}
-	defer db.gate.leave()
-	return db.checkpoint(ctx)
-}
-
-func (db *DB) checkpoint(ctx context.Context) error {
-	if err := db.startPosting(ctx); err != nil {
-		return err
-	}
-	defer db.stopPosting()
-	_, err := db.postAll(ctx, nil)
-	if errors.Is(err, daybook.ErrNoSpace) && db.opts.WhenFull == DropOldest && db.opts.MaxSize > 0 {
-		err = cmp.Or(db.dropOldest(ctx, nil), db.failureToPost())
+// checkpoint posts both heads. Under DropOldest it makes the space for that.
+func (t *turn) checkpoint(ctx context.Context) error {
+	_, err := t.postAll(ctx, nil)
+	if errors.Is(err, daybook.ErrNoSpace) && t.db.opts.WhenFull == DropOldest {
+		err = cmp.Or(t.dropOldest(ctx, demand{}), t.db.heads.failureToPost())
 	}
 	return err
 }
 
-// startPosting takes the semaphore that whoever writes to the tree holds.
-func (db *DB) startPosting(ctx context.Context) error {
-	db.wantPosting.Add(1)
-	defer db.wantPosting.Add(-1)
-	select {
-	case db.posting <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (db *DB) stopPosting() { <-db.posting }
-
-// postAll posts the heads until everything that was acknowledged when it was called is in the tree. It
-// needs posting held. It returns how many doomed values it left out.
-func (db *DB) postAll(ctx context.Context, leaveOut doomed) (left uint64, err error) {
-	db.mu.RLock()
-	target := db.lastSequence
-	db.mu.RUnlock()
+// postAll posts all values that were acknowledged when it was called. It leaves out doomed values and
+// returns their number, with an error too.
+func (t *turn) postAll(ctx context.Context, leaveOut doomed) (leftOut uint64, err error) {
+	last := t.db.heads.last()
 	for {
 		if err := ctx.Err(); err != nil {
-			return left, err
+			return leftOut, err
 		}
-		n, err := db.postFrozen(leaveOut)
-		left += n
+		n, err := t.postFrozen(leaveOut)
+		leftOut += n
 		if err != nil {
-			return left, err
+			return leftOut, err
 		}
-		db.mu.Lock()
-		done := db.frozen == nil && (db.active.Values() == 0 || db.active.FirstSequence() > target)
-		if !done && db.frozen == nil {
-			db.freezeLocked()
-		}
-		db.mu.Unlock()
-		if done {
-			return left, nil
+		if t.db.heads.freezeThrough(last) {
+			return leftOut, nil
 		}
 	}
 }
 
-// postFrozen posts the frozen head, if there is one, without the doomed values, and returns how many those
-// were. It needs posting held.
-func (db *DB) postFrozen(leaveOut doomed) (left uint64, err error) {
-	db.mu.RLock()
-	frozen := db.frozen
-	db.mu.RUnlock()
+// postAllUsingReserve is postAll, on a full disk with the space of the reserve.
+func (t *turn) postAllUsingReserve(ctx context.Context, leaveOut doomed) (leftOut uint64, err error) {
+	leftOut, err = t.postAll(ctx, leaveOut)
+	if errors.Is(err, daybook.ErrNoSpace) && t.releaseReserve() {
+		defer t.takeReserve()
+		var n uint64
+		n, err = t.postAll(ctx, leaveOut)
+		leftOut += n
+	}
+	return leftOut, err
+}
+
+// postFrozen posts the frozen head, if there is one. It leaves out doomed values and returns their number,
+// with an error too.
+func (t *turn) postFrozen(leaveOut doomed) (leftOut uint64, err error) {
+	db, frozen := t.db, t.db.heads.frozenHead()
 	if frozen == nil {
 		return 0, nil
 	}
-	if err := db.syncReplaced(); err != nil {
-		db.attempted(err, 0)
+	if err := t.syncRename(); err != nil {
+		db.heads.endAttempt(err)
 		return 0, err
 	}
 	start := time.Now()
+	posting := t.postingOf(frozen, leaveOut)
+	leftOut, err = t.post(posting)
+	if measured := t.measure(); err == nil {
+		err = measured
+	}
+	db.heads.endAttempt(err)
+	if err != nil {
+		t.giveUpCopy(err) // which values the tree has now is unknown
+		return leftOut, err
+	}
+	db.stats.addCheckpoint(time.Since(start))
+	t.updateCopy(func(c *tree.Copy) error { return c.Post(posting) })
+	if db.log != nil {
+		db.log.Release(frozen.LastSequence())
+		t.compactIfMostlyFree()
+	}
+	return leftOut, nil
+}
+
+// postingOf returns the posting of a frozen head without doomed values.
+func (t *turn) postingOf(frozen *head.Head, leaveOut doomed) tree.Posting {
+	db := t.db
 	posting := tree.Posting{
 		Runs:      func(after string) iter.Seq[tree.Run] { return runsOf(frozen, after, leaveOut) },
 		Watermark: frozen.LastSequence(),
-		Alone:     func() bool { return db.log == nil || db.gate.isClosed() }, // it is opened or closed
-	}
-	if db.log != nil { // else it is being replayed
-		posting.LastSegment = db.log.LastSegment()
-		// A part of the head must not outlive the rest. When the log cannot be synced, the whole still can be posted.
-		posting.InParts = db.log.Sync() == nil
-	}
-	post := func() error {
-		n, err := db.tree.Post(posting)
-		left += n
-		return err
-	}
-	if err = post(); errors.Is(err, daybook.ErrNoSpace) && db.giveUpCopy(err) {
-		err = post()
+		Alone:     func() bool { return db.log == nil || db.gate.isClosed() }, // during Open and Close
 	}
 	if db.log != nil {
-		err = db.againIfDamaged(context.Background(), err, post)
+		posting.LastSegment = db.log.LastSegment()
+		// After a power cut a part of the head must not be there without the rest. If the log cannot be
+		// synced, the whole head can still be posted in one transaction.
+		posting.InParts = db.log.Sync() == nil
 	}
-	if measured := db.measure(); err == nil {
-		err = measured
-	}
-	db.attempted(err, time.Since(start))
-	if err != nil {
-		db.giveUpCopy(err) // nobody knows how much of it the tree has
-	} else {
-		db.tellCopy(func(c *tree.Copy) error { return c.Post(posting) })
-	}
-	if err == nil && db.log != nil {
-		db.log.Release(frozen.LastSequence())
-		db.compactIfFree()
-	}
-	return left, err
+	return posting
 }
 
-// runsOf yields a frozen head's values of the records behind a name, without the doomed ones.
+// post posts to the tree. If the disk is full, it gives up a compaction's copy, and if the tree is
+// damaged, it salvages that, before it tries again.
+func (t *turn) post(posting tree.Posting) (leftOut uint64, err error) {
+	post := func() error {
+		n, err := t.tree().Post(posting)
+		leftOut += n
+		return err
+	}
+	if err = post(); errors.Is(err, daybook.ErrNoSpace) && t.giveUpCopy(err) {
+		err = post()
+	}
+	if t.db.log != nil {
+		err = t.retrySalvaged(context.Background(), err, post)
+	}
+	return leftOut, err
+}
+
+// runsOf yields a frozen head's values without the doomed ones, of the records that follow a name.
 func runsOf(frozen *head.Head, after string, leaveOut doomed) iter.Seq[tree.Run] {
 	return func(yield func(tree.Run) bool) {
 		var values []codec.Entry
@@ -244,22 +211,5 @@ func runsOf(frozen *head.Head, after string, leaveOut doomed) iter.Seq[tree.Run]
 				return
 			}
 		}
-	}
-}
-
-// attempted records how an attempt to post the frozen head went, and tells those who wait for it.
-func (db *DB) attempted(err error, took time.Duration) {
-	db.mu.Lock()
-	if err == nil {
-		db.frozen = nil
-	}
-	db.postFailure = err
-	close(db.attempts)
-	db.attempts = make(chan struct{})
-	db.mu.Unlock()
-	if err == nil {
-		db.statsMu.Lock()
-		db.stats.Checkpoints.Add(took)
-		db.statsMu.Unlock()
 	}
 }

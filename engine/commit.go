@@ -17,24 +17,24 @@ import (
 // commit is one Store or StoreBatch on its way into the log.
 type commit struct {
 	values  []daybook.StoredValue
-	single  [1]daybook.StoredValue // what values is for Store
-	batch   []byte
-	payload []byte // batch as it is written
-	err     error
-	wake    chan wakeUp // holds one
-	leader  bool        // has been told to lead; the queue's mu guards it
+	single  [1]daybook.StoredValue // the memory of values in a Store
+	batch   []byte                 // values, encoded
+	payload []byte                 // batch, compressed for the log
+	err     error                  // the outcome
+	wake    chan wakeUp            // holds one element
+	leader  bool                   // has been told to lead; the queue's mu guards it
 }
 
-// wakeUp is what a waiting commit is told.
+// wakeUp tells a waiting commit what happens next.
 type wakeUp int
 
 const (
-	committed wakeUp = iota // its err says how it went
-	lead                    // it is to write the next group, itself included
+	committed wakeUp = iota // it has been written, or has failed: see its err
+	lead                    // it has to write the next group, to which it belongs
 )
 
-// mostPooled is the largest buffer that is kept for the next commit.
-const mostPooled = 2 << 20
+// maxPooled is the maximum size in bytes of a buffer that is kept for a later commit.
+const maxPooled = 2 << 20
 
 func (q *commitQueue) newCommit() *commit {
 	if c, ok := q.spent.Get().(*commit); ok {
@@ -43,10 +43,10 @@ func (q *commitQueue) newCommit() *commit {
 	return &commit{wake: make(chan wakeUp, 1)}
 }
 
-// free gives c back for reuse. Nobody may hold it any more.
+// free makes c available to newCommit. No goroutine may use it any more.
 func (q *commitQueue) free(c *commit) {
 	batch, payload := c.batch[:0], c.payload[:0]
-	if cap(batch) > mostPooled || cap(payload) > mostPooled {
+	if cap(batch) > maxPooled || cap(payload) > maxPooled {
 		batch, payload = nil, nil
 	}
 	*c = commit{wake: c.wake, batch: batch, payload: payload}
@@ -62,24 +62,24 @@ func (c *commit) encode() {
 	c.payload = codec.AppendCompressed(c.payload[:0], c.batch)
 }
 
-// commitQueue gathers commits into groups. The first to come leads: it writes its group at once. Those that
-// come while it writes wait, and the first of them leads the next group. There is no timer: a group is
-// as large as the number of those who came during the write before it.
+// commitQueue gathers commits into groups. The first commit to arrive leads: it writes its group at once.
+// The commits that arrive during that write wait, and the first of them leads the next group. There is no
+// timer: a group has as many commits as arrived during the write before it.
 type commitQueue struct {
-	mu        sync.Mutex // guards what follows
+	mu        sync.Mutex // guards the fields up to lastGroup
 	waiting   []*commit
-	leading   bool // somebody leads, or has been told to
-	lastGroup int  // commits in the last group
+	leading   bool // a commit leads, or has been told to
+	lastGroup int  // number of commits in the last group
 
-	group  []*commit   // being written; the leader's
-	frames []wal.Frame // the same
+	group  []*commit   // that is being written; only the leader uses it
+	frames []wal.Frame // of the group; only the leader uses them
 
 	spent sync.Pool // of *commit
 }
 
-// mostGrouped is how many bytes of batches a group has, unless its first commit has more. They are what it adds to
-// the head.
-const mostGrouped = wal.MaxGrouped
+// maxGroupBytes is the maximum size of a group's batches, unless its first commit is larger. It is also
+// what a group adds to the head.
+const maxGroupBytes = wal.MaxGrouped
 
 // commit stores c's values and returns when they are as durable as the options say.
 func (db *DB) commit(ctx context.Context, c *commit) error {
@@ -90,9 +90,9 @@ func (db *DB) commit(ctx context.Context, c *commit) error {
 			return err
 		}
 	}
-	// The leader alone waits for room, so that a head never grows by more than a group beyond its bound.
-	noRoom := db.makeRoom(ctx)
-	if failure := db.log.Failure(); failure != nil { // no room would help
+	// Only the leader waits for room in the head, so the head exceeds its bound by one group at most.
+	noRoom := db.waitForHead(ctx)
+	if failure := db.log.Failure(); failure != nil { // room would not help
 		noRoom = failure
 	}
 	if noRoom != nil && ctx.Err() != nil {
@@ -101,7 +101,7 @@ func (db *DB) commit(ctx context.Context, c *commit) error {
 	}
 	group := db.commits.take()
 	if noRoom == nil || db.opts.MaxSize > 0 && errors.Is(noRoom, daybook.ErrNoSpace) {
-		db.writeFitting(ctx, group, noRoom)
+		db.writeWhatFits(ctx, group, noRoom)
 	} else {
 		failAll(group, noRoom)
 	}
@@ -121,7 +121,7 @@ func failAll(group []*commit, err error) {
 	}
 }
 
-// join adds c to the queue, and reports whether it is to lead.
+// join adds c to the queue, and reports whether c leads.
 func (q *commitQueue) join(c *commit) (leading bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -131,7 +131,7 @@ func (q *commitQueue) join(c *commit) (leading bool) {
 	return leading
 }
 
-// wait waits until c is committed, or is to lead. A commit whose context ends leaves the queue, unless it
+// wait waits until c is committed, or has to lead. A commit whose context ends leaves the queue, unless it
 // is being written already.
 func (q *commitQueue) wait(ctx context.Context, c *commit) (leading bool, err error) {
 	select {
@@ -146,8 +146,8 @@ func (q *commitQueue) wait(ctx context.Context, c *commit) (leading bool, err er
 	return false, c.err
 }
 
-// withdraw takes c out of the queue, and reports whether it was still there. If it had been told to lead,
-// the next one is.
+// withdraw removes c from the queue, and reports whether c was still there. If c had been told to lead, the
+// next commit leads.
 func (q *commitQueue) withdraw(c *commit) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -163,7 +163,7 @@ func (q *commitQueue) withdraw(c *commit) bool {
 	return true
 }
 
-// resign takes the leader out of the queue, and has the next one lead.
+// resign removes the leader from the queue, and makes the next commit lead.
 func (q *commitQueue) resign(leader *commit) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -171,10 +171,11 @@ func (q *commitQueue) resign(leader *commit) {
 	q.passOnLocked()
 }
 
-// take removes the next group from the queue: the leader, and those behind it. If the last group was one
-// of several, it first lets those run that it woke, who are about to come back; otherwise groups would
-// alternate between nearly all and nearly none of them. A lone writer never yields: beside goroutines
-// that keep the processors busy, that costs many times a sync.
+// take removes the next group from the queue: the leader and the commits after it.
+//
+// After a group of several, take first lets the writers run that this group woke, because they are about
+// to come back. Otherwise groups would alternate between nearly all writers and nearly none. A single
+// writer never yields: beside goroutines that keep the processors busy, that costs many times a sync.
 func (q *commitQueue) take() (group []*commit) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -186,7 +187,7 @@ func (q *commitQueue) take() (group []*commit) {
 	size, n := 0, 0
 	for n < len(q.waiting) {
 		size += len(q.waiting[n].batch)
-		if n > 0 && size > mostGrouped {
+		if n > 0 && size > maxGroupBytes {
 			break
 		}
 		n++
@@ -197,7 +198,7 @@ func (q *commitQueue) take() (group []*commit) {
 	return q.group
 }
 
-// passOn tells the first that waits to lead.
+// passOn makes the first waiting commit lead.
 func (q *commitQueue) passOn() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -212,23 +213,24 @@ func (q *commitQueue) passOnLocked() {
 	}
 }
 
-// writeFitting writes a group as far as Options.MaxSize allows. One that does not fit as a whole may do so in halves. stuck is why
-// there was no room in the heads. The context is the leader's, and does not end it: the others' values are in the group, too.
-func (db *DB) writeFitting(ctx context.Context, group []*commit, stuck error) {
-	err := db.makeFit(ctx, group, stuck)
+// writeWhatFits writes a group as far as Options.MaxSize allows. When the whole group does not fit, it tries
+// each half. stuck is why the heads could not be posted; nil if they could. ctx is the leader's; its end
+// does not stop the write, because the group has others' values too.
+func (db *DB) writeWhatFits(ctx context.Context, group []*commit, stuck error) {
+	err := db.makeSpaceFor(ctx, demandOf(group), stuck)
 	switch {
 	case err == nil:
 		db.write(group)
 	case len(group) > 1 && errors.Is(err, daybook.ErrNoSpace):
-		db.writeFitting(ctx, group[:len(group)/2], stuck)
-		db.writeFitting(ctx, group[len(group)/2:], stuck)
+		db.writeWhatFits(ctx, group[:len(group)/2], stuck)
+		db.writeWhatFits(ctx, group[len(group)/2:], stuck)
 	default:
 		failAll(group, err)
 	}
 }
 
-// write commits a group: into the log, durable as the options say, and then into the head, where queries
-// see it. Only the leader calls it.
+// write writes a group into the log, as durably as the options say, and then into the active head, where
+// queries see it. Only the leader calls it.
 func (db *DB) write(group []*commit) {
 	frames, values := db.commits.frames[:0], 0
 	for _, c := range group {
@@ -245,22 +247,7 @@ func (db *DB) write(group []*commit) {
 		failAll(group, err)
 		return
 	}
-	db.addToHead(group, sequence)
+	db.heads.add(group, sequence)
 	db.watchers.tell(group, sequence)
-	db.statsMu.Lock()
-	db.stats.Commits++
-	db.stats.CommitValues += uint64(values)
-	db.statsMu.Unlock()
-}
-
-func (db *DB) addToHead(group []*commit, sequence uint64) {
-	db.mu.Lock()
-	defer db.mu.Unlock()
-	for _, c := range group {
-		for i := range c.values {
-			db.active.Add(c.values[i].RecordName, c.values[i].StoredAt, sequence, c.values[i].Value)
-			sequence++
-		}
-	}
-	db.lastSequence = sequence - 1
+	db.stats.addCommit(values)
 }

@@ -12,8 +12,8 @@ func TestGroupsAreBounded(t *testing.T) {
 	}
 	for left := 20; left > 0; {
 		group := q.take()
-		if len(group) == 0 || len(group) > mostGrouped>>20 {
-			t.Fatalf("a group of %d MiB; want 1 to %d", len(group), mostGrouped>>20)
+		if len(group) == 0 || len(group) > maxGroupBytes>>20 {
+			t.Fatalf("a group of %d MiB; want 1 to %d", len(group), maxGroupBytes>>20)
 		}
 		left -= len(group)
 	}

@@ -132,20 +132,20 @@ func TestCompactFailedTree(t *testing.T) {
 	if err := db.Checkpoint(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.whilePosting(ctx, db.beginCopy); err != nil {
+	if err := db.withTurn(ctx, beginCopy); err != nil {
 		t.Fatal(err)
 	}
-	_ = db.tree.Fail(errors.New("the disk is on fire"))
-	if err := db.whilePosting(ctx, func() error { _, err := db.copyStep(ctx); return err }); !errors.Is(err, daybook.ErrFailed) {
+	_ = db.trees.current.Fail(errors.New("the disk is on fire"))
+	if err := db.withTurn(ctx, stepCopy); !errors.Is(err, daybook.ErrFailed) {
 		t.Errorf("a step after the tree failed: %v; want ErrFailed", err)
 	}
-	if err := db.whilePosting(ctx, func() error { db.giveUpCopy(nil); return nil }); err != nil {
+	if err := db.withTurn(ctx, func(t *turn) error { t.giveUpCopy(nil); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Compact(ctx); !errors.Is(err, daybook.ErrFailed) {
 		t.Errorf("Compact of a tree that has failed: %v; want ErrFailed", err)
 	}
-	if _, err := os.Stat(filepath.Join(db.dir, copyName)); !os.IsNotExist(err) {
+	if _, err := os.Stat(filepath.Join(db.dir.path, copyName)); !os.IsNotExist(err) {
 		t.Errorf("the copy is still there: %v", err)
 	}
 	if err := db.abandon(); err != nil {
@@ -156,8 +156,8 @@ func TestCompactFailedTree(t *testing.T) {
 // TestCompactContext ends its context while something else has the tree.
 func TestCompactContext(t *testing.T) {
 	db := mustOpen(t, t.TempDir(), nil)
-	db.posting <- struct{}{}
-	defer db.stopPosting()
+	held := mustTakeTurn(t, db)
+	defer held.end()
 	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer cancel()
 	done := make(chan error, 1)
@@ -235,17 +235,17 @@ func TestCompactGivesWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	step := func() error {
-		return db.whilePosting(ctx, func() error { _, err := db.copyStep(ctx); return err })
+		return db.withTurn(ctx, stepCopy)
 	}
 	begin := func() {
 		t.Helper()
-		if err := errors.Join(db.whilePosting(ctx, db.beginCopy), step()); err != nil {
+		if err := errors.Join(db.withTurn(ctx, beginCopy), step()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	wantGone := func() {
 		t.Helper()
-		if _, err := os.Stat(filepath.Join(db.dir, copyName)); !os.IsNotExist(err) {
+		if _, err := os.Stat(filepath.Join(db.dir.path, copyName)); !os.IsNotExist(err) {
 			t.Errorf("the copy is still there: %v", err)
 		}
 		if err := step(); !errors.Is(err, daybook.ErrNoSpace) {
@@ -254,15 +254,15 @@ func TestCompactGivesWay(t *testing.T) {
 	}
 	begin()
 	store(50)
-	db.tree.Bound(1) // it cannot grow
+	db.trees.current.Bound(1) // it cannot grow
 	if err := db.Checkpoint(ctx); !errors.Is(err, daybook.ErrNoSpace) {
 		t.Errorf("without space: %v; want ErrNoSpace", err)
 	}
 	wantGone()
-	db.tree.Bound(0)
+	db.trees.current.Bound(0)
 	begin()
-	err := db.whilePosting(ctx, func() error {
-		if !db.makeSpace() || db.reserve.size() == 0 {
+	err := db.withTurn(ctx, func(t *turn) error {
+		if !t.freeSpace() || db.reserve.size() == 0 {
 			return errors.New("nothing was freed, or the reserve, though there is a copy")
 		}
 		return nil

@@ -86,26 +86,22 @@ func TestCompactStepwise(t *testing.T) {
 				t.Fatalf("%s: %v", when, err)
 			}
 		}
-		locked := func(do func() error) {
-			if err := db.startPosting(ctx); err != nil {
-				t.Fatal(err)
-			}
-			defer db.stopPosting()
-			if err := do(); err != nil {
+		withTurn := func(do func(*turn) error) {
+			if err := db.withTurn(ctx, do); err != nil {
 				t.Fatal(err)
 			}
 		}
 		for range rapid.IntRange(0, 60).Draw(t, "before") {
 			act()
 		}
-		locked(db.beginCopy)
+		withTurn(beginCopy)
 		for done := false; !done; {
 			for range rapid.IntRange(0, 5).Draw(t, "between") {
 				act()
 			}
-			locked(func() (err error) {
-				if done, err = db.copyStep(ctx); done {
-					err = db.replaceTree()
+			withTurn(func(t *turn) (err error) {
+				if done, err = t.copyStep(ctx); done {
+					err = t.adoptCopy()
 				}
 				return err
 			})
@@ -241,7 +237,7 @@ func TestCompactLargeRecord(t *testing.T) {
 		if err := db.Compact(&endingContext{Context: ctx, left: left}); !errors.Is(err, context.Canceled) {
 			t.Fatalf("Compact whose context ends after %d of %d looks: %v", left, took, err)
 		}
-		if _, err := os.Stat(filepath.Join(db.dir, copyName)); !os.IsNotExist(err) {
+		if _, err := os.Stat(filepath.Join(db.dir.path, copyName)); !os.IsNotExist(err) {
 			t.Fatalf("the copy is still there: %v", err)
 		}
 	}
@@ -273,7 +269,7 @@ func TestCompactByItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := fileSize(t, dir)
-	if before < leastCompacted {
+	if before < minCompactedFile {
 		t.Fatalf("the file has %d bytes, which is too little to be compacted", before)
 	}
 	if _, err := db.Cleanup(ctx, 78); err != nil {
@@ -299,11 +295,10 @@ func TestCompactWaits(t *testing.T) {
 	if err := db.Checkpoint(ctx); err != nil {
 		t.Fatal(err)
 	}
-	db.posting <- struct{}{} // so that nothing else compacts
-	defer db.stopPosting()
+	held := mustTakeTurn(t, db) // so that nothing else compacts
 	worth := func(want bool, when string) {
 		t.Helper()
-		if got := db.mostlyFree(); got != want {
+		if got := held.mostlyFree(); got != want {
 			t.Errorf("%s: worth a copy: %v; want %v", when, got, want)
 		}
 	}
@@ -314,30 +309,33 @@ func TestCompactWaits(t *testing.T) {
 	}
 	db.compactor.stop()
 	db.compactor = background{}
-	if _, err := db.prune(ctx, pattern, tree.Rule{OlderThan: 100}); err != nil {
+	if _, err := held.prune(ctx, pattern, tree.Rule{OlderThan: 100}); err != nil {
 		t.Fatal(err)
 	}
 	worth(true, "empty")
-	db.compaction.spread = 1e6
+	held.pace.spread = 1e6
 	worth(false, "empty, after a copy came out like that")
-	db.compaction.spread = 0
-	db.stopPosting()
+	held.pace.spread = 0
+	held.end()
 	for range 2 {
 		db.compactLater(daybook.ErrNoSpace)
 	}
-	db.posting <- struct{}{}
+	held = mustTakeTurn(t, db)
 	worth(false, "after a failure")
-	db.stopPosting()
-	if err := db.compact(ctx, true); err != nil || db.compaction.spread != 0 || db.compaction.wait != 2*leastCompactWait {
-		t.Errorf("an attempt that was not worth it: %v, and it has learnt %+v", err, db.compaction)
+	held.end()
+	err = db.compact(ctx, compactByItself)
+	held = mustTakeTurn(t, db)
+	if pace := held.pace; err != nil || pace.spread != 0 || pace.wait != 2*minCompactWait {
+		t.Errorf("an attempt that was not worth it: %v, and it has learnt %+v", err, pace)
 	}
-	db.posting <- struct{}{}
-	db.compaction.until = time.Now()
+	held.pace.until = time.Now()
 	worth(true, "a while after a failure")
-	db.stopPosting()
-	if err := db.compact(ctx, true); err != nil || db.compaction.spread < 1 || db.compaction.wait != 0 {
-		t.Errorf("an attempt that was worth it: %v, and it has learnt %+v", err, db.compaction)
+	held.end()
+	err = db.compact(ctx, compactByItself)
+	held = mustTakeTurn(t, db)
+	defer held.end()
+	if pace := held.pace; err != nil || pace.spread < 1 || pace.wait != 0 {
+		t.Errorf("an attempt that was worth it: %v, and it has learnt %+v", err, pace)
 	}
-	db.posting <- struct{}{}
 	worth(false, "compacted")
 }

@@ -267,9 +267,9 @@ func TestHeadIsBounded(t *testing.T) {
 			if err := db.StoreBatch(ctx, batch); err != nil {
 				t.Errorf("StoreBatch: %v", err)
 			}
-			db.mu.RLock()
-			defer db.mu.RUnlock()
-			if size := db.active.Size(); size > 2*batchBytes {
+			db.heads.mu.RLock()
+			defer db.heads.mu.RUnlock()
+			if size := db.heads.active.Size(); size > 2*batchBytes {
 				t.Errorf("a head of %d bytes has grown to %d", int64(MinHeadSize), size)
 			}
 		})

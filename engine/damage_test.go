@@ -200,7 +200,7 @@ func TestDamagedPages(t *testing.T) {
 		damagePages(t, dir, leafPage)
 		_, err := db.Query(ctx, "*", daybook.QueryParams{})
 		wantCorrupt(t, "Query", err)
-		if open := db.scans.Load(); open > 0 {
+		if open := db.trees.snapshots.Load(); open > 0 {
 			t.Errorf("%d snapshots are open", open)
 		}
 		if err := db.Close(); err != nil {

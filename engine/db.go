@@ -10,69 +10,41 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine/internal/disk"
-	"github.com/daybook-db/daybook/engine/internal/head"
 	"github.com/daybook-db/daybook/engine/internal/tree"
 	"github.com/daybook-db/daybook/engine/internal/wal"
 )
 
-const (
-	treeName = "daybook.db"
-	logName  = "wal"
-)
-
-// DB is an open directory. Its methods may be called from any number of goroutines at once. It is a
+// DB is an open directory. Any number of goroutines may call its methods at once. It is a
 // daybook.Backend with all optional abilities of that package.
 type DB struct {
-	// Lock order: compacting, posting, then treeMu or mu. The log's locks are taken inside of both.
+	// Locks are taken in this order: compacting, the turn, then one of those in heads, trees and
+	// statistics. The log's locks are taken last.
 
-	dir     string
-	opts    Options
-	fs      disk.FS
-	tree    *tree.Tree // is replaced with posting held and treeMu locked
-	treeMu  sync.RWMutex
-	log     *wal.Log // nil when read-only
+	dir  directory
+	opts Options
+
+	log     *wal.Log // nil when read-only, and while Open replays it
+	heads   *heads
+	trees   trees
 	reserve *reserve
 
-	recoveredLog int64    // bytes of the log as Open found it
-	quarantined  []string // paths of what Open set aside
+	turns   turns
+	commits commitQueue
+	space   space
+	stats   statistics
 
 	gate      gate
 	closeOnce sync.Once
 	closeErr  error // set once closeOnce is done
-	commits   commitQueue
 
-	// posting is held, as a semaphore of one, by whoever writes to the tree.
-	posting     chan struct{}
-	wantPosting atomic.Int32 // how many wait for it
-
-	compacting chan struct{} // held, as a semaphore of one, by whoever compacts
-	compaction compaction    // whoever holds posting may use it
-
-	scans    atomic.Int64   // snapshots that are open
-	draining sync.WaitGroup // trees that were replaced, until their last snapshot is closed
-
-	// mu guards what follows.
-	mu           sync.RWMutex
-	active       *head.Head // what commits add to
-	frozen       *head.Head // what is being posted; nil when there is none
-	lastSequence uint64     // of the last acknowledged value
-	attempts     chan struct{}
-	postFailure  error // why the last attempt to post frozen failed
-	bound        bound // of Options.MaxSize
-
-	watchers watchers
-
+	compacting   chan struct{} // holds one element while a compaction runs
+	watchers     watchers
 	checkpointer background
 	compactor    background
 	syncer       background
-
-	// statsMu guards stats.
-	statsMu sync.Mutex
-	stats   daybook.Stats
 }
 
 var (
@@ -90,30 +62,30 @@ var (
 	_ daybook.Checkpointer = (*DB)(nil)
 )
 
-// Open opens the directory dir, and creates it if it does not exist. opts may be nil for the defaults, and
-// is not modified. After a crash it replays the log, which takes at most about a second per head.
+// Open opens the directory dir, and creates it if it does not exist. opts may be nil for the defaults;
+// Open does not modify it. After a crash Open replays the log, which takes about a second per head.
 //
 // Errors: daybook.ErrInvalidParams for impossible options; daybook.ErrLocked when another process has
-// it open; daybook.ErrVersion when a newer program wrote it; daybook.ErrCorrupt, with file and offset,
-// when it is damaged, in which case nothing is changed; daybook.ErrNoSpace; an error matching
-// fs.ErrNotExist when read-only and there is no daybook; or the operating system's.
+// the directory open; daybook.ErrVersion when a newer program wrote it; daybook.ErrCorrupt, with file and
+// offset, when it is damaged, and then nothing is changed; daybook.ErrNoSpace; an error that matches
+// fs.ErrNotExist when Options.ReadOnly is set and dir holds no daybook; or the operating system's.
 func Open(dir string, opts *Options) (*DB, error) {
 	options, err := opts.withDefaults()
 	if err != nil {
 		return nil, err
 	}
 	if opts == nil || opts.Tuning.HeadSize == 0 {
-		options.Tuning.HeadSize = min(options.Tuning.HeadSize, headOnDisk(dir))
+		options.Tuning.HeadSize = min(options.Tuning.HeadSize, headSizeForDisk(dir))
 	}
 	return open(dir, options, disk.OS{})
 }
 
-// headOnDisk is how large a head may be by default on the disk of a directory, which may not be there yet. What the log holds
-// of it cannot be deleted without being posted, for which there must be room.
-func headOnDisk(dir string) int64 {
+// headSizeForDisk returns the maximum default size of a head on the disk of dir, which may not exist yet.
+// The log keeps the values of a head until they are posted, and the disk must have room for both.
+func headSizeForDisk(dir string) int64 {
 	for {
 		if free, known := disk.FreeSpace(dir); known {
-			return max(free/headOfFree, leastDefaultHead)
+			return max(free/headPartOfFreeDisk, minDefaultHeadSize)
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
@@ -123,114 +95,129 @@ func headOnDisk(dir string) int64 {
 	}
 }
 
+// open opens the tree, replays the log, and starts the background work.
 func open(dir string, opts Options, fsys disk.FS) (_ *DB, err error) {
 	defer func() { err = tree.WrapNoSpace(err) }()
-	db := newDB(dir, opts, fsys)
-	state, err := db.openWhole()
-	if err != nil {
+	db := newDB(directory{dir, fsys}, opts)
+	t := newTurn(db)
+	if err := t.openTree(); err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			_ = db.closeTree()
+			_ = t.closeTrees()
 		}
 	}()
-	if damage := db.tree.DamagedMeta(); damage != nil {
-		opts.Logger.Warn("daybook: one of the tree's two meta pages is damaged, and the other one is used", "dir", dir, "error", damage)
-	}
-	recovery, err := db.recoverWhole(state)
-	if err == nil {
-		state, err = db.tree.State()
-	}
+	recovery, err := t.recoverLog()
 	if err != nil {
 		return nil, err
 	}
-	db.recoveredLog = recovery.Size()
 	if opts.ReadOnly {
 		db.reserve.find()
-		return db, nil
-	}
-	if err := db.openLog(recovery, state.LastSegment); err != nil {
+	} else if err := t.openLog(recovery); err != nil {
 		return nil, err
+	} else {
+		db.startBackground()
 	}
+	t.end()
 	return db, nil
 }
 
-func newDB(dir string, opts Options, fsys disk.FS) *DB {
+func newDB(dir directory, opts Options) *DB {
 	return &DB{
-		reserve:    newReserve(dir, fsys),
 		dir:        dir,
 		opts:       opts,
-		fs:         fsys,
-		posting:    make(chan struct{}, 1),
+		heads:      newHeads(opts.Tuning.HeadSize),
+		reserve:    &reserve{dir: dir},
+		turns:      turns{free: make(chan *turn, 1)},
 		compacting: make(chan struct{}, 1),
-		active:     head.New(opts.Tuning.HeadSize),
-		attempts:   make(chan struct{}),
 	}
 }
 
-// openTree opens the tree, and returns its state. One that is to be fresh may be missing beside a log.
-func (db *DB) openTree(fresh bool) (state tree.State, err error) {
-	path := filepath.Join(db.dir, treeName)
-	// The log's directory is made once the tree is durable, so a tree that is not there, or blank, beside
-	// it was lost; without it, one that is blank was never finished.
-	_, err = os.Stat(filepath.Join(db.dir, logName))
-	existing := err == nil
-	if db.opts.ReadOnly {
-		if info, err := os.Stat(path); !existing && (errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0) {
-			return state, fmt.Errorf("%s holds no daybook: %w", db.dir, fs.ErrNotExist)
-		}
-	} else if err := db.makeDir(existing); err != nil {
-		return state, err
-	} else if err := db.finishSalvage(fresh); err != nil {
-		return state, err
+// openTree opens the tree, and creates it in a new directory. With Options.Quarantine it puts a new tree
+// in the place of one that does not open.
+func (t *turn) openTree() error {
+	found, _ := os.Stat(t.db.dir.file(treeName))
+	err := t.openTreeFile(t.db.dir.hasLog())
+	if t.db.quarantines(err) {
+		err = t.replaceUnreadableTree(found, err)
 	}
-	opened, err := tree.Open(path, tree.Options{
+	if err != nil {
+		return err
+	}
+	if damage := t.tree().DamagedMeta(); damage != nil {
+		t.db.opts.Logger.Warn("daybook: one of the tree's two meta pages is damaged; using the other",
+			"dir", t.db.dir.path, "error", damage)
+	}
+	return nil
+}
+
+// openTreeFile opens the file of the tree. mustExist says that a missing or empty file is damage.
+func (t *turn) openTreeFile(mustExist bool) error {
+	db := t.db
+	if err := db.prepareDirectory(); err != nil {
+		return err
+	}
+	opened, err := tree.Open(db.dir.file(treeName), tree.Options{
 		LockTimeout:      db.opts.LockTimeout,
 		ReadOnly:         db.opts.ReadOnly,
-		Existing:         existing && !fresh,
+		Existing:         mustExist,
 		ChunkValues:      db.opts.Tuning.ChunkValues,
 		ChunkBytes:       db.opts.Tuning.ChunkBytes,
 		TransactionBytes: int(db.opts.Tuning.TransactionSize),
-		MaxBytes:         db.opts.maxTree(),
 	})
 	if err != nil {
-		return state, err
+		return err
 	}
-	db.tree = opened
 	if !db.opts.ReadOnly {
-		if err = db.removeLeftovers(); err == nil {
-			err = db.fs.SyncDir(db.dir) // the file may be new
+		if err = db.dir.removeUnfinished(); err == nil {
+			err = db.dir.sync() // the tree's file may be new
 		}
 	}
 	if err == nil {
-		state, err = db.tree.State()
+		_, err = opened.State()
 	}
 	if err != nil {
-		_ = db.tree.Close()
-	}
-	return state, err
-}
-
-// removeLeftovers removes what a crash left of files that were to become the tree.
-func (db *DB) removeLeftovers() error {
-	var errs []error
-	for _, name := range []string{copyName, salvagedName, restoredName} {
-		errs = append(errs, db.removeIfThere(name))
-	}
-	return errors.Join(errs...)
-}
-
-// makeDir makes the directory. Until there is a daybook in it, the directories above are made durable by each Open:
-// one that made them may have failed, or died, before it came to that.
-func (db *DB) makeDir(existing bool) error {
-	if err := db.fs.MkdirAll(db.dir); err != nil || existing {
+		_ = opened.Close()
 		return err
 	}
-	return disk.SyncAncestors(db.fs, db.dir)
+	db.trees.current = opened
+	t.limitTree()
+	return nil
 }
 
-// Initialize does nothing: Open has done it.
+// prepareDirectory makes the directory and ends a salvage that a crash interrupted. A read-only Open
+// changes nothing, and needs a daybook that is there.
+func (db *DB) prepareDirectory() error {
+	if !db.opts.ReadOnly {
+		if err := db.dir.create(db.dir.hasLog()); err != nil {
+			return err
+		}
+		return db.finishSalvage()
+	}
+	if exists, err := Exists(db.dir.path); err == nil && !exists {
+		return fmt.Errorf("%s holds no daybook: %w", db.dir.path, fs.ErrNotExist)
+	}
+	return nil
+}
+
+// startBackground starts the goroutines of checkpoints, compactions and, under Interval, syncs.
+func (db *DB) startBackground() {
+	if db.opts.Durability == Interval {
+		db.syncer.start(db.syncEveryInterval)
+	}
+	db.checkpointer.start(db.postWhenFrozen)
+	if canReplaceOpenFiles {
+		db.compactor.start(db.compactWhenFree)
+	}
+	// A device that crashes often should not replay the same values each time, so they are posted soon.
+	if !db.heads.empty() {
+		db.heads.freeze()
+		db.checkpointer.nudge()
+	}
+}
+
+// Initialize does nothing, because Open has prepared the directory.
 func (db *DB) Initialize(ctx context.Context) error {
 	if err := db.enter(ctx); err != nil {
 		return err
@@ -239,12 +226,12 @@ func (db *DB) Initialize(ctx context.Context) error {
 	return nil
 }
 
-// Close posts what is in the head, empties the log, and closes the directory. It waits for the calls
-// that are running; calls that begin later return daybook.ErrClosed. Called again, it waits for the first
-// call and returns what that did.
+// Close posts the values in the heads, empties the log, and closes the directory. It waits for the calls
+// that are running; later calls return daybook.ErrClosed. A second Close waits for the first and returns
+// its error.
 //
-// When the last checkpoint fails, on a full disk say, Close closes all the same and returns why:
-// nothing is lost, the log is kept, and the next Open replays it.
+// When the last checkpoint fails, for example because the disk is full, Close closes the directory all
+// the same and returns the reason. No value is lost then: the log stays, and the next Open replays it.
 func (db *DB) Close() error {
 	db.gate.close()
 	db.closeOnce.Do(func() {
@@ -255,27 +242,25 @@ func (db *DB) Close() error {
 }
 
 func (db *DB) shutDown() error {
+	db.stopBackground()
+	t, err := db.takeTurn(context.Background()) // and keeps it: nothing is written any more
+	if err != nil {
+		return err
+	}
+	if db.log == nil {
+		return t.closeTrees()
+	}
+	if err = t.checkpoint(context.Background()); err != nil {
+		err = errors.Join(fmt.Errorf("closed without a last checkpoint; the log keeps the values: %w", err), db.log.Sync())
+	}
+	err = errors.Join(err, db.log.Close(err == nil))
+	return errors.Join(err, t.closeTrees())
+}
+
+func (db *DB) stopBackground() {
 	db.syncer.stop()
 	db.compactor.stop()
 	db.checkpointer.stop()
-	var err error
-	if db.log != nil {
-		if err = db.checkpoint(context.Background()); err != nil {
-			err = fmt.Errorf("closed without a last checkpoint; the log keeps the values: %w", err)
-			err = errors.Join(err, db.log.Sync())
-		}
-		err = errors.Join(err, db.log.Close(err == nil))
-	}
-	return errors.Join(err, db.closeTree())
-}
-
-func (db *DB) closeTree() error {
-	err := db.tree.Close()
-	if db.compaction.stranded != nil {
-		err = errors.Join(err, db.compaction.stranded.Close())
-	}
-	db.draining.Wait()
-	return err
 }
 
 // enter begins a call of a public method, which ends with db.gate.leave.
@@ -286,12 +271,12 @@ func (db *DB) enter(ctx context.Context) error {
 	return db.gate.enter()
 }
 
-// enterWriting is enter for a method that changes something.
+// enterWriting is enter for a method that changes the daybook.
 func (db *DB) enterWriting(ctx context.Context) error {
 	err := db.enter(ctx)
 	if err == nil && db.opts.ReadOnly {
 		db.gate.leave()
-		return fmt.Errorf("%w: %s was opened with Options.ReadOnly", daybook.ErrReadOnly, db.dir)
+		return fmt.Errorf("%w: %s was opened with Options.ReadOnly", daybook.ErrReadOnly, db.dir.path)
 	}
 	return err
 }

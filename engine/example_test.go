@@ -164,7 +164,7 @@ func Example_retention() {
 			{Pattern: "alarm.*", MaxAge: 365 * 24 * time.Hour, KeepNewest: 10},
 			{Pattern: "config.*", MaxPerRecord: 100},
 		},
-		MaxAge: 7 * 24 * time.Hour, // of everything else
+		MaxAge: 7 * 24 * time.Hour, // of allRecords else
 	}}
 	done := make(chan error)
 	go func() { done <- keeper.Run(ctx) }()

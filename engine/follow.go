@@ -15,23 +15,23 @@ import (
 	"github.com/daybook-db/daybook/index"
 )
 
-// Follower reads what is stored in a directory that another process has open, which DB.Watch does within one. It takes no
-// lock and changes nothing there. It is for one goroutine.
+// Follower reads the values that another process stores in a directory. Within one process, DB.Watch does
+// that. A Follower takes no lock and changes nothing in the directory. One goroutine at a time may use it.
 type Follower struct {
 	dir     string
 	pattern *index.Pattern
 	log     *wal.Follower
-	after   uint64 // values up to it have been told of
-	missed  uint64 // matching or not
+	after   uint64 // sequence number up to which values have been read
+	missed  uint64 // number of missed values of all records, for the next event
 }
 
-// Follow returns a Follower of the records that recordPattern matches in dir, which begins behind a sequence number; 0: with
-// what the log holds, which is what was stored since about the last checkpoint. On Windows, where it would be in the way of
-// whoever stores, there is none.
+// Follow returns a Follower of the records that recordPattern matches in dir. It begins after a sequence
+// number; 0: with the values that are in the log, which were stored since about the last checkpoint. There is
+// no Follower on Windows, where an open file would stop the process that stores.
 // Errors: daybook.ErrInvalidPattern, ErrInvalidParams, errors.ErrUnsupported.
 func Follow(dir, recordPattern string, syntax daybook.PatternSyntax, after uint64) (*Follower, error) {
-	if !canReplace {
-		return nil, fmt.Errorf("following %s: %w on Windows, where a file that is open cannot be renamed", dir, errors.ErrUnsupported)
+	if !canReplaceOpenFiles {
+		return nil, fmt.Errorf("following %s: %w on Windows, where an open file cannot be renamed", dir, errors.ErrUnsupported)
 	}
 	pattern, err := index.Compile(recordPattern, syntax)
 	if err != nil {
@@ -40,26 +40,29 @@ func Follow(dir, recordPattern string, syntax daybook.PatternSyntax, after uint6
 	return &Follower{dir: dir, pattern: pattern, log: wal.NewFollower(filepath.Join(dir, logName), after), after: after}, nil
 }
 
-// Skip has it go on behind a sequence number, as of a value that was read in another way.
+// Skip makes the Follower continue after a sequence number, for example that of a value that was read in
+// another way.
 func (f *Follower) Skip(after uint64) {
 	f.log.Skip(after)
 	f.after = max(f.after, after)
 }
 
-// Replaced reports whether another daybook than before has come into the directory, which is read from its beginning, since
-// it was asked last.
+// Replaced reports whether another daybook has come into the directory since the last call. The Follower
+// reads that from its beginning.
 func (f *Follower) Replaced() bool {
 	replaced := f.log.Replaced
 	f.log.Replaced = false
 	return replaced
 }
 
-// Read calls yield for each value that was stored since it was last called, in the order of their sequence numbers, until
-// there is no more for now, or yield returns false, after which the rest of that value's batch is left out. A value is read
-// as soon as it is in the log, which may be before the Store that wrote it has returned; should its write fail, it was never
-// stored, and Event.Sequence may go back: what is stored in its place has its number again. Whoever reads so seldom that the
-// log has gone on, or was emptied when the daybook was closed, is told with the next value, by Event.Missed, how many there
-// were, whatever their records.
+// Read calls yield for each value that was stored since the last call, in the order of the sequence
+// numbers, until there are no more at present, or yield returns false. After false it leaves out the rest of
+// that value's batch.
+//
+// A value is read as soon as it is in the log, which may be before the Store that wrote it has returned. If
+// its write fails, it was never stored: Event.Sequence may go back then, and the value that is stored in its
+// place has its number again. Values that have left the log before the Follower read them are missed.
+// Event.Missed of the next value is their number, of all records.
 // Errors: daybook.ErrVersion, ErrCorrupt, the operating system's, or ctx's.
 func (f *Follower) Read(ctx context.Context, yield func(daybook.Event) bool) (err error) {
 	failed := f.log.Read(func(sequence, missed uint64, payload []byte, values int) bool {

@@ -49,7 +49,7 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("only %d more values fit after %d were deleted", more, deleted)
 	}
 	if _, err := db.Cleanup(ctx, math.MaxUint64); err != nil { // or Close would find no room for what is in the head
-		t.Errorf("Cleanup of everything: %v", err)
+		t.Errorf("Cleanup of allRecords: %v", err)
 	}
 }
 
@@ -113,12 +113,12 @@ func TestPruneOnFullDisk(t *testing.T) {
 		t.Errorf("Cleanup on a full disk = %d, %v; want %d", deleted, err, 3*records)
 	}
 	if _, err := db.Cleanup(ctx, math.MaxUint64); err != nil {
-		t.Errorf("Cleanup of everything: %v", err)
+		t.Errorf("Cleanup of allRecords: %v", err)
 	}
 }
 
 // TestCompactOnFullDisk compacts where there is no room for the copy, and where that is gone half-way. Both times
-// everything stays as it was, and can still be stored; with the room it works.
+// allRecords stays as it was, and can still be stored; with the room it works.
 func TestCompactOnFullDisk(t *testing.T) {
 	const size = 40 << 20
 	disk := smalldisk.Mount(t, size)
@@ -162,10 +162,10 @@ func TestCompactOnFullDisk(t *testing.T) {
 	unchanged("without room")
 
 	take(0)
-	if err := db.whilePosting(ctx, db.beginCopy); err != nil {
+	if err := db.withTurn(ctx, beginCopy); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.whilePosting(ctx, func() error { _, err := db.compaction.copy.Step(ctx); return err }); err != nil {
+	if err := db.withTurn(ctx, func(t *turn) error { _, err := t.copy.Step(ctx); return err }); err != nil {
 		t.Fatal(err)
 	}
 	takeTheRest(t, disk)
@@ -175,7 +175,7 @@ func TestCompactOnFullDisk(t *testing.T) {
 	if err := db.Checkpoint(ctx); err != nil {
 		t.Errorf("a checkpoint on a disk that is full but for a copy: %v", err)
 	}
-	if db.compaction.copy != nil {
+	if copyUnderWay(t, db) {
 		t.Error("the copy has not made room for the checkpoint")
 	}
 	if deleted, err := db.Prune(ctx, "more", daybook.PruneParams{OlderThan: math.MaxUint64}); err != nil || deleted == 0 {

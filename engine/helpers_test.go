@@ -39,7 +39,7 @@ func mustClose(t testing.TB, db *DB) {
 	if db.gate.isClosed() {
 		return
 	}
-	if open := db.scans.Load(); open > 0 {
+	if open := db.trees.snapshots.Load(); open > 0 {
 		t.Errorf("%d snapshots were never closed", open)
 	}
 	if err := db.Check(ctx); err != nil {
@@ -54,12 +54,33 @@ func mustClose(t testing.TB, db *DB) {
 func (db *DB) abandon() error {
 	db.gate.close()
 	db.closeOnce.Do(func() {
-		db.syncer.stop()
-		db.compactor.stop()
-		db.checkpointer.stop()
-		db.closeErr = errors.Join(db.log.Close(false), db.closeTree())
+		db.stopBackground()
+		t := <-db.turns.free // and keeps it
+		db.closeErr = errors.Join(db.log.Close(false), t.closeTrees())
 	})
 	return db.closeErr
+}
+
+// mustTakeTurn takes the turn, which the test must end.
+func mustTakeTurn(t testing.TB, db *DB) *turn {
+	t.Helper()
+	taken, err := db.takeTurn(ctx)
+	if err != nil {
+		t.Fatalf("takeTurn: %v", err)
+	}
+	return taken
+}
+
+// beginCopy begins a compaction's copy, and stepCopy takes one step of it.
+func beginCopy(t *turn) error { _, err := t.beginCopy(compactByCall); return err }
+func stepCopy(t *turn) error  { _, err := t.copyStep(ctx); return err }
+
+// copyUnderWay reports whether a compaction has a copy.
+func copyUnderWay(t testing.TB, db *DB) bool {
+	t.Helper()
+	taken := mustTakeTurn(t, db)
+	defer taken.end()
+	return taken.copy != nil
 }
 
 func mustStore(t testing.TB, db *DB, name, value string, timestamp uint64) {

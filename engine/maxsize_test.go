@@ -62,7 +62,7 @@ var maxSizeLoads = []maxSizeLoad{
 		return db.Store(ctx, fmt.Sprintf("%d.%s", rand.Uint64(), digits(900)), json.RawMessage("1"), i)
 	}},
 	{"the largest values", func(db *DB, i uint64) error {
-		return db.Store(ctx, "long", json.RawMessage(`"`+digits(MinMaxSize/largestPart-2)+`"`), i)
+		return db.Store(ctx, "long", json.RawMessage(`"`+digits(MinMaxSize/maxValuePart-2)+`"`), i)
 	}},
 	{"at one time", func(db *DB, i uint64) error {
 		return db.Store(ctx, fmt.Sprintf("r%d", i%20), json.RawMessage(`"`+digits(2000)+`"`), 0)
@@ -217,7 +217,7 @@ func TestMaxSizeBesideScan(t *testing.T) {
 
 // TestMaxSizeCompact has no room for a copy within the bound, and then has.
 func TestMaxSizeCompact(t *testing.T) {
-	if !canReplace {
+	if !canReplaceOpenFiles {
 		t.Skip("a file that is open cannot be replaced on Windows")
 	}
 	dir := t.TempDir()
@@ -253,7 +253,7 @@ func TestMaxSizeOptions(t *testing.T) {
 	}
 	db := mustOpen(t, t.TempDir(), &Options{MaxSize: MinMaxSize, WhenFull: DropOldest})
 	mustStore(t, db, "r", "1", 1)
-	large := json.RawMessage(`"` + digits(MinMaxSize/largestPart) + `"`)
+	large := json.RawMessage(`"` + digits(MinMaxSize/maxValuePart) + `"`)
 	if err := db.Store(ctx, "r", large, 2); !errors.Is(err, daybook.ErrValueTooLarge) {
 		t.Errorf("a value beyond a 128th: got %v; want ErrValueTooLarge", err)
 	}
@@ -339,7 +339,7 @@ func TestMaxSizeBatches(t *testing.T) {
 
 // TestMaxSizeSmaller opens a store that is several times as large, deletes, and compacts it.
 func TestMaxSizeSmaller(t *testing.T) {
-	if !canReplace {
+	if !canReplaceOpenFiles {
 		t.Skip("a file that is open cannot be replaced on Windows")
 	}
 	dir := t.TempDir()
@@ -366,7 +366,7 @@ func TestMaxSizeSmaller(t *testing.T) {
 
 // TestMaxSizeBesideCopy stores, between the last step of a compaction and its end, to records that the copy has too.
 func TestMaxSizeBesideCopy(t *testing.T) {
-	if !canReplace {
+	if !canReplaceOpenFiles {
 		t.Skip("a file that is open cannot be replaced on Windows")
 	}
 	dir := t.TempDir()
@@ -377,11 +377,11 @@ func TestMaxSizeBesideCopy(t *testing.T) {
 		if _, err := db.Cleanup(ctx, last-kept); err != nil {
 			t.Fatal(err)
 		}
-		err := db.whilePosting(ctx, db.beginCopy)
+		err := db.withTurn(ctx, beginCopy)
 		for done := false; err == nil && !done; {
-			err = db.whilePosting(ctx, func() (err error) { done, err = db.copyStep(ctx); return err })
+			err = db.withTurn(ctx, func(t *turn) (err error) { done, err = t.copyStep(ctx); return err })
 		}
-		for n := 0; err == nil && n < 3000 && db.compaction.copy != nil; n++ {
+		for n := 0; err == nil && n < 3000 && copyUnderWay(t, db); n++ {
 			copied++
 			err = db.Store(ctx, fmt.Sprintf("a%d", n%500), json.RawMessage(`"`+digits(2000)+`"`), last)
 			last++
@@ -392,9 +392,9 @@ func TestMaxSizeBesideCopy(t *testing.T) {
 		if err != nil && !errors.Is(err, daybook.ErrNoSpace) {
 			t.Fatal(err)
 		}
-		_ = db.whilePosting(ctx, func() error {
-			db.giveUpCopy(nil)
-			db.compaction.failure = nil
+		_ = db.withTurn(ctx, func(t *turn) error {
+			t.giveUpCopy(nil)
+			t.copyFailed = nil
 			return nil
 		})
 	}

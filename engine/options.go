@@ -99,8 +99,8 @@ const (
 )
 
 const (
-	headOfFree       = 16
-	leastDefaultHead = 256 << 10
+	headPartOfFreeDisk = 16
+	minDefaultHeadSize = 256 << 10
 )
 
 // Options configure Open. The zero value of every field means its default.
@@ -200,6 +200,9 @@ func (o *Options) withDefaults() (Options, error) {
 		checkRange("Tuning.TransactionSize", opts.Tuning.TransactionSize, MinTransactionSize, MaxTransactionSize),
 		checkRange("Tuning.ChunkValues", int64(opts.Tuning.ChunkValues), 1, MaxChunkValues),
 		checkRange("Tuning.ChunkBytes", int64(opts.Tuning.ChunkBytes), 1, MaxChunkBytes))
+	if opts.MaxSize == 0 {
+		opts.WhenFull = Refuse // there is no maximum to reach
+	}
 	if err := errors.Join(faults...); err != nil {
 		return Options{}, fmt.Errorf("%w: %w", daybook.ErrInvalidParams, err)
 	}

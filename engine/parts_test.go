@@ -116,20 +116,23 @@ func checkReplay(t *testing.T, dir string, headSize int64, watermark uint64) {
 	if err := os.CopyFS(again, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
-	db := newDB(again, opts, disk.OS{})
-	before, err := db.openTree(false)
+	turn := newTurn(newDB(directory{again, disk.OS{}}, opts))
+	if err := turn.openTreeFile(false); err != nil {
+		t.Fatal(err)
+	}
+	defer turn.tree().Close()
+	before, err := turn.tree().State()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.tree.Close()
 	recovery, err := wal.Scan(filepath.Join(again, logName), disk.OS{}, before.Watermark)
 	if err == nil {
-		err = db.replay(recovery, before)
+		err = turn.replay(recovery, before)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	after, err := db.tree.State()
+	after, err := turn.tree().State()
 	if err != nil || after.Watermark < watermark && after.Part != before.Part {
 		t.Errorf("replayed into heads of %d bytes: %+v, %v; want %+v still, or a watermark of %d", headSize, after, err, before.Part, watermark)
 	}
@@ -149,27 +152,25 @@ func TestCapturedBeforeAPart(t *testing.T) {
 	}
 	one, two := `"1`+digits(16<<10)+`"`, `"2`+digits(16<<10)+`"` // more than a transaction takes
 	batch(one)
-	before := db.capture(viewsOf(everything))
+	before := db.heads.capture(viewsOf(allRecords))
 	batch(two)
-	db.mu.Lock()
-	db.freezeLocked()
-	db.mu.Unlock()
-	within := db.capture(viewsOf(everything))
+	db.heads.freeze()
+	within := db.heads.capture(viewsOf(allRecords))
 	entry := func(sequence uint64, value string) codec.Entry {
 		return codec.Entry{Sequence: sequence, Value: json.RawMessage(value)}
 	}
-	postFirst(t, db.tree, 4, []tree.Run{
+	postFirst(t, db.trees.current, 4, []tree.Run{
 		{Record: "a", Values: []codec.Entry{entry(1, one), entry(3, two)}},
 		{Record: "b", Values: []codec.Entry{entry(2, one), entry(4, two)}},
 	}, 1)
-	state, err := db.tree.State()
+	state, err := db.trees.current.State()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if before.leaveOutPosted(&state, everything) {
+	if before.leaveOutPosted(&state, allRecords) {
 		t.Error("what was captured before the head grew passes for one moment with the tree")
 	}
-	if !within.leaveOutPosted(&state, everything) || len(within.active) != 0 || len(within.frozen) != 1 || within.frozen[0].Record != "b" {
+	if !within.leaveOutPosted(&state, allRecords) || len(within.active) != 0 || len(within.frozen) != 1 || within.frozen[0].Record != "b" {
 		t.Errorf("of what was captured after it was frozen %d views are left; want that of b", len(within.frozen))
 	}
 	want := []row{{"a", two, 0}, {"a", one, 0}, {"b", two, 0}, {"b", one, 0}}

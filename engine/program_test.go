@@ -78,31 +78,27 @@ func (dir programDir) Open(opts fuzz.Options, readOnly bool) (fuzz.Subject, erro
 // programDB is a store that a program runs on. It belongs to one goroutine.
 type programDB struct {
 	*DB
-	stalled bool // it holds posting
+	stalled *turn // the turn, while it holds that
 }
 
 func (db *programDB) ScansBlockWrites() bool { return runtime.GOOS == "windows" }
 
 func (db *programDB) Stall() {
-	if !db.stalled {
-		db.posting <- struct{}{}
-		db.stalled = true
+	if db.stalled == nil {
+		db.stalled = <-db.turns.free
 	}
 }
 
 func (db *programDB) goOn() {
-	if db.stalled {
-		<-db.posting
-		db.stalled = false
+	if db.stalled != nil {
+		db.stalled.end()
+		db.stalled = nil
 	}
 }
 
 // goOnIfFull goes on if the next commit would wait for a checkpoint.
 func (db *programDB) goOnIfFull() {
-	db.mu.RLock()
-	waits := db.frozen != nil && db.active.Size() >= db.opts.Tuning.HeadSize
-	db.mu.RUnlock()
-	if waits {
+	if db.heads.frozenHead() != nil && db.heads.full() {
 		db.goOn()
 	}
 }
@@ -163,10 +159,10 @@ func (db *programDB) Restore() error {
 	if err := db.Backup(context.Background(), &backup); err != nil {
 		return err
 	}
-	if err := errors.Join(db.Close(), os.RemoveAll(db.dir)); err != nil {
+	if err := errors.Join(db.Close(), os.RemoveAll(db.dir.path)); err != nil {
 		return err
 	}
-	return Restore(context.Background(), db.dir, &backup)
+	return Restore(context.Background(), db.dir.path, &backup)
 }
 
 // CrashWithin stores the batch, crashes, and takes back the end of what that wrote into the log, which is
@@ -195,7 +191,7 @@ func (db *programDB) CrashWithin(ctx context.Context, values []daybook.StoredVal
 // lastSegment returns the last segment of the log that is in use, if there is one. Those that are being prepared, or
 // given another number, come and go meanwhile.
 func (db *programDB) lastSegment() (path string, data []byte, err error) {
-	paths, err := filepath.Glob(filepath.Join(db.dir, logName, "*[0-9].log"))
+	paths, err := filepath.Glob(filepath.Join(db.dir.path, logName, "*[0-9].log"))
 	if err != nil {
 		return "", nil, err
 	}

@@ -6,8 +6,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/daybook-db/daybook/engine/internal/head"
 )
 
 // TestGiveWay shows when a prune pauses, on a clock that only sleeping moves.
@@ -19,24 +17,25 @@ func TestGiveWay(t *testing.T) {
 		want            time.Duration // the pause
 	}{
 		{"nobody stores", time.Second, false, false, 0},
-		{"somebody stores", workBetweenPauses, true, false, pause},
-		{"somebody stores, just after a pause", workBetweenPauses - 1, true, false, 0},
+		{"somebody stores", workPeriod, true, false, pause},
+		{"somebody stores, just after a pause", workPeriod - 1, true, false, 0},
 		{"somebody waits for room in the head", time.Second, true, true, 0},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				db := &DB{lastSequence: 5}
-				way := giveWay{db: db, working: time.Now(), seen: db.lastSequence}
+				db := &DB{heads: newHeads(MinHeadSize)}
+				db.heads.setLast(5)
+				p := pauses{db: db, workingSince: time.Now(), lastSequence: db.heads.last()}
 				if test.stored {
-					db.lastSequence++
+					db.heads.setLast(6)
 				}
 				if test.waiting {
-					db.frozen = head.New(MinHeadSize)
+					db.heads.freeze()
 				}
 				time.Sleep(test.worked)
 				start := time.Now()
-				way.yield()
+				p.pauseIfDue()
 				if got := time.Since(start); got != test.want {
 					t.Errorf("it paused for %v; want %v", got, test.want)
 				}

@@ -330,10 +330,10 @@ func TestQuarantineUnpostable(t *testing.T) {
 	opts.OnCorruption = Quarantine
 	db = mustOpen(t, dir, &opts)
 	least := stored + 80 // what is whole of the tree, and what is in the log
-	if !canReplace {
+	if !canReplaceOpenFiles {
 		least = stored - 1
 	}
-	if got := mustQuery(t, db, "*", daybook.QueryParams{}); len(got) < least || len(got) >= stored+99 || len(db.quarantined) != 1 {
-		t.Errorf("%d values are left, %q was set aside; want %d to %d, and the tree", len(got), db.quarantined, least, stored+98)
+	if got := mustQuery(t, db, "*", daybook.QueryParams{}); len(got) < least || len(got) >= stored+99 || len(db.stats.get().Quarantined) != 1 {
+		t.Errorf("%d values are left, %q was set aside; want %d to %d, and the tree", len(got), db.stats.get().Quarantined, least, stored+98)
 	}
 }

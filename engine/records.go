@@ -11,8 +11,8 @@ import (
 	"github.com/daybook-db/daybook/index"
 )
 
-// Records yields the records that recordPattern matches, by name, from one consistent snapshot. An error
-// is yielded once, as the last element.
+// Records yields the records that recordPattern matches, ordered by name, from one consistent snapshot. An
+// error is yielded once, as the last element.
 // Errors: daybook.ErrInvalidPattern, ErrInvalidParams, ErrCorrupt, ErrClosed, or ctx's.
 func (db *DB) Records(ctx context.Context, recordPattern string, syntax daybook.PatternSyntax) iter.Seq2[daybook.RecordInfo, error] {
 	return func(yield func(daybook.RecordInfo, error) bool) {
@@ -36,7 +36,7 @@ func (db *DB) listRecords(ctx context.Context, recordPattern string, syntax dayb
 		return err
 	}
 	defer snapshot.close()
-	return snapshot.records(ctx, func(r record) (bool, error) {
+	return snapshot.records(ctx, func(r recordContent) (bool, error) {
 		if err := ctx.Err(); err != nil {
 			return false, err
 		}
@@ -44,7 +44,8 @@ func (db *DB) listRecords(ctx context.Context, recordPattern string, syntax dayb
 	})
 }
 
-func (r *record) info() daybook.RecordInfo {
+// info returns what the tree and the heads know of the record together.
+func (r *recordContent) info() daybook.RecordInfo {
 	info := daybook.RecordInfo{RecordName: string(r.name)}
 	if r.inTree {
 		info.Count, info.Bytes, info.Oldest, info.Newest = r.entry.Count, r.entry.Bytes, r.entry.Oldest, r.entry.Newest
@@ -55,6 +56,7 @@ func (r *record) info() daybook.RecordInfo {
 	return info
 }
 
+// addView adds the values of a view to info.
 func addView(info *daybook.RecordInfo, view *head.View) {
 	if view.Empty() {
 		return

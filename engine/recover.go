@@ -6,130 +6,106 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
-	"github.com/daybook-db/daybook/engine/internal/head"
 	"github.com/daybook-db/daybook/engine/internal/tree"
 	"github.com/daybook-db/daybook/engine/internal/wal"
 )
 
+// Sizes in bytes of the log's segments. The first one is small, because many programs store little.
 const (
 	firstSegmentSize = 256 << 10
 	segmentSize      = 4 << 20
 )
 
-// recoverLog reads the log and replays it.
-func (db *DB) recoverLog(state tree.State) (*wal.Recovery, error) {
-	recovery, err := wal.Scan(filepath.Join(db.dir, logName), db.fs, state.Watermark)
-	if err == nil {
-		err = db.replay(recovery, state)
+// recoverLog reads the log and puts into the heads the values that are not in the tree. With
+// Options.Quarantine it goes on without what is damaged.
+func (t *turn) recoverLog() (*wal.Recovery, error) {
+	recovery, err := t.scanAndReplay()
+	if t.db.quarantines(err) {
+		return t.recoverDamaged(err)
 	}
 	return recovery, err
 }
 
-// replay puts what the log holds, and the tree does not, into the head. A log can hold two heads and more, so
-// full ones are posted on the way, unless nothing may be written or there turned out to be no room for it. One that
-// had been posted in part is posted as one.
-func (db *DB) replay(recovery *wal.Recovery, inTree tree.State) error {
-	if last := recovery.NextSequence() - 1; last < inTree.Highest() {
-		return fmt.Errorf("%w: %s ends with sequence number %d, though values up to %d were there when the tree was last written to",
-			daybook.ErrCorrupt, filepath.Join(db.dir, logName), last, inTree.Highest())
-	}
-	return db.replayAll(recovery, inTree)
-}
-
-// replayAll is replay of a log that may end before what is in the tree.
-func (db *DB) replayAll(recovery *wal.Recovery, inTree tree.State) error {
-	posting := !db.opts.ReadOnly
-	err := recovery.Replay(func(sequence uint64, payload []byte, values int) error {
-		if err := addBatch(db.active, sequence, payload, values, inTree); err != nil {
-			return err
-		}
-		if !posting || db.active.Size() < db.opts.Tuning.HeadSize || db.active.LastSequence() < inTree.Highest() {
-			return nil
-		}
-		db.frozen = db.active
-		_, err := db.postFrozen(nil)
-		if errors.Is(err, daybook.ErrNoSpace) {
-			db.frozen, posting = nil, false
-			return nil
-		}
-		if err != nil {
-			return unpostable{err}
-		}
-		db.active = head.New(db.opts.Tuning.HeadSize)
-		return nil
-	})
-	db.lastSequence = recovery.NextSequence() - 1
-	return err
-}
-
-// addBatch adds the values of one frame to a head, but for those that are in the tree.
-func addBatch(h *head.Head, sequence uint64, payload []byte, values int, inTree tree.State) error {
-	batch, err := codec.ReadBatch(payload)
+func (t *turn) scanAndReplay() (*wal.Recovery, error) {
+	state, err := t.tree().State()
 	if err != nil {
-		return fmt.Errorf("%w: a frame of %d values: %w", daybook.ErrCorrupt, values, err)
+		return nil, err
 	}
-	if batch.Remaining() != values {
-		return fmt.Errorf("%w: a frame of %d values holds %d", daybook.ErrCorrupt, values, batch.Remaining())
+	recovery, err := wal.Scan(t.db.dir.file(logName), t.db.dir.fs, state.Watermark)
+	if err != nil {
+		return nil, err
 	}
-	for ; batch.Remaining() > 0; sequence++ {
-		record, timestamp, value, err := batch.Next()
+	if last := recovery.NextSequence() - 1; last < state.Highest() {
+		return recovery, fmt.Errorf("%w: %s ends with sequence number %d, though values up to %d were there when the tree was last written to",
+			daybook.ErrCorrupt, t.db.dir.file(logName), last, state.Highest())
+	}
+	return recovery, t.replay(recovery, state)
+}
+
+// replay puts into the heads the values of the log that are not in the tree. A log can hold more than two
+// heads, so replay posts full heads on the way, unless it may not write, or the disk turns out to be full.
+// A head that a crash interrupted in being posted is posted as one.
+func (t *turn) replay(recovery *wal.Recovery, inTree tree.State) error {
+	heads, posting := t.db.heads, !t.db.opts.ReadOnly
+	err := recovery.Replay(func(sequence uint64, payload []byte, values int) error {
+		batch, err := codec.ReadBatch(payload)
+		if err != nil {
+			return fmt.Errorf("%w: a frame of %d values: %w", daybook.ErrCorrupt, values, err)
+		}
+		if batch.Remaining() != values {
+			return fmt.Errorf("%w: a frame of %d values holds %d", daybook.ErrCorrupt, values, batch.Remaining())
+		}
+		full, err := heads.addReplayed(&batch, sequence, inTree)
 		if err != nil {
 			return fmt.Errorf("%w: %w", daybook.ErrCorrupt, err)
 		}
-		if name := string(record); sequence > inTree.Posted(name) {
-			h.Add(name, timestamp, sequence, value)
-		} else {
-			h.AdvanceTo(sequence)
+		if !full || !posting {
+			return nil
 		}
-	}
-	return nil
+		heads.freeze()
+		_, err = t.postFrozen(nil)
+		if errors.Is(err, daybook.ErrNoSpace) {
+			heads.unfreeze()
+			posting = false
+			return nil
+		}
+		if err != nil {
+			return &treeDamagedError{err}
+		}
+		return nil
+	})
+	heads.setLast(recovery.NextSequence() - 1)
+	return err
 }
 
-// openLog makes the log ready and starts what runs in the background.
-func (db *DB) openLog(recovery *wal.Recovery, lastSegment uint64) (err error) {
-	first, further := sizeOfSegments(db.opts.MaxSize)
-	db.log, err = recovery.Open(lastSegment, wal.Options{
+// openLog opens the log for writing.
+func (t *turn) openLog(recovery *wal.Recovery) error {
+	db := t.db
+	db.stats.logFound = recovery.Size()
+	state, err := t.tree().State()
+	if err != nil {
+		return err
+	}
+	first, others := segmentSizes(db.opts.MaxSize)
+	db.log, err = recovery.Open(state.LastSegment, wal.Options{
 		FirstSegmentSize: first,
-		SegmentSize:      further,
-		KeepReleased:     2*db.opts.Tuning.HeadSize + further, // and no more than MaxSize has for the log
+		SegmentSize:      others,
+		KeepReleased:     2*db.opts.Tuning.HeadSize + others, // at most the log's part of MaxSize
 		Logger:           db.opts.Logger,
-		OnSync: func(took time.Duration) {
-			db.statsMu.Lock()
-			defer db.statsMu.Unlock()
-			db.stats.Syncs.Add(took)
-		},
+		OnSync:           db.stats.addSync,
 	})
 	if err != nil {
 		return err
 	}
-	db.takeReserve()
-	state, err := db.tree.State()
-	if err != nil {
-		return errors.Join(err, db.log.Close(false))
-	}
+	t.takeReserve()
 	db.log.Release(state.Watermark)
 	db.log.PrepareSegment()
-	if err := db.measure(); err != nil {
+	if err := t.measure(); err != nil {
 		return errors.Join(err, db.log.Close(false))
-	}
-	if db.opts.Durability == Interval {
-		db.syncer.start(db.syncEveryInterval)
-	}
-	// What was replayed is posted soon, so that a device that keeps crashing does not keep replaying.
-	db.checkpointer.start(db.postWhenFrozen)
-	if canReplace {
-		db.compactor.start(db.compactWhenFree)
-	}
-	if db.active.Values() > 0 {
-		db.mu.Lock()
-		db.freezeLocked()
-		db.mu.Unlock()
-		db.checkpointer.nudge()
 	}
 	return nil
 }
@@ -144,8 +120,8 @@ func (db *DB) syncEveryInterval(stopping <-chan struct{}) {
 			return
 		case <-ticker.C:
 			if err := db.log.Sync(); err != nil {
-				// Every Store from now on returns it too.
-				db.opts.Logger.ErrorContext(context.Background(), "daybook: the log could not be synced", "dir", db.dir, "error", err)
+				// From now on every Store returns the error too.
+				db.opts.Logger.ErrorContext(context.Background(), "daybook: the log could not be synced", "dir", db.dir.path, "error", err)
 				return
 			}
 		}

@@ -4,55 +4,43 @@ package engine
 
 import (
 	"math/rand/v2"
-	"path/filepath"
 	"sync"
-
-	"github.com/daybook-db/daybook/engine/internal/disk"
 )
 
-const (
-	reserveName = "reserve"
-	// reserveSize is enough for the pages that the smallest transaction of a prune rewrites, in bytes.
-	reserveSize = 1 << 20
-)
+// reserveSize is enough for the pages that the smallest transaction of a prune writes, in bytes.
+const reserveSize = 1 << 20
 
-// reserve is a file that does nothing but take up space, so that there is some to give back when the disk
-// is full and Cleanup has to write in order to delete.
+// reserve is a file that takes up space, and nothing else. On a full disk it is removed, so that Cleanup,
+// which has to write in order to delete, has some.
 type reserve struct {
-	path string
-	fs   disk.FS
+	dir directory
 
-	mu    sync.Mutex
-	taken bool
+	mu    sync.Mutex // guards taken
+	taken bool       // the file has its full size
 }
 
-func newReserve(dir string, fsys disk.FS) *reserve {
-	return &reserve{path: filepath.Join(dir, reserveName), fs: fsys}
-}
-
-// find looks whether the space is taken, and changes nothing.
+// find looks for the file, and changes nothing.
 func (r *reserve) find() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.findLocked()
 }
 
-func (r *reserve) findLocked() bool {
-	_, size, err := r.fs.ReadStart(r.path, 0)
+func (r *reserve) findLocked() (found bool) {
+	_, size, err := r.dir.fs.ReadStart(r.dir.file(reserveName), 0)
 	r.taken = err == nil && size == reserveSize
 	return r.taken
 }
 
-// take takes up the space, if it is not taken yet. On a full disk it cannot, and is tried again after the
-// next prune.
+// take writes the file if it is missing. On a full disk it cannot; the next prune tries again.
 func (r *reserve) take() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.taken || r.findLocked() {
 		return
 	}
-	_ = r.fs.Remove(r.path) // one that a crash left short
-	file, err := r.fs.Create(r.path)
+	_ = r.dir.remove(reserveName) // a crash may have left a short one
+	file, err := r.dir.fs.Create(r.dir.file(reserveName))
 	if err != nil {
 		return
 	}
@@ -62,27 +50,27 @@ func (r *reserve) take() {
 	}
 	_ = file.Close()
 	if r.taken = err == nil; !r.taken {
-		_ = r.fs.Remove(r.path)
+		_ = r.dir.remove(reserveName)
 	}
 }
 
-// noise is what fills the reserve: a file system that compresses would give zeros no space.
+// noise returns the content of the reserve. A file system that compresses would give zeros no space.
 func noise() []byte {
 	data := make([]byte, reserveSize)
 	rand.NewChaCha8([32]byte{}).Read(data)
 	return data
 }
 
-// release gives the space back, and reports whether there was any.
+// release removes the file, and reports whether that freed its space.
 func (r *reserve) release() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	released := r.taken && r.fs.Remove(r.path) == nil
+	released := r.taken && r.dir.fs.Remove(r.dir.file(reserveName)) == nil
 	r.taken = r.taken && !released
 	return released
 }
 
-// size is the space it takes up, in bytes.
+// size returns the space that the file takes up, in bytes.
 func (r *reserve) size() int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -114,7 +114,7 @@ func TestRot(t *testing.T) {
 // TestSalvage has whatever changes the tree meet the damage, where it may be set aside: what is whole is there then, and
 // the file as it was beside it.
 func TestSalvage(t *testing.T) {
-	if !canReplace {
+	if !canReplaceOpenFiles {
 		t.Skip("a file that is open cannot be replaced on Windows")
 	}
 	tests := []struct {
@@ -171,7 +171,7 @@ func TestSalvage(t *testing.T) {
 
 // TestSalvageFails has each operation of a salvage fail, and all behind it, as in a crash: the next Open finds what is whole.
 func TestSalvageFails(t *testing.T) {
-	if !canReplace {
+	if !canReplaceOpenFiles {
 		t.Skip("a file that is open cannot be replaced on Windows")
 	}
 	opts, err := (&Options{Tuning: Tuning{ChunkValues: 4}, OnCorruption: Quarantine, Logger: discard}).withDefaults()
@@ -262,7 +262,7 @@ func TestMaxSizeDropsRot(t *testing.T) {
 // TestSalvageOnOpenFails has the log hold what belongs amid the damage, and each operation fail that follows the copy of what
 // is whole, once or for good. Whatever Open does then, nothing that is whole is missing from the next.
 func TestSalvageOnOpenFails(t *testing.T) {
-	if !canReplace {
+	if !canReplaceOpenFiles {
 		t.Skip("a file that is open cannot be replaced on Windows")
 	}
 	opts, err := (&Options{Durability: OS, Tuning: Tuning{ChunkValues: 4, HeadSize: MinHeadSize}, LockTimeout: -1, OnCorruption: Quarantine, Logger: discard}).withDefaults()
@@ -310,7 +310,7 @@ func TestSalvageOnOpenFails(t *testing.T) {
 
 // TestSalvageBesideOpen opens the directory between the steps of a salvage: it is still locked.
 func TestSalvageBesideOpen(t *testing.T) {
-	if !canReplace {
+	if !canReplaceOpenFiles {
 		t.Skip("a file that is open cannot be replaced on Windows")
 	}
 	dir, whole := rottenStore(t)
@@ -412,7 +412,7 @@ func TestRotBySize(t *testing.T) {
 			}
 			defer db.Close()
 			deleted, err := db.Prune(ctx, "*", daybook.PruneParams{MaxBytes: most})
-			if onCorruption == Fail || !canReplace {
+			if onCorruption == Fail || !canReplaceOpenFiles {
 				wantCorrupt(t, "Prune by size", err)
 				return
 			}

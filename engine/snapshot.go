@@ -33,38 +33,40 @@ func rangeOf(params daybook.QueryParams) (codec.Range, error) {
 	return wanted, nil
 }
 
-// snapshot is the whole store as it was at one moment: the tree, and views of the heads that are not in it.
+// snapshot is the whole store at one moment: the tree, and views of the values in the heads that are not
+// in the tree.
 type snapshot struct {
 	db      *DB
 	tree    *tree.Snapshot
 	pattern *index.Pattern
-	captured
+	capturedHeads
 }
 
-// captured are views of the heads at one moment.
-type captured struct {
+// capturedHeads are views of both heads at one moment.
+type capturedHeads struct {
 	frozen, active         []head.View // by record name
 	frozenLast, activeLast uint64      // the greatest sequence number of each head
-	last                   uint64      // of all that was acknowledged
+	last                   uint64      // sequence number of the last acknowledged value
 }
 
-// snapshot takes one of the records that pattern matches. It must be closed.
+// snapshot takes a snapshot of the records that pattern matches. The caller must close it.
 //
-// The heads are captured before the tree's transaction begins. What was posted in between is then at or below
-// the watermark that the transaction reads, and is left out; in the other order it would be in neither.
+// The heads are captured before the tree's transaction begins. Values that a checkpoint posts in between
+// are not above the watermark that the transaction reads, so their views are left out. In the other order
+// such values would be in neither.
 func (db *DB) snapshot(pattern *index.Pattern) (*snapshot, error) {
 	return db.snapshotWith(pattern, viewsOf(pattern))
 }
 
-// snapshotWith is snapshot for those of the heads' views that captureFrom returns.
+// snapshotWith is snapshot with those views of the heads that captureFrom returns.
 func (db *DB) snapshotWith(pattern *index.Pattern, captureFrom func(*head.Head) []head.View) (*snapshot, error) {
 	for {
-		s := &snapshot{db: db, pattern: pattern, captured: db.capture(captureFrom)}
-		var err error
-		if s.tree, err = db.treeSnapshot(); err != nil {
+		heads := db.heads.capture(captureFrom)
+		inTree, err := db.trees.snapshot()
+		if err != nil {
 			return nil, err
 		}
-		db.scans.Add(1)
+		s := &snapshot{db: db, tree: inTree, pattern: pattern, capturedHeads: heads}
 		if s.leaveOutPosted(&s.tree.State, pattern) {
 			return s, nil
 		}
@@ -72,26 +74,8 @@ func (db *DB) snapshotWith(pattern *index.Pattern, captureFrom func(*head.Head) 
 	}
 }
 
-func (db *DB) treeSnapshot() (*tree.Snapshot, error) {
-	db.treeMu.RLock()
-	defer db.treeMu.RUnlock()
-	return db.tree.Snapshot()
-}
-
-// capture captures the heads, of each what captureFrom returns.
-func (db *DB) capture(captureFrom func(*head.Head) []head.View) (c captured) {
-	db.mu.RLock()
-	defer db.mu.RUnlock()
-	if db.frozen != nil {
-		c.frozen, c.frozenLast = captureFrom(db.frozen), db.frozen.LastSequence()
-	}
-	c.active, c.activeLast = captureFrom(db.active), db.active.LastSequence()
-	c.last = db.lastSequence
-	return c
-}
-
-// viewsOf returns views of the records that start as the pattern does. The matching, which a hostile pattern makes slow,
-// is for later, when mu is not held.
+// viewsOf returns views of the records whose names begin with the pattern's prefix. It does not match the
+// names, because that may take long with a hostile pattern, and it is called under the heads' lock.
 func viewsOf(pattern *index.Pattern) func(*head.Head) []head.View {
 	return func(h *head.Head) []head.View {
 		if !pattern.Exact() {
@@ -104,8 +88,8 @@ func viewsOf(pattern *index.Pattern) func(*head.Head) []head.View {
 	}
 }
 
-// everything matches every record.
-var everything = func() *index.Pattern {
+// allRecords matches every record.
+var allRecords = func() *index.Pattern {
 	pattern, err := index.CompileGlob("*")
 	if err != nil {
 		panic(err)
@@ -113,15 +97,18 @@ var everything = func() *index.Pattern {
 	return pattern
 }()
 
-// leaveOutPosted leaves out the views that do not match, or are in the tree, which was looked at later. A head is
-// posted after it was frozen, and all of a record at once, so of a record everything that was captured is there or
-// nothing. It reports whether what is left and the tree make one moment: not when the active head grew, was frozen, and was
-// posted in part, since the tree then has the end of some records and nobody has that of the others.
-func (c *captured) leaveOutPosted(inTree *tree.State, pattern *index.Pattern) (consistent bool) {
+// leaveOutPosted removes the views of values that are in the tree, whose state was read after the capture,
+// and the views that the pattern does not match. A head is posted after it was frozen, and all of its
+// values of a record at once, so the tree has all captured values of a record or none.
+//
+// It reports whether the remaining views and the tree show one moment. They do not if the active head grew
+// after the capture, was frozen, and was posted in part: the tree then has the latest values of some
+// records, and neither side has those of the others.
+func (c *capturedHeads) leaveOutPosted(inTree *tree.State, pattern *index.Pattern) (consistent bool) {
 	if inTree.Part.Watermark > c.last {
 		return false
 	}
-	left := func(views []head.View, last uint64) []head.View {
+	unposted := func(views []head.View, last uint64) []head.View {
 		if last <= inTree.Watermark {
 			return nil
 		}
@@ -129,45 +116,49 @@ func (c *captured) leaveOutPosted(inTree *tree.State, pattern *index.Pattern) (c
 			return last <= inTree.Posted(view.Record) || !pattern.Match(view.Record)
 		})
 	}
-	c.frozen, c.active = left(c.frozen, c.frozenLast), left(c.active, c.activeLast)
+	c.frozen, c.active = unposted(c.frozen, c.frozenLast), unposted(c.active, c.activeLast)
 	return true
 }
 
 func (s *snapshot) close() {
 	s.tree.Close()
-	s.db.scans.Add(-1)
+	s.db.trees.snapshotClosed()
 }
 
-// record is what a snapshot holds of one record.
-type record struct {
+// recordContent is what a snapshot holds of one record.
+type recordContent struct {
 	name   []byte // valid until the next record
 	inTree bool
-	entry  codec.CatalogueEntry // if in the tree
-	views  [2]head.View         // of the frozen and the active head; empty where they have nothing
+	entry  codec.CatalogueEntry // of the catalogue, if the record is in the tree
+	views  [2]head.View         // of the frozen and the active head; empty if the head has no values of it
 }
 
-// records calls fn for every record, by name, until it returns false.
-func (s *snapshot) records(ctx context.Context, fn func(record) (more bool, err error)) error {
-	walk := s.tree.Records(s.pattern)
-	name, entry, found, err := walk.Next(ctx)
-	for err == nil && (found || len(s.frozen)+len(s.active) > 0) {
-		r := record{name: name, inTree: found, entry: entry}
-		if first, ok := s.firstInHeads(); ok && (!found || first < string(name)) {
-			r = record{name: []byte(first)}
+// records calls fn for each record, by name, until fn returns false.
+func (s *snapshot) records(ctx context.Context, fn func(recordContent) (more bool, err error)) error {
+	names := s.tree.Records(s.pattern)
+	name, entry, found, err := names.Next(ctx)
+	for err == nil {
+		r := recordContent{name: name, inTree: found, entry: entry}
+		first, inHeads := s.firstInHeads()
+		switch {
+		case !found && !inHeads:
+			return nil
+		case inHeads && (!found || first < string(name)):
+			r = recordContent{name: []byte(first)}
 		}
 		s.takeViews(&r)
 		if more, err := fn(r); !more || err != nil {
 			return err
 		}
 		if r.inTree {
-			name, entry, found, err = walk.Next(ctx)
+			name, entry, found, err = names.Next(ctx)
 		}
 	}
 	return err
 }
 
-// firstInHeads returns the least name in the heads.
-func (s *snapshot) firstInHeads() (name string, ok bool) {
+// firstInHeads returns the first name of the remaining views.
+func (s *snapshot) firstInHeads() (name string, found bool) {
 	switch {
 	case len(s.frozen) == 0 && len(s.active) == 0:
 		return "", false
@@ -179,30 +170,33 @@ func (s *snapshot) firstInHeads() (name string, ok bool) {
 	return min(s.frozen[0].Record, s.active[0].Record), true
 }
 
-// nextInHeads takes the first record off the heads, whether or not it is in the tree.
-func (s *snapshot) nextInHeads() record {
-	name, _ := s.firstInHeads()
-	r := record{name: []byte(name)}
-	s.takeViews(&r)
-	return r
-}
-
-// takeViews moves the record's views from the front of the heads' into it.
-func (s *snapshot) takeViews(r *record) {
-	takeView(&s.frozen, &r.views[0], r.name)
-	takeView(&s.active, &r.views[1], r.name)
-}
-
-// takeView moves the first of views into place if it is the named record's.
-func takeView(views *[]head.View, place *head.View, name []byte) {
-	if len(*views) > 0 && (*views)[0].Record == string(name) {
-		*place, *views = (*views)[0], (*views)[1:]
+// nextInHeads takes the first record of the remaining views, whether or not it is in the tree.
+func (s *snapshot) nextInHeads() (r recordContent, found bool) {
+	name, found := s.firstInHeads()
+	if found {
+		r.name = []byte(name)
+		s.takeViews(&r)
 	}
+	return r, found
 }
 
-// headEntries appends the record's values that are wanted and in the heads, in order. The limit applies to each
-// head on its own.
-func (r *record) headEntries(dst []codec.Entry, wanted codec.Range) []codec.Entry {
+// takeViews moves the record's views from the front of the remaining ones into r.
+func (s *snapshot) takeViews(r *recordContent) {
+	r.views[0] = takeView(&s.frozen, r.name)
+	r.views[1] = takeView(&s.active, r.name)
+}
+
+// takeView removes and returns the first of views if it is the named record's; otherwise an empty view.
+func takeView(views *[]head.View, name []byte) (view head.View) {
+	if len(*views) > 0 && (*views)[0].Record == string(name) {
+		view, *views = (*views)[0], (*views)[1:]
+	}
+	return view
+}
+
+// headEntries appends the record's wanted entries in the heads, in order, and at most as many as wanted
+// asks for from each head.
+func (r *recordContent) headEntries(dst []codec.Entry, wanted codec.Range) []codec.Entry {
 	dst = r.views[0].Entries(dst, wanted)
 	cut := len(dst)
 	dst = r.views[1].Entries(dst, wanted)

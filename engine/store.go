@@ -12,20 +12,20 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// Limits of a batch.
+// The maximum size of a batch.
 const (
-	MaxBatchBytes  = 128 << 20 // of names and JSON
-	MaxBatchValues = 4 << 20
+	MaxBatchBytes  = 128 << 20 // bytes of names and JSON
+	MaxBatchValues = 4 << 20   // number of values
 )
 
 // Store adds one value to the history of recordName at timestamp (Unix ms). When it returns nil the value
 // is as durable as Options.Durability says, and every later query sees it.
 //
-// Errors: daybook.ErrInvalidName, ErrInvalidValue, ErrValueTooLarge, ErrTimestampRange, ErrReadOnly, ErrClosed, ErrNoSpace,
-// or ctx's error when it ended before the value's turn to be written: nothing was stored. Once the
-// write has begun, Store waits for its outcome and reports that, whatever happens to ctx. After
-// daybook.ErrFailed nothing can be written any more until the directory is opened again, and only then
-// does it show whether this value was stored.
+// Errors: daybook.ErrInvalidName, ErrInvalidValue, ErrValueTooLarge, ErrTimestampRange, ErrReadOnly,
+// ErrClosed, ErrNoSpace, or ctx's if it ended before the value's turn to be written: nothing was stored.
+// Once the write has begun, Store waits for its outcome and reports that, whatever happens to ctx. After
+// daybook.ErrFailed nothing can be written until the directory is opened again. Only then it shows whether
+// the value was stored.
 func (db *DB) Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
 	if err := db.enterWriting(ctx); err != nil {
 		return err
@@ -41,9 +41,10 @@ func (db *DB) Store(ctx context.Context, recordName string, value json.RawMessag
 	return db.commit(ctx, c)
 }
 
-// StoreBatch stores all of values or none of them, in one durable commit, in the order given. It returns
-// what Store does; an invalid element is named by its index, and a batch of more than MaxBatchBytes or MaxBatchValues is
-// daybook.ErrValueTooLarge. An empty batch stores nothing.
+// StoreBatch stores all of values or none of them, in one durable commit, in the order given. An empty batch
+// stores nothing.
+// Errors: those of Store, with the index of an invalid element; daybook.ErrValueTooLarge for more than
+// MaxBatchBytes or MaxBatchValues.
 func (db *DB) StoreBatch(ctx context.Context, values []daybook.StoredValue) error {
 	if err := db.enterWriting(ctx); err != nil {
 		return err
@@ -61,55 +62,56 @@ func (db *DB) StoreBatch(ctx context.Context, values []daybook.StoredValue) erro
 	return db.commit(ctx, c)
 }
 
-// limits are what the options allow of a value.
-type limits struct {
-	latest uint64 // timestamp
-	size   int    // bytes
-	batch  int    // bytes of all of a batch
+// valueLimits are what the options allow.
+type valueLimits struct {
+	timestamp  uint64 // maximum, Unix ms
+	valueBytes int    // maximum, of JSON
+	batchBytes int    // maximum, of a batch's names and JSON
 }
 
-func (db *DB) limits() limits {
-	l := limits{latest: math.MaxUint64, size: daybook.MaxValueLen, batch: MaxBatchBytes}
+func (db *DB) limits() valueLimits {
+	l := valueLimits{timestamp: math.MaxUint64, valueBytes: daybook.MaxValueLen, batchBytes: MaxBatchBytes}
 	if db.opts.MaxFuture > 0 {
-		l.latest = uint64(max(time.Now().Add(db.opts.MaxFuture).UnixMilli(), 0))
+		l.timestamp = uint64(max(time.Now().Add(db.opts.MaxFuture).UnixMilli(), 0))
 	}
 	if db.opts.MaxSize > 0 {
-		l.size = int(min(int64(l.size), db.opts.MaxSize/largestPart))
-		l.batch = int(min(int64(l.batch), db.opts.MaxSize/largestBatch))
+		l.valueBytes = int(min(int64(l.valueBytes), db.opts.MaxSize/maxValuePart))
+		l.batchBytes = int(min(int64(l.batchBytes), db.opts.MaxSize/maxBatchPart))
 	}
 	return l
 }
 
-func validate(v *daybook.StoredValue, values *daybook.ValueValidator, most limits) error {
+func validate(v *daybook.StoredValue, validator *daybook.ValueValidator, limits valueLimits) error {
 	if err := daybook.ValidateRecordName(v.RecordName); err != nil {
 		return err
 	}
-	if v.StoredAt > most.latest {
+	if v.StoredAt > limits.timestamp {
 		return fmt.Errorf("%w: record %q: %d is beyond %d, as far ahead of this clock as Options.MaxFuture allows: set the clock, or the timestamp",
-			daybook.ErrTimestampRange, v.RecordName, v.StoredAt, most.latest)
+			daybook.ErrTimestampRange, v.RecordName, v.StoredAt, limits.timestamp)
 	}
-	if err := values.Validate(v.Value); err != nil {
+	if err := validator.Validate(v.Value); err != nil {
 		return fmt.Errorf("record %q: %w", v.RecordName, err)
 	}
-	if len(v.Value) > most.size {
-		return fmt.Errorf("%w: record %q: %d bytes; with this Options.MaxSize at most %d", daybook.ErrValueTooLarge, v.RecordName, len(v.Value), most.size)
+	if len(v.Value) > limits.valueBytes {
+		return fmt.Errorf("%w: record %q: %d bytes; with this Options.MaxSize at most %d",
+			daybook.ErrValueTooLarge, v.RecordName, len(v.Value), limits.valueBytes)
 	}
 	return nil
 }
 
-func validateBatch(values []daybook.StoredValue, most limits) error {
+func validateBatch(values []daybook.StoredValue, limits valueLimits) error {
 	if len(values) > MaxBatchValues {
 		return fmt.Errorf("%w: the batch has %d values; at most %d, so split it", daybook.ErrValueTooLarge, len(values), MaxBatchValues)
 	}
 	var validator daybook.ValueValidator
 	size := 0
 	for i := range values {
-		if err := validate(&values[i], &validator, most); err != nil {
+		if err := validate(&values[i], &validator, limits); err != nil {
 			return fmt.Errorf("values[%d] of %d in the batch: %w", i, len(values), err)
 		}
 		size += len(values[i].RecordName) + len(values[i].Value)
-		if size > most.batch {
-			return fmt.Errorf("%w: the batch has more than %d bytes, so split it", daybook.ErrValueTooLarge, most.batch)
+		if size > limits.batchBytes {
+			return fmt.Errorf("%w: the batch has more than %d bytes, so split it", daybook.ErrValueTooLarge, limits.batchBytes)
 		}
 	}
 	return nil

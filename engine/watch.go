@@ -16,19 +16,19 @@ import (
 )
 
 const (
-	// defaultWatched is how many values wait for a watcher unless it asks for another number, and mostWatched how many
-	// bytes of JSON at most, beside one value.
-	defaultWatched = 1024
-	mostWatched    = 4 << 20
+	defaultWatchBuffer = 1024    // values that may wait for a watcher, unless it asks for another number
+	maxWatchedBytes    = 4 << 20 // of the JSON of values that wait for a watcher, unless one value has more
+	maxMatchedNames    = 64 << 10
 )
 
-// Watch returns a channel of the values that are stored from now on for the records that recordPattern matches, in the
-// order of their sequence numbers, each once it is as durable as Options.Durability says. At most params.Buffer of them,
-// and 4 MiB, wait for a slow receiver; of more the oldest are missed, and the next event says how many. Stores never
-// wait for it. The channel is closed when ctx ends, and, once what waits has been received, when the DB is closed: end
-// ctx when the channel is not received from any more.
+// Watch returns a channel of the values that are stored after the call for the records that recordPattern
+// matches, in the order of their sequence numbers. Each is sent once it is as durable as
+// Options.Durability says. At most params.Buffer values, and 4 MiB, wait for a slow receiver. Of more, the
+// oldest are missed, and the next event says how many. Stores never wait for a receiver. The channel is
+// closed when ctx ends, and after Close when the waiting values have been received. End ctx when you stop
+// receiving.
 //
-// For one that must not miss anything there is Changes.
+// A program that must not miss a value uses Changes.
 // Errors: daybook.ErrInvalidPattern, ErrInvalidParams, ErrClosed, or ctx's.
 func (db *DB) Watch(ctx context.Context, recordPattern string, params daybook.WatchParams) (<-chan daybook.Event, error) {
 	if err := db.enter(ctx); err != nil {
@@ -42,7 +42,7 @@ func (db *DB) Watch(ctx context.Context, recordPattern string, params daybook.Wa
 	if err != nil {
 		return nil, err
 	}
-	w := &watcher{pattern: pattern, matched: make(map[string]bool), most: cmp.Or(params.Buffer, defaultWatched), wake: make(chan struct{}, 1)}
+	w := &watcher{pattern: pattern, matched: make(map[string]bool), maxWaiting: cmp.Or(params.Buffer, defaultWatchBuffer), wake: make(chan struct{}, 1)}
 	db.watchers.add(w)
 	events := make(chan daybook.Event)
 	go func() {
@@ -53,30 +53,31 @@ func (db *DB) Watch(ctx context.Context, recordPattern string, params daybook.Wa
 	return events, nil
 }
 
-// watchers are those who are told of what is stored.
+// watchers are the watchers of a DB.
 type watchers struct {
-	some atomic.Bool // there are some; without, a commit takes no lock
-	mu   sync.Mutex
-	list []*watcher
+	exist atomic.Bool // list is not empty; otherwise a commit takes no lock
+	mu    sync.Mutex  // guards list
+	list  []*watcher
 }
 
 func (ws *watchers) add(w *watcher) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	ws.list = append(ws.list, w)
-	ws.some.Store(true)
+	ws.exist.Store(true)
 }
 
 func (ws *watchers) remove(w *watcher) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	ws.list = slices.DeleteFunc(ws.list, func(other *watcher) bool { return other == w })
-	ws.some.Store(len(ws.list) > 0)
+	ws.exist.Store(len(ws.list) > 0)
 }
 
-// tell tells all of a group whose first value has that sequence number. Groups are told of in their order.
+// tell passes a group of commits, whose first value has the given sequence number, to all watchers. It is
+// called for groups in their order.
 func (ws *watchers) tell(group []*commit, sequence uint64) {
-	if !ws.some.Load() {
+	if !ws.exist.Load() {
 		return
 	}
 	ws.mu.Lock()
@@ -89,7 +90,7 @@ func (ws *watchers) tell(group []*commit, sequence uint64) {
 	}
 }
 
-// end lets each receive what waits for it, and no more.
+// end lets each watcher receive the values that wait for it, and no more.
 func (ws *watchers) end() {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
@@ -98,18 +99,17 @@ func (ws *watchers) end() {
 	}
 }
 
-// watcher is one that is told.
+// watcher passes values to one receiver.
 type watcher struct {
-	pattern *index.Pattern
-	matched map[string]bool // what pattern says of names, since a hostile one would hold up whoever stores
-	most    int             // events that wait
-	wake    chan struct{}   // holds one
+	pattern    *index.Pattern
+	matched    map[string]bool // of names: whether pattern matches. Matching a hostile pattern would slow writers
+	maxWaiting int             // events
+	wake       chan struct{}   // holds one element
 
-	// mu guards what follows.
-	mu      sync.Mutex
+	mu      sync.Mutex // guards the fields below
 	waiting []daybook.Event
-	size    int    // of their values in bytes
-	missed  uint64 // before the first of them
+	size    int    // of the waiting values, in bytes
+	missed  uint64 // number of values that were missed before the first waiting one
 	ended   bool
 }
 
@@ -121,24 +121,22 @@ func (w *watcher) tell(values []daybook.StoredValue, sequence uint64) {
 		if !w.matches(v.RecordName) {
 			continue
 		}
-		for len(w.waiting) == w.most || len(w.waiting) > 0 && w.size+len(v.Value) > mostWatched {
-			w.take()
+		for len(w.waiting) == w.maxWaiting || len(w.waiting) > 0 && w.size+len(v.Value) > maxWatchedBytes {
+			w.takeFirst()
 			w.missed++
 		}
-		v.Value = bytes.Clone(v.Value) // the caller's
+		v.Value = bytes.Clone(v.Value) // the caller keeps the original
 		w.waiting = append(w.waiting, daybook.Event{Change: daybook.Change{StoredValue: v, Sequence: sequence + uint64(i)}})
 		w.size += len(v.Value)
 	}
 	w.nudge()
 }
 
-// mostMatched is how many names a watcher remembers.
-const mostMatched = 64 << 10
-
+// matches reports whether the pattern matches a name, and remembers the answer for many names.
 func (w *watcher) matches(name string) bool {
 	matches, known := w.matched[name]
 	if !known {
-		if len(w.matched) >= mostMatched {
+		if len(w.matched) >= maxMatchedNames {
 			clear(w.matched)
 		}
 		matches = w.pattern.Match(name)
@@ -161,27 +159,27 @@ func (w *watcher) nudge() {
 	}
 }
 
-// take takes the first event that waits.
-func (w *watcher) take() (first daybook.Event) {
+// takeFirst removes and returns the first waiting event.
+func (w *watcher) takeFirst() (first daybook.Event) {
 	first, w.waiting[0] = w.waiting[0], daybook.Event{}
 	w.waiting = w.waiting[1:]
 	w.size -= len(first.Value)
 	return first
 }
 
-// next returns the next event; none if nothing waits, and then whether more may come.
+// next returns the next event, if one waits, and whether more may come.
 func (w *watcher) next() (event daybook.Event, found, more bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.waiting) == 0 {
 		return daybook.Event{}, false, !w.ended
 	}
-	event = w.take()
+	event = w.takeFirst()
 	event.Missed, w.missed = w.missed, 0
 	return event, true, true
 }
 
-// run sends what waits until there is no more.
+// run sends waiting events until the watcher has ended, or ctx ends.
 func (w *watcher) run(ctx context.Context, events chan<- daybook.Event) {
 	for {
 		event, found, more := w.next()

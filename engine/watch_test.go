@@ -47,7 +47,7 @@ func TestWatch(t *testing.T) {
 	writing.Wait()
 	mustClose(t, db)
 	var changes []daybook.Change
-	db = mustOpen(t, db.dir, nil)
+	db = mustOpen(t, db.dir.path, nil)
 	for change, err := range db.Changes(ctx, daybook.ChangesParams{After: 1}) {
 		if err != nil {
 			t.Fatal(err)
@@ -103,7 +103,7 @@ func TestWatchSlowly(t *testing.T) {
 		}
 		want, most, lastWanted := uint64(stored), uint64(4), uint64(2*stored-1)
 		if name == "many" {
-			want, most, lastWanted = 2*stored, 2*(mostWatched>>16)+3, 2*stored
+			want, most, lastWanted = 2*stored, 2*(maxWatchedBytes>>16)+3, 2*stored
 		}
 		if received+missed != want || received > most || last.Sequence != lastWanted {
 			t.Errorf("%s: received %d and missed %d, the last one %d; want %d in all, of them at most %d, and the last one %d",

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"sync"
+
+	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/head"
+	"github.com/daybook-db/daybook/engine/internal/tree"
+)
+
+// heads are the values that are in the log but not in the tree yet. Commits add to the active head. When
+// it is full it becomes the frozen head, which a checkpoint posts to the tree, and an empty one takes its
+// place. While the frozen head cannot be posted, a full active head has to wait.
+type heads struct {
+	maxSize int64 // bytes of memory at which a head is full
+
+	mu           sync.RWMutex // guards the fields below
+	active       *head.Head
+	frozen       *head.Head    // nil: none
+	lastSequence uint64        // of the last acknowledged value
+	attempted    chan struct{} // is closed after the next attempt to post the frozen head
+	postFailure  error         // of the last attempt, while the frozen head is still there
+}
+
+func newHeads(maxSize int64) *heads {
+	return &heads{maxSize: maxSize, active: head.New(maxSize), attempted: make(chan struct{})}
+}
+
+// add adds the values of a group of commits, the first of which has the given sequence number.
+func (h *heads) add(group []*commit, sequence uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, c := range group {
+		for i := range c.values {
+			h.active.Add(c.values[i].RecordName, c.values[i].StoredAt, sequence, c.values[i].Value)
+			sequence++
+		}
+	}
+	h.lastSequence = sequence - 1
+}
+
+// addReplayed adds the values of a frame of the log, except those that are in the tree, and reports
+// whether the active head is full.
+func (h *heads) addReplayed(batch *codec.BatchReader, sequence uint64, inTree tree.State) (full bool, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for ; batch.Remaining() > 0; sequence++ {
+		record, timestamp, value, err := batch.Next()
+		if err != nil {
+			return false, err
+		}
+		if name := string(record); sequence > inTree.Posted(name) {
+			h.active.Add(name, timestamp, sequence, value)
+		} else {
+			h.active.AdvanceTo(sequence)
+		}
+	}
+	return h.active.Size() >= h.maxSize && h.active.LastSequence() >= inTree.Highest(), nil
+}
+
+// clear forgets all values.
+func (h *heads) clear() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.active, h.frozen = head.New(h.maxSize), nil
+}
+
+// last returns the sequence number of the last acknowledged value.
+func (h *heads) last() uint64 {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.lastSequence
+}
+
+// setLast sets the sequence number of the last acknowledged value, as the log's recovery found it.
+func (h *heads) setLast(sequence uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lastSequence = sequence
+}
+
+// full reports whether the active head is full.
+func (h *heads) full() bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.active.Size() >= h.maxSize
+}
+
+// empty reports whether the active head holds no values.
+func (h *heads) empty() bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.active.Values() == 0
+}
+
+// freezeIfFull freezes a full active head. If the frozen head is still there, it returns a channel that
+// is closed after the next attempt to post it.
+func (h *heads) freezeIfFull() (blocked <-chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.active.Size() < h.maxSize {
+		return nil
+	}
+	if h.frozen != nil {
+		return h.attempted
+	}
+	h.freezeLocked()
+	return nil
+}
+
+// freeze freezes the active head. There must be no frozen head.
+func (h *heads) freeze() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.freezeLocked()
+}
+
+func (h *heads) freezeLocked() {
+	h.frozen, h.active = h.active, head.New(h.maxSize)
+	h.postFailure = nil
+}
+
+// unfreeze makes the frozen head the active one again. Nothing may have been added meanwhile.
+func (h *heads) unfreeze() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.active, h.frozen = h.frozen, nil
+}
+
+// freezeThrough prepares for posting all values up to a sequence number: it freezes the active head if
+// that holds any of them and there is no frozen head. It reports whether both heads are free of them.
+func (h *heads) freezeThrough(sequence uint64) (free bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.frozen != nil {
+		return false
+	}
+	if h.active.Values() == 0 || h.active.FirstSequence() > sequence {
+		return true
+	}
+	h.freezeLocked()
+	return false
+}
+
+// frozenHead returns the frozen head; nil if there is none.
+func (h *heads) frozenHead() *head.Head {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.frozen
+}
+
+// endAttempt records the outcome of an attempt to post the frozen head and wakes those who wait for it.
+func (h *heads) endAttempt(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err == nil {
+		h.frozen = nil
+	}
+	h.postFailure = err
+	close(h.attempted)
+	h.attempted = make(chan struct{})
+}
+
+// failureToPost returns why the last attempt to post the frozen head failed; nil if there is no such head.
+func (h *heads) failureToPost() error {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if h.frozen == nil {
+		return nil
+	}
+	return h.postFailure
+}
+
+// size returns the memory of both heads in bytes.
+func (h *heads) size() int64 {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	size := h.active.Size()
+	if h.frozen != nil {
+		size += h.frozen.Size()
+	}
+	return size
+}
+
+// demand returns what the values of both heads need in the tree.
+func (h *heads) demand() demand {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	var d demand
+	for _, each := range []*head.Head{h.frozen, h.active} {
+		if each != nil {
+			d.values += int64(each.Values())
+			d.valueBytes += int64(each.Bytes())
+			d.nameBytes += int64(each.NameBytes())
+		}
+	}
+	return d
+}
+
+// oldest returns the least timestamp of all values; 2^64-1 if there are none.
+func (h *heads) oldest() uint64 {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	oldest := h.active.Oldest()
+	if h.frozen != nil {
+		oldest = min(oldest, h.frozen.Oldest())
+	}
+	return oldest
+}
+
+// capture captures both heads at one moment: of each, the views that captureFrom returns.
+func (h *heads) capture(captureFrom func(*head.Head) []head.View) (c capturedHeads) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if h.frozen != nil {
+		c.frozen, c.frozenLast = captureFrom(h.frozen), h.frozen.LastSequence()
+	}
+	c.active, c.activeLast = captureFrom(h.active), h.active.LastSequence()
+	c.last = h.lastSequence
+	return c
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine/internal/disk"
+	"github.com/daybook-db/daybook/engine/internal/tree"
+)
+
+// retrySalvaged returns err, unless that is damage to set aside. Then it salvages the tree and does the
+// work again.
+func (t *turn) retrySalvaged(ctx context.Context, err error, work func() error) error {
+	if !t.db.quarantines(err) {
+		return err
+	}
+	if err := t.salvage(ctx, err); err != nil {
+		return err
+	}
+	return work()
+}
+
+// salvage copies what can be read of a damaged tree into a new file, sets the damaged one aside, and goes
+// on with the new one. A crash leaves one or the other as the tree.
+//
+// It returns the damage itself if the tree cannot be replaced here, or is not damaged after all.
+// It returns another error if it failed; then everything is as before, or the tree takes no more writes.
+func (t *turn) salvage(ctx context.Context, damage error) error {
+	if !canReplaceOpenFiles {
+		return damage
+	}
+	t.giveUpCopy(damage)
+	before, err := t.tree().State()
+	if errors.Is(err, daybook.ErrCorrupt) {
+		return damage
+	}
+	_, used, sizeErr := t.tree().Size()
+	err = errors.Join(err, sizeErr, t.tree().Failed(), t.db.checkRoomOnDisk(used), t.db.dir.remove(copyName))
+	if err == nil {
+		if found := t.tree().Check(ctx); !errors.Is(found, daybook.ErrCorrupt) {
+			return cmp.Or(ctx.Err(), damage)
+		}
+		err = t.replaceBySalvaged(ctx, damage, before.Values)
+	}
+	if err != nil {
+		return fmt.Errorf("the undamaged part could not be put in the place of a damaged tree (%v): %w", damage, tree.WrapNoSpace(err))
+	}
+	return nil
+}
+
+// replaceBySalvaged copies what can be read of the tree, and makes that the tree. values is the number of
+// values in the damaged tree.
+func (t *turn) replaceBySalvaged(ctx context.Context, damage error, values uint64) error {
+	salvaged, err := t.tree().Salvage(ctx, t.db.dir.file(copyName))
+	if err != nil {
+		return errors.Join(err, t.db.dir.remove(copyName))
+	}
+	after, err := salvaged.State()
+	if err != nil {
+		return errors.Join(err, salvaged.Close(), t.db.dir.remove(copyName))
+	}
+	if err := t.adoptSalvaged(salvaged, damage); err != nil {
+		return err
+	}
+	t.db.opts.Logger.ErrorContext(ctx, "daybook: left out damaged values", "dir", t.db.dir.path,
+		"values_left", after.Values, "values_lost", values-min(after.Values, values))
+	return nil
+}
+
+// adoptSalvaged makes a salvaged file the tree, in three renames: to a name that says that the file is
+// complete; the damaged tree to a name that is not in use; the complete file to the tree's name. After a
+// crash finishSalvage knows by the names what remains to be done. Whether a rename that returned an error
+// took place, the files show.
+func (t *turn) adoptSalvaged(salvaged *tree.Tree, damage error) error {
+	dir := t.db.dir
+	err := dir.rename(copyName, salvagedName)
+	if err == nil {
+		err = dir.sync()
+	}
+	if err == nil {
+		err = t.db.setAside(treeName, damage)
+	}
+	if isTree, _ := t.tree().At(dir.file(treeName)); isTree {
+		return errors.Join(err, salvaged.Close(), dir.remove(copyName), dir.remove(salvagedName), dir.sync())
+	}
+	if err != nil {
+		return t.strand(salvaged, err)
+	}
+	if err := t.renameToTree(salvagedName, salvaged); err != nil {
+		return err
+	}
+	_ = t.adoptTree(salvaged) // a name that is not durable yet will be before the next write
+	return nil
+}
+
+// finishSalvage does the last rename of adoptSalvaged if a crash interrupted it.
+func (db *DB) finishSalvage() error {
+	path := db.dir.file(treeName)
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	file, err := os.OpenFile(db.dir.file(salvagedName), os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if !disk.TryLock(file) {
+		return errInUse(path)
+	}
+	return db.dir.rename(salvagedName, treeName)
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"github.com/daybook-db/daybook/engine/internal/tree"
+)
+
+// trees are the open tree and its predecessors. Compaction and salvage replace the tree by another file;
+// the old one stays open until its last snapshot is closed.
+type trees struct {
+	mu      sync.RWMutex // guards the replacement of current
+	current *tree.Tree
+
+	snapshots atomic.Int64   // open snapshots and backups, of all trees
+	retiring  sync.WaitGroup // replaced trees that are still open
+}
+
+// get returns the tree that is open at the moment of the call.
+func (ts *trees) get() *tree.Tree {
+	ts.mu.RLock()
+	defer ts.mu.RUnlock()
+	return ts.current
+}
+
+// snapshot begins a snapshot of the tree. Closing it must be followed by a call of snapshotClosed.
+func (ts *trees) snapshot() (*tree.Snapshot, error) {
+	ts.mu.RLock()
+	defer ts.mu.RUnlock()
+	snapshot, err := ts.current.Snapshot()
+	if err == nil {
+		ts.snapshots.Add(1)
+	}
+	return snapshot, err
+}
+
+func (ts *trees) snapshotClosed() { ts.snapshots.Add(-1) }
+
+// size returns the size of the tree's file and how much of it is in use, in bytes.
+func (ts *trees) size() (file, used int64, err error) {
+	ts.mu.RLock()
+	defer ts.mu.RUnlock()
+	return ts.current.Size()
+}
+
+// replace makes another file the tree. Only the holder of the turn calls it.
+func (t *turn) replace(other *tree.Tree) {
+	ts := &t.db.trees
+	ts.mu.Lock()
+	old := ts.current
+	ts.current = other
+	ts.mu.Unlock()
+	ts.retiring.Go(func() { _ = old.Retire() })
+}
+
+// closeTrees closes the tree, and waits until replaced trees are closed.
+func (t *turn) closeTrees() error {
+	errs := []error{t.tree().Close()}
+	if t.stranded != nil {
+		errs = append(errs, t.stranded.Close())
+	}
+	t.db.trees.retiring.Wait()
+	return errors.Join(errs...)
+}
