@@ -10,16 +10,30 @@ import (
 	"github.com/klauspost/compress/s2"
 )
 
-// compressedBatch is the first byte of a compressed batch. No other begins with a count of 0.
-const compressedBatch = 0
+const (
+	// compressedBatch is the first byte of a compressed batch. Other batches start with their
+	// count, which is not 0.
+	compressedBatch = 0
+	// minCompressedBatch is the length in bytes of the shortest batch that is compressed. A shorter
+	// one takes as many blocks of the disk either way.
+	minCompressedBatch = 4 << 10
+	// maxBatchRatio is how many times shorter than the batch its compressed form may be. It makes
+	// the length of the encoding bound the memory that decoding allocates.
+	maxBatchRatio = 256
+	// maxCompressibleBatch is the length in bytes of the longest batch that is compressed.
+	maxCompressibleBatch = 256 << 20
+	// minBatchValue is the number of bytes that one value takes at least: three varints, a name and
+	// a value of one byte each.
+	minBatchValue = 5
+)
 
 // BatchWriter encodes a batch.
 type BatchWriter struct {
 	encoded   []byte
-	timestamp uint64
+	timestamp uint64 // of the last value
 }
 
-// NewBatchWriter begins a batch of count values at the end of dst.
+// NewBatchWriter starts a batch of count values at the end of dst.
 func NewBatchWriter(dst []byte, count int) BatchWriter {
 	return BatchWriter{encoded: binary.AppendUvarint(dst, uint64(count))}
 }
@@ -34,41 +48,34 @@ func (w *BatchWriter) Add(record string, timestamp uint64, value []byte) {
 	w.timestamp = timestamp
 }
 
-// Bytes returns the encoding.
+// Bytes returns dst with the encoding appended. All values must have been added.
 func (w *BatchWriter) Bytes() []byte { return w.encoded }
 
-const (
-	// leastCompressed is how long a batch is that is worth compressing, in bytes. A shorter one is written in as
-	// many of the disk's blocks either way.
-	leastCompressed = 4 << 10
-	// mostShrunk is by how much a batch may be compressed, so that its length bounds what decoding it allocates,
-	// and mostBatch how long one is then.
-	mostShrunk = 256
-	mostBatch  = 256 << 20
-)
-
-// AppendCompressed appends the shorter form of a batch, which must not be a part of dst: the compressed one, or
-// the batch as it is.
+// AppendCompressed appends the shorter form of an encoded batch to dst: the compressed form, or the
+// batch as it is. batch must not lie in dst's memory.
 func AppendCompressed(dst, batch []byte) []byte {
-	if len(batch) < leastCompressed {
+	if len(batch) < minCompressedBatch {
 		return append(dst, batch...)
 	}
 	start := len(dst)
 	dst = append(slices.Grow(dst, 1+s2.MaxEncodedLen(len(batch))), compressedBatch)
 	block := s2.Encode(dst[len(dst):cap(dst)], batch)
-	if n := 1 + len(block); n < len(batch) && uint64(len(batch)) <= min(mostShrunk*uint64(n), mostBatch) {
+	if n := 1 + len(block); n < len(batch) && uint64(len(batch)) <= maxDecompressedBatch(n) {
 		return dst[:len(dst)+len(block)]
 	}
 	return append(dst[:start], batch...)
 }
 
-// decompressBatch returns the batch that an encoding holds.
+// maxDecompressedBatch returns the greatest length of a batch whose compressed form has n bytes.
+func maxDecompressedBatch(n int) uint64 { return min(maxBatchRatio*uint64(n), maxCompressibleBatch) }
+
+// decompressBatch returns a batch as it was before AppendCompressed.
 func decompressBatch(encoded []byte) ([]byte, error) {
 	if len(encoded) == 0 || encoded[0] != compressedBatch {
 		return encoded, nil
 	}
 	size, err := s2.DecodedLen(encoded[1:])
-	if err != nil || uint64(size) > min(mostShrunk*uint64(len(encoded)), mostBatch) {
+	if err != nil || uint64(size) > maxDecompressedBatch(len(encoded)) {
 		return nil, fmt.Errorf("%w: %d bytes cannot be a compressed batch of %d", ErrCorrupt, len(encoded), size)
 	}
 	batch, err := s2.Decode(nil, encoded[1:])
@@ -78,33 +85,30 @@ func decompressBatch(encoded []byte) ([]byte, error) {
 	return batch, nil
 }
 
-// BatchReader decodes a batch. The slices that Next returns are parts of the encoding, or of what was compressed
-// in it.
+// BatchReader decodes a batch. The slices that Next returns are parts of the encoding, or of its
+// decompressed copy.
 type BatchReader struct {
-	in        reader
+	in        fieldReader
 	remaining uint64
-	timestamp uint64
+	timestamp uint64 // of the last value
 }
 
-// leastBatchValue is the encoded size of the smallest value: three varints, a name and a value of one
-// byte each.
-const leastBatchValue = 5
-
-// ReadBatch begins to decode a batch.
+// ReadBatch returns a reader of the values of an encoded batch, which may be compressed.
 func ReadBatch(encoded []byte) (BatchReader, error) {
 	encoded, err := decompressBatch(encoded)
 	if err != nil {
 		return BatchReader{}, err
 	}
-	r := BatchReader{in: reader{data: encoded}}
+	r := BatchReader{in: fieldReader{data: encoded}}
 	r.remaining = r.in.uvarint()
-	if r.in.failed || r.remaining == 0 || r.remaining > uint64(len(encoded)/leastBatchValue) {
-		return BatchReader{}, fmt.Errorf("%w: %d bytes cannot be a batch of %d values", ErrCorrupt, len(encoded), r.remaining)
+	if r.in.failed || r.remaining == 0 || r.remaining > uint64(len(encoded)/minBatchValue) {
+		return BatchReader{}, fmt.Errorf("%w: %d bytes cannot be a batch of %d values",
+			ErrCorrupt, len(encoded), r.remaining)
 	}
 	return r, nil
 }
 
-// Remaining is how many values are still to come.
+// Remaining returns the number of values that Next has not returned yet.
 func (r *BatchReader) Remaining() int { return int(r.remaining) }
 
 // Next decodes one value. It must not be called when none remain.
@@ -117,48 +121,8 @@ func (r *BatchReader) Next() (record []byte, timestamp uint64, value []byte, err
 		return nil, 0, nil, fmt.Errorf("%w: a batch does not end with its last value", ErrCorrupt)
 	}
 	if len(record) == 0 || len(value) == 0 {
-		return nil, 0, nil, fmt.Errorf("%w: a value of %d bytes for a record whose name has %d", ErrCorrupt, len(value), len(record))
+		return nil, 0, nil, fmt.Errorf("%w: a value of %d bytes for a record whose name has %d",
+			ErrCorrupt, len(value), len(record))
 	}
 	return record, r.timestamp, value, nil
-}
-
-// reader takes fields off the front of data; after a field that is not there, it has failed.
-type reader struct {
-	data   []byte
-	failed bool
-}
-
-func (r *reader) uvarint() uint64 {
-	if len(r.data) > 0 && r.data[0] < 0x80 { // the usual case
-		v := uint64(r.data[0])
-		r.data = r.data[1:]
-		return v
-	}
-	v, n := binary.Uvarint(r.data)
-	r.skip(n)
-	return v
-}
-
-func (r *reader) varint() int64 {
-	v, n := binary.Varint(r.data)
-	r.skip(n)
-	return v
-}
-
-func (r *reader) skip(n int) {
-	if n <= 0 {
-		r.failed, r.data = true, nil
-		return
-	}
-	r.data = r.data[n:]
-}
-
-func (r *reader) bytes(n uint64) []byte {
-	if n > uint64(len(r.data)) {
-		r.failed, r.data = true, nil
-		return nil
-	}
-	taken := r.data[:n:n]
-	r.data = r.data[n:]
-	return taken
 }

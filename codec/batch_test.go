@@ -69,7 +69,8 @@ func TestCompressedBatch(t *testing.T) {
 	rand.NewChaCha8([32]byte{1}).Read(noise)
 	readings := func(n int) (values []batchValue) {
 		for i := range n {
-			values = append(values, batchValue{fmt.Sprintf("sensor.%05d", i), 1_700_000_000_000, fmt.Sprintf(`{"celsius":%d.5}`, i%40)})
+			name, value := fmt.Sprintf("sensor.%05d", i), fmt.Sprintf(`{"celsius":%d.5}`, i%40)
+			values = append(values, batchValue{name, 1_700_000_000_000, value})
 		}
 		return values
 	}
@@ -79,10 +80,11 @@ func TestCompressedBatch(t *testing.T) {
 		compressed bool
 		reason     string // why the row is here
 	}{
-		{"one value", readings(1), false, "what a single Store writes is one block of the disk anyway"},
-		{"a batch of every day", readings(1000), true, "names and texts have much in common"},
-		{"noise", []batchValue{{"a", 1, string(noise)}}, false, "what does not get shorter stays as it is"},
-		{"one letter", []batchValue{{"a", 1, strings.Repeat("1", 1<<20)}}, false, "a few bytes must not have a reader allocate many"},
+		{"one value", readings(1), false, "the batch of a single Store takes one block of the disk either way"},
+		{"readings", readings(1000), true, "the usual batch: names and texts have much in common"},
+		{"noise", []batchValue{{"a", 1, string(noise)}}, false, "compression does not make it shorter"},
+		{"one digit", []batchValue{{"a", 1, strings.Repeat("1", 1<<20)}}, false,
+			"a few bytes must not make a reader allocate many"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -109,7 +111,7 @@ func TestCompressedBatch(t *testing.T) {
 		})
 	}
 	bomb := append([]byte{compressedBatch}, s2.Encode(nil, make([]byte, 1<<20))...)
-	allocated := allocates(func() {
+	allocated := allocatedBytes(func() {
 		if _, err := ReadBatch(bomb); !errors.Is(err, ErrCorrupt) {
 			t.Errorf("%d bytes for 1 MiB: got %v; want ErrCorrupt", len(bomb), err)
 		}
@@ -138,7 +140,7 @@ func TestBatchDamage(t *testing.T) {
 	}
 	for _, garbage := range []string{"\x00", "\x01a\x00\x011", "garbage"} {
 		if values, err := decodeBatch(append(slices.Clone(encoded), garbage...)); !errors.Is(err, ErrCorrupt) {
-			t.Errorf("%q behind it: got %v, %v; want ErrCorrupt", garbage, values, err)
+			t.Errorf("followed by %q: got %v, %v; want ErrCorrupt", garbage, values, err)
 		}
 	}
 }
@@ -149,16 +151,16 @@ func TestMalformedBatches(t *testing.T) {
 		encoded string
 		reason  string // why the row is here
 	}{
-		{"empty", "", "nothing at all"},
+		{"empty", "", "no byte at all"},
 		{"no values", "\x00", "a batch has at least one"},
 		{"count without values", "\x01", "ends after the count"},
-		{"count beyond the bytes", "\xff\xff\xff\xff\x0f\x01a\x00\x011", "a reader makes room for as many"},
-		{"greatest count", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01a\x00\x011", "no int holds it"},
+		{"count beyond the bytes", "\xff\xff\xff\xff\x0f\x01a\x00\x011", "a reader allocates memory for the count"},
+		{"largest count", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01a\x00\x011", "no int holds it"},
 		{"count overflows", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f\x01a\x00\x011", "a varint of more than 64 bits"},
-		{"name beyond the bytes", "\x01\x7fa\x00\x011", "its length is a lie"},
-		{"no name", "\x01\x00\x00\x0211", "no key could be made of it"},
+		{"name beyond the bytes", "\x01\x7fa\x00\x011", "the name is shorter than its length says"},
+		{"no name", "\x01\x00\x00\x0211", "a key needs a name"},
 		{"no value", "\x01\x02aa\x00\x00", "no JSON text is empty"},
-		{"value beyond the bytes", "\x01\x01a\x00\x7f1", "its length is a lie"},
+		{"value beyond the bytes", "\x01\x01a\x00\x7f1", "the value is shorter than its length says"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -169,7 +171,7 @@ func TestMalformedBatches(t *testing.T) {
 	}
 }
 
-// TestBatchSlicesAreFull: what is appended to a slice that Next returned overwrites nothing.
+// TestBatchSlicesAreFull: appending to a slice that Next returned overwrites no other value.
 func TestBatchSlicesAreFull(t *testing.T) {
 	encoded := encodeBatch([]batchValue{{"a", 1, "1"}, {"b", 2, "2"}})
 	r, err := ReadBatch(encoded)

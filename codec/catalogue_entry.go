@@ -14,12 +14,13 @@ const (
 	entryChecksumAt = 1
 	entryFieldsAt   = 5
 
-	// maxInlineValue is the length in bytes of the longest newest value that a catalogue entry holds. Longer
-	// values would spread the names over more pages, and walking the names would cost more than it saves.
+	// maxInlineValue is the length in bytes of the longest newest value that a catalogue entry
+	// holds. Longer values would spread the names over more pages, and walking the names would cost
+	// more than it saves.
 	maxInlineValue = 256
 )
 
-// CatalogueEntry is what the catalogue tells about a record.
+// CatalogueEntry summarizes a record, so that a query can skip its chunks.
 type CatalogueEntry struct {
 	Count          uint64 // number of values, at least 1
 	Bytes          uint64 // total length of their JSON
@@ -71,9 +72,10 @@ func DecodeCatalogueEntry(name, data []byte) (CatalogueEntry, error) {
 			ErrVersion, version, catalogueEntryVersion)
 	}
 	if got, want := entryChecksum(name, data), binary.LittleEndian.Uint32(data[entryChecksumAt:]); got != want {
-		return CatalogueEntry{}, fmt.Errorf("%w: the checksum of a catalogue entry is %08x; want %08x", ErrCorrupt, got, want)
+		return CatalogueEntry{}, fmt.Errorf("%w: the checksum of a catalogue entry is %08x; want %08x",
+			ErrCorrupt, got, want)
 	}
-	in := reader{data: data[entryFieldsAt:]}
+	in := fieldReader{data: data[entryFieldsAt:]}
 	e := CatalogueEntry{
 		Count: in.uvarint(), Bytes: in.uvarint(),
 		Oldest: in.uvarint(), Newest: in.uvarint(),

@@ -61,8 +61,10 @@ func TestMalformedCatalogueEntries(t *testing.T) {
 		{"oldest after newest", "\x01\x01\x00\x02\x01\x00\x00", ErrCorrupt, "the fields contradict each other"},
 		{"value too short", "\x01\x01\x00\x00\x00\x00\x031", ErrCorrupt, "the length says two bytes, one follows"},
 		{"value too long", "\x01\x01\x00\x00\x00\x00\x0211", ErrCorrupt, "the length says one byte, two follow"},
-		{"value length overflows", "\x01\x01\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x011", ErrCorrupt, "no slice is as long"},
-		{"varint overflows", "\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f\x00\x00\x00\x00\x00", ErrCorrupt, "more than 64 bits"},
+		{"value length overflows", "\x01\x01\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x011", ErrCorrupt,
+			"no slice is as long"},
+		{"varint overflows", "\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f\x00\x00\x00\x00\x00", ErrCorrupt,
+			"more than 64 bits"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -83,7 +85,8 @@ func withEntryChecksum(data string) []byte {
 	return entry
 }
 
-// TestFlippedCatalogueEntries flips each bit of an entry and of its record's name, and wants an error for each.
+// TestFlippedCatalogueEntries flips each bit of an entry and of its record's name, and wants an
+// error for each.
 func TestFlippedCatalogueEntries(t *testing.T) {
 	e := CatalogueEntry{Count: 3, Bytes: 30, Oldest: 1, Newest: 9, NewestSequence: 12, NewestValue: []byte(`{"a":1}`)}
 	good := append([]byte("r"), e.Append(nil, "r")...)

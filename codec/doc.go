@@ -1,112 +1,126 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package codec holds the bytes of Daybook's formats: the composite keys, chunks and catalogue entries of the tree,
-// and the batches that frames of the log carry. It does no I/O and knows no other package of Daybook.
+// Package codec encodes and decodes the bytes of Daybook's formats: the keys, chunks and catalogue
+// entries of the tree, and the batches in the frames of the log. It does no I/O and imports no
+// other package of Daybook.
+//
+// All checksums are CRC-32C. A uvarint is an unsigned varint of encoding/binary; a zig-zag varint
+// is a signed one.
 //
 // # Keys
 //
-// A chunk of a record's values is kept under
+// The tree holds a chunk of a record's values under
 //
-//	+---------------+------+---------------------+------------------------+
-//	| record name   | 0x00 | first timestamp     | ordinal (only if not 0)|
-//	| 1..1024 bytes |      | uint64, big-endian  | uint32, big-endian     |
-//	+---------------+------+---------------------+------------------------+
+//	+---------------+------+---------------------+-------------------------+
+//	| record name   | 0x00 | first timestamp     | ordinal (only if not 0) |
+//	| 1..1024 bytes |      | uint64, big-endian  | uint32, big-endian      |
+//	+---------------+------+---------------------+-------------------------+
 //
-// so that the bytewise order of keys is the order of (record, timestamp, ordinal): a name holds no
-// NUL, which therefore sorts before whatever a longer name has in its place, and an absent ordinal
+// The bytewise order of keys is the order of (record, timestamp, ordinal). A name contains no NUL,
+// so the separator sorts before any byte that a longer name has in its place. An absent ordinal
 // sorts before a present one.
 //
 // # Chunks
 //
-// A chunk holds values of one record in the order of (timestamp, sequence). The header has a checksum of
-// its own, so that chunks can be counted, skipped and deleted without being decoded; it covers the key,
-// since a chunk under a wrong key is as bad as a wrong chunk.
+// A chunk holds values of one record in the order of (timestamp, sequence number). The header has
+// its own checksum, so that chunks can be counted, skipped and deleted without being decoded. That
+// checksum covers the key too, because a chunk under a wrong key is as bad as a wrong chunk.
 //
-//	offset 0  version          1 byte, 2; 1 is the same without templates
-//	       1  encoding         1 byte, 0: plain, 1: zstd, 2: templates
-//	       2  header checksum  4 bytes, little-endian: CRC-32C of the key, of bytes 0..1 and of bytes 6
-//	                           up to the body
-//	       6  body checksum    4 bytes, little-endian: CRC-32C of the body
-//	      10  count            uvarint, number of values, at least 1
-//	          span             uvarint, last timestamp minus first; the first is in the key
-//	          sequence         uvarint, the least sequence number
-//	          range            uvarint, the greatest sequence number minus the least
-//	          value bytes      uvarint, total length of the values
-//	          columns          uvarint, total length of the three columns before the values; 0 with templates
+//	offset 0  version          1 byte: 2; version 1 is the same without templates
+//	       1  encoding         1 byte: 0 plain, 1 zstd, 2 templates
+//	       2  header checksum  4 bytes, little-endian: of the key, of bytes 0 and 1, and of the
+//	                           bytes from offset 6 up to the body
+//	       6  body checksum    4 bytes, little-endian: of the body
+//	      10  count            uvarint: number of values, at least 1
+//	          span             uvarint: last timestamp minus the first, which is in the key
+//	          sequence         uvarint: lowest sequence number
+//	          range            uvarint: highest sequence number minus the lowest
+//	          value bytes      uvarint: total length of the values
+//	          columns          uvarint: total length of the three columns before the values; 0
+//	                           with templates
 //	          body
 //
-// A plain body is the four columns below; zstd is the same as one zstd frame:
+// A plain body consists of four columns; a zstd body is the same as one zstd frame:
 //
-//	timestamps    count uvarints, each minus the one before (the first: minus the key's)
-//	sequences     count zig-zag varints, each minus the one before (the first: minus the least)
+//	timestamps    count uvarints, each minus the one before; the first minus the key's
+//	sequences     count zig-zag varints, each minus the one before; the first minus the lowest
 //	lengths       count uvarints
-//	values        the values' bytes, one after another
+//	values        the bytes of the values, one after another
 //
 // # Templates
 //
-// What a device sends is mostly one text over and over, with other numbers in it. Such values are kept as the
-// text, once, and a column of integers for each place in it that has a number:
+// A device mostly sends the same text again and again, with other numbers in it. A body of
+// templates stores that text once, and for each place where it has a number, a column of integers:
 //
-//	timestamps    integers, each minus the key's
-//	sequences     integers, each minus the least
-//	templates     uvarint, 1 to 16
-//	which         integers: the template of each value; absent if there is but one
-//	per template:
-//	  numbers     uvarint
-//	  pieces      the text before, between and behind them: a uvarint length and the bytes of each
-//	  per number:
-//	    style     3 bytes: least digits before the point, most behind it, least behind it
-//	    values    integers: the number times 10^(most behind the point)
+//	timestamps     integers, each minus the key's
+//	sequences      integers, each minus the lowest
+//	templates      uvarint: number of templates, 1 to 16
+//	which          integers: the template of each value; absent if there is only one template
+//	for each template:
+//	  places       uvarint: number of places
+//	  pieces       the text before, between and after the places: for each piece, a uvarint
+//	               length and the bytes
+//	  for each place:
+//	    style      3 bytes: min digits, max decimals, min decimals
+//	    numbers    integers: for each value that has this template, the number times
+//	               10^(max decimals)
 //
-// A number is written with zeros in front up to the least digits, and without the zeros at its end down to the
-// least behind the point. Values in which a number is written otherwise, or that have more texts than templates,
-// are encoded as zstd or plain; so are those that templates do not make smaller.
+// A number is written with at least min digits before the point, filled up with leading zeros, and
+// with max decimals after it, of which trailing zeros are left out until min decimals remain.
 //
-// Integers are modulo 2^64, and as many as the context says:
+// A chunk is encoded as zstd or plain if one of its numbers is written in another way, if its
+// values need more than 16 templates, or if templates do not make it shorter.
 //
-//	width         1 byte: bits of each, 0 to 56 or 64; plus 128 if they are the differences of neighbours
-//	base          zig-zag varint: the least; of differences, the first integer
-//	least         zig-zag varint: of differences, the least
-//	packed        of each (but of differences the first), width bits, what it is above the base or the least;
-//	              low bits first, zeros at the end
+// Integers are modulo 2^64. The context says how many there are:
 //
-// Each value of a chunk encoded like this can be written on its own, which is what makes the newest few of many
-// records cheap.
+//	width          1 byte: bits of each packed integer, 0 to 56 or 64; plus 128 for differences
+//	base           zig-zag varint: the lowest integer; for differences, the first integer
+//	min difference zig-zag varint: the lowest difference; only for differences
+//	packed         width bits for each integer: the integer minus the base. For differences, width
+//	               bits for each integer except the first: the integer minus the one before, minus
+//	               the min difference. The first starts at the lowest bit; the last byte is filled
+//	               with zeros.
+//
+// Each value in a body of templates can be written out on its own. That makes it cheap to read the
+// newest few values of many records.
 //
 // # Catalogue entries
 //
-// The catalogue of records holds, under each record's name:
+// The catalogue holds a summary of each record under the record's name:
 //
-//	byte      version, 1
-//	4 bytes   checksum, little-endian: CRC-32C of the name, of the version and of the fields below
-//	uvarint   count, the number of values, at least 1
-//	uvarint   bytes, the total length of their JSON
-//	uvarint   oldest timestamp, Unix ms
-//	uvarint   newest timestamp, Unix ms
-//	uvarint   sequence number of the newest value
-//	uvarint   0, or 1 plus the length of the newest value, and the value
+//	version        1 byte: 1
+//	checksum       4 bytes, little-endian: of the name, of the version and of the fields below
+//	count          uvarint: number of values, at least 1
+//	bytes          uvarint: total length of their JSON
+//	oldest         uvarint: timestamp, Unix ms
+//	newest         uvarint: timestamp, Unix ms
+//	sequence       uvarint: sequence number of the newest value
+//	newest value   uvarint: 0 if it is absent; otherwise 1 plus its length, and then the value
 //
-// A newest value of up to 256 bytes is in the entry itself, so that the newest values of many records are read
-// without touching their chunks.
+// A newest value of up to 256 bytes is in the entry itself, so that the newest values of many
+// records are read without touching their chunks.
 //
 // # Batches
 //
-// A batch is what one Store or StoreBatch appends to the log:
+// A batch holds the values of one Store or StoreBatch, for one frame of the log:
 //
-//	uvarint   count, at least 1
-//	per value:
-//	uvarint   length of the record name, and the name
-//	varint    timestamp minus the one before, modulo 2^64, zig-zag (the first: minus 0)
-//	uvarint   length of the value, and the value
+//	count          uvarint: number of values, at least 1
+//	for each value:
+//	  record       uvarint length of the name, and the name
+//	  timestamp    zig-zag varint: minus the one before, modulo 2^64; the first minus 0
+//	  value        uvarint length, and the value
 //
-// A long one is compressed where that makes it shorter, but not to less than a 256th:
+// A long batch is compressed if that makes it shorter, but not by more than a factor of 256:
 //
-//	0         1 byte
-//	block     the batch as an S2 block
+//	0              1 byte, which no count starts with
+//	block          the batch as one S2 block
 //
-// Decoding takes arbitrary bytes: whatever is not the encoding of something gives an error that
-// matches ErrCorrupt (or ErrVersion), without a panic, and without allocating more than the input's
-// size justifies; by templates that is up to 65536 values of 1 MiB in all.
+// # Decoding
+//
+// Every function that decodes accepts arbitrary bytes. If they are not the encoding of anything, it
+// returns an error that matches ErrCorrupt or ErrVersion. It does not panic, and it allocates no
+// more memory than the length of the input justifies; with templates, that is up to 65536 values of
+// 1 MiB in all.
 package codec
 
 import "errors"
@@ -114,6 +128,6 @@ import "errors"
 var (
 	// ErrCorrupt is returned when bytes are not the encoding of anything.
 	ErrCorrupt = errors.New("codec: corrupt")
-	// ErrVersion is returned when bytes are of a newer format.
+	// ErrVersion is returned when bytes have a newer format than this program knows.
 	ErrVersion = errors.New("codec: newer format")
 )

@@ -17,11 +17,11 @@ const (
 	ordinalLen   = 4
 )
 
-// Key is where a chunk is kept.
+// Key is the key of a chunk in the tree.
 type Key struct {
 	Record    string // not empty, without NUL
 	Timestamp uint64 // of the chunk's first value, Unix ms
-	Ordinal   uint32 // tells apart the chunks of a record that start at the same millisecond
+	Ordinal   uint32 // 0, 1, 2...: distinguishes chunks of a record that start with the same timestamp
 }
 
 // Append appends the key's encoding to dst.
@@ -35,7 +35,8 @@ func (k Key) Append(dst []byte) []byte {
 	return dst
 }
 
-// Compare orders keys by record, timestamp and ordinal, as bytes.Compare orders their encodings.
+// Compare orders keys by record, timestamp and ordinal. bytes.Compare orders their encodings
+// equally.
 func (k Key) Compare(other Key) int {
 	return cmp.Or(
 		strings.Compare(k.Record, other.Record),
@@ -43,13 +44,13 @@ func (k Key) Compare(other Key) int {
 		cmp.Compare(k.Ordinal, other.Ordinal))
 }
 
-// DecodeKey decodes what Key.Append encoded.
+// DecodeKey decodes a key that Key.Append has encoded.
 func DecodeKey(key []byte) (Key, error) {
 	record, timestamp, ordinal, err := SplitKey(key)
 	return Key{string(record), timestamp, ordinal}, err
 }
 
-// SplitKey is DecodeKey without the allocation: record is a part of key.
+// SplitKey is DecodeKey without an allocation. The record is a part of key.
 func SplitKey(key []byte) (record []byte, timestamp uint64, ordinal uint32, err error) {
 	at := bytes.IndexByte(key, separator)
 	if at <= 0 {
@@ -60,7 +61,7 @@ func SplitKey(key []byte) (record []byte, timestamp uint64, ordinal uint32, err 
 	case timestampLen:
 	case timestampLen + ordinalLen:
 		if ordinal = binary.BigEndian.Uint32(rest[timestampLen:]); ordinal == 0 {
-			return nil, 0, 0, fmt.Errorf("%w: key %x spells out ordinal 0", ErrCorrupt, key)
+			return nil, 0, 0, fmt.Errorf("%w: key %x has an explicit ordinal 0", ErrCorrupt, key)
 		}
 	default:
 		return nil, 0, 0, fmt.Errorf("%w: key %x has %d bytes after the record; want %d or %d",
@@ -69,17 +70,17 @@ func SplitKey(key []byte) (record []byte, timestamp uint64, ordinal uint32, err 
 	return record, binary.BigEndian.Uint64(rest), ordinal, nil
 }
 
-// HasRecord reports whether key is one of record's keys.
+// HasRecord reports whether an encoded key belongs to a record.
 func HasRecord(key []byte, record string) bool {
 	return len(key) > len(record) && key[len(record)] == separator && string(key[:len(record)]) == record
 }
 
-// AppendLowerBound appends the least key of record with a timestamp of at least start.
+// AppendLowerBound appends the lowest key of a record with a timestamp of at least start.
 func AppendLowerBound(dst []byte, record string, start uint64) []byte {
 	return Key{Record: record, Timestamp: start}.Append(dst)
 }
 
-// AppendUpperBound appends the greatest key of record with a timestamp of at most end.
+// AppendUpperBound appends the highest key of a record with a timestamp of at most end.
 func AppendUpperBound(dst []byte, record string, end uint64) []byte {
 	return Key{Record: record, Timestamp: end, Ordinal: math.MaxUint32}.Append(dst)
 }

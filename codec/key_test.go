@@ -14,13 +14,15 @@ import (
 )
 
 var (
-	// names draws from few characters, so that names are often equal or prefixes of one another. They
-	// include the least and greatest that can stand where a shorter name has its separator.
-	names = rapid.OneOf(
-		rapid.StringOfN(rapid.SampledFrom([]rune{0x01, 0x02, ' ', '.', 'a', 'b', 0x7f, 'é', 'ÿ', '漢', '\uffff', '😀', 0x10ffff}), 1, 5, -1),
+	// nameChars are few, so that names are often equal or prefixes of one another. They include the
+	// lowest and highest character that can stand where a shorter name has its separator.
+	nameChars = []rune{0x01, 0x02, ' ', '.', 'a', 'b', 0x7f, 'é', 'ÿ', '漢', '\uffff', '😀', 0x10ffff}
+	names     = rapid.OneOf(
+		rapid.StringOfN(rapid.SampledFrom(nameChars), 1, 5, -1),
 		rapid.Just(strings.Repeat("n", 1024)))
 
-	edges = []uint64{0, 1, 0xfe, 0xff, 0x100, math.MaxUint32, 1 << 32, math.MaxInt64, 1 << 63, math.MaxUint64 - 1, math.MaxUint64}
+	edges = []uint64{0, 1, 0xfe, 0xff, 0x100, math.MaxUint32, 1 << 32,
+		math.MaxInt64, 1 << 63, math.MaxUint64 - 1, math.MaxUint64}
 
 	timestamps = rapid.OneOf(rapid.SampledFrom(edges), rapid.Uint64())
 	ordinals   = rapid.OneOf(rapid.SampledFrom([]uint32{0, 1, 0xff, 0x100, math.MaxUint32}), rapid.Uint32())
@@ -65,7 +67,7 @@ func TestKeyOrder(t *testing.T) {
 	})
 }
 
-// TestKeyOrderOfEdges compares all pairs of keys that differ in the ways an encoding could get wrong.
+// TestKeyOrderOfEdges compares all pairs of keys whose order an encoding could easily get wrong.
 func TestKeyOrderOfEdges(t *testing.T) {
 	var all []Key
 	for _, record := range []string{"a", "a\x01", "a ", "aa", "a.b", "aÿ", "a\U0010ffff", "b"} {
@@ -84,8 +86,9 @@ func TestKeyOrderOfEdges(t *testing.T) {
 	}
 }
 
-// TestBoundsHoldTheRange: a key is within the bounds exactly when its record and timestamp are.
-func TestBoundsHoldTheRange(t *testing.T) {
+// TestBounds: a key is within the bounds exactly if it belongs to the record and its timestamp is
+// in the range.
+func TestBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		record, key := names.Draw(t, "record"), keys().Draw(t, "key")
 		if rapid.Bool().Draw(t, "same record") {
@@ -114,21 +117,23 @@ func TestMalformedKeys(t *testing.T) {
 		key    string
 		reason string // why the row is here
 	}{
-		{"empty", "", "nothing at all"},
-		{"no separator", "record", "a catalogue's key in the wrong bucket"},
+		{"empty", "", "no byte at all"},
+		{"no separator", "record", "the key of a catalogue entry, in the wrong bucket"},
 		{"no record", "\x00\x00\x00\x00\x00\x00\x00\x00\x01", "a name has at least one byte"},
 		{"no timestamp", "r\x00", "ends after the separator"},
 		{"short timestamp", "r\x00\x00\x00\x00\x00\x00\x00\x01", "seven bytes"},
 		{"long timestamp", "r\x00\x00\x00\x00\x00\x00\x00\x00\x01\x02", "nine bytes are no ordinal"},
 		{"long ordinal", "r\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x01\x00", "five bytes"},
-		{"ordinal 0", "r\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00", "would be a second spelling of the same key"},
+		{"ordinal 0", "r\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00",
+			"would be a second encoding of the same key"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			if key, err := DecodeKey([]byte(test.key)); !errors.Is(err, ErrCorrupt) {
 				t.Errorf("DecodeKey(%q): got %+v, %v; want ErrCorrupt (%s)", test.key, key, err, test.reason)
 			}
-			if header, err := ReadHeader([]byte(test.key), coder.AppendChunk(nil, []byte(test.key), []Entry{{Value: []byte("1")}})); !errors.Is(err, ErrCorrupt) {
+			chunk := coder.AppendChunk(nil, []byte(test.key), []Entry{{Value: []byte("1")}})
+			if header, err := ReadHeader([]byte(test.key), chunk); !errors.Is(err, ErrCorrupt) {
 				t.Errorf("ReadHeader under %q: got %+v, %v; want ErrCorrupt (%s)", test.key, header, err, test.reason)
 			}
 		})

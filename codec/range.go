@@ -7,8 +7,8 @@ import (
 	"sort"
 )
 
-// Range says which values of a record are wanted: those with a timestamp from Start to End, and of these
-// at most Limit. A Range with Start greater than End contains no value.
+// Range says which values of a record are wanted: those with a timestamp from Start to End, and of
+// these at most Limit. A Range with Start greater than End contains no value.
 type Range struct {
 	Start, End uint64 // timestamps in Unix ms, both inclusive
 	Limit      int    // the largest number of values; 0 is no limit
@@ -30,7 +30,8 @@ func (r Range) Contains(timestamp uint64) bool { return r.Start <= timestamp && 
 // Overlaps reports whether a timestamp from oldest to newest is in the range.
 func (r Range) Overlaps(oldest, newest uint64) bool { return oldest <= r.End && r.Start <= newest }
 
-// MaxValues returns the largest number of values that are wanted: Limit, or math.MaxInt without a limit.
+// MaxValues returns the largest number of values that are wanted: Limit, or math.MaxInt without a
+// limit.
 func (r Range) MaxValues() int {
 	if r.Limit <= 0 {
 		return math.MaxInt
@@ -38,8 +39,8 @@ func (r Range) MaxValues() int {
 	return r.Limit
 }
 
-// indexes returns which of count ordered values are wanted: those with an index from `from` to before `to`.
-// timestampAt returns a value's timestamp; nil says that all timestamps are in the range.
+// indexes returns which of count ordered values are wanted: those with an index from `from` to
+// before `to`. timestampAt returns the timestamp of a value; nil means that all are in the range.
 func (r Range) indexes(count int, timestampAt func(i int) uint64) (from, to int) {
 	from, to = 0, count
 	if timestampAt != nil {

@@ -17,7 +17,8 @@ func TestRangeTimes(t *testing.T) {
 		want   answers
 	}{
 		{"all values", All, answers{Unbounded: true, Contains10: true, Overlaps10To20: true}},
-		{"a limit bounds no timestamps", Range{End: math.MaxUint64, Limit: 1}, answers{Unbounded: true, Contains10: true, Overlaps10To20: true}},
+		{"a limit bounds no timestamps", Range{End: math.MaxUint64, Limit: 1},
+			answers{Unbounded: true, Contains10: true, Overlaps10To20: true}},
 		{"the start is inclusive", Range{Start: 10, End: 30}, answers{Contains10: true, Overlaps10To20: true}},
 		{"the end is inclusive", Range{End: 10}, answers{Contains10: true, Overlaps10To20: true}},
 		{"one timestamp", Range{Start: 20, End: 20}, answers{Overlaps10To20: true}},
@@ -49,7 +50,8 @@ func TestRangeIndexes(t *testing.T) {
 	} {
 		from, to := test.r.indexes(len(timestamps), func(i int) uint64 { return timestamps[i] })
 		if from != test.from || to != test.to {
-			t.Errorf("%s: %+v has the values from %d to %d; want %d to %d", test.reason, test.r, from, to, test.from, test.to)
+			t.Errorf("%+v: got the values from %d to %d; want %d to %d (%s)",
+				test.r, from, to, test.from, test.to, test.reason)
 		}
 	}
 }

@@ -113,7 +113,7 @@ func checkUseless(t *testing.T, key, chunk []byte) {
 	if tailKey, tail, err := coder.Tail(key, chunk, 1); err == nil && coder.Decode(&b, tailKey, tail) == nil {
 		t.Errorf("what does not decode has a tail that does: %x under %x", tail, tailKey)
 	}
-	joined, err := coder.Join(key, []codec.Encoded{{Key: key, Chunk: chunk}}, nil)
+	joined, err := coder.Join(key, []codec.EncodedChunk{{Key: key, Chunk: chunk}}, nil)
 	if joined != nil || err != nil && !errors.Is(err, codec.ErrCorrupt) && !errors.Is(err, codec.ErrVersion) {
 		t.Errorf("what does not decode joins as %x, %v", joined, err)
 	}

@@ -322,9 +322,9 @@ func keysOf(chunks []*chunk) (keys [][]byte) {
 // join writes absorbed chunks, nearest first, and part behind them as one chunk without decoding them, if that
 // can be done.
 func (w *writer) join(record string, left, right *chunk, absorbed []*chunk, part []codec.Entry) (joined bool, err error) {
-	var chunks []codec.Encoded
+	var chunks []codec.EncodedChunk
 	for _, c := range slices.Backward(absorbed) {
-		chunks = append(chunks, codec.Encoded{Key: c.key, Chunk: c.encoded})
+		chunks = append(chunks, codec.EncodedChunk{Key: c.key, Chunk: c.encoded})
 	}
 	key := behind(record, left, absorbed[len(absorbed)-1].First)
 	encodedKey := key.Append(nil)

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package codec
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"math"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestChunkDamage flips each bit of a chunk and of its key, and cuts both off at each byte.
+func TestChunkDamage(t *testing.T) {
+	mixed := []Entry{{1000, 3, []byte(`{"a":1}`)}, {1000, 4, []byte(`"b"`)}, {70000, 1, []byte(`null`)}}
+	var regular, wordy []Entry
+	for i := range 60 {
+		reading := fmt.Appendf(nil, `{"celsius":21.%d,"ok":%v}`, i%7, i%5 > 0)
+		regular = append(regular, Entry{uint64(i) * 1000, uint64(i) + 1, reading})
+		word := fmt.Appendf(nil, `{"%s":"C"}`, strings.Repeat("x", i))
+		wordy = append(wordy, Entry{uint64(i) * 1000, uint64(i) + 1, word})
+	}
+	tests := []struct {
+		name    string
+		entries []Entry
+		want    byte   // encoding
+		reason  string // why the row is here
+	}{
+		{"plain", mixed, encodingPlain, "the columns themselves are damaged"},
+		{"templates", regular, encodingTemplates, "with a matching checksum, only contradictions show the damage"},
+		{"zstd", wordy, encodingZstd, "with a matching checksum, the decompressor gets garbage"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			key, chunk := encode(test.entries)
+			if chunk[1] != test.want {
+				t.Fatalf("encoding: got %d, want %d (%s)", chunk[1], test.want, test.reason)
+			}
+			checkFlips(t, key, chunk)
+			checkCuts(t, key, chunk)
+			checkRefused(t, "one byte more", key, append(slices.Clone(chunk), 0))
+		})
+	}
+}
+
+// checkFlips flips each bit of the chunk and of the key. A chunk with matching checksums may
+// decode, but must not cause a panic.
+func checkFlips(t *testing.T, key, chunk []byte) {
+	t.Helper()
+	for bit := range len(chunk) * 8 {
+		damaged := flip(chunk, bit)
+		checkRefused(t, fmt.Sprintf("bit %d of the chunk", bit), key, damaged)
+		if bit/8 < headerChecksumAt || bit/8 >= headerFieldsAt {
+			setChecksums(key, damaged)
+			checkNoPanic(fmt.Sprintf("bit %d of the chunk, with matching checksums", bit), key, damaged)
+		}
+	}
+	for bit := range len(key) * 8 {
+		checkRefused(t, fmt.Sprintf("bit %d of the key", bit), flip(key, bit), chunk)
+	}
+}
+
+// checkCuts cuts the chunk and the key off at each byte.
+func checkCuts(t *testing.T, key, chunk []byte) {
+	t.Helper()
+	for n := range chunk {
+		checkRefused(t, fmt.Sprintf("chunk cut to %d bytes", n), key, chunk[:n])
+		if n >= headerFieldsAt {
+			cut := slices.Clone(chunk[:n])
+			setChecksums(key, cut)
+			checkRefused(t, fmt.Sprintf("chunk cut to %d bytes, with matching checksums", n), key, cut)
+		}
+	}
+	for n := range key {
+		checkRefused(t, fmt.Sprintf("key cut to %d bytes", n), key[:n], chunk)
+	}
+}
+
+func flip(data []byte, bit int) []byte {
+	flipped := slices.Clone(data)
+	flipped[bit/8] ^= 1 << (bit % 8)
+	return flipped
+}
+
+func checkRefused(t *testing.T, what string, key, chunk []byte) {
+	t.Helper()
+	var b Buffer
+	if err := coder.Decode(&b, key, chunk); !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrVersion) {
+		t.Errorf("%s: got %v, want ErrCorrupt or ErrVersion", what, err)
+	}
+}
+
+// checkNoPanic decodes a chunk that may be anything. A panic says which chunk caused it.
+func checkNoPanic(what string, key, chunk []byte) {
+	defer func() {
+		if p := recover(); p != nil {
+			panic(fmt.Sprintf("%s: %v", what, p))
+		}
+	}()
+	var b Buffer
+	_ = coder.Decode(&b, key, chunk)
+}
+
+// setChecksums sets both checksums of a changed chunk, unless its header does not end.
+func setChecksums(key, chunk []byte) {
+	in := fieldReader{data: chunk[headerFieldsAt:]}
+	for range 6 {
+		in.uvarint()
+	}
+	if in.failed {
+		return
+	}
+	headerLen := len(chunk) - len(in.data)
+	binary.LittleEndian.PutUint32(chunk[bodyChecksumAt:], crc32.Checksum(in.data, Castagnoli))
+	binary.LittleEndian.PutUint32(chunk[headerChecksumAt:], headerChecksum(key, chunk[:headerLen]))
+}
+
+// TestRekeyKeepsDamage: a damaged chunk does not get matching checksums by getting another key.
+func TestRekeyKeepsDamage(t *testing.T) {
+	key, chunk := encode([]Entry{{1000, 3, []byte(`{"a":1}`)}, {1000, 4, []byte(`"b"`)}})
+	newKey := Key{Record: "record", Timestamp: 1000, Ordinal: 1}.Append(nil)
+	for bit := range len(chunk) * 8 {
+		rekeyed, err := Rekey(key, flip(chunk, bit), newKey)
+		if err == nil {
+			checkRefused(t, fmt.Sprintf("bit %d, rekeyed", bit), newKey, rekeyed)
+		} else if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrVersion) {
+			t.Errorf("Rekey with bit %d flipped: got %v, want ErrCorrupt or ErrVersion", bit, err)
+		}
+	}
+}
+
+// headerFields are the count, span, sequence, range, value bytes and columns of a header.
+type headerFields [6]uint64
+
+// lyingChunk returns a chunk with matching checksums and any fields in its header.
+func lyingChunk(key []byte, encoding byte, fields headerFields, body string) []byte {
+	chunk := append([]byte{chunkVersion, encoding}, make([]byte, headerFieldsAt-headerChecksumAt)...)
+	for _, field := range fields {
+		chunk = binary.AppendUvarint(chunk, field)
+	}
+	chunk = append(chunk, body...)
+	setChecksums(key, chunk)
+	return chunk
+}
+
+// TestTinyChunksDoNotAllocate: a header that claims more than the body holds allocates no memory
+// for it.
+func TestTinyChunksDoNotAllocate(t *testing.T) {
+	const (
+		plainBody    = "\x00\x00\x011"
+		templateBody = "\x00\x00\x00\x00\x01\x00\x011"
+		zstdFrame    = "\x28\xb5\x2f\xfd\x20\x00\x01\x00\x00"
+	)
+	key := Key{Record: "r", Timestamp: 1}.Append(nil)
+	tests := []struct {
+		name     string
+		encoding byte
+		fields   headerFields
+		body     string
+		reason   string // why the row is here
+	}{
+		{"count", encodingPlain, headerFields{1 << 40, 0, 1, 0, 1, 3}, plainBody, "an Entry takes 40 bytes"},
+		{"largest count", encodingPlain, headerFields{math.MaxUint64, 0, 1, 0, 1, 3}, plainBody, "no int holds it"},
+		{"count beyond the values", encodingPlain, headerFields{2, 0, 1, 0, 1, 6}, "\x00\x00\x00\x00\x01\x001",
+			"a value has at least one byte"},
+		{"value bytes", encodingPlain, headerFields{1, 0, 1, 0, 1 << 40, 3}, plainBody, "more than the body has"},
+		{"columns", encodingPlain, headerFields{1, 0, 1, 0, 1, 1 << 40}, plainBody, "more than the body has"},
+		{"sum overflows", encodingPlain, headerFields{1, 0, 1, 0, math.MaxUint64, 5}, plainBody,
+			"2^64-1 plus 5 is 4, the length of the body"},
+		{"zstd that decodes to less", encodingZstd, headerFields{1 << 20, 0, 1, 0, 1 << 30, 1 << 30}, zstdFrame,
+			"a frame of 9 bytes holds at most 256 KiB"},
+		{"zstd, span overflows", encodingZstd, headerFields{1, math.MaxUint64, 1, 0, 1, 3}, zstdFrame,
+			"the last timestamp would precede the first"},
+		{"range overflows", encodingPlain, headerFields{1, 0, 2, math.MaxUint64, 1, 3}, plainBody,
+			"the highest sequence number would be less than the lowest"},
+		{"no values", encodingPlain, headerFields{0, 0, 1, 0, 0, 0}, "", "a chunk has at least one value"},
+		{"templates, many values", encodingTemplates, headerFields{1 << 17, 0, 1, 1<<17 - 1, 1 << 19, 0},
+			"\x00\x00\x80\x00\x02\x01\x00\x041234", "more values than templates may encode"},
+		{"templates, long values", encodingTemplates, headerFields{1, 0, 1, 0, 1 << 30, 0}, templateBody,
+			"longer values than templates may encode"},
+		{"templates, many numbers", encodingTemplates, headerFields{1, 0, 1, 0, 1 << 20, 0},
+			"\x00\x00\x00\x00\x01\xff\xff\x3f\x00\x00", "each number takes at least one byte of the body"},
+		{"templates, columns", encodingTemplates, headerFields{1, 0, 1, 0, 1, 3}, templateBody,
+			"a body of templates has no columns"},
+		{"templates, none", encodingTemplates, headerFields{1, 0, 1, 0, 1, 0}, "\x00\x00\x00\x00\x00",
+			"each value has a template"},
+		{"templates, another length", encodingTemplates, headerFields{1, 0, 1, 0, 2, 0}, templateBody,
+			"the value is shorter than the header says"},
+		{"unknown encoding", 3, headerFields{1, 0, 1, 0, 1, 3}, plainBody, "version 2 has three encodings"},
+		{"varint without end", encodingPlain, headerFields{1, 0, 1, 0, 1, 3}, "\xff\xff\xff1",
+			"a column that ends within a varint"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			chunk := lyingChunk(key, test.encoding, test.fields, test.body)
+			var err error
+			allocated := allocatedBytes(func() {
+				var b Buffer
+				err = coder.Decode(&b, key, chunk)
+			})
+			if !errors.Is(err, ErrCorrupt) {
+				t.Errorf("Decode: got %v, want ErrCorrupt (%s)", err, test.reason)
+			}
+			if allocated > 4<<10 {
+				t.Errorf("Decode of %d bytes allocated %d (%s)", len(chunk), allocated, test.reason)
+			}
+		})
+	}
+}
+
+// allocatedBytes returns the number of bytes that fn allocates, apart from pooled memory. It is the
+// lowest of several runs: the race detector makes a pool drop elements at random, and a garbage
+// collection makes it drop all of them.
+func allocatedBytes(fn func()) uint64 {
+	fewest := uint64(math.MaxUint64)
+	for range 20 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		fn()
+		runtime.ReadMemStats(&after)
+		fewest = min(fewest, after.TotalAlloc-before.TotalAlloc)
+	}
+	return fewest
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package codec
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"math"
+)
+
+const (
+	chunkVersion       = 2
+	oldestChunkVersion = 1 // has no templates
+
+	encodingPlain     = 0
+	encodingZstd      = 1
+	encodingTemplates = 2
+
+	headerChecksumAt = 2
+	bodyChecksumAt   = 6
+	headerFieldsAt   = 10
+
+	// minColumnBytes is the number of bytes that one value takes at least in the three columns: a
+	// varint in each.
+	minColumnBytes = 3
+	// maxBody is the length in bytes of the longest body that is written.
+	maxBody = 128 << 20
+)
+
+// Header is the part of a chunk that can be read without decoding the values.
+type Header struct {
+	Count                    int    // number of values, at least 1
+	First, Last              uint64 // timestamps
+	MinSequence, MaxSequence uint64
+	ValueBytes               uint64 // total length of the values
+
+	columns  uint64 // total length of the columns before the values; 0 with templates
+	encoding byte
+	body     []byte
+}
+
+// headerOf returns the header of a chunk of entries, except for the encoding and the body.
+func headerOf(entries []Entry) Header {
+	h := Header{
+		Count:       len(entries),
+		First:       entries[0].Timestamp,
+		Last:        entries[len(entries)-1].Timestamp,
+		MinSequence: math.MaxUint64,
+	}
+	for _, e := range entries {
+		h.MinSequence = min(h.MinSequence, e.Sequence)
+		h.MaxSequence = max(h.MaxSequence, e.Sequence)
+		h.ValueBytes += uint64(len(e.Value))
+	}
+	return h
+}
+
+// headerChecksum covers the key and the whole header except for the checksum itself.
+func headerChecksum(key, header []byte) uint32 {
+	sum := crc32.Update(0, Castagnoli, key)
+	sum = crc32.Update(sum, Castagnoli, header[:headerChecksumAt])
+	return crc32.Update(sum, Castagnoli, header[bodyChecksumAt:])
+}
+
+// ReadHeader reads a chunk's header and verifies the header's checksum. It does not verify the
+// body's checksum: Verify does, and so does every function that decodes the body.
+func ReadHeader(key, chunk []byte) (Header, error) {
+	_, first, _, err := SplitKey(key)
+	if err != nil {
+		return Header{}, err
+	}
+	if len(chunk) < headerFieldsAt {
+		return Header{}, fmt.Errorf("%w: a chunk of %d bytes has no header", ErrCorrupt, len(chunk))
+	}
+	version, encoding := chunk[0], chunk[1]
+	if version > chunkVersion {
+		return Header{}, fmt.Errorf("%w: chunk version %d, this program knows %d", ErrVersion, version, chunkVersion)
+	}
+	if version < oldestChunkVersion || version == oldestChunkVersion && encoding == encodingTemplates {
+		return Header{}, fmt.Errorf("%w: chunk version %d with encoding %d", ErrCorrupt, version, encoding)
+	}
+	in := fieldReader{data: chunk[headerFieldsAt:]}
+	count, span, minSequence, sequences := in.uvarint(), in.uvarint(), in.uvarint(), in.uvarint()
+	h := Header{
+		First: first, Last: first + span,
+		MinSequence: minSequence, MaxSequence: minSequence + sequences,
+		ValueBytes: in.uvarint(), columns: in.uvarint(),
+		encoding: encoding,
+		body:     in.data,
+	}
+	header := chunk[:len(chunk)-len(in.data)]
+	if got, want := headerChecksum(key, header), binary.LittleEndian.Uint32(header[headerChecksumAt:]); got != want {
+		return Header{}, fmt.Errorf("%w: the checksum of a chunk's header is %08x; want %08x", ErrCorrupt, got, want)
+	}
+	if in.failed || h.Last < first || h.MaxSequence < minSequence || !h.isPlausible(count) {
+		return Header{}, fmt.Errorf("%w: a chunk's header contradicts itself", ErrCorrupt)
+	}
+	h.Count = int(count)
+	return h, nil
+}
+
+// isPlausible reports whether the body is long enough for the number and the length of the values,
+// so that a few bytes cannot make a reader allocate many.
+func (h *Header) isPlausible(count uint64) bool {
+	if count == 0 || count > h.ValueBytes {
+		return false
+	}
+	maxDecoded := uint64(len(h.body))
+	switch h.encoding {
+	case encodingTemplates:
+		return h.columns == 0 && count <= maxTemplateValues && h.ValueBytes <= maxTemplateBytes
+	case encodingZstd:
+		maxDecoded = maxDecompressedLen(len(h.body))
+	case encodingPlain:
+	default:
+		return false
+	}
+	return h.ValueBytes <= maxDecoded && h.columns <= maxDecoded && h.bodyLen() <= maxDecoded &&
+		count <= h.columns/minColumnBytes
+}
+
+// bodyLen returns the length of the body when it is not compressed.
+func (h *Header) bodyLen() uint64 { return h.ValueBytes + h.columns }

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package codec
+
+import (
+	"slices"
+	"sync"
+)
+
+// EncodedChunk is a chunk and its key.
+type EncodedChunk struct{ Key, Chunk []byte }
+
+// Join returns a chunk, valid under key, that holds the values of chunks and then entries, all of
+// which must be in order. It works on the numbers in templates, and does not write the values out.
+// It returns nil if that is impossible, or if encoding all values anew might give a shorter chunk.
+func (c *Coder) Join(key []byte, chunks []EncodedChunk, entries []Entry) ([]byte, error) {
+	j := chunkJoiners.Get().(*chunkJoiner)
+	defer chunkJoiners.Put(j)
+	defer j.forget()
+	for _, chunk := range chunks {
+		if joined, err := j.addChunk(chunk); !joined || err != nil {
+			return nil, err
+		}
+	}
+	for i := range entries {
+		if !j.templates.add(entries[i].Value) {
+			return nil, nil
+		}
+		j.valueBytes += uint64(len(entries[i].Value))
+	}
+	j.entries = append(j.entries, entries...)
+	if len(j.entries) > maxTemplateValues || j.valueBytes > maxTemplateBytes ||
+		!slices.IsSortedFunc(j.entries, Entry.Compare) {
+		return nil, nil
+	}
+	h := headerOf(j.entries)
+	h.ValueBytes = j.valueBytes
+	body := j.templates.appendBody(getBytes(), j.entries, &h)
+	defer func() { putBytes(body) }()
+	if len(body) == 0 || !j.isShortEnough(len(body), &h) {
+		return nil, nil
+	}
+	return appendHeaderAndBody(nil, key, &h, encodingTemplates, body), nil
+}
+
+// chunkJoiner collects the values of a joined chunk. It is reused for one chunk after another.
+type chunkJoiner struct {
+	templates  templateFinder
+	entries    []Entry // those that come from chunks have no Value
+	valueBytes uint64
+
+	chunkValueBytes, chunkBodyBytes uint64 // of the chunks alone
+}
+
+var chunkJoiners = sync.Pool{New: func() any { return new(chunkJoiner) }}
+
+// forget drops everything except the memory.
+func (j *chunkJoiner) forget() {
+	j.templates.forget()
+	clear(j.entries)
+	*j = chunkJoiner{templates: j.templates, entries: j.entries[:0]}
+}
+
+// isShortEnough reports whether no other encoding needs to be tried: because AppendChunk would not
+// try one, or because the body is as short, in proportion, as those of the chunks, for which it was
+// tried.
+func (j *chunkJoiner) isShortEnough(body int, h *Header) bool {
+	return uint64(body) <= h.ValueBytes/skipZstdRatio || uint64(body)*j.chunkValueBytes <= j.chunkBodyBytes*h.ValueBytes
+}
+
+// addChunk adds a chunk. It returns false if the chunk is not encoded by templates, or if there are
+// too many templates in all.
+func (j *chunkJoiner) addChunk(chunk EncodedChunk) (joined bool, err error) {
+	var b Buffer
+	if err := b.open(chunk.Key, chunk.Chunk); err != nil || b.Header.encoding != encodingTemplates {
+		return false, err
+	}
+	t := templateBodies.Get().(*templateBody)
+	defer templateBodies.Put(t)
+	defer t.forget()
+	h := &b.Header
+	start := len(j.entries)
+	j.entries = slices.Grow(j.entries, h.Count)[:start+h.Count]
+	b.Entries = j.entries[start:]
+	if !t.parse(h) || !t.readTimestamps(&b, 0) || !t.readSequences(&b, 0) {
+		return false, errTemplates
+	}
+	if t.valuesLen(h.Count) != h.ValueBytes {
+		return false, errTemplates
+	}
+	j.valueBytes += h.ValueBytes
+	j.chunkValueBytes += h.ValueBytes
+	j.chunkBodyBytes += uint64(len(h.body))
+	return j.templates.addBody(t, h.Count), nil
+}
+
+// addBody adds the numbers of a body's values, which have all been read. It returns false if there
+// are too many templates.
+func (f *templateFinder) addBody(t *templateBody, count int) bool {
+	known := make([]int, len(t.templates)) // index in f.templates of each of t.templates
+	for i := range t.templates {
+		stored := &t.templates[i]
+		f.pieces = append(f.pieces[:0], stored.pieces...)
+		var ok bool
+		if known[i], ok = f.indexOfPieces(); !ok {
+			return false
+		}
+		into := &f.templates[known[i]]
+		for i := range stored.places {
+			into.numbers[i].addAll(stored.places[i].style, stored.places[i].mantissas)
+		}
+		into.rows += stored.rows
+	}
+	for i := range count {
+		which := 0
+		if t.templateOf != nil {
+			which = int(t.templateOf[i])
+		}
+		f.templateOf = append(f.templateOf, uint64(known[which]))
+	}
+	return true
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package codec
+
+import "bytes"
+
+// maxNumberDigits is the number of decimal digits that always fit into an int64.
+const maxNumberDigits = 18
+
+// number is a decimal number in a text: mantissa / 10^decimals.
+type number struct {
+	mantissa     int64
+	digits       uint8 // number of digits before the point
+	decimals     uint8 // number of digits after it
+	leadingZero  bool  // the first of several digits before the point is a zero
+	trailingZero bool  // the last digit after the point is a zero
+}
+
+// parse parses the number at the start of text: an optional sign, digits, and a fraction unless
+// integerOnly. It returns the length of the number; 0 if there is none that could be written again
+// exactly as it was.
+func (n *number) parse(text []byte, integerOnly bool) (length int) {
+	i := 0
+	negative := len(text) > 0 && text[0] == '-'
+	if negative {
+		i = 1
+	}
+	start, v := i, int64(0)
+	for ; i < len(text) && isDigit(text[i]) && i-start <= maxNumberDigits; i++ {
+		v = 10*v + int64(text[i]-'0')
+	}
+	digits, decimals, trailingZero := i-start, 0, false
+	if !integerOnly && i+1 < len(text) && text[i] == '.' && isDigit(text[i+1]) {
+		point := i
+		for i++; i < len(text) && isDigit(text[i]) && i-start <= maxNumberDigits+1; i++ {
+			v = 10*v + int64(text[i]-'0')
+		}
+		decimals, trailingZero = i-point-1, text[i-1] == '0'
+	}
+	if digits == 0 || digits+decimals > maxNumberDigits || negative && v == 0 {
+		return 0
+	}
+	if negative {
+		v = -v
+	}
+	n.mantissa, n.digits, n.decimals = v, uint8(digits), uint8(decimals)
+	n.leadingZero, n.trailingZero = digits > 1 && text[start] == '0', trailingZero
+	return i
+}
+
+func isDigit(b byte) bool { return '0' <= b && b <= '9' }
+
+// splitAtNumbers cuts text at its numbers. It appends the numbers to found, and the text between
+// them to pieces, which is one piece more than there are numbers.
+func splitAtNumbers(text []byte, pieces [][]byte, found []number) ([][]byte, []number) {
+	piece := 0 // where the current piece starts
+	for i := 0; i < len(text); {
+		if !isDigit(text[i]) {
+			i++
+			continue
+		}
+		var n number
+		start, integerOnly := numberStart(text, piece, i), numberIsIntegerOnly(text, i)
+		length := n.parse(text[start:], integerOnly)
+		if length == 0 && start < i { // minus zero: the sign belongs to the text
+			start = i
+			length = n.parse(text[start:], integerOnly)
+		}
+		if length == 0 { // too many digits: they belong to the text
+			for i < len(text) && isDigit(text[i]) {
+				i++
+			}
+			continue
+		}
+		pieces, found = append(pieces, text[piece:start]), append(found, n)
+		i = start + length
+		piece = i
+	}
+	return append(pieces, text[piece:]), found
+}
+
+// numberStart returns where the number starts whose first digit has the index i: at its sign, if
+// there is one after the start of the piece. A hyphen in a word is not a sign.
+func numberStart(text []byte, piece, i int) int {
+	if i == piece || text[i-1] != '-' {
+		return i
+	}
+	if i-1 > piece && isWordByte(text[i-2]) {
+		return i
+	}
+	return i - 1
+}
+
+func isWordByte(b byte) bool { return isDigit(b) || 'a' <= b|0x20 && b|0x20 <= 'z' || b >= 0x80 }
+
+// numberIsIntegerOnly reports whether the number whose first digit has the index i cannot have a
+// fraction, as in an address or a version: a point precedes the number, or two points would be in
+// it.
+func numberIsIntegerOnly(text []byte, i int) bool {
+	if i > 0 && text[i-1] == '.' {
+		return true
+	}
+	rest := bytes.TrimLeft(text[i:], "0123456789")
+	if len(rest) == 0 || rest[0] != '.' {
+		return false
+	}
+	rest = bytes.TrimLeft(rest[1:], "0123456789")
+	return len(rest) > 0 && rest[0] == '.'
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package codec
+
+// numberStyle says how the numbers at one place of a template are written: with at least minDigits
+// digits before the point, filled up with leading zeros; and with at most maxDecimals digits after
+// it, of which trailing zeros are left out until minDecimals remain. JSON encoders write numbers
+// like that, whether they keep trailing zeros or not.
+type numberStyle struct{ minDigits, maxDecimals, minDecimals uint8 }
+
+// append appends the encoding of the style.
+func (s numberStyle) append(dst []byte) []byte {
+	return append(dst, s.minDigits, s.maxDecimals, s.minDecimals)
+}
+
+// numberStyle takes a style off the front. It may not be valid.
+func (r *fieldReader) numberStyle() numberStyle {
+	if data := r.bytes(3); data != nil {
+		return numberStyle{minDigits: data[0], maxDecimals: data[1], minDecimals: data[2]}
+	}
+	return numberStyle{}
+}
+
+// isValid reports whether a decoded style is possible.
+func (s numberStyle) isValid() bool {
+	return 1 <= s.minDigits && s.minDigits <= maxNumberDigits &&
+		s.minDecimals <= s.maxDecimals && s.maxDecimals <= maxNumberDigits
+}
+
+// length returns the number of bytes that write writes.
+func (s numberStyle) length(mantissa int64) int {
+	v, length := uint64(mantissa), 0
+	if mantissa < 0 {
+		v, length = -v, 1
+	}
+	fraction := uint64(0)
+	if s.maxDecimals > 0 {
+		v, fraction = divide(v, uint64(powersOfTen[s.maxDecimals]))
+	}
+	length += max(countDigits(v), int(s.minDigits))
+	decimals := s.maxDecimals
+	for ; decimals > s.minDecimals && fraction%10 == 0; decimals-- {
+		fraction /= 10
+	}
+	if decimals > 0 {
+		length += 1 + int(decimals)
+	}
+	return length
+}
+
+// number returns the number that parse would find in the text that write writes.
+func (s numberStyle) number(mantissa int64) number {
+	n := number{mantissa: mantissa, decimals: s.maxDecimals}
+	for ; n.decimals > s.minDecimals && n.mantissa%10 == 0; n.decimals-- {
+		n.mantissa /= 10
+	}
+	n.trailingZero = n.decimals > 0 && n.mantissa%10 == 0
+	v := n.mantissa / powersOfTen[n.decimals]
+	n.digits = 1
+	for ; v >= 10 || v <= -10; v /= 10 {
+		n.digits++
+	}
+	if n.digits < s.minDigits {
+		n.digits, n.leadingZero = s.minDigits, true
+	}
+	return n
+}
+
+// numberColumn is the numbers at one place of a template, one of each value.
+type numberColumn struct {
+	mantissas []uint64 // int64s
+	decimals  []uint8
+
+	minDigits, maxDigits     uint8 // before the point
+	minDecimals, maxDecimals uint8
+	maxPadded                uint8 // largest number of digits before the point, of numbers with a leading zero
+	maxZeroEnded             uint8 // largest number of decimals, of numbers with a trailing zero
+}
+
+// reset drops the numbers and keeps their memory.
+func (c *numberColumn) reset() {
+	*c = numberColumn{mantissas: c.mantissas[:0], decimals: c.decimals[:0]}
+}
+
+func (c *numberColumn) add(n *number) {
+	if len(c.mantissas) == 0 {
+		c.minDigits, c.minDecimals = n.digits, n.decimals
+	}
+	c.mantissas = append(c.mantissas, uint64(n.mantissa))
+	c.decimals = append(c.decimals, n.decimals)
+	c.minDigits, c.maxDigits = min(c.minDigits, n.digits), max(c.maxDigits, n.digits)
+	c.minDecimals, c.maxDecimals = min(c.minDecimals, n.decimals), max(c.maxDecimals, n.decimals)
+	if n.leadingZero {
+		c.maxPadded = max(c.maxPadded, n.digits)
+	}
+	if n.trailingZero {
+		c.maxZeroEnded = max(c.maxZeroEnded, n.decimals)
+	}
+}
+
+// addAll adds numbers that have one style.
+func (c *numberColumn) addAll(style numberStyle, mantissas []uint64) {
+	for _, mantissa := range mantissas {
+		n := style.number(int64(mantissa))
+		c.add(&n)
+	}
+}
+
+// align gives all numbers the same number of decimals, and returns the style in which each number
+// is written as it was. It returns false if there is no such style.
+func (c *numberColumn) align() (numberStyle, bool) {
+	s := numberStyle{minDigits: 1, maxDecimals: c.maxDecimals, minDecimals: c.minDecimals}
+	if c.maxPadded > 0 {
+		s.minDigits = c.maxPadded
+	}
+	if c.minDigits < s.minDigits || c.maxZeroEnded > c.minDecimals || c.maxDigits+c.maxDecimals > maxNumberDigits {
+		return numberStyle{}, false
+	}
+	if c.maxDecimals != c.minDecimals {
+		for i, decimals := range c.decimals {
+			c.mantissas[i] *= uint64(powersOfTen[c.maxDecimals-decimals])
+		}
+	}
+	return s, true
+}

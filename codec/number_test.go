@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package codec
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// TestNumberText compares the text of numbers with what strconv writes.
+func TestNumberText(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		style := numberStyle{
+			minDigits:   uint8(rapid.IntRange(1, maxNumberDigits).Draw(t, "minDigits")),
+			maxDecimals: uint8(rapid.IntRange(0, maxNumberDigits).Draw(t, "maxDecimals")),
+		}
+		style.minDecimals = uint8(rapid.IntRange(0, int(style.maxDecimals)).Draw(t, "minDecimals"))
+		mantissa := rapid.Int64().Draw(t, "mantissa") >> rapid.IntRange(0, 63).Draw(t, "shift")
+
+		want := referenceText(style, mantissa)
+		var text [maxNumberLen]byte
+		got := string(text[:style.write(text[:], mantissa)])
+		if got != want || style.length(mantissa) != len(want) {
+			t.Fatalf("%+v: %d is written %q, of length %d; want %q", style, mantissa, got, style.length(mantissa), want)
+		}
+	})
+}
+
+// referenceText returns the text of mantissa / 10^maxDecimals.
+func referenceText(style numberStyle, mantissa int64) string {
+	digits, sign := strconv.FormatInt(mantissa, 10), ""
+	if mantissa < 0 {
+		digits, sign = digits[1:], "-"
+	}
+	if missing := int(style.minDigits) + int(style.maxDecimals) - len(digits); missing > 0 {
+		digits = strings.Repeat("0", missing) + digits
+	}
+	point := len(digits) - int(style.maxDecimals)
+	decimals := digits[point:]
+	for len(decimals) > int(style.minDecimals) && strings.HasSuffix(decimals, "0") {
+		decimals = decimals[:len(decimals)-1]
+	}
+	if decimals == "" {
+		return sign + digits[:point]
+	}
+	return sign + digits[:point] + "." + decimals
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package codec
+
+import (
+	"encoding/binary"
+	"math"
+	"strconv"
+)
+
+// maxNumberLen is the room that write needs: for a sign, the digits of any uint64, a point, as many
+// decimals as a valid style may ask for, and up to three bytes that writeDigits writes after them.
+const maxNumberLen = 1 + 20 + 1 + maxNumberDigits + 3
+
+var powersOfTen = func() (powers [maxNumberDigits + 1]int64) {
+	powers[0] = 1
+	for i := 1; i < len(powers); i++ {
+		powers[i] = 10 * powers[i-1]
+	}
+	return powers
+}()
+
+// write writes the number mantissa / 10^maxDecimals to the start of dst, which must have
+// maxNumberLen bytes, and returns the length of its text.
+func (s numberStyle) write(dst []byte, mantissa int64) (length int) {
+	v := uint64(mantissa)
+	if mantissa < 0 {
+		dst[0] = '-'
+		v, length = -v, 1
+	}
+	if s.maxDecimals == 0 {
+		return length + writeUint(dst[length:], v, int(s.minDigits))
+	}
+	integer, fraction := divide(v, uint64(powersOfTen[s.maxDecimals]))
+	length += writeUint(dst[length:], integer, int(s.minDigits))
+	decimals := int(s.maxDecimals)
+	for decimals > int(s.minDecimals) && fraction%10 == 0 {
+		fraction /= 10
+		decimals--
+	}
+	if decimals == 0 {
+		return length
+	}
+	dst[length] = '.'
+	return length + 1 + writeDigits(dst[length+1:], fraction, decimals)
+}
+
+// divide returns quotient and remainder. Most numbers are small, and dividing 32 bits takes a
+// processor less time.
+func divide(v, divisor uint64) (quotient, remainder uint64) {
+	if v|divisor <= math.MaxUint32 {
+		quotient := uint32(v) / uint32(divisor)
+		return uint64(quotient), uint64(uint32(v) - quotient*uint32(divisor))
+	}
+	return v / divisor, v % divisor
+}
+
+// writeUint writes v with at least minDigits digits, and returns the number of digits. Like
+// writeDigits it may write up to three bytes more.
+func writeUint(dst []byte, v uint64, minDigits int) int {
+	return writeDigits(dst, v, max(countDigits(v), minDigits))
+}
+
+// countDigits returns the number of decimal digits of v.
+func countDigits(v uint64) int {
+	if v < uint64(len(triples)) {
+		return int(triples[v] >> 24)
+	}
+	digits := 4
+	for v /= 1000; v >= 10; v /= 10 {
+		digits++
+	}
+	return digits
+}
+
+// writeDigits writes v, which has at most that many digits, with leading zeros, and returns the
+// number of digits. It may write up to three bytes more.
+func writeDigits(dst []byte, v uint64, digits int) int {
+	if v < uint64(len(triples)) && digits <= 3 {
+		binary.LittleEndian.PutUint32(dst, triples[v]>>(8*(3-digits)))
+		return digits
+	}
+	writeDigitsExactly(dst, v, digits)
+	return digits
+}
+
+// writeDigitsExactly is writeDigits without the bytes more.
+func writeDigitsExactly(dst []byte, v uint64, digits int) {
+	for ; digits > 3; digits -= 3 {
+		quotient, remainder := divide(v, 1000)
+		writeTriple(dst[digits-3:], triples[remainder])
+		v = quotient
+	}
+	switch triple := triples[v]; digits {
+	case 3:
+		writeTriple(dst, triple)
+	case 2:
+		binary.LittleEndian.PutUint16(dst, uint16(triple>>8))
+	case 1:
+		dst[0] = byte(triple >> 16)
+	}
+}
+
+func writeTriple(dst []byte, triple uint32) {
+	_ = dst[2]
+	binary.LittleEndian.PutUint16(dst, uint16(triple))
+	dst[2] = byte(triple >> 16)
+}
+
+// triples are the texts of the numbers from 000 to 999, with the first digit in the lowest byte.
+// The highest byte is the number of digits without leading zeros.
+var triples = func() (triples [1000]uint32) {
+	for i := range triples {
+		digits := len(strconv.Itoa(i))
+		triples[i] = uint32('0'+i/100) | uint32('0'+i/10%10)<<8 | uint32('0'+i%10)<<16 | uint32(digits)<<24
+	}
+	return triples
+}()

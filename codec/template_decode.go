@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package codec
+
+import (
+	"slices"
+	"sync"
+)
+
+// templateBody is a parsed body of templates. Any value in it can be written out on its own.
+type templateBody struct {
+	timestamps intColumn // each minus the first
+	sequences  intColumn // each minus the lowest
+	templateOf []uint64  // index of each value's template; nil if there is only one template
+	templates  []storedTemplate
+	memory     []uint64 // for the integers that are read
+}
+
+// storedTemplate is a template as the body stores it.
+type storedTemplate struct {
+	pieces [][]byte // one more than there are places
+	places []numberPlace
+	rows   int // number of the chunk's values that have this template
+	wanted int // number of these values that are wanted
+	next   int // index, among the wanted ones, of the value that is written next
+}
+
+// numberPlace is a place in a template where each value has a number.
+type numberPlace struct {
+	style     numberStyle
+	column    intColumn
+	mantissas []uint64 // numbers of the wanted values
+	length    int      // of each of these numbers as text, if they are equally long
+}
+
+var templateBodies = sync.Pool{New: func() any { return new(templateBody) }}
+
+// decodeTemplateBody decodes the wanted values of an opened chunk. It returns false if the body is
+// not valid.
+func (b *Buffer) decodeTemplateBody(wanted Range) bool {
+	t := templateBodies.Get().(*templateBody)
+	defer templateBodies.Put(t)
+	defer t.forget()
+	if !t.parse(&b.Header) {
+		return false
+	}
+	from, to, ok := t.indexes(&b.Header, wanted)
+	if !ok {
+		return false
+	}
+	b.resize(to - from)
+	return t.readTimestamps(b, from) && t.readSequences(b, from) && t.writeValues(b, from, to)
+}
+
+// forget drops all references to the body, which may be mapped memory.
+func (t *templateBody) forget() {
+	t.timestamps, t.sequences, t.templateOf = intColumn{}, intColumn{}, nil
+	for i := range t.templates {
+		clear(t.templates[i].pieces)
+		clear(t.templates[i].places)
+	}
+	if t.memory = t.memory[:0]; cap(t.memory) > 8*maxKeptInts {
+		t.memory = nil
+	}
+}
+
+// allocate returns memory for n integers, which is valid until forget is called.
+func (t *templateBody) allocate(n int) []uint64 {
+	if cap(t.memory)-len(t.memory) < n {
+		t.memory = make([]uint64, 0, max(2*cap(t.memory), n, 1024))
+	}
+	used := len(t.memory)
+	t.memory = t.memory[:used+n]
+	return t.memory[used : used+n : used+n]
+}
+
+// parse parses a body. A number takes at least one byte of its value, so that the length of the
+// values bounds the number of numbers.
+func (t *templateBody) parse(h *Header) bool {
+	in := fieldReader{data: h.body}
+	t.timestamps, t.sequences = in.intColumn(h.Count), in.intColumn(h.Count)
+	count := in.uvarint()
+	if in.failed || count == 0 || count > maxTemplates {
+		return false
+	}
+	t.templates = slices.Grow(t.templates[:0], maxTemplates)[:count]
+	if !t.countRows(&in, h.Count) {
+		return false
+	}
+	bytesLeft := h.ValueBytes
+	for i := range t.templates {
+		stored := &t.templates[i]
+		places := in.uvarint()
+		if in.failed || places > bytesLeft/uint64(stored.rows) || places > uint64(len(in.data)) {
+			return false
+		}
+		bytesLeft -= places * uint64(stored.rows)
+		if !stored.parse(&in, int(places)) {
+			return false
+		}
+	}
+	return len(in.data) == 0
+}
+
+// countRows reads the template of each value, and counts the values of each template. It returns
+// false if a template has no values.
+func (t *templateBody) countRows(in *fieldReader, values int) bool {
+	if len(t.templates) == 1 {
+		t.templates[0].rows = values
+		return true
+	}
+	for i := range t.templates {
+		t.templates[i].rows = 0
+	}
+	column := in.intColumn(values)
+	if in.failed {
+		return false
+	}
+	t.templateOf = t.allocate(values)
+	column.read(t.templateOf, 0)
+	for _, i := range t.templateOf {
+		if i >= uint64(len(t.templates)) {
+			return false
+		}
+		t.templates[i].rows++
+	}
+	return !slices.ContainsFunc(t.templates, func(stored storedTemplate) bool { return stored.rows == 0 })
+}
+
+func (s *storedTemplate) parse(in *fieldReader, places int) bool {
+	s.pieces, s.places = s.pieces[:0], s.places[:0]
+	for range places + 1 {
+		s.pieces = append(s.pieces, in.bytes(in.uvarint()))
+	}
+	for range places {
+		style := in.numberStyle()
+		if in.failed {
+			return false
+		}
+		s.places = append(s.places, numberPlace{style: style, column: in.intColumn(s.rows)})
+	}
+	if in.failed || places == 0 && len(s.pieces[0]) == 0 { // no value is empty
+		return false
+	}
+	return !slices.ContainsFunc(s.places, func(p numberPlace) bool { return !p.style.isValid() })
+}
+
+// indexes returns which values are wanted, as Range.indexes does. It reads the timestamps only if
+// some of them may lie outside the range.
+func (t *templateBody) indexes(h *Header, wanted Range) (from, to int, ok bool) {
+	if wanted.Start <= h.First && wanted.End >= h.Last {
+		from, to = wanted.indexes(h.Count, nil)
+		return from, to, true
+	}
+	offsets := t.allocate(h.Count)
+	t.timestamps.read(offsets, 0)
+	if !ascendTo(offsets, h.Last-h.First) {
+		return 0, 0, false
+	}
+	from, to = wanted.indexes(h.Count, func(i int) uint64 { return h.First + offsets[i] })
+	return from, to, true
+}
+
+// readTimestamps gives the buffer's entries their timestamps. from is the index in the chunk of the
+// first entry. It returns false if the timestamps are not in order or contradict the header.
+func (t *templateBody) readTimestamps(b *Buffer, from int) bool {
+	h, offsets := &b.Header, t.allocate(len(b.Entries))
+	t.timestamps.read(offsets, from)
+	last := uint64(0)
+	for i, offset := range offsets {
+		if offset < last {
+			return false
+		}
+		last = offset
+		b.Entries[i].Timestamp = h.First + offset
+	}
+	if len(offsets) < h.Count {
+		return last <= h.Last-h.First
+	}
+	return offsets[0] == 0 && last == h.Last-h.First
+}
+
+// readSequences gives the buffer's entries their sequence numbers. from is the index in the chunk
+// of the first entry. It returns false if the sequence numbers contradict the header.
+func (t *templateBody) readSequences(b *Buffer, from int) bool {
+	h, offsets := &b.Header, t.allocate(len(b.Entries))
+	t.sequences.read(offsets, from)
+	lowest, highest := ^uint64(0), uint64(0)
+	for i, offset := range offsets {
+		lowest, highest = min(lowest, offset), max(highest, offset)
+		b.Entries[i].Sequence = h.MinSequence + offset
+	}
+	if len(offsets) < h.Count {
+		return highest <= h.MaxSequence-h.MinSequence
+	}
+	return lowest == 0 && highest == h.MaxSequence-h.MinSequence
+}
+
+// writeValues gives the buffer's entries their values, which have the indexes from `from` to before
+// `to` in the chunk. It returns false if their length contradicts the header.
+func (t *templateBody) writeValues(b *Buffer, from, to int) bool {
+	t.readNumbers(from, to)
+	maxLen := int(b.Header.ValueBytes)
+	if cap(b.body) < maxLen+maxNumberLen {
+		b.body = make([]byte, maxLen+maxNumberLen)
+	}
+	if t.templateOf == nil && len(b.Entries) > 0 {
+		if length := t.templates[0].uniformLen(); length > 0 {
+			return t.writeUniformValues(b, length)
+		}
+	}
+	body, end := b.body[:maxLen+maxNumberLen], 0
+	for i := range b.Entries {
+		stored := &t.templates[0]
+		if t.templateOf != nil {
+			stored = &t.templates[t.templateOf[from+i]]
+		}
+		start := end
+		if end = stored.writeNext(body, start); end < 0 {
+			return false
+		}
+		b.Entries[i].Value = body[start:end:end]
+	}
+	b.Values = body[:end]
+	return len(b.Entries) < b.Header.Count || end == maxLen
+}
+
+// readNumbers reads the numbers of the values with an index from `from` to before `to`.
+func (t *templateBody) readNumbers(from, to int) {
+	for i := range t.templates {
+		stored := &t.templates[i]
+		first := from // index of the first number to read
+		stored.wanted, stored.next = to-from, 0
+		if t.templateOf != nil {
+			first = countEqual(t.templateOf[:from], uint64(i))
+			stored.wanted = countEqual(t.templateOf[from:to], uint64(i))
+		}
+		for i := range stored.places {
+			place := &stored.places[i]
+			place.mantissas = t.allocate(stored.wanted)
+			place.column.read(place.mantissas, first)
+		}
+	}
+}
+
+// countEqual returns the number of elements that are equal to wanted.
+func countEqual(in []uint64, wanted uint64) (n int) {
+	for _, v := range in {
+		if v == wanted {
+			n++
+		}
+	}
+	return n
+}
+
+// writeNext writes the template's next wanted value to dst from the index start on, and returns the
+// index of its end. It returns -1 if dst has not enough room for it and for one more number.
+func (s *storedTemplate) writeNext(dst []byte, start int) (end int) {
+	next := s.next
+	s.next++
+	end = start
+	for i := range s.places {
+		piece, place := s.pieces[i], &s.places[i]
+		if len(dst)-end < len(piece)+maxNumberLen {
+			return -1
+		}
+		end += copy(dst[end:], piece)
+		end += place.style.write(dst[end:], int64(place.mantissas[next]))
+	}
+	piece := s.pieces[len(s.places)]
+	if len(dst)-end < len(piece)+maxNumberLen {
+		return -1
+	}
+	return end + copy(dst[end:], piece)
+}

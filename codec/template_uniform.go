@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package codec
+
+// The values of one device are often equally long: the same text, with numbers of as many digits.
+// Such values are written place by place instead of value by value. The first value is written,
+// copied until there are as many as wanted, and then the digits at each place are overwritten in
+// all copies.
+
+// uniformLen returns the length of each of the wanted values; 0 if their lengths differ.
+func (s *storedTemplate) uniformLen() (length int) {
+	for i := range s.places {
+		place := &s.places[i]
+		if place.length = place.style.uniformLen(place.mantissas); place.length == 0 {
+			return 0
+		}
+		length += len(s.pieces[i]) + place.length
+	}
+	return length + len(s.pieces[len(s.places)])
+}
+
+// uniformLen returns the length of each number as text; 0 if their lengths differ. There must be at
+// least one number.
+func (s numberStyle) uniformLen(mantissas []uint64) (length int) {
+	lowest := int64(mantissas[0])
+	highest := lowest
+	for _, m := range mantissas {
+		lowest, highest = min(lowest, int64(m)), max(highest, int64(m))
+	}
+	length = s.length(lowest)
+	if s.maxDecimals != s.minDecimals || (lowest < 0) != (highest < 0) || s.length(highest) != length {
+		return 0
+	}
+	return length
+}
+
+// writeUniformValues gives the buffer's entries their values, each of which has the given length.
+// It returns false if that contradicts the header.
+func (t *templateBody) writeUniformValues(b *Buffer, length int) bool {
+	end, maxLen := len(b.Entries)*length, int(b.Header.ValueBytes)
+	if end > maxLen || len(b.Entries) == b.Header.Count && end < maxLen {
+		return false
+	}
+	t.templates[0].writeUniform(b.body[:end+maxNumberLen], length)
+	b.Values = b.body[:end]
+	for i, at := 0, 0; i < len(b.Entries); i++ {
+		b.Entries[i].Value = b.Values[at : at+length : at+length]
+		at += length
+	}
+	return true
+}
+
+// writeUniform writes all wanted values to dst, each of which has the given length. dst is longer
+// than all of them together by maxNumberLen.
+func (s *storedTemplate) writeUniform(dst []byte, length int) {
+	s.writeNext(dst, 0)
+	values := dst[:len(dst)-maxNumberLen]
+	for done := length; done < len(values); done *= 2 {
+		copy(values[done:], values[:done])
+	}
+	at := 0
+	for i := range s.places {
+		at += len(s.pieces[i])
+		s.places[i].overwriteDigits(values, at, length)
+		at += s.places[i].length
+	}
+}
+
+// overwriteDigits writes the place's numbers into copies of the first value: the first number at
+// the index at, and each further one stride bytes later. The copies already have the sign and the
+// point.
+func (p *numberPlace) overwriteDigits(values []byte, at, stride int) {
+	digits, decimals := p.length, int(p.style.maxDecimals)
+	negative := int64(p.mantissas[0]) < 0
+	if negative {
+		digits--
+		at++
+	}
+	if decimals > 0 {
+		digits -= 1 + decimals
+	}
+	divisor, decimalsAt := uint64(powersOfTen[decimals]), at+digits+1
+	for _, v := range p.mantissas {
+		if negative {
+			v = -v
+		}
+		if decimals > 0 {
+			var fraction uint64
+			v, fraction = divide(v, divisor)
+			writeDigitsExactly(values[decimalsAt:], fraction, decimals)
+			decimalsAt += stride
+		}
+		writeDigitsExactly(values[at:], v, digits)
+		at += stride
+	}
+}
