@@ -4,13 +4,13 @@ package daybook
 
 import "errors"
 
-// These errors are matched with errors.Is. What is returned wraps them with the offending name, size,
-// pattern, path or offset.
+// Match these errors with errors.Is. A returned error wraps one of them, and adds the name, size,
+// pattern, path or offset in question.
 
-// Errors about what a caller passed in. Nothing was changed.
+// Errors about the arguments of a call. The call changed nothing.
 var (
-	// ErrInvalidName is returned when a record name is empty, longer than MaxRecordNameLen, not
-	// valid UTF-8, or holds a NUL.
+	// ErrInvalidName is returned when a record name is empty, is longer than MaxRecordNameLen, is
+	// not valid UTF-8, or contains a NUL.
 	ErrInvalidName = errors.New("daybook: invalid record name")
 	// ErrInvalidValue is returned when a value is not one JSON text in UTF-8 (RFC 8259), or is
 	// nested deeper than MaxValueDepth.
@@ -20,37 +20,41 @@ var (
 	ErrValueTooLarge = errors.New("daybook: value too large")
 	// ErrInvalidPattern is returned when a record pattern is malformed.
 	ErrInvalidPattern = errors.New("daybook: invalid pattern")
-	// ErrInvalidParams is returned when query, prune or open parameters ask for something impossible.
+	// ErrInvalidParams is returned when a field of a parameter or option struct has a value that
+	// its comment excludes.
 	ErrInvalidParams = errors.New("daybook: invalid parameters")
-	// ErrTimestampRange is returned by a backend that cannot hold a timestamp, or is told not to. The embedded engine
-	// holds every uint64, and returns it only for what is too far ahead of the clock, if its options bound that.
+	// ErrTimestampRange is returned when a backend cannot hold a timestamp, or has an option that
+	// excludes it. The embedded engine holds every uint64. It returns this error only for a
+	// timestamp that is too far ahead of the clock, if an option sets that limit.
 	ErrTimestampRange = errors.New("daybook: timestamp out of range")
-	// ErrNotConfigured is returned by the helpers of this package when the backend is nil.
+	// ErrNotConfigured is returned when a helper of this package, or a keeper, is given a nil
+	// Backend.
 	ErrNotConfigured = errors.New("daybook: no backend configured")
 )
 
 // Errors about the state of a backend.
 var (
-	// ErrClosed is returned by every method, but Close, of a backend that has been closed.
+	// ErrClosed is returned by every method of a closed backend except Close.
 	ErrClosed = errors.New("daybook: closed")
-	// ErrReadOnly is returned when writing to a backend that was opened read-only.
+	// ErrReadOnly is returned when a call would write to a backend that was opened read-only.
 	ErrReadOnly = errors.New("daybook: read-only")
-	// ErrLocked is returned when opening a directory that another process, or this one, has open.
+	// ErrLocked is returned when another process, or this one, has the directory open.
 	ErrLocked = errors.New("daybook: locked by another process")
-	// ErrFailed is returned when writing after the disk has failed, since nobody knows which of the last
-	// writes reached it. What returned it does not work again until the backend is opened again; reads go on,
-	// and what is acknowledged all the same is as durable as ever.
-	ErrFailed = errors.New("daybook: the disk failed, and nothing is written until it is opened again")
-	// ErrNoSpace is returned when the disk, or the space a backend may use, is full. What was there
-	// stays readable, and storing works again once there is room.
+	// ErrFailed is returned when a call would write after a write to the disk has failed. It is
+	// then unknown which of the last writes reached the disk, so calls that write fail until the
+	// backend is opened again. Reads still work, and a value that was acknowledged is as durable as
+	// before.
+	ErrFailed = errors.New("daybook: the disk failed, and nothing is written until the backend is opened again")
+	// ErrNoSpace is returned when the disk is full, or the backend uses all the space that it may
+	// use. Stored values stay readable, and storing works again when there is room.
 	ErrNoSpace = errors.New("daybook: no space left")
 )
 
-// Errors about what is on disk.
+// Errors about the bytes on disk.
 var (
-	// ErrCorrupt is returned when stored bytes are not what was written.
+	// ErrCorrupt is returned when bytes on disk are not the bytes that were written.
 	ErrCorrupt = errors.New("daybook: corrupt")
-	// ErrVersion is returned when opening what a newer version wrote. It is not damaged: a newer
-	// program reads it.
+	// ErrVersion is returned when a newer version of Daybook wrote the file. The file is not
+	// damaged: that version reads it.
 	ErrVersion = errors.New("daybook: written by a newer version")
 )

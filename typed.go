@@ -11,30 +11,34 @@ import (
 	"slices"
 )
 
-// Typed is a stored value decoded as T.
+// Typed is a stored value that was decoded as T.
 type Typed[T any] struct {
 	RecordName string
 	Value      T
 	StoredAt   uint64 // Unix ms
 }
 
-// QueryLatest returns the newest n values of every record that the glob pattern matches, decoded as
-// T, newest first in each record. n counts stored values: one that does not decode as T is skipped
-// and logged with slog, never fails the query, and is not made up for. n = 0 means all.
+// QueryLatest returns the newest n values of every record that matches the glob pattern, decoded as
+// T with encoding/json. The values of each record are ordered newest first. n = 0 means all values;
+// a negative n is ErrInvalidParams.
+//
+// A value that does not decode as T is logged with slog and skipped. It is not an error, and it
+// counts as one of the n.
+//
 // Errors: ErrNotConfigured for a nil backend, and those of Backend.Query.
 func QueryLatest[T any](ctx context.Context, backend Backend, pattern string, n int) ([]Typed[T], error) {
 	return QueryAs[T](ctx, backend, pattern, Latest(n))
 }
 
-// QueryRange returns the values stored from start to end (Unix ms, both inclusive) of every record
-// that the glob pattern matches, decoded as T, newest first in each record. Values that do not decode
-// are treated as in QueryLatest.
+// QueryRange returns the values with timestamps from start to end (Unix ms, both inclusive) of
+// every record that matches the glob pattern, decoded as T. The values of each record are ordered
+// newest first. Values that do not decode, and errors, are treated as in QueryLatest.
 func QueryRange[T any](ctx context.Context, backend Backend, pattern string, start, end uint64) ([]Typed[T], error) {
 	return QueryAs[T](ctx, backend, pattern, Between(start, end))
 }
 
-// QueryAs is Backend.Query with the values decoded as T. Values that do not decode are treated as in
-// QueryLatest.
+// QueryAs returns the result of Backend.Query, with each value decoded as T. Values that do not
+// decode, and errors, are treated as in QueryLatest.
 func QueryAs[T any](ctx context.Context, backend Backend, pattern string, params QueryParams) ([]Typed[T], error) {
 	if backend == nil {
 		return nil, ErrNotConfigured
@@ -56,11 +60,13 @@ func QueryAs[T any](ctx context.Context, backend Backend, pattern string, params
 	return typed, nil
 }
 
-// Persist stores every value that arrives on values under recordName, encoded with encoding/json and
-// stamped with the wall clock, until the channel closes (nil) or ctx ends (its error). A value that
-// cannot be encoded or stored is logged with slog and skipped, so that a full disk does not end the
-// subscription; an error that no later value can escape (ErrNotConfigured, ErrInvalidName, ErrReadOnly,
-// ErrFailed, ErrClosed) ends it and is returned.
+// Persist stores every value that it receives from values, under recordName. It encodes the value
+// with encoding/json, and takes the wall clock's time as the timestamp. It returns nil when the
+// channel is closed, and ctx's error when ctx ends.
+//
+// A value that cannot be encoded or stored is logged with slog and skipped, so that Persist
+// outlasts a full disk. Persist ends only with an error that all later values would meet, too:
+// ErrNotConfigured for a nil backend, ErrInvalidName, ErrReadOnly, ErrFailed, or ErrClosed.
 func Persist[T any](ctx context.Context, backend Backend, recordName string, values <-chan T) error {
 	if backend == nil {
 		return ErrNotConfigured
@@ -76,8 +82,8 @@ func Persist[T any](ctx context.Context, backend Backend, recordName string, val
 			if !open {
 				return nil
 			}
-			if err := persist(ctx, backend, recordName, value); err != nil {
-				if endsSubscription(ctx, err) {
+			if err := storeEncoded(ctx, backend, recordName, value); err != nil {
+				if ctx.Err() != nil || isPermanent(err) {
 					return err
 				}
 				slog.WarnContext(ctx, "daybook: a value was not stored", "record", recordName, "error", err)
@@ -86,7 +92,7 @@ func Persist[T any](ctx context.Context, backend Backend, recordName string, val
 	}
 }
 
-func persist(ctx context.Context, backend Backend, recordName string, value any) error {
+func storeEncoded(ctx context.Context, backend Backend, recordName string, value any) error {
 	encoded, err := json.Marshal(value)
 	if err != nil {
 		return err
@@ -94,8 +100,8 @@ func persist(ctx context.Context, backend Backend, recordName string, value any)
 	return backend.Store(ctx, recordName, encoded, Now())
 }
 
-func endsSubscription(ctx context.Context, err error) bool {
-	return ctx.Err() != nil || slices.ContainsFunc([]error{ErrInvalidName, ErrReadOnly, ErrFailed, ErrClosed}, func(final error) bool {
-		return errors.Is(err, final)
-	})
+// isPermanent reports whether a Store of any later value would return the same error.
+func isPermanent(err error) bool {
+	permanent := []error{ErrInvalidName, ErrReadOnly, ErrFailed, ErrClosed}
+	return slices.ContainsFunc(permanent, func(target error) bool { return errors.Is(err, target) })
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// canned is a backend that returns what it was given, and notes what is stored.
+// canned is a backend whose queries return the same values, and which records its calls.
 type canned struct {
 	values  []daybook.StoredValue
 	pattern string
@@ -47,7 +47,7 @@ type reading struct {
 	Celsius float64 `json:"celsius"`
 }
 
-// captureLog makes slog's default logger write to the returned buffer during the test.
+// captureLog lets slog's default logger write to the returned buffer during the test.
 func captureLog(t *testing.T) *bytes.Buffer {
 	var logged bytes.Buffer
 	before := slog.Default()
@@ -67,14 +67,18 @@ func TestQueryLatestDecodesAndSkips(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []daybook.Typed[reading]{{RecordName: "a", Value: reading{1.5}, StoredAt: 3}, {RecordName: "b", Value: reading{2.5}, StoredAt: 1}}
+	want := []daybook.Typed[reading]{
+		{RecordName: "a", Value: reading{1.5}, StoredAt: 3},
+		{RecordName: "b", Value: reading{2.5}, StoredAt: 1},
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("QueryLatest (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(daybook.Latest(2), c.params); diff != "" {
 		t.Errorf("params (-want +got):\n%s", diff)
 	}
-	if line := logged.String(); strings.Count(line, "\n") != 1 || !strings.Contains(line, "record=a") || !strings.Contains(line, "stored_at=2") {
+	line := logged.String()
+	if strings.Count(line, "\n") != 1 || !strings.Contains(line, "record=a stored_at=2") {
 		t.Errorf("logged %q; want one line that names the skipped value", line)
 	}
 }
@@ -89,7 +93,7 @@ func TestQueryRange(t *testing.T) {
 	}
 }
 
-func TestHelpersWithoutBackend(t *testing.T) {
+func TestHelpersWithoutABackend(t *testing.T) {
 	if _, err := daybook.QueryLatest[reading](t.Context(), nil, "*", 1); !errors.Is(err, daybook.ErrNotConfigured) {
 		t.Errorf("QueryLatest: got %v; want ErrNotConfigured", err)
 	}
@@ -98,7 +102,7 @@ func TestHelpersWithoutBackend(t *testing.T) {
 	}
 }
 
-func TestPersistUntilTheChannelCloses(t *testing.T) {
+func TestPersistEndsWithTheChannel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &canned{}
 		values := make(chan reading)
@@ -115,7 +119,8 @@ func TestPersistUntilTheChannelCloses(t *testing.T) {
 		}
 		var want []daybook.StoredValue
 		for i := range uint64(3) {
-			want = append(want, daybook.StoredValue{RecordName: "r", Value: json.RawMessage(fmt.Sprintf(`{"celsius":%d}`, i)), StoredAt: start + 1000*i})
+			value := json.RawMessage(fmt.Sprintf(`{"celsius":%d}`, i))
+			want = append(want, daybook.StoredValue{RecordName: "r", Value: value, StoredAt: start + 1000*i})
 		}
 		if diff := cmp.Diff(want, c.values); diff != "" {
 			t.Errorf("stored (-want +got):\n%s", diff)
@@ -123,7 +128,7 @@ func TestPersistUntilTheChannelCloses(t *testing.T) {
 	})
 }
 
-func TestPersistEnds(t *testing.T) {
+func TestPersistEndsWithAPermanentError(t *testing.T) {
 	tests := []struct {
 		name   string
 		record string
@@ -133,8 +138,8 @@ func TestPersistEnds(t *testing.T) {
 	}{
 		{"closed backend", "r", daybook.ErrClosed, daybook.ErrClosed, "no later value can be stored"},
 		{"read-only backend", "r", daybook.ErrReadOnly, daybook.ErrReadOnly, "no later value can be stored"},
-		{"bad name", "", nil, daybook.ErrInvalidName, "no value can be stored under it"},
-		{"full disk", "r", daybook.ErrNoSpace, nil, "there may be room again for the next one"},
+		{"bad name", "", nil, daybook.ErrInvalidName, "no value can be stored under this name"},
+		{"full disk", "r", daybook.ErrNoSpace, nil, "there may be room for the next value"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -143,14 +148,15 @@ func TestPersistEnds(t *testing.T) {
 			values <- 1
 			values <- 2
 			close(values)
-			if err := daybook.Persist(t.Context(), &canned{fail: test.fail}, test.record, values); !errors.Is(err, test.want) {
+			err := daybook.Persist(t.Context(), &canned{fail: test.fail}, test.record, values)
+			if !errors.Is(err, test.want) {
 				t.Errorf("Persist: got %v; want %v: %s", err, test.want, test.reason)
 			}
 		})
 	}
 }
 
-func TestPersistSkipsWhatCannotBeEncoded(t *testing.T) {
+func TestPersistSkipsValuesThatCannotBeEncoded(t *testing.T) {
 	logged := captureLog(t)
 	c := &canned{}
 	values := make(chan any, 2)
@@ -182,7 +188,7 @@ func TestQueryParamsValidate(t *testing.T) {
 		want   error
 	}{
 		{"zero value", daybook.QueryParams{}, nil},
-		{"start after end", daybook.Between(2, 1), nil}, // an empty result, not an error
+		{"start after end", daybook.Between(2, 1), nil}, // the result is empty
 		{"negative limit", daybook.Latest(-1), daybook.ErrInvalidParams},
 		{"unknown order", daybook.QueryParams{Order: -1}, daybook.ErrInvalidParams},
 		{"unknown syntax", daybook.QueryParams{Syntax: 2}, daybook.ErrInvalidParams},

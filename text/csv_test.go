@@ -84,7 +84,7 @@ func TestBadCSV(t *testing.T) {
 	}{
 		{"no record", ReadOptions{TimeColumn: "t"}, "t\n1\n", "invalid record name: it is empty"},
 		{"no time column", ReadOptions{Record: "r"}, "t\n1\n", "neither TimeColumn nor StampNow"},
-		{"a record name that is none", ReadOptions{Record: "a\x00b", TimeColumn: "t"}, "t\n1\n", "holds a NUL"},
+		{"a record name that is none", ReadOptions{Record: "a\x00b", TimeColumn: "t"}, "t\n1\n", "with a NUL; want none"},
 		{"a time column that is not there", ReadOptions{Record: "r", TimeColumn: "when"}, "t,a\n1,2\n", `the header is ["t" "a"]; want a column "when"`},
 		{"a column twice", byTime, "t,a,a\n1,2,3\n", `column 3 ("a"): column 2 of the header has the same name`},
 		{"two columns without a name have different ones", byTime, "t,a,,\n1,2,3,4\n", ""},

@@ -71,7 +71,7 @@ func TestBadLines(t *testing.T) {
 		{"no name", `{"value":1,"stored_at":5}`, `neither "record_name" nor "topic"`},
 		{"a name that is a number", `{"record_name":1,"value":1,"stored_at":5}`, `member "record_name": it is a JSON number: want a string`},
 		{"an empty name", `{"record_name":"","value":1,"stored_at":5}`, "invalid record name: it is empty"},
-		{"a name with a NUL", `{"record_name":"a\u0000b","value":1,"stored_at":5}`, "holds a NUL"},
+		{"a name with a NUL", `{"record_name":"a\u0000b","value":1,"stored_at":5}`, "with a NUL; want none"},
 		{"a name too long", `{"record_name":"` + strings.Repeat("n", 1025) + `","value":1,"stored_at":5}`, "1025 bytes"},
 		{"no value", `{"record_name":"r","stored_at":5}`, `member "value": it is missing`},
 		{"no payload", `{"topic":"r","ts":5}`, `member "payload": it is missing`},
@@ -127,7 +127,7 @@ func TestLongLines(t *testing.T) {
 	if err != nil || len(values) != 2 || len(values[0].Value) != daybook.MaxValueLen || len(values[1].Value) != 10 {
 		t.Errorf("%d values, %v; want those of the first and the last line", len(values), err)
 	}
-	want := "line 2: member \"value\": daybook: value too large: it has 16777217 bytes; at most 16777216\n" +
+	want := "line 2: member \"value\": daybook: value too large: got 16777217 bytes; want at most 16777216\n" +
 		"line 3: the line is longer than 17 MiB\n"
 	var got strings.Builder
 	for _, line := range bad {

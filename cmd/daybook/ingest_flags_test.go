@@ -29,7 +29,7 @@ func TestUsageErrorsOfIngestCreateNothing(t *testing.T) {
 		{"an array", "[1,2]\n", nil, "stdin " + guessed},
 		{"a comment before NDJSON", "# comment\n" + line, nil, guessed},
 		{"CSV without a time column", "t\n1\n", []string{"--record", "r"}, "needs --time-column"},
-		{"a record name that is none", "t\n1\n", []string{"--record", "a\x00b", "--time-column", "t"}, "holds a NUL"},
+		{"a record name that is none", "t\n1\n", []string{"--record", "a\x00b", "--time-column", "t"}, "with a NUL; want none"},
 		{"a guess with a record and without a time", "t,a\n", []string{"--record", "r"}, guessed + ", which needs --time-column"},
 		{"a wrong guess that is the second file", "", []string{lines, writeFile(t, "second", "[1]")}, guessed},
 		{"a record for NDJSON by its name", "", []string{"--record", "r", lines}, lines + " is NDJSON, whose lines name their records"},

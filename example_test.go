@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daybook_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log"
+	"strings"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/backendtest"
+)
+
+// temperature is the value that the examples store.
+type temperature struct {
+	Celsius float64 `json:"celsius"`
+}
+
+// exampleBackend returns a backend in memory with two records. Programs open one with engine.Open.
+func exampleBackend() daybook.Backend {
+	backend := backendtest.NewMemory()
+	for _, v := range []daybook.StoredValue{
+		{RecordName: "sensor.cellar", Value: json.RawMessage(`{"celsius":12.5}`), StoredAt: 1000},
+		{RecordName: "sensor.kitchen", Value: json.RawMessage(`{"celsius":21.5}`), StoredAt: 2000},
+		{RecordName: "sensor.kitchen", Value: json.RawMessage(`{"celsius":21.75}`), StoredAt: 3000},
+	} {
+		if err := backend.Store(context.Background(), v.RecordName, v.Value, v.StoredAt); err != nil {
+			log.Fatal(err)
+		}
+	}
+	return backend
+}
+
+func ExampleQueryLatest() {
+	latest, err := daybook.QueryLatest[temperature](context.Background(), exampleBackend(), "sensor.*", 1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, v := range latest {
+		fmt.Println(v.RecordName, v.StoredAt, v.Value.Celsius)
+	}
+	// Output:
+	// sensor.cellar 1000 12.5
+	// sensor.kitchen 3000 21.75
+}
+
+func ExampleQueryRange() {
+	found, err := daybook.QueryRange[temperature](context.Background(), exampleBackend(), "*", 1000, 2000)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, v := range found {
+		fmt.Println(v.RecordName, v.StoredAt, v.Value.Celsius)
+	}
+	// Output:
+	// sensor.cellar 1000 12.5
+	// sensor.kitchen 2000 21.5
+}
+
+// QueryAs takes all parameters of a query. Here they ask for the oldest value of each record, by
+// topic.
+func ExampleQueryAs() {
+	params := daybook.QueryParams{LimitPerRecord: 1, Order: daybook.OldestFirst, Syntax: daybook.Topic}
+	oldest, err := daybook.QueryAs[temperature](context.Background(), exampleBackend(), "sensor.#", params)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, v := range oldest {
+		fmt.Println(v.RecordName, v.StoredAt, v.Value.Celsius)
+	}
+	// Output:
+	// sensor.cellar 1000 12.5
+	// sensor.kitchen 2000 21.5
+}
+
+// Persist stores the values of a channel until the channel is closed.
+func ExamplePersist() {
+	ctx, backend := context.Background(), backendtest.NewMemory()
+	readings := make(chan temperature)
+	go func() {
+		defer close(readings)
+		readings <- temperature{21.5}
+		readings <- temperature{21.75}
+	}()
+	if err := daybook.Persist(ctx, backend, "sensor.kitchen", readings); err != nil {
+		log.Fatal(err)
+	}
+	stored, err := backend.Query(ctx, "sensor.kitchen", daybook.QueryParams{Order: daybook.OldestFirst})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, v := range stored {
+		fmt.Println(v.RecordName, string(v.Value))
+	}
+	// Output:
+	// sensor.kitchen {"celsius":21.5}
+	// sensor.kitchen {"celsius":21.75}
+}
+
+// An error says what is wrong with the argument. errors.Is says which kind of error it is.
+func ExampleValidateRecordName() {
+	err := daybook.ValidateRecordName(strings.Repeat("n", 2000))
+	fmt.Println(errors.Is(err, daybook.ErrInvalidName))
+	fmt.Println(daybook.ValidateRecordName(""))
+	// Output:
+	// true
+	// daybook: invalid record name: it is empty; want 1 to 1024 bytes
+}
+
+// A consumer remembers the sequence number of the last value that it has taken, and asks for the
+// values after it.
+func ExampleChangeSource() {
+	ctx, backend := context.Background(), exampleBackend()
+	source, ok := backend.(daybook.ChangeSource)
+	if !ok {
+		log.Fatal("the backend has no Changes")
+	}
+	taken := uint64(1)
+	for change, err := range source.Changes(ctx, daybook.ChangesParams{After: taken}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		taken = change.Sequence
+		fmt.Println(change.Sequence, change.RecordName, string(change.Value))
+	}
+	fmt.Println("taken up to", taken)
+	// Output:
+	// 2 sensor.kitchen {"celsius":21.5}
+	// 3 sensor.kitchen {"celsius":21.75}
+	// taken up to 3
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daybook
+
+import "fmt"
+
+// PatternSyntax says how a record pattern is read. Matching is case-sensitive in both syntaxes.
+//
+// A pattern that is empty or not valid UTF-8, and a Glob that ends in a lone `\`, are
+// ErrInvalidPattern. A backend may also refuse a pattern that is longer than any record name needs:
+// the embedded engine takes at most 4096 bytes.
+type PatternSyntax int
+
+const (
+	// Glob patterns are those of github.com/tidwall/match: `*` matches any run of characters, dots
+	// included, and `?` matches one character. `\` takes the next character literally. A pattern
+	// without these three matches only the record of that name.
+	Glob PatternSyntax = iota
+	// Topic patterns are split into segments at each `.`: a segment `*` matches exactly one segment
+	// of a name, and a segment `#` matches zero or more. Inside a longer segment both are ordinary
+	// characters, so `sensors*` is a literal name. There is no escape.
+	Topic
+)
+
+func (s PatternSyntax) String() string {
+	switch s {
+	case Glob:
+		return "glob"
+	case Topic:
+		return "topic"
+	}
+	return fmt.Sprintf("PatternSyntax(%d)", int(s))
+}
+
+// Validate returns an error that matches ErrInvalidParams if s is neither Glob nor Topic.
+func (s PatternSyntax) Validate() error {
+	if s != Glob && s != Topic {
+		return fmt.Errorf("%w: got syntax %v; want Glob or Topic", ErrInvalidParams, s)
+	}
+	return nil
+}
+
+// Pattern is a record pattern together with its syntax.
+type Pattern struct {
+	Text   string
+	Syntax PatternSyntax // default: Glob
+}
