@@ -8,8 +8,8 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/tree"
 )
 
-// renameToTree gives a file the tree's name. A file system may return an error although it has renamed, or
-// has done so in part; what counts is the file that the name leads to.
+// renameToTree gives a file the tree's name. A file system may return an error although it has
+// renamed, or has done so in part; what counts is the file that the name leads to.
 func (t *turn) renameToTree(name string, complete *tree.Tree) error {
 	err := t.db.dir.rename(name, treeName)
 	if err == nil {
@@ -25,8 +25,8 @@ func (t *turn) renameToTree(name string, complete *tree.Tree) error {
 	return t.strand(complete, err)
 }
 
-// adoptTree makes a file that has got the tree's name the tree, whatever else fails, because nothing may be
-// written to the old file any more.
+// adoptTree makes a file that has got the tree's name the tree, whatever else fails, because
+// nothing may be written to the old file any more.
 func (t *turn) adoptTree(complete *tree.Tree) error {
 	complete.Moved(t.db.dir.file(treeName))
 	t.replace(complete)
@@ -35,16 +35,16 @@ func (t *turn) adoptTree(complete *tree.Tree) error {
 	if file, used, err := complete.Size(); err == nil {
 		t.pace.spread = float64(file) / float64(max(used, 1))
 	}
-	// Until the name is durable, a power cut leaves the old file or the new one. They hold the same values
-	// as long as nothing is written to either.
+	// Until the name is durable, a power cut leaves the old file or the new one. They hold the same
+	// values as long as nothing is written to either.
 	err := t.db.dir.sync()
 	t.renameUnsynced = err != nil
 	return errors.Join(err, t.measure())
 }
 
-// syncRename makes the tree's name durable if that failed after a rename. It changes the directory once
-// more first: after a failed sync the operating system may have nothing left to write, and another sync
-// succeeds without having written the name. Each write to the tree begins with it.
+// syncRename makes the tree's name durable if that failed after a rename. It changes the directory
+// once more first: after a failed sync the operating system may have nothing left to write, and
+// another sync succeeds without having written the name. Each write to the tree begins with it.
 func (t *turn) syncRename() error {
 	if !t.renameUnsynced {
 		return nil
@@ -61,8 +61,9 @@ func (t *turn) syncRename() error {
 	return tree.WrapNoSpace(err)
 }
 
-// strand stops all writes to the tree. It leaves both files as they are, and locked, until Close: after a
-// rename that failed in an unknown state either may be the tree when the directory is opened again.
+// strand stops all writes to the tree. It leaves both files as they are, and locked, until Close:
+// after a rename that failed in an unknown state either may be the tree when the directory is
+// opened again.
 func (t *turn) strand(complete *tree.Tree, cause error) error {
 	t.stranded, t.copy = complete, nil
 	return t.tree().Fail(cause)

@@ -4,8 +4,8 @@ package engine
 
 import "strings"
 
-// Sizes in bytes of the blocks from which results get their memory. A block is twice as large as the one
-// before, so that a large result takes few allocations, and a small one little memory.
+// Sizes in bytes of the blocks from which results get their memory. A block is twice as large as
+// the one before, so that a large result takes few allocations, and a small one little memory.
 const (
 	minArenaBlock = 512
 	maxArenaBlock = 64 << 10

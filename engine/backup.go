@@ -18,16 +18,17 @@ import (
 )
 
 // Backup writes all values that were acknowledged before the call to w, as one consistent snapshot.
-// Restore makes a directory of it. Backup begins with a checkpoint; after that, stores and queries go on at
-// full speed. Pages that are freed while it writes stay in use until it ends, as with a Scan. It verifies
-// all checksums before it writes, so of a damaged store it writes nothing.
+// Restore makes a directory of it. Backup begins with a checkpoint; after that, stores and queries
+// go on at full speed. Pages that are freed while it writes stay in use until it ends, as with a
+// Scan. It verifies all checksums before it writes, so of a damaged store it writes nothing.
 //
-// The backup is the tree's file, followed by 64 bytes with its length and SHA-256, so that Restore notices
-// every cut and every change. The free pages are part of it; call Compact before to leave them out.
+// The backup is the tree's file, followed by 64 bytes with its length and SHA-256, so that Restore
+// notices every cut and every change. The free pages are part of it; call Compact before to leave
+// them out.
 //
-// Errors: daybook.ErrCorrupt; ErrNoSpace when there is no room for the checkpoint; ErrReadOnly when the
-// log has values that cannot be posted because of Options.ReadOnly; ErrClosed, w's, or ctx's. After an
-// error the bytes that were written to w are no backup.
+// Errors: daybook.ErrCorrupt; ErrNoSpace when there is no room for the checkpoint; ErrReadOnly when
+// the log has values that cannot be posted because of Options.ReadOnly; ErrClosed, w's, or ctx's.
+// After an error the bytes that were written to w are no backup.
 func (db *DB) Backup(ctx context.Context, w io.Writer) error {
 	if err := db.enter(ctx); err != nil {
 		return err
@@ -50,8 +51,8 @@ func (db *DB) Backup(ctx context.Context, w io.Writer) error {
 	return err
 }
 
-// beginBackup posts all values and takes a snapshot of the tree. On a full disk, which is when people make
-// backups, it posts with the space of the reserve.
+// beginBackup posts all values and takes a snapshot of the tree. On a full disk, which is when
+// people make backups, it posts with the space of the reserve.
 func (db *DB) beginBackup(ctx context.Context) (b *tree.Backup, err error) {
 	err = db.withTurn(ctx, func(t *turn) error {
 		if !db.opts.ReadOnly {
@@ -59,7 +60,8 @@ func (db *DB) beginBackup(ctx context.Context) (b *tree.Backup, err error) {
 				return err
 			}
 		} else if !db.heads.empty() {
-			return fmt.Errorf("%w: the log of %s holds values that are not in the tree yet: open it for writing, or close the program that does",
+			return fmt.Errorf("%w: the log of %s holds values that are not in the tree yet: open it for writing, or "+
+				"close the program that does",
 				daybook.ErrReadOnly, db.dir.path)
 		}
 		b, err = t.tree().Backup()
@@ -110,24 +112,29 @@ func appendTrailer(dst []byte, length int64, sum hash.Hash) []byte {
 	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], codec.Castagnoli))
 }
 
-// verifyTrailer compares the length and the checksum of the bytes before a trailer with what the trailer says.
+// verifyTrailer compares the length and the checksum of the bytes before a trailer with what the
+// trailer says.
 func verifyTrailer(trailer []byte, length int64, sum hash.Hash) error {
 	switch {
 	case len(trailer) < trailerLen:
 		return fmt.Errorf("%w: %d bytes are no backup", daybook.ErrCorrupt, length+int64(len(trailer)))
 	case string(trailer[:8]) != backupMagic:
-		return fmt.Errorf("%w: the backup has no end: it is cut off after %d bytes, or no backup", daybook.ErrCorrupt, length+trailerLen)
+		return fmt.Errorf("%w: the backup has no end: it is cut off after %d bytes, or no backup", daybook.ErrCorrupt,
+			length+trailerLen)
 	case binary.LittleEndian.Uint32(trailer[60:]) != crc32.Checksum(trailer[:60], codec.Castagnoli):
 		return fmt.Errorf("%w: the backup has been altered in its last %d bytes", daybook.ErrCorrupt, trailerLen)
 	}
 	if version := binary.LittleEndian.Uint32(trailer[8:]); version != backupVersion {
-		return fmt.Errorf("%w: the backup has version %d, this program knows %d", daybook.ErrVersion, version, backupVersion)
+		return fmt.Errorf("%w: the backup has version %d, this program knows %d", daybook.ErrVersion, version,
+			backupVersion)
 	}
 	if want := binary.LittleEndian.Uint64(trailer[16:]); uint64(length) != want {
-		return fmt.Errorf("%w: the backup has %d bytes before its end; want %d: a part is missing, or was added", daybook.ErrCorrupt, length, want)
+		return fmt.Errorf("%w: the backup has %d bytes before its end; want %d: a part is missing, or was added",
+			daybook.ErrCorrupt, length, want)
 	}
 	if want := trailer[24:56]; !bytes.Equal(sum.Sum(nil), want) {
-		return fmt.Errorf("%w: the backup has been altered: its SHA-256 is %x; want %x", daybook.ErrCorrupt, sum.Sum(nil), want)
+		return fmt.Errorf("%w: the backup has been altered: its SHA-256 is %x; want %x", daybook.ErrCorrupt,
+			sum.Sum(nil), want)
 	}
 	return nil
 }

@@ -15,23 +15,23 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/tree"
 )
 
-// Changes reads the tree in windows of sequence numbers. Each window costs a look at every chunk's header,
-// and decodes the chunks that have values in it.
+// Changes reads the tree in windows of sequence numbers. Each window costs a look at every chunk's
+// header, and decodes the chunks that have values in it.
 const (
 	changesWindow   = 128 << 10 // sequence numbers; wider where many values were deleted
 	maxChangesBytes = 8 << 20   // of JSON that one window yields, about
 )
 
-// Changes yields every value after the place in params, in the order of the sequence numbers. It ends with
-// the last value that was acknowledged when the iteration began. It leaves out values that are deleted
-// meanwhile. Sequence numbers stay the same across restarts, compactions and restored backups, so a program
-// that forwards values remembers the last number that has arrived, and continues after it. Watch says when
-// there are new values.
+// Changes yields every value after the place in params, in the order of the sequence numbers. It
+// ends with the last value that was acknowledged when the iteration began. It leaves out values
+// that are deleted meanwhile. Sequence numbers stay the same across restarts, compactions and
+// restored backups, so a program that forwards values remembers the last number that has arrived,
+// and continues after it. Watch says when there are new values.
 //
-// Changes holds no snapshot while the loop runs: the loop may take any time, and may call other methods. A
-// value that was stored under Interval or OS may be lost in a power cut after it was yielded, and its
-// number is then given to another value. Where that matters, call Sync before Changes. An error is yielded
-// once, as the last element.
+// Changes holds no snapshot while the loop runs: the loop may take any time, and may call other
+// methods. A value that was stored under Interval or OS may be lost in a power cut after it was
+// yielded, and its number is then given to another value. Where that matters, call Sync before
+// Changes. An error is yielded once, as the last element.
 // Errors: daybook.ErrCorrupt, ErrClosed, or ctx's.
 func (db *DB) Changes(ctx context.Context, params daybook.ChangesParams) iter.Seq2[daybook.Change, error] {
 	return func(yield func(daybook.Change, error) bool) {
@@ -41,8 +41,8 @@ func (db *DB) Changes(ctx context.Context, params daybook.ChangesParams) iter.Se
 	}
 }
 
-// yieldChanges yields changes until there are no more, or yield returns false. It does not yield the error
-// that it returns.
+// yieldChanges yields changes until there are no more, or yield returns false. It does not yield
+// the error that it returns.
 func (db *DB) yieldChanges(ctx context.Context, after uint64, yield func(daybook.Change, error) bool) error {
 	if err := db.enter(ctx); err != nil {
 		return err
@@ -125,8 +125,8 @@ func (w *changeWindow) addFromTree(ctx context.Context, s *tree.Snapshot) error 
 	}
 }
 
-// add adds a value if it is in the window. When the collected values are twice as large as they may be, it
-// ends the window earlier and keeps the first half of them.
+// add adds a value if it is in the window. When the collected values are twice as large as they may
+// be, it ends the window earlier and keeps the first half of them.
 func (w *changeWindow) add(record string, e codec.Entry) {
 	if e.Sequence <= w.after || e.Sequence > w.through {
 		if e.Sequence > w.through {

@@ -16,14 +16,16 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/tree"
 )
 
-// A failed checkpoint is tried again after minRetry, and after twice as long with each further failure.
+// A failed checkpoint is tried again after minRetry, and after twice as long with each further
+// failure.
 const (
 	minRetry = 250 * time.Millisecond
 	maxRetry = time.Minute
 )
 
-// Checkpoint posts everything stored so far into the tree. The engine does so by itself whenever a head
-// is full, and in Close. Call Checkpoint to bound what the next Open has to replay after a crash.
+// Checkpoint posts everything stored so far into the tree. The engine does so by itself whenever a
+// head is full, and in Close. Call Checkpoint to bound what the next Open has to replay after a
+// crash.
 func (db *DB) Checkpoint(ctx context.Context) error {
 	if err := db.enterWriting(ctx); err != nil {
 		return err
@@ -32,9 +34,9 @@ func (db *DB) Checkpoint(ctx context.Context) error {
 	return db.withTurn(ctx, func(t *turn) error { return t.checkpoint(ctx) })
 }
 
-// waitForHead returns when the active head takes another commit. It freezes a full head, and waits only
-// while the frozen head before it has not been posted. When that cannot be posted, for example because
-// the disk is full, it returns the reason.
+// waitForHead returns when the active head takes another commit. It freezes a full head, and waits
+// only while the frozen head before it has not been posted. When that cannot be posted, for example
+// because the disk is full, it returns the reason.
 func (db *DB) waitForHead(ctx context.Context) error {
 	for db.heads.full() {
 		blocked := db.heads.freezeIfFull()
@@ -54,8 +56,9 @@ func (db *DB) waitForHead(ctx context.Context) error {
 	return nil
 }
 
-// postWhenFrozen is the background work of checkpoints. After a failure it tries again when a writer waits
-// for it, and otherwise after a while. It logs the first failure in a row; waiting writers learn of each.
+// postWhenFrozen is the background work of checkpoints. After a failure it tries again when a
+// writer waits for it, and otherwise after a while. It logs the first failure in a row; waiting
+// writers learn of each.
 func (db *DB) postWhenFrozen(stopping <-chan struct{}) {
 	retry := time.NewTimer(time.Hour)
 	retry.Stop()
@@ -98,8 +101,8 @@ func (t *turn) checkpoint(ctx context.Context) error {
 	return err
 }
 
-// postAll posts all values that were acknowledged when it was called. It leaves out doomed values and
-// returns their number, with an error too.
+// postAll posts all values that were acknowledged when it was called. It leaves out doomed values
+// and returns their number, with an error too.
 func (t *turn) postAll(ctx context.Context, leaveOut doomed) (leftOut uint64, err error) {
 	last := t.db.heads.last()
 	for {
@@ -129,8 +132,8 @@ func (t *turn) postAllUsingReserve(ctx context.Context, leaveOut doomed) (leftOu
 	return leftOut, err
 }
 
-// postFrozen posts the frozen head, if there is one. It leaves out doomed values and returns their number,
-// with an error too.
+// postFrozen posts the frozen head, if there is one. It leaves out doomed values and returns their
+// number, with an error too.
 func (t *turn) postFrozen(leaveOut doomed) (leftOut uint64, err error) {
 	db, frozen := t.db, t.db.heads.frozenHead()
 	if frozen == nil {
@@ -170,8 +173,8 @@ func (t *turn) postingOf(frozen *head.Head, leaveOut doomed) tree.Posting {
 	}
 	if db.log != nil {
 		posting.LastSegment = db.log.LastSegment()
-		// After a power cut a part of the head must not be there without the rest. If the log cannot be
-		// synced, the whole head can still be posted in one transaction.
+		// After a power cut a part of the head must not be there without the rest. If the log
+		// cannot be synced, the whole head can still be posted in one transaction.
 		posting.InParts = db.log.Sync() == nil
 	}
 	return posting

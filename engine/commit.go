@@ -62,9 +62,9 @@ func (c *commit) encode() {
 	c.payload = codec.AppendCompressed(c.payload[:0], c.batch)
 }
 
-// commitQueue gathers commits into groups. The first commit to arrive leads: it writes its group at once.
-// The commits that arrive during that write wait, and the first of them leads the next group. There is no
-// timer: a group has as many commits as arrived during the write before it.
+// commitQueue gathers commits into groups. The first commit to arrive leads: it writes its group at
+// once. The commits that arrive during that write wait, and the first of them leads the next group.
+// There is no timer: a group has as many commits as arrived during the write before it.
 type commitQueue struct {
 	mu        sync.Mutex // guards the fields up to lastGroup
 	waiting   []*commit
@@ -77,8 +77,8 @@ type commitQueue struct {
 	spent sync.Pool // of *commit
 }
 
-// maxGroupBytes is the maximum size of a group's batches, unless its first commit is larger. It is also
-// what a group adds to the head.
+// maxGroupBytes is the maximum size of a group's batches, unless its first commit is larger. It is
+// also what a group adds to the head.
 const maxGroupBytes = wal.MaxGrouped
 
 // commit stores c's values and returns when they are as durable as the options say.
@@ -90,7 +90,8 @@ func (db *DB) commit(ctx context.Context, c *commit) error {
 			return err
 		}
 	}
-	// Only the leader waits for room in the head, so the head exceeds its bound by one group at most.
+	// Only the leader waits for room in the head, so the head exceeds its bound by one group at
+	// most.
 	noRoom := db.waitForHead(ctx)
 	if failure := db.log.Failure(); failure != nil { // room would not help
 		noRoom = failure
@@ -131,8 +132,8 @@ func (q *commitQueue) join(c *commit) (leading bool) {
 	return leading
 }
 
-// wait waits until c is committed, or has to lead. A commit whose context ends leaves the queue, unless it
-// is being written already.
+// wait waits until c is committed, or has to lead. A commit whose context ends leaves the queue,
+// unless it is being written already.
 func (q *commitQueue) wait(ctx context.Context, c *commit) (leading bool, err error) {
 	select {
 	case told := <-c.wake:
@@ -146,8 +147,8 @@ func (q *commitQueue) wait(ctx context.Context, c *commit) (leading bool, err er
 	return false, c.err
 }
 
-// withdraw removes c from the queue, and reports whether c was still there. If c had been told to lead, the
-// next commit leads.
+// withdraw removes c from the queue, and reports whether c was still there. If c had been told to
+// lead, the next commit leads.
 func (q *commitQueue) withdraw(c *commit) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -173,9 +174,10 @@ func (q *commitQueue) resign(leader *commit) {
 
 // take removes the next group from the queue: the leader and the commits after it.
 //
-// After a group of several, take first lets the writers run that this group woke, because they are about
-// to come back. Otherwise groups would alternate between nearly all writers and nearly none. A single
-// writer never yields: beside goroutines that keep the processors busy, that costs many times a sync.
+// After a group of several, take first lets the writers run that this group woke, because they are
+// about to come back. Otherwise groups would alternate between nearly all writers and nearly none.
+// A single writer never yields: beside goroutines that keep the processors busy, that costs many
+// times a sync.
 func (q *commitQueue) take() (group []*commit) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -213,9 +215,9 @@ func (q *commitQueue) passOnLocked() {
 	}
 }
 
-// writeWhatFits writes a group as far as Options.MaxSize allows. When the whole group does not fit, it tries
-// each half. stuck is why the heads could not be posted; nil if they could. ctx is the leader's; its end
-// does not stop the write, because the group has others' values too.
+// writeWhatFits writes a group as far as Options.MaxSize allows. When the whole group does not fit,
+// it tries each half. stuck is why the heads could not be posted; nil if they could. ctx is the
+// leader's; its end does not stop the write, because the group has others' values too.
 func (db *DB) writeWhatFits(ctx context.Context, group []*commit, stuck error) {
 	err := db.makeSpaceFor(ctx, demandOf(group), stuck)
 	switch {
@@ -229,8 +231,8 @@ func (db *DB) writeWhatFits(ctx context.Context, group []*commit, stuck error) {
 	}
 }
 
-// write writes a group into the log, as durably as the options say, and then into the active head, where
-// queries see it. Only the leader calls it.
+// write writes a group into the log, as durably as the options say, and then into the active head,
+// where queries see it. Only the leader calls it.
 func (db *DB) write(group []*commit) {
 	frames, values := db.commits.frames[:0], 0
 	for _, c := range group {

@@ -17,19 +17,21 @@ import (
 )
 
 const (
-	// The engine compacts by itself a file of at least minCompactedFile bytes of which less than one
-	// part in mostlyFreePart is in use, after a checkpoint or a prune.
+	// The engine compacts by itself a file of at least minCompactedFile bytes of which less than
+	// one part in mostlyFreePart is in use, after a checkpoint or a prune.
 	minCompactedFile = 32 << 20
 	mostlyFreePart   = 2
-	// After a failure it waits for minCompactWait, and for twice as long after each further failure.
+	// After a failure it waits for minCompactWait, and for twice as long after each further
+	// failure.
 	minCompactWait = time.Minute
 	maxCompactWait = 24 * time.Hour
-	// A copy works for minCopyTurn before it ends its turn and checkpoints have theirs, later for one
-	// part in copyTurnPart of the time that the copy has taken so far. With constant turns a copy would
-	// never end where checkpoints add more than a turn copies.
+	// A copy works for minCopyTurn before it ends its turn and checkpoints have theirs, later for
+	// one part in copyTurnPart of the time that the copy has taken so far. With constant turns a
+	// copy would never end where checkpoints add more than a turn copies.
 	minCopyTurn  = 20 * time.Millisecond
 	copyTurnPart = 8
-	// maxUnsyncedCopy is the number of bytes of a copy that may be unsynced when its next turn begins.
+	// maxUnsyncedCopy is the number of bytes of a copy that may be unsynced when its next turn
+	// begins.
 	maxUnsyncedCopy = 4 << 20
 )
 
@@ -38,33 +40,34 @@ const canReplaceOpenFiles = runtime.GOOS != "windows"
 
 // compactionPace says when the engine compacts by itself.
 type compactionPace struct {
-	// spread is the size of the last copy's file, divided by the bytes in use of it. Values of megabytes
-	// leave gaps, which no compaction removes.
+	// spread is the size of the last copy's file, divided by the bytes in use of it. Values of
+	// megabytes leave gaps, which no compaction removes.
 	spread float64
 	wait   time.Duration // after the last failure
 	until  time.Time     // the end of that wait
 }
 
-// Compact copies the tree into a new file, with full chunks and without free pages, and puts that in the
-// place of the old file, so that the space returns to the file system. The engine does so by itself when
-// more than half of a file of 32 MiB or more is free. Stores and queries go on meanwhile, and checkpoints
-// between two steps of the copy. Running queries finish on the old file, whose space is free when the last
-// of them ends.
+// Compact copies the tree into a new file, with full chunks and without free pages, and puts that
+// in the place of the old file, so that the space returns to the file system. The engine does so by
+// itself when more than half of a file of 32 MiB or more is free. Stores and queries go on
+// meanwhile, and checkpoints between two steps of the copy. Running queries finish on the old file,
+// whose space is free when the last of them ends.
 //
-// Without room for the copy nothing changes, and the error is daybook.ErrNoSpace. A crash at any moment
-// leaves the old file or the new one. Compact does not copy damaged values: it returns
-// daybook.ErrCorrupt, or with Options.Quarantine leaves them out and keeps the old file under another
-// name. On Windows, where an open file cannot be replaced, it does nothing and returns
+// Without room for the copy nothing changes, and the error is daybook.ErrNoSpace. A crash at any
+// moment leaves the old file or the new one. Compact does not copy damaged values: it returns
+// daybook.ErrCorrupt, or with Options.Quarantine leaves them out and keeps the old file under
+// another name. On Windows, where an open file cannot be replaced, it does nothing and returns
 // errors.ErrUnsupported.
-// Errors: daybook.ErrNoSpace, ErrReadOnly, ErrClosed, ErrCorrupt, ErrFailed, errors.ErrUnsupported, ctx's,
-// or the operating system's, after which it can be tried again.
+// Errors: daybook.ErrNoSpace, ErrReadOnly, ErrClosed, ErrCorrupt, ErrFailed, errors.ErrUnsupported,
+// ctx's, or the operating system's, after which it can be tried again.
 func (db *DB) Compact(ctx context.Context) error {
 	if err := db.enterWriting(ctx); err != nil {
 		return err
 	}
 	defer db.gate.leave()
 	if !canReplaceOpenFiles {
-		return fmt.Errorf("compaction of %s: %w on Windows, where an open file cannot be replaced", db.dir.path, errors.ErrUnsupported)
+		return fmt.Errorf("compaction of %s: %w on Windows, where an open file cannot be replaced", db.dir.path,
+			errors.ErrUnsupported)
 	}
 	before := db.trees.get()
 	err := db.compact(ctx, compactByCall)
@@ -138,8 +141,8 @@ func (db *DB) finishCopy(ctx context.Context) error {
 	}
 }
 
-// beginCopy begins a copy, and reports whether it did. A compaction by itself may find that the tree has
-// changed and that it is not worth it any more.
+// beginCopy begins a copy, and reports whether it did. A compaction by itself may find that the
+// tree has changed and that it is not worth it any more.
 func (t *turn) beginCopy(reason compactReason) (begun bool, err error) {
 	t.copyMargin = 0
 	if reason == compactByItself {
@@ -151,7 +154,8 @@ func (t *turn) beginCopy(reason compactReason) (begun bool, err error) {
 	if err := errors.Join(t.tree().Failed(), t.checkRoomForCopy()); err != nil {
 		return false, err
 	}
-	// A head that is posted in part has to be posted whole, because a copy cannot say which part it has.
+	// A head that is posted in part has to be posted whole, because a copy cannot say which part it
+	// has.
 	if _, err := t.postFrozen(nil); err != nil {
 		return false, err
 	}
@@ -166,7 +170,8 @@ func (t *turn) beginCopy(reason compactReason) (begun bool, err error) {
 	return true, nil
 }
 
-// copyFor takes steps of the copy for about the given time, and reports whether the copy is complete.
+// copyFor takes steps of the copy for about the given time, and reports whether the copy is
+// complete.
 func (t *turn) copyFor(ctx context.Context, duration time.Duration) (done bool, err error) {
 	for start := time.Now(); err == nil && !done && time.Since(start) < duration; {
 		done, err = t.copyStep(ctx)
@@ -185,9 +190,9 @@ func (t *turn) copyStep(ctx context.Context) (done bool, err error) {
 	return t.copy.Step(ctx)
 }
 
-// syncCopy makes the copied pages durable when they are many more than before, so that the last turn,
-// during which checkpoints wait, has few to sync. It returns the number of durable bytes. It works without
-// the turn, because a sync takes long.
+// syncCopy makes the copied pages durable when they are many more than before, so that the last
+// turn, during which checkpoints wait, has few to sync. It returns the number of durable bytes. It
+// works without the turn, because a sync takes long.
 func (db *DB) syncCopy(before int64) (synced int64, err error) {
 	file, err := os.Open(db.dir.file(copyName))
 	if errors.Is(err, fs.ErrNotExist) { // the copy was given up; the next step returns the reason
@@ -204,7 +209,8 @@ func (db *DB) syncCopy(before int64) (synced int64, err error) {
 	return info.Size(), disk.Datasync(file)
 }
 
-// checkRoomForCopy returns daybook.ErrNoSpace if the rest of a copy does not fit below MaxSize or on the disk.
+// checkRoomForCopy returns daybook.ErrNoSpace if the rest of a copy does not fit below MaxSize or
+// on the disk.
 func (t *turn) checkRoomForCopy() error {
 	db := t.db
 	file, needed, err := t.tree().Size()
@@ -219,7 +225,8 @@ func (t *turn) checkRoomForCopy() error {
 	}
 	// A file that exceeds its part, because MaxSize was greater before, shrinks only by this copy.
 	if left := db.spaceLeft(demand{}); left < needed && file <= db.opts.treePart() {
-		return fmt.Errorf("%w: compaction takes about %d bytes more, and MaxSize leaves %d; nothing has changed", daybook.ErrNoSpace, needed, left)
+		return fmt.Errorf("%w: compaction takes about %d bytes more, and MaxSize leaves %d; nothing has changed",
+			daybook.ErrNoSpace, needed, left)
 	}
 	return db.checkRoomOnDisk(needed + t.copyMargin)
 }
@@ -242,8 +249,8 @@ func (t *turn) updateCopy(repeat func(*tree.Copy) error) {
 	}
 }
 
-// giveUpCopy closes and removes the copy, if there is one, and reports whether that freed space. The
-// compaction that makes the copy returns the reason.
+// giveUpCopy closes and removes the copy, if there is one, and reports whether that freed space.
+// The compaction that makes the copy returns the reason.
 func (t *turn) giveUpCopy(reason error) (freed bool) {
 	if t.copy == nil {
 		return false
@@ -302,8 +309,8 @@ func (t *turn) compactIfMostlyFree() {
 	}
 }
 
-// mostlyFree reports whether a copy of the file would be much smaller. It is false for a while after a
-// compaction that failed.
+// mostlyFree reports whether a copy of the file would be much smaller. It is false for a while
+// after a compaction that failed.
 func (t *turn) mostlyFree() bool {
 	db := t.db
 	file, used, err := t.tree().Size()
@@ -320,7 +327,8 @@ func (db *DB) compactLater(failure error) {
 	_ = db.withTurn(context.Background(), func(t *turn) error {
 		t.pace.wait = min(max(2*t.pace.wait, minCompactWait), maxCompactWait)
 		t.pace.until = time.Now().Add(t.pace.wait)
-		db.opts.Logger.WarnContext(context.Background(), "daybook: the tree could not be compacted, and will be tried again later",
+		db.opts.Logger.WarnContext(context.Background(),
+			"daybook: the tree could not be compacted, and will be tried again later",
 			"dir", db.dir.path, "after", t.pace.wait, "error", failure)
 		return nil
 	})

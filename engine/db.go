@@ -62,13 +62,15 @@ var (
 	_ daybook.Checkpointer = (*DB)(nil)
 )
 
-// Open opens the directory dir, and creates it if it does not exist. opts may be nil for the defaults;
-// Open does not modify it. After a crash Open replays the log, which takes about a second per head.
+// Open opens the directory dir, and creates it if it does not exist. opts may be nil for the
+// defaults; Open does not modify it. After a crash Open replays the log, which takes about a second
+// per head.
 //
-// Errors: daybook.ErrInvalidParams for impossible options; daybook.ErrLocked when another process has
-// the directory open; daybook.ErrVersion when a newer program wrote it; daybook.ErrCorrupt, with file and
-// offset, when it is damaged, and then nothing is changed; daybook.ErrNoSpace; an error that matches
-// fs.ErrNotExist when Options.ReadOnly is set and dir holds no daybook; or the operating system's.
+// Errors: daybook.ErrInvalidParams for impossible options; daybook.ErrLocked when another process
+// has the directory open; daybook.ErrVersion when a newer program wrote it; daybook.ErrCorrupt,
+// with file and offset, when it is damaged, and then nothing is changed; daybook.ErrNoSpace; an
+// error that matches fs.ErrNotExist when Options.ReadOnly is set and dir holds no daybook; or the
+// operating system's.
 func Open(dir string, opts *Options) (*DB, error) {
 	options, err := opts.withDefaults()
 	if err != nil {
@@ -80,8 +82,9 @@ func Open(dir string, opts *Options) (*DB, error) {
 	return open(dir, options, disk.OS{})
 }
 
-// headSizeForDisk returns the maximum default size of a head on the disk of dir, which may not exist yet.
-// The log keeps the values of a head until they are posted, and the disk must have room for both.
+// headSizeForDisk returns the maximum default size of a head on the disk of dir, which may not
+// exist yet. The log keeps the values of a head until they are posted, and the disk must have room
+// for both.
 func headSizeForDisk(dir string) int64 {
 	for {
 		if free, known := disk.FreeSpace(dir); known {
@@ -134,8 +137,8 @@ func newDB(dir directory, opts Options) *DB {
 	}
 }
 
-// openTree opens the tree, and creates it in a new directory. With Options.Quarantine it puts a new tree
-// in the place of one that does not open.
+// openTree opens the tree, and creates it in a new directory. With Options.Quarantine it puts a new
+// tree in the place of one that does not open.
 func (t *turn) openTree() error {
 	found, _ := os.Stat(t.db.dir.file(treeName))
 	err := t.openTreeFile(t.db.dir.hasLog())
@@ -186,8 +189,8 @@ func (t *turn) openTreeFile(mustExist bool) error {
 	return nil
 }
 
-// prepareDirectory makes the directory and ends a salvage that a crash interrupted. A read-only Open
-// changes nothing, and needs a daybook that is there.
+// prepareDirectory makes the directory and ends a salvage that a crash interrupted. A read-only
+// Open changes nothing, and needs a daybook that is there.
 func (db *DB) prepareDirectory() error {
 	if !db.opts.ReadOnly {
 		if err := db.dir.create(db.dir.hasLog()); err != nil {
@@ -210,7 +213,8 @@ func (db *DB) startBackground() {
 	if canReplaceOpenFiles {
 		db.compactor.start(db.compactWhenFree)
 	}
-	// A device that crashes often should not replay the same values each time, so they are posted soon.
+	// A device that crashes often should not replay the same values each time, so they are posted
+	// soon.
 	if !db.heads.empty() {
 		db.heads.freeze()
 		db.checkpointer.nudge()
@@ -226,12 +230,13 @@ func (db *DB) Initialize(ctx context.Context) error {
 	return nil
 }
 
-// Close posts the values in the heads, empties the log, and closes the directory. It waits for the calls
-// that are running; later calls return daybook.ErrClosed. A second Close waits for the first and returns
-// its error.
+// Close posts the values in the heads, empties the log, and closes the directory. It waits for the
+// calls that are running; later calls return daybook.ErrClosed. A second Close waits for the first
+// and returns its error.
 //
-// When the last checkpoint fails, for example because the disk is full, Close closes the directory all
-// the same and returns the reason. No value is lost then: the log stays, and the next Open replays it.
+// When the last checkpoint fails, for example because the disk is full, Close closes the directory
+// all the same and returns the reason. No value is lost then: the log stays, and the next Open
+// replays it.
 func (db *DB) Close() error {
 	db.gate.close()
 	db.closeOnce.Do(func() {
@@ -251,7 +256,8 @@ func (db *DB) shutDown() error {
 		return t.closeTrees()
 	}
 	if err = t.checkpoint(context.Background()); err != nil {
-		err = errors.Join(fmt.Errorf("closed without a last checkpoint; the log keeps the values: %w", err), db.log.Sync())
+		err = errors.Join(fmt.Errorf("closed without a last checkpoint; the log keeps the values: %w", err),
+			db.log.Sync())
 	}
 	err = errors.Join(err, db.log.Close(err == nil))
 	return errors.Join(err, t.closeTrees())

@@ -1,49 +1,58 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package engine is the embedded engine: the history of named JSON records in one directory.
+// Package engine is the embedded engine. It keeps the history of named JSON records in one
+// directory.
 //
-// A value goes first to the write-ahead log, where one write and one fdatasync make it durable together
-// with everyone else's who is waiting, and into the head, the values in memory that are not in the tree
-// yet. When the head is full a checkpoint posts it, in the background, into compressed chunks in a
-// B+tree (bbolt), and the log's segments are used again. A query merges the head with the tree, from one
-// consistent snapshot.
+// Store appends a value to the write-ahead log. One write and one fdatasync make it durable,
+// together with the values of all writers that wait at that moment. Then it adds the value to the
+// head, which holds in memory the values that are not in the tree yet. When the head is full, a
+// checkpoint in the background posts its values to the tree, a bbolt file, as compressed chunks,
+// and the log's segments are used again. A query merges the head and the tree, from one consistent
+// snapshot.
+//
+// To read the source, begin with db.go (Open and Close), store.go and commit.go (how a value gets
+// into the log), heads.go and checkpoint.go (how it gets into the tree), turn.go (who may write to
+// the tree), and snapshot.go and query.go (how it is found again).
 //
 // # What a crash can and cannot lose
 //
-//	Durability  Store returns when                       a process crash loses  a power cut loses
-//	Always      its frame is on stable storage           nothing acknowledged   nothing acknowledged
-//	Interval    written to the OS; synced every second   nothing acknowledged   at most the last interval
-//	OS          written to the OS                        nothing acknowledged   what the OS had not written back
+//	Durability  Store returns when its frame is   a process crash loses  a power cut loses
+//	Always      on stable storage                 nothing acknowledged   nothing acknowledged
+//	Interval    written, and synced every second  nothing acknowledged   the last interval at most
+//	OS          written to the OS                 nothing acknowledged   all that the OS kept back
 //
-// In every mode what survives is a prefix of what was stored: whole batches, in order, none after a lost
-// one. A Store that had not returned yet, or that failed because the disk did, may or may not be there after
-// a crash.
+// In every mode the remaining values are a prefix of what was stored: whole batches, in order, with
+// no gap. A value whose Store had not returned yet, or had failed because the disk did, may or may
+// not be there after a crash.
 //
-// After a failed fdatasync nothing is known about what reached the disk, so the log takes no more
-// writes: Store returns daybook.ErrFailed until the directory is opened again, reads go on. When the disk is full Store
-// returns daybook.ErrNoSpace, and works again once there is room; a small reserve makes sure that
-// Cleanup and Prune can make that room. Options.MaxSize bounds the directory before the disk is full. A directory that is
-// damaged does not open, unless Options.OnCorruption says to set the damage aside.
+// After a failed fdatasync nobody knows what has reached the disk. The log takes no more writes
+// then: Store returns daybook.ErrFailed until the directory is opened again, and reads go on. When
+// the disk is full, Store returns daybook.ErrNoSpace, and works again once there is room. A small
+// reserve makes sure that Cleanup and Prune can make room. Options.MaxSize bounds the directory
+// before the disk is full. A damaged directory does not open, unless Options.OnCorruption says to
+// set the damage aside.
 //
 // # Limits
 //
-// One process has a directory open for writing; another gets daybook.ErrLocked. A batch takes at most
-// [MaxBatchBytes]. Pages freed by Cleanup are used again; the file shrinks when it is compacted, by Compact or by
-// itself once most of a large one is free, but not on Windows. While a
-// Scan is open, pages freed since it began cannot be reused, so the file grows if it is left open for
-// long; and on Windows, and on 32-bit systems once the file exceeds 256 MiB, an open Scan can hold up
-// a checkpoint, so do not store from within its loop there. Close waits for what runs, so it must not be
-// called from within a Scan's loop either.
+// One process at a time has a directory open for writing; others get daybook.ErrLocked. A batch
+// takes at most [MaxBatchBytes]. The tree uses again the pages that Cleanup frees. Its file shrinks
+// when it is compacted, by Compact, or by itself once most of a large file is free, but not on
+// Windows.
+//
+// While a Scan is open, pages that were freed after it began cannot be used again, so the file
+// grows if a Scan stays open for long. On Windows, and on 32-bit systems once the file exceeds 256
+// MiB, an open Scan can delay a checkpoint, so do not store from within its loop there. Close waits
+// for running calls, so do not call it from within the loop of a Scan.
 //
 // # The directory
 //
-//	daybook.db      the tree: a bbolt file, which is also what is locked
-//	daybook.new.db  the same while it is being compacted
-//	wal/            the log's segments; empty after Close
-//	reserve         space set aside for Cleanup on a full disk
-//
-//	daybook.corrupt-1.db, wal.corrupt-1     what was set aside by Quarantine
-//	daybook.restored.db                     what Restore was cut off at
+//	daybook.db           the tree; its lock is the directory's lock
+//	wal/                 the log's segments; empty after Close
+//	reserve              space for Cleanup on a full disk
+//	daybook.new.db       a copy of the tree, during a compaction
+//	daybook.salvaged.db  the undamaged part of a damaged tree, before it becomes the tree
+//	daybook.restored.db  the tree that Restore was writing when it was interrupted
+//	daybook.corrupt-1.db, wal.corrupt-1    what Quarantine has set aside
 //
 // Files have mode 0600, directories 0700.
 package engine

@@ -78,14 +78,15 @@ func (d directory) create(hasLog bool) error {
 	return disk.SyncAncestors(d.fs, d.path)
 }
 
-// hasLog reports whether the log's directory exists. It is created once the tree is durable, so a tree
-// that is missing or empty beside it was lost; without it, such a tree was never finished.
+// hasLog reports whether the log's directory exists. It is created once the tree is durable, so a
+// tree that is missing or empty beside it was lost; without it, such a tree was never finished.
 func (d directory) hasLog() bool {
 	_, err := os.Stat(d.file(logName))
 	return err == nil
 }
 
-// unusedName returns a name for a damaged file that no other file has: daybook.corrupt-1.db, for example.
+// unusedName returns a name for a damaged file that no other file has: daybook.corrupt-1.db, for
+// example.
 func (d directory) unusedName(name string) (string, error) {
 	extension := filepath.Ext(name)
 	for n := 1; ; n++ {

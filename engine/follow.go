@@ -15,8 +15,9 @@ import (
 	"github.com/daybook-db/daybook/index"
 )
 
-// Follower reads the values that another process stores in a directory. Within one process, DB.Watch does
-// that. A Follower takes no lock and changes nothing in the directory. One goroutine at a time may use it.
+// Follower reads the values that another process stores in a directory. Within one process,
+// DB.Watch does that. A Follower takes no lock and changes nothing in the directory. One goroutine
+// at a time may use it.
 type Follower struct {
 	dir     string
 	pattern *index.Pattern
@@ -25,30 +26,33 @@ type Follower struct {
 	missed  uint64 // number of missed values of all records, for the next event
 }
 
-// Follow returns a Follower of the records that recordPattern matches in dir. It begins after a sequence
-// number; 0: with the values that are in the log, which were stored since about the last checkpoint. There is
-// no Follower on Windows, where an open file would stop the process that stores.
+// Follow returns a Follower of the records that recordPattern matches in dir. It begins after a
+// sequence number; 0: with the values that are in the log, which were stored since about the last
+// checkpoint. There is no Follower on Windows, where an open file would stop the process that
+// stores.
 // Errors: daybook.ErrInvalidPattern, ErrInvalidParams, errors.ErrUnsupported.
 func Follow(dir, recordPattern string, syntax daybook.PatternSyntax, after uint64) (*Follower, error) {
 	if !canReplaceOpenFiles {
-		return nil, fmt.Errorf("following %s: %w on Windows, where an open file cannot be renamed", dir, errors.ErrUnsupported)
+		return nil, fmt.Errorf("following %s: %w on Windows, where an open file cannot be renamed",
+			dir, errors.ErrUnsupported)
 	}
 	pattern, err := index.Compile(recordPattern, syntax)
 	if err != nil {
 		return nil, err
 	}
-	return &Follower{dir: dir, pattern: pattern, log: wal.NewFollower(filepath.Join(dir, logName), after), after: after}, nil
+	return &Follower{dir: dir, pattern: pattern, log: wal.NewFollower(filepath.Join(dir, logName), after),
+		after: after}, nil
 }
 
-// Skip makes the Follower continue after a sequence number, for example that of a value that was read in
-// another way.
+// Skip makes the Follower continue after a sequence number, for example that of a value that was
+// read in another way.
 func (f *Follower) Skip(after uint64) {
 	f.log.Skip(after)
 	f.after = max(f.after, after)
 }
 
-// Replaced reports whether another daybook has come into the directory since the last call. The Follower
-// reads that from its beginning.
+// Replaced reports whether another daybook has come into the directory since the last call. The
+// Follower reads that from its beginning.
 func (f *Follower) Replaced() bool {
 	replaced := f.log.Replaced
 	f.log.Replaced = false
@@ -56,13 +60,13 @@ func (f *Follower) Replaced() bool {
 }
 
 // Read calls yield for each value that was stored since the last call, in the order of the sequence
-// numbers, until there are no more at present, or yield returns false. After false it leaves out the rest of
-// that value's batch.
+// numbers, until there are no more at present, or yield returns false. After false it leaves out
+// the rest of that value's batch.
 //
-// A value is read as soon as it is in the log, which may be before the Store that wrote it has returned. If
-// its write fails, it was never stored: Event.Sequence may go back then, and the value that is stored in its
-// place has its number again. Values that have left the log before the Follower read them are missed.
-// Event.Missed of the next value is their number, of all records.
+// A value is read as soon as it is in the log, which may be before the Store that wrote it has
+// returned. If its write fails, it was never stored: Event.Sequence may go back then, and the value
+// that is stored in its place has its number again. Values that have left the log before the
+// Follower read them are missed. Event.Missed of the next value is their number, of all records.
 // Errors: daybook.ErrVersion, ErrCorrupt, the operating system's, or ctx's.
 func (f *Follower) Read(ctx context.Context, yield func(daybook.Event) bool) (err error) {
 	failed := f.log.Read(func(sequence, missed uint64, payload []byte, values int) bool {
@@ -82,17 +86,21 @@ func (f *Follower) Read(ctx context.Context, yield func(daybook.Event) bool) (er
 	return err
 }
 
-func (f *Follower) readBatch(sequence uint64, payload []byte, values int, yield func(daybook.Event) bool) (more bool, err error) {
+func (f *Follower) readBatch(
+	sequence uint64, payload []byte, values int, yield func(daybook.Event) bool,
+) (more bool, err error) {
 	batch, err := codec.ReadBatch(payload)
 	for ; err == nil && batch.Remaining() > 0; sequence++ {
 		var record, value []byte
 		var timestamp uint64
-		if record, timestamp, value, err = batch.Next(); err != nil || sequence <= f.after || !f.pattern.Match(string(record)) {
+		if record, timestamp, value, err = batch.Next(); err != nil || sequence <= f.after ||
+			!f.pattern.Match(string(record)) {
 			continue
 		}
 		event := daybook.Event{Missed: f.missed, Change: daybook.Change{
-			StoredValue: daybook.StoredValue{RecordName: string(record), Value: bytes.Clone(value), StoredAt: timestamp},
-			Sequence:    sequence,
+			StoredValue: daybook.StoredValue{RecordName: string(record), Value: bytes.Clone(value),
+				StoredAt: timestamp},
+			Sequence: sequence,
 		}}
 		f.missed = 0
 		if !yield(event) {
@@ -100,7 +108,9 @@ func (f *Follower) readBatch(sequence uint64, payload []byte, values int, yield 
 		}
 	}
 	if err != nil {
-		return false, fmt.Errorf("%w: %s: a frame of %d values: %w", daybook.ErrCorrupt, filepath.Join(f.dir, logName), values, err)
+		return false, fmt.Errorf("%w: %s: a frame of %d values: %w",
+			daybook.ErrCorrupt, filepath.Join(f.dir, logName), values,
+			err)
 	}
 	return true, nil
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// gate counts the calls that are running, so that Close can wait for them and turn later ones away. A
-// call made from within another, such as Store in the loop of a Scan, is turned away too once the gate is
-// closing, instead of waiting for ever.
+// gate counts the calls that are running, so that Close can wait for them. Once the gate is
+// closing, it refuses later calls. It also refuses a call that is made from within another, such as
+// Store in the loop of a Scan, because Close would wait for that for ever.
 type gate struct {
 	mu      sync.Mutex
 	closed  bool
@@ -37,7 +37,7 @@ func (g *gate) isClosed() bool {
 	return g.closed
 }
 
-// close turns calls away from now on, and waits for those that are running.
+// close refuses calls from now on, and waits for the calls that are running.
 func (g *gate) close() {
 	g.mu.Lock()
 	g.closed = true
@@ -45,10 +45,10 @@ func (g *gate) close() {
 	g.running.Wait()
 }
 
-// background is a goroutine that works when it is nudged, and ends when it is stopped. The zero value is
-// one that never started; nudging and stopping it has no effect.
+// background is a goroutine that works when it is nudged, until it is stopped. The zero value has
+// not been started; nudging and stopping it has no effect.
 type background struct {
-	nudged   chan struct{} // holds one
+	nudged   chan struct{} // holds one element
 	stopping chan struct{}
 	done     chan struct{}
 }
@@ -61,7 +61,7 @@ func (b *background) start(run func(stopping <-chan struct{})) {
 	}()
 }
 
-// nudge makes the goroutine work, at once or when it is done with what it is at.
+// nudge makes the goroutine work, at once or after its present work.
 func (b *background) nudge() {
 	select {
 	case b.nudged <- struct{}{}:
@@ -69,7 +69,7 @@ func (b *background) nudge() {
 	}
 }
 
-// stop waits until the goroutine has ended.
+// stop makes the goroutine end, and waits for that.
 func (b *background) stop() {
 	if b.stopping != nil {
 		close(b.stopping)

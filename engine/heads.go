@@ -10,9 +10,9 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/tree"
 )
 
-// heads are the values that are in the log but not in the tree yet. Commits add to the active head. When
-// it is full it becomes the frozen head, which a checkpoint posts to the tree, and an empty one takes its
-// place. While the frozen head cannot be posted, a full active head has to wait.
+// heads are the values that are in the log but not in the tree yet. Commits add to the active head.
+// When it is full it becomes the frozen head, which a checkpoint posts to the tree, and an empty
+// one takes its place. While the frozen head cannot be posted, a full active head has to wait.
 type heads struct {
 	maxSize int64 // bytes of memory at which a head is full
 
@@ -95,8 +95,8 @@ func (h *heads) empty() bool {
 	return h.active.Values() == 0
 }
 
-// freezeIfFull freezes a full active head. If the frozen head is still there, it returns a channel that
-// is closed after the next attempt to post it.
+// freezeIfFull freezes a full active head. If the frozen head is still there, it returns a channel
+// that is closed after the next attempt to post it.
 func (h *heads) freezeIfFull() (blocked <-chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -129,8 +129,9 @@ func (h *heads) unfreeze() {
 	h.active, h.frozen = h.frozen, nil
 }
 
-// freezeThrough prepares for posting all values up to a sequence number: it freezes the active head if
-// that holds any of them and there is no frozen head. It reports whether both heads are free of them.
+// freezeThrough prepares for posting all values up to a sequence number: it freezes the active head
+// if that holds any of them and there is no frozen head. It reports whether both heads are free of
+// them.
 func (h *heads) freezeThrough(sequence uint64) (free bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -151,7 +152,8 @@ func (h *heads) frozenHead() *head.Head {
 	return h.frozen
 }
 
-// endAttempt records the outcome of an attempt to post the frozen head and wakes those who wait for it.
+// endAttempt records the outcome of an attempt to post the frozen head and wakes those who wait for
+// it.
 func (h *heads) endAttempt(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -163,7 +165,8 @@ func (h *heads) endAttempt(err error) {
 	h.attempted = make(chan struct{})
 }
 
-// failureToPost returns why the last attempt to post the frozen head failed; nil if there is no such head.
+// failureToPost returns why the last attempt to post the frozen head failed; nil if there is no
+// such head.
 func (h *heads) failureToPost() error {
 	h.mu.RLock()
 	defer h.mu.RUnlock()

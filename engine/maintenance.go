@@ -9,8 +9,8 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/wal"
 )
 
-// Sync makes durable all values that were acknowledged before the call. Under Always they already are.
-// After an error the log takes no more writes.
+// Sync makes durable all values that were acknowledged before the call. Under Always they already
+// are. After an error the log takes no more writes.
 // Errors: daybook.ErrReadOnly, ErrClosed, ErrFailed, or ctx's.
 func (db *DB) Sync(ctx context.Context) error {
 	if err := db.enterWriting(ctx); err != nil {
@@ -20,10 +20,10 @@ func (db *DB) Sync(ctx context.Context) error {
 	return db.log.Sync()
 }
 
-// Check reads the whole tree and the whole log, and returns every fault that it finds, joined. Each matches
-// daybook.ErrCorrupt and names the file and the offset, and the record and the key where there is one. It
-// verifies pages, frames, checksums, the order of values, and the catalogue and the totals against the
-// values. Stores and queries go on meanwhile; checkpoints wait.
+// Check reads the whole tree and the whole log, and returns every fault that it finds, joined. Each
+// matches daybook.ErrCorrupt and names the file and the offset, and the record and the key where
+// there is one. It verifies pages, frames, checksums, the order of values, and the catalogue and
+// the totals against the values. Stores and queries go on meanwhile; checkpoints wait.
 // Errors: daybook.ErrCorrupt, ErrClosed, ctx's, or the operating system's.
 func (db *DB) Check(ctx context.Context) error {
 	if err := db.enter(ctx); err != nil {

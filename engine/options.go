@@ -12,20 +12,21 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// Durability is what a returned Store means. In every mode a process crash loses nothing that was
-// acknowledged, and what survives a power cut is a prefix of what was stored: whole batches, in
-// order, none after a lost one.
+// Durability says how durable a value is when Store returns. In every mode a crash of the process
+// loses no acknowledged value. After a power cut, in every mode, the values that remain are a
+// prefix of what was stored: whole batches, in order, with no gap.
 type Durability int
 
 const (
-	// Always: Store returns when its frame is on stable storage (fdatasync). A power cut loses
-	// nothing that was acknowledged.
+	// Always: Store returns when the value's frame is on stable storage (fdatasync). A power cut
+	// loses no acknowledged value.
 	Always Durability = iota
-	// Interval: Store returns when its frame is written to the operating system, which is told to
-	// sync every Options.SyncInterval. A power cut loses at most the last interval.
+	// Interval: Store returns when the frame is written to the operating system. The log is synced
+	// every Options.SyncInterval. A power cut loses at most the values of the last interval.
 	Interval
-	// OS: Store returns when its frame is written to the operating system, which writes it back when
-	// it likes. A power cut loses what had not been written back. Before a checkpoint, the log is synced.
+	// OS: Store returns when the frame is written to the operating system, which decides when to
+	// write it back. A power cut loses the values that it had not written back. A checkpoint syncs
+	// the log first.
 	OS
 )
 
@@ -41,14 +42,15 @@ func (d Durability) String() string {
 	return fmt.Sprintf("Durability(%d)", int(d))
 }
 
-// WhenFull is what happens when Options.MaxSize is reached.
+// WhenFull says what Store does when Options.MaxSize is reached.
 type WhenFull int
 
 const (
 	// Refuse: Store returns daybook.ErrNoSpace until something is deleted.
 	Refuse WhenFull = iota
-	// DropOldest: the oldest sixteenth of all values is deleted, whatever its records, and the value is stored. Of the same
-	// millisecond those go that were stored first.
+	// DropOldest: the engine deletes the oldest sixteenth of all values, of all records together,
+	// and stores the new value. Among values of the same millisecond, those that were stored first
+	// are the oldest.
 	DropOldest
 )
 
@@ -62,13 +64,15 @@ func (w WhenFull) String() string {
 	return fmt.Sprintf("WhenFull(%d)", int(w))
 }
 
-// OnCorruption is what is done with a directory that is damaged.
+// OnCorruption says what the engine does with a damaged directory.
 type OnCorruption int
 
 const (
-	// Fail: Open returns daybook.ErrCorrupt and changes nothing, and what meets damage later returns that too.
+	// Fail: Open returns daybook.ErrCorrupt and changes nothing. Damage that shows later is
+	// ErrCorrupt too.
 	Fail OnCorruption = iota
-	// Quarantine: the damaged tree is set aside, or the damaged log, and everything goes on with what is whole.
+	// Quarantine: the engine gives the damaged tree or log another name, and goes on with the
+	// values that it can read. docs/operating.md says which values those are.
 	Quarantine
 )
 
@@ -82,7 +86,7 @@ func (o OnCorruption) String() string {
 	return fmt.Sprintf("OnCorruption(%d)", int(o))
 }
 
-// Defaults of Options, and the least and greatest values that Open accepts.
+// The defaults of Options and Tuning, and the minimum and maximum values that Open accepts.
 const (
 	DefaultSyncInterval = time.Second
 	DefaultHeadSize     = 32 << 20
@@ -107,27 +111,29 @@ const (
 type Options struct {
 	// Durability is what a returned Store means. Default: Always.
 	Durability Durability
-	// SyncInterval is the time between two syncs of the log under Interval. The other modes ignore it.
-	// Default: 1 s.
+	// SyncInterval is the time between two syncs of the log under Interval. The other modes ignore
+	// it. Default: 1 s.
 	SyncInterval time.Duration
 	// LockTimeout is how long Open waits for a directory that another process has open before it
 	// returns ErrLocked. Default: 1 s; negative: no wait.
 	LockTimeout time.Duration
-	// ReadOnly opens an existing directory without changing anything in it, beside other readers but
-	// not beside a writer. Every write returns ErrReadOnly. Default: false.
+	// ReadOnly opens an existing directory without changing anything in it, beside other readers
+	// but not beside a writer. Every write returns ErrReadOnly. Default: false.
 	ReadOnly bool
-	// MaxFuture is how far a timestamp may be ahead of the clock; Store returns ErrTimestampRange for a
-	// later one. It protects a history from a clock that jumped ahead. Default: 0, any timestamp.
+	// MaxFuture is how far a timestamp may be ahead of the clock; Store returns ErrTimestampRange
+	// for a later one. It protects a history from a clock that jumped ahead. Default: 0, any
+	// timestamp.
 	MaxFuture time.Duration
-	// MaxSize is the maximum number of bytes of the directory's files together, files that Quarantine
-	// renamed excepted. It also lowers the defaults of Tuning. Default: 0, no maximum; minimum 8 MiB.
+	// MaxSize is the maximum number of bytes of the directory's files together, files that
+	// Quarantine renamed excepted. It also lowers the defaults of Tuning. Default: 0, no maximum;
+	// minimum 8 MiB.
 	MaxSize int64
 	// WhenFull says what Store does when MaxSize is reached. Default: Refuse.
 	WhenFull WhenFull
-	// OnCorruption says what is done with a damaged directory. Default: Fail.
+	// OnCorruption says what the engine does with a damaged directory. Default: Fail.
 	OnCorruption OnCorruption
-	// Logger receives what no caller waits for, such as what recovery dropped and a failed checkpoint.
-	// Default: slog.Default().
+	// Logger receives what no caller waits for, such as what recovery dropped and a failed
+	// checkpoint. Default: slog.Default().
 	Logger *slog.Logger
 	// Tuning sets the sizes of internal structures. Most programs leave it alone.
 	Tuning Tuning
@@ -135,23 +141,25 @@ type Options struct {
 
 // Tuning sets the sizes of internal structures. The zero value of every field means its default.
 type Tuning struct {
-	// HeadSize is the memory in bytes of one head; two exist during a checkpoint. It also bounds the log
-	// and the time that Open takes after a crash. Default: 32 MiB, but at most a sixteenth of the free
-	// disk space and of Options.MaxSize, and at least 256 KiB; minimum 4 KiB, maximum 512 MiB.
+	// HeadSize is the memory in bytes of one head; two exist during a checkpoint. It also bounds
+	// the log and the time that Open takes after a crash. Default: 32 MiB, but at most a sixteenth
+	// of the free disk space and of Options.MaxSize, and at least 256 KiB; minimum 4 KiB, maximum
+	// 512 MiB.
 	HeadSize int64
-	// TransactionSize is about how many bytes of the tree one transaction changes; they are in memory
-	// until it commits. Default: a quarter of HeadSize, at least 1 MiB, but at most a 64th of
-	// Options.MaxSize; minimum 4 KiB, maximum 512 MiB.
+	// TransactionSize is about how many bytes of the tree one transaction changes; they are in
+	// memory until it commits. Default: a quarter of HeadSize, at least 1 MiB, but at most a 64th
+	// of Options.MaxSize; minimum 4 KiB, maximum 512 MiB.
 	TransactionSize int64
-	// ChunkValues is the maximum number of values in a chunk. Larger chunks compress better and make
-	// reading one value slower. Default: 512; maximum 65536.
+	// ChunkValues is the maximum number of values in a chunk. Larger chunks compress better and
+	// make reading one value slower. Default: 512; maximum 65536.
 	ChunkValues int
-	// ChunkBytes is the maximum number of bytes of JSON in a chunk; a longer value has a chunk of its
-	// own. Default: 32 KiB; maximum 16 MiB.
+	// ChunkBytes is the maximum number of bytes of JSON in a chunk; a longer value has a chunk of
+	// its own. Default: 32 KiB; maximum 16 MiB.
 	ChunkBytes int
 }
 
-// withDefaults returns a copy with the defaults filled in, or an error that names every fault.
+// withDefaults returns a copy with the defaults filled in, or an error that names every invalid
+// value. o may be nil.
 func (o *Options) withDefaults() (Options, error) {
 	var opts Options
 	if o != nil {
@@ -188,11 +196,15 @@ func (o *Options) withDefaults() (Options, error) {
 	}
 	if opts.MaxSize != 0 {
 		faults = append(faults, checkRange("MaxSize", opts.MaxSize, MinMaxSize, math.MaxInt64))
-		if most := opts.MaxSize / 16; opts.Tuning.HeadSize > most {
-			faults = append(faults, fmt.Errorf("Tuning.HeadSize is %d; want at most a sixteenth of MaxSize, %d", opts.Tuning.HeadSize, most))
+		if maximum := opts.MaxSize / 16; opts.Tuning.HeadSize > maximum {
+			faults = append(faults,
+				fmt.Errorf("Tuning.HeadSize is %d; want at most a sixteenth of MaxSize, %d",
+					opts.Tuning.HeadSize, maximum))
 		}
-		if most := opts.MaxSize / 64; opts.Tuning.TransactionSize > most {
-			faults = append(faults, fmt.Errorf("Tuning.TransactionSize is %d; want at most a 64th of MaxSize, %d", opts.Tuning.TransactionSize, most))
+		if maximum := opts.MaxSize / 64; opts.Tuning.TransactionSize > maximum {
+			faults = append(faults,
+				fmt.Errorf("Tuning.TransactionSize is %d; want at most a 64th of MaxSize, %d",
+					opts.Tuning.TransactionSize, maximum))
 		}
 	}
 	faults = append(faults,
@@ -216,9 +228,9 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-func checkRange(name string, got, least, most int64) error {
-	if got < least || got > most {
-		return fmt.Errorf("%s is %d; want %d to %d", name, got, least, most)
+func checkRange(name string, got, minimum, maximum int64) error {
+	if got < minimum || got > maximum {
+		return fmt.Errorf("%s is %d; want %d to %d", name, got, minimum, maximum)
 	}
 	return nil
 }

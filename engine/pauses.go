@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// On two processors a prune beside Stores pauses after each period of work. Without pauses a Store waits
-// for a processor after each sync, for half a millisecond and more, which is several times the sync.
+// On two processors a prune beside Stores pauses after each period of work. Without pauses a Store
+// waits for a processor after each sync, for half a millisecond and more, which is several times
+// the sync.
 const (
 	workPeriod    = 250 * time.Microsecond
 	pause         = time.Millisecond

@@ -16,24 +16,24 @@ import (
 	"github.com/daybook-db/daybook/index"
 )
 
-// Cleanup deletes every value with StoredAt < olderThan (Unix ms), and returns the exact number of deleted
-// values. A value that is stored while it runs may be deleted or not.
+// Cleanup deletes every value with StoredAt < olderThan (Unix ms), and returns the exact number of
+// deleted values. A value that is stored while it runs may be deleted or not.
 //
-// Stores and queries go on meanwhile. A query that runs beside it may see some of the values that are
-// being deleted, and sees all others. On one or two processors Cleanup gives way to stores, and takes
-// several times as long then.
+// Stores and queries go on meanwhile. A query that runs beside it may see some of the values that
+// are being deleted, and sees all others. On one or two processors Cleanup gives way to stores, and
+// takes several times as long then.
 //
 // Interrupted, it has deleted a part, returns that part's number with the error, and the same call
-// finishes the work. It works on a full disk. It passes over damaged records, see Options.OnCorruption,
-// and returns daybook.ErrCorrupt when all others are done.
+// finishes the work. It works on a full disk. It passes over damaged records, see
+// Options.OnCorruption, and returns daybook.ErrCorrupt when all others are done.
 // Errors: daybook.ErrReadOnly, ErrClosed, ErrCorrupt, ErrNoSpace, or ctx's.
 func (db *DB) Cleanup(ctx context.Context, olderThan uint64) (deleted uint64, err error) {
 	return db.Prune(ctx, "*", daybook.PruneParams{OlderThan: olderThan})
 }
 
-// Prune deletes values of the records that recordPattern matches, as params says, and returns the exact
-// number of deleted values. It behaves as Cleanup does. Values that were stored before the call are
-// durable afterwards, even if nothing was deleted.
+// Prune deletes values of the records that recordPattern matches, as params says, and returns the
+// exact number of deleted values. It behaves as Cleanup does. Values that were stored before the
+// call are durable afterwards, even if nothing was deleted.
 // Errors: those of Cleanup, daybook.ErrInvalidPattern and ErrInvalidParams.
 func (db *DB) Prune(ctx context.Context, recordPattern string, params daybook.PruneParams) (deleted uint64, err error) {
 	if err := db.enterWriting(ctx); err != nil {
@@ -84,9 +84,9 @@ func compileWithExceptions(recordPattern string, params daybook.PruneParams) (*i
 	return pattern, nil
 }
 
-// prune deletes the values that the rule takes. It posts the heads first, without the values that the rule
-// takes by age. Heads without such values stay as they are, but the log is synced: after a power cut the
-// deletion must not be there without the values that were stored before it.
+// prune deletes the values that the rule takes. It posts the heads first, without the values that
+// the rule takes by age. Heads without such values stay as they are, but the log is synced: after a
+// power cut the deletion must not be there without the values that were stored before it.
 func (t *turn) prune(ctx context.Context, pattern *index.Pattern, rule tree.Rule) (deleted uint64, err error) {
 	defer t.takeReserve()
 	leaveOut := doomedBy(pattern, rule)
@@ -105,8 +105,8 @@ func (t *turn) prune(ctx context.Context, pattern *index.Pattern, rule tree.Rule
 	if err != nil || full == nil {
 		return deleted, err
 	}
-	// The disk was full, but the tree may have free pages by now. Heads without values that the rule takes
-	// can wait for room.
+	// The disk was full, but the tree may have free pages by now. Heads without values that the
+	// rule takes can wait for room.
 	if found, err := t.headsHold(pattern, rule); err != nil || !found {
 		return deleted, err
 	}
@@ -144,10 +144,12 @@ func (t *turn) pruneTree(ctx context.Context, pattern *index.Pattern, rule tree.
 	return deleted, err
 }
 
-// pruneTo deletes the oldest values of the records that the pattern matches until at most keep bytes of
-// their JSON remain. keep is given the present number of bytes. Values that cannot be read do not count,
-// and are an error at the end.
-func (t *turn) pruneTo(ctx context.Context, pattern *index.Pattern, keep func(all uint64) uint64, keepNewest uint64) (deleted uint64, err error) {
+// pruneTo deletes the oldest values of the records that the pattern matches until at most keep
+// bytes of their JSON remain. keep is given the present number of bytes. Values that cannot be read
+// do not count, and are an error at the end.
+func (t *turn) pruneTo(
+	ctx context.Context, pattern *index.Pattern, keep func(all uint64) uint64, keepNewest uint64,
+) (deleted uint64, err error) {
 	// On a full disk some of the values that count stay in the heads.
 	if _, err := t.postAll(ctx, nil); err != nil && !errors.Is(err, daybook.ErrNoSpace) {
 		return 0, err
@@ -164,8 +166,11 @@ func (t *turn) pruneTo(ctx context.Context, pattern *index.Pattern, keep func(al
 	return deleted, cmp.Or(err, unreadable)
 }
 
-// cutoff returns the rule that pruneTo needs, and why some values could not be read; nil if all could.
-func (t *turn) cutoff(ctx context.Context, pattern *index.Pattern, keep func(all uint64) uint64) (rule tree.Rule, unreadable, err error) {
+// cutoff returns the rule that pruneTo needs, and why some values could not be read; nil if all
+// could.
+func (t *turn) cutoff(
+	ctx context.Context, pattern *index.Pattern, keep func(all uint64) uint64,
+) (rule tree.Rule, unreadable, err error) {
 	heads, err := t.captureUnposted(pattern)
 	if err != nil {
 		return rule, nil, err
@@ -173,8 +178,8 @@ func (t *turn) cutoff(ctx context.Context, pattern *index.Pattern, keep func(all
 	return t.tree().Cutoff(ctx, pattern, keep, heads.entries)
 }
 
-// captureUnposted captures the values in the heads that are not in the tree. Nothing is posted meanwhile,
-// because that needs the turn.
+// captureUnposted captures the values in the heads that are not in the tree. Nothing is posted
+// meanwhile, because that needs the turn.
 func (t *turn) captureUnposted(pattern *index.Pattern) (capturedHeads, error) {
 	heads := t.db.heads.capture(viewsOf(pattern))
 	state, err := t.tree().State()
@@ -188,16 +193,16 @@ func (t *turn) captureUnposted(pattern *index.Pattern) (capturedHeads, error) {
 // freeSpace frees space on a full disk, and reports whether there was any to free.
 func (t *turn) freeSpace() bool { return t.giveUpCopy(daybook.ErrNoSpace) || t.releaseReserve() }
 
-// postForWriters posts a head that writers wait for, unless the last attempt failed. The writers learn
-// whether this one fails.
+// postForWriters posts a head that writers wait for, unless the last attempt failed. The writers
+// learn whether this one fails.
 func (t *turn) postForWriters() {
 	if t.db.heads.failureToPost() == nil {
 		_, _ = t.postFrozen(nil)
 	}
 }
 
-// doomed returns the timestamp before which values of a record are being deleted, so that they need not be
-// posted; 0 for none.
+// doomed returns the timestamp before which values of a record are being deleted, so that they need
+// not be posted; 0 for none.
 type doomed func(record string) uint64
 
 // doomedBy returns the values that the rule takes by their age alone.
@@ -210,7 +215,8 @@ func doomedBy(pattern *index.Pattern, rule tree.Rule) doomed {
 	}
 }
 
-// headsHold reports whether the heads hold values that the rule may take and that are not in the tree.
+// headsHold reports whether the heads hold values that the rule may take and that are not in the
+// tree.
 func (t *turn) headsHold(pattern *index.Pattern, rule tree.Rule) (bool, error) {
 	if !rule.ByAgeAlone() { // which values it takes depends on their number
 		return true, nil

@@ -14,16 +14,16 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/wal"
 )
 
-// This file has what Open does with a damaged directory under Options.Quarantine. Damage that shows later
-// is dealt with in salvage.go.
+// This file has what Open does with a damaged directory under Options.Quarantine. Damage that shows
+// later is dealt with in salvage.go.
 
 // quarantines reports whether err is damage that Options.OnCorruption says to set aside.
 func (db *DB) quarantines(err error) bool {
 	return errors.Is(err, daybook.ErrCorrupt) && db.opts.OnCorruption == Quarantine && !db.opts.ReadOnly
 }
 
-// replaceUnreadableTree sets aside a tree that does not open, and opens a new one in its place. found is
-// the tree's file as Open found it; nil if it was missing.
+// replaceUnreadableTree sets aside a tree that does not open, and opens a new one in its place.
+// found is the tree's file as Open found it; nil if it was missing.
 func (t *turn) replaceUnreadableTree(found os.FileInfo, damage error) error {
 	if err := checkNotInUse(t.db.dir.file(treeName), found); err != nil {
 		return err
@@ -34,8 +34,8 @@ func (t *turn) replaceUnreadableTree(found os.FileInfo, damage error) error {
 	return t.openNewTree()
 }
 
-// openNewTree creates and opens a tree beside a log that may hold values. A salvaged tree would take its
-// place, so it removes that.
+// openNewTree creates and opens a tree beside a log that may hold values. A salvaged tree would
+// take its place, so it removes that.
 func (t *turn) openNewTree() error {
 	if err := t.db.dir.remove(salvagedName); err != nil {
 		return err
@@ -43,8 +43,9 @@ func (t *turn) openNewTree() error {
 	return t.openTreeFile(false)
 }
 
-// checkNotInUse returns daybook.ErrLocked if the file at path is not the found one, or a process has it
-// open. Another process may have set the damaged tree aside at the same time, and use a new one.
+// checkNotInUse returns daybook.ErrLocked if the file at path is not the found one, or a process
+// has it open. Another process may have set the damaged tree aside at the same time, and use a new
+// one.
 func checkNotInUse(path string, found os.FileInfo) (err error) {
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) && found == nil {
@@ -89,14 +90,15 @@ func (db *DB) setAside(name string, damage error) error {
 	return nil
 }
 
-// treeDamagedError is why the tree does not take values of the log: the damage is in the tree, not in the log.
+// treeDamagedError is why the tree does not take values of the log: the damage is in the tree, not
+// in the log.
 type treeDamagedError struct{ err error }
 
 func (e *treeDamagedError) Error() string { return e.err.Error() }
 func (e *treeDamagedError) Unwrap() error { return e.err }
 
-// recoverDamaged is recoverLog after damage. It keeps the values of the log before the damage, and of a
-// damaged tree what can be read.
+// recoverDamaged is recoverLog after damage. It keeps the values of the log before the damage, and
+// of a damaged tree what can be read.
 func (t *turn) recoverDamaged(damage error) (*wal.Recovery, error) {
 	if isOfTree(damage) {
 		if err := t.quarantineOpenTree(damage); err != nil {
@@ -119,8 +121,8 @@ func isOfTree(err error) bool {
 	return errors.As(err, &inTree)
 }
 
-// quarantineOpenTree sets aside a tree that opened, and turned out to be damaged. What can be read of it
-// takes its place, or otherwise a new tree does.
+// quarantineOpenTree sets aside a tree that opened, and turned out to be damaged. What can be read
+// of it takes its place, or otherwise a new tree does.
 func (t *turn) quarantineOpenTree(damage error) error {
 	if err := t.salvage(context.Background(), damage); !errors.Is(err, daybook.ErrCorrupt) {
 		return err
@@ -134,9 +136,10 @@ func (t *turn) quarantineOpenTree(damage error) error {
 	return t.openNewTree()
 }
 
-// quarantineLog replays the log up to its damage. If there is damage, it posts the values and sets the log
-// aside. If there is none, damage was that the new tree of replaceUnreadableTree is empty: the tree then
-// begins where the log begins. After a crash on the way the next Open does the same again.
+// quarantineLog replays the log up to its damage. If there is damage, it posts the values and sets
+// the log aside. If there is none, damage was that the new tree of replaceUnreadableTree is empty:
+// the tree then begins where the log begins. After a crash on the way the next Open does the same
+// again.
 func (t *turn) quarantineLog(damage error) (*wal.Recovery, error) {
 	dir := t.db.dir
 	if err := t.beginTreeWhereLogBegins(); err != nil {
@@ -188,8 +191,8 @@ func (t *turn) postReplayed() error {
 	return nil
 }
 
-// beginTreeWhereLogBegins makes an empty tree expect the log's first value next, whatever its number. The
-// values before that were in the tree that was set aside.
+// beginTreeWhereLogBegins makes an empty tree expect the log's first value next, whatever its
+// number. The values before that were in the tree that was set aside.
 func (t *turn) beginTreeWhereLogBegins() error {
 	state, err := t.tree().State()
 	if err != nil || state.Highest() > 0 {

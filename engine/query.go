@@ -13,11 +13,14 @@ import (
 	"github.com/daybook-db/daybook/index"
 )
 
-// Query returns the values of all records that recordPattern matches, as params says, from one consistent
-// snapshot: ordered by record name, then by time in params.Order. Several returned values may share one
-// allocation of up to 64 KiB, so copy a value that you keep much longer than the others.
+// Query returns the values of all records that recordPattern matches, as params says, from one
+// consistent snapshot: ordered by record name, then by time in params.Order. Several returned
+// values may share one allocation of up to 64 KiB, so copy a value that you keep much longer than
+// the others.
 // Errors: daybook.ErrInvalidPattern, ErrInvalidParams, ErrCorrupt, ErrClosed, or ctx's.
-func (db *DB) Query(ctx context.Context, recordPattern string, params daybook.QueryParams) ([]daybook.StoredValue, error) {
+func (db *DB) Query(
+	ctx context.Context, recordPattern string, params daybook.QueryParams,
+) ([]daybook.StoredValue, error) {
 	var values []daybook.StoredValue
 	for value, err := range db.Scan(ctx, recordPattern, params) {
 		if err != nil {
@@ -28,10 +31,12 @@ func (db *DB) Query(ctx context.Context, recordPattern string, params daybook.Qu
 	return values, nil
 }
 
-// Scan yields the values that Query returns, one after another, without holding the whole result. It takes
-// its snapshot when the iteration starts, and holds it until the iteration ends: the package documentation
-// says what that costs. An error is yielded once, as the last element.
-func (db *DB) Scan(ctx context.Context, recordPattern string, params daybook.QueryParams) iter.Seq2[daybook.StoredValue, error] {
+// Scan yields the values that Query returns, one after another, without holding the whole result.
+// It takes its snapshot when the iteration starts, and holds it until the iteration ends: the
+// package documentation says what that costs. An error is yielded once, as the last element.
+func (db *DB) Scan(
+	ctx context.Context, recordPattern string, params daybook.QueryParams,
+) iter.Seq2[daybook.StoredValue, error] {
 	return func(yield func(daybook.StoredValue, error) bool) {
 		if err := db.scan(ctx, recordPattern, params, yield); err != nil {
 			yield(daybook.StoredValue{}, err)
@@ -39,9 +44,11 @@ func (db *DB) Scan(ctx context.Context, recordPattern string, params daybook.Que
 	}
 }
 
-// scan yields values until there are no more, or yield returns false. It does not yield the error that it
-// returns.
-func (db *DB) scan(ctx context.Context, recordPattern string, params daybook.QueryParams, yield func(daybook.StoredValue, error) bool) error {
+// scan yields values until there are no more, or yield returns false. It does not yield the error
+// that it returns.
+func (db *DB) scan(
+	ctx context.Context, recordPattern string, params daybook.QueryParams, yield func(daybook.StoredValue, error) bool,
+) error {
 	if err := db.enter(ctx); err != nil {
 		return err
 	}
@@ -66,7 +73,8 @@ func (db *DB) scan(ctx context.Context, recordPattern string, params daybook.Que
 	return snapshot.records(ctx, func(r recordContent) (bool, error) { return s.record(r) })
 }
 
-// scanner yields the values of one record after another. It merges what the tree and the heads have.
+// scanner yields the values of one record after another. It merges what the tree and the heads
+// have.
 type scanner struct {
 	ctx    context.Context
 	wanted codec.Range // of each record
@@ -105,8 +113,8 @@ func (s *scanner) record(r recordContent) (more bool, err error) {
 	return !s.stopped, nil
 }
 
-// merge yields the tree's values, and the heads' values that come before or between them. The number of
-// values of a record that is read to its end must be that of its catalogue entry.
+// merge yields the tree's values, and the heads' values that come before or between them. The
+// number of values of a record that is read to its end must be that of its catalogue entry.
 func (s *scanner) merge(inHeads *entryCursor, r recordContent) error {
 	s.seek(r)
 	read := uint64(0)
@@ -117,7 +125,8 @@ func (s *scanner) merge(inHeads *entryCursor, r recordContent) error {
 		}
 		if entries == nil {
 			if s.wanted.Unbounded() && read != r.entry.Count {
-				return fmt.Errorf("%w: record %q has %d values; its catalogue entry says %d", daybook.ErrCorrupt, s.name, read, r.entry.Count)
+				return fmt.Errorf("%w: record %q has %d values; its catalogue entry says %d", daybook.ErrCorrupt,
+					s.name, read, r.entry.Count)
 			}
 			return nil
 		}
@@ -137,8 +146,8 @@ func (s *scanner) merge(inHeads *entryCursor, r recordContent) error {
 	return nil
 }
 
-// seek prepares next for a record. When only the newest value is wanted and the catalogue has it, no chunk
-// is read.
+// seek prepares next for a record. When only the newest value is wanted and the catalogue has it,
+// no chunk is read.
 func (s *scanner) seek(r recordContent) {
 	e := &r.entry
 	s.onlyNewest = s.wanted.Limit == 1 && s.wanted.Newest && e.NewestValue != nil && s.wanted.Contains(e.Newest)
@@ -177,8 +186,8 @@ func (s *scanner) emit(c *entryCursor) {
 	s.stopped = !s.yield(daybook.StoredValue{RecordName: s.name, Value: value, StoredAt: e.Timestamp}, nil)
 }
 
-// copyAll copies at once the values of the count entries that next returned, if all of them will be yielded
-// and they are large enough for an allocation of their own; otherwise it returns nil.
+// copyAll copies at once the values of the count entries that next returned, if all of them will be
+// yielded and they are large enough for an allocation of their own; otherwise it returns nil.
 func (s *scanner) copyAll(count int) []byte {
 	if s.onlyNewest || count > s.remaining {
 		return nil
@@ -194,8 +203,8 @@ func (s *scanner) copyAll(count int) []byte {
 type entryCursor struct {
 	entries  []codec.Entry
 	backward bool
-	// copies are the values of the entries, one after another, in memory that belongs to the caller; nil if
-	// they have not been copied yet.
+	// copies are the values of the entries, one after another, in memory that belongs to the
+	// caller; nil if they have not been copied yet.
 	copies []byte
 }
 
@@ -208,7 +217,8 @@ func (c *entryCursor) peek() *codec.Entry {
 	return &c.entries[0]
 }
 
-// precedes reports whether the next entry of c comes before that of other, in the direction of both.
+// precedes reports whether the next entry of c comes before that of other, in the direction of
+// both.
 func (c *entryCursor) precedes(other *entryCursor) bool {
 	order := c.peek().Compare(*other.peek())
 	if c.backward {

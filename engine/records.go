@@ -11,10 +11,12 @@ import (
 	"github.com/daybook-db/daybook/index"
 )
 
-// Records yields the records that recordPattern matches, ordered by name, from one consistent snapshot. An
-// error is yielded once, as the last element.
+// Records yields the records that recordPattern matches, ordered by name, from one consistent
+// snapshot. An error is yielded once, as the last element.
 // Errors: daybook.ErrInvalidPattern, ErrInvalidParams, ErrCorrupt, ErrClosed, or ctx's.
-func (db *DB) Records(ctx context.Context, recordPattern string, syntax daybook.PatternSyntax) iter.Seq2[daybook.RecordInfo, error] {
+func (db *DB) Records(
+	ctx context.Context, recordPattern string, syntax daybook.PatternSyntax,
+) iter.Seq2[daybook.RecordInfo, error] {
 	return func(yield func(daybook.RecordInfo, error) bool) {
 		if err := db.listRecords(ctx, recordPattern, syntax, yield); err != nil {
 			yield(daybook.RecordInfo{}, err)
@@ -22,7 +24,8 @@ func (db *DB) Records(ctx context.Context, recordPattern string, syntax daybook.
 	}
 }
 
-func (db *DB) listRecords(ctx context.Context, recordPattern string, syntax daybook.PatternSyntax, yield func(daybook.RecordInfo, error) bool) error {
+func (db *DB) listRecords(ctx context.Context, recordPattern string, syntax daybook.PatternSyntax,
+	yield func(daybook.RecordInfo, error) bool) error {
 	if err := db.enter(ctx); err != nil {
 		return err
 	}

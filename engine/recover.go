@@ -21,7 +21,7 @@ const (
 )
 
 // recoverLog reads the log and puts into the heads the values that are not in the tree. With
-// Options.Quarantine it goes on without what is damaged.
+// Options.Quarantine it goes on without the damaged files.
 func (t *turn) recoverLog() (*wal.Recovery, error) {
 	recovery, err := t.scanAndReplay()
 	if t.db.quarantines(err) {
@@ -40,15 +40,15 @@ func (t *turn) scanAndReplay() (*wal.Recovery, error) {
 		return nil, err
 	}
 	if last := recovery.NextSequence() - 1; last < state.Highest() {
-		return recovery, fmt.Errorf("%w: %s ends with sequence number %d, though values up to %d were there when the tree was last written to",
+		return recovery, fmt.Errorf("%w: %s ends with sequence number %d, but values up to %d are in the tree",
 			daybook.ErrCorrupt, t.db.dir.file(logName), last, state.Highest())
 	}
 	return recovery, t.replay(recovery, state)
 }
 
-// replay puts into the heads the values of the log that are not in the tree. A log can hold more than two
-// heads, so replay posts full heads on the way, unless it may not write, or the disk turns out to be full.
-// A head that a crash interrupted in being posted is posted as one.
+// replay puts into the heads the values of the log that are not in the tree. A log can hold more
+// than two heads, so replay posts full heads on the way, unless it may not write, or the disk turns
+// out to be full. A head that a crash interrupted in being posted is posted as one.
 func (t *turn) replay(recovery *wal.Recovery, inTree tree.State) error {
 	heads, posting := t.db.heads, !t.db.opts.ReadOnly
 	err := recovery.Replay(func(sequence uint64, payload []byte, values int) error {
@@ -121,7 +121,8 @@ func (db *DB) syncEveryInterval(stopping <-chan struct{}) {
 		case <-ticker.C:
 			if err := db.log.Sync(); err != nil {
 				// From now on every Store returns the error too.
-				db.opts.Logger.ErrorContext(context.Background(), "daybook: the log could not be synced", "dir", db.dir.path, "error", err)
+				db.opts.Logger.ErrorContext(context.Background(), "daybook: the log could not be synced",
+					"dir", db.dir.path, "error", err)
 				return
 			}
 		}

@@ -10,8 +10,8 @@ import (
 // reserveSize is enough for the pages that the smallest transaction of a prune writes, in bytes.
 const reserveSize = 1 << 20
 
-// reserve is a file that takes up space, and nothing else. On a full disk it is removed, so that Cleanup,
-// which has to write in order to delete, has some.
+// reserve is a file that takes up space, and nothing else. On a full disk it is removed, so that
+// Cleanup, which has to write in order to delete, has some.
 type reserve struct {
 	dir directory
 
@@ -54,7 +54,8 @@ func (r *reserve) take() {
 	}
 }
 
-// noise returns the content of the reserve. A file system that compresses would give zeros no space.
+// noise returns the content of the reserve. A file system that compresses would give zeros no
+// space.
 func noise() []byte {
 	data := make([]byte, reserveSize)
 	rand.NewChaCha8([32]byte{}).Read(data)

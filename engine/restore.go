@@ -17,13 +17,13 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/tree"
 )
 
-// Restore makes a daybook in dir of a backup that Backup wrote. It reads r to its end. dir must be empty,
-// or not exist. Restore verifies the whole backup before the daybook is in place, durably. Until then, and
-// after an error, dir is as it was before. A power cut may leave the file daybook.restored.db, which the
-// next Restore or Open removes.
-// Errors: fs.ErrExist when dir is not empty, or does not stay so; daybook.ErrCorrupt when the backup is cut
-// off or altered; ErrVersion when a newer program wrote it; ErrNoSpace, r's, ctx's, or the operating
-// system's.
+// Restore makes a daybook in dir of a backup that Backup wrote. It reads r to its end. dir must be
+// empty, or not exist. Restore verifies the whole backup before the daybook is in place, durably.
+// Until then, and after an error, dir is as it was before. A power cut may leave the file
+// daybook.restored.db, which the next Restore or Open removes.
+// Errors: fs.ErrExist when dir is not empty, or does not stay so; daybook.ErrCorrupt when the
+// backup is cut off or altered; ErrVersion when a newer program wrote it; ErrNoSpace, r's, ctx's,
+// or the operating system's.
 func Restore(ctx context.Context, dir string, r io.Reader) error {
 	return restore(ctx, directory{dir, disk.OS{}}, r)
 }
@@ -68,8 +68,8 @@ func restore(ctx context.Context, dir directory, r io.Reader) (err error) {
 	return errors.Join(dir.sync(), disk.SyncAncestors(dir.fs, dir.path))
 }
 
-// checkEmpty returns an error unless the directory is missing, or empty except for a tree that is being
-// restored.
+// checkEmpty returns an error unless the directory is missing, or empty except for a tree that is
+// being restored.
 func (d directory) checkEmpty() error {
 	entries, err := d.fs.ReadDir(d.path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -77,13 +77,15 @@ func (d directory) checkEmpty() error {
 	}
 	for _, entry := range entries {
 		if entry.Name() != restoredName {
-			return fmt.Errorf("%w: %s is not empty, it has %s: restore into a new directory", fs.ErrExist, d.path, entry.Name())
+			return fmt.Errorf("%w: %s is not empty, it has %s: restore into a new directory", fs.ErrExist, d.path,
+				entry.Name())
 		}
 	}
 	return err
 }
 
-// missingDirectories returns which of path and the directories above it do not exist, the innermost first.
+// missingDirectories returns which of path and the directories above it do not exist, the innermost
+// first.
 func missingDirectories(path string) (missing []string) {
 	for {
 		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
@@ -94,7 +96,8 @@ func missingDirectories(path string) (missing []string) {
 	}
 }
 
-// receiveBackup writes a backup without its trailer into a new file, durably, and verifies the trailer.
+// receiveBackup writes a backup without its trailer into a new file, durably, and verifies the
+// trailer.
 func receiveBackup(ctx context.Context, dir directory, r io.Reader) (err error) {
 	file, err := dir.fs.Create(dir.file(restoredName))
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/tree"
 )
 
-// retrySalvaged returns err, unless that is damage to set aside. Then it salvages the tree and does the
-// work again.
+// retrySalvaged returns err, unless that is damage to set aside. Then it salvages the tree and does
+// the work again.
 func (t *turn) retrySalvaged(ctx context.Context, err error, work func() error) error {
 	if !t.db.quarantines(err) {
 		return err
@@ -27,11 +27,12 @@ func (t *turn) retrySalvaged(ctx context.Context, err error, work func() error) 
 	return work()
 }
 
-// salvage copies what can be read of a damaged tree into a new file, sets the damaged one aside, and goes
-// on with the new one. A crash leaves one or the other as the tree.
+// salvage copies what can be read of a damaged tree into a new file, sets the damaged one aside,
+// and goes on with the new one. A crash leaves one or the other as the tree.
 //
-// It returns the damage itself if the tree cannot be replaced here, or is not damaged after all.
-// It returns another error if it failed; then everything is as before, or the tree takes no more writes.
+// It returns the damage itself if the tree cannot be replaced here, or is not damaged after all. It
+// returns another error if it failed; then everything is as before, or the tree takes no more
+// writes.
 func (t *turn) salvage(ctx context.Context, damage error) error {
 	if !canReplaceOpenFiles {
 		return damage
@@ -50,13 +51,14 @@ func (t *turn) salvage(ctx context.Context, damage error) error {
 		err = t.replaceBySalvaged(ctx, damage, before.Values)
 	}
 	if err != nil {
-		return fmt.Errorf("the undamaged part could not be put in the place of a damaged tree (%v): %w", damage, tree.WrapNoSpace(err))
+		return fmt.Errorf("the undamaged part could not be put in the place of a damaged tree (%v): %w", damage,
+			tree.WrapNoSpace(err))
 	}
 	return nil
 }
 
-// replaceBySalvaged copies what can be read of the tree, and makes that the tree. values is the number of
-// values in the damaged tree.
+// replaceBySalvaged copies what can be read of the tree, and makes that the tree. values is the
+// number of values in the damaged tree.
 func (t *turn) replaceBySalvaged(ctx context.Context, damage error, values uint64) error {
 	salvaged, err := t.tree().Salvage(ctx, t.db.dir.file(copyName))
 	if err != nil {
@@ -74,10 +76,10 @@ func (t *turn) replaceBySalvaged(ctx context.Context, damage error, values uint6
 	return nil
 }
 
-// adoptSalvaged makes a salvaged file the tree, in three renames: to a name that says that the file is
-// complete; the damaged tree to a name that is not in use; the complete file to the tree's name. After a
-// crash finishSalvage knows by the names what remains to be done. Whether a rename that returned an error
-// took place, the files show.
+// adoptSalvaged makes a salvaged file the tree, in three renames: to a name that says that the file
+// is complete; the damaged tree to a name that is not in use; the complete file to the tree's name.
+// After a crash finishSalvage knows by the names what remains to be done. Whether a rename that
+// returned an error took place, the files show.
 func (t *turn) adoptSalvaged(salvaged *tree.Tree, damage error) error {
 	dir := t.db.dir
 	err := dir.rename(copyName, salvagedName)

@@ -14,7 +14,8 @@ import (
 	"github.com/daybook-db/daybook/index"
 )
 
-// rangeOf validates the parameters of a query, and returns which values of each record they ask for.
+// rangeOf validates the parameters of a query, and returns which values of each record they ask
+// for.
 func rangeOf(params daybook.QueryParams) (codec.Range, error) {
 	if err := params.Validate(); err != nil {
 		return codec.Range{}, err
@@ -33,8 +34,8 @@ func rangeOf(params daybook.QueryParams) (codec.Range, error) {
 	return wanted, nil
 }
 
-// snapshot is the whole store at one moment: the tree, and views of the values in the heads that are not
-// in the tree.
+// snapshot is the whole store at one moment: the tree, and views of the values in the heads that
+// are not in the tree.
 type snapshot struct {
 	db      *DB
 	tree    *tree.Snapshot
@@ -51,9 +52,9 @@ type capturedHeads struct {
 
 // snapshot takes a snapshot of the records that pattern matches. The caller must close it.
 //
-// The heads are captured before the tree's transaction begins. Values that a checkpoint posts in between
-// are not above the watermark that the transaction reads, so their views are left out. In the other order
-// such values would be in neither.
+// The heads are captured before the tree's transaction begins. Values that a checkpoint posts in
+// between are not above the watermark that the transaction reads, so their views are left out. In
+// the other order such values would be in neither.
 func (db *DB) snapshot(pattern *index.Pattern) (*snapshot, error) {
 	return db.snapshotWith(pattern, viewsOf(pattern))
 }
@@ -74,8 +75,9 @@ func (db *DB) snapshotWith(pattern *index.Pattern, captureFrom func(*head.Head) 
 	}
 }
 
-// viewsOf returns views of the records whose names begin with the pattern's prefix. It does not match the
-// names, because that may take long with a hostile pattern, and it is called under the heads' lock.
+// viewsOf returns views of the records whose names begin with the pattern's prefix. It does not
+// match the names, because that may take long with a hostile pattern, and it is called under the
+// heads' lock.
 func viewsOf(pattern *index.Pattern) func(*head.Head) []head.View {
 	return func(h *head.Head) []head.View {
 		if !pattern.Exact() {
@@ -97,13 +99,13 @@ var allRecords = func() *index.Pattern {
 	return pattern
 }()
 
-// leaveOutPosted removes the views of values that are in the tree, whose state was read after the capture,
-// and the views that the pattern does not match. A head is posted after it was frozen, and all of its
-// values of a record at once, so the tree has all captured values of a record or none.
+// leaveOutPosted removes the views of values that are in the tree, whose state was read after the
+// capture, and the views that the pattern does not match. A head is posted after it was frozen, and
+// all of its values of a record at once, so the tree has all captured values of a record or none.
 //
-// It reports whether the remaining views and the tree show one moment. They do not if the active head grew
-// after the capture, was frozen, and was posted in part: the tree then has the latest values of some
-// records, and neither side has those of the others.
+// It reports whether the remaining views and the tree show one moment. They do not if the active
+// head grew after the capture, was frozen, and was posted in part: the tree then has the latest
+// values of some records, and neither side has those of the others.
 func (c *capturedHeads) leaveOutPosted(inTree *tree.State, pattern *index.Pattern) (consistent bool) {
 	if inTree.Part.Watermark > c.last {
 		return false
@@ -186,7 +188,8 @@ func (s *snapshot) takeViews(r *recordContent) {
 	r.views[1] = takeView(&s.active, r.name)
 }
 
-// takeView removes and returns the first of views if it is the named record's; otherwise an empty view.
+// takeView removes and returns the first of views if it is the named record's; otherwise an empty
+// view.
 func takeView(views *[]head.View, name []byte) (view head.View) {
 	if len(*views) > 0 && (*views)[0].Record == string(name) {
 		view, *views = (*views)[0], (*views)[1:]
@@ -194,8 +197,8 @@ func takeView(views *[]head.View, name []byte) (view head.View) {
 	return view
 }
 
-// headEntries appends the record's wanted entries in the heads, in order, and at most as many as wanted
-// asks for from each head.
+// headEntries appends the record's wanted entries in the heads, in order, and at most as many as
+// wanted asks for from each head.
 func (r *recordContent) headEntries(dst []codec.Entry, wanted codec.Range) []codec.Entry {
 	dst = r.views[0].Entries(dst, wanted)
 	cut := len(dst)

@@ -16,29 +16,29 @@ import (
 const (
 	logPart = 4 // the log has one part in four
 
-	// minFreePart: DropOldest leaves at least one part in 32 free. dropPart: for that it drops one value
-	// in 16 at a time.
+	// minFreePart: DropOldest leaves at least one part in 32 free. dropPart: for that it drops one
+	// value in 16 at a time.
 	minFreePart = 32
 	dropPart    = 16
 
-	// maxValuePart: one value may have one part in 128. Two or three large values share a leaf of the
-	// tree, which is written again as a whole.
+	// maxValuePart: one value may have one part in 128. Two or three large values share a leaf of
+	// the tree, which is written again as a whole.
 	maxValuePart = 128
-	// maxBatchPart: the names and the JSON of a batch may have one part in 16, which is what the log has
-	// room for beside the segments that it keeps.
+	// maxBatchPart: the names and the JSON of a batch may have one part in 16, which is what the
+	// log has room for beside the segments that it keeps.
 	maxBatchPart = 16
 )
 
-// The space that values need in the tree at most. Pages are half full after a split. A name stands in
-// both buckets and in their branch pages.
+// The space that values need in the tree at most. Pages are half full after a split. A name stands
+// in both buckets and in their branch pages.
 const (
 	treeBytesPerValue     = 256
 	treeBytesPerValueByte = 2
 	treeBytesPerNameByte  = 4
 
-	// transactionsAhead is the number of transactions for which the tree must have room. The pages that
-	// a transaction changes exist twice until the next one, and the free pages are not always where the
-	// next one needs them.
+	// transactionsAhead is the number of transactions for which the tree must have room. The pages
+	// that a transaction changes exist twice until the next one, and the free pages are not always
+	// where the next one needs them.
 	transactionsAhead = 8
 )
 
@@ -69,9 +69,9 @@ func demandOf(group []*commit) demand {
 	return d
 }
 
-// space is the account of Options.MaxSize: the sizes in bytes of the tree's file, of its free pages, and of
-// a compaction's copy, as they were after the last write to any of them. Values that were stored since
-// then are in the heads, and count with the space that they can need at most.
+// space is the account of Options.MaxSize: the sizes in bytes of the tree's file, of its free
+// pages, and of a compaction's copy, as they were after the last write to any of them. Values that
+// were stored since then are in the heads, and count with the space that they can need at most.
 type space struct {
 	mu   sync.Mutex // guards the fields below
 	file int64
@@ -79,7 +79,8 @@ type space struct {
 	copy int64
 }
 
-// treePart returns the part of MaxSize that the tree's file has, in bytes; 0 when there is no maximum.
+// treePart returns the part of MaxSize that the tree's file has, in bytes; 0 when there is no
+// maximum.
 func (o *Options) treePart() int64 {
 	if o.MaxSize == 0 {
 		return 0
@@ -97,7 +98,8 @@ func (db *DB) maxTreeFile() int64 {
 	return part + reserveSize - db.reserve.size()
 }
 
-// limitTree sets the maximum size of the tree's file. It follows each change of the reserve or the tree.
+// limitTree sets the maximum size of the tree's file. It follows each change of the reserve or the
+// tree.
 func (t *turn) limitTree() { t.tree().Bound(t.db.maxTreeFile()) }
 
 // releaseReserve gives the reserve's space to the tree, and reports whether there was a reserve.
@@ -150,19 +152,20 @@ func (t *turn) measure() error {
 	return nil
 }
 
-// spaceLeft returns the number of bytes below MaxSize that remain when values with the given demand are
-// stored. It is negative if they do not fit.
+// spaceLeft returns the number of bytes below MaxSize that remain when values with the given demand
+// are stored. It is negative if they do not fit.
 func (db *DB) spaceLeft(d demand) int64 { return db.spaceLeftWithout(0, d) }
 
-// spaceLeftWithout is spaceLeft if a number of bytes of the tree were free as well. The file does not
-// shrink by that.
+// spaceLeftWithout is spaceLeft if a number of bytes of the tree were free as well. The file does
+// not shrink by that.
 func (db *DB) spaceLeftWithout(dropped int64, d demand) int64 {
 	if db.opts.MaxSize == 0 {
 		return math.MaxInt64
 	}
 	_, segment := segmentSizes(db.opts.MaxSize)
 	log := db.log.Size() + d.logBytes + 2*segment // it may begin a segment, and prepare the next one
-	// The heads are read first: values that are posted meanwhile count twice rather than not at all.
+	// The heads are read first: values that are posted meanwhile count twice rather than not at
+	// all.
 	growth := db.heads.demand().inTree() + d.inTree()
 	transaction := db.opts.Tuning.TransactionSize
 
@@ -176,9 +179,9 @@ func (db *DB) spaceLeftWithout(dropped int64, d demand) int64 {
 	return min(db.opts.treePart()-tree, db.opts.MaxSize-all)
 }
 
-// makeSpaceFor returns nil when values with the given demand may be stored. As far as it must and may, it
-// posts the heads, gives up a compaction's copy, and drops the oldest values. stuck is why the heads could
-// not be posted; nil if they could.
+// makeSpaceFor returns nil when values with the given demand may be stored. As far as it must and
+// may, it posts the heads, gives up a compaction's copy, and drops the oldest values. stuck is why
+// the heads could not be posted; nil if they could.
 // Errors: daybook.ErrNoSpace, or those of posting and pruning.
 func (db *DB) makeSpaceFor(ctx context.Context, d demand, stuck error) error {
 	if stuck == nil && db.spaceLeft(d) >= 0 {
@@ -215,9 +218,9 @@ func (t *turn) postWhatFits(ctx context.Context) error {
 	return t.measure()
 }
 
-// dropOldest deletes the oldest values until values with the given demand fit, a little space is left for
-// the next ones, and the heads can be posted. It deletes nothing for values that would not fit into an
-// empty tree, nor while a query keeps the pages that would become free.
+// dropOldest deletes the oldest values until values with the given demand fit, a little space is
+// left for the next ones, and the heads can be posted. It deletes nothing for values that would not
+// fit into an empty tree, nor while a query keeps the pages that would become free.
 func (t *turn) dropOldest(ctx context.Context, d demand) error {
 	db := t.db
 	for wanted := db.opts.MaxSize / minFreePart; ; wanted = 0 {
@@ -274,9 +277,11 @@ func (t *turn) dropSome(ctx context.Context) (deleted uint64, err error) {
 
 // errMaxSize says that the directory has reached MaxSize, and what helps.
 func (db *DB) errMaxSize() error {
-	remedy := "delete values with Cleanup or Prune, compact it if it was larger before, or open it with a greater MaxSize"
+	remedy := "delete values with Cleanup or Prune, compact it if it was larger before, or open it with a greater " +
+		"MaxSize"
 	if db.trees.snapshots.Load() > 0 {
 		remedy = "running queries keep pages from being used again; end them, or " + remedy
 	}
-	return fmt.Errorf("%w: %s has reached MaxSize, %d bytes: %s", daybook.ErrNoSpace, db.dir.path, db.opts.MaxSize, remedy)
+	return fmt.Errorf("%w: %s has reached MaxSize, %d bytes: %s", daybook.ErrNoSpace, db.dir.path, db.opts.MaxSize,
+		remedy)
 }

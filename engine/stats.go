@@ -52,8 +52,8 @@ func (s *statistics) get() daybook.Stats {
 	return stats
 }
 
-// Stats returns what the store holds and has done since it was opened. It reads the sizes of the files and
-// counts the records, which takes time in proportion to the records in the heads.
+// Stats returns what the store holds and has done since it was opened. It reads the sizes of the
+// files and counts the records, which takes time in proportion to the records in the heads.
 // Errors: daybook.ErrCorrupt, ErrClosed, ctx's, or the operating system's.
 func (db *DB) Stats(ctx context.Context) (stats daybook.Stats, err error) {
 	if err := db.enter(ctx); err != nil {
@@ -79,7 +79,8 @@ func (db *DB) Stats(ctx context.Context) (stats daybook.Stats, err error) {
 	return stats, nil
 }
 
-// countValues counts the values and records in the tree, and those in the heads that are not in the tree.
+// countValues counts the values and records in the tree, and those in the heads that are not in the
+// tree.
 func (db *DB) countValues(stats *daybook.Stats) error {
 	snapshot, err := db.snapshot(allRecords)
 	if err != nil {

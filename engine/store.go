@@ -18,14 +18,14 @@ const (
 	MaxBatchValues = 4 << 20   // number of values
 )
 
-// Store adds one value to the history of recordName at timestamp (Unix ms). When it returns nil the value
-// is as durable as Options.Durability says, and every later query sees it.
+// Store adds one value to the history of recordName at timestamp (Unix ms). When it returns nil the
+// value is as durable as Options.Durability says, and every later query sees it.
 //
-// Errors: daybook.ErrInvalidName, ErrInvalidValue, ErrValueTooLarge, ErrTimestampRange, ErrReadOnly,
-// ErrClosed, ErrNoSpace, or ctx's if it ended before the value's turn to be written: nothing was stored.
-// Once the write has begun, Store waits for its outcome and reports that, whatever happens to ctx. After
-// daybook.ErrFailed nothing can be written until the directory is opened again. Only then it shows whether
-// the value was stored.
+// Errors: daybook.ErrInvalidName, ErrInvalidValue, ErrValueTooLarge, ErrTimestampRange,
+// ErrReadOnly, ErrClosed, ErrNoSpace, or ctx's if it ended before the value's turn to be written:
+// nothing was stored. Once the write has begun, Store waits for its outcome and reports that,
+// whatever happens to ctx. After daybook.ErrFailed nothing can be written until the directory is
+// opened again. Only then it shows whether the value was stored.
 func (db *DB) Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
 	if err := db.enterWriting(ctx); err != nil {
 		return err
@@ -41,10 +41,10 @@ func (db *DB) Store(ctx context.Context, recordName string, value json.RawMessag
 	return db.commit(ctx, c)
 }
 
-// StoreBatch stores all of values or none of them, in one durable commit, in the order given. An empty batch
-// stores nothing.
-// Errors: those of Store, with the index of an invalid element; daybook.ErrValueTooLarge for more than
-// MaxBatchBytes or MaxBatchValues.
+// StoreBatch stores all of values or none of them, in one durable commit, in the order given. An
+// empty batch stores nothing.
+// Errors: those of Store, with the index of an invalid element; daybook.ErrValueTooLarge for more
+// than MaxBatchBytes or MaxBatchValues.
 func (db *DB) StoreBatch(ctx context.Context, values []daybook.StoredValue) error {
 	if err := db.enterWriting(ctx); err != nil {
 		return err
@@ -86,7 +86,8 @@ func validate(v *daybook.StoredValue, validator *daybook.ValueValidator, limits 
 		return err
 	}
 	if v.StoredAt > limits.timestamp {
-		return fmt.Errorf("%w: record %q: %d is beyond %d, as far ahead of this clock as Options.MaxFuture allows: set the clock, or the timestamp",
+		return fmt.Errorf("%w: record %q: %d is beyond %d, as far ahead of this clock as Options.MaxFuture allows: "+
+			"set the clock, or the timestamp",
 			daybook.ErrTimestampRange, v.RecordName, v.StoredAt, limits.timestamp)
 	}
 	if err := validator.Validate(v.Value); err != nil {
@@ -101,7 +102,8 @@ func validate(v *daybook.StoredValue, validator *daybook.ValueValidator, limits 
 
 func validateBatch(values []daybook.StoredValue, limits valueLimits) error {
 	if len(values) > MaxBatchValues {
-		return fmt.Errorf("%w: the batch has %d values; at most %d, so split it", daybook.ErrValueTooLarge, len(values), MaxBatchValues)
+		return fmt.Errorf("%w: the batch has %d values; at most %d, so split it", daybook.ErrValueTooLarge,
+			len(values), MaxBatchValues)
 	}
 	var validator daybook.ValueValidator
 	size := 0
@@ -111,7 +113,8 @@ func validateBatch(values []daybook.StoredValue, limits valueLimits) error {
 		}
 		size += len(values[i].RecordName) + len(values[i].Value)
 		if size > limits.batchBytes {
-			return fmt.Errorf("%w: the batch has more than %d bytes, so split it", daybook.ErrValueTooLarge, limits.batchBytes)
+			return fmt.Errorf("%w: the batch has more than %d bytes, so split it", daybook.ErrValueTooLarge,
+				limits.batchBytes)
 		}
 	}
 	return nil

@@ -10,8 +10,8 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/tree"
 )
 
-// trees are the open tree and its predecessors. Compaction and salvage replace the tree by another file;
-// the old one stays open until its last snapshot is closed.
+// trees are the open tree and its predecessors. Compaction and salvage replace the tree by another
+// file; the old one stays open until its last snapshot is closed.
 type trees struct {
 	mu      sync.RWMutex // guards the replacement of current
 	current *tree.Tree

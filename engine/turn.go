@@ -9,10 +9,10 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/tree"
 )
 
-// turn is the exclusive right to write to the tree. There is one per DB, and one goroutine at a time
-// holds it: a checkpoint, a prune, a step of a compaction, or Open and Close. All code that writes to the
-// tree, or that needs it unchanged for a while, is a method of turn, so it cannot run without the right.
-// The fields are the state that only the holder may use.
+// turn is the exclusive right to write to the tree. There is one per DB, and one goroutine at a
+// time holds it: a checkpoint, a prune, a step of a compaction, or Open and Close. All code that
+// writes to the tree, or that needs it unchanged for a while, is a method of turn, so it cannot run
+// without the right. The fields are the state that only the holder may use.
 type turn struct {
 	db *DB
 
@@ -20,10 +20,11 @@ type turn struct {
 	copyFailed error      // why that copy was given up, for the compaction to return
 	copyMargin int64      // bytes of the disk that the copy leaves free
 
-	// renameUnsynced: another file got the tree's name, and the directory could not be synced since.
+	// renameUnsynced: another file got the tree's name, and the directory could not be synced
+	// since.
 	renameUnsynced bool
-	// stranded is a complete tree whose rename to the tree's name failed in an unknown state. It stays
-	// locked until Close.
+	// stranded is a complete tree whose rename to the tree's name failed in an unknown state. It
+	// stays locked until Close.
 	stranded *tree.Tree
 
 	pace compactionPace

@@ -21,16 +21,18 @@ const (
 	maxMatchedNames    = 64 << 10
 )
 
-// Watch returns a channel of the values that are stored after the call for the records that recordPattern
-// matches, in the order of their sequence numbers. Each is sent once it is as durable as
-// Options.Durability says. At most params.Buffer values, and 4 MiB, wait for a slow receiver. Of more, the
-// oldest are missed, and the next event says how many. Stores never wait for a receiver. The channel is
-// closed when ctx ends, and after Close when the waiting values have been received. End ctx when you stop
-// receiving.
+// Watch returns a channel of the values that are stored after the call for the records that
+// recordPattern matches, in the order of their sequence numbers. Each is sent once it is as durable
+// as Options.Durability says. At most params.Buffer values, and 4 MiB, wait for a slow receiver. Of
+// more, the oldest are missed, and the next event says how many. Stores never wait for a receiver.
+// The channel is closed when ctx ends, and after Close when the waiting values have been received.
+// End ctx when you stop receiving.
 //
 // A program that must not miss a value uses Changes.
 // Errors: daybook.ErrInvalidPattern, ErrInvalidParams, ErrClosed, or ctx's.
-func (db *DB) Watch(ctx context.Context, recordPattern string, params daybook.WatchParams) (<-chan daybook.Event, error) {
+func (db *DB) Watch(
+	ctx context.Context, recordPattern string, params daybook.WatchParams,
+) (<-chan daybook.Event, error) {
 	if err := db.enter(ctx); err != nil {
 		return nil, err
 	}
@@ -42,7 +44,8 @@ func (db *DB) Watch(ctx context.Context, recordPattern string, params daybook.Wa
 	if err != nil {
 		return nil, err
 	}
-	w := &watcher{pattern: pattern, matched: make(map[string]bool), maxWaiting: cmp.Or(params.Buffer, defaultWatchBuffer), wake: make(chan struct{}, 1)}
+	w := &watcher{pattern: pattern, matched: make(map[string]bool),
+		maxWaiting: cmp.Or(params.Buffer, defaultWatchBuffer), wake: make(chan struct{}, 1)}
 	db.watchers.add(w)
 	events := make(chan daybook.Event)
 	go func() {
@@ -74,8 +77,8 @@ func (ws *watchers) remove(w *watcher) {
 	ws.exist.Store(len(ws.list) > 0)
 }
 
-// tell passes a group of commits, whose first value has the given sequence number, to all watchers. It is
-// called for groups in their order.
+// tell passes a group of commits, whose first value has the given sequence number, to all watchers.
+// It is called for groups in their order.
 func (ws *watchers) tell(group []*commit, sequence uint64) {
 	if !ws.exist.Load() {
 		return
@@ -126,7 +129,8 @@ func (w *watcher) tell(values []daybook.StoredValue, sequence uint64) {
 			w.missed++
 		}
 		v.Value = bytes.Clone(v.Value) // the caller keeps the original
-		w.waiting = append(w.waiting, daybook.Event{Change: daybook.Change{StoredValue: v, Sequence: sequence + uint64(i)}})
+		w.waiting = append(w.waiting,
+			daybook.Event{Change: daybook.Change{StoredValue: v, Sequence: sequence + uint64(i)}})
 		w.size += len(v.Value)
 	}
 	w.nudge()
