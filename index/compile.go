@@ -9,8 +9,8 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// MaxPatternLen is the length in bytes of the longest pattern that compiles: enough for the longest name with every
-// character escaped. It bounds the cost of matching a hostile pattern.
+// MaxPatternLen is the length in bytes of the longest pattern that compiles: enough for the longest
+// name with every character escaped. It bounds the cost of matching a hostile pattern.
 const MaxPatternLen = 4096
 
 // Compile compiles a pattern in one of the two syntaxes.
@@ -32,7 +32,8 @@ func validate(pattern string) error {
 	case pattern == "":
 		return &PatternError{Reason: "it is empty"}
 	case len(pattern) > MaxPatternLen:
-		return &PatternError{pattern, MaxPatternLen, fmt.Sprintf("it has %d bytes; at most %d", len(pattern), MaxPatternLen)}
+		reason := fmt.Sprintf("it has %d bytes; at most %d", len(pattern), MaxPatternLen)
+		return &PatternError{pattern, MaxPatternLen, reason}
 	case !utf8.ValidString(pattern):
 		return &PatternError{pattern, invalidUTF8At(pattern), "it is not valid UTF-8"}
 	}

@@ -48,7 +48,8 @@ func TestCompileErrors(t *testing.T) {
 	}{
 		{"empty glob", "", daybook.Glob, PatternError{"", 0, "it is empty"}, "daybook: invalid pattern: it is empty"},
 		{"empty topic", "", daybook.Topic, PatternError{"", 0, "it is empty"}, "daybook: invalid pattern: it is empty"},
-		{"lone backslash", `é*\`, daybook.Glob, PatternError{`é*\`, 3, `it ends in a lone \; write \\ for a backslash`},
+		{"lone backslash", `é*\`, daybook.Glob,
+			PatternError{`é*\`, 3, `it ends in a lone \; write \\ for a backslash`},
 			`daybook: invalid pattern: "é*\\" at offset 3: it ends in a lone \; write \\ for a backslash`},
 		{"not UTF-8", "é\ufffd\xff.*", daybook.Topic, PatternError{"é\ufffd\xff.*", 5, "it is not valid UTF-8"},
 			"daybook: invalid pattern: \"é\ufffd\\xff.*\" at offset 5: it is not valid UTF-8"},
@@ -73,7 +74,8 @@ func TestCompileErrors(t *testing.T) {
 }
 
 func TestCompileUnknownSyntax(t *testing.T) {
-	if p, err := Compile("", 7); !errors.Is(err, daybook.ErrInvalidParams) || errors.Is(err, daybook.ErrInvalidPattern) {
-		t.Errorf("got %v, %v; want ErrInvalidParams, because the syntax decides what a pattern means", p, err)
+	p, err := Compile("", 7)
+	if !errors.Is(err, daybook.ErrInvalidParams) || errors.Is(err, daybook.ErrInvalidPattern) {
+		t.Errorf("got %v, %v; want ErrInvalidParams: whether a pattern is valid depends on the syntax", p, err)
 	}
 }

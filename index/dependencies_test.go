@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// TestNoBbolt: a program that uses patterns or retention without the embedded engine does not link bbolt.
+// TestNoBbolt: a program that uses patterns or retention without the embedded engine does not link
+// bbolt.
 func TestNoBbolt(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", ".", "../retention").CombinedOutput()
 	if err != nil {

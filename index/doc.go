@@ -2,10 +2,11 @@
 
 // Package index finds record names by pattern. Every backend uses it, so it knows no storage.
 //
-// [Compile] turns the text of a pattern into a [Pattern]: a literal prefix, which narrows a scan to the names that
-// start with it, and a matcher, which decides about each of those names. A [NameCursor] does both over any
-// sorted keys: it seeks the prefix, and says of each name whether it matches.
+// [Compile] turns the text of a pattern into a [Pattern]: a literal prefix, which narrows a scan to
+// the names that start with it, and a matcher, which decides about each of those names. A
+// [NameCursor] does both over any sorted keys: it seeks the prefix, and says of each name whether
+// it matches.
 //
-// Patterns may come from strangers. The steps of a match are bounded by the product of the pattern's and the
-// name's length, and [MaxPatternLen] bounds the pattern.
+// Patterns may come from strangers. The steps of a match are bounded by the product of the
+// pattern's and the name's length, and [MaxPatternLen] bounds the pattern.
 package index

@@ -9,13 +9,13 @@ import (
 	"github.com/tidwall/match"
 )
 
-// complexity is how many steps per byte of the name match.MatchLimit may take. Ordinary patterns need
-// less; those that need more are finished by matchGlob.
+// complexity is the number of steps that match.MatchLimit may take for each byte of the name.
+// Ordinary patterns need fewer. A match that needs more is done by matchGlob.
 const complexity = 4
 
-// CompileGlob compiles a pattern in the syntax of github.com/tidwall/match: `*` is any run of
-// characters, `?` one character, `\` takes the next character literally.
-// Errors: *PatternError for an empty, over-long or non-UTF-8 pattern, or one that ends in a lone `\`.
+// CompileGlob compiles a pattern in the syntax of github.com/tidwall/match: `*` is any number of
+// characters, `?` is one character, and `\` makes the next character literal.
+// Errors: *PatternError for a pattern that is empty, too long, not UTF-8, or ends in a lone `\`.
 func CompileGlob(pattern string) (*Pattern, error) {
 	if err := validate(pattern); err != nil {
 		return nil, err
@@ -39,7 +39,8 @@ func CompileGlob(pattern string) (*Pattern, error) {
 	}}, nil
 }
 
-// globPrefix splits a pattern into the text before its first wildcard, unescaped, and the rest.
+// globPrefix splits a pattern before its first wildcard. It returns the text before, without
+// escapes, and the rest as it is.
 func globPrefix(pattern string) (prefix, rest string, err error) {
 	var text strings.Builder
 	wildcard := -1
@@ -64,11 +65,12 @@ func globPrefix(pattern string) (prefix, rest string, err error) {
 	return text.String(), pattern[wildcard:], nil
 }
 
-// matchGlob gives the answer of match.Match in at most len(name) * len(pattern) steps: when a literal
-// fails it goes back to the last star alone, since what an earlier star could take the last one can.
+// matchGlob returns the result of match.Match in at most len(name) * len(pattern) steps. When an
+// element of the pattern does not match, only the last star takes one more character: characters
+// that an earlier star could take instead, the last one can take too.
 func matchGlob(name, pattern string) bool {
 	n, p := 0, 0
-	star, taken := -1, 0 // the last star's place, and up to where it has taken the name
+	star, taken := -1, 0 // index of the last star, and the end of the characters that it has taken
 	for n < len(name) {
 		if p < len(pattern) && pattern[p] == '*' {
 			star, taken = p, n
@@ -91,7 +93,8 @@ func matchGlob(name, pattern string) bool {
 	return strings.Trim(pattern[p:], "*") == ""
 }
 
-// matchOne matches the first character of name with the first element of pattern, which is no star.
+// matchOne matches the first character of name with the first element of pattern, which must not be
+// a star.
 func matchOne(name, pattern string) (nameLen, patternLen int, ok bool) {
 	got, nameLen := utf8.DecodeRuneInString(name)
 	want, patternLen := utf8.DecodeRuneInString(pattern)

@@ -18,31 +18,42 @@ func TestGlob(t *testing.T) {
 		misses  []string
 		reason  string // why the row is here
 	}{
-		{"literal", "sensor.kitchen", []string{"sensor.kitchen"}, []string{"sensor.kitchen2", "sensor.kitche", "Sensor.kitchen", "xsensor.kitchen"},
+		{"literal", "sensor.kitchen", []string{"sensor.kitchen"},
+			[]string{"sensor.kitchen2", "sensor.kitche", "Sensor.kitchen",
+				"xsensor.kitchen"},
 			"no wildcard: one name, case-sensitive"},
-		{"underscore", "test_record", []string{"test_record"}, []string{"testXrecord", "test.record"}, "_ is no wildcard, as it is in SQL's LIKE"},
-		{"percent", "100%", []string{"100%"}, []string{"100", "1000"}, "% is no wildcard, as it is in SQL's LIKE"},
-		{"brackets", "a[bc]{d}", []string{"a[bc]{d}"}, []string{"ab{d}", "ac{d}"}, "no classes, as the shell has"},
-		{"star", "*", []string{"a", "a.b", "é/漢"}, nil, "everything"},
-		{"stars", "***", []string{"a", "a.b"}, nil, "the same as one"},
-		{"prefix", "sensor.*", []string{"sensor.a", "sensor.a.b.c", "sensor."}, []string{"sensor", "sensorX"}, "* crosses separators, and may be empty"},
-		{"suffix", "*.celsius", []string{"a.celsius", "a.b.celsius", ".celsius"}, []string{"celsius", "a.celsius.b"}, "no prefix to seek"},
+		{"underscore", "test_record", []string{"test_record"}, []string{"testXrecord", "test.record"},
+			"_ is no wildcard, unlike in SQL's LIKE"},
+		{"percent", "100%", []string{"100%"}, []string{"100", "1000"}, "% is no wildcard, unlike in SQL's LIKE"},
+		{"brackets", "a[bc]{d}", []string{"a[bc]{d}"}, []string{"ab{d}", "ac{d}"},
+			"no character classes, unlike in the shell"},
+		{"star", "*", []string{"a", "a.b", "é/漢"}, nil, "all names"},
+		{"stars", "***", []string{"a", "a.b"}, nil, "several stars are as one"},
+		{"prefix", "sensor.*", []string{"sensor.a", "sensor.a.b.c", "sensor."}, []string{"sensor", "sensorX"},
+			"* crosses dots, and may be empty"},
+		{"suffix", "*.celsius", []string{"a.celsius", "a.b.celsius", ".celsius"}, []string{"celsius", "a.celsius.b"},
+			"no prefix to seek"},
 		{"middle", "a*/c", []string{"a/c", "a/b/c", "axx/c"}, []string{"a/b/cd", "b/c"}, "* crosses slashes too"},
-		{"twice", "a*b*c", []string{"abc", "aXbYc", "abbcc", "abcbc"}, []string{"ac", "acb", "aXbY"}, "the first * must be able to give back"},
-		{"question mark", "a?c", []string{"abc", "a.c", "aéc", "a漢c", "a😀c", "a?c"}, []string{"ac", "abbc"}, "one character, of any number of bytes"},
-		{"question marks at the end", "a??", []string{"abc", "aéé"}, []string{"a", "ab", "abcd"}, "counted in characters"},
+		{"twice", "a*b*c", []string{"abc", "aXbYc", "abbcc", "abcbc"}, []string{"ac", "acb", "aXbY"},
+			"the first * must not take too much"},
+		{"question mark", "a?c", []string{"abc", "a.c", "aéc", "a漢c", "a😀c", "a?c"}, []string{"ac", "abbc"},
+			"one character, whatever its length in bytes"},
+		{"question marks at the end", "a??", []string{"abc", "aéé"}, []string{"a", "ab", "abcd"},
+			"characters are counted, not bytes"},
 		{"star and question mark", "a*?", []string{"ab", "abc"}, []string{"a"}, "at least one character"},
 		{"question mark and star", "a?*", []string{"ab", "abc"}, []string{"a"}, "at least one character"},
 		{"escaped star", `a\*`, []string{"a*"}, []string{"a", "ab", `a\*`}, "a literal name with a star"},
 		{"escaped question mark", `a\?`, []string{"a?"}, []string{"ab", `a\?`}, "a literal name with a question mark"},
 		{"escaped backslash", `a\\b`, []string{`a\b`}, []string{`a\\b`, "ab"}, "a literal name with a backslash"},
-		{"escaped letter", `\a\b`, []string{"ab"}, []string{`\a\b`}, "escaping what needs none"},
+		{"escaped letter", `\a\b`, []string{"ab"}, []string{`\a\b`}, "a needless escape"},
 		{"escaped multi-byte", `\é*`, []string{"é", "éa"}, []string{"e"}, "the escape takes a character, not a byte"},
 		{"escape before a star", `\**`, []string{"*", "*a"}, []string{"a", "a*"}, "a literal star, then a wildcard"},
-		{"backslash before a star", `a\\*`, []string{`a\`, `a\b`}, []string{"a*", "a"}, "an escaped backslash leaves the star alone"},
-		{"escaped star behind a star", `*\*`, []string{"*", "a*"}, []string{"a", `a\`}, "the suffix is compared from its end"},
-		{"escaped backslash behind a star", `*\\`, []string{`\`, `a\`}, []string{"a", `\a`}, "the suffix is compared from its end"},
-		{"escapes behind a star", `*\\\*b`, []string{`\*b`, `x\*b`}, []string{`\b`, `*b`}, "an odd number of backslashes"},
+		{"backslash before a star", `a\\*`, []string{`a\`, `a\b`}, []string{"a*", "a"},
+			"an escaped backslash does not escape the star"},
+		{"escaped star after a star", `*\*`, []string{"*", "a*"}, []string{"a", `a\`}, "the suffix has an escape"},
+		{"escaped backslash after a star", `*\\`, []string{`\`, `a\`}, []string{"a", `\a`}, "the suffix has an escape"},
+		{"escapes after a star", `*\\\*b`, []string{`\*b`, `x\*b`}, []string{`\b`, `*b`},
+			"an odd number of backslashes"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -51,13 +62,13 @@ func TestGlob(t *testing.T) {
 				t.Fatalf("CompileGlob(%q): %v (%s)", test.pattern, err, test.reason)
 			}
 			for _, name := range test.matches {
-				if !p.Match(name) || !matchGlob(name, test.pattern) {
-					t.Errorf("%q on %q: got %v, %v; want a match (%s)", test.pattern, name, p.Match(name), matchGlob(name, test.pattern), test.reason)
+				if got, fallback := p.Match(name), matchGlob(name, test.pattern); !got || !fallback {
+					t.Errorf("%q on %q: got %v, %v; want a match (%s)", test.pattern, name, got, fallback, test.reason)
 				}
 			}
 			for _, name := range test.misses {
-				if p.Match(name) || matchGlob(name, test.pattern) {
-					t.Errorf("%q on %q: got %v, %v; want no match (%s)", test.pattern, name, p.Match(name), matchGlob(name, test.pattern), test.reason)
+				if got, fallback := p.Match(name), matchGlob(name, test.pattern); got || fallback {
+					t.Errorf("%q on %q: got %v, %v; want no match (%s)", test.pattern, name, got, fallback, test.reason)
 				}
 			}
 		})
@@ -72,17 +83,17 @@ func TestGlobPrefix(t *testing.T) {
 		exact   bool
 		reason  string // why the row is here
 	}{
-		{"literal", "sensor.kitchen", "sensor.kitchen", true, "one look-up instead of a walk"},
-		{"trailing star", "sensor.*", "sensor.", false, "the usual seek"},
+		{"literal", "sensor.kitchen", "sensor.kitchen", true, "one lookup instead of a walk"},
+		{"trailing star", "sensor.*", "sensor.", false, "the usual prefix to seek"},
 		{"trailing question mark", "sensor?", "sensor", false, "? ends the prefix"},
-		{"leading star", "*.celsius", "", false, "nothing to seek"},
-		{"leading question mark", "?a", "", false, "nothing to seek"},
-		{"escapes", `a\*\?\\b`, `a*?\b`, true, "the name itself, not as it is written"},
+		{"leading star", "*.celsius", "", false, "no prefix to seek"},
+		{"leading question mark", "?a", "", false, "no prefix to seek"},
+		{"escapes", `a\*\?\\b`, `a*?\b`, true, "the prefix is the name, without escapes"},
 		{"escapes before a star", `a\*b*`, "a*b", false, "an escaped star does not end the prefix"},
-		{"escape behind the star", `a*\*`, "a", false, "an escape behind the wildcard adds nothing"},
+		{"escape after the star", `a*\*`, "a", false, "text after the wildcard does not belong to the prefix"},
 		{"multi-byte", "é漢*", "é漢", false, "no character is cut in two"},
 		{"escaped multi-byte", `\é\漢?`, "é漢", false, "no character is cut in two"},
-		{"topic", "a.#", "a.#", true, "# means nothing here"},
+		{"topic", "a.#", "a.#", true, "# is an ordinary character"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -98,13 +109,13 @@ func TestMalformedGlobs(t *testing.T) {
 		reason  string // why the row is here
 	}{
 		{"empty", "", "no name is empty"},
-		{"lone backslash", `\`, "it escapes nothing"},
-		{"trailing backslash", `a\`, "it escapes nothing"},
-		{"trailing backslash behind a star", `a*\`, "it escapes nothing, behind the prefix too"},
+		{"lone backslash", `\`, "the backslash escapes nothing"},
+		{"trailing backslash", `a\`, "the backslash escapes nothing"},
+		{"trailing backslash after a star", `a*\`, "the backslash escapes nothing, after the prefix too"},
 		{"three backslashes", `a\\\`, "the third escapes nothing"},
-		{"too long", strings.Repeat("a", MaxPatternLen+1), "the cost of matching grows with it"},
-		{"latin-1", "caf\xe9*", "no name is anything but UTF-8"},
-		{"half a character", "\xc3*", "no name is anything but UTF-8"},
+		{"too long", strings.Repeat("a", MaxPatternLen+1), "the cost of matching grows with the length"},
+		{"latin-1", "caf\xe9*", "all names are UTF-8"},
+		{"half a character", "\xc3*", "all names are UTF-8"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -116,7 +127,7 @@ func TestMalformedGlobs(t *testing.T) {
 	}
 }
 
-// TestGlobIsMatch holds the compiled pattern, matchGlob and the reference against match.Match.
+// TestGlobIsMatch compares the compiled pattern, matchGlob and the reference with match.Match.
 func TestGlobIsMatch(t *testing.T) {
 	patterns := rapid.StringOfN(rapid.SampledFrom([]rune(`aab*?\é.`)), 1, 10, -1)
 	subjects := rapid.StringOfN(rapid.SampledFrom([]rune(`aaab*?\é.`)), 1, 12, -1)
@@ -140,13 +151,13 @@ func TestGlobIsMatch(t *testing.T) {
 			t.Errorf("%q matches %q, which does not start with its prefix %q", pattern, name, p.Prefix())
 		}
 		if p.Exact() && want != (name == p.Prefix()) {
-			t.Errorf("%q is the exact name %q; on %q it says %v", pattern, p.Prefix(), name, want)
+			t.Errorf("%q matches only %q; on %q: got %v", pattern, p.Prefix(), name, want)
 		}
 	})
 }
 
-// TestHostileGlobs would not end within a lifetime if a matcher tried every way to share out a name among
-// the stars.
+// TestHostileGlobs would not end within a lifetime if a matcher tried every way to distribute a
+// name among the stars.
 func TestHostileGlobs(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -155,14 +166,22 @@ func TestHostileGlobs(t *testing.T) {
 		want    bool
 		reason  string // why the row is here
 	}{
-		{"fails at the end", strings.Repeat("*a", 1000) + "b", strings.Repeat("a", 1024), false, "every way to share out the name fails"},
-		{"fails within", strings.Repeat("*a", 1000) + "b*", strings.Repeat("a", 1024), false, "no suffix tells at once"},
-		{"matches", strings.Repeat("*a", 1000) + "b", strings.Repeat("a", 1023) + "b", true, "the answer is not given up for the bound"},
-		{"matches in the last place", strings.Repeat("*a", 1000) + "*b*", strings.Repeat("a", 1023) + "b", true, "only the last way fits"},
-		{"question marks", strings.Repeat("*?", 1024) + "*", strings.Repeat("é", 512), false, "more characters than there are"},
-		{"question marks fit", strings.Repeat("*?", 512) + "*", strings.Repeat("é", 512), true, "as many characters as there are"},
-		{"pairs", strings.Repeat("*aa", 300) + "*c*", strings.Repeat("ab", 511) + "c", false, "each literal fails half-way"},
-		{"all stars", strings.Repeat("*", 4096), strings.Repeat("a", 1024), true, "as cheap as one"},
+		{"fails at the end", strings.Repeat("*a", 1000) + "b", strings.Repeat("a", 1024), false,
+			"no distribution of the name matches"},
+		{"fails within", strings.Repeat("*a", 1000) + "b*", strings.Repeat("a", 1024), false,
+			"the end of the pattern does not show it at once"},
+		{"matches", strings.Repeat("*a", 1000) + "b", strings.Repeat("a", 1023) + "b", true,
+			"the bound of the steps does not change the result"},
+		{"matches in the last place", strings.Repeat("*a", 1000) + "*b*", strings.Repeat("a", 1023) + "b", true,
+			"only the last way matches"},
+		{"question marks", strings.Repeat("*?", 1024) + "*", strings.Repeat("é", 512), false,
+			"more characters than the name has"},
+		{"question marks fit", strings.Repeat("*?", 512) + "*", strings.Repeat("é", 512), true,
+			"the number of characters of the name"},
+		{"pairs", strings.Repeat("*aa", 300) + "*c*", strings.Repeat("ab", 511) + "c", false,
+			"each literal fails after its first character"},
+		{"all stars", strings.Repeat("*", 4096), strings.Repeat("a", 1024), true,
+			"several stars cost no more than one"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -183,11 +202,13 @@ func TestHostileGlobs(t *testing.T) {
 	}
 }
 
-// TestLimitedGlobs takes the way around match.MatchLimit for names long enough to use up its steps.
+// TestLimitedGlobs matches names that are long enough to use up the steps of match.MatchLimit.
 func TestLimitedGlobs(t *testing.T) {
+	literals := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "aa", "ab", "?", "b", `\*`}), 5, 20)
+	subjects := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "aa", "aab", "*"}), 10, 60)
 	rapid.Check(t, func(t *rapid.T) {
-		pattern := "*" + strings.Join(rapid.SliceOfN(rapid.SampledFrom([]string{"a", "aa", "ab", "?", "b", `\*`}), 5, 20).Draw(t, "pattern"), "*") + "*"
-		name := strings.Join(rapid.SliceOfN(rapid.SampledFrom([]string{"a", "aa", "aab", "*"}), 10, 60).Draw(t, "name"), "")
+		pattern := "*" + strings.Join(literals.Draw(t, "pattern"), "*") + "*"
+		name := strings.Join(subjects.Draw(t, "name"), "")
 		p, err := CompileGlob(pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -198,7 +219,7 @@ func TestLimitedGlobs(t *testing.T) {
 	})
 }
 
-// referenceGlob fills the table of which part of the pattern matches which part of the name.
+// referenceGlob computes for each start of the pattern which starts of the name it matches.
 func referenceGlob(name, pattern string) bool {
 	type element struct {
 		char rune
@@ -216,7 +237,7 @@ func referenceGlob(name, pattern string) bool {
 		}
 	}
 	chars := []rune(name)
-	matched := make([]bool, len(chars)+1) // matched[i]: the elements so far match chars[:i]
+	matched := make([]bool, len(chars)+1) // matched[i]: the elements up to here match chars[:i]
 	matched[0] = true
 	for _, e := range elements {
 		next, reached := make([]bool, len(matched)), false

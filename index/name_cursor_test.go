@@ -60,7 +60,8 @@ type failingKeys struct{}
 func (failingKeys) Seek([]byte) (key, value []byte, err error) { return []byte("a"), nil, nil }
 func (failingKeys) Next() (key, value []byte, err error)       { return nil, nil, errRead }
 
-// TestNameCursor: a cursor visits exactly the matching names from the given one on, in order, with their values.
+// TestNameCursor: a cursor visits exactly the matching names from the given one on, in order, with
+// their values.
 func TestNameCursor(t *testing.T) {
 	names := []string{"a", "a.b", "a.b.c", "a*", "aa", "ab", "b", "b.a", "ba", "é", "é.a", "\U0010ffff"}
 	slices.Sort(names)
@@ -68,8 +69,9 @@ func TestNameCursor(t *testing.T) {
 		text    string
 		compile compiler
 	}{
-		{"*", CompileGlob}, {"a*", CompileGlob}, {"a.*", CompileGlob}, {"*a", CompileGlob}, {"?", CompileGlob}, {"a", CompileGlob},
-		{`a\*`, CompileGlob}, {"c*", CompileGlob}, {"nothing", CompileGlob}, {"é*", CompileGlob}, {"\U0010ffff*", CompileGlob},
+		{"*", CompileGlob}, {"a*", CompileGlob}, {"a.*", CompileGlob}, {"*a", CompileGlob}, {"?", CompileGlob},
+		{"a", CompileGlob}, {`a\*`, CompileGlob}, {"c*", CompileGlob}, {"nothing", CompileGlob},
+		{"é*", CompileGlob}, {"\U0010ffff*", CompileGlob},
 		{"#", CompileTopic}, {"a.#", CompileTopic}, {"*.a", CompileTopic}, {"a.*", CompileTopic}, {"b", CompileTopic},
 	}
 	for _, pattern := range patterns {
@@ -132,7 +134,8 @@ func TestNameCursorStaysWithinThePrefix(t *testing.T) {
 		{"in the middle", "device150", "", names[1500:1510], "a seek, not a walk"},
 		{"resumed", "device150", "device1507", names[1507:1510], "the walk resumes at the given name"},
 		{"resumed after the prefix", "device150", "device2", nil, "no name with the prefix follows"},
-		{"resumed before the prefix", "device150", "device1", names[1500:1510], "the walk starts at the greater of the two"},
+		{"resumed before the prefix", "device150", "device1", names[1500:1510],
+			"the walk starts at the greater of the two"},
 		{"no such name", "device15000", "", nil, "the first name after the prefix ends the walk"},
 	}
 	for _, test := range tests {

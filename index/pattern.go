@@ -9,16 +9,16 @@ import (
 
 // Pattern is a compiled pattern. It is immutable and safe for concurrent use.
 type Pattern struct {
-	prefix string                 // every matching name starts with it
-	match  func(name string) bool // nil: every name with the prefix matches
-	exact  bool                   // only the prefix itself matches
-	except []*Pattern             // what these match does not
+	prefix string                 // all matching names start with it
+	match  func(name string) bool // decides about names with the prefix; nil: all match
+	exact  bool                   // only the name that is equal to the prefix matches
+	except []*Pattern             // names that one of these matches do not match
 }
 
-// Prefix is the literal text that every matching name starts with.
+// Prefix returns the literal text that all matching names start with.
 func (p *Pattern) Prefix() string { return p.prefix }
 
-// Exact reports whether the pattern is the literal name Prefix.
+// Exact reports whether the only name that can match is Prefix.
 func (p *Pattern) Exact() bool { return p.exact }
 
 // Match reports whether name matches.
@@ -43,14 +43,15 @@ func (p *Pattern) accepts(name string) bool {
 	return !slices.ContainsFunc(p.except, func(other *Pattern) bool { return other.Match(name) })
 }
 
-// Without returns a pattern that matches what p does and other does not.
+// Without returns a pattern that matches the names that p matches and other does not.
 func (p *Pattern) Without(other *Pattern) *Pattern {
 	if p.exact && other.Match(p.prefix) {
-		return literal("") // which is no record's name
+		return literal("") // no record has an empty name
 	}
 	less := *p
 	less.except = append(p.except[:len(p.except):len(p.except)], other)
 	return &less
 }
 
+// literal returns the pattern that only name matches.
 func literal(name string) *Pattern { return &Pattern{prefix: name, exact: true} }

@@ -67,12 +67,17 @@ func TestWithout(t *testing.T) {
 		reason  string // why the row is here
 	}{
 		{"all but a prefix", "*", []string{"a*"}, "", false, []string{"b"}, []string{"a", "ab"}, "the usual exception"},
-		{"one name of many", "a*", []string{"ab"}, "a", false, []string{"a", "abc"}, []string{"ab", "b"}, "the prefix stays"},
-		{"two exceptions", "*", []string{"a", "b"}, "", false, []string{"c"}, []string{"a", "b"}, "each exception counts"},
-		{"unrelated", "a*", []string{"b*"}, "a", false, []string{"a", "ab"}, []string{"b"}, "an exception without effect"},
+		{"one name of many", "a*", []string{"ab"}, "a", false, []string{"a", "abc"}, []string{"ab", "b"},
+			"the prefix stays"},
+		{"two exceptions", "*", []string{"a", "b"}, "", false, []string{"c"}, []string{"a", "b"},
+			"each exception counts"},
+		{"unrelated", "a*", []string{"b*"}, "a", false, []string{"a", "ab"}, []string{"b"},
+			"an exception without effect"},
 		{"itself", "a*", []string{"a*"}, "a", false, nil, []string{"a", "ab", "b", ""}, "no name remains"},
-		{"one name, spared", "a", []string{"a*"}, "", true, nil, []string{"a", "ab"}, "no name remains, and none needs to be read"},
-		{"one name, not spared", "a", []string{"b*"}, "a", true, []string{"a"}, []string{"b"}, "it still needs one look-up"},
+		{"one name, spared", "a", []string{"a*"}, "", true, nil, []string{"a", "ab"},
+			"no name remains, and none needs to be read"},
+		{"one name, not spared", "a", []string{"b*"}, "a", true, []string{"a"}, []string{"b"},
+			"it still needs one look-up"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -82,7 +87,8 @@ func TestWithout(t *testing.T) {
 				p = p.Without(mustCompile(t, CompileGlob, other))
 			}
 			if p.Prefix() != test.prefix || p.Exact() != test.exact {
-				t.Errorf("got prefix %q, exact %v; want %q, %v (%s)", p.Prefix(), p.Exact(), test.prefix, test.exact, test.reason)
+				t.Errorf("got prefix %q, exact %v; want %q, %v (%s)",
+					p.Prefix(), p.Exact(), test.prefix, test.exact, test.reason)
 			}
 			checkMatches(t, p, test.matches, test.misses, test.reason)
 			if len(original.except) > 0 {
@@ -104,14 +110,17 @@ func TestWithoutBranches(t *testing.T) {
 	checkMatches(t, e, []string{"d"}, []string{"a", "b", "c", "e"}, "e is excepted there")
 }
 
-// TestWithoutIsDifference compares Without with the difference of what two patterns match, by Match and by a walk.
+// TestWithoutIsDifference compares Without, by Match and by a NameCursor, with the difference of
+// the names that two patterns match.
 func TestWithoutIsDifference(t *testing.T) {
 	names := []string{"a", "a.a", "a.b", "ab", "b", "b.a", "ba"}
 	patterns := rapid.SampledFrom([]string{"*", "a*", "a.*", "a", "*a", "?", "b.a", "c"})
 	rapid.Check(t, func(t *rapid.T) {
 		text, other := patterns.Draw(t, "pattern"), patterns.Draw(t, "without")
 		p, except := mustCompile(t, CompileGlob, text), mustCompile(t, CompileGlob, other)
-		want := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !p.Match(name) || except.Match(name) })
+		want := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+			return !p.Match(name) || except.Match(name)
+		})
 		less := p.Without(except)
 		got := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !less.Match(name) })
 		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {

@@ -5,19 +5,20 @@ package index
 import "strings"
 
 const (
-	levelSeparator = "."
-	oneLevel       = "*"
-	anyLevels      = "#"
+	segmentSeparator = "."
+	oneSegment       = "*"
+	anySegments      = "#"
 )
 
-// CompileTopic compiles a pattern of segments between dots: a segment `*` is exactly one segment of
-// the name, a segment `#` zero or more; elsewhere both are ordinary characters.
-// Errors: *PatternError for an empty, over-long or non-UTF-8 pattern.
+// CompileTopic compiles a pattern of segments, which dots separate. A segment `*` stands for
+// exactly one segment of the name, a segment `#` for zero or more. Within a longer segment, both
+// are ordinary characters.
+// Errors: *PatternError for a pattern that is empty, too long, or not UTF-8.
 func CompileTopic(pattern string) (*Pattern, error) {
 	if err := validate(pattern); err != nil {
 		return nil, err
 	}
-	segments := strings.Split(pattern, levelSeparator)
+	segments := strings.Split(pattern, segmentSeparator)
 	first := firstWildcard(segments)
 	if first == len(segments) {
 		return literal(pattern), nil
@@ -28,44 +29,46 @@ func CompileTopic(pattern string) (*Pattern, error) {
 	}, nil
 }
 
+// firstWildcard returns the index of the first wildcard; the number of segments if there is none.
 func firstWildcard(segments []string) int {
 	for i, segment := range segments {
-		if segment == oneLevel || segment == anyLevels {
+		if segment == oneSegment || segment == anySegments {
 			return i
 		}
 	}
 	return len(segments)
 }
 
-// topicPrefix is the text before the first wildcard. The dot before it belongs to the prefix unless
-// all that follows may be absent: `a.#` matches `a`.
+// topicPrefix returns the text before the first wildcard. The dot before the wildcard belongs to
+// the prefix, unless all following segments may be absent: `a.#` matches `a`.
 func topicPrefix(segments []string, first int) string {
-	prefix := strings.Join(segments[:first], levelSeparator)
+	prefix := strings.Join(segments[:first], segmentSeparator)
 	if first == 0 {
 		return prefix
 	}
 	for _, segment := range segments[first:] {
-		if segment != anyLevels {
-			return prefix + levelSeparator
+		if segment != anySegments {
+			return prefix + segmentSeparator
 		}
 	}
 	return prefix
 }
 
-// matchTopic walks the name's segments along the pattern's. When one fails it goes back to the last
-// `#` alone, which bounds the steps by the product of the two numbers of segments.
+// matchTopic compares the name's segments with the pattern's. When a segment does not match, only
+// the last `#` takes one more segment, which bounds the steps by the product of the two numbers of
+// segments.
 func matchTopic(name string, pattern []string) bool {
-	rest, more := name, true // the part of the name not matched yet; whether it has a segment left
+	rest, more := name, true // the part of the name that is not matched yet, and whether it has a segment
 	p := 0
-	hash, taken := -1, "" // the last `#`, and the part of the name behind what it has taken
+	hash, afterHash := -1, "" // index of the last `#`, and the part of the name after its segments
 	for more {
-		if p < len(pattern) && pattern[p] == anyLevels {
-			hash, taken = p, rest
+		if p < len(pattern) && pattern[p] == anySegments {
+			hash, afterHash = p, rest
 			p++
 			continue
 		}
-		segment, after, found := strings.Cut(rest, levelSeparator)
-		if p < len(pattern) && (pattern[p] == oneLevel || pattern[p] == segment) {
+		segment, after, found := strings.Cut(rest, segmentSeparator)
+		if p < len(pattern) && (pattern[p] == oneSegment || pattern[p] == segment) {
 			rest, more = after, found
 			p++
 			continue
@@ -73,10 +76,10 @@ func matchTopic(name string, pattern []string) bool {
 		if hash < 0 {
 			return false
 		}
-		_, taken, more = strings.Cut(taken, levelSeparator)
-		rest, p = taken, hash+1
+		_, afterHash, more = strings.Cut(afterHash, segmentSeparator)
+		rest, p = afterHash, hash+1
 	}
-	for p < len(pattern) && pattern[p] == anyLevels {
+	for p < len(pattern) && pattern[p] == anySegments {
 		p++
 	}
 	return p == len(pattern)
