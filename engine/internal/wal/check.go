@@ -8,50 +8,52 @@ import (
 	"slices"
 )
 
-// Check reads again what the log holds: each segment that has not been released, its header, its frames and
-// its seal, of the one that is written to what had been appended when Check was called. It returns all that
-// it finds damaged, each as a daybook.ErrCorrupt with file and offset. It reads through the operating
-// system's cache, so what it finds whole need not be so on the disk. Any goroutine may call it, beside every
-// method but Close; it takes the memory of one segment at a time.
+// Check reads the log again and verifies each segment that is not released: its header, its frames and
+// its seal. In the active segment it verifies the frames that were appended before the call. It
+// returns everything that is damaged, each as a daybook.ErrCorrupt with file and offset.
+//
+// Check reads through the operating system's cache, so it may miss damage on the disk. Any goroutine
+// may call it, at the same time as any method except Close. It uses the memory of one segment.
 func (l *Log) Check() error {
 	var errs []error
-	for _, e := range l.inUse() {
-		errs = append(errs, l.check(e))
+	for _, s := range l.inUse() {
+		errs = append(errs, l.check(s))
 	}
 	return errors.Join(errs...)
 }
 
-// inUse returns the segments that have not been released, oldest first, as they are now.
-func (l *Log) inUse() []extent {
+// inUse returns the segments that are not released, oldest first, in their present state.
+func (l *Log) inUse() []segment {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	segments := slices.Clone(l.sealed)
 	if l.active != nil {
-		segments = append(segments, l.active.extent)
+		segments = append(segments, l.active.segment)
 	}
 	return segments
 }
 
-// check reads a segment again. One that is released meanwhile may get another name or another header at any
-// time, so what was read of it says nothing. It leaves the list before any of that is done to it, so while
-// it is on the list what was read of it was read in time.
-func (l *Log) check(e extent) error {
-	if e.end == 0 {
-		return nil // all of it was in the tree already when the log was opened
+// check reads a segment and verifies it. If the segment is released meanwhile, its file may get
+// another name or header at any time, so check ignores the result. A segment leaves the list before
+// its file changes. So if the segment is still on the list, the file did not change before it was
+// read.
+func (l *Log) check(s segment) error {
+	if s.end == 0 {
+		return nil // all its values were in the tree when the log was opened
 	}
-	data, err := l.fs.ReadFile(e.path)
+	data, err := l.fs.ReadFile(s.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		err = corruptAt(e.path, 0, "the segment is missing")
+		err = corruptAt(s.path, 0, "the segment is missing")
 	case err == nil:
-		err = e.verify(data)
+		err = s.verify(data)
 	}
-	if err != nil && !l.uses(e.number) {
+	if err != nil && !l.uses(s.number) {
 		return nil
 	}
 	return err
 }
 
 func (l *Log) uses(number uint64) bool {
-	return slices.ContainsFunc(l.inUse(), func(e extent) bool { return e.number == number })
+	return slices.ContainsFunc(l.inUse(), func(s segment) bool { return s.number == number })
 }

@@ -180,7 +180,7 @@ func TestCheckOfReleasedSegments(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			log.stopPreparing()
+			log.pool.stop()
 			for i := range 3 {
 				mustAppend(t, log, numbered(i, 1500, 1))
 				mustSync(t, log)

@@ -102,9 +102,9 @@ func (m *machine) sync(*rapid.T) {
 // could be repeated.
 func (m *machine) prepare(*rapid.T) {
 	m.on()
-	m.log.stopped = false
+	m.log.pool.stopped = false
 	m.log.PrepareSegment()
-	m.log.stopPreparing()
+	m.log.pool.stop()
 }
 
 // post moves the watermark, as a checkpoint does.
@@ -214,7 +214,7 @@ func (m *machine) recover() {
 		m.goesOff(err)
 		return
 	}
-	log.stopPreparing()
+	log.pool.stop()
 	m.log = log
 }
 

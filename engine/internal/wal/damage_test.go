@@ -50,7 +50,7 @@ func (l *laidOut) open() {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	log.stopPreparing()
+	log.pool.stop()
 	l.log, l.synced = log, 0
 }
 
@@ -129,15 +129,15 @@ func (l *laidOut) reopen() {
 
 // renameReleased is a crash between a released segment's new name and its new header.
 func (l *laidOut) renameReleased() {
-	old := l.log.spares.released[0].path
-	l.disk.cached[filepath.Join(crashDir, nameOf(l.log.nextNumber))] = l.disk.cached[old]
+	old := l.log.pool.released[0].path
+	l.disk.cached[filepath.Join(crashDir, nameOf(l.log.pool.nextNumber))] = l.disk.cached[old]
 	delete(l.disk.cached, old)
 }
 
 // prepare makes a segment ready that is not used.
 func (l *laidOut) prepare() {
 	l.t.Helper()
-	if _, err := l.log.prepare(512); err != nil {
+	if _, err := l.log.pool.make(512); err != nil {
 		l.t.Fatal(err)
 	}
 }

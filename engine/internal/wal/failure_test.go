@@ -29,7 +29,7 @@ func newLife(t *testing.T) *life {
 	d := newMemDisk()
 	l := &life{disk: d, fs: faultfs.New(d)}
 	log := mustOpen(t, d, 0, 0)
-	log.stopPreparing()
+	log.pool.stop()
 	l.tried = placed(1, numbered(0, 1500, 1), numbered(1, 1500, 1), numbered(2, 1000, 1))
 	for i, f := range l.tried {
 		mustAppend(t, log, f.Frame)
@@ -63,7 +63,7 @@ func (l *life) run(goOn bool) error {
 		return err
 	}
 	l.synced = len(l.tried)
-	log.stopPreparing() // so that each run does the same in the same order
+	log.pool.stop() // so that each run does the same in the same order
 	for i, length := range []int{1500, 100, 3000, 1500, 3000, 100, 3000} {
 		frame := placed(l.tried[len(l.tried)-1].last()+1, numbered(10+i, length, 2))[0]
 		l.tried = append(l.tried, frame)

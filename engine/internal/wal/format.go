@@ -17,17 +17,17 @@ import (
 const (
 	magic   = "DAYBKLOG"
 	version = 2
-	oldest  = 1 // its frames hold no compressed batch
+	oldest  = 1 // frames of version 1 have no compressed batches
 
 	segmentHeaderLen = 44
 	frameHeaderLen   = 20
-	headerChecksumAt = 12 // in a frame's header
+	headerChecksumAt = 12 // offset in the header of a frame
 
-	// MaxPayload is the longest payload of a frame, in bytes.
+	// MaxPayload is the maximum length of a frame's payload, in bytes.
 	MaxPayload = 256 << 20
 
-	// MaxGrouped is how many bytes of payload an Append of more than one frame has at most. A Follower relies on it to know
-	// which frames one write may have undone.
+	// MaxGrouped is the maximum total length of the payloads in an Append of more than one frame,
+	// in bytes. A Follower relies on it to know which frames may be undone together.
 	MaxGrouped = 4 << 20
 )
 
@@ -38,9 +38,11 @@ var (
 
 func nameOf(number uint64) string { return fmt.Sprintf("%020d.log", number) }
 
-// temporaryNameOf is what a segment is called while it is being made.
+// temporaryNameOf returns the name that a segment has while it is made.
 func temporaryNameOf(number uint64) string { return fmt.Sprintf("%020d.new.log", number) }
 
+// numberOf returns the number of the segment with a file name, and false if it is not the name of a
+// segment.
 func numberOf(name string) (uint64, bool) {
 	parts := segmentName.FindStringSubmatch(name)
 	if parts == nil {
@@ -50,15 +52,16 @@ func numberOf(name string) (uint64, bool) {
 	return number, err == nil
 }
 
-// segmentHeader is what a segment begins with, from the moment it has its name.
+// segmentHeader is the start of a segment. Each file with the name of a segment has one.
 type segmentHeader struct {
 	number        uint64
-	firstSequence uint64 // 0: prepared, that is not in use yet
-	size          int64
+	firstSequence uint64 // 0: prepared, not in use yet
+	size          int64  // of the file
 }
 
 func (h segmentHeader) prepared() bool { return h.firstSequence == 0 }
 
+// append appends the encoded header to dst.
 func (h segmentHeader) append(dst []byte) []byte {
 	start := len(dst)
 	dst = append(dst, magic...)
@@ -71,7 +74,7 @@ func (h segmentHeader) append(dst []byte) []byte {
 }
 
 var (
-	errNoHeader     = errors.New("no segment header")
+	errNoHeader     = errors.New("not a segment header")
 	errNewerVersion = errors.New("a newer log format")
 )
 
@@ -96,18 +99,19 @@ func decodeSegmentHeader(data []byte) (segmentHeader, error) {
 	}, nil
 }
 
-// frame is one frame as it stands in a segment.
+// frame is a frame of a segment.
 type frame struct {
 	payload []byte // empty: a seal
-	values  uint32
-	durable int64
+	values  uint32 // number of values in the payload
+	durable int64  // offset up to which the segment was durable when the frame was written
 }
 
 func (f *frame) sealed() bool { return len(f.payload) == 0 }
 
+// size returns the length of the encoded frame.
 func (f *frame) size() int64 { return frameHeaderLen + int64(len(f.payload)) }
 
-// append appends the frame's encoding, for the given place.
+// append appends the encoded frame to dst, for an offset in the segment with a number.
 func (f *frame) append(dst []byte, number uint64, offset int64) []byte {
 	start := len(dst)
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(f.payload)))
@@ -133,16 +137,16 @@ func payloadChecksum(payload []byte, number uint64) uint32 {
 	return crc32.Update(crc32.Checksum(place[:], codec.Castagnoli), codec.Castagnoli, payload)
 }
 
-// frameState says what stands at an offset of a segment.
+// frameState tells what is at an offset of a segment.
 type frameState int
 
 const (
-	noFrame  frameState = iota // nothing that was ever a frame of this segment
-	badFrame                   // a frame's header, but not its payload
-	goodFrame
+	noFrame   frameState = iota // not the header of a frame of this segment
+	badFrame                    // the header of a frame, with another payload
+	goodFrame                   // a frame with its payload
 )
 
-// readFrame reads the frame at offset of a segment's bytes.
+// readFrame reads the frame at an offset of a segment's bytes.
 func readFrame(segment []byte, number uint64, offset int64) (frame, frameState) {
 	data := segment[min(offset, int64(len(segment))):]
 	if len(data) < frameHeaderLen {

@@ -15,60 +15,62 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/disk"
 )
 
-// Options configure Recovery.Open. All fields are required.
+// Options configure Recovery.Open. All fields are required. Sizes are in bytes.
 type Options struct {
-	FirstSegmentSize int64 // of the first segment created, in bytes; each further one doubles it
-	SegmentSize      int64 // of a segment, at most, unless one frame needs more
-	KeepReleased     int64 // bytes of released segments that are kept for reuse
+	FirstSegmentSize int64 // size of the first segment; each new one is twice as large
+	SegmentSize      int64 // maximum size of a segment, except if one frame needs more
+	KeepReleased     int64 // maximum total size of the released segments that are kept for recycling
 	Logger           *slog.Logger
-	OnSync           func(took time.Duration) // told of each fdatasync of frames
+	OnSync           func(took time.Duration) // is called after each fdatasync of frames
 }
 
-// Frame is what one Store or StoreBatch appends.
+// Frame is the unit that Append writes: the values of one Store or StoreBatch.
 type Frame struct {
 	Payload []byte // 1 to MaxPayload bytes
-	Values  int    // how many values it holds, at least 1
+	Values  int    // number of values in the payload, at least 1
 }
 
-// Log is an open write-ahead log. Append is called by one goroutine at a time; the other methods by any.
+// Log is an open write-ahead log. One goroutine at a time may call Append. Any number of goroutines
+// may call the other methods at the same time.
 type Log struct {
 	dir  string
 	fs   disk.FS
 	opts Options
+	pool *pool
 
-	// What only the appender touches, beside what mu guards.
+	// Only Append uses these fields.
 	buffer []byte
 	next   uint64 // sequence number of the next value
 
-	// syncMu is held while frames are made durable and while the active segment changes. It is taken
-	// before mu.
+	// syncMu is held while frames are made durable and while the active segment changes. It is
+	// locked before mu.
 	syncMu sync.Mutex
 
-	// mu guards what follows. It is held for moments only, never during I/O.
+	// mu guards the fields below. It is never held during I/O.
 	mu      sync.Mutex
 	active  *activeSegment // nil before the first append
-	sealed  []extent       // used segments before the active one, oldest first
-	failure error          // not nil: poisoned
-
-	spares
+	sealed  []segment      // the segments before the active one that are not released, oldest first
+	failure error          // not nil: the log has failed
 }
 
-// activeSegment is the one that is written to.
+// activeSegment is the segment that Append writes to.
 type activeSegment struct {
-	extent
+	segment
 	file    disk.File
-	durable int64 // offset up to which it is durable
+	durable int64 // offset up to which the segment is durable
 }
 
 func newLog(dir string, fsys disk.FS, opts Options, nextNumber, nextSequence uint64) *Log {
-	l := &Log{dir: dir, fs: fsys, opts: opts, next: nextSequence}
-	l.spares = spares{nextNumber: nextNumber, nextSize: opts.FirstSegmentSize}
-	return l
+	return &Log{
+		dir: dir, fs: fsys, opts: opts, next: nextSequence,
+		pool: &pool{dir: dir, fs: fsys, opts: opts, nextNumber: nextNumber, nextSize: opts.FirstSegmentSize},
+	}
 }
 
-// Append writes frames behind one another with one write, and returns the sequence number of their
-// first value. Of more than one the payloads have MaxGrouped bytes at most. They are durable after Sync.
-// After an error none of them is in the log; the log is still usable unless Failure says otherwise.
+// Append appends frames with one write, and returns the sequence number of their first value. The
+// payloads of several frames have at most MaxGrouped bytes together. The frames are durable after
+// Sync. After an error none of the frames is in the log; the log is still usable if Failure returns
+// nil.
 func (l *Log) Append(frames []Frame) (firstSequence uint64, err error) {
 	if err := l.Failure(); err != nil {
 		return 0, err
@@ -89,7 +91,7 @@ func (l *Log) Append(frames []Frame) (firstSequence uint64, err error) {
 	if _, err := active.file.WriteAt(l.buffer, active.end); err != nil {
 		return 0, l.rollBack(active, err)
 	}
-	if cap(l.buffer) > mostBuffered {
+	if cap(l.buffer) > maxBuffer {
 		l.buffer = nil
 	}
 	firstSequence = l.next
@@ -101,9 +103,10 @@ func (l *Log) Append(frames []Frame) (firstSequence uint64, err error) {
 	return firstSequence, nil
 }
 
-// mostBuffered is the largest write buffer that is kept for the next append.
-const mostBuffered = 4 << 20
+// maxBuffer is the maximum size of the write buffer that is kept for the next Append, in bytes.
+const maxBuffer = 4 << 20
 
+// encode encodes frames into the write buffer, for the end of the active segment.
 func (l *Log) encode(active *activeSegment, frames []Frame) {
 	l.mu.Lock()
 	durable := active.durable
@@ -115,8 +118,9 @@ func (l *Log) encode(active *activeSegment, frames []Frame) {
 	}
 }
 
-// rollBack erases, durably, what a failed write left behind the last good frame, since a part of it may be
-// good frames whose callers are being told that they are not there. If that fails the log is poisoned.
+// rollBack durably overwrites the bytes of a failed write with zeros. Some of its frames may be
+// whole, and their callers get an error, so they must not be replayed. If that fails too, the log
+// fails.
 func (l *Log) rollBack(active *activeSegment, cause error) error {
 	clear(l.buffer)
 	_, err := active.file.WriteAt(l.buffer, active.end)
@@ -124,20 +128,20 @@ func (l *Log) rollBack(active *activeSegment, cause error) error {
 		err = active.file.Datasync()
 	}
 	if err != nil {
-		return l.poison(fmt.Errorf("a failed write could not be undone: %w", errors.Join(cause, err)))
+		return l.fail(fmt.Errorf("a failed write could not be undone: %w", errors.Join(cause, err)))
 	}
 	return disk.WrapNoSpace(cause)
 }
 
-// Sync makes durable everything that Append wrote before it was called. When it fails, nothing is known
-// of what was written since the last time, so the log is poisoned until it is opened again.
+// Sync makes all frames durable that were appended before the call. If it fails, it is unknown
+// which frames since the last Sync are on the disk, so the log fails until it is opened again.
 func (l *Log) Sync() error {
 	l.syncMu.Lock()
 	defer l.syncMu.Unlock()
 	return l.syncLocked()
 }
 
-// syncLocked needs syncMu held, which keeps the active segment from changing.
+// syncLocked is Sync. The caller holds syncMu, so the active segment does not change.
 func (l *Log) syncLocked() error {
 	if err := l.Failure(); err != nil {
 		return err
@@ -154,7 +158,7 @@ func (l *Log) syncLocked() error {
 	}
 	start := time.Now()
 	if err := active.file.Datasync(); err != nil {
-		return l.poison(err)
+		return l.fail(err)
 	}
 	l.opts.OnSync(time.Since(start))
 	l.mu.Lock()
@@ -163,14 +167,15 @@ func (l *Log) syncLocked() error {
 	return nil
 }
 
-// Failure returns why the log takes no more writes, or nil.
+// Failure returns the error because of which the log takes no more writes, or nil.
 func (l *Log) Failure() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.failure
 }
 
-func (l *Log) poison(cause error) error {
+// fail makes the log take no more writes, and returns the error that they get.
+func (l *Log) fail(cause error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.failure == nil {
@@ -179,57 +184,55 @@ func (l *Log) poison(cause error) error {
 	return l.failure
 }
 
-// roomFor returns the active segment, a new one if size bytes and a seal do not fit behind its frames.
+// roomFor returns the active segment. It begins a new segment if there is no room for size bytes
+// and a seal.
 func (l *Log) roomFor(size int64) (*activeSegment, error) {
 	if a := l.active; a != nil && a.end+size+frameHeaderLen <= a.size {
 		return a, nil
 	}
-	next, err := l.takeSpare(segmentHeaderLen + size + frameHeaderLen)
+	next, err := l.pool.take(segmentHeaderLen + size + frameHeaderLen)
 	if err != nil {
 		return nil, disk.WrapNoSpace(err)
 	}
 	if err := l.activate(next); err != nil {
-		if poisoned := l.Failure(); poisoned != nil {
-			return nil, poisoned
+		if failure := l.Failure(); failure != nil {
+			return nil, failure
 		}
 		return nil, disk.WrapNoSpace(err)
 	}
 	return l.active, nil
 }
 
-// activate seals the active segment and puts the spare in its place. The sealed one is durable before
-// the first frame of the new one is written, in every mode: a torn tail is in the last segment only. The
-// new one's header becomes durable with its first frames.
-func (l *Log) activate(next spare) error {
+// activate seals the active segment and makes next the active one. The sealed segment is always
+// durable before the first frame of next is written, whether the store syncs its commits or not. So
+// a torn tail is in the last segment only. The header of next becomes durable with its first
+// frames.
+func (l *Log) activate(next segment) error {
 	file, err := l.fs.Open(next.path)
 	if err != nil {
-		l.giveBack(next)
+		l.pool.release(next)
 		return err
 	}
 	l.syncMu.Lock()
 	defer l.syncMu.Unlock()
 	if err := l.sealActiveLocked(); err != nil {
 		_ = file.Close()
-		l.giveBack(next)
+		l.pool.release(next)
 		return err
 	}
-	header := segmentHeader{number: next.number, firstSequence: l.next, size: next.size}
-	if _, err := file.WriteAt(header.append(nil), 0); err != nil {
+	next.firstSequence, next.lastSequence, next.end = l.next, l.next-1, segmentHeaderLen
+	if _, err := file.WriteAt(next.header().append(nil), 0); err != nil {
 		_ = file.Close()
-		l.discard(next)
+		l.pool.remove(next)
 		return err
 	}
-	a := &activeSegment{file: file, extent: extent{
-		number: next.number, path: next.path, size: next.size,
-		firstSequence: l.next, lastSequence: l.next - 1, end: segmentHeaderLen,
-	}}
 	l.mu.Lock()
-	l.active = a
+	l.active = &activeSegment{segment: next, file: file}
 	l.mu.Unlock()
 	return nil
 }
 
-// sealActiveLocked ends the active segment, if there is one. It needs syncMu held.
+// sealActiveLocked seals the active segment, if there is one. The caller holds syncMu.
 func (l *Log) sealActiveLocked() error {
 	a := l.active
 	if a == nil {
@@ -237,63 +240,67 @@ func (l *Log) sealActiveLocked() error {
 	}
 	seal := frame{durable: a.durable}
 	if _, err := a.file.WriteAt(seal.append(nil, a.number, a.end), a.end); err != nil {
-		return err // whatever stands there now, the next frame overwrites it
+		return err // the next frame overwrites the bytes of the seal
 	}
 	start := time.Now()
 	if err := a.file.Datasync(); err != nil {
-		return l.poison(err)
+		return l.fail(err)
 	}
 	l.opts.OnSync(time.Since(start))
 	l.mu.Lock()
 	a.sealed = true
-	l.active, l.sealed = nil, append(l.sealed, a.extent)
+	l.active, l.sealed = nil, append(l.sealed, a.segment)
 	l.mu.Unlock()
 	_ = a.file.Close() // everything in it is durable
 	return nil
 }
 
-// Release gives up the sealed segments whose values are all at or below watermark, for reuse. The
-// watermark must be durable.
+// Release releases the sealed segments without values above watermark, so that they can be
+// recycled. The watermark must be durable in the tree.
 func (l *Log) Release(watermark uint64) {
 	l.mu.Lock()
-	done := 0
-	for done < len(l.sealed) && l.sealed[done].lastSequence <= watermark {
-		done++
+	n := 0
+	for n < len(l.sealed) && l.sealed[n].lastSequence <= watermark {
+		n++
 	}
-	freed := l.sealed[:done:done]
-	l.sealed = l.sealed[done:]
+	released := l.sealed[:n:n]
+	l.sealed = l.sealed[n:]
 	l.mu.Unlock()
-	for _, e := range freed {
-		l.giveBack(spare{path: e.path, size: e.size})
+	for _, s := range released {
+		l.pool.release(s)
 	}
 }
 
-// LastSegment is the greatest segment number given out. Kept with the watermark, and passed to
-// Recovery.Open, it keeps numbers from being used again after the segments have been removed.
+// LastSegment returns the greatest number that a segment got. The tree keeps it with the watermark
+// and passes it to Recovery.Open, so that no number is used again after the segments have been
+// removed.
 func (l *Log) LastSegment() uint64 {
-	l.spares.mu.Lock()
-	defer l.spares.mu.Unlock()
-	return l.nextNumber - 1
+	return l.pool.lastNumber()
 }
 
-// Size is how many bytes the segments occupy, those kept for reuse included.
+// Size returns the total size of the segments in bytes, including released segments that are kept
+// for recycling.
 func (l *Log) Size() int64 {
 	l.mu.Lock()
-	total := int64(0)
+	total := totalSize(l.sealed)
 	if l.active != nil {
-		total = l.active.size
-	}
-	for _, e := range l.sealed {
-		total += e.size
+		total += l.active.size
 	}
 	l.mu.Unlock()
-	return total + l.spareBytes()
+	return total + l.pool.size()
 }
 
-// Close closes the log. With clear it also removes every segment, which is right only when the tree
-// holds all values durably. No other method may be called during or after it.
+// PrepareSegment makes the first segment in the background, so that the first Append need not wait
+// for it.
+func (l *Log) PrepareSegment() { l.pool.prepareInBackground() }
+
+// RemoveReleased removes the released segments that are kept for recycling.
+func (l *Log) RemoveReleased() { l.pool.removeReleased() }
+
+// Close closes the log. With clear it also removes all segments; then all values must be durable in
+// the tree. No other method may be called during Close or after it.
 func (l *Log) Close(clear bool) error {
-	l.stopPreparing()
+	l.pool.stop()
 	var errs []error
 	if l.active != nil {
 		errs = append(errs, l.active.file.Close())

@@ -147,7 +147,7 @@ func TestRotation(t *testing.T) {
 func TestOneAppendIsOneWrite(t *testing.T) {
 	fsys := faultfs.New(newMemDisk())
 	log := mustOpen(t, fsys, 0, 0)
-	log.stopPreparing()
+	log.pool.stop()
 	mustAppend(t, log, numbered(0, 10, 1))
 	mustSync(t, log)
 	var done []string
@@ -170,17 +170,16 @@ func TestRecycling(t *testing.T) {
 	d := newMemDisk()
 	fsys := faultfs.New(d)
 	var mu sync.Mutex
-	created, renamed, greatest := 0, 0, ""
+	created, recycled, greatest := 0, 0, ""
 	fsys.SetHook(func(op faultfs.Op) error {
 		mu.Lock()
 		defer mu.Unlock()
 		switch {
 		case op.Name == faultfs.Create:
 			created++
-		case op.Name == faultfs.Rename && !temporaryName.MatchString(filepath.Base(op.Path)):
-			renamed++
-		}
-		if op.Name == faultfs.Rename {
+		case op.Name == faultfs.Rename && temporaryName.MatchString(filepath.Base(op.NewPath)):
+			recycled++
+		case op.Name == faultfs.Rename:
 			if op.NewPath <= greatest {
 				t.Errorf("%s is made after %s", op.NewPath, greatest)
 			}
@@ -199,7 +198,7 @@ func TestRecycling(t *testing.T) {
 		next += 2
 		if i%10 == 9 {
 			log.Release(next - 1)
-			log.background.Wait()
+			log.pool.background.Wait()
 			// The active segment, the next one, those filled meanwhile and those kept.
 			if files := len(d.cached); files > 10 {
 				t.Fatalf("%d files after %d frames", files, i+1)
@@ -210,8 +209,8 @@ func TestRecycling(t *testing.T) {
 	mustAppend(t, log, last)
 	lastNumber := log.LastSegment()
 	mustClose(t, log)
-	if created > 10 || renamed < 40 {
-		t.Errorf("%d segments created, %d used again; want most used again", created, renamed)
+	if created > 10 || recycled < 40 {
+		t.Errorf("%d segments created, %d recycled; want most recycled", created, recycled)
 	}
 	if want := filepath.Join(crashDir, nameOf(lastNumber)); greatest != want {
 		t.Errorf("LastSegment is that of %s; the last segment made is %s", want, greatest)
@@ -247,7 +246,7 @@ func TestFailedWrites(t *testing.T) {
 			d := newMemDisk()
 			fsys := faultfs.New(d)
 			log := mustOpen(t, fsys, 0, 0)
-			log.stopPreparing()
+			log.pool.stop()
 			mustAppend(t, log, numbered(0, 50, 1))
 			failNext(fsys, faultfs.Write, &faultfs.PartialError{Written: written, Err: syscall.ENOSPC})
 			if _, err := log.Append(group); !errors.Is(err, daybook.ErrNoSpace) || !errors.Is(err, syscall.ENOSPC) {
@@ -284,7 +283,7 @@ func TestAFailedUndoPoisons(t *testing.T) {
 	fsys := faultfs.New(newMemDisk())
 	log := mustOpen(t, fsys, 0, 0)
 	mustAppend(t, log, numbered(0, 50, 1))
-	log.stopPreparing()
+	log.pool.stop()
 	fsys.SetHook(failAll(faultfs.Write, faultfs.ErrInjected))
 	if _, err := log.Append([]Frame{numbered(1, 50, 1)}); !errors.Is(err, faultfs.ErrInjected) {
 		t.Fatalf("Append: got %v", err)
@@ -325,7 +324,7 @@ func TestAFailedSyncPoisons(t *testing.T) {
 	mustAppend(t, log, numbered(0, 50, 1))
 	mustSync(t, log)
 	mustAppend(t, log, numbered(1, 50, 1))
-	log.stopPreparing()
+	log.pool.stop()
 	failNext(fsys, faultfs.Sync, faultfs.ErrInjected)
 	if err := log.Sync(); !errors.Is(err, faultfs.ErrInjected) {
 		t.Fatalf("Sync: got %v", err)
@@ -345,8 +344,8 @@ func TestAFailedSyncOfAFullSegmentPoisons(t *testing.T) {
 	fsys := faultfs.New(d)
 	log := mustOpen(t, fsys, 0, 0)
 	mustAppend(t, log, numbered(0, 1500, 1))
-	log.background.Wait()
-	log.stopPreparing()
+	log.pool.background.Wait()
+	log.pool.stop()
 	fsys.SetHook(func(op faultfs.Op) error {
 		if op.Name == faultfs.Sync && op.Path == segmentsOf(t, d)[0] {
 			return faultfs.ErrInjected
@@ -368,7 +367,7 @@ func TestNoSpaceForASegment(t *testing.T) {
 			d := newMemDisk()
 			fsys := faultfs.New(d)
 			log := mustOpen(t, fsys, 0, 0)
-			log.stopPreparing()
+			log.pool.stop()
 			mustAppend(t, log, numbered(0, 1500, 1))
 			mustSync(t, log)
 			fsys.SetHook(func(op faultfs.Op) error {
@@ -405,7 +404,7 @@ func TestFailedRecycling(t *testing.T) {
 			d := newMemDisk()
 			fsys := faultfs.New(d)
 			log := mustOpen(t, fsys, 0, 0)
-			log.stopPreparing()
+			log.pool.stop()
 			for i := range 4 {
 				mustAppend(t, log, numbered(i, 1500, 1))
 				mustSync(t, log)
@@ -451,7 +450,7 @@ func TestUnfinishedSegmentsAreRemoved(t *testing.T) {
 		t.Helper()
 		put(t, d, temporaryNameOf(1), nil)
 		put(t, d, temporaryNameOf(2), make([]byte, 100))
-		put(t, d, temporaryNameOf(3), spare{number: 3, size: 2 << 10}.preparedHeader())
+		put(t, d, temporaryNameOf(3), (&segment{number: 3, size: 2 << 10}).preparedHeader().append(nil))
 		put(t, d, temporaryNameOf(900), []byte("garbage"))
 	}
 	leave()
@@ -478,15 +477,15 @@ func TestUnfinishedSegmentsAreRemoved(t *testing.T) {
 // TestASmallSegmentDoesNotStopPreparation: other options made the segments that an earlier run left.
 func TestASmallSegmentDoesNotStopPreparation(t *testing.T) {
 	d := newMemDisk()
-	small := spare{number: 1, size: 100}
-	put(t, d, nameOf(1), append(small.preparedHeader(), make([]byte, 100-segmentHeaderLen)...))
+	small := segment{number: 1, size: 100}
+	put(t, d, nameOf(1), append(small.preparedHeader().append(nil), make([]byte, 100-segmentHeaderLen)...))
 	log := mustOpen(t, d, 0, 0)
 	for i := range 10 {
 		log.PrepareSegment()
-		log.background.Wait()
-		log.spares.mu.Lock()
-		ready := log.ready
-		log.spares.mu.Unlock()
+		log.pool.background.Wait()
+		log.pool.mu.Lock()
+		ready := log.pool.ready
+		log.pool.mu.Unlock()
 		if ready == nil || ready.size < testOptions().FirstSegmentSize {
 			t.Fatalf("before frame %d the segment prepared is %+v; want one that takes a frame", i, ready)
 		}

@@ -45,7 +45,7 @@ func write(t testing.TB, unsynced ...[]Frame) *written {
 	t.Helper()
 	w := &written{disk: newMemDisk()}
 	log := mustOpen(t, w.disk, 0, 0)
-	log.stopPreparing()
+	log.pool.stop()
 	next, inLast := uint64(1), 0
 	appendAll := func(frames ...Frame) {
 		t.Helper()
@@ -297,7 +297,9 @@ func TestMissingAndForeign(t *testing.T) {
 		{"last cut off", func(w *written) { w.cut(2, -1) }, 0, daybook.ErrCorrupt, 2, "by a single byte, and where no frame is"},
 		{"last cut off to nothing", func(w *written) { w.cut(2, 0) }, 0, daybook.ErrCorrupt, 2, "a segment has its name only once it has a header"},
 		{"last cut off in its header", func(w *written) { w.cut(2, 30) }, 0, daybook.ErrCorrupt, 2, "a segment has its name only once it has a header"},
-		{"header of the last lost", func(w *written) { copy(w.last().cached, spare{number: 3, size: 4 << 10}.preparedHeader()) }, 0, daybook.ErrCorrupt, 2,
+		{"header of the last lost", func(w *written) {
+			copy(w.last().cached, (&segment{number: 3, size: 4 << 10}).preparedHeader().append(nil))
+		}, 0, daybook.ErrCorrupt, 2,
 			"its frames say that it was durable"},
 		{"two swapped", func(w *written) { w.rename(0, 9); w.rename(1, 1); w.rename(0, 2) }, 0, daybook.ErrCorrupt, 1,
 			"neither is a released one on its way to its next number"},
@@ -426,7 +428,7 @@ func TestASealIsMadeDurable(t *testing.T) {
 	d := newMemDisk()
 	fsys := faultfs.New(d)
 	log := mustOpen(t, fsys, 0, 0)
-	log.stopPreparing()
+	log.pool.stop()
 	first := numbered(0, 1500, 1)
 	mustAppend(t, log, first)
 	mustSync(t, log)
@@ -458,13 +460,13 @@ func TestAFailedHeaderIsNoGap(t *testing.T) {
 	log := mustOpen(t, fsys, 0, 0)
 	first := numbered(0, 1500, 1)
 	mustAppend(t, log, first)
-	log.background.Wait() // the next segment is ready
+	log.pool.background.Wait() // the next segment is ready
 	failed := false
 	fsys.SetHook(func(op faultfs.Op) error {
 		header, err := decodeSegmentHeader(op.Data)
 		if op.Name == faultfs.Write && err == nil && !header.prepared() && !failed { // the appender's alone
 			failed = true
-			log.background.Wait() // and the one behind it
+			log.pool.background.Wait() // and the one behind it
 			return &faultfs.PartialError{Written: segmentHeaderLen, Err: faultfs.ErrInjected}
 		}
 		if op.Name == faultfs.Remove {
@@ -496,7 +498,7 @@ func TestReopenAfterAFailedSync(t *testing.T) {
 	first, second, third := numbered(0, 100, 1), numbered(1, 3000, 1), numbered(2, 100, 1)
 	mustAppend(t, log, first)
 	mustSync(t, log)
-	log.background.Wait()
+	log.pool.background.Wait()
 	mustAppend(t, log, second)
 	fsys.SetHook(func(op faultfs.Op) error {
 		if op.Name == faultfs.Sync {
@@ -507,7 +509,7 @@ func TestReopenAfterAFailedSync(t *testing.T) {
 	if err := log.Sync(); !errors.Is(err, faultfs.ErrInjected) {
 		t.Fatalf("Sync: got %v", err)
 	}
-	log.background.Wait()
+	log.pool.background.Wait()
 	for _, file := range d.cached {
 		file.writes = nil // clean, but not on the disk
 	}
@@ -527,7 +529,7 @@ func TestFramesBehindZeros(t *testing.T) {
 		for _, f := range []frame{{}, {durable: 1 << 24}, {payload: []byte("x"), values: 1 << 16, durable: 9}} {
 			segment := append(make([]byte, offset), f.append(nil, number, offset)...)
 			segment = append(segment, make([]byte, 40)...)
-			if reach, last := lookBehind(segment, number, segmentHeaderLen); reach != f.durable || last != offset+f.size() {
+			if reach, last := findFrames(segment, number, segmentHeaderLen); reach != f.durable || last != offset+f.size() {
 				t.Errorf("%+v at offset %d: found one that reaches %d and ends at %d", f, offset, reach, last)
 			}
 		}
@@ -540,7 +542,7 @@ func TestFramesBehindZeros(t *testing.T) {
 			continue
 		}
 		segment := append(make([]byte, segmentHeaderLen), encoded...)
-		if _, last := lookBehind(segment, number, 0); last != segmentHeaderLen+frameHeaderLen {
+		if _, last := findFrames(segment, number, 0); last != segmentHeaderLen+frameHeaderLen {
 			t.Errorf("the seal of segment %d, which begins with %d zeros, was not found", number, leadingZeros(encoded))
 		}
 	}
