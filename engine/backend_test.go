@@ -12,6 +12,7 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/backendtest"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 // TestBackend runs the conformance suite under options that lead the same operations along different ways,
@@ -42,7 +43,11 @@ func TestBackend(t *testing.T) {
 			t.Parallel() // most of the time goes into waiting for the disk
 			backendtest.Run(t, func(t *testing.T) daybook.Backend {
 				test.opts.Logger = discard
-				return test.wrap(t, mustOpen(t, t.TempDir(), &test.opts))
+				dir := t.TempDir()
+				if test.opts.Tuning != (Tuning{}) { // then the tree is committed, and synced, again and again
+					dir = testenv.DirInMemory(t)
+				}
+				return test.wrap(t, mustOpen(t, dir, &test.opts))
 			}, test.can)
 		})
 	}

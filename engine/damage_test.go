@@ -18,12 +18,13 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine/internal/disk"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 // closedStore makes a store of rows in a new directory and closes it.
 func closedStore(t *testing.T, opts *Options, stored ...row) (dir string) {
 	t.Helper()
-	dir = t.TempDir()
+	dir = testenv.DirInMemory(t)
 	db := mustOpen(t, dir, opts)
 	for _, r := range stored {
 		mustStore(t, db, r.Name, r.Value, r.At)

@@ -304,13 +304,11 @@ func ExampleOptions_maxSize() {
 	}
 	defer db.Close()
 	ctx := context.Background()
-	random := rand.New(rand.NewPCG(1, 2))
-	for at := range uint64(1000) { // 32 MB that do not compress to less than half
-		text := make([]byte, 16<<10)
-		for i := range text {
-			text[i] = hex.EncodeToString([]byte{byte(random.Uint32())})[0]
-		}
-		value, _ := json.Marshal(string(text))
+	image := make([]byte, 8<<10)
+	random := rand.NewChaCha8([32]byte{})
+	for at := range uint64(1000) { // 16 MB, of which no compression makes less than 8
+		_, _ = random.Read(image)
+		value, _ := json.Marshal(hex.EncodeToString(image))
 		if err := db.Store(ctx, "camera", value, at); err != nil {
 			log.Fatal(err)
 		}

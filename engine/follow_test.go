@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 func mustFollow(t *testing.T, dir, pattern string) *Follower {
@@ -84,7 +85,7 @@ func TestFollow(t *testing.T) {
 
 // TestFollowSlowly stores more than the log keeps, and wants to be told how many values that was.
 func TestFollowSlowly(t *testing.T) {
-	dir := t.TempDir()
+	dir := testenv.DirInMemory(t)
 	db := mustOpen(t, dir, &Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize}})
 	f := mustFollow(t, dir, "*")
 	mustStore(t, db, "r", "0", 0)

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/daybook-db/daybook/fuzz"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 // FuzzEngine runs whatever bytes mean as a program, beginning with those in testdata/programs.
@@ -22,14 +23,14 @@ func FuzzEngine(f *testing.F) {
 		f.Add(data)
 	}
 	defer collectLess()()
-	parent := f.TempDir()
+	parent := testenv.DirInMemory(f)
 	f.Fuzz(func(t *testing.T, data []byte) { runProgram(t, parent, fuzz.Decode(data)) })
 }
 
 // TestModel runs random programs. More of them: -rapid.checks=10000; longer ones: -rapid.steps=100.
 func TestModel(t *testing.T) {
 	defer collectLess()()
-	parent := t.TempDir()
+	parent := testenv.DirInMemory(t)
 	rapid.Check(t, func(t *rapid.T) {
 		options := rapid.SliceOfN(anyByte, 3, 3).Draw(t, "options")
 		var ops [][]byte

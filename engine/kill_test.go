@@ -19,9 +19,10 @@ import (
 	"time"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
-var killRounds = flag.Int("kill.rounds", 0, "how many processes TestKill kills; 0: 25, or 8 with -short")
+var killRounds = flag.Int("kill.rounds", 0, "how many processes TestKill kills; 0: 8, or 25 with -long")
 
 // These tell a child of this test where to store until it is killed, and how durably.
 const (
@@ -176,10 +177,10 @@ func TestKill(t *testing.T) {
 	rounds := *killRounds
 	switch {
 	case rounds > 0:
-	case testing.Short():
-		rounds = 8
-	default:
+	case testenv.Long():
 		rounds = 25
+	default:
+		rounds = 8
 	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)

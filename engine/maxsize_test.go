@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 // occupied is how long the files of a directory are, together.
@@ -72,15 +73,18 @@ var maxSizeLoads = []maxSizeLoad{
 	}},
 }
 
-// looks reports whether a test looks at the directory after so many stores: after each, but with -short after some.
-func looks(stores uint64) bool { return !testing.Short() || stores%8 == 0 }
+// looks reports whether a test looks at the directory after so many stores: with -long after each.
+func looks(stores uint64) bool { return testenv.Long() || stores%8 == 0 }
 
 // rounds is how often a test fills a directory.
 func rounds() int {
-	if testing.Short() {
+	switch {
+	case testenv.Long():
+		return 3
+	case testing.Short():
 		return 1
 	}
-	return 3
+	return 2
 }
 
 // TestMaxSize stores until the bound is reached, looks at the directory all the time, and goes on after a Cleanup.
@@ -88,7 +92,7 @@ func TestMaxSize(t *testing.T) {
 	const most = MinMaxSize
 	for _, load := range maxSizeLoads {
 		t.Run(load.name, func(t *testing.T) {
-			dir := t.TempDir()
+			dir := testenv.DirInMemory(t)
 			db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: most, Logger: discard})
 			stored, i := uint64(0), uint64(0)
 			for round := range rounds() {
@@ -135,7 +139,7 @@ func TestMaxSizeDropsOldest(t *testing.T) {
 	}
 	for _, load := range loads {
 		t.Run(load.name, func(t *testing.T) {
-			dir := t.TempDir()
+			dir := testenv.DirInMemory(t)
 			db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: MinMaxSize, WhenFull: DropOldest, Logger: discard})
 			most, last := uint64(0), uint64(0) // values that were there, and the sequence number of the last one
 			for i := uint64(0); last <= most+most/2; i++ {
@@ -179,7 +183,7 @@ func TestMaxSizeDropsOldest(t *testing.T) {
 // TestMaxSizeBesideScan keeps a scan open, whose pages stay taken: nothing more is dropped for that.
 func TestMaxSizeBesideScan(t *testing.T) {
 	const most = MinMaxSize
-	dir := t.TempDir()
+	dir := testenv.DirInMemory(t)
 	db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: most, WhenFull: DropOldest, Logger: discard})
 	store := func(i uint64) error { return db.Store(ctx, "r", json.RawMessage(`"`+digits(4000)+`"`), i) }
 	for i := range uint64(1000) {
@@ -220,7 +224,7 @@ func TestMaxSizeCompact(t *testing.T) {
 	if !canReplaceOpenFiles {
 		t.Skip("a file that is open cannot be replaced on Windows")
 	}
-	dir := t.TempDir()
+	dir := testenv.DirInMemory(t)
 	db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: 4 * MinMaxSize, Logger: discard})
 	i := uint64(0)
 	for ; ; i++ {
@@ -269,7 +273,7 @@ func TestMaxSizeOptions(t *testing.T) {
 
 // TestMaxSizeTogether stores large values from many goroutines, whose groups do not fit as a whole.
 func TestMaxSizeTogether(t *testing.T) {
-	db := mustOpen(t, t.TempDir(), &Options{MaxSize: MinMaxSize, WhenFull: DropOldest, Logger: discard})
+	db := mustOpen(t, testenv.DirInMemory(t), &Options{MaxSize: MinMaxSize, WhenFull: DropOldest, Logger: discard})
 	var storing sync.WaitGroup
 	for g := range 100 {
 		storing.Go(func() {
@@ -304,7 +308,7 @@ func fillUp(t *testing.T, db *DB, most uint64) (last uint64) {
 func TestMaxSizeBatches(t *testing.T) {
 	for _, when := range []WhenFull{Refuse, DropOldest} {
 		t.Run(when.String(), func(t *testing.T) {
-			dir := t.TempDir()
+			dir := testenv.DirInMemory(t)
 			db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: MinMaxSize, WhenFull: when, Logger: discard})
 			last := fillUp(t, db, 4000)
 			if when == Refuse {
@@ -342,7 +346,7 @@ func TestMaxSizeSmaller(t *testing.T) {
 	if !canReplaceOpenFiles {
 		t.Skip("a file that is open cannot be replaced on Windows")
 	}
-	dir := t.TempDir()
+	dir := testenv.DirInMemory(t)
 	db := mustOpen(t, dir, &Options{Durability: OS, Logger: discard})
 	last := fillUp(t, db, 10_000)
 	mustClose(t, db)
@@ -369,7 +373,7 @@ func TestMaxSizeBesideCopy(t *testing.T) {
 	if !canReplaceOpenFiles {
 		t.Skip("a file that is open cannot be replaced on Windows")
 	}
-	dir := t.TempDir()
+	dir := testenv.DirInMemory(t)
 	db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: MinMaxSize, Logger: discard})
 	last := fillUp(t, db, 10_000)
 	copied := 0

@@ -17,6 +17,7 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/disk"
 	"github.com/daybook-db/daybook/engine/internal/tree"
 	"github.com/daybook-db/daybook/engine/internal/wal"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 // postPart posts the first of some runs to a store that nobody has open, as a checkpoint does that a crash stops
@@ -59,7 +60,7 @@ func TestReplayAfterPart(t *testing.T) {
 			all = append(all, row{fmt.Sprintf("r%d", record), fmt.Sprintf(`{"tick":%d,"padding":"%064d"}`, tick, record), uint64(tick)})
 		}
 	}
-	from := t.TempDir()
+	from := testenv.DirInMemory(t)
 	db, err := Open(from, &Options{Durability: OS})
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +81,7 @@ func TestReplayAfterPart(t *testing.T) {
 	slices.SortStableFunc(byRecord, func(a, b row) int { return cmp.Compare(a.Name, b.Name) })
 	for first := 1; first < records; first++ {
 		for headSize := int64(MinHeadSize); headSize <= 48<<10; headSize += 8 << 10 {
-			dir := t.TempDir()
+			dir := testenv.DirInMemory(t)
 			if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
 				t.Fatal(err)
 			}
@@ -112,7 +113,7 @@ func checkReplay(t *testing.T, dir string, headSize int64, watermark uint64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again := t.TempDir()
+	again := testenv.DirInMemory(t)
 	if err := os.CopyFS(again, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/fuzz"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 // TestPrograms runs the programs in testdata/programs, which FuzzEngine begins with.
@@ -25,7 +26,7 @@ func TestPrograms(t *testing.T) {
 	for name, program := range programs(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if err := program.Run(programDir(t.TempDir())); err != nil {
+			if err := program.Run(programDir(testenv.DirInMemory(t))); err != nil {
 				t.Error(err)
 			}
 		})

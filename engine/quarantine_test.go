@@ -19,13 +19,14 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/disk"
 	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
 	"github.com/daybook-db/daybook/engine/internal/tree"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 // quarantineStore is a directory whose tree holds values 1 to 10, and whose log the others, to 20, as a killed process leaves
 // it.
 func quarantineStore(t *testing.T) (dir string, stored []row) {
 	t.Helper()
-	dir = t.TempDir()
+	dir = testenv.DirInMemory(t)
 	db := mustOpen(t, dir, &Options{Durability: OS, Logger: discard})
 	for i := range uint64(20) {
 		r := row{fmt.Sprintf("r%d", i%3), fmt.Sprint(i + 1), i + 1}
@@ -249,7 +250,7 @@ func TestQuarantineReadOnly(t *testing.T) {
 
 // TestQuarantineReleased damages the header of a segment whose values are all in the tree: none of those behind it is lost.
 func TestQuarantineReleased(t *testing.T) {
-	dir := t.TempDir()
+	dir := testenv.DirInMemory(t)
 	db := mustOpen(t, dir, &Options{Durability: OS, Logger: discard})
 	const stored = 3000
 	for i := range uint64(stored) {
@@ -308,7 +309,7 @@ func TestQuarantinePart(t *testing.T) {
 // TestQuarantineUnpostable damages a chunk that what is in the log is to be posted to.
 func TestQuarantineUnpostable(t *testing.T) {
 	opts := Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize, ChunkValues: 10}, Logger: discard}
-	dir := t.TempDir()
+	dir := testenv.DirInMemory(t)
 	db := mustOpen(t, dir, &opts)
 	for i := range uint64(100) {
 		mustStore(t, db, "r", `"`+digits(100)+`"`, 10*i)

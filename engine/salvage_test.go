@@ -21,13 +21,14 @@ import (
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/disk"
 	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 // rottenStore is a closed store of three records with five chunks of four values each, at the times from 1 on, of which one
 // chunk is damaged: b's values at 9 to 12.
 func rottenStore(t *testing.T) (dir string, whole []row) {
 	t.Helper()
-	dir = t.TempDir()
+	dir = testenv.DirInMemory(t)
 	db := mustOpen(t, dir, &Options{Durability: OS, Tuning: Tuning{ChunkValues: 4}, Logger: discard})
 	for _, name := range []string{"a", "b", "c"} {
 		for at := uint64(1); at <= 20; at++ {
@@ -212,7 +213,7 @@ func TestSalvageFails(t *testing.T) {
 func TestMaxSizeDropsRot(t *testing.T) {
 	for _, onCorruption := range []OnCorruption{Fail, Quarantine} {
 		t.Run(onCorruption.String(), func(t *testing.T) {
-			dir := t.TempDir()
+			dir := testenv.DirInMemory(t)
 			opts := &Options{Durability: OS, MaxSize: MinMaxSize, WhenFull: DropOldest, OnCorruption: onCorruption, Logger: discard}
 			db, err := Open(dir, opts)
 			if err != nil {
@@ -369,7 +370,7 @@ func damageLeaves(t *testing.T, dir string, those func(key string) bool) {
 
 // TestRotManyRecords damages pages with hundreds of records: all others are cleaned up.
 func TestRotManyRecords(t *testing.T) {
-	dir := t.TempDir()
+	dir := testenv.DirInMemory(t)
 	db := mustOpen(t, dir, &Options{Durability: OS})
 	for i := range 3000 {
 		mustStore(t, db, fmt.Sprintf("r%04d", i), `"`+digits(60)+`"`, 5)
@@ -397,7 +398,7 @@ func TestRotBySize(t *testing.T) {
 	const most = 1 << 20
 	for _, onCorruption := range []OnCorruption{Fail, Quarantine} {
 		t.Run(onCorruption.String(), func(t *testing.T) {
-			dir := t.TempDir()
+			dir := testenv.DirInMemory(t)
 			opts := &Options{Durability: OS, OnCorruption: onCorruption, Logger: discard}
 			db := mustOpen(t, dir, opts)
 			for i := range uint64(750) {

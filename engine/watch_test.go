@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 func mustWatch(t *testing.T, ctx context.Context, db *DB, pattern string, params daybook.WatchParams) <-chan daybook.Event {
@@ -80,7 +81,7 @@ func TestWatch(t *testing.T) {
 
 // TestWatchSlowly does not receive while it stores, and is told how many it missed: by number, and by bytes.
 func TestWatchSlowly(t *testing.T) {
-	db := mustOpen(t, t.TempDir(), &Options{Durability: OS})
+	db := mustOpen(t, testenv.DirInMemory(t), &Options{Durability: OS})
 	few := mustWatch(t, ctx, db, "r", daybook.WatchParams{Buffer: 3})
 	many := mustWatch(t, ctx, db, "*", daybook.WatchParams{Buffer: 1 << 30})
 	const stored = 1000

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package testenv has what the tests of several packages share: the flag -long, and directories in
+// memory. Only tests import it.
+//
+// By default a test repeats its random part a few times, and keeps its files in memory where a disk adds
+// nothing but the time of its syncs. With -long it repeats more often, and all files are on the disk:
+//
+//	go test ./engine -long
+//
+// The flag exists only in the packages whose tests import this one. Go refuses it for the others, so it
+// cannot be combined with ./... of the whole module.
+package testenv
+
+import (
+	"flag"
+	"os"
+	"testing"
+)
+
+var long = flag.Bool("long", false, "more repetitions of the random tests, and all files on the disk under TMPDIR")
+
+// Long reports whether the flag -long is set.
+func Long() bool { return *long }
+
+// DirInMemory returns an empty directory that is removed when the test ends. It is on a file system in
+// memory, where a sync takes no time, if the machine has one with enough room. Otherwise, and with -long,
+// it is one of t.TempDir.
+func DirInMemory(t testing.TB) string {
+	t.Helper()
+	if Long() || !roomInMemory() {
+		return t.TempDir()
+	}
+	dir, err := os.MkdirTemp(memory, "daybook-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Errorf("removing a temporary directory: %v", err)
+		}
+	})
+	return dir
+}
