@@ -17,52 +17,87 @@ import (
 	"github.com/daybook-db/daybook/index"
 )
 
-// Cutoff returns the rule by which the oldest values go of the records that the pattern matches, until those that are left,
-// and those that are beside the tree, take at most keep bytes of JSON of all that they take; the zero Rule if they do. Most of
-// it is told by the chunks' headers: only those chunks are decoded that reach over what is left of the doubt. A chunk that
-// cannot be goes as a whole, and what cannot be reached does not count: unread is why.
-func (t *Tree) Cutoff(ctx context.Context, pattern *index.Pattern, keep func(all uint64) uint64, beside iter.Seq[codec.Entry]) (rule Rule, unread, err error) {
-	err = t.view(func(_ *bbolt.Tx, v *pages.Image) error {
-		s := &search{ctx: ctx, view: v, coder: t.coder, pattern: pattern, keep: keep, beside: beside}
-		if rule, err = s.cutoff(); err == nil && s.unread != nil { // the way by the names does not lead past a damaged page
-			s.walking, s.tied = true, false
-			rule, err = s.cutoff()
+// Cutoff returns the Rule that deletes the oldest values of the records that the pattern matches,
+// until the rest takes at most keep(all) bytes of JSON, where all is what they take together. It
+// returns the zero Rule if nothing must be deleted. others are values outside the tree that count
+// too.
+//
+// Only chunks that may have values on both sides of the cut are decoded. A chunk that cannot be
+// decoded is deleted as a whole if its newest value must be. A chunk whose header or page cannot be
+// read does not count: skipped is the first error of that kind.
+func (t *Tree) Cutoff(
+	ctx context.Context, pattern *index.Pattern, keep func(all uint64) uint64, others iter.Seq[codec.Entry],
+) (rule Rule, skipped, err error) {
+	err = t.view(func(_ *bbolt.Tx, image *pages.Image) error {
+		s := &cutoffSearch{ctx: ctx, image: image, coder: t.coder, pattern: pattern, others: others}
+		if rule, err = s.find(keep); err == nil && s.skipped != nil { // seeking by name ends at a damaged page
+			s.allChunks = true
+			rule, err = s.find(keep)
 		}
-		unread = t.guard.fault(s.unread)
+		skipped = t.guard.fault(s.skipped)
 		return err
 	})
-	return rule, unread, err
+	return rule, skipped, err
 }
 
-// search looks for the last value that goes: first for its timestamp, and then, among those that have it, for its sequence
-// number.
-type search struct {
-	ctx     context.Context
-	view    *pages.Image
-	coder   *codec.Coder
-	buffer  codec.Buffer
-	pattern *index.Pattern
-	keep    func(all uint64) uint64
-	beside  iter.Seq[codec.Entry]
-	walking bool  // through all chunks, and past damaged pages
-	unread  error // the first of those
+// cutoffSearch looks for the newest value to delete: first for its timestamp, and then, among the
+// values with that timestamp, for its sequence number. Either number is called a place here. The
+// chunks' headers give bounds of the place. Between them the search adds up the bytes of values per
+// slot of places, and goes on with the slot that has the place, until the bounds are equal.
+type cutoffSearch struct {
+	ctx       context.Context
+	image     *pages.Image
+	coder     *codec.Coder
+	buffer    codec.Buffer
+	pattern   *index.Pattern
+	others    iter.Seq[codec.Entry]
+	allChunks bool  // read the chunks of all records, and skip damaged pages
+	skipped   error // why the first page or chunk was skipped
 
-	tied      bool // the timestamp is known:
-	timestamp uint64
+	remove                   uint64 // bytes
+	minSequence, maxSequence uint64 // of all values
+	tied                     bool   // the timestamp is known, and places are sequence numbers
+	timestamp                uint64
 }
 
-func (s *search) cutoff() (rule Rule, err error) {
-	var found bool
-	if s.timestamp, found, err = s.last(); err != nil || !found {
+// stretch is a number of bytes of values, all of which lie between two places.
+type stretch struct{ first, last, bytes uint64 }
+
+func (s *cutoffSearch) find(keep func(all uint64) uint64) (Rule, error) {
+	s.tied, s.minSequence, s.maxSequence = false, math.MaxUint64, 0
+	stretches, all, err := s.readHeaders()
+	if err != nil || all <= keep(all) {
 		return Rule{}, err
 	}
-	s.tied = true
-	sequence, _, err := s.last()
-	return Rule{OlderThan: s.timestamp, StoredBefore: sequence + 1}, err
+	s.remove = all - keep(all)
+	timestamp, err := s.search(stretches, 0, math.MaxUint64)
+	if err != nil {
+		return Rule{}, err
+	}
+	s.tied, s.timestamp = true, timestamp
+	if stretches, _, err = s.readHeaders(); err != nil {
+		return Rule{}, err
+	}
+	sequence, err := s.search(stretches, s.minSequence, s.maxSequence)
+	return Rule{OlderThan: timestamp, StoredBefore: sequence + 1}, err
 }
 
-// place is where a value stands among the others.
-func (s *search) place(timestamp, sequence uint64) uint64 {
+// readHeaders returns a stretch for each chunk and for each of the other values, and the sum of
+// their bytes.
+func (s *cutoffSearch) readHeaders() (stretches []stretch, all uint64, err error) {
+	err = s.each(func(h codec.Header, _, _ []byte) {
+		stretches = append(stretches, s.stretch(&h))
+		all += h.ValueBytes
+		s.minSequence, s.maxSequence = min(s.minSequence, h.MinSequence), max(s.maxSequence, h.MaxSequence)
+	})
+	return stretches, all, err
+}
+
+func (s *cutoffSearch) stretch(h *codec.Header) stretch {
+	return stretch{s.place(h.First, h.MinSequence), s.place(h.Last, h.MaxSequence), h.ValueBytes}
+}
+
+func (s *cutoffSearch) place(timestamp, sequence uint64) uint64 {
 	switch {
 	case !s.tied:
 		return timestamp
@@ -74,103 +109,65 @@ func (s *search) place(timestamp, sequence uint64) uint64 {
 	return sequence
 }
 
-// stretch is what a chunk's header tells.
-type stretch struct{ first, last, bytes uint64 }
-
-// stretch returns where values stand of which some are known.
-func (s *search) stretch(h *codec.Header) stretch {
-	return stretch{s.place(h.First, h.MinSequence), s.place(h.Last, h.MaxSequence), h.ValueBytes}
+// search returns the place of the newest value to delete, which lies between low and high.
+func (s *cutoffSearch) search(stretches []stretch, low, high uint64) (place uint64, err error) {
+	low = max(low, s.reach(stretches, func(st stretch) uint64 { return st.first }))
+	high = min(high, s.reach(stretches, func(st stretch) uint64 { return st.last }))
+	for low < high && err == nil {
+		low, high, err = s.narrow(low, high)
+	}
+	return low, err
 }
 
-// last returns the place of the last value that goes; none need go if it is not found.
-func (s *search) last() (place uint64, found bool, err error) {
-	var stretches []stretch
-	total, before, least, greatest := uint64(0), uint64(0), uint64(math.MaxUint64), uint64(0)
-	add := func(h *codec.Header) {
-		total += h.ValueBytes
-		switch {
-		case s.tied && h.Last < s.timestamp:
-			before += h.ValueBytes
-		case !s.tied || h.First <= s.timestamp:
-			stretches = append(stretches, s.stretch(h))
-			least, greatest = min(least, h.MinSequence), max(greatest, h.MaxSequence)
-		}
-	}
-	err = s.chunks(func(_, _ []byte, header *codec.Header) { add(header) })
-	for e := range s.beside {
-		add(&codec.Header{First: e.Timestamp, Last: e.Timestamp, MinSequence: e.Sequence, MaxSequence: e.Sequence, ValueBytes: uint64(len(e.Value))})
-	}
-	if err != nil || total <= s.keep(total) {
-		return 0, false, err
-	}
-	// Less than remove lies before low, and at least so much up to high.
-	remove := total - s.keep(total)
-	low := reach(stretches, remove-before, func(c stretch) uint64 { return c.first })
-	high := reach(stretches, remove-before, func(c stretch) uint64 { return c.last })
-	if s.tied {
-		low, high = max(low, least), min(high, greatest)
-	}
-	for low < high {
-		if low, high, err = s.narrow(low, high, remove); err != nil {
-			return 0, false, err
-		}
-	}
-	return low, true, nil
-}
-
-// reach returns where the chunks up to it have so many bytes together, if each stood where at says.
-func reach(stretches []stretch, bytes uint64, at func(stretch) uint64) uint64 {
+// reach returns the place at which the bytes to remove are reached, if all bytes of a stretch were
+// at the same place.
+func (s *cutoffSearch) reach(stretches []stretch, at func(stretch) uint64) uint64 {
 	slices.SortFunc(stretches, func(a, b stretch) int { return cmp.Compare(at(a), at(b)) })
 	sum := uint64(0)
-	for _, c := range stretches {
-		if sum += c.bytes; sum >= bytes {
-			return at(c)
+	for _, st := range stretches {
+		if sum += st.bytes; sum >= s.remove {
+			return at(st)
 		}
 	}
 	return math.MaxUint64
 }
 
-// mostSlots is into how many slots narrow divides what lies between two places.
-const mostSlots = 4096
+// maxSlots is the maximum number of slots between two bounds.
+const maxSlots = 4096
 
-// narrow brings low and high nearer to one another.
-func (s *search) narrow(low, high, remove uint64) (uint64, uint64, error) {
-	width := (high-low)/mostSlots + 1
-	slots, before := make([]uint64, mostSlots), uint64(0)
-	add := func(c stretch) (certain bool) {
+// narrow returns bounds that are closer together than low and high. It decodes the chunks that have
+// values in several slots, or on both sides of a bound.
+func (s *cutoffSearch) narrow(low, high uint64) (uint64, uint64, error) {
+	width := (high-low)/maxSlots + 1
+	slots, sum := make([]uint64, maxSlots), uint64(0)
+	add := func(st stretch) (added bool) {
 		switch {
-		case c.last < low:
-			before += c.bytes
-		case c.first > high:
-		case c.first < low || c.last > high || (c.first-low)/width != (c.last-low)/width:
+		case st.last < low:
+			sum += st.bytes
+		case st.first > high:
+		case st.first < low || st.last > high || (st.first-low)/width != (st.last-low)/width:
 			return false
 		default:
-			slots[(c.first-low)/width] += c.bytes
+			slots[(st.first-low)/width] += st.bytes
 		}
 		return true
 	}
-	addEntry := func(e codec.Entry) {
-		at := s.place(e.Timestamp, e.Sequence)
-		add(stretch{at, at, uint64(len(e.Value))})
-	}
-	err := s.chunks(func(key, chunk []byte, header *codec.Header) {
-		if add(s.stretch(header)) {
+	err := s.each(func(h codec.Header, key, chunk []byte) {
+		st := s.stretch(&h)
+		if add(st) {
 			return
 		}
-		if err := s.coder.Decode(&s.buffer, key, chunk); err != nil {
-			c := s.stretch(header)
-			add(stretch{c.last, c.last, c.bytes})
+		if s.coder.Decode(&s.buffer, key, chunk) != nil {
+			add(stretch{st.last, st.last, st.bytes})
 			return
 		}
 		for _, e := range s.buffer.Entries {
-			addEntry(e)
+			place := s.place(e.Timestamp, e.Sequence)
+			add(stretch{place, place, uint64(len(e.Value))})
 		}
 	})
-	for e := range s.beside {
-		addEntry(e)
-	}
 	for i, bytes := range slots {
-		if before += bytes; before >= remove {
+		if sum += bytes; sum >= s.remove {
 			low += uint64(i) * width
 			return low, low + min(width-1, high-low), err
 		}
@@ -178,20 +175,36 @@ func (s *search) narrow(low, high, remove uint64) (uint64, uint64, error) {
 	return high, high, err
 }
 
-// chunks visits the chunks of the matching records, as far as they can be read.
-func (s *search) chunks(visit func(key, chunk []byte, header *codec.Header)) error {
-	values, records, err := buckets(s.view)
+// each visits the headers of the matching records' chunks, as far as they can be read, and headers
+// for the other values, which have no key and no chunk.
+func (s *cutoffSearch) each(visit func(h codec.Header, key, chunk []byte)) error {
+	for e := range s.others {
+		visit(codec.Header{
+			First: e.Timestamp, Last: e.Timestamp, MinSequence: e.Sequence, MaxSequence: e.Sequence,
+			ValueBytes: uint64(len(e.Value)),
+		}, nil, nil)
+	}
+	return s.eachChunk(func(key, chunk []byte) {
+		h, err := codec.ReadHeader(key, chunk)
+		if s.skip(err); err == nil {
+			visit(h, key, chunk)
+		}
+	})
+}
+
+func (s *cutoffSearch) eachChunk(visit func(key, chunk []byte)) error {
+	values, records, err := buckets(s.image)
 	if err != nil {
 		return err
 	}
-	if s.walking {
-		return s.walk(values, visit)
+	if s.allChunks {
+		return s.eachOfAllChunks(values, visit)
 	}
 	names, chunks := index.NewNameCursor(records.Cursor(), s.pattern, ""), values.Cursor()
 	for {
 		name, _, err := nextMatch(s.ctx, names)
 		if err != nil && s.ctx.Err() == nil {
-			s.leaveOut(err)
+			s.skip(err)
 			return nil
 		}
 		if name == nil || err != nil {
@@ -200,39 +213,30 @@ func (s *search) chunks(visit func(key, chunk []byte, header *codec.Header)) err
 		record := string(name)
 		key, chunk, err := chunks.Seek(codec.AppendLowerBound(nil, record, 0))
 		for ; err == nil && codec.HasRecord(key, record); key, chunk, err = chunks.Next() {
-			s.visit(key, chunk, visit)
+			visit(key, chunk)
 		}
-		s.leaveOut(err)
+		s.skip(err)
 		if err := s.ctx.Err(); err != nil {
 			return err
 		}
 	}
 }
 
-// walk visits them wherever they are.
-func (s *search) walk(values *pages.Bucket, visit func(key, chunk []byte, header *codec.Header)) error {
+func (s *cutoffSearch) eachOfAllChunks(values *pages.Bucket, visit func(key, chunk []byte)) error {
 	var last []byte
 	matches := false
 	element := func(key, chunk []byte) error {
 		record, _, _, err := codec.SplitKey(key)
-		s.leaveOut(err)
+		s.skip(err)
 		if err == nil && !bytes.Equal(record, last) {
 			last, matches = record, s.pattern.Match(string(record))
 		}
 		if err == nil && matches {
-			s.visit(key, chunk, visit)
+			visit(key, chunk)
 		}
 		return s.ctx.Err()
 	}
-	return values.Walk(element, func(err error) error { s.leaveOut(err); return nil })
+	return values.Walk(element, func(err error) error { s.skip(err); return nil })
 }
 
-func (s *search) visit(key, chunk []byte, visit func(key, chunk []byte, header *codec.Header)) {
-	header, err := codec.ReadHeader(key, chunk)
-	s.leaveOut(err)
-	if err == nil {
-		visit(key, chunk, &header)
-	}
-}
-
-func (s *search) leaveOut(err error) { s.unread = cmp.Or(s.unread, err) }
+func (s *cutoffSearch) skip(err error) { s.skipped = cmp.Or(s.skipped, err) }

@@ -17,7 +17,8 @@ import (
 	"github.com/daybook-db/daybook/index"
 )
 
-// TestCutoff holds the rule against what sorting all values says: those that it takes are the oldest, as many as must go.
+// TestCutoff compares the rule with a sorted list of all values: it must take the oldest ones, and
+// just enough.
 func TestCutoff(t *testing.T) {
 	everything, err := index.CompileGlob("*")
 	if err != nil {
@@ -36,16 +37,18 @@ func TestCutoff(t *testing.T) {
 		}
 		defer tree.Close()
 		times := rapid.SampledFrom([]*rapid.Generator[uint64]{
-			rapid.Just(uint64(0)), rapid.Just(uint64(math.MaxUint64)), rapid.Uint64Range(0, 3), rapid.Uint64Range(1e12, 1e12+1e6), rapid.Uint64(),
+			rapid.Just(uint64(0)), rapid.Just(uint64(math.MaxUint64)),
+			rapid.Uint64Range(0, 3), rapid.Uint64Range(1e12, 1e12+1e6), rapid.Uint64(),
 		}).Draw(t, "times")
 		h, sequence := make(history), uint64(0)
-		var all, beside []codec.Entry
+		var all, others []codec.Entry
 		for range rapid.IntRange(0, 60).Draw(t, "values") {
 			sequence += rapid.SampledFrom([]uint64{1, 1, 1, 7, 1 << 40}).Draw(t, "gap")
-			e := codec.Entry{Timestamp: times.Draw(t, "at"), Sequence: sequence, Value: []byte(strings.Repeat("1", rapid.IntRange(1, 30).Draw(t, "bytes")))}
+			value := strings.Repeat("1", rapid.IntRange(1, 30).Draw(t, "bytes"))
+			e := codec.Entry{Timestamp: times.Draw(t, "at"), Sequence: sequence, Value: []byte(value)}
 			all = append(all, e)
 			if record := rapid.IntRange(0, 3).Draw(t, "record"); record == 0 {
-				beside = append(beside, e)
+				others = append(others, e)
 			} else {
 				h[fmt.Sprint(record)] = append(h[fmt.Sprint(record)], e)
 			}
@@ -58,16 +61,17 @@ func TestCutoff(t *testing.T) {
 		}
 		slices.SortFunc(all, codec.Entry.Compare)
 		keep := rapid.Uint64Range(0, valueBytes(all)+1).Draw(t, "keep")
-		rule, unread, err := tree.Cutoff(ctx, everything, func(uint64) uint64 { return keep }, slices.Values(beside))
-		if err != nil || unread != nil {
-			t.Fatal(err, unread)
+		rule, skipped, err := tree.Cutoff(ctx, everything, func(uint64) uint64 { return keep }, slices.Values(others))
+		if err != nil || skipped != nil {
+			t.Fatal(err, skipped)
 		}
-		left := valueBytes(all)
+		rest := valueBytes(all)
 		for _, e := range all {
-			if got, want := rule.takes(e.Timestamp, e.Sequence), left > keep; got != want {
-				t.Fatalf("keeping %d bytes, with %d of them from %d, %d on: %+v takes it: %v; want %v", keep, left, e.Timestamp, e.Sequence, rule, got, want)
+			if got, want := rule.takes(e.Timestamp, e.Sequence), rest > keep; got != want {
+				t.Fatalf("to keep %d bytes, where %d bytes are at (%d, %d) or newer: %+v takes the value there: %v; want %v",
+					keep, rest, e.Timestamp, e.Sequence, rule, got, want)
 			}
-			left -= uint64(len(e.Value))
+			rest -= uint64(len(e.Value))
 		}
 	})
 }
