@@ -10,101 +10,111 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// tolerated is how far values may be ahead of the clock that are stamped by others.
-const tolerated = time.Minute
+// tolerance is how far the timestamps of values may be ahead of the clock. Other machines may have
+// stamped them.
+const tolerance = time.Minute
 
-// clock tells the time, and whether that can be believed. A device without a clock of its own starts in some year, and
-// finds out what time it is when it has a network; until then, or when that is wrong, the time jumps.
+// clock tells the time, and whether the time can be believed. A device without a battery for its
+// clock starts in some past year, and learns the time when it has a network. Until then the time is
+// wrong, and when it is set it jumps.
 type clock struct {
-	wall    func() time.Time     // by the clock that people set
-	elapsed func() time.Duration // by one that nobody can set, since some moment
-	maxJump time.Duration        // negative: any jump is believed
-	settle  time.Duration        // for how long a clock goes on steadily until it is believed, whatever it was before
+	wall       func() time.Time     // the clock that can be set
+	steady     func() time.Duration // a clock that cannot be set, from some moment on
+	maxJump    time.Duration        // negative: no jump is doubted
+	settleTime time.Duration        // a wall clock that ran for so long without a jump is believed in any case
 
-	last     moment        // the last time it was looked at
-	steady   time.Duration // since when, by elapsed, it has not jumped
-	believed moment        // the last; zero: none yet
-	unsteady bool          // it has jumped since it was believed
+	last       moment        // of the last reading; zero: there was none
+	steadyFrom time.Duration // the steady clock at the last jump, or at the first reading
+	believed   moment        // of the last reading that was believed; zero: there was none
+	unsteady   bool          // the wall clock has jumped after that reading
 }
 
-// moment is a time by both clocks.
+// moment is one reading of both clocks.
 type moment struct {
-	wall    time.Time
-	elapsed time.Duration
+	wall   time.Time
+	steady time.Duration
 }
 
 func newClock(maxJump time.Duration) *clock {
 	start := time.Now()
 	c := &clock{
-		wall:    func() time.Time { return time.Now().Round(0) },
-		elapsed: func() time.Duration { return time.Since(start) },
-		maxJump: maxJump,
-		settle:  maxJump,
+		wall:       func() time.Time { return time.Now().Round(0) }, // without Go's own steady clock
+		steady:     func() time.Duration { return time.Since(start) },
+		maxJump:    maxJump,
+		settleTime: maxJump,
 	}
 	if maxJump < 0 {
-		c.settle = DefaultMaxJump
+		c.settleTime = DefaultMaxJump
 	}
 	return c
 }
 
-// now returns the time, and why it cannot be believed; "": it can. What has gone on for as long as settle is: a device
-// may have been asleep, or have been wrong before, or have stored values while it was.
-func (c *clock) now(ctx context.Context, backend daybook.Backend) (now time.Time, doubt string, err error) {
-	m := moment{c.wall(), c.elapsed()}
-	c.look(m)
-	if doubt, err = isBehind(ctx, backend, m.wall); err != nil {
+// read returns the time, and a doubt if it cannot be believed. "" means that it can.
+//
+// A doubt ends when the wall clock has run for settleTime without a jump. The device may have been
+// asleep when it seemed to jump, or may have been wrong before, or may have stored values with a
+// wrong time.
+func (c *clock) read(ctx context.Context, backend daybook.Backend) (now time.Time, doubt string, err error) {
+	m := moment{c.wall(), c.steady()}
+	c.noticeJump(m)
+	if doubt, err = doubtEarly(ctx, backend, m.wall); err != nil {
 		return m.wall, "", err
 	}
 	if doubt == "" {
-		doubt = c.jumped(m)
+		doubt = c.doubtJump(m)
 	}
-	settled := m.elapsed-c.steady >= c.settle
+	settled := m.steady-c.steadyFrom >= c.settleTime
 	if doubt != "" && !settled {
 		return m.wall, doubt, nil
 	}
-	// One that was set back deletes less, and may be set right again: what was believed before still is, for a while.
-	if settled || c.believed == (moment{}) || m.ahead(c.believed) > 0 {
+	// A clock that was set back deletes less, which does no harm. It may be set right again, so the
+	// earlier reading stays the believed one until the clock has settled.
+	if settled || c.believed == (moment{}) || m.aheadOf(c.believed) > 0 {
 		c.believed, c.unsteady = m, false
 	}
 	return m.wall, "", nil
 }
 
-// look notices a jump, ahead or back.
-func (c *clock) look(m moment) {
+// noticeJump compares a reading with the last one.
+func (c *clock) noticeJump(m moment) {
 	if c.last == (moment{}) {
-		c.steady = m.elapsed
-	} else if m.ahead(c.last).Abs() > c.settle {
-		c.steady, c.unsteady = m.elapsed, true
+		c.steadyFrom = m.steady
+	} else if m.aheadOf(c.last).Abs() > c.settleTime {
+		c.steadyFrom, c.unsteady = m.steady, true
 	}
 	c.last = m
 }
 
-// jumped says that the clock has jumped ahead of what was believed, or has jumped and never was.
-func (c *clock) jumped(m moment) (doubt string) {
+// doubtJump doubts a clock that jumped ahead after the believed reading, or that jumped and was
+// never believed.
+func (c *clock) doubtJump(m moment) (doubt string) {
 	switch {
 	case c.maxJump < 0:
 	case c.believed == (moment{}) && c.unsteady:
 		return "it has jumped, and could not be believed before"
-	case c.believed != (moment{}) && m.ahead(c.believed) > c.maxJump:
-		return fmt.Sprintf("since %s it has jumped ahead by %s", c.believed.wall.Format(time.RFC3339), m.ahead(c.believed).Round(time.Second))
+	case c.believed != (moment{}) && m.aheadOf(c.believed) > c.maxJump:
+		return fmt.Sprintf("it has jumped ahead by %s since %s",
+			m.aheadOf(c.believed).Round(time.Second), c.believed.wall.Format(time.RFC3339))
 	}
 	return ""
 }
 
-// ahead is by how much the wall clock is ahead of where it would be had it gone on steadily since another moment.
-func (m moment) ahead(since moment) time.Duration {
-	return m.wall.Sub(since.wall) - (m.elapsed - since.elapsed)
+// aheadOf returns how far the wall clock is ahead of the time that it would show without any jump
+// after an earlier moment.
+func (m moment) aheadOf(earlier moment) time.Duration {
+	return m.wall.Sub(earlier.wall) - (m.steady - earlier.steady)
 }
 
-// isBehind says how the clock is earlier than what has been stored, if it is so for most records. A single one may have
-// values from the future; of a backend that does not know its records, nobody knows.
-func isBehind(ctx context.Context, backend daybook.Backend, now time.Time) (doubt string, err error) {
+// doubtEarly doubts a clock that is earlier than the newest values of most records. It asks for
+// most records because a single one may have values from the future. It doubts nothing if the
+// backend cannot list its records.
+func doubtEarly(ctx context.Context, backend daybook.Backend, now time.Time) (doubt string, err error) {
 	lister, ok := backend.(daybook.RecordLister)
 	if !ok {
 		return "", nil
 	}
 	records, ahead, newest := 0, 0, uint64(0)
-	limit := uint64(max(now.Add(tolerated).UnixMilli(), 0))
+	limit := uint64(max(now.Add(tolerance).UnixMilli(), 0))
 	for info, err := range lister.Records(ctx, "*", daybook.Glob) {
 		if err != nil {
 			return "", err
@@ -117,13 +127,14 @@ func isBehind(ctx context.Context, backend daybook.Backend, now time.Time) (doub
 	if 2*ahead <= records {
 		return "", nil
 	}
-	return fmt.Sprintf("it is earlier than the newest values of %d of %d records, up to %s", ahead, records, formatted(newest)), nil
+	return fmt.Sprintf("it is earlier than the newest values of %d of %d records, up to %s",
+		ahead, records, formatMillis(newest)), nil
 }
 
-// formatted writes Unix ms as RFC 3339, which ends with the year 9999.
-func formatted(ms uint64) string {
-	const last = 253_402_300_799_999
-	if ms > last {
+// formatMillis writes Unix ms as RFC 3339, which ends with the year 9999. Later times stay numbers.
+func formatMillis(ms uint64) string {
+	const maxRFC3339 = 253_402_300_799_999
+	if ms > maxRFC3339 {
 		return fmt.Sprintf("%d (Unix ms)", ms)
 	}
 	return time.UnixMilli(int64(ms)).Format(time.RFC3339)

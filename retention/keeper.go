@@ -8,75 +8,98 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/daybook-db/daybook"
 )
 
-// DefaultInterval is how often a Keeper sweeps unless it is told otherwise, as in AimDB's persistence layer.
-const DefaultInterval = 24 * time.Hour
+const (
+	// DefaultInterval is the default of Keeper.Interval. It is that of AimDB's persistence layer.
+	DefaultInterval = 24 * time.Hour
+	// DefaultMaxJump is the default of Keeper.MaxJump.
+	DefaultMaxJump = 24 * time.Hour
+)
 
-// ErrClock is what a sweep ends with that deleted nothing by age, since the clock cannot be believed.
-var ErrClock = errors.New("nothing was deleted by age, since the clock cannot be believed")
+// ErrClock is returned by a sweep that deleted nothing by age because it cannot believe the clock.
+// The sweep did delete by count and by size.
+var ErrClock = errors.New("nothing was deleted by age, because the clock cannot be believed")
 
-// DefaultMaxJump is how far the clock may jump ahead between two sweeps unless a Keeper is told otherwise.
-const DefaultMaxJump = 24 * time.Hour
-
-// Keeper sweeps a backend. Its fields must not be changed while it runs.
+// Keeper applies a policy to a backend, in sweeps. Its methods copy the fields when they start.
 //
-// A sweep deletes nothing by age, and logs why, while the clock is earlier than the newest values of most records (where
-// the backend is a daybook.RecordLister; single values from the future do not stop it), or after it jumped ahead by more
-// than MaxJump. What goes by count goes all the same.
+// A sweep does not believe the clock while it is earlier than the newest values of most records, or
+// after it jumped ahead by more than MaxJump. It then deletes nothing by age, and logs why; it
+// still deletes by count and by size. The first check needs a backend that is a
+// daybook.RecordLister. A few values from the future do not stop a sweep.
 type Keeper struct {
-	// Backend is what is swept. Required.
+	// Backend is the backend that is swept. Required; nil: daybook.ErrNotConfigured.
 	Backend daybook.Backend
-	// Policy is what is applied.
+	// Policy is the policy that is applied. The zero policy deletes nothing.
 	Policy Policy
-	// Interval is the time between sweeps. Default: 24 h; negative: ErrInvalidParams.
+	// Interval is the time from the start of one sweep to the start of the next. 0: 24 h; negative:
+	// ErrInvalidParams.
 	Interval time.Duration
-	// MaxJump is by how much more the clock may be ahead than time has passed since the last sweep. A clock that is not
-	// believed is so again when it has been set right, or has gone on for as long as MaxJump without a jump. Some systems'
-	// steady clock, Linux's among them, stands still while the machine sleeps, which looks like a jump: a device that
-	// sleeps for longer than MaxJump, again and again, needs more of it. Default: 24 h; negative: any jump is believed.
+	// MaxJump is how far the wall clock may get ahead of the steady clock between two sweeps. A
+	// clock that ran for MaxJump without a jump is believed again. A device that often sleeps for
+	// longer needs more. 0: 24 h; negative: no limit.
 	MaxJump time.Duration
-	// Logger is told of each sweep, also of one that was stopped in the middle: at info level if it deleted values, and
-	// otherwise at debug level; of each that does not believe the clock, as a warning, and of each that failed, at error
-	// level. Default: slog.Default().
+	// Logger receives one record for each sweep: at info level if it deleted values, at debug level
+	// if not, as a warning if it does not believe the clock, and as an error if it failed. nil:
+	// slog.Default().
 	Logger *slog.Logger
 }
 
-// Run sweeps at once, and then every Interval until ctx ends, when it returns nil. A sweep that fails is
-// logged, and the next one tries again. It returns an error only for a Keeper that cannot work, or cannot any more:
-// daybook.ErrNotConfigured without a backend, ErrInvalidParams or ErrInvalidPattern for an impossible policy or
-// interval, errors.ErrUnsupported for rules or MaxBytes with a backend that is no daybook.Pruner, and ErrReadOnly, ErrClosed
-// and ErrFailed of a backend, which stays like that.
+// Run sweeps at once, and then every Interval. It returns nil when ctx ends. A failed sweep is
+// logged, and the next one tries again.
+//
+// Errors, for a keeper that cannot work: daybook.ErrNotConfigured without a backend,
+// ErrInvalidParams or ErrInvalidPattern for an invalid policy or interval, and
+// errors.ErrUnsupported for rules or MaxBytes with a backend that is no daybook.Pruner. Errors that
+// end a running keeper because all later sweeps would meet them, too: ErrReadOnly, ErrClosed and
+// ErrFailed.
 func (k *Keeper) Run(ctx context.Context) error {
-	if err := k.Policy.suits(k.Backend); err != nil {
+	keeper, err := k.withDefaults()
+	if err != nil {
 		return err
 	}
-	if k.Interval < 0 {
-		return fmt.Errorf("%w: Interval is %v; want 0 (every 24 h) or more", daybook.ErrInvalidParams, k.Interval)
-	}
-	return k.run(ctx, cmp.Or(k.Interval, DefaultInterval), k.newClock())
+	return keeper.sweepRepeatedly(ctx, newClock(keeper.MaxJump))
 }
 
-func (k *Keeper) newClock() *clock { return newClock(cmp.Or(k.MaxJump, DefaultMaxJump)) }
-
-// Sweep sweeps once, and returns how many values that deleted. It knows of no sweep before, so of no jump of the clock since
-// then. For a clock that is behind what was stored, the error is ErrClock; what goes by count or by size is gone then.
-// Errors: ErrClock, and those of Run and of Policy.Apply.
+// Sweep sweeps once, and returns the number of values that it deleted. It does not notice a jump of
+// the clock, because it knows no earlier sweep.
+//
+// Errors: ErrClock if the clock is earlier than the stored values, and those of Run and of
+// Policy.Apply.
 func (k *Keeper) Sweep(ctx context.Context) (deleted uint64, err error) {
-	if err := k.Policy.suits(k.Backend); err != nil {
+	keeper, err := k.withDefaults()
+	if err != nil {
 		return 0, err
 	}
-	return k.apply(ctx, k.newClock())
+	return keeper.sweep(ctx, newClock(keeper.MaxJump))
 }
 
-func (k *Keeper) run(ctx context.Context, interval time.Duration, c *clock) error {
-	ticker := time.NewTicker(interval)
+// withDefaults returns a copy of a keeper that can work, with defaults for the fields that are
+// zero.
+func (k *Keeper) withDefaults() (*Keeper, error) {
+	if err := k.Policy.validateFor(k.Backend); err != nil {
+		return nil, err
+	}
+	if k.Interval < 0 {
+		return nil, fmt.Errorf("%w: got Interval %v; want 0 (every 24 h) or more", daybook.ErrInvalidParams, k.Interval)
+	}
+	keeper := *k
+	keeper.Policy.Rules = slices.Clone(k.Policy.Rules)
+	keeper.Interval = cmp.Or(k.Interval, DefaultInterval)
+	keeper.MaxJump = cmp.Or(k.MaxJump, DefaultMaxJump)
+	keeper.Logger = cmp.Or(k.Logger, slog.Default())
+	return &keeper, nil
+}
+
+func (k *Keeper) sweepRepeatedly(ctx context.Context, c *clock) error {
+	ticker := time.NewTicker(k.Interval)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
-		if err := k.sweep(ctx, c); err != nil {
+		if err := k.sweepAndLog(ctx, c); err != nil {
 			return err
 		}
 		select {
@@ -87,45 +110,50 @@ func (k *Keeper) run(ctx context.Context, interval time.Duration, c *clock) erro
 	return nil
 }
 
-// sweep sweeps once and logs it. It returns an error only if the next sweep would not go better.
-func (k *Keeper) sweep(ctx context.Context, c *clock) error {
-	logger, start := cmp.Or(k.Logger, slog.Default()), time.Now()
-	deleted, err := k.apply(ctx, c)
+// sweepAndLog returns an error only if the next sweep would fail as well.
+func (k *Keeper) sweepAndLog(ctx context.Context, c *clock) error {
+	start := time.Now()
+	deleted, err := k.sweep(ctx, c)
 	level := slog.LevelDebug
 	if deleted > 0 {
 		level = slog.LevelInfo
 	}
 	switch {
-	case err != nil && ctx.Err() != nil: // which is no failure
-		logger.Log(ctx, level, "daybook: a retention sweep was stopped before its end", "deleted", deleted, "took", time.Since(start))
+	case err != nil && ctx.Err() != nil: // an interruption is no failure
+		k.Logger.Log(ctx, level, "daybook: a retention sweep was stopped before its end",
+			"deleted", deleted, "took", time.Since(start))
 	case errors.Is(err, daybook.ErrClosed):
 		return err
 	case errors.Is(err, daybook.ErrReadOnly) || errors.Is(err, daybook.ErrFailed):
-		logger.ErrorContext(ctx, "daybook: a retention sweep failed, and there will be no more of them", "deleted", deleted, "error", err)
+		k.Logger.ErrorContext(ctx, "daybook: a retention sweep failed, and there will be no more of them",
+			"deleted", deleted, "error", err)
 		return err
 	case errors.Is(err, ErrClock):
-		err = fmt.Errorf("%w; it is believed once it has gone on for %s without a jump", err, c.settle)
-		logger.WarnContext(ctx, "daybook: a retention sweep did not delete by age", "deleted", deleted, "error", err)
+		err = fmt.Errorf("%w; it is believed when it has run for %s without a jump", err, c.settleTime)
+		k.Logger.WarnContext(ctx, "daybook: a retention sweep did not delete by age", "deleted", deleted, "error", err)
 	case err != nil:
-		logger.ErrorContext(ctx, "daybook: a retention sweep failed; the next one will try again",
+		k.Logger.ErrorContext(ctx, "daybook: a retention sweep failed; the next one will try again",
 			"deleted", deleted, "error", err)
 	default:
-		logger.Log(ctx, level, "daybook: swept", "deleted", deleted, "took", time.Since(start))
+		k.Logger.Log(ctx, level, "daybook: swept", "deleted", deleted, "took", time.Since(start))
 	}
 	return nil
 }
 
-func (k *Keeper) apply(ctx context.Context, c *clock) (deleted uint64, err error) {
-	var now time.Time
+// sweep applies the policy once. If it cannot believe the clock, it deletes nothing by age and
+// returns ErrClock.
+func (k *Keeper) sweep(ctx context.Context, c *clock) (deleted uint64, err error) {
+	var now time.Time // zero: delete nothing by age
 	var doubted error
-	if k.Policy.byAge() {
-		var doubt string
-		if now, doubt, err = c.now(ctx, k.Backend); err != nil {
+	if k.Policy.deletesByAge() {
+		read, doubt, err := c.read(ctx, k.Backend)
+		if err != nil {
 			return 0, err
 		}
-		if doubt != "" {
-			doubted = fmt.Errorf("%w: at %s %s", ErrClock, now.Format(time.RFC3339), doubt)
-			now = time.Time{}
+		if doubt == "" {
+			now = read
+		} else {
+			doubted = fmt.Errorf("%w: at %s %s", ErrClock, read.Format(time.RFC3339), doubt)
 		}
 	}
 	if deleted, err = k.Policy.Apply(ctx, k.Backend, now); err == nil {

@@ -1,67 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package retention bounds how much history a backend keeps: a [Policy] says what is kept, and a [Keeper]
-// applies it, at once and then at an interval, for as long as its context lasts.
-//
-//	keeper := retention.Keeper{Backend: db, Policy: retention.Policy{
-//		Rules: []retention.Rule{
-//			{Pattern: "alarm.*", MaxAge: 365 * 24 * time.Hour, KeepNewest: 10},
-//			{Pattern: "config.*", MaxPerRecord: 100},
-//		},
-//		MaxAge: 7 * 24 * time.Hour, // of everything else
-//	}}
-//	go keeper.Run(ctx)
-//
-// It knows no engine: a policy of a MaxAge alone works with any daybook.Backend, one with rules or MaxBytes with those
-// that are a daybook.Pruner. What a sweep deletes is gone for good; a sweep that was interrupted has deleted a part, and the next
-// one finishes the work.
-//
-// The age of a value is the keeper's clock minus the timestamp it was stored with, so a clock that is wrong would delete
-// what is young. A Keeper does not believe one that is earlier than what has been stored, or that jumps ahead: see
-// [Keeper].
 package retention
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/index"
 )
 
-// Policy says what is kept. The zero value keeps everything.
+// Policy says which values are kept. The zero value keeps all of them.
 type Policy struct {
-	// Rules are for the records that their patterns match; where several match one, the first counts.
+	// Rules apply to the records that their patterns match. If several rules match a record, the
+	// first one applies.
 	Rules []Rule
-	// MaxAge is how long a value is kept of the records that no rule matches. 0: for ever; negative: ErrInvalidParams.
+	// MaxAge is the maximum age of a value, for the records that no rule matches. It is rounded
+	// down to milliseconds. 0: no maximum; negative: ErrInvalidParams.
 	MaxAge time.Duration
-	// MaxBytes is how much is kept of all records together, in bytes of JSON: what the rules and MaxAge leave beyond that
-	// goes, the oldest first. It depends on no clock. 0: any amount.
+	// MaxBytes is the maximum size of all values together, in bytes of JSON. Of the values that the
+	// rules and MaxAge keep, it deletes the oldest. It depends on no clock. 0: no maximum.
 	MaxBytes uint64
 }
 
-// Rule says what is kept of the records that its pattern matches. With no limit it keeps everything of those.
+// Rule says which values are kept of the records that its pattern matches. A rule without a limit
+// keeps all of them.
 type Rule struct {
-	// Pattern is a record pattern. Required.
+	// Pattern is the record pattern. Required.
 	Pattern string
-	// Syntax is how it is read. Default: daybook.Glob.
+	// Syntax is the syntax of Pattern. Default: daybook.Glob.
 	Syntax daybook.PatternSyntax
-	// MaxAge is how long a value is kept, by the timestamp it was stored with. 0: for ever; negative: ErrInvalidParams.
-	// It is rounded down to milliseconds.
+	// MaxAge is the maximum age of a value, by its timestamp. It is rounded down to milliseconds.
+	// 0: no maximum; negative: ErrInvalidParams.
 	MaxAge time.Duration
-	// MaxPerRecord is how many values are kept of each record, the newest ones. 0: any number; negative: ErrInvalidParams.
+	// MaxPerRecord is the maximum number of values of each record. The newest are kept. 0: no
+	// maximum; negative: ErrInvalidParams.
 	MaxPerRecord int
-	// KeepNewest is how many values of each record are kept however old they are. Default: 0; negative, or more than a
-	// positive MaxPerRecord: ErrInvalidParams.
+	// KeepNewest is the number of values of each record that MaxAge spares, the newest ones.
+	// Default: 0; negative, or more than a positive MaxPerRecord: ErrInvalidParams.
 	KeepNewest int
 }
 
-// Validate returns an error when the policy is impossible. It matches daybook.ErrInvalidParams, or ErrInvalidPattern.
+// Validate returns an error that matches daybook.ErrInvalidParams or ErrInvalidPattern if a field
+// has a value that its comment excludes.
 func (p Policy) Validate() error {
-	if p.MaxAge < 0 {
-		return fmt.Errorf("%w: MaxAge is %v; want 0 (keep for ever) or more", daybook.ErrInvalidParams, p.MaxAge)
+	if err := validateMaxAge(p.MaxAge); err != nil {
+		return err
 	}
 	for i, rule := range p.Rules {
 		if err := rule.validate(); err != nil {
@@ -73,10 +60,10 @@ func (p Policy) Validate() error {
 
 func (r Rule) validate() error {
 	if r.Pattern == "" {
-		return fmt.Errorf("%w: Pattern is empty", daybook.ErrInvalidParams)
+		return fmt.Errorf("%w: got an empty Pattern; want one, such as * for all records", daybook.ErrInvalidParams)
 	}
-	if r.MaxAge < 0 {
-		return fmt.Errorf("%w: MaxAge is %v; want 0 (keep for ever) or more", daybook.ErrInvalidParams, r.MaxAge)
+	if err := validateMaxAge(r.MaxAge); err != nil {
+		return err
 	}
 	if err := r.params(time.Time{}).Validate(); err != nil {
 		return err
@@ -85,51 +72,67 @@ func (r Rule) validate() error {
 	return err
 }
 
-// Apply deletes from backend what the policy does not keep at the time now, and returns how many values
-// that were. It takes now for what it is, see Keeper for clocks that are wrong; if it is the zero time, nothing is deleted
-// by age.
-// Errors: daybook.ErrNotConfigured for a nil backend, ErrInvalidParams, ErrInvalidPattern, errors.ErrUnsupported for
-// rules or MaxBytes with a backend that is no daybook.Pruner, and those of its Cleanup or Prune. After one, what the rules before
-// deleted is gone.
+func validateMaxAge(age time.Duration) error {
+	if age < 0 {
+		return fmt.Errorf("%w: got MaxAge %v; want 0 (no maximum) or more", daybook.ErrInvalidParams, age)
+	}
+	return nil
+}
+
+// Apply deletes all values from backend that the policy does not keep at the time now. It returns
+// the number of values that it deleted. It does not doubt now, as a Keeper does. If now is the zero
+// time, nothing is deleted by age.
+//
+// Errors: daybook.ErrNotConfigured for a nil backend, ErrInvalidParams, ErrInvalidPattern,
+// errors.ErrUnsupported for rules or MaxBytes with a backend that is no daybook.Pruner, and the
+// errors of its Cleanup or Prune. After one of these last errors, a part of the values is deleted.
 func (p Policy) Apply(ctx context.Context, backend daybook.Backend, now time.Time) (deleted uint64, err error) {
-	if err := p.suits(backend); err != nil {
+	if err := p.validateFor(backend); err != nil {
 		return 0, err
 	}
-	if deleted, err = p.applyRules(ctx, backend, now); err != nil || p.MaxBytes == 0 {
+	if len(p.Rules) == 0 {
+		deleted, err = p.applyMaxAge(ctx, backend, now)
+	} else {
+		deleted, err = p.applyRules(ctx, backend.(daybook.Pruner), now)
+	}
+	if err != nil || p.MaxBytes == 0 {
 		return deleted, err
 	}
-	oldest, err := backend.(daybook.Pruner).Prune(ctx, "*", daybook.PruneParams{MaxBytes: p.MaxBytes})
+	beyond, err := backend.(daybook.Pruner).Prune(ctx, "*", daybook.PruneParams{MaxBytes: p.MaxBytes})
 	if err != nil {
 		err = fmt.Errorf("MaxBytes: %w", err)
 	}
-	return deleted + oldest, err
+	return deleted + beyond, err
 }
 
-func (p Policy) applyRules(ctx context.Context, backend daybook.Backend, now time.Time) (deleted uint64, err error) {
-	if len(p.Rules) == 0 {
-		cutoff := cutoff(now, p.MaxAge)
-		if cutoff == 0 {
-			return 0, nil
-		}
-		return backend.Cleanup(ctx, cutoff)
+func (p Policy) applyMaxAge(ctx context.Context, backend daybook.Backend, now time.Time) (deleted uint64, err error) {
+	olderThan := cutoff(now, p.MaxAge)
+	if olderThan == 0 {
+		return 0, nil
 	}
-	rules := append(p.Rules[:len(p.Rules):len(p.Rules)], Rule{Pattern: "*", MaxAge: p.MaxAge})
-	var before []daybook.Pattern
+	return backend.Cleanup(ctx, olderThan)
+}
+
+// applyRules applies the rules and then MaxAge, as a last rule for the records that none of the
+// others matches.
+func (p Policy) applyRules(ctx context.Context, pruner daybook.Pruner, now time.Time) (deleted uint64, err error) {
+	rules := append(slices.Clone(p.Rules), Rule{Pattern: "*", MaxAge: p.MaxAge})
+	var earlier []daybook.Pattern // of the rules before this one
 	for _, rule := range rules {
 		if params := rule.params(now); params.OlderThan > 0 || params.MaxPerRecord > 0 {
-			params.Except = before
-			n, err := backend.(daybook.Pruner).Prune(ctx, rule.Pattern, params)
+			params.Except = earlier
+			n, err := pruner.Prune(ctx, rule.Pattern, params)
 			if deleted += n; err != nil {
 				return deleted, fmt.Errorf("the rule for %q: %w", rule.Pattern, err)
 			}
 		}
-		before = append(before, daybook.Pattern{Text: rule.Pattern, Syntax: rule.Syntax})
+		earlier = append(earlier, daybook.Pattern{Text: rule.Pattern, Syntax: rule.Syntax})
 	}
 	return deleted, nil
 }
 
-// suits returns an error if the policy is impossible, or is so with a backend.
-func (p Policy) suits(backend daybook.Backend) error {
+// validateFor returns an error if the policy is invalid, or cannot be applied to backend.
+func (p Policy) validateFor(backend daybook.Backend) error {
 	if backend == nil {
 		return daybook.ErrNotConfigured
 	}
@@ -137,12 +140,13 @@ func (p Policy) suits(backend daybook.Backend) error {
 		return err
 	}
 	if _, ok := backend.(daybook.Pruner); !ok && (len(p.Rules) > 0 || p.MaxBytes > 0) {
-		return fmt.Errorf("%w: %T is no daybook.Pruner, so there can be no rules by record, and no MaxBytes: use MaxAge alone", errors.ErrUnsupported, backend)
+		return fmt.Errorf("%w: got Rules or MaxBytes for a %T, which is no daybook.Pruner; want MaxAge alone",
+			errors.ErrUnsupported, backend)
 	}
 	return nil
 }
 
-// params says what the rule deletes at a time; if that is zero, nothing by age.
+// params returns what the rule deletes at a time. At the zero time it deletes nothing by age.
 func (r Rule) params(now time.Time) daybook.PruneParams {
 	return daybook.PruneParams{
 		Syntax:       r.Syntax,
@@ -152,20 +156,16 @@ func (r Rule) params(now time.Time) daybook.PruneParams {
 	}
 }
 
-// cutoff is the timestamp (Unix ms) below which values are older than an age; 0: none are.
-func cutoff(now time.Time, age time.Duration) uint64 {
-	if age == 0 || now.IsZero() {
+// cutoff returns the smallest timestamp (Unix ms) of a value that is not older than maxAge. 0: no
+// value is older.
+func cutoff(now time.Time, maxAge time.Duration) uint64 {
+	if maxAge == 0 || now.IsZero() {
 		return 0
 	}
-	return uint64(max(now.Add(-age).UnixMilli(), 0)) // nothing is older than the epoch
+	return uint64(max(now.Add(-maxAge).UnixMilli(), 0)) // no timestamp is before 1970
 }
 
-// byAge reports whether anything is deleted by its age.
-func (p Policy) byAge() bool {
-	for _, rule := range p.Rules {
-		if rule.MaxAge > 0 {
-			return true
-		}
-	}
-	return p.MaxAge > 0
+// deletesByAge reports whether the policy deletes any value by its age.
+func (p Policy) deletesByAge() bool {
+	return p.MaxAge > 0 || slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.MaxAge > 0 })
 }

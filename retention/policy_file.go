@@ -11,22 +11,24 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// ReadPolicy reads a Policy from a file, which name stands for in errors. The file is YAML, or JSON, in UTF-8:
+// ReadPolicy reads a policy from a file. Errors call the file by name. The file is YAML, or JSON,
+// in UTF-8:
 //
-//	max_age: 7d                  # of records that no rule matches; without it they are kept for ever
-//	max_bytes: 500MB             # of JSON, of all records together; without it any amount is kept
-//	rules:                       # the first rule that matches a record is the one that applies
-//	  - pattern: "alarm.*"       # a glob
-//	    max_age: 365d            # without it values are kept for ever
-//	    keep_newest: 10          # values of each record that are kept however old they are; default: 0
-//	  - topic: "plant.#.state"   # a topic, in place of the glob
-//	    max_per_record: 100      # values of each record; without it any number is kept
+//	max_age: 7d                # of values of records that no rule matches; without it: no maximum
+//	max_bytes: 500MB           # of JSON, of all records together; without it: no maximum
+//	rules:                     # the first rule that matches a record applies
+//	  - pattern: "alarm.*"     # a glob
+//	    max_age: 365d          # without it: no maximum
+//	    keep_newest: 10        # values of each record that max_age spares; default: 0
+//	  - topic: "plant.#.state" # a topic, in place of a glob
+//	    max_per_record: 100    # without it: no maximum
 //
-// An age is a sequence of numbers with units, as in 36h or 1d12h: ms, s, m, h, d (24 h) or w (7 d). It is at least 1 ms, and
-// at most 292 years. A size is what [ParseSize] reads. A count is a decimal whole number. A limit that is present is more than 0.
-// A policy that deletes nothing at all is an error, because a file without limits is most probably a mistake.
+// An age is a sequence of numbers with units, as in 36h or 1d12h. The units are ms, s, m, h, d (24
+// h) and w (7 d). An age is at least 1 ms and at most 292 years. A size is a text that [ParseSize]
+// reads. A count is a whole decimal number. A maximum must be more than 0. A file that deletes
+// nothing at all is an error, because it is probably a mistake.
 //
-// Errors: those of r, as they are, and *PolicyError for everything that is wrong in the file.
+// Errors: *PolicyError for a file that is wrong, and the errors of r.
 func ReadPolicy(r io.Reader, name string) (Policy, error) {
 	data, err := io.ReadAll(r)
 	if err != nil {
@@ -42,7 +44,8 @@ func ReadPolicy(r io.Reader, name string) (Policy, error) {
 	return policy, nil
 }
 
-// parsePolicy visits the nodes of the document itself. Decoding into a struct would lose the lines, and would read 010 as 8.
+// parsePolicy visits the nodes of the document. Decoding into a struct would lose the lines, and
+// would read 010 as 8.
 func parsePolicy(data []byte) (policy Policy, err error) {
 	document, err := parseDocument(data)
 	if err != nil {
@@ -130,7 +133,8 @@ func parseRule(node *yaml.Node) (rule Rule, err error) {
 func checkRule(node *yaml.Node, rule Rule, patterns int) error {
 	switch {
 	case patterns == 0:
-		return wrongAt(node, "pattern", "the rule has no pattern", `a glob (pattern: "alarm.*") or a topic (topic: "plant.#")`)
+		return wrongAt(node, "pattern", "the rule has no pattern",
+			`a glob (pattern: "alarm.*") or a topic (topic: "plant.#")`)
 	case patterns > 1:
 		return wrongAt(node, "topic", "the rule has a pattern and a topic", "one of them")
 	case rule.MaxPerRecord > 0 && rule.KeepNewest > rule.MaxPerRecord:
@@ -140,9 +144,13 @@ func checkRule(node *yaml.Node, rule Rule, patterns int) error {
 	return nil
 }
 
-// eachMember visits the members of a mapping, which is the value of parent. For a key that visit does not know it returns
-// the keys that it knows.
-func eachMember(parent string, node *yaml.Node, visit func(key string, value *yaml.Node) (known string, err error)) error {
+// memberVisitor takes one member of a mapping. For an unknown key it returns the keys that it
+// knows.
+type memberVisitor func(key string, value *yaml.Node) (known string, err error)
+
+// eachMember visits the members of a mapping, which is the value of the key parent. It returns the
+// first error, also for a key that is there twice or is unknown.
+func eachMember(parent string, node *yaml.Node, visit memberVisitor) error {
 	if node = resolved(node); node.Kind != yaml.MappingNode {
 		return wrongAt(node, parent, "", "names and values here, as in max_age: 7d")
 	}

@@ -9,20 +9,20 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// PolicyError is what ReadPolicy returns for a file that is no policy: the first thing that is wrong in it. Its text is one
-// line, such as
+// PolicyError is the error of ReadPolicy for a file that is not a valid policy. It describes the
+// first fault in the file. Its text is one line, such as
 //
 //	rules.yaml: line 2: "max_agee" is unknown: want max_age, max_bytes, rules
 type PolicyError struct {
-	File    string // the name that ReadPolicy was given
-	Line    int    // from 1; 0: Err has it, or the whole file is wrong
-	Key     string // the key in question, such as "max_age"; "": none
-	Problem string // what is wrong, without the place; "": Err or Want says it
-	Want    string // what would be right; "": Problem or Err says it
-	Err     error  // the cause: of the YAML parser, or one that matches daybook.ErrInvalidPattern; nil: none
+	File    string // the name that was passed to ReadPolicy
+	Line    int    // from 1; 0: the fault has no line, or Err names it
+	Key     string // the key at fault, such as "max_age"; "": none
+	Problem string // the fault, without its place; "": Err or Want describes it
+	Want    string // a description of what would be right; "": Problem or Err says it
+	Err     error  // the error of the YAML parser or of the pattern; nil: none
 }
 
-// Error returns the parts that are there, with colons between them.
+// Error joins the fields that are set with colons.
 func (e *PolicyError) Error() string {
 	var parts []string
 	add := func(present bool, format string, args ...any) {
@@ -41,7 +41,7 @@ func (e *PolicyError) Error() string {
 // Unwrap returns Err.
 func (e *PolicyError) Unwrap() error { return e.Err }
 
-// wrongAt returns a PolicyError with a node's line.
+// wrongAt returns a PolicyError with the line of a node.
 func wrongAt(node *yaml.Node, key, problem, want string) error {
 	return &PolicyError{Line: node.Line, Key: key, Problem: problem, Want: want}
 }

@@ -63,7 +63,7 @@ rules:
 	}
 }
 
-// TestReadPolicyRefuses wants the line, the key, and what is wrong, all on one line.
+// TestReadPolicyRefuses wants an error on one line that names the line, the key and the fault.
 func TestReadPolicyRefuses(t *testing.T) {
 	tests := []struct {
 		name, text string
@@ -97,7 +97,7 @@ func TestReadPolicyRefuses(t *testing.T) {
 		{"negative age", "# mine\nmax_age: -7d\n", 2, "max_age",
 			`max_age is "-7d": want more than 0`, "comments count as lines"},
 		{"age without a unit", "max_age: 7\n", 1, "max_age",
-			`max_age is "7": want numbers and units`, "days or seconds, nobody can tell"},
+			`max_age is "7": want numbers and units`, "it could be days or seconds"},
 		{"age below a millisecond", "max_age: 1ns\n", 1, "max_age",
 			`max_age is "1ns": want more than 0`, "it would round down to 0, which means for ever"},
 		{"age over 292 years", "max_age: 200000d\n", 1, "max_age",
@@ -157,7 +157,7 @@ func TestReadPolicyRefuses(t *testing.T) {
 			policy, err := retention.ReadPolicy(strings.NewReader(test.text), "rules.yaml")
 			var got *retention.PolicyError
 			if !errors.As(err, &got) || got.File != "rules.yaml" || got.Line != test.line || got.Key != test.key {
-				t.Fatalf("error %#v; want a PolicyError of line %d and key %q: %s", err, test.line, test.key, test.reason)
+				t.Fatalf("error %v; want a PolicyError, line %d, key %q: %s", err, test.line, test.key, test.reason)
 			}
 			want := "rules.yaml: " + test.says
 			if test.line > 0 {
@@ -173,7 +173,8 @@ func TestReadPolicyRefuses(t *testing.T) {
 	}
 }
 
-// TestReadPolicyKeepsCauses wants the errors of others unchanged: of the reader, and of the pattern.
+// TestReadPolicyKeepsCauses wants the error of the reader as it is, and the error of a pattern in
+// the chain.
 func TestReadPolicyKeepsCauses(t *testing.T) {
 	broken := errors.New("the disk is broken")
 	if _, err := retention.ReadPolicy(iotest.ErrReader(broken), "rules.yaml"); err != broken {

@@ -70,7 +70,8 @@ func parseMaxAge(node *yaml.Node) (time.Duration, error) {
 	age, err := str2duration.ParseDuration(text)
 	switch {
 	case err != nil:
-		return 0, wrongValue(node, key, text, "numbers and units (ms, s, m, h, d, w), as in 36h or 7d, 292 years at most")
+		return 0, wrongValue(node, key, text,
+			"numbers and units (ms, s, m, h, d, w), as in 36h or 7d, 292 years at most")
 	case age < time.Millisecond:
 		return 0, wrongValue(node, key, text, "more than 0, or none to keep for ever")
 	}
@@ -90,17 +91,20 @@ func parseMaxBytes(node *yaml.Node) (uint64, error) {
 	return bytes, nil
 }
 
-// SizeError is what ParseSize returns for a text that is no size.
+// SizeError is the error of ParseSize.
 type SizeError struct {
-	Text string // the text
-	Want string // what would be right
+	Text string // the text that is not a size
+	Want string // a description of a correct size
 }
 
 func (e *SizeError) Error() string { return fmt.Sprintf("%q: want %s", e.Text, e.Want) }
 
-// ParseSize reads a size in bytes, as a limit of a policy: a number and a unit, such as 500MB. The units are B, kB, MB, GB and
-// so on (powers of 1000), and KiB, MiB, GiB and so on (powers of 1024). A number without a unit is an error: it is mostly meant
-// as kB or MB, and taken for bytes it would empty the store. So is 0, which would delete everything. Errors: *SizeError.
+// ParseSize reads a size in bytes for Policy.MaxBytes: a number with a unit, such as 500MB. The
+// units are B, kB, MB, GB and so on (powers of 1000), and KiB, MiB, GiB and so on (powers of 1024).
+//
+// A number without a unit is an error. Its writer probably means kB or MB, and a maximum of so many
+// bytes would empty the backend. A size of 0 is an error because it would delete everything.
+// Errors: *SizeError.
 func ParseSize(text string) (bytes uint64, err error) {
 	bytes, want := parseSize(text)
 	if want != "" {
@@ -109,7 +113,7 @@ func ParseSize(text string) (bytes uint64, err error) {
 	return bytes, nil
 }
 
-// parseSize reads a size, or says what would be right; "": the text is.
+// parseSize reads a size. If it cannot, it returns a description of a correct size.
 func parseSize(text string) (bytes uint64, want string) {
 	bytes, err := humanize.ParseBytes(text)
 	number := strings.TrimSpace(text)

@@ -90,8 +90,8 @@ func TestRetain(t *testing.T) {
 	dirAhead := filledDir(t, ahead...)
 	behind := run(t, "", "retain", "--once", "--rules", rules, "--dir", dirAhead)
 	says := "up to " + time.UnixMilli(int64(ahead[2].StoredAt)).Format(time.RFC3339) + ": set it, or if it is right, delete by age with \"daybook prune --older-than\""
-	if behind.status == statusDone || strings.Contains(behind.err, "believed once") || !strings.Contains(behind.err, says) ||
-		!strings.Contains(behind.err, "deleted 0 values; nothing was deleted by age, since the clock cannot be believed: at ") {
+	if behind.status == statusDone || strings.Contains(behind.err, "it is believed when") || !strings.Contains(behind.err, says) ||
+		!strings.Contains(behind.err, "deleted 0 values; nothing was deleted by age, because the clock cannot be believed: at ") {
 		t.Errorf("with a clock that is behind: %+v; want %q", behind, says)
 	}
 	if got := mustRun(t, "", "prune", "*", "--older-than", "7d", "--dir", dirAhead); !strings.HasPrefix(got, "deleted 1 value in ") {

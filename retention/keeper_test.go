@@ -18,20 +18,20 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// recorder is a backend that notes its cleanups, and fails those it is told to.
+// recorder is a backend that records the arguments of its Cleanups.
 type recorder struct {
-	daybook.Backend // the other methods are not called
+	daybook.Backend // nil: the other methods are not called
 	cutoffs         []time.Time
-	fail            map[int]error // by the number of the cleanup, from 0
-	slow            time.Duration
-	deletes         uint64 // with each cleanup
+	fail            map[int]error // what a Cleanup returns, by its number from 0
+	takes           time.Duration // the duration of each Cleanup
+	deletes         uint64        // the number of values that each Cleanup deletes
 }
 
 func (r *recorder) Cleanup(ctx context.Context, olderThan uint64) (uint64, error) {
 	r.cutoffs = append(r.cutoffs, time.UnixMilli(int64(olderThan)).UTC())
-	if r.slow > 0 {
+	if r.takes > 0 {
 		select {
-		case <-time.After(r.slow):
+		case <-time.After(r.takes):
 		case <-ctx.Done():
 			return r.deletes, ctx.Err()
 		}
@@ -41,7 +41,7 @@ func (r *recorder) Cleanup(ctx context.Context, olderThan uint64) (uint64, error
 
 func (r *recorder) Store(context.Context, string, json.RawMessage, uint64) error { panic("not called") }
 
-// run runs a keeper for a time and returns what it logged, but at debug level.
+// run runs a keeper for a time, and returns what it logged at info level and above.
 func run(t *testing.T, k *Keeper, duration time.Duration) string {
 	t.Helper()
 	var logged strings.Builder
@@ -58,7 +58,8 @@ func TestKeeperSweepsAtOnceAndThenEveryInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now().UTC()
 		r := &recorder{}
-		run(t, &Keeper{Backend: r, Policy: Policy{MaxAge: time.Hour}, Interval: 10 * time.Minute}, 35*time.Minute)
+		k := Keeper{Backend: r, Policy: Policy{MaxAge: time.Hour}, Interval: 10 * time.Minute}
+		run(t, &k, 35*time.Minute)
 		var want []time.Time
 		for i := range 4 {
 			want = append(want, start.Add(-time.Hour+time.Duration(i)*10*time.Minute))
@@ -79,10 +80,11 @@ func TestKeeperDefaultInterval(t *testing.T) {
 	})
 }
 
-func TestKeeperGoesOnAfterAFailure(t *testing.T) {
+func TestKeeperSweepsAgainAfterAFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &recorder{fail: map[int]error{1: errors.New("the disk is on fire")}}
-		logged := run(t, &Keeper{Backend: r, Policy: Policy{MaxAge: time.Hour}, Interval: time.Minute}, 150*time.Second)
+		k := Keeper{Backend: r, Policy: Policy{MaxAge: time.Hour}, Interval: time.Minute}
+		logged := run(t, &k, 150*time.Second)
 		if len(r.cutoffs) != 3 {
 			t.Errorf("%d sweeps; want 3", len(r.cutoffs))
 		}
@@ -92,12 +94,14 @@ func TestKeeperGoesOnAfterAFailure(t *testing.T) {
 	})
 }
 
-// TestKeeperEnds shows that it does not go on with a backend that stays as it is.
-func TestKeeperEnds(t *testing.T) {
+// TestKeeperEndsWithAPermanentError runs a keeper on a backend whose later Cleanups would fail,
+// too.
+func TestKeeperEndsWithAPermanentError(t *testing.T) {
 	for _, failure := range []error{daybook.ErrReadOnly, daybook.ErrClosed, daybook.ErrFailed} {
 		synctest.Test(t, func(t *testing.T) {
 			r := &recorder{fail: map[int]error{1: fmt.Errorf("the log: %w", failure)}}
-			k := Keeper{Backend: r, Policy: Policy{MaxAge: time.Hour}, Interval: time.Minute, Logger: slog.New(slog.DiscardHandler)}
+			k := Keeper{Backend: r, Policy: Policy{MaxAge: time.Hour}, Interval: time.Minute}
+			k.Logger = slog.New(slog.DiscardHandler)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 			defer cancel()
 			if err := k.Run(ctx); !errors.Is(err, failure) || len(r.cutoffs) != 2 {
@@ -110,25 +114,26 @@ func TestKeeperEnds(t *testing.T) {
 func TestKeeperStopsInTheMiddleOfASweep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		r := &recorder{slow: time.Hour}
+		r := &recorder{takes: time.Hour}
 		logged := run(t, &Keeper{Backend: r, Policy: Policy{MaxAge: time.Hour}}, time.Minute)
 		if took := time.Since(start); took != time.Minute {
 			t.Errorf("Run returned %v after its context ended; want at once", took-time.Minute)
 		}
 		if logged != "" {
-			t.Errorf("logged %q; being stopped is no failure", logged)
+			t.Errorf("logged %q; want nothing, because an interruption is no failure", logged)
 		}
 	})
 }
 
-func TestKeeperSaysWhatItDeleted(t *testing.T) {
+func TestKeeperLogsWhatItDeleted(t *testing.T) {
 	tests := []struct {
 		name    string
 		backend *recorder
 		want    string
 	}{
-		{"to the end", &recorder{deletes: 7}, `level=INFO msg="daybook: swept" deleted=7 `},
-		{"stopped in the middle", &recorder{deletes: 7, slow: time.Hour}, `level=INFO msg="daybook: a retention sweep was stopped before its end" deleted=7 `},
+		{"a complete sweep", &recorder{deletes: 7}, `level=INFO msg="daybook: swept" deleted=7 `},
+		{"an interrupted sweep", &recorder{deletes: 7, takes: time.Hour},
+			`level=INFO msg="daybook: a retention sweep was stopped before its end" deleted=7 `},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -142,7 +147,7 @@ func TestKeeperSaysWhatItDeleted(t *testing.T) {
 	}
 }
 
-func TestKeeperRefuses(t *testing.T) {
+func TestKeeperRefusesInvalidFields(t *testing.T) {
 	tests := []struct {
 		name   string
 		keeper Keeper
@@ -161,27 +166,20 @@ func TestKeeperRefuses(t *testing.T) {
 	}
 }
 
-func TestPolicyApply(t *testing.T) {
-	now := time.UnixMilli(1_000_000).UTC()
-	tests := []struct {
-		name   string
-		policy Policy
-		want   []time.Time
-		reason string
-	}{
-		{"an age", Policy{MaxAge: time.Second}, []time.Time{time.UnixMilli(999_000).UTC()}, "the cutoff is now minus the age"},
-		{"no age", Policy{}, nil, "the zero policy keeps everything"},
-		{"longer than the clock", Policy{MaxAge: time.Hour}, nil, "a cutoff before 1970 is no huge uint64"},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			r := &recorder{}
-			if _, err := test.policy.Apply(t.Context(), r, now); err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(test.want, r.cutoffs); diff != "" {
-				t.Errorf("%s (-want +got):\n%s", test.reason, diff)
-			}
-		})
-	}
+// TestKeeperCopiesItsFields changes a running keeper, which must have no effect.
+func TestKeeperCopiesItsFields(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &recorder{}
+		k := Keeper{Backend: r, Policy: Policy{MaxAge: time.Hour}, Interval: time.Minute}
+		k.Logger = slog.New(slog.DiscardHandler)
+		ctx, cancel := context.WithTimeout(t.Context(), 150*time.Second)
+		defer cancel()
+		done := make(chan error)
+		go func() { done <- k.Run(ctx) }()
+		synctest.Wait()
+		k = Keeper{}
+		if err := <-done; err != nil || len(r.cutoffs) != 3 {
+			t.Errorf("Run: %v after %d sweeps; want nil after 3", err, len(r.cutoffs))
+		}
+	})
 }
