@@ -58,7 +58,7 @@ func programs(t testing.TB) map[string]fuzz.Program {
 // programDir is the directory that a program's store is in.
 type programDir string
 
-func (dir programDir) Open(opts fuzz.Options, readOnly bool) (fuzz.Subject, error) {
+func (dir programDir) Open(opts fuzz.StoreOptions, readOnly bool) (fuzz.Subject, error) {
 	db, err := Open(string(dir), &Options{
 		Durability: OS, // process crashes only; power cuts are tested elsewhere
 		Tuning: Tuning{

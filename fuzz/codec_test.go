@@ -22,13 +22,15 @@ import (
 var coder = codec.NewCoder()
 
 func FuzzKey(f *testing.F) {
-	f.Add("sensor.kitchen", uint64(1_700_000_000_000), uint32(0), []byte("sensor.kitchen\x00\x00\x00\x01\x8b\xcf\xe5\x68\x00"))
+	f.Add("sensor.kitchen", uint64(1_700_000_000_000), uint32(0),
+		[]byte("sensor.kitchen\x00\x00\x00\x01\x8b\xcf\xe5\x68\x00"))
 	f.Add("a", uint64(0), uint32(1), []byte("a\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00"))
-	f.Add("é", uint64(math.MaxUint64), uint32(math.MaxUint32), []byte("é\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"))
+	f.Add("é", uint64(math.MaxUint64), uint32(math.MaxUint32),
+		[]byte("é\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"))
 	f.Add("r", uint64(1), uint32(0), []byte("r\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00"))
 	f.Fuzz(func(t *testing.T, record string, timestamp uint64, ordinal uint32, encoded []byte) {
 		if record == "" || strings.Contains(record, "\x00") {
-			return // no record has such a name
+			return // not a valid name
 		}
 		key := codec.Key{Record: record, Timestamp: timestamp, Ordinal: ordinal}
 		if got, err := codec.DecodeKey(key.Append(nil)); got != key || err != nil {
@@ -62,7 +64,8 @@ func FuzzChunk(f *testing.F) {
 		codec.Entry{Timestamp: math.MaxUint64, Sequence: 2, Value: []byte("1")})), true)
 	var many []codec.Entry
 	for i := range uint64(50) {
-		many = append(many, codec.Entry{Timestamp: 1000 + i*250, Sequence: 1 + 3*i, Value: []byte(`{"celsius":21.5,"ok":true}`)})
+		value := []byte(`{"celsius":21.5,"ok":true}`)
+		many = append(many, codec.Entry{Timestamp: 1000 + i*250, Sequence: 1 + 3*i, Value: value})
 	}
 	f.Add(key, coder.AppendChunk(nil, key, many), false)
 	f.Add(key, coder.AppendChunk(nil, key, many), true)
@@ -75,31 +78,34 @@ func FuzzChunk(f *testing.F) {
 	}
 	f.Add(key, coder.AppendChunk(nil, key, many), true)
 	f.Add(key, []byte("\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00"), true)
-	f.Add(key, []byte("\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x01\x00\x01\x03\x28\xb5\x2f\xfd\x20\x04\x21\x00\x00\x00\x00\x011"), true)
+	f.Add(key, []byte("\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x01\x00\x01\x03"+
+		"\x28\xb5\x2f\xfd\x20\x04\x21\x00\x00\x00\x00\x011"), true)
 	f.Fuzz(func(t *testing.T, key, chunk []byte, seal bool) {
 		if seal && len(chunk) >= 10 {
-			chunk = sealed(key, chunk)
+			chunk = withChecksums(key, chunk)
 		}
 		var b codec.Buffer
 		var err error
-		if got, most := allocates(func() { err = coder.Decode(&b, key, chunk) }), justified(chunk); got > most {
-			t.Errorf("Decode of %d bytes allocated %d; want at most %d", len(chunk), got, most)
+		allocated := allocatedBytes(func() { err = coder.Decode(&b, key, chunk) })
+		if allowed := allowedBytes(chunk); allocated > allowed {
+			t.Errorf("Decode of %d bytes allocated %d; want at most %d", len(chunk), allocated, allowed)
 		}
 		if err != nil {
 			if !errors.Is(err, codec.ErrCorrupt) && !errors.Is(err, codec.ErrVersion) {
 				t.Errorf("Decode: got %v, want ErrCorrupt or ErrVersion", err)
 			}
-			checkUseless(t, key, chunk)
+			checkRefused(t, key, chunk)
 			return
 		}
 		header, err := codec.ReadHeader(key, chunk)
-		if err != nil || header.Count != len(b.Entries) || header.First != b.Entries[0].Timestamp || header.Last != b.Entries[len(b.Entries)-1].Timestamp {
+		first, last := b.Entries[0].Timestamp, b.Entries[len(b.Entries)-1].Timestamp
+		if err != nil || header.Count != len(b.Entries) || header.First != first || header.Last != last {
 			t.Errorf("header %+v, %v; %d values decode", header, err, len(b.Entries))
 		}
 		checkRange(t, key, chunk, b.Entries)
 		var again codec.Buffer
 		if err := coder.Decode(&again, key, coder.AppendChunk(nil, key, b.Entries)); err != nil {
-			t.Fatalf("what decoded does not decode again: %v", err)
+			t.Fatalf("the values encoded again do not decode: %v", err)
 		}
 		if !slices.EqualFunc(b.Entries, again.Entries, equalEntries) {
 			t.Errorf("encoded again (-was +is):\n%s", cmp.Diff(b.Entries, again.Entries))
@@ -107,30 +113,38 @@ func FuzzChunk(f *testing.F) {
 	})
 }
 
-// checkUseless sees that nothing valid is made of a chunk that does not decode.
-func checkUseless(t *testing.T, key, chunk []byte) {
+// checkRefused checks that Tail and Join make no valid chunk of one that does not decode.
+func checkRefused(t *testing.T, key, chunk []byte) {
 	var b codec.Buffer
 	if tailKey, tail, err := coder.Tail(key, chunk, 1); err == nil && coder.Decode(&b, tailKey, tail) == nil {
-		t.Errorf("what does not decode has a tail that does: %x under %x", tail, tailKey)
+		t.Errorf("the tail of a chunk that does not decode does decode: %x under %x", tail, tailKey)
 	}
 	joined, err := coder.Join(key, []codec.EncodedChunk{{Key: key, Chunk: chunk}}, nil)
 	if joined != nil || err != nil && !errors.Is(err, codec.ErrCorrupt) && !errors.Is(err, codec.ErrVersion) {
-		t.Errorf("what does not decode joins as %x, %v", joined, err)
+		t.Errorf("a chunk that does not decode is joined: got %x, %v", joined, err)
 	}
 }
 
-// checkRange decodes a range of a chunk, and compares it with the same range of all its values.
-func checkRange(t *testing.T, key, chunk []byte, whole []codec.Entry) {
-	n := len(whole)
-	wanted := codec.Range{Start: whole[n/4].Timestamp, End: whole[n*3/4].Timestamp, Limit: n/3 + 1, Newest: len(chunk)%2 == 0}
-	want := slices.DeleteFunc(slices.Clone(whole), func(e codec.Entry) bool { return e.Timestamp < wanted.Start || e.Timestamp > wanted.End })
+// checkRange decodes a range of a chunk, and compares it with the same range of all values.
+func checkRange(t *testing.T, key, chunk []byte, all []codec.Entry) {
+	n := len(all)
+	wanted := codec.Range{
+		Start:  all[n/4].Timestamp,
+		End:    all[n*3/4].Timestamp,
+		Limit:  n/3 + 1,
+		Newest: len(chunk)%2 == 0,
+	}
+	want := slices.DeleteFunc(slices.Clone(all), func(e codec.Entry) bool {
+		return e.Timestamp < wanted.Start || e.Timestamp > wanted.End
+	})
 	if excess := len(want) - wanted.Limit; excess > 0 && wanted.Newest {
 		want = want[excess:]
 	} else if excess > 0 {
 		want = want[:wanted.Limit]
 	}
 	var b codec.Buffer
-	if err := coder.DecodeRange(&b, key, chunk, wanted); err != nil || !slices.EqualFunc(want, b.Entries, equalEntries) {
+	err := coder.DecodeRange(&b, key, chunk, wanted)
+	if err != nil || !slices.EqualFunc(want, b.Entries, equalEntries) {
 		t.Errorf("%+v: %v (-want +got):\n%s", wanted, err, cmp.Diff(want, b.Entries))
 	}
 }
@@ -139,10 +153,10 @@ func equalEntries(a, b codec.Entry) bool {
 	return a.Timestamp == b.Timestamp && a.Sequence == b.Sequence && bytes.Equal(a.Value, b.Value)
 }
 
-// sealed is the chunk with right checksums, without which nothing behind them would ever be reached. It
-// stays as it is where its header does not end.
-func sealed(key, chunk []byte) []byte {
-	const headerSumAt, bodySumAt, fieldsAt, fields = 2, 6, 10, 6
+// withChecksums returns a chunk with matching checksums, without which a fuzzer would never get
+// past them. It returns the chunk itself if its header does not end.
+func withChecksums(key, chunk []byte) []byte {
+	const headerChecksumAt, bodyChecksumAt, fieldsAt, fields = 2, 6, 10, 6
 	headerLen := fieldsAt
 	for range fields {
 		_, n := binary.Uvarint(chunk[headerLen:])
@@ -152,30 +166,32 @@ func sealed(key, chunk []byte) []byte {
 		headerLen += n
 	}
 	chunk = bytes.Clone(chunk)
-	binary.LittleEndian.PutUint32(chunk[bodySumAt:], crc32.Checksum(chunk[headerLen:], codec.Castagnoli))
+	binary.LittleEndian.PutUint32(chunk[bodyChecksumAt:], crc32.Checksum(chunk[headerLen:], codec.Castagnoli))
 	sum := crc32.Update(0, codec.Castagnoli, key)
-	sum = crc32.Update(sum, codec.Castagnoli, chunk[:headerSumAt])
-	sum = crc32.Update(sum, codec.Castagnoli, chunk[bodySumAt:headerLen])
-	binary.LittleEndian.PutUint32(chunk[headerSumAt:], sum)
+	sum = crc32.Update(sum, codec.Castagnoli, chunk[:headerChecksumAt])
+	sum = crc32.Update(sum, codec.Castagnoli, chunk[bodyChecksumAt:headerLen])
+	binary.LittleEndian.PutUint32(chunk[headerChecksumAt:], sum)
 	return chunk
 }
 
-// justified is how much memory decoding a chunk may take: what its body can decompress to, and an entry of
-// 40 bytes for every four of it, besides what goroutines of the test take meanwhile. By templates it is at most 65536
-// values of 1 MiB in all, and so many numbers of 8 bytes.
-func justified(chunk []byte) uint64 {
-	const slack, mostPerBlock, leastBlock = 1 << 20, 128 << 10, 4
+// allowedBytes returns the number of bytes that decoding a chunk may allocate: the greatest length
+// of the decompressed body, and an entry of 40 bytes for every four bytes of it. Goroutines of the
+// test allocate some meanwhile. With templates, it is at most 65536 values of 1 MiB in all, and as
+// many numbers of 8 bytes as the values have bytes.
+func allowedBytes(chunk []byte) uint64 {
+	const slack, maxBlockOutput, minBlock = 1 << 20, 128 << 10, 4
 	body := uint64(len(chunk))
 	switch {
 	case len(chunk) > 1 && chunk[1] == 1:
-		body = body / leastBlock * mostPerBlock
+		body = body / minBlock * maxBlockOutput
 	case len(chunk) > 1 && chunk[1] == 2:
 		return slack + 16<<20
 	}
 	return slack + 11*body
 }
 
-func allocates(fn func()) uint64 {
+// allocatedBytes returns the number of bytes that the whole program allocates while fn runs.
+func allocatedBytes(fn func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	fn()
@@ -198,8 +214,9 @@ func FuzzBatch(f *testing.F) {
 	f.Fuzz(func(t *testing.T, encoded []byte) {
 		var values []batchValue
 		var err error
-		if got, most := allocates(func() { values, err = decodeBatch(encoded) }), uint64(1<<20+256*30*len(encoded)); got > most {
-			t.Errorf("%d bytes allocated %d; want at most %d", len(encoded), got, most)
+		allocated := allocatedBytes(func() { values, err = decodeBatch(encoded) })
+		if allowed := uint64(1<<20 + 256*30*len(encoded)); allocated > allowed {
+			t.Errorf("%d bytes allocated %d; want at most %d", len(encoded), allocated, allowed)
 		}
 		if err != nil {
 			if !errors.Is(err, codec.ErrCorrupt) {

@@ -13,19 +13,19 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// field is a part of an operation, which it reads and writes in both forms. An operation that lists its
-// fields has all there is to say of its form.
+// field is a part of an operation that can be read and written in both forms. The list of its
+// fields is all that an operation says about its form.
 type field interface {
-	decode(in *input)
+	decode(in *byteReader)
 	encode(data []byte) ([]byte, error)
 	text() string
-	parse(in *words) error
+	parse(in *wordReader) error
 }
 
-// input is bytes to decode. Behind their end are zeros.
-type input struct{ data []byte }
+// byteReader returns one byte after another. After the end of data it returns zeros.
+type byteReader struct{ data []byte }
 
-func (in *input) next() byte {
+func (in *byteReader) next() byte {
 	if len(in.data) == 0 {
 		return 0
 	}
@@ -34,10 +34,12 @@ func (in *input) next() byte {
 	return b
 }
 
-// words is a line to parse. A word that begins with a quote ends with one.
-type words struct{ line string }
+// wordReader returns one word of a line after another. A word that begins with a quote ends with
+// one.
+type wordReader struct{ line string }
 
-func (in *words) next() (word string, err error) {
+// next returns the next word, without quotes.
+func (in *wordReader) next() (word string, err error) {
 	in.line = strings.TrimLeft(in.line, " ")
 	if in.line == "" {
 		return "", errors.New("the line ends early")
@@ -50,7 +52,7 @@ func (in *words) next() (word string, err error) {
 	return word, nil
 }
 
-func decodeFields(in *input, fields []field) {
+func decodeFields(in *byteReader, fields []field) {
 	for _, f := range fields {
 		f.decode(in)
 	}
@@ -65,7 +67,8 @@ func encodeFields(data []byte, fields []field) (_ []byte, err error) {
 	return data, nil
 }
 
-func join(fields []field) string {
+// textOf returns the text of fields.
+func textOf(fields []field) string {
 	var texts []string
 	for _, f := range fields {
 		texts = append(texts, f.text())
@@ -74,33 +77,34 @@ func join(fields []field) string {
 }
 
 func parseFields(line string, fields []field) error {
-	in := &words{line}
+	in := &wordReader{line}
 	for _, f := range fields {
 		if err := f.parse(in); err != nil {
 			return err
 		}
 	}
 	if in.line != "" {
-		return fmt.Errorf("%q is too much", in.line)
+		return fmt.Errorf("the line ends with %q, which is too much", in.line)
 	}
 	return nil
 }
 
-// word is there for whoever reads the text.
+// word is a field that appears only in text, which it makes readable.
 type word string
 
-func (word) decode(*input)                      {}
+func (word) decode(*byteReader)                 {}
 func (word) encode(data []byte) ([]byte, error) { return data, nil }
 func (w word) text() string                     { return string(w) }
 
-func (w word) parse(in *words) error {
+func (w word) parse(in *wordReader) error {
 	if got, err := in.next(); err != nil || got != string(w) {
 		return fmt.Errorf("got %q; want %q", got, string(w))
 	}
 	return nil
 }
 
-// choice is a field that a byte chooses from a few, so that equal ones are common.
+// choice is a field that one byte chooses from a list. The list is short, so that equal fields are
+// common. In text, the field can have any value that scan accepts.
 type choice[T comparable] struct {
 	to    *T
 	from  []T
@@ -108,19 +112,19 @@ type choice[T comparable] struct {
 	scan  func(string) (T, error)
 }
 
-func (c choice[T]) decode(in *input) { *c.to = c.from[int(in.next())%len(c.from)] }
+func (c choice[T]) decode(in *byteReader) { *c.to = c.from[int(in.next())%len(c.from)] }
 
 func (c choice[T]) encode(data []byte) ([]byte, error) {
 	at := slices.Index(c.from, *c.to)
 	if at < 0 {
-		return nil, fmt.Errorf("%s is not among those that bytes can say", c.text())
+		return nil, fmt.Errorf("bytes cannot express %s", c.text())
 	}
 	return append(data, byte(at)), nil
 }
 
 func (c choice[T]) text() string { return c.print(*c.to) }
 
-func (c choice[T]) parse(in *words) error {
+func (c choice[T]) parse(in *wordReader) error {
 	word, err := in.next()
 	if err != nil {
 		return err
@@ -131,16 +135,18 @@ func (c choice[T]) parse(in *words) error {
 	return nil
 }
 
-// longest stands for the longest name there may be.
-const longest = "<longest>"
+// longestName stands, in text, for the longest record name.
+const longestName = "<longest>"
 
 var (
-	names    = []string{"a", "a.b", "a.b.c", "ab", "a\x01", "b", "ä.ö", "z*", strings.Repeat("n", daybook.MaxRecordNameLen)}
-	patterns = []string{"*", "a", "a.b", "a*", "a.*", "*b", "?", `z\*`, "nothing", "*.*", "#", "a.#", "n*", "a\x01", `a\`}
-	times    = someTimes()
+	names = []string{"a", "a.b", "a.b.c", "ab", "a\x01", "b", "ä.ö", "z*",
+		strings.Repeat("n", daybook.MaxRecordNameLen)}
+	patterns = []string{"*", "a", "a.b", "a*", "a.*", "*b", "?", `z\*`, "nothing", "*.*", "#", "a.#",
+		"n*", "a\x01", `a\`}
+	times = someTimes()
 )
 
-// someTimes returns few times, so that many are equal, and the extremes.
+// someTimes returns a few timestamps, so that many are equal, among them the extremes.
 func someTimes() (times []uint64) {
 	for at := range uint64(41) {
 		times = append(times, at)
@@ -151,19 +157,22 @@ func someTimes() (times []uint64) {
 func name(to *string) field    { return choice[string]{to, names, quote, unquote} }
 func pattern(to *string) field { return choice[string]{to, patterns, quote, unquote} }
 
-// quote quotes what would not be one word, or not the same when it is read.
+// quote returns a name or a pattern as one word. It adds quotes if the text would otherwise be read
+// as several words, or as another text.
 func quote(text string) string {
 	switch {
 	case text == names[len(names)-1]:
-		return longest
-	case strings.ContainsAny(text, "\" \\`'") || text == "" || text == longest || strconv.Quote(text) != `"`+text+`"`:
+		return longestName
+	case strings.ContainsAny(text, "\" \\`'") || text == "" || text == longestName,
+		strconv.Quote(text) != `"`+text+`"`:
 		return strconv.Quote(text)
 	}
 	return text
 }
 
+// unquote returns the name or the pattern of a word whose quotes were removed.
 func unquote(word string) (string, error) {
-	if word == longest {
+	if word == longestName {
 		return names[len(names)-1], nil
 	}
 	return word, nil
@@ -175,10 +184,10 @@ func timestamp(to *uint64) field {
 
 func parseTime(word string) (uint64, error) { return strconv.ParseUint(word, 10, 64) }
 
-// Bound is one end of a range of time. The zero Bound is none.
+// Bound is one end of a range of timestamps. The zero Bound is no bound.
 type Bound struct {
-	Is bool
-	At uint64
+	Is bool   // there is a bound
+	At uint64 // it is inclusive
 }
 
 func (b Bound) pointer() *uint64 {
@@ -213,7 +222,7 @@ func parseBound(word string) (Bound, error) {
 
 func number(to *int, from ...int) field { return choice[int]{to, from, strconv.Itoa, strconv.Atoi} }
 
-// oneOf is a field with a word for each of its values.
+// oneOf is a choice with a word for each value.
 func oneOf[T comparable](to *T, from []T, texts ...string) field {
 	print := func(v T) string { return texts[slices.Index(from, v)] }
 	scan := func(word string) (v T, err error) {

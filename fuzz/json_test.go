@@ -14,29 +14,34 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// FuzzJSON holds what is taken as a value against two references, which share nothing but RFC 8259. A text
-// goes between so many openings and closings, so that depth is within reach.
+// FuzzJSON compares ValidateValue with two references, which share only RFC 8259. The text lies
+// between repeated openings and closings, so that a fuzzer can reach any depth.
 func FuzzJSON(f *testing.F) {
 	for _, seed := range []string{
 		`{"a":[1,-2.5e3,"\u00e9",null,true,false]}`, " \t\r\n{ \"a\" : [ ] }\n", `{"a":1,"a":{}}`, "[{},[],[[]]]", `""`,
-		"0", "-0", "-0.0e-0", "1E+9", "12345678901234567890.5", "01", "-", "-a", "1.", ".5", "1e", "1e+", "+1", "0x1", "1_0", "NaN", "-Infinity",
-		`"\"\\\/\b\f\n\r\t"`, `"\u12"`, `"\uD800"`, `"\uDFFF\uD800"`, `"\ud83d\ude00"`, `"\x41"`, `"\U0041"`, `"\u004g"`, `"\`, `"`,
+		"0", "-0", "-0.0e-0", "1E+9", "12345678901234567890.5", "01", "-", "-a", "1.", ".5", "1e", "1e+", "+1", "0x1",
+		"1_0", "NaN", "-Infinity",
+		`"\"\\\/\b\f\n\r\t"`, `"\u12"`, `"\uD800"`, `"\uDFFF\uD800"`, `"\ud83d\ude00"`, `"\x41"`, `"\U0041"`,
+		`"\u004g"`, `"\`, `"`,
 		"\"\x00\"", "\"\x1f\"", "\"\x20\x7f\"", "\"\u0085\u2028\"", "\x00", "1\x00", "\v1", "\f1", "\u00a01", "\u20281",
-		"\ufeff1", "\"\ufeff\"", "1\ufeff", "\"\xff\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xc3", "\xff", "\"é漢😀\ufffd\"",
-		"nul", "nulL", "true1", "truefalse", "1 2", "[1,]", "[,1]", "[1 2]", "[1}", "{,}", `{"a"}`, `{"a":}`, `{"a":1,}`, `{1:2}`, `{a:1}`, `{'a':1}`, `{"a"::1}`,
+		"\ufeff1", "\"\ufeff\"", "1\ufeff", "\"\xff\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"",
+		"\"\xf4\x90\x80\x80\"", "\"\xc3", "\xff", "\"é漢😀\ufffd\"",
+		"nul", "nulL", "true1", "truefalse", "1 2", "[1,]", "[,1]", "[1 2]", "[1}", "{,}", `{"a"}`,
+		`{"a":}`, `{"a":1,}`, `{1:2}`, `{a:1}`, `{'a':1}`, `{"a"::1}`,
 		"// c\n1", "/**/1", "", " ",
 	} {
 		f.Add([]byte(seed), []byte("["), []byte("]"), uint16(0))
 	}
-	for _, depth := range []uint16{63, 64, 65, 128, daybook.MaxValueDepth - 1, daybook.MaxValueDepth, daybook.MaxValueDepth + 1} {
+	const deepest = daybook.MaxValueDepth
+	for _, depth := range []uint16{63, 64, 65, 128, deepest - 1, deepest, deepest + 1} {
 		f.Add([]byte("1"), []byte("["), []byte("]"), depth)
 		f.Add([]byte("{}"), []byte(`{"a":`), []byte("}"), depth)
 		f.Add([]byte("[]"), []byte(` [ {"a":[],"b":`), []byte("} , 1 ]"), depth/2)
 		f.Add([]byte("1"), []byte(`[{"a":`), []byte("]}"), depth/2)
 	}
 	f.Fuzz(func(t *testing.T, data, opening, closing []byte, times uint16) {
-		const most = 1 << 20 // bytes: the limit of 16 MiB is not for a fuzzer to find
-		if len(data)+(len(opening)+len(closing))*int(times) > most {
+		const maxLen = 1 << 20 // much less than the limit of 16 MiB, to be fast
+		if len(data)+(len(opening)+len(closing))*int(times) > maxLen {
 			return
 		}
 		text := append(append(bytes.Repeat(opening, int(times)), data...), bytes.Repeat(closing, int(times))...)
@@ -44,7 +49,7 @@ func FuzzJSON(f *testing.F) {
 		if err != nil && !errors.Is(err, daybook.ErrInvalidValue) {
 			t.Errorf("ValidateValue(%.200q): got %v, want ErrInvalidValue", text, err)
 		}
-		// encoding/json does not look at the UTF-8. It has the same limit of depth.
+		// encoding/json does not check the UTF-8. Its limit of depth is the same.
 		if valid := json.Valid(text) && utf8.Valid(text); valid != (err == nil) {
 			t.Errorf("ValidateValue(%.200q): %v; encoding/json says it is valid: %v", text, err, valid)
 		}
@@ -54,8 +59,9 @@ func FuzzJSON(f *testing.F) {
 	})
 }
 
-// FuzzValueValidator has a text follow another that is like it but for its digits, and holds what is said of it
-// against what is said of it alone. Each run of digits is exchanged for the next of the others.
+// FuzzValueValidator validates a text after another one that differs only in its digits, and
+// compares the result with that of the text on its own. Each run of digits is replaced by one of
+// the fuzzer's.
 func FuzzValueValidator(f *testing.F) {
 	f.Add([]byte(`{"celsius":21.5,"humidity":441,"at":"2026-11-26T08:00:00Z","e":1e-7}`), "9,0.05,00,100,07,1")
 	f.Add([]byte(`[-1,"\u0041\"1\"",0.5]`), "0,00041,141,01,50")
@@ -63,17 +69,17 @@ func FuzzValueValidator(f *testing.F) {
 	f.Add([]byte(`"1"`), "01")
 	f.Add([]byte(`1.0e10`), "10.00e01")
 	f.Fuzz(func(t *testing.T, text []byte, digits string) {
-		others := strings.FieldsFunc(digits, func(r rune) bool { return r < '0' || r > '9' })
+		replacements := strings.FieldsFunc(digits, func(r rune) bool { return r < '0' || r > '9' })
 		next := 0
-		like := regexp.MustCompile("[0-9]+").ReplaceAllFunc(text, func(run []byte) []byte {
-			if len(others) == 0 {
+		similar := regexp.MustCompile("[0-9]+").ReplaceAllFunc(text, func(run []byte) []byte {
+			if len(replacements) == 0 {
 				return run
 			}
 			next++
-			return []byte(others[next%len(others)])
+			return []byte(replacements[next%len(replacements)])
 		})
 		var v daybook.ValueValidator
-		for _, value := range [][]byte{text, like, text} {
+		for _, value := range [][]byte{text, similar, text} {
 			got, want := v.Validate(value), daybook.ValidateValue(value)
 			if (got == nil) != (want == nil) {
 				t.Errorf("%.200q after %.200q: got %v, want %v", value, text, got, want)
@@ -82,17 +88,18 @@ func FuzzValueValidator(f *testing.F) {
 	})
 }
 
-// isJSON reports whether text is what RFC 8259 calls a JSON-text, in UTF-8, with so many arrays and objects
-// in one another at most. Each method of grammar is a rule of the RFC: it returns what is behind what it
-// reads, or fails.
-func isJSON(text []byte, depth int) bool {
-	g := grammar{depth: depth}
+// isJSON reports whether text is a JSON-text of RFC 8259 in UTF-8, with at most maxDepth arrays and
+// objects nested in one another.
+func isJSON(text []byte, maxDepth int) bool {
+	g := grammar{depth: maxDepth}
 	rest := g.spaced(text, g.value)
 	return !g.failed && len(rest) == 0 && utf8.Valid(text)
 }
 
+// grammar has a method for each rule of the RFC. A method reads its rule at the start of the text,
+// and returns the rest of the text, or fails.
 type grammar struct {
-	depth  int // how many more arrays and objects may open
+	depth  int // number of arrays and objects that may still be opened
 	failed bool
 }
 
@@ -101,7 +108,7 @@ func (g *grammar) fail() []byte {
 	return nil
 }
 
-// spaced reads a rule with ws around it.
+// spaced reads a rule with white space around it.
 func (g *grammar) spaced(in []byte, rule func([]byte) []byte) []byte {
 	const ws = " \t\n\r"
 	return bytes.TrimLeft(rule(bytes.TrimLeft(in, ws)), ws)
@@ -126,7 +133,7 @@ func (g *grammar) value(in []byte) []byte {
 	return g.number(in)
 }
 
-// list reads an object or an array.
+// list reads an object or an array, which ends with end.
 func (g *grammar) list(in []byte, end byte, element func([]byte) []byte) []byte {
 	if g.depth--; g.depth < 0 {
 		return g.fail()

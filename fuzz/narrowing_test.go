@@ -15,10 +15,11 @@ import (
 	"github.com/daybook-db/daybook/engine"
 )
 
-// namesDB is a store of names that are hard to narrow to, open for as long as a target runs.
+// namesDB is a store of names that are hard to narrow a scan to. It is open while a fuzz target
+// runs.
 type namesDB struct {
 	db    *engine.DB
-	names []string // in order
+	names []string // sorted
 }
 
 func openNames(f *testing.F) *namesDB {
@@ -44,8 +45,8 @@ func openNames(f *testing.F) *namesDB {
 	return n
 }
 
-// hardNames returns every name of up to four of a few characters, many of which begin alike, and some at
-// whose end a prefix's successor is hard to find.
+// hardNames returns all names of up to four of a few characters, many of which have a common
+// prefix, and some names that end in a character whose successor is hard to find.
 func hardNames() (names []string) {
 	last := []string{""}
 	for range 4 {
@@ -57,16 +58,20 @@ func hardNames() (names []string) {
 		}
 		names, last = append(names, longer...), longer
 	}
-	names = append(names, "\x01", "a\x01", "a.\x01", "a\x7f", "é", "aé", "aé.b", "ÿ", "aÿ", "漢", "a漢b", "\ufffd", "\U0010ffff", "a\U0010ffff",
+	names = append(names, "\x01", "a\x01", "a.\x01", "a\x7f", "é", "aé", "aé.b", "ÿ", "aÿ", "漢", "a漢b",
+		"\ufffd", "\U0010ffff", "a\U0010ffff",
 		"a\U0010ffff\U0010ffff", "a#", "#", "a?", `a\`, `\`, `a\*`, "sensors.a", "sensors", "sensors*", "sensorsX.a",
 		strings.Repeat("a", 1024), strings.Repeat("a.", 511)+"aa", strings.Repeat("\U0010ffff", 256))
 	slices.Sort(names)
 	return names
 }
 
-// check stores name too, asks for what the pattern matches, and compares that with what matches says of each
-// name. Every second name is in the tree then, and the others not yet.
-func (n *namesDB) check(t *testing.T, pattern string, syntax daybook.PatternSyntax, name string, matches func(name string) bool) {
+// check also stores name, lists and queries the records that the pattern matches, and compares them
+// with the names for which matches returns true. The name is in the tree if its length is even,
+// otherwise in the head.
+func (n *namesDB) check(
+	t *testing.T, pattern string, syntax daybook.PatternSyntax, name string, matches func(name string) bool,
+) {
 	t.Helper()
 	all := n.names
 	if at, found := slices.BinarySearch(all, name); !found {

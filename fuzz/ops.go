@@ -10,110 +10,117 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// Op is an operation.
-type Op interface {
+// Operation is an operation of a program.
+type Operation interface {
 	fields() []field
 	run(r *runner) error
 }
 
-// storing is an operation that stores values with numbers.
-type storing interface {
+// storingOperation is an operation that stores values.
+type storingOperation interface {
+	// number numbers the values from next on, and returns the number that follows the last.
 	number(next int) (after int)
 }
 
-// The operations. Their verbs, in text, are these names in lower case.
+// The operations. In text, each name is written in lower case.
 type (
 	// Store stores one value.
 	Store struct{ Element }
-	// Batch stores several at once, or none, with one that is not JSON among them.
+	// Batch stores values in one batch, which may be empty. One of its elements may not be JSON,
+	// and then none is stored.
 	Batch struct {
-		Fault fault
+		Fault batchFault
 		Elements
 	}
-	// Series stores, at once, Count values of one record at even intervals.
+	// Series stores Count values of one record in one batch, at even intervals.
 	Series struct {
 		Name  string
 		Count int
 		First Value
-		From  uint64
-		Step  int
+		From  uint64 // timestamp of the first value
+		Step  int    // ms
 	}
-	// Query queries.
+	// Query queries the store.
 	Query struct{ Request }
-	// Scan scans, and breaks off after Take values.
+	// Scan scans the store, and stops after Take values.
 	Scan struct {
 		Request
 		Take int
 	}
-	// Hold begins a scan, takes as many values, and lets it stand open.
+	// Hold starts a scan, takes Take values, and leaves the scan open.
 	Hold Scan
-	// Finish takes the rest of the scan that has been open the longest.
+	// Finish takes the remaining values of the oldest open scan.
 	Finish struct{}
-	// Records lists records.
+	// Records lists the records that a pattern matches.
 	Records struct {
 		Pattern string
 		Syntax  daybook.PatternSyntax
 	}
-	// Cleanup cleans up.
+	// Cleanup deletes all values with a timestamp below Before.
 	Cleanup struct{ Before uint64 }
-	// Prune prunes.
+	// Prune deletes values of the records that a pattern matches.
 	Prune struct {
-		Pattern    string
-		Syntax     daybook.PatternSyntax
-		Before     uint64
-		Most, Keep int
-		Bytes      int
+		Pattern      string
+		Syntax       daybook.PatternSyntax
+		OlderThan    uint64
+		MaxPerRecord int
+		KeepNewest   int
+		MaxBytes     int
 	}
-	// Checkpoint posts everything, while another goroutine queries or none does.
+	// Checkpoint posts all values. If Watched, the program queries meanwhile.
 	Checkpoint struct{ Watched bool }
-	// Compact compacts the store, while another goroutine queries or none does.
+	// Compact compacts the store. If Watched, the program queries meanwhile.
 	Compact struct{ Watched bool }
-	// Stall has checkpoints in the background wait until something waits for one, so that a full head
-	// stands beside the next one for a while.
+	// Stall makes checkpoints in the background wait until an operation needs one. Until then, a
+	// frozen head stays beside the active one.
 	Stall struct{}
-	// Sync makes everything durable.
+	// Sync makes all values durable.
 	Sync struct{}
-	// Reopen closes the store and opens it again.
-	Reopen struct{ Look look }
-	// Crash does the same, but for closing it.
-	Crash struct{ Look look }
-	// Restore backs the store up, and opens what is restored from that in its place.
-	Restore struct{ Look look }
-	// Torn crashes while a batch is being written, of which Eighths of its bytes have arrived.
+	// Reopen closes the store and opens it again. If ReadOnlyFirst, it opens the store read-only
+	// before.
+	Reopen struct{ ReadOnlyFirst bool }
+	// Crash is Reopen without closing the store.
+	Crash struct{ ReadOnlyFirst bool }
+	// Restore backs the store up, replaces the store by one restored from the backup, and opens
+	// that as Reopen does.
+	Restore struct{ ReadOnlyFirst bool }
+	// Torn crashes while a batch is being written. Eighths eighths of the batch's bytes have
+	// arrived.
 	Torn struct {
 		Eighths int
 		Elements
 	}
 )
 
-// opcodes has each operation as often as a byte is to choose it.
+// opcodes are the operations that a byte chooses from. A weight says how many bytes choose an
+// operation.
 var opcodes = weigh(
-	weighted{14, func() Op { return &Store{} }},
-	weighted{6, func() Op { return &Batch{} }},
-	weighted{4, func() Op { return &Series{} }},
-	weighted{6, func() Op { return &Query{} }},
-	weighted{2, func() Op { return &Scan{} }},
-	weighted{3, func() Op { return &Hold{} }},
-	weighted{2, func() Op { return &Finish{} }},
-	weighted{2, func() Op { return &Records{} }},
-	weighted{3, func() Op { return &Cleanup{} }},
-	weighted{4, func() Op { return &Prune{} }},
-	weighted{6, func() Op { return &Checkpoint{} }},
-	weighted{3, func() Op { return &Stall{} }},
-	weighted{1, func() Op { return &Sync{} }},
-	weighted{2, func() Op { return &Reopen{} }},
-	weighted{3, func() Op { return &Crash{} }},
-	weighted{1, func() Op { return &Torn{} }},
-	weighted{2, func() Op { return &Compact{} }},
-	weighted{1, func() Op { return &Restore{} }},
+	weightedOperation{14, func() Operation { return &Store{} }},
+	weightedOperation{6, func() Operation { return &Batch{} }},
+	weightedOperation{4, func() Operation { return &Series{} }},
+	weightedOperation{6, func() Operation { return &Query{} }},
+	weightedOperation{2, func() Operation { return &Scan{} }},
+	weightedOperation{3, func() Operation { return &Hold{} }},
+	weightedOperation{2, func() Operation { return &Finish{} }},
+	weightedOperation{2, func() Operation { return &Records{} }},
+	weightedOperation{3, func() Operation { return &Cleanup{} }},
+	weightedOperation{4, func() Operation { return &Prune{} }},
+	weightedOperation{6, func() Operation { return &Checkpoint{} }},
+	weightedOperation{3, func() Operation { return &Stall{} }},
+	weightedOperation{1, func() Operation { return &Sync{} }},
+	weightedOperation{2, func() Operation { return &Reopen{} }},
+	weightedOperation{3, func() Operation { return &Crash{} }},
+	weightedOperation{1, func() Operation { return &Torn{} }},
+	weightedOperation{2, func() Operation { return &Compact{} }},
+	weightedOperation{1, func() Operation { return &Restore{} }},
 )
 
-type weighted struct {
+type weightedOperation struct {
 	weight int
-	new    func() Op
+	new    func() Operation
 }
 
-func weigh(ops ...weighted) (opcodes []weighted) {
+func weigh(ops ...weightedOperation) (opcodes []weightedOperation) {
 	for _, op := range ops {
 		for range op.weight {
 			opcodes = append(opcodes, op)
@@ -122,9 +129,11 @@ func weigh(ops ...weighted) (opcodes []weighted) {
 	return opcodes
 }
 
-func verbOf(op Op) string { return strings.ToLower(reflect.TypeOf(op).Elem().Name()) }
+// verbOf returns the name of an operation in text.
+func verbOf(op Operation) string { return strings.ToLower(reflect.TypeOf(op).Elem().Name()) }
 
-func opcodeOf(op Op) byte {
+// opcodeOf returns a byte that chooses an operation.
+func opcodeOf(op Operation) byte {
 	for i := range opcodes {
 		if verbOf(opcodes[i].new()) == verbOf(op) {
 			return byte(i)
@@ -133,7 +142,8 @@ func opcodeOf(op Op) byte {
 	panic("an operation without an opcode")
 }
 
-func opNamed(verb string) (Op, error) {
+// operationNamed returns an operation without fields.
+func operationNamed(verb string) (Operation, error) {
 	for i := range opcodes {
 		if op := opcodes[i].new(); verbOf(op) == verb {
 			return op, nil
@@ -142,21 +152,18 @@ func opNamed(verb string) (Op, error) {
 	return nil, fmt.Errorf("there is no operation %q", verb)
 }
 
-// fault is which element of a batch is not JSON.
-type fault int
+// batchFault says which element of a batch is not JSON.
+type batchFault int
 
 const (
-	noFault fault = iota
+	noFault batchFault = iota
 	firstBad
 	lastBad
 )
 
-// look is whether a directory is opened read-only before it is opened.
-type look bool
+func readOnlyFirst(to *bool) field { return oneOf(to, []bool{false, true}, "unseen", "seen") }
 
-func looks(to *look) field { return oneOf(to, []look{false, true}, "unseen", "seen") }
-
-// Request is what a query asks for.
+// Request is the parameters of a query.
 type Request struct {
 	Pattern  string
 	Syntax   daybook.PatternSyntax
@@ -166,7 +173,13 @@ type Request struct {
 }
 
 func (q *Request) params() daybook.QueryParams {
-	return daybook.QueryParams{LimitPerRecord: q.Limit, StartTime: q.From.pointer(), EndTime: q.To.pointer(), Syntax: q.Syntax, Order: q.Order}
+	return daybook.QueryParams{
+		LimitPerRecord: q.Limit,
+		StartTime:      q.From.pointer(),
+		EndTime:        q.To.pointer(),
+		Syntax:         q.Syntax,
+		Order:          q.Order,
+	}
 }
 
 func (q *Request) fields() []field {
@@ -177,20 +190,23 @@ func (q *Request) fields() []field {
 }
 
 func (o *Batch) fields() []field {
-	faults := oneOf(&o.Fault, []fault{noFault, noFault, noFault, noFault, noFault, firstBad, lastBad}, "good", "good", "good", "good", "good", "firstbad", "lastbad")
-	return []field{faults, elementsField{&o.Elements}}
+	// Most batches are stored.
+	faults := []batchFault{noFault, noFault, noFault, noFault, noFault, firstBad, lastBad}
+	texts := []string{"good", "good", "good", "good", "good", "firstbad", "lastbad"}
+	return []field{oneOf(&o.Fault, faults, texts...), elementsField{&o.Elements}}
 }
 
 func (o *Series) fields() []field {
 	return []field{
-		name(&o.Name), number(&o.Count, 10, 5, 20, 10, 40, 5, 20, 10, 130, 10, 20, 5, 40, 10, 20, 600), word("of"), valueField{&o.First},
-		word("from"), timestamp(&o.From), word("step"), number(&o.Step, 1, 0, 2, 7),
+		name(&o.Name), number(&o.Count, 10, 5, 20, 10, 40, 5, 20, 10, 130, 10, 20, 5, 40, 10, 20, 600),
+		word("of"), valueField{&o.First}, word("from"), timestamp(&o.From),
+		word("step"), number(&o.Step, 1, 0, 2, 7),
 	}
 }
 
-func takes(to *int) field { return number(to, 1, 0, 2, 5, 30) }
+func take(to *int) field { return number(to, 1, 0, 2, 5, 30) }
 
-func (o *Scan) fields() []field { return append(o.Request.fields(), word("take"), takes(&o.Take)) }
+func (o *Scan) fields() []field { return append(o.Request.fields(), word("take"), take(&o.Take)) }
 func (o *Hold) fields() []field { return (*Scan)(o).fields() }
 
 func (o *Records) fields() []field { return []field{pattern(&o.Pattern), syntax(&o.Syntax)} }
@@ -198,9 +214,9 @@ func (o *Cleanup) fields() []field { return []field{word("before"), timestamp(&o
 
 func (o *Prune) fields() []field {
 	return []field{
-		pattern(&o.Pattern), syntax(&o.Syntax), word("before"), timestamp(&o.Before),
-		word("most"), number(&o.Most, 0, 1, 3, 10), word("keep"), number(&o.Keep, 0, 0, 2),
-		word("size"), number(&o.Bytes, 0, 0, 0, 1, 40, 700),
+		pattern(&o.Pattern), syntax(&o.Syntax), word("before"), timestamp(&o.OlderThan),
+		word("most"), number(&o.MaxPerRecord, 0, 1, 3, 10), word("keep"), number(&o.KeepNewest, 0, 0, 2),
+		word("size"), number(&o.MaxBytes, 0, 0, 0, 1, 40, 700),
 	}
 }
 
@@ -213,10 +229,10 @@ func (o *Compact) fields() []field    { return []field{watched(&o.Watched)} }
 
 func watched(o *bool) field { return oneOf(o, []bool{false, true}, "alone", "watched") }
 
-func (o *Reopen) fields() []field { return []field{looks(&o.Look)} }
-func (o *Crash) fields() []field  { return []field{looks(&o.Look)} }
+func (o *Reopen) fields() []field { return []field{readOnlyFirst(&o.ReadOnlyFirst)} }
+func (o *Crash) fields() []field  { return []field{readOnlyFirst(&o.ReadOnlyFirst)} }
 
-func (o *Restore) fields() []field { return []field{looks(&o.Look)} }
+func (o *Restore) fields() []field { return []field{readOnlyFirst(&o.ReadOnlyFirst)} }
 
 func (o *Torn) fields() []field {
 	return []field{number(&o.Eighths, 0, 1, 4, 7, 8), word("of"), elementsField{&o.Elements}}
@@ -232,7 +248,7 @@ func (o *Series) number(next int) int {
 	return next + o.Count
 }
 
-// values returns what the series stores. Times do not go beyond the greatest.
+// values returns the values of the series. Timestamps stop at the largest.
 func (o *Series) values() (values []daybook.StoredValue) {
 	e := Element{o.Name, o.First, o.From}
 	for range o.Count {

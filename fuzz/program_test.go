@@ -15,7 +15,7 @@ import (
 	"github.com/daybook-db/daybook/backendtest"
 )
 
-// FuzzProgram holds the two forms of a program against one another.
+// FuzzProgram compares the two forms of a program.
 func FuzzProgram(f *testing.F) {
 	every := []byte{0, 0, 0}
 	for code := range opcodes {
@@ -27,16 +27,16 @@ func FuzzProgram(f *testing.F) {
 		p := Decode(data)
 		parsed, err := Parse([]byte(p.String()))
 		if diff := cmp.Diff(p.String(), parsed.String()); diff != "" || err != nil {
-			t.Fatalf("parsed again: %v (-was +is):\n%s", err, diff)
+			t.Fatalf("as text and parsed: %v (-was +is):\n%s", err, diff)
 		}
 		encoded, err := parsed.Encode()
 		if diff := cmp.Diff(p.String(), Decode(encoded).String()); diff != "" || err != nil {
-			t.Fatalf("decoded again: %v (-was +is):\n%s", err, diff)
+			t.Fatalf("encoded and decoded: %v (-was +is):\n%s", err, diff)
 		}
 	})
 }
 
-func TestParseFaults(t *testing.T) {
+func TestParseErrors(t *testing.T) {
 	const options = "options head 4096 values 2 bytes 100\n"
 	tests := []struct {
 		name, text, want string
@@ -44,7 +44,7 @@ func TestParseFaults(t *testing.T) {
 		{"no options", "sync\n", "line 1"},
 		{"unknown operation", options + "\n# a comment\nbegin\n", `line 4, begin: there is no operation "begin"`},
 		{"cut short", options + "store a", "the line ends early"},
-		{"too much", options + "sync now", `"now" is too much`},
+		{"too much", options + "sync now", `the line ends with "now", which is too much`},
 		{"no time", options + `store a {"n":1} at noon`, "noon"},
 		{"no value", options + `store a 1 at 1`, "cannot unmarshal"},
 		{"unknown word", options + "reopen gladly", `want one of ["unseen" "seen"]`},
@@ -59,22 +59,25 @@ func TestParseFaults(t *testing.T) {
 	}
 }
 
-// memoryStore is a store that keeps all in memory, for trying the runner.
+// memoryStore is a store in memory, for testing the runner.
 type memoryStore struct {
 	*backendtest.Memory
-	fail func(what string) bool // does something wrongly when it says so
+	fail func(what string) bool // reports whether to do something wrong
 }
 
-func (m *memoryStore) Open(Options, bool) (Subject, error) { return m, nil }
-func (m *memoryStore) Checkpoint(context.Context) error    { return nil }
-func (m *memoryStore) Compact(context.Context) error       { return nil }
-func (m *memoryStore) Sync(context.Context) error          { return nil }
-func (m *memoryStore) Check(context.Context) error         { return nil }
-func (m *memoryStore) Stall()                              {}
-func (m *memoryStore) Close() error                        { return nil }
-func (m *memoryStore) Restore() error                      { return nil }
-func (m *memoryStore) ScansBlockWrites() bool              { return false }
-func (m *memoryStore) CrashWithin(ctx context.Context, values []daybook.StoredValue, eighths int) (arrived bool, err error) {
+func (m *memoryStore) Open(StoreOptions, bool) (Subject, error) { return m, nil }
+func (m *memoryStore) Checkpoint(context.Context) error         { return nil }
+func (m *memoryStore) Compact(context.Context) error            { return nil }
+func (m *memoryStore) Sync(context.Context) error               { return nil }
+func (m *memoryStore) Check(context.Context) error              { return nil }
+func (m *memoryStore) Stall()                                   {}
+func (m *memoryStore) Close() error                             { return nil }
+func (m *memoryStore) Restore() error                           { return nil }
+func (m *memoryStore) ScansBlockWrites() bool                   { return false }
+
+func (m *memoryStore) CrashWithin(
+	ctx context.Context, values []daybook.StoredValue, eighths int,
+) (arrived bool, err error) {
 	switch {
 	case m.fail("torn"):
 		return false, m.StoreBatch(ctx, values[:len(values)*eighths/8])
@@ -125,7 +128,7 @@ func (m *memoryStore) Totals(ctx context.Context) (totals Totals, err error) {
 	return totals, nil
 }
 
-// TestRun shows that the model agrees with itself, and with no store that is wrong.
+// TestRun: Run finds no difference between the model and itself, and finds each fault of a store.
 func TestRun(t *testing.T) {
 	for _, wrong := range []string{"", "torn", "arrived", "crash", "cleanup", "batch", "totals"} {
 		t.Run("wrong "+wrong, func(t *testing.T) {
@@ -154,25 +157,25 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// checkShrink sees that a few operations are left of a program that fails: one that stores, and one that is
-// wrong.
+// checkShrink checks that at most two operations of a failing program remain: one that stores, and
+// one that is wrong.
 func checkShrink(t *testing.T, p Program, isWrong func(string) bool) {
 	t.Helper()
 	fails := func(p Program) bool { return p.Run(&memoryStore{backendtest.NewMemory(), isWrong}) != nil }
 	if short := p.Shrink(fails); len(short.Ops) > 2 || !fails(short) {
-		t.Errorf("%d operations are left; want 2 at most:\n%s", len(short.Ops), short)
+		t.Errorf("%d operations remain; want at most 2:\n%s", len(short.Ops), short)
 	}
 }
 
-func TestValueSizes(t *testing.T) {
-	for _, size := range sizes {
+func TestPaddings(t *testing.T) {
+	for _, p := range paddings {
 		for _, number := range []int{1, 12345} {
-			value := Value{number, size}.JSON()
-			if err := daybook.ValidateValue(value); err != nil || size.Len > 0 && len(value) != size.Len {
-				t.Errorf("%+v of number %d has %d bytes: %v", size, number, len(value), err)
+			value := Value{number, p}.JSON()
+			if err := daybook.ValidateValue(value); err != nil || p.Len > 0 && len(value) != p.Len {
+				t.Errorf("number %d with %+v has %d bytes: %v", number, p, len(value), err)
 			}
-			if size.Noise == bytes.Contains(value, []byte("0000")) && size.Len > 0 {
-				t.Errorf("%+v is %s", size, value)
+			if p.Noise == bytes.Contains(value, []byte("0000")) && p.Len > 0 {
+				t.Errorf("%+v is %s", p, value)
 			}
 		}
 	}

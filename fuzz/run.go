@@ -17,11 +17,10 @@ import (
 	"github.com/daybook-db/daybook/backendtest"
 )
 
-// Directory is where a program's store is kept.
+// Directory holds a program's store.
 type Directory interface {
-	// Open opens the directory, and creates what is not there. A directory that is opened readOnly has
-	// been opened before.
-	Open(opts Options, readOnly bool) (Subject, error)
+	// Open opens the store, and creates it if it does not exist. If readOnly, it exists.
+	Open(opts StoreOptions, readOnly bool) (Subject, error)
 }
 
 // Subject is the store that a program is run on.
@@ -33,49 +32,51 @@ type Subject interface {
 	daybook.Pruner
 
 	Checkpoint(ctx context.Context) error
-	// Compact gives free space back.
+	// Compact returns unused space to the file system.
 	Compact(ctx context.Context) error
 	Sync(ctx context.Context) error
-	// Check verifies all that is stored.
+	// Check verifies all checksums and counts.
 	Check(ctx context.Context) error
-	// Totals returns what the store says that it holds.
+	// Totals returns the totals that the store keeps.
 	Totals(ctx context.Context) (Totals, error)
-	// Stall keeps checkpoints from happening in the background until another method needs one.
+	// Stall makes checkpoints in the background wait until another method needs one.
 	Stall()
 	Close() error
-	// Crash gives the directory up as a killed process does.
+	// Crash leaves the directory as a killed process does.
 	Crash() error
-	// Restore backs the store up, closes it, and puts what is restored from that in its place.
+	// Restore backs the store up, closes it, and replaces it by one restored from the backup.
 	Restore() error
-	// CrashWithin begins to store a batch, and crashes when so many eighths of its bytes have arrived. It reports
-	// whether all have, so that the batch must be there.
+	// CrashWithin starts to store a batch, and crashes when the given number of eighths of its
+	// bytes have arrived. It reports whether all bytes have arrived, so that the batch must be
+	// stored.
 	CrashWithin(ctx context.Context, values []daybook.StoredValue, eighths int) (arrived bool, err error)
-	// ScansBlockWrites reports whether an open scan can hold up whoever writes.
+	// ScansBlockWrites reports whether an open scan can make a writer wait for it.
 	ScansBlockWrites() bool
 }
 
-// Totals is what a store holds.
+// Totals are the numbers of records and of values in a store, and the total length of the values.
 type Totals struct{ Records, Values, ValueBytes uint64 }
 
 const (
-	mostHeld = 3           // scans that stand open at once
-	mostTime = time.Minute // that an operation takes, before it is taken to wait for ever
+	maxOpenScans = 3
+	// maxDuration is the time after which an operation is assumed to wait for ever.
+	maxDuration = time.Minute
 )
 
-// runner is a program being run.
+// runner runs a program.
 type runner struct {
 	directory Directory
-	opts      Options
-	subject   Subject // nil while there is none
+	opts      StoreOptions
+	subject   Subject // nil while no store is open
 	model     *backendtest.Memory
-	held      []*heldScan // oldest first
+	openScans []*openScan // oldest first
 }
 
 var ctx = context.Background()
 
-// Run runs the program on a store and on the model, and compares all that both hold, and say, after each
-// operation. The error has the operation that failed, the whole program, and how the two differ. An operation
-// that does not end panics, with the program.
+// Run runs the program on a store and on the model. After each operation it compares their contents
+// and their results. Its error says which operation failed, how the two differ, and the whole
+// program. Run panics, with the program, if an operation does not end.
 func (p Program) Run(directory Directory) error {
 	r := &runner{directory: directory, opts: p.Options, model: backendtest.NewMemory()}
 	defer r.abandon()
@@ -83,8 +84,9 @@ func (p Program) Run(directory Directory) error {
 		return fmt.Errorf("opening: %w\nthe program:\n%s", err, p)
 	}
 	for i, op := range p.Ops {
-		watch := time.AfterFunc(mostTime, func() {
-			panic(fmt.Sprintf("operation %d, %s, has taken %v\nthe program:\n%s", i+1, describe(op), mostTime, p))
+		watch := time.AfterFunc(maxDuration, func() {
+			panic(fmt.Sprintf("operation %d, %s, has not ended after %v\nthe program:\n%s",
+				i+1, describe(op), maxDuration, p))
 		})
 		err := r.step(op)
 		watch.Stop()
@@ -93,12 +95,13 @@ func (p Program) Run(directory Directory) error {
 		}
 	}
 	if err := r.finish(); err != nil {
-		return fmt.Errorf("in the end: %w\nthe program:\n%s", err, p)
+		return fmt.Errorf("after the last operation: %w\nthe program:\n%s", err, p)
 	}
 	return nil
 }
 
-// Shrink returns a program that fails as p does, without the operations that are not needed for it.
+// Shrink returns a shorter program that still fails: p without the operations that the failure does
+// not need.
 func (p Program) Shrink(fails func(Program) bool) Program {
 	for i := len(p.Ops) - 1; i >= 0; i-- {
 		shorter := Program{p.Options, slices.Delete(slices.Clone(p.Ops), i, i+1)}
@@ -109,8 +112,8 @@ func (p Program) Shrink(fails func(Program) bool) Program {
 	return p
 }
 
-// step does one operation. A panic is an error too, so that it is reported with the program.
-func (r *runner) step(op Op) (err error) {
+// step runs one operation. It returns a panic as an error, so that it is reported with the program.
+func (r *runner) step(op Operation) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
@@ -122,8 +125,8 @@ func (r *runner) step(op Op) (err error) {
 	return r.compare()
 }
 
-// changes reports whether an operation changes what is stored, or where it is.
-func changes(op Op) bool {
+// changes reports whether an operation changes the stored values, or where they are stored.
+func changes(op Operation) bool {
 	switch op.(type) {
 	case *Query, *Scan, *Hold, *Finish, *Records, *Stall, *Sync:
 		return false
@@ -131,18 +134,19 @@ func changes(op Op) bool {
 	return true
 }
 
+// finish ends the open scans and compares everything once more.
 func (r *runner) finish() error {
 	return errors.Join(
-		r.finishAll(),
+		r.finishScans(),
 		r.compare(),
 		r.compareQuery("*", daybook.QueryParams{}),
 		r.subject.Check(ctx))
 }
 
-// abandon leaves nothing open.
+// abandon closes the open scans and the store.
 func (r *runner) abandon() {
-	for _, held := range r.held {
-		held.stop()
+	for _, scan := range r.openScans {
+		scan.stop()
 	}
 	if r.subject != nil {
 		_ = r.subject.Crash()
@@ -157,15 +161,15 @@ func (r *runner) open(readOnly bool) (err error) {
 	return err
 }
 
-// again ends the store, in one way or another, and opens it.
-func (r *runner) again(end func() error, look look) error {
-	if err := r.finishAll(); err != nil {
+// reopen ends the store by calling end, and opens it again.
+func (r *runner) reopen(end func() error, readOnlyFirst bool) error {
+	if err := r.finishScans(); err != nil {
 		return err
 	}
 	if err := r.end(end); err != nil {
 		return err
 	}
-	if look {
+	if readOnlyFirst {
 		if err := r.open(true); err != nil {
 			return fmt.Errorf("opening read-only: %w", err)
 		}
@@ -188,17 +192,18 @@ func (r *runner) end(end func() error) error {
 	return err
 }
 
-// compare compares all that the store and the model hold, in the ways that lead past different parts of the
-// engine: every value, the newest of each record, what the records are said to hold, and the totals.
+// compare compares the contents of the store and of the model. It reads them in ways that use
+// different parts of the engine: all values, the newest of each record, the list of records, and
+// the totals.
 func (r *runner) compare() error {
 	all := daybook.QueryParams{Order: daybook.OldestFirst}
 	want, wantErr := r.model.Query(ctx, "*", all)
 	got, gotErr := r.subject.Query(ctx, "*", all)
-	if err := differ("what is stored", want, wantErr, got, gotErr); err != nil {
+	if err := compareValues("the list of all values", want, wantErr, got, gotErr); err != nil {
 		return err
 	}
 	latest, latestErr := r.subject.Query(ctx, "*", daybook.Latest(1))
-	if err := differ("the latest of each record", lastOfEach(want), nil, latest, latestErr); err != nil {
+	if err := compareValues("the list of the newest values", lastOfEach(want), nil, latest, latestErr); err != nil {
 		return err
 	}
 	return r.compareRecords("*", daybook.Glob)
@@ -217,12 +222,15 @@ func lastOfEach(ordered []daybook.StoredValue) (last []daybook.StoredValue) {
 func (r *runner) compareQuery(pattern string, params daybook.QueryParams) error {
 	want, wantErr := r.model.Query(ctx, pattern, params)
 	got, gotErr := r.subject.Query(ctx, pattern, params)
-	return differ(fmt.Sprintf("Query(%q)", pattern), want, wantErr, got, gotErr)
+	return compareValues(fmt.Sprintf("Query(%q)", pattern), want, wantErr, got, gotErr)
 }
 
-// differ reports how values differ from the model's.
-func differ(what string, want []daybook.StoredValue, wantErr error, got []daybook.StoredValue, gotErr error) error {
-	if err := differError(what, wantErr, gotErr); err != nil {
+// compareValues returns an error that says how values and an error differ from the model's. what
+// names them.
+func compareValues(
+	what string, want []daybook.StoredValue, wantErr error, got []daybook.StoredValue, gotErr error,
+) error {
+	if err := compareErrors(what, wantErr, gotErr); err != nil {
 		return err
 	}
 	if slices.EqualFunc(want, got, equal) {
@@ -235,24 +243,27 @@ func equal(a, b daybook.StoredValue) bool {
 	return a.RecordName == b.RecordName && a.StoredAt == b.StoredAt && string(a.Value) == string(b.Value)
 }
 
-// rows returns values as a person reads them.
+// rows returns values in a form for people.
 func rows(values []daybook.StoredValue) (rows []string) {
-	const most = 60
+	const maxLen = 60
 	for _, v := range values {
 		text := string(v.Value)
-		if len(text) > most {
-			text = fmt.Sprintf("%s... (%d bytes, CRC-32 %08x)", text[:most], len(text), crc32.ChecksumIEEE(v.Value))
+		if len(text) > maxLen {
+			text = fmt.Sprintf("%s... (%d bytes, CRC-32 %08x)", text[:maxLen], len(text), crc32.ChecksumIEEE(v.Value))
 		}
 		rows = append(rows, fmt.Sprintf("%s %s at %d", quote(v.RecordName), text, v.StoredAt))
 	}
 	return rows
 }
 
-// refusals are the errors of bad input.
-var refusals = []error{daybook.ErrInvalidName, daybook.ErrInvalidValue, daybook.ErrInvalidPattern, daybook.ErrInvalidParams}
+// refusals are the errors about invalid arguments.
+var refusals = []error{
+	daybook.ErrInvalidName, daybook.ErrInvalidValue, daybook.ErrInvalidPattern, daybook.ErrInvalidParams,
+}
 
-// differError reports whether the store refuses what the model accepts, or the other way round.
-func differError(what string, want, got error) error {
+// compareErrors returns an error if only one of the store and the model refuses an operation, or if
+// they refuse it for different reasons.
+func compareErrors(what string, want, got error) error {
 	same := (want == nil) == (got == nil)
 	for _, refusal := range refusals {
 		same = same && errors.Is(want, refusal) == errors.Is(got, refusal)
@@ -267,7 +278,7 @@ func (r *runner) compareRecords(pattern string, syntax daybook.PatternSyntax) er
 	want, wantErr := list(r.model, pattern, syntax)
 	got, gotErr := list(r.subject, pattern, syntax)
 	what := fmt.Sprintf("Records(%q, %s)", pattern, syntax)
-	if err := differError(what, wantErr, gotErr); err != nil {
+	if err := compareErrors(what, wantErr, gotErr); err != nil {
 		return err
 	}
 	if !slices.Equal(want, got) {
@@ -279,7 +290,7 @@ func (r *runner) compareRecords(pattern string, syntax daybook.PatternSyntax) er
 	return r.compareTotals(want)
 }
 
-// compareTotals holds the totals against those of the model's records, which are all of them.
+// compareTotals compares the store's totals with the sums over all records of the model.
 func (r *runner) compareTotals(records []daybook.RecordInfo) error {
 	var want Totals
 	for _, info := range records {
@@ -294,7 +305,10 @@ func (r *runner) compareTotals(records []daybook.RecordInfo) error {
 	return nil
 }
 
-func list(backend daybook.RecordLister, pattern string, syntax daybook.PatternSyntax) (infos []daybook.RecordInfo, err error) {
+// list returns the records that a pattern matches.
+func list(
+	backend daybook.RecordLister, pattern string, syntax daybook.PatternSyntax,
+) (infos []daybook.RecordInfo, err error) {
 	for info, err := range backend.Records(ctx, pattern, syntax) {
 		if err != nil {
 			return nil, err

@@ -16,7 +16,7 @@ import (
 
 func (o *Store) run(r *runner) error {
 	v := o.stored()
-	return r.change("Store", func(backend changed) (uint64, error) {
+	return r.change("Store", func(backend subjectOrModel) (uint64, error) {
 		return 0, backend.Store(ctx, v.RecordName, v.Value, v.StoredAt)
 	})
 }
@@ -36,33 +36,45 @@ func (o *Batch) run(r *runner) error {
 func (o *Series) run(r *runner) error { return r.storeBatch(o.values()) }
 
 func (r *runner) storeBatch(batch []daybook.StoredValue) error {
-	return r.change("StoreBatch", func(backend changed) (uint64, error) { return 0, backend.StoreBatch(ctx, batch) })
+	return r.change("StoreBatch", func(backend subjectOrModel) (uint64, error) {
+		return 0, backend.StoreBatch(ctx, batch)
+	})
 }
 
 func (o *Cleanup) run(r *runner) error {
-	return r.change("Cleanup", func(backend changed) (uint64, error) { return backend.Cleanup(ctx, o.Before) })
+	return r.change("Cleanup", func(backend subjectOrModel) (uint64, error) {
+		return backend.Cleanup(ctx, o.Before)
+	})
 }
 
 func (o *Prune) run(r *runner) error {
-	params := daybook.PruneParams{Syntax: o.Syntax, OlderThan: o.Before, MaxPerRecord: o.Most, KeepNewest: o.Keep, MaxBytes: uint64(o.Bytes)}
-	return r.change("Prune", func(backend changed) (uint64, error) { return backend.Prune(ctx, o.Pattern, params) })
+	params := daybook.PruneParams{
+		Syntax:       o.Syntax,
+		OlderThan:    o.OlderThan,
+		MaxPerRecord: o.MaxPerRecord,
+		KeepNewest:   o.KeepNewest,
+		MaxBytes:     uint64(o.MaxBytes),
+	}
+	return r.change("Prune", func(backend subjectOrModel) (uint64, error) {
+		return backend.Prune(ctx, o.Pattern, params)
+	})
 }
 
-// changed is what both the store and the model can do.
-type changed interface {
+// subjectOrModel is the methods that both the store and the model have.
+type subjectOrModel interface {
 	daybook.Backend
 	daybook.BatchStorer
 	daybook.Pruner
 }
 
-// change does the same to the store and to the model, and compares what they return.
-func (r *runner) change(what string, do func(changed) (count uint64, err error)) error {
+// change makes the same change to the store and to the model, and compares the results.
+func (r *runner) change(what string, do func(subjectOrModel) (count uint64, err error)) error {
 	if err := r.beforeWriting(); err != nil {
 		return err
 	}
 	want, wantErr := do(r.model)
 	got, gotErr := do(r.subject)
-	if err := differError(what, wantErr, gotErr); err != nil {
+	if err := compareErrors(what, wantErr, gotErr); err != nil {
 		return err
 	}
 	if got != want {
@@ -71,9 +83,10 @@ func (r *runner) change(what string, do func(changed) (count uint64, err error))
 	return nil
 }
 
+// beforeWriting ends the open scans if they could block a write.
 func (r *runner) beforeWriting() error {
 	if r.subject.ScansBlockWrites() {
-		return r.finishAll()
+		return r.finishScans()
 	}
 	return nil
 }
@@ -82,8 +95,8 @@ func (o *Query) run(r *runner) error { return r.compareQuery(o.Pattern, o.params
 
 func (o *Records) run(r *runner) error { return r.compareRecords(o.Pattern, o.Syntax) }
 
-// heldScan is one that stands open, with what the model said when it began.
-type heldScan struct {
+// openScan is a scan of the store, with the result of the model when the scan started.
+type openScan struct {
 	what    string
 	want    []daybook.StoredValue
 	wantErr error
@@ -93,79 +106,79 @@ type heldScan struct {
 	stop    func()
 }
 
-// hold begins a scan.
-func (r *runner) hold(request *Request) *heldScan {
-	held := &heldScan{what: fmt.Sprintf("Scan(%q)", request.Pattern)}
-	held.want, held.wantErr = r.model.Query(ctx, request.Pattern, request.params())
-	held.next, held.stop = iter.Pull2(r.subject.Scan(ctx, request.Pattern, request.params()))
-	return held
+// openScan starts a scan.
+func (r *runner) openScan(request *Request) *openScan {
+	s := &openScan{what: fmt.Sprintf("Scan(%q)", request.Pattern)}
+	s.want, s.wantErr = r.model.Query(ctx, request.Pattern, request.params())
+	s.next, s.stop = iter.Pull2(r.subject.Scan(ctx, request.Pattern, request.params()))
+	return s
 }
 
-// take takes up to so many values, and reports whether there were as many.
-func (h *heldScan) take(most int) (more bool) {
-	for range most {
-		v, err, more := h.next()
-		if !more {
+// take takes up to n values, and reports whether the scan had n.
+func (s *openScan) take(n int) bool {
+	for range n {
+		v, err, ok := s.next()
+		if !ok {
 			return false
 		}
 		if err != nil {
-			h.gotErr = err
+			s.gotErr = err
 			return false
 		}
-		h.got = append(h.got, v)
+		s.got = append(s.got, v)
 	}
 	return true
 }
 
-// finish takes the rest, and compares it with what the model said when the scan began.
-func (h *heldScan) finish() error {
-	defer h.stop()
-	const everything = 1 << 30
-	h.take(everything)
-	return differ(h.what, h.want, h.wantErr, h.got, h.gotErr)
+// finish takes the remaining values, and compares all values with the model's.
+func (s *openScan) finish() error {
+	defer s.stop()
+	const all = 1 << 30
+	s.take(all)
+	return compareValues(s.what, s.want, s.wantErr, s.got, s.gotErr)
 }
 
 func (o *Scan) run(r *runner) error {
-	scan := r.hold(&o.Request)
+	scan := r.openScan(&o.Request)
 	defer scan.stop()
-	if more := scan.take(o.Take); more && len(scan.want) >= len(scan.got) {
+	if scan.take(o.Take) && len(scan.want) >= len(scan.got) {
 		scan.want = scan.want[:len(scan.got)]
 		scan.wantErr = nil
 	}
 	if o.Take == 0 {
-		return nil // it has not begun
+		return nil // the scan has not started
 	}
-	return differ(scan.what, scan.want, scan.wantErr, scan.got, scan.gotErr)
+	return compareValues(scan.what, scan.want, scan.wantErr, scan.got, scan.gotErr)
 }
 
 func (o *Hold) run(r *runner) error {
-	if len(r.held) == mostHeld {
-		if err := r.finishOldest(); err != nil {
+	if len(r.openScans) == maxOpenScans {
+		if err := r.finishOldestScan(); err != nil {
 			return err
 		}
 	}
-	scan := r.hold(&o.Request)
-	if scan.take(max(o.Take, 1)) { // an iteration that has not begun has no snapshot
-		r.held = append(r.held, scan)
+	scan := r.openScan(&o.Request)
+	if scan.take(max(o.Take, 1)) { // a scan takes its snapshot with the first value
+		r.openScans = append(r.openScans, scan)
 		return nil
 	}
 	return scan.finish()
 }
 
-func (o *Finish) run(r *runner) error { return r.finishOldest() }
+func (o *Finish) run(r *runner) error { return r.finishOldestScan() }
 
-func (r *runner) finishOldest() error {
-	if len(r.held) == 0 {
+func (r *runner) finishOldestScan() error {
+	if len(r.openScans) == 0 {
 		return nil
 	}
-	oldest := r.held[0]
-	r.held = r.held[1:]
+	oldest := r.openScans[0]
+	r.openScans = r.openScans[1:]
 	return oldest.finish()
 }
 
-func (r *runner) finishAll() (err error) {
-	for len(r.held) > 0 {
-		err = errors.Join(err, r.finishOldest())
+func (r *runner) finishScans() (err error) {
+	for len(r.openScans) > 0 {
+		err = errors.Join(err, r.finishOldestScan())
 	}
 	return err
 }
@@ -174,7 +187,8 @@ func (o *Checkpoint) run(r *runner) error { return r.maintain(o.Watched, r.subje
 
 func (o *Compact) run(r *runner) error { return r.maintain(o.Watched, r.subject.Compact) }
 
-// maintain does something that must change no result, while another goroutine queries or none does.
+// maintain calls do, which must change no result. If watched, it does so in another goroutine, and
+// queries meanwhile.
 func (r *runner) maintain(watched bool, do func(context.Context) error) error {
 	if err := r.beforeWriting(); err != nil || !watched {
 		return errors.Join(err, do(ctx))
@@ -187,7 +201,7 @@ func (r *runner) maintain(watched bool, do func(context.Context) error) error {
 			return err
 		default:
 			if err := r.compareQuery("*", daybook.QueryParams{}); err != nil {
-				return errors.Join(fmt.Errorf("beside the maintenance: %w", err), <-done)
+				return errors.Join(fmt.Errorf("during the maintenance: %w", err), <-done)
 			}
 		}
 	}
@@ -200,39 +214,39 @@ func (*Stall) run(r *runner) error {
 
 func (*Sync) run(r *runner) error { return r.subject.Sync(ctx) }
 
-func (o *Reopen) run(r *runner) error { return r.again(r.subject.Close, o.Look) }
+func (o *Reopen) run(r *runner) error { return r.reopen(r.subject.Close, o.ReadOnlyFirst) }
 
-func (o *Crash) run(r *runner) error { return r.again(r.subject.Crash, o.Look) }
+func (o *Crash) run(r *runner) error { return r.reopen(r.subject.Crash, o.ReadOnlyFirst) }
 
-func (o *Restore) run(r *runner) error { return r.again(r.subject.Restore, o.Look) }
+func (o *Restore) run(r *runner) error { return r.reopen(r.subject.Restore, o.ReadOnlyFirst) }
 
-// run leaves it to the store whether a batch that did not arrive in full is there, but whole or not at all.
+// run accepts that a batch whose bytes have not all arrived is stored or not, but only as a whole.
 func (o *Torn) run(r *runner) error {
 	batch := o.stored()
 	arrived := false
-	err := r.again(func() (err error) {
+	err := r.reopen(func() (err error) {
 		arrived, err = r.subject.CrashWithin(ctx, batch, o.Eighths)
 		return err
 	}, false)
 	if err != nil || len(batch) == 0 {
 		return err
 	}
-	with := backendtest.NewMemory()
+	withBatch := backendtest.NewMemory()
 	params := daybook.QueryParams{Order: daybook.OldestFirst}
 	before, err := r.model.Query(ctx, "*", params)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(with.StoreBatch(ctx, before), with.StoreBatch(ctx, batch)); err != nil {
+	if err := errors.Join(withBatch.StoreBatch(ctx, before), withBatch.StoreBatch(ctx, batch)); err != nil {
 		return err
 	}
-	whole, err := with.Query(ctx, "*", params)
+	want, err := withBatch.Query(ctx, "*", params)
 	if err != nil {
 		return err
 	}
 	got, err := r.subject.Query(ctx, "*", params)
-	if arrived || slices.EqualFunc(whole, got, equal) {
-		r.model = with
+	if arrived || slices.EqualFunc(want, got, equal) {
+		r.model = withBatch
 	}
 	return err
 }

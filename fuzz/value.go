@@ -11,39 +11,42 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// Value is what a program stores: an object with a number, and so many bytes long, which text says as
-// {"n":3}, {"n":3,"zeros":256} or {"n":3,"noise":5000}.
+// Value is a value that a program stores: a JSON object with a number, padded to a length. Its text
+// is {"n":3}, {"n":3,"zeros":256} or {"n":3,"noise":5000}.
 type Value struct {
 	Number int
-	size
+	padding
 }
 
-// size is how long a value is, in bytes, unless its number takes more, and with what it is filled.
-type size struct {
-	Len   int
-	Noise bool // what does not compress
+// padding says how a value is padded.
+type padding struct {
+	Len   int  // of the padded value in bytes; a value that is longer without padding gets none
+	Noise bool // pad with text that does not compress; false: with zeros
 }
 
-// Most values are short. A catalogue entry has a newest value of 256 bytes, and no longer one.
-var sizes = []size{
-	{}, {}, {60, false}, {60, true}, {100, false}, {256, false}, {257, true}, {1000, false}, {5000, true}, {5000, false},
+// paddings are the paddings that a byte chooses from. Most values are short. A catalogue entry
+// holds a newest value of 256 bytes, and no longer one.
+var paddings = []padding{
+	{}, {}, {60, false}, {60, true}, {100, false}, {256, false}, {257, true}, {1000, false}, {5000, true},
+	{5000, false},
 	{}, {}, {}, {60, false}, {}, {60, true}, {100, false}, {}, {257, false}, {}, {300, true}, {}, {60, true}, {},
 }
 
-// JSON returns the value.
+// JSON returns the value as it is stored.
 func (v Value) JSON() json.RawMessage {
 	text := fmt.Sprintf(`{"n":%d`, v.Number)
 	if missing := v.Len - len(text) - len(`,"p":""}`); missing > 0 {
-		text += `,"p":"` + v.filling(missing) + `"`
+		text += `,"p":"` + v.pad(missing) + `"`
 	}
 	return json.RawMessage(text + "}")
 }
 
-func (v Value) filling(size int) string {
+// pad returns n bytes of padding.
+func (v Value) pad(n int) string {
 	if !v.Noise {
-		return strings.Repeat("0", size)
+		return strings.Repeat("0", n)
 	}
-	noise, state := make([]byte, size), uint32(v.Number)
+	noise, state := make([]byte, n), uint32(v.Number)
 	for i := range noise {
 		state = state*1664525 + 1013904223
 		noise[i] = 'a' + byte(state>>24)%26
@@ -51,28 +54,30 @@ func (v Value) filling(size int) string {
 	return string(noise)
 }
 
-// valueField is a byte for the size; the number is given to it.
+// valueField is the field of a value. In bytes, it is the padding alone, because Decode numbers the
+// values.
 type valueField struct{ to *Value }
 
-func (f valueField) choice() choice[size] {
-	return choice[size]{to: &f.to.size, from: sizes, print: size.String}
+func (f valueField) choice() choice[padding] {
+	return choice[padding]{to: &f.to.padding, from: paddings, print: padding.String}
 }
 
-func (f valueField) decode(in *input)                   { f.choice().decode(in) }
+func (f valueField) decode(in *byteReader)              { f.choice().decode(in) }
 func (f valueField) encode(data []byte) ([]byte, error) { return f.choice().encode(data) }
-func (f valueField) text() string                       { return fmt.Sprintf(`{"n":%d%s}`, f.to.Number, f.to.size) }
+func (f valueField) text() string                       { return fmt.Sprintf(`{"n":%d%s}`, f.to.Number, f.to.padding) }
 
-func (s size) String() string {
+// String returns the padding's member in the text of a value.
+func (p padding) String() string {
 	switch {
-	case s.Len == 0:
+	case p.Len == 0:
 		return ""
-	case s.Noise:
-		return fmt.Sprintf(`,"noise":%d`, s.Len)
+	case p.Noise:
+		return fmt.Sprintf(`,"noise":%d`, p.Len)
 	}
-	return fmt.Sprintf(`,"zeros":%d`, s.Len)
+	return fmt.Sprintf(`,"zeros":%d`, p.Len)
 }
 
-func (f valueField) parse(in *words) error {
+func (f valueField) parse(in *wordReader) error {
 	word, err := in.next()
 	if err != nil {
 		return err
@@ -81,15 +86,15 @@ func (f valueField) parse(in *words) error {
 	if err := json.Unmarshal([]byte(word), &parsed); err != nil {
 		return fmt.Errorf("%q: %w", word, err)
 	}
-	*f.to = Value{parsed.N, size{max(parsed.Zeros, parsed.Noise), parsed.Noise > 0}}
+	*f.to = Value{parsed.N, padding{max(parsed.Zeros, parsed.Noise), parsed.Noise > 0}}
 	return nil
 }
 
-// Element is a value with where it goes.
+// Element is a value with its record and its timestamp.
 type Element struct {
 	Name  string
 	Value Value
-	At    uint64
+	At    uint64 // timestamp
 }
 
 func (e *Element) fields() []field {
@@ -100,10 +105,11 @@ func (e *Element) stored() daybook.StoredValue {
 	return daybook.StoredValue{RecordName: e.Name, Value: e.Value.JSON(), StoredAt: e.At}
 }
 
-// Elements are those of a batch.
+// Elements are the values of a batch.
 type Elements []Element
 
-var batchSizes = []int{3, 1, 2, 5, 0, 3, 8, 2, 20}
+// batchLengths are the lengths that a byte chooses from.
+var batchLengths = []int{3, 1, 2, 5, 0, 3, 8, 2, 20}
 
 func (es Elements) stored() (values []daybook.StoredValue) {
 	for i := range es {
@@ -120,14 +126,15 @@ func (es Elements) number(next int) int {
 	return next
 }
 
-// elementsField is a byte for how many there are, and then they; as text, they with commas between.
+// elementsField is the field of a batch's values. In bytes, it is the number of elements and then
+// their fields; in text, the elements with commas between them.
 type elementsField struct{ to *Elements }
 
 const noElements = "nothing"
 
-func (f elementsField) decode(in *input) {
+func (f elementsField) decode(in *byteReader) {
 	count := 0
-	number(&count, batchSizes...).decode(in)
+	number(&count, batchLengths...).decode(in)
 	*f.to = make(Elements, count)
 	for i := range *f.to {
 		decodeFields(in, (*f.to)[i].fields())
@@ -136,7 +143,7 @@ func (f elementsField) decode(in *input) {
 
 func (f elementsField) encode(data []byte) ([]byte, error) {
 	count := len(*f.to)
-	data, err := number(&count, batchSizes...).encode(data)
+	data, err := number(&count, batchLengths...).encode(data)
 	for i := range *f.to {
 		if err == nil {
 			data, err = encodeFields(data, (*f.to)[i].fields())
@@ -148,7 +155,7 @@ func (f elementsField) encode(data []byte) ([]byte, error) {
 func (f elementsField) text() string {
 	var texts []string
 	for i := range *f.to {
-		texts = append(texts, join((*f.to)[i].fields()))
+		texts = append(texts, textOf((*f.to)[i].fields()))
 	}
 	if len(texts) == 0 {
 		return noElements
@@ -156,7 +163,7 @@ func (f elementsField) text() string {
 	return strings.Join(texts, ", ")
 }
 
-func (f elementsField) parse(in *words) error {
+func (f elementsField) parse(in *wordReader) error {
 	*f.to = Elements{}
 	if in.line == noElements {
 		in.line = ""
