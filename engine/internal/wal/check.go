@@ -8,12 +8,13 @@ import (
 	"slices"
 )
 
-// Check reads the log again and verifies each segment that is not released: its header, its frames and
-// its seal. In the active segment it verifies the frames that were appended before the call. It
+// Check reads the log again and verifies each segment that is not released: its header, its frames
+// and its seal. In the active segment it verifies the frames that were appended before the call. It
 // returns everything that is damaged, each as a daybook.ErrCorrupt with file and offset.
 //
-// Check reads through the operating system's cache, so it may miss damage on the disk. Any goroutine
-// may call it, at the same time as any method except Close. It uses the memory of one segment.
+// Check reads through the operating system's cache, so it may miss damage on the disk. Any
+// goroutine may call it, at the same time as any method except Close. It uses the memory of one
+// segment.
 func (l *Log) Check() error {
 	var errs []error
 	for _, s := range l.inUse() {

@@ -37,7 +37,8 @@ func (l *laidOut) firstDamaged(path string, damaged []byte) int64 {
 	return -1
 }
 
-// TestCheckFindsEveryDamage flips a bit of each byte of each segment of a log in use, and cuts off at each.
+// TestCheckFindsEveryDamage flips a bit of each byte of each segment of a log in use, and cuts off
+// at each.
 func TestCheckFindsEveryDamage(t *testing.T) {
 	l := layOut(t)
 	l.append(8, 30)
@@ -131,7 +132,8 @@ func TestCheckOfOtherBytes(t *testing.T) {
 	}
 }
 
-// TestCheckOfWhatNeedsNone: what holds no values, and what the tree held already when the log was opened.
+// TestCheckOfWhatNeedsNone: what holds no values, and what the tree held already when the log was
+// opened.
 func TestCheckOfWhatNeedsNone(t *testing.T) {
 	l := layOut(t)
 	if err := l.log.Check(); err != nil {
@@ -195,7 +197,8 @@ func TestCheckOfReleasedSegments(t *testing.T) {
 				log.Release(2)
 				mustAppend(t, log, numbered(3, 1500, 1)) // takes a released segment, where one is kept
 				if test.reused {
-					// Reading began under the old name, and goes on in the file that has another now.
+					// Reading began under the old name, and goes on in the file that has another
+					// now.
 					d.cached[first] = d.cached[log.active.path]
 				}
 				return nil
@@ -211,7 +214,8 @@ func TestCheckOfReleasedSegments(t *testing.T) {
 	}
 }
 
-// TestCheckBesideEverything: several check while one appends, syncs and releases. The race detector watches.
+// TestCheckBesideEverything: several check while one appends, syncs and releases. The race detector
+// watches.
 func TestCheckBesideEverything(t *testing.T) {
 	log := mustOpen(t, newMemDisk(), 0, 0)
 	stop := make(chan struct{})

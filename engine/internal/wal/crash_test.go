@@ -98,8 +98,8 @@ func (m *machine) sync(*rapid.T) {
 	m.durable = m.acknowledged
 }
 
-// prepare makes the next segment ready. Left to itself the log would do so at a time of its own, and no run
-// could be repeated.
+// prepare makes the next segment ready. Left to itself the log would do so at a time of its own,
+// and no run could be repeated.
 func (m *machine) prepare(*rapid.T) {
 	m.on()
 	m.log.pool.stopped = false
@@ -127,8 +127,8 @@ func (m *machine) closeEmpty(*rapid.T) {
 	m.log = nil
 }
 
-// turnOffSoon has the power go off at one of the next operations of the disk, a write half-way. The first
-// sector of a segment, which holds its header, is written as a whole or not at all.
+// turnOffSoon has the power go off at one of the next operations of the disk, a write half-way. The
+// first sector of a segment, which holds its header, is written as a whole or not at all.
 func (m *machine) turnOffSoon(*rapid.T) {
 	m.on()
 	left := rapid.IntRange(0, 12).Draw(m.t, "operations left")
@@ -218,7 +218,8 @@ func (m *machine) recover() {
 	m.log = log
 }
 
-// replayed checks that what is replayed is what was appended, and returns how many frames of it there are.
+// replayed checks that what is replayed is what was appended, and returns how many frames of it
+// there are.
 func (m *machine) replayed(recovery *Recovery) (survived int) {
 	m.t.Helper()
 	for survived < len(m.frames) && m.frames[survived].last() <= m.watermark {
@@ -242,8 +243,8 @@ func (m *machine) replayed(recovery *Recovery) (survived int) {
 	return survived
 }
 
-// TestCrashes runs logs through process crashes and power cuts at any operation of the disk, recovery and
-// the making of segments included.
+// TestCrashes runs logs through process crashes and power cuts at any operation of the disk,
+// recovery and the making of segments included.
 func TestCrashes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := newMemDisk()

@@ -148,8 +148,8 @@ type outcome struct {
 	survived  int   // how many frames, those in the tree included
 }
 
-// expect works out what must become of the log once the bytes of one of its segments are damaged: the frames
-// before the first damaged one, and only if nothing that is whole vouches for that.
+// expect works out what must become of the log once the bytes of one of its segments are damaged:
+// the frames before the first damaged one, and only if nothing that is whole vouches for that.
 func (l *laidOut) expect(path string, damaged []byte) outcome {
 	whole := l.disk.cached[path].cached
 	changed := func(p place) bool {
@@ -211,8 +211,8 @@ func (l *laidOut) check(what, path string, damaged []byte) outcome {
 	return want
 }
 
-// checkAll flips each bit of each segment, zeroes each sector and from each byte on a sector's length and
-// the rest, and cuts off at each length. It counts what becomes of that.
+// checkAll flips each bit of each segment, zeroes each sector and from each byte on a sector's
+// length and the rest, and cuts off at each length. It counts what becomes of that.
 func (l *laidOut) checkAll() (whole, corrupt, shorter int) {
 	l.t.Helper()
 	for _, path := range slices.Sorted(maps.Keys(l.disk.cached)) {
@@ -249,8 +249,8 @@ func (l *laidOut) checkAll() (whole, corrupt, shorter int) {
 	return whole, corrupt, shorter
 }
 
-// TestEveryDamage damages logs everywhere. What is lost without an error is exactly what no part of the log
-// that can still be read vouches for.
+// TestEveryDamage damages logs everywhere. What is lost without an error is exactly what no part of
+// the log that can still be read vouches for.
 func TestEveryDamage(t *testing.T) {
 	tests := []struct {
 		name     string

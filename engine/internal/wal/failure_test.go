@@ -13,7 +13,8 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
 )
 
-// life is a log that recovers, and then makes, fills, releases and reuses segments, and what it was told.
+// life is a log that recovers, and then makes, fills, releases and reuses segments, and what it was
+// told.
 type life struct {
 	disk *memDisk
 	fs   *faultfs.FS
@@ -23,8 +24,8 @@ type life struct {
 	watermark uint64
 }
 
-// newLife leaves what a crash does: a log that is not sealed, and not all of it durable, and a segment that
-// was being made.
+// newLife leaves what a crash does: a log that is not sealed, and not all of it durable, and a
+// segment that was being made.
 func newLife(t *testing.T) *life {
 	d := newMemDisk()
 	l := &life{disk: d, fs: faultfs.New(d)}
@@ -127,8 +128,8 @@ func (l *life) checkRecovery() error {
 	return nil
 }
 
-// failAt has the n-th operation fail, a write after some of its bytes, and with off all that follow. It
-// reports whether that operation was reached.
+// failAt has the n-th operation fail, a write after some of its bytes, and with off all that
+// follow. It reports whether that operation was reached.
 func (l *life) failAt(n, written int, off bool) (reached func() bool) {
 	left := n
 	l.fs.SetHook(func(op faultfs.Op) error {
@@ -145,8 +146,8 @@ func (l *life) failAt(n, written int, off bool) (reached func() bool) {
 	return func() bool { return left < 0 }
 }
 
-// TestEveryFailure has each operation of the disk fail in turn, on the way from an earlier crash over the
-// making, filling and reusing of segments, and then the process or the power.
+// TestEveryFailure has each operation of the disk fail in turn, on the way from an earlier crash
+// over the making, filling and reusing of segments, and then the process or the power.
 func TestEveryFailure(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -198,8 +199,8 @@ func chooseBy(seed *uint32, n int) int {
 	return int(*seed>>16) % n
 }
 
-// TestPowerCutInRecovery: of what recovery writes once more, and of the seal that vouches for it, the power cut
-// leaves any sectors.
+// TestPowerCutInRecovery: of what recovery writes once more, and of the seal that vouches for it,
+// the power cut leaves any sectors.
 func TestPowerCutInRecovery(t *testing.T) {
 	for n := range 16 {
 		for round := range uint32(100) {

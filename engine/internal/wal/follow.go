@@ -12,60 +12,68 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// Follower reads the frames of a log while another process writes to it. It takes no lock and changes nothing. A frame has
-// the number of its segment in its checksums, so one that can be read is one of that segment, whatever happens to
-// the file meanwhile. But it may be read before the write of it fails, which undoes it.
+// Follower reads the frames of a log while another process appends to it. It takes no lock and
+// changes nothing. The checksums of a frame cover the number of its segment. So each frame that can
+// be read is a frame of that segment, even if the file is recycled meanwhile. But a Follower may
+// read a frame whose write then fails, so that the frame is undone.
 type Follower struct {
 	dir    string
-	number uint64 // of the segment that it reads
-	offset int64  // where its next frame will be
-	first  uint64 // sequence number of the first value there
-	next   uint64 // sequence number of the next value; 0: whatever comes
-	missed uint64 // values before that, which it has not told of yet
-	read   []told // the frames right before offset that may still be undone; at least the last one
-	data   []byte // the segment is read into, each byte to its offset
+	number uint64      // of the segment that is read; 0: none yet
+	offset int64       // of the next frame in the segment
+	first  uint64      // sequence number of the first value of that frame
+	next   uint64      // sequence number of the next value that counts as unread; 0: any
+	missed uint64      // number of values before next that were missed, and that Read has not reported yet
+	seen   []seenFrame // the frames before offset that may still be undone, and at least the last frame
+	data   []byte      // the bytes of the segment, at their offsets
 
-	// Replaced says that another log than before is in the directory, which began anew.
+	// Replaced is true if the directory has another log than before, which began again.
 	Replaced bool
 }
 
-// told is a frame that has been read. It is there as long as its header is, which has the payload's checksum.
-type told struct {
+// seenFrame is a frame that has been read. While its header is unchanged, the frame is still there,
+// because the header has the checksum of the payload.
+type seenFrame struct {
 	offset int64
-	first  uint64 // sequence number of its first value
+	first  uint64 // sequence number of the frame's first value
 	header [frameHeaderLen]byte
 }
 
-// NewFollower returns one that begins with what the log in dir holds. Values up to a sequence number count as read; 0: none.
+// NewFollower returns a Follower that begins with the first frame in the log in dir. Values up to
+// the sequence number after count as read; 0 means that no value does.
 func NewFollower(dir string, after uint64) *Follower {
 	f := &Follower{dir: dir}
 	f.Skip(after)
 	return f
 }
 
-// Skip takes the values up to a sequence number for read.
+// Skip makes the values up to the sequence number after count as read.
 func (f *Follower) Skip(after uint64) {
 	if after > 0 {
 		f.next = max(f.next, after+1)
 	}
 }
 
-// Read calls fn for each frame that it has not read yet, in order, until there is no more for now, or fn returns false. The
-// first may begin with values that count as read. missed is how many values came before it in segments that are gone. The payload is valid during the call.
-// When frames that it read have been undone, it calls fn for those in their place, and firstSequence goes back to theirs.
+// Read calls fn for each frame that it has not read yet, in order. It returns when there are no
+// more frames, or when fn returns false. The first frame may begin with values that count as read.
+// missed is the number of values before the frame that were in segments that are gone. The payload
+// is valid only during the call.
+//
+// If frames that Read read earlier have been undone, it calls fn for the frames in their place.
+// Then firstSequence is smaller than before.
 func (f *Follower) Read(fn func(firstSequence, missed uint64, payload []byte, values int) (more bool)) error {
 	for {
 		sealed, more, err := f.readSegment(fn)
 		if err != nil || !more || !sealed {
 			return err
 		}
-		if moved, err := f.move(); !moved || err != nil {
+		if found, err := f.nextSegment(); !found || err != nil {
 			return err
 		}
 	}
 }
 
-// readSegment reads what is new in a segment, and reports whether that is sealed, or gone, and whether to go on.
+// readSegment reads the new frames of the segment. sealed is true if no more frames can follow in
+// the segment, because it is sealed or gone. more is false if fn returned false.
 func (f *Follower) readSegment(fn func(uint64, uint64, []byte, int) bool) (sealed, more bool, err error) {
 	if f.number == 0 {
 		return true, true, nil
@@ -83,10 +91,10 @@ func (f *Follower) readSegment(fn func(uint64, uint64, []byte, int) bool) (seale
 		return false, false, err
 	}
 	if err != nil {
-		return true, true, nil // it has been released
+		return true, true, nil // the segment has been released
 	}
 	if f.offset == 0 {
-		f.enter(header)
+		f.beginSegment(header)
 	}
 	if int64(len(f.data)) < header.size {
 		f.data = make([]byte, header.size)
@@ -94,19 +102,20 @@ func (f *Follower) readSegment(fn func(uint64, uint64, []byte, int) bool) (seale
 	return f.readFrames(file, fn)
 }
 
-// enter begins a segment, for which f.first and f.next are still those behind the one before.
-func (f *Follower) enter(header segmentHeader) {
+// beginSegment begins to read a segment. Until then f.first and f.next are the sequence numbers
+// after the segment before it.
+func (f *Follower) beginSegment(header segmentHeader) {
 	if header.firstSequence < f.first && f.next == f.first {
-		f.next = header.firstSequence // the last frames that it read were undone, and are gone with their segment
+		f.next = header.firstSequence // the last frames that were read were undone, and their segment is gone
 	}
 	if f.next > 0 {
 		f.missed += header.firstSequence - min(f.next, header.firstSequence)
 	}
 	f.next = max(f.next, header.firstSequence)
-	f.offset, f.first, f.read = segmentHeaderLen, header.firstSequence, nil
+	f.offset, f.first, f.seen = segmentHeaderLen, header.firstSequence, nil
 }
 
-// readFrames does what readSegment does, of a file that was the segment when it was opened.
+// readFrames is readSegment for a file that was the segment when it was opened.
 func (f *Follower) readFrames(file *os.File, fn func(uint64, uint64, []byte, int) bool) (sealed, more bool, err error) {
 	data, released := f.readNew(file)
 	if released {
@@ -114,17 +123,17 @@ func (f *Follower) readFrames(file *os.File, fn func(uint64, uint64, []byte, int
 	}
 	for {
 		frame, state := readFrame(data, f.number, f.offset)
-		if state != goodFrame { // nothing or a part of it has been written, or it is left of an earlier life of the file
+		if state != goodFrame { // not written yet, written in part, or bytes from before the recycling
 			return false, true, nil
 		}
 		if frame.sealed() {
 			return true, true, nil
 		}
 		first := f.first
-		f.remember(told{f.offset, first, [frameHeaderLen]byte(data[f.offset:])}, frame.durable)
+		f.remember(seenFrame{f.offset, first, [frameHeaderLen]byte(data[f.offset:])}, frame.durable)
 		f.offset, f.first = f.offset+frame.size(), f.first+uint64(frame.values)
 		if f.first <= f.next {
-			continue // they count as read
+			continue // the values count as read
 		}
 		missed := f.missed
 		f.next, f.missed = f.first, 0
@@ -134,64 +143,72 @@ func (f *Follower) readFrames(file *os.File, fn func(uint64, uint64, []byte, int
 	}
 }
 
-// readNew returns the segment's bytes, of which those from f.offset on have been read, as far as something is written there.
-// It first goes back if there is cause to. released says that the file is not the segment any more.
+// readNew reads the bytes of the segment from f.offset on, if frames have been written there, and
+// returns the bytes of the segment. If frames have been undone, it first goes back to the first of
+// them. released is true if the file is no longer the segment.
 func (f *Follower) readNew(file *os.File) (data []byte, released bool) {
 	for {
-		n := 0 // it stays so where nothing has been written yet, which is found out cheaply
+		n := 0 // if no frame is there, it stays 0, and only the start was read
 		var start [frameHeaderLen]byte
 		if m, _ := file.ReadAt(start[:], f.offset); m == len(start) && start != [frameHeaderLen]byte{} {
 			n, _ = file.ReadAt(f.data[f.offset:], f.offset)
 		}
-		undone := f.undone(file) // only now: what stands behind frames that are there is what belongs behind them
+		// The check comes after the read: bytes that were read while the earlier frames were there
+		// do follow these frames.
+		undone := f.firstUndone(file)
 		if undone < 0 {
 			return f.data[:f.offset+int64(n)], false
 		}
 		if _, err := readUsed(file, f.number); err != nil {
-			return nil, true // the frames are not undone: the segment has been used again
+			return nil, true // the frames were not undone: the segment has been recycled
 		}
 		f.goBack(undone)
 	}
 }
 
-// remember keeps a frame that has been read, and forgets those that cannot be undone any more: what was durable when it was
-// written, and what is too far before it to be of the same write.
-func (f *Follower) remember(t told, durable int64) {
-	f.read = append(f.read, t)
-	forgotten, last := 0, len(f.read)-1
-	for ; forgotten < last; forgotten++ {
-		oldest := f.read[forgotten].offset
-		payloads := t.offset - oldest - int64(last-forgotten)*frameHeaderLen
-		if oldest >= durable && payloads <= MaxGrouped {
+// remember adds a frame to the frames that may still be undone. It removes the frames that cannot
+// be undone: frames that were durable when the new frame was written, and frames that are too far
+// before the new frame to be of the same write.
+func (f *Follower) remember(s seenFrame, durable int64) {
+	f.seen = append(f.seen, s)
+	first, last := 0, len(f.seen)-1
+	for ; first < last; first++ {
+		offset := f.seen[first].offset
+		payloads := s.offset - offset - int64(last-first)*frameHeaderLen
+		if offset >= durable && payloads <= MaxGrouped {
 			break
 		}
 	}
-	f.read = f.read[forgotten:]
+	f.seen = f.seen[first:]
 }
 
-// undone returns which of the frames that it remembers is the first that is not there any more; -1: they all are, or cannot be read.
-func (f *Follower) undone(file *os.File) int {
-	if len(f.read) == 0 {
+// firstUndone returns the index in f.seen of the first frame that has been undone. It returns -1 if
+// all frames are still there, or if they cannot be read.
+func (f *Follower) firstUndone(file *os.File) int {
+	if len(f.seen) == 0 {
 		return -1
 	}
-	start, end := f.read[0].offset, f.read[len(f.read)-1].offset+frameHeaderLen
+	start, end := f.seen[0].offset, f.seen[len(f.seen)-1].offset+frameHeaderLen
 	if _, err := file.ReadAt(f.data[start:end], start); err != nil {
 		return -1
 	}
-	return slices.IndexFunc(f.read, func(t told) bool { return [frameHeaderLen]byte(f.data[t.offset:]) != t.header })
+	return slices.IndexFunc(f.seen, func(s seenFrame) bool {
+		return [frameHeaderLen]byte(f.data[s.offset:]) != s.header
+	})
 }
 
-// goBack has it read again from a remembered frame on, in whose place and behind it other frames come, with the same sequence
-// numbers.
+// goBack goes back to f.seen[to], which has been undone. Other frames with the same sequence
+// numbers follow from its offset on.
 func (f *Follower) goBack(to int) {
-	t := f.read[to]
-	if f.next == f.first { // else it was told to go on behind that
-		f.next = t.first
+	s := f.seen[to]
+	if f.next == f.first { // otherwise Skip has set a later value
+		f.next = s.first
 	}
-	f.offset, f.first, f.read = t.offset, t.first, f.read[:to]
+	f.offset, f.first, f.seen = s.offset, s.first, f.seen[:to]
 }
 
-// readUsed reads the header of a segment that is in use under a number.
+// readUsed reads the header of a segment. It returns an error if the segment is not in use under
+// number.
 func readUsed(file *os.File, number uint64) (header segmentHeader, err error) {
 	start := make([]byte, segmentHeaderLen)
 	if _, err := file.ReadAt(start, 0); err != nil {
@@ -208,13 +225,13 @@ func readUsed(file *os.File, number uint64) (header segmentHeader, err error) {
 	return header, err
 }
 
-// move goes on with the next segment, if there is one.
-func (f *Follower) move() (moved bool, err error) {
+// nextSegment goes to the next segment. It reports whether there is one.
+func (f *Follower) nextSegment() (found bool, err error) {
 	entries, err := os.ReadDir(f.dir)
-	if errors.Is(err, fs.ErrNotExist) { // nothing was ever stored, or it has been restored
+	if errors.Is(err, fs.ErrNotExist) { // no value was ever stored, or the store has been restored
 		return false, nil
 	}
-	smaller := false                // the greatest number in use is smaller than its segment's, so this is another log
+	replaced := false               // the greatest number in use is smaller than f.number
 	for _, entry := range entries { // sorted by name, which is by number
 		number, ok := numberOf(entry.Name())
 		if !ok {
@@ -222,7 +239,7 @@ func (f *Follower) move() (moved bool, err error) {
 		}
 		file, err := os.Open(filepath.Join(f.dir, entry.Name()))
 		if err != nil {
-			continue // it has got another name
+			continue // the segment has been recycled
 		}
 		_, err = readUsed(file, number)
 		_ = file.Close()
@@ -231,15 +248,15 @@ func (f *Follower) move() (moved bool, err error) {
 			f.number, f.offset = number, 0
 			return true, nil
 		case err == nil:
-			smaller = number < f.number // the last of those counts: its own is there if it is not
+			replaced = number < f.number // the last segment decides: it has f.number in the same log
 		}
 		if errors.Is(err, daybook.ErrVersion) {
 			return false, err
 		}
 	}
-	if smaller {
+	if replaced {
 		*f = Follower{dir: f.dir, data: f.data, Replaced: true}
-		return f.move()
+		return f.nextSegment()
 	}
 	return false, err
 }

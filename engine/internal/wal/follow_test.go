@@ -38,7 +38,8 @@ func newFollowed(t *testing.T, opts Options) *followed {
 	return &followed{log, t, fsys, NewFollower(dir, 0)}
 }
 
-// append returns what is to be read of it: each payload, or how it begins, behind its sequence number.
+// append returns what is to be read of it: each payload, or how it begins, behind its sequence
+// number.
 func (f *followed) append(payloads ...string) (want []string) {
 	f.t.Helper()
 	for _, payload := range payloads {
@@ -89,7 +90,8 @@ func (f *followed) undo(payloads ...string) {
 	}
 }
 
-// TestFollowUndone: what is written in the place of frames that were read and then undone, and behind it, must be read too.
+// TestFollowUndone: what is written in the place of frames that were read and then undone, and
+// behind it, must be read too.
 func TestFollowUndone(t *testing.T) {
 	two, many, large := []string{"undone 1", "undone 2"}, []string(nil), strings.Repeat("large ", 11<<10)
 	for i := range 1500 {
@@ -131,15 +133,15 @@ func TestFollowUndone(t *testing.T) {
 			log.read(log.append("next")...)
 			mustSync(t, log.Log)
 			log.read(log.append("last")...)
-			if n := len(log.follower.read); n != 1 {
+			if n := len(log.follower.seen); n != 1 {
 				t.Errorf("%d frames are remembered behind those that are durable; want 1", n)
 			}
 		})
 	}
 }
 
-// TestFollowUsedAgain has a segment be released and used again, which is no undone write, while a follower is about to read
-// it: its file has been opened, and its header been read.
+// TestFollowUsedAgain has a segment be released and used again, which is no undone write, while a
+// follower is about to read it: its file has been opened, and its header been read.
 func TestFollowUsedAgain(t *testing.T) {
 	log := newFollowed(t, testOptions())
 	log.read(log.append("a", "b", "c")...)
@@ -167,7 +169,8 @@ func TestFollowUsedAgain(t *testing.T) {
 	}
 }
 
-// TestFollowRemembers: frames are remembered that can still be undone, and no more of them than must be.
+// TestFollowRemembers: frames are remembered that can still be undone, and no more of them than
+// must be.
 func TestFollowRemembers(t *testing.T) {
 	const small = frameHeaderLen + 1
 	for _, test := range []struct {
@@ -192,10 +195,10 @@ func TestFollowRemembers(t *testing.T) {
 				if i == test.frames-1 {
 					durable = segmentHeaderLen + test.durable
 				}
-				f.remember(told{offset: segmentHeaderLen + int64(i*(frameHeaderLen+test.length))}, durable)
+				f.remember(seenFrame{offset: segmentHeaderLen + int64(i*(frameHeaderLen+test.length))}, durable)
 			}
-			if len(f.read) != test.want {
-				t.Errorf("%d frames are remembered; want %d: %s", len(f.read), test.want, test.reason)
+			if len(f.seen) != test.want {
+				t.Errorf("%d frames are remembered; want %d: %s", len(f.seen), test.want, test.reason)
 			}
 		})
 	}

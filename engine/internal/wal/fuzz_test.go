@@ -15,9 +15,9 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
 )
 
-// FuzzLogRecovery damages a log: writes behind its last frame, overwrites a part of one segment, and cuts
-// that off. What is recovered is a prefix of what was appended, with all before the first frame that was
-// touched, or nothing is and the error says so; and the log goes on from there.
+// FuzzLogRecovery damages a log: writes behind its last frame, overwrites a part of one segment,
+// and cuts that off. What is recovered is a prefix of what was appended, with all before the first
+// frame that was touched, or nothing is and the error says so; and the log goes on from there.
 func FuzzLogRecovery(f *testing.F) {
 	const whole = math.MaxUint16 // more bytes than any segment has
 	filled := fillLog(f, newMemDisk())
@@ -32,12 +32,13 @@ func FuzzLogRecovery(f *testing.F) {
 	f.Add(uint8(2), uint16(0), uint16(60), []byte{}, uint8(0), []byte(nil))
 	f.Add(uint8(2), uint16(0), uint16(whole), make([]byte, 700), uint8(20), []byte(nil))
 	f.Add(uint8(2), uint16(44), uint16(whole), make([]byte, 2048), uint8(5), []byte(nil))
-	// The segment that is ready, and not in use: its header, its size, what stands behind its header.
+	// The segment that is ready, and not in use: its header, its size, what stands behind its
+	// header.
 	f.Add(uint8(3), uint16(24), uint16(whole), []byte("\x01"), uint8(0), []byte(nil))
 	f.Add(uint8(3), uint16(0), uint16(0), []byte{}, uint8(0), []byte(nil))
 	f.Add(uint8(3), uint16(44), uint16(whole), again.append(nil, number+1, segmentHeaderLen), uint8(0), []byte(nil))
-	// Behind the last frame: noise; frames of another place and of another segment; a torn one; one whose
-	// payload is damaged; half a header; a seal that belongs elsewhere.
+	// Behind the last frame: noise; frames of another place and of another segment; a torn one; one
+	// whose payload is damaged; half a header; a seal that belongs elsewhere.
 	f.Add(uint8(2), uint16(whole), uint16(whole), []byte{}, uint8(0), []byte("noise"))
 	f.Add(uint8(2), uint16(whole), uint16(whole), []byte{}, uint8(0), again.append(nil, number, end-1))
 	f.Add(uint8(2), uint16(whole), uint16(whole), []byte{}, uint8(0), again.append(nil, number-1, end))
@@ -45,7 +46,8 @@ func FuzzLogRecovery(f *testing.F) {
 	f.Add(uint8(2), uint16(whole), uint16(whole), []byte{}, uint8(0), unreadable)
 	f.Add(uint8(2), uint16(whole), uint16(whole), []byte{}, uint8(0), again.append(nil, number, end)[:10])
 	f.Add(uint8(2), uint16(whole), uint16(whole), []byte{}, uint8(0), (&frame{}).append(nil, number, end+1))
-	// Both: the last frame damaged, and behind it one that stands where it belongs and vouches for it.
+	// Both: the last frame damaged, and behind it one that stands where it belongs and vouches for
+	// it.
 	f.Add(uint8(2), uint16(end-1), uint16(whole), []byte("!"), uint8(0), again.append(nil, number, end))
 	f.Fuzz(func(t *testing.T, segment uint8, offset, size uint16, garbage []byte, watermark uint8, behind []byte) {
 		d := newMemDisk()
@@ -105,8 +107,8 @@ type filled struct {
 	whole  []byte // what that segment held
 }
 
-// intact is how many frames there are before the first whose bytes are not what was written: all that are in full
-// segments, which have been synced and vouched for, and those in the last.
+// intact is how many frames there are before the first whose bytes are not what was written: all
+// that are in full segments, which have been synced and vouched for, and those in the last.
 func (l *filled) intact(segment []byte) int {
 	at := l.begins
 	for i := l.first; ; i++ {
@@ -175,8 +177,8 @@ func scanReading(t testing.TB, d *memDisk, watermark uint64) (*Recovery, error) 
 	return recovery, err
 }
 
-// checkReplay checks that what is replayed is a prefix of frames, without those in the tree, and returns
-// how long it is.
+// checkReplay checks that what is replayed is a prefix of frames, without those in the tree, and
+// returns how long it is.
 func checkReplay(t testing.TB, recovery *Recovery, frames []testFrame, watermark uint64) (survived int) {
 	t.Helper()
 	for survived < len(frames) && frames[survived].sequence <= watermark {

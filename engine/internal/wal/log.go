@@ -156,14 +156,22 @@ func (l *Log) syncLocked() error {
 	if active == nil || active.durable == end {
 		return nil
 	}
-	start := time.Now()
-	if err := active.file.Datasync(); err != nil {
-		return l.fail(err)
+	if err := l.datasync(active.file); err != nil {
+		return err
 	}
-	l.opts.OnSync(time.Since(start))
 	l.mu.Lock()
 	active.durable = end
 	l.mu.Unlock()
+	return nil
+}
+
+// datasync makes the frames in a file durable. An error makes the log fail.
+func (l *Log) datasync(file disk.File) error {
+	start := time.Now()
+	if err := file.Datasync(); err != nil {
+		return l.fail(err)
+	}
+	l.opts.OnSync(time.Since(start))
 	return nil
 }
 
@@ -242,11 +250,9 @@ func (l *Log) sealActiveLocked() error {
 	if _, err := a.file.WriteAt(seal.append(nil, a.number, a.end), a.end); err != nil {
 		return err // the next frame overwrites the bytes of the seal
 	}
-	start := time.Now()
-	if err := a.file.Datasync(); err != nil {
-		return l.fail(err)
+	if err := l.datasync(a.file); err != nil {
+		return err
 	}
-	l.opts.OnSync(time.Since(start))
 	l.mu.Lock()
 	a.sealed = true
 	l.active, l.sealed = nil, append(l.sealed, a.segment)

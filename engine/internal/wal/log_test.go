@@ -3,12 +3,10 @@
 package wal
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -21,58 +19,7 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
 )
 
-// numbered returns a frame of the given length whose payload begins with n.
-func numbered(n, length, values int) Frame {
-	payload := bytes.Repeat([]byte{byte('a' + n%26)}, max(length, 8))
-	copy(payload, fmt.Sprintf("%08d", n))
-	return Frame{Payload: payload, Values: values}
-}
-
-// placed gives frames the sequence numbers that they get when they are appended from next on.
-func placed(next uint64, frames ...Frame) (all []testFrame) {
-	for _, f := range frames {
-		all = append(all, testFrame{f, next})
-		next += uint64(f.Values)
-	}
-	return all
-}
-
-// replayAll returns what is replayed above watermark.
-func replayAll(t testing.TB, recovery *Recovery) (frames []testFrame) {
-	t.Helper()
-	err := recovery.Replay(func(sequence uint64, payload []byte, values int) error {
-		frames = append(frames, testFrame{Frame{bytes.Clone(payload), values}, sequence})
-		return nil
-	})
-	if err != nil {
-		t.Fatalf("Replay: %v", err)
-	}
-	return frames
-}
-
-// sameFrame compares frames as a whole, which spares a report of megabytes of payload.
-var sameFrame = cmp.Comparer(func(a, b testFrame) bool {
-	return a.sequence == b.sequence && a.Values == b.Values && bytes.Equal(a.Payload, b.Payload)
-})
-
-// checkFrames compares what is replayed above watermark with want.
-func checkFrames(t testing.TB, fsys disk.FS, watermark uint64, want []testFrame) {
-	t.Helper()
-	recovery := mustScan(t, fsys, watermark)
-	got := replayAll(t, recovery)
-	if diff := cmp.Diff(want, got, sameFrame, cmpopts.EquateEmpty()); diff != "" {
-		t.Errorf("frames above %d (-want +got):\n%s", watermark, diff)
-	}
-	next := watermark + 1
-	if len(want) > 0 {
-		next = want[len(want)-1].last() + 1
-	}
-	if recovery.NextSequence() != next {
-		t.Errorf("the next value is %d; want %d", recovery.NextSequence(), next)
-	}
-}
-
-// TestOnDisk goes through a log's life on the operating system's disk.
+// TestOnDisk opens, fills and closes a log on the operating system's disk, again and again.
 func TestOnDisk(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "wal")
 	open := func(watermark uint64) (*Recovery, *Log) {
@@ -111,12 +58,12 @@ func TestOnDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	if left, err := (disk.OS{}).ReadDir(dir); err != nil || len(left) > 0 {
-		t.Errorf("a log that was closed clear leaves %v, %v", left, err)
+		t.Errorf("files after Close(true): %v, %v; want none", left, err)
 	}
 }
 
-// TestRotation: frames of every size, those beyond a segment's included, come back in order over many
-// segments, above any watermark.
+// TestRotation appends frames of many lengths to many segments, including frames that are longer
+// than a segment. All frames above any watermark must be replayed in order.
 func TestRotation(t *testing.T) {
 	d := newMemDisk()
 	log := mustOpen(t, d, 0, 0)
@@ -143,7 +90,8 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// TestOneAppendIsOneWrite, and a sync of its own; a second Sync does nothing.
+// TestOneAppendIsOneWrite checks that Append is one write and Sync is one sync, and that a second
+// Sync does nothing.
 func TestOneAppendIsOneWrite(t *testing.T) {
 	fsys := faultfs.New(newMemDisk())
 	log := mustOpen(t, fsys, 0, 0)
@@ -164,81 +112,8 @@ func TestOneAppendIsOneWrite(t *testing.T) {
 	mustClose(t, log)
 }
 
-// TestRecycling: released segments are used again, under ascending numbers, and nothing of what they held
-// comes back.
-func TestRecycling(t *testing.T) {
-	d := newMemDisk()
-	fsys := faultfs.New(d)
-	var mu sync.Mutex
-	created, recycled, greatest := 0, 0, ""
-	fsys.SetHook(func(op faultfs.Op) error {
-		mu.Lock()
-		defer mu.Unlock()
-		switch {
-		case op.Name == faultfs.Create:
-			created++
-		case op.Name == faultfs.Rename && temporaryName.MatchString(filepath.Base(op.NewPath)):
-			recycled++
-		case op.Name == faultfs.Rename:
-			if op.NewPath <= greatest {
-				t.Errorf("%s is made after %s", op.NewPath, greatest)
-			}
-			greatest = op.NewPath
-		}
-		return nil
-	})
-	log := mustOpen(t, fsys, 0, 0)
-	next := uint64(1)
-	for i := range 300 {
-		frame := numbered(i, 700, 2)
-		if got := mustAppend(t, log, frame); got != next {
-			t.Fatalf("Append returned %d; want %d", got, next)
-		}
-		mustSync(t, log)
-		next += 2
-		if i%10 == 9 {
-			log.Release(next - 1)
-			log.pool.background.Wait()
-			// The active segment, the next one, those filled meanwhile and those kept.
-			if files := len(d.cached); files > 10 {
-				t.Fatalf("%d files after %d frames", files, i+1)
-			}
-		}
-	}
-	last := numbered(300, 30, 1)
-	mustAppend(t, log, last)
-	lastNumber := log.LastSegment()
-	mustClose(t, log)
-	if created > 10 || recycled < 40 {
-		t.Errorf("%d segments created, %d recycled; want most recycled", created, recycled)
-	}
-	if want := filepath.Join(crashDir, nameOf(lastNumber)); greatest != want {
-		t.Errorf("LastSegment is that of %s; the last segment made is %s", want, greatest)
-	}
-	checkFrames(t, d, next-1, placed(next, last))
-}
-
-// TestNumbersAreNotUsedAgain after all segments have been removed.
-func TestNumbersAreNotUsedAgain(t *testing.T) {
-	d := newMemDisk()
-	log := mustOpen(t, d, 0, 0)
-	mustAppend(t, log, numbered(1, 10, 1))
-	number := log.LastSegment()
-	if err := log.Close(true); err != nil {
-		t.Fatal(err)
-	}
-	log = mustOpen(t, d, 1, number)
-	mustAppend(t, log, numbered(2, 10, 1))
-	mustClose(t, log)
-	segments := segmentsOf(t, d)
-	if want := filepath.Join(crashDir, nameOf(number)); len(segments) != 1 || segments[0] <= want {
-		t.Errorf("segments %v; want one behind %s", segments, want)
-	}
-	checkFrames(t, d, 1, placed(2, numbered(2, 10, 1)))
-}
-
-// TestFailedWrites: frames of a write that failed, however much of it was written, never come back, and
-// the log goes on.
+// TestFailedWrites checks that the frames of a failed write are never replayed, whatever number of
+// its bytes was written, and that the log stays usable.
 func TestFailedWrites(t *testing.T) {
 	group := []Frame{numbered(10, 100, 1), numbered(11, 100, 1), numbered(12, 100, 1)}
 	for written := 0; written <= 3*(frameHeaderLen+100); written += 20 {
@@ -252,7 +127,7 @@ func TestFailedWrites(t *testing.T) {
 			if _, err := log.Append(group); !errors.Is(err, daybook.ErrNoSpace) || !errors.Is(err, syscall.ENOSPC) {
 				t.Fatalf("Append: got %v, want ErrNoSpace and ENOSPC", err)
 			}
-			checkFrames(t, d, 0, placed(1, numbered(0, 50, 1))) // a crash right now
+			checkFrames(t, d, 0, placed(1, numbered(0, 50, 1))) // after a crash at this moment
 			if err := log.Failure(); err != nil {
 				t.Fatalf("Failure: %v", err)
 			}
@@ -267,19 +142,9 @@ func TestFailedWrites(t *testing.T) {
 	}
 }
 
-// failNext has the next operation of that name fail, and no other.
-func failNext(fsys *faultfs.FS, name string, err error) {
-	var once sync.Once
-	fsys.SetHook(func(op faultfs.Op) (failure error) {
-		if op.Name == name {
-			once.Do(func() { failure = err })
-		}
-		return failure
-	})
-}
-
-// TestAFailedUndoPoisons: what a failed write left behind cannot be erased either.
-func TestAFailedUndoPoisons(t *testing.T) {
+// TestFailedUndoFailsTheLog checks that the log fails if the bytes of a failed write cannot be
+// overwritten.
+func TestFailedUndoFailsTheLog(t *testing.T) {
 	fsys := faultfs.New(newMemDisk())
 	log := mustOpen(t, fsys, 0, 0)
 	mustAppend(t, log, numbered(0, 50, 1))
@@ -289,20 +154,11 @@ func TestAFailedUndoPoisons(t *testing.T) {
 		t.Fatalf("Append: got %v", err)
 	}
 	fsys.SetHook(nil)
-	checkPoisoned(t, log, faultfs.ErrInjected)
+	checkFailed(t, log, faultfs.ErrInjected)
 }
 
-func failAll(name string, err error) func(faultfs.Op) error {
-	return func(op faultfs.Op) error {
-		if op.Name == name {
-			return err
-		}
-		return nil
-	}
-}
-
-// checkPoisoned checks that the log takes nothing more, and says why.
-func checkPoisoned(t *testing.T, log *Log, cause error) {
+// checkFailed checks that the log takes no more writes, and that its errors match cause.
+func checkFailed(t *testing.T, log *Log, cause error) {
 	t.Helper()
 	if _, err := log.Append([]Frame{numbered(9, 10, 1)}); !errors.Is(err, cause) {
 		t.Errorf("Append: got %v, want %v", err, cause)
@@ -315,9 +171,10 @@ func checkPoisoned(t *testing.T, log *Log, cause error) {
 	}
 }
 
-// TestAFailedSyncPoisons: nothing is known of what was written since the one before, so nothing may be
-// promised on top of it until the log has been recovered.
-func TestAFailedSyncPoisons(t *testing.T) {
+// TestFailedSyncFailsTheLog checks that a failed sync makes the log fail until it is recovered. It
+// is unknown which frames since the sync before are on the disk, so no frame after them may be
+// acknowledged.
+func TestFailedSyncFailsTheLog(t *testing.T) {
 	d := newMemDisk()
 	fsys := faultfs.New(d)
 	log := mustOpen(t, fsys, 0, 0)
@@ -329,7 +186,7 @@ func TestAFailedSyncPoisons(t *testing.T) {
 	if err := log.Sync(); !errors.Is(err, faultfs.ErrInjected) {
 		t.Fatalf("Sync: got %v", err)
 	}
-	checkPoisoned(t, log, faultfs.ErrInjected)
+	checkFailed(t, log, faultfs.ErrInjected)
 	mustClose(t, log)
 
 	log = mustOpen(t, d, 0, 0)
@@ -338,8 +195,9 @@ func TestAFailedSyncPoisons(t *testing.T) {
 	checkFrames(t, d, 0, placed(1, numbered(0, 50, 1), numbered(1, 50, 1), numbered(2, 50, 1)))
 }
 
-// TestAFailedSyncOfAFullSegmentPoisons, on the way to the next one.
-func TestAFailedSyncOfAFullSegmentPoisons(t *testing.T) {
+// TestFailedSyncOfAFullSegmentFailsTheLog is TestFailedSyncFailsTheLog for the sync before the next
+// segment begins.
+func TestFailedSyncOfAFullSegmentFailsTheLog(t *testing.T) {
 	d := newMemDisk()
 	fsys := faultfs.New(d)
 	log := mustOpen(t, fsys, 0, 0)
@@ -356,146 +214,11 @@ func TestAFailedSyncOfAFullSegmentPoisons(t *testing.T) {
 		t.Fatalf("Append: got %v", err)
 	}
 	fsys.SetHook(nil)
-	checkPoisoned(t, log, faultfs.ErrInjected)
+	checkFailed(t, log, faultfs.ErrInjected)
 }
 
-// TestNoSpaceForASegment: whichever step of making one fails, Append says ErrNoSpace, leaves nothing
-// behind, and succeeds once there is room.
-func TestNoSpaceForASegment(t *testing.T) {
-	for _, name := range []string{faultfs.Create, faultfs.Write, faultfs.Sync, faultfs.Rename, faultfs.SyncDir} {
-		t.Run(name, func(t *testing.T) {
-			d := newMemDisk()
-			fsys := faultfs.New(d)
-			log := mustOpen(t, fsys, 0, 0)
-			log.pool.stop()
-			mustAppend(t, log, numbered(0, 1500, 1))
-			mustSync(t, log)
-			fsys.SetHook(func(op faultfs.Op) error {
-				if op.Name == name && op.Path != segmentsOf(t, d)[0] {
-					return syscall.ENOSPC
-				}
-				return nil
-			})
-			for range 3 {
-				if _, err := log.Append([]Frame{numbered(1, 1500, 1)}); !errors.Is(err, daybook.ErrNoSpace) {
-					t.Fatalf("Append: got %v, want ErrNoSpace", err)
-				}
-			}
-			if files := len(d.cached); files != 1 {
-				t.Errorf("%d files; want only the one that was there", files)
-			}
-			small := numbered(2, 8, 1)
-			mustAppend(t, log, small) // there is room for it in the segment
-			fsys.SetHook(nil)
-			large := numbered(3, 1500, 1)
-			mustAppend(t, log, large)
-			mustSync(t, log)
-			mustClose(t, log)
-			checkFrames(t, d, 0, placed(1, numbered(0, 1500, 1), small, large))
-		})
-	}
-}
-
-// TestFailedRecycling: a released segment that cannot be given its new number is not lost, and not
-// mistaken for anything after a crash.
-func TestFailedRecycling(t *testing.T) {
-	for _, name := range []string{faultfs.Rename, faultfs.SyncDir, faultfs.Open, faultfs.Write, faultfs.Sync} {
-		t.Run(name, func(t *testing.T) {
-			d := newMemDisk()
-			fsys := faultfs.New(d)
-			log := mustOpen(t, fsys, 0, 0)
-			log.pool.stop()
-			for i := range 4 {
-				mustAppend(t, log, numbered(i, 1500, 1))
-				mustSync(t, log)
-			}
-			log.Release(3) // the two first segments, of which the second is long enough
-			active := log.active.path
-			fsys.SetHook(func(op faultfs.Op) error {
-				if op.Name == name && op.Path != active {
-					return faultfs.ErrInjected
-				}
-				return nil
-			})
-			if _, err := log.Append([]Frame{numbered(9, 3000, 1)}); !errors.Is(err, faultfs.ErrInjected) {
-				t.Fatalf("Append: got %v", err)
-			}
-			checkFrames(t, d, 3, placed(4, numbered(3, 1500, 1))) // a crash right now
-			fsys.SetHook(nil)
-			mustAppend(t, log, numbered(4, 3000, 1))
-			mustSync(t, log)
-			mustClose(t, log)
-			checkFrames(t, d, 3, placed(4, numbered(3, 1500, 1), numbered(4, 3000, 1)))
-		})
-	}
-}
-
-// put writes a file.
-func put(t testing.TB, d *memDisk, name string, data []byte) {
-	t.Helper()
-	file, err := d.Create(filepath.Join(crashDir, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := file.WriteAt(data, 0); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// TestUnfinishedSegmentsAreRemoved, whatever a crash left of them, and whatever their number; by Open, and
-// by a Close that clears.
-func TestUnfinishedSegmentsAreRemoved(t *testing.T) {
-	d := newMemDisk()
-	leave := func() {
-		t.Helper()
-		put(t, d, temporaryNameOf(1), nil)
-		put(t, d, temporaryNameOf(2), make([]byte, 100))
-		put(t, d, temporaryNameOf(3), (&segment{number: 3, size: 2 << 10}).preparedHeader().append(nil))
-		put(t, d, temporaryNameOf(900), []byte("garbage"))
-	}
-	leave()
-	recovery, err := scanReading(t, d, 0)
-	if err != nil {
-		t.Fatalf("Scan: %v", err)
-	}
-	log, err := recovery.Open(0, testOptions())
-	if err != nil {
-		t.Fatalf("Open: %v", err)
-	}
-	if len(d.cached) > 0 {
-		t.Errorf("Open left %d files", len(d.cached))
-	}
-	leave()
-	if err := log.Close(true); err != nil {
-		t.Fatalf("Close: %v", err)
-	}
-	if len(d.cached) > 0 {
-		t.Errorf("Close left %d files", len(d.cached))
-	}
-}
-
-// TestASmallSegmentDoesNotStopPreparation: other options made the segments that an earlier run left.
-func TestASmallSegmentDoesNotStopPreparation(t *testing.T) {
-	d := newMemDisk()
-	small := segment{number: 1, size: 100}
-	put(t, d, nameOf(1), append(small.preparedHeader().append(nil), make([]byte, 100-segmentHeaderLen)...))
-	log := mustOpen(t, d, 0, 0)
-	for i := range 10 {
-		log.PrepareSegment()
-		log.pool.background.Wait()
-		log.pool.mu.Lock()
-		ready := log.pool.ready
-		log.pool.mu.Unlock()
-		if ready == nil || ready.size < testOptions().FirstSegmentSize {
-			t.Fatalf("before frame %d the segment prepared is %+v; want one that takes a frame", i, ready)
-		}
-		mustAppend(t, log, numbered(i, 1500, 1))
-	}
-	mustClose(t, log)
-}
-
-// TestAppendAndSyncAtOnce: several sync while one appends, as in group commits and intervals. The race
-// detector watches.
+// TestAppendAndSyncAtOnce has several goroutines sync while one appends, as stores that sync
+// commits or intervals do. The race detector must find nothing.
 func TestAppendAndSyncAtOnce(t *testing.T) {
 	d := newMemDisk()
 	log := mustOpen(t, d, 0, 0)
@@ -533,10 +256,13 @@ func TestAppendAndSyncAtOnce(t *testing.T) {
 	checkFrames(t, d, 0, placed(1, frames...))
 }
 
-// TestOtherFiles in the directory are nobody's business.
+// TestOtherFiles checks that the log ignores other files in its directory.
 func TestOtherFiles(t *testing.T) {
 	d := newMemDisk()
-	names := []string{"README", "1.log", "1.new.log", strings.Repeat("0", 19) + "1.log.tmp", "99999999999999999999.log", "0000000000000000000x.log"}
+	names := []string{
+		"README", "1.log", "1.new.log", "00000000000000000001.log.tmp", "0000000000000000000x.log",
+		"99999999999999999999.log", // the number is greater than 2^64
+	}
 	for _, name := range names {
 		put(t, d, name, []byte("garbage"))
 	}
@@ -544,6 +270,10 @@ func TestOtherFiles(t *testing.T) {
 	mustAppend(t, log, numbered(0, 10, 1))
 	mustClose(t, log)
 	log = mustOpen(t, d, 1, 0)
+	mustAppend(t, log, numbered(1, 10, 1))
+	if first, last := log.sealed[0].number, log.active.number; first != 1 || last < 2 {
+		t.Errorf("the log has segments %d to %d; want numbers from 1", first, last)
+	}
 	if err := log.Close(true); err != nil {
 		t.Fatal(err)
 	}

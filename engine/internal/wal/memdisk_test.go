@@ -16,9 +16,9 @@ import (
 
 const sectorSize = 512
 
-// memDisk is a disk.FS in memory that knows what a power cut would leave: of each sector what was there
-// at the last sync, or any of the writes since; of each directory the changes up to any of them since it
-// was synced.
+// memDisk is a disk.FS in memory that knows what a power cut would leave: of each sector what was
+// there at the last sync, or any of the writes since; of each directory the changes up to any of
+// them since it was synced.
 type memDisk struct {
 	mu      sync.Mutex // guards everything
 	cached  map[string]*memFile

@@ -47,8 +47,8 @@ func totalSize(segments []segment) (total int64) {
 	return total
 }
 
-// Replay calls fn for each frame above the watermark, in order, with the sequence number of its first
-// value. The payload is valid only during the call.
+// Replay calls fn for each frame above the watermark, in order, with the sequence number of its
+// first value. The payload is valid only during the call.
 func (r *Recovery) Replay(fn func(firstSequence uint64, payload []byte, values int) error) error {
 	for _, s := range r.segments {
 		if s.needed {
@@ -117,9 +117,10 @@ func (r *Recovery) Open(notBefore uint64, opts Options) (*Log, error) {
 }
 
 // seal ends the last segment and makes all of it durable, before anything is appended after it. The
-// frames that Scan read may not be on the disk. The process may have died before a sync, or the sync
-// may have failed. After a failed sync the operating system takes the pages for clean, so another sync
-// writes nothing. Therefore seal writes the frames again. It overwrites, so it needs no space.
+// frames that Scan read may not be on the disk. The process may have died before a sync, or the
+// sync may have failed. After a failed sync the operating system takes the pages for clean, so
+// another sync writes nothing. Therefore seal writes the frames again. It overwrites, so it needs
+// no space.
 func (r *Recovery) seal(s *segment) error {
 	data, err := r.fs.ReadFile(s.path)
 	if err != nil {

@@ -28,8 +28,8 @@ func Scan(dir string, fsys disk.FS, watermark uint64) (*Recovery, error) {
 	return r, nil
 }
 
-// ScanUpToDamage is Scan for a log that may be damaged. It returns the frames before the damage, and
-// damage, the error that Scan would return. A damaged log can be replayed, but not opened.
+// ScanUpToDamage is Scan for a log that may be damaged. It returns the frames before the damage,
+// and damage, the error that Scan would return. A damaged log can be replayed, but not opened.
 func ScanUpToDamage(dir string, fsys disk.FS, watermark uint64) (r *Recovery, damage, err error) {
 	r = &Recovery{dir: dir, fs: fsys, watermark: watermark, next: watermark + 1}
 	damage, err = r.readHeaders()
@@ -149,9 +149,9 @@ func (r *Recovery) add(number uint64) error {
 	return nil
 }
 
-// addUnused adds a segment that is prepared or has the header of another number. It returns an error
-// if values are lost with such a header: if the segment has frames of its own number, or values that
-// are not in the tree under the number in the header.
+// addUnused adds a segment that is prepared or has the header of another number. It returns an
+// error if values are lost with such a header: if the segment has frames of its own number, or
+// values that are not in the tree under the number in the header.
 func (r *Recovery) addUnused(s segment, header segmentHeader) error {
 	data, err := r.fs.ReadFile(s.path)
 	if err != nil {
@@ -171,7 +171,8 @@ func (r *Recovery) addUnused(s segment, header segmentHeader) error {
 	return nil
 }
 
-// markNeeded marks the segments that may have values above the watermark. The last segment always may.
+// markNeeded marks the segments that may have values above the watermark. The last segment always
+// may.
 func (r *Recovery) markNeeded() {
 	for i := range r.segments {
 		last := i == len(r.segments)-1
@@ -179,8 +180,8 @@ func (r *Recovery) markNeeded() {
 	}
 }
 
-// measure finds the valid part of segments[i] if it is needed. It returns an error if the segment does
-// not continue the one before it, or ends where it must not.
+// measure finds the valid part of segments[i] if it is needed. It returns an error if the segment
+// does not continue the one before it, or ends where it must not.
 func (r *Recovery) measure(i int) error {
 	s := &r.segments[i]
 	if !s.needed {

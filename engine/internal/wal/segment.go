@@ -92,8 +92,8 @@ func corruptAt(path string, offset int64, cause string) error {
 	return fmt.Errorf("%w: log segment %s at offset %d: %s", daybook.ErrCorrupt, path, offset, cause)
 }
 
-// findFrames searches for good frames at offset and after it. It returns the greatest offset that one
-// of them knew to be durable, and the end of the last frame; 0 if there are none.
+// findFrames searches for good frames at offset and after it. It returns the greatest offset that
+// one of them knew to be durable, and the end of the last frame; 0 if there are none.
 func findFrames(data []byte, number uint64, offset int64) (durable, end int64) {
 	for at := max(offset, segmentHeaderLen); at+frameHeaderLen <= int64(len(data)); {
 		// Most of a segment is zeros that have never been overwritten.

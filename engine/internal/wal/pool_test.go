@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wal
+
+import (
+	"errors"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
+)
+
+// TestRecycling checks that released segments are recycled with ascending numbers, and that their
+// old frames are never replayed.
+func TestRecycling(t *testing.T) {
+	d := newMemDisk()
+	fsys := faultfs.New(d)
+	var mu sync.Mutex
+	created, recycled, greatest := 0, 0, ""
+	fsys.SetHook(func(op faultfs.Op) error {
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case op.Name == faultfs.Create:
+			created++
+		case op.Name == faultfs.Rename && temporaryName.MatchString(filepath.Base(op.NewPath)):
+			recycled++
+		case op.Name == faultfs.Rename:
+			if op.NewPath <= greatest {
+				t.Errorf("%s is made after %s", op.NewPath, greatest)
+			}
+			greatest = op.NewPath
+		}
+		return nil
+	})
+	log := mustOpen(t, fsys, 0, 0)
+	next := uint64(1)
+	for i := range 300 {
+		frame := numbered(i, 700, 2)
+		if got := mustAppend(t, log, frame); got != next {
+			t.Fatalf("Append returned %d; want %d", got, next)
+		}
+		mustSync(t, log)
+		next += 2
+		if i%10 == 9 {
+			log.Release(next - 1)
+			log.pool.background.Wait()
+			// The active segment, the next one, the ones filled meanwhile and the ones kept for
+			// recycling.
+			if files := len(d.cached); files > 10 {
+				t.Fatalf("%d files after %d frames", files, i+1)
+			}
+		}
+	}
+	last := numbered(300, 30, 1)
+	mustAppend(t, log, last)
+	lastNumber := log.LastSegment()
+	mustClose(t, log)
+	if created > 10 || recycled < 40 {
+		t.Errorf("%d segments created, %d recycled; want most recycled", created, recycled)
+	}
+	if want := filepath.Join(crashDir, nameOf(lastNumber)); greatest != want {
+		t.Errorf("LastSegment is the number of %s; the last segment made is %s", want, greatest)
+	}
+	checkFrames(t, d, next-1, placed(next, last))
+}
+
+// TestNumbersAreNotUsedAgain checks that new segments get new numbers after all segments have been
+// removed.
+func TestNumbersAreNotUsedAgain(t *testing.T) {
+	d := newMemDisk()
+	log := mustOpen(t, d, 0, 0)
+	mustAppend(t, log, numbered(1, 10, 1))
+	number := log.LastSegment()
+	if err := log.Close(true); err != nil {
+		t.Fatal(err)
+	}
+	log = mustOpen(t, d, 1, number)
+	mustAppend(t, log, numbered(2, 10, 1))
+	mustClose(t, log)
+	segments := segmentsOf(t, d)
+	if want := filepath.Join(crashDir, nameOf(number)); len(segments) != 1 || segments[0] <= want {
+		t.Errorf("segments %v; want one after %s", segments, want)
+	}
+	checkFrames(t, d, 1, placed(2, numbered(2, 10, 1)))
+}
+
+// TestNoSpaceForASegment makes each step of making a segment fail. Append must return ErrNoSpace,
+// leave no file, and succeed when there is space.
+func TestNoSpaceForASegment(t *testing.T) {
+	for _, name := range []string{faultfs.Create, faultfs.Write, faultfs.Sync, faultfs.Rename, faultfs.SyncDir} {
+		t.Run(name, func(t *testing.T) {
+			d := newMemDisk()
+			fsys := faultfs.New(d)
+			log := mustOpen(t, fsys, 0, 0)
+			log.pool.stop()
+			mustAppend(t, log, numbered(0, 1500, 1))
+			mustSync(t, log)
+			fsys.SetHook(func(op faultfs.Op) error {
+				if op.Name == name && op.Path != segmentsOf(t, d)[0] {
+					return syscall.ENOSPC
+				}
+				return nil
+			})
+			for range 3 {
+				if _, err := log.Append([]Frame{numbered(1, 1500, 1)}); !errors.Is(err, daybook.ErrNoSpace) {
+					t.Fatalf("Append: got %v, want ErrNoSpace", err)
+				}
+			}
+			if files := len(d.cached); files != 1 {
+				t.Errorf("%d files; want only the first segment", files)
+			}
+			small := numbered(2, 8, 1)
+			mustAppend(t, log, small) // fits into the first segment
+			fsys.SetHook(nil)
+			large := numbered(3, 1500, 1)
+			mustAppend(t, log, large)
+			mustSync(t, log)
+			mustClose(t, log)
+			checkFrames(t, d, 0, placed(1, numbered(0, 1500, 1), small, large))
+		})
+	}
+}
+
+// TestFailedRecycling makes each step of recycling a segment fail. The log must stay usable and
+// replayable.
+func TestFailedRecycling(t *testing.T) {
+	for _, name := range []string{faultfs.Rename, faultfs.SyncDir, faultfs.Open, faultfs.Write, faultfs.Sync} {
+		t.Run(name, func(t *testing.T) {
+			d := newMemDisk()
+			fsys := faultfs.New(d)
+			log := mustOpen(t, fsys, 0, 0)
+			log.pool.stop()
+			for i := range 4 {
+				mustAppend(t, log, numbered(i, 1500, 1))
+				mustSync(t, log)
+			}
+			log.Release(3) // the first two segments; the second one is large enough
+			active := log.active.path
+			fsys.SetHook(func(op faultfs.Op) error {
+				if op.Name == name && op.Path != active {
+					return faultfs.ErrInjected
+				}
+				return nil
+			})
+			if _, err := log.Append([]Frame{numbered(9, 3000, 1)}); !errors.Is(err, faultfs.ErrInjected) {
+				t.Fatalf("Append: got %v", err)
+			}
+			checkFrames(t, d, 3, placed(4, numbered(3, 1500, 1))) // after a crash at this moment
+			fsys.SetHook(nil)
+			mustAppend(t, log, numbered(4, 3000, 1))
+			mustSync(t, log)
+			mustClose(t, log)
+			checkFrames(t, d, 3, placed(4, numbered(3, 1500, 1), numbered(4, 3000, 1)))
+		})
+	}
+}
+
+// TestUnfinishedSegmentsAreRemoved checks that Open and Close(true) remove files with a temporary
+// name, whatever their contents and number.
+func TestUnfinishedSegmentsAreRemoved(t *testing.T) {
+	d := newMemDisk()
+	putAll := func() {
+		t.Helper()
+		put(t, d, temporaryNameOf(1), nil)
+		put(t, d, temporaryNameOf(2), make([]byte, 100))
+		put(t, d, temporaryNameOf(3), (&segment{number: 3, size: 2 << 10}).preparedHeader().append(nil))
+		put(t, d, temporaryNameOf(900), []byte("garbage"))
+	}
+	putAll()
+	recovery, err := scanReading(t, d, 0)
+	if err != nil {
+		t.Fatalf("Scan: %v", err)
+	}
+	log, err := recovery.Open(0, testOptions())
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	if len(d.cached) > 0 {
+		t.Errorf("Open left %d files", len(d.cached))
+	}
+	putAll()
+	if err := log.Close(true); err != nil {
+		t.Fatalf("Close: %v", err)
+	}
+	if len(d.cached) > 0 {
+		t.Errorf("Close left %d files", len(d.cached))
+	}
+}
+
+// TestSmallSegmentDoesNotStopPreparation checks that a segment is made ready although a released
+// one is too small, because an earlier run had other options.
+func TestSmallSegmentDoesNotStopPreparation(t *testing.T) {
+	d := newMemDisk()
+	small := segment{number: 1, size: 100}
+	put(t, d, nameOf(1), append(small.preparedHeader().append(nil), make([]byte, 100-segmentHeaderLen)...))
+	log := mustOpen(t, d, 0, 0)
+	for i := range 10 {
+		log.PrepareSegment()
+		log.pool.background.Wait()
+		log.pool.mu.Lock()
+		ready := log.pool.ready
+		log.pool.mu.Unlock()
+		if ready == nil || ready.size < testOptions().FirstSegmentSize {
+			t.Fatalf("before frame %d the segment that is ready is %+v; want one with room for a frame", i, ready)
+		}
+		mustAppend(t, log, numbered(i, 1500, 1))
+	}
+	mustClose(t, log)
+}
