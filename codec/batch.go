@@ -4,7 +4,6 @@ package codec
 
 import (
 	"encoding/binary"
-	"fmt"
 	"slices"
 
 	"github.com/klauspost/compress/s2"
@@ -76,11 +75,11 @@ func decompressBatch(encoded []byte) ([]byte, error) {
 	}
 	size, err := s2.DecodedLen(encoded[1:])
 	if err != nil || uint64(size) > maxDecompressedBatch(len(encoded)) {
-		return nil, fmt.Errorf("%w: %d bytes cannot be a compressed batch of %d", ErrCorrupt, len(encoded), size)
+		return nil, corruptf("%d bytes cannot be a compressed batch of %d", len(encoded), size)
 	}
 	batch, err := s2.Decode(nil, encoded[1:])
 	if err != nil {
-		return nil, fmt.Errorf("%w: a batch does not decompress: %w", ErrCorrupt, err)
+		return nil, corruptf("a batch does not decompress: %v", err)
 	}
 	return batch, nil
 }
@@ -102,8 +101,7 @@ func ReadBatch(encoded []byte) (BatchReader, error) {
 	r := BatchReader{in: fieldReader{data: encoded}}
 	r.remaining = r.in.uvarint()
 	if r.in.failed || r.remaining == 0 || r.remaining > uint64(len(encoded)/minBatchValue) {
-		return BatchReader{}, fmt.Errorf("%w: %d bytes cannot be a batch of %d values",
-			ErrCorrupt, len(encoded), r.remaining)
+		return BatchReader{}, corruptf("%d bytes cannot be a batch of %d values", len(encoded), r.remaining)
 	}
 	return r, nil
 }
@@ -118,11 +116,10 @@ func (r *BatchReader) Next() (record []byte, timestamp uint64, value []byte, err
 	value = r.in.bytes(r.in.uvarint())
 	r.remaining--
 	if r.in.failed || r.remaining == 0 && len(r.in.data) > 0 {
-		return nil, 0, nil, fmt.Errorf("%w: a batch does not end with its last value", ErrCorrupt)
+		return nil, 0, nil, corruptf("a batch does not end with its last value")
 	}
 	if len(record) == 0 || len(value) == 0 {
-		return nil, 0, nil, fmt.Errorf("%w: a value of %d bytes for a record whose name has %d",
-			ErrCorrupt, len(value), len(record))
+		return nil, 0, nil, corruptf("a value of %d bytes for a record whose name has %d", len(value), len(record))
 	}
 	return record, r.timestamp, value, nil
 }

@@ -4,7 +4,6 @@ package codec
 
 import (
 	"encoding/binary"
-	"fmt"
 	"hash/crc32"
 )
 
@@ -65,15 +64,14 @@ func entryChecksum(name, entry []byte) uint32 {
 // DecodeCatalogueEntry decodes the named record's entry. Its NewestValue is a part of data.
 func DecodeCatalogueEntry(name, data []byte) (CatalogueEntry, error) {
 	if len(data) < entryFieldsAt {
-		return CatalogueEntry{}, fmt.Errorf("%w: a catalogue entry of %d bytes has no header", ErrCorrupt, len(data))
+		return CatalogueEntry{}, corruptf("a catalogue entry of %d bytes has no header", len(data))
 	}
 	if version := data[0]; version > catalogueEntryVersion {
-		return CatalogueEntry{}, fmt.Errorf("%w: catalogue entry version %d, this program knows %d",
-			ErrVersion, version, catalogueEntryVersion)
+		return CatalogueEntry{}, versionf("catalogue entry version %d, this program knows %d",
+			version, catalogueEntryVersion)
 	}
 	if got, want := entryChecksum(name, data), binary.LittleEndian.Uint32(data[entryChecksumAt:]); got != want {
-		return CatalogueEntry{}, fmt.Errorf("%w: the checksum of a catalogue entry is %08x; want %08x",
-			ErrCorrupt, got, want)
+		return CatalogueEntry{}, corruptf("the checksum of a catalogue entry is %08x; want %08x", got, want)
 	}
 	in := fieldReader{data: data[entryFieldsAt:]}
 	e := CatalogueEntry{
@@ -86,11 +84,11 @@ func DecodeCatalogueEntry(name, data []byte) (CatalogueEntry, error) {
 	}
 	switch {
 	case in.failed:
-		return CatalogueEntry{}, fmt.Errorf("%w: a catalogue entry of %d bytes is cut off", ErrCorrupt, len(data))
+		return CatalogueEntry{}, corruptf("a catalogue entry of %d bytes is cut off", len(data))
 	case len(in.data) > 0:
-		return CatalogueEntry{}, fmt.Errorf("%w: a catalogue entry has %d bytes too many", ErrCorrupt, len(in.data))
+		return CatalogueEntry{}, corruptf("a catalogue entry has %d bytes too many", len(in.data))
 	case data[0] != catalogueEntryVersion || e.Count == 0 || e.Oldest > e.Newest:
-		return CatalogueEntry{}, fmt.Errorf("%w: a catalogue entry contradicts itself", ErrCorrupt)
+		return CatalogueEntry{}, corruptf("a catalogue entry contradicts itself")
 	}
 	return e, nil
 }

@@ -4,7 +4,6 @@ package codec
 
 import (
 	"encoding/binary"
-	"fmt"
 	"hash/crc32"
 	"math"
 	"unsafe"
@@ -61,7 +60,7 @@ func (c *Coder) DecodeRange(b *Buffer, key, chunk []byte, wanted Range) error {
 }
 
 // errTemplates is returned for a body with valid checksums that is not the encoding of anything.
-var errTemplates = fmt.Errorf("%w: a chunk's templates contradict its header", ErrCorrupt)
+var errTemplates = corruptf("a chunk's templates contradict its header")
 
 // open reads a chunk's header and verifies both checksums.
 func (b *Buffer) open(key, chunk []byte) (err error) {
@@ -70,7 +69,7 @@ func (b *Buffer) open(key, chunk []byte) (err error) {
 	}
 	got, want := crc32.Checksum(b.Header.body, Castagnoli), binary.LittleEndian.Uint32(chunk[bodyChecksumAt:])
 	if got != want {
-		return fmt.Errorf("%w: the checksum of a chunk's body is %08x; want %08x", ErrCorrupt, got, want)
+		return corruptf("the checksum of a chunk's body is %08x; want %08x", got, want)
 	}
 	return nil
 }
@@ -80,13 +79,13 @@ func (c *Coder) decodeColumns(b *Buffer) (err error) {
 	h := &b.Header
 	if h.encoding == encodingZstd {
 		if b.body, err = c.decompress(b.body[:0], h.body, int(h.bodyLen())); err != nil {
-			return fmt.Errorf("%w: a chunk does not decompress: %w", ErrCorrupt, err)
+			return corruptf("a chunk does not decompress: %v", err)
 		}
 	} else {
 		b.body = append(b.body[:0], h.body...)
 	}
 	if uint64(len(b.body)) != h.bodyLen() || !b.readColumns() {
-		return fmt.Errorf("%w: a chunk's columns contradict its header", ErrCorrupt)
+		return corruptf("a chunk's columns contradict its header")
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ package codec
 
 import (
 	"encoding/binary"
-	"fmt"
 	"hash/crc32"
 	"math"
 )
@@ -71,14 +70,14 @@ func ReadHeader(key, chunk []byte) (Header, error) {
 		return Header{}, err
 	}
 	if len(chunk) < headerFieldsAt {
-		return Header{}, fmt.Errorf("%w: a chunk of %d bytes has no header", ErrCorrupt, len(chunk))
+		return Header{}, corruptf("a chunk of %d bytes has no header", len(chunk))
 	}
 	version, encoding := chunk[0], chunk[1]
 	if version > chunkVersion {
-		return Header{}, fmt.Errorf("%w: chunk version %d, this program knows %d", ErrVersion, version, chunkVersion)
+		return Header{}, versionf("chunk version %d, this program knows %d", version, chunkVersion)
 	}
 	if version < oldestChunkVersion || version == oldestChunkVersion && encoding == encodingTemplates {
-		return Header{}, fmt.Errorf("%w: chunk version %d with encoding %d", ErrCorrupt, version, encoding)
+		return Header{}, corruptf("chunk version %d with encoding %d", version, encoding)
 	}
 	in := fieldReader{data: chunk[headerFieldsAt:]}
 	count, span, minSequence, sequences := in.uvarint(), in.uvarint(), in.uvarint(), in.uvarint()
@@ -91,10 +90,10 @@ func ReadHeader(key, chunk []byte) (Header, error) {
 	}
 	header := chunk[:len(chunk)-len(in.data)]
 	if got, want := headerChecksum(key, header), binary.LittleEndian.Uint32(header[headerChecksumAt:]); got != want {
-		return Header{}, fmt.Errorf("%w: the checksum of a chunk's header is %08x; want %08x", ErrCorrupt, got, want)
+		return Header{}, corruptf("the checksum of a chunk's header is %08x; want %08x", got, want)
 	}
 	if in.failed || h.Last < first || h.MaxSequence < minSequence || !h.isPlausible(count) {
-		return Header{}, fmt.Errorf("%w: a chunk's header contradicts itself", ErrCorrupt)
+		return Header{}, corruptf("a chunk's header contradicts itself")
 	}
 	h.Count = int(count)
 	return h, nil

@@ -122,12 +122,3 @@
 // more memory than the length of the input justifies; with templates, that is up to 65536 values of
 // 1 MiB in all.
 package codec
-
-import "errors"
-
-var (
-	// ErrCorrupt is returned when bytes are not the encoding of anything.
-	ErrCorrupt = errors.New("codec: corrupt")
-	// ErrVersion is returned when bytes have a newer format than this program knows.
-	ErrVersion = errors.New("codec: newer format")
-)

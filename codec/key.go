@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
-	"fmt"
 	"math"
 	"strings"
 )
@@ -54,18 +53,18 @@ func DecodeKey(key []byte) (Key, error) {
 func SplitKey(key []byte) (record []byte, timestamp uint64, ordinal uint32, err error) {
 	at := bytes.IndexByte(key, separator)
 	if at <= 0 {
-		return nil, 0, 0, fmt.Errorf("%w: key %x names no record", ErrCorrupt, key)
+		return nil, 0, 0, corruptf("key %x names no record", key)
 	}
 	record, rest := key[:at], key[at+1:]
 	switch len(rest) {
 	case timestampLen:
 	case timestampLen + ordinalLen:
 		if ordinal = binary.BigEndian.Uint32(rest[timestampLen:]); ordinal == 0 {
-			return nil, 0, 0, fmt.Errorf("%w: key %x has an explicit ordinal 0", ErrCorrupt, key)
+			return nil, 0, 0, corruptf("key %x has an explicit ordinal 0", key)
 		}
 	default:
-		return nil, 0, 0, fmt.Errorf("%w: key %x has %d bytes after the record; want %d or %d",
-			ErrCorrupt, key, len(rest), timestampLen, timestampLen+ordinalLen)
+		return nil, 0, 0, corruptf("key %x has %d bytes after the record; want %d or %d",
+			key, len(rest), timestampLen, timestampLen+ordinalLen)
 	}
 	return record, binary.BigEndian.Uint64(rest), ordinal, nil
 }
