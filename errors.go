@@ -5,56 +5,57 @@ package daybook
 import "errors"
 
 // Match these errors with errors.Is. A returned error wraps one of them, and adds the name, size,
-// pattern, path or offset in question.
+// pattern, path or offset in question. Their texts do not begin with the name of the package, because
+// they mostly stand in the middle of other texts.
 
 // Errors about the arguments of a call. The call changed nothing.
 var (
 	// ErrInvalidName is returned when a record name is empty, is longer than MaxRecordNameLen, is
 	// not valid UTF-8, or contains a NUL.
-	ErrInvalidName = errors.New("daybook: invalid record name")
+	ErrInvalidName = errors.New("invalid record name")
 	// ErrInvalidValue is returned when a value is not one JSON text in UTF-8 (RFC 8259), or is
 	// nested deeper than MaxValueDepth.
-	ErrInvalidValue = errors.New("daybook: invalid value")
+	ErrInvalidValue = errors.New("invalid value")
 	// ErrValueTooLarge is returned when a value is longer than MaxValueLen, or a batch holds more
 	// than a backend takes in one commit.
-	ErrValueTooLarge = errors.New("daybook: value too large")
+	ErrValueTooLarge = errors.New("value too large")
 	// ErrInvalidPattern is returned when a record pattern is malformed.
-	ErrInvalidPattern = errors.New("daybook: invalid pattern")
+	ErrInvalidPattern = errors.New("invalid pattern")
 	// ErrInvalidParams is returned when a field of a parameter or option struct has a value that
 	// its comment excludes.
-	ErrInvalidParams = errors.New("daybook: invalid parameters")
+	ErrInvalidParams = errors.New("invalid parameters")
 	// ErrTimestampRange is returned when a backend cannot hold a timestamp, or has an option that
 	// excludes it. The embedded engine holds every uint64. It returns this error only for a
 	// timestamp that is too far ahead of the clock, if an option sets that limit.
-	ErrTimestampRange = errors.New("daybook: timestamp out of range")
+	ErrTimestampRange = errors.New("timestamp out of range")
 	// ErrNotConfigured is returned when a helper of this package, or a keeper, is given a nil
 	// Backend.
-	ErrNotConfigured = errors.New("daybook: no backend configured")
+	ErrNotConfigured = errors.New("no backend configured")
 )
 
 // Errors about the state of a backend.
 var (
 	// ErrClosed is returned by every method of a closed backend except Close.
-	ErrClosed = errors.New("daybook: closed")
+	ErrClosed = errors.New("the backend is closed")
 	// ErrReadOnly is returned when a call would write to a backend that was opened read-only.
-	ErrReadOnly = errors.New("daybook: read-only")
+	ErrReadOnly = errors.New("the backend is read-only")
 	// ErrLocked is returned when another process, or this one, has the directory open.
-	ErrLocked = errors.New("daybook: locked by another process")
+	ErrLocked = errors.New("locked by another process")
 	// ErrFailed is returned when a call would write after a write to the disk has failed. It is
 	// then unknown which of the last writes reached the disk, so calls that write fail until the
 	// backend is opened again. Reads still work, and a value that was acknowledged is as durable as
 	// before.
-	ErrFailed = errors.New("daybook: the disk failed, and nothing is written until the backend is opened again")
+	ErrFailed = errors.New("the disk failed, and nothing is written until the backend is opened again")
 	// ErrNoSpace is returned when the disk is full, or the backend uses all the space that it may
 	// use. Stored values stay readable, and storing works again when there is room.
-	ErrNoSpace = errors.New("daybook: no space left")
+	ErrNoSpace = errors.New("no space left")
 )
 
 // Errors about the bytes on disk.
 var (
 	// ErrCorrupt is returned when bytes on disk are not the bytes that were written.
-	ErrCorrupt = errors.New("daybook: corrupt")
+	ErrCorrupt = errors.New("corrupt")
 	// ErrVersion is returned when a newer version of Daybook wrote the file. The file is not
 	// damaged: that version reads it.
-	ErrVersion = errors.New("daybook: written by a newer version")
+	ErrVersion = errors.New("written by a newer version")
 )

@@ -107,7 +107,7 @@ func ExampleValidateRecordName() {
 	fmt.Println(daybook.ValidateRecordName(""))
 	// Output:
 	// true
-	// daybook: invalid record name: it is empty; want 1 to 1024 bytes
+	// invalid record name: it is empty; want 1 to 1024 bytes
 }
 
 // A consumer remembers the sequence number of the last value that it has taken, and asks for the

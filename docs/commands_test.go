@@ -232,8 +232,8 @@ func commands(t *testing.T) []string {
 	if r.err != nil {
 		t.Fatalf("daybook help: %v\n%s", r.err, r.output)
 	}
-	_, list, _ := strings.Cut(r.output, "Available Commands:\n")
-	list, _, _ = strings.Cut(list, "\n\n")
+	_, list, _ := strings.Cut(r.output, "\nStore:\n")
+	list, _, _ = strings.Cut(list, "\nFlags:\n")
 	names := namesIn(list, `(?m)^  (\w+) `)
 	if len(names) < 10 {
 		t.Fatalf("daybook help lists %q", names)

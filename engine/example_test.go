@@ -46,7 +46,7 @@ func ExampleDB_Store() {
 	fmt.Println(db.Store(ctx, "door", json.RawMessage(`open`), 2000))
 	// Output:
 	// <nil>
-	// record "door": daybook: invalid value: a value was expected at offset 0 of 4 bytes
+	// record "door": invalid value: a value was expected at offset 0 of 4 bytes
 }
 
 func ExampleDB_StoreBatch() {

@@ -46,15 +46,15 @@ func TestCompileErrors(t *testing.T) {
 		want    PatternError
 		text    string
 	}{
-		{"empty glob", "", daybook.Glob, PatternError{"", 0, "it is empty"}, "daybook: invalid pattern: it is empty"},
-		{"empty topic", "", daybook.Topic, PatternError{"", 0, "it is empty"}, "daybook: invalid pattern: it is empty"},
+		{"empty glob", "", daybook.Glob, PatternError{"", 0, "it is empty"}, "invalid pattern: it is empty"},
+		{"empty topic", "", daybook.Topic, PatternError{"", 0, "it is empty"}, "invalid pattern: it is empty"},
 		{"lone backslash", `é*\`, daybook.Glob,
 			PatternError{`é*\`, 3, `it ends in a lone \; write \\ for a backslash`},
-			`daybook: invalid pattern: "é*\\" at offset 3: it ends in a lone \; write \\ for a backslash`},
+			`invalid pattern: "é*\\" at offset 3: it ends in a lone \; write \\ for a backslash`},
 		{"not UTF-8", "é\ufffd\xff.*", daybook.Topic, PatternError{"é\ufffd\xff.*", 5, "it is not valid UTF-8"},
-			"daybook: invalid pattern: \"é\ufffd\\xff.*\" at offset 5: it is not valid UTF-8"},
+			"invalid pattern: \"é\ufffd\\xff.*\" at offset 5: it is not valid UTF-8"},
 		{"too long", long, daybook.Glob, PatternError{long, MaxPatternLen, "it has 4097 bytes; at most 4096"},
-			`daybook: invalid pattern: "` + long[:64] + `"... at offset 4096: it has 4097 bytes; at most 4096`},
+			`invalid pattern: "` + long[:64] + `"... at offset 4096: it has 4097 bytes; at most 4096`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

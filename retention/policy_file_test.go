@@ -125,9 +125,9 @@ func TestReadPolicyRefuses(t *testing.T) {
 			`keep_newest is "99999999999999999999": want a whole number`, "an int cannot hold it"},
 
 		{"malformed glob", "rules:\n- pattern: a\n- pattern: 'b\\'\n  max_age: 1h\n", 3, "pattern",
-			"daybook: invalid pattern: ", "the error of the pattern is the cause"},
+			"invalid pattern: ", "the error of the pattern is the cause"},
 		{"empty pattern", "rules:\n- pattern: ''\n", 2, "pattern",
-			"daybook: invalid pattern: ", "it matches nothing"},
+			"invalid pattern: ", "it matches nothing"},
 		{"no pattern", "rules:\n- max_age: 1h\n", 2, "pattern",
 			"the rule has no pattern: want a glob", "a rule for all records has the pattern *"},
 		{"two patterns", "rules:\n- pattern: a\n  topic: b\n", 2, "topic",

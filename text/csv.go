@@ -29,11 +29,11 @@ type csvReader struct {
 // NewCSVReader returns a reader of CSV with a header line. Each row is one value of the record
 // opts.Record: a JSON object whose members have the names of the header.
 //
-// The column opts.TimeColumn holds the time and is no member: RFC 3339, or a number. A whole number of
-// 100000000000 or more is Unix milliseconds; a smaller one, and any with a fraction, is Unix seconds.
-// Cells that are JSON numbers, true or false keep their text. Empty cells are left out. All other cells
-// become strings. A column without a name in the header is called column_N, counted from 1. A byte
-// order mark is ignored.
+// The column opts.TimeColumn holds the time and is no member: RFC 3339, or a number. A whole number
+// of 100000000000 or more is Unix milliseconds; a smaller one, and any with a fraction, is Unix
+// seconds. Cells that are JSON numbers, true or false keep their text. Empty cells are left out.
+// All other cells become strings. A column without a name in the header is called column_N, counted
+// from 1. A byte order mark is ignored.
 //
 // It reads the header, and fails if the header and the options do not fit together.
 func NewCSVReader(in io.Reader, opts ReadOptions) (ValueReader, error) {
@@ -87,8 +87,8 @@ func (r *csvReader) readHeader() error {
 	return nil
 }
 
-// columnNames names the columns as the header does, and a column without a header after its place, as in
-// "column_1". No two columns may have the same name in the end.
+// columnNames names the columns as the header does, and a column without a header after its place,
+// as in "column_1". No two columns may have the same name in the end.
 func columnNames(header []string) ([]string, error) {
 	names := make([]string, len(header))
 	columns := make(map[string]int)
@@ -123,8 +123,8 @@ func (r *csvReader) Read() (daybook.StoredValue, error) {
 	return value, nil
 }
 
-// rowError tells a malformed row from the end of the file. A quote that is not closed makes one row of
-// all the lines after it, and the error says which lines are lost.
+// rowError tells a malformed row from the end of the file. A quote that is not closed makes one row
+// of all the lines after it, and the error says which lines are lost.
 func (r *csvReader) rowError(err error) error {
 	var parse *csv.ParseError
 	switch {
@@ -192,8 +192,9 @@ func appendCell(object []byte, cell string) []byte {
 	return appendString(object, cell)
 }
 
-// boundedReader fails once it has read more than max bytes since the last call of reset. encoding/csv
-// reads a field with an unclosed quote into memory as far as the file goes, and this stops it.
+// boundedReader fails once it has read more than max bytes since the last call of reset.
+// encoding/csv reads a field with an unclosed quote into memory as far as the file goes, and this
+// stops it.
 type boundedReader struct {
 	in   io.Reader
 	max  int

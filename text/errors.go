@@ -17,8 +17,8 @@ var (
 	ErrNoZone = errors.New("has no time zone")
 )
 
-// LineError says why the value of a line, or of a CSV row, cannot be stored. The reader that returned it
-// goes on with the next value.
+// LineError says why the value of a line, or of a CSV row, cannot be stored. The reader that
+// returned it goes on with the next value.
 type LineError struct {
 	File     string // ReadOptions.Name
 	Line     int    // counted from 1
@@ -134,7 +134,8 @@ func (e *TimeError) Error() string {
 // Unwrap returns e.Err.
 func (e *TimeError) Unwrap() error { return e.Err }
 
-// maxQuoted bounds, in bytes, the texts of a file that errors quote: a name may be as long as a line.
+// maxQuoted bounds, in bytes, the texts of a file that errors quote: a name may be as long as a
+// line.
 const maxQuoted = 64
 
 // shorten returns text, or its first bytes and an ellipsis.

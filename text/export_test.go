@@ -30,8 +30,8 @@ func written(t *testing.T, newWriter func(io.Writer) ValueWriter, values []daybo
 	return out.Bytes()
 }
 
-// awkwardValues are hard on a format: line breaks, quotes, commas, equal times, the least and the greatest
-// time, a number that no float holds, and a name that is not a word.
+// awkwardValues are hard on a format: line breaks, quotes, commas, equal times, the least and the
+// greatest time, a number that no float holds, and a name that is not a word.
 func awkwardValues() []daybook.StoredValue {
 	values := []daybook.StoredValue{
 		value("a", "{\"b\" : [1,\t2]}", 5),
@@ -77,7 +77,8 @@ func TestWrittenFilesAreRead(t *testing.T) {
 	}
 }
 
-// TestDamagedParquet alters and cuts off a file at many places. No damage may make the reader panic.
+// TestDamagedParquet alters and cuts off a file at many places. No damage may make the reader
+// panic.
 func TestDamagedParquet(t *testing.T) {
 	whole := written(t, NewParquetWriter, awkwardValues())
 	for at := 0; at < len(whole); at += max(len(whole)/200, 1) {
@@ -107,7 +108,7 @@ func TestExportedCSVRefuses(t *testing.T) {
 		{"a binary file", "PAR1" + strings.Repeat("\x01\xff", 1000), `x.csv: the header is ["PAR1\x01\xff`},
 		{"another header", "a,b\n1,2\n", `x.csv: the header is ["a" "b"]; want ["record_name" "stored_at" "value"]`},
 		{"a row that is too short", header + "a,1,1\nb,2\n", "x.csv:3: wrong number of fields"},
-		{"a value that is no JSON", header + "a,1,1\nb,2,{\n", "x.csv:3: daybook: invalid value"},
+		{"a value that is no JSON", header + "a,1,1\nb,2,{\n", "x.csv:3: invalid value"},
 		{"a time that is none", header + "a,soon,1\n", `x.csv:2: column 2 ("stored_at"): "soon" is not a time: want Unix milliseconds`},
 		{"a time that is too large", header + "a,18446744073709551616,1\n", "it does not fit into 64 bits"},
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// exportedColumns are the columns of the CSV that NewCSVWriter writes. The time is in Unix milliseconds,
-// the value is JSON.
+// exportedColumns are the columns of the CSV that NewCSVWriter writes. The time is in Unix
+// milliseconds, the value is JSON.
 var exportedColumns = []string{"record_name", "stored_at", "value"}
 
 // csvWriter writes those columns.
@@ -45,8 +45,8 @@ func (w *csvWriter) writeHeader() error {
 	return w.out.Write(exportedColumns)
 }
 
-// Flush writes the header even if there was no value, so that a program that reads the file finds its
-// columns.
+// Flush writes the header even if there was no value, so that a program that reads the file finds
+// its columns.
 func (w *csvWriter) Flush() error {
 	if err := w.writeHeader(); err != nil {
 		return err
@@ -63,8 +63,8 @@ type exportedCSVReader struct {
 	opts ReadOptions
 }
 
-// NewExportedCSVReader returns a reader of the CSV that NewCSVWriter writes. It reads the header, and
-// fails for a header of any other file. A file that holds nothing is an export without values.
+// NewExportedCSVReader returns a reader of the CSV that NewCSVWriter writes. It reads the header,
+// and fails for a header of any other file. A file that holds nothing is an export without values.
 func NewExportedCSVReader(in io.Reader, opts ReadOptions) (ValueReader, error) {
 	r := &exportedCSVReader{rows: csv.NewReader(buffered(in)), opts: opts}
 	header, err := r.rows.Read()

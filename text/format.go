@@ -20,8 +20,8 @@ const (
 	Parquet Format = "parquet"
 )
 
-// FormatOfName returns the format that the ending of a file's name stands for: .ndjson, .jsonl, .json,
-// .csv or .parquet in any case. It returns "" for any other ending.
+// FormatOfName returns the format that the ending of a file's name stands for: .ndjson, .jsonl,
+// .json, .csv or .parquet in any case. It returns "" for any other ending.
 func FormatOfName(name string) Format {
 	switch strings.ToLower(filepath.Ext(name)) {
 	case ".csv":
@@ -34,12 +34,12 @@ func FormatOfName(name string) Format {
 	return ""
 }
 
-// DetectFormat tells NDJSON from CSV by the first character that is not white space: NDJSON begins with
-// an opening brace, and any other text is read as CSV. It returns "" for a file that holds nothing else
-// than white space.
+// DetectFormat tells NDJSON from CSV by the first character that is not white space: NDJSON begins
+// with an opening brace, and any other text is read as CSV. It returns "" for a file that holds
+// nothing else than white space.
 //
-// It skips a byte order mark, and leaves everything after it unread. It asks in for no more bytes than
-// it needs, because a pipe may be slow to send them.
+// It skips a byte order mark, and leaves everything after it unread. It asks in for no more bytes
+// than it needs, because a pipe may be slow to send them.
 func DetectFormat(in *bufio.Reader) (Format, error) {
 	if err := skipByteOrderMark(in); err != nil {
 		return "", err
@@ -54,8 +54,8 @@ func DetectFormat(in *bufio.Reader) (Format, error) {
 	return CSV, nil
 }
 
-// skipByteOrderMark drops the mark that some programs put before UTF-8. It asks for one byte more only
-// while those before it may be the mark.
+// skipByteOrderMark drops the mark that some programs put before UTF-8. It asks for one byte more
+// only while those before it may be the mark.
 func skipByteOrderMark(in *bufio.Reader) error {
 	mark := []byte("\xEF\xBB\xBF")
 	for n := 1; n <= len(mark); n++ {

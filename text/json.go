@@ -45,8 +45,8 @@ func appendString(line []byte, text string) []byte {
 
 var errLoneSurrogate = errors.New("it holds half a surrogate pair, which is no character")
 
-// decodeString decodes a JSON string exactly or not at all. encoding/json replaces half a surrogate pair
-// by U+FFFD, so that two texts would become the same name.
+// decodeString decodes a JSON string exactly or not at all. encoding/json replaces half a surrogate
+// pair by U+FFFD, so that two texts would become the same name.
 func decodeString(text json.RawMessage) (string, error) {
 	if kind := kindOf(text); kind != "string" {
 		return "", &KindError{Got: kind, Want: "a string"}
@@ -68,7 +68,8 @@ func unquote(text []byte) (decoded string, err error) {
 	return decoded, err
 }
 
-// hasLoneSurrogate reports whether a JSON string holds an escape such as \ud800 without its other half.
+// hasLoneSurrogate reports whether a JSON string holds an escape such as \ud800 without its other
+// half.
 func hasLoneSurrogate(text []byte) bool {
 	for at := 0; at < len(text); at++ {
 		if text[at] != '\\' {

@@ -10,12 +10,12 @@ import (
 )
 
 // memberScanner finds the members of the object that a line is. encoding/json is no substitute: it
-// matches names without regard to case, takes the last of two members with the same name, and counts the
-// line's own object against the depth that a value may have.
+// matches names without regard to case, takes the last of two members with the same name, and
+// counts the line's own object against the depth that a value may have.
 //
-// It passes over the line once and never recurses, because a line may be 17 MiB of "[". It only finds
-// where the value of a member ends; then each value is checked by itself. Together that checks the
-// whole line.
+// It passes over the line once and never recurses, because a line may be 17 MiB of "[". It only
+// finds where the value of a member ends; then each value is checked by itself. Together that
+// checks the whole line.
 type memberScanner struct {
 	line []byte
 	at   int // offset of the next byte
@@ -86,8 +86,8 @@ func (s *memberScanner) member() (name string, value json.RawMessage, err error)
 	return name, s.line[start:s.at], nil
 }
 
-// valueEnd returns the end of the value that starts at start. It counts brackets without telling their
-// kinds apart; the check of the value finds those that do not match.
+// valueEnd returns the end of the value that starts at start. It counts brackets without telling
+// their kinds apart; the check of the value finds those that do not match.
 func (s *memberScanner) valueEnd(start int) int {
 	depth := 0
 	for at := start; at < len(s.line); {

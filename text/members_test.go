@@ -68,10 +68,10 @@ func TestScanMembersFaults(t *testing.T) {
 		{"a name that is no string", `{a:1}`, "want the name of a member at byte 2"},
 		{"a name with a line break", "{\"a\nb\":1}", "want the name of a member"},
 		{"two objects", `{} {}`, "want nothing after the object at byte 4"},
-		{"brackets that do not match", `{"a":[}]}`, `member "a": daybook: invalid value`},
-		{"a word that does not exist", `{"a":yes}`, `member "a": daybook: invalid value`},
+		{"brackets that do not match", `{"a":[}]}`, `member "a": invalid value`},
+		{"a word that does not exist", `{"a":yes}`, `member "a": invalid value`},
 		{"a long name is cut", `{"` + strings.Repeat("n", 100) + `":x}`, strings.Repeat("n", 64) + `..."`},
-		{"as deep as a line is long", `{"a":` + strings.Repeat("[", MaxLineLen-5), `member "a": daybook: value too large`},
+		{"as deep as a line is long", `{"a":` + strings.Repeat("[", MaxLineLen-5), `member "a": value too large`},
 		{"not an object, as deep as a line is long", strings.Repeat("[", MaxLineLen), "want an object"},
 	}
 	for _, test := range tests {
@@ -83,8 +83,8 @@ func TestScanMembersFaults(t *testing.T) {
 	}
 }
 
-// TestScanMembersAgainstEncodingJSON changes lines at random: both must take the same ones for objects,
-// with the same members. encoding/json keeps the last of two members with the same name.
+// TestScanMembersAgainstEncodingJSON changes lines at random: both must take the same ones for
+// objects, with the same members. encoding/json keeps the last of two members with the same name.
 func TestScanMembersAgainstEncodingJSON(t *testing.T) {
 	lines := []string{
 		`{"record_name":"sensor.kitchen","value":{"celsius":21.5},"stored_at":1764000000000}`,

@@ -23,14 +23,14 @@ type ndjsonReader struct {
 	long    []byte // the line, if the buffer of in is too short for it
 }
 
-// NewNDJSONReader returns a reader of one JSON object per line. An object has one of two forms; it may
-// have other members too, which are ignored:
+// NewNDJSONReader returns a reader of one JSON object per line. An object has one of two forms; it
+// may have other members too, which are ignored:
 //
 //	{"record_name":"sensor.kitchen","value":{"celsius":21.5},"stored_at":1764000000000}
 //	{"topic":"sensor.kitchen","payload":{"celsius":21.5},"ts":1764000000000}
 //
-// The time is Unix milliseconds or an RFC 3339 string. The value is returned byte for byte. Lines of
-// white space are ignored, and so is a byte order mark.
+// The time is Unix milliseconds or an RFC 3339 string. The value is returned byte for byte. Lines
+// of white space are ignored, and so is a byte order mark.
 func NewNDJSONReader(in io.Reader, opts ReadOptions) ValueReader {
 	return &ndjsonReader{in: buffered(in), opts: opts}
 }
@@ -115,7 +115,8 @@ var (
 	topicForm = lineForm{"topic", "payload", "ts"} // AimDB's
 )
 
-// lineMembers are the members of a line that either form knows, nil for those that the line does not have.
+// lineMembers are the members of a line that either form knows, nil for those that the line does
+// not have.
 type lineMembers struct {
 	recordName, value, storedAt json.RawMessage
 	topic, payload, ts          json.RawMessage
@@ -155,8 +156,8 @@ func (m *lineMembers) scan(line []byte) error {
 	})
 }
 
-// form returns the form of the line: the own form if the line has both names. A name that is null does
-// not count.
+// form returns the form of the line: the own form if the line has both names. A name that is null
+// does not count.
 func (m *lineMembers) form() (lineForm, error) {
 	for _, form := range []lineForm{ownForm, topicForm} {
 		if name := *m.named(form.name); name != nil && !isNull(name) {

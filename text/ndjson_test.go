@@ -87,9 +87,9 @@ func TestBadLines(t *testing.T) {
 		{"names in other letters are other members", `{"Record_Name":"r","VALUE":1,"stored_at":5}`, `neither "record_name" nor "topic"`},
 		{"half a surrogate pair in a name", `{"record_name":"a\ud800","value":1,"stored_at":5}`, `member "record_name": it holds half a surrogate pair`},
 		{"the halves the wrong way round", `{"topic":"a\uDC00\uD800","payload":1,"ts":5}`, `member "topic": it holds half a surrogate pair`},
-		{"a value that is no JSON", `{"record_name":"r","value":01,"stored_at":5}`, `member "value": daybook: invalid value`},
-		{"an ignored member that is no JSON", `{"record_name":"r","value":1,"stored_at":5,"x":[}`, `member "x": daybook: invalid value`},
-		{"a value one deeper than may be", `{"record_name":"r","value":` + nested(daybook.MaxValueDepth+1) + `,"stored_at":5}`, `member "value": daybook: invalid value`},
+		{"a value that is no JSON", `{"record_name":"r","value":01,"stored_at":5}`, `member "value": invalid value`},
+		{"an ignored member that is no JSON", `{"record_name":"r","value":1,"stored_at":5,"x":[}`, `member "x": invalid value`},
+		{"a value one deeper than may be", `{"record_name":"r","value":` + nested(daybook.MaxValueDepth+1) + `,"stored_at":5}`, `member "value": invalid value`},
 		{"a time without its zone", `{"record_name":"r","value":1,"stored_at":"2026-11-23T08:00:00"}`, "has no time zone"},
 		{"not UTF-8", "{\"record_name\":\"r\",\"value\":\"\xff\",\"stored_at\":5}", "not valid UTF-8"},
 	}
@@ -127,7 +127,7 @@ func TestLongLines(t *testing.T) {
 	if err != nil || len(values) != 2 || len(values[0].Value) != daybook.MaxValueLen || len(values[1].Value) != 10 {
 		t.Errorf("%d values, %v; want those of the first and the last line", len(values), err)
 	}
-	want := "line 2: member \"value\": daybook: value too large: got 16777217 bytes; want at most 16777216\n" +
+	want := "line 2: member \"value\": value too large: got 16777217 bytes; want at most 16777216\n" +
 		"line 3: the line is longer than 17 MiB\n"
 	var got strings.Builder
 	for _, line := range bad {

@@ -37,8 +37,8 @@ type parquetWriter struct {
 }
 
 // NewParquetWriter returns a writer of Parquet with the columns record_name, stored_at and value,
-// compressed with zstd, which NewParquetReader reads. It holds at most 128 Ki values, and 32 MiB and one
-// value of JSON, in memory.
+// compressed with zstd, which NewParquetReader reads. It holds at most 128 Ki values, and 32 MiB
+// and one value of JSON, in memory.
 func NewParquetWriter(out io.Writer) ValueWriter {
 	return &parquetWriter{out: parquet.NewGenericWriter[parquetRow](out,
 		parquet.Compression(&zstd.Codec{}),
@@ -87,8 +87,8 @@ type parquetReader struct {
 	row    int64        // number of the row that was returned last
 }
 
-// NewParquetReader returns a reader of the Parquet that NewParquetWriter writes, of size bytes. It reads
-// the end of the file first, and fails for a file that is cut off or has other columns.
+// NewParquetReader returns a reader of the Parquet that NewParquetWriter writes, of size bytes. It
+// reads the end of the file first, and fails for a file that is cut off or has other columns.
 func NewParquetReader(in io.ReaderAt, size int64, opts ReadOptions) (_ ValueReader, err error) {
 	defer recoverDamage(&err, opts.Name, 0)
 	file, err := parquet.OpenFile(in, size)

@@ -10,8 +10,8 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// MaxLineLen is the length of the longest line of NDJSON and of the longest row of CSV, in bytes. It
-// leaves room for the largest value and the members around it.
+// MaxLineLen is the length of the longest line of NDJSON and of the longest row of CSV, in bytes.
+// It leaves room for the largest value and the members around it.
 const MaxLineLen = 17 << 20
 
 // bufferSize is how many bytes a reader reads at a time.
@@ -19,9 +19,9 @@ const bufferSize = 64 << 10
 
 // ValueReader reads the values of one file.
 type ValueReader interface {
-	// Read returns the next value, which the caller may keep. It returns io.EOF after the last value,
-	// and a *LineError for a value that cannot be stored, after which the caller may go on reading. Any
-	// other error ends the file.
+	// Read returns the next value, which the caller may keep. It returns io.EOF after the last
+	// value, and a *LineError for a value that cannot be stored, after which the caller may go on
+	// reading. Any other error ends the file.
 	Read() (daybook.StoredValue, error)
 }
 
@@ -32,10 +32,11 @@ type ReadOptions struct {
 	// Record is the record that the rows of CSV belong to. NewCSVReader requires it; other readers
 	// ignore it.
 	Record string
-	// TimeColumn is the header of the CSV column that holds the time. NewCSVReader requires it unless
-	// StampNow is set; other readers ignore it.
+	// TimeColumn is the header of the CSV column that holds the time. NewCSVReader requires it
+	// unless StampNow is set; other readers ignore it.
 	TimeColumn string
-	// StampNow gives values that have no time the clock's time. Default: such a value is ErrMissingTime.
+	// StampNow gives values that have no time the clock's time. Default: such a value is
+	// ErrMissingTime.
 	StampNow bool
 }
 

@@ -28,7 +28,8 @@ func readAll(r ValueReader) (values []daybook.StoredValue, err error) {
 	}
 }
 
-// readGood returns the values of a file and the bad lines that it skipped, up to the first other error.
+// readGood returns the values of a file and the bad lines that it skipped, up to the first other
+// error.
 func readGood(r ValueReader) (values []daybook.StoredValue, bad []*LineError, err error) {
 	for {
 		value, err := r.Read()

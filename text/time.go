@@ -12,7 +12,8 @@ import (
 )
 
 // minMillis is the least whole number in a time column that counts milliseconds; smaller ones count
-// seconds. As seconds it is the year 5138, as milliseconds March 1973: readings have times in between.
+// seconds. As seconds it is the year 5138, as milliseconds March 1973: readings have times in
+// between.
 const minMillis = 100_000_000_000
 
 // What is wrong with a text that is no time.
@@ -34,8 +35,9 @@ func ParseMillis(text string) (ms uint64, err error) {
 	return ms, nil
 }
 
-// ParseRFC3339 reads a time in RFC 3339, with a T or a space between date and time, and returns Unix
-// milliseconds, rounded down. Its error is a *TimeError; it matches ErrNoZone if only the zone is missing.
+// ParseRFC3339 reads a time in RFC 3339, with a T or a space between date and time, and returns
+// Unix milliseconds, rounded down. Its error is a *TimeError; it matches ErrNoZone if only the zone
+// is missing.
 func ParseRFC3339(text string) (ms uint64, err error) {
 	instant, err := parseInstant(text)
 	switch {
@@ -68,7 +70,8 @@ func isLocalTime(text string) bool {
 	})
 }
 
-// parseColumnTime reads a cell of a time column: RFC 3339, or a number of seconds or milliseconds since
+// parseColumnTime reads a cell of a time column: RFC 3339, or a number of seconds or milliseconds
+// since
 // 1970. A whole number below minMillis, and every number with a fraction, counts seconds.
 func parseColumnTime(text string) (ms uint64, err error) {
 	if isDigits(text) {
@@ -84,7 +87,8 @@ func parseColumnTime(text string) (ms uint64, err error) {
 	return parseTimeOr(text, "RFC 3339, Unix seconds or Unix milliseconds")
 }
 
-// parseTimeOr reads RFC 3339. For a text that is no time at all, the error says that want was wanted.
+// parseTimeOr reads RFC 3339. For a text that is no time at all, the error says that want was
+// wanted.
 func parseTimeOr(text, want string) (ms uint64, err error) {
 	ms, err = ParseRFC3339(text)
 	if errors.Is(err, ErrNotTime) {

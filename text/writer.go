@@ -13,8 +13,8 @@ import (
 type ValueWriter interface {
 	// Write writes one value. The writer may buffer it.
 	Write(daybook.StoredValue) error
-	// Flush writes what is buffered, as far as the format allows: whole lines. A Parquet file is of no
-	// use before Close.
+	// Flush writes what is buffered, as far as the format allows: whole lines. A Parquet file is of
+	// no use before Close.
 	Flush() error
 	// Close writes what is buffered and what the format wants at the end of a file.
 	Close() error
@@ -26,8 +26,8 @@ type ndjsonWriter struct {
 	line []byte
 }
 
-// NewNDJSONWriter returns a writer of one JSON object per line, which NewNDJSONReader reads. It does not
-// buffer.
+// NewNDJSONWriter returns a writer of one JSON object per line, which NewNDJSONReader reads. It
+// does not buffer.
 func NewNDJSONWriter(out io.Writer) ValueWriter { return &ndjsonWriter{out: out} }
 
 func (w *ndjsonWriter) Write(v daybook.StoredValue) error {
@@ -39,8 +39,8 @@ func (w *ndjsonWriter) Write(v daybook.StoredValue) error {
 func (w *ndjsonWriter) Flush() error { return nil }
 func (w *ndjsonWriter) Close() error { return nil }
 
-// appendLine appends the line of one value. encoding/json would compact the value and escape HTML in it.
-// Here only line breaks, which JSON allows between tokens alone, become spaces.
+// appendLine appends the line of one value. encoding/json would compact the value and escape HTML
+// in it. Here only line breaks, which JSON allows between tokens alone, become spaces.
 func appendLine(line []byte, v daybook.StoredValue) []byte {
 	line = append(line, `{"record_name":`...)
 	line = appendString(line, v.RecordName)

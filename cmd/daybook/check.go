@@ -18,40 +18,35 @@ func newCheckCommand(dir *string) *cobra.Command {
 	var quarantine bool
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Read everything and say what is damaged",
-		Long: `Read everything, the tree and the log, and hold it against its checksums and against one
-another: pages, frames, values and their order, the list of records and the totals. It
-changes nothing. What is damaged is said with the file, the offset and the record, and the
-command fails.
+		Short: "Read everything and report damage",
+		Long: `Read everything in the directory, the tree (the file daybook.db) and the log, and verify the
+checksums of all pages and frames, the values and their order, the list of records, and the
+totals. Check changes nothing. For damage it names the file, the offset and the record, and
+it fails.
 
-A damaged value costs the others nothing: each other record can be queried and exported, if
-not by a pattern that matches the damaged one, and goes on being stored and cleaned up. With
---quarantine what is whole is copied into a new tree, and the damaged one renamed
-daybook.corrupt-1.db. A daybook that does not even open does so again: the tree is renamed,
-and what the log holds goes into a fresh one; of a damaged log everything before the damage is
-kept, and the whole renamed. What was set aside is kept until you remove it. A program does
-the same with Options.OnCorruption of the Go package engine.`,
-		Example: `  daybook check && daybook backup history.daybook
-  daybook check --quarantine`,
-		Args:              checked(noArguments("")),
+A damaged value does not harm other records: they can still be queried, exported, stored and
+cleaned up, with a pattern that does not match the damaged record.
+
+With --quarantine, check copies all undamaged values into a new tree and renames the damaged
+tree to daybook.corrupt-1.db. If the daybook does not even open, the damaged tree is renamed
+and the values of the log are stored in a new one. Of a damaged log, everything before the
+damage is kept, and the log is renamed. Check does not delete the renamed files. A program
+does the same with Options.OnCorruption of the Go package engine.`,
+		Example:           `  daybook check`,
+		Args:              asUsage(noArguments("")),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return runCheck(cmd, *dir, quarantine) },
 	}
-	cmd.Flags().BoolVar(&quarantine, "quarantine", false, "set aside what is damaged, and go on with what is whole")
+	cmd.Flags().BoolVar(&quarantine, "quarantine", false, "set damaged files aside and keep all undamaged values")
 	return cmd
 }
 
 func runCheck(cmd *cobra.Command, dir string, quarantine bool) (err error) {
-	var db *engine.DB
-	if !quarantine {
-		db, err = openForReading(dir)
-	} else if db, err = nil, noDaybook(dir); holdsDaybook(dir) {
-		db, err = open(dir, &engine.Options{OnCorruption: engine.Quarantine, Logger: slog.New(slog.DiscardHandler)})
-	}
+	db, err := openForCheck(dir, quarantine)
 	if err != nil {
 		return err
 	}
-	defer closing(db, &err)
+	defer closeDB(db, &err)
 	started := time.Now()
 	stats, err := db.Stats(cmd.Context())
 	if err != nil {
@@ -59,7 +54,7 @@ func runCheck(cmd *cobra.Command, dir string, quarantine bool) (err error) {
 	}
 	damage := db.Check(cmd.Context())
 	if quarantine && errors.Is(damage, daybook.ErrCorrupt) {
-		if stats, err = setAside(cmd, db, stats.Values); err != nil {
+		if stats, err = quarantineTree(cmd, db, stats.Values); err != nil {
 			return err
 		}
 		damage = db.Check(cmd.Context())
@@ -72,13 +67,23 @@ func runCheck(cmd *cobra.Command, dir string, quarantine bool) (err error) {
 	if damage != nil {
 		return damage
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s of %s are whole, in %s, checked in %.1f s\n",
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s of %s are undamaged, in %s, checked in %.1f s\n",
 		counted(stats.Values, "value"), counted(stats.Records, "record"), size(stats.DiskBytes), time.Since(started).Seconds())
 	return err
 }
 
-// setAside has what is whole copied into a new tree, and says how many of the values it was not.
-func setAside(cmd *cobra.Command, db *engine.DB, before uint64) (stats daybook.Stats, err error) {
+// openForCheck opens an existing daybook. With quarantine, the engine sets aside what does not
+// open.
+func openForCheck(dir string, quarantine bool) (*engine.DB, error) {
+	if !quarantine {
+		return openForReading(dir)
+	}
+	opts := &engine.Options{OnCorruption: engine.Quarantine, Logger: slog.New(slog.DiscardHandler)}
+	return openExistingWith(dir, opts)
+}
+
+// quarantineTree copies the undamaged values into a new tree, and prints how many values that lost.
+func quarantineTree(cmd *cobra.Command, db *engine.DB, before uint64) (stats daybook.Stats, err error) {
 	if err = db.Compact(cmd.Context()); err == nil {
 		stats, err = db.Stats(cmd.Context())
 	}

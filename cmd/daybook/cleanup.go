@@ -17,15 +17,18 @@ func newCleanupCommand(dir *string) *cobra.Command {
 	var olderThan string
 	cmd := &cobra.Command{
 		Use:   "cleanup --older-than AGE|TIME",
-		Short: "Delete the values older than a time, and say exactly how many",
-		Long: `Delete every value of every record that was stored before a time, and say exactly how
-many those were. The time is an age (7d: older than now minus seven days; units ms, s, m,
-h, d, w), RFC 3339, a date in local time, or Unix milliseconds. It is not in the future:
---older-than 0s deletes everything there is until now. There is no undo.`,
+		Short: "Delete all values before a time",
+		Long: `Delete every value of every record that was stored before a time, and print the exact
+number of deleted values.
+
+The time is an age, RFC 3339, a date in local time, or Unix milliseconds. An age is counted
+back from now: 7d means before the time seven days ago. Its units are ms, s, m, h, d and w.
+A time in the future is refused; 0s deletes all values until now.
+
+There is no undo. "daybook prune" deletes values of some records only.`,
 		Example: `  daybook cleanup --older-than 7d
-  daybook cleanup --older-than 2026-11-01
-  daybook cleanup --older-than 2026-11-23T06:00:00Z --dir /var/lib/gateway/history`,
-		Args:              checked(noArguments("--older-than")),
+  daybook cleanup --older-than 2026-11-01`,
+		Args:              asUsage(noArguments("--older-than")),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if olderThan == "" {
@@ -47,24 +50,24 @@ func runCleanup(cmd *cobra.Command, dir string, cutoff uint64) (err error) {
 	if err != nil {
 		return err
 	}
-	defer closing(db, &err)
+	defer closeDB(db, &err)
 	deleted, err := db.Cleanup(cmd.Context(), cutoff)
 	if err != nil {
-		return stoppedAfter(deleted, err)
+		return deletionStopped(deleted, err)
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "deleted %s stored before %s\n", counted(deleted, "value"), formatTime(cutoff))
 	return err
 }
 
-// stoppedAfter says what was deleted before err. After an interruption, the same command again does
-// what is left; after any other error it would fail again.
-func stoppedAfter(deleted uint64, err error) error {
-	what := "before it stopped"
+// deletionStopped says how many values were deleted before err. The same command finishes an
+// interrupted deletion; after any other error it would fail again.
+func deletionStopped(deleted uint64, err error) error {
+	done := "deleted " + counted(deleted, "value") + " before it stopped"
 	switch {
 	case errors.Is(err, context.Canceled):
-		what += "; the same command finishes"
+		done += "; the same command deletes the rest"
 	case errors.Is(err, daybook.ErrCorrupt):
-		what = "of the records that are whole"
+		done = "deleted " + counted(deleted, "value") + " of the undamaged records"
 	}
-	return fmt.Errorf("deleted %s %s: %w", counted(deleted, "value"), what, err)
+	return &stoppedError{err, done}
 }

@@ -13,15 +13,17 @@ import (
 func newCompactCommand(dir *string) *cobra.Command {
 	return &cobra.Command{
 		Use:   "compact",
-		Short: "Give the space of deleted values back to the file system",
-		Long: `Copy what is in the daybook into a new file without gaps, and put that in the old one's
-place. Deleted values leave gaps, which new values fill; this gives them back at once. It
-needs room for the copy beside what there is, and changes nothing if there is none, or if
-it is interrupted.
+		Short: "Return the space of deleted values to the file system",
+		Long: `Copy the tree (the file daybook.db) without its free pages, and replace it by the copy.
+Deleted values leave free pages, which new values fill; compact returns them to the file
+system at once.
 
-A program that has the daybook open does this by itself when most of a large file is free.`,
-		Example:           `  daybook cleanup --older-than 7d && daybook compact`,
-		Args:              checked(noArguments("")),
+The copy needs room beside the tree. Without that room, or if it is interrupted, compact
+changes nothing. A program that has the daybook open compacts a large file by itself when
+most of its pages are free.`,
+		Example: `  daybook cleanup --older-than 7d
+  daybook compact`,
+		Args:              asUsage(noArguments("")),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return runCompact(cmd, *dir) },
 	}
@@ -32,7 +34,7 @@ func runCompact(cmd *cobra.Command, dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer closing(db, &err)
+	defer closeDB(db, &err)
 	if err := db.Checkpoint(cmd.Context()); err != nil {
 		return err
 	}
@@ -53,7 +55,7 @@ func runCompact(cmd *cobra.Command, dir string) (err error) {
 func reportCompaction(cmd *cobra.Command, before, after daybook.Stats) error {
 	each := ""
 	if after.Values > 0 {
-		each = fmt.Sprintf(", %s for each of %s", perValue(after.TreeBytes, after), counted(after.Values, "value"))
+		each = fmt.Sprintf(", %s for each of %s", perValue(after.TreeBytes, after.Values), counted(after.Values, "value"))
 	}
 	_, err := fmt.Fprintf(cmd.OutOrStdout(), "the file had %s and has %s%s\n", size(before.TreeBytes), size(after.TreeBytes), each)
 	return err

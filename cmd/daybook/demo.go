@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -30,48 +29,48 @@ func newDemoCommand(dir *string) *cobra.Command {
 	flags := demoFlags{keep: ageFlag{"30d", 30 * str2duration.Day}}
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Record this machine's own readings, then show what can be done with them",
-		Long: `Record this machine's own readings (CPU, memory, load, disk, network, and temperatures where
-the host has them) as JSON records such as host.cpu.total, ten times a second for ten
-seconds. Then show the newest value of each record, a chart of a time range, what the store
-weighs, and a retention cleanup. Ctrl-C ends the recording early, and the rest follows.
+		Short: "Record readings of this machine and show what can be done with them",
+		Long: `Record readings of this machine (CPU, memory, load, disk, network and, if it has sensors,
+temperatures) as JSON records such as host.cpu.total, ten times a second for ten seconds. Then
+show the newest value of each record, a chart of a time range, the size of the history, and
+how old values are deleted. Ctrl-C ends the recording early; the rest is still shown.
 
-Run again, it continues the same history: what earlier runs recorded is still there.
+A second run continues the history of the first.
 
-To show retention, the demo stores a few values of the record demo.expired that are older than
---keep, and deletes those again, saying exactly how many. It deletes nothing of other records.`,
+To show how old values are deleted, the demo stores a few values of the record demo.expired
+with times older than --keep, and deletes them again. It deletes no values of other records.`,
 		Example: `  daybook demo
-  daybook demo --for 1m --every 50ms
-  daybook demo --dir /tmp/try-daybook`,
-		Args:              checked(noArguments("")),
+  daybook demo --for 3s --every 50ms`,
+		Args:              asUsage(noArguments("")),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if flags.every <= 0 || flags.length < flags.every {
 				return usagef("--for %v --every %v: want at least one reading", flags.length, flags.every)
 			}
 			if time.Now().Add(-flags.keep.age).Before(firstExpiry) {
-				return usagef("--keep %s: there is no time before then, a daybook's starts in 1970", flags.keep.text)
+				return usagef("--keep %s: values cannot be that old, because a daybook's time starts in 1970", flags.keep.text)
 			}
 			return runDemo(cmd, *dir, flags, hostSensors(*dir))
 		},
 	}
 	cmd.Flags().DurationVar(&flags.length, "for", 10*time.Second, "how long to record")
 	cmd.Flags().DurationVar(&flags.every, "every", 100*time.Millisecond, "time between two readings")
-	cmd.Flags().Var(&flags.keep, "keep", "retention: values of demo.expired older than this are deleted at the end")
+	cmd.Flags().Var(&flags.keep, "keep", "delete values of demo.expired that are older than this `age`")
 	return cmd
 }
 
-// Records that the demo writes beside the readings, host.*.
+// Names that the demo uses.
 const (
-	runRecord     = "demo.run"     // one value per run, see demoRun
-	expiredRecord = "demo.expired" // values for the cleanup to delete
-	ownPattern    = "host.*"
+	readingsPattern = "host.*"       // matches the records of all readings
+	runRecord       = "demo.run"     // one value for each run, a demoRun
+	expiredRecord   = "demo.expired" // values that are stored to be deleted
 )
 
-// firstExpiry leaves room after 1970 for values that have expired.
+// firstExpiry is the earliest time that --keep may reach back to. Expired values need room between
+// 1970 and that time.
 var firstExpiry = time.UnixMilli(0).Add(30 * str2duration.Day)
 
-// demoRun is the value that a run stores about itself when it has recorded.
+// demoRun is the value that a run stores about itself after recording.
 type demoRun struct {
 	Started uint64 `json:"started"` // Unix ms
 	Ended   uint64 `json:"ended"`
@@ -92,7 +91,7 @@ func runDemo(cmd *cobra.Command, dir string, flags demoFlags, sensors []sensor) 
 	if err != nil {
 		return err
 	}
-	defer closing(db, &err)
+	defer closeDB(db, &err)
 	d := &demo{db: db, dir: dir, flags: flags, out: bufio.NewWriter(cmd.OutOrStdout())}
 	d.width = min(terminalWidth(cmd.OutOrStdout(), 100), 140)
 	if err := d.introduce(cmd.Context()); err != nil {
@@ -102,13 +101,13 @@ func runDemo(cmd *cobra.Command, dir string, flags demoFlags, sensors []sensor) 
 	if err := rec.run(cmd.Context()); err != nil {
 		return err
 	}
-	// An interruption has ended the recording. The next one ends what follows.
+	// An interruption ended only the recording. A second one ends the rest.
 	ctx, stop := signal.NotifyContext(context.WithoutCancel(cmd.Context()), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	return d.show(ctx, rec, cmd.Context().Err() != nil)
 }
 
-// introduce says what is about to happen, and what earlier runs left.
+// introduce says what is about to happen, and how much earlier runs have recorded.
 func (d *demo) introduce(ctx context.Context) error {
 	stats, err := d.db.Stats(ctx)
 	if err != nil {
@@ -117,7 +116,7 @@ func (d *demo) introduce(ctx context.Context) error {
 	if stats.Values == 0 {
 		d.print("Starting a new history in %s.\n", d.dir)
 	} else {
-		oldest, newest, err := d.span(ctx)
+		oldest, newest, err := d.times(ctx)
 		if err != nil {
 			return err
 		}
@@ -128,8 +127,8 @@ func (d *demo) introduce(ctx context.Context) error {
 	return d.out.Flush()
 }
 
-// span is the time of the oldest and the newest value of all.
-func (d *demo) span(ctx context.Context) (oldest, newest uint64, err error) {
+// times returns the times of the oldest and the newest value of all records.
+func (d *demo) times(ctx context.Context) (oldest, newest uint64, err error) {
 	oldest = ^uint64(0)
 	for record, err := range d.db.Records(ctx, "*", daybook.Glob) {
 		if err != nil {
@@ -140,25 +139,25 @@ func (d *demo) span(ctx context.Context) (oldest, newest uint64, err error) {
 	return oldest, newest, nil
 }
 
-// show shows what can be done with what was recorded.
+// show shows what can be done with the readings.
 func (d *demo) show(ctx context.Context, rec *recording, interrupted bool) error {
-	run, err := d.logRun(ctx, rec)
+	run, err := d.storeRun(ctx, rec)
 	if err != nil {
 		return err
 	}
 	d.describe(rec, interrupted)
-	for _, part := range []func(context.Context, demoRun) error{
-		d.showNewest, d.showCharts, d.showRuns, d.showWeight, d.showCleanup, d.showNext,
+	for _, show := range []func(context.Context, demoRun) error{
+		d.showNewest, d.showCharts, d.showRuns, d.showSize, d.showRetention, d.showNextSteps,
 	} {
-		if err := errors.Join(part(ctx, run), d.out.Flush()); err != nil {
+		if err := bothErrors(show(ctx, run), d.out.Flush()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// logRun stores a value about the run itself, by which later runs find its readings.
-func (d *demo) logRun(ctx context.Context, rec *recording) (demoRun, error) {
+// storeRun stores a value about the run itself. Later runs find the readings by its times.
+func (d *demo) storeRun(ctx context.Context, rec *recording) (demoRun, error) {
 	run := demoRun{Started: millisOf(rec.started), Ended: millisOf(rec.ended), Values: uint64(rec.stored)}
 	value, err := json.Marshal(run)
 	if err != nil {
@@ -167,11 +166,11 @@ func (d *demo) logRun(ctx context.Context, rec *recording) (demoRun, error) {
 	return run, d.db.Store(ctx, runRecord, value, run.Ended)
 }
 
-// describe says what was recorded, how fast it was durable, and what did not go as planned.
+// describe says how much was recorded, how fast it was durable, and which readings are missing.
 func (d *demo) describe(rec *recording, interrupted bool) {
 	length := rec.ended.Sub(rec.started)
 	if interrupted {
-		d.print("Interrupted: the rest is about what was recorded until then.\n")
+		d.print("Interrupted: the rest shows what was recorded until then.\n")
 	}
 	d.print("Recorded %s of %s in %.1f s: %s, each stored all or nothing.\n", counted(rec.stored, "value"),
 		counted(len(rec.records), "record"), length.Seconds(), counted(rec.batches, "batch"))
@@ -184,19 +183,17 @@ func (d *demo) describe(rec *recording, interrupted bool) {
 		d.print("%s of %s were late and left out: this machine was busy with something else.\n",
 			counted(missed, "reading"), count(missed+rec.ticks))
 	}
-	for _, silent := range rec.panel.silent() {
-		d.print("No readings of %s on this host.\n", silent)
+	for _, name := range rec.panel.silent() {
+		d.print("No readings of %s on this host.\n", name)
 	}
 }
 
-// title starts a part of what is shown.
+// title starts a section of the output.
 func (d *demo) title(format string, args ...any) {
 	d.print("\n── "+format+"\n\n", args...)
 }
 
-// print writes to the buffer of d.out, which keeps an error until it is flushed.
+// print writes to d.out, which reports an error when it is flushed.
 func (d *demo) print(format string, args ...any) {
 	fmt.Fprintf(d.out, format, args...)
 }
-
-func millisOf(t time.Time) uint64 { return uint64(max(t.UnixMilli(), 0)) }

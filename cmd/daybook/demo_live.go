@@ -10,14 +10,14 @@ import (
 	"unicode/utf8"
 )
 
-// liveLine shows on a terminal how a recording goes, in a line that is written over and over. A nil
-// liveLine shows nothing. It is not the progress bar of a library, since those wrap where a terminal
-// is narrow, and then each one scrolls.
+// liveLine is a line on a terminal that shows the progress of a recording and is overwritten again
+// and again. A nil liveLine shows nothing. Progress bars of libraries are no substitute: on a
+// narrow terminal they wrap, and then every update scrolls.
 type liveLine struct {
 	out    io.Writer
 	width  func() int // columns of the terminal, which may change
 	length time.Duration
-	shown  int // columns of the line that is there
+	shown  int // columns of the line on the terminal
 }
 
 func newLiveLine(errOut io.Writer, length time.Duration) *liveLine {
@@ -31,10 +31,11 @@ func (l *liveLine) show(elapsed time.Duration, stored int) {
 	if l == nil {
 		return
 	}
-	l.write(l.line(elapsed, stored, l.width()-1)) // a full line would move the cursor to the next
+	l.write(l.line(elapsed, stored, l.width()-1)) // a full line would move the cursor to the next line
 }
 
-// line leaves out, of a line that is too long, first the bar, then the rate, then what does not fit.
+// line returns a line of at most width columns. It leaves out the bar, then the rate, then cuts the
+// rest.
 func (l *liveLine) line(elapsed time.Duration, stored, width int) string {
 	done := fmt.Sprintf("%4.1f s   %s", elapsed.Seconds(), counted(stored, "value"))
 	rate := fmt.Sprintf("   %.0f values/s", float64(stored)/max(elapsed.Seconds(), 0.001))
@@ -46,18 +47,18 @@ func (l *liveLine) line(elapsed time.Duration, stored, width int) string {
 	return done[:max(min(width, len(done)), 0)]
 }
 
-// bar draws how much of the recording is over.
+// bar draws the part of the recording that is over.
 func (l *liveLine) bar(elapsed time.Duration) string {
 	const columns = 30
-	over := min(int(columns*elapsed/max(l.length, 1)), columns)
-	return strings.Repeat("█", over) + strings.Repeat("░", columns-over)
+	done := min(int(columns*elapsed/max(l.length, 1)), columns)
+	return strings.Repeat("█", done) + strings.Repeat("░", columns-done)
 }
 
-// write puts line in the place of the one that is there.
+// write replaces the line on the terminal. A line that cannot be drawn is ignored.
 func (l *liveLine) write(line string) {
 	columns := utf8.RuneCountInString(line)
 	rest := max(min(l.shown, l.width()-1)-columns, 0)
-	fmt.Fprint(l.out, "\r"+line+strings.Repeat(" ", rest)) // a line that cannot be drawn is no reason to stop
+	fmt.Fprint(l.out, "\r"+line+strings.Repeat(" ", rest))
 	l.shown = columns
 }
 

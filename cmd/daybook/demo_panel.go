@@ -10,22 +10,23 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// panel reads a set of sensors at a steady pace that no slow one breaks: each reads in a goroutine of
-// its own, and who does not answer in time is heard at the next tick, under the time of its own.
+// panel reads a set of sensors at a steady pace, which no slow sensor breaks. Each sensor reads in
+// a goroutine of its own. An answer that is late is taken at the next tick, with the time of its
+// own tick.
 type panel struct {
 	gauges  []*gauge
-	answers chan answer // room for one answer of each sensor, so that a late one never blocks
+	answers chan answer // with room for one answer of each sensor, so that a late one never blocks
 }
 
-// gauge is what the panel knows about a sensor. It belongs to the goroutine that calls sample.
+// gauge is the state of a sensor in a panel. Only the goroutine that calls sample uses it.
 type gauge struct {
 	sensor
-	reading bool      // asked, and not heard of yet
-	due     time.Time // not to be asked before
+	reading bool      // it was asked and has not answered yet
+	due     time.Time // it is not asked before this time
 	heard   bool      // it has had readings
 }
 
-// answer is what one sensor read.
+// answer is the result of one reading of a sensor.
 type answer struct {
 	gauge    *gauge
 	at       time.Time // when it was asked
@@ -34,11 +35,10 @@ type answer struct {
 	err      error
 }
 
-// A sensor that failed is left alone for a while, and one that took long for many times as long:
-// recording must not become what keeps the machine busy.
+// Rests of a sensor after a reading, so that the recording itself does not keep the machine busy.
 const (
 	restAfterFailure = time.Second
-	restPerReading   = 20
+	restFactor       = 20 // a slow sensor rests for this many times the time that it took
 )
 
 func newPanel(sensors []sensor) *panel {
@@ -49,7 +49,7 @@ func newPanel(sensors []sensor) *panel {
 	return p
 }
 
-// sample asks the sensors that are due and returns what has been read, after patience at the latest.
+// sample asks the sensors that are due and returns the values that arrive within patience.
 func (p *panel) sample(ctx context.Context, now time.Time, patience time.Duration) []daybook.StoredValue {
 	missing := p.ask(ctx, now)
 	timeout := time.NewTimer(patience)
@@ -58,7 +58,7 @@ func (p *panel) sample(ctx context.Context, now time.Time, patience time.Duratio
 	for missing > 0 {
 		select {
 		case a := <-p.answers:
-			values = append(values, p.hear(a)...)
+			values = append(values, p.take(a)...)
 			if a.at.Equal(now) {
 				missing--
 			}
@@ -66,10 +66,10 @@ func (p *panel) sample(ctx context.Context, now time.Time, patience time.Duratio
 			missing = 0
 		}
 	}
-	return append(values, p.hearLate()...)
+	return append(values, p.takeLate()...)
 }
 
-// ask starts the sensors that are due, and returns how many those are.
+// ask starts the sensors that are due and returns their number.
 func (p *panel) ask(ctx context.Context, now time.Time) (asked int) {
 	for _, g := range p.gauges {
 		if g.reading || now.Before(g.due) {
@@ -86,23 +86,23 @@ func (p *panel) ask(ctx context.Context, now time.Time) (asked int) {
 	return asked
 }
 
-// hearLate takes the answers that are there, of sensors that were asked at an earlier tick.
-func (p *panel) hearLate() (values []daybook.StoredValue) {
+// takeLate takes the answers that have arrived from sensors of earlier ticks.
+func (p *panel) takeLate() (values []daybook.StoredValue) {
 	for {
 		select {
 		case a := <-p.answers:
-			values = append(values, p.hear(a)...)
+			values = append(values, p.take(a)...)
 		default:
 			return values
 		}
 	}
 }
 
-// hear turns an answer into values, and decides when the sensor is asked again.
-func (p *panel) hear(a answer) (values []daybook.StoredValue) {
+// take turns an answer into values and decides when the sensor is asked again.
+func (p *panel) take(a answer) (values []daybook.StoredValue) {
 	g := a.gauge
 	g.reading = false
-	rest := max(g.rest, restPerReading*a.took-restPerReading*time.Millisecond)
+	rest := max(g.rest, restFactor*(a.took-time.Millisecond)) // a reading of up to 1 ms needs no rest
 	if a.err != nil || len(a.readings) == 0 {
 		rest = max(rest, restAfterFailure)
 	}
@@ -110,7 +110,7 @@ func (p *panel) hear(a answer) (values []daybook.StoredValue) {
 	for _, r := range a.readings {
 		encoded, err := json.Marshal(r.value)
 		if err != nil || daybook.ValidateRecordName(r.record) != nil {
-			continue // a host with an odd name for a device goes without that one
+			continue // the name of this device cannot be the name of a record
 		}
 		g.heard = true
 		values = append(values, daybook.StoredValue{RecordName: r.record, Value: encoded, StoredAt: millisOf(a.at)})
@@ -118,7 +118,7 @@ func (p *panel) hear(a answer) (values []daybook.StoredValue) {
 	return values
 }
 
-// silent names the sensors that never had readings.
+// silent returns the names of the sensors that never had readings.
 func (p *panel) silent() (names []string) {
 	for _, g := range p.gauges {
 		if !g.heard {

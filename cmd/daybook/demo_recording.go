@@ -10,7 +10,7 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// recording stores what a panel reads, one batch per tick.
+// recording stores the readings of a panel, one batch per tick.
 type recording struct {
 	db            daybook.BatchStorer
 	panel         *panel
@@ -22,19 +22,20 @@ type recording struct {
 	batches        int
 	stored         int
 	records        map[string]bool
-	storing        time.Duration // in StoreBatch, all in all
-	slowest        time.Duration // of one StoreBatch
+	storing        time.Duration // of all calls of StoreBatch together
+	slowest        time.Duration // of the slowest call of StoreBatch
 }
 
 func newRecording(db daybook.BatchStorer, sensors []sensor, length, every time.Duration, live *liveLine) *recording {
-	return &recording{db: db, panel: newPanel(sensors), length: length, every: every, live: live, records: make(map[string]bool)}
+	return &recording{db: db, panel: newPanel(sensors), length: length, every: every, live: live,
+		records: make(map[string]bool)}
 }
 
-// run records until the time is over or ctx ends, which is no error. A tick that comes while the one
-// before is still being stored is left out.
+// run records until the time is over or ctx ends, which is no error. It leaves out a tick that
+// comes while the batch of the previous tick is being stored.
 func (r *recording) run(ctx context.Context) error {
 	defer r.live.clear()
-	reading, endReading := context.WithCancel(ctx) // a sensor that still reads then is not waited for
+	reading, endReading := context.WithCancel(ctx) // so that no sensor is waited for at the end
 	defer endReading()
 	r.started = time.Now()
 	r.ended = r.started
@@ -53,8 +54,8 @@ func (r *recording) run(ctx context.Context) error {
 	return nil
 }
 
-// tick stores one batch. It waits for sensors half the time there is, and for the store as long as
-// that takes: a batch that is being stored is not called off.
+// tick stores one batch. It waits for the sensors for half a tick, and then until the batch is
+// stored. The end of ctx does not cancel a batch that is being stored.
 func (r *recording) tick(ctx context.Context, now time.Time) error {
 	r.ticks++
 	r.ended = now

@@ -13,10 +13,10 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// What the demo shows of a long list.
+// Limits of the lists that the demo shows.
 const (
-	newestShown = 20
-	runsShown   = 5
+	maxNewestShown = 20
+	maxRunsShown   = 5
 )
 
 // showNewest shows the newest value of each record.
@@ -24,11 +24,11 @@ func (d *demo) showNewest(ctx context.Context, _ demoRun) error {
 	d.title("The newest value of each record")
 	table := newTableWriter(d.out, d.width)
 	found := 0
-	for value, err := range d.db.Scan(ctx, ownPattern, daybook.Latest(1)) {
+	for value, err := range d.db.Scan(ctx, readingsPattern, daybook.Latest(1)) {
 		if err != nil {
 			return err
 		}
-		if found++; found > newestShown {
+		if found++; found > maxNewestShown {
 			continue
 		}
 		if err := table.Write(value); err != nil {
@@ -38,46 +38,48 @@ func (d *demo) showNewest(ctx context.Context, _ demoRun) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	if found > newestShown {
-		d.print("... and %s more\n", count(found-newestShown))
+	if found > maxNewestShown {
+		d.print("... and %s more\n", count(found-maxNewestShown))
 	}
 	return nil
 }
 
-// showRuns counts what is there of each run, this one and those before. A first run has nothing to
-// compare with.
-func (d *demo) showRuns(ctx context.Context, run demoRun) error {
-	runs, err := daybook.QueryLatest[demoRun](ctx, d.db, runRecord, runsShown)
+// showRuns counts the values of this run and of earlier runs. It shows nothing for the first run.
+func (d *demo) showRuns(ctx context.Context, _ demoRun) error {
+	runs, err := daybook.QueryLatest[demoRun](ctx, d.db, runRecord, maxRunsShown)
 	if err != nil || len(runs) < 2 {
 		return err
 	}
 	d.title("The runs in this history, newest first")
-	table := newBlockTable(d.out, column{title: "STARTED"}, column{title: "ENDED"}, rightColumn("RECORDED"), rightColumn("STILL THERE"))
+	table := newBlockTable(d.out, column{title: "STARTED"}, column{title: "ENDED"},
+		rightColumn("RECORDED"), rightColumn("STILL STORED"))
 	for _, r := range runs {
-		there, err := d.countBetween(ctx, r.Value)
+		run := r.Value
+		stored, err := d.countReadings(ctx, run)
 		if err != nil {
 			return err
 		}
-		if err := table.append(formatTime(r.Value.Started), formatTime(r.Value.Ended), count(r.Value.Values), count(there)); err != nil {
+		err = table.append(formatTime(run.Started), formatTime(run.Ended), count(run.Values), count(stored))
+		if err != nil {
 			return err
 		}
 	}
 	return table.flush()
 }
 
-// countBetween counts the readings that are there of a run.
-func (d *demo) countBetween(ctx context.Context, run demoRun) (there uint64, err error) {
-	for _, err := range d.db.Scan(ctx, ownPattern, daybook.Between(run.Started, run.Ended)) {
+// countReadings counts the stored readings of a run.
+func (d *demo) countReadings(ctx context.Context, run demoRun) (stored uint64, err error) {
+	for _, err := range d.db.Scan(ctx, readingsPattern, daybook.Between(run.Started, run.Ended)) {
 		if err != nil {
 			return 0, err
 		}
-		there++
+		stored++
 	}
-	return there, nil
+	return stored, nil
 }
 
-// showWeight shows what the store weighs once everything is in the tree.
-func (d *demo) showWeight(ctx context.Context, _ demoRun) error {
+// showSize shows the size of the history after a checkpoint has moved all values into the tree.
+func (d *demo) showSize(ctx context.Context, _ demoRun) error {
 	if err := d.db.Checkpoint(ctx); err != nil {
 		return err
 	}
@@ -85,22 +87,22 @@ func (d *demo) showWeight(ctx context.Context, _ demoRun) error {
 	if err != nil {
 		return err
 	}
-	d.title("What the store weighs")
+	d.title("The size of the history")
 	if err := writeStats(d.out, stats); err != nil {
 		return err
 	}
 	if stats.Values < 10_000 {
-		d.print("\nSo small a store is mostly fixed cost; the bytes per value fall as it grows.\n")
+		d.print("\nMost of this is a fixed cost; the bytes per value fall as the history grows.\n")
 	}
 	return nil
 }
 
-// showCleanup deletes what is older than the retention, from the one record that holds nothing but
-// what the demo puts there for that: old values of other records may be somebody's own.
-func (d *demo) showCleanup(ctx context.Context, run demoRun) error {
+// showRetention stores values that are older than --keep and deletes them. It deletes only from the
+// record that the demo has for this purpose: old values of other records may belong to the user.
+func (d *demo) showRetention(ctx context.Context, run demoRun) error {
 	const expired = 48
 	cutoff := time.UnixMilli(int64(run.Ended)).Add(-d.flags.keep.age)
-	d.title("Retention: nothing of %s older than %s", expiredRecord, d.flags.keep.text)
+	d.title("Retention: delete values of %s that are older than %s", expiredRecord, d.flags.keep.text)
 	if err := d.db.StoreBatch(ctx, expiredValues(cutoff, expired)); err != nil {
 		return err
 	}
@@ -109,11 +111,11 @@ func (d *demo) showCleanup(ctx context.Context, run demoRun) error {
 		return err
 	}
 	d.print("Stored %d values of %s with times before %s.\n", expired, expiredRecord, formatTime(millisOf(cutoff)))
-	d.print("Deleted what that record holds from before then: exactly %s.\n", counted(deleted, "value"))
+	d.print("Deleted all values of that record before that time: exactly %s.\n", counted(deleted, "value"))
 	return nil
 }
 
-// expiredValues are n values from the hours before cutoff.
+// expiredValues returns n values with times in the hours before cutoff.
 func expiredValues(cutoff time.Time, n int) []daybook.StoredValue {
 	values := make([]daybook.StoredValue, n)
 	for i := range values {
@@ -124,28 +126,28 @@ func expiredValues(cutoff time.Time, n int) []daybook.StoredValue {
 	return values
 }
 
-// showNext says what to try next.
-func (d *demo) showNext(context.Context, demoRun) error {
+// showNextSteps suggests commands to try next.
+func (d *demo) showNextSteps(context.Context, demoRun) error {
 	d.title("Try next")
 	command, dir := invocation(), ""
 	if d.dir != defaultDir {
 		dir = fmt.Sprintf(" --dir %q", d.dir)
 	}
 	for _, try := range [][2]string{
-		{"demo", "the same again: it continues this history"},
+		{"demo", "a second run, which continues this history"},
 		{`query "host.cpu.*" --limit 3`, "the newest three values of each CPU"},
-		{"query host.memory --since -5m --format ndjson", "five minutes, for a program to read"},
-		{`query "host.*.total" --topic --oldest-first --limit 5`, "the oldest, by topic pattern"},
-		{"records", "every record, with its size and its times"},
-		{"stats --json", "what all of it weighs, exactly"},
-		{"cleanup --older-than 1h", "delete what is older than an hour"},
+		{"query host.memory --since -5m --format ndjson", "the last five minutes, for a program"},
+		{`query "host.*.total" --topic --oldest-first --limit 5`, "the five oldest values, by topic pattern"},
+		{"records", "every record with its size and its times"},
+		{"stats --json", "the exact size of the history"},
+		{"cleanup --older-than 1h", "delete values older than an hour"},
 	} {
 		d.print("  %s %s%s\n      %s\n", command, try[0], dir, try[1])
 	}
 	return nil
 }
 
-// invocation is how to call this command again: go run builds it into a directory that does not last.
+// invocation returns how to call this command again. "go run" builds it into a temporary directory.
 func invocation() string {
 	if strings.Contains(os.Args[0], "go-build") {
 		return "go run ./cmd/daybook"

@@ -20,9 +20,9 @@ import (
 // sensor reads one kind of values from the host.
 type sensor struct {
 	name string
-	// rest is the least time between two readings, for what hardly changes faster.
+	// rest is the least time between two readings, for a sensor whose values change slowly.
 	rest time.Duration
-	// read may fail, or return no readings, where the host has none of that kind.
+	// read fails or returns no readings if the host has none of that kind.
 	read func(context.Context) ([]reading, error)
 }
 
@@ -66,7 +66,7 @@ type temperatureReading struct {
 	Celsius float64 `json:"celsius"`
 }
 
-// hostSensors are the sensors of this machine. dir is where the disk is that is read.
+// hostSensors returns the sensors of this machine. The disk is the one that holds dir.
 func hostSensors(dir string) []sensor {
 	return []sensor{
 		{name: "CPUs", read: readCPUs},
@@ -78,7 +78,7 @@ func hostSensors(dir string) []sensor {
 	}
 }
 
-// readCPUs reads how busy each CPU was since the reading before.
+// readCPUs reads how busy each CPU was after the previous reading.
 func readCPUs(ctx context.Context) ([]reading, error) {
 	each, err := cpu.PercentWithContext(ctx, 0, true)
 	if err != nil {
@@ -111,7 +111,7 @@ func readLoad(ctx context.Context) ([]reading, error) {
 	return []reading{{"host.load", loadReading{rounded(l.Load1), rounded(l.Load5), rounded(l.Load15)}}}, nil
 }
 
-// readDisk reads the disk that the daybook is on.
+// readDisk reads the usage of the disk that holds dir.
 func readDisk(ctx context.Context, dir string) ([]reading, error) {
 	path, err := filepath.Abs(dir)
 	if err != nil {
@@ -124,7 +124,7 @@ func readDisk(ctx context.Context, dir string) ([]reading, error) {
 	return []reading{{"host.disk", diskReading{rounded(d.UsedPercent), d.Used, d.Free, path}}}, nil
 }
 
-// readNetworks reads the counters of the interfaces that have ever carried anything.
+// readNetworks reads the counters of the network interfaces that have carried data.
 func readNetworks(ctx context.Context) ([]reading, error) {
 	interfaces, err := net.IOCountersWithContext(ctx, true)
 	if err != nil {
@@ -141,8 +141,8 @@ func readNetworks(ctx context.Context) ([]reading, error) {
 	return readings, nil
 }
 
-// readTemperatures reads what sensors there are. Some hosts name several alike, and some report an
-// error beside what could be read.
+// readTemperatures reads the temperature sensors. On some hosts several have the same name, and
+// some hosts report an error together with readings.
 func readTemperatures(ctx context.Context) ([]reading, error) {
 	temperatures, err := sensors.TemperaturesWithContext(ctx)
 	var readings []reading
@@ -160,7 +160,7 @@ func readTemperatures(ctx context.Context) ([]reading, error) {
 	return readings, err
 }
 
-// rounded keeps two decimals. JSON cannot hold what is not a number.
+// rounded keeps two decimals. It returns 0 for NaN and infinities, which JSON cannot hold.
 func rounded(x float64) float64 {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
 		return 0

@@ -21,27 +21,27 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// memory is a store that keeps batches in memory, and takes a while for each.
-type memory struct {
+// slowStore keeps batches in memory and takes a while for each.
+type slowStore struct {
 	batches [][]daybook.StoredValue
 	took    func(batch int) time.Duration
 	fail    error
 }
 
-func (m *memory) StoreBatch(ctx context.Context, batch []daybook.StoredValue) error {
-	if err := errors.Join(m.fail, ctx.Err()); err != nil {
+func (s *slowStore) StoreBatch(ctx context.Context, batch []daybook.StoredValue) error {
+	if err := errors.Join(s.fail, ctx.Err()); err != nil {
 		return err
 	}
-	if m.took != nil {
-		time.Sleep(m.took(len(m.batches)))
+	if s.took != nil {
+		time.Sleep(s.took(len(s.batches)))
 	}
-	m.batches = append(m.batches, slices.Clone(batch))
+	s.batches = append(s.batches, slices.Clone(batch))
 	return nil
 }
 
-// times are the times of a record's values, in ms since start.
-func (m *memory) times(record string, start time.Time) (times []int) {
-	for _, batch := range m.batches {
+// times returns the times of a record's values, in ms after start.
+func (s *slowStore) times(record string, start time.Time) (times []int) {
+	for _, batch := range s.batches {
 		for _, v := range batch {
 			if v.RecordName == record {
 				times = append(times, int(v.StoredAt)-int(start.UnixMilli()))
@@ -51,7 +51,7 @@ func (m *memory) times(record string, start time.Time) (times []int) {
 	return times
 }
 
-// steady is a sensor whose readings take a while.
+// steady returns a sensor whose readings take a while.
 func steady(record string, takes, rest time.Duration) sensor {
 	return sensor{name: record, rest: rest, read: func(ctx context.Context) ([]reading, error) {
 		select {
@@ -71,7 +71,7 @@ func absent(name string) sensor {
 	return sensor{name: name, read: func(context.Context) ([]reading, error) { return nil, nil }}
 }
 
-// every lists from, from+step ... up to to.
+// every returns from, from+step and so on, up to to.
 func every(from, step, to int) (times []int) {
 	for at := from; at <= to; at += step {
 		times = append(times, at)
@@ -81,23 +81,25 @@ func every(from, step, to int) (times []int) {
 
 func TestRecordingKeepsItsPace(t *testing.T) {
 	tests := []struct {
-		why    string
+		name   string
 		sensor sensor
-		want   []int // when it was read, in ms
+		want   []int // the times of its values, in ms
 	}{
 		{"a fast sensor is read at each tick", steady("r", 0, 0), every(100, 100, 2000)},
-		{"one that may rest does", steady("r", 0, time.Second), []int{100, 1100}},
-		{"a slow one rests the longer, and has the time it was asked at", steady("r", 30*time.Millisecond, 0), []int{100, 700, 1300, 1900}},
-		{"one slower than a tick is heard later", steady("r", 70*time.Millisecond, 0), []int{100, 1500}},
-		{"one slower than the recording is not heard", steady("r", 3*time.Second, 0), nil},
-		{"one that fails is no error", failing("r"), nil},
-		{"one that has nothing is no error", absent("r"), nil},
+		{"a sensor with a rest is read less often", steady("r", 0, time.Second), []int{100, 1100}},
+		{"a slow sensor rests longer, and its values have the time of the tick",
+			steady("r", 30*time.Millisecond, 0), []int{100, 700, 1300, 1900}},
+		{"the values of a sensor slower than a tick come later", steady("r", 70*time.Millisecond, 0), []int{100, 1500}},
+		{"a sensor slower than the recording has no values", steady("r", 3*time.Second, 0), nil},
+		{"a sensor that fails is no error", failing("r"), nil},
+		{"a sensor without readings is no error", absent("r"), nil},
 	}
 	for _, test := range tests {
-		t.Run(test.why, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var db memory
-				rec := newRecording(&db, []sensor{steady("pace", 0, 0), test.sensor}, 2*time.Second, 100*time.Millisecond, nil)
+				var db slowStore
+				sensors := []sensor{steady("pace", 0, 0), test.sensor}
+				rec := newRecording(&db, sensors, 2*time.Second, 100*time.Millisecond, nil)
 				if err := rec.run(t.Context()); err != nil {
 					t.Fatal(err)
 				}
@@ -120,7 +122,7 @@ func TestRecordingKeepsItsPace(t *testing.T) {
 
 func TestSlowStoreLeavesTicksOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db := memory{took: func(batch int) time.Duration {
+		db := slowStore{took: func(batch int) time.Duration {
 			if batch == 2 {
 				return 330 * time.Millisecond
 			}
@@ -130,8 +132,9 @@ func TestSlowStoreLeavesTicksOut(t *testing.T) {
 		if err := rec.run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if rec.ticks >= 10 || rec.ticks < 7 || rec.slowest != 330*time.Millisecond || rec.ended.Sub(rec.started) < time.Second {
-			t.Errorf("%d ticks, slowest %v, over %v", rec.ticks, rec.slowest, rec.ended.Sub(rec.started))
+		took := rec.ended.Sub(rec.started)
+		if rec.ticks >= 10 || rec.ticks < 7 || rec.slowest != 330*time.Millisecond || took < time.Second {
+			t.Errorf("%d ticks in %v, the slowest %v", rec.ticks, took, rec.slowest)
 		}
 	})
 }
@@ -140,7 +143,7 @@ func TestInterruptedRecording(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 550*time.Millisecond)
 		defer cancel()
-		var db memory
+		var db slowStore
 		rec := newRecording(&db, []sensor{steady("r", 0, 0)}, time.Minute, 100*time.Millisecond, nil)
 		if err := rec.run(ctx); err != nil {
 			t.Fatal(err)
@@ -153,7 +156,7 @@ func TestInterruptedRecording(t *testing.T) {
 
 func TestRecordingStopsWhenTheStoreFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db := memory{fail: daybook.ErrNoSpace}
+		db := slowStore{fail: daybook.ErrNoSpace}
 		err := newRecording(&db, []sensor{steady("r", 0, 0)}, time.Second, 100*time.Millisecond, nil).run(t.Context())
 		if !errors.Is(err, daybook.ErrNoSpace) {
 			t.Errorf("error %v; want ErrNoSpace", err)
@@ -161,7 +164,7 @@ func TestRecordingStopsWhenTheStoreFails(t *testing.T) {
 	})
 }
 
-// runTestDemo runs the demo with sensors of its own, shortly.
+// runTestDemo runs a short demo with these sensors.
 func runTestDemo(t *testing.T, dir string, sensors ...sensor) (out, errOut string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -169,7 +172,8 @@ func runTestDemo(t *testing.T, dir string, sensors ...sensor) (out, errOut strin
 	cmd.SetOut(&stdout)
 	cmd.SetErr(&stderr)
 	cmd.SetContext(t.Context())
-	flags := demoFlags{length: 200 * time.Millisecond, every: 10 * time.Millisecond, keep: ageFlag{"30d", 30 * str2duration.Day}}
+	keep := ageFlag{"30d", 30 * str2duration.Day}
+	flags := demoFlags{length: 200 * time.Millisecond, every: 10 * time.Millisecond, keep: keep}
 	if err := runDemo(cmd, dir, flags, sensors); err != nil {
 		t.Fatal(err)
 	}
@@ -180,16 +184,16 @@ func TestDemoContinuesItsHistory(t *testing.T) {
 	dir := newDir(t)
 	first, errOut := runTestDemo(t, dir, steady("host.cpu.total", 0, 0), absent("temperatures"))
 	wantParts(t, first, "Starting a new history in "+dir, "No readings of temperatures on this host.",
-		"── The newest value of each record", "host.cpu.total, % busy", "── What the store weighs",
+		"── The newest value of each record", "host.cpu.total, % busy", "── The size of the history",
 		"exactly 48 values.", "── Try next", `--dir "`)
 	if strings.Contains(first, "runs in this history") || errOut != "" {
-		t.Errorf("a first run says:\n%s\n%s", first, errOut)
+		t.Errorf("the first run printed:\n%s\n%s", first, errOut)
 	}
 	before := stored(t, dir)
 
 	second, _ := runTestDemo(t, dir, steady("host.cpu.total", 0, 0))
 	wantParts(t, second, fmt.Sprintf("which holds %d values of 2 records,", len(before)),
-		"host.cpu.total in the run before", "── The runs in this history", "exactly 48 values.")
+		"host.cpu.total in the previous run", "── The runs in this history", "exactly 48 values.")
 	after := stored(t, dir)
 	for _, v := range before {
 		if !slices.ContainsFunc(after, func(w daybook.StoredValue) bool { return cmp.Equal(v, w) }) {
@@ -198,23 +202,23 @@ func TestDemoContinuesItsHistory(t *testing.T) {
 	}
 }
 
-func TestDemoDeletesOnlyWhatItPlanted(t *testing.T) {
+func TestDemoDeletesOnlyItsExpiredValues(t *testing.T) {
 	tests := []struct {
-		why string
-		old daybook.StoredValue
+		name string
+		old  daybook.StoredValue
 	}{
-		{"a record that is nobody's", value("invoices", `1`, 0)},
-		{"a record with a name like the readings'", value("host.load", `{"load1":1}`, 0)},
-		{"a record with a name like the demo's own", value("demo.run.notes", `1`, 0)},
-		{"an earlier run's note about itself", value("demo.run", `{"started":1,"ended":2,"values":3}`, 0)},
+		{"a record of the user", value("invoices", `1`, 0)},
+		{"a record that is named like readings", value("host.load", `{"load1":1}`, 0)},
+		{"a record that is named like one of the demo", value("demo.run.notes", `1`, 0)},
+		{"the value of an earlier run about itself", value("demo.run", `{"started":1,"ended":2,"values":3}`, 0)},
 	}
 	for _, test := range tests {
-		t.Run(test.why, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			dir := filledDir(t, test.old)
 			out, _ := runTestDemo(t, dir, steady("host.memory", 0, 0))
 			wantParts(t, out, "Stored 48 values of demo.expired", "exactly 48 values.")
 			if !slices.ContainsFunc(stored(t, dir), func(v daybook.StoredValue) bool { return cmp.Equal(v, test.old) }) {
-				t.Error("the demo deleted somebody's value")
+				t.Error("the demo deleted the value")
 			}
 		})
 	}
@@ -222,7 +226,8 @@ func TestDemoDeletesOnlyWhatItPlanted(t *testing.T) {
 
 func TestDemoWithoutAnySensor(t *testing.T) {
 	out, _ := runTestDemo(t, newDir(t), failing("CPUs"), absent("memory"))
-	wantParts(t, out, "Recorded 0 values of 0 records", "No readings of CPUs on this host.", "No readings of memory on this host.")
+	wantParts(t, out, "Recorded 0 values of 0 records",
+		"No readings of CPUs on this host.", "No readings of memory on this host.")
 }
 
 func TestDemoOfThisHost(t *testing.T) {
@@ -236,24 +241,25 @@ func TestDemoOfThisHost(t *testing.T) {
 
 func TestLiveLineFitsItsTerminal(t *testing.T) {
 	tests := []struct {
-		why   string
+		name  string
 		width int
-		want  string // of the last line
+		want  string // the last line
 	}{
-		{"room for everything", 80, strings.Repeat("█", 15) + strings.Repeat("░", 15) + "    5.0 s   12,345 values   2469 values/s"},
-		{"a narrow one goes without the bar", 50, " 5.0 s   12,345 values   2469 values/s"},
-		{"one column short of the rate", 38, " 5.0 s   12,345 values"},
-		{"a very narrow one cuts", 9, " 5.0 s"},
-		{"one column is the cursor's", 1, ""},
+		{"a wide terminal shows everything", 80,
+			strings.Repeat("█", 15) + strings.Repeat("░", 15) + "    5.0 s   12,345 values   2469 values/s"},
+		{"a narrow terminal shows no bar", 50, " 5.0 s   12,345 values   2469 values/s"},
+		{"one column too few for the rate", 38, " 5.0 s   12,345 values"},
+		{"a very narrow terminal cuts the line", 9, " 5.0 s"},
+		{"the last column is for the cursor", 1, ""},
 	}
 	for _, test := range tests {
-		t.Run(test.why, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			var out bytes.Buffer
 			live := &liveLine{out: &out, width: func() int { return test.width }, length: 10 * time.Second}
 			live.show(0, 0)
 			live.show(5*time.Second, 12_345)
 			lines := strings.Split(out.String(), "\r")
-			// Spaces hide what the line before has left.
+			// Spaces overwrite the rest of the previous line.
 			if got := strings.TrimRight(lines[len(lines)-1], " "); got != test.want {
 				t.Errorf("line %q; want %q", got, test.want)
 			}
@@ -267,14 +273,5 @@ func TestLiveLineFitsItsTerminal(t *testing.T) {
 				t.Errorf("%q scrolls", out.String())
 			}
 		})
-	}
-}
-
-func wantParts(t *testing.T, out string, parts ...string) {
-	t.Helper()
-	for _, part := range parts {
-		if !strings.Contains(out, part) {
-			t.Errorf("no %q in:\n%s", part, out)
-		}
 	}
 }

@@ -18,18 +18,38 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// interrupting is an output whose reader interrupts the command with the first that it gets.
-type interrupting struct {
+func TestExportSelects(t *testing.T) {
+	dir := filledDir(t, awkwardValues()...)
+	got := mustRun(t, "", "export", "many", "-", "--format", "csv", "--since", "10", "--until", "10", "--dir", dir)
+	want := "record_name,stored_at,value\nmany,10,\"{\"\"n\"\":20}\"\nmany,10,\"{\"\"n\"\":21}\"\n"
+	if got != want {
+		t.Errorf("got %q; want %q", got, want)
+	}
+}
+
+// TestExportRefusesNamesThatCSVChanges wants an error instead of a file with other record names.
+func TestExportRefusesNamesThatCSVChanges(t *testing.T) {
+	dir := filledDir(t, value("a\r\nb", "1", 1))
+	got := run(t, "", "export", "*", "-", "--format", "csv", "--dir", dir)
+	if got.status != statusFailed || !strings.Contains(got.err, "export to ndjson or parquet") {
+		t.Errorf("%+v; want a failure that names the other formats", got)
+	}
+	mustRun(t, "", "export", "*", "-", "--format", "ndjson", "--dir", dir)
+}
+
+// interruptingWriter is an output that interrupts the command at the first write.
+type interruptingWriter struct {
 	bytes.Buffer
 	interrupt context.CancelFunc
 }
 
-func (i *interrupting) Write(p []byte) (int, error) {
-	i.interrupt()
-	return i.Buffer.Write(p)
+func (w *interruptingWriter) Write(p []byte) (int, error) {
+	w.interrupt()
+	return w.Buffer.Write(p)
 }
 
-// TestInterruptedExportEndsWithALine shows that what has been read is written, and no half of a line.
+// TestInterruptedExportEndsWithALine wants that the values that were read are written, in whole
+// lines.
 func TestInterruptedExportEndsWithALine(t *testing.T) {
 	var values []daybook.StoredValue
 	for i := range uint64(9000) {
@@ -38,55 +58,59 @@ func TestInterruptedExportEndsWithALine(t *testing.T) {
 	dir := filledDir(t, values...)
 	for _, format := range []string{"ndjson", "csv"} {
 		ctx, cancel := context.WithCancel(t.Context())
-		out := &interrupting{interrupt: cancel}
+		out := &interruptingWriter{interrupt: cancel}
 		var errOut bytes.Buffer
-		status := execute(ctx, []string{"export", "*", "-", "--format", format, "--dir", dir}, strings.NewReader(""), out, &errOut)
+		args := []string{"export", "*", "-", "--format", format, "--dir", dir}
+		status := execute(ctx, args, strings.NewReader(""), out, &errOut)
 		if status != statusInterrupted || errOut.String() != "daybook: interrupted\n" {
 			t.Errorf("%s: status %d, stderr %q", format, status, errOut.String())
 		}
 		whole := mustRun(t, "", "export", "*", "-", "--format", format, "--dir", dir)
 		if got := out.String(); got == whole || !strings.HasPrefix(whole, got) || !strings.HasSuffix(got, "\n") {
-			t.Errorf("%s: %d of %d bytes, which end with %q; want a part of them, in whole lines", format, len(got), len(whole), got[max(len(got)-20, 0):])
+			t.Errorf("%s: %d of %d bytes, which end with %q; want the first of them, in whole lines",
+				format, len(got), len(whole), got[max(len(got)-20, 0):])
 		}
 	}
 }
 
-// TestExportBeforeDamageIsWritten shows that a value that is damaged costs none of those before it.
+// TestExportBeforeDamageIsWritten wants all values before a damaged one.
 func TestExportBeforeDamageIsWritten(t *testing.T) {
 	dir := damagedDir(t, someValues()...)
 	for format, want := range map[string]string{
-		"ndjson": "{\"record_name\":\"a.one\",\"value\":{\"x\": 1},\"stored_at\":1000}\n{\"record_name\":\"a.one\",\"value\":{\"x\":2},\"stored_at\":2000}\n",
-		"csv":    "record_name,stored_at,value\na.one,1000,\"{\"\"x\"\": 1}\"\na.one,2000,\"{\"\"x\"\":2}\"\n",
+		"ndjson": `{"record_name":"a.one","value":{"x": 1},"stored_at":1000}` + "\n" +
+			`{"record_name":"a.one","value":{"x":2},"stored_at":2000}` + "\n",
+		"csv": "record_name,stored_at,value\na.one,1000,\"{\"\"x\"\": 1}\"\na.one,2000,\"{\"\"x\"\":2}\"\n",
 	} {
 		got := run(t, "", "export", "*", "-", "--format", format, "--dir", dir)
 		if got.status != statusFailed || got.out != want || !strings.Contains(got.err, `record "a.two"`) {
-			t.Errorf("%s: %+v; want %q and the record that is damaged", format, got, want)
+			t.Errorf("%s: %+v; want %q and the damaged record", format, got, want)
 		}
 	}
 }
 
-// TestLeftoversAreRemoved finds what a killed export or backup has left, and lets alone what is in use or not its own.
-func TestLeftoversAreRemoved(t *testing.T) {
+// TestOldPartsAreRemoved wants that the part files of killed processes are removed, and no other
+// files.
+func TestOldPartsAreRemoved(t *testing.T) {
 	dir := filledDir(t, someValues()...)
 	for _, args := range [][]string{{"export", "*"}, {"backup"}} {
 		t.Run(args[0], func(t *testing.T) {
-			place := t.TempDir()
+			outDir := t.TempDir()
 			kept := []string{".[x].csv.2.part", ".y.csv.1.part", ".[x].csv.mine.part", ".[x].csv..part", "[x].csv.1.part"}
 			for _, name := range append(kept, ".[x].csv.1.part") {
-				file := filepath.Join(place, name)
+				file := filepath.Join(outDir, name)
 				if err := os.WriteFile(file, nil, 0o600); err != nil {
 					t.Fatal(err)
 				}
-				written := time.Now().Add(-61 * time.Minute)
-				if name == kept[0] {
-					written = time.Now().Add(-59 * time.Minute)
+				written := time.Now().Add(-maxPartAge - time.Minute)
+				if name == kept[0] { // it may still be in use
+					written = time.Now().Add(-maxPartAge + time.Minute)
 				}
 				if err := os.Chtimes(file, written, written); err != nil {
 					t.Fatal(err)
 				}
 			}
-			mustRun(t, "", append(args, filepath.Join(place, "[x].csv"), "--dir", dir)...)
-			entries, err := os.ReadDir(place)
+			mustRun(t, "", append(args, filepath.Join(outDir, "[x].csv"), "--dir", dir)...)
+			entries, err := os.ReadDir(outDir)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"strconv"
 	"strings"
 	"syscall"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/retention"
+	"github.com/daybook-db/daybook/text"
 )
 
 // Exit statuses.
@@ -24,7 +24,7 @@ const (
 	statusInterrupted = 130 // what shells report for a process that SIGINT ended
 )
 
-// usageError is an error of the command line itself rather than of what it asked for.
+// usageError is an error of the command line itself, not of the work that it asked for.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
@@ -33,8 +33,34 @@ func usagef(format string, args ...any) error {
 	return usageError{fmt.Errorf(format, args...)}
 }
 
-// isUsage reports whether err is the fault of the command line. Patterns and parameters come from
-// there, unless a policy file has them; but only the store can tell that they are wrong.
+// stoppedError says what a command had done before an error stopped it.
+type stoppedError struct {
+	err  error
+	done string // "2 values were stored before it"
+}
+
+func (e *stoppedError) Error() string { return fmt.Sprintf("%v: %s", e.err, e.done) }
+func (e *stoppedError) Unwrap() error { return e.err }
+
+// twoErrors are an error and another one that followed from stopping.
+type twoErrors [2]error
+
+func (e twoErrors) Error() string   { return fmt.Sprintf("%v; %v", e[0], e[1]) }
+func (e twoErrors) Unwrap() []error { return e[:] }
+
+// bothErrors returns the errors that are not nil, as one error.
+func bothErrors(first, second error) error {
+	switch {
+	case first == nil:
+		return second
+	case second == nil:
+		return first
+	}
+	return twoErrors{first, second}
+}
+
+// isUsage reports whether the command line caused err. Only the store finds out that a pattern or a
+// parameter is invalid; both come from the command line, unless a policy file has them.
 func isUsage(err error) bool {
 	if errors.As(err, new(*retention.PolicyError)) {
 		return false
@@ -43,7 +69,7 @@ func isUsage(err error) bool {
 		errors.Is(err, daybook.ErrInvalidParams)
 }
 
-// statusOf is the exit status for an error.
+// statusOf returns the exit status for an error.
 func statusOf(err error) int {
 	switch {
 	case isUsage(err):
@@ -54,76 +80,52 @@ func statusOf(err error) int {
 	return statusFailed
 }
 
-// remedy says what can be done about an error of a command, where its text does not.
+// remedy returns what the user can do about an error of a command, to be printed after the error.
 func remedy(command string, err error) string {
-	if errors.Is(err, daybook.ErrCorrupt) && command != "restore" { // of a backup there is only another one
-		return "; \"daybook check --quarantine\" sets aside what is damaged, and goes on with what is whole"
+	switch {
+	case errors.Is(err, daybook.ErrCorrupt) && command != "restore": // the remedy for a backup is another backup
+		return "; \"daybook check --quarantine\" sets damaged files aside and keeps all undamaged values"
+	case errors.Is(err, text.ErrMissingTime):
+		return "; --now stamps such values with the clock"
+	case errors.As(err, new(*text.HeaderError)) && command == "import":
+		return "; \"daybook ingest\" reads CSV that \"daybook export\" did not write"
+	case errors.Is(err, retention.ErrClock):
+		return "; set the clock, or if it is right, delete by age with \"daybook prune --older-than\", which trusts it"
 	}
 	return ""
 }
 
-// errorLine puts an error on one line.
+// errorLine returns what err says, on one line that is safe to print on a terminal.
 func errorLine(err error) string {
-	return printable(strings.ReplaceAll(message(err), "\n", "; "))
+	return printable(strings.ReplaceAll(describe(err), "\n", "; "))
 }
 
-// message is the text of err in this command's words. Only the text of the error that is reworded is
-// touched: what stands around it may be a user's file name or value, and that may hold anything.
-func message(err error) string {
-	if err == context.Canceled {
+// describe returns what err says. An interruption is called one, wherever it came in between.
+func describe(err error) string {
+	switch err := err.(type) {
+	case *stoppedError:
+		return describe(err.err) + ": " + err.done
+	case twoErrors:
+		return describe(err[0]) + "; " + describe(err[1])
+	}
+	if isInterruption(err) {
 		return "interrupted"
 	}
-	text := err.Error()
-	inner := wrapped(err)
-	if len(inner) == 0 {
-		// The sentinels of package daybook start with its name, which the line starts with already.
-		return strings.TrimPrefix(text, "daybook: ")
-	}
-	for _, err := range inner {
-		text = replaceOnce(text, err.Error(), message(err))
-	}
-	return text
+	return err.Error()
 }
 
-// wrapped are the errors that err wraps.
-func wrapped(err error) []error {
-	switch err := err.(type) {
-	case interface{ Unwrap() []error }:
-		return err.Unwrap()
-	case interface{ Unwrap() error }:
-		if inner := err.Unwrap(); inner != nil {
-			return []error{inner}
+// isInterruption reports whether an interruption is the only cause of err.
+func isInterruption(err error) bool {
+	for ; err != nil; err = errors.Unwrap(err) { // which is nil for an error with several causes
+		if err == context.Canceled {
+			return true
 		}
 	}
-	return nil
+	return false
 }
 
-// replaceOnce replaces what stands at the end of text, else at its beginning, else the first. Those are
-// the places where an error wraps another: after what a user wrote, and before it.
-func replaceOnce(text, old, replacement string) string {
-	if rest, ok := strings.CutSuffix(text, old); ok {
-		return rest + replacement
-	}
-	if rest, ok := strings.CutPrefix(text, old); ok {
-		return replacement + rest
-	}
-	return strings.Replace(text, old, replacement, 1)
-}
-
-// flagError says what a flag wants where strconv says which of its functions failed.
-func flagError(err error) error {
-	var number *strconv.NumError
-	if !errors.As(err, &number) {
-		return usageError{err}
-	}
-	want := "want a whole number"
-	if number.Func == "ParseBool" {
-		want = "want true or false"
-	}
-	return usageError{errors.New(strings.TrimSuffix(err.Error(), number.Error()) + want)}
-}
-
-// isBrokenPipe reports whether whoever read our output has stopped reading. That is their right.
+// isBrokenPipe reports whether the reader of our output has closed it, as head does. That is no
+// failure.
 func isBrokenPipe(err error) bool {
 	const windowsNoData = syscall.Errno(232) // ERROR_NO_DATA: the pipe is being closed
 	return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) ||

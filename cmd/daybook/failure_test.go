@@ -7,39 +7,44 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"os"
-	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/daybook-db/daybook"
-	"github.com/daybook-db/daybook/engine"
 	"github.com/daybook-db/daybook/text"
 )
 
 func TestErrorLine(t *testing.T) {
 	tests := []struct {
-		why  string
+		name string
 		err  error
 		want string
 	}{
 		{"a sentinel before its details", fmt.Errorf("%w: it is empty", daybook.ErrInvalidName), "invalid record name: it is empty"},
 		{"a sentinel after a place", &text.LineError{File: "stdin", Line: 7, Err: daybook.ErrInvalidValue}, "stdin:7: invalid value"},
-		{"wrapped several times", fmt.Errorf("%w: 0 values were stored before it", fmt.Errorf("a.csv: %w", context.Canceled)),
-			"a.csv: interrupted: 0 values were stored before it"},
-		{"two at once", errors.Join(daybook.ErrClosed, daybook.ErrNoSpace), "closed; no space left"},
-		{"a file with the name of the package", fmt.Errorf("open daybook: notes.csv: %w", os.ErrNotExist), "open daybook: notes.csv: file does not exist"},
-		{"a record that is named like an error, after it", fmt.Errorf("%w: %q ends early", daybook.ErrInvalidPattern, "daybook: invalid pattern"),
+		{"an interruption that is wrapped several times",
+			&stoppedError{fmt.Errorf("a.csv: %w", context.Canceled), "0 values were stored before it"},
+			"interrupted: 0 values were stored before it"},
+		{"an error after an interruption", twoErrors{fmt.Errorf("a.csv: %w", context.Canceled), daybook.ErrNoSpace},
+			"interrupted; no space left"},
+		{"an interruption among other errors of the engine", errors.Join(context.Canceled, daybook.ErrNoSpace),
+			"context canceled; no space left"},
+		{"two errors of the engine", errors.Join(daybook.ErrNotConfigured, daybook.ErrNoSpace), "no backend configured; no space left"},
+		{"a file with the name of the package", fmt.Errorf("open daybook: notes.csv: %w", os.ErrNotExist),
+			"open daybook: notes.csv: file does not exist"},
+		{"a record that is named like an error", fmt.Errorf("%w: %q ends early", daybook.ErrInvalidPattern, "daybook: invalid pattern"),
 			`invalid pattern: "daybook: invalid pattern" ends early`},
-		{"a file that is named like an error, before it", fmt.Errorf("context canceled.csv: %w", context.Canceled), "context canceled.csv: interrupted"},
-		{"a text like an interruption's is none", errors.New(`no column "context canceled"`), `no column "context canceled"`},
-		{"what steers a terminal", errors.New("a\x1b[2J"), `a\u001b[2J`},
+		{"a file that is named like an interruption", fmt.Errorf("context canceled.csv: %w", os.ErrNotExist),
+			"context canceled.csv: file does not exist"},
+		{"a text like an interruption's", errors.New(`no column "context canceled"`), `no column "context canceled"`},
+		{"a text that controls a terminal", errors.New("a\x1b[2J"), `a\u001b[2J`},
 	}
 	for _, test := range tests {
-		t.Run(test.why, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, errorLine(test.err)); diff != "" {
 				t.Errorf("line (-want +got):\n%s", diff)
 			}
@@ -55,112 +60,64 @@ func TestUserDataInErrorsStays(t *testing.T) {
 	}
 }
 
-func TestStoppedCleanup(t *testing.T) {
+func TestDeletionStopped(t *testing.T) {
 	tests := []struct {
-		why  string
+		name string
 		err  error
 		want string
 	}{
-		{"after an interruption the same command does the rest", context.Canceled,
-			"deleted 3 values before it stopped; the same command finishes: interrupted"},
-		{"in a damaged store the others are done", daybook.ErrCorrupt, "deleted 3 values of the records that are whole: corrupt"},
-		{"on a full disk too", daybook.ErrNoSpace, "deleted 3 values before it stopped: no space left"},
+		{"by an interruption", context.Canceled,
+			"interrupted: deleted 3 values before it stopped; the same command deletes the rest"},
+		{"by damage, which other records do not mind", daybook.ErrCorrupt, "corrupt: deleted 3 values of the undamaged records"},
+		{"by a full disk", daybook.ErrNoSpace, "no space left: deleted 3 values before it stopped"},
 	}
 	for _, test := range tests {
-		t.Run(test.why, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, errorLine(stoppedAfter(3, test.err))); diff != "" {
+		t.Run(test.name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, errorLine(deletionStopped(3, test.err))); diff != "" {
 				t.Errorf("line (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-// closer is what closes with an error.
-type closer struct{ err error }
+// closedPipe is a standard output whose reader has closed it.
+type closedPipe struct{}
 
-func (c closer) Close() error { return c.err }
+func (closedPipe) Write([]byte) (int, error) { return 0, syscall.EPIPE }
 
-func TestCloseAfterStoring(t *testing.T) {
-	interrupted := errors.New("interrupted")
-	full := fmt.Errorf("closed without a last checkpoint: %w", daybook.ErrNoSpace)
-	tests := []struct {
-		why                  string
-		before, closed, want error
-		warns                bool
-	}{
-		{"nothing went wrong", nil, nil, nil, false},
-		{"the log keeps the values of a full disk", nil, full, nil, true},
-		{"what is in the log may be lost", nil, errors.Join(full, daybook.ErrFailed), daybook.ErrFailed, false},
-		{"the disk is broken", nil, os.ErrPermission, os.ErrPermission, false},
-		{"it has failed before", interrupted, full, interrupted, false},
-	}
-	for _, test := range tests {
-		t.Run(test.why, func(t *testing.T) {
-			var errOut strings.Builder
-			err := test.before
-			closingStored(closer{test.closed}, &errOut, &err)
-			if !errors.Is(err, test.want) || (errOut.Len() > 0) != test.warns {
-				t.Errorf("error %v, stderr %q; want %v, and a warning: %v", err, errOut.String(), test.want, test.warns)
-			}
-		})
+func TestBrokenPipeIsQuiet(t *testing.T) {
+	dir := filledDir(t, someValues()...)
+	for _, args := range [][]string{
+		{"query", "*"}, {"query", "*", "--format", "csv"}, {"query", "*", "--format", "ndjson"},
+		{"records"}, {"records", "--json"}, {"stats"}, {"stats", "--json"}, {"cleanup", "--older-than", "0"}, {"compact"},
+	} {
+		var errOut bytes.Buffer
+		status := execute(t.Context(), append(args, "--dir", dir), strings.NewReader(""), closedPipe{}, &errOut)
+		if status != statusDone || errOut.Len() > 0 {
+			t.Errorf("daybook %q: status %d, stderr %q; want a quiet end", args, status, errOut.String())
+		}
 	}
 }
 
-// someRecords are records and then an error.
-func someRecords(err error) iter.Seq2[daybook.RecordInfo, error] {
-	return func(yield func(daybook.RecordInfo, error) bool) {
-		_ = yield(daybook.RecordInfo{RecordName: "first"}, nil) &&
-			yield(daybook.RecordInfo{RecordName: "second"}, nil) && yield(daybook.RecordInfo{}, err)
+// TestBrokenPipeLosesABackup wants a failure: a part of a backup or an export is of no use.
+func TestBrokenPipeLosesABackup(t *testing.T) {
+	dir := filledDir(t, someValues()...)
+	for _, args := range [][]string{{"backup", "-"}, {"export", "*", "-", "--format", "csv"}} {
+		var errOut bytes.Buffer
+		status := execute(t.Context(), append(args, "--dir", dir), strings.NewReader(""), closedPipe{}, &errOut)
+		if status != statusFailed || !strings.Contains(errOut.String(), "it got only a part") {
+			t.Errorf("daybook %q: status %d, stderr %q; want a failure", args, status, errOut.String())
+		}
 	}
 }
 
-func TestRecordsBeforeAnErrorArePrinted(t *testing.T) {
-	tests := []struct {
-		why string
-		out func(*bytes.Buffer) recordWriter
-	}{
-		{"in a table, which holds rows to lay them out", func(out *bytes.Buffer) recordWriter { return newRecordTable(out) }},
-		{"in lines", func(out *bytes.Buffer) recordWriter { return newRecordLines(out) }},
-	}
-	for _, test := range tests {
-		t.Run(test.why, func(t *testing.T) {
-			var out bytes.Buffer
-			found, err := writeRecords(test.out(&out), someRecords(daybook.ErrCorrupt))
-			if found != 2 || !errors.Is(err, daybook.ErrCorrupt) {
-				t.Errorf("%d records, %v; want 2 and ErrCorrupt", found, err)
-			}
-			wantParts(t, out.String(), "first", "second")
-		})
-	}
-}
-
-func TestWhatHoldsADaybook(t *testing.T) {
-	tests := []struct {
-		why  string
-		fill func(dir string) error
-		want bool
-	}{
-		{"an empty directory", func(string) error { return nil }, false},
-		{"a directory that is not there", os.Remove, false},
-		{"a tree that is blank was never finished", func(dir string) error { return os.WriteFile(filepath.Join(dir, "daybook.db"), nil, 0o600) }, false},
-		{"a log without its tree is damage, which the engine reports", func(dir string) error { return os.Mkdir(filepath.Join(dir, "wal"), 0o700) }, true},
-		{"a daybook", func(dir string) error {
-			db, err := engine.Open(dir, nil)
-			if err != nil {
-				return err
-			}
-			return db.Close()
-		}, true},
-	}
-	for _, test := range tests {
-		t.Run(test.why, func(t *testing.T) {
-			dir := filepath.Join(t.TempDir(), "history")
-			if err := errors.Join(os.Mkdir(dir, 0o700), test.fill(dir)); err != nil {
-				t.Fatal(err)
-			}
-			if got := holdsDaybook(dir); got != test.want {
-				t.Errorf("%v; want %v", got, test.want)
-			}
-		})
+func TestInterruptedQuery(t *testing.T) {
+	dir := filledDir(t, someValues()...)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, errOut bytes.Buffer
+	status := execute(ctx, []string{"query", "*", "--dir", dir}, strings.NewReader(""), &out, &errOut)
+	if status != statusInterrupted || errOut.String() != "daybook: interrupted\n" {
+		t.Errorf("status %d, stderr %q", status, errOut.String())
 	}
 }

@@ -17,42 +17,46 @@ import (
 	"github.com/daybook-db/daybook/proof/smalldisk"
 )
 
-// filling is an output that fills the disk with what it is given.
-type filling struct {
+const diskSize = 8 << 20 // bytes
+
+// diskFiller is an output that fills the disk at each write.
+type diskFiller struct {
 	bytes.Buffer
-	ballast string
+	ballast string // the file that fills the disk
 }
 
-func (f *filling) Write(p []byte) (int, error) {
+func (f *diskFiller) Write(p []byte) (int, error) {
 	if err := os.WriteFile(f.ballast, make([]byte, diskSize), 0o600); !errors.Is(err, unix.ENOSPC) {
 		return 0, fmt.Errorf("filling the disk: %w", err)
 	}
 	return f.Buffer.Write(p)
 }
 
-// TestStoredOnFullDisk has a disk that is full when all is in the log, but not yet in the tree.
+// TestStoredOnFullDisk has a disk that is full when all values are in the log and not all in the
+// tree.
 func TestStoredOnFullDisk(t *testing.T) {
-	random := make([]byte, 50_000) // more than the tree has room for without growing
+	random := make([]byte, 50_000) // the tree has to grow for it
 	_, _ = rand.NewChaCha8([32]byte{}).Read(random)
 	line := fmt.Sprintf("{\"record_name\":\"r\",\"value\":\"%x\",\"stored_at\":1}\n", random)
 	for _, command := range []string{"ingest", "import"} {
 		t.Run(command, func(t *testing.T) {
 			disk := smalldisk.Mount(t, diskSize)
 			dir := filepath.Join(disk, "history")
-			out := &filling{ballast: filepath.Join(disk, "ballast")}
+			out := &diskFiller{ballast: filepath.Join(disk, "ballast")}
 			var errOut bytes.Buffer
-			status := execute(t.Context(), []string{command, "-", "--format", "ndjson", "--dir", dir}, strings.NewReader(line), out, &errOut)
+			args := []string{command, "-", "--format", "ndjson", "--dir", dir}
+			status := execute(t.Context(), args, strings.NewReader(line), out, &errOut)
 			if status != statusDone || !strings.HasPrefix(errOut.String(), "the disk is full: all values are stored") {
-				t.Errorf("status %d, stdout %q, stderr %q; want success and a warning", status, out.String(), errOut.String())
+				t.Errorf("status %d, stdout %q, stderr %q; want success and a warning",
+					status, out.String(), errOut.String())
 			}
 			if n := len(stored(t, dir)); n != 1 {
 				t.Errorf("%d values are stored; want 1", n)
 			}
-			if out := mustRun(t, "", "prune", "*", "--max-bytes", "1B", "--dir", dir); !strings.HasPrefix(out, "deleted 1 value ") {
-				t.Errorf("prune said %q", out)
+			pruned := mustRun(t, "", "prune", "*", "--max-bytes", "1B", "--dir", dir)
+			if !strings.HasPrefix(pruned, "deleted 1 value ") {
+				t.Errorf("prune printed %q", pruned)
 			}
 		})
 	}
 }
-
-const diskSize = 8 << 20

@@ -15,20 +15,21 @@ import (
 )
 
 func newImportCommand(dir *string) *cobra.Command {
-	format := choiceFlag{"auto", append([]string{"auto"}, transferFormats...)}
+	format := choiceFlag{"auto", append([]string{"auto"}, exportFormats...)}
 	cmd := &cobra.Command{
 		Use:   "import FILE...",
-		Short: "Store what export wrote",
-		Long: `Store what export wrote into files, in NDJSON, CSV or Parquet, or with - to standard input.
-The directory is created if need be. What is imported twice is stored twice. What other programs wrote is for ingest.
+		Short: "Store the values of exported files",
+		Long: `Store the values of files that "daybook export" wrote, in NDJSON, CSV or Parquet; - is standard
+input. The directory is created if it does not exist. A file that is imported twice is stored
+twice. "daybook ingest" reads the files of other programs.
 
-Values are stored in batches, each of them whole or not at all, in the order of the file. A
-value that cannot be stored ends the command, which says where it stands and how many were
-stored before it. That a full disk has room for all of it in the log alone is a warning, and
-no failure.`,
+Values are stored in the order of the file, in batches: a batch is stored completely or not at
+all. A value that cannot be stored ends the command, which then names the line and the number
+of values that were stored before it. If the disk becomes full when all values are in the log
+but not all in the tree, import prints a warning and succeeds.`,
 		Example: `  daybook import history.parquet --dir ./copy
   gunzip < history.ndjson.gz | daybook import - --format ndjson --dir ./copy`,
-		Args: checked(func(_ *cobra.Command, args []string) error {
+		Args: asUsage(func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return errors.New("import needs a FILE that export wrote")
 			}
@@ -40,99 +41,102 @@ no failure.`,
 	return cmd
 }
 
-// transfer is a file that export wrote.
-type transfer struct {
+// exportedFile is a file that export wrote, open for reading.
+type exportedFile struct {
 	text.ValueReader
-	file *os.File
+	file *os.File // nil for standard input
 	bar  *byteBar
 }
 
-func (t *transfer) close() {
-	t.bar.clear()
-	if t.file != nil {
-		_ = t.file.Close() // it was only read
+func (f *exportedFile) close() {
+	f.bar.clear()
+	if f.file != nil {
+		_ = f.file.Close() // it was only read
 	}
 }
 
 func runImport(cmd *cobra.Command, dir string, names []string, format string) (err error) {
-	var transfers []*transfer // all are looked at before a directory is created for them
+	files, err := openExportedFiles(cmd, names, format)
 	defer func() {
-		for _, t := range transfers {
-			t.close()
+		for _, f := range files {
+			f.close()
 		}
 	}()
-	for _, name := range names {
-		t, err := openTransfer(cmd, name, format)
-		if err != nil {
-			return err
-		}
-		transfers = append(transfers, t)
+	if err != nil {
+		return err // before a directory is created
 	}
 	db, err := openForWriting(dir)
 	if err != nil {
 		return err
 	}
-	defer closingStored(db, cmd.ErrOrStderr(), &err)
+	defer closeAfterStoring(db, cmd.ErrOrStderr(), &err)
 	started := time.Now()
-	i := &ingestion{db: db, reports: cmd.ErrOrStderr()}
-	for _, t := range transfers {
-		err := i.readValues(cmd.Context(), t)
-		if stored := i.store(cmd.Context()); err == nil {
-			err = stored
-		}
-		t.bar.clear()
+	l := &loader{db: db, notes: cmd.ErrOrStderr()}
+	for _, f := range files {
+		err := bothErrors(l.load(cmd.Context(), f), l.store(cmd.Context()))
+		f.bar.clear()
 		if err != nil {
-			return i.stoppedBy(err)
+			return l.stoppedBy(err)
 		}
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "imported %s from %s in %.1f s\n", counted(i.stored, "value"), counted(len(names), "file"), time.Since(started).Seconds())
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "imported %s from %s in %.1f s\n", counted(l.stored, "value"), counted(len(names), "file"), time.Since(started).Seconds())
 	return err
 }
 
-func openTransfer(cmd *cobra.Command, name, format string) (*transfer, error) {
-	format, err := transferFormat(name, format)
-	if err != nil {
-		return nil, err
+// openExportedFiles opens files and reads their beginnings. With an error it returns the files
+// before it.
+func openExportedFiles(cmd *cobra.Command, names []string, format string) (files []*exportedFile, err error) {
+	for _, name := range names {
+		format, err := exportFormat(name, format)
+		if err != nil {
+			return files, err
+		}
+		f, err := openExported(cmd, name, format)
+		if err != nil {
+			return files, err
+		}
+		files = append(files, f)
 	}
+	return files, nil
+}
+
+func openExported(cmd *cobra.Command, name, format string) (*exportedFile, error) {
 	if name == standard {
 		if format == "parquet" {
 			return nil, usagef("a Parquet file is read from its end, so it cannot come from standard input: name a file")
 		}
-		values, err := newTransferReader(stdinName, format, cmd.InOrStdin())
-		return &transfer{ValueReader: values}, err
+		values, err := newExportedReader(stdinName, format, cmd.InOrStdin())
+		return &exportedFile{ValueReader: values}, err
 	}
 	file, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	t := &transfer{file: file}
+	f := &exportedFile{file: file}
 	info, err := file.Stat()
 	if err == nil && info.IsDir() {
 		err = fmt.Errorf("%s is a directory: name the files in it", name)
 	}
 	if err == nil {
-		t.bar = newByteBar(cmd.ErrOrStderr(), "importing", info.Size())
+		f.bar = newByteBar(cmd.ErrOrStderr(), "importing", info.Size())
 		if format == "parquet" {
-			t.ValueReader, err = text.NewParquetReader(t.bar.countingAt(file), info.Size(), text.ReadOptions{Name: name})
+			f.ValueReader, err = text.NewParquetReader(f.bar.countReaderAt(file), info.Size(), text.ReadOptions{Name: name})
 		} else {
-			t.ValueReader, err = newTransferReader(name, format, t.bar.counting(file))
+			f.ValueReader, err = newExportedReader(name, format, f.bar.countReader(file))
 		}
 	}
 	if err != nil {
-		t.close()
+		f.close()
 		return nil, err
 	}
-	return t, nil
+	return f, nil
 }
 
-func newTransferReader(name, format string, in io.Reader) (text.ValueReader, error) {
+// newExportedReader returns a reader of NDJSON or of the CSV that export writes.
+func newExportedReader(name, format string, in io.Reader) (text.ValueReader, error) {
 	opts := text.ReadOptions{Name: name}
 	if format == "csv" {
-		values, err := text.NewExportedCSVReader(in, opts)
-		if errors.As(err, new(*text.HeaderError)) {
-			err = fmt.Errorf("%w, as export writes it (ingest reads other CSV)", err)
-		}
-		return values, err
+		return text.NewExportedCSVReader(in, opts)
 	}
 	return text.NewNDJSONReader(in, opts), nil
 }

@@ -25,7 +25,8 @@ func newFIFO(t *testing.T) string {
 	return path
 }
 
-// openBothEnds opens a named pipe without waiting for anybody else to.
+// openBothEnds opens both ends of a named pipe, which does not wait for another process to open
+// one.
 func openBothEnds(t *testing.T, path string) *os.File {
 	t.Helper()
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
@@ -36,41 +37,42 @@ func openBothEnds(t *testing.T, path string) *os.File {
 	return file
 }
 
-func TestSlowSenderOfFIFO(t *testing.T) {
-	for _, s := range sendings() {
-		t.Run(s.why, func(t *testing.T) {
+func TestValuesOfSlowSenderOfFIFOAreStored(t *testing.T) {
+	for _, s := range slowSenders() {
+		t.Run(s.name, func(t *testing.T) {
 			path := newFIFO(t)
 			inputs := mustFind(t, path)
 			sender := openBothEnds(t, path)
-			s.mustStoreBeforeWaiting(t, nil, sender, inputs, ingestFlags{format: choiceFlag{value: "auto"}})
+			s.mustStoreBeforeWaiting(t, nil, sender, inputs, autoFormat())
 		})
 	}
 }
 
 func TestInterruptedFIFO(t *testing.T) {
 	tests := []struct {
-		why  string
-		sent string // "": nobody opens the other end
+		name string
+		sent string // "": the other end is not opened
 	}{
-		{"nobody writes, so that it cannot even be opened", ""},
+		{"no writer, so that opening waits", ""},
 		{"the sender pauses between lines", "{\"record_name\":\"r\",\"value\":1,\"stored_at\":5}\n"},
 		{"the sender pauses within a line", "{\"record"},
 	}
 	for _, test := range tests {
-		t.Run(test.why, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			path := newFIFO(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			if test.sent != "" {
 				fmt.Fprint(openBothEnds(t, path), test.sent)
 			} else {
-				// Lets the goroutine go that is still opening the pipe when the test ends.
+				// At the end of the test, this releases the goroutine that still opens the pipe.
 				t.Cleanup(func() { openBothEnds(t, path) })
 			}
 			go cancel()
 			var out, errOut bytes.Buffer
-			status := execute(ctx, []string{"ingest", "--dir", newDir(t), "--format", "ndjson", path}, strings.NewReader(""), &out, &errOut)
+			args := []string{"ingest", "--dir", newDir(t), "--format", "ndjson", path}
+			status := execute(ctx, args, strings.NewReader(""), &out, &errOut)
 			if status != statusInterrupted || !strings.Contains(errOut.String(), "interrupted") {
-				t.Errorf("status %d, stderr %q; want that it was interrupted", status, errOut.String())
+				t.Errorf("status %d, stderr %q; want an interruption", status, errOut.String())
 			}
 		})
 	}

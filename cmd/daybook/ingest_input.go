@@ -5,7 +5,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,7 +18,7 @@ const stdinName = "stdin"
 // standard stands for standard input or output on the command line.
 const standard = "-"
 
-// input is a file to ingest, or standard input.
+// input is one input of ingest: a file, or standard input.
 type input struct {
 	name    string      // stdinName for standard input
 	path    string      // "" for standard input
@@ -29,8 +28,8 @@ type input struct {
 	opened  *openInput  // nil before it is opened
 }
 
-// findInputs returns the inputs that names stand for, and their size in bytes, or -1 if a size is not
-// known. It looks at all of them before anything is stored.
+// findInputs returns the inputs that names stand for, and their size in bytes, or -1 if a size is
+// not known. It looks at all of them before anything is stored.
 func findInputs(names []string) ([]input, int64, error) {
 	if len(names) == 0 {
 		names = []string{standard}
@@ -69,8 +68,8 @@ type openInput struct {
 // inputBuffer is the number of bytes of an input that are read at a time.
 const inputBuffer = 64 << 10
 
-// open opens an input and looks at its beginning, unless that has been done. A live one calls beforeWait
-// before it waits.
+// open opens an input and looks at its beginning, unless that has been done. A live one calls
+// beforeWait before it waits.
 func (in *input) open(ctx context.Context, stdin io.Reader, bar *byteBar, beforeWait func() error) (err error) {
 	if in.opened != nil {
 		return nil
@@ -81,7 +80,8 @@ func (in *input) open(ctx context.Context, stdin io.Reader, bar *byteBar, before
 		return err
 	}
 	if err := in.detectFormat(); err != nil {
-		return fmt.Errorf("%s: %w", in.name, errors.Join(err, in.close()))
+		_ = in.close() // it was only read
+		return fmt.Errorf("%s: %w", in.name, err)
 	}
 	return nil
 }
@@ -107,7 +107,7 @@ func (in *input) openFile(bar *byteBar) error {
 }
 
 func newOpenInput(r io.Reader, bar *byteBar, close func() error) *openInput {
-	return &openInput{Reader: bufio.NewReaderSize(bar.counting(r), inputBuffer), close: close}
+	return &openInput{Reader: bufio.NewReaderSize(bar.countReader(r), inputBuffer), close: close}
 }
 
 // close closes the input. It may be opened again, and is then read from its beginning.
@@ -120,8 +120,8 @@ func (in *input) close() error {
 	return err
 }
 
-// detectFormat reads as much as the format takes to detect, unless the format is known. The format of an
-// input that holds nothing stays unknown.
+// detectFormat reads as much as the format takes to detect, unless the format is known. The format
+// of an input that holds nothing stays unknown.
 func (in *input) detectFormat() (err error) {
 	if in.format == "" {
 		in.format, err = text.DetectFormat(in.opened.Reader)

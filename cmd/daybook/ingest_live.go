@@ -8,26 +8,27 @@ import (
 	"slices"
 )
 
-// liveReader reads what may have to be waited for: a terminal, a pipe, a device. It opens and reads in
-// a goroutine of its own, so that the end of ctx ends a wait, also one for a pipe's first writer.
+// liveReader reads an input that may have to be waited for: a terminal, a pipe, a device. A
+// goroutine of its own opens and reads the input, so that the end of ctx ends any wait, also the
+// wait for the first writer of a named pipe.
 type liveReader struct {
 	ctx        context.Context
-	beforeWait func() error // called before a Read waits; its error is what Read returns
-	chunks     chan []byte
-	end        error // why chunks closed; set before that
-	rest       []byte
+	beforeWait func() error // called before a Read waits; Read returns its error
+	blocks     chan []byte  // what the goroutine has read
+	end        error        // why blocks was closed; set before that
+	rest       []byte       // of the block that is being returned
 }
 
-// newLiveReader starts reading. The goroutine ends when the input does, or after ctx has ended, as
-// soon as the operating system lets go of it.
+// newLiveReader starts to read. The goroutine ends when the input ends, or after the end of ctx, as
+// soon as the operating system returns from the call that waits.
 func newLiveReader(ctx context.Context, open func() (io.ReadCloser, error), beforeWait func() error) *liveReader {
-	r := &liveReader{ctx: ctx, beforeWait: beforeWait, chunks: make(chan []byte, 16)}
+	r := &liveReader{ctx: ctx, beforeWait: beforeWait, blocks: make(chan []byte, 16)}
 	go r.fill(open)
 	return r
 }
 
 func (r *liveReader) fill(open func() (io.ReadCloser, error)) {
-	defer close(r.chunks)
+	defer close(r.blocks)
 	in, err := open()
 	if err != nil {
 		r.end = err
@@ -42,7 +43,7 @@ func (r *liveReader) fill(open func() (io.ReadCloser, error)) {
 			continue
 		}
 		select {
-		case r.chunks <- slices.Clone(buffer[:n]):
+		case r.blocks <- slices.Clone(buffer[:n]):
 		case <-r.ctx.Done():
 			r.end = r.ctx.Err()
 		}
@@ -51,25 +52,25 @@ func (r *liveReader) fill(open func() (io.ReadCloser, error)) {
 
 func (r *liveReader) Read(p []byte) (int, error) {
 	if len(r.rest) == 0 {
-		chunk, err := r.receive()
+		block, err := r.receive()
 		if err != nil {
 			return 0, err
 		}
-		r.rest = chunk
+		r.rest = block
 	}
 	n := copy(p, r.rest)
 	r.rest = r.rest[n:]
 	return n, nil
 }
 
-// receive returns the next chunk. Where it has to wait for one, it says so first.
+// receive returns the next block. It calls beforeWait if it has to wait for one.
 func (r *liveReader) receive() ([]byte, error) {
 	if err := r.ctx.Err(); err != nil {
 		return nil, err
 	}
 	select {
-	case chunk, more := <-r.chunks:
-		return r.received(chunk, more)
+	case block, open := <-r.blocks:
+		return r.received(block, open)
 	default:
 	}
 	if err := r.beforeWait(); err != nil {
@@ -78,14 +79,14 @@ func (r *liveReader) receive() ([]byte, error) {
 	select {
 	case <-r.ctx.Done():
 		return nil, r.ctx.Err()
-	case chunk, more := <-r.chunks:
-		return r.received(chunk, more)
+	case block, open := <-r.blocks:
+		return r.received(block, open)
 	}
 }
 
-func (r *liveReader) received(chunk []byte, more bool) ([]byte, error) {
-	if !more {
+func (r *liveReader) received(block []byte, open bool) ([]byte, error) {
+	if !open {
 		return nil, r.end
 	}
-	return chunk, nil
+	return block, nil
 }

@@ -6,8 +6,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -16,35 +14,39 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// TestBadLine shows how a bad line ends the command, and how --skip-bad goes on after it. Package text tests
-// what makes a line bad.
+// TestBadLine wants that a bad line ends the command, and that --skip-bad goes on after it. Package
+// text tests what makes a line bad.
 func TestBadLine(t *testing.T) {
 	tests := []struct {
-		why  string
+		name string
 		line string
 		want string
 	}{
 		{"not JSON", `{"record_name":`, "not JSON"},
-		{"a name that no record can have", `{"record_name":"","value":1,"stored_at":5}`, "invalid record name: it is empty"},
-		{"a value that is no JSON", `{"record_name":"r","value":01,"stored_at":5}`, `member "value": invalid value`},
-		{"no time", `{"record_name":"r","value":1}`, `member "stored_at": it has no time (--now`},
+		{"an empty record name", `{"record_name":"","value":1,"stored_at":5}`, "invalid record name: it is empty"},
+		{"a value that is not JSON", `{"record_name":"r","value":01,"stored_at":5}`, `member "value": invalid value`},
+		{"no time", `{"record_name":"r","value":1}`, `member "stored_at": it has no time`},
 	}
 	good := `{"record_name":"good","value":1,"stored_at":5}` + "\n"
 	for _, test := range tests {
-		t.Run(test.why, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			dir := newDir(t)
 			input := good + "\n" + test.line + "\n" + good
 			got := run(t, input, "ingest", "--dir", dir, "--format", "ndjson")
-			if got.status != statusFailed || !strings.HasPrefix(got.err, "daybook: stdin:3: ") ||
-				!strings.Contains(got.err, test.want) || !strings.HasSuffix(got.err, ": 1 value was stored before it\n") {
+			if got.status != statusFailed || !strings.HasPrefix(got.err, "daybook: stdin:3: ") || strings.Count(got.err, "\n") != 1 ||
+				!strings.Contains(got.err, test.want) || !strings.Contains(got.err, ": 1 value was stored before it") {
 				t.Errorf("stopping: %+v; want %q", got, test.want)
+			}
+			if hasRemedy := strings.Contains(got.err, "; --now stamps"); hasRemedy != (test.name == "no time") {
+				t.Errorf("stopping: stderr %q names --now: %v", got.err, hasRemedy)
 			}
 			if n := len(stored(t, dir)); n != 1 {
 				t.Errorf("stopping: %d values are stored; want 1", n)
 			}
 			got = run(t, input, "ingest", "--dir", dir, "--format", "ndjson", "--skip-bad")
 			if got.status != statusDone || !strings.HasPrefix(got.err, "skipped stdin:3: ") || strings.Count(got.err, "\n") != 1 ||
-				!strings.HasPrefix(got.out, "stored 2 values from standard input") || !strings.HasSuffix(got.out, ", skipped 1 bad line\n") {
+				!strings.HasPrefix(got.out, "stored 2 values from standard input") ||
+				!strings.HasSuffix(got.out, ", skipped 1 bad line\n") {
 				t.Errorf("skipping: %+v", got)
 			}
 			if n := len(stored(t, dir)); n != 3 {
@@ -54,24 +56,25 @@ func TestBadLine(t *testing.T) {
 	}
 }
 
-// TestBadRow is TestBadLine for CSV.
+// TestBadRow wants the same for a row of CSV.
 func TestBadRow(t *testing.T) {
 	tests := []struct {
-		why  string
+		name string
 		row  string
 		want string
 	}{
 		{"too few cells", "5", "wrong number of fields"},
-		{"no time", ",1", `column 1 ("time"): it has no time (--now`},
-		{"a time that is none", "noon,1", `"noon" is not a time`},
+		{"no time", ",1", `column 1 ("time"): it has no time: 1 value was stored before it; --now stamps`},
+		{"a word for a time", "noon,1", `"noon" is not a time`},
 	}
 	for _, test := range tests {
-		t.Run(test.why, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			dir := newDir(t)
 			args := []string{"ingest", "--record", "w", "--time-column", "time", "--dir", dir}
 			input := "time,a\n1,\"x\ny\"\n" + test.row + "\n2,2\n" // the first row has two lines
 			got := run(t, input, args...)
-			if got.status != statusFailed || !strings.HasPrefix(got.err, "daybook: stdin:4: ") || !strings.Contains(got.err, test.want) {
+			if got.status != statusFailed || !strings.HasPrefix(got.err, "daybook: stdin:4: ") ||
+				!strings.Contains(got.err, test.want) {
 				t.Errorf("stopping: %+v; want %q", got, test.want)
 			}
 			got = run(t, input, append(args, "--skip-bad")...)
@@ -103,36 +106,37 @@ func TestManyBadLinesAreCountedQuietly(t *testing.T) {
 	}
 }
 
-func TestStampedNow(t *testing.T) {
+func TestNowStampsValuesWithoutTime(t *testing.T) {
 	dir := newDir(t)
 	before := daybook.Now()
-	mustRun(t, `{"record_name":"r","value":1}`+"\n"+`{"topic":"r","payload":2,"ts":5}`, "ingest", "--now", "--dir", dir)
+	lines := `{"record_name":"r","value":1}` + "\n" + `{"topic":"r","payload":2,"ts":5}`
+	mustRun(t, lines, "ingest", "--now", "--dir", dir)
 	values := stored(t, dir)
 	if len(values) != 2 || values[0].StoredAt != 5 || values[1].StoredAt < before || values[1].StoredAt > daybook.Now() {
 		t.Errorf("stored %v", values)
 	}
 }
 
-func TestFormatIsFound(t *testing.T) {
+func TestIngestFindsTheFormat(t *testing.T) {
 	line, rows := `{"record_name":"r","value":1,"stored_at":5}`, "t,a\n5,1\n"
 	tests := []struct {
-		why     string
 		name    string
+		file    string
 		content string
-		csv     bool
+		csv     bool // the flags of CSV are given
 	}{
-		{"by a name of NDJSON", "a.NDJSON", line, false},
-		{"by a name of JSON lines", "a.jsonl", line, false},
-		{"by a name of CSV", "a.csv", rows, true},
+		{"by the ending .ndjson in any case", "a.NDJSON", line, false},
+		{"by the ending .jsonl", "a.jsonl", line, false},
+		{"by the ending .csv", "a.csv", rows, true},
 		{"by a brace, after white space", "a.log", "\n  " + line, false},
-		{"by anything else", "a.txt", rows, true},
-		{"an empty file is nothing", "a.dat", "", false},
-		{"nor is it with the flags of CSV", "a.dat", "", true},
+		{"by another first character", "a.txt", rows, true},
+		{"an empty file has none", "a.dat", "", false},
+		{"an empty file with the flags of CSV", "a.dat", "", true},
 	}
 	for _, test := range tests {
-		t.Run(test.why, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			dir := newDir(t)
-			file := writeFile(t, test.name, test.content)
+			file := writeFile(t, test.file, test.content)
 			args := []string{"ingest", "--dir", dir, file}
 			if test.csv {
 				args = append(args, "--record", "r", "--time-column", "t")
@@ -154,30 +158,32 @@ func TestSeveralFilesInOrder(t *testing.T) {
 	if got.err != want {
 		t.Errorf("stderr %q; want %q", got.err, want)
 	}
-	if diff := cmp.Diff([]daybook.StoredValue{value("r", "1", 5), value("r", "2", 5), value("r", "3", 5)}, stored(t, dir)); diff != "" {
+	values := []daybook.StoredValue{value("r", "1", 5), value("r", "2", 5), value("r", "3", 5)}
+	if diff := cmp.Diff(values, stored(t, dir)); diff != "" {
 		t.Errorf("stored (-want +got):\n%s", diff)
 	}
 }
 
-func TestRoundTrip(t *testing.T) {
+func TestIngestReadsWhatQueryPrints(t *testing.T) {
 	var values []daybook.StoredValue
-	for i := range 2*batchValues + 3 {
-		values = append(values, value(fmt.Sprintf("r.%d", i%3), fmt.Sprintf(`{ "n" : %d.0, "s":"<&>\u2028\/é"}`, i), uint64(i/2)))
+	for i := range 2*maxBatchValues + 3 {
+		text := fmt.Sprintf(`{ "n" : %d.0, "s":"<&>\u2028\/é"}`, i)
+		values = append(values, value(fmt.Sprintf("r.%d", i%3), text, uint64(i/2)))
 	}
 	values = append(values, value("küche \"1\"\n<&>\u2028", `"x"`, math.MaxUint64))
 	from, to := filledDir(t, values...), newDir(t)
 	lines := mustRun(t, "", "query", "*", "--oldest-first", "--format", "ndjson", "--dir", from)
 	mustRun(t, lines, "ingest", "--dir", to)
 	if diff := cmp.Diff(stored(t, from), stored(t, to)); diff != "" {
-		t.Errorf("copy (-want +got):\n%s", diff)
+		t.Errorf("copied values (-want +got):\n%s", diff)
 	}
 	again := mustRun(t, "", "query", "*", "--oldest-first", "--format", "ndjson", "--dir", to)
 	if again != lines {
-		t.Error("the copy prints other lines")
+		t.Error("query prints other lines for the copy")
 	}
 }
 
-// batchSizes is a store that only remembers how large the batches were.
+// batchSizes is a store that only remembers the sizes of the batches.
 type batchSizes struct{ values, bytes []int }
 
 func (s *batchSizes) StoreBatch(_ context.Context, batch []daybook.StoredValue) error {
@@ -191,32 +197,26 @@ func (s *batchSizes) StoreBatch(_ context.Context, batch []daybook.StoredValue) 
 
 func TestBatchesAreBounded(t *testing.T) {
 	var sizes batchSizes
-	i := &ingestion{db: &sizes}
-	long := `"` + strings.Repeat("x", 2*batchBytes) + `"`
+	l := &loader{db: &sizes}
+	long := `"` + strings.Repeat("x", 2*maxBatchBytes) + `"`
 	for _, text := range []string{"1", long, "2"} {
-		if err := i.add(t.Context(), value("r", text, 1)); err != nil {
+		if err := l.add(t.Context(), value("r", text, 1)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for range 2 * batchValues {
-		if err := i.add(t.Context(), value("r", "3", 1)); err != nil {
+	for range 2 * maxBatchValues {
+		if err := l.add(t.Context(), value("r", "3", 1)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := i.store(t.Context()); err != nil {
+	if err := l.store(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	want := batchSizes{[]int{1, 1, batchValues, batchValues, 1}, []int{1, len(long), batchValues, batchValues, 1}}
+	want := batchSizes{
+		values: []int{1, 1, maxBatchValues, maxBatchValues, 1},
+		bytes:  []int{1, len(long), maxBatchValues, maxBatchValues, 1},
+	}
 	if diff := cmp.Diff(want, sizes, cmp.AllowUnexported(batchSizes{})); diff != "" {
 		t.Errorf("batches (-want +got):\n%s", diff)
 	}
-}
-
-func writeFile(t *testing.T, name, content string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }

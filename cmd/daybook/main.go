@@ -1,30 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command daybook keeps and reads the history of named JSON records in a directory.
+// Command daybook stores and reads the history of named JSON records in a directory.
 //
-//	daybook demo                 record this machine's own readings, then show what can be done with them
-//	daybook ingest FILE...       store values from NDJSON or CSV
-//	daybook query PATTERN        print the values of the records that a pattern matches
-//	daybook tail [-f] PATTERN    print the last values, and those that are being stored
-//	daybook records [PATTERN]    list records: values, bytes, oldest, newest
-//	daybook stats                say what the directory holds and weighs
-//	daybook cleanup --older-than delete the values older than a time, and say exactly how many
-//	daybook prune PATTERN        delete from some records by age, count or size
-//	daybook retain --rules FILE  delete what a file of rules does not keep, now and then again and again
-//	daybook compact              give the space of deleted values back to the file system
-//	daybook check                read everything and say what is damaged
-//	daybook backup FILE          write everything into one file
-//	daybook restore FILE         make a directory of what backup wrote
-//	daybook export PATTERN FILE  write values into NDJSON, CSV or Parquet
-//	daybook import FILE...       store what export wrote
-//	daybook completion SHELL     print a script for the shell that completes all that
+// Store:
 //
-// Every subcommand works in the directory that --dir names, ./daybook-demo unless told otherwise, so
-// that all of them find what the demo recorded. Only demo, ingest, import and restore create it; query,
-// tail, records, stats, export, and check without --quarantine open it read-only and change nothing.
+//	daybook demo                  record readings of this machine and show what can be done with them
+//	daybook ingest [FILE...]      store values from NDJSON or CSV
 //
-// Each subcommand has a file of its own; root.go joins them and turns an error into one line on
-// standard error and an exit status: 0 done, 1 failed, 2 called wrongly, 130 interrupted.
+// Read:
+//
+//	daybook query PATTERN         print the values of records
+//	daybook tail [-f] PATTERN     print the newest values, and with -f new values as they are stored
+//	daybook records [PATTERN]     list records with their number of values, bytes and times
+//	daybook stats                 show how many values the directory holds and how much space they take
+//
+// Maintain:
+//
+//	daybook cleanup --older-than  delete all values before a time
+//	daybook prune PATTERN         delete values of some records by age, number or size
+//	daybook retain --rules FILE   delete values again and again, as a file of rules says
+//	daybook compact               return the space of deleted values to the file system
+//	daybook check                 read everything and report damage
+//
+// Move:
+//
+//	daybook backup FILE           write the whole history into one file
+//	daybook restore FILE          create a directory from a backup
+//	daybook export PATTERN FILE   write values into an NDJSON, CSV or Parquet file
+//	daybook import FILE...        store the values of exported files
+//
+// And for the shell:
+//
+//	daybook completion SHELL      print a script that completes these commands
+//
+// All commands work on the directory that --dir names; the default is ./daybook-demo. Only demo,
+// ingest, import and restore create it. Query, tail, records, stats, export, and check without
+// --quarantine open the directory read-only and change nothing.
+//
+// The exit status is 0 for success, 1 for a failure, 2 for a wrong command line, and 130 after an
+// interruption. An error is one line on standard error.
+//
+// Each subcommand has a file of its own. root.go joins them, and failure.go turns errors into lines
+// and exit statuses.
 package main
 
 import (
@@ -35,8 +52,8 @@ import (
 )
 
 func main() {
-	// A write to a closed pipe (daybook query ... | head) then returns an error instead of killing
-	// the process before it has closed its directory.
+	// A write to a closed pipe (daybook query ... | head) then returns an error. The signal would
+	// kill the process before it has closed its directory.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), interruptions()...)
 	status := execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
@@ -44,8 +61,8 @@ func main() {
 	os.Exit(status)
 }
 
-// interruptions are the signals that end a command in order: with its directory closed, and nothing half-written left. That
-// a terminal has gone is none for what was started with nohup. On Windows it never comes.
+// interruptions returns the signals after which a command closes its directory and ends. SIGHUP,
+// which a closed terminal sends, is not one of them under nohup. Windows never sends it.
 func interruptions() []os.Signal {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {

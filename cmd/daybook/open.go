@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine"
@@ -24,64 +23,72 @@ func openForWriting(dir string) (*engine.DB, error) {
 	return open(dir, nil)
 }
 
-// openExisting opens the daybook in dir for writing, but creates none.
+// openExisting opens the daybook in dir for writing, and fails if there is none.
 func openExisting(dir string) (*engine.DB, error) {
-	if !holdsDaybook(dir) {
-		return nil, noDaybook(dir)
-	}
-	return openForWriting(dir)
+	return openExistingWith(dir, nil)
 }
 
-// holdsDaybook reports whether there is a part of a daybook in dir. The log alone is enough: that the
-// tree beside it is lost is for the engine to say, which calls that damage. A blank tree alone is what
-// a first open leaves that did not come to its end.
-func holdsDaybook(dir string) bool {
-	if _, err := os.Stat(filepath.Join(dir, "wal")); !errors.Is(err, fs.ErrNotExist) {
-		return true
+func openExistingWith(dir string, opts *engine.Options) (*engine.DB, error) {
+	if err := checkDirectory(dir); err != nil {
+		return nil, err
 	}
-	tree, err := os.Stat(filepath.Join(dir, "daybook.db"))
+	exists, err := engine.Exists(dir)
+	if err == nil && !exists {
+		err = errNoDaybook(dir)
+	}
 	if err != nil {
-		return !errors.Is(err, fs.ErrNotExist)
+		return nil, err
 	}
-	return tree.Size() > 0
+	return open(dir, opts)
 }
 
-// open explains the errors that a user can do something about.
+// open opens the daybook in dir. It replaces errors that a user can do something about by ones that
+// say what.
 func open(dir string, opts *engine.Options) (*engine.DB, error) {
-	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
-		return nil, fmt.Errorf("%s is not a directory", dir)
+	if err := checkDirectory(dir); err != nil {
+		return nil, err
 	}
 	db, err := engine.Open(dir, opts)
 	switch {
 	case errors.Is(err, daybook.ErrLocked):
-		return nil, fmt.Errorf("the daybook in %s is open in another process: let it finish or end it, then try again; "+
+		return nil, fmt.Errorf("the daybook in %s is open in another process: wait for it or end it, then try again; "+
 			"\"daybook tail -f\" works beside it, and a program of yours backs up with DB.Backup", dir)
 	case errors.Is(err, fs.ErrNotExist) && opts != nil && opts.ReadOnly:
-		return nil, noDaybook(dir)
+		return nil, errNoDaybook(dir)
 	}
 	return db, err
 }
 
-func noDaybook(dir string) error {
+// checkDirectory refuses a path that exists and is not a directory.
+func checkDirectory(path string) error {
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		return fmt.Errorf("%s is not a directory", path)
+	}
+	return nil
+}
+
+func errNoDaybook(dir string) error {
 	return fmt.Errorf("there is no daybook in %s: run \"daybook demo\" or \"daybook ingest\" first, "+
 		"or name another directory with --dir", dir)
 }
 
-// closing closes db and reports what that finds, unless something went wrong before.
-func closing(db *engine.DB, err *error) {
+// closeDB closes db, and sets err to the error of that unless there is one already.
+func closeDB(db io.Closer, err *error) {
 	if closeErr := db.Close(); *err == nil {
 		*err = closeErr
 	}
 }
 
-// closingStored is closing for a command that has stored what it was to store. On a full disk that stays in the log, and the
-// command has not failed: who took it for that would store everything twice.
-func closingStored(db io.Closer, errOut io.Writer, err *error) {
+// closeAfterStoring is closeDB for a command that stores. Close cannot move the values into the
+// tree of a full disk, and they stay in the log. The command has not failed then: a user who
+// believed so would store everything twice.
+func closeAfterStoring(db io.Closer, errOut io.Writer, err *error) {
 	closeErr := db.Close()
 	switch {
 	case *err != nil:
 	case errors.Is(closeErr, daybook.ErrNoSpace) && !errors.Is(closeErr, daybook.ErrFailed):
-		fmt.Fprintln(errOut, "the disk is full: all values are stored, but in the log alone; \"daybook cleanup\" or \"daybook prune\" makes room")
+		fmt.Fprintln(errOut, "the disk is full: all values are stored, but only in the log; "+
+			"\"daybook cleanup\" or \"daybook prune\" makes room")
 	default:
 		*err = closeErr
 	}

@@ -9,69 +9,70 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// byteBar shows on a terminal how many bytes have been read or written. A nil byteBar shows nothing.
+// byteBar is a progress bar of bytes on a terminal. A nil byteBar shows nothing.
 type byteBar struct{ bar *progressbar.ProgressBar }
 
-// newByteBar returns nil unless errOut is a terminal. A total of -1 is not known.
-func newByteBar(errOut io.Writer, what string, total int64) *byteBar {
+// newByteBar returns a bar with a label, or nil if errOut is not a terminal. A total of -1 is
+// unknown.
+func newByteBar(errOut io.Writer, label string, total int64) *byteBar {
 	if !isTerminal(errOut) {
 		return nil
 	}
 	return &byteBar{progressbar.NewOptions64(total,
 		progressbar.OptionSetWriter(errOut),
-		progressbar.OptionSetDescription(what),
-		progressbar.OptionSetSpinnerChangeInterval(0), // its own clock would redraw what clear has cleared
+		progressbar.OptionSetDescription(label),
+		progressbar.OptionSetSpinnerChangeInterval(0), // the spinner's own clock would redraw a cleared bar
 		progressbar.OptionShowBytes(true),
 		progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionSetWidth(30),
 		progressbar.OptionClearOnFinish())}
 }
 
+// clear removes the bar from the terminal. A bar that cannot be drawn is ignored here and below.
 func (b *byteBar) clear() {
 	if b != nil {
-		_ = b.bar.Clear() // a bar that cannot be drawn is no reason to stop
+		_ = b.bar.Clear()
 	}
 }
 
-// counting is r, with what is read from it shown.
-func (b *byteBar) counting(r io.Reader) io.Reader {
+// add moves the bar forward by n bytes.
+func (b *byteBar) add(n int) {
+	if b != nil {
+		_ = b.bar.Add(n)
+	}
+}
+
+// countReader returns r; the bar counts what is read from it.
+func (b *byteBar) countReader(r io.Reader) io.Reader {
 	if b == nil {
 		return r
 	}
 	return io.TeeReader(r, b.bar)
 }
 
-// countingAt is r, with the bytes that are read from it shown.
-func (b *byteBar) countingAt(r io.ReaderAt) io.ReaderAt {
-	if b == nil {
-		return r
-	}
-	return countedReaderAt{r, b}
-}
-
-// countedReaderAt shows how many bytes are read from in.
-type countedReaderAt struct {
-	in  io.ReaderAt
-	bar *byteBar
-}
-
-func (r countedReaderAt) ReadAt(p []byte, off int64) (int, error) {
-	n, err := r.in.ReadAt(p, off)
-	r.bar.add(n)
-	return n, err
-}
-
-// countingTo is w, with what is written to it shown.
-func (b *byteBar) countingTo(w io.Writer) io.Writer {
+// countWriter returns w; the bar counts what is written to it.
+func (b *byteBar) countWriter(w io.Writer) io.Writer {
 	if b == nil {
 		return w
 	}
 	return io.MultiWriter(w, b.bar)
 }
 
-// add shows so many bytes more.
-func (b *byteBar) add(n int) {
-	if b != nil {
-		_ = b.bar.Add(n)
+// countReaderAt returns r; the bar counts what is read from it.
+func (b *byteBar) countReaderAt(r io.ReaderAt) io.ReaderAt {
+	if b == nil {
+		return r
 	}
+	return countedReaderAt{r, b}
+}
+
+type countedReaderAt struct {
+	in  io.ReaderAt
+	bar *byteBar
+}
+
+func (r countedReaderAt) ReadAt(p []byte, offset int64) (int, error) {
+	n, err := r.in.ReadAt(p, offset)
+	r.bar.add(n)
+	return n, err
 }

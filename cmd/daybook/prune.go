@@ -15,32 +15,35 @@ import (
 
 // pruneFlags are the flags of prune.
 type pruneFlags struct {
-	olderThan            string
-	maxBytes             string
-	maxPerRecord, newest int
-	isLimited            bool // maxPerRecord was given
-	except               []string
-	topic                bool
+	olderThan       string
+	maxBytes        string
+	maxPerRecord    int
+	hasMaxPerRecord bool // maxPerRecord was given
+	keepNewest      int
+	except          []string
+	topic           bool
 }
 
 func newPruneCommand(dir *string) *cobra.Command {
 	var flags pruneFlags
 	cmd := &cobra.Command{
 		Use:   "prune PATTERN",
-		Short: "Delete from some records by age, count or size, and say exactly how many values",
-		Long: `Delete values of the records that PATTERN matches, and say exactly how many those were:
-  --older-than      those stored before a time, or older than an age
-  --max-per-record  all but the newest few of each record
-  --max-bytes       the oldest of all of them together, until so much JSON is left
-  --keep-newest     spares so many of each record from --older-than and --max-bytes
-There is no undo. PATTERN is what it is for query.`,
+		Short: "Delete values of some records by age, number or size",
+		Long: `Delete values of the records whose name matches PATTERN, and print the exact number of
+deleted values. At least one of the first three flags is needed:
+  --older-than      delete the values stored before a time, or older than an age
+  --max-per-record  delete all values of each record except the newest N
+  --max-bytes       delete the oldest values of all records together until SIZE of JSON remains
+  --keep-newest     keep the newest N values of each record from --older-than and --max-bytes
+
+There is no undo. "daybook help query" explains PATTERN.`,
 		Example: `  daybook prune "debug.*" --older-than 1d
   daybook prune "*" --max-per-record 1000 --except "alarm.*"
   daybook prune "*" --max-bytes 500MB --keep-newest 1`,
-		Args:              checked(onePattern),
-		ValidArgsFunction: after(cobra.NoFileCompletions, recordNames(dir)),
+		Args:              asUsage(onePattern),
+		ValidArgsFunction: completeArguments(cobra.NoFileCompletions, recordNames(dir)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			flags.isLimited = cmd.Flags().Changed("max-per-record")
+			flags.hasMaxPerRecord = cmd.Flags().Changed("max-per-record")
 			params, err := flags.params(time.Now())
 			if err != nil {
 				return err
@@ -49,26 +52,21 @@ There is no undo. PATTERN is what it is for query.`,
 		},
 	}
 	cmd.Flags().StringVar(&flags.olderThan, "older-than", "", "delete values stored before this `age or time`")
-	cmd.Flags().IntVar(&flags.maxPerRecord, "max-per-record", 0, "delete all but so many of each record")
-	cmd.Flags().StringVar(&flags.maxBytes, "max-bytes", "", "delete the oldest until JSON of this `size` is left, as in 500MB")
-	cmd.Flags().IntVar(&flags.newest, "keep-newest", 0, "spare so many of each record, however old")
-	cmd.Flags().StringArrayVar(&flags.except, "except", nil, "spare the records that this `pattern` matches; may be given again")
-	cmd.Flags().BoolVar(&flags.topic, "topic", false, "read the patterns as topics (* one segment, # any number)")
+	cmd.Flags().IntVar(&flags.maxPerRecord, "max-per-record", 0, "keep only the newest `N` values of each record")
+	cmd.Flags().StringVar(&flags.maxBytes, "max-bytes", "", "delete the oldest values until this `size` of JSON remains, as in 500MB")
+	cmd.Flags().IntVar(&flags.keepNewest, "keep-newest", 0, "keep the newest `N` values of each record, however old")
+	cmd.Flags().StringArrayVar(&flags.except, "except", nil, "delete nothing of the records that this `pattern` matches; may be repeated")
+	cmd.Flags().BoolVar(&flags.topic, "topic", false, "read PATTERN and the patterns of --except as topics")
 	return cmd
 }
 
-func (f pruneFlags) params(now time.Time) (params daybook.PruneParams, err error) {
-	params = daybook.PruneParams{Syntax: syntaxOf(f.topic), MaxPerRecord: f.maxPerRecord, KeepNewest: f.newest}
-	if f.isLimited && f.maxPerRecord < 1 {
-		return params, usagef("--max-per-record %d: want 1 or more, or none for any number", f.maxPerRecord)
+// params returns what the flags ask to delete.
+func (f *pruneFlags) params(now time.Time) (params daybook.PruneParams, err error) {
+	params = daybook.PruneParams{Syntax: syntaxOf(f.topic), MaxPerRecord: f.maxPerRecord, KeepNewest: f.keepNewest}
+	if err := f.checkCounts(); err != nil {
+		return params, err
 	}
-	if f.newest < 0 {
-		return params, usagef("--keep-newest %d: want 0 or more", f.newest)
-	}
-	if f.isLimited && f.newest > f.maxPerRecord {
-		return params, usagef("--keep-newest %d is more than --max-per-record %d", f.newest, f.maxPerRecord)
-	}
-	if f.olderThan == "" && !f.isLimited && f.maxBytes == "" {
+	if f.olderThan == "" && !f.hasMaxPerRecord && f.maxBytes == "" {
 		return params, usagef("prune needs --older-than, --max-per-record or --max-bytes")
 	}
 	if f.olderThan != "" {
@@ -81,13 +79,25 @@ func (f pruneFlags) params(now time.Time) (params daybook.PruneParams, err error
 			return params, usagef("--max-bytes %w", err)
 		}
 	}
-	for _, text := range f.except {
-		if _, err := index.Compile(text, params.Syntax); err != nil {
+	for _, pattern := range f.except {
+		if _, err := index.Compile(pattern, params.Syntax); err != nil {
 			return params, usagef("--except: %w", err)
 		}
-		params.Except = append(params.Except, daybook.Pattern{Text: text, Syntax: params.Syntax})
+		params.Except = append(params.Except, daybook.Pattern{Text: pattern, Syntax: params.Syntax})
 	}
 	return params, nil
+}
+
+func (f *pruneFlags) checkCounts() error {
+	switch {
+	case f.hasMaxPerRecord && f.maxPerRecord < 1:
+		return usagef("--max-per-record %d: want 1 or more; without the flag any number is kept", f.maxPerRecord)
+	case f.keepNewest < 0:
+		return usagef("--keep-newest %d: want 0 or more", f.keepNewest)
+	case f.hasMaxPerRecord && f.keepNewest > f.maxPerRecord:
+		return usagef("--keep-newest %d is more than --max-per-record %d", f.keepNewest, f.maxPerRecord)
+	}
+	return nil
 }
 
 func runPrune(cmd *cobra.Command, dir, pattern string, params daybook.PruneParams) (err error) {
@@ -95,15 +105,20 @@ func runPrune(cmd *cobra.Command, dir, pattern string, params daybook.PruneParam
 	if err != nil {
 		return err
 	}
-	defer closing(db, &err)
+	defer closeDB(db, &err)
 	started := time.Now()
 	deleted, err := db.Prune(cmd.Context(), pattern, params)
-	if isUsage(err) { // a pattern
+	if isUsage(err) { // the pattern is malformed
 		return err
 	}
 	if err != nil {
-		return stoppedAfter(deleted, err)
+		return deletionStopped(deleted, err)
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "deleted %s in %s\n", counted(deleted, "value"), time.Since(started).Round(time.Millisecond))
+	return reportDeleted(cmd, deleted, started)
+}
+
+// reportDeleted prints how many values were deleted.
+func reportDeleted(cmd *cobra.Command, deleted uint64, started time.Time) error {
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "deleted %s in %s\n", counted(deleted, "value"), time.Since(started).Round(time.Millisecond))
 	return err
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/daybook-db/daybook/text"
 )
 
-// queryFlags are the flags of query.
+// queryFlags are the flags of query. Export has some of them.
 type queryFlags struct {
 	limit        int
 	since, until string
@@ -28,26 +28,28 @@ func newQueryCommand(dir *string) *cobra.Command {
 	flags := queryFlags{format: choiceFlag{"table", []string{"table", "ndjson", "csv"}}}
 	cmd := &cobra.Command{
 		Use:   "query PATTERN",
-		Short: "Print the values of the records that a pattern matches",
-		Long: `Print the values of the records that PATTERN matches, by record name, then time.
+		Short: "Print the values of records",
+		Long: `Print the values of all records whose name matches PATTERN, sorted by record name, then
+by time, the newest first.
 
-PATTERN is a glob: * is any run of characters (dots too), ? one character, \ takes the
-next one literally. With --topic it is split at dots: * is exactly one segment, # is any
-number of them. Put patterns in quotes, so that the shell leaves them alone.
+PATTERN is a glob: * matches any characters, dots too, ? matches one character, and \ takes
+the next character literally. With --topic it is a topic: PATTERN and name are split at
+dots, * matches exactly one segment, and # matches any number of segments. Put a pattern in
+quotes, so that the shell does not replace it by file names.
 
 The formats are
-  table    for people: local time, long values are shortened
-  ndjson   {"record_name":...,"value":...,"stored_at":...} per line, values byte for byte
-           (line breaks in a value become spaces): "daybook ingest" reads it back
-  csv      record_name,stored_at,value with stored_at in Unix milliseconds
+  table    for people: times are local, and long values are shortened
+  ndjson   one {"record_name":...,"value":...,"stored_at":...} per line; values are printed
+           byte for byte, except that line breaks inside them become spaces
+  csv      the columns record_name, stored_at and value, with the value as JSON
+In ndjson and csv, stored_at is in Unix milliseconds. "daybook ingest" reads ndjson.
 
-Results are streamed: memory does not grow with them.`,
-		Example: `  daybook query "host.cpu.*" --limit 1            # the newest value of each
+The values are printed while they are read, so a large result needs no large memory.`,
+		Example: `  daybook query "host.cpu.*" --limit 1
   daybook query host.memory --since -1h --oldest-first
-  daybook query "#" --topic --until 2026-11-23T06:00:00Z --format ndjson > history.ndjson
-  daybook query "sensor.*" --since -7d --format csv > week.csv`,
-		Args:              checked(onePattern),
-		ValidArgsFunction: after(cobra.NoFileCompletions, recordNames(dir)),
+  daybook query "#" --topic --until 2026-11-23T06:00:00Z --format ndjson > history.ndjson`,
+		Args:              asUsage(onePattern),
+		ValidArgsFunction: completeArguments(cobra.NoFileCompletions, recordNames(dir)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			params, err := flags.params(time.Now())
 			if err != nil {
@@ -56,17 +58,22 @@ Results are streamed: memory does not grow with them.`,
 			return runQuery(cmd, *dir, args[0], params, flags.format.value)
 		},
 	}
-	cmd.Flags().IntVar(&flags.limit, "limit", 0, "at most this many values of each record (0: all)")
-	cmd.Flags().StringVar(&flags.since, "since", "", "only values stored at this `time` or later")
-	cmd.Flags().StringVar(&flags.until, "until", "", "only values stored at this `time` or earlier")
-	cmd.Flags().BoolVar(&flags.topic, "topic", false, "read PATTERN as a topic (* one segment, # any number)")
-	cmd.Flags().BoolVar(&flags.oldestFirst, "oldest-first", false, "oldest values first; --limit then takes the oldest")
+	cmd.Flags().IntVar(&flags.limit, "limit", 0, "print at most `N` values of each record (0: all)")
+	flags.addSelection(cmd)
+	cmd.Flags().BoolVar(&flags.oldestFirst, "oldest-first", false, "print the oldest values first; --limit then takes the oldest")
 	cmd.Flags().Var(&flags.format, "format", "output format")
 	return cmd
 }
 
-// params turns the flags into query parameters.
-func (f queryFlags) params(now time.Time) (daybook.QueryParams, error) {
+// addSelection adds the flags that select values by time and read the pattern.
+func (f *queryFlags) addSelection(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.since, "since", "", "only values stored at this `time` or later")
+	cmd.Flags().StringVar(&f.until, "until", "", "only values stored at this `time` or earlier")
+	cmd.Flags().BoolVar(&f.topic, "topic", false, topicUsage)
+}
+
+// params returns the query that the flags ask for.
+func (f *queryFlags) params(now time.Time) (daybook.QueryParams, error) {
 	params := daybook.QueryParams{LimitPerRecord: f.limit, Syntax: syntaxOf(f.topic)}
 	if f.limit < 0 {
 		return params, usagef("--limit %d: want 0 (all) or more", f.limit)
@@ -82,31 +89,12 @@ func (f queryFlags) params(now time.Time) (daybook.QueryParams, error) {
 	return params, err
 }
 
-// timeFlag is nil for a flag that was not given.
-func timeFlag(name, text string, now time.Time) (*uint64, error) {
-	if text == "" {
-		return nil, nil
-	}
-	ms, err := parseTime(text, now)
-	if err != nil {
-		return nil, usagef("%s %w", name, err)
-	}
-	return &ms, nil
-}
-
-func syntaxOf(topic bool) daybook.PatternSyntax {
-	if topic {
-		return daybook.Topic
-	}
-	return daybook.Glob
-}
-
 func runQuery(cmd *cobra.Command, dir, pattern string, params daybook.QueryParams, format string) (err error) {
 	db, err := openForReading(dir)
 	if err != nil {
 		return err
 	}
-	defer closing(db, &err)
+	defer closeDB(db, &err)
 	buffered := bufio.NewWriterSize(cmd.OutOrStdout(), 64<<10)
 	out := newValueWriter(format, buffered, terminalWidth(cmd.OutOrStdout(), pipedWidth))
 	found, err := writeValues(cmd.Context(), out, db, pattern, params)
@@ -114,12 +102,13 @@ func runQuery(cmd *cobra.Command, dir, pattern string, params daybook.QueryParam
 		err = flushErr
 	}
 	if err == nil && found == 0 && format == "table" {
-		noteNothing(cmd.ErrOrStderr(), pattern, params)
+		noteNothingFound(cmd.ErrOrStderr(), pattern, params)
 	}
 	return err
 }
 
-// writeValues streams a query to out and counts its values. What came before an error is written.
+// writeValues writes the result of a query to out and counts its values. It writes the values
+// before an error.
 func writeValues(ctx context.Context, out text.ValueWriter, db daybook.Scanner, pattern string, params daybook.QueryParams) (found int, err error) {
 	for value, err := range db.Scan(ctx, pattern, params) {
 		if err == nil {
@@ -134,8 +123,8 @@ func writeValues(ctx context.Context, out text.ValueWriter, db daybook.Scanner, 
 	return found, out.Close()
 }
 
-// noteNothing tells a person, beside the empty output, that the query itself was fine.
-func noteNothing(errOut io.Writer, pattern string, params daybook.QueryParams) {
+// noteNothingFound tells a person who sees no output that the command worked.
+func noteNothingFound(errOut io.Writer, pattern string, params daybook.QueryParams) {
 	when := ""
 	if params.StartTime != nil || params.EndTime != nil {
 		when = " in that time"

@@ -15,40 +15,45 @@ import (
 func TestQuery(t *testing.T) {
 	dir := filledDir(t, someValues()...)
 	tests := []struct {
-		why  string
+		name string
 		args []string
 		want string
 	}{
-		{"ndjson keeps a value's bytes", []string{"*", "--format", "ndjson"}, `{"record_name":"a.one","value":{"x":2},"stored_at":2000}
+		{"ndjson keeps a value's bytes", []string{"*", "--format", "ndjson"},
+			`{"record_name":"a.one","value":{"x":2},"stored_at":2000}
 {"record_name":"a.one","value":{"x": 1},"stored_at":1000}
 {"record_name":"a.two","value":"<tag> & \u00e9","stored_at":1500}
 {"record_name":"b","value":null,"stored_at":0}
 `},
-		{"a limit counts per record", []string{"a.*", "--limit", "1", "--format", "csv"}, `record_name,stored_at,value
+		{"a limit counts for each record", []string{"a.*", "--limit", "1", "--format", "csv"},
+			`record_name,stored_at,value
 a.one,2000,"{""x"":2}"
 a.two,1500,"""<tag> & \u00e9"""
 `},
-		{"the oldest first", []string{"a.one", "--oldest-first", "--limit=1", "--format", "csv"}, `record_name,stored_at,value
+		{"the oldest first", []string{"a.one", "--oldest-first", "--limit=1", "--format", "csv"},
+			`record_name,stored_at,value
 a.one,1000,"{""x"": 1}"
 `},
-		{"both ends of a time range are in it", []string{"*", "--since", "1000", "--until", "1970-01-01T00:00:01.5Z", "--format", "csv"}, `record_name,stored_at,value
+		{"a time range includes both ends",
+			[]string{"*", "--since", "1000", "--until", "1970-01-01T00:00:01.5Z", "--format", "csv"},
+			`record_name,stored_at,value
 a.one,1000,"{""x"": 1}"
 a.two,1500,"""<tag> & \u00e9"""
 `},
-		{"a topic's star is one segment", []string{"*", "--topic", "--format", "csv"}, `record_name,stored_at,value
+		{"a star in a topic is one segment", []string{"*", "--topic", "--format", "csv"}, `record_name,stored_at,value
 b,0,null
 `},
 		{"a relative time after its flag", []string{"*", "--since", "-7d", "--format", "ndjson"}, ""},
-		{"a relative time with its flag", []string{"*", "--since=-7d", "--format", "ndjson"}, ""},
-		{"csv has its header even so", []string{"nothing", "--format", "csv"}, "record_name,stored_at,value\n"},
-		{"a table for people", []string{"a*"}, `RECORD  STORED AT                      VALUE
+		{"a relative time after an equals sign", []string{"*", "--since=-7d", "--format", "ndjson"}, ""},
+		{"csv without values has its header", []string{"nothing", "--format", "csv"}, "record_name,stored_at,value\n"},
+		{"a table", []string{"a*"}, `RECORD  STORED AT                      VALUE
 a.one   1970-01-01T01:00:02.000+01:00  {"x":2}
 a.one   1970-01-01T01:00:01.000+01:00  {"x":1}
 a.two   1970-01-01T01:00:01.500+01:00  "<tag> & \u00e9"
 `},
 	}
 	for _, test := range tests {
-		t.Run(test.why, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			args := append([]string{"query", "--dir", dir}, test.args...)
 			if diff := cmp.Diff(test.want, mustRun(t, "", args...)); diff != "" {
 				t.Errorf("daybook %q (-want +got):\n%s", args, diff)
@@ -57,7 +62,7 @@ a.two   1970-01-01T01:00:01.500+01:00  "<tag> & \u00e9"
 	}
 }
 
-func TestQueryWithoutMatchSaysSo(t *testing.T) {
+func TestQueryReportsThatNothingMatches(t *testing.T) {
 	dir := filledDir(t, someValues()...)
 	got := run(t, "", "query", "c.*", "--topic", "--since", "5", "--dir", dir)
 	want := result{"", "no values of records that match the topic \"c.*\" in that time\n", statusDone}
@@ -68,11 +73,12 @@ func TestQueryWithoutMatchSaysSo(t *testing.T) {
 
 func TestTableOfManyBlocks(t *testing.T) {
 	var values []daybook.StoredValue
-	for i := range 3*blockRows + 7 {
+	for i := range 3*maxBlockRows + 7 {
 		values = append(values, value("record", fmt.Sprint(i), uint64(i)))
 	}
 	dir := filledDir(t, values...)
-	lines := strings.Split(strings.TrimSuffix(mustRun(t, "", "query", "record", "--oldest-first", "--dir", dir), "\n"), "\n")
+	out := mustRun(t, "", "query", "record", "--oldest-first", "--dir", dir)
+	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
 	if len(lines) != len(values)+1 {
 		t.Fatalf("%d lines; want a header and %d values", len(lines), len(values))
 	}
@@ -83,21 +89,21 @@ func TestTableOfManyBlocks(t *testing.T) {
 	}
 }
 
-func TestTableIsSafeToLookAt(t *testing.T) {
+func TestTableIsSafeOnATerminal(t *testing.T) {
 	tests := []struct {
-		why    string
+		name   string
 		stored daybook.StoredValue
 		want   string
 	}{
-		{"a name may hold an escape", value("r\x1b[2J\n", `1`, 0), `r\u001b[2J\u000a`},
-		{"a string may hold a control character of eight bits", value("r", "\"\u009b2J\"", 0), `"\u009b2J"`},
-		{"a name may turn the line around", value("r\u202e", `1`, 0), `r\u202e`},
-		{"a value may span lines", value("r", "{\n \"x\": 1\n}", 0), `{"x":1}`},
-		{"a long value is cut", value("r", `"`+strings.Repeat("x", 1<<20)+`"`, 0), `xxx…`},
-		{"letters of other scripts stay", value("küche", `"温度"`, 0), `"温度"`},
+		{"a name with an escape", value("r\x1b[2J\n", `1`, 0), `r\u001b[2J\u000a`},
+		{"a string with a control character of eight bits", value("r", "\"\u009b2J\"", 0), `"\u009b2J"`},
+		{"a name with a right-to-left override", value("r\u202e", `1`, 0), `r\u202e`},
+		{"a value of several lines", value("r", "{\n \"x\": 1\n}", 0), `{"x":1}`},
+		{"a long value, which is cut", value("r", `"`+strings.Repeat("x", 1<<20)+`"`, 0), `xxx…`},
+		{"letters of other scripts, which stay", value("küche", `"温度"`, 0), `"温度"`},
 	}
 	for _, test := range tests {
-		t.Run(test.why, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			dir := filledDir(t, test.stored)
 			got := mustRun(t, "", "query", "*", "--dir", dir)
 			if strings.Count(got, "\n") != 2 || !strings.Contains(got, test.want) || len(got) > 600 {

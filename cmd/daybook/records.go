@@ -9,7 +9,6 @@ import (
 	"io"
 	"iter"
 
-	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"github.com/daybook-db/daybook"
@@ -19,24 +18,24 @@ func newRecordsCommand(dir *string) *cobra.Command {
 	var topic, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "records [PATTERN]",
-		Short: "List records: values, bytes, oldest, newest",
-		Long: `List the records that PATTERN matches, or all of them, by name: how many values each has,
-the bytes of their JSON, and the times of the oldest and the newest.`,
+		Short: "List records with their number of values, bytes and times",
+		Long: `List the records whose name matches PATTERN, or all records, sorted by name. For each record
+it shows the number of values, the bytes of their JSON, and the times of the oldest and the
+newest value. "daybook help query" explains PATTERN.`,
 		Example: `  daybook records
-  daybook records "host.cpu.*"
-  daybook records "sensors.#" --topic --json`,
-		Args:              checked(atMostOnePattern),
-		ValidArgsFunction: after(cobra.NoFileCompletions, recordNames(dir)),
+  daybook records "host.#" --topic --json`,
+		Args:              asUsage(atMostOnePattern),
+		ValidArgsFunction: completeArguments(cobra.NoFileCompletions, recordNames(dir)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runRecords(cmd, *dir, recordsPattern(args, topic), syntaxOf(topic), asJSON)
 		},
 	}
-	cmd.Flags().BoolVar(&topic, "topic", false, "read PATTERN as a topic (* one segment, # any number)")
+	cmd.Flags().BoolVar(&topic, "topic", false, topicUsage)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per line, with times in Unix milliseconds")
 	return cmd
 }
 
-// recordsPattern is the argument, or the pattern that matches every record.
+// recordsPattern returns the argument, or the pattern that matches every record.
 func recordsPattern(args []string, topic bool) string {
 	switch {
 	case len(args) > 0:
@@ -52,7 +51,7 @@ func runRecords(cmd *cobra.Command, dir, pattern string, syntax daybook.PatternS
 	if err != nil {
 		return err
 	}
-	defer closing(db, &err)
+	defer closeDB(db, &err)
 	buffered := bufio.NewWriter(cmd.OutOrStdout())
 	out := newRecordTable(buffered)
 	if asJSON {
@@ -68,7 +67,7 @@ func runRecords(cmd *cobra.Command, dir, pattern string, syntax daybook.PatternS
 	return err
 }
 
-// writeRecords writes records to out and counts them. What came before an error is written.
+// writeRecords writes records to out and counts them. It writes the records before an error.
 func writeRecords(out recordWriter, records iter.Seq2[daybook.RecordInfo, error]) (found int, err error) {
 	for record, err := range records {
 		if err == nil {
@@ -83,7 +82,7 @@ func writeRecords(out recordWriter, records iter.Seq2[daybook.RecordInfo, error]
 	return found, out.flush()
 }
 
-// recordWriter prints records in one of the formats.
+// recordWriter prints records in one format.
 type recordWriter struct {
 	write func(daybook.RecordInfo) error
 	flush func() error
@@ -94,7 +93,7 @@ func newRecordTable(out io.Writer) recordWriter {
 	table := newBlockTable(out, column{title: "RECORD"}, rightColumn("VALUES"),
 		rightColumn("BYTES"), column{title: "OLDEST"}, column{title: "NEWEST"})
 	write := func(r daybook.RecordInfo) error {
-		return table.append(printable(r.RecordName), count(r.Count), humanize.Bytes(r.Bytes),
+		return table.append(printable(r.RecordName), count(r.Count), size(r.Bytes),
 			formatTime(r.Oldest), formatTime(r.Newest))
 	}
 	return recordWriter{write, table.flush}

@@ -4,8 +4,6 @@ package main
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/retention"
 )
 
 const goodRules = `
@@ -24,16 +23,8 @@ rules:
   - {topic: "plant.#", max_per_record: 3}
 `
 
-func writeRules(t *testing.T, text string) (path string) {
-	t.Helper()
-	path = filepath.Join(t.TempDir(), "rules.yaml")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-// TestRetainRefusesBadRules wants what is wrong with a file of rules on one line, and nothing deleted.
+// TestRetainRefusesBadRules wants what is wrong with a file of rules on one line, and nothing
+// deleted.
 func TestRetainRefusesBadRules(t *testing.T) {
 	tests := []struct {
 		name, text, says string
@@ -51,7 +42,7 @@ func TestRetainRefusesBadRules(t *testing.T) {
 	before := stored(t, dir)
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			path := writeRules(t, test.text)
+			path := writeFile(t, "rules.yaml", test.text)
 			got := run(t, "", "retain", "--once", "--rules", path, "--dir", dir)
 			if got.status != statusFailed || !strings.Contains(got.err, path+test.says) || strings.Count(got.err, "\n") != 1 {
 				t.Errorf("status %d, stderr %q; want status %d and one line with %q: %s",
@@ -69,44 +60,59 @@ func TestRetain(t *testing.T) {
 	var values []daybook.StoredValue
 	for i := range uint64(5) {
 		for _, name := range []string{"alarm.fire", "plant.line.state", "other"} {
-			values = append(values, daybook.StoredValue{RecordName: name, Value: []byte("1"), StoredAt: now - i*uint64(3*time.Hour/time.Millisecond)})
+			values = append(values, value(name, "1", now-i*uint64(3*time.Hour/time.Millisecond)))
 		}
 	}
-	dir, rules := filledDir(t, values...), writeRules(t, goodRules)
+	dir, rules := filledDir(t, values...), writeFile(t, "rules.yaml", goodRules)
 	count := func(pattern string) int {
 		return strings.Count(mustRun(t, "", "query", pattern, "--format", "ndjson", "--dir", dir), "\n")
 	}
-	if got := mustRun(t, "", "retain", "--once", "--rules", rules, "--dir", dir); !strings.HasPrefix(got, "deleted 5 values in ") {
-		t.Errorf("output %q", got)
+	out := mustRun(t, "", "retain", "--once", "--rules", rules, "--dir", dir)
+	if !strings.HasPrefix(out, "deleted 5 values in ") {
+		t.Errorf("output %q", out)
 	}
-	if a, p, o := count("alarm.*"), count("plant.*"), count("other"); a != 2 || p != 3 || o != 5 {
-		t.Errorf("%d alarms, %d of the plant and %d others are left; want 2, 3 and 5", a, p, o)
+	if alarms, plant, others := count("alarm.*"), count("plant.*"), count("other"); alarms != 2 || plant != 3 || others != 5 {
+		t.Errorf("%d values of alarm.*, %d of plant.* and %d of other remain; want 2, 3 and 5", alarms, plant, others)
 	}
-	var ahead []daybook.StoredValue
+}
+
+// TestRetainWithASlowClock wants that a clock earlier than the newest values deletes nothing by
+// age, and that prune trusts it.
+func TestRetainWithASlowClock(t *testing.T) {
+	now := daybook.Now()
+	values := []daybook.StoredValue{value("other", "1", 1)}
+	var newest uint64
 	for i := range uint64(3) {
-		ahead = append(ahead, daybook.StoredValue{RecordName: "other", Value: []byte("1"), StoredAt: now + i + uint64(time.Hour/time.Millisecond)})
+		newest = now + i + uint64(time.Hour/time.Millisecond)
+		values = append(values, value("other", "1", newest))
 	}
-	ahead = append(ahead, daybook.StoredValue{RecordName: "other", Value: []byte("1"), StoredAt: 1})
-	dirAhead := filledDir(t, ahead...)
-	behind := run(t, "", "retain", "--once", "--rules", rules, "--dir", dirAhead)
-	says := "up to " + time.UnixMilli(int64(ahead[2].StoredAt)).Format(time.RFC3339) + ": set it, or if it is right, delete by age with \"daybook prune --older-than\""
-	if behind.status == statusDone || strings.Contains(behind.err, "it is believed when") || !strings.Contains(behind.err, says) ||
-		!strings.Contains(behind.err, "deleted 0 values; nothing was deleted by age, because the clock cannot be believed: at ") {
-		t.Errorf("with a clock that is behind: %+v; want %q", behind, says)
+	dir, rules := filledDir(t, values...), writeFile(t, "rules.yaml", goodRules)
+	got := run(t, "", "retain", "--once", "--rules", rules, "--dir", dir)
+	if got.status == statusDone || strings.Contains(got.err, "believed once") || strings.Count(got.err, "\n") != 1 {
+		t.Errorf("%+v; want a failure and one line", got)
 	}
-	if got := mustRun(t, "", "prune", "*", "--older-than", "7d", "--dir", dirAhead); !strings.HasPrefix(got, "deleted 1 value in ") {
-		t.Errorf("prune with a clock that is behind: %q", got)
+	wantParts(t, got.err, retention.ErrClock.Error()+": at ",
+		"up to "+time.UnixMilli(int64(newest)).Format(time.RFC3339)+": deleted 0 values",
+		"; set the clock, or if it is right, delete by age with \"daybook prune --older-than\", which trusts it")
+	if out := mustRun(t, "", "prune", "*", "--older-than", "7d", "--dir", dir); !strings.HasPrefix(out, "deleted 1 value in ") {
+		t.Errorf("prune printed %q", out)
 	}
+}
+
+func TestRetainSweepsUntilInterrupted(t *testing.T) {
+	dir, rules := filledDir(t, someValues()...), writeFile(t, "rules.yaml", goodRules)
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	var out, errOut strings.Builder
-	if status := execute(ctx, []string{"retain", "--interval", "50ms", "--rules", rules, "--dir", dir}, strings.NewReader(""), &out, &errOut); status != 0 {
-		t.Errorf("interrupted: status %d, stderr %q", status, errOut.String())
+	args := []string{"retain", "--interval", "50ms", "--rules", rules, "--dir", dir}
+	if status := execute(ctx, args, strings.NewReader(""), &out, &errOut); status != 0 {
+		t.Errorf("status %d, stderr %q; want success", status, errOut.String())
 	}
 	if n := strings.Count(errOut.String(), "daybook: swept"); n < 2 {
-		t.Errorf("%d sweeps in 300 ms, one every 50; stderr %q", n, errOut.String())
+		t.Errorf("%d sweeps in 300 ms, one every 50 ms; stderr %q", n, errOut.String())
 	}
-	if text := errOut.String(); strings.Count(text, "interrupted") != 1 || !strings.HasSuffix(text, "level=INFO msg=\"daybook: interrupted, there will be no more sweeps\"\n") {
-		t.Errorf("stderr %q; want that it says at last that it ends", text)
+	const last = "level=INFO msg=\"daybook: interrupted, there will be no more sweeps\"\n"
+	if text := errOut.String(); strings.Count(text, "interrupted") != 1 || !strings.HasSuffix(text, last) {
+		t.Errorf("stderr %q; want that it ends with %q", text, last)
 	}
 }

@@ -7,22 +7,21 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
-	"strings"
 
 	"github.com/spf13/cobra"
 )
 
-// defaultDir is where every subcommand works unless --dir says otherwise.
+// defaultDir is the directory that a command works on unless --dir names another one.
 const defaultDir = "./daybook-demo"
 
 // execute runs one command line and returns its exit status. An error is one line on errOut.
 func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
 	root := newRootCommand()
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // for nil, cobra would take the arguments of the process
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errOut)
-	strictBuiltins(root)
+	restrictBuiltins(root)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil || isBrokenPipe(err) {
 		return statusDone
@@ -37,103 +36,66 @@ func newRootCommand() *cobra.Command {
 		Use:   "daybook",
 		Short: "Keep and read the history of named JSON records",
 		Long: `Daybook keeps the history of named JSON records in a directory: every value that a
-record ever had, with the time it was stored. This command records, loads, reads,
-cleans up, checks, backs up and restores such a directory.
+record ever had, with the time it was stored.
 
-Times on the command line are RFC 3339 (2026-11-23T06:00:00Z), a date in local time
-(2026-11-23), Unix milliseconds, or relative to now (-90m, -1h, -7d, -2w).`,
-		Example: `  daybook demo                               # ten seconds of this machine's own readings
-  daybook records                            # what was recorded
+A record has a name, such as sensor.kitchen. A value is any JSON, such as {"celsius":21.5}.
+All commands work on the directory that --dir names.
+
+A time on the command line is RFC 3339 (2026-11-23T06:00:00Z), a date in local time
+(2026-11-23), Unix milliseconds, or relative to now (-90m, -1h, -7d, -2w).
+
+The exit status is 0 for success, 1 for a failure, 2 for a wrong command line, and 130
+after an interruption.`,
+		Example: `  daybook demo                               # ten seconds of readings of this machine
+  daybook records                            # list the records
   daybook query "host.cpu.*" --limit 1       # the newest value of each CPU
   daybook query host.memory --since -5m --format csv`,
 		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          checked(cobra.NoArgs),
+		Args:          asUsage(cobra.NoArgs),
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(*cobra.Command, []string) error {
-			if dir == "" { // as from a variable of a script that is not set
+			if dir == "" { // for example from an unset variable of a script
 				return usagef("--dir is empty: want the directory that holds the daybook")
 			}
 			return nil
 		},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
-	root.PersistentFlags().StringVar(&dir, "dir", defaultDir, "the directory that holds the daybook")
-	root.AddCommand(newDemoCommand(&dir), newIngestCommand(&dir), newQueryCommand(&dir), newTailCommand(&dir),
-		newRecordsCommand(&dir), newStatsCommand(&dir), newCleanupCommand(&dir), newPruneCommand(&dir), newRetainCommand(&dir),
-		newCompactCommand(&dir), newCheckCommand(&dir), newBackupCommand(&dir), newRestoreCommand(&dir),
-		newExportCommand(&dir), newImportCommand(&dir))
+	root.PersistentFlags().StringVar(&dir, "dir", defaultDir, "the `directory` that holds the daybook")
+	addCommands(root, &dir)
 	for _, cmd := range append(root.Commands(), root) {
 		completeFlags(cmd)
 	}
 	return root
 }
 
-// checked marks what an argument check finds as a usage error.
-func checked(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return usagef("%w (see %s --help)", err, cmd.CommandPath())
-		}
-		return nil
-	}
+func init() {
+	cobra.EnableCommandSorting = false // help lists the commands in the order of addCommands
 }
 
-// strictBuiltins has the commands that cobra adds refuse what they do not know.
-func strictBuiltins(root *cobra.Command) {
-	root.InitDefaultHelpCmd()
-	root.InitDefaultCompletionCmd()
-	for _, cmd := range root.Commands() {
-		switch cmd.Name() {
-		case "help":
-			cmd.Args = checked(func(_ *cobra.Command, args []string) error {
-				if found, unknown, err := root.Find(args); err != nil || len(unknown) > 0 {
-					return fmt.Errorf("unknown command %q for %q", strings.Join(args, " "), found.CommandPath())
-				}
-				return nil
-			})
-		case "completion":
-			cmd.Args = checked(cobra.NoArgs)
-			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() } // or cobra would not look at Args
-			for _, shell := range cmd.Commands() {
-				shell.Args = checked(noArguments(""))
-			}
+// addCommands adds all subcommands, in the groups that the help of root shows.
+func addCommands(root *cobra.Command, dir *string) {
+	for _, group := range []struct {
+		id       string
+		commands []*cobra.Command
+	}{
+		{"Store", []*cobra.Command{newDemoCommand(dir), newIngestCommand(dir)}},
+		{"Read", []*cobra.Command{newQueryCommand(dir), newTailCommand(dir), newRecordsCommand(dir), newStatsCommand(dir)}},
+		{"Maintain", []*cobra.Command{newCleanupCommand(dir), newPruneCommand(dir), newRetainCommand(dir),
+			newCompactCommand(dir), newCheckCommand(dir)}},
+		{"Move", []*cobra.Command{newBackupCommand(dir), newRestoreCommand(dir), newExportCommand(dir), newImportCommand(dir)}},
+	} {
+		root.AddGroup(&cobra.Group{ID: group.id, Title: group.id + ":"})
+		for _, cmd := range group.commands {
+			cmd.GroupID = group.id
+			root.AddCommand(cmd)
 		}
 	}
 }
 
-// noArguments refuses arguments. One is mostly what a flag wants whose name was left out.
-func noArguments(flag string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return nil
-		}
-		hint := ""
-		if flag != "" {
-			hint = fmt.Sprintf(": want %s before it", flag)
-		}
-		return fmt.Errorf("%s takes no arguments, and got %q%s", cmd.Name(), args[0], hint)
-	}
-}
-
-// onePattern wants exactly one argument. More of them are mostly file names that a shell has put in
-// the place of a pattern without quotes.
-func onePattern(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return fmt.Errorf("%s needs a PATTERN, such as \"*\"", cmd.Name())
-	}
-	return atMostOnePattern(cmd, args)
-}
-
-func atMostOnePattern(cmd *cobra.Command, args []string) error {
-	if len(args) > 1 {
-		return fmt.Errorf("%s takes one PATTERN, and got %s: is it in quotes?", cmd.Name(), counted(len(args), "argument"))
-	}
-	return nil
-}
-
-// version is the module version that the binary was built from.
+// version returns the module version that the binary was built from.
 func version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version

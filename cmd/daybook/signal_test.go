@@ -12,25 +12,28 @@ import (
 	"testing"
 )
 
-// TestHangUp takes its terminal away from a command, which ends in order unless nohup has started it.
+// TestHangUp sends a command the signal of a closed terminal. The command closes its directory and
+// ends, unless nohup has started it.
 func TestHangUp(t *testing.T) {
-	// Where this process itself was started with nohup, its children ignore the signal too, unless it handles it.
+	// If nohup has started this process, its children ignore the signal too, unless this process
+	// handles it.
 	handled := make(chan os.Signal, 1)
 	signal.Notify(handled, syscall.SIGHUP)
 	defer signal.Stop(handled)
 	const header = "record_name,stored_at,value\n"
 	dir := filledDir(t, someValues()...)
 	tests := []struct {
-		why, shell string
-		signals    []os.Signal
+		name, shell string
+		signals     []os.Signal
 	}{
-		{"it ends as with an interruption", `exec "$0" "$@"`, []os.Signal{syscall.SIGHUP}},
-		{"what nohup has started goes on", `trap "" HUP; exec "$0" "$@"`, []os.Signal{syscall.SIGHUP, syscall.SIGTERM}},
+		{"it ends as after an interruption", `exec "$0" "$@"`, []os.Signal{syscall.SIGHUP}},
+		{"it goes on under nohup", `trap "" HUP; exec "$0" "$@"`, []os.Signal{syscall.SIGHUP, syscall.SIGTERM}},
 	}
 	for _, test := range tests {
-		t.Run(test.why, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			var out lockedBuffer
-			command := exec.Command("/bin/sh", "-c", test.shell, os.Args[0], "tail", "-f", "*", "-n", "0", "--format", "csv", "--dir", dir)
+			command := exec.Command("/bin/sh", "-c", test.shell, os.Args[0],
+				"tail", "-f", "*", "-n", "0", "--format", "csv", "--dir", dir)
 			command.Env = append(os.Environ(), "DAYBOOK_TEST_COMMAND=1")
 			command.Stdout, command.Stderr = &out, &out
 			if err := command.Start(); err != nil {
@@ -50,7 +53,7 @@ func TestHangUp(t *testing.T) {
 				}
 			}
 			if err := command.Wait(); err != nil || out.String() != want {
-				t.Errorf("%v, output %q; want that it ends in order, with %q", err, out.String(), want)
+				t.Errorf("%v, output %q; want a success, with %q", err, out.String(), want)
 			}
 		})
 	}

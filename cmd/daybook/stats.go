@@ -4,12 +4,8 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
-	"math"
 
-	"github.com/dustin/go-humanize"
-	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"github.com/daybook-db/daybook"
@@ -19,18 +15,17 @@ func newStatsCommand(dir *string) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "stats",
-		Short: "Say what the directory holds and weighs",
-		Long: `Say how many values of how many records the directory holds, and what they weigh:
-as raw JSON, in the tree's pages that are in use, and as files on disk.`,
-		Example: `  daybook stats
-  daybook stats --json --dir /var/lib/gateway/history`,
-		Args:              checked(noArguments("")),
+		Short: "Show how many values the directory holds and how much space they take",
+		Long: `Show the number of records and values in the directory, and their size: the values alone
+as JSON, the part of the tree (the file daybook.db) that is in use, and the files on disk.`,
+		Example:           `  daybook stats`,
+		Args:              asUsage(noArguments("")),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runStats(cmd, *dir, asJSON)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object, with exact numbers")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object with exact numbers")
 	return cmd
 }
 
@@ -39,18 +34,19 @@ func runStats(cmd *cobra.Command, dir string, asJSON bool) (err error) {
 	if err != nil {
 		return err
 	}
-	defer closing(db, &err)
+	defer closeDB(db, &err)
 	stats, err := db.Stats(cmd.Context())
 	if err != nil {
 		return err
 	}
 	if asJSON {
-		return json.NewEncoder(cmd.OutOrStdout()).Encode(storedStats(stats))
+		return json.NewEncoder(cmd.OutOrStdout()).Encode(newStatsJSON(stats))
 	}
 	return writeStats(cmd.OutOrStdout(), stats)
 }
 
-// statsJSON is what stats --json prints: what is stored, not what this process did.
+// statsJSON is the output of stats --json: what is in the directory, without the counters of this
+// process.
 type statsJSON struct {
 	Values        uint64 `json:"values"`
 	ValueBytes    uint64 `json:"value_bytes"`
@@ -63,7 +59,7 @@ type statsJSON struct {
 	Watermark     uint64 `json:"watermark"`
 }
 
-func storedStats(s daybook.Stats) statsJSON {
+func newStatsJSON(s daybook.Stats) statsJSON {
 	return statsJSON{
 		Values: s.Values, ValueBytes: s.ValueBytes, Records: s.Records,
 		DiskBytes: s.DiskBytes, TreeBytes: s.TreeBytes, TreeUsedBytes: s.TreeUsed, LogBytes: s.LogBytes,
@@ -72,47 +68,19 @@ func storedStats(s daybook.Stats) statsJSON {
 }
 
 func writeStats(out io.Writer, s daybook.Stats) error {
-	table := newBlockTable(out, column{title: "WHAT"}, rightColumn("HOW MUCH"), rightColumn("PER VALUE"), column{title: "WHICH IS"})
+	table := newBlockTable(out, column{title: "WHAT"}, rightColumn("HOW MUCH"), rightColumn("PER VALUE"), column{title: "MEANING"})
 	for _, row := range [][]string{
 		{"records", count(s.Records), "", "names with at least one value"},
-		{"values", count(s.Values), "", "in all of them"},
-		{"raw JSON", size(s.ValueBytes), perValue(s.ValueBytes, s), "the values alone, without names and times"},
-		{"tree, in use", size(s.TreeUsed), perValue(s.TreeUsed, s), ratio(s.TreeUsed, s.ValueBytes) + " the raw JSON, names and times included"},
-		{"tree, file", size(s.TreeBytes), "", "with pages that are free for what comes"},
+		{"values", count(s.Values), "", "of all records together"},
+		{"raw JSON", size(s.ValueBytes), perValue(s.ValueBytes, s.Values), "the values alone, without names and times"},
+		{"tree, in use", size(s.TreeUsed), perValue(s.TreeUsed, s.Values), ratio(s.TreeUsed, s.ValueBytes) + " the raw JSON, with names and times"},
+		{"tree, file", size(s.TreeBytes), "", "with free pages for new values"},
 		{"log", size(s.LogBytes), "", "write-ahead log, with segments kept for reuse"},
-		{"directory", size(s.DiskBytes), "", "all files, with what is reserved for a full disk"},
+		{"directory", size(s.DiskBytes), "", "all files, with the reserve for a full disk"},
 	} {
 		if err := table.append(row...); err != nil {
 			return err
 		}
 	}
 	return table.flush()
-}
-
-// count writes a number with thousands separators.
-func count[N int | uint64](n N) string {
-	return humanize.Comma(int64(min(uint64(n), math.MaxInt64)))
-}
-
-// counted writes a number with its noun.
-func counted[N int | uint64](n N, noun string) string {
-	return count(n) + " " + english.PluralWord(int(n), noun, "")
-}
-
-func size[N int64 | uint64](bytes N) string { return humanize.Bytes(uint64(bytes)) }
-
-func perValue[N int64 | uint64](bytes N, s daybook.Stats) string {
-	if s.Values == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%.1f B", float64(bytes)/float64(s.Values))
-}
-
-// ratio compares two sizes: "35 % of", or "2.5 times".
-func ratio(part int64, whole uint64) string {
-	share := float64(part) / float64(max(whole, 1))
-	if share > 1 {
-		return fmt.Sprintf("%.1f times", share)
-	}
-	return fmt.Sprintf("%.0f %% of", 100*share)
 }

@@ -11,10 +11,10 @@ import (
 	prettytext "github.com/jedib0t/go-pretty/v6/text"
 )
 
-// The most rows, and bytes of cells, that a blockTable holds before it prints them.
+// Limits of a block of a blockTable.
 const (
-	blockRows  = 256
-	blockBytes = 1 << 20
+	maxBlockRows  = 256
+	maxBlockBytes = 1 << 20 // of cells
 )
 
 // column is one column of a blockTable.
@@ -23,17 +23,17 @@ type column struct {
 	align prettytext.Align
 }
 
-// blockTable prints a table of any length in constant memory: it lays out a block of rows at a time,
-// and every block is at least as wide as the first.
+// blockTable prints a table of any length in constant memory. It lays out and prints one block of
+// rows at a time. Every block is at least as wide as the first.
 type blockTable struct {
 	out     io.Writer
 	columns []column
-	rows    [][]string
-	bytes   int
-	widths  []int // of the first block; nil before it is printed
+	rows    [][]string // of the block that is being filled
+	bytes   int        // of the cells in rows
+	widths  []int      // of the columns in the first block; nil before it is printed
 }
 
-// rightColumn is a column of numbers.
+// rightColumn returns a column of numbers.
 func rightColumn(title string) column { return column{title, prettytext.AlignRight} }
 
 func newBlockTable(out io.Writer, columns ...column) *blockTable {
@@ -45,13 +45,13 @@ func (t *blockTable) append(cells ...string) error {
 	for _, cell := range cells {
 		t.bytes += len(cell)
 	}
-	if len(t.rows) < blockRows && t.bytes < blockBytes {
+	if len(t.rows) < maxBlockRows && t.bytes < maxBlockBytes {
 		return nil
 	}
 	return t.flush()
 }
 
-// flush prints the rows that are held.
+// flush prints the block that is being filled.
 func (t *blockTable) flush() error {
 	if len(t.rows) == 0 {
 		return nil
@@ -72,7 +72,7 @@ func (t *blockTable) flush() error {
 	return err
 }
 
-// plainStyle has no rules and no borders: two spaces part the columns.
+// plainStyle returns a style without lines and borders: two spaces separate the columns.
 func plainStyle() table.Style {
 	style := table.StyleDefault
 	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
@@ -115,12 +115,12 @@ func tableRow(cells []string) table.Row {
 	return row
 }
 
-// shorten puts a JSON value on one line of at most width columns.
+// shorten returns a JSON value on one line of at most width columns.
 func shorten(value json.RawMessage, width int) string {
-	const enough = 64 << 10 // no terminal is this wide, and values may have 16 MiB
+	const maxShown = 64 << 10 // no terminal is this wide, and a value may have 16 MiB
 	var line bytes.Buffer
-	if len(value) > enough {
-		line.Write(value[:enough])
+	if len(value) > maxShown {
+		line.Write(value[:maxShown])
 	} else if json.Compact(&line, value) != nil {
 		line.Reset()
 		line.Write(value)

@@ -31,44 +31,42 @@ type tailFlags struct {
 	format choiceFlag
 }
 
+const (
+	// pollInterval is the time between two looks for new values.
+	pollInterval = 200 * time.Millisecond
+	// maxTailed is the largest number of values that tail begins with. They are in memory together.
+	maxTailed = 1_000_000
+)
+
 func newTailCommand(dir *string) *cobra.Command {
 	flags := tailFlags{format: choiceFlag{"ndjson", []string{"ndjson", "csv"}}}
 	cmd := &cobra.Command{
 		Use:   "tail PATTERN",
-		Short: "Print the last values, and with -f those that are being stored",
-		Long: `Print the last values of the records that PATTERN matches, by their times and over all of
-them together, and with -f go on with those that are stored from then on, until it is
-interrupted. PATTERN and the formats are what they are for query.
+		Short: "Print the newest values, and with -f new values as they are stored",
+		Long: `Print the newest values of all records whose name matches PATTERN, sorted by time. With
+-f it goes on with the values that are stored from then on, until interrupted. "daybook help
+query" explains PATTERN and the formats.
 
-Another process may have the daybook open, and nothing is in its way: then the last values
-are those in its log, in the order in which they came, which is what came since about its
-last checkpoint. A reader that falls behind is told on standard error how many values it
-missed.`,
-		Example: `  daybook tail "*"
-  daybook tail -f "alarm.*" -n 0
-  daybook tail -f "plant.#.state" --topic --format csv`,
-		Args:              checked(onePattern),
-		ValidArgsFunction: after(cobra.NoFileCompletions, recordNames(dir)),
+Tail works while another process has the daybook open, and does not disturb it. It then
+begins with the newest values in the log, in the order in which they were stored; the log
+holds roughly the values after the last checkpoint. If values come faster than tail prints
+them, it prints on standard error how many it missed.`,
+		Example:           `  daybook tail "host.*" -n 5`,
+		Args:              asUsage(onePattern),
+		ValidArgsFunction: completeArguments(cobra.NoFileCompletions, recordNames(dir)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if flags.values < 0 || flags.values > mostTailed {
-				return usagef("-n %d: want 0 to %d", flags.values, mostTailed)
+			if flags.values < 0 || flags.values > maxTailed {
+				return usagef("-n %d: want 0 to %d", flags.values, maxTailed)
 			}
 			return runTail(cmd, *dir, args[0], flags)
 		},
 	}
-	cmd.Flags().IntVarP(&flags.values, "values", "n", 10, "how many values to begin with")
-	cmd.Flags().BoolVarP(&flags.follow, "follow", "f", false, "go on with what is being stored")
-	cmd.Flags().BoolVar(&flags.topic, "topic", false, "read PATTERN as a topic (* one segment, # any number)")
+	cmd.Flags().IntVarP(&flags.values, "values", "n", 10, "print the newest `N` values first")
+	cmd.Flags().BoolVarP(&flags.follow, "follow", "f", false, "go on with new values as they are stored")
+	cmd.Flags().BoolVar(&flags.topic, "topic", false, topicUsage)
 	cmd.Flags().Var(&flags.format, "format", "output format")
 	return cmd
 }
-
-const (
-	// pollInterval is how often tail looks for what has been stored.
-	pollInterval = 200 * time.Millisecond
-	// mostTailed is how many values tail begins with at most, which are in memory together.
-	mostTailed = 1_000_000
-)
 
 // tail is one run of tail.
 type tail struct {
@@ -76,52 +74,61 @@ type tail struct {
 	flags        tailFlags
 	out          text.ValueWriter
 	buffered     *bufio.Writer
-	notes        io.Writer
+	notes        io.Writer // standard error
 
 	follower *engine.Follower
-	after    uint64      // the sequence number of the last value that was printed, or of one behind it
-	seen     os.FileInfo // the tree's file, when the daybook was looked at last
+	after    uint64      // every value up to this sequence number has been printed, or does not match
+	lastTree os.FileInfo // the tree's file when the daybook was opened last
 }
 
 func runTail(cmd *cobra.Command, dir, pattern string, flags tailFlags) error {
 	ctx := cmd.Context()
-	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
-		return fmt.Errorf("%s is not a directory", dir)
+	if err := checkDirectory(dir); err != nil {
+		return err
 	}
 	t := &tail{dir: dir, pattern: pattern, flags: flags, notes: cmd.ErrOrStderr()}
 	t.buffered = bufio.NewWriterSize(cmd.OutOrStdout(), 64<<10)
 	t.out = newValueWriter(flags.format.value, t.buffered, 0)
-	err := t.begin(ctx)
-	if flush := errors.Join(t.out.Flush(), t.buffered.Flush()); err == nil {
-		err = flush
-	}
+	err := t.flush(t.printNewest(ctx))
 	for err == nil && flags.follow {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(pollInterval):
 		}
-		if err = t.goOn(ctx); ctx.Err() != nil {
-			err = nil
+		err = t.printNew(ctx)
+		if ctx.Err() != nil {
+			err = nil // an interruption is the normal end of tail -f
 		}
-		if flush := errors.Join(t.out.Flush(), t.buffered.Flush()); err == nil {
-			err = flush
-		}
+		err = t.flush(err)
 	}
 	return err
 }
 
-// begin prints the last values: of a daybook that nobody has open those that there are, else those in its log.
-func (t *tail) begin(ctx context.Context) error {
-	last, err := t.lastValues(ctx)
-	locked := errors.Is(err, daybook.ErrLocked)
-	if locked || err == nil && t.flags.follow {
+// flush writes the buffered output. It returns err, or if that is nil the error of writing.
+func (t *tail) flush(err error) error {
+	flushErr := t.out.Flush()
+	if flushErr == nil {
+		flushErr = t.buffered.Flush()
+	}
+	if err != nil {
+		return err
+	}
+	return flushErr
+}
+
+// printNewest prints the newest values: those in the daybook, or while another process has it open,
+// those in its log.
+func (t *tail) printNewest(ctx context.Context) error {
+	newest, err := t.newestStored(ctx)
+	isLocked := errors.Is(err, daybook.ErrLocked)
+	if isLocked || err == nil && t.flags.follow {
 		t.follower, err = engine.Follow(t.dir, t.pattern, syntaxOf(t.flags.topic), t.after)
 	}
-	if locked && err == nil {
-		last, err = t.lastLogged(ctx)
+	if isLocked && err == nil {
+		newest, err = t.newestLogged(ctx)
 	}
-	for _, v := range last {
+	for _, v := range newest {
 		if err == nil {
 			err = t.out.Write(v)
 		}
@@ -129,85 +136,14 @@ func (t *tail) begin(ctx context.Context) error {
 	return err
 }
 
-// goOn prints what has been stored since: what is in the log, and, where another process has closed the daybook and emptied
-// its log, what is in the daybook itself.
-func (t *tail) goOn(ctx context.Context) error {
-	if err := t.readClosed(ctx); err != nil && !errors.Is(err, daybook.ErrLocked) {
-		return err
-	}
-	var failed error
-	err := t.follower.Read(ctx, func(event daybook.Event) bool {
-		if t.follower.Replaced() {
-			fmt.Fprintln(t.notes, "another daybook has come into the directory")
-		}
-		if event.Missed > 0 {
-			fmt.Fprintf(t.notes, "missed %s\n", counted(event.Missed, "value"))
-		}
-		t.after = event.Sequence
-		failed = t.out.Write(event.StoredValue)
-		return failed == nil
-	})
-	if failed != nil {
-		return failed
-	}
-	return err
-}
-
-// readClosed prints what is new in a daybook that nobody has open, if its file has changed.
-func (t *tail) readClosed(ctx context.Context) (err error) {
-	now, err := os.Stat(filepath.Join(t.dir, "daybook.db"))
-	if err != nil || t.seen != nil && os.SameFile(now, t.seen) && now.ModTime().Equal(t.seen.ModTime()) && now.Size() == t.seen.Size() {
-		return nil // it may be about to be restored
-	}
-	db, err := t.open()
-	if err != nil {
-		return err
-	}
-	defer closing(db, &err)
-	t.seen = now
-	stats, err := db.Stats(ctx)
-	if err != nil {
-		return err
-	}
-	pattern, err := index.Compile(t.pattern, syntaxOf(t.flags.topic))
-	if err != nil {
-		return err
-	}
-	if stats.LastSequence < t.after {
-		fmt.Fprintln(t.notes, "another daybook has come into the directory")
-		t.after = 0
-	}
-	for change, err := range db.Changes(ctx, daybook.ChangesParams{After: t.after}) {
-		if err != nil {
-			return err
-		}
-		if pattern.Match(change.RecordName) {
-			if err := t.out.Write(change.StoredValue); err != nil {
-				return err
-			}
-		}
-	}
-	t.after = stats.LastSequence
-	t.follower, err = engine.Follow(t.dir, t.pattern, syntaxOf(t.flags.topic), t.after)
-	return err
-}
-
-func (t *tail) open() (*engine.DB, error) {
-	db, err := engine.Open(t.dir, &engine.Options{ReadOnly: true, LockTimeout: -1})
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, noDaybook(t.dir)
-	}
-	return db, err
-}
-
-// lastValues returns the values that were stored last, by their times, of a daybook that nobody has open.
-func (t *tail) lastValues(ctx context.Context) (last []daybook.StoredValue, err error) {
-	t.seen, _ = os.Stat(filepath.Join(t.dir, "daybook.db"))
+// newestStored returns the newest values by time, of a daybook that no other process has open.
+func (t *tail) newestStored(ctx context.Context) (newest []daybook.StoredValue, err error) {
+	t.lastTree, _ = os.Stat(t.treePath())
 	db, err := t.open()
 	if err != nil {
 		return nil, err
 	}
-	defer closing(db, &err)
+	defer closeDB(db, &err)
 	stats, err := db.Stats(ctx)
 	t.after = stats.LastSequence
 	if err != nil || t.flags.values == 0 {
@@ -219,30 +155,123 @@ func (t *tail) lastValues(ctx context.Context) (last []daybook.StoredValue, err 
 		if err != nil {
 			return nil, err
 		}
-		if last = append(last, v); len(last) >= 2*n+1024 {
-			last = newest(last, n)
+		if newest = append(newest, v); len(newest) >= 2*n+1024 {
+			newest = sortNewest(newest, n)
 		}
 	}
-	last = newest(last, n)
-	slices.Reverse(last)
-	return last, nil
+	newest = sortNewest(newest, n)
+	slices.Reverse(newest)
+	return newest, nil
 }
 
-// newest returns the newest n of values, the newest first; those of a record came like that.
-func newest(values []daybook.StoredValue, n int) []daybook.StoredValue {
+// sortNewest returns the newest n of values, the newest first. Values of the same time keep their
+// order; Scan yields those of a record newest first.
+func sortNewest(values []daybook.StoredValue, n int) []daybook.StoredValue {
 	slices.SortStableFunc(values, func(a, b daybook.StoredValue) int { return cmp.Compare(b.StoredAt, a.StoredAt) })
 	return values[:min(len(values), n)]
 }
 
-// lastLogged returns the values that were stored last, as far as they are in the log.
-func (t *tail) lastLogged(ctx context.Context) (last []daybook.StoredValue, err error) {
+// newestLogged returns the values in the log that were stored last.
+func (t *tail) newestLogged(ctx context.Context) (newest []daybook.StoredValue, err error) {
 	n := t.flags.values
 	err = t.follower.Read(ctx, func(event daybook.Event) bool {
-		last, t.after = append(last, event.StoredValue), event.Sequence
-		if len(last) >= 2*n+1024 {
-			last = slices.Clone(last[len(last)-n:])
+		newest, t.after = append(newest, event.StoredValue), event.Sequence
+		if len(newest) >= 2*n+1024 {
+			newest = slices.Clone(newest[len(newest)-n:])
 		}
 		return true
 	})
-	return last[max(len(last)-n, 0):], err
+	return newest[max(len(newest)-n, 0):], err
+}
+
+// printNew prints the values that were stored after the last look. They are in the log, or in the
+// tree if another process has closed the daybook and emptied the log.
+func (t *tail) printNew(ctx context.Context) error {
+	if err := t.printNewInTree(ctx); err != nil && !errors.Is(err, daybook.ErrLocked) {
+		return err
+	}
+	var writeErr error
+	err := t.follower.Read(ctx, func(event daybook.Event) bool {
+		if t.follower.Replaced() {
+			t.noteReplaced()
+		}
+		if event.Missed > 0 {
+			fmt.Fprintf(t.notes, "missed %s\n", counted(event.Missed, "value"))
+		}
+		t.after = event.Sequence
+		writeErr = t.out.Write(event.StoredValue)
+		return writeErr == nil
+	})
+	if writeErr != nil {
+		return writeErr
+	}
+	return err
+}
+
+func (t *tail) noteReplaced() {
+	fmt.Fprintln(t.notes, "another daybook has come into the directory")
+}
+
+// printNewInTree prints the new values of a daybook that no other process has open, if the tree's
+// file has changed.
+func (t *tail) printNewInTree(ctx context.Context) (err error) {
+	tree, err := os.Stat(t.treePath())
+	if err != nil || sameFile(tree, t.lastTree) {
+		return nil // a daybook without a tree may be about to be restored
+	}
+	db, err := t.open()
+	if err != nil {
+		return err
+	}
+	defer closeDB(db, &err)
+	t.lastTree = tree
+	stats, err := db.Stats(ctx)
+	if err != nil {
+		return err
+	}
+	if stats.LastSequence < t.after {
+		t.noteReplaced()
+		t.after = 0
+	}
+	if err := t.printChanges(ctx, db); err != nil {
+		return err
+	}
+	t.after = stats.LastSequence
+	t.follower, err = engine.Follow(t.dir, t.pattern, syntaxOf(t.flags.topic), t.after)
+	return err
+}
+
+// printChanges prints the matching values after t.after, in the order in which they were stored.
+func (t *tail) printChanges(ctx context.Context, db daybook.ChangeSource) error {
+	pattern, err := index.Compile(t.pattern, syntaxOf(t.flags.topic))
+	if err != nil {
+		return err
+	}
+	for change, err := range db.Changes(ctx, daybook.ChangesParams{After: t.after}) {
+		if err != nil {
+			return err
+		}
+		if pattern.Match(change.RecordName) {
+			if err := t.out.Write(change.StoredValue); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// sameFile reports whether a is the file b, unchanged. b may be nil.
+func sameFile(a, b os.FileInfo) bool {
+	return b != nil && os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
+}
+
+func (t *tail) treePath() string { return filepath.Join(t.dir, "daybook.db") }
+
+// open opens the daybook read-only, and does not wait for another process.
+func (t *tail) open() (*engine.DB, error) {
+	db, err := engine.Open(t.dir, &engine.Options{ReadOnly: true, LockTimeout: -1})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errNoDaybook(t.dir)
+	}
+	return db, err
 }

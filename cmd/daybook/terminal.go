@@ -12,13 +12,13 @@ import (
 	"golang.org/x/term"
 )
 
-// isTerminal reports whether stream is a terminal that a person looks at.
+// isTerminal reports whether stream is a terminal.
 func isTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-// terminalWidth is the number of columns of the terminal that out is, and otherwise fallback.
+// terminalWidth returns the number of columns of out, or fallback if out is not a terminal.
 func terminalWidth(out io.Writer, fallback int) int {
 	if file, ok := out.(*os.File); ok {
 		if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
@@ -28,16 +28,16 @@ func terminalWidth(out io.Writer, fallback int) int {
 	return fallback
 }
 
-// printable escapes what would not show, or would steer a terminal: record names may hold any
-// character but NUL, and JSON strings some control characters.
+// printable escapes the characters of text that would not show, or would control a terminal. A
+// record name may hold any character except NUL, and a JSON string some control characters.
 func printable(text string) string {
-	if strings.IndexFunc(text, hidden) < 0 {
+	if strings.IndexFunc(text, isHidden) < 0 {
 		return text
 	}
 	var shown strings.Builder
 	for _, r := range text {
 		switch {
-		case !hidden(r):
+		case !isHidden(r):
 			shown.WriteRune(r)
 		case r > 0xFFFF:
 			fmt.Fprintf(&shown, `\U%08x`, r)
@@ -48,4 +48,4 @@ func printable(text string) string {
 	return shown.String()
 }
 
-func hidden(r rune) bool { return !unicode.IsPrint(r) }
+func isHidden(r rune) bool { return !unicode.IsPrint(r) }

@@ -18,11 +18,10 @@ import (
 // timeLayout is RFC 3339 with milliseconds, the resolution of a daybook.
 const timeLayout = "2006-01-02T15:04:05.000Z07:00"
 
-// maxRFC3339 is the last millisecond of the year 9999, the last that RFC 3339 can write.
+// maxRFC3339 is the last millisecond of the year 9999, the last time that RFC 3339 can write.
 const maxRFC3339 = 253_402_300_799_999
 
-// formatTime writes Unix ms as local time. A daybook holds any uint64; what RFC 3339 cannot write
-// stays a number.
+// formatTime returns Unix milliseconds as local time. A time after the year 9999 stays a number.
 func formatTime(ms uint64) string {
 	if ms > maxRFC3339 {
 		return strconv.FormatUint(ms, 10)
@@ -30,12 +29,15 @@ func formatTime(ms uint64) string {
 	return time.UnixMilli(int64(ms)).Format(timeLayout)
 }
 
-// parseTime reads a time from the command line: RFC 3339, a date in local time, Unix ms, or a signed
-// duration relative to now.
+// millisOf returns Unix milliseconds, and 0 for a time before 1970.
+func millisOf(t time.Time) uint64 { return uint64(max(t.UnixMilli(), 0)) }
+
+// parseTime reads a time from the command line: RFC 3339, a date in local time, Unix milliseconds,
+// or a signed duration relative to now.
 func parseTime(typed string, now time.Time) (uint64, error) {
 	switch {
 	case isDigits(typed):
-		return parseTypedMillis(typed)
+		return parseMillis(typed)
 	case strings.HasPrefix(typed, "-"), strings.HasPrefix(typed, "+"):
 		return parseRelative(typed, now)
 	}
@@ -53,37 +55,37 @@ func parseTime(typed string, now time.Time) (uint64, error) {
 		"a date (2026-11-23), Unix milliseconds, or a time relative to now (-90m, -7d)"}
 }
 
-// parseCutoff reads the time that values must be older than: a time, or an age such as 7d. One in the
-// future would delete what is stored until then, which nobody means who says "older".
-func parseCutoff(text string, now time.Time) (uint64, error) {
-	cutoff, err := parseAgeOrTime(text, now)
+// parseCutoff reads the time before which values are deleted: a time, or an age such as 7d. It
+// refuses a time in the future: a user who asks for "older" does not mean the values until then.
+func parseCutoff(typed string, now time.Time) (uint64, error) {
+	cutoff, err := parseAgeOrTime(typed, now)
 	if err == nil && cutoff > millisOf(now) {
-		return 0, fmt.Errorf("%q is in the future: want an age (7d) or a time that has been (0s deletes everything until now)", text)
+		return 0, fmt.Errorf("%q is in the future: want an age (7d) or a time in the past (0s deletes everything until now)", typed)
 	}
 	return cutoff, err
 }
 
-func parseAgeOrTime(text string, now time.Time) (uint64, error) {
-	if isDigits(text) || strings.HasPrefix(text, "+") || !isDuration(text) {
-		return parseTime(text, now)
+func parseAgeOrTime(typed string, now time.Time) (uint64, error) {
+	if isDigits(typed) || strings.HasPrefix(typed, "+") || !isDuration(typed) {
+		return parseTime(typed, now)
 	}
-	age, err := str2duration.ParseDuration(strings.TrimPrefix(text, "-"))
-	if err != nil { // it is longer than a time.Duration can be
-		return 0, beforeTime(text)
+	age, err := str2duration.ParseDuration(strings.TrimPrefix(typed, "-"))
+	if err != nil { // it is longer than the 292 years of a time.Duration
+		return 0, errBefore1970(typed)
 	}
-	return unixMillis(now.Add(-age), text)
+	return unixMillis(now.Add(-age), typed)
 }
 
-// A whole number from minSeconds up to maxSeconds looks like Unix seconds, from March 1973 to the year
-// 5138. As milliseconds it would be a time before March 1973.
+// A whole number from minSeconds to maxSeconds looks like Unix seconds, between March 1973 and the
+// year 5138.
 const (
 	minSeconds = 100_000_000
 	maxSeconds = 99_999_999_999
 )
 
-// parseTypedMillis reads milliseconds that a person wrote. It refuses numbers that look like seconds:
-// taken for milliseconds they would be times in 1970 to 1973, without a word.
-func parseTypedMillis(typed string) (uint64, error) {
+// parseMillis reads Unix milliseconds. It refuses numbers that look like seconds: as milliseconds
+// they would mean a time between 1970 and 1973, and the user would not notice.
+func parseMillis(typed string) (uint64, error) {
 	ms, err := text.ParseMillis(typed)
 	if err == nil && ms >= minSeconds && ms <= maxSeconds {
 		return 0, fmt.Errorf("%q looks like Unix seconds: want Unix milliseconds, %s000", typed, typed)
@@ -91,75 +93,41 @@ func parseTypedMillis(typed string) (uint64, error) {
 	return ms, err
 }
 
-// durationText is the form of a duration with units, also of one that is longer than a time.Duration
-// can be, some 292 years.
+// durationText is a duration with units. It also matches durations of more than the 292 years that
+// a time.Duration can hold.
 var durationText = regexp.MustCompile(`^[-+]?([0-9]+(\.[0-9]*)?(ms|s|m|h|d|w))+$`)
 
-func isDuration(text string) bool {
-	_, err := str2duration.ParseDuration(text)
-	return err == nil || durationText.MatchString(text)
+func isDuration(typed string) bool {
+	_, err := str2duration.ParseDuration(typed)
+	return err == nil || durationText.MatchString(typed)
 }
 
-func parseRelative(text string, now time.Time) (uint64, error) {
-	offset, err := str2duration.ParseDuration(text)
+func parseRelative(typed string, now time.Time) (uint64, error) {
+	offset, err := str2duration.ParseDuration(typed)
 	switch {
 	case err == nil:
-		return unixMillis(now.Add(offset), text)
-	case !durationText.MatchString(text):
-		return 0, fmt.Errorf("%q is not a time relative to now: want a sign, numbers and units (ms, s, m, h, d, w), as in -1h30m", text)
-	case strings.HasPrefix(text, "-"):
-		return 0, beforeTime(text)
+		return unixMillis(now.Add(offset), typed)
+	case !durationText.MatchString(typed):
+		return 0, fmt.Errorf("%q is not a time relative to now: want a sign, numbers and units (ms, s, m, h, d, w), as in -1h30m", typed)
+	case strings.HasPrefix(typed, "-"):
+		return 0, errBefore1970(typed)
 	}
-	return 0, fmt.Errorf("%q is more than 292 years ahead", text)
+	return 0, fmt.Errorf("%q is more than 292 years ahead", typed)
 }
 
-func unixMillis(t time.Time, text string) (uint64, error) {
+// unixMillis returns the time that was typed in milliseconds.
+func unixMillis(t time.Time, typed string) (uint64, error) {
 	ms := t.UnixMilli()
 	if ms < 0 {
-		return 0, beforeTime(text)
+		return 0, errBefore1970(typed)
 	}
 	return uint64(ms), nil
 }
 
-func beforeTime(text string) error {
-	return fmt.Errorf("%q is before 1970, where a daybook's time starts", text)
+func errBefore1970(typed string) error {
+	return fmt.Errorf("%q is before 1970, where a daybook's time starts", typed)
 }
 
-func isDigits(text string) bool {
-	return text != "" && strings.Trim(text, "0123456789") == ""
-}
-
-// ageFlag is a flag that takes a duration with days and weeks.
-type ageFlag struct {
-	text string // as it was given: 30d, which the duration itself would write as 4w2d
-	age  time.Duration
-}
-
-func (f *ageFlag) String() string { return f.text }
-func (f *ageFlag) Type() string   { return "age" }
-func (f *ageFlag) Set(text string) error {
-	age, err := str2duration.ParseDuration(text)
-	if err != nil || age <= 0 {
-		return fmt.Errorf("want an age such as 90m, 24h, 30d or 4w")
-	}
-	*f = ageFlag{text, age}
-	return nil
-}
-
-// choiceFlag is a flag that takes one of a few words.
-type choiceFlag struct {
-	value   string
-	choices []string
-}
-
-func (f *choiceFlag) String() string { return f.value }
-func (f *choiceFlag) Type() string   { return strings.Join(f.choices, "|") }
-func (f *choiceFlag) Set(text string) error {
-	for _, choice := range f.choices {
-		if text == choice {
-			f.value = text
-			return nil
-		}
-	}
-	return fmt.Errorf("want one of %s", strings.Join(f.choices, ", "))
+func isDigits(typed string) bool {
+	return typed != "" && strings.Trim(typed, "0123456789") == ""
 }

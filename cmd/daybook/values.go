@@ -14,11 +14,12 @@ import (
 // pipedWidth is the width of a table that is not printed on a terminal, in columns.
 const pipedWidth = 200
 
-// minValueWidth is the width that a table keeps for values, however narrow the terminal and long the
-// names, in columns.
+// minValueWidth is the width that a table keeps for values, however narrow the terminal and long
+// the names, in columns.
 const minValueWidth = 24
 
-// newValueWriter returns a writer of the values in one of the formats of query. width is that of a table.
+// newValueWriter returns a writer of the values in one of the formats of query. width is that of a
+// table.
 func newValueWriter(format string, out io.Writer, width int) text.ValueWriter {
 	switch format {
 	case "ndjson":

@@ -81,7 +81,7 @@ func (l *Log) Append(frames []Frame) (firstSequence uint64, err error) {
 		values += uint64(f.Values)
 	}
 	if values > math.MaxUint64-l.next {
-		return 0, errors.New("daybook: all sequence numbers have been used")
+		return 0, errors.New("all sequence numbers have been used")
 	}
 	active, err := l.roomFor(size)
 	if err != nil {

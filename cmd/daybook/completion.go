@@ -12,7 +12,7 @@ import (
 	"github.com/daybook-db/daybook/engine"
 )
 
-// completeFlags says of each flag of a command what a shell completes after it.
+// completeFlags tells the shell what it can complete after each flag of a command.
 func completeFlags(cmd *cobra.Command) {
 	cmd.LocalFlags().VisitAll(func(flag *pflag.Flag) {
 		complete := cobra.NoFileCompletions // a time, a size, a name
@@ -26,18 +26,18 @@ func completeFlags(cmd *cobra.Command) {
 			complete = anyFile
 		}
 		if err := cmd.RegisterFlagCompletionFunc(flag.Name, complete); err != nil {
-			panic(err) // there are two flags of one name
+			panic(err) // two flags have the same name
 		}
 	})
 }
 
-// anyFile completes the names of files.
+// anyFile completes file names.
 func anyFile(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return nil, cobra.ShellCompDirectiveDefault
 }
 
-// after completes the first arguments, one by each of first, and all others by rest.
-func after(rest cobra.CompletionFunc, first ...cobra.CompletionFunc) cobra.CompletionFunc {
+// completeArguments completes the first arguments by one function each, and all others by rest.
+func completeArguments(rest cobra.CompletionFunc, first ...cobra.CompletionFunc) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		if len(args) < len(first) {
 			return first[len(args)](cmd, args, typed)
@@ -46,11 +46,12 @@ func after(rest cobra.CompletionFunc, first ...cobra.CompletionFunc) cobra.Compl
 	}
 }
 
-// mostCompleted is how many names a shell is told at most.
-const mostCompleted = 500
+// maxCompleted is the largest number of names that a shell is given.
+const maxCompleted = 500
 
-// recordNames completes a pattern by the names of records. Those that a pattern would have to escape, or that a shell could
-// not show, it leaves out; of a daybook that is open elsewhere it knows none.
+// recordNames completes a pattern by the names of records. It leaves out names that a pattern would
+// have to escape, and names that a shell could not show. It finds no names while another process
+// has the daybook open.
 func recordNames(dir *string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, typed string) (names []cobra.Completion, _ cobra.ShellCompDirective) {
 		if isSpecial(typed) {
@@ -62,7 +63,7 @@ func recordNames(dir *string) cobra.CompletionFunc {
 		}
 		defer db.Close() // it was only read
 		for record, err := range db.Records(cmd.Context(), typed+"*", daybook.Glob) {
-			if err != nil || len(names) == mostCompleted {
+			if err != nil || len(names) == maxCompleted {
 				break
 			}
 			if !isSpecial(record.RecordName) {
@@ -73,6 +74,8 @@ func recordNames(dir *string) cobra.CompletionFunc {
 	}
 }
 
+// isSpecial reports whether a name has characters that mean something in a pattern, or are not
+// printable.
 func isSpecial(name string) bool {
 	return strings.ContainsAny(name, `*?#\`) || printable(name) != name
 }

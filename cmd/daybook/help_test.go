@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build unix
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestExamplesOfHelpRun runs the examples that the help of the commands shows, in the order of the
+// help, in one directory with the files that they read.
+func TestExamplesOfHelpRun(t *testing.T) {
+	t.Parallel()
+	dir, bin := t.TempDir(), t.TempDir()
+	files := map[string]string{
+		filepath.Join(dir, "readings.ndjson"): `{"record_name":"host.cpu.0","value":{"busy_percent":3},"stored_at":1764000000000}`,
+		filepath.Join(dir, "vienna.csv"):      "time,celsius\n2026-11-23T06:00:00Z,3.5\n",
+		filepath.Join(dir, "rules.yaml"):      "rules: [{pattern: \"debug.*\", max_per_record: 1}]\n",
+		filepath.Join(bin, "daybook"):         fmt.Sprintf("#!/bin/sh\nDAYBOOK_TEST_COMMAND=1 exec '%s' \"$@\"\n", os.Args[0]),
+	}
+	for path, content := range files {
+		if err := os.WriteFile(path, []byte(content), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, command := range newRootCommand().Commands() {
+		if command.Example == "" {
+			t.Errorf("the help of %s has no example", command.Name())
+		}
+		if command.Name() == "demo" { // it records for ten seconds; TestDemoOfThisHost runs a short demo
+			continue
+		}
+		shell := exec.Command("/bin/sh", "-e", "-c", command.Example)
+		shell.Dir = dir
+		shell.Env = append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+		if output, err := shell.CombinedOutput(); err != nil || strings.Contains(string(output), "daybook: ") {
+			t.Errorf("the example of %s:\n%s\n%v, output:\n%s", command.Name(), command.Example, err, output)
+		}
+	}
+}

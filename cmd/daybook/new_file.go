@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// writeNewFile writes a file that must not exist yet, and returns its size. The file gets its name
+// only when it is complete and on stable storage. Until then it is a hidden part file beside it.
+func writeNewFile(name string, write func(io.Writer) error) (written int64, err error) {
+	if err := checkAbsent(name); err != nil {
+		return 0, err
+	}
+	removeOldParts(name)
+	file, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*.part")
+	if err != nil {
+		return 0, creationError(name, err)
+	}
+	part := file.Name()
+	defer os.Remove(part) // if it still has that name
+	err = write(file)
+	if err == nil {
+		written, err = file.Seek(0, io.SeekEnd)
+	}
+	if err == nil {
+		err = file.Sync()
+	}
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = renameToNew(part, name)
+	}
+	return written, err
+}
+
+// maxPartAge is the age after which a part file is removed. A process that still writes to it has
+// done so more recently.
+const maxPartAge = time.Hour
+
+// removeOldParts removes the part files of name that killed processes left. A file that cannot be
+// removed does no harm.
+func removeOldParts(name string) {
+	entries, err := os.ReadDir(filepath.Dir(name))
+	if err != nil {
+		return // creating the file will fail, and report why
+	}
+	for _, entry := range entries {
+		number, hasPrefix := strings.CutPrefix(entry.Name(), "."+filepath.Base(name)+".")
+		number, hasSuffix := strings.CutSuffix(number, ".part")
+		if !hasPrefix || !hasSuffix || !isDigits(number) {
+			continue
+		}
+		if info, err := entry.Info(); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > maxPartAge {
+			_ = os.Remove(filepath.Join(filepath.Dir(name), entry.Name()))
+		}
+	}
+}
+
+// creationError says why the file cannot be created. It does not mention the name of the part file,
+// which err has.
+func creationError(name string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s cannot be written: there is no directory %s", name, filepath.Dir(name))
+	}
+	if pathError := new(fs.PathError); errors.As(err, &pathError) {
+		err = pathError.Err
+	}
+	return fmt.Errorf("%s cannot be written: %w", name, err)
+}
+
+func checkAbsent(name string) error {
+	info, err := os.Lstat(name)
+	switch {
+	case err != nil:
+		return nil
+	case info.IsDir():
+		return fmt.Errorf("%s is a directory: name a file in it", name)
+	}
+	return fmt.Errorf("%s exists already: name another file, or remove it first", name)
+}
+
+// renameToNew gives part its name and makes that durable where the system can. It does not replace
+// a file that has appeared meanwhile, unless the file system has no hard links.
+func renameToNew(part, name string) error {
+	if err := os.Link(part, name); errors.Is(err, fs.ErrExist) {
+		return checkAbsent(name)
+	} else if err != nil {
+		if err := os.Rename(part, name); err != nil {
+			return err
+		}
+	}
+	if dir, err := os.Open(filepath.Dir(name)); err == nil {
+		_ = dir.Sync()
+		_ = dir.Close()
+	}
+	return nil
+}

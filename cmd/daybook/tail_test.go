@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/daybook-db/daybook/engine"
+)
+
+func TestTail(t *testing.T) {
+	dir := filledDir(t, someValues()...)
+	want := `{"record_name":"a.two","value":"<tag> & \u00e9","stored_at":1500}
+{"record_name":"a.one","value":{"x":2},"stored_at":2000}
+`
+	if got := mustRun(t, "", "tail", "a.*", "-n", "2", "--dir", dir); got != want {
+		t.Errorf("the newest two: got %q; want %q", got, want)
+	}
+	missing := newDir(t)
+	got := run(t, "", "tail", "*", "-f", "--dir", missing)
+	if got.status != statusFailed || !strings.Contains(got.err, "there is no daybook in "+missing) {
+		t.Errorf("without a daybook: status %d, stderr %q", got.status, got.err)
+	}
+}
+
+// TestTailFollows stores values, as another process would, while tail -f runs.
+func TestTailFollows(t *testing.T) {
+	dir := newDir(t)
+	db, err := engine.Open(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	store := func(n int) {
+		t.Helper()
+		if err := db.Store(t.Context(), "r", json.RawMessage(fmt.Sprint(n)), uint64(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := range 5 {
+		store(n)
+	}
+	ctx, interrupt := context.WithCancel(t.Context())
+	var out lockedBuffer
+	done := make(chan int)
+	go func() {
+		args := []string{"tail", "-f", "*", "-n", "2", "--format", "csv", "--dir", dir}
+		done <- execute(ctx, args, strings.NewReader(""), &out, &out)
+	}()
+	out.waitFor(t, "r,4,4\n")
+	for n := 5; n < 8; n++ {
+		store(n)
+	}
+	out.waitFor(t, "r,7,7\n")
+	interrupt()
+	if status := <-done; status != statusDone {
+		t.Errorf("status %d; want %d", status, statusDone)
+	}
+	if got, want := out.String(), "record_name,stored_at,value\nr,3,3\nr,4,4\nr,5,5\nr,6,6\nr,7,7\n"; got != want {
+		t.Errorf("got %q; want %q", got, want)
+	}
+}
+
+// TestTailFollowsShortCommands runs commands that open the daybook, store and close it again. Then
+// it replaces the daybook by another one.
+func TestTailFollowsShortCommands(t *testing.T) {
+	dir := filledDir(t, someValues()...)
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	var out lockedBuffer
+	done := make(chan int)
+	go func() {
+		args := []string{"tail", "-f", "new*", "--format", "csv", "--dir", dir}
+		done <- execute(ctx, args, strings.NewReader(""), &out, &out)
+	}()
+	out.waitFor(t, "record_name,stored_at,value\n")
+	want := "record_name,stored_at,value\n"
+	for n := range 4 {
+		line := fmt.Sprintf(`{"record_name":"new.%d","value":%d,"stored_at":%d}`, n, n, n)
+		mustRun(t, line, "ingest", "--dir", dir)
+		mustRun(t, `{"record_name":"other","value":1,"stored_at":1}`, "ingest", "--dir", dir)
+		row := fmt.Sprintf("new.%d,%d,%d\n", n, n, n)
+		if want += row; n%2 == 1 {
+			out.waitFor(t, row)
+		}
+	}
+	if got := out.String(); got != want {
+		t.Errorf("got %q; want %q", got, want)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	mustRun(t, `{"record_name":"new.again","value":1,"stored_at":1}`, "ingest", "--dir", dir)
+	out.waitFor(t, "another daybook has come into the directory\nnew.again,1,1\n")
+	interrupt()
+	<-done
+}
