@@ -146,3 +146,50 @@ func sourceWords(t *testing.T) map[string]bool {
 	}
 	return words
 }
+
+// TestRooms shows that the plan of the folders in architecture.md is complete, and that all of it exists.
+func TestRooms(t *testing.T) {
+	var plan string
+	for _, b := range documentAt(t, "docs/architecture.md").blocks {
+		if strings.Contains(b.content, "cmd/daybook/ ") {
+			plan = b.content
+		}
+	}
+	drawn, folder := map[string]bool{}, ""
+	for line := range strings.Lines(plan) {
+		name := strings.Fields(line)[0]
+		if !strings.HasSuffix(name, "/") {
+			continue
+		}
+		if strings.HasPrefix(line, " ") {
+			name = folder + name
+		} else {
+			folder = name
+		}
+		if info, err := os.Stat(filepath.Join(root, name)); err != nil || !info.IsDir() {
+			t.Errorf("architecture.md has %s, which is no folder of the repository", name)
+		}
+		drawn[strings.Split(name, "/")[0]] = true
+	}
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if entry.IsDir() && !strings.HasPrefix(entry.Name(), ".") && !drawn[entry.Name()] && hasGoFiles(t, entry) {
+			t.Errorf("the plan in architecture.md does not have %s/", entry.Name())
+		}
+	}
+}
+
+func hasGoFiles(t *testing.T, entry fs.DirEntry) (found bool) {
+	t.Helper()
+	err := filepath.WalkDir(filepath.Join(root, entry.Name()), func(path string, _ fs.DirEntry, err error) error {
+		found = found || filepath.Ext(path) == ".go"
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
