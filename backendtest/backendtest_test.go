@@ -17,63 +17,67 @@ func TestMemory(t *testing.T) {
 	Run(t, func(*testing.T) daybook.Backend { return NewMemory() }, Capabilities{})
 }
 
-// plain is a backend without any optional ability.
-type plain struct{ memory *Memory }
+// minimal is a backend without any optional interface.
+type minimal struct{ memory *Memory }
 
-func (p plain) Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
-	return p.memory.Store(ctx, recordName, value, timestamp)
+func (m minimal) Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
+	return m.memory.Store(ctx, recordName, value, timestamp)
 }
 
-func (p plain) Query(ctx context.Context, recordPattern string, params daybook.QueryParams) ([]daybook.StoredValue, error) {
-	return p.memory.Query(ctx, recordPattern, params)
+func (m minimal) Query(
+	ctx context.Context, recordPattern string, params daybook.QueryParams,
+) ([]daybook.StoredValue, error) {
+	return m.memory.Query(ctx, recordPattern, params)
 }
 
-func (p plain) Initialize(ctx context.Context) error { return p.memory.Initialize(ctx) }
+func (m minimal) Initialize(ctx context.Context) error { return m.memory.Initialize(ctx) }
 
-func (p plain) Cleanup(ctx context.Context, olderThan uint64) (uint64, error) {
-	return p.memory.Cleanup(ctx, olderThan)
+func (m minimal) Cleanup(ctx context.Context, olderThan uint64) (uint64, error) {
+	return m.memory.Cleanup(ctx, olderThan)
 }
 
-func TestBackendWithoutAbilities(t *testing.T) {
-	Run(t, func(*testing.T) daybook.Backend { return plain{NewMemory()} }, Capabilities{})
+func TestMinimalBackend(t *testing.T) {
+	Run(t, func(*testing.T) daybook.Backend { return minimal{NewMemory()} }, Capabilities{})
 }
 
-// database behaves as a backend over a SQL database with signed integers and a JSON type of its own might.
-type database struct{ *Memory }
+// sqlLike behaves like a backend over a SQL database whose integers are signed and which has a JSON
+// type.
+type sqlLike struct{ *Memory }
 
-func (d database) check(values ...daybook.StoredValue) error {
+func (s sqlLike) check(values ...daybook.StoredValue) error {
 	for i, v := range values {
 		if v.StoredAt > math.MaxInt64 {
-			return fmt.Errorf("%w: element %d is at %d; at most %d", daybook.ErrTimestampRange, i, v.StoredAt, int64(math.MaxInt64))
+			return fmt.Errorf("%w: element %d: got %d; want at most %d",
+				daybook.ErrTimestampRange, i, v.StoredAt, int64(math.MaxInt64))
 		}
 	}
 	return nil
 }
 
-func (d database) Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
+func (s sqlLike) Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
 	v := daybook.StoredValue{RecordName: recordName, Value: value, StoredAt: timestamp}
-	if err := d.check(v); err != nil {
+	if err := s.check(v); err != nil {
 		return err
 	}
 	if daybook.ValidateValue(value) == nil {
 		value = json.RawMessage(canonical(string(value)))
 	}
-	return d.Memory.Store(ctx, recordName, value, timestamp)
+	return s.Memory.Store(ctx, recordName, value, timestamp)
 }
 
-func (d database) StoreBatch(ctx context.Context, values []daybook.StoredValue) error {
-	if err := d.check(values...); err != nil {
+func (s sqlLike) StoreBatch(ctx context.Context, values []daybook.StoredValue) error {
+	if err := s.check(values...); err != nil {
 		return err
 	}
-	return d.Memory.StoreBatch(ctx, values)
+	return s.Memory.StoreBatch(ctx, values)
 }
 
-func TestLesserCapabilities(t *testing.T) {
-	Run(t, func(*testing.T) daybook.Backend { return database{NewMemory()} },
+func TestBackendWithFewerCapabilities(t *testing.T) {
+	Run(t, func(*testing.T) daybook.Backend { return sqlLike{NewMemory()} },
 		Capabilities{MaxTimestamp: math.MaxInt64, EqualJSON: true, ScanBlocksWrites: true, SkipClose: true})
 }
 
-func TestMatch(t *testing.T) {
+func TestCompile(t *testing.T) {
 	tests := []struct {
 		pattern string
 		syntax  daybook.PatternSyntax
@@ -81,15 +85,16 @@ func TestMatch(t *testing.T) {
 		want    bool
 		reason  string // why the row is here
 	}{
-		{"a*b*c", daybook.Glob, "abcbc", true, "the first * must be able to give back"},
-		{"a*b*c", daybook.Glob, "acb", false, "in this order only"},
-		{`*\*`, daybook.Glob, "a*", true, "an escape behind a wildcard"},
-		{"?", daybook.Glob, "é", true, "a character, not a byte"},
-		{"#.a.#.b.#", daybook.Topic, "b.a.b", true, "the first # must be able to give back"},
+		{"a*b*c", daybook.Glob, "abcbc", true, "the first * must not take too much"},
+		{"a*b*c", daybook.Glob, "acb", false, "the letters come in another order"},
+		{`*\*`, daybook.Glob, "a*", true, "an escape after a wildcard"},
+		{"?", daybook.Glob, "é", true, "? is a character, not a byte"},
+		{"#.a.#.b.#", daybook.Topic, "b.a.b", true, "the first # must not take too much"},
 		{"a.#", daybook.Topic, "a", true, "# may be nothing"},
 		{"a.*", daybook.Topic, "a.", true, "an empty segment is a segment"},
 		{"a*", daybook.Topic, "ab", false, "no wildcard within a segment"},
-		{strings.Repeat("*a", 1000) + "b", daybook.Glob, strings.Repeat("a", 1024), false, "would take exponential time without its memory"},
+		{strings.Repeat("*a", 1000) + "b", daybook.Glob, strings.Repeat("a", 1024), false,
+			"without its memory, match would take exponential time"},
 	}
 	for _, test := range tests {
 		t.Run(shorten(test.pattern)+" on "+shorten(test.name), func(t *testing.T) {
@@ -104,7 +109,7 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-// A Memory is a whole backend, for tests that need one.
+// NewMemory returns a complete backend, which programs can use in their tests.
 func ExampleNewMemory() {
 	ctx := context.Background()
 	backend := NewMemory()

@@ -12,13 +12,19 @@ import (
 )
 
 var batchCases = []testCase{
-	{"stored in its order", "with equal record and time, the later element of a batch counts as inserted later", batchOrder},
-	{"between stores", "a batch takes its place in the order of insertion", batchBetweenStores},
-	{"an empty batch", "an empty batch stores nothing and returns nil", emptyBatch},
-	{"all or nothing", "a batch with an invalid element stores nothing, and the error has the element's index", batchAllOrNothing},
+	{"in the given order",
+		"of two values with equal record and timestamp, the later element of a batch counts as inserted later",
+		batchOrder},
+	{"between stores", "a batch has its place in the order of insertion", batchBetweenStores},
+	{"an empty batch", "an empty batch stores nothing, and the error is nil", emptyBatch},
+	{"all or nothing",
+		"a batch with an invalid element stores nothing, and the error names the element's index",
+		batchAllOrNothing},
 	{"a large batch", "a batch is stored whole, whatever its length", largeBatch},
 	{"the caller's slice", "the backend does not keep the caller's slices after it returns", callersBatch},
-	{"seen whole or not at all", "a batch is one commit: a query beside it sees all of it or nothing", batchSeenWhole},
+	{"seen whole or not at all",
+		"a batch is one commit: a concurrent query sees all of it or nothing",
+		batchSeenWhole},
 }
 
 func (s *subject) storeBatch(values ...daybook.StoredValue) error {
@@ -38,7 +44,8 @@ func batchOrder(s *subject) {
 		batch = append(batch, stored("r", fmt.Sprint(i), 1))
 	}
 	s.mustStoreBatch(batch...)
-	s.want("r", daybook.QueryParams{}, row{"r", "4", 1}, row{"r", "3", 1}, row{"r", "2", 1}, row{"r", "1", 1}, row{"r", "0", 1})
+	s.want("r", daybook.QueryParams{},
+		row{"r", "4", 1}, row{"r", "3", 1}, row{"r", "2", 1}, row{"r", "1", 1}, row{"r", "0", 1})
 	s.want("r", daybook.Latest(1), row{"r", "4", 1})
 }
 
@@ -46,7 +53,8 @@ func batchBetweenStores(s *subject) {
 	s.store(row{"r", "1", 5})
 	s.mustStoreBatch(stored("r", "2", 5), stored("q", "3", 5), stored("r", "4", 4), stored("r", "5", 5))
 	s.store(row{"r", "6", 5})
-	s.want("*", daybook.QueryParams{}, row{"q", "3", 5}, row{"r", "6", 5}, row{"r", "5", 5}, row{"r", "2", 5}, row{"r", "1", 5}, row{"r", "4", 4})
+	s.want("*", daybook.QueryParams{}, row{"q", "3", 5},
+		row{"r", "6", 5}, row{"r", "5", 5}, row{"r", "2", 5}, row{"r", "1", 5}, row{"r", "4", 4})
 }
 
 func emptyBatch(s *subject) {
@@ -63,11 +71,12 @@ func batchAllOrNothing(s *subject) {
 		want   error
 		reason string // why the row is here
 	}{
-		{stored("bad", "{", 1), daybook.ErrInvalidValue, "not JSON"},
-		{stored("bad", "", 1), daybook.ErrInvalidValue, "no value"},
-		{stored("", "1", 1), daybook.ErrInvalidName, "no name"},
-		{stored("b\x00d", "1", 1), daybook.ErrInvalidName, "a NUL"},
-		{stored("bad", `"`+strings.Repeat("x", daybook.MaxValueLen)+`"`, 1), daybook.ErrValueTooLarge, "over the limit"},
+		{stored("bad", "{", 1), daybook.ErrInvalidValue, "it is not JSON"},
+		{stored("bad", "", 1), daybook.ErrInvalidValue, "it has no value"},
+		{stored("", "1", 1), daybook.ErrInvalidName, "it has no name"},
+		{stored("b\x00d", "1", 1), daybook.ErrInvalidName, "its name has a NUL"},
+		{stored("bad", `"`+strings.Repeat("x", daybook.MaxValueLen)+`"`, 1), daybook.ErrValueTooLarge,
+			"its value is over the limit"},
 	}
 	s.store(row{"r", `"before"`, 5})
 	for _, test := range tests {
@@ -75,10 +84,10 @@ func batchAllOrNothing(s *subject) {
 			batch := slices.Repeat([]daybook.StoredValue{stored("good", "1", 1)}, 47)
 			batch[index] = test.bad
 			err := s.storeBatch(batch...)
-			what := fmt.Sprintf("StoreBatch with element %d of 47 bad (%s)", index, test.reason)
+			what := fmt.Sprintf("StoreBatch with a bad element %d of 47 (%s)", index, test.reason)
 			s.wantError(what, err, test.want)
 			if err != nil && !strings.Contains(err.Error(), fmt.Sprint(index)) {
-				s.wrong("%s: the error %q does not have the index", what, err)
+				s.wrong("%s: the error %q does not name the index", what, err)
 			}
 		}
 	}
@@ -123,8 +132,8 @@ func batchSeenWhole(s *subject) {
 		for running := true; running; {
 			select {
 			case err := <-outcome:
-				if running = false; err != nil { // one more look
-					s.Fatalf("StoreBatch beside queries: %v", err)
+				if running = false; err != nil { // the queries look once more
+					s.Fatalf("StoreBatch during queries: %v", err)
 				}
 			default:
 				runtime.Gosched()
@@ -133,11 +142,11 @@ func batchSeenWhole(s *subject) {
 		}
 	}
 	if got := len(s.query("*", daybook.QueryParams{})); got != batches*records {
-		s.wrong("%d values are there; want %d", got, batches*records)
+		s.wrong("%d values are stored; want %d", got, batches*records)
 	}
 }
 
-// seeWholeBatches takes one look.
+// seeWholeBatches queries once, and wants all values of each batch that it sees.
 func (s *subject) seeWholeBatches(size int) {
 	s.Helper()
 	seen := map[uint64]int{}

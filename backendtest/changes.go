@@ -17,25 +17,26 @@ import (
 var changeCases = []testCase{
 	{"in the order of storing", "Changes yields the values of all records in the order in which they were stored, " +
 		"whatever their timestamps, with ascending sequence numbers", changesInOrder},
-	{"after a place", "Changes yields exactly the values with greater sequence numbers than After", changesAfter},
+	{"after a number", "Changes yields exactly the values with greater sequence numbers than After", changesAfter},
 	{"without deleted values", "deleted values are missing, the other values keep their numbers, " +
 		"and no number is used again", changesAfterDeletions},
 	{"ends with the last value before it began", "Changes ends after the last value that was acknowledged " +
 		"before the iteration began; the loop may store", storeWithinChanges},
-	{"begins with the loop", "the iteration begins with the loop, and each loop begins again at the same place",
+	{"begins with the loop", "the iteration begins with the loop, and each loop begins at the same number again",
 		changesBeginLate},
-	{"leaving early", "a loop may end early, and the backend goes on working", leaveChangesEarly},
+	{"leaving early", "a loop may end early, and the backend still works", leaveChangesEarly},
 	{"what it yields may be kept", "the caller may keep the yielded values", changesMayBeKept},
 	{"cancelled within", "an iteration whose context is cancelled ends early with the context's error, or at its end",
 		cancelWithinChanges},
 	{"the numbers of Watch", "Watch and Changes give a value the same sequence number", changesAgreeWithWatch},
 }
 
-// changes returns what an iteration over the changes after a place yields.
+// changes returns the changes after a sequence number.
 func (s *subject) changes(after uint64) []daybook.Change {
 	s.Helper()
 	changes := []daybook.Change{}
-	for change, err := range s.backend.(daybook.ChangeSource).Changes(s.Context(), daybook.ChangesParams{After: after}) {
+	source, params := s.backend.(daybook.ChangeSource), daybook.ChangesParams{After: after}
+	for change, err := range source.Changes(s.Context(), params) {
 		if err != nil {
 			s.Fatalf("Changes after %d: %v\nwhy: %s", after, err, s.why)
 		}
@@ -44,7 +45,8 @@ func (s *subject) changes(after uint64) []daybook.Change {
 	return changes
 }
 
-// wantChanges compares the changes after a place with rows, and wants ascending numbers greater than that place.
+// wantChanges compares the changes after a sequence number with rows, and verifies that their
+// numbers ascend.
 func (s *subject) wantChanges(after uint64, want ...row) []daybook.Change {
 	s.Helper()
 	changes := s.changes(after)
@@ -184,7 +186,7 @@ func changesMayBeKept(s *subject) {
 	for _, change := range s.changes(0) {
 		kept = append(kept, change.StoredValue)
 	}
-	for _, change := range s.changes(0) { // the second result is changed, the first one is compared
+	for _, change := range s.changes(0) { // change the second result, and compare the first
 		for i := range change.Value {
 			change.Value[i] = 'X'
 		}
@@ -216,7 +218,7 @@ func cancelWithinChanges(s *subject) {
 		}
 	})
 	if seen != values && err == nil || err != nil && !errors.Is(err, context.Canceled) {
-		s.wrong("a cancelled iteration yielded %d of %d values and ended with %v; want all of them, or context.Canceled",
+		s.wrong("a cancelled loop yielded %d of %d values and ended with %v; want all of them, or context.Canceled",
 			seen, values, err)
 	}
 }

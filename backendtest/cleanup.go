@@ -13,19 +13,28 @@ import (
 )
 
 var cleanupCases = []testCase{
-	{"deletes what is older and counts it", "Cleanup deletes every value with StoredAt < olderThan, and returns how many, exactly", cleanupCount},
-	{"of nothing", "Cleanup that deletes nothing returns 0", cleanupNothing},
-	{"of equal times", "values of equal time are each deleted and counted", cleanupEqualTimes},
-	{"of all but the greatest timestamp", "StoredAt < olderThan holds for no value at the greatest uint64", cleanupAlmostAll},
-	{"across records", "Cleanup reaches every record, and its count is the sum", cleanupAcrossRecords},
-	{"is no floor", "Cleanup deletes what is there; a backfill after it is kept", storeAfterCleanup},
-	{"interrupted", "interrupted, Cleanup has deleted a part, returns that part's count with the error, and the same call finishes the work", interruptedCleanup},
+	{"deletes older values and counts them",
+		"Cleanup deletes every value with StoredAt < olderThan, and returns their exact number",
+		cleanupCount},
+	{"of nothing", "a Cleanup that deletes nothing returns 0", cleanupNothing},
+	{"of equal timestamps", "values with equal timestamps are each deleted and counted", cleanupEqualTimes},
+	{"of all but the greatest timestamp",
+		"no olderThan deletes a value with the greatest uint64 as its timestamp",
+		cleanupAlmostAll},
+	{"across records", "Cleanup deletes from every record, and its count is the sum", cleanupAcrossRecords},
+	{"older values after it",
+		"Cleanup deletes only stored values; an older value that is stored after it is kept",
+		storeAfterCleanup},
+	{"interrupted",
+		"an interrupted Cleanup has deleted a part, returns the number of these values with the " +
+			"error, and the same call deletes the rest",
+		interruptedCleanup},
 	{"of values of all sizes", "Cleanup counts values, whatever their size", cleanupSizes},
 }
 
 func cleanupCount(s *subject) {
 	s.store(row{"r", "1", 10}, row{"r", "2", 20}, row{"r", "3", 30})
-	s.cleanup(30, 2) // what is stored at 30 stays
+	s.cleanup(30, 2) // a value of time 30 is kept
 	s.want("*", daybook.QueryParams{}, row{"r", "3", 30})
 	s.cleanup(30, 0)
 	s.want("*", daybook.QueryParams{}, row{"r", "3", 30})
@@ -69,13 +78,13 @@ func cleanupAcrossRecords(s *subject) {
 }
 
 func storeAfterCleanup(s *subject) {
-	s.store(row{"gone", "1", 10}, row{"stays", "2", 20})
+	s.store(row{"deleted", "1", 10}, row{"kept", "2", 20})
 	s.cleanup(20, 1)
-	s.want("gone", daybook.QueryParams{})
-	s.store(row{"gone", "3", 5}, row{"stays", "4", 6})
-	s.want("*", daybook.QueryParams{}, row{"gone", "3", 5}, row{"stays", "2", 20}, row{"stays", "4", 6})
+	s.want("deleted", daybook.QueryParams{})
+	s.store(row{"deleted", "3", 5}, row{"kept", "4", 6})
+	s.want("*", daybook.QueryParams{}, row{"deleted", "3", 5}, row{"kept", "2", 20}, row{"kept", "4", 6})
 	s.cleanup(20, 2)
-	s.want("*", daybook.QueryParams{}, row{"stays", "2", 20})
+	s.want("*", daybook.QueryParams{}, row{"kept", "2", 20})
 }
 
 func cleanupSizes(s *subject) {
@@ -91,41 +100,43 @@ func cleanupSizes(s *subject) {
 	s.want("*", daybook.QueryParams{Order: daybook.OldestFirst}, want...)
 }
 
-// interruptedCleanup cancels a cleanup's context at one look at it after another.
+// interruptedCleanup cancels the context of one cleanup after another, each time when it is asked
+// for its error once more.
 func interruptedCleanup(s *subject) {
-	const records, each, looks = 5, 4, 8
-	for look := range int64(looks) {
+	const records, each, maxAsked = 5, 4, 8
+	for asked := range int64(maxAsked) {
 		for i := range records * each {
 			s.store(row{fmt.Sprintf("record.%d", i%records), "1", uint64(i)})
 		}
 		ctx, cancel := context.WithCancel(s.Context())
 		counting := &countdown{Context: ctx, cancel: cancel}
-		counting.left.Store(look)
+		counting.remaining.Store(asked)
 		deleted, err := s.backend.Cleanup(counting, records*each)
 		cancel()
+		what := fmt.Sprintf("Cleanup whose context ends when it is asked %d times", asked)
 		switch {
 		case err != nil && !errors.Is(err, context.Canceled):
-			s.wrong("Cleanup whose context ends at look %d: got error %v; want none or context.Canceled", look, err)
+			s.wrong("%s: got error %v; want none or context.Canceled", what, err)
 		case err == nil && deleted != records*each:
-			s.wrong("Cleanup whose context ends at look %d = %d, without an error; want %d", look, deleted, records*each)
+			s.wrong("%s = %d, without an error; want %d", what, deleted, records*each)
 		}
-		if left := len(s.query("*", daybook.QueryParams{})); deleted+uint64(left) != records*each {
-			s.wrong("Cleanup whose context ends at look %d = %d, %v; %d of %d values are left", look, deleted, err, left, records*each)
+		if kept := len(s.query("*", daybook.QueryParams{})); deleted+uint64(kept) != records*each {
+			s.wrong("%s = %d, %v; %d of %d values are kept", what, deleted, err, kept, records*each)
 		}
 		s.cleanup(records*each, records*each-deleted)
 		s.want("*", daybook.QueryParams{})
 	}
 }
 
-// countdown is a context that ends when it has been asked for its error so many times.
+// countdown is a context that ends when it has been asked for its error a number of times.
 type countdown struct {
 	context.Context
-	cancel context.CancelFunc
-	left   atomic.Int64
+	cancel    context.CancelFunc
+	remaining atomic.Int64
 }
 
 func (c *countdown) Err() error {
-	if c.left.Add(-1) < 0 {
+	if c.remaining.Add(-1) < 0 {
 		c.cancel()
 	}
 	return c.Context.Err()

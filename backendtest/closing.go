@@ -10,10 +10,15 @@ import (
 )
 
 var closingCases = []testCase{
-	{"every method is turned away", "every method of a backend that has been closed returns daybook.ErrClosed", turnedAway},
-	{"closing twice", "Close may be called again; it returns nil or daybook.ErrClosed", closeTwice},
-	{"an iteration that starts late", "a Scan, Records or Changes from before Close whose loop starts after it yields daybook.ErrClosed", iterateClosed},
-	{"the channel of a watcher", "the channel that Watch returned is closed when the backend is, after what waits in it", closeWatched},
+	{"every method after it", "every method of a closed backend returns daybook.ErrClosed", callAfterClose},
+	{"closing twice", "Close may be called again, and returns nil or daybook.ErrClosed", closeTwice},
+	{"an iteration that starts late",
+		"an iteration over a Scan, Records or Changes from before Close that starts after it " +
+			"yields daybook.ErrClosed",
+		iterateClosed},
+	{"the channel of a watcher",
+		"the channel of a watcher is closed after Close, when the waiting events have been received",
+		closeWatched},
 }
 
 func (s *subject) close() {
@@ -23,7 +28,7 @@ func (s *subject) close() {
 	}
 }
 
-func turnedAway(s *subject) {
+func callAfterClose(s *subject) {
 	s.store(row{"r", "1", 1})
 	s.close()
 	for _, call := range everyCall(s.Context(), s) {

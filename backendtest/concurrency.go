@@ -13,14 +13,23 @@ import (
 )
 
 var concurrencyCases = []testCase{
-	{"parallel stores are all there", "methods may be called from any number of goroutines: what each stored is there, once, in its order", parallelStores},
-	{"parallel stores of one record", "values of equal record and time are all kept, whoever stores them", parallelStoresOfOne},
-	{"a query beside stores", "every Query that begins after a Store returned sees its value, and one consistent snapshot", queryBesideStores},
-	{"stores beside cleanups", "what is stored beside a Cleanup, and not old enough for it, stays; the count is exact all the same", storesBesideCleanups},
-	{"parallel cleanups", "each value is deleted, and counted, once", parallelCleanups},
+	{"parallel stores are all there",
+		"methods may be called from any number of goroutines; each value is there once, in the " +
+			"order of its goroutine",
+		parallelStores},
+	{"parallel stores of one record",
+		"values with equal record and timestamp are all kept, from any goroutine",
+		parallelStoresOfOne},
+	{"queries during stores",
+		"a Query that begins after a Store returned sees its value, in one consistent snapshot",
+		queryDuringStores},
+	{"stores during cleanups",
+		"a value that is stored during a Cleanup, and is not old enough for it, is kept; the count is still exact",
+		storesDuringCleanups},
+	{"parallel cleanups", "each value is deleted once and counted once", parallelCleanups},
 }
 
-// inParallel runs do from several goroutines at once.
+// inParallel calls do from several goroutines at once, and waits for all of them.
 func inParallel(goroutines int, do func(goroutine int)) {
 	var running sync.WaitGroup
 	for goroutine := range goroutines {
@@ -29,11 +38,12 @@ func inParallel(goroutines int, do func(goroutine int)) {
 	running.Wait()
 }
 
-// tryStore stores from a goroutine that must not end the test.
+// tryStore stores a value and reports whether that worked. A goroutine of its own cannot end the
+// test.
 func (s *subject) tryStore(name, value string, at uint64) bool {
 	err := s.backend.Store(s.Context(), name, json.RawMessage(value), at)
 	if err != nil {
-		s.wrong("Store(%q, %s, %d) beside others: %v", name, value, at, err)
+		s.wrong("Store(%q, %s, %d) during others: %v", name, value, at, err)
 	}
 	return err == nil
 }
@@ -67,12 +77,12 @@ func parallelStoresOfOne(s *subject) {
 	}
 	for i := range writers * each {
 		if count := seen[fmt.Sprint(i)]; count != 1 {
-			s.wrong("value %d is there %d times; want once", i, count)
+			s.wrong("value %d is stored %d times; want once", i, count)
 		}
 	}
 }
 
-func queryBesideStores(s *subject) {
+func queryDuringStores(s *subject) {
 	const each = 60
 	var acknowledged atomic.Int64
 	done := make(chan struct{})
@@ -90,13 +100,13 @@ func queryBesideStores(s *subject) {
 	for running := true; running; {
 		select {
 		case <-done:
-			running = false // one more look
+			running = false // query once more
 		default:
 		}
-		least := int(acknowledged.Load())
+		minSeen := int(acknowledged.Load())
 		values := s.query("r", daybook.QueryParams{Order: daybook.OldestFirst})
-		if len(values) < least {
-			s.wrong("a query sees %d values; %d had been acknowledged before", len(values), least)
+		if len(values) < minSeen {
+			s.wrong("a query sees %d values; want the %d that were acknowledged before it", len(values), minSeen)
 			return
 		}
 		for i, v := range values {
@@ -119,12 +129,13 @@ func parallelCleanups(s *subject) {
 		inParallel(goroutines, func(goroutine int) {
 			count, err := s.backend.Cleanup(s.Context(), values)
 			if err != nil {
-				s.wrong("Cleanup beside others: %v", err)
+				s.wrong("Cleanup during others: %v", err)
 			}
 			deleted.Add(count)
 			s.tryStore("new", "1", values+round*goroutines+uint64(goroutine))
 		})
-		s.wantCount(fmt.Sprintf("the sum of what %d Cleanups at once counted", goroutines), deleted.Load(), nil, values)
+		what := fmt.Sprintf("the sum of the counts of %d parallel Cleanups", goroutines)
+		s.wantCount(what, deleted.Load(), nil, values)
 		for range goroutines {
 			want = append(want, row{"new", "1", values + uint64(len(want))})
 		}
@@ -132,8 +143,8 @@ func parallelCleanups(s *subject) {
 	}
 }
 
-func storesBesideCleanups(s *subject) {
-	const cleanups, mostBeside, limit = 15, 100, 10_000
+func storesDuringCleanups(s *subject) {
+	const cleanups, maxStores, limit = 15, 100, 10_000
 	var want []row
 	deleted, doomed := uint64(0), uint64(0)
 	for range cleanups {
@@ -141,15 +152,15 @@ func storesBesideCleanups(s *subject) {
 		go func() {
 			count, err := s.backend.Cleanup(s.Context(), limit)
 			if err != nil {
-				s.wrong("Cleanup beside stores: %v", err)
+				s.wrong("Cleanup during stores: %v", err)
 			}
 			counted <- count
 		}()
-		for range mostBeside {
-			stays := row{"r", "2", limit + uint64(len(want))}
-			s.store(row{"r", "1", doomed}, stays)
+		for range maxStores {
+			kept := row{"r", "2", limit + uint64(len(want))}
+			s.store(row{"r", "1", doomed}, kept)
 			doomed++
-			want = append(want, stays)
+			want = append(want, kept)
 			if len(counted) > 0 {
 				break
 			}
@@ -158,6 +169,6 @@ func storesBesideCleanups(s *subject) {
 		deleted += <-counted
 	}
 	last, err := s.backend.Cleanup(s.Context(), limit)
-	s.wantCount("the sum of what all Cleanups beside stores counted", deleted+last, err, doomed)
+	s.wantCount("the sum of the counts of all Cleanups during stores", deleted+last, err, doomed)
 	s.want("*", daybook.QueryParams{Order: daybook.OldestFirst}, want...)
 }

@@ -13,11 +13,16 @@ import (
 )
 
 var contextCases = []testCase{
-	{"cancelled before", "a call whose context has been cancelled does nothing, and returns the context's error", cancelledBefore},
-	{"past its deadline", "a call whose deadline has passed does nothing, and returns the context's error", pastDeadline},
+	{"cancelled before",
+		"a call with a cancelled context changes nothing, and returns the context's error",
+		cancelledBefore},
+	{"past its deadline",
+		"a call after its context's deadline changes nothing, and returns the context's error",
+		pastDeadline},
 }
 
-// everyCall uses each method that the backend has, so that it would change something if it could.
+// everyCall returns a call of each method of the backend. Each call that may change something does
+// so, unless it is refused.
 func everyCall(ctx context.Context, s *subject) []call {
 	calls := []call{
 		{"Store", func() error { return s.backend.Store(ctx, "new", json.RawMessage("1"), 1) }},
@@ -31,10 +36,14 @@ func everyCall(ctx context.Context, s *subject) []call {
 		}})
 	}
 	if b, ok := s.backend.(daybook.Scanner); ok {
-		calls = append(calls, call{"Scan", func() error { return drain(s, "Scan", b.Scan(ctx, "*", daybook.QueryParams{})) }})
+		calls = append(calls, call{"Scan", func() error {
+			return drain(s, "Scan", b.Scan(ctx, "*", daybook.QueryParams{}))
+		}})
 	}
 	if b, ok := s.backend.(daybook.RecordLister); ok {
-		calls = append(calls, call{"Records", func() error { return drain(s, "Records", b.Records(ctx, "*", daybook.Glob)) }})
+		calls = append(calls, call{"Records", func() error {
+			return drain(s, "Records", b.Records(ctx, "*", daybook.Glob))
+		}})
 	}
 	if b, ok := s.backend.(daybook.Pruner); ok {
 		calls = append(calls, call{"Prune", func() error {
@@ -68,7 +77,7 @@ func pastDeadline(s *subject) {
 	s.wantRefused(ctx, context.DeadlineExceeded)
 }
 
-// wantRefused sees that no method does anything under ctx.
+// wantRefused verifies that every method returns the error of ctx and changes nothing.
 func (s *subject) wantRefused(ctx context.Context, want error) {
 	s.Helper()
 	s.store(row{"r", `"before"`, 5}, row{"r", `"before"`, 6})

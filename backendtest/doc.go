@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package backendtest is the conformance suite for [daybook.Backend]: what package daybook promises of
-// every backend, as subtests that one call runs on yours.
+// Package backendtest is the conformance suite for [daybook.Backend]. One call runs a subtest on
+// your backend for each promise that package daybook makes.
 //
 //	func TestConformance(t *testing.T) {
 //		backendtest.Run(t, func(t *testing.T) daybook.Backend {
@@ -13,22 +13,26 @@
 //		}, backendtest.Capabilities{})
 //	}
 //
-// [Run] opens a fresh, empty backend for each subtest, with that subtest's T, and calls its Initialize.
-// One that is an io.Closer is closed when the subtest ends, and must return daybook.ErrClosed from then
-// on. The optional abilities (BatchStorer, Scanner, RecordLister, Pruner, Watcher) are tested when the backend has
-// them; when it has not, the log says so. A failure says what was asked, what was wanted and got, and
-// which promise that breaks. What a backend cannot do is declared in [Capabilities].
+// [Run] opens a new, empty backend for each subtest, with the T of that subtest, and calls
+// Initialize. If the backend is an io.Closer, it is closed at the end of the subtest. From then on
+// its methods must return daybook.ErrClosed.
 //
-// [Memory] is the reference: a slice behind a mutex, with every ability, that passes the suite. It is the
-// model that the embedded engine is compared with, and does as a backend for tests of one's own. It
-// shares neither code nor idea with the engine, pattern matching included.
+// The optional interfaces (BatchStorer, Scanner, RecordLister, Pruner, Watcher, ChangeSource) are
+// tested if the backend has them. If not, the log says so. A failure names the call, the result,
+// the expected result, and the broken promise. [Capabilities] declares what a backend cannot do.
 //
-// The suite takes no measure of time and makes no pauses. With -short it leaves out the values of 16 MiB.
-// It cannot test durability, since a crash is nobody's method: that remains the backend's own task.
+// [Memory] is the reference: a slice with a mutex that has every optional interface and passes the
+// suite. The embedded engine is compared with it, and programs can use it in their own tests. It
+// shares no code with the engine, not even for patterns.
+//
+// The suite measures no time and never sleeps. With -short it leaves out values of 16 MiB. It
+// cannot test durability, because no method makes a backend crash: each backend needs tests of its
+// own for that.
 //
 // # Reading the source
 //
-// run.go is the table of themes; each theme is a file of its own, from ordering.go to closing.go, that
-// begins with the table of its cases. subject.go is what a case works with. The tests of this package run
-// the suite on Memory, and on a Memory with one fault at a time, to see that each is found.
+// run.go has the table of themes. Each theme has a file, from ordering.go to closing.go, which
+// begins with a table of its cases. subject.go has the helpers of the cases. The tests of this
+// package run the suite on Memory, and on mutants of Memory with one mistake each. The suite must
+// find every mistake.
 package backendtest

@@ -10,13 +10,17 @@ import (
 )
 
 var errorCases = []testCase{
-	{"malformed patterns", "a malformed pattern is daybook.ErrInvalidPattern, for every method that takes one, and changes nothing", malformedPatterns},
-	{"impossible parameters", "impossible parameters are daybook.ErrInvalidParams, and change nothing", impossibleParams},
-	{"an empty backend too", "bad input is an error whether there are records or not", errorsWhenEmpty},
+	{"malformed patterns",
+		"a malformed pattern is daybook.ErrInvalidPattern in every method that takes one, and changes nothing",
+		malformedPatterns},
+	{"impossible parameters",
+		"impossible parameters are daybook.ErrInvalidParams, and change nothing",
+		impossibleParams},
+	{"in an empty backend", "invalid input is an error whether there are records or not", errorsWhenEmpty},
 }
 
 var initializeCases = []testCase{
-	{"is idempotent", "Initialize is idempotent: called again, it changes nothing", initializeAgain},
+	{"again", "Initialize may be called again, and changes nothing then", initializeAgain},
 }
 
 func malformedPatterns(s *subject) {
@@ -29,25 +33,27 @@ func malformedPatterns(s *subject) {
 		{"", daybook.Topic, "no name is empty"},
 		{`\`, daybook.Glob, "it escapes nothing"},
 		{`r\`, daybook.Glob, "it escapes nothing"},
-		{`*\`, daybook.Glob, "behind a wildcard too"},
+		{`*\`, daybook.Glob, "it escapes nothing, also after a wildcard"},
 		{`r\\\`, daybook.Glob, "the third backslash escapes nothing"},
 	}
 	s.store(row{"r", `"before"`, 5})
 	for _, test := range tests {
 		for _, call := range patternCalls(s, test.pattern, test.syntax) {
-			s.wantError(fmt.Sprintf("%s with %s pattern %q (%s)", call.name, test.syntax, test.pattern, test.reason), call.do(), daybook.ErrInvalidPattern)
+			what := fmt.Sprintf("%s with the %s pattern %q (%s)", call.name, test.syntax, test.pattern, test.reason)
+			s.wantError(what, call.do(), daybook.ErrInvalidPattern)
 		}
 	}
 	s.want("*", daybook.QueryParams{}, row{"r", `"before"`, 5})
 }
 
-// call is one use of a method.
+// call is a call of a method, with its arguments.
 type call struct {
 	name string
 	do   func() error
 }
 
-// patternCalls uses each method that takes a pattern. Prune would delete everything.
+// patternCalls returns a call of each method that takes a pattern. That of Prune would delete
+// everything.
 func patternCalls(s *subject, pattern string, syntax daybook.PatternSyntax) []call {
 	ctx := s.Context()
 	calls := []call{{"Query", func() error {
@@ -60,7 +66,9 @@ func patternCalls(s *subject, pattern string, syntax daybook.PatternSyntax) []ca
 		}})
 	}
 	if b, ok := s.backend.(daybook.RecordLister); ok {
-		calls = append(calls, call{"Records", func() error { return drain(s, "Records", b.Records(ctx, pattern, syntax)) }})
+		calls = append(calls, call{"Records", func() error {
+			return drain(s, "Records", b.Records(ctx, pattern, syntax))
+		}})
 	}
 	if b, ok := s.backend.(daybook.Pruner); ok {
 		calls = append(calls, call{"Prune", func() error {
@@ -77,7 +85,7 @@ func impossibleParams(s *subject) {
 		params daybook.QueryParams
 	}{
 		{"negative limit", daybook.Latest(-1)},
-		{"least limit", daybook.Latest(math.MinInt)},
+		{"smallest limit", daybook.Latest(math.MinInt)},
 		{"unknown order", daybook.QueryParams{Order: 7}},
 		{"negative order", daybook.QueryParams{Order: -1}},
 		{"unknown syntax", daybook.QueryParams{Syntax: 7}},
@@ -103,8 +111,7 @@ func errorsWhenEmpty(s *subject) {
 	s.wantError(`Query of \`, err, daybook.ErrInvalidPattern)
 	_, err = s.backend.Query(s.Context(), "*", daybook.Latest(-1))
 	s.wantError("Query with a negative limit", err, daybook.ErrInvalidParams)
-	backwards := daybook.Between(2, 1)
-	_, err = s.backend.Query(s.Context(), "", backwards)
+	_, err = s.backend.Query(s.Context(), "", daybook.Between(2, 1))
 	s.wantError("Query of an empty pattern and an empty range", err, daybook.ErrInvalidPattern)
 }
 

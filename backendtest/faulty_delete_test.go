@@ -59,7 +59,7 @@ func writeBack(ctx context.Context, m *Memory, olderThan uint64) (deleted uint64
 		return 0, err
 	}
 	before := len(m.stored)
-	stay := slices.DeleteFunc(slices.Clone(m.stored), func(e entry) bool { return e.StoredAt < olderThan })
+	stay := slices.DeleteFunc(slices.Clone(m.stored), func(e daybook.Change) bool { return e.StoredAt < olderThan })
 	m.mu.Unlock()
 	letOthersIn(m)
 	m.mu.Lock()

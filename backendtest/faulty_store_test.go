@@ -38,8 +38,8 @@ func overwrite(ctx context.Context, m *Memory, v daybook.StoredValue) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	last := m.stored[len(m.stored)-1]
-	m.stored = slices.DeleteFunc(m.stored, func(e entry) bool {
-		return e.RecordName == last.RecordName && e.StoredAt == last.StoredAt && e.sequence != last.sequence
+	m.stored = slices.DeleteFunc(m.stored, func(e daybook.Change) bool {
+		return e.RecordName == last.RecordName && e.StoredAt == last.StoredAt && e.Sequence != last.Sequence
 	})
 	return nil
 }
@@ -108,7 +108,8 @@ func trimName(ctx context.Context, m *Memory, v daybook.StoredValue) error {
 	return storeRight(ctx, m, v)
 }
 
-// letOthersIn waits until another call has changed what is stored, or for so long that there is none.
+// letOthersIn waits until another call has changed what is stored, or for so long that there is
+// none.
 func letOthersIn(m *Memory) {
 	state := func() [2]uint64 {
 		m.mu.Lock()

@@ -15,23 +15,18 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// Memory is the reference model of a backend: a slice in the order of insertion, behind a mutex. It has
-// every optional ability, and is made to be obviously right rather than fast: each call looks at every
-// value. It holds every uint64 timestamp, returns values byte for byte, and keeps nothing after Close.
-// Make one with NewMemory.
+// Memory is the reference model of a backend: a slice in the order of insertion, with a mutex. It
+// has every optional interface. It is made to be obviously right, not fast: each call looks at
+// every value. It holds every uint64 timestamp, returns values byte for byte, and keeps nothing
+// after Close. Make one with NewMemory.
 type Memory struct {
-	// mu guards what follows.
+	// mu guards the fields below.
 	mu       sync.Mutex
 	closed   bool
-	stored   []entry // in the order of insertion
-	sequence uint64  // of the last insertion
+	stored   []daybook.Change // in the order of insertion
+	sequence uint64           // of the last insertion
 	watchers []*memoryWatcher
-	told     []daybook.Change // what was stored since there are watchers
-}
-
-type entry struct {
-	daybook.StoredValue
-	sequence uint64
+	watched  []daybook.Change // inserted after the first Watch, including values that have been deleted
 }
 
 var (
@@ -47,7 +42,7 @@ var (
 // NewMemory returns an empty backend.
 func NewMemory() *Memory { return &Memory{} }
 
-// lock begins a call. When it returns nil, the caller holds mu.
+// lock begins a call. If it returns nil, the caller must unlock mu.
 func (m *Memory) lock(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -69,7 +64,8 @@ func (m *Memory) Initialize(ctx context.Context) error {
 	return nil
 }
 
-// Close forgets everything. From then on every method returns daybook.ErrClosed, but Close itself nil.
+// Close deletes everything. Afterwards every other method returns daybook.ErrClosed. Close itself
+// always returns nil.
 func (m *Memory) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -119,9 +115,10 @@ func validate(v daybook.StoredValue) error {
 func (m *Memory) insertLocked(v daybook.StoredValue) {
 	m.sequence++
 	v.Value = bytes.Clone(v.Value)
-	m.stored = append(m.stored, entry{v, m.sequence})
+	change := daybook.Change{StoredValue: v, Sequence: m.sequence}
+	m.stored = append(m.stored, change)
 	if len(m.watchers) > 0 {
-		m.told = append(m.told, daybook.Change{StoredValue: v, Sequence: m.sequence})
+		m.watched = append(m.watched, change)
 		m.wakeLocked()
 	}
 }
@@ -133,7 +130,9 @@ func (m *Memory) wakeLocked() {
 }
 
 // Query implements daybook.Backend.
-func (m *Memory) Query(ctx context.Context, recordPattern string, params daybook.QueryParams) ([]daybook.StoredValue, error) {
+func (m *Memory) Query(
+	ctx context.Context, recordPattern string, params daybook.QueryParams,
+) ([]daybook.StoredValue, error) {
 	if err := m.lock(ctx); err != nil {
 		return nil, err
 	}
@@ -146,26 +145,26 @@ func (m *Memory) Query(ctx context.Context, recordPattern string, params daybook
 		return nil, err
 	}
 	var values []daybook.StoredValue
-	for _, e := range m.selectLocked(matches, params) {
-		e.Value = bytes.Clone(e.Value)
-		values = append(values, e.StoredValue)
+	for _, c := range m.selectLocked(matches, params) {
+		c.Value = bytes.Clone(c.Value)
+		values = append(values, c.StoredValue)
 	}
 	return values, nil
 }
 
-// selectLocked returns the entries that a query asks for, in its order.
-func (m *Memory) selectLocked(matches func(name string) bool, params daybook.QueryParams) []entry {
-	var selected []entry
-	matches = onceEach(matches)
-	for _, e := range m.stored {
-		after := params.StartTime == nil || e.StoredAt >= *params.StartTime
-		before := params.EndTime == nil || e.StoredAt <= *params.EndTime
-		if matches(e.RecordName) && after && before {
-			selected = append(selected, e)
+// selectLocked returns the values that a query selects, in its order.
+func (m *Memory) selectLocked(matches func(name string) bool, params daybook.QueryParams) []daybook.Change {
+	var selected []daybook.Change
+	matches = memoized(matches)
+	for _, c := range m.stored {
+		afterStart := params.StartTime == nil || c.StoredAt >= *params.StartTime
+		beforeEnd := params.EndTime == nil || c.StoredAt <= *params.EndTime
+		if matches(c.RecordName) && afterStart && beforeEnd {
+			selected = append(selected, c)
 		}
 	}
-	slices.SortFunc(selected, func(a, b entry) int {
-		order := cmp.Or(cmp.Compare(a.StoredAt, b.StoredAt), cmp.Compare(a.sequence, b.sequence))
+	slices.SortFunc(selected, func(a, b daybook.Change) int {
+		order := compareTimes(a, b)
 		if params.Order == daybook.NewestFirst {
 			order = -order
 		}
@@ -174,33 +173,41 @@ func (m *Memory) selectLocked(matches func(name string) bool, params daybook.Que
 	return limit(selected, params.LimitPerRecord)
 }
 
-// onceEach remembers what matches says of a name, since records have many values.
-func onceEach(matches func(name string) bool) func(name string) bool {
-	said := map[string]bool{}
+// compareTimes orders values oldest first.
+func compareTimes(a, b daybook.Change) int {
+	return cmp.Or(cmp.Compare(a.StoredAt, b.StoredAt), cmp.Compare(a.Sequence, b.Sequence))
+}
+
+// memoized calls matches only once for each name, because records have many values.
+func memoized(matches func(name string) bool) func(name string) bool {
+	known := map[string]bool{}
 	return func(name string) bool {
-		says, asked := said[name]
-		if !asked {
-			says = matches(name)
-			said[name] = says
+		result, ok := known[name]
+		if !ok {
+			result = matches(name)
+			known[name] = result
 		}
-		return says
+		return result
 	}
 }
 
-// limit keeps the first most entries of each record; all of them when most is 0.
-func limit(ordered []entry, most int) []entry {
-	var kept []entry
+// limit keeps the first maxPerRecord values of each record, or all of them if that is 0.
+func limit(ordered []daybook.Change, maxPerRecord int) []daybook.Change {
+	var kept []daybook.Change
 	count := map[string]int{}
-	for _, e := range ordered {
-		if count[e.RecordName]++; most == 0 || count[e.RecordName] <= most {
-			kept = append(kept, e)
+	for _, c := range ordered {
+		if count[c.RecordName]++; maxPerRecord == 0 || count[c.RecordName] <= maxPerRecord {
+			kept = append(kept, c)
 		}
 	}
 	return kept
 }
 
-// Scan implements daybook.Scanner. It does hold the whole result, so that it need not hold the lock.
-func (m *Memory) Scan(ctx context.Context, recordPattern string, params daybook.QueryParams) iter.Seq2[daybook.StoredValue, error] {
+// Scan implements daybook.Scanner. It holds the whole result in memory, so that it needs no lock
+// during the loop.
+func (m *Memory) Scan(
+	ctx context.Context, recordPattern string, params daybook.QueryParams,
+) iter.Seq2[daybook.StoredValue, error] {
 	return func(yield func(daybook.StoredValue, error) bool) {
 		values, err := m.Query(ctx, recordPattern, params)
 		yieldAll(ctx, values, err, yield)
@@ -208,48 +215,13 @@ func (m *Memory) Scan(ctx context.Context, recordPattern string, params daybook.
 }
 
 // Records implements daybook.RecordLister.
-func (m *Memory) Records(ctx context.Context, recordPattern string, syntax daybook.PatternSyntax) iter.Seq2[daybook.RecordInfo, error] {
+func (m *Memory) Records(
+	ctx context.Context, recordPattern string, syntax daybook.PatternSyntax,
+) iter.Seq2[daybook.RecordInfo, error] {
 	return func(yield func(daybook.RecordInfo, error) bool) {
-		values, err := m.Query(ctx, recordPattern, daybook.QueryParams{Syntax: syntax, Order: daybook.OldestFirst})
+		params := daybook.QueryParams{Syntax: syntax, Order: daybook.OldestFirst}
+		values, err := m.Query(ctx, recordPattern, params)
 		yieldAll(ctx, summarize(values), err, yield)
-	}
-}
-
-// Changes implements daybook.ChangeSource. It copies all changes when the loop begins.
-func (m *Memory) Changes(ctx context.Context, params daybook.ChangesParams) iter.Seq2[daybook.Change, error] {
-	return func(yield func(daybook.Change, error) bool) {
-		changes, err := m.changesAfter(ctx, params.After)
-		yieldAll(ctx, changes, err, yield)
-	}
-}
-
-func (m *Memory) changesAfter(ctx context.Context, after uint64) (changes []daybook.Change, err error) {
-	if err := m.lock(ctx); err != nil {
-		return nil, err
-	}
-	defer m.mu.Unlock()
-	for _, e := range m.stored {
-		if e.sequence > after {
-			e.Value = bytes.Clone(e.Value)
-			changes = append(changes, daybook.Change{StoredValue: e.StoredValue, Sequence: e.sequence})
-		}
-	}
-	return changes, nil
-}
-
-// yieldAll yields elements until the loop or ctx ends, and then the error, if there is one.
-func yieldAll[T any](ctx context.Context, elements []T, err error, yield func(T, error) bool) {
-	for _, element := range elements {
-		if err = ctx.Err(); err != nil {
-			break
-		}
-		if !yield(element, nil) {
-			return
-		}
-	}
-	if err != nil {
-		var none T
-		yield(none, err)
 	}
 }
 
@@ -268,64 +240,40 @@ func summarize(values []daybook.StoredValue) []daybook.RecordInfo {
 	return infos
 }
 
-// Cleanup implements daybook.Backend.
-func (m *Memory) Cleanup(ctx context.Context, olderThan uint64) (deleted uint64, err error) {
-	return m.Prune(ctx, "*", daybook.PruneParams{OlderThan: olderThan})
+// Changes implements daybook.ChangeSource. It copies all changes when the loop begins.
+func (m *Memory) Changes(ctx context.Context, params daybook.ChangesParams) iter.Seq2[daybook.Change, error] {
+	return func(yield func(daybook.Change, error) bool) {
+		changes, err := m.changesAfter(ctx, params.After)
+		yieldAll(ctx, changes, err, yield)
+	}
 }
 
-// Prune implements daybook.Pruner.
-func (m *Memory) Prune(ctx context.Context, recordPattern string, params daybook.PruneParams) (deleted uint64, err error) {
+func (m *Memory) changesAfter(ctx context.Context, after uint64) (changes []daybook.Change, err error) {
 	if err := m.lock(ctx); err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer m.mu.Unlock()
-	if err := params.Validate(); err != nil {
-		return 0, err
-	}
-	matches, err := compile(recordPattern, params.Syntax)
-	if err != nil {
-		return 0, err
-	}
-	spares := make([]func(string) bool, len(params.Except))
-	for i, except := range params.Except {
-		if spares[i], err = compile(except.Text, except.Syntax); err != nil {
-			return 0, err
+	for _, c := range m.stored {
+		if c.Sequence > after {
+			c.Value = bytes.Clone(c.Value)
+			changes = append(changes, c)
 		}
 	}
-	goes := func(name string) bool {
-		return matches(name) && !slices.ContainsFunc(spares, func(spare func(string) bool) bool { return spare(name) })
-	}
-	before := len(m.stored)
-	m.pruneLocked(goes, func(e entry) bool { return e.StoredAt < params.OlderThan }, params.KeepNewest, params.MaxPerRecord)
-	if params.MaxBytes > 0 {
-		beyond := m.beyondLocked(goes, params.MaxBytes)
-		m.pruneLocked(goes, func(e entry) bool { return beyond[e.sequence] }, params.KeepNewest, 0)
-	}
-	return uint64(before - len(m.stored)), nil
+	return changes, nil
 }
 
-// pruneLocked deletes what is old but for each record's newest keep values, and all but its newest most, unless that is 0.
-func (m *Memory) pruneLocked(goes func(name string) bool, old func(entry) bool, keep, most int) {
-	doomed, newer := map[uint64]bool{}, map[string]int{}
-	for _, e := range m.selectLocked(goes, daybook.QueryParams{}) { // newest first
-		tooOld := old(e) && newer[e.RecordName] >= keep
-		tooMany := most > 0 && newer[e.RecordName] >= most
-		doomed[e.sequence] = tooOld || tooMany
-		newer[e.RecordName]++
+// yieldAll yields elements until the loop or ctx ends. After them it yields err, or ctx's error.
+func yieldAll[T any](ctx context.Context, elements []T, err error, yield func(T, error) bool) {
+	for _, element := range elements {
+		if err = ctx.Err(); err != nil {
+			break
+		}
+		if !yield(element, nil) {
+			return
+		}
 	}
-	m.stored = slices.DeleteFunc(m.stored, func(e entry) bool { return doomed[e.sequence] })
-}
-
-// beyondLocked returns the sequence numbers of the values that go for the others to take at most keep bytes.
-func (m *Memory) beyondLocked(goes func(name string) bool, keep uint64) map[uint64]bool {
-	selected := m.selectLocked(goes, daybook.QueryParams{})
-	slices.SortFunc(selected, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(b.StoredAt, a.StoredAt), cmp.Compare(b.sequence, a.sequence))
-	})
-	beyond, size := map[uint64]bool{}, uint64(0)
-	for _, e := range selected { // newest first
-		size += uint64(len(e.Value))
-		beyond[e.sequence] = size > keep
+	if err != nil {
+		var none T
+		yield(none, err)
 	}
-	return beyond
 }

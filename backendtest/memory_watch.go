@@ -12,7 +12,9 @@ import (
 )
 
 // Watch implements daybook.Watcher.
-func (m *Memory) Watch(ctx context.Context, recordPattern string, params daybook.WatchParams) (<-chan daybook.Event, error) {
+func (m *Memory) Watch(
+	ctx context.Context, recordPattern string, params daybook.WatchParams,
+) (<-chan daybook.Event, error) {
 	if err := m.lock(ctx); err != nil {
 		return nil, err
 	}
@@ -24,7 +26,12 @@ func (m *Memory) Watch(ctx context.Context, recordPattern string, params daybook
 	if err != nil {
 		return nil, err
 	}
-	w := &memoryWatcher{matches: matches, most: cmp.Or(params.Buffer, 1024), from: len(m.told), changed: sync.NewCond(&m.mu)}
+	w := &memoryWatcher{
+		matches: matches,
+		buffer:  cmp.Or(params.Buffer, 1024),
+		next:    len(m.watched),
+		changed: sync.NewCond(&m.mu),
+	}
 	m.watchers = append(m.watchers, w)
 	stop := context.AfterFunc(ctx, func() {
 		m.mu.Lock()
@@ -35,49 +42,52 @@ func (m *Memory) Watch(ctx context.Context, recordPattern string, params daybook
 	events := make(chan daybook.Event)
 	go func() {
 		defer stop()
-		defer close(events)
-		for {
-			event, ok := m.await(w)
-			if !ok {
-				return
-			}
-			select {
-			case events <- event:
-			case <-ctx.Done():
-				return
-			}
-		}
+		m.sendEvents(ctx, w, events)
 	}()
 	return events, nil
 }
 
-// memoryWatcher reads what was stored at its own pace, and skips what lies too far back.
+// memoryWatcher reads Memory.watched at its own pace. It skips values that are more than buffer
+// values old.
 type memoryWatcher struct {
 	matches func(name string) bool
-	most    int
-	from    int // where in Memory.told it reads on
+	buffer  int
+	next    int // index in Memory.watched of the next value to look at
 	changed *sync.Cond
 	ended   bool
 }
 
-// await returns the next event for a watcher; false when there will be none.
-func (m *Memory) await(w *memoryWatcher) (daybook.Event, bool) {
+// sendEvents sends events until ctx ends or m is closed, and then closes the channel.
+func (m *Memory) sendEvents(ctx context.Context, w *memoryWatcher, events chan<- daybook.Event) {
+	defer close(events)
+	for {
+		event, ok := m.awaitEvent(w)
+		if !ok {
+			return
+		}
+		select {
+		case events <- event:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// awaitEvent returns the next event for a watcher. It returns false if there will be no more
+// events.
+func (m *Memory) awaitEvent(w *memoryWatcher) (daybook.Event, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for {
 		var found []daybook.Change
-		for _, change := range m.told[w.from:] {
+		for _, change := range m.watched[w.next:] {
 			if w.matches(change.RecordName) {
 				found = append(found, change)
 			}
 		}
 		if len(found) > 0 && !w.ended {
-			missed := max(len(found)-w.most, 0)
-			for skip := missed + 1; skip > 0; w.from++ {
-				if w.matches(m.told[w.from].RecordName) {
-					skip--
-				}
-			}
+			missed := max(len(found)-w.buffer, 0)
+			m.advanceLocked(w, missed+1)
 			event := daybook.Event{Change: found[missed], Missed: uint64(missed)}
 			event.Value = bytes.Clone(event.Value)
 			return event, true
@@ -86,5 +96,14 @@ func (m *Memory) await(w *memoryWatcher) (daybook.Event, bool) {
 			return daybook.Event{}, false
 		}
 		w.changed.Wait()
+	}
+}
+
+// advanceLocked skips a number of matching values, and the other values before them.
+func (m *Memory) advanceLocked(w *memoryWatcher, matching int) {
+	for ; matching > 0; w.next++ {
+		if w.matches(m.watched[w.next].RecordName) {
+			matching--
+		}
 	}
 }

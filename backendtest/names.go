@@ -12,7 +12,9 @@ import (
 )
 
 var nameCases = []testCase{
-	{"legal names", "a record name is any valid UTF-8 of 1 to 1024 bytes without NUL, and is not changed", legalNames},
+	{"legal names",
+		"a record name is any valid UTF-8 of 1 to 1024 bytes without NUL, and is stored unchanged",
+		legalNames},
 	{"illegal names", "an illegal record name is daybook.ErrInvalidName, and changes nothing", illegalNames},
 }
 
@@ -21,25 +23,25 @@ func legalNames(s *subject) {
 		name   string
 		reason string // why the row is here
 	}{
-		{"a", "the shortest"},
-		{strings.Repeat("n", daybook.MaxRecordNameLen), "the longest"},
-		{strings.Repeat("é", daybook.MaxRecordNameLen/2), "the longest, of two bytes a character"},
-		{"Sensor.Kitchen", "case is kept"},
-		{"sensor.kitchen", "and distinguished"},
-		{"\u00e9", "one character"},
-		{"e\u0301", "not normalized to the one before"},
-		{" a", "spaces count"},
-		{"a ", "spaces count"},
-		{"a\tb\nc\x01\x7f", "control characters but NUL"},
-		{"*", "no pattern in Store"},
-		{"#", "no pattern in Store"},
-		{`a\?`, "no pattern in Store"},
-		{"../../etc/passwd", "no path"},
-		{"CON", "no file name on Windows"},
-		{"'; DROP TABLE records; --", "no SQL"},
-		{"a%_b", "no SQL pattern"},
-		{"漢字.😀", "three and four bytes a character"},
-		{"\ufeff\ufffd\u202e", "legal, if odd, characters"},
+		{"a", "the shortest name"},
+		{strings.Repeat("n", daybook.MaxRecordNameLen), "the longest name"},
+		{strings.Repeat("é", daybook.MaxRecordNameLen/2), "the longest name with characters of two bytes"},
+		{"Sensor.Kitchen", "upper case is kept"},
+		{"sensor.kitchen", "lower case makes another name"},
+		{"\u00e9", "a composed character"},
+		{"e\u0301", "a decomposed character makes another name"},
+		{" a", "a leading space is kept"},
+		{"a ", "a trailing space is kept"},
+		{"a\tb\nc\x01\x7f", "control characters except NUL"},
+		{"*", "Store takes no pattern"},
+		{"#", "Store takes no pattern"},
+		{`a\?`, "Store takes no pattern"},
+		{"../../etc/passwd", "a name is no path"},
+		{"CON", "Windows has no file of this name"},
+		{"'; DROP TABLE records; --", "a name is no SQL"},
+		{"a%_b", "a name is no SQL pattern"},
+		{"漢字.😀", "characters of three and four bytes"},
+		{"\ufeff\ufffd\u202e", "odd characters are legal"},
 	}
 	var all []string
 	for i, test := range tests {
@@ -56,7 +58,7 @@ func legalNames(s *subject) {
 	s.wantNames("*", daybook.Glob, all...)
 }
 
-// escapeGlob returns the glob that matches name alone.
+// escapeGlob returns the glob that matches only name.
 func escapeGlob(name string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`).Replace(name)
 }
@@ -66,16 +68,16 @@ func illegalNames(s *subject) {
 		name   string
 		reason string // why the row is here
 	}{
-		{"", "empty"},
-		{strings.Repeat("n", daybook.MaxRecordNameLen+1), "a byte too long"},
-		{strings.Repeat("é", daybook.MaxRecordNameLen/2) + "n", "too long in bytes, not in characters"},
-		{strings.Repeat("n", 1<<20), "far too long"},
-		{"a\x00b", "a NUL"},
-		{"\x00", "nothing but a NUL"},
-		{"a\xffb", "not UTF-8"},
-		{"caf\xe9", "Latin-1"},
-		{"\xed\xa0\x80", "a surrogate in UTF-8"},
-		{"a\xc3", "half a character"},
+		{"", "it is empty"},
+		{strings.Repeat("n", daybook.MaxRecordNameLen+1), "it is one byte too long"},
+		{strings.Repeat("é", daybook.MaxRecordNameLen/2) + "n", "it is too long in bytes, not in characters"},
+		{strings.Repeat("n", 1<<20), "it is far too long"},
+		{"a\x00b", "it has a NUL"},
+		{"\x00", "it is a NUL"},
+		{"a\xffb", "it is not UTF-8"},
+		{"caf\xe9", "it is Latin-1"},
+		{"\xed\xa0\x80", "it has a surrogate in UTF-8"},
+		{"a\xc3", "it ends inside a character"},
 	}
 	s.store(row{"r", `"before"`, 5})
 	for _, test := range tests {

@@ -10,25 +10,36 @@ import (
 )
 
 var orderingCases = []testCase{
-	{"results are ordered by name then time", "results are ordered by record name, bytewise ascending, then by time in the asked order", resultOrder},
-	{"names are ordered bytewise", "record names are compared byte by byte, whatever the language", nameOrder},
-	{"names that are prefixes of one another", "a record's values are its own, wherever its name ends", prefixNames},
-	{"a backfill older than everything", "timestamps may be stored in any order", backfill},
-	{"the latest has the greatest timestamp", "the latest value is the one with the greatest timestamp, not the last insertion", latestIsGreatest},
-	{"stored backwards and at random", "the order of a result is that of the timestamps, whatever the order of insertion", shuffled},
-	{"no match is an empty result", "no match is an empty result, not an error", noMatch},
+	{"by name, then time",
+		"results are ordered by record name, bytewise ascending, then by time in the requested order",
+		resultOrder},
+	{"names bytewise", "record names are compared byte by byte, whatever the language", nameOrder},
+	{"names that are prefixes of one another", "a value belongs to the record with exactly its name", prefixNames},
+	{"a backfill", "timestamps may be stored in any order", backfill},
+	{"the latest has the greatest timestamp",
+		"the latest value is the value with the greatest timestamp, not the last inserted one",
+		latestIsGreatest},
+	{"stored backwards and at random", "results are ordered by timestamp, whatever the order of insertion", shuffled},
+	{"no match is an empty result", "if nothing matches, the result is empty and the error is nil", noMatch},
 }
 
 var equalTimeCases = []testCase{
-	{"ordered by insertion", "values of equal time are ordered by insertion: newest first returns the last inserted first", equalTimes},
-	{"nothing overwrites", "values with equal record and timestamp are all kept, equal values too", nothingOverwrites},
-	{"inserted between others", "values of equal time are ordered by insertion, however much is inserted between them", equalTimesApart},
+	{"by insertion",
+		"values with equal timestamps are ordered by insertion: newest first returns the last inserted first",
+		equalTimes},
+	{"nothing overwrites",
+		"values with equal record and timestamp are all kept, also equal values",
+		nothingOverwrites},
+	{"inserted between others",
+		"values with equal timestamps are ordered by insertion, however many are inserted between them",
+		equalTimesApart},
 }
 
 func resultOrder(s *subject) {
 	s.store(row{"b", "1", 2}, row{"a", "2", 1}, row{"b", "3", 1}, row{"a", "4", 2})
 	s.want("*", daybook.QueryParams{}, row{"a", "4", 2}, row{"a", "2", 1}, row{"b", "1", 2}, row{"b", "3", 1})
-	s.want("*", daybook.QueryParams{Order: daybook.OldestFirst}, row{"a", "2", 1}, row{"a", "4", 2}, row{"b", "3", 1}, row{"b", "1", 2})
+	s.want("*", daybook.QueryParams{Order: daybook.OldestFirst},
+		row{"a", "2", 1}, row{"a", "4", 2}, row{"b", "3", 1}, row{"b", "1", 2})
 }
 
 func nameOrder(s *subject) {
@@ -70,7 +81,7 @@ func shuffled(s *subject) {
 		want = append(want, row{"r", fmt.Sprint(i), i * 10})
 	}
 	for i := range values {
-		s.store(want[(values-1-i)*23%values]) // 23 and 60 have no common factor: each index once
+		s.store(want[(values-1-i)*23%values]) // 23 and 60 have no common factor, so each index comes once
 	}
 	s.want("r", daybook.QueryParams{Order: daybook.OldestFirst}, want...)
 	s.want("r", daybook.QueryParams{Order: daybook.OldestFirst, LimitPerRecord: 7}, want[:7]...)
@@ -88,11 +99,12 @@ func noMatch(s *subject) {
 
 func equalTimes(s *subject) {
 	s.store(row{"r", "1", 7}, row{"r", "2", 7}, row{"r", "3", 7}, row{"r", "4", 7}, row{"r", "5", 7})
-	s.want("r", daybook.QueryParams{}, row{"r", "5", 7}, row{"r", "4", 7}, row{"r", "3", 7}, row{"r", "2", 7}, row{"r", "1", 7})
+	newestFirst := []row{{"r", "5", 7}, {"r", "4", 7}, {"r", "3", 7}, {"r", "2", 7}, {"r", "1", 7}}
+	s.want("r", daybook.QueryParams{}, newestFirst...)
 	s.want("r", daybook.QueryParams{Order: daybook.OldestFirst, LimitPerRecord: 2}, row{"r", "1", 7}, row{"r", "2", 7})
 	s.want("r", daybook.Latest(1), row{"r", "5", 7})
-	s.want("r", daybook.Latest(3), row{"r", "5", 7}, row{"r", "4", 7}, row{"r", "3", 7})
-	s.want("r", daybook.Between(7, 7), row{"r", "5", 7}, row{"r", "4", 7}, row{"r", "3", 7}, row{"r", "2", 7}, row{"r", "1", 7})
+	s.want("r", daybook.Latest(3), newestFirst[:3]...)
+	s.want("r", daybook.Between(7, 7), newestFirst...)
 }
 
 func nothingOverwrites(s *subject) {
@@ -108,9 +120,9 @@ func equalTimesApart(s *subject) {
 	for i := range uint64(8) {
 		want = append(want, row{"r", fmt.Sprint(i), 50})
 	}
-	oldest := daybook.Between(50, 50)
-	oldest.Order = daybook.OldestFirst
-	s.want("r", oldest, want...)
+	params := daybook.Between(50, 50)
+	params.Order = daybook.OldestFirst
+	s.want("r", params, want...)
 	slices.Reverse(want)
 	s.want("r", daybook.Between(50, 50), want...)
 }

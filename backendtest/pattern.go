@@ -10,23 +10,24 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// Both syntaxes are one language over different letters: a glob's letters are characters, a topic's are
-// the segments between dots. A pattern is a sequence of elements, each one letter, any letter, or any run
-// of letters.
-type element struct {
-	kind   kind
-	letter string
+// token is a part of a pattern. Both syntaxes are the same language over different letters: the
+// letters of a glob are characters, and the letters of a topic are the segments between dots. A
+// pattern is a sequence of tokens. Each of them matches one given letter, any letter, or any run of
+// letters.
+type token struct {
+	kind   tokenKind
+	letter string // of oneLetter
 }
 
-type kind int
+type tokenKind int
 
 const (
-	oneLetter kind = iota
+	oneLetter tokenKind = iota
 	anyLetter
 	anyRun
 )
 
-// compile returns what a pattern says of a name.
+// compile returns a function that reports whether a pattern matches a name.
 func compile(pattern string, syntax daybook.PatternSyntax) (matches func(name string) bool, err error) {
 	if err := syntax.Validate(); err != nil {
 		return nil, err
@@ -38,56 +39,56 @@ func compile(pattern string, syntax daybook.PatternSyntax) (matches func(name st
 		return nil, fmt.Errorf("%w: %q is not valid UTF-8", daybook.ErrInvalidPattern, pattern)
 	}
 	if syntax == daybook.Topic {
-		elements := parseTopic(pattern)
-		return func(name string) bool { return match(elements, strings.Split(name, ".")) }, nil
+		tokens := parseTopic(pattern)
+		return func(name string) bool { return match(tokens, strings.Split(name, ".")) }, nil
 	}
-	elements, err := parseGlob(pattern)
+	tokens, err := parseGlob(pattern)
 	if err != nil {
 		return nil, err
 	}
-	return func(name string) bool { return match(elements, strings.Split(name, "")) }, nil
+	return func(name string) bool { return match(tokens, strings.Split(name, "")) }, nil
 }
 
-func parseGlob(pattern string) (elements []element, err error) {
+func parseGlob(pattern string) (tokens []token, err error) {
 	escaped := false
 	for _, char := range pattern {
 		switch {
 		case escaped:
-			elements = append(elements, element{oneLetter, string(char)})
+			tokens = append(tokens, token{oneLetter, string(char)})
 			escaped = false
 		case char == '\\':
 			escaped = true
 		case char == '*':
-			elements = append(elements, element{kind: anyRun})
+			tokens = append(tokens, token{kind: anyRun})
 		case char == '?':
-			elements = append(elements, element{kind: anyLetter})
+			tokens = append(tokens, token{kind: anyLetter})
 		default:
-			elements = append(elements, element{oneLetter, string(char)})
+			tokens = append(tokens, token{oneLetter, string(char)})
 		}
 	}
 	if escaped {
 		return nil, fmt.Errorf(`%w: %q ends in a lone \`, daybook.ErrInvalidPattern, pattern)
 	}
-	return elements, nil
+	return tokens, nil
 }
 
-func parseTopic(pattern string) (elements []element) {
+func parseTopic(pattern string) (tokens []token) {
 	for segment := range strings.SplitSeq(pattern, ".") {
 		switch segment {
 		case "*":
-			elements = append(elements, element{kind: anyLetter})
+			tokens = append(tokens, token{kind: anyLetter})
 		case "#":
-			elements = append(elements, element{kind: anyRun})
+			tokens = append(tokens, token{kind: anyRun})
 		default:
-			elements = append(elements, element{oneLetter, segment})
+			tokens = append(tokens, token{oneLetter, segment})
 		}
 	}
-	return elements
+	return tokens
 }
 
-// match tries everything. It remembers what failed, so that it tries nothing twice: without that, a pattern
-// of many runs would take exponential time.
-func match(pattern []element, name []string) bool {
+// match tries all ways in which the tokens can match. It remembers the ones that failed, so that it
+// tries none of them twice. Otherwise a pattern with many runs would take exponential time.
+func match(pattern []token, name []string) bool {
 	failed := make([]bool, (len(pattern)+1)*(len(name)+1))
 	var matchFrom func(p, n int) bool
 	matchFrom = func(p, n int) bool {

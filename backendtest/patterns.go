@@ -9,21 +9,23 @@ import (
 )
 
 var globCases = []testCase{
-	{"an underscore is no wildcard", "a glob's only special characters are * ? and \\", globUnderscore},
-	{"a star crosses separators", "* is any run of characters, separators included, and may be empty", globStar},
-	{"question marks", "? is one character, however many bytes it has", globQuestionMark},
+	{"an underscore is no wildcard", "the only special characters of a glob are * ? and \\", globUnderscore},
+	{"a star crosses dots", "* matches any run of characters, dots included, and also an empty one", globStar},
+	{"question marks", "? matches one character, however many bytes it has", globQuestionMark},
 	{"escapes", "\\ takes the next character literally", globEscapes},
 	{"case", "matching is case-sensitive", globCase},
-	{"hostile patterns", "a hostile pattern costs bounded time, and never a wrong answer", globHostile},
+	{"hostile patterns", "no pattern takes unbounded time or gives a wrong answer", globHostile},
 }
 
 var topicCases = []testCase{
 	{"a star is one segment", "a segment * matches exactly one segment", topicStar},
 	{"a hash is any number of segments", "a segment # matches zero or more segments", topicHash},
-	{"a wildcard is a whole segment", "* and # within a segment, and every other character, are literal; there is no escape", topicLiteral},
+	{"a wildcard is a whole segment",
+		"* and # within a segment, and all other characters, are literal; there is no escape",
+		topicLiteral},
 	{"empty segments", "a topic is split at each dot, and an empty segment is a segment", topicEmptySegments},
 	{"case", "matching is case-sensitive", topicCase},
-	{"hostile patterns", "a hostile pattern costs bounded time, and never a wrong answer", topicHostile},
+	{"hostile patterns", "no pattern takes unbounded time or gives a wrong answer", topicHostile},
 }
 
 func globUnderscore(s *subject) {
@@ -99,7 +101,8 @@ func topicHash(s *subject) {
 	s.wantNames("#.c", daybook.Topic, "a.b.b.c", "a.b.c", "a.c")
 	s.wantNames("a.#.*.c", daybook.Topic, "a.b.b.c", "a.b.c")
 	s.wantNames("#.b.#", daybook.Topic, "a.b.b.c", "a.b.c", "sensors.a.b")
-	s.wantNames("#", daybook.Topic, "a.b.b.c", "a.b.c", "a.c", "a.x", "sensors", "sensors.a", "sensors.a.b", "sensors_extra.x")
+	s.wantNames("#", daybook.Topic,
+		"a.b.b.c", "a.b.c", "a.c", "a.x", "sensors", "sensors.a", "sensors.a.b", "sensors_extra.x")
 }
 
 func topicLiteral(s *subject) {

@@ -11,12 +11,23 @@ import (
 )
 
 var pruneCases = []testCase{
-	{"by pattern", "Prune deletes from the records that the pattern matches, and from no others", pruneByPattern},
-	{"by age and by count", "the two conditions are independent, a zero one deletes nothing, and the count is exact", pruneByAgeAndCount},
-	{"by size", "the oldest of all matching records go until MaxBytes are left, of equal times those stored first, and KeepNewest spares", pruneBySize},
-	{"spares what is excepted", "Prune deletes nothing from records that a pattern of Except matches, whatever its syntax", pruneExcept},
-	{"keeps the newest of equal times", "the newest values are the last inserted, where times are equal", pruneEqualTimes},
-	{"impossible parameters", "impossible parameters are daybook.ErrInvalidParams, and change nothing", pruneImpossible},
+	{"by pattern", "Prune deletes from the records that match the pattern, and from no others", pruneByPattern},
+	{"by age and by count",
+		"age and count apply independently, a zero limit deletes nothing, and the returned number is exact",
+		pruneByAgeAndCount},
+	{"by size",
+		"the oldest values of all matching records are deleted until the rest holds at most " +
+			"MaxBytes; of equal timestamps the first inserted are deleted first, and KeepNewest spares",
+		pruneBySize},
+	{"spares exceptions",
+		"Prune deletes nothing from records that match a pattern of Except, in either syntax",
+		pruneExcept},
+	{"keeps the newest of equal timestamps",
+		"of values with equal timestamps, the last inserted is the newest",
+		pruneEqualTimes},
+	{"impossible parameters",
+		"impossible parameters are daybook.ErrInvalidParams, and change nothing",
+		pruneImpossible},
 }
 
 func (s *subject) prune(pattern string, params daybook.PruneParams, want uint64) {
@@ -29,34 +40,40 @@ func pruneByPattern(s *subject) {
 	for at := range uint64(6) {
 		s.store(row{"a.x", fmt.Sprint(at), at}, row{"b.x", fmt.Sprint(at), at}, row{"b.x.deep", fmt.Sprint(at), at})
 	}
-	deep := []row{{"b.x.deep", "5", 5}, {"b.x.deep", "4", 4}, {"b.x.deep", "3", 3}, {"b.x.deep", "2", 2}, {"b.x.deep", "1", 1}, {"b.x.deep", "0", 0}}
+	deep := []row{
+		{"b.x.deep", "5", 5}, {"b.x.deep", "4", 4}, {"b.x.deep", "3", 3},
+		{"b.x.deep", "2", 2}, {"b.x.deep", "1", 1}, {"b.x.deep", "0", 0},
+	}
 	s.prune("nothing*", daybook.PruneParams{OlderThan: math.MaxUint64}, 0)
 	s.prune("a.*", daybook.PruneParams{OlderThan: 2}, 2)
 	s.prune("a.*", daybook.PruneParams{OlderThan: 100, KeepNewest: 3}, 1)
 	s.prune("b.*", daybook.PruneParams{MaxPerRecord: 1, Syntax: daybook.Topic}, 5)
-	s.want("*", daybook.QueryParams{}, append([]row{{"a.x", "5", 5}, {"a.x", "4", 4}, {"a.x", "3", 3}, {"b.x", "5", 5}}, deep...)...)
+	kept := append([]row{{"a.x", "5", 5}, {"a.x", "4", 4}, {"a.x", "3", 3}, {"b.x", "5", 5}}, deep...)
+	s.want("*", daybook.QueryParams{}, kept...)
 	s.prune("b.#", daybook.PruneParams{OlderThan: 100, Syntax: daybook.Topic}, 7)
 	s.want("*", daybook.QueryParams{}, row{"a.x", "5", 5}, row{"a.x", "4", 4}, row{"a.x", "3", 3})
 }
 
 func pruneBySize(s *subject) {
-	// Each value takes 4 bytes: a.x at 0, 10, 20 ..., a.y at 5, 15, 25 ..., and two of b at 7.
+	// Each value takes 4 bytes. The times of a.x are 0, 10, 20 and so on; of a.y 5, 15, 25 and so
+	// on; of b 7, 7 and 1000.
 	for at := range uint64(5) {
 		s.store(row{"a.x", "1000", 10 * at}, row{"a.y", "2000", 10*at + 5})
 	}
 	s.store(row{"b", "3000", 7}, row{"b", "3001", 7}, row{"b", "3002", 1000})
 	s.prune("*", daybook.PruneParams{}, 0)
 	s.prune("*", daybook.PruneParams{MaxBytes: 13 * 4}, 0)
-	s.prune("*", daybook.PruneParams{MaxBytes: 13*4 - 1}, 1) // a.x at 0
-	s.prune("a.*", daybook.PruneParams{MaxBytes: 7 * 4}, 2)  // a.y at 5, a.x at 10
-	s.prune("*", daybook.PruneParams{MaxBytes: 9 * 4}, 1)    // the first one of b at 7
+	s.prune("*", daybook.PruneParams{MaxBytes: 13*4 - 1}, 1) // of a.x, at 0
+	s.prune("a.*", daybook.PruneParams{MaxBytes: 7 * 4}, 2)  // of a.y, at 5, and of a.x, at 10
+	s.prune("*", daybook.PruneParams{MaxBytes: 9 * 4}, 1)    // of b, the first one at 7
 	s.want("b", daybook.QueryParams{}, row{"b", "3002", 1000}, row{"b", "3001", 7})
-	s.prune("*", daybook.PruneParams{MaxBytes: 1, KeepNewest: 2}, 3) // all but two of each
+	s.prune("*", daybook.PruneParams{MaxBytes: 1, KeepNewest: 2}, 3) // all except two of each record
 	s.prune("a.#", daybook.PruneParams{MaxBytes: 8, Syntax: daybook.Topic, MaxPerRecord: 1}, 2)
-	s.want("*", daybook.QueryParams{}, row{"a.x", "1000", 40}, row{"a.y", "2000", 45}, row{"b", "3002", 1000}, row{"b", "3001", 7})
+	s.want("*", daybook.QueryParams{},
+		row{"a.x", "1000", 40}, row{"a.y", "2000", 45}, row{"b", "3002", 1000}, row{"b", "3001", 7})
 	s.prune("*", daybook.PruneParams{MaxBytes: 3}, 4)
 	s.store(row{"c.y", "4000", 7}, row{"c.x", "4001", 7}, row{"c.y", "4002", 7}, row{"c.x", "4003", 7})
-	s.prune("c.*", daybook.PruneParams{MaxBytes: 4*4 - 1}, 1) // whichever record has it
+	s.prune("c.*", daybook.PruneParams{MaxBytes: 4*4 - 1}, 1) // the first inserted, whatever its record
 	s.prune("c.*", daybook.PruneParams{MaxBytes: 2 * 4}, 1)
 	s.want("*", daybook.QueryParams{}, row{"c.x", "4003", 7}, row{"c.y", "4002", 7})
 }
@@ -66,17 +83,16 @@ func pruneExcept(s *subject) {
 	for _, name := range names {
 		s.store(row{name, "1", 1}, row{name, "2", 2})
 	}
-	everything := daybook.PruneParams{OlderThan: 2}
 	except := func(patterns ...daybook.Pattern) daybook.PruneParams {
-		params := everything
-		params.Except = patterns
-		return params
+		return daybook.PruneParams{OlderThan: 2, Except: patterns}
 	}
 	s.prune("a", except(daybook.Pattern{Text: "a"}), 0)
 	s.prune("*", except(daybook.Pattern{Text: "*"}), 0)
-	s.prune("*", except(daybook.Pattern{Text: "a.*", Syntax: daybook.Topic}, daybook.Pattern{Text: "?"}), 1) // a.b.c
-	s.prune("a.#", daybook.PruneParams{MaxPerRecord: 1, Syntax: daybook.Topic, Except: []daybook.Pattern{{Text: "a.b*"}}}, 1)
-	s.want("*", daybook.QueryParams{}, row{"a", "2", 2}, row{"a.b", "2", 2}, row{"a.b", "1", 1}, row{"a.b.c", "2", 2}, row{"b", "2", 2}, row{"b", "1", 1})
+	s.prune("*", except(daybook.Pattern{Text: "a.*", Syntax: daybook.Topic}, daybook.Pattern{Text: "?"}), 1) // of a.b.c
+	asGlob := []daybook.Pattern{{Text: "a.b*"}}
+	s.prune("a.#", daybook.PruneParams{MaxPerRecord: 1, Syntax: daybook.Topic, Except: asGlob}, 1)
+	s.want("*", daybook.QueryParams{}, row{"a", "2", 2}, row{"a.b", "2", 2}, row{"a.b", "1", 1}, row{"a.b.c", "2", 2},
+		row{"b", "2", 2}, row{"b", "1", 1})
 	_, err := s.backend.(daybook.Pruner).Prune(s.Context(), "*", except(daybook.Pattern{Text: ""}))
 	s.wantError("Prune with an empty pattern in Except", err, daybook.ErrInvalidPattern)
 	_, err = s.backend.(daybook.Pruner).Prune(s.Context(), "*", except(daybook.Pattern{Text: "a", Syntax: 7}))
@@ -90,19 +106,19 @@ func pruneByAgeAndCount(s *subject) {
 		kept   int
 		reason string // why the row is here
 	}{
-		{daybook.PruneParams{}, 10, "both conditions are zero"},
-		{daybook.PruneParams{KeepNewest: 5}, 10, "sparing alone deletes nothing"},
-		{daybook.PruneParams{OlderThan: 4}, 6, "by age: what is stored at 4 stays"},
+		{daybook.PruneParams{}, 10, "no limit deletes nothing"},
+		{daybook.PruneParams{KeepNewest: 5}, 10, "KeepNewest alone deletes nothing"},
+		{daybook.PruneParams{OlderThan: 4}, 6, "by age: a value of time 4 is kept"},
 		{daybook.PruneParams{MaxPerRecord: 3}, 3, "by count"},
-		{daybook.PruneParams{MaxPerRecord: 10}, 10, "as many as there are"},
-		{daybook.PruneParams{MaxPerRecord: math.MaxInt}, 10, "more than there are"},
-		{daybook.PruneParams{OlderThan: 4, MaxPerRecord: 8}, 6, "age deletes more"},
-		{daybook.PruneParams{OlderThan: 4, MaxPerRecord: 2}, 2, "count deletes more"},
-		{daybook.PruneParams{OlderThan: 9, KeepNewest: 3}, 3, "three are spared"},
-		{daybook.PruneParams{OlderThan: 4, KeepNewest: 3}, 6, "nothing needs sparing"},
-		{daybook.PruneParams{OlderThan: 100, KeepNewest: 2, MaxPerRecord: 5}, 2, "sparing is from age"},
-		{daybook.PruneParams{OlderThan: 2, KeepNewest: 5, MaxPerRecord: 5}, 5, "and not from count"},
-		{daybook.PruneParams{OlderThan: 100}, 0, "everything"},
+		{daybook.PruneParams{MaxPerRecord: 10}, 10, "the limit is the number of values"},
+		{daybook.PruneParams{MaxPerRecord: math.MaxInt}, 10, "the limit is above the number of values"},
+		{daybook.PruneParams{OlderThan: 4, MaxPerRecord: 8}, 6, "age deletes more than count"},
+		{daybook.PruneParams{OlderThan: 4, MaxPerRecord: 2}, 2, "count deletes more than age"},
+		{daybook.PruneParams{OlderThan: 9, KeepNewest: 3}, 3, "KeepNewest spares three from age"},
+		{daybook.PruneParams{OlderThan: 4, KeepNewest: 3}, 6, "KeepNewest spares values that age keeps"},
+		{daybook.PruneParams{OlderThan: 100, KeepNewest: 2, MaxPerRecord: 5}, 2, "KeepNewest spares two from age"},
+		{daybook.PruneParams{OlderThan: 2, KeepNewest: 5, MaxPerRecord: 5}, 5, "KeepNewest spares none from count"},
+		{daybook.PruneParams{OlderThan: 100}, 0, "by age, everything"},
 	}
 	for i, test := range tests {
 		var want []row
@@ -115,7 +131,7 @@ func pruneByAgeAndCount(s *subject) {
 		slices.Reverse(want)
 		s.prune(name, test.params, uint64(10-test.kept))
 		if got := s.rows(s.query(name, daybook.QueryParams{})); !slices.Equal(s.comparable(want[:test.kept]), got) {
-			s.wrong("Prune(%+v) leaves %v; want %v (%s)", test.params, got, want[:test.kept], test.reason)
+			s.wrong("Prune(%+v) keeps %v; want %v (%s)", test.params, got, want[:test.kept], test.reason)
 		}
 	}
 }
@@ -135,7 +151,7 @@ func pruneImpossible(s *subject) {
 	}{
 		{"negative MaxPerRecord", daybook.PruneParams{OlderThan: 10, MaxPerRecord: -1}},
 		{"negative KeepNewest", daybook.PruneParams{OlderThan: 10, KeepNewest: -1}},
-		{"more kept than the most", daybook.PruneParams{OlderThan: 10, MaxPerRecord: 1, KeepNewest: 2}},
+		{"KeepNewest above MaxPerRecord", daybook.PruneParams{OlderThan: 10, MaxPerRecord: 1, KeepNewest: 2}},
 		{"unknown syntax", daybook.PruneParams{OlderThan: 10, Syntax: 7}},
 	}
 	s.store(row{"r", `"before"`, 5})

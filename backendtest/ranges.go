@@ -12,22 +12,36 @@ import (
 
 var rangeCases = []testCase{
 	{"both ends are included", "StartTime and EndTime are both inclusive", inclusiveRange},
-	{"a start after the end is an empty result", "a start after the end gives an empty result, not an error", emptyRange},
-	{"the range holds in both orders", "the order does not change what is in the range", rangeInBothOrders},
+	{"a start after the end is an empty result",
+		"if the start is after the end, the result is empty and the error is nil",
+		emptyRange},
+	{"the same range in both orders", "the order does not change which values are in the range", rangeInBothOrders},
 }
 
 var limitCases = []testCase{
-	{"the latest of each of two records", "the limit bounds the values of each record, not the result", latestOfTwoRecords},
-	{"the limit counts from the front of the order", "the limit counts from the front, in the asked order and within the range", limitFromFront},
-	{"the latest within a range", "the limit counts what is in the range, which may end before the newest value", latestWithinRange},
-	{"a limit greater than what is there", "a limit is an upper bound, and 0 is none", generousLimit},
+	{"the latest of each of two records",
+		"the limit bounds the values of each record, not the result",
+		latestOfTwoRecords},
+	{"counted from the front of the order",
+		"the limit counts from the first value in the requested order and range",
+		limitFromFront},
+	{"the latest within a range",
+		"the limit counts only values in the range, which may end before the newest value",
+		latestWithinRange},
+	{"a limit greater than the record", "the limit is a maximum, and 0 means no limit", generousLimit},
 }
 
 var timestampCases = []testCase{
 	{"zero and the greatest", "every timestamp that the backend can hold is legal", extremeTimestamps},
-	{"around the powers of two", "timestamps are unsigned and whole: none is rounded, cut or taken for negative", powersOfTwo},
-	{"beyond what the backend holds", "a timestamp that the backend cannot hold is daybook.ErrTimestampRange, and changes nothing", beyondTimestamps},
-	{"bounds beyond what the backend holds", "a query's bounds and Cleanup's argument may be any uint64", boundsBeyond},
+	{"around the powers of two",
+		"timestamps are unsigned integers: none is rounded, cut or read as negative",
+		powersOfTwo},
+	{"greater than the backend holds",
+		"a timestamp that the backend cannot hold is daybook.ErrTimestampRange, and changes nothing",
+		beyondTimestamps},
+	{"bounds greater than the backend holds",
+		"the bounds of a query and the argument of Cleanup may be any uint64",
+		boundsBeyond},
 }
 
 func inclusiveRange(s *subject) {
@@ -66,7 +80,8 @@ func rangeInBothOrders(s *subject) {
 }
 
 func latestOfTwoRecords(s *subject) {
-	s.store(row{"temp.a", "1", 10}, row{"temp.b", "2", 20}, row{"temp.a", "3", 30}, row{"temp.b", "4", 40}, row{"hum.a", "5", 50})
+	s.store(row{"temp.a", "1", 10}, row{"temp.b", "2", 20}, row{"temp.a", "3", 30}, row{"temp.b", "4", 40})
+	s.store(row{"hum.a", "5", 50})
 	s.want("temp.*", daybook.Latest(1), row{"temp.a", "3", 30}, row{"temp.b", "4", 40})
 	s.want("*", daybook.Latest(1), row{"hum.a", "5", 50}, row{"temp.a", "3", 30}, row{"temp.b", "4", 40})
 }
@@ -75,7 +90,8 @@ func limitFromFront(s *subject) {
 	s.store(row{"r", "1", 1}, row{"r", "2", 2}, row{"r", "3", 3}, row{"r", "4", 4}, row{"r", "5", 5})
 	end := uint64(4)
 	s.want("r", daybook.QueryParams{LimitPerRecord: 2, EndTime: &end}, row{"r", "4", 4}, row{"r", "3", 3})
-	s.want("r", daybook.QueryParams{LimitPerRecord: 2, EndTime: &end, Order: daybook.OldestFirst}, row{"r", "1", 1}, row{"r", "2", 2})
+	s.want("r", daybook.QueryParams{LimitPerRecord: 2, EndTime: &end, Order: daybook.OldestFirst},
+		row{"r", "1", 1}, row{"r", "2", 2})
 }
 
 func latestWithinRange(s *subject) {
@@ -115,7 +131,7 @@ func extremeTimestamps(s *subject) {
 
 func powersOfTwo(s *subject) {
 	var want []row
-	for _, bits := range []int{8, 16, 31, 32, 48, 53, 63} { // 53: floats; 31 and 63: signs
+	for _, bits := range []int{8, 16, 31, 32, 48, 53, 63} { // 53: the precision of floats; 31 and 63: sign bits
 		for at := uint64(1)<<bits - 1; at <= 1<<bits+1; at++ {
 			if at <= s.can.maxTimestamp() {
 				want = append(want, row{"r", fmt.Sprint(bits), at})
@@ -135,7 +151,7 @@ func beyondTimestamps(s *subject) {
 	s.store(row{"r", "1", s.can.maxTimestamp()})
 	beyond := s.can.maxTimestamp() + 1
 	if beyond == 0 {
-		return // nothing is beyond every uint64
+		return // the backend holds every uint64
 	}
 	for _, at := range []uint64{beyond, math.MaxUint64} {
 		err := s.backend.Store(s.Context(), "r", json.RawMessage("2"), at)
@@ -156,6 +172,7 @@ func boundsBeyond(s *subject) {
 	s.want("*", daybook.QueryParams{})
 }
 
+// stored returns a StoredValue.
 func stored(name, value string, at uint64) daybook.StoredValue {
 	return daybook.StoredValue{RecordName: name, Value: json.RawMessage(value), StoredAt: at}
 }

@@ -11,14 +11,16 @@ import (
 )
 
 var recordCases = []testCase{
-	{"count and bytes and times", "Records says of each record how many values it has, their bytes, and the least and greatest timestamp", recordInfos},
-	{"by pattern", "Records yields the records that the pattern matches, by name, bytewise ascending", recordsByPattern},
-	{"a record without values does not exist", "a record without values does not exist", emptyRecordIsGone},
-	{"after a partial cleanup", "what Records says follows every deletion", recordsAfterCleanup},
-	{"leaving early", "a loop may end early, and the backend goes on working", leaveRecordsEarly},
+	{"count, bytes and times",
+		"Records returns the number of values of each record, their bytes, and the smallest and greatest timestamp",
+		recordInfos},
+	{"by pattern", "Records yields the records that match the pattern, by name, bytewise ascending", recordsByPattern},
+	{"a record without values does not exist", "a record without values does not exist", emptyRecord},
+	{"after a partial cleanup", "the numbers of Records follow every deletion", recordsAfterCleanup},
+	{"leaving early", "a loop may end early, and the backend still works", leaveRecordsEarly},
 }
 
-// records compares what the backend says of its records.
+// records compares the result of Records.
 func (s *subject) records(pattern string, syntax daybook.PatternSyntax, want ...daybook.RecordInfo) {
 	s.Helper()
 	got := []daybook.RecordInfo{}
@@ -46,7 +48,8 @@ func (s *subject) records(pattern string, syntax daybook.PatternSyntax, want ...
 func recordInfos(s *subject) {
 	s.records("*", daybook.Glob)
 	last := s.can.maxTimestamp()
-	s.store(row{"b", `"four"`, 7}, row{"a", " 1 ", 10}, row{"b", "null", last}, row{"a", "22", 5}, row{"a", "333", 10}, row{"b", "1", 0}, row{"b", "22", 3}, row{"a", "1", 8})
+	s.store(row{"b", `"four"`, 7}, row{"a", " 1 ", 10}, row{"b", "null", last}, row{"a", "22", 5})
+	s.store(row{"a", "333", 10}, row{"b", "1", 0}, row{"b", "22", 3}, row{"a", "1", 8})
 	s.records("*", daybook.Glob,
 		daybook.RecordInfo{RecordName: "a", Count: 4, Bytes: 9, Oldest: 5, Newest: 10},
 		daybook.RecordInfo{RecordName: "b", Count: 4, Bytes: 13, Oldest: 0, Newest: last})
@@ -78,13 +81,14 @@ func recordsByPattern(s *subject) {
 	}
 }
 
-func emptyRecordIsGone(s *subject) {
-	s.store(row{"gone", "1", 10}, row{"stays", "2", 20})
+func emptyRecord(s *subject) {
+	s.store(row{"deleted", "1", 10}, row{"kept", "2", 20})
 	s.cleanup(20, 1)
-	s.records("*", daybook.Glob, daybook.RecordInfo{RecordName: "stays", Count: 1, Bytes: 1, Oldest: 20, Newest: 20})
-	s.records("gone", daybook.Glob)
-	s.store(row{"gone", "33", 5})
-	s.records("gone", daybook.Glob, daybook.RecordInfo{RecordName: "gone", Count: 1, Bytes: 2, Oldest: 5, Newest: 5})
+	s.records("*", daybook.Glob, daybook.RecordInfo{RecordName: "kept", Count: 1, Bytes: 1, Oldest: 20, Newest: 20})
+	s.records("deleted", daybook.Glob)
+	s.store(row{"deleted", "33", 5})
+	again := daybook.RecordInfo{RecordName: "deleted", Count: 1, Bytes: 2, Oldest: 5, Newest: 5}
+	s.records("deleted", daybook.Glob, again)
 }
 
 func recordsAfterCleanup(s *subject) {

@@ -10,20 +10,20 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// Capabilities says what a backend cannot do. The zero value is the strictest: the backend keeps every
-// promise of package daybook.
+// Capabilities declares what a backend cannot do. The zero value is the strictest: the backend
+// keeps every promise of package daybook.
 type Capabilities struct {
-	// MaxTimestamp is the greatest timestamp (Unix ms) that the backend can hold; beyond it, Store
-	// and StoreBatch return daybook.ErrTimestampRange. 0: it holds every uint64. A query's bounds
-	// and Cleanup's argument may be any uint64 nevertheless.
+	// MaxTimestamp is the greatest timestamp (Unix ms) that the backend can hold. Store and
+	// StoreBatch must return daybook.ErrTimestampRange for greater ones. The bounds of a query and
+	// the argument of Cleanup may still be any uint64. 0: the backend holds every uint64.
 	MaxTimestamp uint64
-	// EqualJSON: values come back as equal JSON, as encoding/json decodes it, and not byte for byte.
-	// RecordInfo.Bytes is not compared then.
+	// EqualJSON means that the backend returns equal JSON, as encoding/json decodes it, instead of
+	// the same bytes. RecordInfo.Bytes is then not compared.
 	EqualJSON bool
-	// ScanBlocksWrites: a Store waits until the Scans that are running have ended, so that one from
-	// within a Scan's loop would wait for ever.
+	// ScanBlocksWrites means that Store waits until all running Scans have ended. A Store inside
+	// the loop of a Scan would wait for ever, so the suite calls none.
 	ScanBlocksWrites bool
-	// SkipClose: the suite does not call Close, and does not test it.
+	// SkipClose means that the suite does not call Close.
 	SkipClose bool
 }
 
@@ -34,24 +34,24 @@ func (c Capabilities) maxTimestamp() uint64 {
 	return c.MaxTimestamp
 }
 
-// theme is a part of the promises, with a file of its own.
+// theme is a group of promises. It has a file of its own.
 type theme struct {
 	name  string
-	needs ability // the zero ability: none
+	needs ability // zero: the methods of daybook.Backend are enough
 	cases []testCase
 }
 
-// testCase is a subtest with a fresh backend.
+// testCase is a subtest with a new backend.
 type testCase struct {
 	name string
 	why  string // the promise that a failure breaks
 	run  func(s *subject)
 }
 
-// ability is something that a backend may have beside Backend's methods.
+// ability is an optional interface.
 type ability struct {
 	name string
-	of   func(daybook.Backend) bool
+	of   func(daybook.Backend) bool // reports whether a backend has it
 }
 
 var (
@@ -93,7 +93,8 @@ var themes = []theme{
 	{"closing", closer, closingCases},
 }
 
-// Run runs the suite on backends that open returns. Each must be new, empty and independent of the others.
+// Run runs the suite on the backends that open returns. Each of them must be new, empty and
+// independent of the others.
 func Run(t *testing.T, open func(t *testing.T) daybook.Backend, can Capabilities) {
 	t.Helper()
 	sample := openSample(t, open, can)
@@ -109,7 +110,7 @@ func Run(t *testing.T, open func(t *testing.T) daybook.Backend, can Capabilities
 	}
 }
 
-// openSample returns a backend that shows which abilities there are, closed already.
+// openSample returns a closed backend, whose type shows which abilities there are.
 func openSample(t *testing.T, open func(t *testing.T) daybook.Backend, can Capabilities) daybook.Backend {
 	t.Helper()
 	sample := open(t)
@@ -121,6 +122,7 @@ func openSample(t *testing.T, open func(t *testing.T) daybook.Backend, can Capab
 	return sample
 }
 
+// missing reports whether a theme is left out because the backend lacks its ability, and logs that.
 func missing(t *testing.T, theme theme, sample daybook.Backend, can Capabilities) bool {
 	t.Helper()
 	switch {

@@ -15,22 +15,30 @@ import (
 )
 
 var scanCases = []testCase{
-	{"equals query", "Scan yields what Query would return, in the same order", scanEqualsQuery},
-	{"leaving early", "a loop may end early, and the backend goes on working", leaveScanEarly},
-	{"panicking within", "a panic in the loop is the caller's own, and the backend goes on working", panicWithinScan},
-	{"starts when the loop does", "the snapshot is taken when the iteration starts, each time it is", scanStartsLate},
-	{"is a snapshot", "one scan sees one snapshot: nothing that is stored or deleted within its loop", scanIsSnapshot},
-	{"what it yields may be kept", "the caller may keep what it is given", scanMayBeKept},
-	{"cancelled within", "a scan whose context is cancelled ends early with the context's error, or at its end", cancelWithinScan},
+	{"equals query", "Scan yields the values that Query would return, in the same order", scanEqualsQuery},
+	{"leaving early", "a loop may end early, and the backend still works", leaveScanEarly},
+	{"panicking within", "a panic in the loop reaches the caller, and the backend still works", panicWithinScan},
+	{"begins with the loop",
+		"the snapshot is taken when the iteration starts, and each iteration takes a new one",
+		scanStartsLate},
+	{"is a snapshot",
+		"a scan yields one snapshot, without the values that its loop stores, and with those that it deletes",
+		scanIsSnapshot},
+	{"what it yields may be kept", "the caller may keep the yielded values", scanMayBeKept},
+	{"cancelled within",
+		"a scan whose context is cancelled ends early with the context's error, or at its end",
+		cancelWithinScan},
 }
 
-// drain runs a sequence to its end and returns its error, which must be the last element and come alone.
+// drain iterates to the end of a sequence and returns its error. The error must be yielded once, as
+// the last element.
 func drain[T any](s *subject, what string, sequence iter.Seq2[T, error]) error {
 	s.Helper()
 	var last error
 	for element, err := range sequence {
 		if last != nil {
-			s.wrong("%s yields %+v, %v after the error %v; an error is yielded once, as the last element", what, element, err, last)
+			s.wrong("%s yields %+v, %v after the error %v; want an error once, as the last element",
+				what, element, err, last)
 			return last
 		}
 		last = err
@@ -38,7 +46,7 @@ func drain[T any](s *subject, what string, sequence iter.Seq2[T, error]) error {
 	return last
 }
 
-// scan returns what a scan yields.
+// scan returns the values that a scan yields.
 func (s *subject) scan(pattern string, params daybook.QueryParams) []daybook.StoredValue {
 	s.Helper()
 	var values []daybook.StoredValue
@@ -53,15 +61,18 @@ func (s *subject) scan(pattern string, params daybook.QueryParams) []daybook.Sto
 
 func scanEqualsQuery(s *subject) {
 	for i := range uint64(15) {
-		at := i * 7 % 11 // some are equal
+		at := i * 7 % 11 // some timestamps are equal
 		s.store(row{"a", fmt.Sprint(i), at}, row{"a.b", fmt.Sprint(i), at + 3}, row{"z", fmt.Sprint(i), 100 - i})
 	}
 	start, end := uint64(4), uint64(95)
+	ranges := [][2]*uint64{{nil, nil}, {&start, nil}, {nil, &end}, {&start, &end}, {&end, &start}}
 	for _, pattern := range []string{"*", "a", "a*", "z", "nothing"} {
 		for _, limit := range []int{0, 1, 4, 100} {
 			for _, order := range []daybook.Order{daybook.NewestFirst, daybook.OldestFirst} {
-				for _, bounds := range [][2]*uint64{{nil, nil}, {&start, nil}, {nil, &end}, {&start, &end}, {&end, &start}} {
-					s.scanIsQuery(pattern, daybook.QueryParams{LimitPerRecord: limit, Order: order, StartTime: bounds[0], EndTime: bounds[1]})
+				for _, bounds := range ranges {
+					s.scanIsQuery(pattern, daybook.QueryParams{
+						LimitPerRecord: limit, Order: order, StartTime: bounds[0], EndTime: bounds[1],
+					})
 				}
 			}
 		}
@@ -69,10 +80,11 @@ func scanEqualsQuery(s *subject) {
 	s.scanIsQuery("*", daybook.QueryParams{Syntax: daybook.Topic})
 }
 
+// scanIsQuery compares a scan with a query.
 func (s *subject) scanIsQuery(pattern string, params daybook.QueryParams) {
 	s.Helper()
 	if diff := cmp.Diff(s.rows(s.query(pattern, params)), s.rows(s.scan(pattern, params))); diff != "" {
-		s.wrong("Scan(%q, %s) is not what Query returns (-query +scan):\n%s", pattern, describe(params), diff)
+		s.wrong("Scan(%q, %s) differs from Query (-query +scan):\n%s", pattern, describe(params), diff)
 	}
 }
 
@@ -101,7 +113,7 @@ func panicWithinScan(s *subject) {
 	func() {
 		defer func() {
 			if cause := recover(); cause != "mine" {
-				s.wrong("recovered %v; want the loop's own panic", cause)
+				s.wrong("recovered %v; want the panic of the loop", cause)
 			}
 		}()
 		for range s.backend.(daybook.Scanner).Scan(s.Context(), "*", daybook.QueryParams{}) {
@@ -123,7 +135,7 @@ func scanStartsLate(s *subject) {
 			seen++
 		}
 		if want := int(2 + i); seen != want {
-			s.wrong("the loop over a scan that was made before the last Store yields %d values; want %d", seen, want)
+			s.wrong("a loop over the result of an earlier call yields %d values; want %d", seen, want)
 		}
 	}
 }
@@ -165,7 +177,7 @@ func scanMayBeKept(s *subject) {
 	s.cleanup(50, 50)
 	s.store(row{"r", `"` + pseudoText(3000) + `"`, 1})
 	if !slices.Equal(s.comparable(want), s.rows(kept)) {
-		s.wrong("values that a scan yielded have changed since: got %v; want %v", s.rows(kept), s.comparable(want))
+		s.wrong("yielded values have changed: got %v; want %v", s.rows(kept), s.comparable(want))
 	}
 }
 
@@ -187,6 +199,7 @@ func cancelWithinScan(s *subject) {
 		}
 	})
 	if seen != 50 && !errors.Is(err, context.Canceled) || err != nil && !errors.Is(err, context.Canceled) {
-		s.wrong("a scan that was cancelled yielded %d of 50 values and ended with %v; want all of them, or context.Canceled", seen, err)
+		s.wrong("a cancelled scan yielded %d of 50 values and ended with %v; want all of them, or context.Canceled",
+			seen, err)
 	}
 }

@@ -16,15 +16,16 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// subject is the backend that a case tests, with what makes a case short to write.
+// subject is the backend that a case tests, together with helpers that keep cases short.
 type subject struct {
 	*testing.T
 	backend daybook.Backend
 	can     Capabilities
-	why     string
+	why     string // the promise that a failure breaks
 }
 
-// newSubject opens a backend, sees that it is empty, and has it closed when the test ends.
+// newSubject opens a backend and verifies that it is empty. The backend is closed when the test
+// ends.
 func newSubject(t *testing.T, open func(t *testing.T) daybook.Backend, can Capabilities, test testCase) *subject {
 	t.Helper()
 	s := &subject{T: t, backend: open(t), can: can, why: test.why}
@@ -45,20 +46,20 @@ func newSubject(t *testing.T, open func(t *testing.T) daybook.Backend, can Capab
 	return s
 }
 
-// wrong fails the test, and says which promise was broken.
+// wrong fails the test and names the broken promise.
 func (s *subject) wrong(format string, args ...any) {
 	s.Helper()
 	s.Errorf("%s\nwhy: %s", fmt.Sprintf(format, args...), s.why)
 }
 
-// row is a stored value that is easy to write and to read.
+// row is a stored value in a form that is easy to write and to read.
 type row struct {
 	Name  string
 	Value string
 	At    uint64
 }
 
-// store stores rows one by one.
+// store stores rows one by one. The test ends if it cannot.
 func (s *subject) store(rows ...row) {
 	s.Helper()
 	for _, r := range rows {
@@ -85,7 +86,7 @@ func (s *subject) query(pattern string, params daybook.QueryParams) []daybook.St
 	return values
 }
 
-// want queries, and compares the result.
+// want compares the result of a query.
 func (s *subject) want(pattern string, params daybook.QueryParams, want ...row) {
 	s.Helper()
 	got := s.rows(s.query(pattern, params))
@@ -94,7 +95,7 @@ func (s *subject) want(pattern string, params daybook.QueryParams, want ...row) 
 	}
 }
 
-// wantNames queries, and compares the names of the records in the result.
+// wantNames compares the record names in the result of a query.
 func (s *subject) wantNames(pattern string, syntax daybook.PatternSyntax, want ...string) {
 	s.Helper()
 	got := []string{}
@@ -106,16 +107,18 @@ func (s *subject) wantNames(pattern string, syntax daybook.PatternSyntax, want .
 	}
 }
 
-// wantError sees that bad input was refused with an error that a person can use.
+// wantError verifies that invalid input is refused with an error that matches want and says what is
+// wrong, on one line.
 func (s *subject) wantError(what string, got, want error) {
 	s.Helper()
 	switch {
 	case !errors.Is(got, want):
 		s.wrong("%s: got error %v; want one that matches %q", what, got, want)
 	case got.Error() == want.Error():
-		s.wrong("%s: the error %q does not say what is wrong; wrap it", what, got)
+		s.wrong("%s: the error %q does not say what is wrong; want one that wraps it", what, got)
 	case strings.Contains(got.Error(), "\n") || len(got.Error()) > 1000:
-		s.wrong("%s: the error is not one readable line: %d bytes, %q", what, len(got.Error()), shorten(got.Error()))
+		s.wrong("%s: the error has %d bytes: %q; want one line of at most 1000 bytes",
+			what, len(got.Error()), shorten(got.Error()))
 	}
 }
 
@@ -132,7 +135,7 @@ func (s *subject) cleanup(olderThan, want uint64) {
 	s.wantCount(fmt.Sprintf("Cleanup(%d)", olderThan), got, err, want)
 }
 
-// rows turns stored values into rows in the form in which they are compared.
+// rows returns stored values as rows that can be compared.
 func (s *subject) rows(values []daybook.StoredValue) []row {
 	rows := []row{}
 	for _, v := range values {
@@ -141,6 +144,8 @@ func (s *subject) rows(values []daybook.StoredValue) []row {
 	return s.comparable(rows)
 }
 
+// comparable returns rows with short texts, and with canonical values if the backend returns only
+// equal JSON.
 func (s *subject) comparable(rows []row) []row {
 	compared := []row{}
 	for _, r := range rows {
@@ -152,7 +157,7 @@ func (s *subject) comparable(rows []row) []row {
 	return compared
 }
 
-// canonical is the same for JSON texts that are equal.
+// canonical returns the same text for all JSON texts that are equal.
 func canonical(text string) string {
 	var value any
 	if err := json.Unmarshal([]byte(text), &value); err != nil {
@@ -165,15 +170,17 @@ func canonical(text string) string {
 	return string(encoded)
 }
 
-// shorten makes a long text readable in a failure, and still different from any other text.
+// shorten cuts a long text for a failure message. A checksum keeps different texts different.
 func shorten(text string) string {
-	const most = 120
-	if len(text) <= most {
+	const maxLen = 120
+	if len(text) <= maxLen {
 		return text
 	}
-	return fmt.Sprintf("%s... (%d bytes, CRC-32 %08x)", strings.ToValidUTF8(text[:most], "?"), len(text), crc32.ChecksumIEEE([]byte(text)))
+	start, sum := strings.ToValidUTF8(text[:maxLen], "?"), crc32.ChecksumIEEE([]byte(text))
+	return fmt.Sprintf("%s... (%d bytes, CRC-32 %08x)", start, len(text), sum)
 }
 
+// describe writes parameters for a failure message.
 func describe(params daybook.QueryParams) string {
 	text := fmt.Sprintf("%s, %s", params.Syntax, params.Order)
 	if params.LimitPerRecord != 0 {

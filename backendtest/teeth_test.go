@@ -16,9 +16,9 @@ import (
 // faultVariable names, in a child process, the fault of the backend under test.
 const faultVariable = "DAYBOOK_BACKENDTEST_FAULT"
 
-// TestTeeth shows that the suite finds each fault, in the subtest that is there for it. A failed subtest
-// cannot be taken back, so the suite runs on each faulty backend in a child process, which is this test
-// binary again.
+// TestTeeth shows that the suite finds each fault, in the subtest that is there for it. A failed
+// subtest cannot be taken back, so the suite runs on each faulty backend in a child process, which
+// is this test binary again.
 func TestTeeth(t *testing.T) {
 	if name, ok := os.LookupEnv(faultVariable); ok {
 		runFaulty(t, name)

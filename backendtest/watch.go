@@ -4,7 +4,6 @@ package backendtest
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -12,10 +11,17 @@ import (
 )
 
 var watchCases = []testCase{
-	{"what matches, in order", "Watch tells of the values of matching records that are stored from then on, in the order in which they were stored", watchMatches},
-	{"a slow watcher", "a watcher that is too slow misses the oldest values, is told how many, and holds up nobody", watchSlowly},
+	{"what matches, in order",
+		"Watch sends the values of matching records that are stored after the call, in the order " +
+			"in which they were stored",
+		watchMatches},
+	{"a slow watcher",
+		"a watcher that is too slow misses the oldest values, is told how many, and slows no writer down",
+		watchSlowly},
 	{"ends with its context", "the channel is closed when the context ends", watchEnds},
-	{"impossible parameters", "a malformed pattern is daybook.ErrInvalidPattern, impossible parameters are daybook.ErrInvalidParams", watchImpossible},
+	{"impossible parameters",
+		"a malformed pattern is daybook.ErrInvalidPattern, and impossible parameters are daybook.ErrInvalidParams",
+		watchImpossible},
 }
 
 func (s *subject) watch(ctx context.Context, pattern string, params daybook.WatchParams) <-chan daybook.Event {
@@ -31,25 +37,15 @@ func watchMatches(s *subject) {
 	s.store(row{"a.x", "0", 9})
 	events := s.watch(s.Context(), "a.*", daybook.WatchParams{})
 	s.store(row{"b", "1", 1}, row{"a.x", "2", 5}, row{"a.y.z", "3", 4})
-	if storer, ok := s.backend.(daybook.BatchStorer); ok {
-		var batch []daybook.StoredValue
-		for _, r := range []row{{"a.x", "4", 4}, {"c", "5", 4}, {"a.y", "6", 0}} {
-			batch = append(batch, daybook.StoredValue{RecordName: r.Name, Value: json.RawMessage(r.Value), StoredAt: r.At})
-		}
-		if err := storer.StoreBatch(s.Context(), batch); err != nil {
-			s.Fatal(err)
-		}
-	} else {
-		s.store(row{"a.x", "4", 4}, row{"a.y", "6", 0})
-	}
+	s.storeTogether(row{"a.x", "4", 4}, row{"c", "5", 4}, row{"a.y", "6", 0})
 	sequence := uint64(0)
 	for _, want := range []row{{"a.x", "2", 5}, {"a.y.z", "3", 4}, {"a.x", "4", 4}, {"a.y", "6", 0}} {
 		event := <-events
 		if got := (row{event.RecordName, string(event.Value), event.StoredAt}); got != want || event.Missed > 0 {
-			s.wrong("watched %v, missed %d; want %v", got, event.Missed, want)
+			s.wrong("received %v after %d missed; want %v after none", got, event.Missed, want)
 		}
 		if event.Sequence <= sequence {
-			s.wrong("sequence number %d came behind %d", event.Sequence, sequence)
+			s.wrong("sequence number %d follows %d", event.Sequence, sequence)
 		}
 		sequence = event.Sequence
 	}
@@ -73,8 +69,8 @@ func watchSlowly(s *subject) {
 			break
 		}
 	}
-	if received > 3+1 { // and one that was on its way
-		s.wrong("%d values waited for a watcher with a buffer of 3", received)
+	if received > 3+1 { // one may have left the buffer
+		s.wrong("received %d values with a buffer of 3; want at most 4", received)
 	}
 }
 
@@ -98,6 +94,6 @@ func watchImpossible(s *subject) {
 	cancelled, cancel := context.WithCancel(s.Context())
 	cancel()
 	if _, err = watcher.Watch(cancelled, "*", daybook.WatchParams{}); !errors.Is(err, context.Canceled) {
-		s.wrong("Watch with a context that has ended: got %v", err)
+		s.wrong("Watch with a cancelled context: got %v; want context.Canceled", err)
 	}
 }
