@@ -2,7 +2,7 @@
 
 //go:build amd64 || arm64
 
-package proof_test
+package faults
 
 import (
 	"context"
@@ -259,7 +259,7 @@ func (s *faultyStore) report(r faultRun, ops []journal.Op) error {
 		}
 		fmt.Fprintln(&b, op)
 	}
-	return fmt.Errorf("%w\nto do it again: go test ./proof -run TestFaults -proof.faults=%v\n"+
+	return fmt.Errorf("%w\nto do it again: go test ./proof/faults -run TestFaults -proof.faults=%v\n"+
 		"calls:\n  %s\noperations that failed:\n%s",
 		s.wrong, r, strings.Join(s.calls, "\n  "), &b)
 }

@@ -2,7 +2,7 @@
 
 //go:build race && (amd64 || arm64)
 
-package proof_test
+package powercut
 
 // defaultStates is fewer under the race detector, which looks for races and not for states.
 const defaultStates = 500

@@ -2,7 +2,7 @@
 
 //go:build race
 
-package proof
+package rot
 
 // rotRace says that the race detector is on, under which a case takes many times as long.
 const rotRace = true

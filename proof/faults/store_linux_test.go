@@ -2,7 +2,7 @@
 
 //go:build amd64 || arm64
 
-package proof_test
+package faults
 
 import (
 	"context"
@@ -45,7 +45,7 @@ func newFaultyStore(disk *fusedisk.Disk, dogs *watchdog) *faultyStore {
 	return &faultyStore{disk: disk, dogs: dogs, opts: engine.Options{
 		Tuning: engine.Tuning{
 			HeadSize:        engine.MinHeadSize,
-			TransactionSize: smallTransactions,
+			TransactionSize: 16 << 10, // so that a checkpoint takes several
 			ChunkValues:     8,
 		},
 		SyncInterval: time.Millisecond,

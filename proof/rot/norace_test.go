@@ -2,7 +2,7 @@
 
 //go:build !race
 
-package proof
+package rot
 
 // rotRace says that the race detector is on.
 const rotRace = false

@@ -2,7 +2,7 @@
 
 //go:build amd64 || arm64
 
-package proof_test
+package powercut
 
 import (
 	"bytes"
@@ -234,7 +234,7 @@ func (c *cutter) report(r *recording, prefix int, number uint64, cause error) {
 	}
 	failed := *r
 	failed.Prefix, failed.Number = prefix, number
-	c.t.Errorf("after operation %d of %d, state %d (seed %d, %v, of a recovery: %v): %v\n%s\ntry it again: go test ./proof -run TestPowerCut -proof.replay=%s",
+	c.t.Errorf("after operation %d of %d, state %d (seed %d, %v, of a recovery: %v): %v\n%s\ntry it again: go test ./proof/powercut -proof.replay=%s",
 		prefix, len(r.Journal), number, r.Seed, r.Durability, r.Nested, cause, failed.describe(), save(c.t, &failed))
 }
 

@@ -2,7 +2,7 @@
 
 //go:build !race && (amd64 || arm64)
 
-package proof_test
+package powercut
 
 // defaultStates is how many distinct states every run of the tests tries.
 const defaultStates = 2500
