@@ -18,48 +18,48 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
 )
 
-// firstDamaged works out which offset Check must name once a segment's bytes are damaged; -1: none.
-func (l *laidOut) firstDamaged(path string, damaged []byte) int64 {
-	whole := l.disk.cached[path].cached
+// firstDamaged returns the offset that Check must name after the bytes of a segment have been
+// replaced by damaged. It returns -1 if Check must find nothing.
+func (l *layout) firstDamaged(path string, damaged []byte) int64 {
+	undamaged := l.disk.cached[path].cached
 	parts := slices.Concat([]place{{path: path, end: segmentHeaderLen}}, l.places, l.seals)
 	parts = slices.DeleteFunc(parts, func(p place) bool { return p.path != path })
 	if len(parts) == 1 {
-		return -1 // it is not in use
+		return -1 // the segment is not in use
 	}
-	if len(damaged) < len(whole) {
+	if len(damaged) < len(undamaged) {
 		return int64(len(damaged))
 	}
 	for _, p := range parts { // the seal is the last
-		if !bytes.Equal(damaged[p.start:p.end], whole[p.start:p.end]) {
+		if !bytes.Equal(damaged[p.start:p.end], undamaged[p.start:p.end]) {
 			return p.start
 		}
 	}
 	return -1
 }
 
-// TestCheckFindsEveryDamage flips a bit of each byte of each segment of a log in use, and cuts off
-// at each.
+// TestCheckFindsEveryDamage flips a bit of each byte of each segment of an open log, and cuts each
+// segment off at each offset.
 func TestCheckFindsEveryDamage(t *testing.T) {
-	l := layOut(t)
+	l := newLayout(t)
 	l.append(8, 30)
-	l.reopen() // one segment that recovery has sealed
+	l.reopen() // the first segment is sealed by recovery
 	l.appendUntil(4, true)
-	l.append(8, 100) // not synced, but read
+	l.append(8, 100) // Check reads frames that are not synced too
 	l.prepare()
 	if err := l.log.Check(); err != nil {
 		t.Fatalf("undamaged: %v", err)
 	}
-	check := func(what, path string, damaged []byte) {
+	check := func(damage, path string, damaged []byte) {
 		t.Helper()
 		want := l.firstDamaged(path, damaged)
 		file := l.disk.cached[path]
-		whole := file.cached
+		undamaged := file.cached
 		file.cached = damaged
 		err := l.log.Check()
-		file.cached = whole
-		place := fmt.Sprintf("%s at offset %d:", path, want)
-		if want < 0 && err != nil || want >= 0 && (!errors.Is(err, daybook.ErrCorrupt) || !strings.Contains(err.Error(), place)) {
-			t.Errorf("%s, %s: got %v; want one at offset %d", filepath.Base(path), what, err, want)
+		file.cached = undamaged
+		if want < 0 && err != nil || want >= 0 && !isCorruptAt(err, path, want) {
+			t.Errorf("%s, %s: got %v; want ErrCorrupt at offset %d (-1: none)", filepath.Base(path), damage, err, want)
 		}
 	}
 	for _, path := range slices.Sorted(maps.Keys(l.disk.cached)) {
@@ -73,9 +73,9 @@ func TestCheckFindsEveryDamage(t *testing.T) {
 	}
 }
 
-// TestCheckNamesEverySegment: damage to one does not hide that to another.
+// TestCheckNamesEverySegment checks that damage to one segment does not hide the damage to another.
 func TestCheckNamesEverySegment(t *testing.T) {
-	l := layOut(t)
+	l := newLayout(t)
 	l.appendUntil(4, true)
 	segments := segmentsOf(t, l.disk)
 	l.disk.cached[segments[0]].cached[segmentHeaderLen]++
@@ -84,7 +84,7 @@ func TestCheckNamesEverySegment(t *testing.T) {
 	err := l.log.Check()
 	for i, path := range segments {
 		if named := strings.Contains(fmt.Sprint(err), path+" at offset"); named != (i != 2) {
-			t.Errorf("segment %d is named: %t, in %v", i, named, err)
+			t.Errorf("segment %d is named: %t; want %t in %v", i, named, i != 2, err)
 		}
 	}
 	if !errors.Is(err, daybook.ErrCorrupt) {
@@ -92,50 +92,50 @@ func TestCheckNamesEverySegment(t *testing.T) {
 	}
 }
 
-// TestCheckOfOtherBytes: a segment that is whole, but not what was written.
+// TestCheckOfOtherBytes replaces a segment by valid bytes that are not the bytes that were written.
 func TestCheckOfOtherBytes(t *testing.T) {
-	header := func(l *laidOut, number, firstSequence uint64) {
+	header := func(l *layout, number, firstSequence uint64) {
 		segment := l.disk.cached[l.places[0].path].cached
-		copy(segment, segmentHeader{number: number, firstSequence: firstSequence, size: int64(len(segment))}.append(nil))
+		other := segmentHeader{number: number, firstSequence: firstSequence, size: int64(len(segment))}
+		copy(segment, other.append(nil))
 	}
 	tests := []struct {
 		name   string
-		change func(l *laidOut)
-		want   int64  // the offset that is named
+		change func(l *layout)
+		want   int64  // the offset that Check names; -1: the offset of the seal
 		reason string // why the row is here
 	}{
-		{"another segment", func(l *laidOut) {
+		{"another segment", func(l *layout) {
 			l.disk.cached[l.places[0].path] = l.disk.cached[l.log.active.path]
 		}, 0, "a file copied over another"},
-		{"another number", func(l *laidOut) { header(l, 2, 1) }, 0, "the header alone, and nothing else is wrong"},
-		{"another sequence", func(l *laidOut) { header(l, 1, 2) }, 0, "the header alone, and nothing else is wrong"},
-		{"prepared", func(l *laidOut) { header(l, 1, 0) }, 0, "as if it had never been used"},
-		{"another count of values", func(l *laidOut) {
+		{"another number", func(l *layout) { header(l, 2, 1) }, 0, "only the header is wrong"},
+		{"another sequence", func(l *layout) { header(l, 1, 2) }, 0, "only the header is wrong"},
+		{"prepared", func(l *layout) { header(l, 1, 0) }, 0, "the segment looks unused"},
+		{"another count of values", func(l *layout) {
 			other := frame{payload: l.frames[0].Payload, values: 7}
 			copy(l.disk.cached[l.places[0].path].cached[segmentHeaderLen:], other.append(nil, 1, segmentHeaderLen))
-		}, -1, "every checksum is right"},
+		}, -1, "all checksums match"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			l := layOut(t)
+			l := newLayout(t)
 			l.appendUntil(3, true)
 			want := test.want
 			if want < 0 {
-				want = l.seals[0].start // all that is known is that something before it is wrong
+				want = l.seals[0].start // Check only knows that a frame before the seal is wrong
 			}
 			test.change(l)
-			place := fmt.Sprintf("%s at offset %d:", l.places[0].path, want)
-			if err := l.log.Check(); !errors.Is(err, daybook.ErrCorrupt) || !strings.Contains(err.Error(), place) {
-				t.Errorf("got %v; want ErrCorrupt and %q (%s)", err, place, test.reason)
+			if err := l.log.Check(); !isCorruptAt(err, l.places[0].path, want) {
+				t.Errorf("got %v; want ErrCorrupt at offset %d (%s)", err, want, test.reason)
 			}
 		})
 	}
 }
 
-// TestCheckOfWhatNeedsNone: what holds no values, and what the tree held already when the log was
-// opened.
-func TestCheckOfWhatNeedsNone(t *testing.T) {
-	l := layOut(t)
+// TestCheckWithoutNeed checks an empty log, and a log whose damaged values were in the tree when
+// the log was opened. Check must return nil.
+func TestCheckWithoutNeed(t *testing.T) {
+	l := newLayout(t)
 	if err := l.log.Check(); err != nil {
 		t.Errorf("an empty log: %v", err)
 	}
@@ -145,31 +145,33 @@ func TestCheckOfWhatNeedsNone(t *testing.T) {
 	l.open()
 	l.disk.cached[segmentsOf(t, l.disk)[0]].cached[segmentHeaderLen]++
 	if err := l.log.Check(); err != nil {
-		t.Errorf("damage to what is in the tree: %v", err)
+		t.Errorf("damage to values that are in the tree: %v", err)
 	}
 }
 
-// TestCheckReportsReadErrors: a segment that cannot be read is neither whole nor corrupt.
+// TestCheckReportsReadErrors checks that an error of reading a segment is not reported as
+// corruption.
 func TestCheckReportsReadErrors(t *testing.T) {
 	fsys := faultfs.New(newMemDisk())
 	log := mustOpen(t, fsys, 0, 0)
 	mustAppend(t, log, numbered(1, 10, 1))
 	fsys.SetHook(failAll(faultfs.Read, faultfs.ErrInjected))
 	if err := log.Check(); !errors.Is(err, faultfs.ErrInjected) || errors.Is(err, daybook.ErrCorrupt) {
-		t.Errorf("got %v; want the error of reading", err)
+		t.Errorf("got %v; want ErrInjected, and not ErrCorrupt", err)
 	}
 }
 
-// TestCheckOfReleasedSegments: while a segment is read it is released, and used again, or removed.
+// TestCheckOfReleasedSegments has a segment released while Check reads it, and then recycled or
+// removed. Check must return nil.
 func TestCheckOfReleasedSegments(t *testing.T) {
 	tests := []struct {
 		name   string
 		keep   int64 // Options.KeepReleased
 		reused bool
-		reason string
+		reason string // why the row is here
 	}{
 		{"renamed", 12 << 10, false, "the file is missing under its name"},
-		{"written over", 12 << 10, true, "another header and other frames"},
+		{"overwritten", 12 << 10, true, "the file has another header and other frames"},
 		{"removed", 0, false, "the file is missing"},
 	}
 	for _, test := range tests {
@@ -195,28 +197,27 @@ func TestCheckOfReleasedSegments(t *testing.T) {
 				}
 				released = true
 				log.Release(2)
-				mustAppend(t, log, numbered(3, 1500, 1)) // takes a released segment, where one is kept
+				mustAppend(t, log, numbered(3, 1500, 1)) // recycles the released segment if it is kept
 				if test.reused {
-					// Reading began under the old name, and goes on in the file that has another
-					// now.
+					// The file was opened under its old name and is read after the recycling.
 					d.cached[first] = d.cached[log.active.path]
 				}
 				return nil
 			})
 			if err := log.Check(); err != nil || !released {
-				t.Errorf("released: %t, %v; want nothing reported (%s)", released, err, test.reason)
+				t.Errorf("released: %t, %v; want true, nil (%s)", released, err, test.reason)
 			}
 			fsys.SetHook(nil)
 			if err := log.Check(); err != nil {
-				t.Errorf("a second time: %v", err)
+				t.Errorf("the second Check: %v", err)
 			}
 		})
 	}
 }
 
-// TestCheckBesideEverything: several check while one appends, syncs and releases. The race detector
-// watches.
-func TestCheckBesideEverything(t *testing.T) {
+// TestCheckDuringAppends has several goroutines check the log while one appends, syncs and
+// releases. The race detector must find nothing.
+func TestCheckDuringAppends(t *testing.T) {
 	log := mustOpen(t, newMemDisk(), 0, 0)
 	stop := make(chan struct{})
 	var group sync.WaitGroup

@@ -15,24 +15,24 @@ import (
 
 const crashDir = "/wal"
 
-// errOff is what every operation says once the machine is off.
+// errOff is the error of every operation of the disk after the power has gone off.
 var errOff = errors.New("the power is off")
 
-// machine runs a log through crashes, and knows what must survive them.
+// machine is a log that goes through crashes, and the frames that must survive them.
 type machine struct {
 	t    *rapid.T
 	disk *memDisk
 	fs   *faultfs.FS
-	log  *Log // nil: to be recovered first
+	log  *Log // nil: must be recovered first
 
-	frames       []testFrame // appended, oldest first; the last ones may have been cut short by a crash
-	acknowledged int         // how many of them Append has returned nil for
-	durable      int         // how many of them Sync has returned nil for
-	watermark    uint64      // values in the tree
-	notBefore    uint64      // segment number kept with it
+	frames       []testFrame // the appended frames, oldest first; a crash may have lost the last ones
+	acknowledged int         // number of frames for which Append returned nil
+	durable      int         // number of frames for which Sync returned nil
+	watermark    uint64      // values up to this sequence number are in the tree
+	notBefore    uint64      // segment number that the tree keeps with the watermark
 	next         uint64      // sequence number of the next value
-	serial       int         // makes every payload another one
-	failed       bool        // a write failed since the last Sync, so a power cut may bring its frames back
+	serial       int         // makes every payload different
+	failed       bool        // a write failed since the last Sync, so a power cut may restore its frames
 }
 
 // testFrame is a frame and the sequence number of its first value.
@@ -47,6 +47,7 @@ func (f testFrame) String() string {
 
 func (f testFrame) last() uint64 { return f.sequence + uint64(f.Values) - 1 }
 
+// choose returns a number from 0 to n-1.
 func (m *machine) choose(n int) int {
 	if n == 1 {
 		return 0
@@ -54,7 +55,7 @@ func (m *machine) choose(n int) int {
 	return rapid.IntRange(0, n-1).Draw(m.t, "choice")
 }
 
-// newFrame returns a frame that nobody has seen before.
+// newFrame returns a frame with a new payload.
 func (m *machine) newFrame() Frame {
 	m.serial++
 	length := rapid.SampledFrom([]int{8, 20, 100, 470, 512, 600, 1500, 3000}).Draw(m.t, "length")
@@ -68,7 +69,7 @@ func (m *machine) append(*rapid.T) {
 	for range rapid.IntRange(1, 4).Draw(m.t, "frames") {
 		frames = append(frames, m.newFrame())
 	}
-	m.on()
+	m.open()
 	sequence, err := m.log.Append(frames)
 	if err == nil && sequence != m.next {
 		m.t.Fatalf("Append returned sequence number %d; want %d", sequence, m.next)
@@ -85,31 +86,31 @@ func (m *machine) append(*rapid.T) {
 		m.acknowledged = len(m.frames)
 		return
 	}
-	m.goesOff(err)
+	m.crashAfter(err)
 }
 
 func (m *machine) sync(*rapid.T) {
-	m.on()
+	m.open()
 	if err := m.log.Sync(); err != nil {
-		m.goesOff(err)
+		m.crashAfter(err)
 		return
 	}
 	m.failed = m.failed && m.durable == m.acknowledged // with nothing new, Sync does nothing
 	m.durable = m.acknowledged
 }
 
-// prepare makes the next segment ready. Left to itself the log would do so at a time of its own,
-// and no run could be repeated.
+// prepare makes the next segment ready. The log would do so in the background at any time, and then
+// a run could not be repeated.
 func (m *machine) prepare(*rapid.T) {
-	m.on()
+	m.open()
 	m.log.pool.stopped = false
 	m.log.PrepareSegment()
 	m.log.pool.stop()
 }
 
-// post moves the watermark, as a checkpoint does.
+// post moves the watermark, like a checkpoint.
 func (m *machine) post(*rapid.T) {
-	m.on()
+	m.open()
 	if posted := m.choose(m.acknowledged + 1); posted > 0 {
 		m.watermark = max(m.watermark, m.frames[posted-1].last())
 	}
@@ -117,20 +118,21 @@ func (m *machine) post(*rapid.T) {
 	m.log.Release(m.watermark)
 }
 
-// closeEmpty closes as a database does whose tree holds everything.
+// closeEmpty closes the log like a store whose tree has all values.
 func (m *machine) closeEmpty(*rapid.T) {
-	m.on()
+	m.open()
 	m.watermark, m.notBefore = max(m.watermark, m.next-1), m.log.LastSegment()
 	if err := m.log.Close(true); err != nil {
-		m.goesOff(err)
+		m.crashAfter(err)
 	}
 	m.log = nil
 }
 
-// turnOffSoon has the power go off at one of the next operations of the disk, a write half-way. The
-// first sector of a segment, which holds its header, is written as a whole or not at all.
+// turnOffSoon makes the power go off at one of the next operations of the disk. A write may be half
+// done then. But the first sector of a segment, which has its header, is written as a whole or not
+// at all.
 func (m *machine) turnOffSoon(*rapid.T) {
-	m.on()
+	m.open()
 	left := rapid.IntRange(0, 12).Draw(m.t, "operations left")
 	written := rapid.SampledFrom([]int{0, 20, 44, 512, 1000, 1 << 20}).Draw(m.t, "bytes written")
 	m.fs.SetHook(func(op faultfs.Op) error {
@@ -145,9 +147,10 @@ func (m *machine) turnOffSoon(*rapid.T) {
 	})
 }
 
-// failSoon has one of the next operations of the disk fail, a write half-way, and no other.
+// failSoon makes one of the next operations of the disk fail, and no other. A write may be half
+// done then.
 func (m *machine) failSoon(*rapid.T) {
-	m.on()
+	m.open()
 	left := rapid.IntRange(0, 12).Draw(m.t, "operations left")
 	written := rapid.SampledFrom([]int{0, 20, 44, 512, 1000, 1 << 20}).Draw(m.t, "bytes written")
 	m.fs.SetHook(func(faultfs.Op) error {
@@ -158,8 +161,8 @@ func (m *machine) failSoon(*rapid.T) {
 	})
 }
 
-// goesOff takes an error as the end of the process, or of the power too.
-func (m *machine) goesOff(err error) {
+// crashAfter ends the process after an error. If the power is off, it may cut the power too.
+func (m *machine) crashAfter(err error) {
 	m.t.Helper()
 	switch {
 	case errors.Is(err, faultfs.ErrInjected):
@@ -171,15 +174,15 @@ func (m *machine) goesOff(err error) {
 	m.crash(rapid.Bool().Draw(m.t, "power cut"))
 }
 
-// on recovers the log if there is none.
-func (m *machine) on() {
+// open recovers the log if it is not open.
+func (m *machine) open() {
 	m.t.Helper()
 	for m.log == nil {
 		m.recover()
 	}
 }
 
-// crash ends the process, and with a power cut loses what was not synced.
+// crash ends the process. With powerCut it loses changes that were not synced.
 func (m *machine) crash(powerCut bool) {
 	m.log = nil
 	m.fs.SetHook(nil)
@@ -193,7 +196,7 @@ func (m *machine) recover() {
 	m.t.Helper()
 	recovery, err := Scan(crashDir, m.fs, m.watermark)
 	if err != nil {
-		m.goesOff(err)
+		m.crashAfter(err)
 		return
 	}
 	survived := m.replayed(recovery)
@@ -211,23 +214,23 @@ func (m *machine) recover() {
 	m.acknowledged = survived
 	log, err := recovery.Open(m.notBefore, testOptions())
 	if err != nil {
-		m.goesOff(err)
+		m.crashAfter(err)
 		return
 	}
 	log.pool.stop()
 	m.log = log
 }
 
-// replayed checks that what is replayed is what was appended, and returns how many frames of it
-// there are.
+// replayed checks that Replay yields the frames that were appended. It returns the number of frames
+// that survived.
 func (m *machine) replayed(recovery *Recovery) (survived int) {
 	m.t.Helper()
 	for survived < len(m.frames) && m.frames[survived].last() <= m.watermark {
-		survived++ // in the tree
+		survived++ // its values are in the tree
 	}
 	err := recovery.Replay(func(sequence uint64, payload []byte, values int) error {
 		if survived == len(m.frames) {
-			return fmt.Errorf("frame %.8q was never appended here", payload)
+			return fmt.Errorf("frame %.8q was not appended after the others", payload)
 		}
 		want := m.frames[survived]
 		if sequence != want.sequence || values != want.Values || !bytes.Equal(payload, want.Payload) {
@@ -243,8 +246,8 @@ func (m *machine) replayed(recovery *Recovery) (survived int) {
 	return survived
 }
 
-// TestCrashes runs logs through process crashes and power cuts at any operation of the disk,
-// recovery and the making of segments included.
+// TestCrashes runs logs through process crashes and power cuts at any operation of the disk, also
+// during recovery and while a segment is made.
 func TestCrashes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := newMemDisk()
@@ -267,9 +270,9 @@ func TestCrashes(t *testing.T) {
 				m.crash(true)
 			},
 		})
-		m.on()
+		m.open()
 		m.sync(t)
 		m.crash(true)
-		m.on()
+		m.open()
 	})
 }

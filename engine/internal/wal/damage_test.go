@@ -4,45 +4,42 @@ package wal
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
-
-	"github.com/daybook-db/daybook"
 )
 
-// laidOut is a log, and where everything in it lies: what was written, not what is read.
-type laidOut struct {
+// layout is a log and the places of all its frames and seals. It records what was written, not what
+// is read.
+type layout struct {
 	t    *testing.T
 	disk *memDisk
-	log  *Log // nil: closed
+	log  *Log // nil: the log is closed
 
 	frames []testFrame
 	places []place // of the frames
-	seals  []place // of the segments that have one
+	seals  []place // of the sealed segments
 	synced int64   // offset up to which the active segment was synced
-	posted int     // how many frames are in the tree
+	posted int     // number of frames in the tree
 }
 
-// place is where a frame or a seal lies.
+// place is where a frame or a seal is.
 type place struct {
 	path       string
 	start, end int64
-	durable    int64 // offset up to which it vouches for the segment
+	durable    int64 // offset up to which it knows the segment to be durable
 }
 
-// layOut opens a log with segments so small that each bit of several can be damaged.
-func layOut(t *testing.T) *laidOut {
-	l := &laidOut{t: t, disk: newMemDisk()}
+// newLayout opens a log with segments so small that each bit of several segments can be damaged.
+func newLayout(t *testing.T) *layout {
+	l := &layout{t: t, disk: newMemDisk()}
 	l.open()
 	return l
 }
 
-func (l *laidOut) open() {
+func (l *layout) open() {
 	l.t.Helper()
 	opts := testOptions()
 	opts.FirstSegmentSize, opts.SegmentSize = 512, 1024
@@ -54,15 +51,15 @@ func (l *laidOut) open() {
 	l.log, l.synced = log, 0
 }
 
-func (l *laidOut) watermark() uint64 {
+func (l *layout) watermark() uint64 {
 	if l.posted == 0 {
 		return 0
 	}
 	return l.frames[l.posted-1].last()
 }
 
-// append appends frames of the given lengths with one write.
-func (l *laidOut) append(lengths ...int) {
+// append appends frames with payloads of the given lengths, with one write.
+func (l *layout) append(lengths ...int) {
 	l.t.Helper()
 	var group []Frame
 	for i, length := range lengths {
@@ -89,14 +86,14 @@ func (l *laidOut) append(lengths ...int) {
 	}
 }
 
-func (l *laidOut) sync() {
+func (l *layout) sync() {
 	l.t.Helper()
 	mustSync(l.t, l.log)
 	l.synced = l.log.active.end
 }
 
-// appendUntil appends and syncs groups until so many segments have been used.
-func (l *laidOut) appendUntil(segments uint64, sync bool) {
+// appendUntil appends groups of frames until the log has used a number of segments.
+func (l *layout) appendUntil(segments uint64, sync bool) {
 	l.t.Helper()
 	for l.log.active == nil || l.log.active.number < segments || l.log.active.end < 300 {
 		l.append(8, 40)
@@ -106,20 +103,20 @@ func (l *laidOut) appendUntil(segments uint64, sync bool) {
 	}
 }
 
-// post puts the first frames into the tree.
-func (l *laidOut) post(frames int) {
+// post puts frames into the tree: the first ones, up to a number of frames.
+func (l *layout) post(frames int) {
 	l.posted = frames
 	l.log.Release(l.watermark())
 }
 
-func (l *laidOut) close() {
+func (l *layout) close() {
 	l.t.Helper()
 	mustClose(l.t, l.log)
 	l.log = nil
 }
 
-// reopen recovers the log after a crash, which seals its last segment.
-func (l *laidOut) reopen() {
+// reopen recovers the log after a crash. Recovery seals the last segment.
+func (l *layout) reopen() {
 	l.t.Helper()
 	l.close()
 	l.open()
@@ -127,36 +124,38 @@ func (l *laidOut) reopen() {
 	l.seals = append(l.seals, place{last.path, last.end, last.end + frameHeaderLen, last.end})
 }
 
-// renameReleased is a crash between a released segment's new name and its new header.
-func (l *laidOut) renameReleased() {
+// renameReleased gives a released segment its new name but not its new header, like a crash of an
+// earlier version of this package.
+func (l *layout) renameReleased() {
 	old := l.log.pool.released[0].path
 	l.disk.cached[filepath.Join(crashDir, nameOf(l.log.pool.nextNumber))] = l.disk.cached[old]
 	delete(l.disk.cached, old)
 }
 
 // prepare makes a segment ready that is not used.
-func (l *laidOut) prepare() {
+func (l *layout) prepare() {
 	l.t.Helper()
 	if _, err := l.log.pool.make(512); err != nil {
 		l.t.Fatal(err)
 	}
 }
 
-// outcome is what recovery makes of a log.
+// outcome is the result of recovering a damaged log.
 type outcome struct {
 	corruptAt int64 // offset in the damaged file that ErrCorrupt names; -1: no error
-	survived  int   // how many frames, those in the tree included
+	survived  int   // number of frames, including frames in the tree
 }
 
-// expect works out what must become of the log once the bytes of one of its segments are damaged:
-// the frames before the first damaged one, and only if nothing that is whole vouches for that.
-func (l *laidOut) expect(path string, damaged []byte) outcome {
-	whole := l.disk.cached[path].cached
+// expect returns the outcome of replacing the bytes of a segment by damaged. The frames before the
+// first damaged frame survive without an error only if no undamaged frame vouches for the damaged
+// one.
+func (l *layout) expect(path string, damaged []byte) outcome {
+	undamaged := l.disk.cached[path].cached
 	changed := func(p place) bool {
-		return p.path == path && !bytes.Equal(damaged[p.start:p.end], whole[p.start:p.end])
+		return p.path == path && !bytes.Equal(damaged[p.start:p.end], undamaged[p.start:p.end])
 	}
 	switch everything := (outcome{-1, len(l.frames)}); {
-	case len(damaged) < len(whole):
+	case len(damaged) < len(undamaged):
 		return outcome{int64(len(damaged)), 0}
 	case changed(place{path: path, end: segmentHeaderLen}):
 		return outcome{0, 0}
@@ -179,51 +178,55 @@ func (l *laidOut) expect(path string, damaged []byte) outcome {
 	return outcome{-1, max(firstDamaged, l.posted)}
 }
 
-// needed says whether a segment holds frames that are not in the tree, or is the last, which might.
-func (l *laidOut) needed(path string) bool {
+// needed reports whether a segment has frames that are not in the tree, or is the last segment.
+func (l *layout) needed(path string) bool {
 	last := l.places[len(l.places)-1].path
 	return path == last || slices.ContainsFunc(l.places[l.posted:], func(p place) bool { return p.path == path })
 }
 
-// check damages a segment, and compares what becomes of the log with what must.
-func (l *laidOut) check(what, path string, damaged []byte) outcome {
+// check replaces the bytes of a segment by damaged, recovers the log, and compares the outcome with
+// expect. damage describes the damage in error messages.
+func (l *layout) check(damage, path string, damaged []byte) outcome {
 	l.t.Helper()
 	want := l.expect(path, damaged)
 	file := l.disk.cached[path]
-	whole := file.cached
+	undamaged := file.cached
 	file.cached = damaged
-	defer func() { file.cached = whole }()
+	defer func() { file.cached = undamaged }()
 
 	recovery, err := Scan(crashDir, l.disk, l.watermark())
 	if want.corruptAt >= 0 {
-		if place := fmt.Sprintf("%s at offset %d:", path, want.corruptAt); !errors.Is(err, daybook.ErrCorrupt) || !strings.Contains(err.Error(), place) {
-			l.t.Errorf("%s, %s: got %v; want ErrCorrupt and %q", filepath.Base(path), what, err, place)
+		if !isCorruptAt(err, path, want.corruptAt) {
+			l.t.Errorf("%s, %s: got %v; want ErrCorrupt at offset %d", filepath.Base(path), damage, err, want.corruptAt)
 		}
 		return want
 	}
 	if err != nil {
-		l.t.Errorf("%s, %s: got %v; want %d frames of %d", filepath.Base(path), what, err, want.survived, len(l.frames))
+		l.t.Errorf("%s, %s: got %v; want %d frames of %d",
+			filepath.Base(path), damage, err, want.survived, len(l.frames))
 		return want
 	}
 	if survived := checkReplay(l.t, recovery, l.frames, l.watermark()); survived != want.survived {
-		l.t.Errorf("%s, %s: %d frames survived, of %d; want %d", filepath.Base(path), what, survived, len(l.frames), want.survived)
+		l.t.Errorf("%s, %s: %d frames survived, of %d; want %d",
+			filepath.Base(path), damage, survived, len(l.frames), want.survived)
 	}
 	return want
 }
 
-// checkAll flips each bit of each segment, zeroes each sector and from each byte on a sector's
-// length and the rest, and cuts off at each length. It counts what becomes of that.
-func (l *laidOut) checkAll() (whole, corrupt, shorter int) {
+// checkAll damages each segment: it flips each bit, overwrites with zeros from each byte on, for a
+// sector's length and up to the end, and cuts off at each length. It returns the numbers of damages
+// after which all frames survive, Scan returns ErrCorrupt, and fewer frames survive.
+func (l *layout) checkAll() (unharmed, corrupt, shorter int) {
 	l.t.Helper()
 	for _, path := range slices.Sorted(maps.Keys(l.disk.cached)) {
-		check := func(what string, damaged []byte) {
-			switch got := l.check(what, path, damaged); {
+		check := func(damage string, damaged []byte) {
+			switch got := l.check(damage, path, damaged); {
 			case got.corruptAt >= 0:
 				corrupt++
 			case got.survived < len(l.frames):
 				shorter++
 			default:
-				whole++
+				unharmed++
 			}
 		}
 		data := l.disk.cached[path].cached
@@ -246,78 +249,79 @@ func (l *laidOut) checkAll() (whole, corrupt, shorter int) {
 			check(fmt.Sprintf("cut off at %d", at), data[:at:at])
 		}
 	}
-	return whole, corrupt, shorter
+	return unharmed, corrupt, shorter
 }
 
-// TestEveryDamage damages logs everywhere. What is lost without an error is exactly what no part of
-// the log that can still be read vouches for.
+// TestEveryDamage damages logs everywhere. A frame may be lost without an error only if no readable
+// part of the log vouches for it.
 func TestEveryDamage(t *testing.T) {
 	tests := []struct {
 		name     string
-		build    func(l *laidOut)
-		silently bool   // whether some damage loses frames without an error
+		build    func(l *layout)
+		silently bool   // some damage loses frames without an error
 		reason   string // why the row is here
 	}{
-		{"one group", func(l *laidOut) {
+		{"one group", func(l *layout) {
 			l.append(8, 40, 20)
 			l.sync()
-		}, true, "no frame vouches for anything, but the header must be there"},
-		{"groups", func(l *laidOut) {
+		}, true, "no frame vouches for the segment, but the header must be there"},
+		{"groups", func(l *layout) {
 			l.appendUntil(3, true)
 			l.prepare()
-		}, true, "every commit synced, and the next segment ready"},
-		{"last group not synced", func(l *laidOut) {
+		}, true, "every commit is synced, and the next segment is ready"},
+		{"last group not synced", func(l *layout) {
 			l.appendUntil(2, true)
 			l.append(8, 8, 30)
 			l.append(9, 10)
-		}, true, "a torn tail is no corruption"},
-		{"never synced", func(l *laidOut) { l.appendUntil(3, false) }, true,
-			"nothing vouches for the last segment, full segments vouch for themselves"},
-		{"recovered", func(l *laidOut) {
+		}, true, "a torn tail is not corruption"},
+		{"never synced", func(l *layout) { l.appendUntil(3, false) }, true,
+			"no frame vouches for the last segment; full segments have seals"},
+		{"recovered", func(l *layout) {
 			l.appendUntil(2, true)
 			l.append(8, 8)
 			l.reopen()
-		}, true, "recovery's seal vouches for all before it, unless it goes too"},
-		{"recovered and written to", func(l *laidOut) {
+		}, true, "the seal vouches for all frames before it, unless it is damaged too"},
+		{"recovered and written to", func(l *layout) {
 			l.append(8, 30, 8)
 			l.reopen()
 			l.append(20, 8)
 			l.sync()
 			l.append(8)
-		}, true, "a seal in the middle"},
-		{"reused segments", func(l *laidOut) {
+		}, true, "the seal is in the middle of the log"},
+		{"recycled segments", func(l *layout) {
 			l.appendUntil(4, true)
 			l.post(len(l.frames) - 4)
 			l.appendUntil(7, true)
 			l.post(len(l.frames) - 3)
 			l.prepare()
-		}, true, "old frames stand behind the new ones"},
-		{"between name and header", func(l *laidOut) {
+		}, true, "old frames follow the new ones"},
+		{"between name and header", func(l *layout) {
 			l.appendUntil(3, true)
 			l.post(len(l.frames) - 4)
 			l.renameReleased()
-		}, true, "a header with the number that the segment had before"},
-		{"posted but not released", func(l *laidOut) {
+		}, true, "the header has the earlier number of the segment"},
+		{"posted but not released", func(l *layout) {
 			l.appendUntil(3, true)
 			l.posted = len(l.frames) / 2
-		}, true, "damage to what is in the tree already is harmless, if the rest can be told from it"},
-		{"all posted", func(l *laidOut) {
+		}, true, "damage to frames that are in the tree is harmless if the other frames can be found"},
+		{"all posted", func(l *layout) {
 			l.appendUntil(2, true)
 			l.posted = len(l.frames)
-		}, false, "nothing is left to be lost"},
+		}, false, "all values are in the tree"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			l := layOut(t)
+			l := newLayout(t)
 			test.build(l)
 			l.close()
 			undamaged := slices.Sorted(maps.Keys(l.disk.cached))[0]
 			l.check("undamaged", undamaged, l.disk.cached[undamaged].cached)
-			whole, corrupt, shorter := l.checkAll()
-			t.Logf("of %d segments with %d frames, %d damages lose nothing, %d are reported, %d cut the end off",
-				len(l.disk.cached), len(l.frames), whole, corrupt, shorter)
-			if corrupt == 0 || whole == 0 || shorter > 0 != test.silently {
-				t.Errorf("some frames are lost without an error: %t; want %t (%s)", shorter > 0, test.silently, test.reason)
+			unharmed, corrupt, shorter := l.checkAll()
+			t.Logf("%d segments with %d frames: %d damages lose nothing, %d are reported, %d lose the last frames",
+				len(l.disk.cached), len(l.frames), unharmed, corrupt, shorter)
+			if corrupt == 0 || unharmed == 0 || shorter > 0 != test.silently {
+				t.Errorf("some damage loses frames without an error: %t; want %t (%s)",
+					shorter > 0, test.silently, test.reason)
 			}
 		})
 	}

@@ -46,10 +46,10 @@
 // no metadata. The header with the first sequence number is written just before the first frame.
 //
 //	segment   0  magic            8 bytes, "DAYBKLOG"
-//	          8  version          uint32, 2; version 1 differs only in the payloads that are allowed
+//	          8  version          uint32, 2; frames of version 1 have no compressed batches
 //	         12  (zero)           uint32
 //	         16  number           uint64, the same as in the name
-//	         24  first sequence   uint64, sequence number of the first value in the segment, from 1;
+//	         24  first sequence   uint64, sequence number of the first value, from 1;
 //	                              0: a prepared header, the segment has no values
 //	         32  size             uint64, of the file; a shorter file has been cut off
 //	         40  checksum         uint32, of bytes 0..39
@@ -59,7 +59,8 @@
 //	          4  values           uint32, number of values in the payload
 //	          8  durable          uint32, offset up to which the segment was known to be durable
 //	                              when this frame was written
-//	         12  header checksum  uint32, of segment number, frame offset (uint64 each) and bytes 0..11
+//	         12  header checksum  uint32, of segment number and frame offset (uint64 each),
+//	                              and bytes 0..11
 //	         16  checksum         uint32, of segment number (uint64), length and payload
 //	         20  payload
 //

@@ -13,22 +13,22 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
 )
 
-// life is a log that recovers, and then makes, fills, releases and reuses segments, and what it was
-// told.
-type life struct {
+// lifecycle is a log that recovers from a crash and then makes, fills, releases and recycles
+// segments, and the frames that were appended.
+type lifecycle struct {
 	disk *memDisk
 	fs   *faultfs.FS
 
-	tried     []testFrame // all frames, in order
-	synced    int         // how many of them are durable
+	tried     []testFrame // the frames that were passed to Append, in order
+	synced    int         // number of frames that are durable
 	watermark uint64
 }
 
-// newLife leaves what a crash does: a log that is not sealed, and not all of it durable, and a
-// segment that was being made.
-func newLife(t *testing.T) *life {
+// newLifecycle returns a log after a crash. It is not sealed, not all its frames are durable, and a
+// segment is unfinished.
+func newLifecycle(t *testing.T) *lifecycle {
 	d := newMemDisk()
-	l := &life{disk: d, fs: faultfs.New(d)}
+	l := &lifecycle{disk: d, fs: faultfs.New(d)}
 	log := mustOpen(t, d, 0, 0)
 	log.pool.stop()
 	l.tried = placed(1, numbered(0, 1500, 1), numbered(1, 1500, 1), numbered(2, 1000, 1))
@@ -43,8 +43,9 @@ func newLife(t *testing.T) *life {
 	return l
 }
 
-// run lives on until an operation fails. With goOn it then tries once more.
-func (l *life) run(goOn bool) error {
+// run opens and uses the log until an operation fails. With goOn it then tries that operation once
+// more.
+func (l *lifecycle) run(goOn bool) error {
 	again := func(do func() error) error {
 		err := do()
 		if err != nil && goOn {
@@ -64,7 +65,7 @@ func (l *life) run(goOn bool) error {
 		return err
 	}
 	l.synced = len(l.tried)
-	log.pool.stop() // so that each run does the same in the same order
+	log.pool.stop() // so that all runs do the same operations in the same order
 	for i, length := range []int{1500, 100, 3000, 1500, 3000, 100, 3000} {
 		frame := placed(l.tried[len(l.tried)-1].last()+1, numbered(10+i, length, 2))[0]
 		l.tried = append(l.tried, frame)
@@ -83,8 +84,8 @@ func (l *life) run(goOn bool) error {
 	return nil
 }
 
-// checkRecovery checks that all that was synced is there, and that the log goes on.
-func (l *life) checkRecovery() error {
+// checkRecovery checks that all synced frames survive, and that the log stays usable.
+func (l *lifecycle) checkRecovery() error {
 	for range 2 {
 		recovery, err := Scan(crashDir, l.disk, l.watermark)
 		if err != nil {
@@ -97,7 +98,7 @@ func (l *life) checkRecovery() error {
 		err = recovery.Replay(func(sequence uint64, payload []byte, values int) error {
 			got := testFrame{Frame{payload, values}, sequence}
 			if at == len(l.tried) || !cmp.Equal(got, l.tried[at], sameFrame) {
-				return fmt.Errorf("frame %d is %v", at, got)
+				return fmt.Errorf("replayed frame %d is %v", at, got)
 			}
 			at++
 			return nil
@@ -122,23 +123,23 @@ func (l *life) checkRecovery() error {
 	}
 	for path := range l.disk.cached {
 		if temporaryName.MatchString(filepath.Base(path)) {
-			return fmt.Errorf("%s is left", path)
+			return fmt.Errorf("%s was not removed", path)
 		}
 	}
 	return nil
 }
 
-// failAt has the n-th operation fail, a write after some of its bytes, and with off all that
-// follow. It reports whether that operation was reached.
-func (l *life) failAt(n, written int, off bool) (reached func() bool) {
+// failAt makes the n-th operation fail. A write fails after some of its bytes have been written.
+// With off, all later operations fail too. reached reports whether the n-th operation was called.
+func (l *lifecycle) failAt(n, written int, off bool) (reached func() bool) {
 	left := n
 	l.fs.SetHook(func(op faultfs.Op) error {
 		if left--; left >= 0 || left < -1 && !off {
 			return nil
 		}
 		failure := &faultfs.PartialError{Err: faultfs.ErrInjected}
-		whole := !off || op.Offset > 0 || written >= min(sectorSize, len(op.Data)) // see turnOffSoon
-		if left == -1 && whole {
+		allowed := !off || op.Offset > 0 || written >= min(sectorSize, len(op.Data)) // see turnOffSoon
+		if left == -1 && allowed {
 			failure.Written = written
 		}
 		return failure
@@ -146,18 +147,18 @@ func (l *life) failAt(n, written int, off bool) (reached func() bool) {
 	return func() bool { return left < 0 }
 }
 
-// TestEveryFailure has each operation of the disk fail in turn, on the way from an earlier crash
-// over the making, filling and reusing of segments, and then the process or the power.
+// TestEveryFailure makes each operation of the disk fail in turn, while a log recovers from a crash
+// and makes, fills and recycles segments. Then the process ends, or the power is cut.
 func TestEveryFailure(t *testing.T) {
 	tests := []struct {
 		name   string
-		off    bool // nothing works behind the failure
-		goOn   bool // the log is used further
-		reason string
+		off    bool   // all operations after the failure fail too
+		goOn   bool   // the log is used after the failure
+		reason string // why the row is here
 	}{
-		{"fails, and the process ends", false, false, "what cleaning up leaves must be whole"},
-		{"fails, and the process goes on", false, true, "and must not hurt later"},
-		{"goes off", true, false, "nothing is cleaned up"},
+		{"fails, and the process ends", false, false, "the files must be valid after the clean-up of the failure"},
+		{"fails, and the process goes on", false, true, "the files must stay valid after further operations"},
+		{"goes off", true, false, "the files must be valid without a clean-up"},
 	}
 	var seed uint32
 	ends := []struct {
@@ -175,7 +176,7 @@ func TestEveryFailure(t *testing.T) {
 				for _, written := range []int{0, 30, segmentHeaderLen, 1 << 20} {
 					for n, reached := 0, true; reached; n++ {
 						seed = uint32(n) // so that each run can be repeated
-						l := newLife(t)
+						l := newLifecycle(t)
 						failed := l.failAt(n, written, test.off)
 						err := l.run(test.goOn)
 						reached = failed()
@@ -184,7 +185,8 @@ func TestEveryFailure(t *testing.T) {
 							l.disk.cutPower(end.choose)
 						}
 						if failure := l.checkRecovery(); failure != nil {
-							t.Fatalf("operation %d after %d bytes, then %v: %v (%s)", n, written, err, failure, test.reason)
+							t.Fatalf("operation %d failed after %d bytes with %v: %v (%s)",
+								n, written, err, failure, test.reason)
 						}
 					}
 				}
@@ -193,18 +195,18 @@ func TestEveryFailure(t *testing.T) {
 	}
 }
 
-// chooseBy returns a number from 0 to n-1 that depends on seed, and changes that.
+// chooseBy returns a number from 0 to n-1 that depends on seed, and changes seed.
 func chooseBy(seed *uint32, n int) int {
 	*seed = *seed*1664525 + 1013904223
 	return int(*seed>>16) % n
 }
 
-// TestPowerCutInRecovery: of what recovery writes once more, and of the seal that vouches for it,
-// the power cut leaves any sectors.
+// TestPowerCutInRecovery cuts the power while recovery writes the frames again and seals them. Any
+// of the sectors that are not synced are lost.
 func TestPowerCutInRecovery(t *testing.T) {
 	for n := range 16 {
 		for round := range uint32(100) {
-			l := newLife(t)
+			l := newLifecycle(t)
 			l.failAt(n, 1<<20, true)
 			recovery, err := Scan(crashDir, l.fs, 0)
 			if err == nil {
@@ -214,7 +216,7 @@ func TestPowerCutInRecovery(t *testing.T) {
 			seed := round
 			l.disk.cutPower(func(n int) int { return chooseBy(&seed, n) })
 			if failure := l.checkRecovery(); failure != nil {
-				t.Fatalf("round %d, operation %d, then %v: %v", round, n, err, failure)
+				t.Fatalf("round %d, power off at operation %d, which returned %v: %v", round, n, err, failure)
 			}
 		}
 	}

@@ -16,15 +16,15 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
 )
 
-// followed is a log of frames of one value each, and who follows it.
-type followed struct {
+// followedLog is a log whose frames have one value each, and a Follower of the log.
+type followedLog struct {
 	*Log
 	t        *testing.T
 	fsys     *faultfs.FS
 	follower *Follower
 }
 
-func newFollowed(t *testing.T, opts Options) *followed {
+func newFollowedLog(t *testing.T, opts Options) *followedLog {
 	dir, fsys := filepath.Join(t.TempDir(), "wal"), faultfs.New(disk.OS{})
 	recovery, err := Scan(dir, fsys, 0)
 	if err != nil {
@@ -35,12 +35,12 @@ func newFollowed(t *testing.T, opts Options) *followed {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { mustClose(t, log) })
-	return &followed{log, t, fsys, NewFollower(dir, 0)}
+	return &followedLog{log, t, fsys, NewFollower(dir, 0)}
 }
 
-// append returns what is to be read of it: each payload, or how it begins, behind its sequence
-// number.
-func (f *followed) append(payloads ...string) (want []string) {
+// append appends frames. For each it returns the text that read wants: the sequence number and the
+// start of the payload.
+func (f *followedLog) append(payloads ...string) (want []string) {
 	f.t.Helper()
 	for _, payload := range payloads {
 		sequence := mustAppend(f.t, f.Log, Frame{Payload: []byte(payload), Values: 1})
@@ -49,13 +49,14 @@ func (f *followed) append(payloads ...string) (want []string) {
 	return want
 }
 
-func (f *followed) read(want ...string) {
+// read checks the frames that the follower reads.
+func (f *followedLog) read(want ...string) {
 	f.t.Helper()
 	var got []string
 	err := f.follower.Read(func(first, missed uint64, payload []byte, values int) bool {
 		got = append(got, fmt.Sprintf("%d %.60s", first, payload))
 		if missed > 0 || values != 1 {
-			f.t.Errorf("%d values at %d, and %d missed", values, first, missed)
+			f.t.Errorf("%d values at %d, %d missed; want 1 value and none missed", values, first, missed)
 		}
 		return true
 	})
@@ -64,8 +65,9 @@ func (f *followed) read(want ...string) {
 	}
 }
 
-// undo has a write fail whose frames are whole by then, and are read before they are erased.
-func (f *followed) undo(payloads ...string) {
+// undo makes a write fail after all its bytes have been written. The follower reads the frames
+// before they are overwritten.
+func (f *followedLog) undo(payloads ...string) {
 	f.t.Helper()
 	var frames []Frame
 	var want []string
@@ -75,13 +77,13 @@ func (f *followed) undo(payloads ...string) {
 	}
 	writes, segment := 0, f.active.path
 	f.fsys.SetHook(func(op faultfs.Op) error {
-		if op.Name != faultfs.Write || op.Path != segment { // another one is being made ready
+		if op.Name != faultfs.Write || op.Path != segment { // another segment is being made
 			return nil
 		}
 		if writes++; writes == 1 {
 			return &faultfs.PartialError{Written: len(op.Data), Err: faultfs.ErrInjected}
 		}
-		f.read(want...) // before this write erases them
+		f.read(want...) // before this write overwrites the frames
 		return nil
 	})
 	defer f.fsys.SetHook(nil)
@@ -90,8 +92,8 @@ func (f *followed) undo(payloads ...string) {
 	}
 }
 
-// TestFollowUndone: what is written in the place of frames that were read and then undone, and
-// behind it, must be read too.
+// TestFollowUndone has a follower read frames that are then undone. It must read the frames that
+// are written in their place and after them.
 func TestFollowUndone(t *testing.T) {
 	two, many, large := []string{"undone 1", "undone 2"}, []string(nil), strings.Repeat("large ", 11<<10)
 	for i := range 1500 {
@@ -100,26 +102,27 @@ func TestFollowUndone(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		undone   []string
-		instead  []string // what is written in their place
-		same     int      // how many of those are what had been read there
-		readMore bool     // between the failure and that
-		released bool     // the segment of the undone ones, before what is instead of them is read
+		instead  []string // the payloads that are written in their place
+		same     int      // number of those that are equal to the frames that were read there
+		readMore bool     // the follower reads between the failed write and the next one
+		released bool     // the segment of the undone frames is released before the follower reads
 	}{
-		{name: "nothing yet", undone: two, readMore: true},
-		{name: "shorter ones", undone: two, instead: []string{"a", "b", "c"}, readMore: true},
-		{name: "a longer one", undone: two, instead: []string{"a value that is longer than what had been there before"}},
-		{name: "of the same length", undone: two, instead: []string{"instead1", "instead2"}},
-		{name: "the first of the same length", undone: two, instead: []string{"instead1", "b"}},
-		{name: "the first of them again", undone: two, instead: []string{"undone 1", "instead2"}, same: 1},
-		{name: "the last of them again", undone: two, instead: []string{"instead1", "undone 2"}},
-		{name: "of many", undone: many, instead: []string{"instead"}},
+		{name: "no frame yet", undone: two, readMore: true},
+		{name: "shorter frames", undone: two, instead: []string{"a", "b", "c"}, readMore: true},
+		{name: "a longer frame", undone: two, instead: []string{"a value that is longer than the undone values"}},
+		{name: "frames of the same length", undone: two, instead: []string{"instead1", "instead2"}},
+		{name: "a first frame of the same length", undone: two, instead: []string{"instead1", "b"}},
+		{name: "the first frame again", undone: two, instead: []string{"undone 1", "instead2"}, same: 1},
+		{name: "the last frame again", undone: two, instead: []string{"instead1", "undone 2"}},
+		{name: "in place of many", undone: many, instead: []string{"instead"}},
 		{name: "in the next segment", undone: two, instead: []string{large, "b"}},
-		{name: "in the next segment, theirs being gone", undone: two, instead: []string{large, "b"}, released: true},
+		{name: "in the next segment, after a release", undone: two, instead: []string{large, "b"}, released: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			opts := testOptions()
-			opts.FirstSegmentSize, opts.SegmentSize = 64<<10, 64<<10 // for many; too much to be kept when released
-			log := newFollowed(t, opts)
+			// Room for many; too large to be kept after a release.
+			opts.FirstSegmentSize, opts.SegmentSize = 64<<10, 64<<10
+			log := newFollowedLog(t, opts)
 			log.read(log.append("kept")...)
 			log.undo(test.undone...)
 			if test.readMore {
@@ -134,59 +137,58 @@ func TestFollowUndone(t *testing.T) {
 			mustSync(t, log.Log)
 			log.read(log.append("last")...)
 			if n := len(log.follower.seen); n != 1 {
-				t.Errorf("%d frames are remembered behind those that are durable; want 1", n)
+				t.Errorf("%d frames are remembered after the durable ones; want 1", n)
 			}
 		})
 	}
 }
 
-// TestFollowUsedAgain has a segment be released and used again, which is no undone write, while a
-// follower is about to read it: its file has been opened, and its header been read.
-func TestFollowUsedAgain(t *testing.T) {
-	log := newFollowed(t, testOptions())
+// TestFollowRecycled has a segment released and recycled after a follower has opened its file and
+// read its header. The follower must not take that for undone frames.
+func TestFollowRecycled(t *testing.T) {
+	log := newFollowedLog(t, testOptions())
 	log.read(log.append("a", "b", "c")...)
 	file, err := os.Open(log.active.path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	for log.active.firstSequence < 200 { // small segments are used again and again
+	for log.active.firstSequence < 200 { // small segments are recycled again and again
 		log.append(strings.Repeat("other", 60))
 		log.Release(log.next - 1)
 	}
 	var first, missed uint64
-	told := func(sequence, before uint64, _ []byte, _ int) bool {
+	onFrame := func(sequence, before uint64, _ []byte, _ int) bool {
 		if first == 0 {
 			first, missed = sequence, before
 		}
 		return true
 	}
-	if released, more, err := log.follower.readFrames(file, told); !released || !more || err != nil {
-		t.Errorf("of the segment that was used again: %t, %t, %v; want true, true, nil", released, more, err)
+	if released, more, err := log.follower.readFrames(file, onFrame); !released || !more || err != nil {
+		t.Errorf("readFrames of the recycled segment: %t, %t, %v; want true, true, nil", released, more, err)
 	}
-	if err := log.follower.Read(told); err != nil || missed == 0 || 3+missed+1 != first {
-		t.Errorf("%d missed behind 3, and then %d; %v", missed, first, err)
+	if err := log.follower.Read(onFrame); err != nil || missed == 0 || 3+missed+1 != first {
+		t.Errorf("%d values missed after value 3, and then value %d; %v", missed, first, err)
 	}
 }
 
-// TestFollowRemembers: frames are remembered that can still be undone, and no more of them than
-// must be.
+// TestFollowRemembers checks that a follower remembers exactly the frames that can still be undone.
 func TestFollowRemembers(t *testing.T) {
 	const small = frameHeaderLen + 1
 	for _, test := range []struct {
 		name    string
 		frames  int
-		length  int   // of their payloads
-		durable int64 // offset in bytes behind the first frame, when the last one was written
-		want    int   // frames remembered
-		reason  string
+		length  int    // of the payloads
+		durable int64  // durable bytes from the first frame on, when the last frame was written
+		want    int    // number of frames remembered
+		reason  string // why the row is here
 	}{
-		{"one", 1, 1, 0, 1, "it may be undone"},
-		{"small ones", 400_000, 1, 0, 400_000, "one write may have written all: headers do not count"},
-		{"large ones", 10, 1 << 20, 0, 5, "5 with the last one, behind 4 MiB that one write may have begun with"},
-		{"the largest", 2, MaxGrouped + 1, 0, 1, "no other is written with it"},
-		{"all but one durable", 10, 1, 9 * small, 1, "every write is synced"},
-		{"some durable", 10, 1, 7 * small, 3, "what is at the offset, and behind it, is not durable"},
+		{"one", 1, 1, 0, 1, "the frame may be undone"},
+		{"small frames", 400_000, 1, 0, 400_000, "one write may have written all of them: headers do not count"},
+		{"large frames", 10, 1 << 20, 0, 5, "one write may have written 4 MiB and the last frame"},
+		{"the largest", 2, MaxGrouped + 1, 0, 1, "no other frame is of the same write"},
+		{"all durable except one", 10, 1, 9 * small, 1, "every write is synced"},
+		{"some durable", 10, 1, 7 * small, 3, "frames from the durable offset on are not durable"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var f Follower

@@ -15,51 +15,49 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
 )
 
-// FuzzLogRecovery damages a log: writes behind its last frame, overwrites a part of one segment,
-// and cuts that off. What is recovered is a prefix of what was appended, with all before the first
-// frame that was touched, or nothing is and the error says so; and the log goes on from there.
+// FuzzLogRecovery damages a log: it writes bytes after the last frame, overwrites a part of one
+// segment and cuts that segment off. Recovery must return an error that says so, or a prefix of the
+// frames with all frames before the first changed one. After that the log must stay usable.
 func FuzzLogRecovery(f *testing.F) {
-	const whole = math.MaxUint16 // more bytes than any segment has
+	const uncut = math.MaxUint16 // more bytes than any segment has: nothing is cut off
 	filled := fillLog(f, newMemDisk())
 	number, end, last := filled.number, filled.end, filled.frames[len(filled.frames)-1].Frame
 	again := frame{payload: last.Payload, values: uint32(last.Values), durable: end}
 	unreadable := again.append(nil, number, end)
 	unreadable[frameHeaderLen]++
 	// Garbage in one segment.
-	f.Add(uint8(2), uint16(300), uint16(whole), []byte{0}, uint8(0), []byte(nil))
-	f.Add(uint8(0), uint16(44), uint16(whole), []byte("\x00\x00\x00\x00"), uint8(3), []byte(nil))
-	f.Add(uint8(1), uint16(8), uint16(whole), []byte("\x02"), uint8(0), []byte(nil))
+	f.Add(uint8(2), uint16(300), uint16(uncut), []byte{0}, uint8(0), []byte(nil))
+	f.Add(uint8(0), uint16(44), uint16(uncut), []byte("\x00\x00\x00\x00"), uint8(3), []byte(nil))
+	f.Add(uint8(1), uint16(8), uint16(uncut), []byte("\x02"), uint8(0), []byte(nil))
 	f.Add(uint8(2), uint16(0), uint16(60), []byte{}, uint8(0), []byte(nil))
-	f.Add(uint8(2), uint16(0), uint16(whole), make([]byte, 700), uint8(20), []byte(nil))
-	f.Add(uint8(2), uint16(44), uint16(whole), make([]byte, 2048), uint8(5), []byte(nil))
-	// The segment that is ready, and not in use: its header, its size, what stands behind its
-	// header.
-	f.Add(uint8(3), uint16(24), uint16(whole), []byte("\x01"), uint8(0), []byte(nil))
+	f.Add(uint8(2), uint16(0), uint16(uncut), make([]byte, 700), uint8(20), []byte(nil))
+	f.Add(uint8(2), uint16(44), uint16(uncut), make([]byte, 2048), uint8(5), []byte(nil))
+	// The segment that is ready and not in use: its header, its size, the bytes after its header.
+	f.Add(uint8(3), uint16(24), uint16(uncut), []byte("\x01"), uint8(0), []byte(nil))
 	f.Add(uint8(3), uint16(0), uint16(0), []byte{}, uint8(0), []byte(nil))
-	f.Add(uint8(3), uint16(44), uint16(whole), again.append(nil, number+1, segmentHeaderLen), uint8(0), []byte(nil))
-	// Behind the last frame: noise; frames of another place and of another segment; a torn one; one
-	// whose payload is damaged; half a header; a seal that belongs elsewhere.
-	f.Add(uint8(2), uint16(whole), uint16(whole), []byte{}, uint8(0), []byte("noise"))
-	f.Add(uint8(2), uint16(whole), uint16(whole), []byte{}, uint8(0), again.append(nil, number, end-1))
-	f.Add(uint8(2), uint16(whole), uint16(whole), []byte{}, uint8(0), again.append(nil, number-1, end))
-	f.Add(uint8(2), uint16(whole), uint16(whole), []byte{}, uint8(0), again.append(nil, number, end)[:100])
-	f.Add(uint8(2), uint16(whole), uint16(whole), []byte{}, uint8(0), unreadable)
-	f.Add(uint8(2), uint16(whole), uint16(whole), []byte{}, uint8(0), again.append(nil, number, end)[:10])
-	f.Add(uint8(2), uint16(whole), uint16(whole), []byte{}, uint8(0), (&frame{}).append(nil, number, end+1))
-	// Both: the last frame damaged, and behind it one that stands where it belongs and vouches for
-	// it.
-	f.Add(uint8(2), uint16(end-1), uint16(whole), []byte("!"), uint8(0), again.append(nil, number, end))
-	f.Fuzz(func(t *testing.T, segment uint8, offset, size uint16, garbage []byte, watermark uint8, behind []byte) {
+	f.Add(uint8(3), uint16(44), uint16(uncut), again.append(nil, number+1, segmentHeaderLen), uint8(0), []byte(nil))
+	// After the last frame: noise; frames of another offset and of another segment; a torn frame; a
+	// frame with a damaged payload; half a header; a seal of another offset.
+	f.Add(uint8(2), uint16(uncut), uint16(uncut), []byte{}, uint8(0), []byte("noise"))
+	f.Add(uint8(2), uint16(uncut), uint16(uncut), []byte{}, uint8(0), again.append(nil, number, end-1))
+	f.Add(uint8(2), uint16(uncut), uint16(uncut), []byte{}, uint8(0), again.append(nil, number-1, end))
+	f.Add(uint8(2), uint16(uncut), uint16(uncut), []byte{}, uint8(0), again.append(nil, number, end)[:100])
+	f.Add(uint8(2), uint16(uncut), uint16(uncut), []byte{}, uint8(0), unreadable)
+	f.Add(uint8(2), uint16(uncut), uint16(uncut), []byte{}, uint8(0), again.append(nil, number, end)[:10])
+	f.Add(uint8(2), uint16(uncut), uint16(uncut), []byte{}, uint8(0), (&frame{}).append(nil, number, end+1))
+	// Both: a damaged last frame, and after it a valid frame that vouches for the damaged one.
+	f.Add(uint8(2), uint16(end-1), uint16(uncut), []byte("!"), uint8(0), again.append(nil, number, end))
+	f.Fuzz(func(t *testing.T, segment uint8, offset, size uint16, garbage []byte, watermark uint8, after []byte) {
 		d := newMemDisk()
 		filled := fillLog(t, d)
-		copy(d.cached[filled.path].cached[filled.end:], behind)
+		copy(d.cached[filled.path].cached[filled.end:], after)
 		paths := slices.Sorted(maps.Keys(d.cached))
 		damaged := d.cached[paths[int(segment)%len(paths)]]
 		if int(offset) < len(damaged.cached) {
 			copy(damaged.cached[offset:], garbage)
 		}
 		damaged.cached = damaged.cached[:min(int(size), len(damaged.cached))]
-		filled.adopt(d.cached[filled.path].cached)
+		filled.addFrames(d.cached[filled.path].cached)
 		frames := filled.frames
 
 		posted := uint64(watermark) % (frames[len(frames)-1].last() + 1)
@@ -71,8 +69,8 @@ func FuzzLogRecovery(f *testing.F) {
 			return
 		}
 		survived := checkReplay(t, recovery, frames, posted)
-		if least := filled.intact(d.cached[filled.path].cached); survived < least {
-			t.Errorf("%d frames survived; %d are as they were written", survived, least)
+		if unchanged := filled.unchanged(d.cached[filled.path].cached); survived < unchanged {
+			t.Errorf("%d frames survived; the first %d are unchanged", survived, unchanged)
 		}
 		log, err := recovery.Open(0, testOptions())
 		if err != nil {
@@ -88,44 +86,45 @@ func FuzzLogRecovery(f *testing.F) {
 		}
 		recovery, err = scanReading(t, d, posted)
 		if err != nil {
-			t.Fatalf("Scan of what was recovered: %v", err)
+			t.Fatalf("Scan after the recovery: %v", err)
 		}
 		if got := checkReplay(t, recovery, append(frames[:survived:survived], added), posted); got != survived+1 {
-			t.Errorf("%d frames survived the second time; want %d", got, survived+1)
+			t.Errorf("%d frames survived the second recovery; want %d", got, survived+1)
 		}
 	})
 }
 
-// filled is a log of several segments, the last group of it not synced, with the next one ready.
-type filled struct {
+// filledLog is a closed log of several segments. Its last group of frames is not synced, and its
+// next segment is ready.
+type filledLog struct {
 	frames []testFrame
 	first  int    // index of the first frame in the last segment in use
 	path   string // of that segment
-	number uint64
-	end    int64  // offset behind the last frame in it
-	begins int64  // offset of the first
-	whole  []byte // what that segment held
+	number uint64 // of that segment
+	end    int64  // offset after its last frame
+	begins int64  // offset of its first frame
+	bytes  []byte // the bytes of that segment
 }
 
-// intact is how many frames there are before the first whose bytes are not what was written: all
-// that are in full segments, which have been synced and vouched for, and those in the last.
-func (l *filled) intact(segment []byte) int {
+// unchanged returns the number of frames before the first frame with changed bytes. Frames in full
+// segments count as unchanged, because they were synced and have a seal.
+func (l *filledLog) unchanged(segment []byte) int {
 	at := l.begins
 	for i := l.first; ; i++ {
-		f, state := readFrame(l.whole, l.number, at)
+		f, state := readFrame(l.bytes, l.number, at)
 		if state != goodFrame || f.sealed() {
 			return i
 		}
 		end := at + f.size()
-		if end > int64(len(segment)) || !bytes.Equal(segment[at:end], l.whole[at:end]) {
+		if end > int64(len(segment)) || !bytes.Equal(segment[at:end], l.bytes[at:end]) {
 			return i
 		}
 		at = end
 	}
 }
 
-// adopt takes what was put behind the last frame for appended, where it happens to be a frame.
-func (l *filled) adopt(segment []byte) {
+// addFrames adds the frames that happen to be in the bytes after the last frame.
+func (l *filledLog) addFrames(segment []byte) {
 	for {
 		f, state := readFrame(segment, l.number, l.end)
 		if state != goodFrame || f.sealed() {
@@ -137,7 +136,8 @@ func (l *filled) adopt(segment []byte) {
 	}
 }
 
-func fillLog(t testing.TB, d *memDisk) (l filled) {
+// fillLog writes a filledLog to a disk.
+func fillLog(t testing.TB, d *memDisk) (l filledLog) {
 	t.Helper()
 	log := mustOpen(t, d, 0, 0)
 	next := uint64(1)
@@ -158,11 +158,11 @@ func fillLog(t testing.TB, d *memDisk) (l filled) {
 	if err := log.Close(false); err != nil {
 		t.Fatal(err)
 	}
-	l.whole = bytes.Clone(d.cached[l.path].cached)
+	l.bytes = bytes.Clone(d.cached[l.path].cached)
 	return l
 }
 
-// scanReading scans a log and fails the test if that changes anything.
+// scanReading calls Scan and checks that it only reads.
 func scanReading(t testing.TB, d *memDisk, watermark uint64) (*Recovery, error) {
 	t.Helper()
 	fsys := faultfs.New(d)
@@ -177,8 +177,8 @@ func scanReading(t testing.TB, d *memDisk, watermark uint64) (*Recovery, error) 
 	return recovery, err
 }
 
-// checkReplay checks that what is replayed is a prefix of frames, without those in the tree, and
-// returns how long it is.
+// checkReplay checks that Replay yields a prefix of frames, without the frames in the tree. It
+// returns the length of that prefix.
 func checkReplay(t testing.TB, recovery *Recovery, frames []testFrame, watermark uint64) (survived int) {
 	t.Helper()
 	for survived < len(frames) && frames[survived].sequence <= watermark {

@@ -257,7 +257,7 @@ func (l *Log) sealActiveLocked() error {
 	a.sealed = true
 	l.active, l.sealed = nil, append(l.sealed, a.segment)
 	l.mu.Unlock()
-	_ = a.file.Close() // everything in it is durable
+	_ = a.file.Close() // all its frames are durable
 	return nil
 }
 

@@ -16,23 +16,24 @@ import (
 
 const sectorSize = 512
 
-// memDisk is a disk.FS in memory that knows what a power cut would leave: of each sector what was
-// there at the last sync, or any of the writes since; of each directory the changes up to any of
-// them since it was synced.
+// memDisk is a disk.FS in memory that simulates power cuts. After a power cut, each sector has its
+// bytes from the last sync, or the bytes of any write after that. A directory has its entries from
+// the last sync, or the entries after any change since then.
 type memDisk struct {
-	mu      sync.Mutex // guards everything
+	mu      sync.Mutex // guards all fields, and the files
 	cached  map[string]*memFile
 	durable map[string]*memFile
-	changes []map[string]*memFile // of the directory, since it was synced
+	changes []map[string]*memFile // the entries after each change since the last SyncDir
 }
 
-// memFile is what a name stands for. A file has the same memFile under whatever name.
+// memFile is a file. It stays the same memFile when it is renamed.
 type memFile struct {
 	cached  []byte
 	durable []byte
 	writes  []memWrite // since the last sync
 }
 
+// memWrite is one WriteAt.
 type memWrite struct {
 	offset int64
 	data   []byte
@@ -42,7 +43,7 @@ func newMemDisk() *memDisk {
 	return &memDisk{cached: make(map[string]*memFile), durable: make(map[string]*memFile)}
 }
 
-// cutPower loses what was not synced. choose returns a number from 0 to n-1.
+// cutPower loses some of the changes that were not synced. choose returns a number from 0 to n-1.
 func (d *memDisk) cutPower(choose func(n int) int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -74,7 +75,7 @@ func (f *memFile) cutPower(choose func(n int) int) {
 	f.cached, f.durable, f.writes = left, slices.Clone(left), nil
 }
 
-// touching returns the writes that reach into the sector at start.
+// touching returns the writes to the sector at start.
 func (f *memFile) touching(start int) (touching []memWrite) {
 	for _, w := range f.writes {
 		if w.offset < int64(start+sectorSize) && w.offset+int64(len(w.data)) > int64(start) {
@@ -84,7 +85,7 @@ func (f *memFile) touching(start int) (touching []memWrite) {
 	return touching
 }
 
-// apply writes what falls into sector, which begins at start.
+// apply copies the bytes of the write that are in the sector, which begins at start.
 func (w memWrite) apply(sector []byte, start int64) {
 	data, at := w.data, w.offset-start
 	if at < 0 {
@@ -95,7 +96,7 @@ func (w memWrite) apply(sector []byte, start int64) {
 	}
 }
 
-// changedLocked notes that the directory changed.
+// changedLocked records a change of the directory.
 func (d *memDisk) changedLocked() { d.changes = append(d.changes, maps.Clone(d.cached)) }
 
 func (d *memDisk) lookUpLocked(op, path string) (*memFile, error) {
@@ -168,7 +169,8 @@ func (d *memDisk) ReadDir(dir string) (entries []fs.DirEntry, err error) {
 	defer d.mu.Unlock()
 	for _, path := range slices.Sorted(maps.Keys(d.cached)) {
 		if strings.HasPrefix(path, dir+string(filepath.Separator)) {
-			entries = append(entries, fs.FileInfoToDirEntry(memInfo{filepath.Base(path), int64(len(d.cached[path].cached))}))
+			info := memInfo{filepath.Base(path), int64(len(d.cached[path].cached))}
+			entries = append(entries, fs.FileInfoToDirEntry(info))
 		}
 	}
 	return entries, nil
@@ -183,6 +185,7 @@ func (d *memDisk) SyncDir(string) error {
 	return nil
 }
 
+// memHandle is an open file.
 type memHandle struct {
 	disk *memDisk
 	file *memFile
@@ -209,7 +212,7 @@ func (h *memHandle) Datasync() error {
 
 func (h *memHandle) Close() error { return nil }
 
-// memInfo is what ReadDir tells of a file.
+// memInfo is the fs.FileInfo of a file.
 type memInfo struct {
 	name string
 	size int64

@@ -140,13 +140,13 @@ func TestTornTail(t *testing.T) {
 			if survived := w.withLast(w.last().cached).checkTorn(t, "undamaged"); survived != len(w.frames) {
 				t.Errorf("undamaged: %d frames survived; want %d (%s)", survived, len(w.frames), test.reason)
 			}
-			whole, end := w.last().cached, w.ends[len(w.ends)-1]
+			undamaged, end := w.last().cached, w.ends[len(w.ends)-1]
 			for at := w.durableEnd(); at < end; at++ {
-				cut := slices.Clone(whole)
+				cut := slices.Clone(undamaged)
 				clear(cut[at:])
 				w.checkDamaged(t, fmt.Sprintf("zeros from %d on", at), cut)
 
-				flipped := slices.Clone(whole)
+				flipped := slices.Clone(undamaged)
 				flipped[at] ^= 0x40
 				w.checkDamaged(t, fmt.Sprintf("a bit flipped at %d", at), flipped)
 			}
@@ -230,8 +230,8 @@ func TestPowerCutLosesAnySectors(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			w := write(t, test.unsynced...)
-			whole, end := w.last().cached, w.ends[len(w.ends)-1]
-			old := slices.Clone(whole)
+			undamaged, end := w.last().cached, w.ends[len(w.ends)-1]
+			old := slices.Clone(undamaged)
 			for at := w.durableEnd(); at < int64(len(old)); at++ {
 				old[at] = test.stale
 			}
@@ -241,7 +241,7 @@ func TestPowerCutLosesAnySectors(t *testing.T) {
 				t.Fatalf("%d sectors; want at least 4 (%s)", sectors, test.reason)
 			}
 			for lost := range uint(1) << sectors {
-				left := slices.Clone(whole)
+				left := slices.Clone(undamaged)
 				for i := range sectors {
 					if lost&(1<<i) != 0 {
 						start := (int(first) + i) * sectorSize

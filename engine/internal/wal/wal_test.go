@@ -4,9 +4,11 @@ package wal
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine/internal/disk"
 	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
 )
@@ -168,4 +171,10 @@ func put(t testing.TB, d *memDisk, name string, data []byte) {
 	if _, err := file.WriteAt(data, 0); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// isCorruptAt reports whether err is a daybook.ErrCorrupt that names a file and an offset.
+func isCorruptAt(err error, path string, offset int64) bool {
+	place := fmt.Sprintf("%s at offset %d:", path, offset)
+	return errors.Is(err, daybook.ErrCorrupt) && strings.Contains(err.Error(), place)
 }
