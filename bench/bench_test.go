@@ -34,7 +34,7 @@ func mustClose(b *testing.B, db *engine.DB) {
 	}
 }
 
-// fill stores ticks of records and closes the store.
+// fill makes a store in dir with a history of the given number of records and ticks, and closes it.
 func fill(b *testing.B, dir string, records, ticks int) {
 	b.Helper()
 	db := mustOpen(b, dir)
@@ -63,31 +63,32 @@ func write(b *testing.B, l *Limit, data []byte) {
 	}
 }
 
-// pairs times two things in turn, so that the ratio of their medians holds however the machine drifts. Each
-// goes first every other time: what runs second finds the disk busy, or awake.
-type pairs struct{ ours, theirs []time.Duration }
+// pairs times the store and the limit in turn, so that a machine that becomes slower or faster does
+// not change the ratio of the two medians. They take turns in running first, because the one that
+// runs second finds a disk that is busy, or awake.
+type pairs struct{ store, limit []time.Duration }
 
-func (p *pairs) add(ours, theirs func()) {
-	if len(p.ours)%2 == 0 {
-		p.theirs = append(p.theirs, timed(theirs))
-		p.ours = append(p.ours, timed(ours))
+func (p *pairs) add(store, limit func()) {
+	if len(p.store)%2 == 0 {
+		p.limit = append(p.limit, timed(limit))
+		p.store = append(p.store, timed(store))
 	} else {
-		p.ours = append(p.ours, timed(ours))
-		p.theirs = append(p.theirs, timed(theirs))
+		p.store = append(p.store, timed(store))
+		p.limit = append(p.limit, timed(limit))
 	}
 }
 
-func timed(what func()) time.Duration {
+func timed(work func()) time.Duration {
 	start := time.Now()
-	what()
+	work()
 	return time.Since(start)
 }
 
 func (p *pairs) report(b *testing.B) {
-	ours, theirs := median(p.ours), median(p.theirs)
-	b.ReportMetric(float64(ours.Microseconds()), "µs-median")
-	b.ReportMetric(float64(theirs.Microseconds()), "µs-limit-median")
-	b.ReportMetric(float64(ours)/float64(theirs), "x-limit")
+	store, limit := median(p.store), median(p.limit)
+	b.ReportMetric(float64(store.Microseconds()), "µs-median")
+	b.ReportMetric(float64(limit.Microseconds()), "µs-limit-median")
+	b.ReportMetric(float64(store)/float64(limit), "x-limit")
 }
 
 func median(d []time.Duration) time.Duration {
@@ -95,13 +96,13 @@ func median(d []time.Duration) time.Duration {
 	return d[len(d)/2]
 }
 
-// BenchmarkStore is one durable Store after another. Bar: at most 1.25 times the limit.
+// BenchmarkStore measures one durable Store after another. Bar: at most 1.25 times the limit.
 func BenchmarkStore(b *testing.B) {
 	db := mustOpen(b, b.TempDir())
 	defer mustClose(b, db)
 	w, l := NewWorkload(1000, 1, Readings), newLimit(b)
 	values := w.Tick()
-	same := make([]byte, len(values[0].Value)+LogOverhead)
+	frame := make([]byte, len(values[0].Value)+LogOverhead)
 	var p pairs
 	for i := 0; b.Loop(); i++ {
 		v, at := values[i%1000], Start+uint64(i)
@@ -109,13 +110,13 @@ func BenchmarkStore(b *testing.B) {
 			if err := db.Store(ctx, v.RecordName, v.Value, at); err != nil {
 				b.Fatal(err)
 			}
-		}, func() { write(b, l, same) })
+		}, func() { write(b, l, frame) })
 	}
 	p.report(b)
 }
 
-// BenchmarkStoreBatch is one durable batch of 1,000 records after another, 10^6 values and the closing
-// checkpoint each time. Bar: one million values a second.
+// BenchmarkStoreBatch measures durable batches of 1,000 values, one of each record, and then Close
+// with its checkpoint. Each round stores 10^6 values. Bar: one million values a second.
 func BenchmarkStoreBatch(b *testing.B) {
 	const records, ticks = 1000, 1000
 	var storing, total time.Duration
@@ -140,12 +141,13 @@ func BenchmarkStoreBatch(b *testing.B) {
 	b.ReportMetric(values/total.Seconds(), "values/s-until-closed")
 }
 
-// BenchmarkStoreBatchLimit is one durable batch of 1,000 values against the limit for the same bytes.
+// BenchmarkStoreBatchLimit compares durable batches of 1,000 values with the limit for about as
+// many bytes.
 func BenchmarkStoreBatchLimit(b *testing.B) {
 	db := mustOpen(b, b.TempDir())
 	defer mustClose(b, db)
 	w, l := NewWorkload(1000, 1, Readings), newLimit(b)
-	same := make([]byte, 1000*(52+25+4))
+	frame := make([]byte, 1000*(52+25+4)) // value, name, and their lengths
 	var p pairs
 	for b.Loop() {
 		tick := w.Tick()
@@ -153,16 +155,17 @@ func BenchmarkStoreBatchLimit(b *testing.B) {
 			if err := db.StoreBatch(ctx, tick); err != nil {
 				b.Fatal(err)
 			}
-		}, func() { write(b, l, same) })
+		}, func() { write(b, l, frame) })
 	}
 	p.report(b)
 }
 
-// BenchmarkSize is what 1,000 records of 1,000 values take up after Close. Bars: 12 bytes a value in
-// pages in use, a file of at most twice that, nothing left in the log.
+// BenchmarkSize measures the size of 1,000 records of 1,000 values after Close. Bars: 12 bytes a
+// value in used pages, a file of at most twice that size, and an empty log.
 func BenchmarkSize(b *testing.B) {
 	const records, ticks = 1000, 1000
-	var used, file, logBytes int64
+	var used, file int64
+	var segmentsLeft int
 	for b.Loop() {
 		dir := b.TempDir()
 		fill(b, dir, records, ticks)
@@ -180,15 +183,16 @@ func BenchmarkSize(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		logBytes = int64(len(segments))
+		segmentsLeft = len(segments)
 	}
 	b.ReportMetric(float64(used)/(records*ticks), "B/value")
 	b.ReportMetric(float64(file)/float64(used), "x-file")
-	b.ReportMetric(float64(logBytes), "segments-left")
+	b.ReportMetric(float64(segmentsLeft), "segments-left")
 }
 
-// BenchmarkCompact compacts 1,000 records of 1,000 values, half of which are deleted first, beside one durable Store after
-// another, whose p99 it says over that without. Bar: 8.5 bytes a value in the file.
+// BenchmarkCompact compacts a history of 1,000 records, of which half of the values were deleted,
+// while durable Stores go on. It reports the size of the file, and the Stores' 99th percentile
+// during the compaction divided by that at rest. Bar: 8.5 bytes a value in the file.
 func BenchmarkCompact(b *testing.B) {
 	const records, ticks = 1000, 2000
 	var size, p99 []float64
@@ -202,14 +206,14 @@ func BenchmarkCompact(b *testing.B) {
 		}
 		atRest := storing(b, db, func() error { time.Sleep(time.Second); return nil })
 		b.StartTimer()
-		beside := storing(b, db, func() error { return db.Compact(ctx) })
+		compacting := storing(b, db, func() error { return db.Compact(ctx) })
 		b.StopTimer()
 		stats, err := db.Stats(ctx)
 		if err != nil {
 			b.Fatal(err)
 		}
 		size = append(size, float64(stats.TreeBytes)/(records*ticks/2))
-		p99 = append(p99, float64(beside)/float64(atRest))
+		p99 = append(p99, float64(compacting)/float64(atRest))
 		mustClose(b, db)
 		b.StartTimer()
 	}
@@ -219,7 +223,8 @@ func BenchmarkCompact(b *testing.B) {
 	b.ReportMetric(p99[len(p99)/2], "x-p99")
 }
 
-// storing stores one value after another while work is done, and returns the 99th percentile of how long that took.
+// storing stores one value after another until work is done, and returns the 99th percentile of the
+// Stores' time.
 func storing(b *testing.B, db *engine.DB, work func() error) time.Duration {
 	b.Helper()
 	var took []time.Duration
@@ -243,7 +248,8 @@ func storing(b *testing.B, db *engine.DB, work func() error) time.Duration {
 	}
 }
 
-// BenchmarkLatestAfterOpen is the newest value of each of 10,000 records right after Open. Bar: 100 ms.
+// BenchmarkLatestAfterOpen measures a query for the newest values of each of 10,000 records, right
+// after Open. Bar: 100 ms.
 func BenchmarkLatestAfterOpen(b *testing.B) {
 	const records = 10_000
 	dir := b.TempDir()
@@ -266,7 +272,8 @@ func BenchmarkLatestAfterOpen(b *testing.B) {
 	}
 }
 
-// BenchmarkScan is one million values through Scan, in either order. Bar: 4 million a second.
+// BenchmarkScan measures a Scan of one million values, in either order. Bar: 4 million values a
+// second.
 func BenchmarkScan(b *testing.B) {
 	const records, ticks = 1000, 1000
 	dir := b.TempDir()
@@ -292,26 +299,27 @@ func BenchmarkScan(b *testing.B) {
 	}
 }
 
-// BenchmarkIngestHeap is 10^7 values over 1,000 records with default options. Bar: a live heap of at most
-// 96 MiB.
+// BenchmarkIngestHeap measures the greatest live heap while 10^7 values of 1,000 records are stored
+// with default options. Bar: 96 MiB.
 func BenchmarkIngestHeap(b *testing.B) {
 	const records, ticks = 1000, 10_000
-	var most uint64
+	var maxHeap uint64
 	for b.Loop() {
 		w, db := NewWorkload(records, 1, Readings), mustOpen(b, b.TempDir())
 		for range ticks {
 			if err := db.StoreBatch(ctx, w.Tick()); err != nil {
 				b.Fatal(err)
 			}
-			most = max(most, LiveHeap())
+			maxHeap = max(maxHeap, LiveHeap())
 		}
 		mustClose(b, db)
 	}
-	b.ReportMetric(float64(most)/(1<<20), "MiB-live")
+	b.ReportMetric(float64(maxHeap)/(1<<20), "MiB-live")
 	b.ReportMetric(float64(b.N*records*ticks)/b.Elapsed().Seconds(), "values/s")
 }
 
-// BenchmarkStoreParallel is 64 goroutines, each with one durable Store after another.
+// BenchmarkStoreParallel measures 64 goroutines, each of which makes one durable Store after
+// another.
 func BenchmarkStoreParallel(b *testing.B) {
 	const goroutines = 64
 	db := mustOpen(b, b.TempDir())

@@ -7,22 +7,25 @@ import (
 	"strconv"
 )
 
-// Shape is what the values of a workload look like.
+// Shape is the kind of values that a workload has.
 type Shape int
 
 const (
-	// Readings are objects of 52 bytes with two random numbers of three digits, each independent of the one
-	// before: {"celsius":21.5,"humidity":441,"unit":"C","ok":true}. 20 bits of each are news.
+	// Readings are objects of 52 bytes with two random numbers of three digits, such as
+	// {"celsius":21.5,"humidity":441,"unit":"C","ok":true}. A value does not depend on the value
+	// before it, and carries 20 bits of information.
 	Readings Shape = iota
-	// Drift are readings as a real sensor gives them: each near the one before.
+	// Drift values are objects like Readings, as a real sensor sends them: each is near the one
+	// before it.
 	Drift
-	// Events are nested objects of 150 to 300 bytes with an identifier, a kind out of a few, and a payload.
+	// Events are nested objects of 150 to 300 bytes with an identifier, one of a few kinds, and a
+	// payload.
 	Events
-	// Counters are integers that grow by a little, and now and then not at all.
+	// Counters are integers that mostly grow by a little, and sometimes stay the same.
 	Counters
-	// Texts are strings: lines of a log with a number or an address in them.
+	// Texts are JSON strings: lines of a log with numbers and addresses in them.
 	Texts
-	// Mixed are all of the others, record by record, more than half of them sensors that drift.
+	// Mixed gives each record one of the other shapes. More than half of the records drift.
 	Mixed
 )
 
@@ -38,16 +41,18 @@ type device struct {
 	counter uint64
 }
 
-// of is the shapes in a Mixed workload, in turn.
-var of = [...]Shape{Drift, Counters, Drift, Events, Drift, Drift, Texts, Drift, Readings, Drift}
+// mixture has the shapes of a Mixed workload's records, in order and then again from the start.
+var mixture = [...]Shape{Drift, Counters, Drift, Events, Drift, Drift, Texts, Drift, Readings, Drift}
 
+// newDevice returns the device of record number i.
 func newDevice(shape Shape, i int, random *rand.Rand) device {
 	if shape == Mixed {
-		shape = of[i%len(of)]
+		shape = mixture[i%len(mixture)]
 	}
 	return device{shape: shape, random: random, celsius: 20, counter: uint64(i)}
 }
 
+// append appends the device's next value to dst. now is its timestamp.
 func (d *device) append(dst []byte, now uint64) []byte {
 	switch d.shape {
 	case Drift:
@@ -73,9 +78,14 @@ func appendReading(dst []byte, celsius, humidity float64) []byte {
 }
 
 var (
-	kinds   = [...]string{"door.opened", "door.closed", "motor.started", "motor.stopped", "alarm.raised", "alarm.cleared"}
+	kinds = [...]string{
+		"door.opened", "door.closed", "motor.started", "motor.stopped", "alarm.raised", "alarm.cleared",
+	}
 	workers = [...]string{"amira", "bruno", "chen", "dagny", "emeka"}
-	lines   = [...]string{"connection to ", "request served from ", "certificate renewed for ", "retrying after a timeout of ", "configuration reloaded from "}
+	lines   = [...]string{
+		"connection to ", "request served from ", "certificate renewed for ", "retrying after a timeout of ",
+		"configuration reloaded from ",
+	}
 )
 
 func (d *device) appendEvent(dst []byte, now uint64) []byte {

@@ -15,19 +15,20 @@ import (
 	"github.com/daybook-db/daybook/retention"
 )
 
-var soakDays = flag.Int("soak", 2, "how many days BenchmarkSoak simulates; README's are of 30")
+var soakDays = flag.Int("soak", 2, "number of days that BenchmarkSoak simulates; docs/benchmarks.md shows 30")
 
 const (
 	soakRecords   = 1000
 	soakRetention = 7 * day
-	soakExpiry    = 8 // days after which what was stored before them is gone
+	soakExpiry    = 8 // days after which all values that were stored before them have expired
 	day           = 24 * time.Hour
 )
 
-// BenchmarkSoak is a device that runs for days: 1,000 records, a value a minute of each in one durable batch, and every
-// hour a sweep of what is older than seven days. Time is simulated, the work is not. Each day is a benchmark of its own,
-// with the directory's size, the live heap and the latency of the batches at the day's end. Then half of the records
-// stop; when the last of them has expired, the file must have shrunk to match, with nobody's help.
+// BenchmarkSoak simulates a device that runs for days. It has 1,000 records, stores a value of each
+// of them every minute in one durable batch, and deletes values older than seven days every hour.
+// Time is simulated, the work is not. Each day is a sub-benchmark with the directory's size, the
+// live heap, and the latency of the batches and sweeps. Then half of the records stop. When their
+// last values have expired, the file must have shrunk to match by itself.
 //
 //	go test -bench Soak -benchtime 1x -timeout 0 ./bench -soak 30
 func BenchmarkSoak(b *testing.B) {
@@ -36,11 +37,10 @@ func BenchmarkSoak(b *testing.B) {
 	}
 	s := soak{db: mustOpen(b, b.TempDir()), workload: NewWorkload(soakRecords, 1, Mixed)}
 	defer mustClose(b, s.db)
-	var full daybook.Stats
 	for n := range *soakDays {
 		s.report(b, n+1, s.day(b, soakRecords))
 	}
-	full = s.stats(b)
+	full := s.stats(b)
 	for n := range soakExpiry {
 		s.report(b, *soakDays+n+1, s.day(b, soakRecords/2))
 	}
@@ -52,26 +52,26 @@ func BenchmarkSoak(b *testing.B) {
 	})
 }
 
-// soak is a device.
+// soak is the simulated device.
 type soak struct {
 	db       *engine.DB
 	workload *Workload
-	minutes  int // since Start
+	minutes  int // simulated, since Start
 }
 
-// soakFigures are what a day ended with.
+// soakFigures are measured on one day.
 type soakFigures struct {
-	stats    daybook.Stats
-	heap     uint64
+	stats    daybook.Stats // at the end of the day
+	heap     uint64        // at the end of the day
 	batches  []time.Duration
-	sweeping time.Duration
+	sweeping time.Duration // all sweeps together
 }
 
 func (s *soak) now() time.Time {
 	return time.UnixMilli(int64(Start)).Add(time.Duration(s.minutes) * time.Minute)
 }
 
-// day stores a day's values of the first records, and sweeps each hour.
+// day stores a day's values of the first records, and sweeps once an hour.
 func (s *soak) day(b *testing.B, records int) (f soakFigures) {
 	b.Helper()
 	policy := retention.Policy{MaxAge: soakRetention}

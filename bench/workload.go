@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package bench holds the workloads that Daybook is measured with: record names, values as real devices
-// send them, and timestamps, all from a seed. The benchmarks themselves are its tests:
+// Package bench makes the workloads that Daybook is measured with: record names, values as real
+// devices send them, and timestamps. A seed determines all of them. The benchmarks of the engine
+// are the package's tests:
 //
-//	go test -bench . ./bench
+//	go test -run '^$' -bench . ./bench
 //
-// Each reports its figure beside a physical limit that is measured in the same run, as a ratio, because
-// the machines that run it differ and are shared. How other stores do on the same work is measured in
-// bench/peers, which is a module of its own, so that nobody who imports Daybook gets them too.
+// Machines differ and are shared. So a benchmark that waits for the disk measures a [Limit] in the
+// same run, and reports the ratio of the two. Some benchmarks have a bar: a bound that their figure
+// has to meet.
+//
+// Package bench/peers measures other stores on the same work. It is a module of its own, so that a
+// program that imports Daybook does not depend on those stores.
 package bench
 
 import (
@@ -18,31 +22,34 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// Workload makes ticks: one value of every record, Interval apart.
+// Workload makes a history tick by tick. A tick is one value of every record, all with the same
+// timestamp.
 type Workload struct {
-	names  []string
-	device []device
-	random *rand.Rand
-	now    uint64
-	values []daybook.StoredValue
+	names   []string
+	devices []device // the one at index i makes the values of names[i]
+	random  *rand.Rand
+	now     uint64 // timestamp of the next tick, Unix ms
+	values  []daybook.StoredValue
 }
 
-// Start is the timestamp of the first tick, Unix ms.
+// Start is the timestamp of the first tick, in Unix ms.
 const Start uint64 = 1_750_000_000_000
 
-// Interval is the time between ticks, in ms.
+// Interval is the time between two ticks, in ms.
 const Interval uint64 = 1000
 
-// RecordsPerLine is how many records have a name that begins with plant.line000., and so on for each line.
+// RecordsPerLine is the number of records whose names begin with the same line: plant.line000.,
+// plant.line001. and so on.
 const RecordsPerLine = 100
 
-// NewWorkload returns the workload of so many records that a seed gives, with values of one shape.
+// NewWorkload returns a workload with the given number of records, whose values have one shape. The
+// same seed gives the same values.
 func NewWorkload(records int, seed uint64, shape Shape) *Workload {
 	w := &Workload{random: rand.New(rand.NewPCG(seed, 0)), now: Start}
 	lines := max(records/RecordsPerLine, 1)
 	for i := range records {
 		w.names = append(w.names, fmt.Sprintf("plant.line%03d.sensor%05d", i%lines, i))
-		w.device = append(w.device, newDevice(shape, i, w.random))
+		w.devices = append(w.devices, newDevice(shape, i, w.random))
 	}
 	return w
 }
@@ -50,18 +57,18 @@ func NewWorkload(records int, seed uint64, shape Shape) *Workload {
 // Names returns the names of the records.
 func (w *Workload) Names() []string { return w.names }
 
-// Tick returns the next value of every record. The slice and the values in it are valid until the next
-// call of Tick or Ticks.
+// Tick returns the next tick. The slice and the values in it are valid until the next call of Tick
+// or Ticks.
 func (w *Workload) Tick() []daybook.StoredValue { return w.Ticks(1) }
 
-// Ticks returns the next n values of every record, tick after tick, with Tick's validity.
+// Ticks returns the next n ticks, one after another. They are valid as long as those of Tick.
 func (w *Workload) Ticks(n int) []daybook.StoredValue {
 	w.values = w.values[:0]
 	buffer := make([]byte, 0, 64*len(w.names)*n)
 	for range n {
 		for i, name := range w.names {
 			start := len(buffer)
-			buffer = w.device[i].append(buffer, w.now)
+			buffer = w.devices[i].append(buffer, w.now)
 			value := json.RawMessage(buffer[start:len(buffer):len(buffer)])
 			w.values = append(w.values, daybook.StoredValue{RecordName: name, Value: value, StoredAt: w.now})
 		}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command hello is the smallest program that keeps a history. How large it is, is what the engine adds to a
-// device's binary.
+// Command hello is the smallest program that keeps a history. Its size shows how much the engine
+// adds to the binary of a device.
 package main
 
 import (
