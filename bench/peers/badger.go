@@ -14,18 +14,19 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// badgerHistory is a Badger store. Badger keeps the keys that start with "!badger!" for itself, so that a
-// record of such a name is daybook.ErrInvalidName; and a batch that does not fit one of its transactions, of
-// 9.6 MB or about 100,000 values, is daybook.ErrValueTooLarge.
+// badgerHistory is a Badger store. Badger reserves the keys that start with "!badger!", so a record
+// of such a name is daybook.ErrInvalidName. A batch has to fit one of its transactions, of 9.6 MB
+// or about 100,000 values; a larger one is daybook.ErrValueTooLarge.
 type badgerHistory struct {
 	history
 	db        *badger.DB
 	sequences sequencer
-	deleting  sync.Mutex // held by Cleanup, so that no value is counted twice
+	deleting  sync.Mutex // held during Cleanup, so that two of them do not count the same value
 }
 
-// badgerOptions are Badger's defaults, which its documentation recommends, made durable. No two transactions
-// write the same key, and none reads what it writes, so that there are no conflicts to detect.
+// badgerOptions are Badger's defaults, which its documentation recommends, made durable. No two
+// transactions write the same key, and none reads a key that it writes, so there are no conflicts
+// to detect.
 func badgerOptions(dir string) badger.Options {
 	return badger.DefaultOptions(dir).
 		WithSyncWrites(true).
@@ -68,7 +69,8 @@ func (b *badgerHistory) Store(ctx context.Context, recordName string, value json
 	return b.StoreBatch(ctx, []daybook.StoredValue{{RecordName: recordName, Value: value, StoredAt: timestamp}})
 }
 
-// StoreBatch implements daybook.BatchStorer. It is a transaction, since Badger's WriteBatch may commit a part.
+// StoreBatch implements daybook.BatchStorer with a transaction, because Badger's WriteBatch may
+// commit a part.
 func (b *badgerHistory) StoreBatch(ctx context.Context, values []daybook.StoredValue) error {
 	if err := b.gate.enter(ctx); err != nil {
 		return err
@@ -102,7 +104,7 @@ func (b *badgerHistory) set(txn *badger.Txn, values []daybook.StoredValue) error
 	return nil
 }
 
-// badgerError says in Daybook's terms what Badger does not take.
+// badgerError translates Badger's refusals into Daybook's errors.
 func badgerError(err error) error {
 	switch {
 	case errors.Is(err, badger.ErrTxnTooBig):
@@ -113,8 +115,9 @@ func badgerError(err error) error {
 	return err
 }
 
-// Cleanup implements daybook.Backend with a WriteBatch, which need not be one transaction and does not wait
-// for each. After an error of Badger's, the count is what may have been deleted.
+// Cleanup implements daybook.Backend with a WriteBatch, which makes several transactions and does
+// not wait for each. After an error of Badger, the count includes values that may not have been
+// deleted.
 func (b *badgerHistory) Cleanup(ctx context.Context, olderThan uint64) (deleted uint64, err error) {
 	if err := b.gate.enter(ctx); err != nil {
 		return 0, err
@@ -131,8 +134,10 @@ func (b *badgerHistory) Cleanup(ctx context.Context, olderThan uint64) (deleted 
 	return deleted, errors.Join(err, batch.Flush())
 }
 
-// deleteOlder counts what is older, and adds its deletion to batch.
-func (b *badgerHistory) deleteOlder(ctx context.Context, batch *badger.WriteBatch, than uint64) (deleted uint64, err error) {
+// deleteOlder counts the older values, and adds their deletion to batch.
+func (b *badgerHistory) deleteOlder(
+	ctx context.Context, batch *badger.WriteBatch, than uint64,
+) (deleted uint64, err error) {
 	var failed error
 	var keys arena // the batch keeps them
 	err = b.scan(ctx, b.older(than), true, func(_ string, key, _ []byte) bool {
@@ -155,9 +160,9 @@ func (b *badgerHistory) view(prefix []byte, keysOnly bool, read func(snapshot) e
 	})
 }
 
-// badgerKeys has an iterator for each direction, opened when first needed. They do not prefetch values: values
-// of less than ValueThreshold, 1 MB, are kept beside their keys and are read with them, and to prefetch one is
-// to start a goroutine for it.
+// badgerKeys has an iterator for each direction, opened when it is first needed. The iterators do
+// not prefetch values: values below ValueThreshold, 1 MB, are next to their keys and are read with
+// them, and a prefetch starts a goroutine for each.
 type badgerKeys struct {
 	txn                *badger.Txn
 	prefix             []byte
@@ -184,7 +189,7 @@ func (k *badgerKeys) ascend(from []byte, visit func(key, value []byte) bool) err
 	return k.walk(k.forwards, from, visit)
 }
 
-// descend relies on before not being a key: it is shorter than those of its record.
+// descend relies on before not being a key: it is shorter than the keys of its record.
 func (k *badgerKeys) descend(before []byte, visit func(key, value []byte) bool) error {
 	if k.backward == nil {
 		k.backward = k.iterator(true)

@@ -17,33 +17,35 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// bboltHistory is a bbolt file with all values in one bucket: its README advises large buckets.
+// bboltHistory is a bbolt file with all values in one bucket, because bbolt's README advises large
+// buckets.
 type bboltHistory struct {
 	history
 	db      *bbolt.DB
-	storing atomic.Int64 // how many Stores are running
+	storing atomic.Int64 // number of Stores that are running
 }
 
 var valuesName = []byte("values")
 
-// values is the bucket. FillPercent is, as its documentation says, worth raising where most writes append, as
-// they do at the end of each record: pages are fuller, and no write is slower for it.
+// values returns the bucket. The documentation of FillPercent advises to raise it if most writes
+// append, as they do at the end of each record: pages are fuller, and writes are no slower.
 func values(tx *bbolt.Tx) *bbolt.Bucket {
 	bucket := tx.Bucket(valuesName)
 	bucket.FillPercent = 0.9
 	return bucket
 }
 
-// bboltMapSize is address space, not memory nor disk: as long as the file fits, no write waits for the reads
-// that are running before it can map more, as the documentation of InitialMmapSize says.
+// bboltMapSize is address space, and takes neither memory nor disk. The documentation of
+// InitialMmapSize says that a write which has to map more waits for the running reads; while the
+// file fits, none has to.
 const bboltMapSize = min(10<<30, math.MaxInt>>2)
 
-// bboltBatchDelay is how long a Store waits for others to share its commit. The default, 10 ms, is longer than
-// a commit on a solid-state disk takes.
+// bboltBatchDelay is how long a Store waits for others to share its commit. The default of 10 ms is
+// longer than a commit on a solid-state disk.
 const bboltBatchDelay = time.Millisecond
 
-// bboltBatchSize is how many Stores share a commit without waiting for more. The default, 1,000, is more than there are
-// at once in any of this.
+// bboltBatchSize is the number of Stores that share a commit without waiting for more. The default
+// of 1,000 is more than run at once in any benchmark of the race.
 const bboltBatchSize = 32
 
 func openBbolt(dir string) (Store, error) {
@@ -52,8 +54,8 @@ func openBbolt(dir string) (Store, error) {
 	}
 	db, err := bbolt.Open(filepath.Join(dir, "history.bbolt"), 0o600, &bbolt.Options{
 		Timeout: time.Second,
-		// Both are documented to write faster; the second costs an Open that reads the file's pages. etcd, for
-		// which bbolt is kept, sets it too.
+		// Both are documented to make writes faster. With the second, Open has to read the file's
+		// pages. etcd, for which bbolt is maintained, sets it too.
 		FreelistType:    bbolt.FreelistMapType,
 		NoFreelistSync:  true,
 		InitialMmapSize: bboltMapSize,
@@ -76,8 +78,8 @@ func openBbolt(dir string) (Store, error) {
 	return b, nil
 }
 
-// Store implements daybook.Backend. Batch is, as its documentation says, only useful when several goroutines
-// call it: a Store that is alone would only wait for company.
+// Store implements daybook.Backend. The documentation of Batch says that it helps only if several
+// goroutines call it. A Store that is alone would wait for others in vain, so it uses Update.
 func (b *bboltHistory) Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
 	if err := b.gate.enter(ctx); err != nil {
 		return err
@@ -93,7 +95,7 @@ func (b *bboltHistory) Store(ctx context.Context, recordName string, value json.
 	})
 }
 
-// put numbers a value with the bucket's own sequence, which is a part of the transaction.
+// put numbers a value with the bucket's sequence, which is part of the transaction.
 func (b *bboltHistory) put(bucket *bbolt.Bucket, recordName string, value []byte, timestamp uint64) error {
 	sequence, err := bucket.NextSequence()
 	if err != nil {
@@ -123,8 +125,8 @@ func (b *bboltHistory) StoreBatch(ctx context.Context, batch []daybook.StoredVal
 	})
 }
 
-// Cleanup implements daybook.Backend in one transaction. The keys are gathered first, because a cursor does
-// not keep its place while keys are deleted.
+// Cleanup implements daybook.Backend in one transaction. It collects the keys first, because a
+// cursor does not keep its place while keys are deleted.
 func (b *bboltHistory) Cleanup(ctx context.Context, olderThan uint64) (deleted uint64, err error) {
 	if err := b.gate.enter(ctx); err != nil {
 		return 0, err

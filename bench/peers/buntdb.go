@@ -15,14 +15,15 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// buntdbHistory is a buntdb: everything in memory, and an append-only file. Buntdb has no snapshots, so that a
-// Store waits until the Scans that are running have ended. It drops the error of its fsync, and after a crash
-// loads what had been written of a batch.
+// buntdbHistory is a BuntDB store, which keeps everything in memory and in an append-only file. It
+// promises less than the others. It has no snapshots, so a Store waits until all running Scans have
+// ended. It ignores the error of its fsync, and after a crash it loads a part of a batch if a part
+// was written.
 type buntdbHistory struct {
 	history
 	db        *buntdb.DB
 	sequences sequencer
-	deleted   bool // guarded by the lock of a write transaction, and read when there are none any more
+	deleted   bool // whether values were deleted; guarded by the lock of a write transaction until Close
 }
 
 func openBuntdb(dir string) (Store, error) {
@@ -42,8 +43,8 @@ func openBuntdb(dir string) (Store, error) {
 	return b, nil
 }
 
-// configureBuntdb makes each commit durable. Rewriting the file now and then would be for nothing, because
-// nothing is overwritten; Close does it after deletions.
+// configureBuntdb makes each commit durable. It turns the rewriting of the file off, which saves
+// space only after keys were overwritten or deleted. Close rewrites the file after deletions.
 func configureBuntdb(db *buntdb.DB) error {
 	var config buntdb.Config
 	if err := db.ReadConfig(&config); err != nil {
@@ -90,8 +91,8 @@ func (b *buntdbHistory) StoreBatch(ctx context.Context, values []daybook.StoredV
 	})
 }
 
-// Cleanup implements daybook.Backend in one transaction. The keys are gathered first, because buntdb deletes
-// nothing within an iteration.
+// Cleanup implements daybook.Backend in one transaction. It collects the keys first, because BuntDB
+// does not delete during an iteration.
 func (b *buntdbHistory) Cleanup(ctx context.Context, olderThan uint64) (deleted uint64, err error) {
 	if err := b.gate.enter(ctx); err != nil {
 		return 0, err
@@ -132,7 +133,7 @@ func deleteKeys(ctx context.Context, tx *buntdb.Tx, keys []string) error {
 	return nil
 }
 
-// Close implements io.Closer. After deletions it rewrites the file without what they left.
+// Close implements io.Closer. After deletions it rewrites the file without the deleted values.
 func (b *buntdbHistory) Close() error {
 	return b.gate.close(func() error {
 		var err error
@@ -147,8 +148,8 @@ func (b *buntdbHistory) view(_ []byte, _ bool, read func(snapshot) error) error 
 	return b.db.View(func(tx *buntdb.Tx) error { return read(buntdbKeys{tx}) })
 }
 
-// buntdbKeys shows the strings of buntdb's tree as slices without copying them, which the rules of snapshot
-// allow.
+// buntdbKeys passes the strings of BuntDB's tree on as slices, without a copy. That is safe because
+// visitors of a snapshot do not change the slices.
 type buntdbKeys struct{ tx *buntdb.Tx }
 
 func (k buntdbKeys) ascend(from []byte, visit func(key, value []byte) bool) error {
@@ -157,13 +158,15 @@ func (k buntdbKeys) ascend(from []byte, visit func(key, value []byte) bool) erro
 	})
 }
 
-// descend relies on before not being a key: it is shorter than those of its record.
+// descend relies on before not being a key: it is shorter than the keys of its record.
 func (k buntdbKeys) descend(before []byte, visit func(key, value []byte) bool) error {
 	return k.tx.DescendLessOrEqual("", string(before), func(key, value string) bool {
 		return visit(octets(key), octets(value))
 	})
 }
 
+// octets returns the bytes of s without a copy. They must not be changed.
 func octets(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
+// text returns b as a string without a copy. b must not be changed afterwards.
 func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

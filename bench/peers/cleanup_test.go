@@ -11,8 +11,9 @@ import (
 	"github.com/daybook-db/daybook/bench/peers"
 )
 
-// BenchmarkCleanup deletes the older half of one million values. How much longer a Store takes beside it is
-// the ratio of the 99th percentiles, of Stores during a Cleanup and before it.
+// BenchmarkCleanup measures a Cleanup that deletes the older half of one million values. It also
+// reports how much a Cleanup slows Stores down: the ratio of their 99th percentiles during a
+// Cleanup and before it.
 func BenchmarkCleanup(b *testing.B) {
 	s := byTick.scaled()
 	race(b, each(func(b *testing.B, p peers.Peer) figures {
@@ -21,31 +22,35 @@ func BenchmarkCleanup(b *testing.B) {
 	}), 1)
 }
 
-// disturbance is the p99 of Stores during Cleanups over their p99 before them. One that is soon over leaves time for
-// a few Stores only, so there are more of those.
+// disturbance returns the ratio of the Stores' 99th percentiles during and before Cleanups. A fast
+// Cleanup leaves time for a few Stores only, so it is repeated, on a fresh copy each time.
 func disturbance(b *testing.B, p peers.Peer, s spec) float64 {
 	b.Helper()
-	const enough, most = 1000, 8
-	var atRest, meanwhile []time.Duration
-	for range most {
-		before := len(meanwhile)
+	const enough, maxCleanups = 1000, 8
+	var atRest, during []time.Duration
+	for range maxCleanups {
+		before := len(during)
 		cleanup(b, p, s, func(store peers.Store, clean func()) time.Duration {
 			rest, busy := storing(b, p, store, clean)
-			atRest, meanwhile = append(atRest, rest...), append(meanwhile, busy...)
+			atRest, during = append(atRest, rest...), append(during, busy...)
 			return 0
 		})
-		if len(meanwhile) >= scaled(enough) || len(meanwhile)-before < scaled(enough)/most/2 { // or there never will be
+		hopeless := len(during)-before < scaled(enough)/maxCleanups/2
+		if len(during) >= scaled(enough) || hopeless {
 			break
 		}
 	}
-	if len(meanwhile) == 0 {
-		b.Fatalf("%s: no Store came to its end beside a Cleanup", p.Name)
+	if len(during) == 0 {
+		b.Fatalf("%s: no Store returned during a Cleanup", p.Name)
 	}
-	return float64(p99(meanwhile)) / float64(p99(atRest))
+	return float64(p99(during)) / float64(p99(atRest))
 }
 
-// cleanup opens a copy of the history, and hands over the deletion of its older half.
-func cleanup(b *testing.B, p peers.Peer, s spec, around func(store peers.Store, clean func()) time.Duration) (took time.Duration) {
+// cleanup opens a copy of the history, and calls around with a function that deletes the older
+// half. It returns the time that around returns.
+func cleanup(
+	b *testing.B, p peers.Peer, s spec, around func(store peers.Store, clean func()) time.Duration,
+) (took time.Duration) {
 	b.Helper()
 	dir, remove := copied(b, p, s)
 	defer remove()
@@ -61,8 +66,8 @@ func cleanup(b *testing.B, p peers.Peer, s spec, around func(store peers.Store, 
 	return took
 }
 
-// storing is how long Stores take before clean and while it runs.
-func storing(b *testing.B, p peers.Peer, store peers.Store, clean func()) (atRest, meanwhile []time.Duration) {
+// storing returns the times of Stores before clean and while it runs.
+func storing(b *testing.B, p peers.Peer, store peers.Store, clean func()) (atRest, during []time.Duration) {
 	b.Helper()
 	tick := bench.NewWorkload(1000, 2, bench.Readings).Tick()
 	now := uint64(1) << 42
@@ -84,10 +89,10 @@ func storing(b *testing.B, p peers.Peer, store peers.Store, clean func()) (atRes
 		case <-done:
 			running = false
 		default:
-			meanwhile = append(meanwhile, storeOne())
+			during = append(during, storeOne())
 		}
 	}
-	return atRest, meanwhile
+	return atRest, during
 }
 
 func p99(d []time.Duration) time.Duration {

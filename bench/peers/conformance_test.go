@@ -13,7 +13,7 @@ import (
 	"github.com/daybook-db/daybook/backendtest"
 )
 
-// capabilities says what peers cannot do; those that are not in it do everything.
+// capabilities has the peers that cannot do everything.
 var capabilities = map[string]backendtest.Capabilities{
 	"buntdb":         {ScanBlocksWrites: true},
 	"sqlite":         {MaxTimestamp: math.MaxInt64},
@@ -21,7 +21,7 @@ var capabilities = map[string]backendtest.Capabilities{
 	"sqlite-modernc": {MaxTimestamp: math.MaxInt64},
 }
 
-// TestConformance shows that what Daybook is measured against does the same work.
+// TestConformance shows that the peers that Daybook is compared with do the same work.
 func TestConformance(t *testing.T) {
 	for _, peer := range All() {
 		t.Run(peer.Name, func(t *testing.T) {
@@ -37,8 +37,8 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// TestReopened shows that a peer finds what it stored before it was closed, and that values stored after it at
-// an equal time count as inserted later.
+// TestReopened shows that a peer that is opened again has the values that were stored before, and
+// that values stored at an equal time after that count as inserted later.
 func TestReopened(t *testing.T) {
 	for _, peer := range All() {
 		t.Run(peer.Name, func(t *testing.T) {
@@ -82,8 +82,8 @@ func wantInOrder(t *testing.T, store Store, want string) {
 // unchecked is a Store under a name that can be embedded beside a method Store.
 type unchecked = Store
 
-// validating refuses the names and values that daybook.Backend refuses. The peers themselves do not look, so
-// that the race does not charge them for it.
+// validating refuses the names and values that daybook.Backend refuses. The peers themselves do not
+// check them, so that the race does not measure that.
 type validating struct{ unchecked }
 
 func (v validating) Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {

@@ -12,18 +12,19 @@ import (
 	"github.com/daybook-db/daybook/bench/peers"
 )
 
-// spec is a history: so many values of so many records.
+// spec is the size of a history. Each tick has a value of every record.
 type spec struct{ records, ticks int }
 
 var (
 	byTick = spec{1000, 1000}    // many values of some records
 	wide   = spec{10_000, 100}   // some values of many records
-	widest = spec{100_000, 10}   // a few values of very many
-	deep   = spec{5, 200_000}    // very many values of a few
+	widest = spec{100_000, 10}   // a few values of very many records
+	deep   = spec{5, 200_000}    // very many values of a few records
 	large  = spec{10_000, 1_000} // 10^7 values
 )
 
-// scaled leaves a tenth of the records and of the ticks with -short, but never so few that the work has no sense.
+// scaled returns a tenth of the records and of the ticks with -short, but at least as many as the
+// work needs.
 func (s spec) scaled() spec {
 	if testing.Short() {
 		return spec{max(s.records/10, 5), max(s.ticks/10, 10)}
@@ -42,11 +43,11 @@ type dataset struct {
 
 var (
 	datasets  = map[dataset]string{}
-	preparing time.Duration // what making and copying them took
+	preparing time.Duration // for making and copying datasets, in sum
 )
 
-// stored is a directory that holds the history of spec, closed. It is made once, and may be opened, but no value may be
-// stored or deleted.
+// stored returns a directory with the history of spec, closed. It is made once. It may be opened,
+// but no value may be stored or deleted in it.
 func stored(b *testing.B, p peers.Peer, s spec) string {
 	b.Helper()
 	key := dataset{p.Name, s}
@@ -62,20 +63,20 @@ func stored(b *testing.B, p peers.Peer, s spec) string {
 	return dir
 }
 
-// fill stores the history in batches of 10,000 values, which is less than any peer's limit.
+// fill stores the history in batches of 10,000 values, which every peer accepts.
 func fill(b *testing.B, p peers.Peer, store peers.Store, s spec) {
 	b.Helper()
-	const most = 10_000
-	w, each := s.workload(), max(most/s.records, 1)
-	for left := s.ticks; left > 0; left -= each {
-		for batch := range slices.Chunk(w.Ticks(min(each, left)), most) {
+	const maxBatch = 10_000
+	w, ticksPerBatch := s.workload(), max(maxBatch/s.records, 1)
+	for remaining := s.ticks; remaining > 0; remaining -= ticksPerBatch {
+		for batch := range slices.Chunk(w.Ticks(min(ticksPerBatch, remaining)), maxBatch) {
 			must(b, p, store.StoreBatch(ctx, batch))
 		}
 	}
 }
 
-// copied is a copy of stored that may be changed. It is on the disk: else the first sync of whoever uses it would pay for
-// that, in proportion to its size.
+// copied returns a copy of stored that may be changed. The copy is written back to the disk,
+// because otherwise the first sync of the entrant would have to write it.
 func copied(b *testing.B, p peers.Peer, s spec) (dir string, remove func()) {
 	b.Helper()
 	from := stored(b, p, s)

@@ -15,32 +15,33 @@ import (
 	"github.com/daybook-db/daybook/engine"
 )
 
-// alone makes a heat for Daybook only.
+// alone returns a heat for Daybook only.
 func alone(run func(b *testing.B) figures) []heat { return []heat{{daybookPeer.Name, run}} }
 
-// BenchmarkHeap is the live heap while 10^7 values of 10,000 records are stored, a batch of all per tick: the
-// most that any garbage collection found alive.
+// BenchmarkHeap measures the greatest live heap that a garbage collection found while 10^7 values
+// of 10,000 records were stored in batches of one value of each record.
 func BenchmarkHeap(b *testing.B) {
 	s := large.scaled()
 	race(b, alone(func(b *testing.B) figures {
 		dir, remove := temporary(b)
 		defer remove()
-		for range 3 { // what pools and finalizers hold is gone after the second
+		for range 3 { // pools and finalizers keep memory until the second collection
 			runtime.GC()
 		}
-		before, most := bench.LiveHeap(), uint64(0)
+		before, greatest := bench.LiveHeap(), uint64(0)
 		with(b, daybookPeer, dir, func(store peers.Store) {
-			for w, left := s.workload(), s.ticks; left > 0; left-- {
+			w := s.workload()
+			for range s.ticks {
 				must(b, daybookPeer, store.StoreBatch(ctx, w.Tick()))
-				most = max(most, bench.LiveHeap())
+				greatest = max(greatest, bench.LiveHeap())
 			}
 		})
-		return figures{"MiB-live": float64(most-min(before, most)) / (1 << 20)}
+		return figures{"MiB-live": float64(greatest-min(before, greatest)) / (1 << 20)}
 	}), 1)
 }
 
-// BenchmarkOpen is how long Open takes: of 10^7 values after a clean Close, and after a kill that left a head
-// full of values in the log alone.
+// BenchmarkOpen measures Open: with 10^7 values after Close, and after a kill that left a full head
+// of values in the log only.
 func BenchmarkOpen(b *testing.B) {
 	s := large.scaled()
 	b.Run("state=closed", func(b *testing.B) {
@@ -63,8 +64,8 @@ func opening(b *testing.B, dir string) figures {
 	return figures{"ns/op": float64(took)}
 }
 
-// killed is a directory as a process leaves it that is killed with a head about to be full. It is a copy of an
-// open store's files, which is what they are to whoever opens them next.
+// killed makes a directory as a process leaves it that is killed when its head is almost full: a
+// copy of the files of an open store.
 func killed(b *testing.B) (dir string, remove func()) {
 	b.Helper()
 	live, removeLive := temporary(b)
@@ -83,13 +84,15 @@ func killed(b *testing.B) (dir string, remove func()) {
 	return dir, remove
 }
 
-// BenchmarkBinary is the size of a program that opens a store, stores and queries, built without symbols.
+// BenchmarkBinary measures the size of a program that opens a store, stores and queries, built
+// without symbols.
 func BenchmarkBinary(b *testing.B) {
 	race(b, alone(func(b *testing.B) figures {
 		dir, remove := temporary(b)
 		defer remove()
 		hello := filepath.Join(dir, "hello")
-		build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", hello, "github.com/daybook-db/daybook/bench/hello")
+		build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", hello,
+			"github.com/daybook-db/daybook/bench/hello")
 		if out, err := build.CombinedOutput(); err != nil {
 			b.Fatalf("%v: %s", err, out)
 		}
@@ -99,8 +102,8 @@ func BenchmarkBinary(b *testing.B) {
 	}), 1)
 }
 
-// BenchmarkAllocs is how often memory is allocated per value stored in a record that has some, and per value that
-// a query returns.
+// BenchmarkAllocs counts the allocations for each value that is stored in a record that has values,
+// and for each value that a query returns.
 func BenchmarkAllocs(b *testing.B) {
 	s := byTick.scaled()
 	b.Run("of=store", func(b *testing.B) {
@@ -116,7 +119,7 @@ func BenchmarkAllocs(b *testing.B) {
 						must(b, p, store.Store(ctx, v.RecordName, v.Value, now))
 					}
 				}
-				for range 9 { // until every record is known
+				for range 9 { // so that every record has values
 					storeAll()
 				}
 				count = allocations(storeAll) / float64(len(tick))
@@ -136,7 +139,7 @@ func BenchmarkAllocs(b *testing.B) {
 	})
 }
 
-// allocations counts what work allocates, and what goes on beside it.
+// allocations counts the allocations of the whole process while work runs.
 func allocations(work func()) float64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

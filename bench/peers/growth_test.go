@@ -14,17 +14,18 @@ import (
 	"github.com/daybook-db/daybook/bench/peers"
 )
 
-var growth = flag.Bool("growth", false, "run BenchmarkGrowth, which takes long; it always runs with -short")
+var growth = flag.Bool("growth", false, "run BenchmarkGrowth, which takes long; with -short it always runs")
 
-// growing is who takes part in BenchmarkGrowth: the peers that keep everything on disk, and AimDB's design once.
+// growing are the entrants of BenchmarkGrowth. AimDB's design takes part on one driver only.
 var growing = []string{"daybook", "sqlite", "bbolt", "pebble"}
 
-// BenchmarkGrowth is how ingest, the newest value of each record right after Open, a tenth of one record's
-// history and Cleanup of half of all values do as the history grows: from 10^4 to 10^7 values of 1,000
-// records, and from 10 to 10^5 records that have 10^6 values together. Batches are of 10,000 values.
+// BenchmarkGrowth measures four kinds of work on histories of growing size: ingest in batches of
+// 10,000 values, the newest value of each record right after Open, a tenth of one record's history,
+// and Cleanup of half of all values. The histories have 10^4 to 10^7 values of 1,000 records, and
+// 10^6 values of 10 to 10^5 records.
 func BenchmarkGrowth(b *testing.B) {
 	if !*growth && !testing.Short() {
-		b.Skip("it takes long: ask for it with -growth")
+		b.Skip("it takes long; -growth runs it")
 	}
 	var specs []spec
 	for ticks := 10; ticks <= 10_000; ticks *= 10 {
@@ -47,7 +48,7 @@ func BenchmarkGrowth(b *testing.B) {
 	}
 }
 
-// grow runs all four works on one history, which each of them needs.
+// grow does all four kinds of work on one history.
 func grow(b *testing.B, p peers.Peer, s spec) {
 	dir, remove := temporary(b)
 	defer remove()
@@ -75,7 +76,8 @@ func grow(b *testing.B, p peers.Peer, s spec) {
 		"range":   {"values/s": float64(part) / ranging.Seconds()},
 		"cleanup": {"ns/op": float64(cleanup)},
 	} {
-		b.Run(fmt.Sprintf("work=%s/values=%d/records=%d/peer=%s", work, s.values(), s.records, p.Name), func(b *testing.B) {
+		name := fmt.Sprintf("work=%s/values=%d/records=%d/peer=%s", work, s.values(), s.records, p.Name)
+		b.Run(name, func(b *testing.B) {
 			for unit, figure := range measured {
 				report(b, map[string][]float64{unit: {figure}})
 			}
@@ -83,12 +85,12 @@ func grow(b *testing.B, p peers.Peer, s spec) {
 	}
 }
 
-// making is how long it takes to make the values, without storing them.
+// making returns the time for making the values without storing them.
 func making(s spec) time.Duration {
-	w, each := s.workload(), max(10_000/s.records, 1)
+	w, ticksPerBatch := s.workload(), max(10_000/s.records, 1)
 	return timed(func() {
-		for left := s.ticks; left > 0; left -= each {
-			w.Ticks(min(each, left))
+		for remaining := s.ticks; remaining > 0; remaining -= ticksPerBatch {
+			w.Ticks(min(ticksPerBatch, remaining))
 		}
 	})
 }

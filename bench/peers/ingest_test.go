@@ -11,16 +11,16 @@ import (
 	"github.com/daybook-db/daybook/bench/peers"
 )
 
-// BenchmarkIngest is a durable batch of all records per tick, until everything is where it stays: the time
-// counts until Close has returned. What the device wrote meanwhile is its wear, and what the directory
-// occupies afterwards the history's size.
+// BenchmarkIngest stores a history in durable batches of one value of each record. The time counts
+// until Close has returned, so that everything is where it stays. It also reports the bytes that
+// the device wrote in that time, which wear it out, and the size of the directory afterwards.
 func BenchmarkIngest(b *testing.B) {
 	for _, s := range []spec{{1000, 1000}, {10_000, 200}} {
 		b.Run(fmt.Sprintf("records=%d", s.records), func(b *testing.B) { ingest(b, s.scaled(), bench.Readings) })
 	}
 }
 
-// BenchmarkMixed is the same with values of all shapes.
+// BenchmarkMixed is BenchmarkIngest with values of all shapes.
 func BenchmarkMixed(b *testing.B) { ingest(b, spec{1000, 1000}.scaled(), bench.Mixed) }
 
 func ingest(b *testing.B, s spec, shape bench.Shape) {
@@ -46,10 +46,11 @@ func ingest(b *testing.B, s spec, shape bench.Shape) {
 	if shape == bench.Readings && *only == "" {
 		heats = append(heats, ingestFloats(s))
 	}
-	race(b, heats, 3) // the fast ones take a second or two, of which a busy moment of the machine is a large part
+	race(b, heats, 3) // fast heats take a second or two, of which a busy moment of the machine is a large part
 }
 
-// ingestFloats stores as many numbers in tstorage, which keeps nothing else, and syncs nothing.
+// ingestFloats stores the same number of numbers in tstorage, which keeps nothing else and syncs
+// nothing.
 func ingestFloats(s spec) heat {
 	return heat{"tstorage", func(b *testing.B) figures {
 		dir, remove := temporary(b)
@@ -80,7 +81,8 @@ func ingestFloats(s spec) heat {
 	}}
 }
 
-// ingestInto stores the history in dir, and returns how long that took without making the values.
+// ingestInto stores the history in dir. It returns the time without that for making the values, and
+// the length of all values.
 func ingestInto(b *testing.B, p peers.Peer, dir string, s spec, shape bench.Shape) (took time.Duration, raw int) {
 	b.Helper()
 	store := mustOpen(b, p, dir)
@@ -96,7 +98,7 @@ func ingestInto(b *testing.B, p peers.Peer, dir string, s spec, shape bench.Shap
 	return took, raw
 }
 
-// ingestLimit makes as many bytes durable, tick by tick, and does nothing else.
+// ingestLimit makes the same number of bytes durable, tick by tick, and does nothing else.
 func ingestLimit(s spec, shape bench.Shape) heat {
 	return heat{"limit", func(b *testing.B) figures {
 		limit, done := newLimit(b)

@@ -9,16 +9,17 @@ import (
 	"sync/atomic"
 )
 
-// Each key-value peer keeps a value under
+// A key-value peer keeps each value under a key of its own:
 //
 //	+---------------+------+--------------------+--------------------+
 //	| record name   | 0x00 | timestamp          | sequence           |
 //	| 1..1024 bytes |      | uint64, big-endian | uint64, big-endian |
 //	+---------------+------+--------------------+--------------------+
 //
-// so that the bytewise order of keys is that of (record, timestamp, sequence): a name holds no NUL, which
-// therefore sorts before whatever a longer name has in its place. The sequence keeps apart the values of equal
-// record and time, in the order of insertion. Under newestFirst both numbers are stored inverted.
+// The bytewise order of keys is the order of record, timestamp and sequence: no name has a NUL, so
+// the NUL sorts before any byte that a longer name has in its place. The sequence keeps values of
+// equal record and time apart, in the order of insertion. In the layout newestFirst both numbers
+// are stored inverted.
 const (
 	separator = 0x00
 	tailLen   = 16 // the two numbers
@@ -29,13 +30,13 @@ type layout int
 
 const (
 	oldestFirst layout = iota
-	// newestFirst makes the newest values of a record, and with them the record itself, one seek and a
-	// walk forward, which LSM trees do faster than a walk back. A B+tree on disk would have to make room in
-	// front of what its pages hold.
+	// newestFirst makes a query for the newest values of a record a seek and a walk forward, which
+	// LSM trees do faster than a walk back. In a B+tree on disk new values would be inserted before
+	// the others of a page, which have to be moved for it.
 	newestFirst
 )
 
-// stored is how a timestamp or a sequence number is kept.
+// stored converts a timestamp or a sequence number to its form in a key, and back.
 func (l layout) stored(number uint64) uint64 {
 	if l == newestFirst {
 		return ^number
@@ -49,13 +50,13 @@ func (l layout) appendKey(dst []byte, record string, timestamp, sequence uint64)
 	return binary.BigEndian.AppendUint64(dst, l.stored(sequence))
 }
 
-// timestamp is the time in a key.
+// timestamp returns the time in a key.
 func (l layout) timestamp(key []byte) uint64 {
 	return l.stored(binary.BigEndian.Uint64(key[len(key)-tailLen:]))
 }
 
-// bounds returns the least key, and the key behind the greatest, that a record can have from one timestamp to
-// another, both inclusive.
+// bounds returns the range of a record's keys from one timestamp to another, both inclusive. lower
+// is at most the least such key, and upper is greater than the greatest.
 func (l layout) bounds(record string, from, to uint64) (lower, upper []byte) {
 	first, last := l.stored(from), l.stored(to)
 	if l == newestFirst {
@@ -68,42 +69,44 @@ func (l layout) bounds(record string, from, to uint64) (lower, upper []byte) {
 	return lower, binary.BigEndian.AppendUint64(appendRecord(nil, record), last+1)
 }
 
-// keyLen is the length of a record's keys.
+// keyLen returns the length of a record's keys.
 func keyLen(record string) int { return len(record) + 1 + tailLen }
 
-// appendRecord appends what all keys of a record start with.
+// appendRecord appends the prefix of all keys of a record.
 func appendRecord(dst []byte, record string) []byte {
 	return append(append(dst, record...), separator)
 }
 
-// appendRecordEnd appends a key behind all of a record's, and before those of any record behind it.
+// appendRecordEnd appends a key that is greater than all keys of a record, and less than the keys
+// of greater records.
 func appendRecordEnd(dst []byte, record string) []byte {
 	return append(append(dst, record...), separator+1)
 }
 
-// hasRecord reports whether key is a key of the record whose keys start with start.
-func hasRecord(key, start []byte) bool {
-	return len(key) == len(start)+tailLen && bytes.HasPrefix(key, start)
+// hasRecord reports whether key is a key of the record whose keys have the prefix.
+func hasRecord(key, prefix []byte) bool {
+	return len(key) == len(prefix)+tailLen && bytes.HasPrefix(key, prefix)
 }
 
 // recordOf returns the record's name in a key.
 func recordOf(key []byte) []byte { return key[:len(key)-tailLen-1] }
 
-// openingsKey is where a peer counts how often it has been opened. It sorts before every value's key, which
-// are sought from firstKey on.
+// Under openingsKey a peer counts how often it has been opened. The key is less than firstKey,
+// which is at most the least key of a value.
 var (
 	openingsKey = []byte("\x00openings")
 	firstKey    = []byte{separator + 1}
 )
 
-// sequencer numbers values in the order of insertion: the upper bits are how often the store has been opened,
-// so that the order holds from one opening to the next for the price of one write each.
+// sequencer numbers values in the order of insertion. The upper bits of a number count how often
+// the store has been opened, so that the order continues after the next opening. That costs one
+// write for each opening.
 type sequencer struct{ next atomic.Uint64 }
 
 const sequenceBits = 40
 
-// start begins the numbers of an opening; stored is what the openings before it have left, or nothing. It
-// returns what has to be stored, durably, before a number is used.
+// start begins the numbers of an opening. stored is the value that the opening before it stored, or
+// empty. start returns the value that has to be stored, durably, before a number is used.
 func (s *sequencer) start(stored []byte) []byte {
 	openings := uint64(1)
 	if len(stored) == 8 {
@@ -113,5 +116,5 @@ func (s *sequencer) start(stored []byte) []byte {
 	return binary.BigEndian.AppendUint64(nil, openings)
 }
 
-// take returns the first of count numbers.
+// take reserves count numbers and returns the first.
 func (s *sequencer) take(count int) uint64 { return s.next.Add(uint64(count)) - uint64(count) }

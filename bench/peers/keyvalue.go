@@ -10,7 +10,7 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// keyValue returns the peers that keep each value under a key of its own.
+// keyValue returns the key-value peers.
 func keyValue() []Peer {
 	return []Peer{
 		{Name: "bbolt", Open: openBbolt},
@@ -20,16 +20,16 @@ func keyValue() []Peer {
 	}
 }
 
-// history is what the key-value peers have in common: reading.
+// history is the part that the key-value peers share: reading.
 type history struct {
 	gate   gate
 	layout layout
-	// view calls read with a snapshot of the keys that start with prefix, which may be empty. It may leave
-	// out the values for one that reads keys only.
+	// view calls read with a snapshot of the keys that have the prefix, which may be empty. With
+	// keysOnly the snapshot may leave out the values.
 	view func(prefix []byte, keysOnly bool, read func(snapshot) error) error
 }
 
-// Initialize does nothing: opening did it.
+// Initialize does nothing, because opening has prepared the peer.
 func (h *history) Initialize(ctx context.Context) error {
 	if err := h.gate.enter(ctx); err != nil {
 		return err
@@ -39,7 +39,9 @@ func (h *history) Initialize(ctx context.Context) error {
 }
 
 // Query implements daybook.Backend.
-func (h *history) Query(ctx context.Context, recordPattern string, params daybook.QueryParams) ([]daybook.StoredValue, error) {
+func (h *history) Query(
+	ctx context.Context, recordPattern string, params daybook.QueryParams,
+) ([]daybook.StoredValue, error) {
 	var values []daybook.StoredValue
 	err := h.read(ctx, recordPattern, params, func(value daybook.StoredValue) bool {
 		values = append(values, value)
@@ -52,7 +54,9 @@ func (h *history) Query(ctx context.Context, recordPattern string, params dayboo
 }
 
 // Scan implements daybook.Scanner.
-func (h *history) Scan(ctx context.Context, recordPattern string, params daybook.QueryParams) iter.Seq2[daybook.StoredValue, error] {
+func (h *history) Scan(
+	ctx context.Context, recordPattern string, params daybook.QueryParams,
+) iter.Seq2[daybook.StoredValue, error] {
 	return func(yield func(daybook.StoredValue, error) bool) {
 		err := h.read(ctx, recordPattern, params, func(value daybook.StoredValue) bool { return yield(value, nil) })
 		if err != nil {
@@ -61,8 +65,11 @@ func (h *history) Scan(ctx context.Context, recordPattern string, params daybook
 	}
 }
 
-// read yields values until there are no more or yield returns false. An error it returns has not been yielded.
-func (h *history) read(ctx context.Context, recordPattern string, params daybook.QueryParams, yield func(daybook.StoredValue) bool) error {
+// read yields values until there are no more or yield returns false. An error is returned and not
+// yielded.
+func (h *history) read(
+	ctx context.Context, recordPattern string, params daybook.QueryParams, yield func(daybook.StoredValue) bool,
+) error {
 	if err := h.gate.enter(ctx); err != nil {
 		return err
 	}
@@ -73,23 +80,26 @@ func (h *history) read(ctx context.Context, recordPattern string, params daybook
 	}
 	var values arena
 	return h.scan(ctx, wanted, false, func(record string, key, value []byte) bool {
-		return yield(daybook.StoredValue{RecordName: record, Value: values.copy(value), StoredAt: h.layout.timestamp(key)})
+		at := h.layout.timestamp(key)
+		return yield(daybook.StoredValue{RecordName: record, Value: values.copy(value), StoredAt: at})
 	})
 }
 
-// scan emits the keys, and unless keysOnly the values, of a selection.
-func (h *history) scan(ctx context.Context, wanted selection, keysOnly bool, emit func(record string, key, value []byte) bool) error {
-	return h.view(wanted.span(), keysOnly, func(keys snapshot) error {
+// scan emits the keys of a selection, and their values unless keysOnly is set.
+func (h *history) scan(
+	ctx context.Context, wanted selection, keysOnly bool, emit func(record string, key, value []byte) bool,
+) error {
+	return h.view(wanted.keyPrefix(), keysOnly, func(keys snapshot) error {
 		s := scan{selection: wanted, ctx: ctx, keys: keys, layout: h.layout, emit: emit}
 		return s.run()
 	})
 }
 
-// older selects the values before a timestamp other than 0, in the order of their keys.
+// older selects the values before a timestamp, which is not 0, in the order of their keys.
 func (h *history) older(than uint64) selection {
 	wanted, err := newSelection("*", daybook.QueryParams{})
 	if err != nil {
-		panic(err) // there is nothing wrong with it
+		panic(err) // the pattern is valid
 	}
 	wanted.to = than - 1
 	if h.layout == oldestFirst {
@@ -98,13 +108,14 @@ func (h *history) older(than uint64) selection {
 	return wanted
 }
 
-// gate lets calls in until it is shut, and then waits for those inside. An RWMutex would not do: a Store
-// within the loop of a Scan would wait for a Close that waits for the Scan.
+// gate counts the calls that are running, so that Close can wait for them and refuse later ones.
+// With an RWMutex instead, a Store in the loop of a Scan would wait for a Close that waits for the
+// Scan.
 type gate struct {
-	mu     sync.Mutex // guards what follows
-	inside int
+	mu     sync.Mutex // guards the other fields
+	inside int        // number of calls that are running
 	shut   bool
-	empty  chan struct{} // closed when the gate is shut and nobody is inside
+	empty  chan struct{} // closed when the gate is shut and no call is running
 }
 
 func newGate() gate { return gate{empty: make(chan struct{})} }
@@ -131,7 +142,7 @@ func (g *gate) leave() {
 	}
 }
 
-// close shuts the gate, and runs end when nobody is inside, once.
+// close shuts the gate, and calls end when no call is running. A later close only waits.
 func (g *gate) close(end func() error) error {
 	g.mu.Lock()
 	again := g.shut
@@ -146,27 +157,28 @@ func (g *gate) close(end func() error) error {
 	return end()
 }
 
-// arena copies values into chunks, so that a result of many small values is few allocations.
+// arena copies values into blocks of memory, so that a result of many small values takes few
+// allocations.
 type arena struct {
-	chunk []byte
-	size  int // of the last chunk
+	block []byte
+	size  int // of the last block
 }
 
 const (
-	firstChunk = 512
-	maxChunk   = 64 << 10
+	minBlock = 512
+	maxBlock = 64 << 10
 )
 
 // copy returns a copy that the caller may keep, change and append to.
 func (a *arena) copy(value []byte) []byte {
-	if len(value) > maxChunk/4 {
+	if len(value) > maxBlock/4 {
 		return append([]byte(nil), value...)
 	}
-	if len(value) > cap(a.chunk)-len(a.chunk) {
-		a.size = max(min(2*a.size, maxChunk), firstChunk, len(value))
-		a.chunk = make([]byte, 0, a.size)
+	if len(value) > cap(a.block)-len(a.block) {
+		a.size = max(min(2*a.size, maxBlock), minBlock, len(value))
+		a.block = make([]byte, 0, a.size)
 	}
-	start := len(a.chunk)
-	a.chunk = append(a.chunk, value...)
-	return a.chunk[start:len(a.chunk):len(a.chunk)]
+	start := len(a.block)
+	a.block = append(a.block, value...)
+	return a.block[start:len(a.block):len(a.block)]
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/shirou/gopsutil/v4/mem"
 )
 
-// machine describes what the race runs on, in the `key: value` lines of the benchmark format. What it cannot
-// find out it leaves out.
+// machine describes the machine in the `key: value` lines of the benchmark format, as far as it can
+// find out.
 func machine() string {
 	lines := []string{"go: " + runtime.Version()}
 	parts := []string{fmt.Sprintf("%d cores", runtime.NumCPU())}
@@ -34,7 +34,7 @@ func machine() string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// cgoFlags are what SQLite's C code was compiled with, which decides how it syncs.
+// cgoFlags returns the flags that SQLite's C code was compiled with. They decide how it syncs.
 func cgoFlags() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -48,7 +48,7 @@ func cgoFlags() string {
 	return ""
 }
 
-// partitionOf is what is mounted where dir is.
+// partitionOf returns the partition that has dir.
 func partitionOf(dir string) (disk.PartitionStat, error) {
 	partitions, err := disk.Partitions(true)
 	if err != nil {
@@ -67,9 +67,9 @@ func partitionOf(dir string) (disk.PartitionStat, error) {
 	return best, nil
 }
 
-// deviceWrites is how many bytes the disk under the temporary directory has written since the machine was
-// started, whoever made it, and whether the machine says. That includes the file system's journal, which
-// wears out flash as well as data does.
+// deviceWrites returns the bytes that the disk under the temporary directory has written since the
+// machine started, for all processes, if the machine counts them. That includes the file system's
+// journal, which wears out flash as data does.
 func deviceWrites(b *testing.B) (written uint64, known bool) {
 	b.Helper()
 	partition, err := partitionOf(os.TempDir())

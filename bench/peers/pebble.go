@@ -25,19 +25,21 @@ type pebbleHistory struct {
 	db        *pebble.DB
 	sequences sequencer
 
-	// A value that is stored into a range between its counting and its deletion would be deleted without being counted.
-	// So while Cleanup runs, what would be stored before its cutoff waits, and nothing else does.
-	cleaning sync.Mutex    // held by Cleanup
-	deleting sync.RWMutex  // shared by what is storing, and guards what follows
-	cutoff   uint64        // of the Cleanup that runs; 0: none does
-	cleaned  chan struct{} // closed when it is over
+	// Cleanup counts the values of a range and then deletes the range. A value stored in between
+	// would be deleted without being counted. So a Store of a value that is older than the cutoff
+	// waits until Cleanup is done.
+	cleaning sync.Mutex    // held during Cleanup
+	deleting sync.RWMutex  // shared by the running Stores; guards cutoff and cleaned
+	cutoff   uint64        // of the running Cleanup; 0: none is running
+	cleaned  chan struct{} // closed when the running Cleanup ends
 }
 
-// pebbleCache is the default of Badger's block cache, since both are to have the same memory.
+// pebbleCache is the default size of Badger's block cache, so that both have the same memory.
 const pebbleCache = 256 << 20
 
-// pebbleOptions are those that Pebble's authors measure it with in cmd/pebble, but for what is CockroachDB's
-// own (comparer, merger, key schema), and for Bloom filters: they serve Get, which no one calls here.
+// pebbleOptions are the options that Pebble's authors use for their benchmarks in cmd/pebble,
+// without the parts that are for CockroachDB only (comparer, merger, key schema), and without Bloom
+// filters, which help Get only: nothing here calls Get for a value.
 func pebbleOptions() *pebble.Options {
 	options := &pebble.Options{
 		CacheSize:                   pebbleCache,
@@ -48,7 +50,7 @@ func pebbleOptions() *pebble.Options {
 		MaxOpenFiles:                16384,
 		MemTableSize:                64 << 20,
 		MemTableStopWritesThreshold: 4,
-		CompactionConcurrencyRange:  func() (least, most int) { return 1, min(3, runtime.GOMAXPROCS(0)) },
+		CompactionConcurrencyRange:  func() (lower, upper int) { return 1, min(3, runtime.GOMAXPROCS(0)) },
 		Logger:                      quietLogger{},
 	}
 	for i := range options.Levels {
@@ -58,7 +60,7 @@ func pebbleOptions() *pebble.Options {
 	return options
 }
 
-// quietLogger drops what Pebble tells about ordinary work, and about errors that it returns besides.
+// quietLogger drops messages about ordinary work, and about errors that Pebble returns as well.
 type quietLogger struct{}
 
 func (quietLogger) Infof(string, ...any)  {}
@@ -102,7 +104,7 @@ func (p *pebbleHistory) Store(ctx context.Context, recordName string, value json
 		return err
 	}
 	defer p.gate.leave()
-	defer p.storing(timestamp)()
+	defer p.beginStoring(timestamp)()
 	key := p.layout.appendKey(make([]byte, 0, keyLen(recordName)), recordName, timestamp, p.sequences.take(1))
 	return p.db.Set(key, value, pebble.Sync)
 }
@@ -120,7 +122,7 @@ func (p *pebbleHistory) StoreBatch(ctx context.Context, values []daybook.StoredV
 	for i := range values {
 		oldest = min(oldest, values[i].StoredAt)
 	}
-	defer p.storing(oldest)()
+	defer p.beginStoring(oldest)()
 	batch := p.db.NewBatchWithSize(batchSize(values))
 	defer batch.Close()
 	sequence := p.sequences.take(len(values))
@@ -134,8 +136,9 @@ func (p *pebbleHistory) StoreBatch(ctx context.Context, values []daybook.StoredV
 	return batch.Commit(pebble.Sync)
 }
 
-// storing begins to store values of which the oldest has a timestamp, and returns what ends that.
-func (p *pebbleHistory) storing(oldest uint64) (done func()) {
+// beginStoring waits until no Cleanup with a later cutoff is running, and holds later ones off
+// until done is called. oldest is the least timestamp of the values that will be stored.
+func (p *pebbleHistory) beginStoring(oldest uint64) (done func()) {
 	for {
 		p.deleting.RLock()
 		cutoff, cleaned := p.cutoff, p.cleaned
@@ -147,8 +150,9 @@ func (p *pebbleHistory) storing(oldest uint64) (done func()) {
 	}
 }
 
-// holdOff has values before the cutoff wait, when those that are being stored are there, and returns what ends that.
-func (p *pebbleHistory) holdOff(cutoff uint64) (done func()) {
+// beginCleanup waits for the running Stores, and makes Stores of values before the cutoff wait
+// until done is called.
+func (p *pebbleHistory) beginCleanup(cutoff uint64) (done func()) {
 	p.cleaning.Lock()
 	p.deleting.Lock()
 	p.cutoff, p.cleaned = cutoff, make(chan struct{})
@@ -162,9 +166,9 @@ func (p *pebbleHistory) holdOff(cutoff uint64) (done func()) {
 	}
 }
 
-// batchSize is how long Pebble's encoding of a batch can be.
+// batchSize is an upper bound of the length of Pebble's encoding of a batch.
 func batchSize(values []daybook.StoredValue) int {
-	const header, perValue = 12, 1 + 2 + 4 // a kind, and the lengths of key and value
+	const header, perValue = 12, 1 + 2 + 4 // per value: a kind, and the lengths of key and value
 	size := header
 	for _, v := range values {
 		size += perValue + keyLen(v.RecordName) + len(v.Value)
@@ -172,7 +176,8 @@ func batchSize(values []daybook.StoredValue) int {
 	return size
 }
 
-// Cleanup implements daybook.Backend with one deletion of a range per record, all in one commit.
+// Cleanup implements daybook.Backend with one deletion of a range for each record, all in one
+// commit.
 func (p *pebbleHistory) Cleanup(ctx context.Context, olderThan uint64) (deleted uint64, err error) {
 	if err := p.gate.enter(ctx); err != nil {
 		return 0, err
@@ -181,7 +186,7 @@ func (p *pebbleHistory) Cleanup(ctx context.Context, olderThan uint64) (deleted 
 	if olderThan == 0 {
 		return 0, nil
 	}
-	defer p.holdOff(olderThan)()
+	defer p.beginCleanup(olderThan)()
 	batch := p.db.NewBatch()
 	defer batch.Close()
 	deleted, err = p.deleteOlder(ctx, batch, olderThan)
@@ -194,7 +199,7 @@ func (p *pebbleHistory) Cleanup(ctx context.Context, olderThan uint64) (deleted 
 	return deleted, nil
 }
 
-// deleteOlder counts what is older, and adds its deletion to batch.
+// deleteOlder counts the older values, and adds their deletion to batch.
 func (p *pebbleHistory) deleteOlder(ctx context.Context, batch *pebble.Batch, than uint64) (deleted uint64, err error) {
 	last, wanted := "", p.older(than)
 	var failed error
@@ -210,8 +215,9 @@ func (p *pebbleHistory) deleteOlder(ctx context.Context, batch *pebble.Batch, th
 	return deleted, errors.Join(err, failed)
 }
 
-// Close implements io.Closer. It flushes the memtable, so that nothing is left in the log, and then removes the
-// log: Pebble would remove it when it is next opened, and until then keeps files of 72 MB to use again.
+// Close implements io.Closer. It flushes the memtable, so that the log has nothing that the tables
+// lack, and then removes the log. Pebble itself would remove the log when it is opened again, and
+// until then keep files of 72 MB to reuse them.
 func (p *pebbleHistory) Close() error {
 	return p.gate.close(func() error {
 		if err := errors.Join(p.db.Flush(), p.db.Close()); err != nil {
@@ -234,7 +240,7 @@ func removeLogs(dir string) error {
 func (p *pebbleHistory) view(prefix []byte, keysOnly bool, read func(snapshot) error) (err error) {
 	options := &pebble.IterOptions{LowerBound: firstKey}
 	if len(prefix) > 0 {
-		options.LowerBound, options.UpperBound = prefix, behind(prefix)
+		options.LowerBound, options.UpperBound = prefix, prefixEnd(prefix)
 	}
 	iterator, err := p.db.NewIter(options)
 	if err != nil {
@@ -244,12 +250,12 @@ func (p *pebbleHistory) view(prefix []byte, keysOnly bool, read func(snapshot) e
 	return read(pebbleKeys{iterator, keysOnly})
 }
 
-// behind returns the least key greater than all that start with prefix, which does not end in 0xff: names are
-// UTF-8.
-func behind(prefix []byte) []byte {
-	after := append([]byte(nil), prefix...)
-	after[len(after)-1]++
-	return after
+// prefixEnd returns the least key that is greater than all keys with the prefix. The prefix does
+// not end in 0xff, because names are UTF-8.
+func prefixEnd(prefix []byte) []byte {
+	end := append([]byte(nil), prefix...)
+	end[len(end)-1]++
+	return end
 }
 
 type pebbleKeys struct {

@@ -1,22 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package peers does the work that Daybook exists for on what one would pick instead: SQLite in AimDB's design and
-// tuned, bbolt, Pebble, Badger, buntdb, and tstorage as far as it goes. It is a module of its own, so that nothing
-// of them reaches an importer of Daybook.
+// Package peers makes other stores do Daybook's work, so that Daybook can be compared with them:
+// SQLite, bbolt, Pebble, Badger and BuntDB keep the same history, and tstorage keeps numbers. The
+// package is a module of its own, so that a program that imports Daybook does not depend on them.
 //
-// Each peer passes package backendtest, is tuned as its own documentation advises, and is durable on every Store: one
-// that is slow or wrong because of us proves nothing. What a peer promises less, its comment says.
+// A peer that was slow or wrong because of its adapter here would prove nothing. So each peer
+// passes package backendtest, has the settings that its own documentation advises, and is durable
+// on every Store. The comment on a peer says what it promises less.
 //
-// The race is this package's benchmarks. Each runs one piece of work on Daybook and on all peers, in turns, in one
-// process, and reports the median of each as a sub-benchmark named after the peer:
+// The race is the benchmarks of this package. Each benchmark is one kind of work, a heat is that
+// work done once by one entrant, and the entrants are Daybook, its peers and the limits, which are
+// no stores. The entrants take turns in one process. The benchmark reports the median of each
+// entrant's figures as a sub-benchmark with its name:
 //
-//	go test -bench . -benchtime 1x -timeout 0              # -rounds 3, all peers
-//	go test -bench Ingest -benchtime 1x -peers daybook,pebble
-//	go test -bench Growth -benchtime 1x -timeout 0 -growth
-//	go test -bench . -benchtime 1x -short                  # small histories, to see that it runs
+//	go test -run '^$' -bench . -benchtime 1x -timeout 0    # -rounds 3, all peers
+//	go test -run '^$' -bench Ingest -benchtime 1x -peers daybook,pebble
+//	go test -run '^$' -bench Growth -benchtime 1x -timeout 0 -growth
+//	go test -run '^$' -bench . -benchtime 1x -short        # small histories, as a check
 //
-// With CGO_CFLAGS="-O2 -g -DHAVE_FDATASYNC=1" SQLite syncs with fdatasync, as the others do. Command report makes
-// tables and charts of the output.
+// With CGO_CFLAGS="-O2 -g -DHAVE_FDATASYNC=1" SQLite syncs with fdatasync, as the others do.
+// Command report makes tables and charts of the output, and judges it by the bars: bounds that
+// Daybook's figures have to meet.
+//
+// Package backend/sqlite of the main module keeps the same table in SQLite, but is not used here.
+// It checks names and values, and it will change; the race has to measure the same work every year,
+// on two drivers, with AimDB's own statements.
 package peers
 
 import (
@@ -25,9 +33,9 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// Store is what a peer must do to run the race: keep the history of named JSON records as Daybook does,
-// durably. Store and StoreBatch return when the values are on stable storage. Cleanup is durable when it
-// returns. Close leaves nothing in a log that the peer can post somewhere better.
+// Store is what a peer has to do in the race: keep the history of named JSON records, durably.
+// Store and StoreBatch return when the values are on stable storage, and Cleanup when the deletion
+// is. Close moves everything from the peer's log to where it stays, as far as the peer can.
 type Store interface {
 	daybook.Backend
 	daybook.BatchStorer
@@ -35,9 +43,9 @@ type Store interface {
 	io.Closer
 }
 
-// Peer is one way to keep a history.
+// Peer is a store other than Daybook.
 type Peer struct {
 	Name string
-	// Open opens the history in dir, and makes it where there is none.
+	// Open opens the history in dir, and creates it if there is none.
 	Open func(dir string) (Store, error)
 }

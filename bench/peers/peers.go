@@ -2,5 +2,5 @@
 
 package peers
 
-// All returns every peer that keeps JSON records, in the order in which tables list them.
+// All returns the peers that keep JSON, in the order of the tables.
 func All() []Peer { return append(sqlite(), keyValue()...) }

@@ -14,7 +14,8 @@ import (
 	"github.com/daybook-db/daybook/bench/peers"
 )
 
-// BenchmarkLatest is the newest values of each of 10,000 records, asked right after Open.
+// BenchmarkLatest measures a query for the newest values of each of 10,000 records, right after
+// Open.
 func BenchmarkLatest(b *testing.B) {
 	s := wide.scaled()
 	for _, n := range []int{1, 10} {
@@ -30,7 +31,8 @@ func BenchmarkLatest(b *testing.B) {
 	}
 }
 
-// BenchmarkLatestMatching is the newest value of each of 100 records that a pattern matches among 100,000.
+// BenchmarkLatestMatching measures a query for the newest value of each of the 100 records, of
+// 100,000, that a pattern matches.
 func BenchmarkLatestMatching(b *testing.B) {
 	s := widest.scaled()
 	race(b, each(func(b *testing.B, p peers.Peer) figures {
@@ -53,8 +55,8 @@ func query(b *testing.B, p peers.Peer, s peers.Store, pattern string, params day
 	}
 }
 
-// BenchmarkScan is every value of every record that a pattern matches, one million of them, in the default order, newest
-// first. memcpy copies as much, value by value; zstd only decompresses them.
+// BenchmarkScan measures a Scan of one million values, newest first. There are two limits: memcpy
+// copies the values one by one, and zstd decompresses them.
 func BenchmarkScan(b *testing.B) {
 	s := byTick.scaled()
 	heats := each(func(b *testing.B, p peers.Peer) figures {
@@ -63,7 +65,8 @@ func BenchmarkScan(b *testing.B) {
 	race(b, append(heats, memcpyLimit(s), zstdLimit(b, s)), 3)
 }
 
-// BenchmarkRange is a stretch of 100,000 values out of one record's history, newest first.
+// BenchmarkRange measures a Scan of the 100,000 values in the middle of one record's history,
+// newest first.
 func BenchmarkRange(b *testing.B) {
 	s := deep.scaled()
 	from, until := s.ticks/4, s.ticks*3/4
@@ -72,8 +75,10 @@ func BenchmarkRange(b *testing.B) {
 	race(b, each(func(b *testing.B, p peers.Peer) figures { return scanning(b, p, s, name, params, until-from) }), 3)
 }
 
-// scanning is how many values a second Scan yields.
-func scanning(b *testing.B, p peers.Peer, s spec, pattern string, params daybook.QueryParams, want int) figures {
+// scanning returns the number of values a second that Scan yields.
+func scanning(
+	b *testing.B, p peers.Peer, s spec, pattern string, params daybook.QueryParams, want int,
+) figures {
 	b.Helper()
 	var took time.Duration
 	with(b, p, stored(b, p, s), func(store peers.Store) {
@@ -108,7 +113,7 @@ func memcpyLimit(s spec) heat {
 	}}
 }
 
-// zstdLimit decompresses the values alone, in blocks as long as Daybook's chunks.
+// zstdLimit only decompresses the values, in blocks of the size of Daybook's chunks.
 func zstdLimit(b *testing.B, s spec) heat {
 	const chunk = 512
 	encoder, err := zstd.NewWriter(nil)
@@ -140,6 +145,9 @@ func zstdLimit(b *testing.B, s spec) heat {
 				_ = raw
 			}
 		})
-		return figures{"values/s": float64(s.values()) / took.Seconds(), "disk-B/value": float64(size) / float64(s.values())}
+		return figures{
+			"values/s":     float64(s.values()) / took.Seconds(),
+			"disk-B/value": float64(size) / float64(s.values()),
+		}
 	}}
 }

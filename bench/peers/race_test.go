@@ -20,17 +20,20 @@ import (
 )
 
 var (
-	rounds  = flag.Int("rounds", 3, "how often each peer runs each heat; 1 with -short")
-	only    = flag.String("peers", "", "names of peers, separated by commas; default: all")
-	patient = flag.Duration("patient", time.Minute, "a peer whose heat takes longer runs it once")
+	rounds = flag.Int("rounds", 3, "number of rounds, in each of which every entrant runs; 1 with -short")
+	only   = flag.String("peers", "", "names of entrants, separated by commas; default: all")
+	slow   = flag.Duration("slow", time.Minute, "an entrant whose heat takes longer than this runs it only once")
 )
 
 var ctx = context.Background()
 
-// daybook is the entrant that the others are the peers of, with its default options.
-var daybookPeer = peers.Peer{Name: "daybook", Open: func(dir string) (peers.Store, error) { return engine.Open(dir, nil) }}
+// daybookPeer is Daybook with its default options, as an entrant like the others.
+var daybookPeer = peers.Peer{
+	Name: "daybook",
+	Open: func(dir string) (peers.Store, error) { return engine.Open(dir, nil) },
+}
 
-// entrants are Daybook and its peers, as far as the flag asks for them.
+// entrants returns Daybook and its peers, or those of them that the flag names.
 func entrants() []peers.Peer {
 	all := append([]peers.Peer{daybookPeer}, peers.All()...)
 	if *only == "" {
@@ -40,27 +43,27 @@ func entrants() []peers.Peer {
 	return slices.DeleteFunc(all, func(p peers.Peer) bool { return !slices.Contains(names, p.Name) })
 }
 
-// figures are what one heat measured, by unit.
+// figures are the results of a heat, by unit.
 type figures map[string]float64
 
-// heat is one run of one piece of work by one entrant.
+// heat is one kind of work, done once by one entrant.
 type heat struct {
 	entrant string
 	run     func(b *testing.B) figures
 }
 
-// race runs heats in turn, each so many turns per round, and reports the median of each one's figures. The
-// entrants take turns, in another order each time, so that none has the machine's good minutes for itself, or always comes
-// after the same one, which leaves the disk busy or awake.
+// race runs each heat several times in each round, and reports the median of its figures. The
+// entrants take turns, in another order each time. So a fast minute of the machine is not one
+// entrant's only, and no entrant always follows the same one, which leaves the disk busy or awake.
 func race(b *testing.B, heats []heat, turns int) {
 	b.Helper()
 	results := map[string]map[string][]float64{}
-	slow := map[string]bool{}
+	isSlow := map[string]bool{}
 	random := rand.New(rand.NewPCG(1, 0)) // the same orders in each run
 	for range roundCount(turns) {
 		for _, i := range random.Perm(len(heats)) {
 			h := heats[i]
-			if slow[h.entrant] {
+			if isSlow[h.entrant] {
 				continue
 			}
 			start, prepared := time.Now(), preparing
@@ -70,7 +73,7 @@ func race(b *testing.B, heats []heat, turns int) {
 				}
 				results[h.entrant][unit] = append(results[h.entrant][unit], figure)
 			}
-			slow[h.entrant] = time.Since(start)-(preparing-prepared) > *patient
+			isSlow[h.entrant] = time.Since(start)-(preparing-prepared) > *slow
 		}
 	}
 	for _, h := range heats {
@@ -88,7 +91,7 @@ func roundCount(turns int) int {
 // report shows measured figures as if the benchmark had just taken them.
 func report(b *testing.B, measured map[string][]float64) {
 	if _, timed := measured["ns/op"]; !timed {
-		b.ReportMetric(0, "ns/op") // which leaves it out
+		b.ReportMetric(0, "ns/op") // 0 ns/op is not printed
 	}
 	for unit, values := range measured {
 		b.ReportMetric(median(values), unit)
@@ -103,7 +106,7 @@ func median(values []float64) float64 {
 	return values[len(values)/2]
 }
 
-// each makes a heat for every entrant.
+// each returns a heat for every entrant.
 func each(run func(b *testing.B, p peers.Peer) figures) []heat {
 	var heats []heat
 	for _, p := range entrants() {
@@ -131,7 +134,8 @@ func mustOpen(b *testing.B, p peers.Peer, dir string) peers.Store {
 	return s
 }
 
-// must fails the benchmark. It is called while the clock runs, so it calls Helper only when it has failed.
+// must fails the benchmark if err is not nil. It is called in measured work, so it does nothing
+// else.
 func must(b *testing.B, p peers.Peer, err error) {
 	if err != nil {
 		b.Helper()
@@ -139,8 +143,8 @@ func must(b *testing.B, p peers.Peer, err error) {
 	}
 }
 
-// temporary makes a directory that is gone when the heat is over, unlike b.TempDir, which stays until the
-// race is.
+// temporary makes a directory that is removed after the heat. b.TempDir would stay until the end of
+// the benchmark.
 func temporary(b *testing.B) (dir string, remove func()) {
 	b.Helper()
 	dir, err := os.MkdirTemp("", "race")
@@ -150,7 +154,7 @@ func temporary(b *testing.B) (dir string, remove func()) {
 	return dir, func() { os.RemoveAll(dir) }
 }
 
-// newLimit is the physical limit of the disk. It is gone when done is called.
+// newLimit returns the limit of the disk. done removes its file.
 func newLimit(b *testing.B) (limit *bench.Limit, done func()) {
 	b.Helper()
 	dir, remove := temporary(b)
@@ -170,7 +174,7 @@ func timed(work func()) time.Duration {
 	return time.Since(start)
 }
 
-// scaled is n, or a hundredth of it with -short, which only shows that the race can be run.
+// scaled returns n, or a hundredth of it with -short, which only shows that the race runs.
 func scaled(n int) int {
 	if testing.Short() {
 		return max(n/100, 10)
@@ -178,7 +182,7 @@ func scaled(n int) int {
 	return n
 }
 
-// diskUse is what the files under dir occupy, in bytes: allocated blocks, not lengths.
+// diskUse returns the bytes of the blocks that are allocated to the files under dir.
 func diskUse(b *testing.B, dir string) (used int64) {
 	b.Helper()
 	err := filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
@@ -195,7 +199,8 @@ func diskUse(b *testing.B, dir string) (used int64) {
 	return used
 }
 
-// TestMain names the machine in the benchmarks' output, and removes the datasets when all is over.
+// TestMain prints a description of the machine before the benchmarks, and removes the datasets at
+// the end.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if bench := flag.Lookup("test.bench"); bench.Value.String() != "" {

@@ -11,20 +11,20 @@ import (
 	"github.com/daybook-db/daybook/index"
 )
 
-// snapshot is a store's keys, in bytewise order, as they were when it was taken.
+// snapshot has the keys of a store, in bytewise order, as they were when it was taken.
 type snapshot interface {
-	// ascend visits the keys that are not less than from, until visit returns false. What visit gets is
-	// valid until it returns, and not to be changed.
+	// ascend visits the keys that are not less than from, until visit returns false. The slices
+	// that visit gets are valid until it returns, and must not be changed.
 	ascend(from []byte, visit func(key, value []byte) bool) error
-	// descend visits the keys that are less than before, the greatest first.
+	// descend visits the keys that are less than before, the greatest first, under the same rules.
 	descend(before []byte, visit func(key, value []byte) bool) error
 }
 
-// selection is what a scan looks for.
+// selection says which values a scan yields, and in what order.
 type selection struct {
 	pattern  *index.Pattern
 	from, to uint64 // timestamps, both inclusive
-	limit    int    // per record
+	limit    int    // of values of each record
 	order    daybook.Order
 }
 
@@ -46,43 +46,44 @@ func newSelection(recordPattern string, params daybook.QueryParams) (selection, 
 	return s, err
 }
 
-// span returns what the keys of all matching records start with.
-func (s selection) span() []byte {
+// keyPrefix returns the prefix of the keys of all matching records.
+func (s selection) keyPrefix() []byte {
 	if s.pattern.Exact() {
 		return appendRecord(nil, s.pattern.Prefix())
 	}
 	return []byte(s.pattern.Prefix())
 }
 
-// scan walks a snapshot. Its records' keys follow one another in the order asked for, or against it. Along the
-// order a scan is one walk that seeks only where it has something to skip: a record that does not match, or
-// the rest of one that has given enough. Against it, each record is a walk back from its end.
+// scan reads a selection of a snapshot. If the selection's order is the order of the keys, the scan
+// is one walk forward. It seeks only to skip keys: a record that does not match, or the rest of a
+// record that has reached the limit. If the order is the opposite, the scan finds each record by a
+// seek, and then walks back from the record's end.
 type scan struct {
 	selection
 	ctx    context.Context
 	keys   snapshot
 	layout layout
-	// emit takes a value and returns whether to go on. The slices are valid until it returns.
+	// emit takes a value and returns whether to continue. The slices are valid until it returns.
 	emit func(record string, key, value []byte) bool
 
-	record       string // the one the scan is in; its keys start with start
-	start        []byte
-	lower, upper []byte // of what is wanted of it
-	left         int    // how many of its values are still wanted
+	record       string // the current record
+	prefix       []byte // of the current record's keys
+	lower, upper []byte // bounds of the selected keys of the current record
+	remaining    int    // number of values of the current record that the scan may still emit
 
-	next    []byte // where to seek for what follows; empty: nowhere
-	visited int
+	next    []byte // key to seek next; empty: the scan ends
+	visited int    // number of emitted values
 	err     error
 }
 
-// contextInterval is how many values a scan visits between two looks at its context.
+// contextInterval is the number of values that a scan emits between two looks at its context.
 const contextInterval = 1024
 
 func (s *scan) run() error {
-	against := s.backward()
+	backward := s.backward()
 	if s.pattern.Exact() {
 		s.enter(s.pattern.Prefix())
-		if against {
+		if backward {
 			return s.finish(s.keys.descend(s.upper, s.visitBack))
 		}
 		s.next = append(s.next, s.lower...)
@@ -93,7 +94,7 @@ func (s *scan) run() error {
 	for len(s.next) > 0 {
 		from, s.next = append(from[:0], s.next...), s.next[:0]
 		err := s.keys.ascend(from, s.visit)
-		if err == nil && against && s.left > 0 {
+		if err == nil && backward && s.remaining > 0 {
 			err = s.walkBack()
 		}
 		if err != nil || s.err != nil {
@@ -103,6 +104,7 @@ func (s *scan) run() error {
 	return nil
 }
 
+// backward reports whether the selection's order is the opposite of the order of the keys.
 func (s *scan) backward() bool { return (s.layout == newestFirst) != (s.order == daybook.NewestFirst) }
 
 func (s *scan) finish(err error) error {
@@ -114,22 +116,22 @@ func (s *scan) finish(err error) error {
 
 // enter begins a record.
 func (s *scan) enter(record string) {
-	s.record, s.left = record, s.limit
-	s.start = appendRecord(s.start[:0], record)
+	s.record, s.remaining = record, s.limit
+	s.prefix = appendRecord(s.prefix[:0], record)
 	s.lower, s.upper = s.layout.bounds(record, s.from, s.to)
 }
 
-// leave ends a record before the walk has come to its end.
+// leave ends the current record, and has the walk skip the rest of its keys.
 func (s *scan) leave() {
-	s.left = 0
+	s.remaining = 0
 	if !s.pattern.Exact() {
 		s.next = appendRecordEnd(s.next[:0], s.record)
 	}
 }
 
-// visit is one step along the order of keys.
+// visit is one step of a walk forward. It returns false to end the walk; the scan then seeks next.
 func (s *scan) visit(key, value []byte) bool {
-	if !hasRecord(key, s.start) && !s.arrive(key) {
+	if !hasRecord(key, s.prefix) && !s.arrive(key) {
 		return false
 	}
 	switch timestamp := s.layout.timestamp(key); {
@@ -145,9 +147,9 @@ func (s *scan) visit(key, value []byte) bool {
 	return false
 }
 
-// arrive enters the record of a key, if that matches.
+// arrive enters the record of a key if it matches, and reports whether it does.
 func (s *scan) arrive(key []byte) bool {
-	s.left = 0
+	s.remaining = 0
 	if s.pattern.Exact() || !bytes.HasPrefix(key, []byte(s.pattern.Prefix())) {
 		return false
 	}
@@ -160,25 +162,26 @@ func (s *scan) arrive(key []byte) bool {
 	return true
 }
 
-// walkBack takes what is wanted of the record that was arrived at.
+// walkBack takes the selected values of the current record from the last to the first.
 func (s *scan) walkBack() error {
 	s.next = appendRecordEnd(s.next[:0], s.record)
 	err := s.keys.descend(s.upper, s.visitBack)
-	s.left = 0
+	s.remaining = 0
 	return err
 }
 
-// visitBack is one step against the order of keys.
+// visitBack is one step of a walk back.
 func (s *scan) visitBack(key, value []byte) bool {
-	if !hasRecord(key, s.start) || bytes.Compare(key, s.lower) < 0 {
+	if !hasRecord(key, s.prefix) || bytes.Compare(key, s.lower) < 0 {
 		return false
 	}
 	return s.take(key, value)
 }
 
+// take emits a value, and reports whether the record has more to emit.
 func (s *scan) take(key, value []byte) bool {
 	if !s.emit(s.record, key, value) {
-		s.left, s.next = 0, s.next[:0]
+		s.remaining, s.next = 0, s.next[:0]
 		return false
 	}
 	if s.visited++; s.visited%contextInterval == 0 {
@@ -186,8 +189,8 @@ func (s *scan) take(key, value []byte) bool {
 			return false
 		}
 	}
-	if s.left--; s.left == 0 {
+	if s.remaining--; s.remaining == 0 {
 		s.leave()
 	}
-	return s.left > 0
+	return s.remaining > 0
 }

@@ -16,8 +16,9 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// sqliteSchema is AimDB's. The index ends in the row's id by itself, so values of equal time have an order. A third
-// column for it would spare a query the sort among equal times, and costs an insert a quarter of its speed.
+// sqliteSchema is AimDB's. An index of SQLite ends in the row's id by itself, so values of equal
+// time have an order. A third column with the id would spare a query the sort of equal times, but
+// makes inserts slower by a quarter.
 const sqliteSchema = `
 CREATE TABLE IF NOT EXISTS record_history (
 	id          INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -32,18 +33,19 @@ const (
 	sqliteDelete = `DELETE FROM record_history WHERE stored_at <= ?`
 )
 
-// sqliteStore keeps the history in one SQLite database: one connection writes, a pool of others reads, and each read
-// is one statement and so sees one snapshot of the write-ahead log. A transaction is durable when it has committed,
-// since synchronous=FULL syncs the log each time.
+// sqliteStore keeps the history in one SQLite database. One connection writes, and a pool of others
+// reads. Each read is one statement, and so sees one snapshot. A transaction is durable when it has
+// committed, because synchronous=FULL syncs the write-ahead log each time.
 type sqliteStore struct {
 	gate     gate
-	database *sql.DB // of the writer alone
+	database *sql.DB // has the writer's connection only
 	readers  *sql.DB
 	design   sqliteDesign
 	queries  sync.Map // text of a query to its *sql.Stmt on readers
 
-	// turn holds a token when the writer is free. Who has taken it may use the fields below.
-	turn           chan struct{}
+	// free holds an element while the writer is free. The call that has taken it may use the fields
+	// below.
+	free           chan struct{}
 	writer         *sql.Conn
 	insert, remove *sql.Stmt
 
@@ -51,11 +53,11 @@ type sqliteStore struct {
 	waiting []*sqliteInsertion
 }
 
-// sqliteReaders bounds the pool, for each connection has a page cache of its own. Scans within the loops of Scans
-// wait for ever once they are nested deeper than that.
+// sqliteReaders is the size of the pool. It is bounded because each connection has its own page
+// cache. Scans that are nested in each other's loops more deeply than that wait for ever.
 func sqliteReaders() int { return max(8, 2*runtime.GOMAXPROCS(0)) }
 
-// openSQLite opens the database in dir with connections that connect makes.
+// openSQLite opens the database in dir with the driver's connections.
 func openSQLite(dir string, connect sqliteDriver, design sqliteDesign) (Store, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -66,7 +68,7 @@ func openSQLite(dir string, connect sqliteDriver, design sqliteDesign) (Store, e
 		database: sql.OpenDB(connector),
 		readers:  sql.OpenDB(connector),
 		design:   design,
-		turn:     make(chan struct{}, 1),
+		free:     make(chan struct{}, 1),
 	}
 	s.database.SetMaxOpenConns(1)
 	s.readers.SetMaxOpenConns(sqliteReaders())
@@ -74,11 +76,11 @@ func openSQLite(dir string, connect sqliteDriver, design sqliteDesign) (Store, e
 	if err := s.prepare(context.Background()); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	s.turn <- struct{}{}
+	s.free <- struct{}{}
 	return s, nil
 }
 
-// prepare makes what the writer needs.
+// prepare makes the writer's connection, the table and the writer's statements.
 func (s *sqliteStore) prepare(ctx context.Context) (err error) {
 	if s.writer, err = s.database.Conn(ctx); err != nil {
 		return err
@@ -93,13 +95,13 @@ func (s *sqliteStore) prepare(ctx context.Context) (err error) {
 	return err
 }
 
-// beginWrite enters the gate and takes the writer.
+// beginWrite enters the gate and takes the writer. When it returns nil, endWrite must follow.
 func (s *sqliteStore) beginWrite(ctx context.Context) error {
 	if err := s.gate.enter(ctx); err != nil {
 		return err
 	}
 	select {
-	case <-s.turn:
+	case <-s.free:
 		return nil
 	case <-ctx.Done():
 		s.gate.leave()
@@ -108,11 +110,11 @@ func (s *sqliteStore) beginWrite(ctx context.Context) error {
 }
 
 func (s *sqliteStore) endWrite() {
-	s.turn <- struct{}{}
+	s.free <- struct{}{}
 	s.gate.leave()
 }
 
-// Initialize does nothing: opening made the table.
+// Initialize does nothing, because opening has made the table.
 func (s *sqliteStore) Initialize(ctx context.Context) error {
 	if err := s.gate.enter(ctx); err != nil {
 		return err
@@ -121,7 +123,7 @@ func (s *sqliteStore) Initialize(ctx context.Context) error {
 	return nil
 }
 
-// StoreBatch is a transaction of one insert for each value.
+// StoreBatch inserts the values one by one in a transaction.
 func (s *sqliteStore) StoreBatch(ctx context.Context, values []daybook.StoredValue) error {
 	for i, v := range values {
 		if err := checkSQLiteTime(v.StoredAt); err != nil {
@@ -135,7 +137,8 @@ func (s *sqliteStore) StoreBatch(ctx context.Context, values []daybook.StoredVal
 	return s.commit(ctx, values)
 }
 
-// insertAll leaves the single inserts uncancelled: to watch a context costs a goroutine for each of them.
+// insertAll looks at the context between the inserts. An insert under a context that can be
+// cancelled would cost a goroutine.
 func (s *sqliteStore) insertAll(ctx context.Context, values []daybook.StoredValue) error {
 	uncancelled := context.WithoutCancel(ctx)
 	for _, v := range values {
@@ -149,7 +152,7 @@ func (s *sqliteStore) insertAll(ctx context.Context, values []daybook.StoredValu
 	return nil
 }
 
-// Cleanup deletes in one transaction, so an interrupted one has deleted nothing.
+// Cleanup deletes in one transaction. Interrupted, it has deleted nothing.
 func (s *sqliteStore) Cleanup(ctx context.Context, olderThan uint64) (deleted uint64, err error) {
 	if err := s.beginWrite(ctx); err != nil {
 		return 0, err
@@ -174,7 +177,7 @@ func (s *sqliteStore) Cleanup(ctx context.Context, olderThan uint64) (deleted ui
 	return deleted, nil
 }
 
-// transact runs do in a transaction, and commits unless it fails. The caller has the writer.
+// transact runs do in a transaction, which it commits if do returns nil. The caller has the writer.
 func (s *sqliteStore) transact(ctx context.Context, do func() error) error {
 	uncancelled := context.WithoutCancel(ctx)
 	if _, err := s.writer.ExecContext(uncancelled, "BEGIN IMMEDIATE"); err != nil {
@@ -187,7 +190,8 @@ func (s *sqliteStore) transact(ctx context.Context, do func() error) error {
 	if err == nil {
 		return nil
 	}
-	// SQLite may have rolled back by itself, and says so with an error that tells nothing new.
+	// SQLite may have rolled back by itself. ROLLBACK then returns an error that says no more than
+	// that.
 	s.writer.ExecContext(uncancelled, "ROLLBACK")
 	if ended := ctx.Err(); ended != nil {
 		return ended
@@ -195,14 +199,14 @@ func (s *sqliteStore) transact(ctx context.Context, do func() error) error {
 	return err
 }
 
-// Close must not be called within a Scan's loop, since it waits for the calls that run. The writer goes last: the
-// connection that closes last posts the log into the database and deletes it.
+// Close waits for the calls that are running, so it must not be called in a Scan's loop. The writer
+// is closed last, because the last connection moves the log into the database and deletes it.
 func (s *sqliteStore) Close() error {
 	return s.gate.close(func() error { return errors.Join(s.readers.Close(), s.closeWriter()) })
 }
 
-// closeWriter closes the statements too: SQLite keeps a connection open behind the scenes while there are some, and
-// database/sql forgets those that were prepared on a sql.Conn.
+// closeWriter closes the statements too: database/sql forgets those that were prepared on a
+// sql.Conn, and SQLite keeps a connection open while it has statements.
 func (s *sqliteStore) closeWriter() error {
 	var err error
 	for _, statement := range []*sql.Stmt{s.insert, s.remove} {
@@ -216,7 +220,7 @@ func (s *sqliteStore) closeWriter() error {
 	return errors.Join(err, s.database.Close())
 }
 
-// checkSQLiteTime sees that a timestamp fits an INTEGER.
+// checkSQLiteTime returns an error for a timestamp that does not fit SQLite's signed INTEGER.
 func checkSQLiteTime(timestamp uint64) error {
 	if timestamp > math.MaxInt64 {
 		return fmt.Errorf("%w: %d; at most %d", daybook.ErrTimestampRange, timestamp, int64(math.MaxInt64))

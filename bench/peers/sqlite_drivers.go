@@ -10,35 +10,41 @@ import (
 	modernc "modernc.org/sqlite"
 )
 
-// sqlite returns AimDB's design on SQLite through both of its drivers, with the same code and settings, and what an
-// experienced user of SQLite would make of the same table.
+// sqlite returns AimDB's design on two drivers of SQLite, with the same code and settings, and the
+// same table as an experienced user of SQLite would use it.
 func sqlite() []Peer {
 	return []Peer{
-		{Name: "sqlite", Open: func(dir string) (Store, error) { return openSQLite(dir, mattnDriver, aimdb) }},
-		{Name: "sqlite-modernc", Open: func(dir string) (Store, error) { return openSQLite(dir, moderncDriver, aimdb) }},
-		{Name: "sqlite-tuned", Open: func(dir string) (Store, error) { return openSQLite(dir, mattnDriver, tuned) }},
+		sqlitePeer("sqlite", mattnDriver, aimdb),
+		sqlitePeer("sqlite-modernc", moderncDriver, aimdb),
+		sqlitePeer("sqlite-tuned", mattnDriver, tuned),
 	}
+}
+
+func sqlitePeer(name string, driver sqliteDriver, design sqliteDesign) Peer {
+	return Peer{Name: name, Open: func(dir string) (Store, error) { return openSQLite(dir, driver, design) }}
 }
 
 // sqliteDesign is how the table is used.
 type sqliteDesign int
 
 const (
-	// aimdb commits each Store on its own, and numbers a record's rows to find the newest, as AimDB does.
+	// aimdb commits each Store by itself, and numbers a record's rows to find the newest, as AimDB
+	// does.
 	aimdb sqliteDesign = iota
-	// tuned commits all Stores that wait as one, and takes the newest rows off the index.
+	// tuned commits all waiting Stores together, and reads the newest rows from the index.
 	tuned
 )
 
 // sqlitePragmas are set on each connection.
 //
-//   - busy_timeout: two connections may meet while one of them recovers or posts the log.
+//   - busy_timeout: two connections may meet while one of them recovers the log or moves it into
+//     the database.
 //   - journal_mode, synchronous: a commit is one sync of the write-ahead log, and is durable.
-//   - wal_autocheckpoint: 64 MiB of log, in pages of 4 KiB. The default of 4 MiB is what a single batch over a
-//     thousand records writes, for it touches a page of the index for each of them.
+//   - wal_autocheckpoint: 64 MiB of log, in pages of 4 KiB. A single batch over 1,000 records fills
+//     the default of 4 MiB, because it changes a page of the index for each record.
 //   - cache_size: 64 MiB, in KiB.
-//   - mmap_size: pages of the database are read in place, up to 1 GiB.
-//   - temp_store: sorting is done in memory.
+//   - mmap_size: up to 1 GiB of the database is read in place.
+//   - temp_store: sorts happen in memory.
 const sqlitePragmas = `
 PRAGMA busy_timeout = 10000;
 PRAGMA journal_mode = WAL;
@@ -51,14 +57,15 @@ PRAGMA temp_store = MEMORY;`
 // sqliteDriver opens a connection to the database at path.
 type sqliteDriver func(path string) (driver.Conn, error)
 
-// mattnDriver is SQLite's C code, called through cgo. Without its mutexes: database/sql gives a connection to one
-// goroutine at a time. It syncs with fsync, unless it is compiled as Linux distributions compile SQLite, with
-// CGO_CFLAGS="-O2 -g -DHAVE_FDATASYNC=1".
+// mattnDriver calls SQLite's C code through cgo. SQLite's mutexes are off, because database/sql
+// gives a connection to one goroutine at a time. SQLite syncs with fsync, unless it is compiled as
+// Linux distributions compile it, with CGO_CFLAGS="-O2 -g -DHAVE_FDATASYNC=1".
 func mattnDriver(path string) (driver.Conn, error) {
 	return (&mattn.SQLiteDriver{}).Open(path + "?_mutex=no")
 }
 
-// moderncDriver is SQLite's C code translated to Go. It syncs with fdatasync where there is one.
+// moderncDriver runs SQLite's C code translated to Go. It syncs with fdatasync if the system has
+// that.
 func moderncDriver(path string) (driver.Conn, error) {
 	if _, err := modernc.Fdatasync(true); err != nil && err != modernc.ErrFdatasyncUnavailable {
 		return nil, err
@@ -66,8 +73,9 @@ func moderncDriver(path string) (driver.Conn, error) {
 	return (&modernc.Driver{}).Open(path)
 }
 
-// sqliteConnector is a driver.Connector that sets the pragmas by SQL, because the two drivers take different
-// parameters for them, and one has none for some.
+// sqliteConnector is a driver.Connector that sets the pragmas on each connection. It sets them by
+// SQL, because the two drivers have different parameters for them, and one driver has none for some
+// of them.
 type sqliteConnector struct {
 	driver sqliteDriver
 	path   string
@@ -85,7 +93,7 @@ func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	return conn, nil
 }
 
-// Driver is here for the interface; database/sql calls it for sql.DB.Driver alone.
+// Driver completes the interface. Nothing in this package calls it.
 func (c sqliteConnector) Driver() driver.Driver { return c }
 
 func (c sqliteConnector) Open(path string) (driver.Conn, error) { return c.driver(path) }

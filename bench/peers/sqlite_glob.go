@@ -8,11 +8,13 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// sqliteLiteral takes what is special in SQLite's GLOB out of a text. GLOB has no escape but a class of one.
+// sqliteLiteral makes a text match itself in SQLite's GLOB, which has no escape character, but
+// classes.
 var sqliteLiteral = strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]")
 
-// sqliteGlob returns a pattern for SQLite's GLOB that every matching name matches, and "" where its prefix says it
-// all. For a Glob no other name matches it.
+// sqliteGlob translates a record pattern into one for SQLite's GLOB. Every name that matches the
+// record pattern matches the translation; for daybook.Glob no other name does. It returns "" if
+// every name with the prefix matches.
 func sqliteGlob(pattern, prefix string, syntax daybook.PatternSyntax) string {
 	translate := translateGlob
 	if syntax == daybook.Topic {
@@ -43,7 +45,8 @@ func translateGlob(pattern string) string {
 	return glob.String()
 }
 
-// translateTopic lets a wildcard match any run, and takes away the dot that goes with a `#` that matches nothing.
+// translateTopic lets each wildcard match any run of characters. A # that matches no segment has no
+// dot beside it, so the dot that follows a # is left out.
 func translateTopic(pattern string) string {
 	var glob strings.Builder
 	onlyHashes := true // so far

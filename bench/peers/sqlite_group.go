@@ -10,15 +10,16 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// sqliteInsertion is a Store that waits for its commit.
+// sqliteInsertion is the value of one call of Store that waits for its commit.
 type sqliteInsertion struct {
 	value daybook.StoredValue
-	done  chan error // holds one
+	done  chan error // has room for the one result
 }
 
-// Store shares its transaction with the Stores that came while the one before was committing: whoever gets the writer
-// commits for all that wait. SQLite has no such thing of its own, and advises to put many inserts into a transaction.
-// AimDB commits one after another.
+// Store commits its value by itself in AimDB's design. In the tuned design it shares a transaction
+// with the Stores that came while the transaction before was committed: the first of them that gets
+// the writer commits for all. SQLite has no group commit, and its documentation advises to put many
+// inserts into one transaction.
 func (s *sqliteStore) Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
 	if err := checkSQLiteTime(timestamp); err != nil {
 		return err
@@ -36,11 +37,11 @@ func (s *sqliteStore) Store(ctx context.Context, recordName string, value json.R
 
 func (s *sqliteStore) commitOne(ctx context.Context, value daybook.StoredValue) error {
 	select {
-	case <-s.turn:
+	case <-s.free:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	defer func() { s.turn <- struct{}{} }()
+	defer func() { s.free <- struct{}{} }()
 	return s.commit(context.Background(), []daybook.StoredValue{value})
 }
 
@@ -48,9 +49,9 @@ func (s *sqliteStore) commitTogether(ctx context.Context, value daybook.StoredVa
 	insertion := &sqliteInsertion{value: value, done: make(chan error, 1)}
 	s.queue(insertion)
 	select {
-	case <-s.turn:
+	case <-s.free:
 		s.commitWaiting()
-		s.turn <- struct{}{}
+		s.free <- struct{}{}
 	case err := <-insertion.done:
 		return err
 	case <-ctx.Done():
@@ -67,7 +68,7 @@ func (s *sqliteStore) queue(insertion *sqliteInsertion) {
 	s.waiting = append(s.waiting, insertion)
 }
 
-// withdraw reports whether the insertion was still waiting. If not, it is being committed.
+// withdraw reports whether the insertion was still waiting. If not, its commit has begun.
 func (s *sqliteStore) withdraw(insertion *sqliteInsertion) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,8 +80,8 @@ func (s *sqliteStore) withdraw(insertion *sqliteInsertion) bool {
 	return true
 }
 
-// commitWaiting commits what waits, which may be nothing. It is not cancelled with the Store that happens to do it.
-// The caller has the writer.
+// commitWaiting commits all insertions that wait, of which there may be none. The commit is for all
+// of them, so the end of one call's context does not cancel it. The caller has the writer.
 func (s *sqliteStore) commitWaiting() {
 	s.mu.Lock()
 	group := s.waiting
@@ -96,7 +97,8 @@ func (s *sqliteStore) commitWaiting() {
 	}
 }
 
-// commit inserts values in one transaction. SQLite makes one of a single insert by itself.
+// commit inserts values in one transaction. SQLite makes a transaction of a single insert by
+// itself.
 func (s *sqliteStore) commit(ctx context.Context, values []daybook.StoredValue) error {
 	insertAll := func() error { return s.insertAll(ctx, values) }
 	switch len(values) {

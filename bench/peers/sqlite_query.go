@@ -10,18 +10,19 @@ import (
 	"github.com/daybook-db/daybook/index"
 )
 
-// sqliteQuery is a SELECT of record_name, value_json and stored_at, in the order that a query's result has. The name
-// is NULL when it is the same for all rows.
+// sqliteQuery is a SELECT of record_name, value_json and stored_at. Its rows come in the order that
+// a result has. record_name is NULL if all rows have the same name.
 type sqliteQuery struct {
 	text strings.Builder
 	args []any
-	// filter is what the names must match beyond what the text asks for; nil: nothing.
+	// filter is the pattern that the names have to match if the text selects more names; nil: it
+	// does not.
 	filter *index.Pattern
-	// name is what a NULL stands for.
+	// name is the name of the rows in which record_name is NULL.
 	name string
 }
 
-// newSQLiteQuery writes the query that suits the index best.
+// newSQLiteQuery writes the statement that makes the best use of the index.
 func newSQLiteQuery(pattern string, params daybook.QueryParams, design sqliteDesign) (*sqliteQuery, error) {
 	if err := params.Validate(); err != nil {
 		return nil, err
@@ -50,13 +51,13 @@ func newSQLiteQuery(pattern string, params daybook.QueryParams, design sqliteDes
 	return q, nil
 }
 
-// add writes text that has a ? for each argument.
+// add appends text that has a ? for each argument.
 func (q *sqliteQuery) add(text string, args ...any) {
 	q.text.WriteString(text)
 	q.args = append(q.args, args...)
 }
 
-// ofRecord reads one record: a piece of the index.
+// ofRecord reads one record, whose rows are next to each other in the index.
 func (q *sqliteQuery) ofRecord(params daybook.QueryParams) {
 	q.add(`SELECT NULL, value_json, stored_at FROM record_history WHERE record_name = ?`, q.name)
 	q.addBounds(params)
@@ -66,7 +67,7 @@ func (q *sqliteQuery) ofRecord(params daybook.QueryParams) {
 	}
 }
 
-// everything walks the index from the first name with the prefix to the last.
+// everything reads the index from the first name with the prefix to the last.
 func (q *sqliteQuery) everything(params daybook.QueryParams) {
 	q.add(`SELECT record_name, value_json, stored_at FROM record_history`)
 	if q.name != "" {
@@ -75,7 +76,8 @@ func (q *sqliteQuery) everything(params daybook.QueryParams) {
 	q.add(` ORDER BY record_name, ` + sqliteTimeOrder(params.Order))
 }
 
-// rangeOfEach finds the names first, since a walk of the whole index would also see what is outside of the range.
+// rangeOfEach finds the names first, and seeks each one's range. A walk of the whole index would
+// read the values outside of the range too.
 func (q *sqliteQuery) rangeOfEach(glob string, params daybook.QueryParams) {
 	q.addNames(glob)
 	q.add(`SELECT record_name, value_json, stored_at FROM record_history WHERE record_name IN (SELECT name FROM names)`)
@@ -83,8 +85,9 @@ func (q *sqliteQuery) rangeOfEach(glob string, params daybook.QueryParams) {
 	q.add(` ORDER BY record_name, ` + sqliteTimeOrder(params.Order))
 }
 
-// newestOfEach takes the front of each record's piece of the index, which costs as much as the result has values.
-// To number all rows, as newestByWindow does, costs as much as the history has.
+// newestOfEach finds the names first, and reads the first rows of each one's part of the index.
+// That takes as long as the result is large. newestByWindow numbers all rows, which takes as long
+// as the history is large.
 func (q *sqliteQuery) newestOfEach(glob string, params daybook.QueryParams) {
 	q.addNames(glob)
 	q.add(`SELECT record_name, value_json, stored_at FROM names CROSS JOIN record_history WHERE id IN (` +
@@ -94,8 +97,9 @@ func (q *sqliteQuery) newestOfEach(glob string, params daybook.QueryParams) {
 	q.add(` ORDER BY record_name, ` + sqliteTimeOrder(params.Order))
 }
 
-// newestByWindow is AimDB's query. GLOB is there because LIKE takes A for a; the plus keeps it out of the plan, which
-// is that of AimDB's own statement.
+// newestByWindow is AimDB's query. GLOB is added because LIKE ignores case. The plus before
+// record_name keeps GLOB out of the query plan, so that the plan is the one of AimDB's own
+// statement.
 func (q *sqliteQuery) newestByWindow(glob string, params daybook.QueryParams) {
 	order := sqliteTimeOrder(params.Order)
 	q.add(`WITH ranked AS (SELECT id, record_name, value_json, stored_at, ` +
@@ -105,7 +109,8 @@ func (q *sqliteQuery) newestByWindow(glob string, params daybook.QueryParams) {
 	}
 	q.add(` WHERE record_name LIKE ? ESCAPE '\' AND +record_name GLOB ?`, sqliteLike(q.name), glob)
 	q.addBounds(params)
-	q.add(`) SELECT record_name, value_json, stored_at FROM ranked WHERE rn <= ? ORDER BY record_name, `+order, params.LimitPerRecord)
+	q.add(`) SELECT record_name, value_json, stored_at FROM ranked WHERE rn <= ? ORDER BY record_name, `+order,
+		params.LimitPerRecord)
 }
 
 // sqliteLike is a LIKE pattern that every name with the prefix matches.
@@ -113,8 +118,9 @@ func sqliteLike(prefix string) string {
 	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(prefix) + "%"
 }
 
-// addNames defines the names that have the prefix and match glob. It goes from one name to the next by the index, and
-// so sees one row for each. SQLite has no such walk for SELECT DISTINCT.
+// addNames defines a table names of the names that have the prefix and match glob, if that is not
+// empty. It seeks from one name to the next in the index, and so reads one row for each name.
+// SELECT DISTINCT reads them all.
 func (q *sqliteQuery) addNames(glob string) {
 	q.add(`WITH RECURSIVE walk(name) AS (SELECT min(record_name) FROM record_history WHERE record_name >= ?`, q.name)
 	q.add(` UNION ALL SELECT (SELECT min(record_name) FROM record_history WHERE record_name > name) FROM walk`)
@@ -125,7 +131,8 @@ func (q *sqliteQuery) addNames(glob string) {
 	q.add(`) `)
 }
 
-// addBounds narrows by time. No stored timestamp is beyond an INTEGER, so a bound there is never or always met.
+// addBounds adds the bounds of time. No stored timestamp is greater than math.MaxInt64, so a
+// greater start excludes every value, and a greater end none.
 func (q *sqliteQuery) addBounds(params daybook.QueryParams) {
 	if start := params.StartTime; start != nil {
 		if *start > math.MaxInt64 {
@@ -146,5 +153,6 @@ func sqliteTimeOrder(order daybook.Order) string {
 	return `stored_at DESC, id DESC`
 }
 
-// sqliteEnd is behind every name with the prefix and before all others, as no name holds the byte 0xff.
+// sqliteEnd is greater than every name with the prefix and less than every greater name, because no
+// name has the byte 0xff.
 func sqliteEnd(prefix string) string { return prefix + "\xff" }

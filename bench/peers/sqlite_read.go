@@ -12,7 +12,9 @@ import (
 )
 
 // Query collects what Scan yields.
-func (s *sqliteStore) Query(ctx context.Context, recordPattern string, params daybook.QueryParams) ([]daybook.StoredValue, error) {
+func (s *sqliteStore) Query(
+	ctx context.Context, recordPattern string, params daybook.QueryParams,
+) ([]daybook.StoredValue, error) {
 	var values []daybook.StoredValue
 	err := s.read(ctx, recordPattern, params, func(v daybook.StoredValue) bool {
 		values = append(values, v)
@@ -24,20 +26,25 @@ func (s *sqliteStore) Query(ctx context.Context, recordPattern string, params da
 	return values, nil
 }
 
-// Scan yields the rows of one SELECT as SQLite finds them. The loop may store: the writer does not wait for readers.
-func (s *sqliteStore) Scan(ctx context.Context, recordPattern string, params daybook.QueryParams) iter.Seq2[daybook.StoredValue, error] {
+// Scan yields the rows of one SELECT as SQLite finds them. The loop may store, because the writer
+// does not wait for readers.
+func (s *sqliteStore) Scan(
+	ctx context.Context, recordPattern string, params daybook.QueryParams,
+) iter.Seq2[daybook.StoredValue, error] {
 	return func(yield func(daybook.StoredValue, error) bool) {
 		err := s.read(ctx, recordPattern, params, func(v daybook.StoredValue) bool { return yield(v, nil) })
-		if err != nil && !errors.Is(err, errLeft) {
+		if err != nil && !errors.Is(err, errLoopEnded) {
 			yield(daybook.StoredValue{}, err)
 		}
 	}
 }
 
-// errLeft is returned by read when its yield wants no more.
-var errLeft = errors.New("the loop was left")
+// errLoopEnded is returned by read when yield returns false.
+var errLoopEnded = errors.New("the loop ended")
 
-func (s *sqliteStore) read(ctx context.Context, recordPattern string, params daybook.QueryParams, yield func(daybook.StoredValue) bool) error {
+func (s *sqliteStore) read(
+	ctx context.Context, recordPattern string, params daybook.QueryParams, yield func(daybook.StoredValue) bool,
+) error {
 	query, err := newSQLiteQuery(recordPattern, params, s.design)
 	if err != nil {
 		return err
@@ -58,7 +65,8 @@ func (s *sqliteStore) read(ctx context.Context, recordPattern string, params day
 	return query.decode(rows, yield)
 }
 
-// prepared keeps the statements, which are few: a query's text tells its form and not its arguments.
+// prepared returns a prepared statement. There are few, because a query's text has only its form,
+// and not its arguments.
 func (s *sqliteStore) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
 	if statement, ok := s.queries.Load(text); ok {
 		return statement.(*sql.Stmt), nil
@@ -74,8 +82,8 @@ func (s *sqliteStore) prepared(ctx context.Context, text string) (*sql.Stmt, err
 	return statement, nil
 }
 
-// decode yields the rows whose name passes the filter. Scanned into an any, a text arrives as the string that the
-// driver has made, without another copy.
+// decode yields the rows whose names pass the filter. It scans into variables of type any, which
+// take the string that the driver has made without another copy.
 func (q *sqliteQuery) decode(rows *sql.Rows, yield func(daybook.StoredValue) bool) error {
 	var name, value, storedAt any
 	var values arena
@@ -91,8 +99,10 @@ func (q *sqliteQuery) decode(rows *sql.Rows, yield func(daybook.StoredValue) boo
 		if !matches {
 			continue
 		}
-		if !yield(daybook.StoredValue{RecordName: current, Value: values.copy([]byte(value.(string))), StoredAt: uint64(storedAt.(int64))}) {
-			return errLeft
+		row := daybook.StoredValue{RecordName: current, StoredAt: uint64(storedAt.(int64))}
+		row.Value = values.copy([]byte(value.(string)))
+		if !yield(row) {
+			return errLoopEnded
 		}
 	}
 	return rows.Err()

@@ -10,8 +10,8 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// TestSQLitePragmas shows that both drivers set on every connection what the documentation of SQLite advises, and
-// what durability needs.
+// TestSQLitePragmas shows that every connection of both drivers has the settings that durability
+// needs and that the documentation of SQLite advises.
 func TestSQLitePragmas(t *testing.T) {
 	tests := []struct{ pragma, want, reason string }{
 		{"journal_mode", "wal", "a commit is one sync"},
@@ -34,14 +34,15 @@ func TestSQLitePragmas(t *testing.T) {
 					t.Fatal(err)
 				}
 				if writer != test.want || reader != test.want {
-					t.Errorf("%s is %s for the writer and %s for a reader; want %s (%s)", test.pragma, writer, reader, test.want, test.reason)
+					t.Errorf("%s is %s for the writer and %s for a reader; want %s (%s)",
+						test.pragma, writer, reader, test.want, test.reason)
 				}
 			}
 		})
 	}
 }
 
-// TestSQLiteClose shows that Close leaves nothing in the log.
+// TestSQLiteClose shows that Close leaves no log.
 func TestSQLiteClose(t *testing.T) {
 	for _, peer := range sqlite() {
 		t.Run(peer.Name, func(t *testing.T) {
@@ -58,13 +59,13 @@ func TestSQLiteClose(t *testing.T) {
 			}
 			files, err := os.ReadDir(dir)
 			if err != nil || len(files) != 1 {
-				t.Errorf("Close leaves %v, %v; want the database alone", files, err)
+				t.Errorf("Close leaves %v, %v; want only the database", files, err)
 			}
 		})
 	}
 }
 
-// TestSQLiteGlob shows what SQL narrows the names by.
+// TestSQLiteGlob shows the patterns that SQL narrows the names by.
 func TestSQLiteGlob(t *testing.T) {
 	tests := []struct {
 		pattern, prefix, want string
@@ -72,10 +73,10 @@ func TestSQLiteGlob(t *testing.T) {
 		reason                string
 	}{
 		{"*", "", "", daybook.Glob, "everything"},
-		{"a.**", "a.", "", daybook.Glob, "the prefix says it all"},
-		{`[\**`, "[*", "", daybook.Glob, "the prefix says it all, translated"},
+		{"a.**", "a.", "", daybook.Glob, "the prefix is enough"},
+		{`[\**`, "[*", "", daybook.Glob, "the prefix is enough, when translated"},
 		{"a*b?", "a", "a*b?", daybook.Glob, "the same in both"},
-		{`*[\?]\\\a`, "", `*[[][?]]\a`, daybook.Glob, "an escape becomes a class where need be"},
+		{`*[\?]\\\a`, "", `*[[][?]]\a`, daybook.Glob, "an escaped character becomes a class where it has to"},
 		{"a.#.c", "a.", "a*.c", daybook.Topic, "a.c matches"},
 		{"#.c", "", "*c", daybook.Topic, "c matches"},
 		{"#.#.*.c", "", "***.c", daybook.Topic, "b.c matches"},

@@ -12,8 +12,9 @@ import (
 	"github.com/daybook-db/daybook/bench/peers"
 )
 
-// BenchmarkStore is one durable Store after another: its median latency. The limit writes as many bytes to a
-// file that is there already. Turns are short, since what a disk takes changes from second to second.
+// BenchmarkStore measures the median latency of one durable Store after another. The limit writes
+// the same number of bytes to a file that exists already. Turns are short, because the latency of a
+// disk changes from second to second.
 func BenchmarkStore(b *testing.B) {
 	const turns, stores = 20, 25
 	tick := bench.NewWorkload(1000, 1, bench.Readings).Tick()
@@ -43,7 +44,7 @@ func BenchmarkStore(b *testing.B) {
 	race(b, heats, turns)
 }
 
-// latency is the median of how long n calls take, one after another.
+// latency returns the median time of n calls, one after another.
 func latency(n int, call func(i int)) figures {
 	took := make([]float64, n)
 	for i := range n {
@@ -52,19 +53,22 @@ func latency(n int, call func(i int)) figures {
 	return figures{"ns/op": median(took)}
 }
 
-// BenchmarkStoreParallel is 64 goroutines, each with one durable Store after another.
+// BenchmarkStoreParallel measures 64 goroutines, each of which makes one durable Store after
+// another.
 func BenchmarkStoreParallel(b *testing.B) {
 	race(b, each(func(b *testing.B, p peers.Peer) figures {
 		dir, remove := temporary(b)
 		defer remove()
 		var rate float64
-		with(b, p, dir, func(s peers.Store) { rate = together(b, p, s, 64, time.Duration(scaled(int(3*time.Second)))) })
+		during := time.Duration(scaled(int(3 * time.Second)))
+		with(b, p, dir, func(s peers.Store) { rate = storeInParallel(b, p, s, 64, during) })
 		return figures{"values/s": rate}
 	}), 1)
 }
 
-// together has goroutines store for a while, and returns how many values a second they stored.
-func together(b *testing.B, p peers.Peer, s peers.Store, goroutines int, during time.Duration) float64 {
+// storeInParallel has several goroutines store for some time, and returns the number of values a
+// second.
+func storeInParallel(b *testing.B, p peers.Peer, s peers.Store, goroutines int, during time.Duration) float64 {
 	b.Helper()
 	tick := bench.NewWorkload(1000, 1, bench.Readings).Tick()
 	var begun, stored atomic.Int64

@@ -10,15 +10,21 @@ import (
 	"github.com/nakabonne/tstorage"
 )
 
-// Floats keeps the history of named numbers in github.com/nakabonne/tstorage. It holds no JSON, and so is no Store:
-// it shows what numbers alone take.
+// Floats keeps the history of named numbers in github.com/nakabonne/tstorage. It keeps no JSON, so
+// it is no Store. It shows the time and space that numbers alone take.
 //
-// It promises less than a Store. StoreBatch returns when its log has been written, but neither the log nor the
-// partitions that Close writes are ever synced, so what was acknowledged outlives the process and not the machine.
-// A point that is not later than the last one of its name is counted only once its partition is on disk, one that is
-// older than the last two partitions is dropped without an error, and one at time 0 is given the current time.
-// A history of more than an hour is written out in the background, and a Close meanwhile was seen to fail or to
-// crash the process (v0.3.6). There is no deletion by time: whole partitions go when they have been on disk for long enough.
+// It promises less than a Store (v0.3.6):
+//
+//   - StoreBatch returns when the log has been written. Neither the log nor the partitions that
+//     Close writes are ever synced, so a power cut can lose acknowledged values.
+//   - A point that is not later than the last point of its name is counted only when its partition
+//     is on disk.
+//   - A point that is older than the last two partitions is dropped without an error.
+//   - A point at time 0 gets the current time.
+//   - A history of more than an hour is written in the background. A Close at that time was seen to
+//     fail or to crash the process.
+//   - Nothing is deleted by time. Whole partitions are deleted when they have been on disk for long
+//     enough.
 type Floats struct {
 	storage tstorage.Storage
 }
@@ -30,8 +36,9 @@ type Float struct {
 	StoredAt int64 // Unix milliseconds
 }
 
-// OpenFloats opens the history in dir, and makes it where there is none. The log is handed to the system with each
-// batch, which is the most durable that it can be. Nothing expires, as with the others.
+// OpenFloats opens the history in dir, and creates it if there is none. The log is written to the
+// operating system with each batch, which is as durable as tstorage can be. Nothing expires, as in
+// the peers.
 func OpenFloats(dir string) (*Floats, error) {
 	storage, err := tstorage.NewStorage(
 		tstorage.WithDataPath(dir),
@@ -45,7 +52,7 @@ func OpenFloats(dir string) (*Floats, error) {
 	return &Floats{storage: storage}, nil
 }
 
-// StoreBatch stores values, which should come in the order of their times.
+// StoreBatch stores values, which should be in the order of their times.
 func (f *Floats) StoreBatch(values []Float) error {
 	if len(values) == 0 {
 		return nil
@@ -57,7 +64,8 @@ func (f *Floats) StoreBatch(values []Float) error {
 	return f.storage.InsertRows(rows)
 }
 
-// Range reads the values of name from start to before end (Unix ms), and returns how many there are.
+// Range reads the values of name from start (inclusive) to end (exclusive), in Unix ms, and returns
+// their number.
 func (f *Floats) Range(name string, start, end int64) (int, error) {
 	points, err := f.storage.Select(name, nil, start, end)
 	if errors.Is(err, tstorage.ErrNoDataPoints) {
@@ -66,5 +74,6 @@ func (f *Floats) Range(name string, start, end int64) (int, error) {
 	return len(points), err
 }
 
-// Close writes what is in memory to disk, and removes the log. The store must not be used after or beside it.
+// Close writes the values in memory to disk, and removes the log. No other method may be called
+// during or after it.
 func (f *Floats) Close() error { return f.storage.Close() }

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// TestFloats stores over more than two partitions of an hour, so that some are read from disk and some from memory.
+// TestFloats shows that Range returns the values that were stored. They fill more than two
+// partitions of an hour, so that some are read from disk and some from memory.
 func TestFloats(t *testing.T) {
 	const names, ticks = 3, 400
 	const start, interval = int64(1_750_000_000_000), int64(time.Second / time.Millisecond)
@@ -17,7 +18,8 @@ func TestFloats(t *testing.T) {
 	for tick := range int64(ticks) {
 		var batch []Float
 		for name := range names {
-			batch = append(batch, Float{Name: fmt.Sprintf("record.%d", name), Value: float64(tick), StoredAt: start + tick*interval})
+			at := start + tick*interval
+			batch = append(batch, Float{Name: fmt.Sprintf("record.%d", name), Value: float64(tick), StoredAt: at})
 		}
 		if err := floats.StoreBatch(batch); err != nil {
 			t.Fatal(err)
