@@ -16,10 +16,10 @@ func (t *turn) renameToTree(name string, complete *tree.Tree) error {
 		return nil
 	}
 	path := t.db.dir.file(treeName)
-	if isTree, _ := complete.At(path); isTree {
+	if isTree, _ := complete.IsAt(path); isTree {
 		return nil
 	}
-	if isTree, _ := t.tree().At(path); isTree {
+	if isTree, _ := t.tree().IsAt(path); isTree {
 		return err
 	}
 	return t.strand(complete, err)
@@ -28,7 +28,7 @@ func (t *turn) renameToTree(name string, complete *tree.Tree) error {
 // adoptTree makes a file that has got the tree's name the tree, whatever else fails, because
 // nothing may be written to the old file any more.
 func (t *turn) adoptTree(complete *tree.Tree) error {
-	complete.Moved(t.db.dir.file(treeName))
+	complete.SetPath(t.db.dir.file(treeName))
 	t.replace(complete)
 	t.limitTree()
 	t.pace.wait = 0

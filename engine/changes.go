@@ -89,7 +89,7 @@ func (db *DB) collectChanges(ctx context.Context, w *changeWindow) error {
 			}
 		}
 	}
-	if s.tree.State.Highest() > w.after {
+	if s.tree.State.MaxPosted() > w.after {
 		if err := w.addFromTree(ctx, s.tree); err != nil {
 			return err
 		}

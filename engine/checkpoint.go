@@ -167,15 +167,15 @@ func (t *turn) postFrozen(leaveOut doomed) (leftOut uint64, err error) {
 func (t *turn) postingOf(frozen *head.Head, leaveOut doomed) tree.Posting {
 	db := t.db
 	posting := tree.Posting{
-		Runs:      func(after string) iter.Seq[tree.Run] { return runsOf(frozen, after, leaveOut) },
-		Watermark: frozen.LastSequence(),
-		Alone:     func() bool { return db.log == nil || db.gate.isClosed() }, // during Open and Close
+		Runs:             func(after string) iter.Seq[tree.Run] { return runsOf(frozen, after, leaveOut) },
+		Watermark:        frozen.LastSequence(),
+		UseAllProcessors: func() bool { return db.log == nil || db.gate.isClosed() }, // during Open and Close
 	}
 	if db.log != nil {
 		posting.LastSegment = db.log.LastSegment()
 		// After a power cut a part of the head must not be there without the rest. If the log
 		// cannot be synced, the whole head can still be posted in one transaction.
-		posting.InParts = db.log.Sync() == nil
+		posting.AllowParts = db.log.Sync() == nil
 	}
 	return posting
 }

@@ -151,7 +151,7 @@ func (t *turn) beginCopy(reason compactReason) (begun bool, err error) {
 		}
 		t.copyMargin = t.db.opts.Tuning.HeadSize
 	}
-	if err := errors.Join(t.tree().Failed(), t.checkRoomForCopy()); err != nil {
+	if err := errors.Join(t.tree().Failure(), t.checkRoomForCopy()); err != nil {
 		return false, err
 	}
 	// A head that is posted in part has to be posted whole, because a copy cannot say which part it
@@ -184,7 +184,7 @@ func (t *turn) copyStep(ctx context.Context) (done bool, err error) {
 	if t.copy == nil {
 		return false, t.copyFailed
 	}
-	if err := errors.Join(t.tree().Failed(), t.checkRoomForCopy()); err != nil {
+	if err := errors.Join(t.tree().Failure(), t.checkRoomForCopy()); err != nil {
 		return false, err
 	}
 	return t.copy.Step(ctx)

@@ -255,12 +255,12 @@ func TestCompactGivesWay(t *testing.T) {
 	}
 	begin()
 	store(50)
-	db.trees.current.Bound(1) // it cannot grow
+	db.trees.current.SetMaxBytes(1) // it cannot grow
 	if err := db.Checkpoint(ctx); !errors.Is(err, daybook.ErrNoSpace) {
 		t.Errorf("without space: %v; want ErrNoSpace", err)
 	}
 	wantGone()
-	db.trees.current.Bound(0)
+	db.trees.current.SetMaxBytes(0)
 	begin()
 	err := db.withTurn(ctx, func(t *turn) error {
 		if !t.freeSpace() || db.reserve.size() == 0 {

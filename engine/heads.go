@@ -51,13 +51,13 @@ func (h *heads) addReplayed(batch *codec.BatchReader, sequence uint64, inTree tr
 		if err != nil {
 			return false, err
 		}
-		if name := string(record); sequence > inTree.Posted(name) {
+		if name := string(record); sequence > inTree.PostedThrough(name) {
 			h.active.Add(name, timestamp, sequence, value)
 		} else {
 			h.active.AdvanceTo(sequence)
 		}
 	}
-	return h.active.Size() >= h.maxSize && h.active.LastSequence() >= inTree.Highest(), nil
+	return h.active.Size() >= h.maxSize && h.active.LastSequence() >= inTree.MaxPosted(), nil
 }
 
 // clear forgets all values.

@@ -34,7 +34,7 @@ func postPart(t *testing.T, dir string, watermark uint64, runs []tree.Run, first
 
 func postFirst(t *testing.T, in *tree.Tree, watermark uint64, runs []tree.Run, first int) {
 	t.Helper()
-	_, err := in.Post(tree.Posting{Watermark: watermark, InParts: true, Runs: func(after string) iter.Seq[tree.Run] {
+	_, err := in.Post(tree.Posting{Watermark: watermark, AllowParts: true, Runs: func(after string) iter.Seq[tree.Run] {
 		at := 0
 		for at < len(runs) && runs[at].Record <= after {
 			at++
@@ -44,7 +44,7 @@ func postFirst(t *testing.T, in *tree.Tree, watermark uint64, runs []tree.Run, f
 		}
 		return slices.Values(runs[at:])
 	}})
-	if state, stateErr := in.State(); err == nil || stateErr != nil || state.Part != (tree.Part{Through: runs[first-1].Record, Watermark: watermark}) {
+	if state, stateErr := in.State(); err == nil || stateErr != nil || state.Partial != (tree.PartialPost{Through: runs[first-1].Record, Watermark: watermark}) {
 		t.Fatalf("the tree is at %+v after %v, %v; want the first %d of %d runs", state, err, stateErr, first, len(runs))
 	}
 }
@@ -134,8 +134,8 @@ func checkReplay(t *testing.T, dir string, headSize int64, watermark uint64) {
 		t.Fatal(err)
 	}
 	after, err := turn.tree().State()
-	if err != nil || after.Watermark < watermark && after.Part != before.Part {
-		t.Errorf("replayed into heads of %d bytes: %+v, %v; want %+v still, or a watermark of %d", headSize, after, err, before.Part, watermark)
+	if err != nil || after.Watermark < watermark && after.Partial != before.Partial {
+		t.Errorf("replayed into heads of %d bytes: %+v, %v; want %+v still, or a watermark of %d", headSize, after, err, before.Partial, watermark)
 	}
 }
 

@@ -126,10 +126,10 @@ func (t *turn) pruneTree(ctx context.Context, pattern *index.Pattern, rule tree.
 	}
 	pauses := newPauses(t.db)
 	with := tree.Pruning{
-		Gone:    func(gone []tree.Gone) { t.updateCopy(func(c *tree.Copy) error { return c.Prune(gone) }) },
-		Between: t.postForWriters,
-		Yield:   pauses.pauseIfDue,
-		Release: t.freeSpace,
+		Deleted:             func(gone []tree.Deletion) { t.updateCopy(func(c *tree.Copy) error { return c.Prune(gone) }) },
+		BetweenTransactions: t.postForWriters,
+		Pause:               pauses.pauseIfDue,
+		FreeSpace:           t.freeSpace,
 	}
 	prune := func() error {
 		n, err := t.tree().Prune(ctx, pattern, rule, with)

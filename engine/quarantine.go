@@ -154,7 +154,7 @@ func (t *turn) quarantineLog(damage error) (*wal.Recovery, error) {
 		return nil, err
 	}
 	t.db.heads.clear()
-	isDamaged := logDamage != nil || recovery.NextSequence() <= state.Highest()
+	isDamaged := logDamage != nil || recovery.NextSequence() <= state.MaxPosted()
 	if recovery.NextSequence() > state.Watermark+1 {
 		err := t.replay(recovery, state)
 		switch {
@@ -170,8 +170,8 @@ func (t *turn) quarantineLog(damage error) (*wal.Recovery, error) {
 		return nil, err
 	}
 	// No later value may get a sequence number that the damaged log may have given.
-	last := max(state.Highest(), recovery.LastAssigned())
-	if err := t.tree().StartAt(last, recovery.LastSegment()); err != nil {
+	last := max(state.MaxPosted(), recovery.LastAssigned())
+	if err := t.tree().SetWatermark(last, recovery.LastSegment()); err != nil {
 		return nil, err
 	}
 	if err := t.db.setAside(logName, damage); err != nil {
@@ -195,12 +195,12 @@ func (t *turn) postReplayed() error {
 // number. The values before that were in the tree that was set aside.
 func (t *turn) beginTreeWhereLogBegins() error {
 	state, err := t.tree().State()
-	if err != nil || state.Highest() > 0 {
+	if err != nil || state.MaxPosted() > 0 {
 		return err
 	}
 	first, err := wal.FirstSequence(t.db.dir.file(logName), t.db.dir.fs)
 	if first <= 1 || err != nil {
 		return err
 	}
-	return t.tree().StartAt(first-1, 0)
+	return t.tree().SetWatermark(first-1, 0)
 }

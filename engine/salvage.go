@@ -43,7 +43,7 @@ func (t *turn) salvage(ctx context.Context, damage error) error {
 		return damage
 	}
 	_, used, sizeErr := t.tree().Size()
-	err = errors.Join(err, sizeErr, t.tree().Failed(), t.db.checkRoomOnDisk(used), t.db.dir.remove(copyName))
+	err = errors.Join(err, sizeErr, t.tree().Failure(), t.db.checkRoomOnDisk(used), t.db.dir.remove(copyName))
 	if err == nil {
 		if found := t.tree().Check(ctx); !errors.Is(found, daybook.ErrCorrupt) {
 			return cmp.Or(ctx.Err(), damage)
@@ -89,7 +89,7 @@ func (t *turn) adoptSalvaged(salvaged *tree.Tree, damage error) error {
 	if err == nil {
 		err = t.db.setAside(treeName, damage)
 	}
-	if isTree, _ := t.tree().At(dir.file(treeName)); isTree {
+	if isTree, _ := t.tree().IsAt(dir.file(treeName)); isTree {
 		return errors.Join(err, salvaged.Close(), dir.remove(copyName), dir.remove(salvagedName), dir.sync())
 	}
 	if err != nil {

@@ -107,7 +107,7 @@ var allRecords = func() *index.Pattern {
 // head grew after the capture, was frozen, and was posted in part: the tree then has the latest
 // values of some records, and neither side has those of the others.
 func (c *capturedHeads) leaveOutPosted(inTree *tree.State, pattern *index.Pattern) (consistent bool) {
-	if inTree.Part.Watermark > c.last {
+	if inTree.Partial.Watermark > c.last {
 		return false
 	}
 	unposted := func(views []head.View, last uint64) []head.View {
@@ -115,7 +115,7 @@ func (c *capturedHeads) leaveOutPosted(inTree *tree.State, pattern *index.Patter
 			return nil
 		}
 		return slices.DeleteFunc(views, func(view head.View) bool {
-			return last <= inTree.Posted(view.Record) || !pattern.Match(view.Record)
+			return last <= inTree.PostedThrough(view.Record) || !pattern.Match(view.Record)
 		})
 	}
 	c.frozen, c.active = unposted(c.frozen, c.frozenLast), unposted(c.active, c.activeLast)

@@ -100,7 +100,7 @@ func (db *DB) maxTreeFile() int64 {
 
 // limitTree sets the maximum size of the tree's file. It follows each change of the reserve or the
 // tree.
-func (t *turn) limitTree() { t.tree().Bound(t.db.maxTreeFile()) }
+func (t *turn) limitTree() { t.tree().SetMaxBytes(t.db.maxTreeFile()) }
 
 // releaseReserve gives the reserve's space to the tree, and reports whether there was a reserve.
 func (t *turn) releaseReserve() bool {

@@ -95,7 +95,7 @@ func (db *DB) countValues(stats *daybook.Stats) error {
 		if !found {
 			return nil
 		}
-		if inTree, err := snapshot.tree.Has(string(r.name)); err != nil {
+		if inTree, err := snapshot.tree.HasRecord(string(r.name)); err != nil {
 			return err
 		} else if !inTree {
 			stats.Records++

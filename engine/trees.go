@@ -54,7 +54,7 @@ func (t *turn) replace(other *tree.Tree) {
 	old := ts.current
 	ts.current = other
 	ts.mu.Unlock()
-	ts.retiring.Go(func() { _ = old.Retire() })
+	ts.retiring.Go(func() { _ = old.CloseWhenUnused() })
 }
 
 // closeTrees closes the tree, and waits until replaced trees are closed.

@@ -24,7 +24,7 @@ type Backup struct {
 
 // Backup begins one. Nothing may be written to the tree until it returns. It must be closed.
 func (t *Tree) Backup() (b *Backup, err error) {
-	if t.Failed() == nil && !t.opts.ReadOnly {
+	if t.Failure() == nil && !t.opts.ReadOnly {
 		_ = t.seal() // without it, what is restored begins by doing that
 	}
 	err = t.guard.run(func() error {

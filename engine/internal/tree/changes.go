@@ -10,8 +10,8 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/pages"
 )
 
-// Changes is a walk of the chunks that hold values within a range of sequence numbers, by record and time.
-type Changes struct {
+// ChangeReader is a walk of the chunks that hold values within a range of sequence numbers, by record and time.
+type ChangeReader struct {
 	// Through is the greatest sequence number that is of interest. It may be lowered on the way.
 	Through uint64
 	// Next is a sequence number beyond Through before which there is no value in the chunks that were passed.
@@ -24,8 +24,8 @@ type Changes struct {
 }
 
 // Changes begins a walk of the values behind a sequence number.
-func (s *Snapshot) Changes(after, through uint64) (*Changes, error) {
-	c := &Changes{Through: through, Next: math.MaxUint64, snapshot: s, after: after}
+func (s *Snapshot) Changes(after, through uint64) (*ChangeReader, error) {
+	c := &ChangeReader{Through: through, Next: math.MaxUint64, snapshot: s, after: after}
 	err := s.guard.run(func() error {
 		values, err := s.view.Bucket(valuesBucket)
 		if err == nil {
@@ -41,7 +41,7 @@ const chunksPerLook = 256
 
 // Read returns the values of the next chunk that holds some of those in the range, and their record; no values at the end.
 // They are valid until the next call.
-func (c *Changes) Read(ctx context.Context) (record string, entries []codec.Entry, err error) {
+func (c *ChangeReader) Read(ctx context.Context) (record string, entries []codec.Entry, err error) {
 	s := c.snapshot
 	err = s.guard.run(func() error {
 		for looked := 1; ; looked++ {
@@ -72,7 +72,7 @@ func (c *Changes) Read(ctx context.Context) (record string, entries []codec.Entr
 	return record, entries, s.guard.fault(err)
 }
 
-func (c *Changes) step() (key, chunk []byte, err error) {
+func (c *ChangeReader) step() (key, chunk []byte, err error) {
 	if c.begun {
 		return c.cursor.Next()
 	}
@@ -81,7 +81,7 @@ func (c *Changes) step() (key, chunk []byte, err error) {
 }
 
 // wants reports whether a chunk holds values in the range.
-func (c *Changes) wants(key, chunk []byte) (bool, error) {
+func (c *ChangeReader) wants(key, chunk []byte) (bool, error) {
 	header, err := codec.ReadHeader(key, chunk)
 	if err == nil && header.MaxSequence > c.Through {
 		c.Next = min(c.Next, max(header.MinSequence, c.Through+1))

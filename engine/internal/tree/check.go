@@ -205,8 +205,8 @@ func (c *checker) chunk(key, encoded []byte) {
 	c.seen.Count += uint64(len(entries))
 	c.seen.Bytes += valueBytes(entries)
 	c.seen.SetNewest(c.last.Timestamp, c.last.Sequence, append([]byte(nil), c.last.Value...))
-	if got := c.buffer.Header.MaxSequence; c.said != nil && got > c.said.Posted(c.record) {
-		c.faultf("chunk of record %q under key %x has a value with sequence number %d, beyond the watermark, %d", c.record, key, got, c.said.Posted(c.record))
+	if got := c.buffer.Header.MaxSequence; c.said != nil && got > c.said.PostedThrough(c.record) {
+		c.faultf("chunk of record %q under key %x has a value with sequence number %d, beyond the watermark, %d", c.record, key, got, c.said.PostedThrough(c.record))
 	}
 }
 

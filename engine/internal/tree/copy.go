@@ -286,13 +286,13 @@ func (c *Copy) Post(p Posting) error {
 			}
 		}
 	}
-	p.InParts = true // if not all of them are there in the end, none of the copy is
+	p.AllowParts = true // if not all of them are there in the end, none of the copy is
 	_, err := c.to.Post(p)
 	return err
 }
 
 // Prune deletes from the copy what was deleted from the other tree, of what it has.
-func (c *Copy) Prune(gone []Gone) error {
+func (c *Copy) Prune(gone []Deletion) error {
 	for len(gone) > 0 {
 		err := c.to.update(func(w *writer) error {
 			w.yield = func() {}
@@ -315,7 +315,7 @@ func (c *Copy) Prune(gone []Gone) error {
 }
 
 // prune deletes a record's oldest values until the transaction is full, and returns how many are left to delete.
-func (c *Copy) prune(w *writer, gone Gone) (left uint64, err error) {
+func (c *Copy) prune(w *writer, gone Deletion) (left uint64, err error) {
 	if gone.Record > c.reached.record {
 		return 0, nil
 	}
@@ -358,7 +358,7 @@ func (c *Copy) Finish() (*Tree, error) {
 func (c *Copy) seal(other State) error {
 	c.to.bolt.NoSync = false
 	err := c.to.update(func(w *writer) error {
-		w.state.Watermark, w.state.Part, w.state.LastSegment = other.Watermark, other.Part, other.LastSegment
+		w.state.Watermark, w.state.Partial, w.state.LastSegment = other.Watermark, other.Partial, other.LastSegment
 		return nil
 	})
 	if err == nil {
@@ -382,5 +382,5 @@ func (c *Copy) Size() int64 {
 // Close gives up the copy.
 func (c *Copy) Close() error { return c.to.closeBolt() }
 
-// Moved says where the file is now. Nobody may use the tree meanwhile.
-func (t *Tree) Moved(path string) { t.path, t.guard = path, guard(path) }
+// SetPath says where the file is now. Nobody may use the tree meanwhile.
+func (t *Tree) SetPath(path string) { t.path, t.guard = path, guard(path) }

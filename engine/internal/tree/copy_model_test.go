@@ -95,7 +95,7 @@ func (c *copied) change(t *rapid.T) {
 		c.model[record] = codec.Merge(c.model[record], run, codec.Entry.Compare)
 	}
 	p := posted.posting(c.sequence)
-	p.InParts = rapid.Bool().Draw(t, "in parts")
+	p.AllowParts = rapid.Bool().Draw(t, "in parts")
 	_, err := c.tree.Post(p)
 	if err == nil && c.copy != nil {
 		err = c.copy.Post(p)
@@ -126,7 +126,7 @@ func (c *copied) prune(t *rapid.T) {
 		}
 	}
 	var told error
-	got, err := c.tree.Prune(ctx, pattern, rule, pruning(func(gone []Gone) {
+	got, err := c.tree.Prune(ctx, pattern, rule, pruning(func(gone []Deletion) {
 		if c.copy != nil && told == nil {
 			told = c.copy.Prune(gone)
 		}

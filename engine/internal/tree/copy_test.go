@@ -54,7 +54,7 @@ func TestCopy(t *testing.T) {
 		if err := errors.Join(h.post(tree, watermark), c.Post(h.posting(watermark))); err != nil {
 			t.Fatal(err)
 		}
-		with := pruning(func(gone []Gone) { err = c.Prune(gone) })
+		with := pruning(func(gone []Deletion) { err = c.Prune(gone) })
 		if _, pruneErr := tree.Prune(ctx, everything, Rule{MaxPerRecord: 2*posts - 3}, with); pruneErr != nil || err != nil {
 			t.Fatal(pruneErr, err)
 		}
@@ -115,7 +115,7 @@ func TestCopyFillsChunks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if deleted, err := tree.Prune(ctx, pattern, Rule{OlderThan: 2}, pruning(func([]Gone) {})); deleted != 2 || err != nil {
+	if deleted, err := tree.Prune(ctx, pattern, Rule{OlderThan: 2}, pruning(func([]Deletion) {})); deleted != 2 || err != nil {
 		t.Fatal(deleted, err)
 	}
 	copied, err := mustCopy(t, tree, func(*Copy) {}).Finish()

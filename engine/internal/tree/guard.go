@@ -123,7 +123,7 @@ func (t *Tree) update(fn func(*writer) error) error {
 // commit runs fn in a write transaction and commits it. When the commit itself fails in a way that leaves open
 // what reached the disk, the tree takes no more writes.
 func (t *Tree) commit(fn func(tx *bbolt.Tx) error) error {
-	if err := t.Failed(); err != nil {
+	if err := t.Failure(); err != nil {
 		return err
 	}
 	committing, id := false, 0

@@ -42,13 +42,13 @@ func TestPostInParts(t *testing.T) {
 
 			tree = mustOpen(t, path)
 			state, err := tree.State()
-			if err != nil || state.Watermark != before || state.Highest() != watermark || state.Part.Through != names[stopAfter-1] {
+			if err != nil || state.Watermark != before || state.MaxPosted() != watermark || state.Partial.Through != names[stopAfter-1] {
 				t.Fatalf("after %d parts: %+v, %v", stopAfter, state, err)
 			}
 			wantValues(t, tree, stopAfter, first, second)
 			rest := make(history)
 			for name, entries := range second {
-				if entries[0].Sequence > state.Posted(name) {
+				if entries[0].Sequence > state.PostedThrough(name) {
 					rest[name] = entries
 				}
 			}
@@ -62,12 +62,12 @@ func TestPostInParts(t *testing.T) {
 				}
 				posting, want = rest.posting(later), append(want, third)
 			}
-			posting.InParts = true
+			posting.AllowParts = true
 			if _, err := tree.Post(posting); err != nil {
 				t.Fatal(err)
 			}
 			wantValues(t, tree, len(names), want...)
-			if state, err := tree.State(); err != nil || state.Watermark != posting.Watermark || state.Part != (Part{}) {
+			if state, err := tree.State(); err != nil || state.Watermark != posting.Watermark || state.Partial != (PartialPost{}) {
 				t.Errorf("in the end: %+v, %v; want watermark %d and nothing under way", state, err, posting.Watermark)
 			}
 		}
@@ -77,7 +77,7 @@ func TestPostInParts(t *testing.T) {
 // mustPostPart posts the next part of a posting, in one transaction.
 func mustPostPart(t *testing.T, tree *Tree, p Posting) {
 	t.Helper()
-	p.InParts = true
+	p.AllowParts = true
 	err := tree.update(func(w *writer) error {
 		w.opts.TransactionBytes = 1
 		_, more, err := w.postPart(&p)

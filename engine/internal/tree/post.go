@@ -31,11 +31,11 @@ type Run struct {
 
 // Posting is what Post posts.
 type Posting struct {
-	Runs        func(after string) iter.Seq[Run] // by record name, those behind a name
-	Watermark   uint64                           // that moves when all are in the tree
-	LastSegment uint64                           // greatest number of a segment of the log
-	InParts     bool                             // the log is durable up to the watermark
-	Alone       func() bool                      // asked now and then: nobody stores meanwhile, so take all processors
+	Runs             func(after string) iter.Seq[Run] // by record name, those behind a name
+	Watermark        uint64                           // that moves when all are in the tree
+	LastSegment      uint64                           // greatest number of a segment of the log
+	AllowParts       bool                             // the log is durable up to the watermark
+	UseAllProcessors func() bool                      // asked now and then: nobody stores meanwhile, so take all processors
 }
 
 // Post puts runs of new values into their records' chunks and moves the watermark. It returns how many values
@@ -65,10 +65,10 @@ func (t *Tree) Post(p Posting) (leftOut uint64, err error) {
 // more. A part is only ever left standing where a run is left to post: so what is replayed after a crash is never
 // nothing, and the checkpoint of it ends the part.
 func (w *writer) postPart(p *Posting) (leftOut uint64, more bool, err error) {
-	w.alone = p.Alone
-	part := &w.state.Part
+	w.alone = p.UseAllProcessors
+	part := &w.state.Partial
 	mine := part.Watermark == p.Watermark
-	inParts := p.InParts && (mine || *part == Part{}) // another's must end with this transaction
+	inParts := p.AllowParts && (mine || *part == PartialPost{}) // another's must end with this transaction
 	after := ""
 	if mine {
 		after = part.Through
@@ -84,10 +84,10 @@ func (w *writer) postPart(p *Posting) (leftOut uint64, more bool, err error) {
 		}
 		leftOut += uint64(run.LeftOut)
 		if inParts {
-			*part = Part{Through: run.Record, Watermark: p.Watermark}
+			*part = PartialPost{Through: run.Record, Watermark: p.Watermark}
 		}
 	}
-	*part = Part{}
+	*part = PartialPost{}
 	w.state.Watermark = p.Watermark
 	w.state.LastSegment = max(w.state.LastSegment, p.LastSegment)
 	return leftOut, false, w.putDeferred()

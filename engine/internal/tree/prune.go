@@ -46,18 +46,18 @@ const (
 	leastChunks = 16
 )
 
-// Gone is how many of a record's oldest values went.
-type Gone struct {
+// Deletion is how many of a record's oldest values went.
+type Deletion struct {
 	Record string
 	Values uint64
 }
 
 // Pruning says how Prune works together with what else writes to the tree and the disk.
 type Pruning struct {
-	Gone    func([]Gone) // called after each transaction that deleted some, with those
-	Between func()       // called between two transactions; it may write to the tree
-	Yield   func()       // called between two changes; it may sleep
-	Release func() bool  // frees space on a full disk, and reports whether it did
+	Deleted             func([]Deletion) // called after each transaction that deleted some, with those
+	BetweenTransactions func()           // called between two transactions; it may write to the tree
+	Pause               func()           // called between two changes; it may sleep
+	FreeSpace           func() bool      // frees space on a full disk, and reports whether it did
 }
 
 // Prune deletes what the rule says from the records that the pattern matches, in as many transactions as
@@ -82,7 +82,7 @@ func (t *Tree) Prune(ctx context.Context, pattern *index.Pattern, rule Rule, wit
 		if faults.add(err) {
 			continue
 		}
-		if errors.Is(err, daybook.ErrNoSpace) && (size > leastPrune || with.Release()) {
+		if errors.Is(err, daybook.ErrNoSpace) && (size > leastPrune || with.FreeSpace()) {
 			size = max(size/4, leastPrune)
 			continue
 		}
@@ -93,12 +93,12 @@ func (t *Tree) Prune(ctx context.Context, pattern *index.Pattern, rule Rule, wit
 			deleted += g.Values
 		}
 		if len(gone) > 0 {
-			with.Gone(gone)
+			with.Deleted(gone)
 		}
 		from, more = next, unfinished
 		size = min(2*size, t.opts.TransactionBytes)
 		if more {
-			with.Between()
+			with.BetweenTransactions()
 		}
 	}
 	return deleted, faults.error()
@@ -109,10 +109,10 @@ var errNothing = errors.New("nothing to prune")
 
 // prunePart prunes records from a name on, but for damaged ones, in one transaction that changes about size bytes, and returns
 // the name to go on from.
-func (t *Tree) prunePart(ctx context.Context, pattern *index.Pattern, rule Rule, with Pruning, from string, size int, except *damages) (gone []Gone, next string, more bool, err error) {
+func (t *Tree) prunePart(ctx context.Context, pattern *index.Pattern, rule Rule, with Pruning, from string, size int, except *damages) (gone []Deletion, next string, more bool, err error) {
 	err = t.update(func(w *writer) error {
 		w.opts.TransactionBytes = size
-		w.yield = with.Yield
+		w.yield = with.Pause
 		cursor := index.NewNameCursor(w.recordsBefore.Cursor(), pattern, from)
 		for seen := 0; ; {
 			name, data, err := nextMatch(ctx, cursor)
@@ -153,7 +153,7 @@ func (t *Tree) prunePart(ctx context.Context, pattern *index.Pattern, rule Rule,
 				w.yield()
 				continue
 			}
-			gone = append(gone, Gone{record, n})
+			gone = append(gone, Deletion{record, n})
 			w.state.Values -= n
 			if rest {
 				next, more = record, true

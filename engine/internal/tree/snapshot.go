@@ -96,8 +96,8 @@ func (s *Snapshot) Close() {
 	s.open.Done()
 }
 
-// Has reports whether the tree holds a value of the record.
-func (s *Snapshot) Has(record string) (found bool, err error) {
+// HasRecord reports whether the tree holds a value of the record.
+func (s *Snapshot) HasRecord(record string) (found bool, err error) {
 	err = s.guard.run(func() error {
 		entry, err := s.records.Cursor().Get([]byte(record))
 		found = entry != nil
@@ -107,12 +107,12 @@ func (s *Snapshot) Has(record string) (found bool, err error) {
 }
 
 // Records visits the records that the pattern matches.
-func (s *Snapshot) Records(pattern *index.Pattern) *Records {
-	return &Records{guard: s.guard, view: s.view, cursor: index.NewNameCursor(s.records.Cursor(), pattern, "")}
+func (s *Snapshot) Records(pattern *index.Pattern) *CatalogueReader {
+	return &CatalogueReader{guard: s.guard, view: s.view, cursor: index.NewNameCursor(s.records.Cursor(), pattern, "")}
 }
 
-// Records is a walk of the catalogue.
-type Records struct {
+// CatalogueReader is a walk of the catalogue.
+type CatalogueReader struct {
 	guard  guard
 	view   *pages.Image
 	cursor *index.NameCursor
@@ -122,7 +122,7 @@ type Records struct {
 // Next returns the next record, and whether there was one. name and the entry's value are valid until the
 // next call; they are copies, since only what is guarded may read mapped memory. It returns ctx's error
 // when that ends while nothing matches.
-func (r *Records) Next(ctx context.Context) (name []byte, entry codec.CatalogueEntry, found bool, err error) {
+func (r *CatalogueReader) Next(ctx context.Context) (name []byte, entry codec.CatalogueEntry, found bool, err error) {
 	err = r.guard.run(func() error {
 		mapped, data, err := nextMatch(ctx, r.cursor)
 		if mapped == nil {

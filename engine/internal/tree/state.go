@@ -43,26 +43,26 @@ type State struct {
 	Values      uint64
 	Bytes       uint64 // of JSON
 
-	Part Part // what is in the tree beyond the watermark
+	Partial PartialPost // what is in the tree beyond the watermark
 }
 
-// Part is how far a Post has come that takes several transactions: the records up to a name, and that one, have
+// PartialPost is how far a Post has come that takes several transactions: the records up to a name, and that one, have
 // their values up to a watermark of their own. The zero value says that none is under way.
-type Part struct {
+type PartialPost struct {
 	Through   string
 	Watermark uint64
 }
 
-// Posted is the sequence number up to which a record's values are in the tree.
-func (s *State) Posted(record string) uint64 {
-	if record <= s.Part.Through {
-		return max(s.Watermark, s.Part.Watermark)
+// PostedThrough is the sequence number up to which a record's values are in the tree.
+func (s *State) PostedThrough(record string) uint64 {
+	if record <= s.Partial.Through {
+		return max(s.Watermark, s.Partial.Watermark)
 	}
 	return s.Watermark
 }
 
-// Highest is the greatest sequence number up to which any record's values are.
-func (s *State) Highest() uint64 { return max(s.Watermark, s.Part.Watermark) }
+// MaxPosted is the greatest sequence number up to which any record's values are.
+func (s *State) MaxPosted() uint64 { return max(s.Watermark, s.Partial.Watermark) }
 
 func (s *State) fields() []*uint64 {
 	return []*uint64{&s.Generation, &s.Watermark, &s.LastSegment, &s.Records, &s.Values, &s.Bytes}
@@ -73,10 +73,10 @@ func putState(tx *bbolt.Tx, s State) error {
 	if err := meta.Put(stateKey, encodeFields(s.fields())); err != nil {
 		return err
 	}
-	if s.Part == (Part{}) {
+	if s.Partial == (PartialPost{}) {
 		return meta.Delete(partKey)
 	}
-	part := binary.BigEndian.AppendUint64([]byte(s.Part.Through), s.Part.Watermark)
+	part := binary.BigEndian.AppendUint64([]byte(s.Partial.Through), s.Partial.Watermark)
 	return meta.Put(partKey, binary.BigEndian.AppendUint32(part, crc32.Checksum(part, codec.Castagnoli)))
 }
 
@@ -118,19 +118,19 @@ func readState(v *pages.Image) (State, error) {
 	if data, err = cursor.Get(partKey); err != nil || data == nil {
 		return s, err
 	}
-	if !s.Part.decode(data) {
+	if !s.Partial.decode(data) {
 		return State{}, meta.Damage("what the tree says of a checkpoint under way does not agree with its checksum")
 	}
 	return s, nil
 }
 
 // decode decodes what putState put, and reports whether the checksum agrees.
-func (p *Part) decode(data []byte) bool {
+func (p *PartialPost) decode(data []byte) bool {
 	name := len(data) - 12
 	if name < 1 || binary.BigEndian.Uint32(data[name+8:]) != crc32.Checksum(data[:name+8], codec.Castagnoli) {
 		return false
 	}
-	*p = Part{Through: string(data[:name]), Watermark: binary.BigEndian.Uint64(data[name:])}
+	*p = PartialPost{Through: string(data[:name]), Watermark: binary.BigEndian.Uint64(data[name:])}
 	return true
 }
 

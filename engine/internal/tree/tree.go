@@ -98,7 +98,7 @@ func Open(path string, opts Options) (*Tree, error) {
 		return nil, err
 	}
 	t.bolt.AllocSize = allocSize
-	t.Bound(opts.MaxBytes)
+	t.SetMaxBytes(opts.MaxBytes)
 	if err := t.start(); err != nil {
 		_ = t.closeBolt()
 		return nil, err
@@ -217,7 +217,7 @@ func (t *Tree) openBolt(readOnly bool) (*bbolt.DB, error) {
 			return nil, describeOpen(t.path, err)
 		}
 		t.file, t.pageSize = file, db.Info().PageSize
-		there, err := t.At(t.path)
+		there, err := t.IsAt(t.path)
 		if err == nil && there {
 			return db, nil
 		}
@@ -243,8 +243,8 @@ func freelistType(path string) bbolt.FreelistType {
 	return bbolt.FreelistArrayType
 }
 
-// At reports whether the file is the one that a path leads to.
-func (t *Tree) At(path string) (bool, error) {
+// IsAt reports whether the file is the one that a path leads to.
+func (t *Tree) IsAt(path string) (bool, error) {
 	mine, err := t.file.Stat()
 	if err != nil {
 		return false, err
@@ -314,14 +314,14 @@ func (t *Tree) State() (s State, err error) {
 	return s, err
 }
 
-// Bound sets Options.MaxBytes. Nothing may be written meanwhile.
-func (t *Tree) Bound(maxBytes int64) { t.bolt.MaxSize = int(min(maxBytes, math.MaxInt)) }
+// SetMaxBytes sets Options.MaxBytes. Nothing may be written meanwhile.
+func (t *Tree) SetMaxBytes(maxBytes int64) { t.bolt.MaxSize = int(min(maxBytes, math.MaxInt)) }
 
-// StartAt says that the values up to a sequence number, which is beyond all that are in the tree, will never be posted, as
+// SetWatermark says that the values up to a sequence number, which is beyond all that are in the tree, will never be posted, as
 // when they were lost; nor does any segment of the log have a greater number than lastSegment.
-func (t *Tree) StartAt(watermark, lastSegment uint64) error {
+func (t *Tree) SetWatermark(watermark, lastSegment uint64) error {
 	err := t.update(func(w *writer) error {
-		w.state.Watermark, w.state.Part = watermark, Part{}
+		w.state.Watermark, w.state.Partial = watermark, PartialPost{}
 		w.state.LastSegment = max(w.state.LastSegment, lastSegment)
 		return nil
 	})
@@ -360,17 +360,17 @@ func (t *Tree) Room() (file, free, pending int64, err error) {
 	return info.Size(), free, pending, err
 }
 
-// Failed returns why the tree takes no more writes; nil if it does.
-func (t *Tree) Failed() error {
+// Failure returns why the tree takes no more writes; nil if it does.
+func (t *Tree) Failure() error {
 	if failure := t.failure.Load(); failure != nil {
 		return *failure
 	}
 	return nil
 }
 
-// Retire closes the file when the last snapshot is closed. None may begin any more. To close it earlier would have each
+// CloseWhenUnused closes the file when the last snapshot is closed. None may begin any more. To close it earlier would have each
 // of them wait for all others in its Close.
-func (t *Tree) Retire() error {
+func (t *Tree) CloseWhenUnused() error {
 	t.snapshots.Wait()
 	return t.Close()
 }

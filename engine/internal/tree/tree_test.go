@@ -57,7 +57,7 @@ func (h history) posting(watermark uint64) Posting {
 		asked++
 		return asked%3 > 0
 	}
-	return Posting{Watermark: watermark, Alone: alone, Runs: func(after string) iter.Seq[Run] {
+	return Posting{Watermark: watermark, UseAllProcessors: alone, Runs: func(after string) iter.Seq[Run] {
 		return func(yield func(Run) bool) {
 			for _, name := range slices.Sorted(maps.Keys(h)) {
 				if name > after && !yield(Run{Record: name, Values: h[name]}) {
@@ -329,7 +329,7 @@ func TestDamageIsNotWrittenAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	told := uint64(0)
-	with := pruning(func(gone []Gone) {
+	with := pruning(func(gone []Deletion) {
 		for _, g := range gone {
 			told += g.Values
 		}
@@ -352,8 +352,8 @@ func TestDamageIsNotWrittenAgain(t *testing.T) {
 }
 
 // pruning is for a Prune that nothing else happens beside.
-func pruning(gone func([]Gone)) Pruning {
-	return Pruning{Gone: gone, Between: func() {}, Yield: func() {}, Release: func() bool { return false }}
+func pruning(gone func([]Deletion)) Pruning {
+	return Pruning{Deleted: gone, BetweenTransactions: func() {}, Pause: func() {}, FreeSpace: func() bool { return false }}
 }
 
 // TestUnfinished opens every part of a file that was being created, and what is not one.
