@@ -28,9 +28,12 @@ const (
 	interruptAfter = 500 * time.Millisecond
 )
 
+// binDir is the directory with the built command; "": it was not built.
+var binDir string
+
 // buildCommand builds the command once, and returns the directory with it.
 var buildCommand = sync.OnceValues(func() (dir string, err error) {
-	dir, err = os.MkdirTemp("", "daybook-docs")
+	binDir, err = os.MkdirTemp("", "daybook-docs")
 	if err != nil {
 		return "", err
 	}
@@ -38,18 +41,18 @@ var buildCommand = sync.OnceValues(func() (dir string, err error) {
 	if runtime.GOOS == "windows" {
 		name += ".exe"
 	}
-	build := exec.Command("go", "build", "-o", filepath.Join(dir, name), "./cmd/daybook")
+	build := exec.Command("go", "build", "-o", filepath.Join(binDir, name), "./cmd/daybook")
 	build.Dir = root
 	if output, err := build.CombinedOutput(); err != nil {
-		return dir, errors.New(string(output))
+		return "", errors.New(string(output))
 	}
-	return dir, nil
+	return binDir, nil
 })
 
 func TestMain(m *testing.M) {
 	status := m.Run()
-	if dir, _ := buildCommand(); dir != "" {
-		_ = os.RemoveAll(dir)
+	if binDir != "" {
+		_ = os.RemoveAll(binDir)
 	}
 	os.Exit(status)
 }

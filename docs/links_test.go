@@ -88,7 +88,6 @@ func checkDeclared(t *testing.T, document, name, path string) {
 var (
 	goName = regexp.MustCompile(`^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$`)
 	goFile = regexp.MustCompile(`^[\w./*-]*/[\w.*-]*$`)
-	goWord = regexp.MustCompile(`\w+`)
 )
 
 // TestNames checks the code spans that are Go names, which must stand in the source, and those that are paths, which
@@ -125,18 +124,18 @@ func sourceWords(t *testing.T) map[string]bool {
 	t.Helper()
 	words := map[string]bool{}
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() && filepath.Base(path) == "docs" && path != root {
-			if err == nil {
-				err = fs.SkipDir
-			}
+		if err != nil {
 			return err
+		}
+		if entry.IsDir() && path != root && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "docs") {
+			return fs.SkipDir
 		}
 		words[entry.Name()] = true
 		if filepath.Ext(path) != ".go" {
 			return nil
 		}
 		source, err := os.ReadFile(path)
-		for _, word := range goWord.FindAllString(string(source), -1) {
+		for word := range strings.FieldsFuncSeq(string(source), func(r rune) bool { return !isWordRune(r) }) {
 			words[word] = true
 		}
 		return err
@@ -145,6 +144,10 @@ func sourceWords(t *testing.T) map[string]bool {
 		t.Fatal(err)
 	}
 	return words
+}
+
+func isWordRune(r rune) bool {
+	return r == '_' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
 }
 
 // TestRooms shows that the plan of the folders in architecture.md is complete, and that all of it exists.
