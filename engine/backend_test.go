@@ -45,7 +45,7 @@ func TestBackend(t *testing.T) {
 				test.opts.Logger = discard
 				dir := t.TempDir()
 				if test.opts.Tuning != (Tuning{}) { // then the tree is committed, and synced, again and again
-					dir = testenv.DirInMemory(t)
+					dir = testenv.TempDir(t)
 				}
 				return test.wrap(t, mustOpen(t, dir, &test.opts))
 			}, test.can)

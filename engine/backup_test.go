@@ -36,7 +36,7 @@ func mustBackup(t *testing.T, db *DB) []byte {
 
 func mustRestore(t *testing.T, backup []byte) (dir string) {
 	t.Helper()
-	dir = filepath.Join(testenv.DirInMemory(t), "a", "restored")
+	dir = filepath.Join(testenv.TempDir(t), "a", "restored")
 	if err := Restore(ctx, dir, bytes.NewReader(backup)); err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestBackup(t *testing.T) {
 	}{{"empty", 0, 0}, {"in the head", 5, 0}, {"in the tree", 5, 5}, {"in both", 9, 5}, {"of many pages", 20_000, 15_000}}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			db := mustOpen(t, testenv.DirInMemory(t), &Options{Durability: OS})
+			db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS})
 			for i := range test.stored {
 				mustStore(t, db, fmt.Sprintf("r%d", i%100), fmt.Sprintf(`"%d %s"`, i, digits(20)), uint64(i))
 				if i+1 == test.posted {
@@ -71,7 +71,7 @@ func TestBackup(t *testing.T) {
 				t.Errorf("sequence numbers do not go on: %v", got)
 			}
 			// As the first part of the backup is the tree's file, it opens without Restore, too.
-			dir := testenv.DirInMemory(t)
+			dir := testenv.TempDir(t)
 			write(t, filepath.Join(dir, treeName), string(backup))
 			wantRows(t, mustQuery(t, mustOpen(t, dir, nil), "*", daybook.QueryParams{}), want...)
 		})
@@ -98,7 +98,7 @@ func (s *slowly) Write(p []byte) (int, error) {
 // TestBackupWhileStoring writes, checkpoints, deletes and compacts while a backup is written: it holds what was
 // acknowledged before, and of what came later a prefix.
 func TestBackupWhileStoring(t *testing.T) {
-	db := mustOpen(t, testenv.DirInMemory(t), &Options{Durability: OS, Tuning: Tuning{HeadSize: 64 << 10, TransactionSize: 64 << 10}})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS, Tuning: Tuning{HeadSize: 64 << 10, TransactionSize: 64 << 10}})
 	var acknowledged atomic.Int64
 	done := make(chan struct{})
 	var writing sync.WaitGroup
@@ -159,14 +159,14 @@ func TestBackupWhileStoring(t *testing.T) {
 
 // TestRestoreRefuses cuts a backup off and alters it, everywhere, and adds to it.
 func TestRestoreRefuses(t *testing.T) {
-	db := mustOpen(t, testenv.DirInMemory(t), &Options{Durability: OS})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS})
 	for i := range 50 {
 		mustStore(t, db, fmt.Sprintf("r%d", i%5), fmt.Sprint(i), uint64(i))
 	}
 	whole := mustBackup(t, db)
 	refused := func(what string, backup []byte) {
 		t.Helper()
-		dir := filepath.Join(testenv.DirInMemory(t), "restored")
+		dir := filepath.Join(testenv.TempDir(t), "restored")
 		err := Restore(ctx, dir, bytes.NewReader(backup))
 		if !errors.Is(err, daybook.ErrCorrupt) && !errors.Is(err, daybook.ErrVersion) {
 			t.Errorf("%s: got %v; want ErrCorrupt", what, err)

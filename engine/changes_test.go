@@ -31,7 +31,7 @@ func mustChange(t rapid.TB, db *DB, after uint64) (changes []daybook.Change) {
 // TestChanges holds Changes against the order in which values were stored, from every place on, through checkpoints,
 // compactions, cleanups and restarts.
 func TestChanges(t *testing.T) {
-	parent := testenv.DirInMemory(t)
+	parent := testenv.TempDir(t)
 	rapid.Check(t, func(t *rapid.T) {
 		dir, err := os.MkdirTemp(parent, "changes")
 		if err != nil {
@@ -105,7 +105,7 @@ func TestChanges(t *testing.T) {
 // TestChangesAtOnce has more values, and more bytes, than are collected at once, with the records' times in another order
 // than they were stored in, and stores and deletes within the loop.
 func TestChangesAtOnce(t *testing.T) {
-	db := mustOpen(t, testenv.DirInMemory(t), &Options{Durability: OS})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS})
 	const records, each = 200, 800
 	total := uint64(0)
 	for i := range each {

@@ -123,7 +123,7 @@ func TestCompactFails(t *testing.T) {
 // TestCompactFailedTree compacts a tree that takes no more writes, and one that fails half-way: it must not come back as
 // one that does.
 func TestCompactFailedTree(t *testing.T) {
-	db, err := Open(testenv.DirInMemory(t), &Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize, TransactionSize: MinTransactionSize}, Logger: discard})
+	db, err := Open(testenv.TempDir(t), &Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize, TransactionSize: MinTransactionSize}, Logger: discard})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +222,7 @@ func TestCompactDamage(t *testing.T) {
 // TestCompactGivesWay has a checkpoint run out of space beside a copy, and then a prune, which get that of the copy. Whoever
 // makes it is told, and everything else is as before.
 func TestCompactGivesWay(t *testing.T) {
-	db := mustOpen(t, testenv.DirInMemory(t), &Options{Durability: OS, Tuning: Tuning{TransactionSize: MinTransactionSize}, Logger: discard})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS, Tuning: Tuning{TransactionSize: MinTransactionSize}, Logger: discard})
 	stored := uint64(0)
 	store := func(values uint64) {
 		t.Helper()

@@ -23,7 +23,7 @@ import (
 
 // TestCompactStepwise stores, posts and prunes between the steps of a compaction, and scans across its end.
 func TestCompactStepwise(t *testing.T) {
-	parent := testenv.DirInMemory(t)
+	parent := testenv.TempDir(t)
 	rapid.Check(t, func(t *rapid.T) {
 		dir, err := os.MkdirTemp(parent, "compact")
 		if err != nil {
@@ -121,7 +121,7 @@ func TestCompactStepwise(t *testing.T) {
 
 // TestCompactShrinks deletes nearly all of a history, and wants the file to give the space back, with a scan open.
 func TestCompactShrinks(t *testing.T) {
-	dir := testenv.DirInMemory(t)
+	dir := testenv.TempDir(t)
 	db := mustOpen(t, dir, &Options{Durability: OS})
 	value := json.RawMessage(`{"celsius":21.5,"humidity":441,"unit":"C","ok":true}`)
 	for tick := range uint64(300) {
@@ -218,7 +218,7 @@ func TestCompactLock(t *testing.T) {
 
 // TestCompactLargeRecord copies a record that takes many transactions, and stops when its context ends.
 func TestCompactLargeRecord(t *testing.T) {
-	db := mustOpen(t, testenv.DirInMemory(t), &Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize, TransactionSize: MinTransactionSize}, Logger: discard})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize, TransactionSize: MinTransactionSize}, Logger: discard})
 	const values = 300
 	for i := range uint64(values) {
 		mustStore(t, db, "a", `"`+digits(8<<10)+`"`, i)
@@ -262,7 +262,7 @@ func (c *endingContext) Err() error {
 // TestCompactByItself deletes most of a large file, and waits for it to shrink. What was copied and is still large for
 // what is in it is not copied again.
 func TestCompactByItself(t *testing.T) {
-	dir := testenv.DirInMemory(t)
+	dir := testenv.TempDir(t)
 	db := mustOpen(t, dir, &Options{Durability: OS, Tuning: Tuning{HeadSize: 4 << 20}})
 	for i := range uint64(80) {
 		mustStore(t, db, fmt.Sprintf("r%02d", i), `"`+digits(1<<20)+`"`, i)
@@ -289,7 +289,7 @@ func TestCompactByItself(t *testing.T) {
 
 // TestCompactWaits has compaction by itself learn from what it did.
 func TestCompactWaits(t *testing.T) {
-	db := mustOpen(t, testenv.DirInMemory(t), &Options{Durability: OS, Logger: discard})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS, Logger: discard})
 	for i := range uint64(40) {
 		mustStore(t, db, "a", `"`+digits(1<<20)+`"`, i)
 	}

@@ -123,7 +123,7 @@ func TestConsistentSnapshots(t *testing.T) {
 	if testenv.Long() {
 		reads, cleanups = 300, 20
 	}
-	db := mustOpen(t, testenv.DirInMemory(t), &Options{Durability: OS, Tuning: Tuning{HeadSize: 16 << 10, TransactionSize: MinTransactionSize, ChunkValues: 8}})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS, Tuning: Tuning{HeadSize: 16 << 10, TransactionSize: MinTransactionSize, ChunkValues: 8}})
 	tr := &traffic{db: db}
 	running, stop := context.WithCancel(ctx)
 	var others sync.WaitGroup
@@ -259,7 +259,7 @@ func TestCloseWhileStoring(t *testing.T) {
 // bound, not all that wait.
 func TestHeadIsBounded(t *testing.T) {
 	const writers, batchBytes = 8, 8 << 20
-	db := mustOpen(t, testenv.DirInMemory(t), &Options{Tuning: Tuning{HeadSize: MinHeadSize}, Durability: OS})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Tuning: Tuning{HeadSize: MinHeadSize}, Durability: OS})
 	var batch []daybook.StoredValue
 	for i := range 8 {
 		value := json.RawMessage(`"` + strings.Repeat("x", batchBytes/8-2) + `"`)
@@ -286,7 +286,7 @@ func TestHeadIsBounded(t *testing.T) {
 
 // TestSecondCloseWaits shows that whoever closes second may open again when Close returns.
 func TestSecondCloseWaits(t *testing.T) {
-	dir := testenv.DirInMemory(t)
+	dir := testenv.TempDir(t)
 	db, err := Open(dir, &Options{Durability: OS})
 	if err != nil {
 		t.Fatal(err)
@@ -312,7 +312,7 @@ func TestStoreWithinScan(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("there an open scan holds up a checkpoint, as the package documentation says")
 	}
-	db := mustOpen(t, testenv.DirInMemory(t), &Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize}})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize}})
 	for i := range uint64(200) {
 		mustStore(t, db, "r", "1", i)
 	}

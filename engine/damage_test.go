@@ -24,7 +24,7 @@ import (
 // closedStore makes a store of rows in a new directory and closes it.
 func closedStore(t *testing.T, opts *Options, stored ...row) (dir string) {
 	t.Helper()
-	dir = testenv.DirInMemory(t)
+	dir = testenv.TempDir(t)
 	db := mustOpen(t, dir, opts)
 	for _, r := range stored {
 		mustStore(t, db, r.Name, r.Value, r.At)

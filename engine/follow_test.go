@@ -85,7 +85,7 @@ func TestFollow(t *testing.T) {
 
 // TestFollowSlowly stores more than the log keeps, and wants to be told how many values that was.
 func TestFollowSlowly(t *testing.T) {
-	dir := testenv.DirInMemory(t)
+	dir := testenv.TempDir(t)
 	db := mustOpen(t, dir, &Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize}})
 	f := mustFollow(t, dir, "*")
 	mustStore(t, db, "r", "0", 0)

@@ -23,14 +23,14 @@ func FuzzEngine(f *testing.F) {
 		f.Add(data)
 	}
 	defer collectLess()()
-	parent := testenv.DirInMemory(f)
+	parent := testenv.TempDir(f)
 	f.Fuzz(func(t *testing.T, data []byte) { runProgram(t, parent, fuzz.Decode(data)) })
 }
 
 // TestModel runs random programs. More of them: -rapid.checks=10000; longer ones: -rapid.steps=100.
 func TestModel(t *testing.T) {
 	defer collectLess()()
-	parent := testenv.DirInMemory(t)
+	parent := testenv.TempDir(t)
 	rapid.Check(t, func(t *rapid.T) {
 		options := rapid.SliceOfN(anyByte, 3, 3).Draw(t, "options")
 		var ops [][]byte

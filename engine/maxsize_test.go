@@ -92,7 +92,7 @@ func TestMaxSize(t *testing.T) {
 	const most = MinMaxSize
 	for _, load := range maxSizeLoads {
 		t.Run(load.name, func(t *testing.T) {
-			dir := testenv.DirInMemory(t)
+			dir := testenv.TempDir(t)
 			db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: most, Logger: discard})
 			stored, i := uint64(0), uint64(0)
 			for round := range rounds() {
@@ -139,7 +139,7 @@ func TestMaxSizeDropsOldest(t *testing.T) {
 	}
 	for _, load := range loads {
 		t.Run(load.name, func(t *testing.T) {
-			dir := testenv.DirInMemory(t)
+			dir := testenv.TempDir(t)
 			db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: MinMaxSize, WhenFull: DropOldest, Logger: discard})
 			most, last := uint64(0), uint64(0) // values that were there, and the sequence number of the last one
 			for i := uint64(0); last <= most+most/2; i++ {
@@ -183,7 +183,7 @@ func TestMaxSizeDropsOldest(t *testing.T) {
 // TestMaxSizeBesideScan keeps a scan open, whose pages stay taken: nothing more is dropped for that.
 func TestMaxSizeBesideScan(t *testing.T) {
 	const most = MinMaxSize
-	dir := testenv.DirInMemory(t)
+	dir := testenv.TempDir(t)
 	db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: most, WhenFull: DropOldest, Logger: discard})
 	store := func(i uint64) error { return db.Store(ctx, "r", json.RawMessage(`"`+digits(4000)+`"`), i) }
 	for i := range uint64(1000) {
@@ -224,7 +224,7 @@ func TestMaxSizeCompact(t *testing.T) {
 	if !canReplaceOpenFiles {
 		t.Skip("a file that is open cannot be replaced on Windows")
 	}
-	dir := testenv.DirInMemory(t)
+	dir := testenv.TempDir(t)
 	db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: 4 * MinMaxSize, Logger: discard})
 	i := uint64(0)
 	for ; ; i++ {
@@ -273,7 +273,7 @@ func TestMaxSizeOptions(t *testing.T) {
 
 // TestMaxSizeTogether stores large values from many goroutines, whose groups do not fit as a whole.
 func TestMaxSizeTogether(t *testing.T) {
-	db := mustOpen(t, testenv.DirInMemory(t), &Options{MaxSize: MinMaxSize, WhenFull: DropOldest, Logger: discard})
+	db := mustOpen(t, testenv.TempDir(t), &Options{MaxSize: MinMaxSize, WhenFull: DropOldest, Logger: discard})
 	var storing sync.WaitGroup
 	for g := range 100 {
 		storing.Go(func() {
@@ -308,7 +308,7 @@ func fillUp(t *testing.T, db *DB, most uint64) (last uint64) {
 func TestMaxSizeBatches(t *testing.T) {
 	for _, when := range []WhenFull{Refuse, DropOldest} {
 		t.Run(when.String(), func(t *testing.T) {
-			dir := testenv.DirInMemory(t)
+			dir := testenv.TempDir(t)
 			db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: MinMaxSize, WhenFull: when, Logger: discard})
 			last := fillUp(t, db, 4000)
 			if when == Refuse {
@@ -346,7 +346,7 @@ func TestMaxSizeSmaller(t *testing.T) {
 	if !canReplaceOpenFiles {
 		t.Skip("a file that is open cannot be replaced on Windows")
 	}
-	dir := testenv.DirInMemory(t)
+	dir := testenv.TempDir(t)
 	db := mustOpen(t, dir, &Options{Durability: OS, Logger: discard})
 	last := fillUp(t, db, 10_000)
 	mustClose(t, db)
@@ -373,7 +373,7 @@ func TestMaxSizeBesideCopy(t *testing.T) {
 	if !canReplaceOpenFiles {
 		t.Skip("a file that is open cannot be replaced on Windows")
 	}
-	dir := testenv.DirInMemory(t)
+	dir := testenv.TempDir(t)
 	db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: MinMaxSize, Logger: discard})
 	last := fillUp(t, db, 10_000)
 	copied := 0

@@ -60,7 +60,7 @@ func TestReplayAfterPart(t *testing.T) {
 			all = append(all, row{fmt.Sprintf("r%d", record), fmt.Sprintf(`{"tick":%d,"padding":"%064d"}`, tick, record), uint64(tick)})
 		}
 	}
-	from := testenv.DirInMemory(t)
+	from := testenv.TempDir(t)
 	db, err := Open(from, &Options{Durability: OS})
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +81,7 @@ func TestReplayAfterPart(t *testing.T) {
 	slices.SortStableFunc(byRecord, func(a, b row) int { return cmp.Compare(a.Name, b.Name) })
 	for first := 1; first < records; first++ {
 		for headSize := int64(MinHeadSize); headSize <= 48<<10; headSize += 8 << 10 {
-			dir := testenv.DirInMemory(t)
+			dir := testenv.TempDir(t)
 			if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
 				t.Fatal(err)
 			}
@@ -113,7 +113,7 @@ func checkReplay(t *testing.T, dir string, headSize int64, watermark uint64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again := testenv.DirInMemory(t)
+	again := testenv.TempDir(t)
 	if err := os.CopyFS(again, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}

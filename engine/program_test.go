@@ -26,7 +26,7 @@ func TestPrograms(t *testing.T) {
 	for name, program := range programs(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if err := program.Run(programDir(testenv.DirInMemory(t))); err != nil {
+			if err := program.Run(programDir(testenv.TempDir(t))); err != nil {
 				t.Error(err)
 			}
 		})

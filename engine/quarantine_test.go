@@ -26,7 +26,7 @@ import (
 // it.
 func quarantineStore(t *testing.T) (dir string, stored []row) {
 	t.Helper()
-	dir = testenv.DirInMemory(t)
+	dir = testenv.TempDir(t)
 	db := mustOpen(t, dir, &Options{Durability: OS, Logger: discard})
 	for i := range uint64(20) {
 		r := row{fmt.Sprintf("r%d", i%3), fmt.Sprint(i + 1), i + 1}
@@ -250,7 +250,7 @@ func TestQuarantineReadOnly(t *testing.T) {
 
 // TestQuarantineReleased damages the header of a segment whose values are all in the tree: none of those behind it is lost.
 func TestQuarantineReleased(t *testing.T) {
-	dir := testenv.DirInMemory(t)
+	dir := testenv.TempDir(t)
 	db := mustOpen(t, dir, &Options{Durability: OS, Logger: discard})
 	const stored = 3000
 	for i := range uint64(stored) {
@@ -309,7 +309,7 @@ func TestQuarantinePart(t *testing.T) {
 // TestQuarantineUnpostable damages a chunk that what is in the log is to be posted to.
 func TestQuarantineUnpostable(t *testing.T) {
 	opts := Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize, ChunkValues: 10}, Logger: discard}
-	dir := testenv.DirInMemory(t)
+	dir := testenv.TempDir(t)
 	db := mustOpen(t, dir, &opts)
 	for i := range uint64(100) {
 		mustStore(t, db, "r", `"`+digits(100)+`"`, 10*i)

@@ -28,7 +28,7 @@ import (
 // chunk is damaged: b's values at 9 to 12.
 func rottenStore(t *testing.T) (dir string, whole []row) {
 	t.Helper()
-	dir = testenv.DirInMemory(t)
+	dir = testenv.TempDir(t)
 	db := mustOpen(t, dir, &Options{Durability: OS, Tuning: Tuning{ChunkValues: 4}, Logger: discard})
 	for _, name := range []string{"a", "b", "c"} {
 		for at := uint64(1); at <= 20; at++ {
@@ -213,7 +213,7 @@ func TestSalvageFails(t *testing.T) {
 func TestMaxSizeDropsRot(t *testing.T) {
 	for _, onCorruption := range []OnCorruption{Fail, Quarantine} {
 		t.Run(onCorruption.String(), func(t *testing.T) {
-			dir := testenv.DirInMemory(t)
+			dir := testenv.TempDir(t)
 			opts := &Options{Durability: OS, MaxSize: MinMaxSize, WhenFull: DropOldest, OnCorruption: onCorruption, Logger: discard}
 			db, err := Open(dir, opts)
 			if err != nil {
@@ -370,7 +370,7 @@ func damageLeaves(t *testing.T, dir string, those func(key string) bool) {
 
 // TestRotManyRecords damages pages with hundreds of records: all others are cleaned up.
 func TestRotManyRecords(t *testing.T) {
-	dir := testenv.DirInMemory(t)
+	dir := testenv.TempDir(t)
 	db := mustOpen(t, dir, &Options{Durability: OS})
 	for i := range 3000 {
 		mustStore(t, db, fmt.Sprintf("r%04d", i), `"`+digits(60)+`"`, 5)
@@ -398,7 +398,7 @@ func TestRotBySize(t *testing.T) {
 	const most = 1 << 20
 	for _, onCorruption := range []OnCorruption{Fail, Quarantine} {
 		t.Run(onCorruption.String(), func(t *testing.T) {
-			dir := testenv.DirInMemory(t)
+			dir := testenv.TempDir(t)
 			opts := &Options{Durability: OS, OnCorruption: onCorruption, Logger: discard}
 			db := mustOpen(t, dir, opts)
 			for i := range uint64(750) {

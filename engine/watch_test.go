@@ -81,7 +81,7 @@ func TestWatch(t *testing.T) {
 
 // TestWatchSlowly does not receive while it stores, and is told how many it missed: by number, and by bytes.
 func TestWatchSlowly(t *testing.T) {
-	db := mustOpen(t, testenv.DirInMemory(t), &Options{Durability: OS})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS})
 	few := mustWatch(t, ctx, db, "r", daybook.WatchParams{Buffer: 3})
 	many := mustWatch(t, ctx, db, "*", daybook.WatchParams{Buffer: 1 << 30})
 	const stored = 1000

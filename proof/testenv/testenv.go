@@ -23,12 +23,21 @@ var long = flag.Bool("long", false, "more repetitions of the random tests, and a
 // Long reports whether the flag -long is set.
 func Long() bool { return *long }
 
+// TempDir is DirInMemory by default, and t.TempDir with -long. It suits a test that passes on any file
+// system, and that would spend most of its time in the syncs of a disk.
+func TempDir(t testing.TB) string {
+	t.Helper()
+	if Long() {
+		return t.TempDir()
+	}
+	return DirInMemory(t)
+}
+
 // DirInMemory returns an empty directory that is removed when the test ends. It is on a file system in
-// memory, where a sync takes no time, if the machine has one with enough room. Otherwise, and with -long,
-// it is one of t.TempDir.
+// memory, where a sync takes no time, if the machine has one with enough room. Otherwise it is t.TempDir.
 func DirInMemory(t testing.TB) string {
 	t.Helper()
-	if Long() || !roomInMemory() {
+	if !roomInMemory() {
 		return t.TempDir()
 	}
 	dir, err := os.MkdirTemp(memory, "daybook-test-")
