@@ -26,8 +26,8 @@ type storingOperation interface {
 type (
 	// Store stores one value.
 	Store struct{ Element }
-	// Batch stores values in one batch, which may be empty. One of its elements may not be JSON,
-	// and then none is stored.
+	// Batch stores values in one batch, which may be empty. If Fault says that an element is not
+	// JSON, the store must store none of them.
 	Batch struct {
 		Fault batchFault
 		Elements
@@ -84,8 +84,7 @@ type (
 	// Restore backs the store up, replaces the store by one restored from the backup, and opens
 	// that as Reopen does.
 	Restore struct{ ReadOnlyFirst bool }
-	// Torn crashes while a batch is being written. Eighths eighths of the batch's bytes have
-	// arrived.
+	// Torn crashes while a batch is being written, after Eighths/8 of its bytes have arrived.
 	Torn struct {
 		Eighths int
 		Elements

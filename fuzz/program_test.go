@@ -157,8 +157,8 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// checkShrink checks that at most two operations of a failing program remain: one that stores, and
-// one that is wrong.
+// checkShrink checks that at most two operations of a failing program remain: an operation that
+// stores, and an operation that the store does wrong.
 func checkShrink(t *testing.T, p Program, isWrong func(string) bool) {
 	t.Helper()
 	fails := func(p Program) bool { return p.Run(&memoryStore{backendtest.NewMemory(), isWrong}) != nil }

@@ -60,7 +60,7 @@ func (o *Prune) run(r *runner) error {
 	})
 }
 
-// subjectOrModel is the methods that both the store and the model have.
+// subjectOrModel has the methods that the store and the model have in common.
 type subjectOrModel interface {
 	daybook.Backend
 	daybook.BatchStorer

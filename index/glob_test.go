@@ -46,7 +46,7 @@ func TestGlob(t *testing.T) {
 		{"escaped question mark", `a\?`, []string{"a?"}, []string{"ab", `a\?`}, "a literal name with a question mark"},
 		{"escaped backslash", `a\\b`, []string{`a\b`}, []string{`a\\b`, "ab"}, "a literal name with a backslash"},
 		{"escaped letter", `\a\b`, []string{"ab"}, []string{`\a\b`}, "a needless escape"},
-		{"escaped multi-byte", `\é*`, []string{"é", "éa"}, []string{"e"}, "the escape takes a character, not a byte"},
+		{"escaped multi-byte", `\é*`, []string{"é", "éa"}, []string{"e"}, "an escape takes a character, not a byte"},
 		{"escape before a star", `\**`, []string{"*", "*a"}, []string{"a", "a*"}, "a literal star, then a wildcard"},
 		{"backslash before a star", `a\\*`, []string{`a\`, `a\b`}, []string{"a*", "a"},
 			"an escaped backslash does not escape the star"},
