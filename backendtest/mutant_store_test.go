@@ -15,13 +15,13 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// Faults of storing.
+// Mistakes of storing.
 
-func storeRight(ctx context.Context, m *Memory, v daybook.StoredValue) error {
+func storeCorrectly(ctx context.Context, m *Memory, v daybook.StoredValue) error {
 	return m.Store(ctx, v.RecordName, v.Value, v.StoredAt)
 }
 
-// storeAnything stores without looking at name and value.
+// storeAnything stores any name and value.
 func storeAnything(ctx context.Context, m *Memory, v daybook.StoredValue) error {
 	if err := m.lock(ctx); err != nil {
 		return err
@@ -32,7 +32,7 @@ func storeAnything(ctx context.Context, m *Memory, v daybook.StoredValue) error 
 }
 
 func overwrite(ctx context.Context, m *Memory, v daybook.StoredValue) error {
-	if err := storeRight(ctx, m, v); err != nil {
+	if err := storeCorrectly(ctx, m, v); err != nil {
 		return err
 	}
 	m.mu.Lock()
@@ -49,28 +49,29 @@ func compact(ctx context.Context, m *Memory, v daybook.StoredValue) error {
 	if daybook.ValidateValue(v.Value) == nil && json.Compact(&compacted, v.Value) == nil {
 		v.Value = compacted.Bytes()
 	}
-	return storeRight(ctx, m, v)
+	return storeCorrectly(ctx, m, v)
 }
 
 func keepSlice(ctx context.Context, m *Memory, v daybook.StoredValue) error {
-	if err := storeRight(ctx, m, v); err != nil {
+	if err := storeCorrectly(ctx, m, v); err != nil {
 		return err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i := range m.stored {
-		if e := &m.stored[i]; e.RecordName == v.RecordName && e.StoredAt == v.StoredAt && bytes.Equal(e.Value, v.Value) {
-			e.Value = v.Value
+		c := &m.stored[i]
+		if c.RecordName == v.RecordName && c.StoredAt == v.StoredAt && bytes.Equal(c.Value, v.Value) {
+			c.Value = v.Value
 		}
 	}
 	return nil
 }
 
 func roundTimestamp(ctx context.Context, m *Memory, v daybook.StoredValue) error {
-	if v.StoredAt < 1<<62 { // where a float's bounds are no matter
+	if v.StoredAt < 1<<62 { // greater ones could round up beyond uint64
 		v.StoredAt = uint64(float64(v.StoredAt))
 	}
-	return storeRight(ctx, m, v)
+	return storeCorrectly(ctx, m, v)
 }
 
 func advanceTimestamp(ctx context.Context, m *Memory, v daybook.StoredValue) error {
@@ -81,22 +82,22 @@ func advanceTimestamp(ctx context.Context, m *Memory, v daybook.StoredValue) err
 		}
 	}
 	m.mu.Unlock()
-	return storeRight(ctx, m, v)
+	return storeCorrectly(ctx, m, v)
 }
 
 func advanceZero(ctx context.Context, m *Memory, v daybook.StoredValue) error {
 	v.StoredAt = max(v.StoredAt, 1)
-	return storeRight(ctx, m, v)
+	return storeCorrectly(ctx, m, v)
 }
 
-func anyName(ctx context.Context, m *Memory, v daybook.StoredValue) error {
+func acceptAnyName(ctx context.Context, m *Memory, v daybook.StoredValue) error {
 	if err := daybook.ValidateValue(v.Value); err != nil {
 		return err
 	}
 	return storeAnything(ctx, m, v)
 }
 
-func anyValue(ctx context.Context, m *Memory, v daybook.StoredValue) error {
+func acceptAnyValue(ctx context.Context, m *Memory, v daybook.StoredValue) error {
 	if err := daybook.ValidateRecordName(v.RecordName); err != nil {
 		return err
 	}
@@ -105,31 +106,32 @@ func anyValue(ctx context.Context, m *Memory, v daybook.StoredValue) error {
 
 func trimName(ctx context.Context, m *Memory, v daybook.StoredValue) error {
 	v.RecordName = strings.TrimSpace(v.RecordName)
-	return storeRight(ctx, m, v)
+	return storeCorrectly(ctx, m, v)
 }
 
-// letOthersIn waits until another call has changed what is stored, or for so long that there is
-// none.
+// letOthersIn waits until a concurrent call has changed the stored values. It gives up when there
+// seems to be none.
 func letOthersIn(m *Memory) {
 	state := func() [2]uint64 {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		return [2]uint64{m.sequence, uint64(len(m.stored))}
 	}
-	const turns, long = 10, 2 * time.Millisecond // on one CPU a turn of somebody busy takes ten milliseconds
+	// On one CPU, a busy goroutine may keep the processor for ten milliseconds at each yield.
+	const minYields, minWait = 10, 2 * time.Millisecond
 	before := state()
-	for i, began := 0, time.Now(); (i < turns || time.Since(began) < long) && state() == before; i++ {
+	for i, began := 0, time.Now(); (i < minYields || time.Since(began) < minWait) && state() == before; i++ {
 		runtime.Gosched()
 	}
 }
 
-// loseUpdate reads everything, adds to it, and writes it back, as two steps.
+// loseUpdate reads all values, and writes them back with the new one in a second step.
 func loseUpdate(ctx context.Context, m *Memory, v daybook.StoredValue) error {
 	m.mu.Lock()
 	before := slices.Clone(m.stored)
 	m.mu.Unlock()
 	letOthersIn(m)
-	if err := storeRight(ctx, m, v); err != nil {
+	if err := storeCorrectly(ctx, m, v); err != nil {
 		return err
 	}
 	m.mu.Lock()
@@ -154,30 +156,30 @@ func notEmpty(values []daybook.StoredValue) ([]daybook.StoredValue, error) {
 	return values, nil
 }
 
-// halfBatches stores the elements before the one that is wrong.
-type halfBatches struct{ *Memory }
+// partialBatches stores the elements before the invalid one.
+type partialBatches struct{ *Memory }
 
-func (h halfBatches) StoreBatch(ctx context.Context, values []daybook.StoredValue) error {
+func (p partialBatches) StoreBatch(ctx context.Context, values []daybook.StoredValue) error {
 	for i := range values {
 		if validate(values[i]) != nil {
-			return errors.Join(h.Memory.StoreBatch(ctx, values[:i]), h.Memory.StoreBatch(ctx, values))
+			return errors.Join(p.Memory.StoreBatch(ctx, values[:i]), p.Memory.StoreBatch(ctx, values))
 		}
 	}
-	return h.Memory.StoreBatch(ctx, values)
+	return p.Memory.StoreBatch(ctx, values)
 }
 
-// slowBatches stores element by element.
+// slowBatches stores a batch element by element.
 type slowBatches struct{ *Memory }
 
 func (s slowBatches) StoreBatch(ctx context.Context, values []daybook.StoredValue) error {
-	if err := NewMemory().StoreBatch(ctx, values); err != nil { // none of them is wrong
+	if err := NewMemory().StoreBatch(ctx, values); err != nil { // an element is invalid
 		return err
 	}
 	if err := s.Initialize(ctx); err != nil {
 		return err
 	}
 	for _, v := range values {
-		if err := storeRight(ctx, s.Memory, v); err != nil {
+		if err := storeCorrectly(ctx, s.Memory, v); err != nil {
 			return err
 		}
 		letOthersIn(s.Memory)
@@ -185,11 +187,11 @@ func (s slowBatches) StoreBatch(ctx context.Context, values []daybook.StoredValu
 	return nil
 }
 
-// terse returns the sentinels as they are.
-type terse struct{ *Memory }
+// bareErrors returns ErrInvalidName without details.
+type bareErrors struct{ *Memory }
 
-func (t terse) Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
-	err := t.Memory.Store(ctx, recordName, value, timestamp)
+func (b bareErrors) Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
+	err := b.Memory.Store(ctx, recordName, value, timestamp)
 	if errors.Is(err, daybook.ErrInvalidName) {
 		return daybook.ErrInvalidName
 	}

@@ -8,7 +8,8 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// Faults of matching: each says whether a name matches, or that the pattern is malformed.
+// Mistakes of matching. Each function reports whether a name matches, or returns an error for a
+// malformed pattern.
 
 // correctly matches as Memory does.
 func correctly(pattern, name string, syntax daybook.PatternSyntax) (bool, error) {
@@ -44,7 +45,7 @@ func ignoreCase(pattern, name string, syntax daybook.PatternSyntax) (bool, error
 }
 
 func matchBytes(pattern, name string, syntax daybook.PatternSyntax) (bool, error) {
-	var bytes strings.Builder // each byte that is not ASCII as a character
+	var bytes strings.Builder // has a character for each byte
 	for i := range len(name) {
 		bytes.WriteRune(rune(name[i]))
 	}
@@ -86,7 +87,7 @@ func dropEmptySegments(pattern, name string, syntax daybook.PatternSyntax) (bool
 	return correctly(pattern, name, syntax)
 }
 
-// giveUp takes a pattern that is a lot of work for one that does not match.
+// giveUp finds no match if matching takes much work.
 func giveUp(pattern, name string, syntax daybook.PatternSyntax) (bool, error) {
 	matches, err := correctly(pattern, name, syntax)
 	return matches && len(pattern)*len(name) < 100_000, err

@@ -11,9 +11,9 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// Faults of deleting.
+// Mistakes of Cleanup and Prune.
 
-// faultyCleanup does Memory.Cleanup wrongly.
+// faultyCleanup replaces Cleanup.
 type faultyCleanup struct {
 	*Memory
 	cleanup func(ctx context.Context, m *Memory, olderThan uint64) (uint64, error)
@@ -27,18 +27,18 @@ func onCleanup(cleanup func(context.Context, *Memory, uint64) (uint64, error)) f
 	return func(m *Memory) daybook.Backend { return faultyCleanup{m, cleanup} }
 }
 
-// countByRecord returns how many records it deleted from.
+// countByRecord counts the records from which it deleted, not the values.
 func countByRecord(ctx context.Context, m *Memory, olderThan uint64) (uint64, error) {
 	deleted, err := m.Cleanup(ctx, olderThan)
 	return min(deleted, 1), err
 }
 
-// cleanUpTo deletes what is stored at olderThan too.
+// cleanUpTo deletes values of the time olderThan, too.
 func cleanUpTo(ctx context.Context, m *Memory, olderThan uint64) (uint64, error) {
 	return m.Cleanup(ctx, max(olderThan, olderThan+1))
 }
 
-// countFirst counts, and then deletes.
+// countFirst counts the values, and deletes them in a second step.
 func countFirst(ctx context.Context, m *Memory, olderThan uint64) (deleted uint64, err error) {
 	values, err := m.Query(ctx, "*", daybook.QueryParams{})
 	for _, v := range values {
@@ -53,22 +53,22 @@ func countFirst(ctx context.Context, m *Memory, olderThan uint64) (deleted uint6
 	return deleted, err
 }
 
-// writeBack reads what stays, and puts it in the place of what is there by then.
+// writeBack reads the kept values, and replaces all values with them in a second step.
 func writeBack(ctx context.Context, m *Memory, olderThan uint64) (deleted uint64, err error) {
 	if err := m.lock(ctx); err != nil {
 		return 0, err
 	}
 	before := len(m.stored)
-	stay := slices.DeleteFunc(slices.Clone(m.stored), func(e daybook.Change) bool { return e.StoredAt < olderThan })
+	kept := slices.DeleteFunc(slices.Clone(m.stored), func(e daybook.Change) bool { return e.StoredAt < olderThan })
 	m.mu.Unlock()
 	letOthersIn(m)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.stored = stay
-	return uint64(before - len(stay)), nil
+	m.stored = kept
+	return uint64(before - len(kept)), nil
 }
 
-// forgetInterrupted deletes record by record, and when it is interrupted has counted nothing.
+// forgetInterrupted deletes record by record. If it is interrupted, it returns the count 0.
 func forgetInterrupted(ctx context.Context, m *Memory, olderThan uint64) (deleted uint64, err error) {
 	for info, err := range m.Records(context.WithoutCancel(ctx), "*", daybook.Glob) {
 		if err != nil {
@@ -83,13 +83,13 @@ func forgetInterrupted(ctx context.Context, m *Memory, olderThan uint64) (delete
 	return deleted, ctx.Err()
 }
 
-// floored refuses what is older than a cleanup was.
-type floored struct {
+// flooredStore refuses values that are older than the argument of an earlier Cleanup.
+type flooredStore struct {
 	*Memory
 	floor uint64
 }
 
-func (f *floored) Cleanup(ctx context.Context, olderThan uint64) (uint64, error) {
+func (f *flooredStore) Cleanup(ctx context.Context, olderThan uint64) (uint64, error) {
 	deleted, err := f.Memory.Cleanup(ctx, olderThan)
 	if deleted > 0 {
 		f.floor = max(f.floor, olderThan)
@@ -97,14 +97,14 @@ func (f *floored) Cleanup(ctx context.Context, olderThan uint64) (uint64, error)
 	return deleted, err
 }
 
-func (f *floored) Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
+func (f *flooredStore) Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
 	if timestamp < f.floor {
 		return fmt.Errorf("%w: %d has been cleaned up", daybook.ErrTimestampRange, timestamp)
 	}
 	return f.Memory.Store(ctx, recordName, value, timestamp)
 }
 
-// faultyPrune prunes with other parameters than it is given.
+// faultyPrune changes the arguments of Prune.
 type faultyPrune struct {
 	*Memory
 	change func(pattern *string, params *daybook.PruneParams)
@@ -119,19 +119,21 @@ func onPrune(change func(pattern *string, params *daybook.PruneParams)) func(*Me
 	return func(m *Memory) daybook.Backend { return faultyPrune{m, change} }
 }
 
-func spareNothing(_ *string, params *daybook.PruneParams) {
+func keepNoNewest(_ *string, params *daybook.PruneParams) {
 	if params.Validate() == nil {
 		params.KeepNewest = 0
 	}
 }
 
-func anySize(_ *string, params *daybook.PruneParams) { params.MaxBytes = 0 }
+func ignoreMaxBytes(_ *string, params *daybook.PruneParams) { params.MaxBytes = 0 }
 
-func sizeBelow(_ *string, params *daybook.PruneParams) { params.MaxBytes = max(params.MaxBytes, 1) - 1 }
+func lowerMaxBytes(_ *string, params *daybook.PruneParams) {
+	params.MaxBytes = max(params.MaxBytes, 1) - 1
+}
 
-func exceptNothing(_ *string, params *daybook.PruneParams) { params.Except = nil }
+func ignoreExcept(_ *string, params *daybook.PruneParams) { params.Except = nil }
 
-// exceptAsGlob reads every pattern of Except as a glob.
+// exceptAsGlob reads all patterns of Except as globs.
 func exceptAsGlob(_ *string, params *daybook.PruneParams) {
 	params.Except = slices.Clone(params.Except)
 	for i := range params.Except {
@@ -147,6 +149,6 @@ func pruneAll(pattern *string, params *daybook.PruneParams) {
 	}
 }
 
-func takeImpossible(_ *string, params *daybook.PruneParams) {
+func acceptImpossible(_ *string, params *daybook.PruneParams) {
 	params.MaxPerRecord, params.KeepNewest = max(params.MaxPerRecord, 0), max(params.KeepNewest, 0)
 }

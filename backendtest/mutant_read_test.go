@@ -15,7 +15,7 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// Faults of reading and closing.
+// Mistakes of reading and closing.
 
 func firstInsertedFirst(found []daybook.StoredValue, params daybook.QueryParams) ([]daybook.StoredValue, error) {
 	if params.Order == daybook.NewestFirst {
@@ -77,22 +77,28 @@ func noNegativeLimit(params *daybook.QueryParams) {
 	params.LimitPerRecord = max(params.LimitPerRecord, 0)
 }
 
-// limitFirst looks at the range in what is left of the limit.
-type limitFirst struct{ *Memory }
+// limitBeforeRange applies the limit, and then the range to the rest.
+type limitBeforeRange struct{ *Memory }
 
-func (l limitFirst) Query(ctx context.Context, recordPattern string, params daybook.QueryParams) ([]daybook.StoredValue, error) {
+func (l limitBeforeRange) Query(
+	ctx context.Context, recordPattern string, params daybook.QueryParams,
+) ([]daybook.StoredValue, error) {
 	everywhere := params
 	everywhere.StartTime, everywhere.EndTime = nil, nil
 	found, err := l.Memory.Query(ctx, recordPattern, everywhere)
 	return slices.DeleteFunc(found, func(v daybook.StoredValue) bool {
-		return params.StartTime != nil && v.StoredAt < *params.StartTime || params.EndTime != nil && v.StoredAt > *params.EndTime
+		tooEarly := params.StartTime != nil && v.StoredAt < *params.StartTime
+		tooLate := params.EndTime != nil && v.StoredAt > *params.EndTime
+		return tooEarly || tooLate
 	}), err
 }
 
-// sharing returns values in the memory in which it keeps them.
-type sharing struct{ *Memory }
+// sharedResults returns values that share memory with the stored ones.
+type sharedResults struct{ *Memory }
 
-func (s sharing) Query(ctx context.Context, recordPattern string, params daybook.QueryParams) ([]daybook.StoredValue, error) {
+func (s sharedResults) Query(
+	ctx context.Context, recordPattern string, params daybook.QueryParams,
+) ([]daybook.StoredValue, error) {
 	if _, err := s.Memory.Query(ctx, recordPattern, params); err != nil {
 		return nil, err
 	}
@@ -109,10 +115,12 @@ func (s sharing) Query(ctx context.Context, recordPattern string, params daybook
 	return values, nil
 }
 
-// rescanning queries anew for each record that it scans.
-type rescanning struct{ *Memory }
+// requeryingScan takes a new snapshot for each record.
+type requeryingScan struct{ *Memory }
 
-func (r rescanning) Scan(ctx context.Context, recordPattern string, params daybook.QueryParams) iter.Seq2[daybook.StoredValue, error] {
+func (r requeryingScan) Scan(
+	ctx context.Context, recordPattern string, params daybook.QueryParams,
+) iter.Seq2[daybook.StoredValue, error] {
 	return func(yield func(daybook.StoredValue, error) bool) {
 		for info, err := range r.Records(ctx, recordPattern, params.Syntax) {
 			if err == nil {
@@ -127,26 +135,32 @@ func (r rescanning) Scan(ctx context.Context, recordPattern string, params daybo
 	}
 }
 
-// unlimitedScan has not heard of LimitPerRecord in Scan.
+// unlimitedScan ignores LimitPerRecord.
 type unlimitedScan struct{ *Memory }
 
-func (u unlimitedScan) Scan(ctx context.Context, recordPattern string, params daybook.QueryParams) iter.Seq2[daybook.StoredValue, error] {
+func (u unlimitedScan) Scan(
+	ctx context.Context, recordPattern string, params daybook.QueryParams,
+) iter.Seq2[daybook.StoredValue, error] {
 	params.LimitPerRecord = min(params.LimitPerRecord, 0)
 	return u.Memory.Scan(ctx, recordPattern, params)
 }
 
-// eagerScan scans before the loop begins.
+// eagerScan queries before the loop begins.
 type eagerScan struct{ *Memory }
 
-func (e eagerScan) Scan(ctx context.Context, recordPattern string, params daybook.QueryParams) iter.Seq2[daybook.StoredValue, error] {
+func (e eagerScan) Scan(
+	ctx context.Context, recordPattern string, params daybook.QueryParams,
+) iter.Seq2[daybook.StoredValue, error] {
 	values, err := e.Query(ctx, recordPattern, params)
 	return func(yield func(daybook.StoredValue, error) bool) { yieldAll(ctx, values, err, yield) }
 }
 
-// reusing yields each value in the memory of the one before.
-type reusing struct{ *Memory }
+// recycledScan yields each value in the memory of the value before it.
+type recycledScan struct{ *Memory }
 
-func (r reusing) Scan(ctx context.Context, recordPattern string, params daybook.QueryParams) iter.Seq2[daybook.StoredValue, error] {
+func (r recycledScan) Scan(
+	ctx context.Context, recordPattern string, params daybook.QueryParams,
+) iter.Seq2[daybook.StoredValue, error] {
 	return func(yield func(daybook.StoredValue, error) bool) {
 		var memory json.RawMessage
 		for v, err := range r.Memory.Scan(ctx, recordPattern, params) {
@@ -171,13 +185,13 @@ func fewerBytes(infos []daybook.RecordInfo) {
 	}
 }
 
-// ghosts remembers every record it ever listed.
-type ghosts struct {
+// ghostRecords lists every record that ever had a value.
+type ghostRecords struct {
 	*Memory
 	seen map[string]bool
 }
 
-func (g *ghosts) Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
+func (g *ghostRecords) Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
 	err := g.Memory.Store(ctx, recordName, value, timestamp)
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -190,7 +204,9 @@ func (g *ghosts) Store(ctx context.Context, recordName string, value json.RawMes
 	return err
 }
 
-func (g *ghosts) Records(ctx context.Context, recordPattern string, syntax daybook.PatternSyntax) iter.Seq2[daybook.RecordInfo, error] {
+func (g *ghostRecords) Records(
+	ctx context.Context, recordPattern string, syntax daybook.PatternSyntax,
+) iter.Seq2[daybook.RecordInfo, error] {
 	return func(yield func(daybook.RecordInfo, error) bool) {
 		infos := map[string]daybook.RecordInfo{}
 		for name := range g.seen {
@@ -212,19 +228,19 @@ func (g *ghosts) Records(ctx context.Context, recordPattern string, syntax daybo
 	}
 }
 
-// deaf does not look at its context.
-type deaf struct{ *Memory }
+// deafStore ignores its context.
+type deafStore struct{ *Memory }
 
-func (d deaf) Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
+func (d deafStore) Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
 	return d.Memory.Store(context.WithoutCancel(ctx), recordName, value, timestamp)
 }
 
-// immortal cannot be closed.
+// immortal ignores Close.
 type immortal struct{ *Memory }
 
 func (immortal) Close() error { return nil }
 
-// closedOnce fails to close what is closed.
+// closedOnce returns an error when it is closed again.
 type closedOnce struct {
 	*Memory
 	done bool
@@ -238,7 +254,7 @@ func (c *closedOnce) Close() error {
 	return c.Memory.Close()
 }
 
-// forgetful creates its tables anew.
+// forgetful deletes everything in Initialize, as if it created its tables anew.
 type forgetful struct{ *Memory }
 
 func (f forgetful) Initialize(ctx context.Context) error {
@@ -246,4 +262,19 @@ func (f forgetful) Initialize(ctx context.Context) error {
 	f.stored = nil
 	f.mu.Unlock()
 	return f.Memory.Initialize(ctx)
+}
+
+// repeatingErrors yields the error of a scan twice.
+type repeatingErrors struct{ *Memory }
+
+func (r repeatingErrors) Scan(
+	ctx context.Context, recordPattern string, params daybook.QueryParams,
+) iter.Seq2[daybook.StoredValue, error] {
+	return func(yield func(daybook.StoredValue, error) bool) {
+		for v, err := range r.Memory.Scan(ctx, recordPattern, params) {
+			if !yield(v, err) || err != nil && !yield(v, err) {
+				return
+			}
+		}
+	}
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// faultyChanges yields something else than Memory.Changes does.
+// faultyChanges changes the results of Changes.
 type faultyChanges struct {
 	*Memory
-	change func(all []daybook.Change, after uint64) []daybook.Change // from all changes
+	change func(all []daybook.Change, after uint64) []daybook.Change // of all changes, to those after a number
 }
 
 func (f faultyChanges) Changes(ctx context.Context, params daybook.ChangesParams) iter.Seq2[daybook.Change, error] {
@@ -54,8 +54,8 @@ func byRecord(all []daybook.Change, after uint64) []daybook.Change {
 	return newerThan(all, after)
 }
 
-// fromPlace yields the value at the place, too.
-func fromPlace(all []daybook.Change, after uint64) []daybook.Change {
+// fromNumber yields the value with the given number, too.
+func fromNumber(all []daybook.Change, after uint64) []daybook.Change {
 	return newerThan(all, max(after, 1)-1)
 }
 
@@ -67,8 +67,8 @@ func renumber(all []daybook.Change, after uint64) []daybook.Change {
 	return newerThan(all, after)
 }
 
-// countFromPlace numbers what it yields from the place on.
-func countFromPlace(all []daybook.Change, after uint64) []daybook.Change {
+// countFromNumber numbers the yielded values from the given number on.
+func countFromNumber(all []daybook.Change, after uint64) []daybook.Change {
 	all = newerThan(all, after)
 	for i := range all {
 		all[i].Sequence = after + uint64(i) + 1
@@ -76,13 +76,13 @@ func countFromPlace(all []daybook.Change, after uint64) []daybook.Change {
 	return all
 }
 
-// numberBatches gives all values of a batch the number of its first one.
-type numberBatches struct {
+// numberedBatches gives all values of a batch the number of the first value.
+type numberedBatches struct {
 	*Memory
-	firsts map[uint64]uint64 // by the number that Memory gives
+	firsts map[uint64]uint64 // by the number that Memory gave
 }
 
-func (n *numberBatches) StoreBatch(ctx context.Context, values []daybook.StoredValue) error {
+func (n *numberedBatches) StoreBatch(ctx context.Context, values []daybook.StoredValue) error {
 	before := n.Memory.sequence
 	err := n.Memory.StoreBatch(ctx, values)
 	if n.firsts == nil {
@@ -94,7 +94,7 @@ func (n *numberBatches) StoreBatch(ctx context.Context, values []daybook.StoredV
 	return err
 }
 
-func (n *numberBatches) Changes(ctx context.Context, params daybook.ChangesParams) iter.Seq2[daybook.Change, error] {
+func (n *numberedBatches) Changes(ctx context.Context, params daybook.ChangesParams) iter.Seq2[daybook.Change, error] {
 	return func(yield func(daybook.Change, error) bool) {
 		all, err := n.collect(ctx)
 		for i := range all {
@@ -104,14 +104,14 @@ func (n *numberBatches) Changes(ctx context.Context, params daybook.ChangesParam
 	}
 }
 
-// endless yields what is stored within the loop, too.
-type endless struct{ *Memory }
+// followingChanges yields values that are stored during the loop, too.
+type followingChanges struct{ *Memory }
 
-func (e endless) Changes(ctx context.Context, params daybook.ChangesParams) iter.Seq2[daybook.Change, error] {
+func (f followingChanges) Changes(ctx context.Context, params daybook.ChangesParams) iter.Seq2[daybook.Change, error] {
 	return func(yield func(daybook.Change, error) bool) {
 		for more := true; more; {
 			more = false
-			for change, err := range e.Memory.Changes(ctx, params) {
+			for change, err := range f.Memory.Changes(ctx, params) {
 				if !yield(change, err) || err != nil {
 					return
 				}
@@ -131,7 +131,7 @@ func (e eagerChanges) Changes(ctx context.Context, params daybook.ChangesParams)
 	}
 }
 
-// sharedChanges yields values in the memory in which it keeps them.
+// sharedChanges yields values that share memory with the stored ones.
 type sharedChanges struct{ *Memory }
 
 func (s sharedChanges) Changes(ctx context.Context, params daybook.ChangesParams) iter.Seq2[daybook.Change, error] {
@@ -146,10 +146,10 @@ func (s sharedChanges) Changes(ctx context.Context, params daybook.ChangesParams
 	}
 }
 
-// recycling yields each value in the memory of the one before.
-type recycling struct{ *Memory }
+// recycledChanges yields each value in the memory of the value before it.
+type recycledChanges struct{ *Memory }
 
-func (r recycling) Changes(ctx context.Context, params daybook.ChangesParams) iter.Seq2[daybook.Change, error] {
+func (r recycledChanges) Changes(ctx context.Context, params daybook.ChangesParams) iter.Seq2[daybook.Change, error] {
 	return func(yield func(daybook.Change, error) bool) {
 		var memory json.RawMessage
 		for change, err := range r.Memory.Changes(ctx, params) {
@@ -162,27 +162,25 @@ func (r recycling) Changes(ctx context.Context, params daybook.ChangesParams) it
 	}
 }
 
-// lateNumbers numbers the values that Changes yields otherwise than those that Watch sends.
-func lateNumbers(all []daybook.Change, after uint64) []daybook.Change {
+// shiftNumbers gives the values other numbers than Watch does.
+func shiftNumbers(all []daybook.Change, after uint64) []daybook.Change {
 	for i := range all {
 		all[i].Sequence += 100
 	}
 	return newerThan(all, after)
 }
 
-// inattentive yields on when its context has ended.
-func inattentive(m *Memory) daybook.Backend { return inattentiveChanges{m} }
+// silentChanges ends without an error when its context ends.
+type silentChanges struct{ *Memory }
 
-type inattentiveChanges struct{ *Memory }
-
-func (i inattentiveChanges) Changes(ctx context.Context, params daybook.ChangesParams) iter.Seq2[daybook.Change, error] {
+func (s silentChanges) Changes(ctx context.Context, params daybook.ChangesParams) iter.Seq2[daybook.Change, error] {
 	return func(yield func(daybook.Change, error) bool) {
-		for change, err := range i.Memory.Changes(context.WithoutCancel(ctx), params) {
+		for change, err := range s.Memory.Changes(context.WithoutCancel(ctx), params) {
 			if !yield(change, err) {
 				return
 			}
 			if ctx.Err() != nil {
-				return // early, and without an error
+				return
 			}
 		}
 	}

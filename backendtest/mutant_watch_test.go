@@ -8,13 +8,15 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// faultyWatch watches with other parameters than it is given.
+// faultyWatch changes the arguments of Watch.
 type faultyWatch struct {
 	*Memory
 	change func(pattern *string, params *daybook.WatchParams)
 }
 
-func (f faultyWatch) Watch(ctx context.Context, recordPattern string, params daybook.WatchParams) (<-chan daybook.Event, error) {
+func (f faultyWatch) Watch(
+	ctx context.Context, recordPattern string, params daybook.WatchParams,
+) (<-chan daybook.Event, error) {
 	f.change(&recordPattern, &params)
 	return f.Memory.Watch(ctx, recordPattern, params)
 }
@@ -35,24 +37,26 @@ func watchPatiently(_ *string, params *daybook.WatchParams) {
 	}
 }
 
-// silent tells no watcher what it missed.
-type silent struct{ *Memory }
+// silentWatch sends no counts of missed values.
+type silentWatch struct{ *Memory }
 
-func (s silent) Watch(ctx context.Context, recordPattern string, params daybook.WatchParams) (<-chan daybook.Event, error) {
+func (s silentWatch) Watch(
+	ctx context.Context, recordPattern string, params daybook.WatchParams,
+) (<-chan daybook.Event, error) {
 	events, err := s.Memory.Watch(ctx, recordPattern, params)
 	if err != nil {
 		return nil, err
 	}
-	told := make(chan daybook.Event)
+	sent := make(chan daybook.Event)
 	go func() {
-		defer close(told)
+		defer close(sent)
 		for event := range events {
 			event.Missed = 0
 			select {
-			case told <- event:
+			case sent <- event:
 			case <-ctx.Done():
 			}
 		}
 	}()
-	return told, nil
+	return sent, nil
 }
