@@ -84,50 +84,52 @@ func contents(d *memDisk) map[string]string {
 	return all
 }
 
+// directoryDamages are the cases of TestMissingAndForeign.
+var directoryDamages = []struct {
+	name   string
+	damage func(w *writtenLog)
+	posted int // number of frames in the tree; 1000: all
+	want   error
+	named  int    // index of the segment that the error names
+	reason string // why the row is here
+}{
+	{"first missing", func(w *writtenLog) { w.remove(0) }, 0, daybook.ErrCorrupt, 1, "its values are lost"},
+	{"first missing, but posted", func(w *writtenLog) { w.remove(0) }, 10, nil, 0, "its values are in the tree"},
+	{"middle missing", func(w *writtenLog) { w.remove(1) }, 0, daybook.ErrCorrupt, 2,
+		"a gap in the sequence numbers"},
+	{"middle missing, first posted", func(w *writtenLog) { w.remove(1) }, 2, daybook.ErrCorrupt, 2,
+		"a gap above the watermark"},
+	{"first cut off", func(w *writtenLog) { w.cut(0, 1000) }, 0, daybook.ErrCorrupt, 0, "the header has the size"},
+	{"last cut off", func(w *writtenLog) { w.cut(2, -1) }, 0, daybook.ErrCorrupt, 2,
+		"one byte shorter, and no frame is there"},
+	{"last cut off to nothing", func(w *writtenLog) { w.cut(2, 0) }, 0, daybook.ErrCorrupt, 2,
+		"a file gets its name only when it has a header"},
+	{"last cut off in its header", func(w *writtenLog) { w.cut(2, 30) }, 0, daybook.ErrCorrupt, 2,
+		"a file gets its name only when it has a header"},
+	{"header of the last lost", func(w *writtenLog) {
+		copy(w.last().cached, (&segment{number: 3, size: 4 << 10}).preparedHeader().append(nil))
+	}, 0, daybook.ErrCorrupt, 2,
+		"its frames say that it was durable"},
+	{"two swapped", func(w *writtenLog) {
+		w.rename(0, 9)
+		w.rename(1, 1)
+		w.rename(0, 2)
+	}, 0, daybook.ErrCorrupt, 1,
+		"neither is a released segment"},
+	{"last under another name", func(w *writtenLog) { w.rename(2, 9) }, 0, daybook.ErrCorrupt, 2,
+		"it is not a released segment"},
+	{"last under another name, but posted", func(w *writtenLog) { w.rename(2, 9) }, 1000, nil, 0,
+		"a crash of an earlier version leaves a released segment like this"},
+	{"newer version", func(w *writtenLog) { w.setVersion(2, version+1) }, 0, daybook.ErrVersion, 2,
+		"a newer version is not damage"},
+	{"newer version of the first", func(w *writtenLog) { w.setVersion(0, version+2) }, 0, daybook.ErrVersion, 0,
+		"the same in any segment"},
+	{"undamaged", func(*writtenLog) {}, 0, nil, 0, "no error without damage"},
+}
+
 // TestMissingAndForeign removes, renames, cuts off and exchanges whole segments.
 func TestMissingAndForeign(t *testing.T) {
-	tests := []struct {
-		name   string
-		damage func(w *writtenLog)
-		posted int // number of frames in the tree; 1000: all
-		want   error
-		named  int    // index of the segment that the error names
-		reason string // why the row is here
-	}{
-		{"first missing", func(w *writtenLog) { w.remove(0) }, 0, daybook.ErrCorrupt, 1, "its values are lost"},
-		{"first missing, but posted", func(w *writtenLog) { w.remove(0) }, 10, nil, 0, "its values are in the tree"},
-		{"middle missing", func(w *writtenLog) { w.remove(1) }, 0, daybook.ErrCorrupt, 2,
-			"a gap in the sequence numbers"},
-		{"middle missing, first posted", func(w *writtenLog) { w.remove(1) }, 2, daybook.ErrCorrupt, 2,
-			"a gap above the watermark"},
-		{"first cut off", func(w *writtenLog) { w.cut(0, 1000) }, 0, daybook.ErrCorrupt, 0, "the header has the size"},
-		{"last cut off", func(w *writtenLog) { w.cut(2, -1) }, 0, daybook.ErrCorrupt, 2,
-			"one byte shorter, and no frame is there"},
-		{"last cut off to nothing", func(w *writtenLog) { w.cut(2, 0) }, 0, daybook.ErrCorrupt, 2,
-			"a file gets its name only when it has a header"},
-		{"last cut off in its header", func(w *writtenLog) { w.cut(2, 30) }, 0, daybook.ErrCorrupt, 2,
-			"a file gets its name only when it has a header"},
-		{"header of the last lost", func(w *writtenLog) {
-			copy(w.last().cached, (&segment{number: 3, size: 4 << 10}).preparedHeader().append(nil))
-		}, 0, daybook.ErrCorrupt, 2,
-			"its frames say that it was durable"},
-		{"two swapped", func(w *writtenLog) {
-			w.rename(0, 9)
-			w.rename(1, 1)
-			w.rename(0, 2)
-		}, 0, daybook.ErrCorrupt, 1,
-			"neither is a released segment"},
-		{"last under another name", func(w *writtenLog) { w.rename(2, 9) }, 0, daybook.ErrCorrupt, 2,
-			"it is not a released segment"},
-		{"last under another name, but posted", func(w *writtenLog) { w.rename(2, 9) }, 1000, nil, 0,
-			"a crash of an earlier version leaves a released segment like this"},
-		{"newer version", func(w *writtenLog) { w.setVersion(2, version+1) }, 0, daybook.ErrVersion, 2,
-			"a newer version is not damage"},
-		{"newer version of the first", func(w *writtenLog) { w.setVersion(0, version+2) }, 0, daybook.ErrVersion, 0,
-			"the same in any segment"},
-		{"undamaged", func(*writtenLog) {}, 0, nil, 0, "no error without damage"},
-	}
-	for _, test := range tests {
+	for _, test := range directoryDamages {
 		t.Run(test.name, func(t *testing.T) {
 			w := write(t)
 			test.damage(w)

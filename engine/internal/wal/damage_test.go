@@ -252,64 +252,66 @@ func (l *layout) checkAll() (unharmed, corrupt, shorter int) {
 	return unharmed, corrupt, shorter
 }
 
+// damagedLogs are the cases of TestEveryDamage.
+var damagedLogs = []struct {
+	name     string
+	build    func(l *layout)
+	silently bool   // some damage loses frames without an error
+	reason   string // why the row is here
+}{
+	{"one group", func(l *layout) {
+		l.append(8, 40, 20)
+		l.sync()
+	}, true, "no frame vouches for the segment, but the header must be there"},
+	{"groups", func(l *layout) {
+		l.appendUntil(3, true)
+		l.prepare()
+	}, true, "every commit is synced, and the next segment is ready"},
+	{"last group not synced", func(l *layout) {
+		l.appendUntil(2, true)
+		l.append(8, 8, 30)
+		l.append(9, 10)
+	}, true, "a torn tail is not corruption"},
+	{"never synced", func(l *layout) { l.appendUntil(3, false) }, true,
+		"no frame vouches for the last segment; full segments have seals"},
+	{"recovered", func(l *layout) {
+		l.appendUntil(2, true)
+		l.append(8, 8)
+		l.reopen()
+	}, true, "the seal vouches for all frames before it, unless it is damaged too"},
+	{"recovered and written to", func(l *layout) {
+		l.append(8, 30, 8)
+		l.reopen()
+		l.append(20, 8)
+		l.sync()
+		l.append(8)
+	}, true, "the seal is in the middle of the log"},
+	{"recycled segments", func(l *layout) {
+		l.appendUntil(4, true)
+		l.post(len(l.frames) - 4)
+		l.appendUntil(7, true)
+		l.post(len(l.frames) - 3)
+		l.prepare()
+	}, true, "old frames follow the new ones"},
+	{"between name and header", func(l *layout) {
+		l.appendUntil(3, true)
+		l.post(len(l.frames) - 4)
+		l.renameReleased()
+	}, true, "the header has the earlier number of the segment"},
+	{"posted but not released", func(l *layout) {
+		l.appendUntil(3, true)
+		l.posted = len(l.frames) / 2
+	}, true, "damage to frames that are in the tree is harmless if the other frames can be found"},
+	{"all posted", func(l *layout) {
+		l.appendUntil(2, true)
+		l.posted = len(l.frames)
+	}, false, "all values are in the tree"},
+}
+
 // TestEveryDamage damages logs everywhere. A frame may be lost without an error only if no readable
 // part of the log vouches for it.
 func TestEveryDamage(t *testing.T) {
-	tests := []struct {
-		name     string
-		build    func(l *layout)
-		silently bool   // some damage loses frames without an error
-		reason   string // why the row is here
-	}{
-		{"one group", func(l *layout) {
-			l.append(8, 40, 20)
-			l.sync()
-		}, true, "no frame vouches for the segment, but the header must be there"},
-		{"groups", func(l *layout) {
-			l.appendUntil(3, true)
-			l.prepare()
-		}, true, "every commit is synced, and the next segment is ready"},
-		{"last group not synced", func(l *layout) {
-			l.appendUntil(2, true)
-			l.append(8, 8, 30)
-			l.append(9, 10)
-		}, true, "a torn tail is not corruption"},
-		{"never synced", func(l *layout) { l.appendUntil(3, false) }, true,
-			"no frame vouches for the last segment; full segments have seals"},
-		{"recovered", func(l *layout) {
-			l.appendUntil(2, true)
-			l.append(8, 8)
-			l.reopen()
-		}, true, "the seal vouches for all frames before it, unless it is damaged too"},
-		{"recovered and written to", func(l *layout) {
-			l.append(8, 30, 8)
-			l.reopen()
-			l.append(20, 8)
-			l.sync()
-			l.append(8)
-		}, true, "the seal is in the middle of the log"},
-		{"recycled segments", func(l *layout) {
-			l.appendUntil(4, true)
-			l.post(len(l.frames) - 4)
-			l.appendUntil(7, true)
-			l.post(len(l.frames) - 3)
-			l.prepare()
-		}, true, "old frames follow the new ones"},
-		{"between name and header", func(l *layout) {
-			l.appendUntil(3, true)
-			l.post(len(l.frames) - 4)
-			l.renameReleased()
-		}, true, "the header has the earlier number of the segment"},
-		{"posted but not released", func(l *layout) {
-			l.appendUntil(3, true)
-			l.posted = len(l.frames) / 2
-		}, true, "damage to frames that are in the tree is harmless if the other frames can be found"},
-		{"all posted", func(l *layout) {
-			l.appendUntil(2, true)
-			l.posted = len(l.frames)
-		}, false, "all values are in the tree"},
-	}
-	for _, test := range tests {
+	for _, test := range damagedLogs {
 		t.Run(test.name, func(t *testing.T) {
 			l := newLayout(t)
 			test.build(l)

@@ -19,34 +19,7 @@ import (
 // segment and cuts that segment off. Recovery must return an error that says so, or a prefix of the
 // frames with all frames before the first changed one. After that the log must stay usable.
 func FuzzLogRecovery(f *testing.F) {
-	const uncut = math.MaxUint16 // more bytes than any segment has: nothing is cut off
-	filled := fillLog(f, newMemDisk())
-	number, end, last := filled.number, filled.end, filled.frames[len(filled.frames)-1].Frame
-	again := frame{payload: last.Payload, values: uint32(last.Values), durable: end}
-	unreadable := again.append(nil, number, end)
-	unreadable[frameHeaderLen]++
-	// Garbage in one segment.
-	f.Add(uint8(2), uint16(300), uint16(uncut), []byte{0}, uint8(0), []byte(nil))
-	f.Add(uint8(0), uint16(44), uint16(uncut), []byte("\x00\x00\x00\x00"), uint8(3), []byte(nil))
-	f.Add(uint8(1), uint16(8), uint16(uncut), []byte("\x02"), uint8(0), []byte(nil))
-	f.Add(uint8(2), uint16(0), uint16(60), []byte{}, uint8(0), []byte(nil))
-	f.Add(uint8(2), uint16(0), uint16(uncut), make([]byte, 700), uint8(20), []byte(nil))
-	f.Add(uint8(2), uint16(44), uint16(uncut), make([]byte, 2048), uint8(5), []byte(nil))
-	// The segment that is ready and not in use: its header, its size, the bytes after its header.
-	f.Add(uint8(3), uint16(24), uint16(uncut), []byte("\x01"), uint8(0), []byte(nil))
-	f.Add(uint8(3), uint16(0), uint16(0), []byte{}, uint8(0), []byte(nil))
-	f.Add(uint8(3), uint16(44), uint16(uncut), again.append(nil, number+1, segmentHeaderLen), uint8(0), []byte(nil))
-	// After the last frame: noise; frames of another offset and of another segment; a torn frame; a
-	// frame with a damaged payload; half a header; a seal of another offset.
-	f.Add(uint8(2), uint16(uncut), uint16(uncut), []byte{}, uint8(0), []byte("noise"))
-	f.Add(uint8(2), uint16(uncut), uint16(uncut), []byte{}, uint8(0), again.append(nil, number, end-1))
-	f.Add(uint8(2), uint16(uncut), uint16(uncut), []byte{}, uint8(0), again.append(nil, number-1, end))
-	f.Add(uint8(2), uint16(uncut), uint16(uncut), []byte{}, uint8(0), again.append(nil, number, end)[:100])
-	f.Add(uint8(2), uint16(uncut), uint16(uncut), []byte{}, uint8(0), unreadable)
-	f.Add(uint8(2), uint16(uncut), uint16(uncut), []byte{}, uint8(0), again.append(nil, number, end)[:10])
-	f.Add(uint8(2), uint16(uncut), uint16(uncut), []byte{}, uint8(0), (&frame{}).append(nil, number, end+1))
-	// Both: a damaged last frame, and after it a valid frame that vouches for the damaged one.
-	f.Add(uint8(2), uint16(end-1), uint16(uncut), []byte("!"), uint8(0), again.append(nil, number, end))
+	addLogSeeds(f)
 	f.Fuzz(func(t *testing.T, segment uint8, offset, size uint16, garbage []byte, watermark uint8, after []byte) {
 		d := newMemDisk()
 		filled := fillLog(t, d)
@@ -92,6 +65,38 @@ func FuzzLogRecovery(f *testing.F) {
 			t.Errorf("%d frames survived the second recovery; want %d", got, survived+1)
 		}
 	})
+}
+
+// addLogSeeds adds one input for each kind of damage.
+func addLogSeeds(f *testing.F) {
+	const uncut = math.MaxUint16 // more bytes than any segment has: nothing is cut off
+	filled := fillLog(f, newMemDisk())
+	number, end, last := filled.number, filled.end, filled.frames[len(filled.frames)-1].Frame
+	again := frame{payload: last.Payload, values: uint32(last.Values), durable: end}
+	unreadable := again.append(nil, number, end)
+	unreadable[frameHeaderLen]++
+	// Garbage in one segment.
+	f.Add(uint8(2), uint16(300), uint16(uncut), []byte{0}, uint8(0), []byte(nil))
+	f.Add(uint8(0), uint16(44), uint16(uncut), []byte("\x00\x00\x00\x00"), uint8(3), []byte(nil))
+	f.Add(uint8(1), uint16(8), uint16(uncut), []byte("\x02"), uint8(0), []byte(nil))
+	f.Add(uint8(2), uint16(0), uint16(60), []byte{}, uint8(0), []byte(nil))
+	f.Add(uint8(2), uint16(0), uint16(uncut), make([]byte, 700), uint8(20), []byte(nil))
+	f.Add(uint8(2), uint16(44), uint16(uncut), make([]byte, 2048), uint8(5), []byte(nil))
+	// The segment that is ready and not in use: its header, its size, the bytes after its header.
+	f.Add(uint8(3), uint16(24), uint16(uncut), []byte("\x01"), uint8(0), []byte(nil))
+	f.Add(uint8(3), uint16(0), uint16(0), []byte{}, uint8(0), []byte(nil))
+	f.Add(uint8(3), uint16(44), uint16(uncut), again.append(nil, number+1, segmentHeaderLen), uint8(0), []byte(nil))
+	// After the last frame: noise; frames of another offset and of another segment; a torn frame; a
+	// frame with a damaged payload; half a header; a seal of another offset.
+	f.Add(uint8(2), uint16(uncut), uint16(uncut), []byte{}, uint8(0), []byte("noise"))
+	f.Add(uint8(2), uint16(uncut), uint16(uncut), []byte{}, uint8(0), again.append(nil, number, end-1))
+	f.Add(uint8(2), uint16(uncut), uint16(uncut), []byte{}, uint8(0), again.append(nil, number-1, end))
+	f.Add(uint8(2), uint16(uncut), uint16(uncut), []byte{}, uint8(0), again.append(nil, number, end)[:100])
+	f.Add(uint8(2), uint16(uncut), uint16(uncut), []byte{}, uint8(0), unreadable)
+	f.Add(uint8(2), uint16(uncut), uint16(uncut), []byte{}, uint8(0), again.append(nil, number, end)[:10])
+	f.Add(uint8(2), uint16(uncut), uint16(uncut), []byte{}, uint8(0), (&frame{}).append(nil, number, end+1))
+	// Both: a damaged last frame, and after it a valid frame that vouches for the damaged one.
+	f.Add(uint8(2), uint16(end-1), uint16(uncut), []byte("!"), uint8(0), again.append(nil, number, end))
 }
 
 // filledLog is a closed log of several segments. Its last group of frames is not synced, and its

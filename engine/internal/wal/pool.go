@@ -50,9 +50,9 @@ func (p *pool) take(size int64) (segment, error) {
 	return s, nil
 }
 
-// takeReady returns the segment that is ready. If that is too small, it counts as released and gets
-// a new number, because the segment made in its place will be used first and must not have a
-// greater number.
+// takeReady returns the segment that is ready. A segment that is too small counts as released. It
+// needs a new number: the segment that is made in its place has a greater number and is used before
+// it.
 func (p *pool) takeReady(size int64) (segment, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
