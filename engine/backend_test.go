@@ -15,9 +15,9 @@ import (
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
-// TestBackend runs the conformance suite under options that lead the same operations along different ways,
-// to the same history. Where the values are (in the head, in the tree, in both, in the log alone) makes
-// no difference to what is promised. Every store is checked when it is closed.
+// TestBackend runs the conformance suite under options that lead the same operations to the same
+// history on different ways. It makes no difference whether values are in the head, in the tree, in
+// both, or only in the log. Every store is checked when it is closed.
 func TestBackend(t *testing.T) {
 	small := Options{Durability: OS, Tuning: Tuning{ChunkValues: 2}}
 	cheap := Options{Durability: OS, Tuning: Tuning{ChunkValues: 2, HeadSize: 64 << 10}} // to open: its log is short
@@ -28,19 +28,28 @@ func TestBackend(t *testing.T) {
 		wrap   func(t *testing.T, db *DB) daybook.Backend
 		can    backendtest.Capabilities
 	}{
-		{"always", "the defaults: all that a case stores is in the head", Options{}, checked, backendtest.Capabilities{}},
-		{"interval", "the log is synced by another goroutine", Options{Durability: Interval}, checked, backendtest.Capabilities{}},
+		{"always", "the defaults: all that a case stores is in the head", Options{}, checked,
+			backendtest.Capabilities{}},
+		{"interval", "the log is synced by another goroutine", Options{Durability: Interval}, checked,
+			backendtest.Capabilities{}},
 		{"os", "the log is not synced", Options{Durability: OS}, checked, backendtest.Capabilities{}},
-		{"tiny heads", "heads are frozen and posted under the operations", Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize, TransactionSize: MinTransactionSize, ChunkValues: 2}}, checked, backendtest.Capabilities{}},
-		{"tiny chunks", "each value has a chunk of its own", Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize, ChunkBytes: 1}}, checked, backendtest.Capabilities{}},
+		{"tiny heads", "heads are frozen and posted under the operations",
+			Options{Durability: OS,
+				Tuning: Tuning{HeadSize: MinHeadSize, TransactionSize: MinTransactionSize, ChunkValues: 2}}, checked,
+			backendtest.Capabilities{}},
+		{"tiny chunks", "each value has a chunk of its own",
+			Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize, ChunkBytes: 1}}, checked,
+			backendtest.Capabilities{}},
 		{"in the tree", "a checkpoint follows each operation", small, postedEvery(1), duringCheckpoints},
 		{"in both", "a checkpoint follows every second operation", small, postedEvery(2), duringCheckpoints},
-		{"reopened", "a close and an open follow each operation", cheap, reopenedAfter(1, (*DB).Close), backendtest.Capabilities{ScanBlocksWrites: true}},
-		{"killed", "every fourth operation is the last before a crash; each would take the race detector minutes", cheap, reopenedAfter(4, (*DB).abandon), backendtest.Capabilities{ScanBlocksWrites: true}},
+		{"reopened", "a close and an open follow each operation", cheap, reopenedAfter(1, (*DB).Close),
+			backendtest.Capabilities{ScanBlocksWrites: true}},
+		{"killed", "every fourth operation is the last before a crash; each would take the race detector minutes",
+			cheap, reopenedAfter(4, (*DB).abandon), backendtest.Capabilities{ScanBlocksWrites: true}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			t.Parallel() // most of the time goes into waiting for the disk
+			t.Parallel() // most of the time is spent waiting for the disk
 			backendtest.Run(t, func(t *testing.T) daybook.Backend {
 				test.opts.Logger = discard
 				dir := t.TempDir()
@@ -69,7 +78,7 @@ func (db checkedDB) Close() error {
 	return db.DB.Close()
 }
 
-// postedDB posts what is in the head after every so many operations that store.
+// postedDB makes a checkpoint after every few operations that store.
 type postedDB struct {
 	checkedDB
 	every int
@@ -92,7 +101,8 @@ func (db *postedDB) StoreBatch(ctx context.Context, values []daybook.StoredValue
 	return db.post(ctx, db.checkedDB.StoreBatch(ctx, values))
 }
 
-// post follows an operation that returned err. The first one is posted, so that the tree comes first.
+// post makes a checkpoint if one is due after an operation that returned err. The first operation
+// is followed by one, so that the tree has values from then on.
 func (db *postedDB) post(ctx context.Context, err error) error {
 	if err != nil {
 		return err
@@ -107,14 +117,14 @@ func (db *postedDB) post(ctx context.Context, err error) error {
 	return nil
 }
 
-// reopenedDB ends its DB, in one way or another, and opens the directory again, after every so many
-// operations that change something.
+// reopenedDB ends its DB, in one way or another, after every few operations that change something,
+// and opens the directory again.
 type reopenedDB struct {
 	t     *testing.T
 	every int
 	end   func(*DB) error
 
-	// mu is held for writing by operations that change something, and guards what follows.
+	// mu is locked for writing by operations that change something, and guards the fields below.
 	mu      sync.RWMutex
 	db      *DB
 	changes int
@@ -125,7 +135,7 @@ func reopenedAfter(every int, end func(*DB) error) func(t *testing.T, db *DB) da
 	return func(t *testing.T, db *DB) daybook.Backend { return &reopenedDB{t: t, every: every, end: end, db: db} }
 }
 
-// change does an operation, and reopens when it is time.
+// change runs an operation, and reopens the directory when that is due.
 func (r *reopenedDB) change(operation func(*DB) error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -160,7 +170,9 @@ func (r *reopenedDB) Cleanup(ctx context.Context, olderThan uint64) (deleted uin
 	return deleted, err
 }
 
-func (r *reopenedDB) Prune(ctx context.Context, recordPattern string, params daybook.PruneParams) (deleted uint64, err error) {
+func (r *reopenedDB) Prune(
+	ctx context.Context, recordPattern string, params daybook.PruneParams,
+) (deleted uint64, err error) {
 	err = r.change(func(db *DB) (err error) { deleted, err = db.Prune(ctx, recordPattern, params); return err })
 	return deleted, err
 }
@@ -169,13 +181,17 @@ func (r *reopenedDB) Initialize(ctx context.Context) error {
 	return r.change(func(db *DB) error { return db.Initialize(ctx) })
 }
 
-func (r *reopenedDB) Query(ctx context.Context, recordPattern string, params daybook.QueryParams) ([]daybook.StoredValue, error) {
+func (r *reopenedDB) Query(
+	ctx context.Context, recordPattern string, params daybook.QueryParams,
+) ([]daybook.StoredValue, error) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.db.Query(ctx, recordPattern, params)
 }
 
-func (r *reopenedDB) Scan(ctx context.Context, recordPattern string, params daybook.QueryParams) iter.Seq2[daybook.StoredValue, error] {
+func (r *reopenedDB) Scan(
+	ctx context.Context, recordPattern string, params daybook.QueryParams,
+) iter.Seq2[daybook.StoredValue, error] {
 	return func(yield func(daybook.StoredValue, error) bool) {
 		r.mu.RLock()
 		defer r.mu.RUnlock()
@@ -183,7 +199,9 @@ func (r *reopenedDB) Scan(ctx context.Context, recordPattern string, params dayb
 	}
 }
 
-func (r *reopenedDB) Records(ctx context.Context, recordPattern string, syntax daybook.PatternSyntax) iter.Seq2[daybook.RecordInfo, error] {
+func (r *reopenedDB) Records(
+	ctx context.Context, recordPattern string, syntax daybook.PatternSyntax,
+) iter.Seq2[daybook.RecordInfo, error] {
 	return func(yield func(daybook.RecordInfo, error) bool) {
 		r.mu.RLock()
 		defer r.mu.RUnlock()

@@ -43,13 +43,15 @@ func mustRestore(t *testing.T, backup []byte) (dir string) {
 	return dir
 }
 
-// TestBackup backs up what is in the tree, what is in the head, and both, and goes on in what was restored.
+// TestBackup backs up values in the tree, in the head, and in both, and goes on in the restored
+// directory.
 func TestBackup(t *testing.T) {
 	tests := []struct {
 		name   string
 		stored int
 		posted int
-	}{{"empty", 0, 0}, {"in the head", 5, 0}, {"in the tree", 5, 5}, {"in both", 9, 5}, {"of many pages", 20_000, 15_000}}
+	}{{"empty", 0, 0}, {"in the head", 5, 0}, {"in the tree", 5, 5}, {"in both", 9, 5},
+		{"of many pages", 20_000, 15_000}}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS})
@@ -67,10 +69,12 @@ func TestBackup(t *testing.T) {
 			restored := mustOpen(t, mustRestore(t, backup), nil)
 			wantRows(t, mustQuery(t, restored, "*", daybook.QueryParams{}), want...)
 			mustStore(t, restored, "restored", "1", 1)
-			if got := mustChange(t, restored, uint64(test.stored)); len(got) != 1 || got[0].Sequence != uint64(test.stored)+1 {
+			if got := mustChange(t, restored, uint64(test.stored)); len(got) != 1 ||
+				got[0].Sequence != uint64(test.stored)+1 {
 				t.Errorf("sequence numbers do not go on: %v", got)
 			}
-			// As the first part of the backup is the tree's file, it opens without Restore, too.
+			// The first part of a backup is the file of the tree, so that opens without Restore
+			// too.
 			dir := testenv.TempDir(t)
 			write(t, filepath.Join(dir, treeName), string(backup))
 			wantRows(t, mustQuery(t, mustOpen(t, dir, nil), "*", daybook.QueryParams{}), want...)
@@ -78,7 +82,7 @@ func TestBackup(t *testing.T) {
 	}
 }
 
-// slowly is a Writer that does something else after each write.
+// slowly is a Writer that calls a function after each write.
 type slowly struct {
 	bytes.Buffer
 	between func()
@@ -95,10 +99,12 @@ func (s *slowly) Write(p []byte) (int, error) {
 	return len(p), err
 }
 
-// TestBackupWhileStoring writes, checkpoints, deletes and compacts while a backup is written: it holds what was
-// acknowledged before, and of what came later a prefix.
+// TestBackupWhileStoring stores, checkpoints, deletes and compacts while a backup is written. The
+// backup has all values that were acknowledged before, and a prefix of those that were stored
+// later.
 func TestBackupWhileStoring(t *testing.T) {
-	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS, Tuning: Tuning{HeadSize: 64 << 10, TransactionSize: 64 << 10}})
+	db := mustOpen(t, testenv.TempDir(t),
+		&Options{Durability: OS, Tuning: Tuning{HeadSize: 64 << 10, TransactionSize: 64 << 10}})
 	var acknowledged atomic.Int64
 	done := make(chan struct{})
 	var writing sync.WaitGroup
@@ -109,7 +115,8 @@ func TestBackupWhileStoring(t *testing.T) {
 				return
 			default:
 			}
-			if err := db.Store(ctx, fmt.Sprintf("r%d", i%10), json.RawMessage(fmt.Sprintf(`"%s"`, digits(200))), uint64(i)); err != nil {
+			if err := db.Store(ctx, fmt.Sprintf("r%d", i%10), json.RawMessage(fmt.Sprintf(`"%s"`, digits(200))),
+				uint64(i)); err != nil {
 				t.Error(err)
 				return
 			}
@@ -119,7 +126,7 @@ func TestBackupWhileStoring(t *testing.T) {
 	for acknowledged.Load() < 20_000 {
 	}
 	for round := range 3 {
-		least := acknowledged.Load()
+		minimum := acknowledged.Load()
 		written := 0
 		w := &slowly{between: func() {
 			if written++; written == 4 && round > 0 {
@@ -128,7 +135,7 @@ func TestBackupWhileStoring(t *testing.T) {
 						t.Error(err)
 					}
 				}
-				if _, err := db.Cleanup(ctx, uint64(least/2)); err != nil {
+				if _, err := db.Cleanup(ctx, uint64(minimum/2)); err != nil {
 					t.Error(err)
 				}
 			}
@@ -148,8 +155,8 @@ func TestBackupWhileStoring(t *testing.T) {
 			}
 			next++
 		}
-		if next <= uint64(least) {
-			t.Errorf("the last value is %d; %d had been acknowledged", next-1, least)
+		if next <= uint64(minimum) {
+			t.Errorf("the last value is %d; %d had been acknowledged", next-1, minimum)
 		}
 		mustClose(t, restored)
 	}
@@ -157,7 +164,8 @@ func TestBackupWhileStoring(t *testing.T) {
 	writing.Wait()
 }
 
-// TestRestoreRefuses cuts a backup off and alters it, everywhere, and adds to it.
+// TestRestoreRefuses cuts a backup off at every place, changes every part of it, and adds bytes to
+// it.
 func TestRestoreRefuses(t *testing.T) {
 	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS})
 	for i := range 50 {
@@ -194,7 +202,7 @@ func TestRestoreRefuses(t *testing.T) {
 	refused("something else", []byte(strings.Repeat("no backup ", 1000)))
 }
 
-// TestRestoreTarget wants the directory to be empty, and leaves it as it was.
+// TestRestoreTarget restores into directories that are not empty, which stay as they were.
 func TestRestoreTarget(t *testing.T) {
 	db := mustOpen(t, t.TempDir(), nil)
 	mustStore(t, db, "r", "1", 1)
@@ -239,8 +247,8 @@ type failingReader struct{}
 
 func (failingReader) Read([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
-// TestRestoreFaults fails each operation in turn. After an error there is nothing; after a crash, which leaves what was done
-// before, there is nothing or all.
+// TestRestoreFaults fails each operation in turn. After an error there is no daybook. After a
+// crash, which keeps the operations before it, there is none or a complete one.
 func TestRestoreFaults(t *testing.T) {
 	db := mustOpen(t, t.TempDir(), &Options{Durability: OS})
 	mustStore(t, db, "r", "1", 1)
@@ -265,9 +273,9 @@ func TestRestoreFaults(t *testing.T) {
 		if err == nil || !errors.Is(missing, fs.ErrNotExist) {
 			t.Errorf("step %d: got %v, and the daybook is there (%v)", step, err, missing)
 		}
-		// A crash: nothing is done from there on.
+		// A crash: no later operation takes place.
 		dir = filepath.Join(t.TempDir(), "restored")
-		failBehind(fsys, step)
+		failAfter(fsys, step)
 		_ = restore(ctx, directory{dir, fsys}, bytes.NewReader(backup))
 		if _, err := os.Stat(filepath.Join(dir, treeName)); errors.Is(err, fs.ErrNotExist) {
 			if err := Restore(ctx, dir, bytes.NewReader(backup)); err != nil {
@@ -280,7 +288,8 @@ func TestRestoreFaults(t *testing.T) {
 	}
 }
 
-// TestBackupRefuses what is damaged, whose writer fails, and what is in the log of a read-only directory.
+// TestBackupRefuses backs up damaged values, into a failing writer, and from a directory that is
+// open read-only with values in its log.
 func TestBackupRefuses(t *testing.T) {
 	dir := t.TempDir()
 	db := mustOpen(t, dir, nil)
@@ -308,7 +317,8 @@ func TestBackupRefuses(t *testing.T) {
 	mustClose(t, mustOpen(t, dir, nil))
 	reading = mustOpen(t, dir, &Options{ReadOnly: true})
 	restored := mustOpen(t, mustRestore(t, mustBackup(t, reading)), nil)
-	if diff := cmp.Diff(mustQuery(t, reading, "*", daybook.QueryParams{}), mustQuery(t, restored, "*", daybook.QueryParams{})); diff != "" {
+	if diff := cmp.Diff(mustQuery(t, reading, "*", daybook.QueryParams{}),
+		mustQuery(t, restored, "*", daybook.QueryParams{})); diff != "" {
 		t.Errorf("backed up read-only (-want +got):\n%s", diff)
 	}
 	mustClose(t, reading)
@@ -333,8 +343,8 @@ func copyFile(t *testing.T, from, to string) {
 	write(t, to, string(data))
 }
 
-// TestRestoreBesideOpen opens the directory while it is being restored into: who opened it keeps it, and what a restore that
-// was killed left is gone.
+// TestRestoreBesideOpen opens the directory while it is being restored into. The open daybook
+// stays, and the file of a killed restore is removed.
 func TestRestoreBesideOpen(t *testing.T) {
 	source := mustOpen(t, t.TempDir(), nil)
 	mustStore(t, source, "restored", "1", 1)
@@ -349,7 +359,7 @@ func TestRestoreBesideOpen(t *testing.T) {
 			db = mustOpen(t, dir, nil)
 			mustStore(t, db, "opened", "1", 1)
 			if _, err := os.Stat(filepath.Join(dir, restoredName)); !os.IsNotExist(err) {
-				t.Errorf("what is being restored is still there: %v", err)
+				t.Errorf("the unfinished file of the restore is still there: %v", err)
 			}
 		}
 		return backup.Read(p)

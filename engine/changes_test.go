@@ -28,8 +28,8 @@ func mustChange(t rapid.TB, db *DB, after uint64) (changes []daybook.Change) {
 	return changes
 }
 
-// TestChanges holds Changes against the order in which values were stored, from every place on, through checkpoints,
-// compactions, cleanups and restarts.
+// TestChanges compares Changes with the order in which the values were stored, after every place,
+// through checkpoints, compactions, cleanups and restarts.
 func TestChanges(t *testing.T) {
 	parent := testenv.TempDir(t)
 	rapid.Check(t, func(t *rapid.T) {
@@ -38,7 +38,8 @@ func TestChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer os.RemoveAll(dir)
-		opts := &Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize, TransactionSize: MinTransactionSize, ChunkValues: 4}, Logger: discard}
+		opts := &Options{Durability: OS,
+			Tuning: Tuning{HeadSize: MinHeadSize, TransactionSize: MinTransactionSize, ChunkValues: 4}, Logger: discard}
 		db, err := Open(dir, opts)
 		if err != nil {
 			t.Fatal(err)
@@ -53,8 +54,9 @@ func TestChanges(t *testing.T) {
 				for range rapid.IntRange(1, 5).Draw(t, "batch") {
 					v := daybook.StoredValue{
 						RecordName: rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "name"),
-						Value:      json.RawMessage(fmt.Sprintf(`"%d %s"`, last, digits(rapid.IntRange(0, 2000).Draw(t, "length")))),
-						StoredAt:   rapid.Uint64Range(0, 50).Draw(t, "time"),
+						Value: json.RawMessage(fmt.Sprintf(`"%d %s"`, last,
+							digits(rapid.IntRange(0, 2000).Draw(t, "length")))),
+						StoredAt: rapid.Uint64Range(0, 50).Draw(t, "time"),
 					}
 					last++
 					batch, model = append(batch, v), append(model, daybook.Change{StoredValue: v, Sequence: last})
@@ -97,13 +99,13 @@ func TestChanges(t *testing.T) {
 			}
 		}
 		if got := mustChange(t, db, after); fmt.Sprint(got) != fmt.Sprint(want) {
-			t.Fatalf("behind %d:\n got %v\nwant %v", after, got, want)
+			t.Fatalf("after %d:\n got %v\nwant %v", after, got, want)
 		}
 	})
 }
 
-// TestChangesAtOnce has more values, and more bytes, than are collected at once, with the records' times in another order
-// than they were stored in, and stores and deletes within the loop.
+// TestChangesAtOnce has more values, and more bytes, than one window collects, and the times of the
+// records are in another order than their sequence numbers. The loop stores and deletes.
 func TestChangesAtOnce(t *testing.T) {
 	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS})
 	const records, each = 200, 800
@@ -111,7 +113,9 @@ func TestChangesAtOnce(t *testing.T) {
 	for i := range each {
 		var batch []daybook.StoredValue
 		for r := range records {
-			batch = append(batch, daybook.StoredValue{RecordName: fmt.Sprint(r), Value: json.RawMessage(fmt.Sprint(total)), StoredAt: uint64((i * 7) % each)})
+			batch = append(batch,
+				daybook.StoredValue{RecordName: fmt.Sprint(r), Value: json.RawMessage(fmt.Sprint(total)),
+					StoredAt: uint64((i * 7) % each)})
 			total++
 		}
 		if err := db.StoreBatch(ctx, batch); err != nil {
@@ -143,10 +147,10 @@ func TestChangesAtOnce(t *testing.T) {
 		t.Errorf("the last one was %d; want %d", next-1, total+3)
 	}
 	if got := mustChange(t, db, total+3); len(got) != int(total/100_000) {
-		t.Errorf("what was stored within the loop: got %v", got)
+		t.Errorf("values stored in the loop: got %v", got)
 	}
 	if got := mustChange(t, db, math.MaxUint64); got != nil {
-		t.Errorf("behind allRecords: got %v", got)
+		t.Errorf("after everything: got %v", got)
 	}
 	for range db.Changes(ctx, daybook.ChangesParams{}) {
 		break // without an error, or a snapshot that stays open

@@ -10,8 +10,8 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// TestCheckpointEmptiesTheLog shows that a closed directory has one bbolt file and no log, and that what is
-// stored before and after a checkpoint is there after a crash.
+// TestCheckpointEmptiesTheLog shows that a closed directory has one bbolt file and an empty log,
+// and that values stored before and after a checkpoint are there after a crash.
 func TestCheckpointEmptiesTheLog(t *testing.T) {
 	dir := t.TempDir()
 	db := mustOpen(t, dir, nil)
@@ -36,8 +36,8 @@ func TestCheckpointEmptiesTheLog(t *testing.T) {
 	}
 }
 
-// TestSequenceGoesOn shows that sequence numbers go on over clean and unclean restarts: values of equal time
-// stay in the order of insertion across them.
+// TestSequenceGoesOn shows that sequence numbers continue over clean and unclean restarts, so that
+// values of equal time stay in the order of their insertion.
 func TestSequenceGoesOn(t *testing.T) {
 	dir := t.TempDir()
 	var want []row
@@ -55,7 +55,8 @@ func TestSequenceGoesOn(t *testing.T) {
 	}
 }
 
-// TestCrashLoop shows that a device that stores a little and crashes, over and over, does not pile up log.
+// TestCrashLoop shows that the log of a device that stores a little and crashes, again and again,
+// does not grow.
 func TestCrashLoop(t *testing.T) {
 	dir := t.TempDir()
 	for i := range uint64(30) {

@@ -4,7 +4,8 @@ package engine
 
 import "testing"
 
-// TestGroupsAreBounded: a group adds no more to the head than its bound says, however well its batches compress.
+// TestGroupsAreBounded shows that a group adds no more to the head than maxGroupBytes, even if its
+// batches compress well.
 func TestGroupsAreBounded(t *testing.T) {
 	var q commitQueue
 	for range 20 {

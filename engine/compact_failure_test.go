@@ -19,7 +19,7 @@ import (
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
-// TestCompactCancelled cancels, and finds a leftover as a crash leaves it.
+// TestCompactCancelled cancels a compaction, and begins one beside the unfinished copy of a crash.
 func TestCompactCancelled(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, copyName), "what a crash left")
@@ -39,7 +39,8 @@ func TestCompactCancelled(t *testing.T) {
 	wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), row{"a", "1", 1})
 }
 
-// TestCompactFails has what ends a compaction fail, or say that it did. Whatever is acknowledged is there afterwards.
+// TestCompactFails fails the operations at the end of a compaction, or lets them return an error
+// although they succeed. Every acknowledged value is there afterwards.
 func TestCompactFails(t *testing.T) {
 	injected := faultfs.ErrInjected
 	renames := func(and func(op faultfs.Op) error) func(faultfs.Op) error {
@@ -67,9 +68,12 @@ func TestCompactFails(t *testing.T) {
 		after  error // and when it is well
 	}{
 		{"rename", renames(func(faultfs.Op) error { return nil }), injected, nil, nil},
-		{"rename that happened", renames(func(op faultfs.Op) error { return os.Rename(op.Path, op.NewPath) }), nil, nil, nil},
-		{"rename by half", renames(func(op faultfs.Op) error { return os.Remove(op.NewPath) }), daybook.ErrFailed, daybook.ErrFailed, daybook.ErrFailed},
-		{"directory", afterRename, injected, injected, nil}, // a power cut may bring back the old file, so nothing is written to the new one
+		{"rename that happened", renames(func(op faultfs.Op) error { return os.Rename(op.Path, op.NewPath) }), nil,
+			nil, nil},
+		{"rename by half", renames(func(op faultfs.Op) error { return os.Remove(op.NewPath) }), daybook.ErrFailed,
+			daybook.ErrFailed, daybook.ErrFailed},
+		{"directory", afterRename, injected, injected, nil},
+		// A power cut may bring back the old file, so nothing is written to the new one.
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -106,7 +110,8 @@ func TestCompactFails(t *testing.T) {
 			if err := db.Close(); !errors.Is(err, test.after) {
 				t.Errorf("Close: %v; want %v", err, test.after)
 			}
-			if _, err := os.Stat(filepath.Join(dir, treeName)); err != nil { // then the copy, which is whole, is not lost
+			if _,
+				err := os.Stat(filepath.Join(dir, treeName)); err != nil { // then the copy, which is whole, is not lost
 				if err := os.Rename(filepath.Join(dir, copyName), filepath.Join(dir, treeName)); err != nil {
 					t.Fatal(err)
 				}
@@ -120,10 +125,13 @@ func TestCompactFails(t *testing.T) {
 	}
 }
 
-// TestCompactFailedTree compacts a tree that takes no more writes, and one that fails half-way: it must not come back as
-// one that does.
+// TestCompactFailedTree compacts a tree that has failed, and one that fails during the compaction.
+// Neither may become a tree that takes writes again.
 func TestCompactFailedTree(t *testing.T) {
-	db, err := Open(testenv.TempDir(t), &Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize, TransactionSize: MinTransactionSize}, Logger: discard})
+	db,
+		err := Open(testenv.TempDir(t),
+		&Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize, TransactionSize: MinTransactionSize},
+			Logger: discard})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +162,7 @@ func TestCompactFailedTree(t *testing.T) {
 	}
 }
 
-// TestCompactContext ends its context while something else has the tree.
+// TestCompactContext ends the context of a compaction that waits for the turn.
 func TestCompactContext(t *testing.T) {
 	db := mustOpen(t, t.TempDir(), nil)
 	held := mustTakeTurn(t, db)
@@ -173,7 +181,8 @@ func TestCompactContext(t *testing.T) {
 	}
 }
 
-// TestCompactDamage compacts a file with a damaged chunk. The copy must not take its place: the next read may succeed.
+// TestCompactDamage compacts a file with a damaged chunk. The copy must not take the place of the
+// file, because the next read of the file may succeed.
 func TestCompactDamage(t *testing.T) {
 	dir := t.TempDir()
 	db, err := Open(dir, &Options{Logger: discard})
@@ -209,7 +218,8 @@ func TestCompactDamage(t *testing.T) {
 	}
 	flip(1)
 	err = db.Compact(ctx)
-	if !errors.Is(err, daybook.ErrCorrupt) || !strings.Contains(err.Error(), path+":") || !strings.Contains(err.Error(), `"r1"`) || strings.Contains(err.Error(), copyName) {
+	if !errors.Is(err, daybook.ErrCorrupt) || !strings.Contains(err.Error(), path+":") ||
+		!strings.Contains(err.Error(), `"r1"`) || strings.Contains(err.Error(), copyName) {
 		t.Errorf("Compact of a damaged file: %v; want ErrCorrupt that names the file and the record", err)
 	}
 	flip(0)
@@ -219,10 +229,11 @@ func TestCompactDamage(t *testing.T) {
 	mustClose(t, db)
 }
 
-// TestCompactGivesWay has a checkpoint run out of space beside a copy, and then a prune, which get that of the copy. Whoever
-// makes it is told, and everything else is as before.
+// TestCompactGivesWay lets a checkpoint, and then a prune, run out of space beside a copy. Both get
+// the space of the copy, the compaction returns ErrNoSpace, and all values stay.
 func TestCompactGivesWay(t *testing.T) {
-	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS, Tuning: Tuning{TransactionSize: MinTransactionSize}, Logger: discard})
+	db := mustOpen(t, testenv.TempDir(t),
+		&Options{Durability: OS, Tuning: Tuning{TransactionSize: MinTransactionSize}, Logger: discard})
 	stored := uint64(0)
 	store := func(values uint64) {
 		t.Helper()

@@ -21,7 +21,8 @@ import (
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
-// TestCompactStepwise stores, posts and prunes between the steps of a compaction, and scans across its end.
+// TestCompactStepwise stores, makes checkpoints and prunes between the steps of a compaction, and
+// keeps a scan open across its end.
 func TestCompactStepwise(t *testing.T) {
 	parent := testenv.TempDir(t)
 	rapid.Check(t, func(t *rapid.T) {
@@ -30,19 +31,24 @@ func TestCompactStepwise(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer os.RemoveAll(dir)
-		db, err := Open(dir, &Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize, TransactionSize: MinTransactionSize, ChunkValues: 4}, Logger: discard})
+		db,
+			err := Open(dir,
+			&Options{Durability: OS,
+				Tuning: Tuning{HeadSize: MinHeadSize, TransactionSize: MinTransactionSize, ChunkValues: 4},
+				Logger: discard})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer db.Close()
 		model := make(map[row]int)
-		names, times := rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f"}), rapid.Uint64Range(0, rapid.SampledFrom([]uint64{3, 60}).Draw(t, "greatest time"))
+		names, times := rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f"}),
+			rapid.Uint64Range(0, rapid.SampledFrom([]uint64{3, 60}).Draw(t, "greatest time"))
 		stored := 0
 		act := func() {
 			switch rapid.IntRange(0, 9).Draw(t, "act") {
 			default:
 				stored++
-				// Two of one record are more than a step copies.
+				// Two such values of one record are more than one step copies.
 				r := row{names.Draw(t, "name"), fmt.Sprintf(`"%d %s"`, stored, digits(6<<10)), times.Draw(t, "time")}
 				if err := db.Store(ctx, r.Name, json.RawMessage(r.Value), r.At); err != nil {
 					t.Fatal(err)
@@ -53,7 +59,7 @@ func TestCompactStepwise(t *testing.T) {
 					t.Fatal(err)
 				}
 			case 9:
-				if rapid.Bool().Draw(t, "cancelled") { // which is nobody's business but the caller's
+				if rapid.Bool().Draw(t, "cancelled") { // which concerns only the caller
 					cancelled, cancel := context.WithCancel(ctx)
 					cancel()
 					if _, err := db.Cleanup(cancelled, 0); err == nil {
@@ -119,7 +125,8 @@ func TestCompactStepwise(t *testing.T) {
 	})
 }
 
-// TestCompactShrinks deletes nearly all of a history, and wants the file to give the space back, with a scan open.
+// TestCompactShrinks deletes nearly all of a history while a scan is open, and wants the file to
+// become small.
 func TestCompactShrinks(t *testing.T) {
 	dir := testenv.TempDir(t)
 	db := mustOpen(t, dir, &Options{Durability: OS})
@@ -127,7 +134,8 @@ func TestCompactShrinks(t *testing.T) {
 	for tick := range uint64(300) {
 		var batch []daybook.StoredValue
 		for record := range 200 {
-			batch = append(batch, daybook.StoredValue{RecordName: fmt.Sprintf("r%03d", record), Value: value, StoredAt: tick})
+			batch = append(batch,
+				daybook.StoredValue{RecordName: fmt.Sprintf("r%03d", record), Value: value, StoredAt: tick})
 		}
 		if err := db.StoreBatch(ctx, batch); err != nil {
 			t.Fatal(err)
@@ -156,8 +164,10 @@ func TestCompactShrinks(t *testing.T) {
 			}
 			after := fileSize(t, dir)
 			stats, err := db.Stats(ctx)
-			if err != nil || after > before/2 || stats.TreeBytes != after || stats.TreeUsed < after/2 || stats.Values != 2000 {
-				t.Errorf("the file had %d bytes and has %d, of which %d are in use for %d values (%v)", before, after, stats.TreeUsed, stats.Values, err)
+			if err != nil || after > before/2 || stats.TreeBytes != after || stats.TreeUsed < after/2 ||
+				stats.Values != 2000 {
+				t.Errorf("the file had %d bytes and has %d, of which %d are in use for %d values (%v)", before, after,
+					stats.TreeUsed, stats.Values, err)
 			}
 		}
 	}
@@ -175,8 +185,8 @@ func fileSize(t *testing.T, dir string) int64 {
 	return info.Size()
 }
 
-// TestCompactLock opens the directory again while its file is replaced. Whoever waits for the lock of the old file must
-// not take it for the lock of the directory.
+// TestCompactLock opens the directory again while its file is replaced. An Open that waits for the
+// lock of the old file must not take that for the lock of the directory.
 func TestCompactLock(t *testing.T) {
 	dir := t.TempDir()
 	db := mustOpen(t, dir, nil)
@@ -216,9 +226,11 @@ func TestCompactLock(t *testing.T) {
 	mustClose(t, second)
 }
 
-// TestCompactLargeRecord copies a record that takes many transactions, and stops when its context ends.
+// TestCompactLargeRecord copies a record in many transactions, and stops when the context ends.
 func TestCompactLargeRecord(t *testing.T) {
-	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize, TransactionSize: MinTransactionSize}, Logger: discard})
+	db := mustOpen(t, testenv.TempDir(t),
+		&Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize, TransactionSize: MinTransactionSize},
+			Logger: discard})
 	const values = 300
 	for i := range uint64(values) {
 		mustStore(t, db, "a", `"`+digits(8<<10)+`"`, i)
@@ -226,18 +238,19 @@ func TestCompactLargeRecord(t *testing.T) {
 	if err := db.Checkpoint(ctx); err != nil {
 		t.Fatal(err)
 	}
-	looks := &endingContext{Context: ctx, left: 1 << 30}
-	if err := db.Compact(looks); err != nil {
+	counting := &endingContext{Context: ctx, left: 1 << 30}
+	if err := db.Compact(counting); err != nil {
 		t.Fatal(err)
 	}
-	took := 1<<30 - looks.left
+	took := 1<<30 - counting.left
 	if took < values/10 {
-		t.Fatalf("Compact looked at its context %d times; want once for each of the %d transactions that the record takes", took, values/5)
+		t.Fatalf("Compact called Err %d times; want once for each of the %d transactions that the record "+
+			"takes", took, values/5)
 	}
 	before := mustQuery(t, db, "*", daybook.QueryParams{})
 	for left := int64(0); left < took; left += took / 10 {
 		if err := db.Compact(&endingContext{Context: ctx, left: left}); !errors.Is(err, context.Canceled) {
-			t.Fatalf("Compact whose context ends after %d of %d looks: %v", left, took, err)
+			t.Fatalf("Compact whose context ends after %d of %d calls of Err: %v", left, took, err)
 		}
 		if _, err := os.Stat(filepath.Join(db.dir.path, copyName)); !os.IsNotExist(err) {
 			t.Fatalf("the copy is still there: %v", err)
@@ -246,7 +259,7 @@ func TestCompactLargeRecord(t *testing.T) {
 	wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), before...)
 }
 
-// endingContext ends after it has been looked at so many times.
+// endingContext ends after a number of calls of Err.
 type endingContext struct {
 	context.Context
 	left int64
@@ -259,8 +272,8 @@ func (c *endingContext) Err() error {
 	return nil
 }
 
-// TestCompactByItself deletes most of a large file, and waits for it to shrink. What was copied and is still large for
-// what is in it is not copied again.
+// TestCompactByItself deletes most of a large file, and waits for the engine to compact it. It does
+// not compact again a copy that is still large for the values in it.
 func TestCompactByItself(t *testing.T) {
 	dir := testenv.TempDir(t)
 	db := mustOpen(t, dir, &Options{Durability: OS, Tuning: Tuning{HeadSize: 4 << 20}})
@@ -287,7 +300,7 @@ func TestCompactByItself(t *testing.T) {
 	}
 }
 
-// TestCompactWaits has compaction by itself learn from what it did.
+// TestCompactWaits shows what the engine learns from one compaction for the next.
 func TestCompactWaits(t *testing.T) {
 	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS, Logger: discard})
 	for i := range uint64(40) {

@@ -23,13 +23,15 @@ const (
 	consistentWriters = 3
 	consistentRecords = 5 // values in each batch, one of each record
 
-	// A cleanup leaves so many batches of a writer, and no writer gets further ahead of it than that: on a slow machine there
-	// would be more and more to read, and the readers would slow down the cleanups that they wait for.
+	// A cleanup keeps a number of batches of each writer, and no writer is further ahead of it than
+	// that. Otherwise on a slow machine there would be more and more values to read, and the
+	// readers would slow down the cleanups that they wait for.
 	consistentLeft  = 300
 	consistentAhead = 1000
 )
 
-// traffic is several writers, each storing batches at timestamps that tell the writer and the number.
+// traffic is several writers. Each stores batches at timestamps that identify the writer and the
+// batch.
 type traffic struct {
 	db    *DB
 	acked [consistentWriters]atomic.Int64 // how many batches of each writer have been acknowledged
@@ -61,7 +63,7 @@ func (tr *traffic) write(ctx context.Context, writer int) error {
 	return nil
 }
 
-// read takes one snapshot and says what is wrong with it.
+// read takes one snapshot and returns what is wrong with it.
 func (tr *traffic) read() error {
 	var acked [consistentWriters]int
 	for writer := range acked {
@@ -90,8 +92,8 @@ func (tr *traffic) read() error {
 	return nil
 }
 
-// maintain checkpoints, compacts and cleans up, so that heads are posted, trees replaced and chunks trimmed under the
-// readers.
+// maintain makes checkpoints, compacts and cleans up, so that heads are posted, trees are replaced
+// and chunks are cut while the readers run.
 func (tr *traffic) maintain(ctx context.Context) error {
 	for round := 0; ctx.Err() == nil; round++ {
 		if err := tr.db.Checkpoint(ctx); err != nil {
@@ -123,7 +125,9 @@ func TestConsistentSnapshots(t *testing.T) {
 	if testenv.Long() {
 		reads, cleanups = 300, 20
 	}
-	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS, Tuning: Tuning{HeadSize: 16 << 10, TransactionSize: MinTransactionSize, ChunkValues: 8}})
+	db := mustOpen(t, testenv.TempDir(t),
+		&Options{Durability: OS,
+			Tuning: Tuning{HeadSize: 16 << 10, TransactionSize: MinTransactionSize, ChunkValues: 8}})
 	tr := &traffic{db: db}
 	running, stop := context.WithCancel(ctx)
 	var others sync.WaitGroup
@@ -154,8 +158,8 @@ func TestConsistentSnapshots(t *testing.T) {
 	t.Logf("%d batches, %d cleanups", tr.acked[0].Load()+tr.acked[1].Load()+tr.acked[2].Load(), tr.cleanups.Load())
 }
 
-// TestGroupCommit shows that commits that wait together are written together, and that each value is
-// there once. The disk is slow: on one that takes no time, nobody waits.
+// TestGroupCommit shows that commits that wait together are written together, and that each value
+// is there once. The disk is slow, because on a fast one no commit waits.
 func TestGroupCommit(t *testing.T) {
 	const writers, each = 16, 50
 	db, fsys := openFaulty(t, t.TempDir(), Options{})
@@ -179,14 +183,16 @@ func TestGroupCommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	if stats.CommitValues != writers*each || stats.Commits >= writers*each || stats.ValuesPerCommit() <= 1 {
-		t.Errorf("%d values in %d commits; want %d values in fewer commits", stats.CommitValues, stats.Commits, writers*each)
+		t.Errorf("%d values in %d commits; want %d values in fewer commits", stats.CommitValues, stats.Commits,
+			writers*each)
 	}
 	if got := len(mustQuery(t, db, "*", daybook.QueryParams{})); got != writers*each {
 		t.Errorf("%d values are there; want %d", got, writers*each)
 	}
 }
 
-// TestCancelWhileWaiting cancels stores that wait in the queue: each is there exactly if it returned nil.
+// TestCancelWhileWaiting cancels stores that wait in the queue. Each value is there exactly if its
+// Store returned nil.
 func TestCancelWhileWaiting(t *testing.T) {
 	const writers, each = 8, 60
 	db := mustOpen(t, t.TempDir(), nil)
@@ -215,7 +221,8 @@ func TestCancelWhileWaiting(t *testing.T) {
 	}
 }
 
-// TestCloseWhileStoring closes under load: what was acknowledged is there afterwards, and the rest was told.
+// TestCloseWhileStoring closes under load. Every acknowledged value is there afterwards, and every
+// other Store has returned an error.
 func TestCloseWhileStoring(t *testing.T) {
 	dir := t.TempDir()
 	db, err := Open(dir, &Options{Tuning: Tuning{HeadSize: 16 << 10}})
@@ -255,8 +262,8 @@ func TestCloseWhileStoring(t *testing.T) {
 	}
 }
 
-// TestHeadIsBounded stores large batches from many goroutines at once: a head takes one group beyond its
-// bound, not all that wait.
+// TestHeadIsBounded stores large batches from many goroutines at once. A head exceeds its bound by
+// one group, not by all waiting batches.
 func TestHeadIsBounded(t *testing.T) {
 	const writers, batchBytes = 8, 8 << 20
 	db := mustOpen(t, testenv.TempDir(t), &Options{Tuning: Tuning{HeadSize: MinHeadSize}, Durability: OS})
@@ -284,7 +291,7 @@ func TestHeadIsBounded(t *testing.T) {
 	}
 }
 
-// TestSecondCloseWaits shows that whoever closes second may open again when Close returns.
+// TestSecondCloseWaits shows that the directory can be opened again when a second Close returns.
 func TestSecondCloseWaits(t *testing.T) {
 	dir := testenv.TempDir(t)
 	db, err := Open(dir, &Options{Durability: OS})
@@ -307,7 +314,7 @@ func TestSecondCloseWaits(t *testing.T) {
 	}
 }
 
-// TestStoreWithinScan stores from the loop of a scan until heads have been frozen and posted under it.
+// TestStoreWithinScan stores from the loop of a scan until heads have been frozen and posted.
 func TestStoreWithinScan(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("there an open scan holds up a checkpoint, as the package documentation says")

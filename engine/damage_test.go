@@ -64,8 +64,8 @@ func lastIn(t *testing.T, dir, bucket string) (value []byte) {
 	return value
 }
 
-// damage changes the last value of a bucket where it stands in the file, and wherever a page that is not in use
-// still has it.
+// damage changes the last value of a bucket in the file, also in pages that are not in use and
+// still have it.
 func damage(t *testing.T, dir, bucket string, change func(value []byte)) {
 	t.Helper()
 	path := filepath.Join(dir, treeName)
@@ -79,7 +79,7 @@ func damage(t *testing.T, dir, bucket string, change func(value []byte)) {
 	write(t, path, string(bytes.ReplaceAll(data, before, after)))
 }
 
-// damagePages changes the flags of the pages of a kind.
+// damagePages changes the flags of all pages of a kind.
 func damagePages(t *testing.T, dir string, flags uint16) {
 	t.Helper()
 	path := filepath.Join(dir, treeName)
@@ -108,7 +108,7 @@ func wantCorrupt(t *testing.T, what string, err error) {
 	}
 }
 
-// TestDamagedCatalogue flips a bit in the newest value, which the catalogue holds a copy of.
+// TestDamagedCatalogue inverts a bit in the newest value, of which the catalogue has a copy.
 func TestDamagedCatalogue(t *testing.T) {
 	dir := closedStore(t, nil, row{"r", `{"celsius":21.5}`, 1}, row{"r", `{"celsius":22.5}`, 2})
 	damage(t, dir, "records", func(value []byte) { value[strings.Index(string(value), "22.5")] ^= 4 })
@@ -118,7 +118,8 @@ func TestDamagedCatalogue(t *testing.T) {
 	wantCorrupt(t, "Check", db.Check(ctx))
 }
 
-// TestDamagedChunk flips each bit of a chunk in turn: no query, and no cleanup, believes any of it.
+// TestDamagedChunk inverts each bit of a chunk in turn. No query and no cleanup uses any part of
+// it.
 func TestDamagedChunk(t *testing.T) {
 	var stored []row
 	for i := range uint64(4) {
@@ -152,7 +153,8 @@ func TestDamagedChunk(t *testing.T) {
 	}
 }
 
-// TestMovedDamage shows that a damaged chunk stays one when a prune gives it another key.
+// TestMovedDamage shows that a damaged chunk is still known as damaged after a prune has given it
+// another key.
 func TestMovedDamage(t *testing.T) {
 	var stored []row
 	for i := range 8 {
@@ -169,10 +171,11 @@ func TestMovedDamage(t *testing.T) {
 	wantCorrupt(t, "Query after Prune", err)
 }
 
-// TestHiddenChunk shows that a record that has lost a chunk is not taken for one that never had it: here by a
-// program that knows nothing of checksums.
+// TestHiddenChunk shows that a record that has lost a chunk is damage, also if a program that knows
+// nothing of checksums removed the chunk.
 func TestHiddenChunk(t *testing.T) {
-	dir := closedStore(t, &Options{Tuning: Tuning{ChunkValues: 1}}, row{"r", "1", 1}, row{"r", "2", 2}, row{"s", "3", 3})
+	dir := closedStore(t, &Options{Tuning: Tuning{ChunkValues: 1}}, row{"r", "1", 1}, row{"r", "2", 2},
+		row{"s", "3", 3})
 	file, err := bbolt.Open(filepath.Join(dir, treeName), 0o600, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -188,8 +191,8 @@ func TestHiddenChunk(t *testing.T) {
 	wantCorrupt(t, "Open", err)
 }
 
-// TestDamagedPages shows that bbolt's panics are ErrCorrupt, and leave nothing open that Close or another Open
-// would wait for.
+// TestDamagedPages shows that panics of bbolt are ErrCorrupt, and leave nothing open that Close or
+// another Open would wait for.
 func TestDamagedPages(t *testing.T) {
 	t.Run("leaves", func(t *testing.T) {
 		dir := t.TempDir()
@@ -219,11 +222,12 @@ func TestDamagedPages(t *testing.T) {
 		_, err = Open(dir, nil)
 		wantCorrupt(t, "Open", err)
 		write(t, path, string(good))
-		wantRows(t, mustQuery(t, mustOpen(t, dir, &Options{LockTimeout: -1}), "*", daybook.QueryParams{}), row{"r", "1", 1})
+		wantRows(t, mustQuery(t, mustOpen(t, dir, &Options{LockTimeout: -1}), "*", daybook.QueryParams{}),
+			row{"r", "1", 1})
 	})
 }
 
-// TestCutOffUnderScan cuts the tree's file off while it is read.
+// TestCutOffUnderScan cuts off the file of the tree during a scan.
 func TestCutOffUnderScan(t *testing.T) {
 	dir := t.TempDir()
 	db := openDamaged(t, dir, Options{})
@@ -253,7 +257,7 @@ func TestCutOffUnderScan(t *testing.T) {
 	wantCorrupt(t, "Scan", last)
 }
 
-// TestTreeOfZeros opens what a power cut leaves of a file that was being created.
+// TestTreeOfZeros opens a file of zeros, which a power cut leaves of a file that was being created.
 func TestTreeOfZeros(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, treeName), strings.Repeat("\x00", 4*os.Getpagesize()))
@@ -262,8 +266,8 @@ func TestTreeOfZeros(t *testing.T) {
 	wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), row{"r", "1", 1})
 }
 
-// TestLostTree shows that a tree that is gone, empty, blank or cut off beside a log is not taken for a new one,
-// and that nothing is changed by finding out.
+// TestLostTree shows that a tree that is missing, empty, blank or cut off beside a log is damage,
+// not a new tree, and that Open changes nothing.
 func TestLostTree(t *testing.T) {
 	for name, lose := range map[string]func(path string) error{
 		"missing": os.Remove,
@@ -292,8 +296,8 @@ func TestLostTree(t *testing.T) {
 	}
 }
 
-// TestDamagedLog shows that damage to the log stops Open with the file and the offset, and that nothing is
-// changed by that.
+// TestDamagedLog shows that Open returns damage of the log with its file and offset, and changes
+// nothing.
 func TestDamagedLog(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -305,9 +309,10 @@ func TestDamagedLog(t *testing.T) {
 		{"a value", 3, func(s []byte) []byte { s[strings.Index(string(s), "value")] ^= 1; return s }, "offset 44",
 			"a later commit knew it to be durable"},
 		{"the header", 1, func(s []byte) []byte { s[20] ^= 1; return s }, "offset 0", "no later commit vouches for it"},
-		{"all of it", 1, func(s []byte) []byte { clear(s); return s }, "offset 0", "nothing is left that says it was in use"},
+		{"all of it", 1, func(s []byte) []byte { clear(s); return s }, "offset 0",
+			"nothing is left that says it was in use"},
 		{"cut off to nothing", 1, func([]byte) []byte { return nil }, "offset 0", "nothing is left at all"},
-		{"cut off in the middle", 1, func(s []byte) []byte { return s[:1000] }, "offset 1000", "behind all values"},
+		{"cut off in the middle", 1, func(s []byte) []byte { return s[:1000] }, "offset 1000", "after all values"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -14,7 +14,8 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
 )
 
-// TestDurabilitySyncs counts the fdatasyncs of the log in each mode, over ten stores in ten seconds.
+// TestDurabilitySyncs counts the fdatasyncs of the log in each mode, over ten stores in ten
+// seconds.
 func TestDurabilitySyncs(t *testing.T) {
 	tests := []struct {
 		durability Durability
@@ -50,7 +51,7 @@ func TestDurabilitySyncs(t *testing.T) {
 	}
 }
 
-// TestSyncMakesDurable shows that Sync syncs what the mode does not.
+// TestSyncMakesDurable shows that Sync syncs the log in a mode that does not.
 func TestSyncMakesDurable(t *testing.T) {
 	db := mustOpen(t, t.TempDir(), &Options{Durability: OS})
 	mustStore(t, db, "r", "1", 1)
@@ -62,7 +63,8 @@ func TestSyncMakesDurable(t *testing.T) {
 	}
 }
 
-// TestPruneMakesDurable shows that a deletion syncs what was stored before it, also when it has nothing to delete.
+// TestPruneMakesDurable shows that a prune syncs the values that were stored before it, also when
+// it deletes nothing.
 func TestPruneMakesDurable(t *testing.T) {
 	for _, params := range []daybook.PruneParams{{}, {OlderThan: 1}, {MaxPerRecord: 5}, {MaxBytes: 100}} {
 		db := mustOpen(t, t.TempDir(), &Options{Durability: OS})
@@ -76,7 +78,7 @@ func TestPruneMakesDurable(t *testing.T) {
 	}
 }
 
-// TestFailedBackgroundSync shows that a sync that fails behind Interval's back is not forgotten: writes fail
+// TestFailedBackgroundSync shows that a failed sync in the background has consequences: writes fail
 // from then on, and reads go on.
 func TestFailedBackgroundSync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

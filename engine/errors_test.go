@@ -24,7 +24,7 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/tree"
 )
 
-// TestBadInput shows that bad input gets the error that names it, and changes nothing.
+// TestBadInput shows that bad input gets an error that names it, and changes nothing.
 func TestBadInput(t *testing.T) {
 	good := json.RawMessage("1")
 	store := func(name string, value json.RawMessage) func(*DB) error {
@@ -49,10 +49,14 @@ func TestBadInput(t *testing.T) {
 		{"empty value", store("r", nil), daybook.ErrInvalidValue, "empty"},
 		{"invalid value", store("r", json.RawMessage(`{"a":}`)), daybook.ErrInvalidValue, "offset 5"},
 		{"value not UTF-8", store("r", json.RawMessage("\"\xff\"")), daybook.ErrInvalidValue, "UTF-8"},
-		{"16 MiB of brackets", store("r", json.RawMessage(strings.Repeat("[", 16<<20))), daybook.ErrInvalidValue, "deep"},
-		{"over-large value", store("r", json.RawMessage(`"`+strings.Repeat("x", 16<<20)+`"`)), daybook.ErrValueTooLarge, "16777218 bytes"},
+		{"16 MiB of brackets", store("r", json.RawMessage(strings.Repeat("[", 16<<20))), daybook.ErrInvalidValue,
+			"deep"},
+		{"over-large value", store("r", json.RawMessage(`"`+strings.Repeat("x", 16<<20)+`"`)),
+			daybook.ErrValueTooLarge, "16777218 bytes"},
 		{"batch with a bad value", func(db *DB) error {
-			return db.StoreBatch(ctx, []daybook.StoredValue{{RecordName: "r", Value: good}, {RecordName: "r", Value: good}, {RecordName: "bad", Value: json.RawMessage("x")}})
+			return db.StoreBatch(ctx,
+				[]daybook.StoredValue{{RecordName: "r", Value: good}, {RecordName: "r", Value: good},
+					{RecordName: "bad", Value: json.RawMessage("x")}})
 		}, daybook.ErrInvalidValue, `values[2] of 3 in the batch: record "bad"`},
 		{"batch with a bad name", func(db *DB) error {
 			return db.StoreBatch(ctx, []daybook.StoredValue{{RecordName: "", Value: good}})
@@ -69,7 +73,8 @@ func TestBadInput(t *testing.T) {
 		{"unknown order", query("*", daybook.QueryParams{Order: 7}), daybook.ErrInvalidParams, "Order(7)"},
 		{"unknown syntax", query("*", daybook.QueryParams{Syntax: 7}), daybook.ErrInvalidParams, "PatternSyntax(7)"},
 		{"empty pattern", query("", daybook.QueryParams{}), daybook.ErrInvalidPattern, "empty"},
-		{"empty topic pattern", query("", daybook.QueryParams{Syntax: daybook.Topic}), daybook.ErrInvalidPattern, "empty"},
+		{"empty topic pattern", query("", daybook.QueryParams{Syntax: daybook.Topic}), daybook.ErrInvalidPattern,
+			"empty"},
 		{"pattern with a lone backslash", query(`a\`, daybook.QueryParams{}), daybook.ErrInvalidPattern, `\`},
 		{"malformed pattern in Records", func(db *DB) error {
 			for _, err := range db.Records(ctx, `a\`, daybook.Glob) {
@@ -77,8 +82,10 @@ func TestBadInput(t *testing.T) {
 			}
 			return nil
 		}, daybook.ErrInvalidPattern, `\`},
-		{"negative prune limit", prune(daybook.PruneParams{MaxPerRecord: -1}), daybook.ErrInvalidParams, "MaxPerRecord"},
-		{"keep more than the most", prune(daybook.PruneParams{MaxPerRecord: 1, KeepNewest: 2}), daybook.ErrInvalidParams, "KeepNewest"},
+		{"negative prune limit", prune(daybook.PruneParams{MaxPerRecord: -1}), daybook.ErrInvalidParams,
+			"MaxPerRecord"},
+		{"keep more than the maximum", prune(daybook.PruneParams{MaxPerRecord: 1, KeepNewest: 2}),
+			daybook.ErrInvalidParams, "KeepNewest"},
 	}
 	db := mustOpen(t, t.TempDir(), nil)
 	mustStore(t, db, "r", `"before"`, 5)
@@ -103,7 +110,11 @@ func TestOpenRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer other.Close()
-		if err := other.Update(func(tx *bbolt.Tx) error { _, err := tx.CreateBucket([]byte("theirs")); return err }); err != nil {
+		if err := other.Update(func(tx *bbolt.Tx) error {
+			_,
+				err := tx.CreateBucket([]byte("theirs"))
+			return err
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -114,13 +125,16 @@ func TestOpenRefuses(t *testing.T) {
 		want    error
 		words   string
 	}{
-		{"impossible options, all named", nil, &Options{Durability: 9, Tuning: Tuning{HeadSize: 1, TransactionSize: 1, ChunkValues: -1}}, daybook.ErrInvalidParams, "TransactionSize"},
+		{"impossible options, all named", nil,
+			&Options{Durability: 9, Tuning: Tuning{HeadSize: 1, TransactionSize: 1, ChunkValues: -1}},
+			daybook.ErrInvalidParams, "TransactionSize"},
 		{"a file that is not bbolt", func(t *testing.T, dir string) {
 			write(t, filepath.Join(dir, treeName), strings.Repeat("x", 1<<16))
 		}, nil, daybook.ErrCorrupt, treeName},
 		{"another program's bbolt file", notADaybook, nil, daybook.ErrCorrupt, "theirs"},
 		{"a newer format of the tree", newerTree, nil, daybook.ErrVersion, "format 4"},
-		{"a log without what a checkpoint was posting", halfPosted, nil, daybook.ErrCorrupt, "ends with sequence number 1"},
+		{"a log without what a checkpoint was posting", halfPosted, nil, daybook.ErrCorrupt,
+			"ends with sequence number 1"},
 		{"read-only where there is nothing", nil, &Options{ReadOnly: true}, fs.ErrNotExist, "holds no daybook"},
 	}
 	for _, test := range tests {
@@ -151,7 +165,7 @@ func write(t *testing.T, path, data string) {
 	}
 }
 
-// contents is what the files below dir hold.
+// contents returns the names and bytes of all files below dir.
 func contents(t *testing.T, dir string) string {
 	t.Helper()
 	var all strings.Builder
@@ -169,7 +183,7 @@ func contents(t *testing.T, dir string) string {
 	return all.String()
 }
 
-// newerTree makes a store whose tree says that it has the next format.
+// newerTree makes a store whose tree has the next format version.
 func newerTree(t *testing.T, dir string) {
 	db, err := Open(dir, nil)
 	if err != nil {
@@ -196,7 +210,8 @@ func newerTree(t *testing.T, dir string) {
 	}
 }
 
-// halfPosted makes a store whose tree says that values up to 3 were being posted, and whose log ends with 1.
+// halfPosted makes a store whose tree says that values up to sequence number 3 were being posted,
+// and whose log ends with number 1.
 func halfPosted(t *testing.T, dir string) {
 	db, err := Open(dir, nil)
 	if err != nil {
@@ -212,17 +227,20 @@ func halfPosted(t *testing.T, dir string) {
 	}, 1)
 }
 
-// TestMaxFuture: a timestamp too far ahead of the clock is refused, alone and in a batch, which then stores nothing.
+// TestMaxFuture shows that a timestamp too far ahead of the clock is refused, alone and in a batch,
+// of which nothing is stored then.
 func TestMaxFuture(t *testing.T) {
 	db := mustOpen(t, t.TempDir(), &Options{MaxFuture: time.Hour})
 	soon, late := daybook.Now()+30*60_000, daybook.Now()+120*60_000
 	mustStore(t, db, "r", "1", soon)
 	err := db.Store(ctx, "r", json.RawMessage("2"), late)
-	if !errors.Is(err, daybook.ErrTimestampRange) || !strings.Contains(err.Error(), fmt.Sprint(late)) || !strings.Contains(err.Error(), "MaxFuture") {
+	if !errors.Is(err, daybook.ErrTimestampRange) || !strings.Contains(err.Error(), fmt.Sprint(late)) ||
+		!strings.Contains(err.Error(), "MaxFuture") {
 		t.Errorf("two hours ahead: got %v; want ErrTimestampRange that names it and MaxFuture", err)
 	}
 	err = db.StoreBatch(ctx, []daybook.StoredValue{
-		{RecordName: "r", Value: json.RawMessage("3"), StoredAt: soon}, {RecordName: "r", Value: json.RawMessage("4"), StoredAt: math.MaxUint64}})
+		{RecordName: "r", Value: json.RawMessage("3"), StoredAt: soon},
+		{RecordName: "r", Value: json.RawMessage("4"), StoredAt: math.MaxUint64}})
 	if !errors.Is(err, daybook.ErrTimestampRange) || !strings.Contains(err.Error(), "values[1] of 2") {
 		t.Errorf("a batch: got %v; want ErrTimestampRange for values[1]", err)
 	}
@@ -246,9 +264,11 @@ func TestOpenOnAFile(t *testing.T) {
 func TestOpenLocked(t *testing.T) {
 	dir := t.TempDir()
 	mustOpen(t, dir, nil)
-	for _, opts := range []*Options{{LockTimeout: -1}, {LockTimeout: 60 * time.Millisecond}, {LockTimeout: -1, ReadOnly: true}} {
+	for _, opts := range []*Options{{LockTimeout: -1}, {LockTimeout: 60 * time.Millisecond},
+		{LockTimeout: -1, ReadOnly: true}} {
 		_, err := Open(dir, opts)
-		if !errors.Is(err, daybook.ErrLocked) || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "close") {
+		if !errors.Is(err, daybook.ErrLocked) || !strings.Contains(err.Error(), dir) ||
+			!strings.Contains(err.Error(), "close") {
 			t.Errorf("Open(%+v) of an open directory: got %v; want ErrLocked, the path, and what to do", opts, err)
 		}
 	}
@@ -369,7 +389,8 @@ func TestCancelDuringScan(t *testing.T) {
 	}
 }
 
-// TestUserPanic shows that a panic in the loop of a Scan is the caller's own, and releases the snapshot.
+// TestUserPanic shows that a panic in the loop of a Scan reaches the caller, and that the snapshot
+// is closed.
 func TestUserPanic(t *testing.T) {
 	db := mustOpen(t, t.TempDir(), nil)
 	mustStore(t, db, "r", "1", 1)

@@ -53,7 +53,7 @@ func ExampleDB_StoreBatch() {
 	db, remove := tempStore()
 	defer remove()
 	ctx := context.Background()
-	// All of it or nothing, in one durable commit.
+	// All values or none, in one durable commit.
 	err := db.StoreBatch(ctx, []daybook.StoredValue{
 		{RecordName: "motor.rpm", Value: json.RawMessage(`1480`), StoredAt: 1000},
 		{RecordName: "motor.amps", Value: json.RawMessage(`3.2`), StoredAt: 1000},
@@ -174,7 +174,7 @@ func Example_retention() {
 	// Output: <nil>
 }
 
-// Persist stores whatever arrives on a channel, stamped with the wall clock.
+// Persist stores the values that arrive on a channel, with the time of the wall clock.
 func Example_persist() {
 	db, remove := tempStore()
 	defer remove()
@@ -234,8 +234,8 @@ func ExampleDB_Backup() {
 	// Output: sensor.kitchen 21.5 1000
 }
 
-// Whoever passes values on to another store asks for what is behind the last one that arrived there, and then waits for
-// more.
+// A program that forwards values asks for the changes after the last value that has arrived, and
+// then waits for more.
 func ExampleDB_Changes() {
 	db, remove := tempStore()
 	defer remove()
@@ -286,7 +286,7 @@ func ExampleDB_Watch() {
 	// Output: alarm.smoke true missed 0
 }
 
-// A directory that does not grow beyond a bound, and drops its oldest values for new ones.
+// A directory has a maximum size, and drops its oldest values for new ones.
 func ExampleOptions_maxSize() {
 	dir, err := os.MkdirTemp("", "daybook")
 	if err != nil {
@@ -324,7 +324,7 @@ func ExampleOptions_maxSize() {
 	// old values are gone: true
 }
 
-// A tree that is damaged is set aside, and what the log holds is kept.
+// A damaged tree is set aside, and the values in the log stay.
 func ExampleOptions_quarantine() {
 	dir, err := os.MkdirTemp("", "daybook")
 	if err != nil {

@@ -37,9 +37,9 @@ func openFaulty(t *testing.T, dir string, opts Options) (*DB, *faultfs.FS) {
 
 func inLog(op faultfs.Op) bool { return strings.HasSuffix(op.Path, ".log") }
 
-// TestFailedSyncPoisons shows that after a failed fdatasync writes fail until the store is opened again,
-// reads go on, and no acknowledged value is lost.
-func TestFailedSyncPoisons(t *testing.T) {
+// TestFailedSyncFailsWrites shows that after a failed fdatasync writes fail until the store is
+// opened again, that reads go on, and that no acknowledged value is lost.
+func TestFailedSyncFailsWrites(t *testing.T) {
 	dir := t.TempDir()
 	db, fsys := openFaulty(t, dir, Options{})
 	mustStore(t, db, "r", "1", 1)
@@ -55,7 +55,8 @@ func TestFailedSyncPoisons(t *testing.T) {
 		t.Fatalf("Store over a failing sync: got %v; want EIO", err)
 	}
 	failing.Store(false) // the disk says that it is well again, but what it lost is lost
-	if err := db.Store(ctx, "r", json.RawMessage("3"), 3); !errors.Is(err, daybook.ErrFailed) || !strings.Contains(err.Error(), "opened again") {
+	if err := db.Store(ctx, "r", json.RawMessage("3"), 3); !errors.Is(err, daybook.ErrFailed) ||
+		!strings.Contains(err.Error(), "opened again") {
 		t.Errorf("Store after a failed sync: got %v; want ErrFailed, which says to open again", err)
 	}
 	wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), row{"r", "1", 1})
@@ -67,8 +68,8 @@ func TestFailedSyncPoisons(t *testing.T) {
 	mustStore(t, again, "r", "4", 4)
 }
 
-// TestNoSpaceForTheLog shows that a log that cannot grow is ErrNoSpace, that nothing of the batch is
-// there, and that storing works again once there is room.
+// TestNoSpaceForTheLog shows that Store returns ErrNoSpace when the log cannot grow, that no value
+// of the batch is stored, and that storing works again once there is room.
 func TestNoSpaceForTheLog(t *testing.T) {
 	dir := t.TempDir()
 	db, fsys := openFaulty(t, dir, Options{})
@@ -80,7 +81,8 @@ func TestNoSpaceForTheLog(t *testing.T) {
 		return nil
 	})
 	big := json.RawMessage(`"` + strings.Repeat("x", 8<<20) + `"`) // larger than any segment that is ready
-	batch := []daybook.StoredValue{{RecordName: "small", Value: json.RawMessage("1"), StoredAt: 2}, {RecordName: "r", Value: big, StoredAt: 2}}
+	batch := []daybook.StoredValue{{RecordName: "small", Value: json.RawMessage("1"), StoredAt: 2},
+		{RecordName: "r", Value: big, StoredAt: 2}}
 	for range 3 {
 		if err := db.StoreBatch(ctx, batch); !errors.Is(err, daybook.ErrNoSpace) {
 			t.Fatalf("StoreBatch on a full disk: got %v; want ErrNoSpace", err)
@@ -96,11 +98,12 @@ func TestNoSpaceForTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := mustOpen(t, dir, nil)
-	wantRows(t, mustQuery(t, again, "r", daybook.QueryParams{}), row{"r", "3", 3}, row{"r", string(big), 2}, row{"r", "1", 1})
+	wantRows(t, mustQuery(t, again, "r", daybook.QueryParams{}), row{"r", "3", 3}, row{"r", string(big), 2},
+		row{"r", "1", 1})
 }
 
-// TestDirectoryIsDurable has the sync of the directory above fail, and that of the log's: the next Open, which finds
-// both directories there, makes them durable all the same before anything is acknowledged.
+// TestDirectoryIsDurable fails the sync of the directory above, and then that of the directory. The
+// next Open finds both directories, and makes them durable before it acknowledges anything.
 func TestDirectoryIsDurable(t *testing.T) {
 	parent := t.TempDir()
 	dir := filepath.Join(parent, "store")
@@ -144,7 +147,8 @@ func TestDirectoryIsDurable(t *testing.T) {
 	}
 }
 
-// TestDirectoryAboveCannotBeSynced has a file system above that has no sync of directories, as read-only ones do.
+// TestDirectoryAboveCannotBeSynced opens a directory below a file system that cannot sync
+// directories, for example a read-only one.
 func TestDirectoryAboveCannotBeSynced(t *testing.T) {
 	parent := t.TempDir()
 	opts, err := (&Options{Logger: discard}).withDefaults()
@@ -161,7 +165,7 @@ func TestDirectoryAboveCannotBeSynced(t *testing.T) {
 		})
 		db, err := open(filepath.Join(parent, "of "+errno.Error()), opts, fsys)
 		if err != nil {
-			t.Errorf("Open: %v; want nothing of what is above the file system it is in", err)
+			t.Errorf("Open: %v; want no error for a directory of another file system", err)
 			continue
 		}
 		if err := db.Close(); err != nil {
@@ -170,7 +174,7 @@ func TestDirectoryAboveCannotBeSynced(t *testing.T) {
 	}
 }
 
-// TestOpenWithoutSpace fails each operation of Open that may take space.
+// TestOpenWithoutSpace fails each operation of Open that may need space.
 func TestOpenWithoutSpace(t *testing.T) {
 	opts, err := (&Options{Logger: discard}).withDefaults()
 	if err != nil {
@@ -190,15 +194,15 @@ func TestOpenWithoutSpace(t *testing.T) {
 	}
 }
 
-// TestFailedWriteLeavesNothing shows that frames of a failed write never come back, though all of their
-// bytes reached the file.
+// TestFailedWriteLeavesNothing shows that frames of a failed write never come back, although all
+// their bytes have reached the file.
 func TestFailedWriteLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	db, fsys := openFaulty(t, dir, Options{})
 	mustStore(t, db, "r", "1", 1)
 	var failures atomic.Int64
 	fsys.SetHook(func(op faultfs.Op) error {
-		// Not the header of the segment that the log prepares in a goroutine of its own.
+		// The log prepares the next segment in another goroutine; its header does not count.
 		if op.Name == faultfs.Write && inLog(op) && !strings.HasSuffix(op.Path, ".new.log") && failures.Add(1) == 1 {
 			return &faultfs.PartialError{Written: len(op.Data), Err: syscall.ENOSPC}
 		}
@@ -215,7 +219,8 @@ func TestFailedWriteLeavesNothing(t *testing.T) {
 	wantRows(t, mustQuery(t, again, "*", daybook.QueryParams{}), row{"r", "3", 3}, row{"r", "1", 1})
 }
 
-// TestReserve shows that the reserve is there after Open, and is made again when a crash left it short.
+// TestReserve shows that the reserve exists after Open, and that Open makes it again when a crash
+// has left a short one.
 func TestReserve(t *testing.T) {
 	dir := t.TempDir()
 	db := mustOpen(t, dir, nil)

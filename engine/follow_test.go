@@ -33,8 +33,8 @@ func read(t *testing.T, f *Follower) (events []daybook.Event) {
 	return events
 }
 
-// TestFollow reads the log of a store that is open, through segments, checkpoints, a restart and a kill, and wants every
-// value once.
+// TestFollow reads the log of an open store through segments, checkpoints, a restart and a kill,
+// and wants every value once.
 func TestFollow(t *testing.T) {
 	dir := t.TempDir()
 	f := mustFollow(t, dir, "r*")
@@ -46,7 +46,8 @@ func TestFollow(t *testing.T) {
 	follow := func() {
 		t.Helper()
 		for _, event := range read(t, f) {
-			if event.Sequence != 2*next || event.Missed != 0 || !strings.HasPrefix(string(event.Value), fmt.Sprintf(`"%d `, next)) {
+			if event.Sequence != 2*next || event.Missed != 0 ||
+				!strings.HasPrefix(string(event.Value), fmt.Sprintf(`"%d `, next)) {
 				t.Fatalf("got %d, %.20s, missed %d; want %d", event.Sequence, event.Value, event.Missed, next)
 			}
 			next++
@@ -61,7 +62,8 @@ func TestFollow(t *testing.T) {
 			stored++
 			err := db.StoreBatch(ctx, []daybook.StoredValue{
 				{RecordName: "other", Value: json.RawMessage("1"), StoredAt: 1},
-				{RecordName: fmt.Sprintf("r%d", i%10), Value: json.RawMessage(fmt.Sprintf(`"%d %s"`, stored, digits(300))), StoredAt: uint64(i)},
+				{RecordName: fmt.Sprintf("r%d", i%10),
+					Value: json.RawMessage(fmt.Sprintf(`"%d %s"`, stored, digits(300))), StoredAt: uint64(i)},
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -83,7 +85,8 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// TestFollowSlowly stores more than the log keeps, and wants to be told how many values that was.
+// TestFollowSlowly stores more than the log keeps. The follower must report the exact number of
+// values that it missed.
 func TestFollowSlowly(t *testing.T) {
 	dir := testenv.TempDir(t)
 	db := mustOpen(t, dir, &Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize}})
@@ -103,8 +106,8 @@ func TestFollowSlowly(t *testing.T) {
 	}
 }
 
-// TestFollowAfter begins behind a value, misses a life of the daybook of which the log is gone, and then looks at a segment
-// that has its header and no frame.
+// TestFollowAfter begins after a value, misses values of which the log is gone, and then reads a
+// segment that has a header and no frame.
 func TestFollowAfter(t *testing.T) {
 	dir := t.TempDir()
 	store := func(values ...uint64) {

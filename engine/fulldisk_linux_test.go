@@ -20,8 +20,8 @@ import (
 	"github.com/daybook-db/daybook/proof/smalldisk"
 )
 
-// TestFullDisk fills a real disk: Store says ErrNoSpace, reads go on, Cleanup works and makes room, and Store
-// works again without reopening. A restart on the full disk loses nothing either.
+// TestFullDisk fills a real disk. Store returns ErrNoSpace, reads go on, Cleanup makes room, and
+// Store works again without a reopen. A restart on the full disk loses nothing either.
 func TestFullDisk(t *testing.T) {
 	dir := filepath.Join(smalldisk.Mount(t, 12<<20), "store")
 	opts := &Options{Tuning: Tuning{HeadSize: 256 << 10}, Logger: discard}
@@ -48,12 +48,12 @@ func TestFullDisk(t *testing.T) {
 	if more := storeUntilFull(t, db, random, acked+1); more < acked/4 {
 		t.Errorf("only %d more values fit after %d were deleted", more, deleted)
 	}
-	if _, err := db.Cleanup(ctx, math.MaxUint64); err != nil { // or Close would find no room for what is in the head
+	if _, err := db.Cleanup(ctx, math.MaxUint64); err != nil { // or Close would find no room to post the head
 		t.Errorf("Cleanup of allRecords: %v", err)
 	}
 }
 
-// takeTheRest fills the last byte of a disk with something else.
+// takeTheRest fills the rest of a disk with another file.
 func takeTheRest(t *testing.T, dir string) {
 	t.Helper()
 	ballast, err := os.OpenFile(filepath.Join(dir, "ballast"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -69,7 +69,7 @@ func takeTheRest(t *testing.T, dir string) {
 	}
 }
 
-// jsonNoise is a JSON string of about n bytes that does not compress well.
+// jsonNoise returns a JSON string of about n bytes that does not compress well.
 func jsonNoise(t *testing.T, random *rand.Rand, n int) json.RawMessage {
 	t.Helper()
 	data := make([]byte, n*3/4)
@@ -83,8 +83,8 @@ func jsonNoise(t *testing.T, random *rand.Rand, n int) json.RawMessage {
 	return value
 }
 
-// TestPruneOnFullDisk prunes many records, whose trimmed chunks together are far larger than the reserve,
-// and does so after a cleanup that found nothing to delete.
+// TestPruneOnFullDisk prunes many records whose rewritten chunks together are far larger than the
+// reserve. Before that, a cleanup finds nothing to delete.
 func TestPruneOnFullDisk(t *testing.T) {
 	const records, each = 300, 12
 	dir := filepath.Join(smalldisk.Mount(t, 32<<20), "store")
@@ -117,8 +117,8 @@ func TestPruneOnFullDisk(t *testing.T) {
 	}
 }
 
-// TestCompactOnFullDisk compacts where there is no room for the copy, and where that is gone half-way. Both times
-// allRecords stays as it was, and can still be stored; with the room it works.
+// TestCompactOnFullDisk compacts without room for the copy, and with room that another file takes
+// during the copy. Both times all values stay, and others can be stored. With room it works.
 func TestCompactOnFullDisk(t *testing.T) {
 	const size = 40 << 20
 	disk := smalldisk.Mount(t, size)
@@ -150,7 +150,8 @@ func TestCompactOnFullDisk(t *testing.T) {
 		}
 		after, err := db.Stats(ctx)
 		if err != nil || after.TreeBytes != before.TreeBytes || after.Values != before.Values {
-			t.Errorf("%s: the tree has %d bytes and %d values; want %d and %d as before (%v)", when, after.TreeBytes, after.Values, before.TreeBytes, before.Values, err)
+			t.Errorf("%s: the tree has %d bytes and %d values; want %d and %d as before (%v)", when, after.TreeBytes,
+				after.Values, before.TreeBytes, before.Values, err)
 		}
 		wantCount(t, db, values)
 	}
@@ -173,12 +174,13 @@ func TestCompactOnFullDisk(t *testing.T) {
 		mustStore(t, db, "more", string(jsonNoise(t, random, 12<<10)), values+i)
 	}
 	if err := db.Checkpoint(ctx); err != nil {
-		t.Errorf("a checkpoint on a disk that is full but for a copy: %v", err)
+		t.Errorf("a checkpoint on a disk that is full except for a copy: %v", err)
 	}
 	if copyUnderWay(t, db) {
 		t.Error("the copy has not made room for the checkpoint")
 	}
-	if deleted, err := db.Prune(ctx, "more", daybook.PruneParams{OlderThan: math.MaxUint64}); err != nil || deleted == 0 {
+	if deleted, err := db.Prune(ctx, "more", daybook.PruneParams{OlderThan: math.MaxUint64}); err != nil ||
+		deleted == 0 {
 		t.Errorf("Prune = %d, %v", deleted, err)
 	}
 
@@ -197,7 +199,7 @@ func TestCompactOnFullDisk(t *testing.T) {
 	}
 }
 
-// TestOpenOnFullDisk opens a log of more than a head where there is no room to post it.
+// TestOpenOnFullDisk opens a log of more than one head on a disk without room to post it.
 func TestOpenOnFullDisk(t *testing.T) {
 	dir := filepath.Join(smalldisk.Mount(t, 16<<20), "store")
 	opts := &Options{Tuning: Tuning{HeadSize: 256 << 10}, Durability: OS, Logger: discard}
@@ -216,7 +218,8 @@ func TestOpenOnFullDisk(t *testing.T) {
 	mustStore(t, db, "again", "1", 1)
 }
 
-// storeUntilFull stores values that do not compress until the disk is full, and returns how many.
+// storeUntilFull stores values that do not compress until the disk is full, and returns their
+// number.
 func storeUntilFull(t *testing.T, db *DB, random *rand.Rand, from int) (stored int) {
 	t.Helper()
 	for {
@@ -247,7 +250,8 @@ func wantCount(t *testing.T, db *DB, want int) {
 	}
 }
 
-// TestOpenNotWritable opens directories that may not be written to, as another user where this one is root.
+// TestOpenNotWritable opens directories without the permission to write. Root does so as another
+// user.
 func TestOpenNotWritable(t *testing.T) {
 	dir := t.TempDir()
 	store := filepath.Join(dir, "store")
@@ -264,7 +268,7 @@ func TestOpenNotWritable(t *testing.T) {
 		t.Fatal(err)
 	}
 	if os.Geteuid() == 0 {
-		// Only this thread gives up root, for the files it opens.
+		// Only this thread gives up the rights of root, for the files that it opens.
 		runtime.LockOSThread()
 		if err := unix.Setfsuid(65534); err != nil {
 			t.Fatal(err)
@@ -278,7 +282,8 @@ func TestOpenNotWritable(t *testing.T) {
 	}
 }
 
-// TestPruneBySizeOnFullDisk has all values in the heads, since the tree never had room for them, and prunes to a size.
+// TestPruneBySizeOnFullDisk prunes to a size while all values are in the heads, because the tree
+// never had room for them.
 func TestPruneBySizeOnFullDisk(t *testing.T) {
 	dir := filepath.Join(smalldisk.Mount(t, 12<<20), "store")
 	db := mustOpen(t, dir, &Options{Logger: discard})
@@ -293,8 +298,10 @@ func TestPruneBySizeOnFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	after, err := db.Stats(ctx)
-	if err != nil || after.ValueBytes > before.ValueBytes/4 || after.ValueBytes < before.ValueBytes/5 || after.Values+deleted != uint64(acked) {
-		t.Errorf("%d bytes of %d are left, in %d values of %d, of which %d were deleted (%v)", after.ValueBytes, before.ValueBytes, after.Values, acked, deleted, err)
+	if err != nil || after.ValueBytes > before.ValueBytes/4 || after.ValueBytes < before.ValueBytes/5 ||
+		after.Values+deleted != uint64(acked) {
+		t.Errorf("%d bytes of %d are left, in %d values of %d, of which %d were deleted (%v)", after.ValueBytes,
+			before.ValueBytes, after.Values, acked, deleted, err)
 	}
 	mustStore(t, db, "r", "1", 1)
 }

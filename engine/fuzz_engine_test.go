@@ -13,7 +13,7 @@ import (
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
-// FuzzEngine runs whatever bytes mean as a program, beginning with those in testdata/programs.
+// FuzzEngine reads bytes as a program and runs it. Its seeds are the programs in testdata/programs.
 func FuzzEngine(f *testing.F) {
 	for name, program := range programs(f) {
 		data, err := program.Encode()
@@ -41,7 +41,7 @@ func TestModel(t *testing.T) {
 	})
 }
 
-// anyByte draws each byte as often as any other.
+// anyByte draws all bytes with equal probability.
 var anyByte = rapid.SampledFrom(func() (bytes []byte) {
 	for b := range 256 {
 		bytes = append(bytes, byte(b))
@@ -49,8 +49,8 @@ var anyByte = rapid.SampledFrom(func() (bytes []byte) {
 	return bytes
 }())
 
-// collectLess makes the garbage collector run less often until what it returns is called: programs hold
-// little and leave much behind, and take half the time then.
+// collectLess makes the garbage collector run less often until its result is called. Programs keep
+// little memory and allocate much, and take half the time then.
 func collectLess() (restore func()) {
 	before := debug.SetGCPercent(400)
 	return func() { debug.SetGCPercent(before) }
@@ -72,7 +72,7 @@ func runProgram(t interface{ Fatal(args ...any) }, parent string, program fuzz.P
 	t.Fatal(err)
 }
 
-// tryProgram runs a program in a directory of its own, which is gone afterwards.
+// tryProgram runs a program in a directory of its own, and removes that.
 func tryProgram(parent string, program fuzz.Program) error {
 	dir, err := os.MkdirTemp(parent, "")
 	if err != nil {

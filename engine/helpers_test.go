@@ -50,7 +50,8 @@ func mustClose(t testing.TB, db *DB) {
 	}
 }
 
-// abandon gives up the directory as a killed process does: no last checkpoint, the log left as it is.
+// abandon leaves the directory as a killed process does: without a last checkpoint, and with the
+// log as it is.
 func (db *DB) abandon() error {
 	db.gate.close()
 	db.closeOnce.Do(func() {
@@ -90,12 +91,12 @@ func mustStore(t testing.TB, db *DB, name, value string, timestamp uint64) {
 	}
 }
 
-// digits are so many, at random, so that they do not compress to much less than half.
+// digits returns n random digits. They compress to little less than half.
 func digits(n int) string {
 	const each = "0123456789012345" // of four bits; the first six are twice as frequent
 	text := make([]byte, 0, n+8)
 	for len(text) < n {
-		bits := rand.Uint32() // not one by one, which takes most of a test on an emulated processor
+		bits := rand.Uint32() // one digit at a time is slow on an emulated processor
 		for range 8 {
 			text = append(text, each[bits&15])
 			bits >>= 4
@@ -104,7 +105,7 @@ func digits(n int) string {
 	return string(text[:n])
 }
 
-// row is a stored value that is easy to write and to compare.
+// row is a stored value in a form that is easy to write and to compare.
 type row struct {
 	Name  string
 	Value string
@@ -138,8 +139,9 @@ func wantRows(t testing.TB, got []row, want ...row) {
 	}
 }
 
-// failBehind has all operations fail behind the first n from now on, as in a crash, and returns what counts them.
-func failBehind(fsys *faultfs.FS, n int) (seen func() int) {
+// failAfter makes all operations after the next n fail, as in a crash. It returns a function that
+// returns the number of operations so far.
+func failAfter(fsys *faultfs.FS, n int) (seen func() int) {
 	var count atomic.Int64 // background work counts, too
 	fsys.SetHook(func(faultfs.Op) error {
 		if count.Add(1) > int64(n) {

@@ -24,7 +24,7 @@ import (
 
 var killRounds = flag.Int("kill.rounds", 0, "how many processes TestKill kills; 0: 8, or 25 with -long")
 
-// These tell a child of this test where to store until it is killed, and how durably.
+// These flags tell a child of this test where to store until it is killed, and how durably.
 const (
 	killDirEnv        = "DAYBOOK_TEST_KILL_DIR"
 	killDurabilityEnv = "DAYBOOK_TEST_KILL_DURABILITY"
@@ -44,9 +44,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// killChild stores from several goroutines, each going on where the last one of its name stopped, beside
-// one that deletes what is old and one that checkpoints. It says what it is about to do and what it has
-// done, in lines that are written whole:
+// killChild stores from several goroutines, each of which continues after the last value of its
+// record. Beside them one goroutine deletes old values, and one makes checkpoints. The child prints
+// what it is about to do, and what it has done, one whole line at a time:
 //
 //	try WRITER NUMBER            ack WRITER NUMBER
 //	clean WRITER BELOW           cleaned WRITER BELOW COUNT
@@ -61,7 +61,8 @@ func storeUntilKilled(dir string) error {
 	if err != nil {
 		return err
 	}
-	opts := &Options{Durability: Durability(durability), Tuning: Tuning{HeadSize: 8 << 10, TransactionSize: 16 << 10, ChunkValues: 16}, Logger: discard}
+	opts := &Options{Durability: Durability(durability),
+		Tuning: Tuning{HeadSize: 8 << 10, TransactionSize: 16 << 10, ChunkValues: 16}, Logger: discard}
 	c := &killChild{failed: make(chan error)}
 	if c.db, err = Open(dir, opts); err != nil {
 		return err
@@ -86,7 +87,7 @@ func storeUntilKilled(dir string) error {
 
 func killRecord(writer int) string { return fmt.Sprintf("writer.%d", writer) }
 
-// killValue is of a size that depends on its number.
+// killValue returns a value whose size depends on its number.
 func killValue(number uint64) json.RawMessage {
 	return json.RawMessage(fmt.Sprintf(`{"number":%d,"padding":"%0*d"}`, number, number*37%500, 0))
 }
@@ -117,7 +118,7 @@ func (c *killChild) store(writer int) {
 	}
 }
 
-// clean deletes a writer's, or everybody's, values up to some that are there.
+// clean deletes the values of one writer, or of all writers, up to a number that exists.
 func (c *killChild) clean() {
 	for {
 		writer, below := rand.IntN(killWriters+1)-1, int64(0)
@@ -160,7 +161,7 @@ func (c *killChild) checkpoint() {
 	}
 }
 
-// killedWriter is what is known of one writer's record.
+// killedWriter is what the test knows about the record of one writer.
 type killedWriter struct {
 	tried, acked int64  // greatest number; -1: none
 	begun        uint64 // below it, values may have been deleted
@@ -168,11 +169,11 @@ type killedWriter struct {
 	seen         []uint64
 }
 
-// TestKill kills one process after another, each in the middle of concurrent stores, cleanups and
-// checkpoints, or while it opens what the one before left behind. After each, every value that was
-// acknowledged is there, unless a cleanup that covers it was begun, in which case it may be, or was
-// acknowledged, in which case it is not; batches are whole; and nothing is there that was not attempted.
-// More rounds: -kill.rounds=300.
+// TestKill kills one process after another, in the middle of concurrent stores, cleanups and
+// checkpoints, or while it opens the directory that the one before left. After each kill every
+// acknowledged value is there, except values that a cleanup may have deleted; values of an
+// acknowledged cleanup are not there; batches are whole; and no value is there that no process
+// tried to store. More rounds: -kill.rounds=300.
 func TestKill(t *testing.T) {
 	rounds := *killRounds
 	switch {
@@ -190,12 +191,13 @@ func TestKill(t *testing.T) {
 	}
 	for round := range rounds {
 		k.storeAndKill(Durability(round % 3))
-		k.look(round%2 == 0)
+		k.checkDirectory(round%2 == 0)
 		if t.Failed() {
 			t.Fatalf("round %d of %d failed", round, rounds)
 		}
 	}
-	t.Logf("%d processes killed, %d of them before they stored anything; %d stores and %d cleanups acknowledged", rounds, k.early, k.stores, k.cleanups)
+	t.Logf("%d processes killed, %d of them before they stored anything; %d stores and %d cleanups acknowledged",
+		rounds, k.early, k.stores, k.cleanups)
 }
 
 type killer struct {
@@ -206,8 +208,8 @@ type killer struct {
 	early, stores, cleanups int
 }
 
-// storeAndKill runs a child and kills it: every fourth at some moment of its start, the others at one behind
-// some line. Whatever is in the pipe by then has been said, and is heard.
+// storeAndKill runs a child and kills it: every fourth child at some moment of its start, the
+// others after some line. It reads all lines that are in the pipe by then.
 func (k *killer) storeAndKill(durability Durability) {
 	k.Helper()
 	child := exec.Command(os.Args[0])
@@ -248,7 +250,7 @@ func (k *killer) storeAndKill(durability Durability) {
 	}
 }
 
-// hear notes what a child says.
+// hear notes a line that a child has printed.
 func (k *killer) hear(line string) {
 	k.Helper()
 	var verb string
@@ -283,9 +285,9 @@ func (k *killer) hear(line string) {
 	}
 }
 
-// clean notes that what is below a number is gone, and returns how many values that were.
+// clean notes that the values below a number are deleted, and returns the number of those values.
 func (w *killedWriter) clean(below, copies uint64) (count uint64) {
-	next := uint64(0) // of those stored since the last look
+	next := uint64(0) // of the values stored since the last check
 	for _, number := range w.seen {
 		if w.cleaned <= number && number < below {
 			count++
@@ -299,9 +301,9 @@ func (w *killedWriter) clean(below, copies uint64) (count uint64) {
 	return count
 }
 
-// look opens the directory and holds what is there against what is known. Reading alone leaves the log for
-// the next child to recover; opening recovers it here.
-func (k *killer) look(readOnly bool) {
+// checkDirectory opens the directory and compares its values with what is known. A read-only Open leaves the
+// log for the next child to recover; otherwise Open recovers it here.
+func (k *killer) checkDirectory(readOnly bool) {
 	k.Helper()
 	if _, err := os.Stat(filepath.Join(k.dir, logName)); err != nil && readOnly {
 		return // the first child was killed before it had made anything
@@ -348,7 +350,8 @@ func (k *killer) lookAt(db *DB, writer int) {
 	}
 	for number := int64(w.begun); number <= w.acked; number++ {
 		if counts[uint64(number)] == 0 {
-			k.Errorf("writer %d: value %d is gone; those up to %d were acknowledged, and those below %d may be gone", writer, number, w.acked, w.begun)
+			k.Errorf("writer %d: value %d is missing; values up to %d were acknowledged, and values below %d may be deleted",
+				writer, number, w.acked, w.begun)
 		}
 	}
 	w.tried, w.acked = last, last

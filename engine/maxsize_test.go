@@ -17,7 +17,7 @@ import (
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
-// occupied is how long the files of a directory are, together.
+// occupied returns the total size of the files of a directory, in bytes.
 func occupied(t testing.TB, dir string) (total int64) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
@@ -42,7 +42,7 @@ func occupied(t testing.TB, dir string) (total int64) {
 	return total
 }
 
-// maxSizeLoad are stores of one kind.
+// maxSizeLoad is a kind of stores.
 type maxSizeLoad struct {
 	name  string
 	store func(db *DB, i uint64) error
@@ -55,7 +55,9 @@ var maxSizeLoads = []maxSizeLoad{
 	{"small values in batches", func(db *DB, i uint64) error {
 		var batch []daybook.StoredValue
 		for r := range 500 {
-			batch = append(batch, daybook.StoredValue{RecordName: fmt.Sprintf("plant.sensor%03d", r), Value: json.RawMessage(fmt.Sprint(rand.Uint64())), StoredAt: i})
+			batch = append(batch,
+				daybook.StoredValue{RecordName: fmt.Sprintf("plant.sensor%03d", r),
+					Value: json.RawMessage(fmt.Sprint(rand.Uint64())), StoredAt: i})
 		}
 		return db.StoreBatch(ctx, batch)
 	}},
@@ -69,12 +71,14 @@ var maxSizeLoads = []maxSizeLoad{
 		return db.Store(ctx, fmt.Sprintf("r%d", i%20), json.RawMessage(`"`+digits(2000)+`"`), 0)
 	}},
 	{"at any time", func(db *DB, i uint64) error {
-		return db.Store(ctx, fmt.Sprintf("r%d", rand.IntN(20)), json.RawMessage(`"`+digits(800)+`"`), rand.Uint64N(1000)+i)
+		return db.Store(ctx, fmt.Sprintf("r%d", rand.IntN(20)), json.RawMessage(`"`+digits(800)+`"`),
+			rand.Uint64N(1000)+i)
 	}},
 }
 
-// looks reports whether a test looks at the directory after so many stores: with -long after each.
-func looks(stores uint64) bool { return testenv.Long() || stores%8 == 0 }
+// isCheckDue reports whether a test measures the directory after a number of stores: with -long after
+// each, otherwise after every eighth.
+func isCheckDue(stores uint64) bool { return testenv.Long() || stores%8 == 0 }
 
 // rounds is how often a test fills a directory.
 func rounds() int {
@@ -87,13 +91,14 @@ func rounds() int {
 	return 2
 }
 
-// TestMaxSize stores until the bound is reached, looks at the directory all the time, and goes on after a Cleanup.
+// TestMaxSize stores until the maximum is reached, compares the size of the directory with it all
+// the time, and goes on after a Cleanup.
 func TestMaxSize(t *testing.T) {
-	const most = MinMaxSize
+	const maxSize = MinMaxSize
 	for _, load := range maxSizeLoads {
 		t.Run(load.name, func(t *testing.T) {
 			dir := testenv.TempDir(t)
-			db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: most, Logger: discard})
+			db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: maxSize, Logger: discard})
 			stored, i := uint64(0), uint64(0)
 			for round := range rounds() {
 				var err error
@@ -102,24 +107,25 @@ func TestMaxSize(t *testing.T) {
 						stored++
 					}
 					i++
-					if !looks(i) && err == nil {
+					if !isCheckDue(i) && err == nil {
 						continue
 					}
-					if size := occupied(t, dir); size > most {
-						t.Fatalf("round %d: after %d stores the directory has %d bytes; MaxSize is %d", round, i, size, most)
+					if size := occupied(t, dir); size > maxSize {
+						t.Fatalf("round %d: after %d stores the directory has %d bytes; MaxSize is %d", round, i, size,
+							maxSize)
 					}
 				}
 				if !errors.Is(err, daybook.ErrNoSpace) {
 					t.Fatalf("round %d: after %d stores: %v; want ErrNoSpace", round, i, err)
 				}
-				if size := occupied(t, dir); round == 0 && size < most/4 {
-					t.Errorf("only %d bytes were used of %d", size, most)
+				if size := occupied(t, dir); round == 0 && size < maxSize/4 {
+					t.Errorf("only %d bytes were used of %d", size, maxSize)
 				}
 				deleted, err := db.Cleanup(ctx, i/2+i/4)
 				if err != nil || deleted == 0 {
 					t.Fatalf("round %d: Cleanup deleted %d values: %v", round, deleted, err)
 				}
-				if size := occupied(t, dir); size > most {
+				if size := occupied(t, dir); size > maxSize {
 					t.Fatalf("round %d: after Cleanup the directory has %d bytes", round, size)
 				}
 			}
@@ -130,8 +136,8 @@ func TestMaxSize(t *testing.T) {
 	}
 }
 
-// TestMaxSizeDropsOldest stores several times what fits, the oldest first, and wants all stores to succeed, and those values
-// to be left that were stored last, and no fewer than half of what fits.
+// TestMaxSizeDropsOldest stores several times as many values as fit, the oldest first. All stores
+// must succeed, and the values that were stored last must remain, at least half of those that fit.
 func TestMaxSizeDropsOldest(t *testing.T) {
 	loads := maxSizeLoads[:5]
 	if testing.Short() {
@@ -141,12 +147,12 @@ func TestMaxSizeDropsOldest(t *testing.T) {
 		t.Run(load.name, func(t *testing.T) {
 			dir := testenv.TempDir(t)
 			db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: MinMaxSize, WhenFull: DropOldest, Logger: discard})
-			most, last := uint64(0), uint64(0) // values that were there, and the sequence number of the last one
-			for i := uint64(0); last <= most+most/2; i++ {
+			maxCount, last := uint64(0), uint64(0) // number of values, and the last sequence number
+			for i := uint64(0); last <= maxCount+maxCount/2; i++ {
 				if err := load.store(db, i); err != nil {
 					t.Fatalf("store %d: %v", i, err)
 				}
-				if !looks(i) {
+				if !isCheckDue(i) {
 					continue
 				}
 				if size := occupied(t, dir); size > MinMaxSize {
@@ -159,8 +165,8 @@ func TestMaxSizeDropsOldest(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if most, last = max(most, stats.Values), stats.LastSequence; stats.Values < most/2 {
-					t.Fatalf("after %d stores %d values are left of %d", i, stats.Values, most)
+				if maxCount, last = max(maxCount, stats.Values), stats.LastSequence; stats.Values < maxCount/2 {
+					t.Fatalf("after %d stores %d values remain of %d", i, stats.Values, maxCount)
 				}
 			}
 			first, values := uint64(0), uint64(0)
@@ -170,7 +176,8 @@ func TestMaxSizeDropsOldest(t *testing.T) {
 				}
 				first = cmp.Or(first, change.Sequence)
 				if values++; change.Sequence != first+values-1 {
-					t.Fatalf("value %d is followed by value %d, so it is not the first ones that went", first+values-2, change.Sequence)
+					t.Fatalf("value %d is followed by value %d, so it is not the first ones that went", first+values-2,
+						change.Sequence)
 				}
 			}
 			if first <= 1 || first+values-1 != last {
@@ -180,11 +187,12 @@ func TestMaxSizeDropsOldest(t *testing.T) {
 	}
 }
 
-// TestMaxSizeBesideScan keeps a scan open, whose pages stay taken: nothing more is dropped for that.
+// TestMaxSizeBesideScan keeps a scan open. Its pages cannot be used again, so no value is dropped
+// for them.
 func TestMaxSizeBesideScan(t *testing.T) {
-	const most = MinMaxSize
+	const maxSize = MinMaxSize
 	dir := testenv.TempDir(t)
-	db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: most, WhenFull: DropOldest, Logger: discard})
+	db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: maxSize, WhenFull: DropOldest, Logger: discard})
 	store := func(i uint64) error { return db.Store(ctx, "r", json.RawMessage(`"`+digits(4000)+`"`), i) }
 	for i := range uint64(1000) {
 		if err := store(i); err != nil {
@@ -207,8 +215,8 @@ func TestMaxSizeBesideScan(t *testing.T) {
 		if !errors.Is(err, daybook.ErrNoSpace) || failed != nil || stats.Values < before.Values/2 {
 			t.Errorf("after %d stores: %v; %d values are left of %d (%v)", i, err, stats.Values, before.Values, failed)
 		}
-		if size := occupied(t, dir); size > most {
-			t.Errorf("the directory has %d bytes; MaxSize is %d", size, most)
+		if size := occupied(t, dir); size > maxSize {
+			t.Errorf("the directory has %d bytes; MaxSize is %d", size, maxSize)
 		}
 		break
 	}
@@ -219,7 +227,7 @@ func TestMaxSizeBesideScan(t *testing.T) {
 	}
 }
 
-// TestMaxSizeCompact has no room for a copy within the bound, and then has.
+// TestMaxSizeCompact compacts without room for a copy below the maximum, and then with room.
 func TestMaxSizeCompact(t *testing.T) {
 	if !canReplaceOpenFiles {
 		t.Skip("a file that is open cannot be replaced on Windows")
@@ -249,7 +257,8 @@ func TestMaxSizeCompact(t *testing.T) {
 func TestMaxSizeOptions(t *testing.T) {
 	for _, opts := range []Options{
 		{MaxSize: MinMaxSize - 1}, {MaxSize: -1}, {MaxSize: MinMaxSize, Tuning: Tuning{HeadSize: MinMaxSize/16 + 1}},
-		{MaxSize: MinMaxSize, Tuning: Tuning{TransactionSize: MinMaxSize/64 + 1}}, {WhenFull: 2}, {WhenFull: -1}, {OnCorruption: 2},
+		{MaxSize: MinMaxSize, Tuning: Tuning{TransactionSize: MinMaxSize/64 + 1}}, {WhenFull: 2}, {WhenFull: -1},
+		{OnCorruption: 2},
 	} {
 		if _, err := Open(t.TempDir(), &opts); !errors.Is(err, daybook.ErrInvalidParams) {
 			t.Errorf("%+v: got %v; want ErrInvalidParams", opts, err)
@@ -263,7 +272,8 @@ func TestMaxSizeOptions(t *testing.T) {
 	}
 	var batch []daybook.StoredValue
 	for range 11 {
-		batch = append(batch, daybook.StoredValue{RecordName: "r", Value: json.RawMessage(`"` + digits(50<<10) + `"`), StoredAt: 3})
+		batch = append(batch,
+			daybook.StoredValue{RecordName: "r", Value: json.RawMessage(`"` + digits(50<<10) + `"`), StoredAt: 3})
 	}
 	if err := db.StoreBatch(ctx, batch); !errors.Is(err, daybook.ErrValueTooLarge) {
 		t.Errorf("a batch beyond a sixteenth: got %v; want ErrValueTooLarge", err)
@@ -271,14 +281,15 @@ func TestMaxSizeOptions(t *testing.T) {
 	wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), row{"r", "1", 1})
 }
 
-// TestMaxSizeTogether stores large values from many goroutines, whose groups do not fit as a whole.
+// TestMaxSizeTogether stores large values from many goroutines. Their groups do not fit as a whole.
 func TestMaxSizeTogether(t *testing.T) {
 	db := mustOpen(t, testenv.TempDir(t), &Options{MaxSize: MinMaxSize, WhenFull: DropOldest, Logger: discard})
 	var storing sync.WaitGroup
 	for g := range 100 {
 		storing.Go(func() {
 			for i := range uint64(5) {
-				if err := db.Store(ctx, fmt.Sprintf("r%d", g), json.RawMessage(`"`+digits(60<<10)+`"`), i+1); err != nil {
+				if err := db.Store(ctx, fmt.Sprintf("r%d", g), json.RawMessage(`"`+digits(60<<10)+`"`),
+					i+1); err != nil {
 					t.Error(err)
 				}
 			}
@@ -287,10 +298,10 @@ func TestMaxSizeTogether(t *testing.T) {
 	storing.Wait()
 }
 
-// fillUp stores until MaxSize is reached, or so many values have been.
-func fillUp(t *testing.T, db *DB, most uint64) (last uint64) {
+// fillUp stores until MaxSize is reached, or a number of values is stored.
+func fillUp(t *testing.T, db *DB, maxStores uint64) (last uint64) {
 	t.Helper()
-	for last < most {
+	for last < maxStores {
 		err := db.Store(ctx, fmt.Sprintf("r%d", last%100), json.RawMessage(`"`+digits(2000)+`"`), last+1)
 		if errors.Is(err, daybook.ErrNoSpace) {
 			return last
@@ -303,8 +314,8 @@ func fillUp(t *testing.T, db *DB, most uint64) (last uint64) {
 	return last
 }
 
-// TestMaxSizeBatches stores the largest batches in a full store, which drops no more for them than it must, and in one that
-// was cleaned up, where they fit again and again.
+// TestMaxSizeBatches stores the largest batches in a full store, which drops no more values for
+// them than it must, and in a store after a cleanup, where they fit again and again.
 func TestMaxSizeBatches(t *testing.T) {
 	for _, when := range []WhenFull{Refuse, DropOldest} {
 		t.Run(when.String(), func(t *testing.T) {
@@ -323,7 +334,9 @@ func TestMaxSizeBatches(t *testing.T) {
 			for n := range uint64(5) {
 				var batch []daybook.StoredValue
 				for range 10 {
-					batch = append(batch, daybook.StoredValue{RecordName: "batch", Value: json.RawMessage(`"` + digits(50_000) + `"`), StoredAt: last + n})
+					batch = append(batch,
+						daybook.StoredValue{RecordName: "batch", Value: json.RawMessage(`"` + digits(50_000) + `"`),
+							StoredAt: last + n})
 				}
 				if err := db.StoreBatch(ctx, batch); err != nil && when == DropOldest {
 					t.Fatalf("batch %d: %v", n, err)
@@ -341,7 +354,8 @@ func TestMaxSizeBatches(t *testing.T) {
 	}
 }
 
-// TestMaxSizeSmaller opens a store that is several times as large, deletes, and compacts it.
+// TestMaxSizeSmaller opens a store that is several times as large as the maximum, deletes values,
+// and compacts it.
 func TestMaxSizeSmaller(t *testing.T) {
 	if !canReplaceOpenFiles {
 		t.Skip("a file that is open cannot be replaced on Windows")
@@ -368,7 +382,8 @@ func TestMaxSizeSmaller(t *testing.T) {
 	}
 }
 
-// TestMaxSizeBesideCopy stores, between the last step of a compaction and its end, to records that the copy has too.
+// TestMaxSizeBesideCopy stores between the last step of a compaction and its end, to records that
+// the copy has too.
 func TestMaxSizeBesideCopy(t *testing.T) {
 	if !canReplaceOpenFiles {
 		t.Skip("a file that is open cannot be replaced on Windows")

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// TestFilesOfAnotherUser is what an administrator does with sudo to the daybook of a program that runs as somebody else: it
-// must be able to open all of it afterwards.
+// TestFilesOfAnotherUser does what an administrator does with sudo to the daybook of a program that
+// runs as another user. The program must be able to open all files afterwards.
 func TestFilesOfAnotherUser(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs the right to give files to another user, which root has")
@@ -27,7 +27,7 @@ func TestFilesOfAnotherUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(home, "history")
-	// foreign returns what belongs to somebody else, and how many files there are.
+	// foreign returns the files that belong to another user, and the number of all files.
 	foreign := func() (others []string, files int) {
 		err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 			info, statErr := os.Stat(path)
@@ -51,16 +51,18 @@ func TestFilesOfAnotherUser(t *testing.T) {
 	check := func(when string) {
 		t.Helper()
 		others, files := foreign()
-		for deadline := time.Now().Add(10 * time.Second); len(others) > 0 && time.Now().Before(deadline); others, files = foreign() {
-			time.Sleep(time.Millisecond) // a segment of the log is made in the background, and given away a moment later
+		deadline := time.Now().Add(10 * time.Second)
+		for ; len(others) > 0 && time.Now().Before(deadline); others, files = foreign() {
+			time.Sleep(time.Millisecond) // the log makes a segment in the background, and changes its owner later
 		}
 		if len(others) > 0 || files < 4 { // two directories, the tree, and a segment of the log
 			t.Errorf("%s: %d files; want at least 4, all of %d and group %d: %q", when, files, user, group, others)
 		}
 	}
-	// What is there already stays whose it is, a file that somebody has put into the way of another one above all.
+	// Files that exist keep their owner, above all a file that another user has put in the way.
 	secret := filepath.Join(t.TempDir(), "secret")
-	if err := errors.Join(os.WriteFile(secret, nil, 0o600), os.Mkdir(dir, 0o700), os.Symlink(secret, filepath.Join(dir, treeName))); err != nil {
+	if err := errors.Join(os.WriteFile(secret, nil, 0o600), os.Mkdir(dir, 0o700),
+		os.Symlink(secret, filepath.Join(dir, treeName))); err != nil {
 		t.Fatal(err)
 	}
 	if db, err := Open(dir, nil); err == nil {

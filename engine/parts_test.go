@@ -20,11 +20,13 @@ import (
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
-// postPart posts the first of some runs to a store that nobody has open, as a checkpoint does that a crash stops
-// between two transactions. The watermark would have been moved with the last one.
+// postPart posts the first of some runs to a store that is closed, like a checkpoint that a crash
+// interrupts between two transactions. Its last transaction would have moved the watermark.
 func postPart(t *testing.T, dir string, watermark uint64, runs []tree.Run, first int) {
 	t.Helper()
-	halves, err := tree.Open(filepath.Join(dir, treeName), tree.Options{LockTimeout: -1, ChunkValues: 4, ChunkBytes: 1 << 10, TransactionBytes: 1})
+	halves,
+		err := tree.Open(filepath.Join(dir, treeName),
+		tree.Options{LockTimeout: -1, ChunkValues: 4, ChunkBytes: 1 << 10, TransactionBytes: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,20 +46,24 @@ func postFirst(t *testing.T, in *tree.Tree, watermark uint64, runs []tree.Run, f
 		}
 		return slices.Values(runs[at:])
 	}})
-	if state, stateErr := in.State(); err == nil || stateErr != nil || state.Partial != (tree.PartialPost{Through: runs[first-1].Record, Watermark: watermark}) {
-		t.Fatalf("the tree is at %+v after %v, %v; want the first %d of %d runs", state, err, stateErr, first, len(runs))
+	if state, stateErr := in.State(); err == nil || stateErr != nil ||
+		state.Partial != (tree.PartialPost{Through: runs[first-1].Record, Watermark: watermark}) {
+		t.Fatalf("the tree is at %+v after %v, %v; want the first %d of %d runs", state, err, stateErr, first,
+			len(runs))
 	}
 }
 
-// TestReplayAfterPart has a log of which the tree holds a part: some records have their values up to a watermark, the
-// others do not, and there are values behind it. Whatever the size of the heads that it is replayed into, each value is
-// there once.
+// TestReplayAfterPart replays a log of which the tree holds a part: some records have their values
+// up to a watermark, others do not, and later values follow. Each value must be there once,
+// whatever the size of the heads.
 func TestReplayAfterPart(t *testing.T) {
-	const records, ticks, posted = 8, 40, 38 // of the ticks, so many belong to the checkpoint
+	const records, ticks, posted = 8, 40, 38 // posted: the ticks that belong to the checkpoint
 	var all []row
 	for tick := range ticks {
 		for record := range records {
-			all = append(all, row{fmt.Sprintf("r%d", record), fmt.Sprintf(`{"tick":%d,"padding":"%064d"}`, tick, record), uint64(tick)})
+			all = append(all,
+				row{fmt.Sprintf("r%d", record), fmt.Sprintf(`{"tick":%d,"padding":"%064d"}`, tick, record),
+					uint64(tick)})
 		}
 	}
 	from := testenv.TempDir(t)
@@ -71,7 +77,8 @@ func TestReplayAfterPart(t *testing.T) {
 		if i < posted*records {
 			run := &runs[i%records]
 			run.Record = r.Name
-			run.Values = append(run.Values, codec.Entry{Timestamp: r.At, Sequence: uint64(i + 1), Value: json.RawMessage(r.Value)})
+			run.Values = append(run.Values,
+				codec.Entry{Timestamp: r.At, Sequence: uint64(i + 1), Value: json.RawMessage(r.Value)})
 		}
 	}
 	if err := db.abandon(); err != nil {
@@ -87,11 +94,14 @@ func TestReplayAfterPart(t *testing.T) {
 			}
 			postPart(t, dir, posted*records, runs, first)
 			checkReplay(t, dir, headSize, posted*records)
-			for _, opts := range []*Options{{ReadOnly: true}, {Durability: OS, Tuning: Tuning{HeadSize: headSize, TransactionSize: MinTransactionSize}}} {
+			for _, opts := range []*Options{{ReadOnly: true},
+				{Durability: OS, Tuning: Tuning{HeadSize: headSize, TransactionSize: MinTransactionSize}}} {
 				db := mustOpen(t, dir, opts)
 				wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{Order: daybook.OldestFirst}), byRecord...)
-				if stats, err := db.Stats(ctx); err != nil || stats.Values != uint64(len(all)) || stats.Records != records {
-					t.Errorf("%d values of %d records, %v; want %d of %d", stats.Values, stats.Records, err, len(all), records)
+				if stats, err := db.Stats(ctx); err != nil || stats.Values != uint64(len(all)) ||
+					stats.Records != records {
+					t.Errorf("%d values of %d records, %v; want %d of %d", stats.Values, stats.Records, err, len(all),
+						records)
 				}
 				mustClose(t, db)
 			}
@@ -105,8 +115,8 @@ func TestReplayAfterPart(t *testing.T) {
 	}
 }
 
-// checkReplay replays the log, and wants the part to end with the checkpoint that it is a part of, or not yet: in
-// between a crash would have values replayed that the tree has.
+// checkReplay replays the log. The part must end with the checkpoint to which it belongs, or not
+// yet; otherwise a crash would replay values that the tree has.
 func checkReplay(t *testing.T, dir string, headSize int64, watermark uint64) {
 	t.Helper()
 	opts, err := (&Options{Durability: OS, Tuning: Tuning{HeadSize: headSize}}).withDefaults()
@@ -135,12 +145,13 @@ func checkReplay(t *testing.T, dir string, headSize int64, watermark uint64) {
 	}
 	after, err := turn.tree().State()
 	if err != nil || after.Watermark < watermark && after.Partial != before.Partial {
-		t.Errorf("replayed into heads of %d bytes: %+v, %v; want %+v still, or a watermark of %d", headSize, after, err, before.Partial, watermark)
+		t.Errorf("replayed into heads of %d bytes: %+v, %v; want %+v still, or a watermark of %d", headSize, after,
+			err, before.Partial, watermark)
 	}
 }
 
-// TestCapturedBeforeAPart captures the head, which then grows, is frozen, and posted in part, before the tree is
-// looked at. A batch would be seen in half.
+// TestCapturedBeforeAPart captures the head before that grows, is frozen and is posted in part, and
+// reads the tree after that. A batch would be seen in half.
 func TestCapturedBeforeAPart(t *testing.T) {
 	db := mustOpen(t, t.TempDir(), &Options{Durability: OS, Tuning: Tuning{TransactionSize: MinTransactionSize}})
 	batch := func(value string) {
@@ -169,10 +180,11 @@ func TestCapturedBeforeAPart(t *testing.T) {
 		t.Fatal(err)
 	}
 	if before.leaveOutPosted(&state, allRecords) {
-		t.Error("what was captured before the head grew passes for one moment with the tree")
+		t.Error("a capture from before the head grew counts as consistent with the tree")
 	}
-	if !within.leaveOutPosted(&state, allRecords) || len(within.active) != 0 || len(within.frozen) != 1 || within.frozen[0].Record != "b" {
-		t.Errorf("of what was captured after it was frozen %d views are left; want that of b", len(within.frozen))
+	if !within.leaveOutPosted(&state, allRecords) || len(within.active) != 0 || len(within.frozen) != 1 ||
+		within.frozen[0].Record != "b" {
+		t.Errorf("%d views remain of the capture after the freeze; want that of b", len(within.frozen))
 	}
 	want := []row{{"a", two, 0}, {"a", one, 0}, {"b", two, 0}, {"b", one, 0}}
 	wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), want...)

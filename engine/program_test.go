@@ -55,7 +55,7 @@ func programs(t testing.TB) map[string]fuzz.Program {
 	return programs
 }
 
-// programDir is the directory that a program's store is in.
+// programDir is the directory of a program.
 type programDir string
 
 func (dir programDir) Open(opts fuzz.StoreOptions, readOnly bool) (fuzz.Subject, error) {
@@ -76,7 +76,7 @@ func (dir programDir) Open(opts fuzz.StoreOptions, readOnly bool) (fuzz.Subject,
 	return &programDB{DB: db}, nil
 }
 
-// programDB is a store that a program runs on. It belongs to one goroutine.
+// programDB is a store on which a program runs. One goroutine at a time may use it.
 type programDB struct {
 	*DB
 	stalled *turn // the turn, while it holds that
@@ -97,7 +97,7 @@ func (db *programDB) goOn() {
 	}
 }
 
-// goOnIfFull goes on if the next commit would wait for a checkpoint.
+// goOnIfFull gives the turn back if the next commit would wait for a checkpoint.
 func (db *programDB) goOnIfFull() {
 	if db.heads.frozenHead() != nil && db.heads.full() {
 		db.goOn()
@@ -166,10 +166,12 @@ func (db *programDB) Restore() error {
 	return Restore(context.Background(), db.dir.path, &backup)
 }
 
-// CrashWithin stores the batch, crashes, and takes back the end of what that wrote into the log, which is
-// what a process that is killed within the write leaves. It takes back nothing when the batch began a
-// segment, since the one before was changed for it too.
-func (db *programDB) CrashWithin(ctx context.Context, values []daybook.StoredValue, eighths int) (arrived bool, err error) {
+// CrashWithin stores the batch, crashes, and removes the last bytes that this wrote into the log,
+// like a process that is killed during the write. It removes nothing when the batch began a
+// segment, because that changed the segment before too.
+func (db *programDB) CrashWithin(
+	ctx context.Context, values []daybook.StoredValue, eighths int,
+) (arrived bool, err error) {
 	path, before, err := db.lastSegment()
 	if err != nil {
 		return false, err
@@ -189,8 +191,8 @@ func (db *programDB) CrashWithin(ctx context.Context, values []daybook.StoredVal
 	return cut == last, overwriteFile(path, int64(cut), before[cut:last])
 }
 
-// lastSegment returns the last segment of the log that is in use, if there is one. Those that are being prepared, or
-// given another number, come and go meanwhile.
+// lastSegment returns the last segment of the log that is in use, if there is one. Segments that
+// are being prepared or renumbered may appear and disappear meanwhile.
 func (db *programDB) lastSegment() (path string, data []byte, err error) {
 	paths, err := filepath.Glob(filepath.Join(db.dir.path, logName, "*[0-9].log"))
 	if err != nil {
@@ -210,14 +212,15 @@ func (db *programDB) lastSegment() (path string, data []byte, err error) {
 	return "", nil, nil
 }
 
-// segmentInUse reports whether a segment's header has the number in its name, and a first sequence number: go doc
-// ./internal/wal draws it.
+// segmentInUse reports whether the header of a segment has the number in its name, and a first
+// sequence number. See go doc ./internal/wal for the format.
 func segmentInUse(path string, data []byte) bool {
 	number, err := strconv.ParseUint(strings.TrimSuffix(filepath.Base(path), ".log"), 10, 64)
-	return err == nil && len(data) >= 44 && binary.LittleEndian.Uint64(data[16:]) == number && binary.LittleEndian.Uint64(data[24:]) != 0
+	return err == nil && len(data) >= 44 && binary.LittleEndian.Uint64(data[16:]) == number &&
+		binary.LittleEndian.Uint64(data[24:]) != 0
 }
 
-// extentOfChange returns where two files of one size begin, and end, to differ.
+// extentOfChange returns the first and the last place at which two files of one size differ.
 func extentOfChange(a, b []byte) (first, last int) {
 	for a[first] == b[first] {
 		first++

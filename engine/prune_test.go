@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// TestGiveWay shows when a prune pauses, on a clock that only sleeping moves.
-func TestGiveWay(t *testing.T) {
+// TestPauses shows when a prune pauses, on a clock that only sleeping moves.
+func TestPauses(t *testing.T) {
 	tests := []struct {
 		name            string
 		worked          time.Duration
 		stored, waiting bool
 		want            time.Duration // the pause
 	}{
-		{"nobody stores", time.Second, false, false, 0},
-		{"somebody stores", workPeriod, true, false, pause},
-		{"somebody stores, just after a pause", workPeriod - 1, true, false, 0},
-		{"somebody waits for room in the head", time.Second, true, true, 0},
+		{"no store", time.Second, false, false, 0},
+		{"stores", workPeriod, true, false, pause},
+		{"stores, just after a pause", workPeriod - 1, true, false, 0},
+		{"a writer waits for room in the head", time.Second, true, true, 0},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -22,8 +22,8 @@ import (
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
-// quarantineStore is a directory whose tree holds values 1 to 10, and whose log the others, to 20, as a killed process leaves
-// it.
+// quarantineStore makes a directory whose tree holds values 1 to 10, and whose log holds values 11
+// to 20, as a killed process leaves it.
 func quarantineStore(t *testing.T) (dir string, stored []row) {
 	t.Helper()
 	dir = testenv.TempDir(t)
@@ -34,7 +34,7 @@ func quarantineStore(t *testing.T) (dir string, stored []row) {
 		stored = append(stored, r)
 		if i == 9 {
 			mustClose(t, db)                                 // a checkpoint alone leaves them in the log, too
-			db = mustOpen(t, dir, &Options{Logger: discard}) // with syncs, each of which vouches for what is before it
+			db = mustOpen(t, dir, &Options{Logger: discard}) // with syncs: each says that all earlier frames are durable
 		}
 	}
 	if err := db.abandon(); err != nil {
@@ -43,7 +43,7 @@ func quarantineStore(t *testing.T) (dir string, stored []row) {
 	return dir, stored
 }
 
-// segment is the path of the only segment of a log that holds values.
+// segment returns the path of the only segment of a log that holds values.
 func segment(t *testing.T, dir string) string {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(dir, logName, "*.log"))
@@ -53,7 +53,7 @@ func segment(t *testing.T, dir string) string {
 	return paths[0]
 }
 
-// flip changes what stands behind the nth place where text is.
+// flip inverts the byte after the nth occurrence of a text.
 func flip(t *testing.T, path, text string, nth int) {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -72,13 +72,13 @@ func flip(t *testing.T, path, text string, nth int) {
 	write(t, path, string(data))
 }
 
-// byTime are rows as they were stored.
+// byTime returns rows in the order in which they were stored.
 func byTime(rows []row) []row {
 	slices.SortFunc(rows, func(a, b row) int { return int(a.At) - int(b.At) })
 	return rows
 }
 
-// damages are ways to damage a quarantineStore, and what is left of it.
+// damages are ways to damage a quarantineStore, each with the values that remain.
 var damages = []struct {
 	name        string
 	do          func(t *testing.T, dir string)
@@ -107,8 +107,10 @@ var damages = []struct {
 		}
 	}, 11, 20, nil},
 	{"a frame", func(t *testing.T, dir string) { flip(t, segment(t, dir), "r0", 2) }, 1, 15, []string{"wal.corrupt-1"}},
-	{"the first frame", func(t *testing.T, dir string) { flip(t, segment(t, dir), "r1", 1) }, 1, 10, []string{"wal.corrupt-1"}},
-	{"a segment's header", func(t *testing.T, dir string) { flip(t, segment(t, dir), "DAYBKLOG", 1) }, 1, 10, []string{"wal.corrupt-1"}},
+	{"the first frame", func(t *testing.T, dir string) { flip(t, segment(t, dir), "r1", 1) }, 1, 10,
+		[]string{"wal.corrupt-1"}},
+	{"a segment's header", func(t *testing.T, dir string) { flip(t, segment(t, dir), "DAYBKLOG", 1) }, 1, 10,
+		[]string{"wal.corrupt-1"}},
 	{"the log is lost", func(t *testing.T, dir string) {
 		if err := os.RemoveAll(filepath.Join(dir, logName)); err != nil {
 			t.Fatal(err)
@@ -116,14 +118,14 @@ var damages = []struct {
 	}, 1, 10, nil},
 }
 
-// TestQuarantine damages a store, opens it, and wants what is whole, what was set aside byte for byte, and sequence numbers
-// that go on.
+// TestQuarantine damages a store and opens it. The undamaged values must be there, the damaged file
+// must be kept byte for byte, and sequence numbers must continue.
 func TestQuarantine(t *testing.T) {
 	for _, damage := range damages {
 		t.Run(damage.name, func(t *testing.T) {
 			dir, stored := quarantineStore(t)
 			damage.do(t, dir)
-			if damage.name != "the log is lost" { // which nobody can tell from a log that was posted
+			if damage.name != "the log is lost" { // it looks like a log that was posted
 				if db, err := Open(dir, &Options{Logger: discard}); !errors.Is(err, daybook.ErrCorrupt) {
 					_ = db.Close()
 					t.Fatalf("Open: got %v; want ErrCorrupt", err)
@@ -157,8 +159,10 @@ func filesIn(t *testing.T, dir string) map[string]string {
 	return files
 }
 
-// wantQuarantined opens a damaged store, and again.
-func wantQuarantined(t *testing.T, dir string, opts Options, want []row, last int, aside []string, damaged map[string]string) {
+// wantQuarantined opens a damaged store twice.
+func wantQuarantined(
+	t *testing.T, dir string, opts Options, want []row, last int, aside []string, damaged map[string]string,
+) {
 	t.Helper()
 	opts.OnCorruption, opts.Durability, opts.Logger = Quarantine, OS, discard
 	db := mustOpen(t, dir, &opts)
@@ -191,7 +195,7 @@ func wantQuarantined(t *testing.T, dir string, opts Options, want []row, last in
 	mustStore(t, db, "more", "1", 1)
 	changes := mustChange(t, db, uint64(last))
 	if len(changes) != 1 || changes[0].Sequence < uint64(last)+1 {
-		t.Errorf("behind value %d: %v; want the one that was stored since", last, changes)
+		t.Errorf("after value %d: %v; want the one value that was stored later", last, changes)
 	}
 	if err := db.abandon(); err != nil {
 		t.Fatal(err)
@@ -203,8 +207,8 @@ func wantQuarantined(t *testing.T, dir string, opts Options, want []row, last in
 	mustClose(t, again)
 }
 
-// TestQuarantineFaults fails each operation, and from there on all, while a damaged store is opened, and opens it again: the
-// same is left as without that.
+// TestQuarantineFaults fails each operation, and from there on all, while a damaged store is
+// opened, and opens it again. The same values remain as without the failure.
 func TestQuarantineFaults(t *testing.T) {
 	for _, damage := range damages {
 		t.Run(damage.name, func(t *testing.T) {
@@ -212,7 +216,7 @@ func TestQuarantineFaults(t *testing.T) {
 				dir, stored := quarantineStore(t)
 				damage.do(t, dir)
 				fsys := faultfs.New(disk.OS{})
-				done := failBehind(fsys, step)
+				done := failAfter(fsys, step)
 				options, err := (&Options{OnCorruption: Quarantine, Durability: OS, Logger: discard}).withDefaults()
 				if err != nil {
 					t.Fatal(err)
@@ -248,7 +252,8 @@ func TestQuarantineReadOnly(t *testing.T) {
 	}
 }
 
-// TestQuarantineReleased damages the header of a segment whose values are all in the tree: none of those behind it is lost.
+// TestQuarantineReleased damages the header of a segment whose values are all in the tree. No value
+// of a later segment is lost.
 func TestQuarantineReleased(t *testing.T) {
 	dir := testenv.TempDir(t)
 	db := mustOpen(t, dir, &Options{Durability: OS, Logger: discard})
@@ -279,7 +284,8 @@ func TestQuarantineReleased(t *testing.T) {
 	}
 }
 
-// TestQuarantinePart has a part of a head in the tree, and damage in the log behind the records that are there.
+// TestQuarantinePart has a part of a head in the tree, and damage in the log after the records of
+// that part.
 func TestQuarantinePart(t *testing.T) {
 	dir := t.TempDir()
 	db := mustOpen(t, dir, &Options{Logger: discard})
@@ -289,25 +295,26 @@ func TestQuarantinePart(t *testing.T) {
 		name, value := fmt.Sprintf("r%d", i%records), fmt.Sprint(1000+i)
 		mustStore(t, db, name, value, uint64(i+1))
 		runs[i%records].Record = name
-		runs[i%records].Values = append(runs[i%records].Values, codec.Entry{Timestamp: uint64(i + 1), Sequence: uint64(i + 1), Value: []byte(value)})
+		runs[i%records].Values = append(runs[i%records].Values,
+			codec.Entry{Timestamp: uint64(i + 1), Sequence: uint64(i + 1), Value: []byte(value)})
 	}
 	if err := db.abandon(); err != nil {
 		t.Fatal(err)
 	}
 	postPart(t, dir, stored, runs, 1)
-	flip(t, segment(t, dir), "1038", 1) // just behind it: the last, r3's
+	flip(t, segment(t, dir), "1038", 1) // just after it: the last value, of r3
 	db = mustOpen(t, dir, &Options{OnCorruption: Quarantine, Logger: discard})
 	if got := mustQuery(t, db, "*", daybook.QueryParams{}); len(got) != stored-1 {
 		t.Errorf("%d values are left; want all but the last", len(got))
 	}
 	mustStore(t, db, "r3", "1", 100)
 	if got := mustChange(t, db, stored); len(got) != 1 {
-		t.Errorf("behind the last that was stored: %v", got)
+		t.Errorf("after the last stored value: %v", got)
 	}
 }
 
-// TestQuarantineUnpostable damages a chunk that what is in the log is to be posted to.
-func TestQuarantineUnpostable(t *testing.T) {
+// TestQuarantineDamagedTree damages a chunk to which values of the log are to be posted.
+func TestQuarantineDamagedTree(t *testing.T) {
 	opts := Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize, ChunkValues: 10}, Logger: discard}
 	dir := testenv.TempDir(t)
 	db := mustOpen(t, dir, &opts)
@@ -330,11 +337,13 @@ func TestQuarantineUnpostable(t *testing.T) {
 	}
 	opts.OnCorruption = Quarantine
 	db = mustOpen(t, dir, &opts)
-	least := stored + 80 // what is whole of the tree, and what is in the log
+	minimum := stored + 80 // undamaged values of the tree, and values of the log
 	if !canReplaceOpenFiles {
-		least = stored - 1
+		minimum = stored - 1
 	}
-	if got := mustQuery(t, db, "*", daybook.QueryParams{}); len(got) < least || len(got) >= stored+99 || len(db.stats.get().Quarantined) != 1 {
-		t.Errorf("%d values are left, %q was set aside; want %d to %d, and the tree", len(got), db.stats.get().Quarantined, least, stored+98)
+	if got := mustQuery(t, db, "*", daybook.QueryParams{}); len(got) < minimum || len(got) >= stored+99 ||
+		len(db.stats.get().Quarantined) != 1 {
+		t.Errorf("%d values are left, %q was set aside; want %d to %d, and the tree", len(got),
+			db.stats.get().Quarantined, minimum, stored+98)
 	}
 }

@@ -24,8 +24,8 @@ import (
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
-// rottenStore is a closed store of three records with five chunks of four values each, at the times from 1 on, of which one
-// chunk is damaged: b's values at 9 to 12.
+// rottenStore is a closed store of three records. Each has five chunks of four values, at the times
+// from 1 on. One chunk is damaged: b's values at 9 to 12.
 func rottenStore(t *testing.T) (dir string, whole []row) {
 	t.Helper()
 	dir = testenv.TempDir(t)
@@ -62,7 +62,7 @@ func rottenStore(t *testing.T) (dir string, whole []row) {
 	return dir, whole
 }
 
-// from returns the rows that are not older than a time.
+// from returns the rows with at least the given time.
 func from(rows []row, at uint64) []row {
 	return slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return r.At < at })
 }
@@ -74,8 +74,8 @@ func of(rows []row, name string) []row {
 
 var oldestFirst = daybook.QueryParams{Order: daybook.OldestFirst}
 
-// TestRot has a damaged chunk cost nothing but its values, and those of its record that would be deleted with it, where
-// nothing may be set aside.
+// TestRot shows that without Quarantine a damaged chunk costs only its values, and those values of
+// its record that would be deleted with it.
 func TestRot(t *testing.T) {
 	dir, whole := rottenStore(t)
 	db, err := Open(dir, &Options{Durability: OS, Tuning: Tuning{ChunkValues: 4}, Logger: discard})
@@ -94,26 +94,26 @@ func TestRot(t *testing.T) {
 	if got, err := db.Query(ctx, "b", daybook.Between(1, 8)); err != nil || len(got) != 8 {
 		t.Errorf("b has %d values before the damage, %v; want 8", len(got), err)
 	}
-	for at := uint64(21); at <= 40; at++ { // and one more record, behind it
+	for at := uint64(21); at <= 40; at++ { // and another record, which follows it by name
 		mustStore(t, db, "b", fmt.Sprint(at), at)
 	}
 	if err := db.Checkpoint(ctx); err != nil {
-		t.Errorf("Checkpoint of what stands behind the damage: %v", err)
+		t.Errorf("Checkpoint of values after the damage: %v", err)
 	}
 	if got, err := db.Query(ctx, "b", daybook.Since(13)); err != nil || len(got) != 28 {
-		t.Errorf("b has %d values behind the damage, %v; want 28", len(got), err)
+		t.Errorf("b has %d values after the damage, %v; want 28", len(got), err)
 	}
 	wantCorrupt(t, "Compact", db.Compact(ctx))
 	if deleted, err = db.Cleanup(ctx, 13); deleted != 12+2+2 || err != nil {
 		t.Errorf("Cleanup of the damaged chunk as a whole: %d, %v; want 16", deleted, err)
 	}
 	if err := errors.Join(db.Check(ctx), db.Compact(ctx)); err != nil {
-		t.Errorf("when it is gone: %v", err)
+		t.Errorf("after the damage is deleted: %v", err)
 	}
 }
 
-// TestSalvage has whatever changes the tree meet the damage, where it may be set aside: what is whole is there then, and
-// the file as it was beside it.
+// TestSalvage lets each operation that changes the tree meet the damage, with Quarantine. The
+// undamaged values are there afterwards, and the damaged file beside them.
 func TestSalvage(t *testing.T) {
 	if !canReplaceOpenFiles {
 		t.Skip("a file that is open cannot be replaced on Windows")
@@ -151,9 +151,11 @@ func TestSalvage(t *testing.T) {
 			}
 			want := from(append(whole, test.more...), test.from)
 			if test.name == "prune by count" {
-				want = slices.DeleteFunc(want, func(r row) bool { return r.Name == "b" && r.At < 7 }) // 10 of what is whole
+				want = slices.DeleteFunc(want,
+					func(r row) bool { return r.Name == "b" && r.At < 7 }) // 10 of the undamaged values
 			}
-			slices.SortStableFunc(want, func(a, b row) int { return bytes.Compare([]byte(a.Name), []byte(b.Name))*100 + int(a.At) - int(b.At) })
+			slices.SortStableFunc(want,
+				func(a, b row) int { return bytes.Compare([]byte(a.Name), []byte(b.Name))*100 + int(a.At) - int(b.At) })
 			wantRows(t, mustQuery(t, db, "*", oldestFirst), want...)
 			stats, err := db.Stats(ctx)
 			aside := filepath.Join(dir, "daybook.corrupt-1.db")
@@ -161,7 +163,8 @@ func TestSalvage(t *testing.T) {
 				t.Errorf("Stats say that %q was set aside, %v; want %s", stats.Quarantined, err, aside)
 			}
 			if after, err := os.ReadFile(aside); err != nil || len(after) < len(before) {
-				t.Errorf("%s has %d bytes, %v; want the %d of the damaged file, or more", aside, len(after), err, len(before))
+				t.Errorf("%s has %d bytes, %v; want the %d of the damaged file, or more", aside, len(after), err,
+					len(before))
 			}
 			mustClose(t, db)
 			db = mustOpen(t, dir, opts)
@@ -170,7 +173,8 @@ func TestSalvage(t *testing.T) {
 	}
 }
 
-// TestSalvageFails has each operation of a salvage fail, and all behind it, as in a crash: the next Open finds what is whole.
+// TestSalvageFails fails each operation of a salvage and all later ones, as in a crash. The next
+// Open finds the undamaged values.
 func TestSalvageFails(t *testing.T) {
 	if !canReplaceOpenFiles {
 		t.Skip("a file that is open cannot be replaced on Windows")
@@ -186,7 +190,7 @@ func TestSalvageFails(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		failBehind(fsys, n)
+		failAfter(fsys, n)
 		failed := db.Compact(ctx)
 		_ = db.abandon()
 		db = mustOpen(t, dir, &opts)
@@ -209,12 +213,14 @@ func TestSalvageFails(t *testing.T) {
 	}
 }
 
-// TestMaxSizeDropsRot drops the oldest values where some of them are damaged, with and without Quarantine.
+// TestMaxSizeDropsRot drops the oldest values while some of them are damaged, with and without
+// Quarantine.
 func TestMaxSizeDropsRot(t *testing.T) {
 	for _, onCorruption := range []OnCorruption{Fail, Quarantine} {
 		t.Run(onCorruption.String(), func(t *testing.T) {
 			dir := testenv.TempDir(t)
-			opts := &Options{Durability: OS, MaxSize: MinMaxSize, WhenFull: DropOldest, OnCorruption: onCorruption, Logger: discard}
+			opts := &Options{Durability: OS, MaxSize: MinMaxSize, WhenFull: DropOldest, OnCorruption: onCorruption,
+				Logger: discard}
 			db, err := Open(dir, opts)
 			if err != nil {
 				t.Fatal(err)
@@ -251,7 +257,7 @@ func TestMaxSizeDropsRot(t *testing.T) {
 				t.Errorf("%d of the newest values, %v; want 250", len(got), err)
 			}
 			if err := db.Check(ctx); err != nil {
-				t.Errorf("when all that was there is gone: %v", err)
+				t.Errorf("after all values are deleted: %v", err)
 			}
 			if err := db.Close(); err != nil {
 				t.Error(err)
@@ -260,13 +266,16 @@ func TestMaxSizeDropsRot(t *testing.T) {
 	}
 }
 
-// TestSalvageOnOpenFails has the log hold what belongs amid the damage, and each operation fail that follows the copy of what
-// is whole, once or for good. Whatever Open does then, nothing that is whole is missing from the next.
+// TestSalvageOnOpenFails has values in the log that belong between damaged ones. Each operation
+// after the copy of the undamaged part fails, once or for good. Whatever Open does then, the next
+// Open has all undamaged values.
 func TestSalvageOnOpenFails(t *testing.T) {
 	if !canReplaceOpenFiles {
 		t.Skip("a file that is open cannot be replaced on Windows")
 	}
-	opts, err := (&Options{Durability: OS, Tuning: Tuning{ChunkValues: 4, HeadSize: MinHeadSize}, LockTimeout: -1, OnCorruption: Quarantine, Logger: discard}).withDefaults()
+	opts,
+		err := (&Options{Durability: OS, Tuning: Tuning{ChunkValues: 4, HeadSize: MinHeadSize}, LockTimeout: -1,
+		OnCorruption: Quarantine, Logger: discard}).withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -339,7 +348,7 @@ func TestSalvageBesideOpen(t *testing.T) {
 	mustClose(t, db)
 }
 
-// damageLeaves damages the leaf pages whose first key is one of those.
+// damageLeaves damages the leaf pages that begin with one of the given keys.
 func damageLeaves(t *testing.T, dir string, those func(key string) bool) {
 	t.Helper()
 	path := filepath.Join(dir, treeName)
@@ -368,7 +377,7 @@ func damageLeaves(t *testing.T, dir string, those func(key string) bool) {
 	write(t, path, string(data))
 }
 
-// TestRotManyRecords damages pages with hundreds of records: all others are cleaned up.
+// TestRotManyRecords damages pages with hundreds of records. All other records are cleaned up.
 func TestRotManyRecords(t *testing.T) {
 	dir := testenv.TempDir(t)
 	db := mustOpen(t, dir, &Options{Durability: OS})
@@ -393,9 +402,10 @@ func TestRotManyRecords(t *testing.T) {
 	}
 }
 
-// TestRotBySize damages a page with the oldest values of the only record. What is behind it is not read through it.
+// TestRotBySize damages a page with the oldest values of the only record. Nothing reads the later
+// values through that page.
 func TestRotBySize(t *testing.T) {
-	const most = 1 << 20
+	const maxBytes = 1 << 20
 	for _, onCorruption := range []OnCorruption{Fail, Quarantine} {
 		t.Run(onCorruption.String(), func(t *testing.T) {
 			dir := testenv.TempDir(t)
@@ -412,14 +422,15 @@ func TestRotBySize(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer db.Close()
-			deleted, err := db.Prune(ctx, "*", daybook.PruneParams{MaxBytes: most})
+			deleted, err := db.Prune(ctx, "*", daybook.PruneParams{MaxBytes: maxBytes})
 			if onCorruption == Fail || !canReplaceOpenFiles {
 				wantCorrupt(t, "Prune by size", err)
 				return
 			}
 			stats, failed := db.Stats(ctx)
-			if err != nil || failed != nil || deleted == 0 || stats.ValueBytes > most || stats.ValueBytes < most-8000 {
-				t.Errorf("Prune by size deleted %d values, %v, and left %d bytes, %v; want %d", deleted, err, stats.ValueBytes, failed, most)
+			if err != nil || failed != nil || deleted == 0 || stats.ValueBytes > maxBytes || stats.ValueBytes < maxBytes-8000 {
+				t.Errorf("Prune by size deleted %d values, %v, and left %d bytes, %v; want %d", deleted, err,
+					stats.ValueBytes, failed, maxBytes)
 			}
 		})
 	}

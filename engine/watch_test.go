@@ -14,7 +14,9 @@ import (
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
-func mustWatch(t *testing.T, ctx context.Context, db *DB, pattern string, params daybook.WatchParams) <-chan daybook.Event {
+func mustWatch(
+	t *testing.T, ctx context.Context, db *DB, pattern string, params daybook.WatchParams,
+) <-chan daybook.Event {
 	t.Helper()
 	events, err := db.Watch(ctx, pattern, params)
 	if err != nil {
@@ -23,8 +25,8 @@ func mustWatch(t *testing.T, ctx context.Context, db *DB, pattern string, params
 	return events
 }
 
-// TestWatch stores from several goroutines, in batches too, and wants each matching value once, in the order of the
-// sequence numbers, which is that of Changes.
+// TestWatch stores from several goroutines, in batches too, and wants each matching value once, in
+// the order of the sequence numbers, which is that of Changes.
 func TestWatch(t *testing.T) {
 	db := mustOpen(t, t.TempDir(), &Options{Durability: OS})
 	mustStore(t, db, "a.early", "0", 1)
@@ -36,8 +38,10 @@ func TestWatch(t *testing.T) {
 		writing.Go(func() {
 			for i := range each {
 				err := db.StoreBatch(ctx, []daybook.StoredValue{
-					{RecordName: fmt.Sprintf("a.%d.temperature", w), Value: json.RawMessage(fmt.Sprint(i)), StoredAt: uint64(i)},
-					{RecordName: fmt.Sprintf("a.%d.humidity", w), Value: json.RawMessage(fmt.Sprint(i)), StoredAt: uint64(i)},
+					{RecordName: fmt.Sprintf("a.%d.temperature", w), Value: json.RawMessage(fmt.Sprint(i)),
+						StoredAt: uint64(i)},
+					{RecordName: fmt.Sprintf("a.%d.humidity", w), Value: json.RawMessage(fmt.Sprint(i)),
+						StoredAt: uint64(i)},
 				})
 				if err != nil {
 					t.Error(err)
@@ -79,7 +83,8 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// TestWatchSlowly does not receive while it stores, and is told how many it missed: by number, and by bytes.
+// TestWatchSlowly does not receive while it stores. It must be told the exact number of missed
+// values, whether the buffer is full by number or by bytes.
 func TestWatchSlowly(t *testing.T) {
 	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS})
 	few := mustWatch(t, ctx, db, "r", daybook.WatchParams{Buffer: 3})
@@ -98,17 +103,18 @@ func TestWatchSlowly(t *testing.T) {
 		received, missed := uint64(0), uint64(0)
 		for event := range events {
 			if event.Sequence <= last.Sequence {
-				t.Errorf("%s: %d came behind %d", name, event.Sequence, last.Sequence)
+				t.Errorf("%s: %d came after %d", name, event.Sequence, last.Sequence)
 			}
 			received, missed, last = received+1, missed+event.Missed, event
 		}
-		want, most, lastWanted := uint64(stored), uint64(4), uint64(2*stored-1)
+		want, maxReceived, lastWanted := uint64(stored), uint64(4), uint64(2*stored-1)
 		if name == "many" {
-			want, most, lastWanted = 2*stored, 2*(maxWatchedBytes>>16)+3, 2*stored
+			want, maxReceived, lastWanted = 2*stored, 2*(maxWatchedBytes>>16)+3, 2*stored
 		}
-		if received+missed != want || received > most || last.Sequence != lastWanted {
-			t.Errorf("%s: received %d and missed %d, the last one %d; want %d in all, of them at most %d, and the last one %d",
-				name, received, missed, last.Sequence, want, most, lastWanted)
+		if received+missed != want || received > maxReceived || last.Sequence != lastWanted {
+			t.Errorf("%s: received %d and missed %d, the last one %d; want %d in all, of them at most %d, and the "+
+				"last one %d",
+				name, received, missed, last.Sequence, want, maxReceived, lastWanted)
 		}
 	}
 }
@@ -119,7 +125,7 @@ func TestWatchEnds(t *testing.T) {
 	events := mustWatch(t, ending, db, "*", daybook.WatchParams{})
 	mustStore(t, db, "r", "1", 1)
 	end()
-	for range events { // at most what was there, and the end
+	for range events { // at most the waiting events, and then the end
 	}
 	if len(db.watchers.list) != 0 {
 		t.Errorf("%d watchers are left", len(db.watchers.list))
