@@ -100,7 +100,8 @@ func columnNames(header []string) ([]string, error) {
 			name = fmt.Sprintf("column_%d", i+1)
 		}
 		if first, taken := columns[name]; taken {
-			return nil, &ColumnError{Column: i + 1, Name: name, Err: fmt.Errorf("column %d of the header has the same name", first)}
+			err := fmt.Errorf("column %d of the header has the same name", first)
+			return nil, &ColumnError{Column: i + 1, Name: name, Err: err}
 		}
 		names[i], columns[name] = name, i+1
 	}

@@ -12,38 +12,44 @@ import (
 )
 
 func TestCSVReader(t *testing.T) {
-	header := "time,a,b,c,,e\n"
+	const header = "time,a,b,c,,e\n"
 	tests := []struct {
-		why  string
+		name string
 		row  string
-		want daybook.StoredValue
+		want string
+		time uint64
 	}{
-		{"numbers keep their text", "5,1.50,-2e5,0,-0,1E+3", value("w", `{"a":1.50,"b":-2e5,"c":0,"column_5":-0,"e":1E+3}`, 5000)},
-		{"what only looks like a number is text", "5,007,+1,1., 2,0x1F", value("w", `{"a":"007","b":"+1","c":"1.","column_5":" 2","e":"0x1F"}`, 5000)},
-		{"true and false", "5,true,false,TRUE,null,NaN", value("w", `{"a":true,"b":false,"c":"TRUE","column_5":"null","e":"NaN"}`, 5000)},
-		{"empty cells are left out", "5,,1,,,", value("w", `{"b":1}`, 5000)},
-		{"nothing but a time", "5,,,,,", value("w", `{}`, 5000)},
-		{"quotes, separators and lines in a cell", "5,\"a \"\"b\"\", c\",\"x\ny\",<é>,,", value("w", `{"a":"a \"b\", c","b":"x\ny","c":"<é>"}`, 5000)},
-		{"milliseconds", "1764000000123,1,,,,", value("w", `{"a":1}`, 1764000000123)},
-		{"RFC 3339", "1970-01-01T00:00:07+00:00,1,,,,", value("w", `{"a":1}`, 7000)},
+		{"numbers keep their text", "5,1.50,-2e5,0,-0,1E+3", `{"a":1.50,"b":-2e5,"c":0,"column_5":-0,"e":1E+3}`, 5000},
+		{"texts that look like numbers", "5,007,+1,1., 2,0x1F",
+			`{"a":"007","b":"+1","c":"1.","column_5":" 2","e":"0x1F"}`, 5000},
+		{"true and false", "5,true,false,TRUE,null,NaN",
+			`{"a":true,"b":false,"c":"TRUE","column_5":"null","e":"NaN"}`, 5000},
+		{"empty cells are left out", "5,,1,,,", `{"b":1}`, 5000},
+		{"only a time", "5,,,,,", `{}`, 5000},
+		{"quotes, separators and lines in a cell", "5,\"a \"\"b\"\", c\",\"x\ny\",<é>,,",
+			`{"a":"a \"b\", c","b":"x\ny","c":"<é>"}`, 5000},
+		{"milliseconds", "1764000000123,1,,,,", `{"a":1}`, 1764000000123},
+		{"RFC 3339", "1970-01-01T00:00:07+00:00,1,,,,", `{"a":1}`, 7000},
 	}
 	for _, test := range tests {
-		t.Run(test.why, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			opts := ReadOptions{Record: "w", TimeColumn: "time"}
 			r, err := NewCSVReader(strings.NewReader(header+test.row+"\n"), opts)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff([]daybook.StoredValue{test.want}, mustReadAll(t, r)); diff != "" {
+			want := []daybook.StoredValue{value("w", test.want, test.time)}
+			if diff := cmp.Diff(want, mustReadAll(t, r)); diff != "" {
 				t.Errorf("values (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
+// TestBadRows wants that a bad row is a *LineError, and that the rows before and after it are read.
 func TestBadRows(t *testing.T) {
 	tests := []struct {
-		why  string
+		name string
 		row  string
 		want string
 	}{
@@ -51,14 +57,16 @@ func TestBadRows(t *testing.T) {
 		{"too many cells", "5,1,2", "wrong number of fields"},
 		{"a quote in the middle", `5,a"b`, "bare"},
 		{"no time", ",1", `column 1 ("time"): it has no time`},
-		{"a time that is none", "noon,1", `column 1 ("time"): "noon" is not a time: want RFC 3339, Unix seconds or Unix milliseconds`},
+		{"a word for a time", "noon,1",
+			`column 1 ("time"): "noon" is not a time: want RFC 3339, Unix seconds or Unix milliseconds`},
 		{"a time without its zone", "1970-01-01 00:00:05,1", "has no time zone"},
 		{"not UTF-8", "5,\xff", `column 2 ("a"): not valid UTF-8`},
 	}
 	for _, test := range tests {
-		t.Run(test.why, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			input := "time,a\n1,\"x\ny\"\n" + test.row + "\n2,2\n" // the first row has two lines
-			r, err := NewCSVReader(strings.NewReader(input), ReadOptions{Name: "rows.csv", Record: "w", TimeColumn: "time"})
+			opts := ReadOptions{Name: "rows.csv", Record: "w", TimeColumn: "time"}
+			r, err := NewCSVReader(strings.NewReader(input), opts)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -66,37 +74,43 @@ func TestBadRows(t *testing.T) {
 			if err != nil || len(values) != 2 || len(bad) != 1 {
 				t.Fatalf("values %v, bad lines %v, error %v; want 2 values and 1 bad line", values, bad, err)
 			}
-			if text := bad[0].Error(); bad[0].Line != 4 || !strings.HasPrefix(text, "rows.csv:4: ") || !strings.Contains(text, test.want) {
+			text := bad[0].Error()
+			if bad[0].Line != 4 || !strings.HasPrefix(text, "rows.csv:4: ") || !strings.Contains(text, test.want) {
 				t.Errorf("%+v, which says %q; want line 4 and %q", bad[0], text, test.want)
 			}
 		})
 	}
 }
 
+// TestBadCSV wants errors that end a file.
 func TestBadCSV(t *testing.T) {
 	t.Parallel()
 	byTime := ReadOptions{Name: "rows.csv", Record: "r", TimeColumn: "t"}
 	tests := []struct {
-		why   string
+		name  string
 		opts  ReadOptions
 		input string
 		want  string // "": no error
 	}{
 		{"no record", ReadOptions{TimeColumn: "t"}, "t\n1\n", "invalid record name: it is empty"},
 		{"no time column", ReadOptions{Record: "r"}, "t\n1\n", "neither TimeColumn nor StampNow"},
-		{"a record name that is none", ReadOptions{Record: "a\x00b", TimeColumn: "t"}, "t\n1\n", "with a NUL; want none"},
-		{"a time column that is not there", ReadOptions{Record: "r", TimeColumn: "when"}, "t,a\n1,2\n", `the header is ["t" "a"]; want a column "when"`},
+		{"an invalid record name", ReadOptions{Record: "a\x00b", TimeColumn: "t"}, "t\n1\n", "with a NUL; want none"},
+		{"a missing time column", ReadOptions{Record: "r", TimeColumn: "when"}, "t,a\n1,2\n",
+			`the header is ["t" "a"]; want a column "when"`},
 		{"a column twice", byTime, "t,a,a\n1,2,3\n", `column 3 ("a"): column 2 of the header has the same name`},
-		{"two columns without a name have different ones", byTime, "t,a,,\n1,2,3,4\n", ""},
-		{"a name that is the place of one without", byTime, "t,,column_2\n1,2,3\n", `column 3 ("column_2"): column 2 of the header has the same name`},
-		{"a header that is not UTF-8", byTime, "t,a\xff\n1,2\n", `column 2 ("a\xff"): its name in the header is not valid UTF-8`},
-		{"a time column by its place", ReadOptions{Record: "r", TimeColumn: "column_2"}, "a,\n1,2\n", ""},
+		{"two columns without a name", byTime, "t,a,,\n1,2,3,4\n", ""},
+		{"a name that a column without a name gets", byTime, "t,,column_2\n1,2,3\n",
+			`column 3 ("column_2"): column 2 of the header has the same name`},
+		{"a header that is not UTF-8", byTime, "t,a\xff\n1,2\n",
+			`column 2 ("a\xff"): its name in the header is not valid UTF-8`},
+		{"a time column without a name", ReadOptions{Record: "r", TimeColumn: "column_2"}, "a,\n1,2\n", ""},
 		{"an empty file", byTime, "", "rows.csv: it is empty: want a header line"},
-		{"a quote that never closes", byTime, "t,a\n1,\"" + strings.Repeat("x\n", MaxLineLen/2+bufferSize), "rows.csv: after line 1: a row is longer than 17 MiB; is a quote not closed?"},
+		{"a quote that never closes", byTime, "t,a\n1,\"" + strings.Repeat("x\n", MaxLineLen/2+bufferSize),
+			"rows.csv: after line 1: a row is longer than 17 MiB; is a quote not closed?"},
 		{"a byte order mark", byTime, "\uFEFFt,a\n1,2\n", ""},
 	}
 	for _, test := range tests {
-		t.Run(test.why, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			r, err := NewCSVReader(strings.NewReader(test.input), test.opts)
 			if err == nil {
 				_, err = readAll(r)
@@ -108,7 +122,9 @@ func TestBadCSV(t *testing.T) {
 	}
 }
 
-func TestUnclosedQuoteLosesNoLineSilently(t *testing.T) {
+// TestUnclosedQuoteCountsItsLines wants that an error names all lines that an unclosed quote makes
+// one row.
+func TestUnclosedQuoteCountsItsLines(t *testing.T) {
 	input := "t,a\n1,1\n2,\"two\n3,3\n4,4\n5,5\n"
 	r, err := NewCSVReader(strings.NewReader(input), ReadOptions{Record: "r", TimeColumn: "t"})
 	if err != nil {
@@ -118,7 +134,8 @@ func TestUnclosedQuoteLosesNoLineSilently(t *testing.T) {
 	if err != nil || len(values) != 1 || len(bad) != 1 {
 		t.Fatalf("values %v, bad lines %v, error %v; want 1 of each", values, bad, err)
 	}
-	if bad[0].Line != 3 || bad[0].LastLine != 6 || bad[0].Lines() != 4 || !strings.HasPrefix(bad[0].Error(), "line 3-6: ") {
+	if bad[0].Line != 3 || bad[0].LastLine != 6 || bad[0].Lines() != 4 ||
+		!strings.HasPrefix(bad[0].Error(), "line 3-6: ") {
 		t.Errorf("%+v, which says %q; want lines 3 to 6", bad[0], bad[0])
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// written returns what a writer makes of values.
+// written returns the file that a writer makes of values.
 func written(t *testing.T, newWriter func(io.Writer) ValueWriter, values []daybook.StoredValue) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -77,7 +77,7 @@ func TestWrittenFilesAreRead(t *testing.T) {
 	}
 }
 
-// TestDamagedParquet alters and cuts off a file at many places. No damage may make the reader
+// TestDamagedParquet alters a file at many places, and cuts it off there. The reader must not
 // panic.
 func TestDamagedParquet(t *testing.T) {
 	whole := written(t, NewParquetWriter, awkwardValues())
@@ -99,21 +99,22 @@ func TestDamagedParquet(t *testing.T) {
 	}
 }
 
-// TestExportedCSVRefuses files that NewCSVWriter does not write.
+// TestExportedCSVRefuses reads files that NewCSVWriter does not write.
 func TestExportedCSVRefuses(t *testing.T) {
 	const header = "record_name,stored_at,value\n"
 	tests := []struct {
-		why, data, want string
+		name, data, want string
 	}{
 		{"a binary file", "PAR1" + strings.Repeat("\x01\xff", 1000), `x.csv: the header is ["PAR1\x01\xff`},
 		{"another header", "a,b\n1,2\n", `x.csv: the header is ["a" "b"]; want ["record_name" "stored_at" "value"]`},
 		{"a row that is too short", header + "a,1,1\nb,2\n", "x.csv:3: wrong number of fields"},
-		{"a value that is no JSON", header + "a,1,1\nb,2,{\n", "x.csv:3: invalid value"},
-		{"a time that is none", header + "a,soon,1\n", `x.csv:2: column 2 ("stored_at"): "soon" is not a time: want Unix milliseconds`},
+		{"a value that is not JSON", header + "a,1,1\nb,2,{\n", "x.csv:3: invalid value"},
+		{"a word for a time", header + "a,soon,1\n",
+			`x.csv:2: column 2 ("stored_at"): "soon" is not a time: want Unix milliseconds`},
 		{"a time that is too large", header + "a,18446744073709551616,1\n", "it does not fit into 64 bits"},
 	}
 	for _, test := range tests {
-		t.Run(test.why, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			r, err := NewExportedCSVReader(strings.NewReader(test.data), ReadOptions{Name: "x.csv"})
 			if err == nil {
 				_, err = readAll(r)

@@ -74,7 +74,8 @@ func NewExportedCSVReader(in io.Reader, opts ReadOptions) (ValueReader, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%s%w", prefix(opts.Name), err)
 	case !slices.Equal(header, exportedColumns):
-		return nil, fmt.Errorf("%s%w", prefix(opts.Name), &HeaderError{Got: header, Want: fmt.Sprintf("%q", exportedColumns)})
+		err := &HeaderError{Got: header, Want: fmt.Sprintf("%q", exportedColumns)}
+		return nil, fmt.Errorf("%s%w", prefix(opts.Name), err)
 	}
 	return r, nil
 }

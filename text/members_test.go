@@ -13,10 +13,10 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// member is a member as scanMembers visits it.
+// member is a member that scanMembers visits.
 type member struct{ Name, Value string }
 
-// scanned are the members of a line, or why there are none.
+// scanned returns the members of a line, or why it has none.
 func scanned(text string) (members []member, err error) {
 	err = scanMembers([]byte(text), func(name string, value json.RawMessage) error {
 		members = append(members, member{name, string(value)})
@@ -27,21 +27,22 @@ func scanned(text string) (members []member, err error) {
 
 func TestScanMembers(t *testing.T) {
 	tests := []struct {
-		why  string
+		name string
 		text string
 		want []member
 	}{
 		{"an empty object", ` { } `, nil},
 		{"every kind of value", `{"a":1,"b":"x","c":null,"d":true,"e":[1,{}],"f":{"a":[]}}`,
 			[]member{{"a", `1`}, {"b", `"x"`}, {"c", `null`}, {"d", `true`}, {"e", `[1,{}]`}, {"f", `{"a":[]}`}}},
-		{"white space belongs to no value", "\t{ \"a\" : [ 1 ] , \"b\" :\r2 }\n", []member{{"a", `[ 1 ]`}, {"b", `2`}}},
-		{"what ends a value, within a string", `{"a":",}]\"","b":["]"]}`, []member{{"a", `",}]\""`}, {"b", `["]"]`}}},
-		{"a backslash that is escaped ends no string", `{"a":"\\","b":1}`, []member{{"a", `"\\"`}, {"b", `1`}}},
-		{"names are decoded", `{"\u0061\n":1}`, []member{{"a\n", `1`}}},
-		{"names are told apart by case, and may be there twice", `{"a":1,"A":2,"a":3}`, []member{{"a", `1`}, {"A", `2`}, {"a", `3`}}},
+		{"white space around values", "\t{ \"a\" : [ 1 ] , \"b\" :\r2 }\n", []member{{"a", `[ 1 ]`}, {"b", `2`}}},
+		{"commas and brackets inside strings", `{"a":",}]\"","b":["]"]}`, []member{{"a", `",}]\""`}, {"b", `["]"]`}}},
+		{"an escaped backslash at the end of a string", `{"a":"\\","b":1}`, []member{{"a", `"\\"`}, {"b", `1`}}},
+		{"a name with escapes", `{"\u0061\n":1}`, []member{{"a\n", `1`}}},
+		{"names that differ in case, and one twice", `{"a":1,"A":2,"a":3}`,
+			[]member{{"a", `1`}, {"A", `2`}, {"a", `3`}}},
 	}
 	for _, test := range tests {
-		t.Run(test.why, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			got, err := scanned(test.text)
 			if diff := cmp.Diff(test.want, got); err != nil || diff != "" {
 				t.Errorf("%v, members (-want +got):\n%s", err, diff)
@@ -50,32 +51,32 @@ func TestScanMembers(t *testing.T) {
 	}
 }
 
-func TestScanMembersFaults(t *testing.T) {
+func TestScanMembersErrors(t *testing.T) {
 	tests := []struct {
-		why  string
+		name string
 		text string
 		want string
 	}{
 		{"nothing", ``, "the line ends early"},
-		{"another text", `"x"`, "it is a JSON string: want an object"},
-		{"no JSON", `x`, "want an object at byte 1"},
+		{"another kind of JSON", `"x"`, "it is a JSON string: want an object"},
+		{"not JSON", `x`, "want an object at byte 1"},
 		{"no end", `{"a":1`, "the line ends early at byte 7"},
 		{"no value", `{"a":}`, "want a value at byte 6"},
 		{"no value and no end", `{"a":`, "the line ends early at byte 6"},
 		{"no colon", `{"a" 1}`, "want a colon"},
 		{"no comma", `{"a":1 "b":2}`, "want a comma"},
 		{"a comma too many", `{"a":1,}`, "want the name of a member at byte 8"},
-		{"a name that is no string", `{a:1}`, "want the name of a member at byte 2"},
+		{"a name that is not a string", `{a:1}`, "want the name of a member at byte 2"},
 		{"a name with a line break", "{\"a\nb\":1}", "want the name of a member"},
 		{"two objects", `{} {}`, "want nothing after the object at byte 4"},
 		{"brackets that do not match", `{"a":[}]}`, `member "a": invalid value`},
-		{"a word that does not exist", `{"a":yes}`, `member "a": invalid value`},
-		{"a long name is cut", `{"` + strings.Repeat("n", 100) + `":x}`, strings.Repeat("n", 64) + `..."`},
+		{"an unknown word", `{"a":yes}`, `member "a": invalid value`},
+		{"a long name, which is cut", `{"` + strings.Repeat("n", 100) + `":x}`, strings.Repeat("n", 64) + `..."`},
 		{"as deep as a line is long", `{"a":` + strings.Repeat("[", MaxLineLen-5), `member "a": value too large`},
 		{"not an object, as deep as a line is long", strings.Repeat("[", MaxLineLen), "want an object"},
 	}
 	for _, test := range tests {
-		t.Run(test.why, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			if _, err := scanned(test.text); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %v; want one with %q", err, test.want)
 			}
@@ -83,8 +84,9 @@ func TestScanMembersFaults(t *testing.T) {
 	}
 }
 
-// TestScanMembersAgainstEncodingJSON changes lines at random: both must take the same ones for
-// objects, with the same members. encoding/json keeps the last of two members with the same name.
+// TestScanMembersAgainstEncodingJSON changes lines at random. scanMembers and encoding/json must
+// accept the same lines, with the same members. encoding/json keeps the last of two members with
+// the same name.
 func TestScanMembersAgainstEncodingJSON(t *testing.T) {
 	lines := []string{
 		`{"record_name":"sensor.kitchen","value":{"celsius":21.5},"stored_at":1764000000000}`,
@@ -129,7 +131,8 @@ func TestScanMembersAgainstEncodingJSON(t *testing.T) {
 var lineSink daybook.StoredValue
 
 func BenchmarkParseLine(b *testing.B) {
-	line := []byte(`{"record_name":"sensor.kitchen","value":{"celsius":21.5,"humidity":40,"name":"kitchen"},"stored_at":1764000000000}`)
+	line := []byte(`{"record_name":"sensor.kitchen",` +
+		`"value":{"celsius":21.5,"humidity":40,"name":"kitchen"},"stored_at":1764000000000}`)
 	b.SetBytes(int64(len(line)))
 	b.ReportAllocs()
 	for b.Loop() {

@@ -101,7 +101,8 @@ func NewParquetReader(in io.ReaderAt, size int64, opts ReadOptions) (_ ValueRead
 	return &parquetReader{in: parquet.NewGenericReader[parquetRow](file), opts: opts, rows: make([]parquetRow, 64)}, nil
 }
 
-var errOtherColumns = errors.New("its columns, or their types, are not those of an export: record_name, stored_at, value")
+var errOtherColumns = errors.New("it has other columns, or columns of other types, than an export: " +
+	"record_name, stored_at, value")
 
 // recoverDamage makes an error of a panic of the Parquet library, which some damaged files cause.
 func recoverDamage(err *error, name string, row int64) {

@@ -71,7 +71,8 @@ func onePattern(cmd *cobra.Command, args []string) error {
 // replaced a pattern without quotes.
 func atMostOnePattern(cmd *cobra.Command, args []string) error {
 	if len(args) > 1 {
-		return fmt.Errorf("%s takes one PATTERN, and got %s: is it in quotes?", cmd.Name(), counted(len(args), "argument"))
+		return fmt.Errorf("%s takes one PATTERN, and got %s: is it in quotes?",
+			cmd.Name(), counted(len(args), "argument"))
 	}
 	return nil
 }

@@ -67,7 +67,8 @@ func TestBackupAndRestoreRefuse(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			got := run(t, "", test.args...)
-			if got.status != statusFailed || got.out != "" || strings.Count(got.err, "\n") != 1 || !strings.Contains(got.err, test.want) {
+			if got.status != statusFailed || got.out != "" || strings.Count(got.err, "\n") != 1 ||
+				!strings.Contains(got.err, test.want) {
 				t.Errorf("status %d, stdout %q, stderr %q; want %q", got.status, got.out, got.err, test.want)
 			}
 			if dir := test.args[len(test.args)-1]; dir != restored && test.args[0] == "restore" {

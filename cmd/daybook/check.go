@@ -68,7 +68,8 @@ func runCheck(cmd *cobra.Command, dir string, quarantine bool) (err error) {
 		return damage
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s of %s are undamaged, in %s, checked in %.1f s\n",
-		counted(stats.Values, "value"), counted(stats.Records, "record"), size(stats.DiskBytes), time.Since(started).Seconds())
+		counted(stats.Values, "value"), counted(stats.Records, "record"),
+		size(stats.DiskBytes), time.Since(started).Seconds())
 	return err
 }
 

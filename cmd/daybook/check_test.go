@@ -13,14 +13,15 @@ import (
 
 func TestCheck(t *testing.T) {
 	dir := filledDir(t, someValues()...)
-	if out := mustRun(t, "", "check", "--dir", dir); !strings.HasPrefix(out, "4 values of 3 records are undamaged, in ") {
+	out := mustRun(t, "", "check", "--dir", dir)
+	if !strings.HasPrefix(out, "4 values of 3 records are undamaged, in ") {
 		t.Errorf("check printed %q", out)
 	}
 	damaged := damagedDir(t, someValues()...)
 	got := run(t, "", "check", "--dir", damaged)
 	if got.status != statusFailed || got.out != "" || strings.Count(got.err, "\n") != 1 ||
 		!strings.Contains(got.err, `record "a.two"`) || !strings.Contains(got.err, "check --quarantine") {
-		t.Errorf("status %d, stdout %q, stderr %q; want the damaged record and the remedy", got.status, got.out, got.err)
+		t.Errorf("%+v; want the damaged record and the remedy", got)
 	}
 	want := "lost 1 value that could not be read\n" +
 		"set aside " + filepath.Join(damaged, "daybook.corrupt-1.db") + "\n" +

@@ -55,7 +55,8 @@ func runCleanup(cmd *cobra.Command, dir string, cutoff uint64) (err error) {
 	if err != nil {
 		return deletionStopped(deleted, err)
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "deleted %s stored before %s\n", counted(deleted, "value"), formatTime(cutoff))
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "deleted %s stored before %s\n",
+		counted(deleted, "value"), formatTime(cutoff))
 	return err
 }
 

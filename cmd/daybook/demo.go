@@ -48,7 +48,8 @@ with times older than --keep, and deletes them again. It deletes no values of ot
 				return usagef("--for %v --every %v: want at least one reading", flags.length, flags.every)
 			}
 			if time.Now().Add(-flags.keep.age).Before(firstExpiry) {
-				return usagef("--keep %s: values cannot be that old, because a daybook's time starts in 1970", flags.keep.text)
+				return usagef("--keep %s: no value is that old, because a daybook's time starts in 1970",
+					flags.keep.text)
 			}
 			return runDemo(cmd, *dir, flags, hostSensors(*dir))
 		},
@@ -123,7 +124,8 @@ func (d *demo) introduce(ctx context.Context) error {
 		d.print("Continuing the history in %s, which holds %s of %s,\noldest %s, newest %s.\n", d.dir,
 			counted(stats.Values, "value"), counted(stats.Records, "record"), formatTime(oldest), formatTime(newest))
 	}
-	d.print("Recording this machine's own readings for %v, every %v (Ctrl-C ends it early) ...\n", d.flags.length, d.flags.every)
+	d.print("Recording this machine's own readings for %v, every %v (Ctrl-C ends it early) ...\n",
+		d.flags.length, d.flags.every)
 	return d.out.Flush()
 }
 

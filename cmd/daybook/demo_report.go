@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -119,9 +118,11 @@ func (d *demo) showRetention(ctx context.Context, run demoRun) error {
 func expiredValues(cutoff time.Time, n int) []daybook.StoredValue {
 	values := make([]daybook.StoredValue, n)
 	for i := range values {
-		at := cutoff.Add(-time.Duration(n-i) * time.Hour)
-		value := fmt.Appendf(nil, `{"hours_too_old":%d}`, n-i)
-		values[i] = daybook.StoredValue{RecordName: expiredRecord, Value: json.RawMessage(value), StoredAt: millisOf(at)}
+		values[i] = daybook.StoredValue{
+			RecordName: expiredRecord,
+			Value:      fmt.Appendf(nil, `{"hours_too_old":%d}`, n-i),
+			StoredAt:   millisOf(cutoff.Add(-time.Duration(n-i) * time.Hour)),
+		}
 	}
 	return values
 }

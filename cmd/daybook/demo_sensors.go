@@ -73,7 +73,9 @@ func hostSensors(dir string) []sensor {
 		{name: "memory", read: readMemory},
 		{name: "load", read: readLoad},
 		{name: "networks", read: readNetworks},
-		{name: "disk", rest: time.Second, read: func(ctx context.Context) ([]reading, error) { return readDisk(ctx, dir) }},
+		{name: "disk", rest: time.Second, read: func(ctx context.Context) ([]reading, error) {
+			return readDisk(ctx, dir)
+		}},
 		{name: "temperatures", rest: time.Second, read: readTemperatures},
 	}
 }

@@ -64,7 +64,9 @@ func steady(record string, takes, rest time.Duration) sensor {
 }
 
 func failing(name string) sensor {
-	return sensor{name: name, read: func(context.Context) ([]reading, error) { return nil, errors.New("no such device") }}
+	return sensor{name: name, read: func(context.Context) ([]reading, error) {
+		return nil, errors.New("no such device")
+	}}
 }
 
 func absent(name string) sensor {
@@ -217,7 +219,8 @@ func TestDemoDeletesOnlyItsExpiredValues(t *testing.T) {
 			dir := filledDir(t, test.old)
 			out, _ := runTestDemo(t, dir, steady("host.memory", 0, 0))
 			wantParts(t, out, "Stored 48 values of demo.expired", "exactly 48 values.")
-			if !slices.ContainsFunc(stored(t, dir), func(v daybook.StoredValue) bool { return cmp.Equal(v, test.old) }) {
+			isOld := func(v daybook.StoredValue) bool { return cmp.Equal(v, test.old) }
+			if !slices.ContainsFunc(stored(t, dir), isOld) {
 				t.Error("the demo deleted the value")
 			}
 		})

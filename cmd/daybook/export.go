@@ -46,7 +46,8 @@ next export to FILE removes it when it was last written more than an hour ago.`,
   daybook export "*" - --format ndjson | gzip > history.ndjson.gz`,
 		Args: asUsage(func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
-				return fmt.Errorf("export takes one PATTERN, in quotes, and one FILE, or - , and got %s", counted(len(args), "argument"))
+				return fmt.Errorf("export takes one PATTERN, in quotes, and one FILE, or - , and got %s",
+					counted(len(args), "argument"))
 			}
 			return hasName(args[1])
 		}),
@@ -76,7 +77,8 @@ func exportFormat(name, format string) (string, error) {
 	if format := text.FormatOfName(name); format != "" {
 		return string(format), nil
 	}
-	return "", usagef("the name %s does not tell the format: want a name that ends in .ndjson, .csv or .parquet, or --format", name)
+	return "", usagef("the name %s does not tell the format: want one that ends in .ndjson, .csv or .parquet, "+
+		"or --format", name)
 }
 
 func runExport(cmd *cobra.Command, dir, pattern, name string, params daybook.QueryParams, format string) (err error) {
@@ -114,13 +116,16 @@ func runExport(cmd *cobra.Command, dir, pattern, name string, params daybook.Que
 
 // exportTo writes the result of a query and shows its progress in bytes of JSON. It writes the
 // values before an error, in whole lines; a Parquet file cannot be read then.
-func exportTo(cmd *cobra.Command, db *engine.DB, pattern string, params daybook.QueryParams, format string, w io.Writer) (found int, err error) {
+func exportTo(
+	cmd *cobra.Command, db *engine.DB, pattern string, params daybook.QueryParams, format string, w io.Writer,
+) (found int, err error) {
 	bar := newByteBar(cmd.ErrOrStderr(), "exporting", matchingBytes(cmd.Context(), db, pattern, params))
 	defer bar.clear()
 	out := newValueWriter(format, w, 0)
 	for value, err := range db.Scan(cmd.Context(), pattern, params) {
 		if err == nil && format == "csv" && strings.Contains(value.RecordName, "\r\n") {
-			err = fmt.Errorf("record %q: csv would turn the \\r\\n in its name into \\n: export to ndjson or parquet", value.RecordName)
+			err = fmt.Errorf("record %q: csv would turn the \\r\\n in its name into \\n: export to ndjson or parquet",
+				value.RecordName)
 		}
 		if err == nil {
 			err = out.Write(value)
@@ -138,7 +143,9 @@ func exportTo(cmd *cobra.Command, db *engine.DB, pattern string, params daybook.
 // matchingBytes returns the bytes of JSON in the matching records, or -1 if that is not known:
 // because the query selects by time, or because a record cannot be read. The export itself then
 // reports the record.
-func matchingBytes(ctx context.Context, db daybook.RecordLister, pattern string, params daybook.QueryParams) (total int64) {
+func matchingBytes(
+	ctx context.Context, db daybook.RecordLister, pattern string, params daybook.QueryParams,
+) (total int64) {
 	if params.StartTime != nil || params.EndTime != nil {
 		return -1
 	}

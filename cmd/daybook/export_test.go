@@ -95,7 +95,9 @@ func TestOldPartsAreRemoved(t *testing.T) {
 	for _, args := range [][]string{{"export", "*"}, {"backup"}} {
 		t.Run(args[0], func(t *testing.T) {
 			outDir := t.TempDir()
-			kept := []string{".[x].csv.2.part", ".y.csv.1.part", ".[x].csv.mine.part", ".[x].csv..part", "[x].csv.1.part"}
+			kept := []string{
+				".[x].csv.2.part", ".y.csv.1.part", ".[x].csv.mine.part", ".[x].csv..part", "[x].csv.1.part",
+			}
 			for _, name := range append(kept, ".[x].csv.1.part") {
 				file := filepath.Join(outDir, name)
 				if err := os.WriteFile(file, nil, 0o600); err != nil {

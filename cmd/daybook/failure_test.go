@@ -24,8 +24,10 @@ func TestErrorLine(t *testing.T) {
 		err  error
 		want string
 	}{
-		{"a sentinel before its details", fmt.Errorf("%w: it is empty", daybook.ErrInvalidName), "invalid record name: it is empty"},
-		{"a sentinel after a place", &text.LineError{File: "stdin", Line: 7, Err: daybook.ErrInvalidValue}, "stdin:7: invalid value"},
+		{"a sentinel before its details", fmt.Errorf("%w: it is empty", daybook.ErrInvalidName),
+			"invalid record name: it is empty"},
+		{"a sentinel after a place", &text.LineError{File: "stdin", Line: 7, Err: daybook.ErrInvalidValue},
+			"stdin:7: invalid value"},
 		{"an interruption that is wrapped several times",
 			&stoppedError{fmt.Errorf("a.csv: %w", context.Canceled), "0 values were stored before it"},
 			"interrupted: 0 values were stored before it"},
@@ -33,10 +35,12 @@ func TestErrorLine(t *testing.T) {
 			"interrupted; no space left"},
 		{"an interruption among other errors of the engine", errors.Join(context.Canceled, daybook.ErrNoSpace),
 			"context canceled; no space left"},
-		{"two errors of the engine", errors.Join(daybook.ErrNotConfigured, daybook.ErrNoSpace), "no backend configured; no space left"},
+		{"two errors of the engine", errors.Join(daybook.ErrNotConfigured, daybook.ErrNoSpace),
+			"no backend configured; no space left"},
 		{"a file with the name of the package", fmt.Errorf("open daybook: notes.csv: %w", os.ErrNotExist),
 			"open daybook: notes.csv: file does not exist"},
-		{"a record that is named like an error", fmt.Errorf("%w: %q ends early", daybook.ErrInvalidPattern, "daybook: invalid pattern"),
+		{"a record that is named like an error",
+			fmt.Errorf("%w: %q ends early", daybook.ErrInvalidPattern, "daybook: invalid pattern"),
 			`invalid pattern: "daybook: invalid pattern" ends early`},
 		{"a file that is named like an interruption", fmt.Errorf("context canceled.csv: %w", os.ErrNotExist),
 			"context canceled.csv: file does not exist"},
@@ -68,7 +72,8 @@ func TestDeletionStopped(t *testing.T) {
 	}{
 		{"by an interruption", context.Canceled,
 			"interrupted: deleted 3 values before it stopped; the same command deletes the rest"},
-		{"by damage, which other records do not mind", daybook.ErrCorrupt, "corrupt: deleted 3 values of the undamaged records"},
+		{"by damage, which other records do not mind", daybook.ErrCorrupt,
+			"corrupt: deleted 3 values of the undamaged records"},
 		{"by a full disk", daybook.ErrNoSpace, "no space left: deleted 3 values before it stopped"},
 	}
 	for _, test := range tests {
@@ -89,7 +94,8 @@ func TestBrokenPipeIsQuiet(t *testing.T) {
 	dir := filledDir(t, someValues()...)
 	for _, args := range [][]string{
 		{"query", "*"}, {"query", "*", "--format", "csv"}, {"query", "*", "--format", "ndjson"},
-		{"records"}, {"records", "--json"}, {"stats"}, {"stats", "--json"}, {"cleanup", "--older-than", "0"}, {"compact"},
+		{"records"}, {"records", "--json"}, {"stats"}, {"stats", "--json"},
+		{"cleanup", "--older-than", "0"}, {"compact"},
 	} {
 		var errOut bytes.Buffer
 		status := execute(t.Context(), append(args, "--dir", dir), strings.NewReader(""), closedPipe{}, &errOut)

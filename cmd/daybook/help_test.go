@@ -18,11 +18,12 @@ import (
 func TestExamplesOfHelpRun(t *testing.T) {
 	t.Parallel()
 	dir, bin := t.TempDir(), t.TempDir()
+	script := fmt.Sprintf("#!/bin/sh\nDAYBOOK_TEST_COMMAND=1 exec '%s' \"$@\"\n", os.Args[0])
 	files := map[string]string{
-		filepath.Join(dir, "readings.ndjson"): `{"record_name":"host.cpu.0","value":{"busy_percent":3},"stored_at":1764000000000}`,
+		filepath.Join(dir, "readings.ndjson"): `{"record_name":"host.cpu.0","value":3,"stored_at":1764000000000}`,
 		filepath.Join(dir, "vienna.csv"):      "time,celsius\n2026-11-23T06:00:00Z,3.5\n",
 		filepath.Join(dir, "rules.yaml"):      "rules: [{pattern: \"debug.*\", max_per_record: 1}]\n",
-		filepath.Join(bin, "daybook"):         fmt.Sprintf("#!/bin/sh\nDAYBOOK_TEST_COMMAND=1 exec '%s' \"$@\"\n", os.Args[0]),
+		filepath.Join(bin, "daybook"):         script,
 	}
 	for path, content := range files {
 		if err := os.WriteFile(path, []byte(content), 0o700); err != nil {

@@ -79,7 +79,8 @@ func runImport(cmd *cobra.Command, dir string, names []string, format string) (e
 			return l.stoppedBy(err)
 		}
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "imported %s from %s in %.1f s\n", counted(l.stored, "value"), counted(len(names), "file"), time.Since(started).Seconds())
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "imported %s from %s in %.1f s\n",
+		counted(l.stored, "value"), counted(len(names), "file"), time.Since(started).Seconds())
 	return err
 }
 
@@ -103,7 +104,7 @@ func openExportedFiles(cmd *cobra.Command, names []string, format string) (files
 func openExported(cmd *cobra.Command, name, format string) (*exportedFile, error) {
 	if name == standard {
 		if format == "parquet" {
-			return nil, usagef("a Parquet file is read from its end, so it cannot come from standard input: name a file")
+			return nil, usagef("Parquet is read from its end, so it cannot come from standard input: name a file")
 		}
 		values, err := newExportedReader(stdinName, format, cmd.InOrStdin())
 		return &exportedFile{ValueReader: values}, err
@@ -120,7 +121,8 @@ func openExported(cmd *cobra.Command, name, format string) (*exportedFile, error
 	if err == nil {
 		f.bar = newByteBar(cmd.ErrOrStderr(), "importing", info.Size())
 		if format == "parquet" {
-			f.ValueReader, err = text.NewParquetReader(f.bar.countReaderAt(file), info.Size(), text.ReadOptions{Name: name})
+			in := f.bar.countReaderAt(file)
+			f.ValueReader, err = text.NewParquetReader(in, info.Size(), text.ReadOptions{Name: name})
 		} else {
 			f.ValueReader, err = newExportedReader(name, format, f.bar.countReader(file))
 		}

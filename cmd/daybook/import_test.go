@@ -70,13 +70,17 @@ func TestImportRefuses(t *testing.T) {
 		name, file, data, want string
 		stored                 string // what the error says about values before it; "": nothing
 	}{
-		{"a Parquet file that is cut off", "x.parquet", string(data[:len(data)/2]), "it is not a whole Parquet file", ""},
+		{"a Parquet file that is cut off", "x.parquet", string(data[:len(data)/2]),
+			"it is not a whole Parquet file", ""},
 		{"a file that is not Parquet", "x.parquet", "no parquet", "it is not a whole Parquet file", ""},
-		{"a binary file for CSV", "x.csv", "PAR1" + strings.Repeat("\x01\xff", 1000), `the header is ["PAR1\x01\xff\x01`, ""},
-		{"CSV of another program", "x.csv", "a,b\n1,2\n", `"daybook ingest" reads CSV that "daybook export" did not write`, ""},
+		{"a binary file for CSV", "x.csv", "PAR1" + strings.Repeat("\x01\xff", 1000),
+			`the header is ["PAR1\x01\xff\x01`, ""},
+		{"CSV of another program", "x.csv", "a,b\n1,2\n",
+			`"daybook ingest" reads CSV that "daybook export" did not write`, ""},
 		{"a row of CSV that is too short", "x.csv", header + "a,1,1\nb,2\n", "wrong number of fields", "1 value was"},
 		{"a value that is not JSON", "x.csv", header + "a,1,1\nb,2,{\n", "x.csv:3: ", "1 value was"},
-		{"a word for a time", "x.csv", header + "a,soon,1\n", `x.csv:2: column 2 ("stored_at"): "soon" is not a time`, "0 values were"},
+		{"a word for a time", "x.csv", header + "a,soon,1\n",
+			`x.csv:2: column 2 ("stored_at"): "soon" is not a time`, "0 values were"},
 		{"a line that is not JSON", "x.ndjson", "{\n", "x.ndjson:1: ", "0 values were"},
 	}
 	for _, test := range tests {
@@ -88,7 +92,8 @@ func TestImportRefuses(t *testing.T) {
 				t.Errorf("%+v; want a failure and one line", got)
 			}
 			saysStored := strings.Contains(got.err, " stored before it")
-			if !strings.Contains(got.err, test.want) || saysStored != (test.stored != "") || !strings.Contains(got.err, test.stored) {
+			if !strings.Contains(got.err, test.want) || saysStored != (test.stored != "") ||
+				!strings.Contains(got.err, test.stored) {
 				t.Errorf("stderr %q; want %q, and %q", got.err, test.want, test.stored)
 			}
 			if _, err := os.Stat(dir); test.stored == "" && !os.IsNotExist(err) {

@@ -60,7 +60,11 @@ func runIngest(cmd *cobra.Command, dir string, names []string, flags ingestFlags
 	if err != nil {
 		return err
 	}
-	i := &ingestion{loader: loader{notes: cmd.ErrOrStderr(), skipBad: flags.skipBad}, flags: flags, stdin: cmd.InOrStdin()}
+	i := &ingestion{
+		loader: loader{notes: cmd.ErrOrStderr(), skipBad: flags.skipBad},
+		flags:  flags,
+		stdin:  cmd.InOrStdin(),
+	}
 	if total >= 0 || !isTerminal(i.stdin) { // a bar would overwrite what a person types
 		i.bar = newByteBar(cmd.ErrOrStderr(), "ingesting", total)
 	} else {
@@ -173,6 +177,7 @@ func (i *ingestion) summarize(out io.Writer, inputs []input, took time.Duration)
 	if i.skippedLines > 0 {
 		skipped = ", skipped " + counted(i.skippedLines, "bad line")
 	}
-	_, err := fmt.Fprintf(out, "stored %s from %s in %.1f s%s\n", counted(i.stored, "value"), source, took.Seconds(), skipped)
+	_, err := fmt.Fprintf(out, "stored %s from %s in %.1f s%s\n",
+		counted(i.stored, "value"), source, took.Seconds(), skipped)
 	return err
 }

@@ -25,12 +25,14 @@ func TestUsageErrorsOfIngestCreateNothing(t *testing.T) {
 		{"CSV by its name, without a record", "", []string{rows}, rows + " is CSV, which needs --record"},
 		{"CSV by its flag, without a record", "", []string{"--format", "csv"}, "stdin is CSV, which needs --record"},
 		{"CSV without a time column", "t\n1\n", []string{"--record", "r"}, "needs --time-column"},
-		{"an invalid record name", "t\n1\n", []string{"--record", "a\x00b", "--time-column", "t"}, "with a NUL; want none"},
+		{"an invalid record name", "t\n1\n", []string{"--record", "a\x00b", "--time-column", "t"},
+			"with a NUL; want none"},
 		{"a binary file", "", []string{writeFile(t, "binary", "\x7fELF\x02")}, guessed},
 		{"a binary file that begins with a NUL", "", []string{writeFile(t, "blank", "\x00\x01")}, guessed},
 		{"an array", "[1,2]\n", nil, "stdin " + guessed},
 		{"a comment before NDJSON", "# comment\n" + line, nil, guessed},
-		{"a guess with a record and without a time", "t,a\n", []string{"--record", "r"}, guessed + ", which needs --time-column"},
+		{"a guess with a record and without a time", "t,a\n", []string{"--record", "r"},
+			guessed + ", which needs --time-column"},
 		{"a wrong guess about the second file", "", []string{lines, writeFile(t, "second", "[1]")}, guessed},
 		{"a record for NDJSON by its name", "", []string{"--record", "r", lines},
 			lines + " is NDJSON, whose lines name their records"},
@@ -43,7 +45,8 @@ func TestUsageErrorsOfIngestCreateNothing(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			dir := newDir(t)
 			got := run(t, test.input, append([]string{"ingest", "--dir", dir}, test.args...)...)
-			if got.status != statusUsage || !strings.Contains(got.err, test.want) || strings.Contains(got.err, "stored before") {
+			if got.status != statusUsage || !strings.Contains(got.err, test.want) ||
+				strings.Contains(got.err, "stored before") {
 				t.Errorf("%+v; want a usage error with %q", got, test.want)
 			}
 			if _, err := os.Stat(dir); !os.IsNotExist(err) {
@@ -88,7 +91,8 @@ func TestNothingButBadLines(t *testing.T) {
 		status int
 		want   string // on standard error
 	}{
-		{"only bad lines", "{\n{\n", nil, statusFailed, "daybook: nothing was stored: all values were bad, in 2 lines\n"},
+		{"only bad lines", "{\n{\n", nil, statusFailed,
+			"daybook: nothing was stored: all values were bad, in 2 lines\n"},
 		{"only bad rows", "t,a\n1\n", []string{"--record", "r", "--time-column", "t"}, statusFailed, "in 1 line\n"},
 		{"no lines", "", nil, statusDone, ""},
 		{"one good line", "{\n" + `{"record_name":"r","value":1,"stored_at":5}`, nil, statusDone, "skipped stdin:1: "},

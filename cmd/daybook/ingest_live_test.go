@@ -62,7 +62,9 @@ func (s slowSender) send(out io.WriteCloser, stored <-chan int) {
 
 // mustStoreBeforeWaiting ingests what the sender writes to out. The inputs read that from in, or
 // from a file of their own.
-func (s slowSender) mustStoreBeforeWaiting(t *testing.T, in io.Reader, out io.WriteCloser, inputs []input, flags ingestFlags) {
+func (s slowSender) mustStoreBeforeWaiting(
+	t *testing.T, in io.Reader, out io.WriteCloser, inputs []input, flags ingestFlags,
+) {
 	t.Helper()
 	stored := make(chan int, 3)
 	go s.send(out, stored)

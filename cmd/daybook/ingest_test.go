@@ -33,8 +33,9 @@ func TestBadLine(t *testing.T) {
 			dir := newDir(t)
 			input := good + "\n" + test.line + "\n" + good
 			got := run(t, input, "ingest", "--dir", dir, "--format", "ndjson")
-			if got.status != statusFailed || !strings.HasPrefix(got.err, "daybook: stdin:3: ") || strings.Count(got.err, "\n") != 1 ||
-				!strings.Contains(got.err, test.want) || !strings.Contains(got.err, ": 1 value was stored before it") {
+			if got.status != statusFailed || !strings.HasPrefix(got.err, "daybook: stdin:3: ") ||
+				strings.Count(got.err, "\n") != 1 || !strings.Contains(got.err, test.want) ||
+				!strings.Contains(got.err, ": 1 value was stored before it") {
 				t.Errorf("stopping: %+v; want %q", got, test.want)
 			}
 			if hasRemedy := strings.Contains(got.err, "; --now stamps"); hasRemedy != (test.name == "no time") {
@@ -44,7 +45,8 @@ func TestBadLine(t *testing.T) {
 				t.Errorf("stopping: %d values are stored; want 1", n)
 			}
 			got = run(t, input, "ingest", "--dir", dir, "--format", "ndjson", "--skip-bad")
-			if got.status != statusDone || !strings.HasPrefix(got.err, "skipped stdin:3: ") || strings.Count(got.err, "\n") != 1 ||
+			if got.status != statusDone || !strings.HasPrefix(got.err, "skipped stdin:3: ") ||
+				strings.Count(got.err, "\n") != 1 ||
 				!strings.HasPrefix(got.out, "stored 2 values from standard input") ||
 				!strings.HasSuffix(got.out, ", skipped 1 bad line\n") {
 				t.Errorf("skipping: %+v", got)
@@ -112,7 +114,8 @@ func TestNowStampsValuesWithoutTime(t *testing.T) {
 	lines := `{"record_name":"r","value":1}` + "\n" + `{"topic":"r","payload":2,"ts":5}`
 	mustRun(t, lines, "ingest", "--now", "--dir", dir)
 	values := stored(t, dir)
-	if len(values) != 2 || values[0].StoredAt != 5 || values[1].StoredAt < before || values[1].StoredAt > daybook.Now() {
+	if len(values) != 2 || values[0].StoredAt != 5 ||
+		values[1].StoredAt < before || values[1].StoredAt > daybook.Now() {
 		t.Errorf("stored %v", values)
 	}
 }

@@ -4,15 +4,15 @@
 //
 // Store:
 //
-//	daybook demo                  record readings of this machine and show what can be done with them
+//	daybook demo                  record readings of this machine, and show what to do with them
 //	daybook ingest [FILE...]      store values from NDJSON or CSV
 //
 // Read:
 //
 //	daybook query PATTERN         print the values of records
-//	daybook tail [-f] PATTERN     print the newest values, and with -f new values as they are stored
+//	daybook tail [-f] PATTERN     print the newest values; with -f also new ones
 //	daybook records [PATTERN]     list records with their number of values, bytes and times
-//	daybook stats                 show how many values the directory holds and how much space they take
+//	daybook stats                 show the number of values and their size
 //
 // Maintain:
 //

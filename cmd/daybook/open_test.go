@@ -17,7 +17,9 @@ import (
 
 func TestReadingAnEmptyDirectoryLeavesItEmpty(t *testing.T) {
 	dir := t.TempDir()
-	for _, args := range [][]string{{"query", "*"}, {"records"}, {"stats"}, {"cleanup", "--older-than", "1d"}, {"compact"}} {
+	for _, args := range [][]string{
+		{"query", "*"}, {"records"}, {"stats"}, {"cleanup", "--older-than", "1d"}, {"compact"},
+	} {
 		got := run(t, "", append(args, "--dir", dir)...)
 		if got.status != statusFailed || !strings.Contains(got.err, "there is no daybook in "+dir) {
 			t.Errorf("daybook %q: status %d, stderr %q", args, got.status, got.err)
@@ -40,10 +42,13 @@ func TestLockedByAnotherProcess(t *testing.T) {
 	}
 	t.Cleanup(func() { db.Close() })
 	var commands sync.WaitGroup
-	for _, args := range [][]string{{"query", "*"}, {"stats"}, {"ingest"}, {"cleanup", "--older-than", "1d"}, {"compact"}} {
+	for _, args := range [][]string{
+		{"query", "*"}, {"stats"}, {"ingest"}, {"cleanup", "--older-than", "1d"}, {"compact"},
+	} {
 		commands.Go(func() {
 			got := run(t, "", append(args, "--dir", dir)...)
-			if got.status != statusFailed || !strings.Contains(got.err, "open in another process") || !strings.Contains(got.err, dir) ||
+			if got.status != statusFailed || !strings.Contains(got.err, "open in another process") ||
+				!strings.Contains(got.err, dir) ||
 				strings.Contains(got.err, "demo or an ingest") || // it may as well be a query
 				!strings.Contains(got.err, `"daybook tail -f" works beside it`) ||
 				!strings.Contains(got.err, "DB.Backup") || strings.Count(got.err, "\n") != 1 {
@@ -96,7 +101,8 @@ func TestOpenExisting(t *testing.T) {
 			if err == nil {
 				err = db.Close()
 			}
-			if missing := err != nil && strings.HasPrefix(err.Error(), "there is no daybook in "); missing == test.exists {
+			missing := err != nil && strings.HasPrefix(err.Error(), "there is no daybook in ")
+			if missing == test.exists {
 				t.Errorf("error %v; want that a daybook exists: %v", err, test.exists)
 			}
 		})

@@ -53,9 +53,11 @@ There is no undo. "daybook help query" explains PATTERN.`,
 	}
 	cmd.Flags().StringVar(&flags.olderThan, "older-than", "", "delete values stored before this `age or time`")
 	cmd.Flags().IntVar(&flags.maxPerRecord, "max-per-record", 0, "keep only the newest `N` values of each record")
-	cmd.Flags().StringVar(&flags.maxBytes, "max-bytes", "", "delete the oldest values until this `size` of JSON remains, as in 500MB")
+	cmd.Flags().StringVar(&flags.maxBytes, "max-bytes", "",
+		"delete the oldest values until this `size` of JSON remains, as in 500MB")
 	cmd.Flags().IntVar(&flags.keepNewest, "keep-newest", 0, "keep the newest `N` values of each record, however old")
-	cmd.Flags().StringArrayVar(&flags.except, "except", nil, "delete nothing of the records that this `pattern` matches; may be repeated")
+	cmd.Flags().StringArrayVar(&flags.except, "except", nil,
+		"delete nothing of the records that this `pattern` matches; may be repeated")
 	cmd.Flags().BoolVar(&flags.topic, "topic", false, "read PATTERN and the patterns of --except as topics")
 	return cmd
 }
@@ -119,6 +121,7 @@ func runPrune(cmd *cobra.Command, dir, pattern string, params daybook.PruneParam
 
 // reportDeleted prints how many values were deleted.
 func reportDeleted(cmd *cobra.Command, deleted uint64, started time.Time) error {
-	_, err := fmt.Fprintf(cmd.OutOrStdout(), "deleted %s in %s\n", counted(deleted, "value"), time.Since(started).Round(time.Millisecond))
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "deleted %s in %s\n",
+		counted(deleted, "value"), time.Since(started).Round(time.Millisecond))
 	return err
 }

@@ -14,7 +14,8 @@ func TestPrune(t *testing.T) {
 		remaining int // values
 	}{
 		{"by age", []string{"*", "--older-than", "1970-01-01T00:00:01.2Z"}, 2},
-		{"by age, and keep the newest", []string{"*", "--older-than", "1970-01-01T00:00:01.2Z", "--keep-newest", "1"}, 3},
+		{"by age, and keep the newest",
+			[]string{"*", "--older-than", "1970-01-01T00:00:01.2Z", "--keep-newest", "1"}, 3},
 		{"by number", []string{"a.*", "--max-per-record", "1"}, 3},
 		{"by size", []string{"*", "--max-bytes", "27B"}, 2},
 		{"except some records", []string{"*", "--older-than", "1d", "--except", "a.t*", "--except", "b"}, 2},
@@ -25,7 +26,8 @@ func TestPrune(t *testing.T) {
 			dir := filledDir(t, someValues()...)
 			out := mustRun(t, "", append([]string{"prune", "--dir", dir}, test.args...)...)
 			got := stored(t, dir)
-			if len(got) != test.remaining || !strings.HasPrefix(out, "deleted "+counted(4-test.remaining, "value")+" in ") {
+			deleted := counted(4-test.remaining, "value")
+			if len(got) != test.remaining || !strings.HasPrefix(out, "deleted "+deleted+" in ") {
 				t.Errorf("%q, and %d values remain: %v; want %d", out, len(got), got, test.remaining)
 			}
 		})
@@ -41,14 +43,17 @@ func TestPruneRefuses(t *testing.T) {
 		{"no limit at all", []string{"*"}, "prune needs --older-than"},
 		{"a word for a time", []string{"*", "--older-than", "soon"}, `--older-than "soon" is not a time`},
 		{"a word for a size", []string{"*", "--max-bytes", "much"}, `--max-bytes "much": want a number and a unit`},
-		{"a size without a unit", []string{"*", "--max-bytes", "500"}, `--max-bytes "500": want a unit, as in 500B, 500kB or 500MB`},
+		{"a size without a unit", []string{"*", "--max-bytes", "500"},
+			`--max-bytes "500": want a unit, as in 500B, 500kB or 500MB`},
 		{"a size of nothing", []string{"*", "--max-bytes", "0B"}, `--max-bytes "0B": want more than 0`},
 		{"a negative number", []string{"*", "--max-per-record", "-1"}, "--max-per-record -1: want 1 or more"},
 		{"none of each record", []string{"*", "--max-per-record", "0"}, "--max-per-record 0: want 1 or more"},
-		{"a negative number to keep", []string{"*", "--older-than", "1d", "--keep-newest", "-1"}, "--keep-newest -1: want 0 or more"},
+		{"a negative number to keep", []string{"*", "--older-than", "1d", "--keep-newest", "-1"},
+			"--keep-newest -1: want 0 or more"},
 		{"more to keep than the limit", []string{"*", "--max-per-record", "1", "--keep-newest", "2"},
 			"--keep-newest 2 is more than --max-per-record 1"},
-		{"an empty exception", []string{"*", "--older-than", "1d", "--except", ""}, `daybook: --except: invalid pattern: it is empty`},
+		{"an empty exception", []string{"*", "--older-than", "1d", "--except", ""},
+			`daybook: --except: invalid pattern: it is empty`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

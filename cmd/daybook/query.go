@@ -60,7 +60,8 @@ The values are printed while they are read, so a large result needs no large mem
 	}
 	cmd.Flags().IntVar(&flags.limit, "limit", 0, "print at most `N` values of each record (0: all)")
 	flags.addSelection(cmd)
-	cmd.Flags().BoolVar(&flags.oldestFirst, "oldest-first", false, "print the oldest values first; --limit then takes the oldest")
+	cmd.Flags().BoolVar(&flags.oldestFirst, "oldest-first", false,
+		"print the oldest values first; --limit then takes the oldest")
 	cmd.Flags().Var(&flags.format, "format", "output format")
 	return cmd
 }
@@ -109,7 +110,9 @@ func runQuery(cmd *cobra.Command, dir, pattern string, params daybook.QueryParam
 
 // writeValues writes the result of a query to out and counts its values. It writes the values
 // before an error.
-func writeValues(ctx context.Context, out text.ValueWriter, db daybook.Scanner, pattern string, params daybook.QueryParams) (found int, err error) {
+func writeValues(
+	ctx context.Context, out text.ValueWriter, db daybook.Scanner, pattern string, params daybook.QueryParams,
+) (found int, err error) {
 	for value, err := range db.Scan(ctx, pattern, params) {
 		if err == nil {
 			err = out.Write(value)

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"io"
 	"iter"
 	"testing"
 
@@ -29,7 +30,8 @@ b            1    4 B  1970-01-01T01:00:00.000+01:00  1970-01-01T01:00:00.000+01
 	if diff := cmp.Diff(want, mustRun(t, "", "records", "a.*", "--topic", "--json", "--dir", dir)); diff != "" {
 		t.Errorf("lines (-want +got):\n%s", diff)
 	}
-	if got := run(t, "", "records", "c*", "--dir", dir); got != (result{"", "no records that match the glob \"c*\"\n", 0}) {
+	got := run(t, "", "records", "c*", "--dir", dir)
+	if got != (result{"", "no records that match the glob \"c*\"\n", 0}) {
 		t.Errorf("without a match: %+v", got)
 	}
 }
@@ -45,10 +47,10 @@ func recordsBefore(err error) iter.Seq2[daybook.RecordInfo, error] {
 func TestRecordsBeforeAnErrorArePrinted(t *testing.T) {
 	tests := []struct {
 		name      string
-		newWriter func(*bytes.Buffer) recordWriter
+		newWriter func(io.Writer) recordWriter
 	}{
-		{"in a table, which prints a block of rows at a time", func(out *bytes.Buffer) recordWriter { return newRecordTable(out) }},
-		{"in lines", func(out *bytes.Buffer) recordWriter { return newRecordLines(out) }},
+		{"in a table, which prints a block of rows at a time", newRecordTable},
+		{"in lines", newRecordLines},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -64,6 +64,7 @@ func reportRestored(ctx context.Context, out io.Writer, dir string) (err error) 
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "restored %s of %s into %s\n", counted(stats.Values, "value"), counted(stats.Records, "record"), dir)
+	_, err = fmt.Fprintf(out, "restored %s of %s into %s\n",
+		counted(stats.Values, "value"), counted(stats.Records, "record"), dir)
 	return err
 }

@@ -82,10 +82,16 @@ func addCommands(root *cobra.Command, dir *string) {
 		commands []*cobra.Command
 	}{
 		{"Store", []*cobra.Command{newDemoCommand(dir), newIngestCommand(dir)}},
-		{"Read", []*cobra.Command{newQueryCommand(dir), newTailCommand(dir), newRecordsCommand(dir), newStatsCommand(dir)}},
-		{"Maintain", []*cobra.Command{newCleanupCommand(dir), newPruneCommand(dir), newRetainCommand(dir),
-			newCompactCommand(dir), newCheckCommand(dir)}},
-		{"Move", []*cobra.Command{newBackupCommand(dir), newRestoreCommand(dir), newExportCommand(dir), newImportCommand(dir)}},
+		{"Read", []*cobra.Command{
+			newQueryCommand(dir), newTailCommand(dir), newRecordsCommand(dir), newStatsCommand(dir),
+		}},
+		{"Maintain", []*cobra.Command{
+			newCleanupCommand(dir), newPruneCommand(dir), newRetainCommand(dir),
+			newCompactCommand(dir), newCheckCommand(dir),
+		}},
+		{"Move", []*cobra.Command{
+			newBackupCommand(dir), newRestoreCommand(dir), newExportCommand(dir), newImportCommand(dir),
+		}},
 	} {
 		root.AddGroup(&cobra.Group{ID: group.id, Title: group.id + ":"})
 		for _, cmd := range group.commands {

@@ -16,5 +16,6 @@ func TestStats(t *testing.T) {
 	if got.Values != 4 || got.Records != 3 || got.ValueBytes != 35 || got.DiskBytes <= 0 {
 		t.Errorf("stats: %+v", got)
 	}
-	wantParts(t, mustRun(t, "", "stats", "--dir", dir), "records", "values", "raw JSON          35 B", "8.8 B", "directory")
+	table := mustRun(t, "", "stats", "--dir", dir)
+	wantParts(t, table, "records", "values", "raw JSON          35 B", "8.8 B", "directory")
 }

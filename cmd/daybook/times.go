@@ -60,7 +60,8 @@ func parseTime(typed string, now time.Time) (uint64, error) {
 func parseCutoff(typed string, now time.Time) (uint64, error) {
 	cutoff, err := parseAgeOrTime(typed, now)
 	if err == nil && cutoff > millisOf(now) {
-		return 0, fmt.Errorf("%q is in the future: want an age (7d) or a time in the past (0s deletes everything until now)", typed)
+		return 0, fmt.Errorf("%q is in the future: want an age (7d) or a time in the past "+
+			"(0s deletes everything until now)", typed)
 	}
 	return cutoff, err
 }
@@ -108,7 +109,8 @@ func parseRelative(typed string, now time.Time) (uint64, error) {
 	case err == nil:
 		return unixMillis(now.Add(offset), typed)
 	case !durationText.MatchString(typed):
-		return 0, fmt.Errorf("%q is not a time relative to now: want a sign, numbers and units (ms, s, m, h, d, w), as in -1h30m", typed)
+		return 0, fmt.Errorf("%q is not a time relative to now: want a sign, numbers and units "+
+			"(ms, s, m, h, d, w), as in -1h30m", typed)
 	case strings.HasPrefix(typed, "-"):
 		return 0, errBefore1970(typed)
 	}
