@@ -23,7 +23,8 @@ import (
 const (
 	// maxNotRun is the number of blocks that may be marked as not run.
 	maxNotRun = 12
-	// commandTime is how long a block may take, and interruptAfter how long one runs that is then interrupted.
+	// commandTime is how long a block may take, and interruptAfter how long one runs that is then
+	// interrupted.
 	commandTime    = time.Minute
 	interruptAfter = 500 * time.Millisecond
 )
@@ -57,8 +58,8 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// inShorter are replacements that make a block run in a test: the command is the one that was built, and a demo
-// records for a moment instead of ten seconds.
+// inShorter are replacements that make a block run in a test: the command is the one that was
+// built, and a demo records for a moment instead of ten seconds.
 var inShorter = []struct {
 	pattern *regexp.Regexp
 	by      string
@@ -74,7 +75,8 @@ type result struct {
 	early  bool // it ended before it was interrupted
 }
 
-// runCommand runs a script in a directory. If interrupt is more than 0, its only command is interrupted after that.
+// runCommand runs a script in a directory. If interrupt is more than 0, its only command is
+// interrupted after that.
 func runCommand(t *testing.T, dir, script string, interrupt time.Duration) *result {
 	t.Helper()
 	bin, err := buildCommand()
@@ -185,8 +187,9 @@ var (
 	spaces       = regexp.MustCompile(` +`)
 )
 
-// normalized returns the lines of an output without the parts that differ between machines and runs: quantities, the
-// host's sensors, readings that were late on a busy machine, the shape of a chart, and the widths of columns.
+// normalized returns the lines of an output without the parts that differ between machines and
+// runs: quantities, the host's sensors, readings that were late on a busy machine, the shape of a
+// chart, and the widths of columns.
 func normalized(output string) (lines []string) {
 	for line := range strings.Lines(output) {
 		line = strings.TrimRight(line, " \n")
@@ -272,7 +275,8 @@ func TestInlineCommands(t *testing.T) {
 				help[name] = runCommand(t, t.TempDir(), "daybook "+name+" --help", 0).output
 			}
 			for _, word := range words[2:] {
-				if flag := strings.Split(word, "=")[0]; strings.HasPrefix(flag, "-") && !strings.Contains(help[name], flag+" ") {
+				flag, _, _ := strings.Cut(word, "=")
+				if strings.HasPrefix(flag, "-") && !strings.Contains(help[name], flag+" ") {
 					t.Errorf("%s: `%s`: %s has no flag %s", d.path, match[1], name, flag)
 				}
 			}

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package docs_test checks the documents of the repository: links, commands, programs, names and widths.
+// Package docs_test checks the documents of the repository: links, commands, programs, names and
+// widths.
 //
-// A fenced block of sh is run, block after block of a page, in a fresh directory of that page, with the command built
-// from this source. An HTML comment on the line before a block says more about it:
+// A fenced block of sh is run, block after block of a page, in a fresh directory of that page, with
+// the command built from this source. An HTML comment on the line before says more about a block:
 //
 //	<!-- not run: REASON -->             the block cannot run in a test; there are few of those
 //	<!-- runs until it is interrupted --> the block's command is interrupted after a moment
 //	<!-- file: NAME -->                  the block is the content of a file that later commands use
-//	<!-- output -->                      the block is the output of the block before; a line ... stands for any lines
+//	<!-- output -->                      the block is the output of the block before, in which a
+//	                                     line ... stands for any lines
 package docs_test
 
 import (

@@ -69,7 +69,8 @@ func anchorsOf(prose string) map[string]bool {
 	return anchors
 }
 
-// checkDeclared checks that a Go file declares a name: a function or type (Compile), or a method (DB.Store).
+// checkDeclared checks that a Go file declares a name: a function or type (Compile), or a method
+// (DB.Store).
 func checkDeclared(t *testing.T, document, name, path string) {
 	t.Helper()
 	source, err := os.ReadFile(filepath.Join(root, path))
@@ -90,8 +91,8 @@ var (
 	goFile = regexp.MustCompile(`^[\w./*-]*/[\w.*-]*$`)
 )
 
-// TestNames checks the code spans that are Go names, which must stand in the source, and those that are paths, which
-// must exist.
+// TestNames checks the code spans that are Go names, which must stand in the source, and those that
+// are paths, which must exist.
 func TestNames(t *testing.T) {
 	words := sourceWords(t)
 	for _, d := range documents(t) {
@@ -119,7 +120,8 @@ func TestNames(t *testing.T) {
 // inDirectory are paths in the directory of a store, not in the repository.
 var inDirectory = map[string]bool{"wal/": true}
 
-// sourceWords returns the words of all Go files, except those of this folder, and the paths' last parts.
+// sourceWords returns the words of all Go files, except those of this folder, and the paths' last
+// parts.
 func sourceWords(t *testing.T) map[string]bool {
 	t.Helper()
 	words := map[string]bool{}
@@ -150,7 +152,8 @@ func isWordRune(r rune) bool {
 	return r == '_' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
 }
 
-// TestRooms shows that the plan of the folders in architecture.md is complete, and that all of it exists.
+// TestRooms shows that the plan of the folders in architecture.md is complete, and that all of it
+// exists.
 func TestRooms(t *testing.T) {
 	var plan string
 	for _, b := range documentAt(t, "docs/architecture.md").blocks {

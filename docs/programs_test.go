@@ -12,7 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestProgramsAreExamples shows that a page's program is an example that the tests of package engine compile and run.
+// TestProgramsAreExamples shows that a page's program is an example that the tests of package
+// engine compile and run.
 func TestProgramsAreExamples(t *testing.T) {
 	tests := []struct {
 		document, example string
@@ -36,7 +37,8 @@ func TestProgramsAreExamples(t *testing.T) {
 			want = regexp.MustCompile(`(?s)\thistory, err := os.MkdirTemp.*?\n\n`).ReplaceAllString(want, "")
 			want = regexp.MustCompile(`\t// Output:\n(\t// .*\n)+`).ReplaceAllString(want, "")
 			if diff := cmp.Diff(want, program(t, test.document)); diff != "" {
-				t.Errorf("the program in %s differs from %s (-example +document):\n%s", test.document, test.example, diff)
+				t.Errorf("the program in %s differs from %s (-example +document):\n%s",
+					test.document, test.example, diff)
 			}
 		})
 	}
