@@ -62,7 +62,10 @@ func everyCall(ctx context.Context, s *subject) []call {
 			return drain(s, "Changes", b.Changes(ctx, daybook.ChangesParams{}))
 		}})
 	}
-	return calls
+	if b, ok := s.backend.(daybook.Statser); ok {
+		calls = append(calls, call{"Stats", func() error { _, err := b.Stats(ctx); return err }})
+	}
+	return append(calls, maintenanceCalls(ctx, s)...)
 }
 
 func cancelledBefore(s *subject) {

@@ -17,9 +17,10 @@
 // Initialize. If the backend is an io.Closer, it is closed at the end of the subtest. From then on
 // its methods must return daybook.ErrClosed.
 //
-// The optional interfaces (BatchStorer, Scanner, RecordLister, Pruner, Watcher, ChangeSource) are
-// tested if the backend has them. If not, the log says so. A failure names the call, the result,
-// the expected result, and the broken promise. [Capabilities] declares what a backend cannot do.
+// The optional interfaces (BatchStorer, Scanner, RecordLister, Pruner, Watcher, ChangeSource,
+// Statser, Checker, BackerUp, Compacter, Checkpointer) are tested if the backend has them. If not,
+// the log says so. A failure names the call, the result, the expected result, and the broken
+// promise. [Capabilities] declares what a backend cannot do.
 //
 // [Memory] is the reference: a slice with a mutex that has every optional interface and passes the
 // suite. The embedded engine is compared with it, and programs can use it in their own tests. It

@@ -37,6 +37,7 @@ var (
 	_ daybook.Pruner       = (*Memory)(nil)
 	_ daybook.Watcher      = (*Memory)(nil)
 	_ daybook.ChangeSource = (*Memory)(nil)
+	_ daybook.Statser      = (*Memory)(nil)
 )
 
 // NewMemory returns an empty backend.
@@ -260,6 +261,22 @@ func (m *Memory) changesAfter(ctx context.Context, after uint64) (changes []dayb
 		}
 	}
 	return changes, nil
+}
+
+// Stats implements daybook.Statser.
+func (m *Memory) Stats(ctx context.Context) (stats daybook.Stats, err error) {
+	if err := m.lock(ctx); err != nil {
+		return stats, err
+	}
+	defer m.mu.Unlock()
+	records := map[string]bool{}
+	for _, c := range m.stored {
+		records[c.RecordName] = true
+		stats.Values++
+		stats.ValueBytes += uint64(len(c.Value))
+	}
+	stats.Records, stats.LastSequence = uint64(len(records)), m.sequence
+	return stats, nil
 }
 
 // yieldAll yields elements until the loop or ctx ends. After them it yields err, or ctx's error.

@@ -61,6 +61,7 @@ var (
 	pruner       = ability{"daybook.Pruner", has[daybook.Pruner]}
 	watcher      = ability{"daybook.Watcher", has[daybook.Watcher]}
 	changeSource = ability{"daybook.ChangeSource", has[daybook.ChangeSource]}
+	statser      = ability{"daybook.Statser", has[daybook.Statser]}
 	closer       = ability{"io.Closer", has[io.Closer]}
 )
 
@@ -90,6 +91,8 @@ var themes = []theme{
 	{"prune", pruner, pruneCases},
 	{"watch", watcher, watchCases},
 	{"changes", changeSource, changeCases},
+	{"stats", statser, statsCases},
+	{"maintenance", ability{}, maintenanceCases},
 	{"closing", closer, closingCases},
 }
 

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package backendtest
+
+import (
+	"fmt"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/daybook-db/daybook"
+)
+
+var statsCases = []testCase{
+	{"of an empty backend", "Stats of an empty backend counts nothing", statsWhenEmpty},
+	{"values, bytes and records", "Stats returns the number of values, their bytes, and the number of records",
+		statsCount},
+	{"after deletions", "the numbers of Stats follow every deletion", statsAfterDeletions},
+	{"the last sequence number",
+		"LastSequence is the sequence number of the last acknowledged value, also if that value is deleted",
+		statsLastSequence},
+}
+
+// wantStats compares the numbers that each backend knows.
+func (s *subject) wantStats(values, bytes, records uint64) {
+	s.Helper()
+	stats := s.stats()
+	got := []uint64{stats.Values, stats.ValueBytes, stats.Records}
+	if s.can.EqualJSON {
+		got[1], bytes = 0, 0
+	}
+	if diff := cmp.Diff([]uint64{values, bytes, records}, got); diff != "" {
+		s.wrong("values, bytes and records of Stats (-want +got):\n%s", diff)
+	}
+}
+
+func (s *subject) stats() daybook.Stats {
+	s.Helper()
+	stats, err := s.backend.(daybook.Statser).Stats(s.Context())
+	if err != nil {
+		s.Fatalf("Stats: %v\nwhy: %s", err, s.why)
+	}
+	return stats
+}
+
+func statsWhenEmpty(s *subject) {
+	s.wantStats(0, 0, 0)
+	if got := s.stats().LastSequence; got != 0 {
+		s.wrong("LastSequence of an empty backend: got %d; want 0", got)
+	}
+}
+
+func statsCount(s *subject) {
+	s.store(row{"a", "1", 1}, row{"b", " 22 ", 1}, row{"a", "333", 0})
+	s.wantStats(3, 8, 2)
+	s.storeTogether(row{"c", `"four"`, 9}, row{"a", "1", 1})
+	s.wantStats(5, 15, 3)
+}
+
+func statsAfterDeletions(s *subject) {
+	for i := range uint64(9) {
+		s.store(row{fmt.Sprintf("record.%d", i%3), "10", i})
+	}
+	s.wantStats(9, 18, 3)
+	s.cleanup(7, 7)
+	s.wantStats(2, 4, 2)
+	s.cleanup(9, 2)
+	s.wantStats(0, 0, 0)
+	s.store(row{"record.0", "100", 0})
+	s.wantStats(1, 3, 1)
+}
+
+func statsLastSequence(s *subject) {
+	if _, ok := s.backend.(daybook.ChangeSource); !ok {
+		s.Logf("left out: %T is no daybook.ChangeSource", s.backend)
+		return
+	}
+	s.store(row{"a", "1", 9})
+	s.storeTogether(row{"b", "2", 1}, row{"a", "3", 2})
+	changes := s.changes(0)
+	for range 2 {
+		if got, want := s.stats().LastSequence, changes[2].Sequence; got != want {
+			s.wrong("LastSequence: got %d; want %d", got, want)
+		}
+		s.cleanup(5, uint64(len(s.changes(0))-1)) // all values except the first
+	}
+}
