@@ -110,8 +110,7 @@ func TestCompactFails(t *testing.T) {
 			if err := db.Close(); !errors.Is(err, test.after) {
 				t.Errorf("Close: %v; want %v", err, test.after)
 			}
-			if _,
-				err := os.Stat(filepath.Join(dir, treeName)); err != nil { // then the copy, which is whole, is not lost
+			if _, err := os.Stat(filepath.Join(dir, treeName)); err != nil { // the complete copy is not lost
 				if err := os.Rename(filepath.Join(dir, copyName), filepath.Join(dir, treeName)); err != nil {
 					t.Fatal(err)
 				}
@@ -128,8 +127,7 @@ func TestCompactFails(t *testing.T) {
 // TestCompactFailedTree compacts a tree that has failed, and one that fails during the compaction.
 // Neither may become a tree that takes writes again.
 func TestCompactFailedTree(t *testing.T) {
-	db,
-		err := Open(testenv.TempDir(t),
+	db, err := Open(testenv.TempDir(t),
 		&Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize, TransactionSize: MinTransactionSize},
 			Logger: discard})
 	if err != nil {

@@ -31,8 +31,7 @@ func TestCompactStepwise(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer os.RemoveAll(dir)
-		db,
-			err := Open(dir,
+		db, err := Open(dir,
 			&Options{Durability: OS,
 				Tuning: Tuning{HeadSize: MinHeadSize, TransactionSize: MinTransactionSize, ChunkValues: 4},
 				Logger: discard})

@@ -111,8 +111,7 @@ func TestOpenRefuses(t *testing.T) {
 		}
 		defer other.Close()
 		if err := other.Update(func(tx *bbolt.Tx) error {
-			_,
-				err := tx.CreateBucket([]byte("theirs"))
+			_, err := tx.CreateBucket([]byte("theirs"))
 			return err
 		}); err != nil {
 			t.Fatal(err)

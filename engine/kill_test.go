@@ -350,7 +350,7 @@ func (k *killer) lookAt(db *DB, writer int) {
 	}
 	for number := int64(w.begun); number <= w.acked; number++ {
 		if counts[uint64(number)] == 0 {
-			k.Errorf("writer %d: value %d is missing; values up to %d were acknowledged, and values below %d may be deleted",
+			k.Errorf("writer %d: value %d is missing; values up to %d were acknowledged; below %d they may be deleted",
 				writer, number, w.acked, w.begun)
 		}
 	}

@@ -34,7 +34,7 @@ func quarantineStore(t *testing.T) (dir string, stored []row) {
 		stored = append(stored, r)
 		if i == 9 {
 			mustClose(t, db)                                 // a checkpoint alone leaves them in the log, too
-			db = mustOpen(t, dir, &Options{Logger: discard}) // with syncs: each says that all earlier frames are durable
+			db = mustOpen(t, dir, &Options{Logger: discard}) // each sync says that earlier frames are durable
 		}
 	}
 	if err := db.abandon(); err != nil {

@@ -273,8 +273,7 @@ func TestSalvageOnOpenFails(t *testing.T) {
 	if !canReplaceOpenFiles {
 		t.Skip("a file that is open cannot be replaced on Windows")
 	}
-	opts,
-		err := (&Options{Durability: OS, Tuning: Tuning{ChunkValues: 4, HeadSize: MinHeadSize}, LockTimeout: -1,
+	opts, err := (&Options{Durability: OS, Tuning: Tuning{ChunkValues: 4, HeadSize: MinHeadSize}, LockTimeout: -1,
 		OnCorruption: Quarantine, Logger: discard}).withDefaults()
 	if err != nil {
 		t.Fatal(err)
@@ -428,7 +427,8 @@ func TestRotBySize(t *testing.T) {
 				return
 			}
 			stats, failed := db.Stats(ctx)
-			if err != nil || failed != nil || deleted == 0 || stats.ValueBytes > maxBytes || stats.ValueBytes < maxBytes-8000 {
+			if err != nil || failed != nil || deleted == 0 ||
+				stats.ValueBytes > maxBytes || stats.ValueBytes < maxBytes-8000 {
 				t.Errorf("Prune by size deleted %d values, %v, and left %d bytes, %v; want %d", deleted, err,
 					stats.ValueBytes, failed, maxBytes)
 			}
