@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/daybook-db/daybook/proof/journal"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 // script builds a journal. Files are named by their inode; operations on the root are in directory 1.
@@ -90,8 +91,12 @@ func states(t *testing.T, s script) []string {
 	for _, op := range s {
 		d.Apply(op)
 	}
+	numbers := uint64(4000)
+	if testenv.Long() {
+		numbers = 40_000
+	}
 	found := make(map[string]bool)
-	for number := range uint64(4000) {
+	for number := range numbers {
 		one := brief(d.State(number))
 		if again := brief(d.State(number)); again != one {
 			t.Fatalf("state %d is %q, and then %q", number, one, again)

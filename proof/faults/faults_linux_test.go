@@ -17,10 +17,11 @@ import (
 
 	"github.com/daybook-db/daybook/proof/fusedisk"
 	"github.com/daybook-db/daybook/proof/journal"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
-var faultsFlag = flag.String("proof.faults", "each",
-	"runs of TestFaults: one of each workload, operation, error and duration; a number; all; or one, as a failure names it")
+var faultsFlag = flag.String("proof.faults", "", "runs of TestFaults: each (one of each workload, operation, error and duration), "+
+	"a number, all, or the name of one; default: each, or 500 with -long")
 
 // TestFaults has operations that the workloads make of the disk fail, a run each: with -proof.faults=all every one, in
 // every way, and else as many at random as the flag says.
@@ -98,13 +99,17 @@ func choose(t *testing.T, runs []faultRun, seed uint64) (chosen []faultRun) {
 		return faultRun{scenario: r.scenario, kind: r.kind, errno: r.errno, lasts: r.lasts}
 	})
 	oneOfEach(runs, func(r faultRun) faultRun { return faultRun{kind: r.kind} })
-	switch *faultsFlag {
+	wanted := *faultsFlag
+	if wanted == "" && testenv.Long() {
+		wanted = "500"
+	}
+	switch wanted {
 	case "all":
 		return runs
-	case "each":
+	case "", "each":
 		return runs[:each]
 	}
-	n, err := strconv.Atoi(*faultsFlag)
+	n, err := strconv.Atoi(wanted)
 	if err != nil {
 		t.Fatalf("-proof.faults=%s: want a number of runs, each, all, or the name of one", *faultsFlag)
 	}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/daybook-db/daybook/proof/fusedisk"
 	"github.com/daybook-db/daybook/proof/journal"
+	_ "github.com/daybook-db/daybook/proof/testenv" // go test ./proof/... -long gives the flag to all packages
 )
 
 func TestMain(m *testing.M) { fusedisk.Main(m) }

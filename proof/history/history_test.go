@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/daybook-db/daybook"
+	_ "github.com/daybook-db/daybook/proof/testenv" // go test ./proof/... -long gives the flag to all packages
 )
 
 // store is an action that stores values of one record at these times.

@@ -21,7 +21,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/daybook-db/daybook"
@@ -29,6 +28,7 @@ import (
 	"github.com/daybook-db/daybook/proof/crashstate"
 	"github.com/daybook-db/daybook/proof/history"
 	"github.com/daybook-db/daybook/proof/journal"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 var quiet = slog.New(slog.DiscardHandler)
@@ -37,7 +37,7 @@ var quiet = slog.New(slog.DiscardHandler)
 type cutter struct {
 	t       testing.TB
 	scratch string // a directory for what is opened
-	random  int    // random states at each prefix
+	size    size
 	hash    maphash.Seed
 
 	workloads, recoveries int
@@ -59,22 +59,12 @@ type attempt struct {
 	done      int // acknowledgements
 }
 
-func newCutter(t testing.TB, many bool) *cutter {
+func newCutter(t testing.TB, size size) *cutter {
 	t.Helper()
-	c := &cutter{t: t, random: randomPerPrefix, hash: maphash.MakeSeed(), kinds: make(map[journal.Kind]int), images: make(map[uint64]bool), tried: make(map[attempt]bool)}
-	if many {
-		c.random = randomPerLongRun
+	return &cutter{
+		t: t, scratch: testenv.DirInMemory(t), size: size, hash: maphash.MakeSeed(),
+		kinds: make(map[journal.Kind]int), images: make(map[uint64]bool), tried: make(map[attempt]bool),
 	}
-	c.scratch = t.TempDir()
-	const enough = 1 << 30
-	var memory syscall.Statfs_t
-	if err := syscall.Statfs("/dev/shm", &memory); err == nil && memory.Bavail*uint64(memory.Bsize) > enough { // a sync there costs nothing
-		if dir, err := os.MkdirTemp("/dev/shm", "daybook-proof-"); err == nil {
-			c.scratch = dir
-			t.Cleanup(func() { _ = os.RemoveAll(dir) })
-		}
-	}
-	return c
 }
 
 // cutAll cuts the power at every prefix of a journal, and tries so many random states there, beside the two
@@ -285,7 +275,7 @@ func replay(t *testing.T, path string) {
 	}
 	disk, known := r.at(r.Prefix)
 	t.Log(r.describe())
-	dir := filepath.Join(newCutter(t, false).scratch, "replay")
+	dir := filepath.Join(testenv.DirInMemory(t), "replay")
 	if err := tryState(disk.State(r.Number), known, r.options(), dir, true); err != nil {
 		t.Error(err)
 	}

@@ -20,16 +20,12 @@ import (
 )
 
 var (
-	statesFlag = flag.Int("proof.states", defaultStates, "how many distinct crash states a power-cut test tries at least")
+	statesFlag = flag.Int("proof.states", 0, "how many distinct crash states TestPowerCut tries at least; 0: 1000, or 2500 with -long")
 	seedFlag   = flag.Uint64("proof.seed", 0, "seed of the power-cut test's workloads and choices; 0: another one each time")
 	replayFlag = flag.String("proof.replay", "", "file of a failed power cut to try again, alone")
 )
 
 const (
-	stepsPerWorkload   = 45
-	nestedPerWorkload  = 3 // recoveries that are cut off themselves
-	randomPerPrefix    = 2 // states at each prefix, beside the two extremes
-	randomPerLongRun   = 5 // the same when very many are asked for
 	randomPerBirth     = 8 // times as many while the directory is made, which a workload does once
 	manyStates         = 10_000
 	mostFailures       = 3
@@ -53,9 +49,10 @@ func TestPowerCut(t *testing.T) {
 		seed = rand.Uint64()
 	}
 	t.Logf("-proof.seed=%d", seed)
-	c := newCutter(t, *statesFlag >= manyStates)
+	size := sizeOfRun()
+	c := newCutter(t, size)
 	started, told := time.Now(), time.Now()
-	for round := uint64(0); (round < leastRounds || len(c.images) < *statesFlag) && c.failures < mostFailures && !t.Failed(); round++ {
+	for round := uint64(0); (round < uint64(size.workloads) || len(c.images) < size.states) && c.failures < mostFailures && !t.Failed(); round++ {
 		durability := []engine.Durability{engine.Always, engine.Interval, engine.Always, engine.OS}[round%4]
 		c.cutWorkload(disk, seed+round, durability)
 		if time.Since(told) > progressEvery {
@@ -65,7 +62,7 @@ func TestPowerCut(t *testing.T) {
 	}
 	t.Logf("operations: %s", c.census())
 	for _, kind := range []journal.Kind{journal.Create, journal.Mkdir, journal.Write, journal.Truncate, journal.Rename, journal.Unlink, journal.Sync, journal.SyncDir} {
-		if c.kinds[kind] == 0 && !t.Failed() && leastRounds > 1 {
+		if c.kinds[kind] == 0 && !t.Failed() && size.workloads > 1 {
 			t.Errorf("no workload did a %v", kind)
 		}
 	}
@@ -104,8 +101,8 @@ func (c *cutter) cutWorkload(disk *fusedisk.Disk, seed uint64, durability engine
 	if err := disk.SlowSyncs(time.Duration(random.IntN(2)) * slowSync); err != nil {
 		c.t.Fatal(err)
 	}
-	w := &workload{t: c.t, disk: disk, opts: cutOptions(durability, random), random: random}
-	w.run(stepsPerWorkload)
+	w := &workload{t: c.t, disk: disk, scratch: c.scratch, opts: cutOptions(durability, random), random: random}
+	w.run(c.size.steps)
 	if c.t.Failed() {
 		return
 	}
@@ -114,8 +111,8 @@ func (c *cutter) cutWorkload(disk *fusedisk.Disk, seed uint64, durability engine
 		Start: history.New(w.actions, durability == engine.Always), Base: base, Journal: c.journal(disk),
 	}
 	c.workloads++
-	c.cutAll(r, c.random)
-	for range nestedPerWorkload {
+	c.cutAll(r, c.size.random)
+	for range c.size.recoveries {
 		if c.failures < mostFailures {
 			c.cutRecovery(disk, r, random)
 		}
@@ -140,7 +137,7 @@ func (c *cutter) cutRecovery(disk *fusedisk.Disk, outer *recording, random *rand
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	w := &workload{t: c.t, disk: disk, opts: outer.options(), random: random, actions: known.Actions}
+	w := &workload{t: c.t, disk: disk, scratch: c.scratch, opts: outer.options(), random: random, actions: known.Actions}
 	visible, err := w.recover()
 	if err == nil {
 		err = known.Judge(visible)

@@ -29,11 +29,12 @@ const dbDir = "site/db"
 
 // workload drives a daybook on a disk, and notes in the disk's journal what it does.
 type workload struct {
-	t      testing.TB
-	disk   *fusedisk.Disk
-	opts   engine.Options
-	random *rand.Rand // for the main goroutine
-	db     *engine.DB
+	t       testing.TB
+	disk    *fusedisk.Disk
+	scratch string
+	opts    engine.Options
+	random  *rand.Rand // for the main goroutine
+	db      *engine.DB
 
 	mu      sync.Mutex // guards what follows
 	actions []history.Action
@@ -112,7 +113,7 @@ func (w *workload) backUp() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "daybook-restored")
+	dir, err := os.MkdirTemp(w.scratch, "restored")
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -20,6 +20,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 var (
@@ -34,8 +36,10 @@ const (
 	// rotPatience is how long one case may take. It takes milliseconds, but the machine may have other work.
 	rotPatience = 20 * time.Second
 	// rotMost is how many cases of each kind a run samples, several times as many of the nastiest. Under the race
-	// detector it is half of that, and then a third of all.
-	rotMost = 4
+	// detector it is a third of all of these.
+	rotMost = 2
+	// rotMostLong is the same with -long.
+	rotMostLong = 4
 )
 
 // TestRot flips bits, zeroes and truncates at every kind of place in the tree and the log of stores that were closed,
@@ -48,7 +52,7 @@ const (
 func TestRot(t *testing.T) {
 	victims := *rotKeep
 	if victims == "" {
-		dir, err := os.MkdirTemp("", "daybook-rot")
+		dir, err := os.MkdirTemp("", "daybook-rot") // not in memory: it stays when a case fails
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,11 +77,11 @@ func TestRot(t *testing.T) {
 func rotCases(t *testing.T, victims []*rotVictim) []*rotCase {
 	t.Helper()
 	s := &rotSampler{most: rotMost, seed: *rotSeed, kinds: make(map[string]*rotSample)}
-	few := &rotSampler{most: 2, seed: *rotSeed, kinds: s.kinds}
+	few := &rotSampler{most: 1, seed: *rotSeed, kinds: s.kinds}
 	if *rotMode == "full" {
 		s.most, few.most = 0, 0
-	} else if testing.Short() || rotRace {
-		s.most, few.most = rotMost/2, 1
+	} else if testenv.Long() {
+		s.most, few.most = rotMostLong, 2
 	}
 	for _, v := range victims {
 		s.add(&rotCase{Victim: v.name, Kind: "no damage", Where: "nowhere", File: rotTree, Fate: rotDead}, 0)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 // rotWorkerEnv tells a child process of TestRot where the victims are. A case runs in a child, since what may go
@@ -61,7 +62,7 @@ func TestRotWorker(t *testing.T) {
 	if victims == "" {
 		return // TestRot has not started this process
 	}
-	w := &rotWorker{t: t, dir: t.TempDir(), victims: make(map[string]*rotPristine), root: victims}
+	w := &rotWorker{t: t, dir: testenv.DirInMemory(t), victims: make(map[string]*rotPristine), root: victims}
 	in := bufio.NewReader(os.Stdin)
 	for {
 		line, err := in.ReadBytes('\n')
