@@ -89,25 +89,27 @@ func TestSections(t *testing.T) {
 	}
 }
 
-// TestDocumentIsOfTheRuns shows that the tables of the documentation are of the runs that are kept, and that
-// no row of them is wider than a page.
-func TestDocumentIsOfTheRuns(t *testing.T) {
-	const results, path = "../../results/", "../../docs/benchmarks.md"
+// TestDocumentsAreOfTheRuns shows that the tables of the documents are of the runs that are kept, and
+// that no row of them is wider than a page.
+func TestDocumentsAreOfTheRuns(t *testing.T) {
+	const results = "../../results/"
 	race, err := readRuns([]string{results + "race-1.txt", results + "race-2.txt", results + "race-3.txt"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	document := readFile(t, "../"+path)
-	want, err := replaceSections(document, race, command("readme", path, race))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, document); diff != "" {
-		t.Errorf("%s: a command in it says how it is generated (-want +got):\n%s", path, diff)
-	}
-	for line := range strings.Lines(document) {
-		if width := utf8.RuneCountInString(line) - 1; strings.HasPrefix(line, "|") && width > maxTableWidth {
-			t.Errorf("a row has %d columns, want at most %d: %s", width, maxTableWidth, line)
+	for _, path := range []string{"../../docs/benchmarks.md", "../../README.md"} {
+		document := readFile(t, "../"+path)
+		want, err := replaceSections(document, race, command("readme", path, race))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, document); diff != "" {
+			t.Errorf("%s: a command in it says how it is generated (-want +got):\n%s", path, diff)
+		}
+		for line := range strings.Lines(document) {
+			if width := utf8.RuneCountInString(line) - 1; strings.HasPrefix(line, "|") && width > maxTableWidth {
+				t.Errorf("%s: a row has %d columns, want at most %d: %s", path, width, maxTableWidth, line)
+			}
 		}
 	}
 }
