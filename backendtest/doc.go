@@ -22,9 +22,10 @@
 // the log says so. A failure names the call, the result, the expected result, and the broken
 // promise. [Capabilities] declares what a backend cannot do.
 //
-// [Memory] is the reference: a slice with a mutex that has every optional interface and passes the
-// suite. The embedded engine is compared with it, and programs can use it in their own tests. It
-// shares no code with the engine, not even for patterns.
+// [Memory] is the reference: a slice with a mutex that passes the suite. It has all optional
+// interfaces except Checker, BackerUp, Compacter and Checkpointer. The embedded engine is compared
+// with it, and programs can use it in their own tests. It shares no code with the engine, not even
+// for patterns.
 //
 // The suite measures no time and never sleeps. With -short it leaves out values of 16 MiB. It
 // cannot test durability, because no method makes a backend crash: each backend needs tests of its

@@ -16,9 +16,8 @@ import (
 )
 
 // Memory is the reference model of a backend: a slice in the order of insertion, with a mutex. It
-// has every optional interface. It is made to be obviously right, not fast: each call looks at
-// every value. It holds every uint64 timestamp, returns values byte for byte, and keeps nothing
-// after Close. Make one with NewMemory.
+// is made to be obviously right, not fast: each call looks at every value. It holds every uint64
+// timestamp, returns values byte for byte, and keeps nothing after Close. Make one with NewMemory.
 type Memory struct {
 	// mu guards the fields below.
 	mu       sync.Mutex
