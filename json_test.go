@@ -10,61 +10,63 @@ import (
 	"unicode/utf8"
 )
 
+// valueTests are texts, and the error of ValidateValue for each of them.
+var valueTests = []struct {
+	name   string
+	value  string
+	want   error
+	reason string // why the row is here
+}{
+	{"object", `{"celsius":21.53,"unit":"C","ok":true}`, nil, "the ordinary case"},
+	{"scalars", `0`, nil, "a text need not be an object"},
+	{"null", `null`, nil, "null is a value like any other"},
+	{"space around", " \t\r\n[1 , 2]\n", nil, "the grammar has four space characters"},
+	{"empty containers", `[{},[],{"a":[]}]`, nil, "a container may close at once"},
+	{"all escapes", `"\"\\\/\b\f\n\r\t\u00e9\uD800"`, nil, "a lone surrogate is within the grammar"},
+	{"multi-byte", `"é漢😀"`, nil, "UTF-8 of two, three and four bytes"},
+	{"numbers", `[-0,0.5,1e9,1E+9,-1.5e-7]`, nil, "each branch of the number grammar"},
+	{"empty", ``, ErrInvalidValue, "a text has a value"},
+	{"only space", " \n", ErrInvalidValue, "a text has a value"},
+	{"two values", `1 2`, ErrInvalidValue, "a value is one text, not a stream of texts"},
+	{"trailing comma", `[1,]`, ErrInvalidValue, "JSON5 allows it, JSON does not"},
+	{"trailing comma in an object", `{"a":1,}`, ErrInvalidValue, "JSON5 allows it, JSON does not"},
+	{"bare name", `{a:1}`, ErrInvalidValue, "the name of a member is a string"},
+	{"no colon", `{"a" 1}`, ErrInvalidValue, "a member needs a colon"},
+	{"wrong bracket", `[1}`, ErrInvalidValue, "brackets must agree"},
+	{"wrong brace", `{"a":1]`, ErrInvalidValue, "brackets must agree"},
+	{"leading zero", `01`, ErrInvalidValue, "a number has no leading zeros"},
+	{"plus sign", `+1`, ErrInvalidValue, "a number has no plus sign"},
+	{"bare point", `1.`, ErrInvalidValue, "a fraction has digits"},
+	{"bare exponent", `1e`, ErrInvalidValue, "an exponent has digits"},
+	{"bare minus", `-`, ErrInvalidValue, "a number has digits"},
+	{"NaN", `NaN`, ErrInvalidValue, "it is not in the grammar"},
+	{"cut literal", `tru`, ErrInvalidValue, "the text ends inside a literal"},
+	{"cut string", `"abc`, ErrInvalidValue, "the text ends inside a string"},
+	{"cut escape", `"\`, ErrInvalidValue, "the text ends inside an escape"},
+	{"cut \\u", `"\u12`, ErrInvalidValue, "the text ends inside an escape"},
+	{"unknown escape", `"\x41"`, ErrInvalidValue, "it is not in the grammar"},
+	{"byte order mark at the end", "1\ufeff", ErrInvalidValue, "it is not a space character of RFC 8259"},
+	{"other space", "\u00a01\v", ErrInvalidValue, "the grammar has only four space characters"},
+	{"over-long UTF-8", "\"\xc0\x80\"", ErrInvalidValue, "it is not valid UTF-8"},
+	{"raw newline", "\"a\nb\"", ErrInvalidValue, "a control character must be escaped"},
+	{"byte order mark at the start", "\ufeff1", ErrInvalidValue, "RFC 8259 forbids it"},
+	{"latin-1", "\"caf\xe9\"", ErrInvalidValue, "it is not valid UTF-8"},
+	{"surrogate in UTF-8", "\"\xed\xa0\x80\"", ErrInvalidValue, "it is not valid UTF-8"},
+	{"depth at the limit", nested(MaxValueDepth), nil, "10,000 is allowed"},
+	{"depth over the limit", nested(MaxValueDepth + 1), ErrInvalidValue, "10,001 is too deep"},
+	{"arrays and objects, deep", strings.Repeat(`[{"a":`, 4000) + "1" + strings.Repeat("}]", 4000), nil,
+		"the stack of open containers has more than one word"},
+	{"arrays and objects, closed wrongly", strings.Repeat(`[{"a":`, 4000) + "1" + strings.Repeat("]}", 4000),
+		ErrInvalidValue, "the stack tells arrays from objects at any depth"},
+	{"16 MiB of brackets", strings.Repeat("[", MaxValueLen), ErrInvalidValue,
+		"a recursive validator would overflow its stack"},
+	{"at the size limit", `"` + strings.Repeat("x", MaxValueLen-2) + `"`, nil, "16 MiB is allowed"},
+	{"over the size limit", `"` + strings.Repeat("x", MaxValueLen-1) + `"`, ErrValueTooLarge,
+		"one byte more is too large"},
+}
+
 func TestValidateValue(t *testing.T) {
-	tests := []struct {
-		name   string
-		value  string
-		want   error
-		reason string // why the row is here
-	}{
-		{"object", `{"celsius":21.53,"unit":"C","ok":true}`, nil, "the ordinary case"},
-		{"scalars", `0`, nil, "a text need not be an object"},
-		{"null", `null`, nil, "null is a value like any other"},
-		{"space around", " \t\r\n[1 , 2]\n", nil, "the grammar has four space characters"},
-		{"empty containers", `[{},[],{"a":[]}]`, nil, "a container may close at once"},
-		{"all escapes", `"\"\\\/\b\f\n\r\t\u00e9\uD800"`, nil, "a lone surrogate is within the grammar"},
-		{"multi-byte", `"é漢😀"`, nil, "UTF-8 of two, three and four bytes"},
-		{"numbers", `[-0,0.5,1e9,1E+9,-1.5e-7]`, nil, "each branch of the number grammar"},
-		{"empty", ``, ErrInvalidValue, "a text has a value"},
-		{"only space", " \n", ErrInvalidValue, "a text has a value"},
-		{"two values", `1 2`, ErrInvalidValue, "a value is one text, not a stream of texts"},
-		{"trailing comma", `[1,]`, ErrInvalidValue, "JSON5 allows it, JSON does not"},
-		{"trailing comma in an object", `{"a":1,}`, ErrInvalidValue, "JSON5 allows it, JSON does not"},
-		{"bare name", `{a:1}`, ErrInvalidValue, "the name of a member is a string"},
-		{"no colon", `{"a" 1}`, ErrInvalidValue, "a member needs a colon"},
-		{"wrong bracket", `[1}`, ErrInvalidValue, "brackets must agree"},
-		{"wrong brace", `{"a":1]`, ErrInvalidValue, "brackets must agree"},
-		{"leading zero", `01`, ErrInvalidValue, "a number has no leading zeros"},
-		{"plus sign", `+1`, ErrInvalidValue, "a number has no plus sign"},
-		{"bare point", `1.`, ErrInvalidValue, "a fraction has digits"},
-		{"bare exponent", `1e`, ErrInvalidValue, "an exponent has digits"},
-		{"bare minus", `-`, ErrInvalidValue, "a number has digits"},
-		{"NaN", `NaN`, ErrInvalidValue, "it is not in the grammar"},
-		{"cut literal", `tru`, ErrInvalidValue, "the text ends inside a literal"},
-		{"cut string", `"abc`, ErrInvalidValue, "the text ends inside a string"},
-		{"cut escape", `"\`, ErrInvalidValue, "the text ends inside an escape"},
-		{"cut \\u", `"\u12`, ErrInvalidValue, "the text ends inside an escape"},
-		{"unknown escape", `"\x41"`, ErrInvalidValue, "it is not in the grammar"},
-		{"byte order mark at the end", "1\ufeff", ErrInvalidValue, "it is not a space character of RFC 8259"},
-		{"other space", "\u00a01\v", ErrInvalidValue, "the grammar has only four space characters"},
-		{"over-long UTF-8", "\"\xc0\x80\"", ErrInvalidValue, "it is not valid UTF-8"},
-		{"raw newline", "\"a\nb\"", ErrInvalidValue, "a control character must be escaped"},
-		{"byte order mark at the start", "\ufeff1", ErrInvalidValue, "RFC 8259 forbids it"},
-		{"latin-1", "\"caf\xe9\"", ErrInvalidValue, "it is not valid UTF-8"},
-		{"surrogate in UTF-8", "\"\xed\xa0\x80\"", ErrInvalidValue, "it is not valid UTF-8"},
-		{"depth at the limit", nested(MaxValueDepth), nil, "10,000 is allowed"},
-		{"depth over the limit", nested(MaxValueDepth + 1), ErrInvalidValue, "10,001 is too deep"},
-		{"arrays and objects, deep", strings.Repeat(`[{"a":`, 4000) + "1" + strings.Repeat("}]", 4000), nil,
-			"the stack of open containers has more than one word"},
-		{"arrays and objects, closed wrongly", strings.Repeat(`[{"a":`, 4000) + "1" + strings.Repeat("]}", 4000),
-			ErrInvalidValue, "the stack tells arrays from objects at any depth"},
-		{"16 MiB of brackets", strings.Repeat("[", MaxValueLen), ErrInvalidValue,
-			"a recursive validator would overflow its stack"},
-		{"at the size limit", `"` + strings.Repeat("x", MaxValueLen-2) + `"`, nil, "16 MiB is allowed"},
-		{"over the size limit", `"` + strings.Repeat("x", MaxValueLen-1) + `"`, ErrValueTooLarge,
-			"one byte more is too large"},
-	}
-	for _, test := range tests {
+	for _, test := range valueTests {
 		t.Run(test.name, func(t *testing.T) {
 			if err := ValidateValue(json.RawMessage(test.value)); !errors.Is(err, test.want) {
 				t.Errorf("ValidateValue: got %v; want %v (%s)", err, test.want, test.reason)

@@ -63,96 +63,98 @@ rules:
 	}
 }
 
+// wrongPolicies are files that ReadPolicy must refuse.
+var wrongPolicies = []struct {
+	name, text string
+	line       int
+	key        string
+	says       string // the text starts with it, after the file and the line
+	reason     string // why the row is here
+}{
+	{"unknown key", "max_age: 7d\nmax_agee: 1h\n", 2, "max_agee",
+		`"max_agee" is unknown: want max_age, max_bytes, rules`, "a typing error must not drop a limit"},
+	{"unknown key of a rule", "rules:\n- pattern: a\n- pattern: b\n  max_years: 1\n", 4, "max_years",
+		`"max_years" is unknown: want pattern or topic`, "a rule has keys of its own"},
+	{"the same key twice", "max_age: 7d\nmax_age: 1h\n", 2, "max_age",
+		"max_age is there twice", "one of the two would not count"},
+	{"merged keys", "<<: {rules: [{pattern: a, max_age: -1h}]}\n", 1, "<<",
+		`"<<" is unknown`, "YAML's merge would hide the members from the checks"},
+
+	{"size without sense", "max_age: 7d\nmax_bytes: much\n", 2, "max_bytes",
+		`max_bytes is "much": want a number and a unit`, "not a number"},
+	{"negative size", "max_bytes: -1MB\n", 1, "max_bytes",
+		`max_bytes is "-1MB": want a number and a unit`, "a size has no sign"},
+	{"zero size", "max_bytes: 0\n", 1, "max_bytes",
+		`max_bytes is "0": want more than 0`, "0 could mean no limit, or delete everything"},
+	{"size without a unit", "max_age: 7d\nmax_bytes: 500\n", 2, "max_bytes",
+		`max_bytes is "500": want a unit, as in 500B, 500kB or 500MB`, "taken for bytes it empties the store"},
+	{"fraction without a unit", "max_bytes: 1.5\n", 1, "max_bytes",
+		`max_bytes is "1.5": want a unit, as in 1.5B`, "a point does not make it a unit"},
+
+	{"negative age of a rule", "rules:\n- pattern: a\n  keep_newest: 1\n  max_age: -1h\n", 4, "max_age",
+		`max_age is "-1h": want more than 0`, "an age has no sign"},
+	{"negative age", "# mine\nmax_age: -7d\n", 2, "max_age",
+		`max_age is "-7d": want more than 0`, "comments count as lines"},
+	{"age without a unit", "max_age: 7\n", 1, "max_age",
+		`max_age is "7": want numbers and units`, "it could be days or seconds"},
+	{"age below a millisecond", "max_age: 1ns\n", 1, "max_age",
+		`max_age is "1ns": want more than 0`, "it would round down to 0, which means for ever"},
+	{"age over 292 years", "max_age: 200000d\n", 1, "max_age",
+		`max_age is "200000d": want numbers and units`, "a time.Duration cannot hold it"},
+	{"age without a value", "max_age:\n", 1, "max_age",
+		"max_age has no value", "null is not 0"},
+
+	{"negative count", "rules:\n- pattern: a\n  max_per_record: -1\n", 3, "max_per_record",
+		`max_per_record is "-1": want a whole number`, "a count has no sign"},
+	{"zero count", "rules:\n- pattern: a\n  max_per_record: 0\n", 3, "max_per_record",
+		`max_per_record is 0: want more than 0, or none`, "0 could mean no limit, or delete everything"},
+	{"negative number kept", "rules:\n- pattern: a\n  keep_newest: -1\n", 3, "keep_newest",
+		`keep_newest is "-1": want a whole number`, "a count has no sign"},
+	{"octal number", "rules:\n- pattern: a\n  max_per_record: 010\n", 3, "max_per_record",
+		`max_per_record is "010": want a whole number`, "YAML 1.1 reads it as 8"},
+	{"fraction", "rules:\n- pattern: a\n  keep_newest: 2.9\n", 3, "keep_newest",
+		`keep_newest is "2.9": want a whole number`, "it must not be rounded"},
+	{"count without a value", "rules:\n- pattern: a\n  keep_newest:\n", 3, "keep_newest",
+		"keep_newest has no value", "null is not 0"},
+	{"more kept than allowed", "rules:\n- pattern: a\n  keep_newest: 3\n  max_per_record: 2\n", 2, "keep_newest",
+		"keep_newest is 3: want at most max_per_record, 2", "the two contradict each other"},
+	{"word for a number", "rules:\n- pattern: a\n  max_per_record: many\n", 3, "max_per_record",
+		`max_per_record is "many": want a whole number`, "not a number"},
+	{"number that is too large", "rules:\n- pattern: a\n  keep_newest: 99999999999999999999\n", 3, "keep_newest",
+		`keep_newest is "99999999999999999999": want a whole number`, "an int cannot hold it"},
+
+	{"malformed glob", "rules:\n- pattern: a\n- pattern: 'b\\'\n  max_age: 1h\n", 3, "pattern",
+		"invalid pattern: ", "the error of the pattern is the cause"},
+	{"empty pattern", "rules:\n- pattern: ''\n", 2, "pattern",
+		"invalid pattern: ", "it matches nothing"},
+	{"no pattern", "rules:\n- max_age: 1h\n", 2, "pattern",
+		"the rule has no pattern: want a glob", "a rule for all records has the pattern *"},
+	{"two patterns", "rules:\n- pattern: a\n  topic: b\n", 2, "topic",
+		"the rule has a pattern and a topic: want one of them", "either or both could be meant"},
+
+	{"empty rule", "rules:\n-\n- pattern: a\n", 2, "rules",
+		"want names and values here", "an item is null"},
+	{"rules that are no list", "rules: {pattern: a}\n", 1, "rules",
+		"rules is no list: want an item", "a mapping for a list"},
+	{"no rules", "rules:\n", 1, "rules",
+		"rules is no list: want an item", "null is not the empty list"},
+	{"a list", "- a\n", 1, "",
+		"want names and values here", "the document is no mapping"},
+	{"no YAML", "rules: [\n", 0, "",
+		"yaml: line ", "the parser's error has the line in its text"},
+	{"empty", "", 0, "",
+		`there is nothing in it that deletes: want "max_age: 7d"`, "there is no document"},
+	{"comments alone", "# nothing\n", 0, "",
+		"there is nothing in it that deletes", "there is no document"},
+	{"empty list", "rules: []\n", 0, "",
+		"there is nothing in it that deletes", "there is a document, and no limit"},
+	{"two documents", "max_age: 7d\n---\nmax_age: 1h\n", 0, "",
+		"there is more than one document: want one", "the second one would not count"},
+}
+
 // TestReadPolicyRefuses wants an error on one line that names the line, the key and the fault.
 func TestReadPolicyRefuses(t *testing.T) {
-	tests := []struct {
-		name, text string
-		line       int
-		key        string
-		says       string // the text starts with it, after the file and the line
-		reason     string // why the row is here
-	}{
-		{"unknown key", "max_age: 7d\nmax_agee: 1h\n", 2, "max_agee",
-			`"max_agee" is unknown: want max_age, max_bytes, rules`, "a typing error must not drop a limit"},
-		{"unknown key of a rule", "rules:\n- pattern: a\n- pattern: b\n  max_years: 1\n", 4, "max_years",
-			`"max_years" is unknown: want pattern or topic`, "a rule has keys of its own"},
-		{"the same key twice", "max_age: 7d\nmax_age: 1h\n", 2, "max_age",
-			"max_age is there twice", "one of the two would not count"},
-		{"merged keys", "<<: {rules: [{pattern: a, max_age: -1h}]}\n", 1, "<<",
-			`"<<" is unknown`, "YAML's merge would hide the members from the checks"},
-
-		{"size without sense", "max_age: 7d\nmax_bytes: much\n", 2, "max_bytes",
-			`max_bytes is "much": want a number and a unit`, "not a number"},
-		{"negative size", "max_bytes: -1MB\n", 1, "max_bytes",
-			`max_bytes is "-1MB": want a number and a unit`, "a size has no sign"},
-		{"zero size", "max_bytes: 0\n", 1, "max_bytes",
-			`max_bytes is "0": want more than 0`, "0 could mean no limit, or delete everything"},
-		{"size without a unit", "max_age: 7d\nmax_bytes: 500\n", 2, "max_bytes",
-			`max_bytes is "500": want a unit, as in 500B, 500kB or 500MB`, "taken for bytes it empties the store"},
-		{"fraction without a unit", "max_bytes: 1.5\n", 1, "max_bytes",
-			`max_bytes is "1.5": want a unit, as in 1.5B`, "a point does not make it a unit"},
-
-		{"negative age of a rule", "rules:\n- pattern: a\n  keep_newest: 1\n  max_age: -1h\n", 4, "max_age",
-			`max_age is "-1h": want more than 0`, "an age has no sign"},
-		{"negative age", "# mine\nmax_age: -7d\n", 2, "max_age",
-			`max_age is "-7d": want more than 0`, "comments count as lines"},
-		{"age without a unit", "max_age: 7\n", 1, "max_age",
-			`max_age is "7": want numbers and units`, "it could be days or seconds"},
-		{"age below a millisecond", "max_age: 1ns\n", 1, "max_age",
-			`max_age is "1ns": want more than 0`, "it would round down to 0, which means for ever"},
-		{"age over 292 years", "max_age: 200000d\n", 1, "max_age",
-			`max_age is "200000d": want numbers and units`, "a time.Duration cannot hold it"},
-		{"age without a value", "max_age:\n", 1, "max_age",
-			"max_age has no value", "null is not 0"},
-
-		{"negative count", "rules:\n- pattern: a\n  max_per_record: -1\n", 3, "max_per_record",
-			`max_per_record is "-1": want a whole number`, "a count has no sign"},
-		{"zero count", "rules:\n- pattern: a\n  max_per_record: 0\n", 3, "max_per_record",
-			`max_per_record is 0: want more than 0, or none`, "0 could mean no limit, or delete everything"},
-		{"negative number kept", "rules:\n- pattern: a\n  keep_newest: -1\n", 3, "keep_newest",
-			`keep_newest is "-1": want a whole number`, "a count has no sign"},
-		{"octal number", "rules:\n- pattern: a\n  max_per_record: 010\n", 3, "max_per_record",
-			`max_per_record is "010": want a whole number`, "YAML 1.1 reads it as 8"},
-		{"fraction", "rules:\n- pattern: a\n  keep_newest: 2.9\n", 3, "keep_newest",
-			`keep_newest is "2.9": want a whole number`, "it must not be rounded"},
-		{"count without a value", "rules:\n- pattern: a\n  keep_newest:\n", 3, "keep_newest",
-			"keep_newest has no value", "null is not 0"},
-		{"more kept than allowed", "rules:\n- pattern: a\n  keep_newest: 3\n  max_per_record: 2\n", 2, "keep_newest",
-			"keep_newest is 3: want at most max_per_record, 2", "the two contradict each other"},
-		{"word for a number", "rules:\n- pattern: a\n  max_per_record: many\n", 3, "max_per_record",
-			`max_per_record is "many": want a whole number`, "not a number"},
-		{"number that is too large", "rules:\n- pattern: a\n  keep_newest: 99999999999999999999\n", 3, "keep_newest",
-			`keep_newest is "99999999999999999999": want a whole number`, "an int cannot hold it"},
-
-		{"malformed glob", "rules:\n- pattern: a\n- pattern: 'b\\'\n  max_age: 1h\n", 3, "pattern",
-			"invalid pattern: ", "the error of the pattern is the cause"},
-		{"empty pattern", "rules:\n- pattern: ''\n", 2, "pattern",
-			"invalid pattern: ", "it matches nothing"},
-		{"no pattern", "rules:\n- max_age: 1h\n", 2, "pattern",
-			"the rule has no pattern: want a glob", "a rule for all records has the pattern *"},
-		{"two patterns", "rules:\n- pattern: a\n  topic: b\n", 2, "topic",
-			"the rule has a pattern and a topic: want one of them", "either or both could be meant"},
-
-		{"empty rule", "rules:\n-\n- pattern: a\n", 2, "rules",
-			"want names and values here", "an item is null"},
-		{"rules that are no list", "rules: {pattern: a}\n", 1, "rules",
-			"rules is no list: want an item", "a mapping for a list"},
-		{"no rules", "rules:\n", 1, "rules",
-			"rules is no list: want an item", "null is not the empty list"},
-		{"a list", "- a\n", 1, "",
-			"want names and values here", "the document is no mapping"},
-		{"no YAML", "rules: [\n", 0, "",
-			"yaml: line ", "the parser's error has the line in its text"},
-		{"empty", "", 0, "",
-			`there is nothing in it that deletes: want "max_age: 7d"`, "there is no document"},
-		{"comments alone", "# nothing\n", 0, "",
-			"there is nothing in it that deletes", "there is no document"},
-		{"empty list", "rules: []\n", 0, "",
-			"there is nothing in it that deletes", "there is a document, and no limit"},
-		{"two documents", "max_age: 7d\n---\nmax_age: 1h\n", 0, "",
-			"there is more than one document: want one", "the second one would not count"},
-	}
-	for _, test := range tests {
+	for _, test := range wrongPolicies {
 		t.Run(test.name, func(t *testing.T) {
 			policy, err := retention.ReadPolicy(strings.NewReader(test.text), "rules.yaml")
 			var got *retention.PolicyError
