@@ -1,39 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package text turns files into stored values and stored values into files: NDJSON, CSV and
-// Parquet.
+// Package text turns files into stored values and stored values into files: NDJSON and CSV. Its
+// subpackage parquet does the same for Parquet.
 //
 // A [ValueReader] reads the values of one file, in the file's order. [FormatOfName] and
-// [DetectFormat] say which of the constructors suits a file:
+// [DetectFormat] say which constructor suits a file:
 //
 //	NewNDJSONReader       one JSON object per line, in either of two forms
 //	NewCSVReader          any CSV with a header: each row becomes one JSON object of one record
 //	NewExportedCSVReader  the CSV that NewCSVWriter writes
-//	NewParquetReader      the Parquet that NewParquetWriter writes
+//	parquet.NewReader     the Parquet that parquet.NewWriter writes
 //
-// A [ValueWriter] writes values as NDJSON, CSV or Parquet. All formats hold the record's name, the
-// time in Unix milliseconds, and the value's JSON:
+// A [ValueWriter] writes values. All formats hold the name of the record, the time in Unix
+// milliseconds and the JSON of the value:
 //
 //	NDJSON   {"record_name":"sensor.kitchen","value":{"celsius":21.5},"stored_at":1764000000000}
 //	CSV      record_name,stored_at,value
 //	         sensor.kitchen,1764000000000,"{""celsius"":21.5}"
-//	Parquet  columns record_name (string), stored_at (unsigned 64-bit), value (JSON)
 //
-// Parquet returns every value byte for byte. NDJSON drops white space around a value, and turns
+// Only Parquet keeps every value byte for byte. NDJSON drops white space around a value, and turns
 // each line break inside a value into a space. CSV turns "\r\n" inside a name or a value into "\n".
 //
 // # Guarantees
 //
 // A reader returns only values that every backend accepts: it checks the name and the JSON text of
-// each value. Memory does not grow with the file. A line, or a row of CSV, has at most MaxLineLen
-// bytes. Malformed input is an error and never a panic.
+// each value. Memory does not grow with the file, because lines and rows have a maximal length.
+// Malformed input is an error and never a panic.
 //
-// A reader or writer serves one goroutine at a time, and closes neither its input nor its output.
+// A reader or writer serves one goroutine at a time. It closes neither its input nor its output.
 //
 // # Errors
 //
-// A value that cannot be stored is a [*LineError] with the file's name and the line. The reader
-// goes on with the next value after it. Its cause has fields of its own: a [SyntaxError] has the
-// byte where the JSON text is wrong and says what was wanted there, a [MemberError] has the member
-// of an object, a [ColumnError] the column of a row, a [TimeError] the text that is not a time.
+// A value that cannot be stored is a [*LineError] with the name of the file and the line. The
+// reader goes on with the next value after it. The cause of a LineError has fields, too. A
+// [SyntaxError] has the byte where a JSON text is wrong, and says what was wanted there. A
+// [MemberError] has the member of an object, a [ColumnError] the column of a row, a [TimeError] the
+// text that is not a time.
 package text

@@ -105,18 +105,6 @@ func (e *HeaderError) Error() string {
 	return fmt.Sprintf("the header is %s; want %s", shorten(fmt.Sprintf("%q", e.Got), maxHeader), e.Want)
 }
 
-// RowError says why the value of a row of a Parquet file cannot be stored. It ends the file.
-type RowError struct {
-	File string // ReadOptions.Name
-	Row  int64  // counted from 1
-	Err  error
-}
-
-func (e *RowError) Error() string { return fmt.Sprintf("%srow %d: %v", prefix(e.File), e.Row, e.Err) }
-
-// Unwrap returns e.Err.
-func (e *RowError) Unwrap() error { return e.Err }
-
 // TimeError says why a text is not a time that can be stored.
 type TimeError struct {
 	Text string // what was read

@@ -18,6 +18,9 @@ import (
 // milliseconds, the value is JSON.
 var exportedColumns = []string{"record_name", "stored_at", "value"}
 
+// maxExportedRow is the length of the longest row, in bytes. CSV doubles each quote in a value.
+const maxExportedRow = 2 * MaxLineLen
+
 // csvWriter writes those columns.
 type csvWriter struct {
 	out       *csv.Writer
@@ -59,14 +62,17 @@ func (w *csvWriter) Close() error { return w.Flush() }
 
 // exportedCSVReader reads those columns.
 type exportedCSVReader struct {
-	rows *csv.Reader
-	opts ReadOptions
+	rows  *csv.Reader
+	bound *boundedReader
+	opts  ReadOptions
 }
 
 // NewExportedCSVReader returns a reader of the CSV that NewCSVWriter writes. It reads the header,
-// and fails for a header of any other file. A file that holds nothing is an export without values.
+// and fails for any other header. A file that holds nothing is an export without values. Of the
+// options it uses only Name.
 func NewExportedCSVReader(in io.Reader, opts ReadOptions) (ValueReader, error) {
-	r := &exportedCSVReader{rows: csv.NewReader(buffered(in)), opts: opts}
+	bound := &boundedReader{in: in, max: maxExportedRow}
+	r := &exportedCSVReader{rows: csv.NewReader(buffered(bound)), bound: bound, opts: opts}
 	header, err := r.rows.Read()
 	switch {
 	case err == io.EOF:
@@ -81,6 +87,7 @@ func NewExportedCSVReader(in io.Reader, opts ReadOptions) (ValueReader, error) {
 }
 
 func (r *exportedCSVReader) Read() (daybook.StoredValue, error) {
+	r.bound.reset()
 	row, err := r.rows.Read()
 	if err != nil {
 		return daybook.StoredValue{}, r.rowError(err)

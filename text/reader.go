@@ -20,7 +20,7 @@ const bufferSize = 64 << 10
 // ValueReader reads the values of one file.
 type ValueReader interface {
 	// Read returns the next value, which the caller may keep. It returns io.EOF after the last
-	// value, and a *LineError for a value that cannot be stored, after which the caller may go on
+	// value. For a value that cannot be stored it returns a *LineError, and the caller may go on
 	// reading. Any other error ends the file.
 	Read() (daybook.StoredValue, error)
 }

@@ -11,12 +11,12 @@ import (
 
 // ValueWriter writes values in one format.
 type ValueWriter interface {
-	// Write writes one value. The writer may buffer it.
+	// Write writes one value. The writer may buffer it, and does not keep it after Flush or Close.
 	Write(daybook.StoredValue) error
-	// Flush writes what is buffered, as far as the format allows: whole lines. A Parquet file is of
-	// no use before Close.
+	// Flush writes the buffered values, in whole lines. A format that cannot be read before its end
+	// writes nothing.
 	Flush() error
-	// Close writes what is buffered and what the format wants at the end of a file.
+	// Close writes the buffered values, and what the format has at the end of a file.
 	Close() error
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/daybook-db/daybook/text"
+	"github.com/daybook-db/daybook/text/parquet"
 )
 
 func newImportCommand(dir *string) *cobra.Command {
@@ -122,7 +123,7 @@ func openExported(cmd *cobra.Command, name, format string) (*exportedFile, error
 		f.bar = newByteBar(cmd.ErrOrStderr(), "importing", info.Size())
 		if format == "parquet" {
 			in := f.bar.countReaderAt(file)
-			f.ValueReader, err = text.NewParquetReader(in, info.Size(), text.ReadOptions{Name: name})
+			f.ValueReader, err = parquet.NewReader(in, info.Size(), text.ReadOptions{Name: name})
 		} else {
 			f.ValueReader, err = newExportedReader(name, format, f.bar.countReader(file))
 		}

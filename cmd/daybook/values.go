@@ -9,6 +9,7 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/text"
+	"github.com/daybook-db/daybook/text/parquet"
 )
 
 // pipedWidth is the width of a table that is not printed on a terminal, in columns.
@@ -27,7 +28,7 @@ func newValueWriter(format string, out io.Writer, width int) text.ValueWriter {
 	case "csv":
 		return text.NewCSVWriter(out)
 	case "parquet":
-		return text.NewParquetWriter(out)
+		return parquet.NewWriter(out)
 	}
 	return newTableWriter(out, width)
 }
