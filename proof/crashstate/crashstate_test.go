@@ -16,7 +16,7 @@ import (
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
-// script builds a journal. Files are named by their inode; operations on the root are in directory 1.
+// script is a journal to be built. Files are given by their inodes, and their parent is the root directory.
 type script []journal.Op
 
 func (s *script) do(op journal.Op) { *s = append(*s, op) }
@@ -53,7 +53,7 @@ func (s *script) syncDir(inode uint64) {
 	s.do(journal.Op{Kind: journal.SyncDir, Inode: inode, Began: len(*s)})
 }
 
-// sectors are sectors of one letter each.
+// sectors returns a sector for each letter, filled with it.
 func sectors(letters string) (data string) {
 	for _, letter := range letters {
 		data += strings.Repeat(string(letter), sectorSize)
@@ -61,7 +61,8 @@ func sectors(letters string) (data string) {
 	return data
 }
 
-// brief writes an image as "name=letters", a letter for each sector: "." for zeros, "?" for a mixed one.
+// brief formats an image as "name=letters", with a letter for each sector: "." is a sector of zeros, and "?"
+// one of different bytes.
 func brief(image journal.Image) string {
 	var parts []string
 	for _, dir := range image.Dirs {
@@ -84,52 +85,59 @@ func brief(image journal.Image) string {
 	return strings.Join(parts, " ")
 }
 
-// states returns all states that many random cuts find, sorted.
+// states returns all different states of many random power cuts, sorted.
 func states(t *testing.T, s script) []string {
 	t.Helper()
-	d := New()
-	for _, op := range s {
-		d.Apply(op)
-	}
+	tracker := track(s)
 	numbers := uint64(4000)
 	if testenv.Long() {
 		numbers = 40_000
 	}
 	found := make(map[string]bool)
 	for number := range numbers {
-		one := brief(d.State(number))
-		if again := brief(d.State(number)); again != one {
-			t.Fatalf("state %d is %q, and then %q", number, one, again)
+		one := brief(tracker.State(number))
+		if again := brief(tracker.State(number)); again != one {
+			t.Fatalf("state %d is %q at first and %q at the second time", number, one, again)
 		}
 		found[one] = true
 	}
 	return slices.Sorted(maps.Keys(found))
 }
 
-// TestStates holds all states that may be left of small journals against those that random cuts find.
+// track returns a tracker that has applied the journal.
+func track(s script) *Tracker {
+	tracker := New()
+	for _, op := range s {
+		tracker.Apply(op)
+	}
+	return tracker
+}
+
+// TestStates lists all states that a power cut may leave after small journals, and compares them with the
+// states that random numbers give.
 func TestStates(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		script func(s *script)
 		want   []string
 	}{
-		{"a new file and what was synced into it are lost without the directory's sync", func(s *script) {
+		{"a new file is lost with its synced content unless the directory is synced", func(s *script) {
 			s.create(2, "a")
 			s.write(2, 0, sectors("x"))
 			s.sync(2)
 		}, []string{"", "a=x"}},
-		{"what was synced is there", func(s *script) {
+		{"a file survives when its content and its directory are synced", func(s *script) {
 			s.create(2, "a")
 			s.write(2, 0, sectors("xy"))
 			s.sync(2)
 			s.syncDir(1)
 		}, []string{"a=xy"}},
-		{"a write in doubt: any of its sectors, any size", func(s *script) {
+		{"of a write in doubt, any sectors and any size survive", func(s *script) {
 			s.create(2, "a")
 			s.syncDir(1)
 			s.write(2, 0, sectors("xy"))
 		}, []string{"a=", "a=..", "a=.y", "a=x.", "a=xy"}},
-		{"each sector has any of the versions since the sync", func(s *script) {
+		{"each sector has any of its versions after the sync", func(s *script) {
 			s.create(2, "a")
 			s.write(2, 0, sectors("aa"))
 			s.syncDir(1)
@@ -144,13 +152,13 @@ func TestStates(t *testing.T) {
 			s.sync(2)
 			s.write(2, 256, sectors("b"))
 		}, []string{"a=??", "a=?a", "a=a?", "a=aa"}},
-		{"lengthened by a truncation: zeros", func(s *script) {
+		{"bytes that a truncation adds are zeros", func(s *script) {
 			s.create(2, "a")
 			s.syncDir(1)
 			s.truncate(2, 1024)
 			s.write(2, 512, sectors("b"))
 		}, []string{"a=", "a=..", "a=.b"}},
-		{"what a truncation cut off does not come back with what was written later", func(s *script) {
+		{"bytes before a truncation do not come back with those written after it", func(s *script) {
 			s.create(2, "a")
 			s.write(2, 0, sectors("aa"))
 			s.syncDir(1)
@@ -165,7 +173,7 @@ func TestStates(t *testing.T) {
 			s.write(2, 0, sectors("b"))
 			s.do(journal.Op{Kind: journal.Sync, Inode: 2, Began: 3})
 		}, []string{"a=a", "a=b"}},
-		{"new files are lost from the end, or one by one", func(s *script) {
+		{"new files are lost from the last one on, or one by one", func(s *script) {
 			s.create(2, "a")
 			s.create(3, "b")
 		}, []string{"", "a=", "a= b=", "b="}},
@@ -183,14 +191,14 @@ func TestStates(t *testing.T) {
 			s.sync(3)
 			s.rename(3, "b", "a", 2)
 		}, []string{"a= b=b", "a=b"}},
-		{"a rename does not make the content durable", func(s *script) {
+		{"a rename and a sync of the directory do not make the content durable", func(s *script) {
 			s.create(2, "a")
 			s.syncDir(1)
 			s.write(2, 0, sectors("x"))
 			s.rename(2, "a", "b", 0)
 			s.syncDir(1)
 		}, []string{"b=", "b=.", "b=x"}},
-		{"a name that is used again", func(s *script) {
+		{"a name that a second file gets", func(s *script) {
 			s.create(2, "a")
 			s.syncDir(1)
 			s.unlink(2, "a")
@@ -198,7 +206,7 @@ func TestStates(t *testing.T) {
 			s.write(3, 0, sectors("x"))
 			s.sync(3)
 		}, []string{"", "a=", "a=x"}},
-		{"a removed file comes back without the directory's sync, and not with it", func(s *script) {
+		{"a removed file may come back until the directory is synced", func(s *script) {
 			s.create(2, "a")
 			s.create(3, "b")
 			s.syncDir(1)
@@ -206,21 +214,21 @@ func TestStates(t *testing.T) {
 			s.syncDir(1)
 			s.unlink(2, "a")
 		}, []string{"", "a="}},
-		{"a directory's content is not there without the directory", func(s *script) {
+		{"the entries of a directory are lost with the directory", func(s *script) {
 			s.do(journal.Op{Kind: journal.Mkdir, Inode: 2, Parent: 1, Name: "d"})
 			s.do(journal.Op{Kind: journal.Create, Inode: 3, Parent: 2, Name: "a"})
 			s.syncDir(2)
 		}, []string{"", "d/ d/a="}},
-		{"what a failed operation did not do", func(s *script) {
+		{"a failed operation does nothing", func(s *script) {
 			s.do(journal.Op{Kind: journal.Create, Parent: 1, Name: "a", Errno: syscall.EIO})
 		}, []string{""}},
-		{"a failed write did a part", func(s *script) {
+		{"a failed write applies its bytes", func(s *script) {
 			s.create(2, "a")
 			s.syncDir(1)
 			s.do(journal.Op{Kind: journal.Write, Inode: 2, Data: []byte(sectors("x")), Errno: syscall.EIO})
 			s.sync(2)
 		}, []string{"a=x"}},
-		{"after a failed sync a later one does not help", func(s *script) {
+		{"a sync after a failed one does not make the writes durable", func(s *script) {
 			s.create(2, "a")
 			s.truncate(2, 512)
 			s.syncDir(1)
@@ -229,7 +237,7 @@ func TestStates(t *testing.T) {
 			s.failSync(2)
 			s.sync(2)
 		}, []string{"a=.", "a=x"}},
-		{"unless the page is written to again", func(s *script) {
+		{"a sync after a failed one makes pages durable that were written again", func(s *script) {
 			s.create(2, "a")
 			s.truncate(2, 1024)
 			s.syncDir(1)
@@ -250,31 +258,29 @@ func TestStates(t *testing.T) {
 	}
 }
 
-// TestExtremes shows the two states that are always tried, and what is said of the operations in doubt.
+// TestExtremes compares the two extreme states, the list of operations in doubt and the explanation of a
+// state.
 func TestExtremes(t *testing.T) {
 	var s script
 	s.create(2, "a")
 	s.syncDir(1)
 	s.write(2, 0, sectors("xy"))
 	s.create(3, "b")
-	d := New()
-	for _, op := range s {
-		d.Apply(op)
+	tracker := track(s)
+	if got, want := brief(tracker.State(NothingUnsynced)), "a="; got != want {
+		t.Errorf("without the operations in doubt: got %q; want %q", got, want)
 	}
-	if got := brief(d.State(NothingUnsynced)); got != "a=" {
-		t.Errorf("with nothing: %q", got)
+	if got, want := brief(tracker.State(EverythingUnsynced)), "a=xy b="; got != want {
+		t.Errorf("with the operations in doubt: got %q; want %q", got, want)
 	}
-	if got := brief(d.State(EverythingUnsynced)); got != "a=xy b=" {
-		t.Errorf("with everything: %q", got)
-	}
-	if got := fmt.Sprint(d.Unsynced()); got != "[2 3]" {
-		t.Errorf("in doubt: %s", got)
+	if got, want := fmt.Sprint(tracker.Unsynced()), "[2 3]"; got != want {
+		t.Errorf("operations in doubt: got %s; want %s", got, want)
 	}
 	want := []string{
 		"a directory keeps operations [] of 3 to 3",
-		"a has 0 bytes, durable were 0, last were 1024; 0 of its 2 sectors in doubt changed",
+		"a has 0 bytes (durable: 0, with all edits: 1024); of its sectors in doubt, 0 of 2 changed",
 	}
-	if diff := cmp.Diff(want, d.Explain(NothingUnsynced)); diff != "" {
+	if diff := cmp.Diff(want, tracker.Explain(NothingUnsynced)); diff != "" {
 		t.Errorf("the explanation (-want +got):\n%s", diff)
 	}
 }

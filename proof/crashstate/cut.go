@@ -8,25 +8,26 @@ import "math/rand/v2"
 type cut struct {
 	number    uint64
 	random    *rand.Rand
-	reordered bool // changes of directories are lost one by one, not from the end
-	tell      func(string)
+	reordered bool         // changes of directories are lost one by one, not from the end
+	explain   func(string) // nil if nobody asked for an explanation
 }
 
-func newCut(number uint64, tell func(string)) *cut {
-	c := &cut{number: number, random: rand.New(rand.NewPCG(number, 0)), tell: tell}
+func newCut(number uint64, explain func(string)) *cut {
+	c := &cut{number: number, random: rand.New(rand.NewPCG(number, 0)), explain: explain}
 	c.reordered = c.random.IntN(2) == 0
 	return c
 }
 
-func (c *cut) explain(line func() string) {
-	if c.tell != nil {
-		c.tell(line())
+// explainWith passes the line on that line returns, if an explanation is wanted.
+func (c *cut) explainWith(line func() string) {
+	if c.explain != nil {
+		c.explain(line())
 	}
 }
 
-// firstPart returns how many of n survive. Extremes are as likely as all the rest, since most mistakes show
-// at them.
-func (c *cut) firstPart(n int) int {
+// prefixLength returns how many of the first n survive. None and all are together as likely as the other
+// numbers, because most mistakes show there.
+func (c *cut) prefixLength(n int) int {
 	switch {
 	case c.number == NothingUnsynced || n == 0:
 		return 0
@@ -42,8 +43,8 @@ func (c *cut) firstPart(n int) int {
 	return c.random.IntN(n + 1)
 }
 
-// odds returns how many in a hundred survive.
-func (c *cut) odds() int {
+// percentage returns how many of a hundred survive.
+func (c *cut) percentage() int {
 	switch c.number {
 	case NothingUnsynced:
 		return 0
@@ -55,8 +56,8 @@ func (c *cut) odds() int {
 
 func (c *cut) chance(percent int) bool { return c.random.IntN(100) < percent }
 
-// versions returns a way to choose the versions of a file's sectors, from low to high.
-func (c *cut) versions(f *file) func(s *sector, low, high int) int {
+// versionChooser returns a function that chooses a version of a sector, from low to high.
+func (c *cut) versionChooser(f *file) func(s *sector, low, high int) int {
 	switch c.number {
 	case NothingUnsynced:
 		return func(_ *sector, low, _ int) int { return low }
@@ -64,25 +65,25 @@ func (c *cut) versions(f *file) func(s *sector, low, high int) int {
 		return func(_ *sector, _, high int) int { return high }
 	}
 	switch way := c.random.IntN(4); way {
-	case 0: // any
+	case 0: // any version
 		return func(_ *sector, low, high int) int { return low + c.random.IntN(high-low+1) }
-	case 1: // the newest or the durable one
-		newest := c.odds()
+	case 1: // the newest version or the durable one
+		newest := c.percentage()
 		return func(_ *sector, low, high int) int {
 			if c.chance(newest) {
 				return high
 			}
 			return low
 		}
-	default: // writes in order, the last of which is torn
-		return c.torn(f, way == 2)
+	default: // a first part of the writes, of which the last is torn
+		return c.tornChooser(f, way == 2)
 	}
 }
 
-// torn has a first part of the edits survive, and of the one behind it the sectors up to some place, or those
-// from there on.
-func (c *cut) torn(f *file, front bool) func(s *sector, low, high int) int {
-	whole := c.firstPart(len(f.edits))
+// tornChooser returns a versionChooser with which a first part of the edits survives. Of the next edit, the
+// sectors before a random place survive if front is set, and otherwise those after it.
+func (c *cut) tornChooser(f *file, front bool) func(s *sector, low, high int) int {
+	whole := c.prefixLength(len(f.edits))
 	place := int64(0)
 	if whole < len(f.edits) {
 		place = f.edits[whole].start + int64(c.random.IntN(len(f.edits[whole].data)+1))

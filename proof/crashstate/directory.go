@@ -8,25 +8,26 @@ import (
 	"slices"
 )
 
-// directory is which names a directory holds.
+// directory tracks the entries of a directory.
 type directory struct {
-	durable map[string]uint64
-	changes []change // in doubt, oldest first
+	durable map[string]uint64 // inodes by name
+	changes []entryChange     // in doubt, oldest first
 }
 
-// change gives an inode a name, or takes one away, or both.
-type change struct {
+// entryChange gives an inode a name, or removes one, or both.
+type entryChange struct {
 	at       int // place in the journal
 	inode    uint64
-	name     string // that it gets; "" for none
-	from     string // that it loses; "" for none
-	replaced uint64 // inode that had the name; 0 for none
+	name     string // the inode's new name; "" if it gets none
+	from     string // the name that the inode loses; "" if it loses none
+	replaced uint64 // the inode that had the new name; 0 if there was none
 }
 
 func newDirectory() *directory { return &directory{durable: make(map[string]uint64)} }
 
-func (d *directory) add(c change) { d.changes = append(d.changes, c) }
+func (d *directory) add(c entryChange) { d.changes = append(d.changes, c) }
 
+// sync makes the changes durable that were made before the sync began.
 func (d *directory) sync(began int) {
 	for len(d.changes) > 0 && d.changes[0].at < began {
 		d.changes[0].apply(d.durable)
@@ -34,7 +35,7 @@ func (d *directory) sync(began int) {
 	}
 }
 
-func (c change) apply(entries map[string]uint64) {
+func (c entryChange) apply(entries map[string]uint64) {
 	if c.from != "" {
 		delete(entries, c.from)
 	}
@@ -43,8 +44,8 @@ func (c change) apply(entries map[string]uint64) {
 	}
 }
 
-// concerns reports whether two changes are about one name or one inode, so that they stay in order.
-func (c change) concerns(other change) bool {
+// concerns reports whether two changes have a name or an inode in common, so that they stay in order.
+func (c entryChange) concerns(other entryChange) bool {
 	for _, inode := range []uint64{c.inode, c.replaced} {
 		if inode != 0 && (inode == other.inode || inode == other.replaced) {
 			return true
@@ -58,24 +59,24 @@ func (c change) concerns(other change) bool {
 	return false
 }
 
-// cut returns the names that survive.
-func (d *directory) cut(c *cut) map[string]uint64 {
+// surviving returns the entries that survive.
+func (d *directory) surviving(c *cut) map[string]uint64 {
 	if len(d.changes) == 0 {
 		return d.durable
 	}
 	entries := maps.Clone(d.durable)
 	var survived []int
 	if c.reordered {
-		survived = d.anyOf(c)
+		survived = d.chooseEach(c)
 	} else {
-		for i := range c.firstPart(len(d.changes)) {
+		for i := range c.prefixLength(len(d.changes)) {
 			survived = append(survived, i)
 		}
 	}
 	for _, i := range survived {
 		d.changes[i].apply(entries)
 	}
-	c.explain(func() string {
+	c.explainWith(func() string {
 		places := make([]int, len(survived))
 		for i, at := range survived {
 			places[i] = d.changes[at].at
@@ -85,10 +86,10 @@ func (d *directory) cut(c *cut) map[string]uint64 {
 	return entries
 }
 
-// anyOf chooses changes one by one. None survives without all that it concerns and that came before it.
-func (d *directory) anyOf(c *cut) (survived []int) {
-	kept := c.odds()
-	var lost []change
+// chooseEach decides about each change by itself. A change is lost if it concerns an earlier one that is lost.
+func (d *directory) chooseEach(c *cut) (survived []int) {
+	kept := c.percentage()
+	var lost []entryChange
 	for i, one := range d.changes {
 		if !slices.ContainsFunc(lost, one.concerns) && c.chance(kept) {
 			survived = append(survived, i)

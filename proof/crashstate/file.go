@@ -9,26 +9,26 @@ import (
 
 const (
 	sectorSize = 512
-	pageSize   = 4096 // what an operating system writes back at a time
+	pageSize   = 4096 // an operating system writes back whole pages
 )
 
-// file is the content of a file.
+// file tracks the content of a file.
 type file struct {
-	path    string // for people
+	path    string // for messages
 	durable []byte
 	edits   []edit // in doubt, oldest first
-	size    int64  // with all edits
+	size    int64  // after all edits
 }
 
-// edit changes a file's size or its bytes. A write behind the end is one of each.
+// edit changes a file's size or its bytes. A write past the end of the file is one edit of each kind.
 type edit struct {
-	at    int    // place in the journal
-	data  []byte // of a write
-	start int64  // of a write
-	size  int64  // that a change of size sets
-	sizes bool   // it is a change of size
-	cuts  bool   // and makes the file shorter
-	// forgotten: a sync of it failed, and the operating system takes it for written.
+	at       int    // place in the journal
+	data     []byte // the bytes of a write
+	start    int64  // the offset of a write
+	size     int64  // the size that a change of size sets
+	isResize bool   // the edit is a change of size
+	cuts     bool   // the change of size makes the file shorter
+	// forgotten says that a sync of this edit failed, so that the operating system takes it for written.
 	forgotten bool
 }
 
@@ -40,18 +40,19 @@ func (f *file) write(at int, offset int64, data []byte) {
 	}
 	e := edit{at: at, start: offset, data: data}
 	if e.end() > f.size {
-		f.edits = append(f.edits, edit{at: at, sizes: true, size: e.end()})
+		f.edits = append(f.edits, edit{at: at, isResize: true, size: e.end()})
 		f.size = e.end()
 	}
 	f.edits = append(f.edits, e)
 }
 
 func (f *file) truncate(at int, size int64) {
-	f.edits = append(f.edits, edit{at: at, sizes: true, size: size, cuts: size < f.size})
+	f.edits = append(f.edits, edit{at: at, isResize: true, size: size, cuts: size < f.size})
 	f.size = size
 }
 
-// sync makes durable what was done before began, and can still be known to need it.
+// sync makes the edits durable that were made before the sync began, except those that are forgotten and
+// whose pages were not written again.
 func (f *file) sync(began int) {
 	done := 0
 	for done < len(f.edits) && f.edits[done].at < began {
@@ -60,7 +61,7 @@ func (f *file) sync(began int) {
 	edits := f.edits[:done:done]
 	var kept []edit
 	if slices.ContainsFunc(edits, func(e edit) bool { return e.forgotten }) {
-		edits, kept = setForgottenAside(edits)
+		edits, kept = splitForgotten(edits)
 	}
 	for i := range edits {
 		f.durable = edits[i].apply(f.durable)
@@ -68,18 +69,19 @@ func (f *file) sync(began int) {
 	f.edits = append(kept, f.edits[done:]...)
 }
 
+// failSync notes that a sync failed: the operating system will not write the edits so far.
 func (f *file) failSync() {
 	for i := range f.edits {
-		f.edits[i].forgotten = !f.edits[i].sizes
+		f.edits[i].forgotten = !f.edits[i].isResize
 	}
 }
 
-// setForgottenAside splits edits into those that a sync writes, and those it does not: writes that it takes
-// for written already, to pages that nothing was written to since.
-func setForgottenAside(edits []edit) (written, kept []edit) {
+// splitForgotten splits edits into those that a sync writes, and those that stay in doubt. A forgotten edit
+// is written with its page if a later edit changed the page.
+func splitForgotten(edits []edit) (written, kept []edit) {
 	dirty := make(map[int64]bool)
 	for i := range edits {
-		if e := &edits[i]; !e.sizes && !e.forgotten {
+		if e := &edits[i]; !e.isResize && !e.forgotten {
 			for page := e.start / pageSize; page*pageSize < e.end(); page++ {
 				dirty[page] = true
 			}
@@ -101,7 +103,7 @@ func setForgottenAside(edits []edit) (written, kept []edit) {
 	return written, kept
 }
 
-// byPage splits a write at the boundaries of pages.
+// byPage splits a write at page boundaries.
 func (e edit) byPage() (parts []edit) {
 	for e.data != nil {
 		part := e
@@ -115,12 +117,12 @@ func (e edit) byPage() (parts []edit) {
 	return parts
 }
 
-// apply does an edit to a file's content, which it may reuse.
+// apply applies the edit to a file's content, whose memory it may reuse.
 func (e *edit) apply(content []byte) []byte {
-	if e.sizes {
+	if e.isResize {
 		return resized(content, e.size)
 	}
-	if e.end() > int64(len(content)) { // it was cut off later, which is durable already
+	if e.end() > int64(len(content)) { // a later truncation removed these bytes, and is durable already
 		content = resized(content, e.end())
 	}
 	copy(content[e.start:], e.data)
@@ -137,43 +139,44 @@ func resized(content []byte, size int64) []byte {
 	return content
 }
 
-// cut returns the content that survives.
-func (f *file) cut(c *cut) []byte {
+// surviving returns the content that survives.
+func (f *file) surviving(c *cut) []byte {
 	if len(f.edits) == 0 {
 		return f.durable
 	}
-	size, sizes := f.cutSize(c)
+	size, resizes := f.chooseSize(c)
 	content := make([]byte, size)
 	copy(content, f.durable)
-	choose := c.versions(f)
-	sectors, changed := f.doubtful(), 0
+	choose := c.versionChooser(f)
+	sectors, changed := f.sectorsInDoubt(), 0
 	for _, s := range sectors {
-		if s.cut(f, content, sizes, choose) {
+		if s.fill(f, content, resizes, choose) {
 			changed++
 		}
 	}
-	c.explain(func() string {
-		return fmt.Sprintf("%s has %d bytes, durable were %d, last were %d; %d of its %d sectors in doubt changed",
+	c.explainWith(func() string {
+		return fmt.Sprintf("%s has %d bytes (durable: %d, with all edits: %d); of its sectors in doubt, %d of %d changed",
 			f.path, size, len(f.durable), f.size, changed, len(sectors))
 	})
 	return content
 }
 
-// cutSize chooses how many of the edits have had their effect on the size, and returns the size then.
-func (f *file) cutSize(c *cut) (size int64, edits int) {
+// chooseSize chooses a first part of the edits whose changes of the size survive. It returns the size after
+// them and their number.
+func (f *file) chooseSize(c *cut) (size int64, edits int) {
 	changes := 0
 	for i := range f.edits {
-		if f.edits[i].sizes {
+		if f.edits[i].isResize {
 			changes++
 		}
 	}
-	kept := c.firstPart(changes)
+	kept := c.prefixLength(changes)
 	size = int64(len(f.durable))
 	for i := range f.edits {
 		if kept == 0 {
 			return size, i
 		}
-		if f.edits[i].sizes {
+		if f.edits[i].isResize {
 			size = f.edits[i].size
 			kept--
 		}
@@ -181,21 +184,21 @@ func (f *file) cutSize(c *cut) (size int64, edits int) {
 	return size, len(f.edits)
 }
 
-// sector is a sector in doubt, and the edits that touch it, by their index.
+// sector is a sector that is changed by edits in doubt.
 type sector struct {
 	start int64
-	edits []int
+	edits []int // their indexes
 }
 
-// doubtful returns the sectors that edits touch, in order.
-func (f *file) doubtful() []sector {
+// sectorsInDoubt returns the sectors that edits change, in the order of their offsets.
+func (f *file) sectorsInDoubt() []sector {
 	var sectors []sector
-	places := make(map[int64]int) // by number
+	places := make(map[int64]int) // in sectors, by sector number
 	size := int64(len(f.durable))
 	for i := range f.edits {
 		e := &f.edits[i]
 		start, end := e.start, e.end()
-		if e.sizes {
+		if e.isResize {
 			start, end = e.size, max(size, e.size)
 			size = e.size
 			if !e.cuts {
@@ -216,9 +219,10 @@ func (f *file) doubtful() []sector {
 	return sectors
 }
 
-// cut puts one of the sector's versions into content, and reports whether that is another than the durable
-// one. Those edits of the size that are among the first sizes edits have survived, the others have not.
-func (s *sector) cut(f *file, content []byte, sizes int, choose func(s *sector, low, high int) int) bool {
+// fill puts a version of the sector into content, and reports whether it is not the durable version. Of the
+// changes of the size, those among the first resizes edits have survived and the others are lost. So the
+// version includes every edit up to the last surviving cut, and no edit after the first lost one.
+func (s *sector) fill(f *file, content []byte, resizes int, choose func(s *sector, low, high int) int) bool {
 	if s.start >= int64(len(content)) {
 		return false
 	}
@@ -227,7 +231,7 @@ func (s *sector) cut(f *file, content []byte, sizes int, choose func(s *sector, 
 		if !f.edits[at].cuts {
 			continue
 		}
-		if at < sizes {
+		if at < resizes {
 			low = i + 1
 		} else {
 			high = min(high, i)
@@ -241,7 +245,7 @@ func (s *sector) cut(f *file, content []byte, sizes int, choose func(s *sector, 
 	return version > 0
 }
 
-// applyWithin does what an edit does to the bytes that begin at start.
+// applyWithin applies the edit to the part of the file that begins at start.
 func (e *edit) applyWithin(bytes []byte, start int64) {
 	if e.cuts {
 		clear(bytes[min(max(0, e.size-start), int64(len(bytes))):])

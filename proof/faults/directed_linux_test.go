@@ -56,7 +56,7 @@ func TestFailedBackgroundSync(t *testing.T) {
 	defer end()
 	s.open()
 	s.store(60, "a", "b", "a")
-	s.fail(syscall.EIO, fusedisk.Fault{Kinds: []journal.Kind{journal.Sync}, Glob: "*.log", Times: -1})
+	s.fail(syscall.EIO, fusedisk.Fault{Kinds: []journal.OpKind{journal.Sync}, Glob: "*.log", Times: -1})
 	for deadline := time.Now().Add(10 * time.Second); !s.storeFailed && s.wrong == nil; time.Sleep(time.Millisecond) {
 		if s.store(60, "a"); time.Now().After(deadline) {
 			s.blame("no store was told that a sync in the background had failed")
@@ -83,12 +83,12 @@ func TestFailedCommitThenFullDisk(t *testing.T) {
 	s.store(60, "a", "b", "a")
 	s.checkpoint()
 	s.store(60, "a", "b", "a")
-	s.fail(syscall.EIO, fusedisk.Fault{Kinds: []journal.Kind{journal.Sync}, Glob: "daybook.db", Skip: 1, Times: 1})
+	s.fail(syscall.EIO, fusedisk.Fault{Kinds: []journal.OpKind{journal.Sync}, Glob: "daybook.db", Skip: 1, Times: 1})
 	if s.checkpoint(); !s.treeFailed {
 		s.blame("a checkpoint whose last sync failed does not say so")
 	}
 	s.close()
-	s.fail(syscall.ENOSPC, fusedisk.Fault{Kinds: []journal.Kind{journal.Write, journal.Truncate}, Glob: "daybook.db", Times: -1})
+	s.fail(syscall.ENOSPC, fusedisk.Fault{Kinds: []journal.OpKind{journal.Write, journal.Truncate}, Glob: "daybook.db", Times: -1})
 	if s.open() {
 		for range 4 { // uses segments again, if there are any
 			s.store(largeValue, "big")
@@ -120,7 +120,7 @@ func TestReadsGoOn(t *testing.T) {
 		if err := db.Store(t.Context(), "r", json.RawMessage("1"), stored); err != nil {
 			t.Fatal(err)
 		}
-		held := fusedisk.Fault{Kinds: []journal.Kind{journal.Sync}, Glob: "daybook.db", Skip: int(stored) - 1, Times: 1, Hold: true}
+		held := fusedisk.Fault{Kinds: []journal.OpKind{journal.Sync}, Glob: "daybook.db", Skip: int(stored) - 1, Times: 1, Hold: true}
 		if err := disk.Inject(held); err != nil {
 			t.Fatal(err)
 		}

@@ -53,7 +53,7 @@ func TestFaults(t *testing.T) {
 	}
 	seed, total := rand.Uint64(), len(runs)
 	start := time.Now()
-	p := progress{left: choose(t, runs, seed), tallies: make(map[journal.Kind]tally)}
+	p := progress{left: choose(t, runs, seed), tallies: make(map[journal.OpKind]tally)}
 	p.doAll(t, disks, scenarios)
 	t.Logf("seed %d: %d of %d runs in %v: %v", seed, p.done, total, time.Since(start).Round(time.Millisecond), &p)
 	for _, kind := range faultyKinds {
@@ -65,7 +65,7 @@ func TestFaults(t *testing.T) {
 
 // allRuns returns a run for every position, errno and duration; of writes, with what they write all the same
 // in turn.
-func allRuns(sc scenario, positions map[journal.Kind]int) (runs []faultRun) {
+func allRuns(sc scenario, positions map[journal.OpKind]int) (runs []faultRun) {
 	ways := []string{nothingWritten, headWritten, sectorsWritten, allWritten}
 	for _, kind := range sc.kinds {
 		for position := range positions[kind] {
@@ -144,7 +144,7 @@ type progress struct {
 	left    []faultRun
 	done    int
 	wrong   int
-	tallies map[journal.Kind]tally
+	tallies map[journal.OpKind]tally
 }
 
 func (p *progress) take() (r faultRun, ok bool) {

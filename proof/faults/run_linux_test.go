@@ -22,7 +22,7 @@ import (
 )
 
 // faultyKinds are the operations that fail.
-var faultyKinds = []journal.Kind{
+var faultyKinds = []journal.OpKind{
 	journal.Write, journal.Sync, journal.Truncate, journal.Rename, journal.Unlink,
 	journal.Open, journal.Create, journal.Mkdir, journal.SyncDir,
 }
@@ -52,7 +52,7 @@ var writtenBytes = map[string]int{
 // faultRun is one run of a workload: which operation fails, and how.
 type faultRun struct {
 	scenario string
-	kind     journal.Kind
+	kind     journal.OpKind
 	position int // how many of the kind succeed first
 	errno    string
 	lasts    string
@@ -69,7 +69,7 @@ func parseRun(text string) (r faultRun, err error) {
 	if len(parts) != 6 {
 		return r, fmt.Errorf("%q is not a run", text)
 	}
-	at := slices.IndexFunc(faultyKinds, func(kind journal.Kind) bool { return kind.String() == parts[1] })
+	at := slices.IndexFunc(faultyKinds, func(kind journal.OpKind) bool { return kind.String() == parts[1] })
 	if at < 0 || faultyErrnos[parts[3]] == 0 {
 		return r, fmt.Errorf("%q is not a run: no such operation or error", text)
 	}
@@ -79,7 +79,7 @@ func parseRun(text string) (r faultRun, err error) {
 
 func (r faultRun) fault() fusedisk.Fault {
 	f := fusedisk.Fault{
-		Kinds: []journal.Kind{r.kind}, Skip: r.position, Times: 1, Errno: faultyErrnos[r.errno],
+		Kinds: []journal.OpKind{r.kind}, Skip: r.position, Times: 1, Errno: faultyErrnos[r.errno],
 		Written: writtenBytes[r.written], Short: r.written == shortWrite,
 	}
 	if r.lasts != once {

@@ -22,7 +22,7 @@ type scenario struct {
 	image      journal.Image
 	ledger     ledger // of what is in the image
 	sessions   []func(*faultyStore)
-	kinds      []journal.Kind // that are to fail
+	kinds      []journal.OpKind // that are to fail
 }
 
 // largeValue is more than half of a log's first segment.
@@ -36,7 +36,7 @@ func newStore() scenario {
 // intervalStore is synced in the background, whose failures the next call is told.
 func intervalStore() scenario {
 	sc := newStore()
-	sc.name, sc.durability, sc.kinds = "interval", engine.Interval, []journal.Kind{journal.Write, journal.Sync}
+	sc.name, sc.durability, sc.kinds = "interval", engine.Interval, []journal.OpKind{journal.Write, journal.Sync}
 	return sc
 }
 
@@ -128,13 +128,13 @@ func (sc scenario) begin(disk *fusedisk.Disk, dogs *watchdog, faults ...fusedisk
 }
 
 // count does the workload on a disk that does not fail, and returns how many operations of each kind it makes.
-func (sc scenario) count(t *testing.T, disk *fusedisk.Disk) (map[journal.Kind]int, time.Duration) {
+func (sc scenario) count(t *testing.T, disk *fusedisk.Disk) (map[journal.OpKind]int, time.Duration) {
 	t.Helper()
 	dogs := newWatchdog(sc.name + " without a fault")
 	defer dogs.stop()
 	var counted []fusedisk.Fault
 	for _, kind := range faultyKinds {
-		counted = append(counted, fusedisk.Fault{Kinds: []journal.Kind{kind}})
+		counted = append(counted, fusedisk.Fault{Kinds: []journal.OpKind{kind}})
 	}
 	s, err := sc.begin(disk, dogs, counted...)
 	if err != nil {
@@ -147,7 +147,7 @@ func (sc scenario) count(t *testing.T, disk *fusedisk.Disk) (map[journal.Kind]in
 	if s.wrong != nil || s.failures > 0 || err != nil {
 		t.Fatalf("%s without a fault: %v, %v\n%s", sc.name, s.wrong, err, strings.Join(s.calls, "\n"))
 	}
-	positions := make(map[journal.Kind]int)
+	positions := make(map[journal.OpKind]int)
 	for i, kind := range faultyKinds {
 		positions[kind] = counts[i].Matched
 	}

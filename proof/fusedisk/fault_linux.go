@@ -17,7 +17,7 @@ import (
 type Fault struct {
 	// Kinds are those that match; none: all that change something, which leaves out Open and Read.
 	// A failed Read of a mapped file is a SIGBUS to whoever looks at it.
-	Kinds []journal.Kind
+	Kinds []journal.OpKind
 	// Glob is matched, as path.Match does, against the path relative to the root, or where it has no
 	// slash against the last element. A Rename matches under either name. Empty: everything matches.
 	Glob string
@@ -49,7 +49,7 @@ type rule struct {
 }
 
 // meet counts an operation, and reports whether it is to fail.
-func (r *rule) meet(kind journal.Kind, paths []string) bool {
+func (r *rule) meet(kind journal.OpKind, paths []string) bool {
 	if !r.matches(kind, paths) {
 		return false
 	}
@@ -61,7 +61,7 @@ func (r *rule) meet(kind journal.Kind, paths []string) bool {
 	return fails
 }
 
-func (r *rule) matches(kind journal.Kind, paths []string) bool {
+func (r *rule) matches(kind journal.OpKind, paths []string) bool {
 	if len(r.Kinds) == 0 && (kind == journal.Open || kind == journal.Read) {
 		return false
 	}

@@ -22,7 +22,7 @@ import (
 func TestFaults(t *testing.T) {
 	d := fusedisk.MountFor(t)
 	for _, c := range []struct {
-		kind journal.Kind
+		kind journal.OpKind
 		do   func(dir string, file *os.File) error
 	}{
 		{journal.Create, func(dir string, _ *os.File) error {
@@ -56,7 +56,7 @@ func TestFaults(t *testing.T) {
 			if c.kind == journal.Rename { // do renames twice
 				skip = 2
 			}
-			must(t, d.Inject(fusedisk.Fault{Kinds: []journal.Kind{c.kind}, Skip: skip, Times: 1, Errno: syscall.EIO}))
+			must(t, d.Inject(fusedisk.Fault{Kinds: []journal.OpKind{c.kind}, Skip: skip, Times: 1, Errno: syscall.EIO}))
 			for i, want := range []error{nil, syscall.EIO, nil} {
 				if err := c.do(d.Dir(), file); !errors.Is(err, want) {
 					t.Errorf("time %d: %v; want %v", i, err, want)
@@ -86,7 +86,7 @@ func TestFaultPersists(t *testing.T) {
 	log, other := create(t, d, "wal/1.log"), create(t, d, "other.db")
 	must(t, d.Inject(
 		fusedisk.Fault{Glob: "wal/*.log", Skip: 1, Times: -1, Errno: syscall.ENOSPC},
-		fusedisk.Fault{Kinds: []journal.Kind{journal.Write}},
+		fusedisk.Fault{Kinds: []journal.OpKind{journal.Write}},
 		fusedisk.Fault{Glob: "*.db"},
 	))
 	for i, want := range []error{nil, syscall.ENOSPC, syscall.ENOSPC} {
@@ -110,12 +110,12 @@ func TestFaultyWrite(t *testing.T) {
 	d := fusedisk.MountFor(t)
 	file := create(t, d, "f")
 	write(t, file, 0, "aaaaaaaa")
-	must(t, d.Inject(fusedisk.Fault{Kinds: []journal.Kind{journal.Write}, Times: 1, Errno: syscall.EIO, Written: 3}))
+	must(t, d.Inject(fusedisk.Fault{Kinds: []journal.OpKind{journal.Write}, Times: 1, Errno: syscall.EIO, Written: 3}))
 	if _, err := file.WriteAt([]byte("bbbbbb"), 0); !errors.Is(err, syscall.EIO) {
 		t.Errorf("the write: %v; want EIO", err)
 	}
 	wantFile(t, file, "bbbaaaaa")
-	must(t, d.Inject(fusedisk.Fault{Kinds: []journal.Kind{journal.Write}, Times: 1, Errno: syscall.ENOSPC, Written: 3, Short: true}))
+	must(t, d.Inject(fusedisk.Fault{Kinds: []journal.OpKind{journal.Write}, Times: 1, Errno: syscall.ENOSPC, Written: 3, Short: true}))
 	if n, err := unix.Pwrite(int(file.Fd()), []byte("cccccc"), 2); n != 3 || err != nil {
 		t.Errorf("the short write: %d, %v; want 3", n, err)
 	}

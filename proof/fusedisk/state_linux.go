@@ -73,13 +73,13 @@ func (s *state) addLocked(n *inode) {
 	s.inodes[n.number] = n
 }
 
-func (s *state) recordLocked(kind journal.Kind, n *inode, op journal.Op) {
+func (s *state) recordLocked(kind journal.OpKind, n *inode, op journal.Op) {
 	op.Kind, op.Inode, op.Path = kind, n.number, n.path()
 	s.journal = append(s.journal, op)
 }
 
 // failLocked returns the fault that an operation meets, if any. The first that says so decides; all count.
-func (s *state) failLocked(kind journal.Kind, paths ...string) *Fault {
+func (s *state) failLocked(kind journal.OpKind, paths ...string) *Fault {
 	var found *Fault
 	for i := range s.rules {
 		if s.rules[i].meet(kind, paths) && found == nil {
@@ -105,7 +105,7 @@ func (s *state) lookLocked(dir uint64, name string) (parent, child *inode, errno
 }
 
 // create makes a file or a directory.
-func (s *state) create(kind journal.Kind, dir uint64, name string) (*inode, syscall.Errno) {
+func (s *state) create(kind journal.OpKind, dir uint64, name string) (*inode, syscall.Errno) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	parent, _, errno := s.lookLocked(dir, name)
@@ -133,7 +133,7 @@ func (s *state) create(kind journal.Kind, dir uint64, name string) (*inode, sysc
 }
 
 // remove is unlink and rmdir.
-func (s *state) remove(kind journal.Kind, dir uint64, name string) syscall.Errno {
+func (s *state) remove(kind journal.OpKind, dir uint64, name string) syscall.Errno {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	parent, n, errno := s.lookLocked(dir, name)
@@ -270,7 +270,7 @@ func (s *state) truncateLocked(n *inode, size int64) syscall.Errno {
 }
 
 // sync is fsync of a file or a directory.
-func (s *state) sync(kind journal.Kind, number uint64) syscall.Errno {
+func (s *state) sync(kind journal.OpKind, number uint64) syscall.Errno {
 	s.mu.Lock()
 	began := len(s.journal)
 	n, delay := s.inodes[number], s.delay

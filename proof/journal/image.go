@@ -11,9 +11,9 @@ import (
 	"slices"
 )
 
-// Image is what a disk holds. Paths are relative to its root, with slashes.
+// Image is the content of a disk. Paths are relative to the root and have slashes.
 type Image struct {
-	Dirs  []string // those below the root, each after the one it is in
+	Dirs  []string // the directories below the root, each after its parent
 	Files map[string][]byte
 }
 
@@ -54,8 +54,8 @@ func (im Image) WriteTo(dir string) error {
 	return nil
 }
 
-// zeroRun is how many zero bytes are worth a hole: most of a log segment has never been written to, and a
-// hole in a file in memory costs nothing.
+// zeroRun is the number of zero bytes that are written as a hole. Most of a log segment has never been
+// written, and a hole in a file in memory costs nothing.
 const zeroRun = 4096
 
 var zeros [zeroRun]byte
@@ -87,13 +87,14 @@ func writeSparse(path string, data []byte) error {
 	return file.Close()
 }
 
-// isZero reports whether the run that starts at start is all zeros.
+// isZero reports whether the next zeroRun bytes after start, or as many as there are, are zeros.
 func isZero(data []byte, start int) bool {
 	run := data[start:min(start+zeroRun, len(data))]
 	return string(run) == string(zeros[:len(run)])
 }
 
-// Sum is a hash of the names and the contents. It is comparable within a process that uses one seed.
+// Sum returns a hash of the names and the contents. Sums with equal seeds can be compared within one
+// process.
 func (im Image) Sum(seed maphash.Seed) uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)

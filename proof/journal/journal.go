@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package journal is what a disk was asked to do: a list of operations in the order in which it did them,
-// and the image of what it holds. One package records it, another computes from it what a power cut would
-// have left; this one knows neither.
+// Package journal has the types that the other packages of proof exchange: [Op] is one operation that a
+// disk was asked to do, and [Image] is the content of a disk. A journal is a slice of operations, in the
+// order in which the disk did them. Package fusedisk records journals, and package crashstate computes from
+// one what a power cut may leave.
 //
-// Files and directories are inodes, named by a number that is never used twice. Their names are entries of
-// a directory, which change by other operations than their content does. The root directory is inode Root.
+// Files and directories are inodes. An inode has a number that is never used twice, and the root directory
+// has the number Root. The names of inodes are entries of directories: some operations change entries, and
+// others change the content of files.
 package journal
 
 import (
@@ -16,75 +18,77 @@ import (
 	"syscall"
 )
 
-// Root is the inode of the root directory. It is always there, and durable.
+// Root is the inode of the root directory, which exists from the beginning and is durable.
 const Root = 1
 
-// Kind is what an operation does.
-type Kind uint8
+// OpKind says what an operation does.
+type OpKind uint8
 
 const (
 	// Create adds an empty file to a directory.
-	Create Kind = iota + 1
+	Create OpKind = iota + 1
 	// Mkdir adds an empty directory to a directory.
 	Mkdir
-	// Write changes bytes of a file, and lengthens it when it ends behind the end.
+	// Write changes bytes of a file, and lengthens the file if the bytes reach past its end.
 	Write
-	// Truncate sets a file's size. What it adds is zeros.
+	// Truncate sets a file's size. Bytes that it adds are zeros.
 	Truncate
-	// Rename gives a file another name in the same directory, and takes that from the one that had it.
+	// Rename gives a file another name in the same directory. A file that had that name loses it.
 	Rename
-	// Unlink takes a file's name away.
+	// Unlink removes a file's name.
 	Unlink
 	// Rmdir removes an empty directory.
 	Rmdir
-	// Sync is fsync or fdatasync of a file: what was done to it before Op.Began is durable.
+	// Sync is fsync or fdatasync of a file. It makes the operations on the file before Op.Began durable.
 	Sync
-	// SyncDir is fsync of a directory: what was done to its entries before Op.Began is durable.
+	// SyncDir is fsync of a directory. It makes the changes of its entries before Op.Began durable.
 	SyncDir
-	// Mark is a note that the test made, such as that a value was acknowledged.
+	// Mark is a note of the test, for example that a value was acknowledged.
 	Mark
-	// Open opens an existing file. It changes nothing, so no journal has it: it is there to be failed.
+	// Open opens an existing file. It changes nothing, so no journal contains it; a fault can name it.
 	Open
-	// Read reads a file. As with Open. The kernel answers what it has cached without asking.
+	// Read reads a file. It is in no journal either. The kernel answers from its cache where it can, so
+	// not every read of a program becomes an operation.
 	Read
 )
 
 var kindNames = [...]string{"none", "create", "mkdir", "write", "truncate", "rename", "unlink", "rmdir", "sync", "syncdir", "mark", "open", "read"}
 
-func (k Kind) String() string {
+func (k OpKind) String() string {
 	if int(k) < len(kindNames) {
 		return kindNames[k]
 	}
-	return fmt.Sprintf("Kind(%d)", uint8(k))
+	return fmt.Sprintf("OpKind(%d)", uint8(k))
 }
 
-// Op is one operation. Which fields are in use depends on Kind.
+// Op is one operation. Kind decides which of the other fields are used.
 type Op struct {
-	Kind Kind
-	// Inode is the file or directory itself: the one that is created, written to, renamed, removed, synced.
+	Kind OpKind
+	// Inode is the file or directory that is created, written, renamed, removed or synced.
 	Inode uint64
-	// Parent is the directory whose entries change, Name the entry, and NewName that after a Rename.
+	// Parent is the directory whose entries change, and Name is the entry. NewName is the entry after a
+	// Rename.
 	Parent        uint64
 	Name, NewName string
-	// Replaced is the inode that a Rename took the name from; 0 for none.
+	// Replaced is the inode that lost its name to a Rename; 0 if there was none.
 	Replaced uint64
-	// Path is where the inode was when the operation was done, relative to the root. It is for people.
+	// Path is the inode's path at the time of the operation, relative to the root. Only messages use it.
 	Path string
 
-	Offset int64  // of a Write
-	Data   []byte // that a Write wrote: what was applied of it, if it failed
-	Size   int64  // that a Truncate set
-	// Began is how many operations the journal had when a Sync or SyncDir arrived. Those that came while
-	// it was under way need not be durable after it.
+	Offset int64  // where a Write begins
+	Data   []byte // the bytes that a Write applied; if it failed, possibly only some
+	Size   int64  // the size that a Truncate sets
+	// Began is the number of operations in the journal when a Sync or SyncDir began. Operations that came
+	// while the sync ran need not be durable after it.
 	Began int
-	// Errno is what the operation failed with; 0: it succeeded. One that failed did nothing, except that
-	// a Write may have applied Data.
+	// Errno is the error of an operation that failed, and 0 for one that succeeded. A failed operation did
+	// nothing, except that a failed Write may have applied Data.
 	Errno syscall.Errno
 	// Mark is the text of a Mark.
 	Mark string
 }
 
-// String is a line for people.
+// String returns a line for messages.
 func (o Op) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-8s ", o.Kind)

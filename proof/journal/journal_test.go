@@ -13,8 +13,7 @@ import (
 	_ "github.com/daybook-db/daybook/proof/testenv" // go test ./proof/... -long gives the flag to all packages
 )
 
-// TestImage shows that an image written to a directory is read back, holes included, and that its sum
-// depends on everything in it.
+// TestImage writes an image with holes to a directory and reads it back. Every byte and name changes the sum.
 func TestImage(t *testing.T) {
 	image := Image{Dirs: []string{"d", "d/e"}, Files: map[string][]byte{
 		"empty":  {},
@@ -40,15 +39,15 @@ func TestImage(t *testing.T) {
 	}
 	got.Files["sparse"][0] = 1
 	if got.Sum(seed) == sum {
-		t.Error("another byte leaves the sum")
+		t.Error("the sum does not change with a byte")
 	}
 	delete(image.Files, "empty")
 	if image.Sum(seed) == sum {
-		t.Error("a missing file leaves the sum")
+		t.Error("the sum does not change when a file is missing")
 	}
 }
 
-// TestOpString shows the lines that a failing test prints.
+// TestOpString compares the lines that a failing test prints.
 func TestOpString(t *testing.T) {
 	for _, c := range []struct {
 		op   Op
@@ -61,7 +60,7 @@ func TestOpString(t *testing.T) {
 		{Op{Kind: Rename, Path: "d/f", NewName: "g"}, "rename d/f to d/g"},
 		{Op{Kind: SyncDir, Path: "d", Began: 4, Errno: syscall.EIO}, "syncdir d (begun at 4): input/output error"},
 		{Op{Kind: Mark, Mark: "done 3"}, "mark done 3"},
-		{Op{Kind: 99}, "Kind(99)"},
+		{Op{Kind: 99}, "OpKind(99)"},
 	} {
 		if got := strings.Join(strings.Fields(c.op.String()), " "); got != c.want {
 			t.Errorf("got %q; want %q", got, c.want)

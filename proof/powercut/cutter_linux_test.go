@@ -41,7 +41,7 @@ type cutter struct {
 	hash    maphash.Seed
 
 	workloads, recoveries int
-	kinds                 map[journal.Kind]int // operations that were cut behind
+	kinds                 map[journal.OpKind]int // operations that were cut behind
 
 	mu       sync.Mutex // guards what follows
 	images   map[uint64]bool
@@ -63,7 +63,7 @@ func newCutter(t testing.TB, size size) *cutter {
 	t.Helper()
 	return &cutter{
 		t: t, scratch: testenv.DirInMemory(t), size: size, hash: maphash.MakeSeed(),
-		kinds: make(map[journal.Kind]int), images: make(map[uint64]bool), tried: make(map[attempt]bool),
+		kinds: make(map[journal.OpKind]int), images: make(map[uint64]bool), tried: make(map[attempt]bool),
 	}
 }
 
@@ -116,7 +116,7 @@ func (c *cutter) enough() bool {
 	return c.failures >= mostFailures
 }
 
-func (c *cutter) cutAt(r *recording, disk *crashstate.Disk, known *history.History, prefix, random int, dir string) {
+func (c *cutter) cutAt(r *recording, disk *crashstate.Tracker, known *history.History, prefix, random int, dir string) {
 	numbers := []uint64{crashstate.NothingUnsynced, crashstate.EverythingUnsynced}
 	choices := rand.New(rand.NewPCG(r.Seed, uint64(prefix)))
 	if !known.Begun() {

@@ -61,7 +61,7 @@ func TestPowerCut(t *testing.T) {
 		}
 	}
 	t.Logf("operations: %s", c.census())
-	for _, kind := range []journal.Kind{journal.Create, journal.Mkdir, journal.Write, journal.Truncate, journal.Rename, journal.Unlink, journal.Sync, journal.SyncDir} {
+	for _, kind := range []journal.OpKind{journal.Create, journal.Mkdir, journal.Write, journal.Truncate, journal.Rename, journal.Unlink, journal.Sync, journal.SyncDir} {
 		if c.kinds[kind] == 0 && !t.Failed() && size.workloads > 1 {
 			t.Errorf("no workload did a %v", kind)
 		}
@@ -158,7 +158,7 @@ func (c *cutter) cutRecovery(disk *fusedisk.Disk, outer *recording, random *rand
 }
 
 // at returns the disk and what is known when so many operations were done.
-func (r *recording) at(prefix int) (*crashstate.Disk, *history.History) {
+func (r *recording) at(prefix int) (*crashstate.Tracker, *history.History) {
 	disk, known := crashstate.New(), r.Start.Later()
 	for i := range prefix {
 		r.step(disk, known, i)
@@ -166,7 +166,7 @@ func (r *recording) at(prefix int) (*crashstate.Disk, *history.History) {
 	return disk, known
 }
 
-func (r *recording) step(disk *crashstate.Disk, known *history.History, i int) {
+func (r *recording) step(disk *crashstate.Tracker, known *history.History, i int) {
 	op := r.Journal[i]
 	disk.Apply(op)
 	if op.Kind == journal.Mark {
