@@ -23,7 +23,7 @@ type csvReader struct {
 	names      []string // of the columns
 	members    [][]byte // `"name":` of each column
 	timeColumn int      // -1: there is none, and opts.StampNow is set
-	line       int      // of the last row that was read
+	line       int      // of the last row that was read, or of the header
 }
 
 // NewCSVReader returns a reader of CSV with a header line. Each row is one value of the record

@@ -23,7 +23,7 @@ type LineError struct {
 	File     string // ReadOptions.Name
 	Line     int    // counted from 1
 	LastLine int    // the last line that is lost; more than Line if a malformed row spans several lines
-	Err      error  // what is wrong
+	Err      error  // the cause
 }
 
 func (e *LineError) Error() string {
@@ -46,7 +46,7 @@ func (e *LineError) Lines() int { return max(e.LastLine-e.Line, 0) + 1 }
 // SyntaxError says where a line is not one JSON object.
 type SyntaxError struct {
 	Offset     int    // of the byte that is wrong, from the start of the line, counted from 0
-	Want       string // what was wanted there
+	Want       string // wanted there: "a value"
 	Incomplete bool   // the line ends at Offset
 }
 
@@ -64,7 +64,7 @@ type KindError struct {
 
 func (e *KindError) Error() string { return fmt.Sprintf("it is a JSON %s: want %s", e.Got, e.Want) }
 
-// MemberError says what is wrong with one member of a JSON object.
+// MemberError says why one member of a JSON object is refused.
 type MemberError struct {
 	Member string // its name
 	Err    error
@@ -77,7 +77,7 @@ func (e *MemberError) Error() string {
 // Unwrap returns e.Err.
 func (e *MemberError) Unwrap() error { return e.Err }
 
-// ColumnError says what is wrong with one column of CSV.
+// ColumnError says why one column of CSV is refused.
 type ColumnError struct {
 	Column int    // counted from 1
 	Name   string // from the header; may be empty
@@ -107,9 +107,9 @@ func (e *HeaderError) Error() string {
 
 // TimeError says why a text is not a time that can be stored.
 type TimeError struct {
-	Text string // what was read
-	Err  error  // what is wrong, as the rest of a sentence about Text: "is not a time"
-	Want string // what is read as a time; may be empty
+	Text string // the text that was read
+	Err  error  // the cause, as the end of a sentence about Text: "is not a time"
+	Want string // the forms of time that are read; may be empty
 }
 
 func (e *TimeError) Error() string {

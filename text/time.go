@@ -71,8 +71,7 @@ func isLocalTime(text string) bool {
 }
 
 // parseColumnTime reads a cell of a time column: RFC 3339, or a number of seconds or milliseconds
-// since
-// 1970. A whole number below minMillis, and every number with a fraction, counts seconds.
+// since 1970. A whole number below minMillis, and every number with a fraction, counts seconds.
 func parseColumnTime(text string) (ms uint64, err error) {
 	if isDigits(text) {
 		number, err := ParseMillis(text)

@@ -37,7 +37,8 @@ does the same with Options.OnCorruption of the Go package engine.`,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return runCheck(cmd, *dir, quarantine) },
 	}
-	cmd.Flags().BoolVar(&quarantine, "quarantine", false, "set damaged files aside and keep all undamaged values")
+	cmd.Flags().BoolVar(&quarantine, "quarantine", false,
+		"set damaged files aside and keep the values that can be read")
 	return cmd
 }
 

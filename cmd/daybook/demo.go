@@ -108,7 +108,7 @@ func runDemo(cmd *cobra.Command, dir string, flags demoFlags, sensors []sensor) 
 	return d.show(ctx, rec, cmd.Context().Err() != nil)
 }
 
-// introduce says what is about to happen, and how much earlier runs have recorded.
+// introduce announces the recording, and says how much earlier runs have recorded.
 func (d *demo) introduce(ctx context.Context) error {
 	stats, err := d.db.Stats(ctx)
 	if err != nil {

@@ -84,7 +84,7 @@ func statusOf(err error) int {
 func remedy(command string, err error) string {
 	switch {
 	case errors.Is(err, daybook.ErrCorrupt) && command != "restore": // the remedy for a backup is another backup
-		return "; \"daybook check --quarantine\" sets damaged files aside and keeps all undamaged values"
+		return "; \"daybook check --quarantine\" sets damaged files aside and keeps the values that can be read"
 	case errors.Is(err, text.ErrMissingTime):
 		return "; --now stamps such values with the clock"
 	case errors.As(err, new(*text.HeaderError)) && command == "import":

@@ -72,8 +72,8 @@ func timeFlag(name, value string, now time.Time) (*uint64, error) {
 	return &ms, nil
 }
 
-// flagError makes a usage error of an error of pflag. For a number or a switch it says what is
-// wanted.
+// flagError makes a usage error of an error of pflag. For a number or a switch it names the wanted
+// form.
 func flagError(err error) error {
 	var invalid *pflag.InvalidValueError
 	var number *strconv.NumError

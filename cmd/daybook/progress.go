@@ -42,7 +42,7 @@ func (b *byteBar) add(n int) {
 	}
 }
 
-// countReader returns r; the bar counts what is read from it.
+// countReader returns r; the bar counts the bytes that are read from it.
 func (b *byteBar) countReader(r io.Reader) io.Reader {
 	if b == nil {
 		return r
@@ -50,7 +50,7 @@ func (b *byteBar) countReader(r io.Reader) io.Reader {
 	return io.TeeReader(r, b.bar)
 }
 
-// countWriter returns w; the bar counts what is written to it.
+// countWriter returns w; the bar counts the bytes that are written to it.
 func (b *byteBar) countWriter(w io.Writer) io.Writer {
 	if b == nil {
 		return w
@@ -58,7 +58,7 @@ func (b *byteBar) countWriter(w io.Writer) io.Writer {
 	return io.MultiWriter(w, b.bar)
 }
 
-// countReaderAt returns r; the bar counts what is read from it.
+// countReaderAt returns r; the bar counts the bytes that are read from it.
 func (b *byteBar) countReaderAt(r io.ReaderAt) io.ReaderAt {
 	if b == nil {
 		return r

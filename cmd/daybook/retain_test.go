@@ -23,7 +23,7 @@ rules:
   - {topic: "plant.#", max_per_record: 3}
 `
 
-// TestRetainRefusesBadRules wants what is wrong with a file of rules on one line, and nothing
+// TestRetainRefusesBadRules wants one line about the mistake in a file of rules, and nothing
 // deleted.
 func TestRetainRefusesBadRules(t *testing.T) {
 	tests := []struct {

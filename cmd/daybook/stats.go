@@ -45,8 +45,8 @@ func runStats(cmd *cobra.Command, dir string, asJSON bool) (err error) {
 	return writeStats(cmd.OutOrStdout(), stats)
 }
 
-// statsJSON is the output of stats --json: what is in the directory, without the counters of this
-// process.
+// statsJSON is the output of stats --json: the contents of the directory, without the counters of
+// this process.
 type statsJSON struct {
 	Values        uint64 `json:"values"`
 	ValueBytes    uint64 `json:"value_bytes"`

@@ -18,7 +18,7 @@ import (
 type RowError struct {
 	File string // text.ReadOptions.Name
 	Row  int64  // counted from 1
-	Err  error  // what is wrong
+	Err  error  // the cause
 }
 
 func (e *RowError) Error() string {
