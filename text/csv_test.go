@@ -135,7 +135,7 @@ func TestUnclosedQuoteCountsItsLines(t *testing.T) {
 		t.Fatalf("values %v, bad lines %v, error %v; want 1 of each", values, bad, err)
 	}
 	if bad[0].Line != 3 || bad[0].LastLine != 6 || bad[0].Lines() != 4 ||
-		!strings.HasPrefix(bad[0].Error(), "line 3-6: ") {
+		!strings.HasPrefix(bad[0].Error(), "lines 3-6: ") {
 		t.Errorf("%+v, which says %q; want lines 3 to 6", bad[0], bad[0])
 	}
 }

@@ -11,7 +11,7 @@ import (
 var (
 	// ErrMissingTime is returned for a value without a time, unless ReadOptions.StampNow is set.
 	ErrMissingTime = errors.New("it has no time")
-	// ErrNotTime is returned for a text that is no time at all.
+	// ErrNotTime is returned for a text that is not a time in any form.
 	ErrNotTime = errors.New("is not a time")
 	// ErrNoZone is returned for a time that is complete except for its time zone.
 	ErrNoZone = errors.New("has no time zone")
@@ -27,14 +27,14 @@ type LineError struct {
 }
 
 func (e *LineError) Error() string {
-	line := strconv.Itoa(e.Line)
+	unit, lines := "line ", strconv.Itoa(e.Line)
 	if e.Lines() > 1 {
-		line += "-" + strconv.Itoa(e.LastLine)
+		unit, lines = "lines ", fmt.Sprintf("%d-%d", e.Line, e.LastLine)
 	}
 	if e.File == "" {
-		return fmt.Sprintf("line %s: %v", line, e.Err)
+		return fmt.Sprintf("%s%s: %v", unit, lines, e.Err)
 	}
-	return fmt.Sprintf("%s:%s: %v", e.File, line, e.Err)
+	return fmt.Sprintf("%s:%s: %v", e.File, lines, e.Err)
 }
 
 // Unwrap returns e.Err.

@@ -167,7 +167,7 @@ func (m *lineMembers) form() (lineForm, error) {
 	return lineForm{}, errNoName
 }
 
-// What is wrong with the members of a line.
+// Causes of a LineError or a MemberError.
 var (
 	errNoName  = errors.New(`neither "record_name" nor "topic" names the record`)
 	errTwice   = errors.New("it is there twice")

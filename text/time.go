@@ -16,7 +16,7 @@ import (
 // between.
 const minMillis = 100_000_000_000
 
-// What is wrong with a text that is no time.
+// Causes of a TimeError.
 var (
 	errBefore1970 = errors.New("is before 1970, where a daybook's time starts")
 	errTooLarge   = errors.New("is not a time: it does not fit into 64 bits")
@@ -86,8 +86,7 @@ func parseColumnTime(text string) (ms uint64, err error) {
 	return parseTimeOr(text, "RFC 3339, Unix seconds or Unix milliseconds")
 }
 
-// parseTimeOr reads RFC 3339. For a text that is no time at all, the error says that want was
-// wanted.
+// parseTimeOr reads RFC 3339. Its error for any other text says that want was wanted.
 func parseTimeOr(text, want string) (ms uint64, err error) {
 	ms, err = ParseRFC3339(text)
 	if errors.Is(err, ErrNotTime) {

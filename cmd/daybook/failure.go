@@ -33,7 +33,7 @@ func usagef(format string, args ...any) error {
 	return usageError{fmt.Errorf(format, args...)}
 }
 
-// stoppedError says what a command had done before an error stopped it.
+// stoppedError is the error that stopped a command, and the work that the command did before it.
 type stoppedError struct {
 	err  error
 	done string // "2 values were stored before it"
@@ -42,7 +42,7 @@ type stoppedError struct {
 func (e *stoppedError) Error() string { return fmt.Sprintf("%v: %s", e.err, e.done) }
 func (e *stoppedError) Unwrap() error { return e.err }
 
-// twoErrors are an error and another one that followed from stopping.
+// twoErrors is the error that stopped a command, and another one from stopping it.
 type twoErrors [2]error
 
 func (e twoErrors) Error() string   { return fmt.Sprintf("%v; %v", e[0], e[1]) }
@@ -95,12 +95,12 @@ func remedy(command string, err error) string {
 	return ""
 }
 
-// errorLine returns what err says, on one line that is safe to print on a terminal.
+// errorLine returns the text of err on one line that is safe to print on a terminal.
 func errorLine(err error) string {
 	return printable(strings.ReplaceAll(describe(err), "\n", "; "))
 }
 
-// describe returns what err says. An interruption is called one, wherever it came in between.
+// describe returns the text of err, and "interrupted" for an interruption.
 func describe(err error) string {
 	switch err := err.(type) {
 	case *stoppedError:

@@ -98,9 +98,8 @@ func (l *loader) skip(err error) error {
 	return nil
 }
 
-// beforeWait returns a function that stores what has been read. A live input calls it before it
-// waits, so that the values of a slow sender wait neither for a full batch nor for the rest of a
-// line.
+// beforeWait returns a function that stores the batch. A live input calls it before it waits, so
+// that the values of a slow sender wait neither for a full batch nor for the rest of a line.
 func (l *loader) beforeWait(ctx context.Context) func() error {
 	return func() error {
 		l.storeError = l.store(ctx)

@@ -77,7 +77,7 @@ type tail struct {
 	notes        io.Writer // standard error
 
 	follower *engine.Follower
-	after    uint64      // every value up to this sequence number has been printed, or does not match
+	after    uint64      // the sequence number of the last value that was read
 	lastTree os.FileInfo // the tree's file when the daybook was opened last
 }
 
