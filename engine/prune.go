@@ -221,7 +221,7 @@ func (t *turn) headsHold(pattern *index.Pattern, rule tree.Rule) (bool, error) {
 	if !rule.ByAgeAlone() { // which values it takes depends on their number
 		return true, nil
 	}
-	if !rule.MayTake(t.db.heads.oldest()) {
+	if !rule.MayDelete(t.db.heads.oldest()) {
 		return false, nil
 	}
 	heads, err := t.captureUnposted(pattern)
@@ -230,7 +230,7 @@ func (t *turn) headsHold(pattern *index.Pattern, rule tree.Rule) (bool, error) {
 	}
 	isOld := func(view head.View) bool {
 		oldest, _ := view.Bounds()
-		return rule.MayTake(oldest)
+		return rule.MayDelete(oldest)
 	}
 	return slices.ContainsFunc(heads.frozen, isOld) || slices.ContainsFunc(heads.active, isOld), nil
 }

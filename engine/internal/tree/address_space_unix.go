@@ -6,5 +6,5 @@ package tree
 
 import "syscall"
 
-// errNoAddressSpace is what mapping a file fails with when the address space is limited.
+// errNoAddressSpace is the error of mapping a file when the address space is limited.
 var errNoAddressSpace error = syscall.ENOMEM

@@ -4,5 +4,5 @@ package tree
 
 import "golang.org/x/sys/windows"
 
-// errNoAddressSpace is what mapping a file fails with when the address space is limited.
+// errNoAddressSpace is the error of mapping a file when the address space is limited.
 var errNoAddressSpace error = windows.ERROR_NOT_ENOUGH_MEMORY

@@ -13,22 +13,23 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/pages"
 )
 
-// Backup is the tree as it was at one moment, as the bytes of a file that Open opens. It keeps that moment's pages from
-// being written over, as a Snapshot does.
+// Backup is the tree as it was when the backup began, as the bytes of a file that Open opens. While
+// a backup is open, the pages of that moment are not overwritten, as with a Snapshot.
 type Backup struct {
 	tree  *Tree
 	tx    *bbolt.Tx
-	view  *pages.Image
-	metas []byte // the file's first two pages, which commits write over
+	image *pages.Image
+	metas []byte // the file's first two pages, which commits overwrite
 }
 
-// Backup begins one. Nothing may be written to the tree until it returns. It must be closed.
+// Backup begins a backup. Nothing may be written to the tree until it returns. The caller must
+// close the backup.
 func (t *Tree) Backup() (b *Backup, err error) {
 	if t.Failure() == nil && !t.opts.ReadOnly {
-		_ = t.seal() // without it, what is restored begins by doing that
+		_ = t.seal() // if it fails, Open seals the restored tree
 	}
-	err = t.guard.run(func() error {
-		tx, v, err := t.begin()
+	err = t.mapped.protect(func() error {
+		tx, image, err := t.begin()
 		if err != nil {
 			return err
 		}
@@ -37,18 +38,18 @@ func (t *Tree) Backup() (b *Backup, err error) {
 				_ = tx.Rollback()
 			}
 		}()
-		metas, err := v.MetaPages()
+		metas, err := image.MetaPages()
 		if err == nil {
-			err = t.committed.Load().table.CheckAll(v, metaBucket, pagesBucket)
+			err = t.committed.Load().table.CheckAll(image, metaBucket, pagesBucket)
 		}
 		if err != nil {
 			return err
 		}
-		b = &Backup{tree: t, tx: tx, view: v, metas: metas}
+		b = &Backup{tree: t, tx: tx, image: image, metas: metas}
 		t.snapshots.Add(1)
 		return nil
 	})
-	return b, t.guard.fault(err)
+	return b, t.mapped.describe(err)
 }
 
 // Close ends the backup.
@@ -57,18 +58,19 @@ func (b *Backup) Close() {
 	b.tree.snapshots.Done()
 }
 
-// Size is how long the file is, in bytes.
-func (b *Backup) Size() int64 { return b.view.Size() }
+// Size returns the length of the file, in bytes.
+func (b *Backup) Size() int64 { return b.image.Size() }
 
-// Verify holds what the buckets hold against their checksums. Backup has done that with the rest.
+// Verify verifies the pages, chunks and catalogue entries of the data buckets. Tree.Backup has
+// verified everything else.
 func (b *Backup) Verify(ctx context.Context) error {
-	guard := b.tree.guard
-	return guard.fault(guard.run(func() error {
-		values, records, err := buckets(b.view)
+	mapped := b.tree.mapped
+	return mapped.describe(mapped.protect(func() error {
+		values, records, err := dataBuckets(b.image)
 		if err != nil {
 			return err
 		}
-		give := func(err error) error { return err }
+		fail := func(err error) error { return err }
 		err = values.Walk(func(key, chunk []byte) error {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -77,19 +79,19 @@ func (b *Backup) Verify(ctx context.Context) error {
 			if err == nil {
 				err = codec.Verify(key, chunk)
 			}
-			return guard.chunkFault(err, string(record), key, b.view.Offset(chunk))
-		}, give)
+			return mapped.describeChunk(err, string(record), key, b.image.Offset(chunk))
+		}, fail)
 		if err != nil {
 			return err
 		}
 		return records.Walk(func(name, data []byte) error {
-			_, err := guard.decodeEntry(b.view, name, data)
+			_, err := mapped.decodeEntry(b.image, name, data)
 			return err
-		}, give)
+		}, fail)
 	}))
 }
 
-// Reader reads the file.
+// Reader returns a reader of the file.
 func (b *Backup) Reader() io.Reader {
 	first := int64(len(b.metas))
 	return io.MultiReader(bytes.NewReader(b.metas), io.NewSectionReader(b.tree.file, first, b.Size()-first))

@@ -3,31 +3,27 @@
 package tree
 
 import (
-	"fmt"
-
 	"go.etcd.io/bbolt"
 
 	"github.com/daybook-db/daybook/codec"
 )
 
-// catalogue is the bucket that holds the catalogue entry of each record, under the record's name. It is valid as
-// long as the bucket's transaction.
+// catalogue is the bucket that has the catalogue entry of each record under the record's name. It
+// is valid as long as the bucket's transaction.
 type catalogue struct{ bucket *bbolt.Bucket }
 
-// get returns a record's entry, and whether there is one. The entry's NewestValue is a part of the mapped file.
+// get returns a record's entry, and whether there is one. The entry's NewestValue is part of the
+// mapped file.
 func (c catalogue) get(name string) (entry codec.CatalogueEntry, found bool, err error) {
 	data := c.bucket.Get([]byte(name))
 	if data == nil {
 		return codec.CatalogueEntry{}, false, nil
 	}
 	entry, err = codec.DecodeCatalogueEntry([]byte(name), data)
-	if err != nil {
-		return codec.CatalogueEntry{}, false, fmt.Errorf("record %q: %w", name, err)
-	}
-	return entry, true, nil
+	return entry, err == nil, err
 }
 
-// put stores a record's entry. It keeps a copy of NewestValue.
+// put stores a record's entry. It copies NewestValue.
 func (c catalogue) put(name string, entry *codec.CatalogueEntry) error {
 	return c.bucket.Put([]byte(name), entry.Append(nil, name))
 }

@@ -35,7 +35,9 @@ func withCatalogue(t *testing.T, fn func(catalogue)) {
 
 func TestCatalogue(t *testing.T) {
 	withCatalogue(t, func(c catalogue) {
-		want := codec.CatalogueEntry{Count: 3, Bytes: 30, Oldest: 1, Newest: 9, NewestSequence: 12, NewestValue: []byte(`{"a":1}`)}
+		want := codec.CatalogueEntry{
+			Count: 3, Bytes: 30, Oldest: 1, Newest: 9, NewestSequence: 12, NewestValue: []byte(`{"a":1}`),
+		}
 		if err := errors.Join(c.put("a", &want), c.put("b", &codec.CatalogueEntry{Count: 1})); err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,7 @@
 package tree
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,78 +16,110 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/pages"
 )
 
-// mostFaults is how many faults Check collects before it gives up.
-const mostFaults = 100
+// maxFaults is the number of faults after which Check stops.
+const maxFaults = 100
 
-// Check reads everything and returns every fault it finds, joined, each matching daybook.ErrCorrupt and saying
-// where in the file it is: the pages and their checksums, the chunks' checksums, order and sequence numbers,
-// and the catalogue and the totals against the chunks.
+var errTooManyFaults = fmt.Errorf("%w: more than %d faults; the rest was not checked", daybook.ErrCorrupt, maxFaults)
+
+// Check reads the whole tree and returns all faults that it finds, joined. Each matches
+// daybook.ErrCorrupt and names its place in the file. Check verifies the pages and their checksums;
+// the checksums, order and sequence numbers of the chunks; and that the catalogue and the totals
+// agree with the chunks.
 func (t *Tree) Check(ctx context.Context) error {
-	c := checker{ctx: ctx, guard: t.guard, coder: t.coder}
-	err := t.view(func(tx *bbolt.Tx, v *pages.Image) error {
-		c.view = v
+	c := checker{ctx: ctx, mapped: t.mapped, coder: t.coder}
+	err := t.view(func(tx *bbolt.Tx, image *pages.Image) error {
+		c.image = image
 		if err := t.checkSize(tx); err != nil {
-			c.fault(err)
-			return nil // what has been cut off cannot be read
+			c.add(err)
+			return nil // pages that were cut off cannot be read
 		}
-		for _, err := range v.CheckMetas() {
-			c.fault(err)
+		t.checkMetas(&c)
+		if err := t.checkFormat(image); err != nil {
+			c.add(err)
 		}
-		if damaged := t.damagedMeta; damaged != nil && !slices.ContainsFunc(c.faults, func(err error) bool { return err.Error() == damaged.Error() }) {
-			c.fault(damaged) // it has been written anew since
-		}
-		if err := t.checkFormat(v); err != nil {
-			c.fault(err)
-		}
-		if err := t.checkTable(v); err != nil {
-			c.fault(err)
+		if err := t.checkTable(image); err != nil {
+			c.add(err)
 		}
 		return c.check()
 	})
 	return errors.Join(append(c.faults, err)...)
 }
 
-// checkTable holds the saved table of checksums, and the freelist, against the one in memory.
-func (t *Tree) checkTable(v *pages.Image) error {
-	if err := t.committed.Load().table.CheckAll(v, metaBucket, pagesBucket); err != nil || !t.sealed {
+// checkMetas checks the meta pages. It adds the damage that Open found in one of them, even if the
+// page was written again after that.
+func (t *Tree) checkMetas(c *checker) {
+	for _, err := range c.image.CheckMetas() {
+		c.add(err)
+	}
+	var opened *Damage
+	if !errors.As(t.damagedMeta, &opened) {
+		return
+	}
+	isSame := func(err error) bool {
+		var found *Damage
+		return errors.As(err, &found) && found.Offset == opened.Offset
+	}
+	if !slices.ContainsFunc(c.faults, isSame) {
+		c.add(opened)
+	}
+}
+
+// checkTable compares the saved table of checksums, and the freelist, with the table in memory.
+func (t *Tree) checkTable(image *pages.Image) error {
+	if err := t.committed.Load().table.CheckAll(image, metaBucket, pagesBucket); err != nil || !t.sealed {
 		return err
 	}
-	saved, _, err := readTable(v)
+	saved, _, err := readSavedTable(image)
 	if err == nil && !saved.Equal(t.committed.Load().table) {
-		err = v.RootDamage("the saved checksums of pages are not those in use")
+		err = image.RootDamage("the saved checksums of pages differ from those in use")
 	}
 	return err
 }
 
-// checker walks the chunks and the catalogue side by side.
+// checker reads all chunks in order, and for each record the catalogue entry.
 type checker struct {
 	ctx    context.Context
-	guard  guard
-	view   *pages.Image
+	mapped mappedFile
+	image  *pages.Image
 	coder  *codec.Coder
 	faults []error
-	said   *State // by the tree; nil if it cannot be read
-	found  State  // what the chunks add up to
+	state  *State // of the tree; nil if it cannot be read
+	found  State  // the sums over all chunks
 
 	buffer codec.Buffer
-	record string               // the one whose chunks are being read
-	seen   codec.CatalogueEntry // what its chunks add up to
-	last   codec.Entry          // its last value so far
+	record string // whose chunks are being read
+	sums   recordSums
 }
 
-var errTooManyFaults = fmt.Errorf("%w: more than %d faults; the rest was not checked", daybook.ErrCorrupt, mostFaults)
+// recordSums computes a record's catalogue entry from its chunks.
+type recordSums struct {
+	entry codec.CatalogueEntry
+	last  codec.Entry // the last value; its bytes may have changed
+}
 
-func (c *checker) fault(err error) { c.faults = append(c.faults, c.guard.fault(err)) }
+// add adds the values of the record's next chunk.
+func (s *recordSums) add(entries []codec.Entry) {
+	if s.entry.Count == 0 {
+		s.entry.Oldest = entries[0].Timestamp
+	}
+	s.last = entries[len(entries)-1]
+	s.entry.Count += uint64(len(entries))
+	s.entry.Bytes += valueBytes(entries)
+	s.entry.SetNewest(s.last.Timestamp, s.last.Sequence, bytes.Clone(s.last.Value))
+}
 
-func (c *checker) faultf(format string, args ...any) {
-	c.faults = append(c.faults, fmt.Errorf("%w: %s: %w", daybook.ErrCorrupt, string(c.guard), fmt.Errorf(format, args...)))
+func (c *checker) add(err error) { c.faults = append(c.faults, c.mapped.describe(err)) }
+
+func (c *checker) addf(format string, args ...any) {
+	problem := fmt.Errorf(format, args...)
+	c.faults = append(c.faults, fmt.Errorf("%w: %s: %w", daybook.ErrCorrupt, string(c.mapped), problem))
 }
 
 func (c *checker) check() error {
-	if said, err := readState(c.view); err != nil {
-		c.fault(err)
+	if state, err := readState(c.image); err != nil {
+		c.add(err)
 	} else {
-		c.said = &said
+		c.state = &state
 	}
 	values, records := c.bucket(valuesBucket), c.bucket(recordsBucket)
 	if values == nil || records == nil {
@@ -95,7 +128,7 @@ func (c *checker) check() error {
 	catalogue := records.Cursor()
 	err := values.Walk(
 		func(key, encoded []byte) error { return c.element(catalogue, key, encoded) },
-		func(err error) error { return c.suspect(values, err, c.decodeChunk) })
+		func(err error) error { return c.damagedPage(values, err, c.decodeChunk) })
 	if err != nil {
 		return err
 	}
@@ -103,18 +136,18 @@ func (c *checker) check() error {
 	return c.totals(records)
 }
 
-// bucket returns a bucket whose root is what was committed; else nil.
+// bucket returns a bucket; nil if its root is damaged.
 func (c *checker) bucket(name string) *pages.Bucket {
-	bucket, err := c.view.Bucket(name)
+	bucket, err := c.image.Bucket(name)
 	switch {
 	case err == nil:
 		return bucket
 	case bucket == nil:
-		c.fault(err)
+		c.add(err)
 	case name == valuesBucket:
-		_ = c.suspect(bucket, err, c.decodeChunk)
+		_ = c.damagedPage(bucket, err, c.decodeChunk)
 	default:
-		_ = c.suspect(bucket, err, c.decodeEntry)
+		_ = c.damagedPage(bucket, err, c.decodeEntry)
 	}
 	return nil
 }
@@ -124,56 +157,57 @@ func (c *checker) decodeChunk(key, encoded []byte) error {
 	if err == nil {
 		err = c.coder.Decode(&c.buffer, key, encoded)
 	}
-	return c.guard.chunkFault(err, string(record), key, c.view.Offset(encoded))
+	return c.mapped.describeChunk(err, string(record), key, c.image.Offset(encoded))
 }
 
 func (c *checker) decodeEntry(name, data []byte) error {
-	_, err := c.guard.decodeEntry(c.view, name, data)
+	_, err := c.mapped.decodeEntry(c.image, name, data)
 	return err
 }
 
-// enough says why the check ends here, if it does.
-func (c *checker) enough() error {
+// stopped returns why the check must stop; nil if it must not.
+func (c *checker) stopped() error {
 	if err := c.ctx.Err(); err != nil {
 		return err
 	}
-	if len(c.faults) >= mostFaults {
+	if len(c.faults) >= maxFaults {
 		return errTooManyFaults
 	}
 	return nil
 }
 
-// suspect notes that a page is damaged, and which of the values that it seems to hold are.
-func (c *checker) suspect(bucket *pages.Bucket, err error, decode func(key, value []byte) error) error {
-	if err := c.enough(); err != nil {
+// damagedPage adds the error of a damaged page, and the errors of the damaged values among those
+// that the page seems to have.
+func (c *checker) damagedPage(bucket *pages.Bucket, err error, decode func(key, value []byte) error) error {
+	if err := c.stopped(); err != nil {
 		return err
 	}
-	c.fault(err)
-	var fault *pages.DamagedPage
-	if !errors.As(err, &fault) {
+	c.add(err)
+	var page *pages.DamagedPage
+	if !errors.As(err, &page) {
 		return nil
 	}
-	for key, value := range bucket.Suspects(fault) {
-		if err := decode(key, value); err != nil && len(c.faults) < mostFaults {
-			c.fault(err)
+	for key, value := range bucket.Suspects(page) {
+		if err := decode(key, value); err != nil && len(c.faults) < maxFaults {
+			c.add(err)
 		}
 	}
 	return nil
 }
 
-// element checks what stands under one key.
+// element checks the chunk under a key.
 func (c *checker) element(catalogue *pages.Cursor, key, encoded []byte) error {
-	if err := c.enough(); err != nil {
+	if err := c.stopped(); err != nil {
 		return err
 	}
 	record, _, _, err := codec.SplitKey(key)
 	if err != nil {
-		c.fault(err)
+		c.add(err)
 		return nil
 	}
 	if string(record) != c.record {
 		c.endRecord(catalogue)
-		c.record, c.seen, c.last = string(record), codec.CatalogueEntry{}, codec.Entry{}
+		c.record, c.sums = string(record), recordSums{}
 		c.found.Records++
 	}
 	c.chunk(key, encoded)
@@ -182,84 +216,86 @@ func (c *checker) element(catalogue *pages.Cursor, key, encoded []byte) error {
 
 // chunk checks one chunk and adds it to its record's sums.
 func (c *checker) chunk(key, encoded []byte) {
-	if err := c.coder.Decode(&c.buffer, key, encoded); err != nil {
-		c.fault(c.guard.chunkFault(err, c.record, key, c.view.Offset(encoded)))
+	if err := c.decodeChunk(key, encoded); err != nil {
+		c.add(err)
 		return
 	}
-	entries := c.buffer.Entries
+	entries, previous := c.buffer.Entries, c.sums.last
 	for i, e := range entries {
-		if c.seen.Count > 0 || i > 0 {
-			if e.Compare(c.last) <= 0 {
-				c.faultf("chunk of record %q under key %x: value %d is out of order", c.record, key, i)
-				return
-			}
+		if (c.sums.entry.Count > 0 || i > 0) && e.Compare(previous) <= 0 {
+			c.addf("chunk of record %q under key %x: value %d is out of order", c.record, key, i)
+			return
 		}
-		c.last = e
+		previous = e
 		if err := daybook.ValidateValue(e.Value); err != nil {
-			c.faultf("chunk of record %q under key %x: value %d: %w", c.record, key, i, err)
+			c.addf("chunk of record %q under key %x: value %d: %w", c.record, key, i, err)
 		}
 	}
-	if c.seen.Count == 0 {
-		c.seen.Oldest = entries[0].Timestamp
+	c.sums.add(entries)
+	if c.state == nil {
+		return
 	}
-	c.seen.Count += uint64(len(entries))
-	c.seen.Bytes += valueBytes(entries)
-	c.seen.SetNewest(c.last.Timestamp, c.last.Sequence, append([]byte(nil), c.last.Value...))
-	if got := c.buffer.Header.MaxSequence; c.said != nil && got > c.said.PostedThrough(c.record) {
-		c.faultf("chunk of record %q under key %x has a value with sequence number %d, beyond the watermark, %d", c.record, key, got, c.said.PostedThrough(c.record))
+	if got, want := c.buffer.Header.MaxSequence, c.state.PostedThrough(c.record); got > want {
+		c.addf("chunk of record %q under key %x has a value with sequence number %d, after the watermark, %d",
+			c.record, key, got, want)
 	}
 }
 
-// endRecord holds a record's catalogue entry against its chunks.
+// endRecord compares a record's catalogue entry with the sums over its chunks.
 func (c *checker) endRecord(catalogue *pages.Cursor) {
 	if c.record == "" {
 		return
 	}
-	c.found.Values += c.seen.Count
-	c.found.Bytes += c.seen.Bytes
+	sums := &c.sums.entry
+	c.found.Values += sums.Count
+	c.found.Bytes += sums.Bytes
 	data, err := catalogue.Get([]byte(c.record))
 	if err != nil {
-		c.fault(err)
+		c.add(err)
 		return
 	}
 	if data == nil {
-		c.faultf("record %q has values but no catalogue entry", c.record)
+		c.addf("record %q has values but no catalogue entry", c.record)
 		return
 	}
-	got, err := c.guard.decodeEntry(c.view, []byte(c.record), data)
+	got, err := c.mapped.decodeEntry(c.image, []byte(c.record), data)
 	if err != nil {
-		c.fault(err)
+		c.add(err)
 		return
 	}
-	switch says, holds := inWords(&got), inWords(&c.seen); {
+	switch says, holds := entryText(&got), entryText(sums); {
 	case says != holds:
-		c.faultf("catalogue entry of record %q at offset %d says %s; its chunks hold %s", c.record, c.view.Offset(data), says, holds)
-	case got.NewestValue != nil && string(got.NewestValue) != string(c.seen.NewestValue):
-		c.faultf("catalogue entry of record %q at offset %d has another newest value than its chunks", c.record, c.view.Offset(data))
+		c.addf("catalogue entry of record %q at offset %d says %s; its chunks hold %s",
+			c.record, c.image.Offset(data), says, holds)
+	case got.NewestValue != nil && !bytes.Equal(got.NewestValue, sums.NewestValue):
+		c.addf("catalogue entry of record %q at offset %d has another newest value than its chunks",
+			c.record, c.image.Offset(data))
 	}
 }
 
-// inWords says all of an entry but its newest value.
-func inWords(e *codec.CatalogueEntry) string {
-	return fmt.Sprintf("count %d, bytes %d, oldest %d, newest %d with sequence number %d", e.Count, e.Bytes, e.Oldest, e.Newest, e.NewestSequence)
+// entryText returns all of an entry except its newest value as text.
+func entryText(e *codec.CatalogueEntry) string {
+	return fmt.Sprintf("count %d, bytes %d, oldest %d, newest %d with sequence number %d",
+		e.Count, e.Bytes, e.Oldest, e.Newest, e.NewestSequence)
 }
 
-// totals holds the tree's state, and the number of catalogue entries, against what was found.
+// totals compares the state of the tree, and the number of catalogue entries, with the chunks.
 func (c *checker) totals(records *pages.Bucket) error {
 	entries := uint64(0)
 	err := records.Walk(
 		func(_, _ []byte) error { entries++; return c.ctx.Err() },
-		func(err error) error { return c.suspect(records, err, c.decodeEntry) })
+		func(err error) error { return c.damagedPage(records, err, c.decodeEntry) })
 	if err != nil {
 		return err
 	}
-	said, found := c.said, &c.found
+	state, found := c.state, &c.found
 	switch {
-	case said == nil:
-	case said.Records != found.Records || entries != found.Records:
-		c.faultf("the tree says %d records, its catalogue has %d, its chunks %d", said.Records, entries, found.Records)
-	case said.Values != found.Values || said.Bytes != found.Bytes:
-		c.faultf("the tree says %d values of %d bytes; its chunks hold %d of %d", said.Values, said.Bytes, found.Values, found.Bytes)
+	case state == nil:
+	case state.Records != found.Records || entries != found.Records:
+		c.addf("the tree says %d records, its catalogue has %d, its chunks %d", state.Records, entries, found.Records)
+	case state.Values != found.Values || state.Bytes != found.Bytes:
+		c.addf("the tree says %d values of %d bytes; its chunks hold %d of %d",
+			state.Values, state.Bytes, found.Values, found.Bytes)
 	}
 	return nil
 }

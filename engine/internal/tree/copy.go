@@ -3,7 +3,6 @@
 package tree
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"iter"
@@ -11,27 +10,27 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/daybook-db/daybook"
-	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/pages"
 )
 
-// Copy is a tree in the making: the records of another one, by name, with their chunks filled up and without the free
-// pages between them. It takes a step at a time; in between the other one may be written to, if the copy is told.
-// Nothing of it is durable before Finish. Whoever writes to the other tree writes to the copy too.
+// Copy is an incomplete copy of a tree. It gets the tree's records in the order of their names, in
+// chunks that are filled up, and has no free pages between them. A copy takes one step after
+// another. Between two steps the tree may be written to, if each write is repeated on the copy with
+// Post or Prune. Nothing of the copy is durable before Finish.
 type Copy struct {
 	from, to *Tree
-	reached  reached
+	position copyPosition
 }
 
-// reached is how far a copy has come. It has the records below record, and of record itself the values that before takes,
-// with a catalogue entry of their count and their bytes.
-type reached struct {
+// copyPosition says what a copy has: all records before record, and of that record the values that
+// the rule before deletes.
+type copyPosition struct {
 	record string
 	before Rule
 }
 
-// behindAll is greater than every name, which are UTF-8.
-const behindAll = "\xff"
+// afterAllNames is greater than every name, because names are UTF-8.
+const afterAllNames = "\xff"
 
 // Copy begins a copy in a new file at path.
 func (t *Tree) Copy(path string) (*Copy, error) {
@@ -45,240 +44,37 @@ func (t *Tree) Copy(path string) (*Copy, error) {
 	return &Copy{from: t, to: to}, nil
 }
 
-// Step copies as much as one transaction takes, and reports whether that was the last.
+// Step copies as much as one transaction takes, and reports whether the copy is complete.
 func (c *Copy) Step(ctx context.Context) (done bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	err = c.from.view(func(_ *bbolt.Tx, v *pages.Image) error {
-		s, err := c.source(v)
+	err = c.from.view(func(_ *bbolt.Tx, image *pages.Image) error {
+		s, err := c.source(image)
 		if err == nil {
-			err = c.to.update(func(w *writer) error { return c.from.guard.run(func() error { return s.copy(w) }) })
+			err = c.to.update(func(w *writeTx) error {
+				return c.from.mapped.protect(func() error { return s.copyRecords(w) })
+			})
 		}
 		if err == nil {
-			c.reached, done = s.reached, s.name == nil
+			c.position, done = s.position, s.name == nil
 		}
 		return err
 	})
 	return done, err
 }
 
-// source is a walk of what is left to copy.
-type source struct {
-	reader  // of the tree that it is in
-	names   *pages.Cursor
-	chunks  *pages.Cursor
-	reached reached
-
-	name, data []byte // the record at which it stands; nil at the end
-	together   []*chunk
-}
-
-func (c *Copy) source(v *pages.Image) (s source, err error) {
-	values, records, err := buckets(v)
-	if err != nil {
-		return source{}, err
-	}
-	s = source{reader: reader{c.from.guard, c.from.coder, v}, names: records.Cursor(), chunks: values.Cursor(), reached: c.reached}
-	s.name, s.data, err = s.names.Seek([]byte(s.reached.record))
-	return s, err
-}
-
-// copy copies records until the transaction is full.
-func (s *source) copy(w *writer) error {
-	for s.name != nil && !w.full() {
-		whole, err := s.copyRecord(w)
-		if err != nil || !whole {
-			return err
-		}
-		if s.name, s.data, err = s.names.Next(); err != nil {
-			return s.guard.fault(err)
-		}
-	}
-	s.reached = reached{record: behindAll}
-	if s.name != nil {
-		s.reached.record = string(s.name)
-	}
-	return nil
-}
-
-// copyRecord copies what is left of the record, until the transaction is full, and reports whether that was all.
-func (s *source) copyRecord(w *writer) (whole bool, err error) {
-	want, err := s.guard.decodeEntry(s.view, s.name, s.data)
-	if err != nil {
-		return false, err
-	}
-	r := recordCopy{source: s, writer: w, record: string(s.name)}
-	var before Rule
-	if r.record == s.reached.record {
-		before = s.reached.before
-	}
-	if err := r.goOn(before); err != nil {
-		return false, err
-	}
-	stopped, err := r.copy(before)
-	switch {
-	case err != nil:
-		return false, err
-	case stopped != Rule{}:
-		s.reached = reached{r.record, stopped}
-		return false, w.catalogue.put(r.record, &r.entry)
-	case r.entry.Count != want.Count || r.entry.Bytes != want.Bytes:
-		return false, w.miscounted(r.record)
-	}
-	return true, w.catalogue.put(r.record, &want)
-}
-
-// firstBehind returns the record's first chunk of values that a rule does not take. It may be a part of one that stands
-// there. The next one is where the cursor moves to.
-func (s *source) firstBehind(record string, before Rule) (*chunk, error) {
-	c, err := s.readAt(record, func() ([]byte, []byte, error) {
-		return s.chunks.Seek(codec.AppendLowerBound(nil, record, before.OlderThan))
-	})
-	if err != nil || before == (Rule{}) {
-		return c, err
-	}
-	// Values that were posted since may have made one chunk of what was copied and what was not.
-	if c, err = s.readAt(record, s.chunks.Prev); c == nil && err == nil {
-		c, err = s.readAt(record, s.chunks.Next)
-	}
-	for ; err == nil && c != nil; c, err = s.readAt(record, s.chunks.Next) {
-		copied, err := s.countOlder(record, c, before)
-		switch {
-		case err != nil || copied == 0:
-			return c, err
-		case copied < uint64(c.Count):
-			return s.tail(record, c, copied)
-		}
-	}
-	return nil, err
-}
-
-// recordCopy copies what is left of a record. Neighbours that fit into one chunk become one.
-type recordCopy struct {
-	source *source
-	writer *writer
-	record string
-	entry  codec.CatalogueEntry // of what the copy has; its newest value is that of nothing
-	left   *chunk               // the last one in the copy
-
-	together []*chunk // those that become one
-	count    int      // of their values
-	size     uint64   // of their values
-}
-
-// goOn finds what the copy has of the record.
-func (r *recordCopy) goOn(before Rule) (err error) {
-	if before == (Rule{}) {
-		return r.writer.aroundNames.VerifyAround([]byte(r.record))
-	}
-	if r.entry, _, err = r.writer.entry(r.record); err == nil {
-		r.left, err = r.writer.startingBy(r.record, before.OlderThan)
-	}
-	return err
-}
-
-// copy copies the values that a rule does not take, until the transaction is full, and returns the rule that takes those that
-// are in the copy then; the zero Rule if they all are.
-func (r *recordCopy) copy(before Rule) (stopped Rule, err error) {
-	c, err := r.source.firstBehind(r.record, before)
-	r.together = r.source.together[:0]
-	for ; err == nil && c != nil; c, err = r.source.readAt(r.record, r.source.chunks.Next) {
-		if n := len(r.together); n > 0 {
-			if r.writer.full() {
-				if stopped, err = r.between(r.together[n-1], c); err != nil {
-					return Rule{}, err
-				}
-				break
-			}
-			if r.writer.chunksFor(r.count+c.Count, r.size+c.ValueBytes) > 1 {
-				if err := r.putTogether(); err != nil {
-					return Rule{}, err
-				}
-			}
-		}
-		r.take(c)
-	}
-	if err == nil && len(r.together) > 0 {
-		err = r.putTogether()
-	}
-	r.source.together = r.together[:0]
-	return stopped, err
-}
-
-// between is the rule that takes the values up to a chunk, and not those of the next.
-func (r *recordCopy) between(last, next *chunk) (Rule, error) {
-	if last.Last < next.First {
-		return Rule{OlderThan: next.First}, nil
-	}
-	entries, err := r.source.decode(r.record, last)
-	if err != nil {
-		return Rule{}, err
-	}
-	return Rule{OlderThan: last.Last, StoredBefore: entries[len(entries)-1].Sequence + 1}, nil
-}
-
-// take adds a chunk to those that become one.
-func (r *recordCopy) take(c *chunk) {
-	r.together = append(r.together, c)
-	r.count, r.size = r.count+c.Count, r.size+c.ValueBytes
-	if r.entry.Count == 0 {
-		r.writer.state.Records++
-		r.entry.Oldest = c.First
-	}
-	r.entry.SetNewest(c.Last, c.MaxSequence, nil)
-	r.entry.Count += uint64(c.Count)
-	r.entry.Bytes += c.ValueBytes
-	r.writer.state.Values += uint64(c.Count)
-	r.writer.state.Bytes += c.ValueBytes
-}
-
-// putTogether puts the chunks that are to become one. What is copied is held against its checksum, or the copy would take
-// the place of a file that may be read better another time.
-func (r *recordCopy) putTogether() error {
-	first := r.together[0]
-	next := behind(r.record, r.left, first.First)
-	key := next.Append(nil)
-	encoded, err := r.join(key)
-	if err != nil {
-		return err
-	}
-	first.ordinal = next.Ordinal
-	r.left, r.together, r.count, r.size = first, r.together[:0], 0, 0
-	return r.writer.put(key, encoded)
-}
-
-// join returns the chunk, under a key, that together become.
-func (r *recordCopy) join(key []byte) (encoded []byte, err error) {
-	if first := r.together[0]; len(r.together) == 1 {
-		if err = codec.Verify(first.key, first.encoded); err != nil || bytes.Equal(key, first.key) {
-			return first.encoded, r.source.chunkFault(err, r.record, first)
-		}
-		encoded, err = codec.Rekey(first.key, first.encoded, key)
-		return encoded, r.source.chunkFault(err, r.record, first)
-	}
-	var all []codec.Entry
-	for _, c := range r.together {
-		entries, err := r.source.decode(r.record, c)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, entries...)
-	}
-	return r.writer.coder.AppendChunk(nil, key, all), nil
-}
-
-// Post posts to the copy what was posted to the other tree, of what it has.
+// Post repeats on the copy what was posted to the tree.
 func (c *Copy) Post(p Posting) error {
 	runs := p.Runs
 	p.Runs = func(after string) iter.Seq[Run] {
 		return func(yield func(Run) bool) {
 			for run := range runs(after) {
-				if run.Record > c.reached.record {
+				if run.Record > c.position.record {
 					return
 				}
-				if run.Record == c.reached.record {
-					run.Values = c.reached.before.taken(run.Values)
+				if run.Record == c.position.record {
+					run.Values = c.position.before.deleted(run.Values)
 				}
 				if !yield(run) {
 					return
@@ -286,23 +82,23 @@ func (c *Copy) Post(p Posting) error {
 			}
 		}
 	}
-	p.AllowParts = true // if not all of them are there in the end, none of the copy is
+	p.AllowParts = true // a copy that has a part of them only is never used
 	_, err := c.to.Post(p)
 	return err
 }
 
-// Prune deletes from the copy what was deleted from the other tree, of what it has.
-func (c *Copy) Prune(gone []Deletion) error {
-	for len(gone) > 0 {
-		err := c.to.update(func(w *writer) error {
-			w.yield = func() {}
-			for len(gone) > 0 && !w.full() {
-				left, err := c.prune(w, gone[0])
+// Prune repeats on the copy what was deleted from the tree.
+func (c *Copy) Prune(deletions []Deletion) error {
+	for len(deletions) > 0 {
+		err := c.to.update(func(w *writeTx) error {
+			for len(deletions) > 0 && !w.full() {
+				deleted, remaining, err := c.prune(w, deletions[0])
 				if err != nil {
 					return err
 				}
-				if gone[0].Values = left; left == 0 {
-					gone = gone[1:]
+				w.state.Values -= deleted
+				if deletions[0].Values = remaining; remaining == 0 {
+					deletions = deletions[1:]
 				}
 			}
 			return nil
@@ -314,30 +110,30 @@ func (c *Copy) Prune(gone []Deletion) error {
 	return nil
 }
 
-// prune deletes a record's oldest values until the transaction is full, and returns how many are left to delete.
-func (c *Copy) prune(w *writer, gone Deletion) (left uint64, err error) {
-	if gone.Record > c.reached.record {
-		return 0, nil
+// prune repeats a deletion until the transaction is full, and returns how many of the copy's values
+// it has still to delete.
+func (c *Copy) prune(w *writeTx, d Deletion) (deleted, remaining uint64, err error) {
+	if d.Record > c.position.record {
+		return 0, 0, nil
 	}
-	entry, _, err := w.entry(gone.Record)
+	entry, _, err := w.entry(d.Record)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	if gone.Record == c.reached.record { // the others went before they were copied
-		gone.Values = min(gone.Values, entry.Count)
+	if d.Record == c.position.record { // the other values were deleted before they were copied
+		d.Values = min(d.Values, entry.Count)
 	}
-	if gone.Values == 0 {
-		return 0, nil
+	if d.Values == 0 {
+		return 0, 0, nil
 	}
-	deleted, _, err := w.prune(gone.Record, entry, Rule{oldest: gone.Values})
+	deleted, _, err = w.prune(d.Record, entry, Rule{oldest: d.Values}, func() {})
 	if err == nil && deleted == 0 {
-		err = w.miscounted(gone.Record)
+		err = miscounted(d.Record)
 	}
-	w.state.Values -= deleted
-	return gone.Values - deleted, err
+	return deleted, d.Values - deleted, err
 }
 
-// Finish makes the whole copy durable, and returns it. The last step must have been taken.
+// Finish makes the copy durable, and returns it. The copy must be complete.
 func (c *Copy) Finish() (*Tree, error) {
 	want, err := c.from.State()
 	if err != nil {
@@ -348,21 +144,21 @@ func (c *Copy) Finish() (*Tree, error) {
 		return nil, err
 	}
 	if got.Records != want.Records || got.Values != want.Values || got.Bytes != want.Bytes {
-		return nil, fmt.Errorf("%w: %s has %d records with %d values of %d bytes; its copy has %d, %d and %d", daybook.ErrCorrupt,
-			c.from.path, want.Records, want.Values, want.Bytes, got.Records, got.Values, got.Bytes)
+		return nil, fmt.Errorf("%w: %s has %d records with %d values of %d bytes; its copy has %d, %d and %d",
+			daybook.ErrCorrupt, c.from.path, want.Records, want.Values, want.Bytes, got.Records, got.Values, got.Bytes)
 	}
 	return c.to, c.seal(want)
 }
 
-// seal makes the copy durable, as a tree that has what the log had up to where the other one has it.
-func (c *Copy) seal(other State) error {
+// seal makes the copy durable, with the watermark of the tree that it was copied from.
+func (c *Copy) seal(from State) error {
 	c.to.bolt.NoSync = false
-	err := c.to.update(func(w *writer) error {
-		w.state.Watermark, w.state.Partial, w.state.LastSegment = other.Watermark, other.Partial, other.LastSegment
+	err := c.to.update(func(w *writeTx) error {
+		w.state.Watermark, w.state.Partial, w.state.LastSegment = from.Watermark, from.Partial, from.LastSegment
 		return nil
 	})
 	if err == nil {
-		err = c.to.seal() // a commit, which syncs everything before it
+		err = c.to.seal() // this commit syncs everything before it
 	}
 	if err == nil {
 		c.to.opts.copying = false
@@ -370,7 +166,7 @@ func (c *Copy) seal(other State) error {
 	return err
 }
 
-// Size is how large the copy's file is, in bytes.
+// Size returns the size of the copy's file, in bytes.
 func (c *Copy) Size() int64 {
 	info, err := c.to.file.Stat()
 	if err != nil {
@@ -379,8 +175,5 @@ func (c *Copy) Size() int64 {
 	return info.Size()
 }
 
-// Close gives up the copy.
+// Close closes the copy's file. The copy must not be used any more.
 func (c *Copy) Close() error { return c.to.closeBolt() }
-
-// SetPath says where the file is now. Nobody may use the tree meanwhile.
-func (t *Tree) SetPath(path string) { t.path, t.guard = path, guard(path) }

@@ -17,18 +17,19 @@ import (
 	"github.com/daybook-db/daybook/index"
 )
 
-// copied is a tree that is being copied, and what is to be in it.
-type copied struct {
+// copyTest is a tree that is being copied, and the values that it should have.
+type copyTest struct {
 	tree     *Tree
-	copy     *Copy // nil: not yet
+	copy     *Copy // nil: not begun
 	model    history
 	sequence uint64
 	times    *rapid.Generator[uint64]
 	records  []string
 }
 
-// TestCopyModel posts and prunes before a copy and between its steps, with transactions that are full at once, and all kinds of
-// timestamps, equal ones among them. After each step the copy holds what it says that it has reached.
+// TestCopyModel posts and prunes before a copy and between its steps. Transactions may be full at
+// once, and timestamps may be equal. After each step the copy must have exactly the values up to
+// its position.
 func TestCopyModel(t *testing.T) {
 	parent := dirInMemory(t)
 	rapid.Check(t, func(t *rapid.T) {
@@ -45,10 +46,11 @@ func TestCopyModel(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer tree.bolt.Close()
-		c := &copied{tree: tree, model: make(history)}
+		c := &copyTest{tree: tree, model: make(history)}
 		c.records = []string{"a", "a0", "b", "c"}[:rapid.IntRange(1, 4).Draw(t, "records")]
 		c.times = rapid.SampledFrom([]*rapid.Generator[uint64]{
-			rapid.Just(uint64(0)), rapid.Uint64Range(0, 3), rapid.Uint64Range(0, 300), rapid.Uint64Range(math.MaxUint64-2, math.MaxUint64),
+			rapid.Just(uint64(0)), rapid.Uint64Range(0, 3), rapid.Uint64Range(0, 300),
+			rapid.Uint64Range(math.MaxUint64-2, math.MaxUint64),
 		}).Draw(t, "times")
 		for range rapid.IntRange(0, 10).Draw(t, "before") {
 			c.change(t)
@@ -67,9 +69,9 @@ func TestCopyModel(t *testing.T) {
 			}
 		}
 		c.wantPrefix(t)
-		whole, err := c.copy.Finish()
+		complete, err := c.copy.Finish()
 		if err == nil {
-			err = whole.Check(ctx)
+			err = complete.Check(ctx)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -77,8 +79,8 @@ func TestCopyModel(t *testing.T) {
 	})
 }
 
-// change posts or prunes, and tells the copy.
-func (c *copied) change(t *rapid.T) {
+// change posts or prunes, and repeats that on the copy.
+func (c *copyTest) change(t *rapid.T) {
 	if rapid.IntRange(0, 2).Draw(t, "prune") == 0 {
 		c.prune(t)
 		return
@@ -88,7 +90,8 @@ func (c *copied) change(t *rapid.T) {
 		c.sequence++
 		value := strings.Repeat("1", rapid.SampledFrom([]int{1, 200, 2000}).Draw(t, "bytes"))
 		record := rapid.SampledFrom(c.records).Draw(t, "record")
-		posted[record] = append(posted[record], codec.Entry{Timestamp: c.times.Draw(t, "at"), Sequence: c.sequence, Value: []byte(value)})
+		posted[record] = append(posted[record],
+			codec.Entry{Timestamp: c.times.Draw(t, "at"), Sequence: c.sequence, Value: []byte(value)})
 	}
 	for record, run := range posted {
 		slices.SortFunc(run, codec.Entry.Compare)
@@ -105,10 +108,12 @@ func (c *copied) change(t *rapid.T) {
 	}
 }
 
-func (c *copied) prune(t *rapid.T) {
+func (c *copyTest) prune(t *rapid.T) {
 	rule := Rule{
-		OlderThan: c.times.Draw(t, "older than"), StoredBefore: rapid.Uint64Range(0, c.sequence+1).Draw(t, "stored before"),
-		KeepNewest: rapid.Uint64Range(0, 5).Draw(t, "keep"), MaxPerRecord: rapid.SampledFrom([]uint64{0, 0, 8, 20}).Draw(t, "most"),
+		OlderThan:    c.times.Draw(t, "older than"),
+		StoredBefore: rapid.Uint64Range(0, c.sequence+1).Draw(t, "stored before"),
+		KeepNewest:   rapid.Uint64Range(0, 5).Draw(t, "keep newest"),
+		MaxPerRecord: rapid.SampledFrom([]uint64{0, 0, 8, 20}).Draw(t, "max per record"),
 	}
 	pattern, err := index.CompileGlob(rapid.SampledFrom([]string{"*", "a*", "b"}).Draw(t, "pattern"))
 	if err != nil {
@@ -117,38 +122,38 @@ func (c *copied) prune(t *rapid.T) {
 	want := uint64(0)
 	for record, values := range c.model {
 		if pattern.Match(record) {
-			goes := min(len(rule.taken(values)), max(len(values)-int(rule.KeepNewest), 0))
+			deleted := min(len(rule.deleted(values)), max(len(values)-int(rule.KeepNewest), 0))
 			if rule.MaxPerRecord > 0 {
-				goes = max(goes, len(values)-int(rule.MaxPerRecord))
+				deleted = max(deleted, len(values)-int(rule.MaxPerRecord))
 			}
-			want += uint64(goes)
-			c.model[record] = values[goes:]
+			want += uint64(deleted)
+			c.model[record] = values[deleted:]
 		}
 	}
-	var told error
-	got, err := c.tree.Prune(ctx, pattern, rule, pruning(func(gone []Deletion) {
-		if c.copy != nil && told == nil {
-			told = c.copy.Prune(gone)
+	var copyErr error
+	got, err := c.tree.Prune(ctx, pattern, rule, pruning(func(deletions []Deletion) {
+		if c.copy != nil && copyErr == nil {
+			copyErr = c.copy.Prune(deletions)
 		}
 	}))
-	if got != want || err != nil || told != nil {
-		t.Fatalf("Prune by %+v deleted %d, %v; want %d; of the copy: %v", rule, got, err, want, told)
+	if got != want || err != nil || copyErr != nil {
+		t.Fatalf("Prune by %+v deleted %d, %v; want %d; of the copy: %v", rule, got, err, want, copyErr)
 	}
 }
 
-// wantPrefix wants the copy to hold what it has reached, and nothing else.
-func (c *copied) wantPrefix(t *rapid.T) {
+// wantPrefix checks that the copy has the values up to its position, and nothing else.
+func (c *copyTest) wantPrefix(t *rapid.T) {
 	for _, record := range c.records {
 		want := c.model[record]
-		switch at := c.copy.reached; {
+		switch at := c.copy.position; {
 		case record > at.record:
 			want = nil
 		case record == at.record:
-			want = at.before.taken(want)
+			want = at.before.deleted(want)
 		}
 		got, err := read(c.copy.to, record)
 		if err != nil || !slices.EqualFunc(got, want, sameEntry) {
-			t.Fatalf("%s has %d values, %v; want %d; it has reached %+v", record, len(got), err, len(want), c.copy.reached)
+			t.Fatalf("%s has %d values, %v; want %d at position %+v", record, len(got), err, len(want), c.copy.position)
 		}
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/daybook-db/daybook/index"
 )
 
-// mustCopy begins a copy, takes its steps, and does something after each.
+// mustCopy begins a copy and takes all steps. It calls between after each step.
 func mustCopy(t *testing.T, tree *Tree, between func(*Copy)) *Copy {
 	t.Helper()
 	c, err := tree.Copy(filepath.Join(dirInMemory(t), "copy.db"))
@@ -33,7 +33,8 @@ func mustCopy(t *testing.T, tree *Tree, between func(*Copy)) *Copy {
 	return c
 }
 
-// TestCopy posts and prunes between the steps of a copy, which is told. What it makes holds the same.
+// TestCopy posts and prunes between the steps of a copy, and repeats that on the copy. In the end
+// the copy must have the same values.
 func TestCopy(t *testing.T) {
 	opts := options()
 	opts.TransactionBytes = 16 << 10
@@ -54,13 +55,14 @@ func TestCopy(t *testing.T) {
 		if err := errors.Join(h.post(tree, watermark), c.Post(h.posting(watermark))); err != nil {
 			t.Fatal(err)
 		}
-		with := pruning(func(gone []Deletion) { err = c.Prune(gone) })
-		if _, pruneErr := tree.Prune(ctx, everything, Rule{MaxPerRecord: 2*posts - 3}, with); pruneErr != nil || err != nil {
+		with := pruning(func(deletions []Deletion) { err = c.Prune(deletions) })
+		_, pruneErr := tree.Prune(ctx, everything, Rule{MaxPerRecord: 2*valuesPerRound - 3}, with)
+		if pruneErr != nil || err != nil {
 			t.Fatal(pruneErr, err)
 		}
 	})
 	if rounds < 4 {
-		t.Fatalf("the copy took %d steps, too few to show anything", rounds-1)
+		t.Fatalf("the copy took %d steps, too few for this test", rounds-1)
 	}
 	copied, err := c.Finish()
 	if err != nil {
@@ -73,21 +75,21 @@ func TestCopy(t *testing.T) {
 		name := fmt.Sprintf("record.%03d", record)
 		want, err := read(tree, name)
 		got, copyErr := read(copied, name)
-		if err != nil || copyErr != nil || len(got) != 2*posts-3 || fmt.Sprint(got) != fmt.Sprint(want) {
+		if err != nil || copyErr != nil || len(got) != 2*valuesPerRound-3 || fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("%s: %d values, %v; want %d, %v", name, len(got), copyErr, len(want), err)
 		}
 	}
 }
 
-// TestCopyThatWasNotTold must not take the place of the tree.
-func TestCopyThatWasNotTold(t *testing.T) {
+// TestIncompleteCopy does not repeat a post on the copy. Finish must refuse the copy.
+func TestIncompleteCopy(t *testing.T) {
 	tree := mustOpen(t, filepath.Join(dirInMemory(t), "a.db"))
 	mustPost(t, tree, 0)
-	told := true
+	posted := false
 	c := mustCopy(t, tree, func(*Copy) {
-		if told {
+		if !posted {
 			mustPost(t, tree, 1)
-			told = false
+			posted = true
 		}
 	})
 	if _, err := c.Finish(); !errors.Is(err, daybook.ErrCorrupt) {
@@ -95,11 +97,11 @@ func TestCopyThatWasNotTold(t *testing.T) {
 	}
 }
 
-// TestCopyFillsChunks has a chunk that was pruned and its neighbour become one.
+// TestCopyFillsChunks prunes a chunk. The copy must join the rest with the next chunk.
 func TestCopyFillsChunks(t *testing.T) {
 	tree := mustOpen(t, filepath.Join(dirInMemory(t), "a.db"))
 	const record = "record"
-	for part := range uint64(3) { // three chunks of three, of which no two fit into one of four
+	for part := range uint64(3) { // three chunks of three values; two of them do not fit into one of four
 		var run []codec.Entry
 		for i := range uint64(3) {
 			run = append(run, codec.Entry{Timestamp: 10*part + i, Sequence: 3*part + i + 1, Value: []byte("1")})
@@ -115,7 +117,8 @@ func TestCopyFillsChunks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if deleted, err := tree.Prune(ctx, pattern, Rule{OlderThan: 2}, pruning(func([]Deletion) {})); deleted != 2 || err != nil {
+	deleted, err := tree.Prune(ctx, pattern, Rule{OlderThan: 2}, pruning(func([]Deletion) {}))
+	if deleted != 2 || err != nil {
 		t.Fatal(deleted, err)
 	}
 	copied, err := mustCopy(t, tree, func(*Copy) {}).Finish()
@@ -123,7 +126,7 @@ func TestCopyFillsChunks(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := chunksOf(t, copied, record); got != 2 {
-		t.Errorf("%d chunks of 1, 3 and 3 values are copied to %d; want 2, of 4 and 3", 3, got)
+		t.Errorf("chunks of 1, 3 and 3 values are copied to %d chunks; want 2, of 4 and 3", got)
 	}
 	if got, err := read(copied, record); len(got) != 7 || err != nil {
 		t.Errorf("%d values, %v; want 7", len(got), err)
@@ -132,8 +135,8 @@ func TestCopyFillsChunks(t *testing.T) {
 
 func chunksOf(t *testing.T, tree *Tree, record string) (count int) {
 	t.Helper()
-	err := tree.view(func(_ *bbolt.Tx, v *pages.Image) error {
-		values, _, err := buckets(v)
+	err := tree.view(func(_ *bbolt.Tx, image *pages.Image) error {
+		values, _, err := dataBuckets(image)
 		if err != nil {
 			return err
 		}

@@ -34,7 +34,7 @@ func (t *Tree) Cutoff(
 			s.allChunks = true
 			rule, err = s.find(keep)
 		}
-		skipped = t.guard.fault(s.skipped)
+		skipped = t.mapped.describe(s.skipped)
 		return err
 	})
 	return rule, skipped, err
@@ -193,7 +193,7 @@ func (s *cutoffSearch) each(visit func(h codec.Header, key, chunk []byte)) error
 }
 
 func (s *cutoffSearch) eachChunk(visit func(key, chunk []byte)) error {
-	values, records, err := buckets(s.image)
+	values, records, err := dataBuckets(s.image)
 	if err != nil {
 		return err
 	}

@@ -67,8 +67,8 @@ func TestCutoff(t *testing.T) {
 		}
 		rest := valueBytes(all)
 		for _, e := range all {
-			if got, want := rule.takes(e.Timestamp, e.Sequence), rest > keep; got != want {
-				t.Fatalf("to keep %d bytes, where %d bytes are at (%d, %d) or newer: %+v takes the value there: %v; want %v",
+			if got, want := rule.deletes(e.Timestamp, e.Sequence), rest > keep; got != want {
+				t.Fatalf("keep %d bytes, of %d from (%d, %d) on: %+v deletes the value there: %v; want %v",
 					keep, rest, e.Timestamp, e.Sequence, rule, got, want)
 			}
 			rest -= uint64(len(e.Value))

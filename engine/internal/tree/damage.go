@@ -3,52 +3,164 @@
 package tree
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/pages"
 )
 
-// damage is a fault of one record's chunks, or of its catalogue entry.
-type damage struct {
-	record string
-	fault  error
+// Damage is the error of a place in a tree's file that is damaged, or that a newer version of
+// Daybook wrote.
+type Damage struct {
+	Kind   error // daybook.ErrCorrupt or daybook.ErrVersion
+	Path   string
+	Bucket string // the bucket that the place belongs to; empty if it belongs to the file as a whole
+	Record string // of the chunk or catalogue entry; empty if the place is a page
+	Key    []byte // of the chunk; if the place is a page, the page's first key
+	Offset int64  // in the file, in bytes; 0 if it is not known
+
+	cause error // a *codec.FormatError or a *pages.DamagedPage
 }
 
-func (d *damage) Error() string { return d.fault.Error() }
-func (d *damage) Unwrap() error { return d.fault }
+// Unwrap returns the kind.
+func (d *Damage) Unwrap() error { return d.Kind }
 
-// inRecord says of which record an error is a damage, if it is one.
-func (path guard) inRecord(record []byte, err error) error {
-	if err = path.fault(err); errors.Is(err, daybook.ErrCorrupt) {
-		return &damage{string(record), err}
+func (d *Damage) Error() string {
+	return fmt.Sprintf("%v: %s: %s%s", d.Kind, d.Path, d.place(), d.problem())
+}
+
+func (d *Damage) problem() string {
+	var format *codec.FormatError
+	if errors.As(d.cause, &format) {
+		return format.Problem
+	}
+	return d.cause.Error()
+}
+
+// place returns the beginning of an error's text, which says where the damage is.
+func (d *Damage) place() string {
+	_, isPage := d.cause.(*pages.DamagedPage)
+	switch {
+	case isPage:
+		return d.pagePlace()
+	case d.Bucket == "":
+		return ""
+	}
+	place := fmt.Sprintf("catalogue entry of record %q", d.Record)
+	if d.Bucket == valuesBucket {
+		place = fmt.Sprintf("chunk of record %q under key %x", d.Record, d.Key)
+	}
+	if d.Offset > 0 {
+		place += fmt.Sprintf(" at offset %d", d.Offset)
+	}
+	return place + ": "
+}
+
+// pagePlace says which keys a damaged page has. The page's own error says where it is.
+func (d *Damage) pagePlace() string {
+	switch {
+	case d.Bucket == "" || d.Key == nil:
+		return ""
+	case d.Bucket == recordsBucket:
+		return fmt.Sprintf("catalogue entries from record %q on: ", d.Key)
+	}
+	if key, err := codec.DecodeKey(d.Key); err == nil {
+		return fmt.Sprintf("chunks from record %q, key %x, on: ", key.Record, d.Key)
+	}
+	return fmt.Sprintf("%s from key %x on: ", d.Bucket, d.Key)
+}
+
+// describe returns a *Damage for an error of package codec or pages, and other errors unchanged.
+func (f mappedFile) describe(err error) error { return f.describeAt(err, Damage{}) }
+
+// describeChunk does what describe does, for an error that was met in a chunk. offset is 0 if the
+// chunk's place in the file is not known.
+func (f mappedFile) describeChunk(err error, record string, key []byte, offset int64) error {
+	return f.describeAt(err, Damage{Bucket: valuesBucket, Record: record, Key: key, Offset: offset})
+}
+
+// describeEntry does what describe does, for an error that was met in a catalogue entry.
+func (f mappedFile) describeEntry(err error, record string, offset int64) error {
+	return f.describeAt(err, Damage{Bucket: recordsBucket, Record: record, Offset: offset})
+}
+
+func (f mappedFile) describeAt(err error, place Damage) error {
+	if err == nil || errors.Is(err, daybook.ErrCorrupt) || errors.Is(err, daybook.ErrVersion) {
+		return err
+	}
+	var page *pages.DamagedPage
+	switch {
+	case errors.As(err, &page):
+		return &Damage{
+			Kind: daybook.ErrCorrupt, Path: string(f), Bucket: page.Bucket, Key: page.FirstKey, Offset: page.Offset,
+			cause: page,
+		}
+	case errors.Is(err, codec.ErrCorrupt):
+		place.Kind = daybook.ErrCorrupt
+	case errors.Is(err, codec.ErrVersion):
+		place.Kind = daybook.ErrVersion
+	default:
+		return err
+	}
+	place.Path, place.Key, place.cause = string(f), bytes.Clone(place.Key), err // the key may be mapped memory
+	return &place
+}
+
+// decodeEntry decodes a catalogue entry of an image.
+func (f mappedFile) decodeEntry(image *pages.Image, name, data []byte) (codec.CatalogueEntry, error) {
+	entry, err := codec.DecodeCatalogueEntry(name, data)
+	if err != nil {
+		return codec.CatalogueEntry{}, f.describeEntry(err, string(name), image.Offset(data))
+	}
+	return entry, nil
+}
+
+// recordDamage is damage of a record's chunks or catalogue entry, or of a page that has some of
+// them.
+type recordDamage struct {
+	record string
+	damage error
+}
+
+func (d *recordDamage) Error() string { return d.damage.Error() }
+func (d *recordDamage) Unwrap() error { return d.damage }
+
+// describeIn does what describe does. If the error is damage, it is returned as the record's.
+func (f mappedFile) describeIn(record []byte, err error) error {
+	if err = f.describe(err); errors.Is(err, daybook.ErrCorrupt) {
+		return &recordDamage{string(record), err}
 	}
 	return err
 }
 
-// damages are those that were met, and do not stop what is done to other records.
-type damages struct {
-	records map[string]bool
-	first   error
+// damagedRecords are the records that Prune has left as they are, because they are damaged.
+type damagedRecords struct {
+	names map[string]bool
+	first error
 }
 
-// add reports whether err is the first damage of a record.
-func (d *damages) add(err error) bool {
-	var one *damage
-	if !errors.As(err, &one) || d.records[one.record] {
+// add adds the record that an error is damage of. It returns false for other errors, and for a
+// record that was added before.
+func (d *damagedRecords) add(err error) bool {
+	var damage *recordDamage
+	if !errors.As(err, &damage) || d.names[damage.record] {
 		return false
 	}
 	if d.first == nil {
-		d.first, d.records = err, make(map[string]bool)
+		d.first, d.names = err, make(map[string]bool)
 	}
-	d.records[one.record] = true
+	d.names[damage.record] = true
 	return true
 }
 
-func (d *damages) of(record []byte) bool { return d.records[string(record)] }
+func (d *damagedRecords) has(record []byte) bool { return d.names[string(record)] }
 
-func (d *damages) error() error {
-	if others := len(d.records) - 1; others > 0 {
+// err returns the damage of the first record, and the number of others.
+func (d *damagedRecords) err() error {
+	if others := len(d.names) - 1; others > 0 {
 		return fmt.Errorf("%w; %d more records are damaged", d.first, others)
 	}
 	return d.first

@@ -12,31 +12,32 @@ import (
 	"github.com/daybook-db/daybook/codec"
 )
 
-// mostDeferred is how much memory chunks take at the most that are not encoded yet, in bytes.
-const mostDeferred = 2 << 20
+// maxDeferred is how much memory chunks may take that are not encoded yet, in bytes.
+const maxDeferred = 2 << 20
 
-// deferred are chunks that are put later, so that several can be encoded at once.
-type deferred struct {
-	chunks []unencoded
+// deferredChunks are chunks that are put later, so that several can be encoded in parallel.
+type deferredChunks struct {
+	chunks []unencodedChunk
 	size   int // of their entries and values, in bytes
 }
 
-type unencoded struct {
+type unencodedChunk struct {
 	key     []byte
 	entries []codec.Entry
 	encoded []byte
 }
 
-// add adds a chunk. It keeps the key and a copy of the entries, whose values must stay what they are.
-func (d *deferred) add(key []byte, entries []codec.Entry) {
+// add adds a chunk. It keeps the key and a copy of the entries. The bytes of their values must not
+// change.
+func (d *deferredChunks) add(key []byte, entries []codec.Entry) {
 	d.chunks = slices.Grow(d.chunks, 1)[:len(d.chunks)+1]
-	c := &d.chunks[len(d.chunks)-1] // in the memory of a former one
+	c := &d.chunks[len(d.chunks)-1] // this reuses the memory of an earlier chunk's entries
 	c.key, c.entries = key, append(c.entries[:0], entries...)
 	d.size += len(entries)*int(unsafe.Sizeof(codec.Entry{})) + int(valueBytes(entries))
 }
 
 // encode encodes all chunks, on all processors.
-func (d *deferred) encode(coder *codec.Coder) {
+func (d *deferredChunks) encode(coder *codec.Coder) {
 	var next atomic.Int64
 	encode := func() {
 		for i := next.Add(1) - 1; i < int64(len(d.chunks)); i = next.Add(1) - 1 {
@@ -52,8 +53,8 @@ func (d *deferred) encode(coder *codec.Coder) {
 	others.Wait()
 }
 
-// putDeferred puts the chunks that were deferred.
-func (w *writer) putDeferred() error {
+// putDeferred encodes and puts the deferred chunks.
+func (w *writeTx) putDeferred() error {
 	d := &w.deferred
 	d.encode(w.coder)
 	for i := range d.chunks {

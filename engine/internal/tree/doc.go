@@ -1,40 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tree keeps the values that have left the log: chunks and the catalogue of records, in one
-// bbolt file.
+// Package tree keeps the values that were posted from the heads: chunks and the catalogue of
+// records, in one bbolt file.
 //
 // # The file
 //
-//	bucket "values"  composite key -> chunk           (package codec)
-//	bucket "records" record name   -> catalogue entry (package codec)
+//	bucket "values"  composite key -> chunk               (package codec)
+//	bucket "records" record name   -> catalogue entry     (package codec)
 //	bucket "pages"   block number  -> block of checksums  (package pages)
-//	bucket "meta"    "format"      -> 3 (uint64), CRC-32C of it (uint32); so in every format to come
-//	                 "state"       -> generation, watermark, last log segment, records, values, bytes of
-//	                                  JSON (uint64 each), CRC-32C of those (uint32)
-//	                 "part"        -> record name, watermark (uint64), CRC-32C of both (uint32); only while
-//	                                  values are being posted
+//	bucket "meta"    "format"      -> 3 (uint64), CRC-32C of it (uint32); every later format has
+//	                                  this key too
+//	                 "state"       -> generation, watermark, last log segment, records, values,
+//	                                  bytes of JSON (uint64 each), CRC-32C of those (uint32)
+//	                 "part"        -> record name, watermark (uint64), CRC-32C of both (uint32);
+//	                                  only while a post that takes several transactions goes on
 //	                 "pages"       -> generation, root page and inline checksum of "values" and of
-//	                                  "records", sum of the blocks (uint64 each), CRC-32C of those (uint32)
+//	                                  "records", sum of the blocks (uint64 each), CRC-32C of those
+//	                                  (uint32)
 //
-// Integers are big-endian. The watermark is the sequence number up to which values are in the tree; it
-// moves in the transaction that posts them, so that a crash finds both or neither. Where that would take much
-// memory, they are posted in parts, by record name: each but the last leaves the watermark and says up to which name
-// the values up to what will be the watermark are there.
+// Integers are big-endian.
+//
+// The watermark is the sequence number up to which all values are in the tree. It moves in the
+// transaction that posts the values, so that after a crash the tree has both or neither. A post
+// that would take much memory takes several transactions, in the order of record names. Each but
+// the last leaves the watermark as it is, and writes "part": the records up to this name have their
+// values up to this watermark.
 //
 // # Damage
 //
-// Each page of "values" and "records" is held against its checksum whenever it is read, and before bbolt
-// reads it in order to change something. The checksums of the pages that a commit writes cannot be a part of
-// it, since bbolt numbers pages when it commits. A commit that changes anything therefore raises the
-// generation, and another one seals it: it saves the checksums. Until then the saved ones are those of the
-// generation before, from which Open goes on after a crash. The seal is worth its two syncs for a second
-// reason: bbolt has two meta pages, and falls back silently to the older one when the newer is damaged; after
-// a seal both lead to the same values.
+// The checksum of each page of "values" and "records" is verified whenever the page is read, and
+// before bbolt reads the page in order to change it. A commit cannot contain the checksums of the
+// pages that it writes, because bbolt numbers pages only when it commits. So a commit that changes
+// anything raises the generation, and a second commit, the seal, saves the checksums. If the
+// program crashes between them, the file has the checksums of the previous generation, and Open
+// continues from those.
 //
-// The chunks of a record never overlap: in the order of their keys, the values of each follow those of
-// the one before in the order of (timestamp, sequence). Two neighbours may share the timestamp where
-// one ends and the next begins.
+// The seal costs two syncs, and has a second use. bbolt has two meta pages, and silently uses the
+// older one when the newer one is damaged. After a seal both lead to the same values.
 //
-// A read takes a Snapshot, which stays what it was whatever is posted or pruned meanwhile. There is one
-// writer at a time, which the caller sees to.
+// # Chunks
+//
+// The chunks of a record do not overlap. In the order of their keys, the values of each chunk
+// follow those of the previous chunk in the order of (timestamp, sequence number). Two neighbours
+// may share a timestamp: the last of one chunk and the first of the next.
+//
+// # Concurrency
+//
+// Readers use a Snapshot, which does not change when values are posted or pruned. Only one
+// goroutine at a time may write. The caller must see to that.
 package tree

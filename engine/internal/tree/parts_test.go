@@ -13,8 +13,8 @@ import (
 	"github.com/daybook-db/daybook/codec"
 )
 
-// TestPostInParts stops after each part, as a crash does, and goes on: with the rest of the same values, or with
-// those and others that were stored since.
+// TestPostInParts stops after each part, as a crash does, and continues: with the rest of the same
+// values, or with those and values that were stored later.
 func TestPostInParts(t *testing.T) {
 	names := []string{"a", "b", strings.Repeat("c", 1024), "d", "e"}
 	values := func(timestamp, from uint64) history {
@@ -42,7 +42,8 @@ func TestPostInParts(t *testing.T) {
 
 			tree = mustOpen(t, path)
 			state, err := tree.State()
-			if err != nil || state.Watermark != before || state.MaxPosted() != watermark || state.Partial.Through != names[stopAfter-1] {
+			isPartial := state.MaxPosted() == watermark && state.Partial.Through == names[stopAfter-1]
+			if err != nil || state.Watermark != before || !isPartial {
 				t.Fatalf("after %d parts: %+v, %v", stopAfter, state, err)
 			}
 			wantValues(t, tree, stopAfter, first, second)
@@ -53,7 +54,8 @@ func TestPostInParts(t *testing.T) {
 				}
 			}
 			if len(rest) != len(names)-stopAfter {
-				t.Fatalf("after %d parts %d records have none of their values; want %d", stopAfter, len(rest), len(names)-stopAfter)
+				t.Fatalf("after %d parts %d records have no new values; want %d",
+					stopAfter, len(rest), len(names)-stopAfter)
 			}
 			posting, want := second.posting(watermark), []history{first, second}
 			if others {
@@ -67,8 +69,9 @@ func TestPostInParts(t *testing.T) {
 				t.Fatal(err)
 			}
 			wantValues(t, tree, len(names), want...)
-			if state, err := tree.State(); err != nil || state.Watermark != posting.Watermark || state.Partial != (PartialPost{}) {
-				t.Errorf("in the end: %+v, %v; want watermark %d and nothing under way", state, err, posting.Watermark)
+			state, err = tree.State()
+			if err != nil || state.Watermark != posting.Watermark || state.Partial != (PartialPost{}) {
+				t.Errorf("in the end: %+v, %v; want watermark %d and no partial post", state, err, posting.Watermark)
 			}
 		}
 	}
@@ -78,11 +81,11 @@ func TestPostInParts(t *testing.T) {
 func mustPostPart(t *testing.T, tree *Tree, p Posting) {
 	t.Helper()
 	p.AllowParts = true
-	err := tree.update(func(w *writer) error {
+	err := tree.update(func(w *writeTx) error {
 		w.opts.TransactionBytes = 1
 		_, more, err := w.postPart(&p)
 		if !more {
-			err = errors.Join(err, errors.New("one part was all"))
+			err = errors.Join(err, errors.New("the part was the last one"))
 		}
 		return err
 	})
@@ -91,7 +94,8 @@ func mustPostPart(t *testing.T, tree *Tree, p Posting) {
 	}
 }
 
-// wantValues wants what the histories hold, but of the last one only the first records, and a clean check.
+// wantValues checks that the tree has the values of the histories, but of the last history only
+// those of the first records, and that the tree is undamaged.
 func wantValues(t *testing.T, tree *Tree, records int, histories ...history) {
 	t.Helper()
 	names := slices.Sorted(maps.Keys(histories[0]))
@@ -103,9 +107,7 @@ func wantValues(t *testing.T, tree *Tree, records int, histories ...history) {
 			}
 		}
 		got, err := read(tree, name)
-		if err != nil || !slices.EqualFunc(got, want, func(a, b codec.Entry) bool {
-			return a.Compare(b) == 0 && string(a.Value) == string(b.Value)
-		}) {
+		if err != nil || !slices.EqualFunc(got, want, sameEntry) {
 			t.Errorf("%.5s: got %d values, %v; want %d", name, len(got), err, len(want))
 		}
 	}

@@ -3,7 +3,6 @@
 package tree
 
 import (
-	"bytes"
 	"context"
 
 	"go.etcd.io/bbolt"
@@ -12,24 +11,26 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/pages"
 )
 
-// Salvage makes a new tree at path of what is whole in this one: the chunks that can be reached and agree with their
-// checksums, and a catalogue and totals that agree with those. Nothing may be written to either meanwhile.
-func (t *Tree) Salvage(ctx context.Context, path string) (whole *Tree, err error) {
+// Salvage makes a new tree at path from the undamaged part of this one: the chunks that can be
+// reached and match their checksums, with a catalogue and totals that agree with them. Nothing may
+// be written to either tree meanwhile.
+func (t *Tree) Salvage(ctx context.Context, path string) (salvaged *Tree, err error) {
 	c, err := t.Copy(path)
 	if err != nil {
 		return nil, err
 	}
 	s := &salvage{ctx: ctx, to: c.to}
 	var state State
-	err = t.view(func(_ *bbolt.Tx, v *pages.Image) error {
-		if state, err = readState(v); err != nil {
+	err = t.view(func(_ *bbolt.Tx, image *pages.Image) error {
+		if state, err = readState(image); err != nil {
 			return err
 		}
-		values, err := v.Bucket(valuesBucket)
+		values, err := image.Bucket(valuesBucket)
 		if values == nil {
 			return err
 		}
-		skip := func(error) error { return nil } // what lies on a damaged page, or below it, may be anything
+		// A damaged page, and the pages that it leads to, may have any content.
+		skip := func(error) error { return nil }
 		if err := values.Walk(s.chunk, skip); err != nil {
 			return err
 		}
@@ -46,28 +47,27 @@ func (t *Tree) Salvage(ctx context.Context, path string) (whole *Tree, err error
 	return c.to, nil
 }
 
-// salvage is what has been read and not been written.
+// salvage collects chunks and catalogue entries until they fill a transaction.
 type salvage struct {
 	ctx    context.Context
 	to     *Tree
 	buffer codec.Buffer
 
-	record string               // the one whose chunks are being read
-	entry  codec.CatalogueEntry // what its chunks add up to
-	last   codec.Entry          // its last value
+	record string // whose chunks are being read
+	sums   recordSums
 
-	chunks  []keyed
-	size    int // of those, in bytes
-	records []catalogued
+	chunks  []codec.EncodedChunk
+	bytes   int // of chunks
+	entries []namedEntry
 }
 
-// catalogued is a catalogue entry.
-type catalogued struct {
+// namedEntry is a catalogue entry with its record.
+type namedEntry struct {
 	record string
 	entry  codec.CatalogueEntry
 }
 
-// chunk takes a chunk if it is whole, and behind the one before.
+// chunk collects a chunk, unless it is damaged or overlaps the previous one.
 func (s *salvage) chunk(key, encoded []byte) error {
 	record, _, _, err := codec.SplitKey(key)
 	if err != nil || string(record) < s.record || s.to.coder.Decode(&s.buffer, key, encoded) != nil {
@@ -78,55 +78,47 @@ func (s *salvage) chunk(key, encoded []byte) error {
 		s.record = string(record)
 	}
 	entries := s.buffer.Entries
-	if s.entry.Count > 0 && entries[0].Compare(s.last) <= 0 {
+	if s.sums.entry.Count > 0 && entries[0].Compare(s.sums.last) <= 0 {
 		return nil
 	}
-	if s.entry.Count == 0 {
-		s.entry.Oldest = entries[0].Timestamp
-	}
-	s.last = entries[len(entries)-1]
-	s.entry.Count += uint64(len(entries))
-	s.entry.Bytes += valueBytes(entries)
-	s.entry.SetNewest(s.last.Timestamp, s.last.Sequence, bytes.Clone(s.last.Value))
-	s.chunks = append(s.chunks, keyed{key, encoded})
-	if s.size += len(key) + len(encoded); s.size < s.to.opts.TransactionBytes {
+	s.sums.add(entries)
+	s.chunks = append(s.chunks, codec.EncodedChunk{Key: key, Chunk: encoded})
+	if s.bytes += len(key) + len(encoded); s.bytes < s.to.opts.TransactionBytes {
 		return nil
 	}
 	return s.flush()
 }
 
 func (s *salvage) endRecord() {
-	if s.entry.Count > 0 {
-		s.records = append(s.records, catalogued{s.record, s.entry})
+	if s.sums.entry.Count > 0 {
+		s.entries = append(s.entries, namedEntry{s.record, s.sums.entry})
 	}
-	s.entry = codec.CatalogueEntry{}
+	s.sums = recordSums{}
 }
 
-// flush writes what has been read.
+// flush writes the collected chunks and entries in one transaction.
 func (s *salvage) flush() error {
 	if err := s.ctx.Err(); err != nil {
 		return err
 	}
-	err := s.to.update(func(w *writer) error {
-		for _, c := range s.chunks {
-			if err := w.put(c.key, c.chunk); err != nil {
-				return err
-			}
+	err := s.to.update(func(w *writeTx) error {
+		if err := w.putAll(s.chunks); err != nil {
+			return err
 		}
-		for i := range s.records {
-			r := &s.records[i]
+		for i := range s.entries {
+			record, entry := s.entries[i].record, &s.entries[i].entry
 			w.state.Records++
-			w.state.Values += r.entry.Count
-			w.state.Bytes += r.entry.Bytes
-			if err := w.aroundNames.VerifyAround([]byte(r.record)); err != nil {
+			w.state.Values += entry.Count
+			w.state.Bytes += entry.Bytes
+			if err := w.nameGuard.VerifyAround([]byte(record)); err != nil {
 				return err
 			}
-			if err := w.catalogue.put(r.record, &r.entry); err != nil {
+			if err := w.catalogue.put(record, entry); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	s.chunks, s.size, s.records = s.chunks[:0], 0, s.records[:0]
+	s.chunks, s.bytes, s.entries = s.chunks[:0], 0, s.entries[:0]
 	return err
 }

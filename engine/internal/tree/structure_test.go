@@ -4,7 +4,6 @@ package tree
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
@@ -20,12 +19,11 @@ import (
 	"github.com/daybook-db/daybook/codec"
 )
 
-// A few pages have no saved checksum: the meta pages, the root page, the freelist and the pages of the bucket of
-// checksums. bbolt believes them when it writes.
-
-// TestStructure flips bits in those pages, in trees whose pages lie differently: all where bbolt
-// believes most, and about one in each byte elsewhere; with -short fewer. What is read is right, and what Open and
-// Check find nothing wrong with can be gone on with.
+// TestStructure flips bits in the pages without a saved checksum, which bbolt believes when it
+// writes: the meta pages, the root page, the freelist and the pages of the bucket of checksums. It
+// flips all bits where bbolt verifies least, and about one in each byte of the rest; with -short
+// fewer. The trees differ in where their pages are. Whatever is read must be right. A tree in which
+// Open and Check find no damage must be usable.
 func TestStructure(t *testing.T) {
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
@@ -57,9 +55,10 @@ func TestStructure(t *testing.T) {
 				if err := os.WriteFile(path, damaged, 0o600); err != nil {
 					t.Fatal(err)
 				}
-				wasFound, err := s.survives()
+				wasFound, err := s.use()
 				if err != nil {
-					t.Errorf("%d records, bit %d of the byte at offset %d of the %s: %v (seed %d)", s.records, bit, at, extent.what, err, seed)
+					t.Errorf("%d records, bit %d of the byte at offset %d of the %s: %v (seed %d)",
+						s.records, bit, at, extent.name, err, seed)
 				}
 				if cases++; wasFound {
 					found++
@@ -70,7 +69,7 @@ func TestStructure(t *testing.T) {
 	t.Logf("%d cases, %d of them found", cases, found)
 }
 
-// structure is a tree with a value per round of a few records.
+// structure describes a tree with one value per round of each of a few records.
 type structure struct {
 	path    string
 	records int
@@ -80,7 +79,7 @@ type structure struct {
 func (s *structure) run(record, round int) []codec.Entry {
 	sequence := uint64(round*s.records + record + 1)
 	random, digits := rand.New(rand.NewPCG(sequence, 0)), []byte{'1'}
-	for range 400 { // so much that not all fits into the root page
+	for range 400 { // with more than this the buckets do not fit into the root page
 		digits = append(digits, '0'+byte(random.IntN(10)))
 	}
 	return []codec.Entry{{Timestamp: sequence, Sequence: sequence, Value: digits}}
@@ -101,19 +100,19 @@ func (s *structure) mustPost(t *testing.T, tree *Tree) {
 	}
 }
 
-// extent is a part of the file, and one in how many of its bits are flipped, on average.
+// extent is a range of bytes of the file. On average, one in step of its bits is flipped.
 type extent struct {
-	what      string
+	name      string
 	from, end int
 	step      int
 }
 
-// extents are where the pages stand that have no saved checksum, as far as there is something on them.
+// extents returns the extents of the pages without a saved checksum, as far as they have content.
 func (s *structure) extents(t *testing.T, tree *Tree) (extents []extent) {
 	t.Helper()
-	most, few := 1, 8
+	all, some := 1, 8
 	if testing.Short() {
-		most, few = 6, 40
+		all, some = 6, 40
 	}
 	data, err := os.ReadFile(s.path)
 	if err != nil {
@@ -129,13 +128,13 @@ func (s *structure) extents(t *testing.T, tree *Tree) (extents []extent) {
 		}
 		elements := 16 * int(binary.NativeEndian.Uint16(data[sums+10:]))
 		extents = []extent{
-			{"first meta page", 0, 80, few},
-			{"second meta page", pageSize, pageSize + 80, few},
-			{"freelist's header", list, list + 16, most},
-			{"freelist", list + 16, list + 16 + 8*free, few},
-			{"root page", root, endOf(data, root), few},
-			{"structure of the checksums", sums, sums + 16 + elements, most},
-			{"checksums", sums + 16 + elements, endOf(data, sums), 10 * few},
+			{"first meta page", 0, 80, some},
+			{"second meta page", pageSize, pageSize + 80, some},
+			{"freelist's header", list, list + 16, all},
+			{"freelist", list + 16, list + 16 + 8*free, some},
+			{"root page", root, endOf(data, root), some},
+			{"structure of the checksums", sums, sums + 16 + elements, all},
+			{"checksums", sums + 16 + elements, endOf(data, sums), 10 * some},
 		}
 		return nil
 	})
@@ -145,7 +144,7 @@ func (s *structure) extents(t *testing.T, tree *Tree) (extents []extent) {
 	return extents
 }
 
-// endOf is where the last value of a leaf ends.
+// endOf returns the end of a leaf's last value.
 func endOf(data []byte, page int) int {
 	last := page + 16*int(binary.NativeEndian.Uint16(data[page+10:]))
 	end := last
@@ -155,9 +154,9 @@ func endOf(data []byte, page int) int {
 	return end
 }
 
-// survives opens a damaged tree, and goes on with it. It reports whether the damage was found; if so, more of it may
-// be found later.
-func (s *structure) survives() (found bool, err error) {
+// use opens a damaged tree, and reads and posts. It reports whether the damage was found. If so,
+// later calls may find more damage.
+func (s *structure) use() (found bool, err error) {
 	tree, err := Open(s.path, options())
 	if errors.Is(err, daybook.ErrCorrupt) {
 		return true, nil
@@ -172,7 +171,7 @@ func (s *structure) survives() (found bool, err error) {
 		return err
 	}
 	more := *s
-	err = errors.Join(allow(checked), allow(s.holds(tree)))
+	err = errors.Join(allow(checked), allow(s.wantValues(tree)))
 	for range 2 {
 		if posted := more.post(tree); posted == nil {
 			more.rounds++
@@ -184,13 +183,13 @@ func (s *structure) survives() (found bool, err error) {
 	if tree, again := Open(s.path, options()); again != nil {
 		err = errors.Join(err, allow(again))
 	} else {
-		err = errors.Join(err, allow(tree.Check(ctx)), allow(more.holds(tree)), tree.Close())
+		err = errors.Join(err, allow(tree.Check(ctx)), allow(more.wantValues(tree)), tree.Close())
 	}
 	return checked != nil, err
 }
 
-// holds wants the values of all rounds.
-func (s *structure) holds(tree *Tree) error {
+// wantValues compares the tree with the values of all rounds.
+func (s *structure) wantValues(tree *Tree) error {
 	for record := range s.records {
 		got, err := read(tree, string(rune('a'+record)))
 		if err != nil {
@@ -205,111 +204,4 @@ func (s *structure) holds(tree *Tree) error {
 		}
 	}
 	return nil
-}
-
-// TestManyFaults damages more pages than Check reports.
-func TestManyFaults(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "tree")
-	tree := mustOpen(t, path)
-	for number := range 6 {
-		mustPost(t, tree, number)
-	}
-	if err := tree.Close(); err != nil {
-		t.Fatal(err)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pages := 0
-	for at := 2 * pageSize; at < len(data); at += pageSize {
-		if binary.NativeEndian.Uint16(data[at+8:]) == 2 && bytes.Contains(data[at:at+pageSize], []byte("record.")) {
-			data[at+16] ^= 2 // the flags of its first element
-			pages++
-		}
-	}
-	if err := os.WriteFile(path, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	tree = mustOpen(t, path)
-	joined, ok := tree.Check(ctx).(interface{ Unwrap() []error })
-	if !ok || pages < 2*mostFaults {
-		t.Fatalf("%d pages were damaged, and Check found no faults", pages)
-	}
-	faults := joined.Unwrap()
-	if got := len(faults); got > mostFaults+2 || !errors.Is(faults[got-1], errTooManyFaults) {
-		t.Errorf("%d faults, the last %v; want %d, and that there are more", got, faults[got-1], mostFaults)
-	}
-	cancelled, cancel := context.WithCancel(ctx)
-	cancel()
-	if err := tree.Check(cancelled); !errors.Is(err, context.Canceled) {
-		t.Errorf("Check with a cancelled context: %v", err)
-	}
-}
-
-// TestUnfinishedElsewhere has two programs come upon a file whose creation was cut off: the second must not empty what
-// the first has made of it.
-func TestUnfinishedElsewhere(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "tree")
-	bolt, err := bbolt.Open(path, 0o600, nil) // as it is before the first commit
-	if err != nil {
-		t.Fatal(err)
-	}
-	if erased, err := eraseUnfinished(path); erased || !errors.Is(err, daybook.ErrLocked) {
-		t.Errorf("while another has it open: %t, %v; want ErrLocked", erased, err)
-	}
-	if err := bolt.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if erased, err := eraseUnfinished(path); !erased || err != nil {
-		t.Errorf("once it is closed: %t, %v; want it emptied", erased, err)
-	}
-}
-
-// TestUnsealedFreelist has the freelist of an unsealed tree list a page that has no checksum.
-func TestUnsealedFreelist(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "tree")
-	tree := mustOpen(t, path)
-	s := structure{path: path, records: 3}
-	for s.rounds = range 4 {
-		s.mustPost(t, tree)
-	}
-	err := tree.update(func(w *writer) error {
-		return w.post("a", []codec.Entry{{Timestamp: 1000, Sequence: 1000, Value: []byte("1")}})
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var root uint64
-	err = tree.bolt.View(func(tx *bbolt.Tx) error {
-		root = uint64(tx.Cursor().Bucket().Root())
-		return nil
-	})
-	if err := errors.Join(err, tree.bolt.Close()); err != nil {
-		t.Fatal(err)
-	}
-	good, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	list := freelistOf(good)
-	free := make([]uint64, binary.NativeEndian.Uint16(good[list+10:]))
-	if _, err := binary.Decode(good[list+16:], binary.NativeEndian, free); err != nil {
-		t.Fatal(err)
-	}
-	for _, id := range []uint64{root, uint64(list / pageSize)} {
-		damaged := slices.Clone(free)
-		damaged[0] = id
-		slices.Sort(damaged)
-		data := bytes.Clone(good)
-		if _, err := binary.Encode(data[list+16:], binary.NativeEndian, damaged); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := Open(path, options()); !errors.Is(err, daybook.ErrCorrupt) {
-			t.Errorf("page %d, the root or the freelist, is listed as free: got %v; want ErrCorrupt", id, err)
-		}
-	}
 }

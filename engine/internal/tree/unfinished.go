@@ -13,26 +13,26 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/pages"
 )
 
-// eraseUnfinished empties a file whose creation a power cut stopped, and reports whether it did. bbolt begins a file
-// with one write, of which any part may be there then, and zeros for the rest. Nobody has stored anything before
-// that is durable.
+// eraseUnfinished empties a file whose creation was interrupted by a power cut, and reports whether
+// it did. bbolt creates a file with one write. After the power cut any part of that write may be in
+// the file, with zeros for the rest. No value is acknowledged before the write is durable.
 func eraseUnfinished(path string) (erased bool, err error) {
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	if !disk.TryLock(file) { // another one is opening it, and may have more in it by now
+	if !disk.TryLock(file) { // another program is opening it, and may have written more
 		return false, fmt.Errorf("%w: %s: another program is creating it", daybook.ErrLocked, path)
 	}
 	defer func() { err = errors.Join(err, disk.Unlock(file)) }()
-	whole := pages.NewFile(os.Getpagesize())
-	data, err := io.ReadAll(io.LimitReader(file, int64(len(whole))+1))
-	if err != nil || len(data) > len(whole) {
+	created := pages.NewFile(os.Getpagesize())
+	data, err := io.ReadAll(io.LimitReader(file, int64(len(created))+1))
+	if err != nil || len(data) > len(created) {
 		return false, err
 	}
 	for i, b := range data {
-		if b != 0 && b != whole[i] {
+		if b != 0 && b != created[i] {
 			return false, nil
 		}
 	}

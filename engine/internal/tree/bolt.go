@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tree
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"runtime"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine/internal/disk"
+	"github.com/daybook-db/daybook/engine/internal/pages"
+)
+
+const (
+	// allocSize is the number of bytes by which a commit grows the file beyond what it needs. bbolt
+	// grows a file at most once per commit, and commits are large and rare here, so a reserve would
+	// gain nothing.
+	allocSize = 4 << 10
+	// mapSize is the address space that is reserved for the file, where that costs nothing. When a
+	// file outgrows its mapping, bbolt waits for all readers and maps it again.
+	mapSize = 64 << 30
+	// mapSize32 is mapSize where the address space is small.
+	mapSize32 = 256 << 20
+	// maxFirstFit is the file size, in bytes, up to which bbolt searches the free pages from the
+	// first on. In a larger file that search takes longer than writing the pages.
+	maxFirstFit = 1 << 30
+)
+
+// openBolt opens the file, with as much address space as is available.
+func (t *Tree) openBolt(readOnly bool) (*bbolt.DB, error) {
+	options := &bbolt.Options{
+		Timeout:         max(t.opts.LockTimeout, 1), // 0 would wait for ever
+		ReadOnly:        readOnly,
+		FreelistType:    freelistType(t.path),
+		InitialMmapSize: initialMapSize(),
+	}
+	for deadline := time.Now().Add(options.Timeout); ; {
+		db, file, err := openBoltFile(t.path, options)
+		if err != nil && options.InitialMmapSize > 0 && errors.Is(err, errNoAddressSpace) {
+			options.InitialMmapSize = 0
+			db, file, err = openBoltFile(t.path, options)
+		}
+		if err != nil {
+			return nil, describeOpenError(t.path, err)
+		}
+		t.file, t.pageSize = file, db.Info().PageSize
+		isAt, err := t.IsAt(t.path)
+		if err == nil && isAt {
+			return db, nil
+		}
+		// While this waited for the lock, the owner of the lock replaced the file by a compacted
+		// one, which it has locked.
+		if err := errors.Join(err, db.Close()); err != nil {
+			return nil, err
+		}
+		options.Timeout = max(time.Until(deadline), 1)
+	}
+}
+
+// freelistType returns bbolt's way to find free pages that are adjacent. Its map takes any group of
+// pages that is large enough, and leaves small groups over. With it the file of a history of
+// constant size grows by half a percent whenever a seventh of the history is replaced.
+func freelistType(path string) bbolt.FreelistType {
+	if info, err := os.Stat(path); err == nil && info.Size() > maxFirstFit {
+		return bbolt.FreelistMapType
+	}
+	return bbolt.FreelistArrayType
+}
+
+func initialMapSize() int {
+	switch {
+	case runtime.GOOS == "windows": // there the file itself would grow to the size of its mapping
+		return 0
+	case math.MaxInt == math.MaxInt32:
+		return mapSize32
+	}
+	size := uint64(mapSize)
+	return int(size)
+}
+
+// openBoltFile opens the file, and also returns bbolt's handle of it. When bbolt panics over the
+// content, it does not close the handle, which keeps the lock.
+func openBoltFile(path string, options *bbolt.Options) (db *bbolt.DB, file *os.File, err error) {
+	options.OpenFile = func(path string, flag int, mode os.FileMode) (*os.File, error) {
+		opened, err := disk.OpenFile(path, flag, mode)
+		file = opened
+		return opened, err
+	}
+	returned := false
+	err = mappedFile(path).protect(func() error {
+		db, err = bbolt.Open(path, 0o600, options)
+		returned = true
+		return err
+	})
+	if !returned && file != nil {
+		_ = closeHandle(file)
+	}
+	return db, file, err
+}
+
+// beginBolt begins a transaction. If both meta pages are damaged or missing, bbolt's Begin panics
+// and keeps its locks, and every later call would wait for ever. So beginBolt verifies them first.
+// If Begin panics all the same, the tree is not usable any more.
+func (t *Tree) beginBolt(writable bool) (tx *bbolt.Tx, err error) {
+	found, err := pages.HasMeta(t.file, t.pageSize)
+	if err != nil {
+		return nil, err
+	}
+	if t.broken.Load() || !found {
+		return nil, fmt.Errorf("%w: %s: both meta pages, at offset 0 and at offset %d, are damaged",
+			daybook.ErrCorrupt, t.path, t.pageSize)
+	}
+	returned := false
+	defer func() {
+		if !returned {
+			t.broken.Store(true)
+		}
+	}()
+	tx, err = t.bolt.Begin(writable)
+	returned = true
+	return tx, err
+}
+
+// viewBolt calls fn in a read transaction whose pages are not verified.
+func (t *Tree) viewBolt(fn func(tx *bbolt.Tx) error) error {
+	return t.mapped.protect(func() error {
+		tx, err := t.beginBolt(false)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback() }()
+		return fn(tx)
+	})
+}
+
+func (t *Tree) closeBolt() error {
+	if t.broken.Load() {
+		return closeHandle(t.file)
+	}
+	return t.bolt.Close()
+}
+
+// closeHandle closes the file of a bbolt.DB that cannot be closed. It unlocks the file first,
+// because the mapping remains and would keep the lock.
+func closeHandle(file *os.File) error {
+	return errors.Join(disk.Unlock(file), file.Close())
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tree
+
+import (
+	"bytes"
+
+	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/pages"
+)
+
+// chunkReader reads chunks of a tree, and describes their damage.
+type chunkReader struct {
+	mapped mappedFile
+	coder  *codec.Coder
+	image  *pages.Image // nil: chunks are read in a write transaction, whose pages have no place yet
+}
+
+// chunk is a chunk of a tree. Its bytes are valid until the tree is changed. If it was read from
+// the image before a transaction, they are valid until that transaction ends.
+type chunk struct {
+	key, encoded []byte
+	ordinal      uint32
+	codec.Header
+}
+
+// read returns the chunk under a key; nil if it belongs to another record.
+func (r *chunkReader) read(record string, key, encoded []byte) (*chunk, error) {
+	if !codec.HasRecord(key, record) {
+		return nil, nil
+	}
+	c := &chunk{key: bytes.Clone(key), encoded: encoded}
+	_, _, ordinal, err := codec.SplitKey(key)
+	if err == nil {
+		c.ordinal = ordinal
+		c.Header, err = codec.ReadHeader(key, encoded)
+	}
+	if err != nil {
+		return nil, r.describeChunk(err, record, c)
+	}
+	return c, nil
+}
+
+// readAt returns the chunk that a cursor moves to; nil if it belongs to another record.
+func (r *chunkReader) readAt(record string, move func() (key, encoded []byte, err error)) (*chunk, error) {
+	key, encoded, err := move()
+	if err != nil {
+		return nil, r.mapped.describe(err)
+	}
+	return r.read(record, key, encoded)
+}
+
+// countDeleted returns how many of a chunk's values the rule deletes by age. It decodes nothing if
+// the header tells.
+func (r *chunkReader) countDeleted(record string, c *chunk, rule Rule) (uint64, error) {
+	switch {
+	case rule.deletes(c.Last, c.MaxSequence):
+		return uint64(c.Count), nil
+	case !rule.deletes(c.First, c.MinSequence):
+		return 0, nil
+	case rule.StoredBefore > 0 && c.Last >= rule.OlderThan:
+		entries, err := r.decode(record, c)
+		return uint64(len(rule.deleted(entries))), err
+	}
+	count, err := r.coder.CountBefore(c.key, c.encoded, rule.OlderThan)
+	return uint64(count), r.describeChunk(err, record, c)
+}
+
+// decode returns a chunk's values. They share no memory with those of other chunks.
+func (r *chunkReader) decode(record string, c *chunk) ([]codec.Entry, error) {
+	var b codec.Buffer
+	if err := r.coder.Decode(&b, c.key, c.encoded); err != nil {
+		return nil, r.describeChunk(err, record, c)
+	}
+	return b.Entries, nil
+}
+
+// tail returns the chunk without its first n values.
+func (r *chunkReader) tail(record string, c *chunk, n uint64) (*chunk, error) {
+	key, encoded, err := r.coder.Tail(c.key, c.encoded, int(n))
+	if err != nil {
+		return nil, r.describeChunk(err, record, c)
+	}
+	return r.read(record, key, encoded)
+}
+
+// describeChunk returns the *Damage for an error that was met in a chunk.
+func (r *chunkReader) describeChunk(err error, record string, c *chunk) error {
+	offset := int64(0)
+	if r.image != nil {
+		offset = r.image.Offset(c.encoded)
+	}
+	return r.mapped.describeChunk(err, record, c.key, offset)
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tree
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/disk"
+	"github.com/daybook-db/daybook/engine/internal/pages"
+)
+
+// Open opens or creates the file at path and locks it. It changes nothing in a damaged file.
+// Errors: daybook.ErrLocked, ErrCorrupt, ErrVersion, ErrNoSpace, or the operating system's.
+func Open(path string, opts Options) (*Tree, error) {
+	t := &Tree{
+		path: path, mapped: mappedFile(path), opts: opts, coder: codec.NewCoder(), unsaved: make(map[uint64]bool),
+	}
+	info, err := os.Stat(path)
+	missing := errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0
+	if missing && opts.Existing {
+		return nil, fmt.Errorf("%w: %s is missing or cut off at offset 0, though other files of the daybook exist: "+
+			"restore a backup, or open it with OnCorruption: Quarantine to keep what the log has",
+			daybook.ErrCorrupt, path)
+	}
+	if !missing && !opts.ReadOnly {
+		if err := t.verifyFile(); err != nil {
+			return nil, err
+		}
+	}
+	if t.bolt, err = t.openBolt(opts.ReadOnly); err != nil {
+		return nil, err
+	}
+	t.bolt.AllocSize = allocSize
+	t.SetMaxBytes(opts.MaxBytes)
+	if err := t.start(); err != nil {
+		_ = t.closeBolt()
+		return nil, err
+	}
+	return t, nil
+}
+
+// verifyFile opens the file for reading and verifies it, before it is opened for writing, because
+// bbolt then believes what it finds. It empties a file whose creation was interrupted by a power
+// cut.
+func (t *Tree) verifyFile() (err error) {
+	t.bolt, err = t.openBolt(true)
+	if err == nil {
+		_, err = t.examine()
+		err = errors.Join(err, t.closeBolt())
+	}
+	if errors.Is(err, daybook.ErrCorrupt) && !t.opts.Existing {
+		erased, eraseErr := eraseUnfinished(t.path)
+		if erased || eraseErr != nil {
+			return eraseErr
+		}
+	}
+	return err
+}
+
+// start prepares the open file for use, and creates the buckets of a new one.
+func (t *Tree) start() error {
+	exists, err := t.examine()
+	switch {
+	case err != nil:
+		return err
+	case !exists:
+		return t.create()
+	case t.opts.ReadOnly:
+		return nil
+	}
+	if err := t.confirm(); err != nil {
+		return err
+	}
+	// The tree is not sealed if the program crashed before the seal. On a full disk the next commit
+	// seals it.
+	if err := t.seal(); err != nil && !errors.Is(err, daybook.ErrNoSpace) {
+		return err
+	}
+	return nil
+}
+
+// confirm makes the file's last commit durable. It may not be: the process may have died before the
+// last sync of the commit, or that sync may have failed. After a failed sync the operating system
+// takes the page for clean, and another sync writes nothing. So confirm writes the meta page again.
+// The pages that it leads to were synced before it was first written. An overwrite needs no space.
+func (t *Tree) confirm() error {
+	return t.view(func(_ *bbolt.Tx, image *pages.Image) error {
+		meta, offset, err := image.MetaPage()
+		if err == nil {
+			_, err = t.file.WriteAt(meta, offset)
+		}
+		if err == nil {
+			err = disk.Datasync(t.file)
+		}
+		return WrapNoSpace(err)
+	})
+}
+
+// examine reports whether the file has a tree, and loads the checksums of its pages.
+func (t *Tree) examine() (exists bool, err error) {
+	err = t.viewBolt(func(tx *bbolt.Tx) error {
+		if err := t.checkSize(tx); err != nil {
+			return err
+		}
+		t.commitEmptyTable(tx)
+		image := pages.NewImage(tx, nil, nil)
+		if exists, err = t.hasFormat(image); err != nil {
+			return err
+		}
+		if !exists {
+			_, err = image.Free() // bbolt will read nothing else of an empty file
+			return err
+		}
+		if metas := image.CheckMetas(); len(metas) > 0 {
+			t.damagedMeta = t.mapped.describe(metas[0])
+		}
+		return t.loadTable(tx, image)
+	})
+	return exists, t.mapped.describe(err)
+}
+
+// commitEmptyTable sets the table of a commit of whose pages nothing is known yet.
+func (t *Tree) commitEmptyTable(tx *bbolt.Tx) {
+	empty := newCommittedTable(pages.NewTable(valuesBucket, recordsBucket))
+	empty.from, empty.to = uint64(tx.ID()), uint64(tx.ID())
+	t.committed.Store(empty)
+}
+
+// checkSize finds out that a file was cut off before its missing pages are read.
+func (t *Tree) checkSize(tx *bbolt.Tx) error {
+	info, err := os.Stat(t.path)
+	if err == nil && info.Size() < tx.Size() {
+		err = fmt.Errorf("%w: %s has been cut off at offset %d; its pages take %d bytes",
+			daybook.ErrCorrupt, t.path, info.Size(), tx.Size())
+	}
+	return err
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tree
+
+import (
+	"go.etcd.io/bbolt"
+
+	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/pages"
+)
+
+const (
+	// valuesFill and recordsFill are how full bbolt makes the leaves when it splits them. Chunks
+	// are written once and read often, so their leaves are filled. bbolt puts at least two chunks
+	// into a leaf, whatever their size.
+	valuesFill  = 1.0
+	recordsFill = 0.9
+)
+
+// writeTx changes records within one write transaction. The pages that it reads through bbolt are
+// verified first: bbolt writes again what it has read, and damage would become part of the tree.
+type writeTx struct {
+	chunkReader
+	opts      Options
+	values    *bbolt.Bucket
+	chunks    *bbolt.Cursor
+	catalogue catalogue
+	state     State
+
+	before        *pages.Image // the tree when the transaction began
+	recordsBefore *pages.Bucket
+	chunksBefore  *pages.Cursor
+	chunkGuard    *pages.Guard
+	nameGuard     *pages.Guard
+
+	added            int // bytes of chunks
+	useAllProcessors func() bool
+	deferred         deferredChunks
+	scratch, bound   []byte
+}
+
+func (t *Tree) newWriteTx(tx *bbolt.Tx) (*writeTx, error) {
+	last := t.committed.Load()
+	before := pages.NewImage(tx, last.table, last.others)
+	state, err := readState(before)
+	if err != nil {
+		return nil, err
+	}
+	valuesBefore, recordsBefore, err := dataBuckets(before)
+	if err != nil {
+		return nil, err
+	}
+	values, records := tx.Bucket([]byte(valuesBucket)), tx.Bucket([]byte(recordsBucket))
+	values.FillPercent, records.FillPercent = valuesFill, recordsFill
+	return &writeTx{
+		chunkReader:   chunkReader{mapped: t.mapped, coder: t.coder},
+		opts:          t.opts,
+		values:        values,
+		chunks:        values.Cursor(),
+		catalogue:     catalogue{records},
+		state:         state,
+		before:        before,
+		recordsBefore: recordsBefore,
+		chunksBefore:  valuesBefore.Cursor(),
+		chunkGuard:    valuesBefore.Guard(),
+		nameGuard:     recordsBefore.Guard(),
+	}, nil
+}
+
+// dataBuckets returns the buckets that have checksums.
+func dataBuckets(image *pages.Image) (values, records *pages.Bucket, err error) {
+	if values, err = image.Bucket(valuesBucket); err != nil {
+		return nil, nil, err
+	}
+	records, err = image.Bucket(recordsBucket)
+	return values, records, err
+}
+
+// full reports whether the transaction changes as many bytes as one may. It counts the leaves that
+// it has read, of which it changes most.
+func (w *writeTx) full() bool {
+	return w.chunkGuard.LeafBytes()+w.nameGuard.LeafBytes()+w.added >= w.opts.TransactionBytes
+}
+
+// entry returns a record's catalogue entry, and whether there is one.
+func (w *writeTx) entry(record string) (entry codec.CatalogueEntry, found bool, err error) {
+	if err := w.nameGuard.VerifyAround([]byte(record)); err != nil {
+		return codec.CatalogueEntry{}, false, err
+	}
+	entry, found, err = w.catalogue.get(record)
+	return entry, found, w.mapped.describeEntry(err, record, 0)
+}
+
+// lastStartingBy returns the record's last chunk that starts at a timestamp or before; nil if there
+// is none.
+func (w *writeTx) lastStartingBy(record string, timestamp uint64) (*chunk, error) {
+	w.bound = codec.AppendUpperBound(w.bound[:0], record, timestamp)
+	if err := w.chunkGuard.VerifyAround(w.bound); err != nil {
+		return nil, err
+	}
+	key, encoded := w.chunks.Seek(w.bound)
+	switch {
+	case key == nil:
+		key, encoded = w.chunks.Last()
+	case string(key) != string(w.bound):
+		key, encoded = w.chunks.Prev()
+	}
+	return w.read(record, key, encoded)
+}
+
+// previous returns the record's chunk before c; nil if there is none.
+func (w *writeTx) previous(record string, c *chunk) (*chunk, error) {
+	if err := w.chunkGuard.VerifyAround(c.key); err != nil {
+		return nil, err
+	}
+	w.chunks.Seek(c.key)
+	key, encoded := w.chunks.Prev()
+	return w.read(record, key, encoded)
+}
+
+// next returns the record's chunk after c, or its first one if c is nil; nil if there is none.
+func (w *writeTx) next(record string, c *chunk) (*chunk, error) {
+	if c == nil {
+		w.bound = codec.AppendLowerBound(w.bound[:0], record, 0)
+		if err := w.chunkGuard.VerifyAround(w.bound); err != nil {
+			return nil, err
+		}
+		key, encoded := w.chunks.Seek(w.bound)
+		return w.read(record, key, encoded)
+	}
+	if err := w.chunkGuard.VerifyAround(c.key); err != nil {
+		return nil, err
+	}
+	w.chunks.Seek(c.key)
+	key, encoded := w.chunks.Next()
+	return w.read(record, key, encoded)
+}
+
+func (w *writeTx) put(key, encoded []byte) error {
+	if err := w.chunkGuard.VerifyAround(key); err != nil {
+		return err
+	}
+	w.added += len(key) + len(encoded)
+	return w.values.Put(key, encoded)
+}
+
+func (w *writeTx) delete(key []byte) error {
+	if err := w.chunkGuard.VerifyAround(key); err != nil {
+		return err
+	}
+	return w.values.Delete(key)
+}
