@@ -16,7 +16,8 @@ import (
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
-// script is a journal to be built. Files are given by their inodes, and their parent is the root directory.
+// script is a journal to be built. Files are given by their inodes, and their parent is the root
+// directory.
 type script []journal.Op
 
 func (s *script) do(op journal.Op) { *s = append(*s, op) }
@@ -34,7 +35,9 @@ func (s *script) truncate(inode uint64, size int64) {
 }
 
 func (s *script) rename(inode uint64, from, to string, replaced uint64) {
-	s.do(journal.Op{Kind: journal.Rename, Inode: inode, Parent: journal.Root, Name: from, NewName: to, Replaced: replaced})
+	s.do(journal.Op{
+		Kind: journal.Rename, Inode: inode, Parent: journal.Root, Name: from, NewName: to, Replaced: replaced,
+	})
 }
 
 func (s *script) unlink(inode uint64, name string) {
@@ -61,8 +64,8 @@ func sectors(letters string) (data string) {
 	return data
 }
 
-// brief formats an image as "name=letters", with a letter for each sector: "." is a sector of zeros, and "?"
-// one of different bytes.
+// brief formats an image as "name=letters", with a letter for each sector: "." is a sector of
+// zeros, and "?" one of different bytes.
 func brief(image journal.Image) string {
 	var parts []string
 	for _, dir := range image.Dirs {
@@ -113,8 +116,8 @@ func track(s script) *Tracker {
 	return tracker
 }
 
-// TestStates lists all states that a power cut may leave after small journals, and compares them with the
-// states that random numbers give.
+// TestStates lists all states that a power cut may leave after small journals, and compares them
+// with the states that random numbers give.
 func TestStates(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -258,8 +261,8 @@ func TestStates(t *testing.T) {
 	}
 }
 
-// TestExtremes compares the two extreme states, the list of operations in doubt and the explanation of a
-// state.
+// TestExtremes compares the two extreme states, the list of operations in doubt and the explanation
+// of a state.
 func TestExtremes(t *testing.T) {
 	var s script
 	s.create(2, "a")

@@ -25,8 +25,8 @@ func (c *cut) explainWith(line func() string) {
 	}
 }
 
-// prefixLength returns how many of the first n survive. None and all are together as likely as the other
-// numbers, because most mistakes show there.
+// prefixLength returns how many of the first n survive. None and all are together as likely as the
+// other numbers, because most mistakes show there.
 func (c *cut) prefixLength(n int) int {
 	switch {
 	case c.number == NothingUnsynced || n == 0:
@@ -80,8 +80,8 @@ func (c *cut) versionChooser(f *file) func(s *sector, low, high int) int {
 	}
 }
 
-// tornChooser returns a versionChooser with which a first part of the edits survives. Of the next edit, the
-// sectors before a random place survive if front is set, and otherwise those after it.
+// tornChooser returns a versionChooser with which a first part of the edits survives. Of the next
+// edit, the sectors before a random place survive if front is set, and otherwise those after it.
 func (c *cut) tornChooser(f *file, front bool) func(s *sector, low, high int) int {
 	whole := c.prefixLength(len(f.edits))
 	place := int64(0)

@@ -44,7 +44,8 @@ func (c entryChange) apply(entries map[string]uint64) {
 	}
 }
 
-// concerns reports whether two changes have a name or an inode in common, so that they stay in order.
+// concerns reports whether two changes have a name or an inode in common, so that they stay in
+// order.
 func (c entryChange) concerns(other entryChange) bool {
 	for _, inode := range []uint64{c.inode, c.replaced} {
 		if inode != 0 && (inode == other.inode || inode == other.replaced) {
@@ -81,12 +82,14 @@ func (d *directory) surviving(c *cut) map[string]uint64 {
 		for i, at := range survived {
 			places[i] = d.changes[at].at
 		}
-		return fmt.Sprintf("a directory keeps operations %d of %d to %d", places, d.changes[0].at, d.changes[len(d.changes)-1].at)
+		first, last := d.changes[0].at, d.changes[len(d.changes)-1].at
+		return fmt.Sprintf("a directory keeps operations %d of %d to %d", places, first, last)
 	})
 	return entries
 }
 
-// chooseEach decides about each change by itself. A change is lost if it concerns an earlier one that is lost.
+// chooseEach decides about each change by itself. A change is lost if it concerns an earlier one
+// that is lost.
 func (d *directory) chooseEach(c *cut) (survived []int) {
 	kept := c.percentage()
 	var lost []entryChange

@@ -20,7 +20,8 @@ type file struct {
 	size    int64  // after all edits
 }
 
-// edit changes a file's size or its bytes. A write past the end of the file is one edit of each kind.
+// edit changes a file's size or its bytes. A write past the end of the file is one edit of each
+// kind.
 type edit struct {
 	at       int    // place in the journal
 	data     []byte // the bytes of a write
@@ -28,7 +29,8 @@ type edit struct {
 	size     int64  // the size that a change of size sets
 	isResize bool   // the edit is a change of size
 	cuts     bool   // the change of size makes the file shorter
-	// forgotten says that a sync of this edit failed, so that the operating system takes it for written.
+	// forgotten says that a sync of this edit failed, so that the operating system takes it for
+	// written.
 	forgotten bool
 }
 
@@ -51,8 +53,8 @@ func (f *file) truncate(at int, size int64) {
 	f.size = size
 }
 
-// sync makes the edits durable that were made before the sync began, except those that are forgotten and
-// whose pages were not written again.
+// sync makes the edits durable that were made before the sync began, except those that are
+// forgotten and whose pages were not written again.
 func (f *file) sync(began int) {
 	done := 0
 	for done < len(f.edits) && f.edits[done].at < began {
@@ -76,8 +78,8 @@ func (f *file) failSync() {
 	}
 }
 
-// splitForgotten splits edits into those that a sync writes, and those that stay in doubt. A forgotten edit
-// is written with its page if a later edit changed the page.
+// splitForgotten splits edits into those that a sync writes, and those that stay in doubt. A
+// forgotten edit is written with its page if a later edit changed the page.
 func splitForgotten(edits []edit) (written, kept []edit) {
 	dirty := make(map[int64]bool)
 	for i := range edits {
@@ -155,14 +157,15 @@ func (f *file) surviving(c *cut) []byte {
 		}
 	}
 	c.explainWith(func() string {
-		return fmt.Sprintf("%s has %d bytes (durable: %d, with all edits: %d); of its sectors in doubt, %d of %d changed",
+		return fmt.Sprintf("%s has %d bytes (durable: %d, with all edits: %d); "+
+			"of its sectors in doubt, %d of %d changed",
 			f.path, size, len(f.durable), f.size, changed, len(sectors))
 	})
 	return content
 }
 
-// chooseSize chooses a first part of the edits whose changes of the size survive. It returns the size after
-// them and their number.
+// chooseSize chooses a first part of the edits whose changes of the size survive. It returns the
+// size after them and their number.
 func (f *file) chooseSize(c *cut) (size int64, edits int) {
 	changes := 0
 	for i := range f.edits {
@@ -219,9 +222,10 @@ func (f *file) sectorsInDoubt() []sector {
 	return sectors
 }
 
-// fill puts a version of the sector into content, and reports whether it is not the durable version. Of the
-// changes of the size, those among the first resizes edits have survived and the others are lost. So the
-// version includes every edit up to the last surviving cut, and no edit after the first lost one.
+// fill puts a version of the sector into content, and reports whether it is not the durable
+// version. Of the changes of the size, those among the first resizes edits have survived and the
+// others are lost. So the version includes every edit up to the last surviving cut, and no edit
+// after the first lost one.
 func (s *sector) fill(f *file, content []byte, resizes int, choose func(s *sector, low, high int) int) bool {
 	if s.start >= int64(len(content)) {
 		return false

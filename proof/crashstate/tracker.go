@@ -1,40 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package crashstate computes the states in which a power cut may leave a disk. A [Tracker] applies the
-// operations of a journal one by one. After each it knows which operations are durable and which are in
-// doubt, and State returns one of the possible contents of the disk.
+// Package crashstate computes the states in which a power cut may leave a disk. A [Tracker] applies
+// the operations of a journal one by one. After each it knows which operations are durable and
+// which are in doubt, and State returns one of the possible contents of the disk.
 //
 // # What a power cut may leave of a file
 //
-// A file consists of sectors of 512 bytes, and each sector has a fate of its own. A sector holds its content
-// of the last sync, or the content after any of the writes that followed. So writes may be lost, torn and
-// reordered. The size is that of the last sync, or any size that the file had afterwards. Bytes that were
-// added but not written read as zeros. A truncation that shortens the file has its place among the writes:
-// if the truncation survives, no earlier write to the removed bytes does, and if it is lost, no later one
-// does.
+// A file consists of sectors of 512 bytes, and each sector has a fate of its own. A sector holds
+// its content of the last sync, or the content after any of the writes that followed. So writes may
+// be lost, torn and reordered. The size is that of the last sync, or any size that the file had
+// afterwards. Bytes that were added but not written read as zeros. A truncation that shortens the
+// file has its place among the writes: if the truncation survives, no earlier write to the removed
+// bytes does, and if it is lost, no later one does.
 //
 // # What a power cut may leave of a directory
 //
-// A directory holds its entries of the last sync and some of the changes that followed. Half of the states
-// keep a first part of the changes, as a file system does that journals its metadata. The others keep any
-// of them, except that changes of the same name or the same file stay in order. So a new file may be lost
-// although a later rename survives. A sync of a file does not make its name durable. The root directory
-// always survives.
+// A directory holds its entries of the last sync and some of the changes that followed. Half of the
+// states keep a first part of the changes, as a file system does that journals its metadata. The
+// others keep any of them, except that changes of the same name or the same file stay in order. So
+// a new file may be lost although a later rename survives. A sync of a file does not make its name
+// durable. The root directory always survives.
 //
 // # What a sync does
 //
-// A sync makes the operations durable that were done before it began. Operations that came while the sync
-// ran stay in doubt.
+// A sync makes the operations durable that were done before it began. Operations that came while
+// the sync ran stay in doubt.
 //
-// After a sync that failed, the operating system treats the pages that it could not write as clean. Those
-// writes stay in doubt although later syncs succeed, until their page of 4096 bytes is written again.
+// After a sync that failed, the operating system treats the pages that it could not write as clean.
+// Those writes stay in doubt although later syncs succeed, until their page of 4096 bytes is
+// written again.
 //
 // # What the model leaves out
 //
-// A sector is written completely or not at all, and it never holds bytes that were not written to it. The
-// model has no garbage in a sector that was being written, and no old content of another file in a new
-// sector. A disk that reports a successful sync has done it. Some file systems promise more than the model;
-// there it has states in which they never leave a disk.
+// A sector is written completely or not at all, and it never holds bytes that were not written to
+// it. The model has no garbage in a sector that was being written, and no old content of another
+// file in a new sector. A disk that reports a successful sync has done it. Some file systems
+// promise more than the model; there it has states in which they never leave a disk.
 package crashstate
 
 import (
@@ -44,8 +45,8 @@ import (
 	"github.com/daybook-db/daybook/proof/journal"
 )
 
-// Tracker knows, of every operation so far, whether it is durable or in doubt. Its methods must not be called
-// from several goroutines at once.
+// Tracker knows, of every operation so far, whether it is durable or in doubt. Its methods must not
+// be called from several goroutines at once.
 type Tracker struct {
 	files   map[uint64]*file
 	dirs    map[uint64]*directory
@@ -75,7 +76,9 @@ func (t *Tracker) Apply(op journal.Op) {
 		t.dirs[op.Inode] = newDirectory()
 		t.dirs[op.Parent].add(entryChange{at: at, inode: op.Inode, name: op.Name})
 	case journal.Rename:
-		t.dirs[op.Parent].add(entryChange{at: at, inode: op.Inode, name: op.NewName, from: op.Name, replaced: op.Replaced})
+		t.dirs[op.Parent].add(entryChange{
+			at: at, inode: op.Inode, name: op.NewName, from: op.Name, replaced: op.Replaced,
+		})
 	case journal.Unlink, journal.Rmdir:
 		t.dirs[op.Parent].add(entryChange{at: at, inode: op.Inode, from: op.Name})
 	case journal.Write:
@@ -115,12 +118,12 @@ const (
 	EverythingUnsynced = 1 // all operations in doubt survive, as if only the process had ended
 )
 
-// State returns the content of the disk after a power cut at this moment. Equal numbers give equal states.
-// The image is valid until the next Apply, and must not be changed.
+// State returns the content of the disk after a power cut at this moment. Equal numbers give equal
+// states. The image is valid until the next Apply, and must not be changed.
 func (t *Tracker) State(number uint64) journal.Image { return t.state(number, nil) }
 
-// Explain returns a line for each file and directory with operations in doubt. The line says which of them
-// survive in the state with this number.
+// Explain returns a line for each file and directory with operations in doubt. The line says which
+// of them survive in the state with this number.
 func (t *Tracker) Explain(number uint64) (lines []string) {
 	t.state(number, func(line string) { lines = append(lines, line) })
 	return lines
@@ -128,7 +131,7 @@ func (t *Tracker) Explain(number uint64) (lines []string) {
 
 func (t *Tracker) state(number uint64, explain func(string)) journal.Image {
 	c := newCut(number, explain)
-	entries := make(map[uint64]map[string]uint64, len(t.dirs))
+	entries := make(entriesByDir, len(t.dirs))
 	for _, inode := range slices.Sorted(maps.Keys(t.dirs)) {
 		entries[inode] = t.dirs[inode].surviving(c)
 	}
@@ -137,8 +140,12 @@ func (t *Tracker) state(number uint64, explain func(string)) journal.Image {
 	return image
 }
 
-// collect adds the files and directories below a directory to the image, in the order of their names.
-func (t *Tracker) collect(c *cut, entries map[uint64]map[string]uint64, dir uint64, prefix string, image *journal.Image) {
+// entriesByDir has the surviving entries of each directory.
+type entriesByDir map[uint64]map[string]uint64
+
+// collect adds the files and directories below a directory to the image, in the order of their
+// names.
+func (t *Tracker) collect(c *cut, entries entriesByDir, dir uint64, prefix string, image *journal.Image) {
 	for _, name := range slices.Sorted(maps.Keys(entries[dir])) {
 		inode, path := entries[dir][name], prefix+name
 		if f := t.files[inode]; f != nil {

@@ -20,17 +20,18 @@ import (
 	"github.com/daybook-db/daybook/proof/journal"
 )
 
-// serveEnv tells a test binary to serve a disk at this directory instead of running its tests.
+// serveEnv is the environment variable that makes a test binary serve a disk instead of running its
+// tests. Its value is the directory to mount it on.
 const serveEnv = "DAYBOOK_FUSEDISK_SERVE"
 
-// MaxWrite is the most bytes that one write operation has. A larger write comes in pieces.
+// MaxWrite is the maximum length of one write operation in bytes. A longer write comes in pieces.
 const MaxWrite = 1 << 20
 
-// mainCalled is set once a child of this binary would serve.
+// mainCalled says that a second run of this binary would serve a disk.
 var mainCalled atomic.Bool
 
-// Main runs the tests, or in a child of Mount serves a disk. It is what TestMain does in a test binary that
-// mounts one, and does not return.
+// Main runs the tests, or serves a disk if Mount started this process. TestMain must call it in
+// every test binary that mounts a disk. It does not return.
 func Main(m *testing.M) {
 	mainCalled.Store(true)
 	if dir := os.Getenv(serveEnv); dir != "" {
@@ -39,7 +40,8 @@ func Main(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// request is what the test asks of the child.
+// request is a message from the test to the serving process. Verb decides which other field is
+// used.
 type request struct {
 	Verb     verb
 	Text     string        // of mark
@@ -63,19 +65,19 @@ const (
 	setDelay
 )
 
-// response is what the child answers.
+// response is the answer of the serving process.
 type response struct {
-	Error  string // only in the first, which says whether the disk is mounted
-	At     int
+	Error  string // only in the first response, which says whether the disk is mounted
+	At     int    // length of the journal
 	Image  journal.Image
 	Ops    []journal.Op
 	Counts []Counts
 }
 
-// serve mounts a disk at dir and answers requests until there are no more: until the test's process ends,
-// if it does not unmount the disk before.
+// serve mounts a disk on dir and answers requests until the test closes the pipe, at the latest
+// when its process ends.
 func serve(dir string) {
-	signal.Ignore(syscall.SIGINT) // it is for the test, with which this process ends
+	signal.Ignore(syscall.SIGINT) // the signal is for the test, and this process ends with it
 	log.SetOutput(os.Stderr)
 	answers := gob.NewEncoder(os.Stdout)
 	disk := newState()
@@ -85,7 +87,7 @@ func serve(dir string) {
 		err = mounted.WaitMount()
 	}
 	if err != nil {
-		_ = answers.Encode(response{Error: "mounting it on " + dir + ": " + err.Error()})
+		_ = answers.Encode(response{Error: "mounting the disk on " + dir + ": " + err.Error()})
 		os.Exit(1)
 	}
 	if err := answers.Encode(response{}); err != nil {
@@ -110,15 +112,16 @@ func mountOptions() *fuse.MountOptions {
 		DirectMountStrict:  true,
 		MaxWrite:           MaxWrite,
 		DisableReadDirPlus: true,
-		// Only this mount changes the files, so the kernel's cache is right for as long as it wants.
+		// Only this mount changes the files, so the kernel's cache never becomes stale.
 		ExplicitDataCacheControl: true,
 	}
 }
 
 func detach(dir string) { _ = syscall.Unmount(dir, syscall.MNT_DETACH) }
 
-// mostAtOnce is about how many bytes of journal one response carries.
-const mostAtOnce = 32 << 20
+// maxResponse bounds the journal's bytes in one response, except that a response has at least one
+// operation.
+const maxResponse = 32 << 20
 
 func (s *state) answer(r request) (answer response) {
 	if r.Verb == load {
@@ -137,8 +140,8 @@ func (s *state) answer(r request) (answer response) {
 	case inject:
 		s.injectLocked(r.Faults)
 	case getCounts:
-		for i := range s.rules {
-			answer.Counts = append(answer.Counts, s.rules[i].Counts)
+		for i := range s.faults {
+			answer.Counts = append(answer.Counts, s.faults[i].Counts)
 		}
 	case setCapacity:
 		s.capacity, s.used = r.Capacity, s.root.bytes()
@@ -151,16 +154,16 @@ func (s *state) answer(r request) (answer response) {
 
 func (s *state) injectLocked(faults []Fault) {
 	close(s.released)
-	s.rules, s.released = nil, make(chan struct{})
+	s.faults, s.released = nil, make(chan struct{})
 	for _, fault := range faults {
-		s.rules = append(s.rules, rule{Fault: fault})
+		s.faults = append(s.faults, countedFault{Fault: fault})
 	}
 }
 
 func (s *state) opsLocked(from int) (ops []journal.Op) {
 	size := 0
 	for _, op := range s.journal[min(from, len(s.journal)):] {
-		if size += len(op.Data); size > mostAtOnce && len(ops) > 0 {
+		if size += len(op.Data); size > maxResponse && len(ops) > 0 {
 			break
 		}
 		ops = append(ops, op)

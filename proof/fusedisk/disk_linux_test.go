@@ -34,7 +34,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// lines is the journal from an operation on, for people.
+// lines returns the operations of the journal from a place on, a line for each.
 func lines(t *testing.T, d *fusedisk.Disk, from int) (lines []string) {
 	t.Helper()
 	ops, err := d.Journal(from)
@@ -66,7 +66,7 @@ func write(t *testing.T, file *os.File, offset int64, data string) {
 	must(t, err)
 }
 
-// TestJournal shows what each operation leaves in the journal, and that marks are in order with it.
+// TestJournal compares the journal after one operation of each kind and a mark.
 func TestJournal(t *testing.T) {
 	d := fusedisk.MountFor(t)
 	dir := filepath.Join(d.Dir(), "db")
@@ -82,11 +82,12 @@ func TestJournal(t *testing.T) {
 	must(t, os.Rename(file.Name(), filepath.Join(dir, "b")))
 	syncDir(t, dir)
 	must(t, os.Remove(filepath.Join(dir, "b")))
-	write(t, file, 0, "\x00\x00") // it is open, but has no name
+	write(t, file, 0, "\x00\x00") // the file is open, but has no name
 	must(t, os.Remove(dir))
 	want := []string{
-		"mkdir db", "create db/a", "write db/a 3+5", "truncate db/a to 10", fmt.Sprintf("sync db/a (begun at %d)", from+4),
-		fmt.Sprintf("sync db/a (begun at %d)", from+5), "mark done", "rename db/a to db/b", fmt.Sprintf("syncdir db (begun at %d)", from+8),
+		"mkdir db", "create db/a", "write db/a 3+5", "truncate db/a to 10",
+		fmt.Sprintf("sync db/a (begun at %d)", from+4), fmt.Sprintf("sync db/a (begun at %d)", from+5),
+		"mark done", "rename db/a to db/b", fmt.Sprintf("syncdir db (begun at %d)", from+8),
 		"unlink db/b", "write db/b 0+2 of zeros", "rmdir db",
 	}
 	if diff := cmp.Diff(want, lines(t, d, from)); diff != "" {
@@ -102,7 +103,7 @@ func syncDir(t *testing.T, path string) {
 	must(t, dir.Sync())
 }
 
-// TestReadBack shows that what was written, grown, cut and loaded is what is read, also in a listing.
+// TestReadBack reads files that were written, lengthened and cut off, and an image that was loaded.
 func TestReadBack(t *testing.T) {
 	d := fusedisk.MountFor(t)
 	file := create(t, d, "f")
@@ -112,24 +113,28 @@ func TestReadBack(t *testing.T) {
 	write(t, file, 9000, "end")
 	want := append(append([]byte(strings.Repeat("x", 10)), make([]byte, 8990)...), "end"...)
 	if got, err := os.ReadFile(file.Name()); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("read %d bytes, %v; want %d others", len(got), err, len(want))
+		t.Errorf("read %d bytes, %v; want %d bytes, at least one of them different", len(got), err, len(want))
 	}
 	if _, err := os.OpenFile(file.Name(), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600); !errors.Is(err, fs.ErrExist) {
-		t.Errorf("creating it again: %v; want ErrExist", err)
+		t.Errorf("creating an existing file: got %v; want ErrExist", err)
 	}
 	must(t, file.Close())
 
-	image := journal.Image{Dirs: []string{"d", "d/e"}, Files: map[string][]byte{"d/e/f": []byte("deep"), "g": make([]byte, 10000)}}
+	image := journal.Image{
+		Dirs:  []string{"d", "d/e"},
+		Files: map[string][]byte{"d/e/f": []byte("deep"), "g": make([]byte, 10000)},
+	}
 	_, err := d.Load(image)
 	must(t, err)
-	for _, read := range []func() (journal.Image, error){d.Image, func() (journal.Image, error) { return journal.ReadImage(d.Dir()) }} {
+	readFiles := func() (journal.Image, error) { return journal.ReadImage(d.Dir()) }
+	for _, read := range []func() (journal.Image, error){d.Image, readFiles} {
 		if got, err := read(); err != nil || !cmp.Equal(got, image) {
-			t.Errorf("after Load: %v, %v", got, err)
+			t.Errorf("after Load: got %v, %v; want %v", got, err, image)
 		}
 	}
 }
 
-// TestListing shows that a directory that takes several reads to list is listed whole.
+// TestListing lists a directory that is too large for one read.
 func TestListing(t *testing.T) {
 	d := fusedisk.MountFor(t)
 	var want []string
@@ -149,7 +154,8 @@ func TestListing(t *testing.T) {
 	}
 }
 
-// TestMapping shows that a shared mapping sees what is written later, as bbolt needs.
+// TestMapping shows that a shared mapping has the bytes that are written later. bbolt relies on
+// that.
 func TestMapping(t *testing.T) {
 	d := fusedisk.MountFor(t)
 	file := create(t, d, "f")
@@ -158,17 +164,18 @@ func TestMapping(t *testing.T) {
 	must(t, err)
 	defer func() { must(t, unix.Munmap(mapped)) }()
 	if mapped[0] != 'a' || mapped[5000] != 'a' {
-		t.Fatal("the mapping does not show the file")
+		t.Fatal("the mapping does not have the file's bytes")
 	}
 	write(t, file, 4990, "bbbbbbbbbbbbbbbbbbbb")
 	must(t, file.Truncate(16384))
 	write(t, file, 16383, "c")
 	if mapped[5000] != 'b' || mapped[4989] != 'a' || mapped[12000] != 0 || mapped[16383] != 'c' {
-		t.Errorf("the mapping does not show what was written: %q %q %q %q", mapped[5000], mapped[4989], mapped[12000], mapped[16383])
+		t.Errorf("the mapping does not have the bytes that were written: %q %q %q %q",
+			mapped[5000], mapped[4989], mapped[12000], mapped[16383])
 	}
 }
 
-// TestLocks shows that an advisory lock excludes another open file.
+// TestLocks shows that the advisory lock of one open file excludes that of another.
 func TestLocks(t *testing.T) {
 	d := fusedisk.MountFor(t)
 	one := create(t, d, "f")
@@ -177,13 +184,13 @@ func TestLocks(t *testing.T) {
 	defer other.Close()
 	must(t, syscall.Flock(int(one.Fd()), syscall.LOCK_EX|syscall.LOCK_NB))
 	if err := syscall.Flock(int(other.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); !errors.Is(err, syscall.EWOULDBLOCK) {
-		t.Errorf("the second lock: %v; want EWOULDBLOCK", err)
+		t.Errorf("the second lock: got %v; want EWOULDBLOCK", err)
 	}
 	must(t, syscall.Flock(int(one.Fd()), syscall.LOCK_UN))
 	must(t, syscall.Flock(int(other.Fd()), syscall.LOCK_EX|syscall.LOCK_NB))
 }
 
-// TestBolt shows that bbolt works, and that what it wrote is what the disk holds.
+// TestBolt writes with bbolt, and reads and checks the file on the disk and in the disk's image.
 func TestBolt(t *testing.T) {
 	d := fusedisk.MountFor(t)
 	path := filepath.Join(d.Dir(), "bolt.db")
@@ -219,28 +226,28 @@ func TestBolt(t *testing.T) {
 	}
 }
 
-// TestUnmountInUse shows that a disk that is still in use is only detached: what is mapped can be read for
-// as long as it is mapped.
+// TestUnmountInUse shows that Unmount only detaches a disk that is in use, whose mappings can still
+// be read.
 func TestUnmountInUse(t *testing.T) {
 	dir := t.TempDir()
 	d, err := fusedisk.Mount(dir)
 	if err != nil {
-		d = fusedisk.MountFor(t) // which says why it is skipped
+		d = fusedisk.MountFor(t) // skips the test, and says why
 	}
 	file := create(t, d, "f")
 	write(t, file, 0, strings.Repeat("a", 1<<20))
 	mapped, err := unix.Mmap(int(file.Fd()), 0, 1<<20, unix.PROT_READ, unix.MAP_SHARED)
 	must(t, err)
 	if err := d.Unmount(); !errors.Is(err, syscall.EBUSY) {
-		t.Errorf("Unmount: %v; want EBUSY", err)
+		t.Errorf("Unmount: got %v; want EBUSY", err)
 	}
 	for at := 0; at < len(mapped); at += 4096 {
 		if mapped[at] != 'a' {
-			t.Fatalf("the mapping is %q at %d", mapped[at], at)
+			t.Fatalf("the mapping has %q at %d; want 'a'", mapped[at], at)
 		}
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
-		t.Errorf("the directory still shows %d files, %v", len(entries), err)
+		t.Errorf("the directory still has %d files, %v; want none", len(entries), err)
 	}
 	must(t, unix.Munmap(mapped))
 }

@@ -13,66 +13,70 @@ import (
 	"github.com/daybook-db/daybook/proof/journal"
 )
 
-// Fault says which operations fail, and how. Operations are counted from when Inject was called.
+// Fault says which operations fail, and how. It counts the operations that follow the call of
+// Inject.
 type Fault struct {
-	// Kinds are those that match; none: all that change something, which leaves out Open and Read.
-	// A failed Read of a mapped file is a SIGBUS to whoever looks at it.
+	// Kinds selects operations by kind. None selects all kinds that change something, so not Open
+	// and Read. A failed Read of a mapped file is a SIGBUS for the program that accesses the page.
 	Kinds []journal.OpKind
-	// Glob is matched, as path.Match does, against the path relative to the root, or where it has no
-	// slash against the last element. A Rename matches under either name. Empty: everything matches.
+	// Glob selects operations by path, as path.Match does. A Glob with a slash is compared with the
+	// path relative to the root, and one without with the last element of the path. A Rename is
+	// selected by either of its names. The empty Glob selects every path.
 	Glob string
-	// Skip is how many matching operations succeed first.
+	// Skip is the number of selected operations that succeed first.
 	Skip int
-	// Times is how many fail then. Negative: all. Zero: none, they are only counted.
+	// Times is the number of operations that fail then. A negative number fails all, and zero only
+	// counts.
 	Times int
-	// Errno is what they fail with.
+	// Errno is the error of operations that fail.
 	Errno syscall.Errno
-	// Written is how many bytes a failing Write applies all the same.
+	// Written is the number of bytes that a failing Write still applies.
 	Written int
-	// Short has a failing Write return Written, if that is more than 0, instead of Errno: what a disk
-	// that is nearly full does. The caller then writes the rest, which is the next operation.
+	// Short makes a failing Write return Written instead of Errno, unless Written is 0. That is the
+	// behaviour of a disk that is nearly full: the caller then writes the rest, which is another
+	// operation.
 	Short bool
-	// Hold has a Sync succeed instead, but not before the next Inject.
+	// Hold makes a Sync wait for the next call of Inject, and succeed then.
 	Hold bool
 }
 
-// Counts is what became of a Fault.
+// Counts has the numbers of operations that a Fault selected and failed.
 type Counts struct {
-	Matched int // operations so far that it is about
-	Failed  int // of those
+	Matched int
+	Failed  int
 }
 
-// rule is a fault and its counts.
-type rule struct {
+// countedFault is a Fault with its Counts.
+type countedFault struct {
 	Fault
 	Counts
 }
 
-// meet counts an operation, and reports whether it is to fail.
-func (r *rule) meet(kind journal.OpKind, paths []string) bool {
-	if !r.matches(kind, paths) {
+// meet counts an operation if the fault selects it, and reports whether the operation fails.
+func (f *countedFault) meet(kind journal.OpKind, paths []string) bool {
+	if !f.matches(kind, paths) {
 		return false
 	}
-	r.Matched++
-	fails := r.Matched > r.Skip && (r.Times < 0 || r.Failed < r.Times)
+	f.Matched++
+	fails := f.Matched > f.Skip && (f.Times < 0 || f.Failed < f.Times)
 	if fails {
-		r.Failed++
+		f.Failed++
 	}
 	return fails
 }
 
-func (r *rule) matches(kind journal.OpKind, paths []string) bool {
-	if len(r.Kinds) == 0 && (kind == journal.Open || kind == journal.Read) {
+func (f *countedFault) matches(kind journal.OpKind, paths []string) bool {
+	if len(f.Kinds) == 0 && (kind == journal.Open || kind == journal.Read) {
 		return false
 	}
-	if len(r.Kinds) > 0 && !slices.Contains(r.Kinds, kind) {
+	if len(f.Kinds) > 0 && !slices.Contains(f.Kinds, kind) {
 		return false
 	}
-	return r.Glob == "" || slices.ContainsFunc(paths, func(name string) bool {
-		if !strings.Contains(r.Glob, "/") {
+	return f.Glob == "" || slices.ContainsFunc(paths, func(name string) bool {
+		if !strings.Contains(f.Glob, "/") {
 			name = path.Base(name)
 		}
-		matched, err := path.Match(r.Glob, name)
+		matched, err := path.Match(f.Glob, name)
 		return matched && err == nil
 	})
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/daybook-db/daybook/proof/journal"
 )
 
-// TestFaults fails one operation of each kind, the second that matches, and nothing else.
+// TestFaults fails the second operation of each kind, and only that one.
 func TestFaults(t *testing.T) {
 	d := fusedisk.MountFor(t)
 	for _, c := range []struct {
@@ -35,7 +35,8 @@ func TestFaults(t *testing.T) {
 		{journal.Write, func(_ string, file *os.File) error { _, err := file.WriteAt([]byte("x"), 0); return err }},
 		{journal.Truncate, func(_ string, file *os.File) error { return file.Truncate(100) }},
 		{journal.Rename, func(dir string, file *os.File) error {
-			return errors.Join(os.Rename(file.Name(), filepath.Join(dir, "g")), os.Rename(filepath.Join(dir, "g"), file.Name()))
+			other := filepath.Join(dir, "g")
+			return errors.Join(os.Rename(file.Name(), other), os.Rename(other, file.Name()))
 		}},
 		{journal.Sync, func(_ string, file *os.File) error { return file.Sync() }},
 		{journal.Sync, func(_ string, file *os.File) error { return unix.Fdatasync(int(file.Fd())) }},
@@ -53,13 +54,13 @@ func TestFaults(t *testing.T) {
 			must(t, err)
 			file := create(t, d, "f")
 			skip := 1
-			if c.kind == journal.Rename { // do renames twice
+			if c.kind == journal.Rename { // do makes two renames
 				skip = 2
 			}
 			must(t, d.Inject(fusedisk.Fault{Kinds: []journal.OpKind{c.kind}, Skip: skip, Times: 1, Errno: syscall.EIO}))
 			for i, want := range []error{nil, syscall.EIO, nil} {
 				if err := c.do(d.Dir(), file); !errors.Is(err, want) {
-					t.Errorf("time %d: %v; want %v", i, err, want)
+					t.Errorf("call %d: got %v; want %v", i, err, want)
 				}
 			}
 			if c.kind != journal.Open {
@@ -79,7 +80,8 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestFaultPersists shows a fault that stays, on some names only, and the counts of one that only counts.
+// TestFaultPersists fails all operations on some paths, and compares the counts of faults that only
+// count.
 func TestFaultPersists(t *testing.T) {
 	d := fusedisk.MountFor(t)
 	must(t, os.Mkdir(filepath.Join(d.Dir(), "wal"), 0o700))
@@ -91,7 +93,7 @@ func TestFaultPersists(t *testing.T) {
 	))
 	for i, want := range []error{nil, syscall.ENOSPC, syscall.ENOSPC} {
 		if _, err := log.WriteAt([]byte("abc"), 0); !errors.Is(err, want) {
-			t.Errorf("write %d: %v; want %v", i, err, want)
+			t.Errorf("write %d: got %v; want %v", i, err, want)
 		}
 		write(t, other, 0, "abc")
 	}
@@ -104,20 +106,22 @@ func TestFaultPersists(t *testing.T) {
 	write(t, log, 0, "abc")
 }
 
-// TestFaultyWrite shows a write that fails after some bytes, and one that is only short. What is read
-// afterwards is what is on the disk.
+// TestFaultyWrite has a write that fails after some bytes and one that is short. A read returns the
+// bytes that are on the disk.
 func TestFaultyWrite(t *testing.T) {
 	d := fusedisk.MountFor(t)
 	file := create(t, d, "f")
 	write(t, file, 0, "aaaaaaaa")
-	must(t, d.Inject(fusedisk.Fault{Kinds: []journal.OpKind{journal.Write}, Times: 1, Errno: syscall.EIO, Written: 3}))
+	fault := fusedisk.Fault{Kinds: []journal.OpKind{journal.Write}, Times: 1, Errno: syscall.EIO, Written: 3}
+	must(t, d.Inject(fault))
 	if _, err := file.WriteAt([]byte("bbbbbb"), 0); !errors.Is(err, syscall.EIO) {
-		t.Errorf("the write: %v; want EIO", err)
+		t.Errorf("the write: got %v; want EIO", err)
 	}
 	wantFile(t, file, "bbbaaaaa")
-	must(t, d.Inject(fusedisk.Fault{Kinds: []journal.OpKind{journal.Write}, Times: 1, Errno: syscall.ENOSPC, Written: 3, Short: true}))
+	fault.Errno, fault.Short = syscall.ENOSPC, true
+	must(t, d.Inject(fault))
 	if n, err := unix.Pwrite(int(file.Fd()), []byte("cccccc"), 2); n != 3 || err != nil {
-		t.Errorf("the short write: %d, %v; want 3", n, err)
+		t.Errorf("the short write: got %d, %v; want 3", n, err)
 	}
 	wantFile(t, file, "bbcccaaa")
 }
@@ -125,24 +129,24 @@ func TestFaultyWrite(t *testing.T) {
 func wantFile(t *testing.T, file *os.File, want string) {
 	t.Helper()
 	if got, err := os.ReadFile(file.Name()); err != nil || string(got) != want {
-		t.Errorf("the file is %q, %v; want %q", got, err, want)
+		t.Errorf("the file has %q, %v; want %q", got, err, want)
 	}
 }
 
-// TestCapacity shows a disk that is full, and is not any more once something is removed.
+// TestCapacity fills a disk and removes a file, after which there is room again.
 func TestCapacity(t *testing.T) {
 	d := fusedisk.MountFor(t)
 	one, other := create(t, d, "one"), create(t, d, "other")
 	must(t, d.SetCapacity(10))
 	write(t, one, 0, "123456")
 	if n, err := unix.Pwrite(int(other.Fd()), []byte("123456"), 0); n != 4 || err != nil {
-		t.Errorf("the write that does not fit: %d, %v; want 4", n, err)
+		t.Errorf("a write beyond the capacity: got %d, %v; want 4", n, err)
 	}
 	if _, err := other.WriteAt([]byte("5"), 4); !errors.Is(err, syscall.ENOSPC) {
-		t.Errorf("the write on a full disk: %v; want ENOSPC", err)
+		t.Errorf("a write on a full disk: got %v; want ENOSPC", err)
 	}
 	if err := one.Truncate(7); !errors.Is(err, syscall.ENOSPC) {
-		t.Errorf("the truncation on a full disk: %v; want ENOSPC", err)
+		t.Errorf("a truncation on a full disk: got %v; want ENOSPC", err)
 	}
 	write(t, one, 0, "654321") // overwriting takes no space
 	must(t, os.Remove(one.Name()))

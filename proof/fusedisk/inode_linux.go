@@ -15,9 +15,9 @@ import (
 // inode is a file or a directory.
 type inode struct {
 	number  uint64
-	lookups uint64 // how often the kernel was told of it, and has not forgotten it
+	lookups uint64 // the kernel's references to it
 
-	// Where it is, or was before its name was taken away. The root has no parent.
+	// The entry of the inode, or its last one if it is unlinked. The root has no parent.
 	parent   *inode
 	name     string
 	unlinked bool
@@ -28,7 +28,7 @@ type inode struct {
 
 func (n *inode) isDir() bool { return n.entries != nil }
 
-// path is where it is, relative to the root; "." is the root itself.
+// path returns the path relative to the root. The path of the root is ".".
 func (n *inode) path() string {
 	if n.parent == nil {
 		return "."
@@ -36,7 +36,8 @@ func (n *inode) path() string {
 	return path.Join(n.parent.path(), n.name)
 }
 
-// resize sets a file's size. What it adds is zeros, also where the file was longer once.
+// resize sets the size of a file. Bytes that it adds are zeros, also where the file was longer
+// before.
 func (n *inode) resize(size int64) {
 	old := int64(len(n.data))
 	if size <= old {
@@ -47,7 +48,7 @@ func (n *inode) resize(size int64) {
 	clear(n.data[old:])
 }
 
-// write puts data at offset, which may be behind the end.
+// write writes data at an offset, which may be past the end of the file.
 func (n *inode) write(offset int64, data []byte) {
 	if end := offset + int64(len(data)); end > int64(len(n.data)) {
 		n.resize(end)
@@ -55,7 +56,7 @@ func (n *inode) write(offset int64, data []byte) {
 	copy(n.data[offset:], data)
 }
 
-// addImage fills an empty root with what an image holds, and calls added for each inode.
+// addImage adds the content of an image to an empty root, and calls added for each new inode.
 func (n *inode) addImage(image journal.Image, added func(*inode)) {
 	add := func(name string, child *inode) *inode {
 		parent := n
@@ -75,7 +76,7 @@ func (n *inode) addImage(image journal.Image, added func(*inode)) {
 	}
 }
 
-// find returns the directory at a path that is known to be there.
+// find returns the directory at a path, which must exist.
 func (n *inode) find(name string) *inode {
 	if dir := path.Dir(name); dir != "." {
 		return n.find(dir).entries[path.Base(name)]
@@ -83,7 +84,7 @@ func (n *inode) find(name string) *inode {
 	return n.entries[name]
 }
 
-// image adds what is below n to an image, in the order of the names.
+// image adds the files and directories below n to an image, in the order of their names.
 func (n *inode) image(prefix string, into *journal.Image) {
 	for _, name := range slices.Sorted(maps.Keys(n.entries)) {
 		child, at := n.entries[name], path.Join(prefix, name)
@@ -96,7 +97,7 @@ func (n *inode) image(prefix string, into *journal.Image) {
 	}
 }
 
-// bytes is the size of all files below n.
+// bytes returns the sum of the sizes of all files below n.
 func (n *inode) bytes() (total int64) {
 	for _, child := range n.entries {
 		total += int64(len(child.data)) + child.bytes()

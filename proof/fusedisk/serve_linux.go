@@ -15,26 +15,29 @@ import (
 	"github.com/daybook-db/daybook/proof/journal"
 )
 
-// server answers the kernel. What it does not implement is refused.
+// server answers the requests of the kernel. It refuses those that it has no method for.
 type server struct {
 	fuse.RawFileSystem
 	*state
 
-	listingsMu sync.Mutex // guards what follows
-	listings   map[uint64][]fuse.DirEntry
+	listingsMu sync.Mutex                 // guards the fields below
+	listings   map[uint64][]fuse.DirEntry // of open directories, by handle
 	lastHandle uint64
 }
 
 func newServer(s *state) *server {
-	return &server{RawFileSystem: fuse.NewDefaultRawFileSystem(), state: s, listings: make(map[uint64][]fuse.DirEntry)}
+	return &server{
+		RawFileSystem: fuse.NewDefaultRawFileSystem(), state: s, listings: make(map[uint64][]fuse.DirEntry),
+	}
 }
 
 func (*server) String() string { return "fusedisk" }
 
-// attributes describes an inode to the kernel. It may keep that for no time at all: after a failed write it
-// must ask again.
-func attributes(n *inode, attr *fuse.Attr) {
-	*attr = fuse.Attr{Ino: n.number, Size: uint64(len(n.data)), Blocks: uint64(len(n.data)+511) / 512, Mode: mode(n), Nlink: 1, Blksize: 4096}
+// fillAttributes describes an inode to the kernel. The kernel must not cache the attributes,
+// because it has to ask again after a failed write.
+func fillAttributes(n *inode, attr *fuse.Attr) {
+	size := uint64(len(n.data))
+	*attr = fuse.Attr{Ino: n.number, Size: size, Blocks: (size + 511) / 512, Mode: mode(n), Nlink: 1, Blksize: 4096}
 	if n.unlinked {
 		attr.Nlink = 0
 	}
@@ -47,18 +50,18 @@ func mode(n *inode) uint32 {
 	return syscall.S_IFREG | 0o600
 }
 
-func entry(n *inode, out *fuse.EntryOut) {
+func fillEntry(n *inode, out *fuse.EntryOut) {
 	out.NodeId = n.number
-	attributes(n, &out.Attr)
+	fillAttributes(n, &out.Attr)
 }
 
 func (s *server) Lookup(_ <-chan struct{}, header *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, n, errno := s.lookLocked(header.NodeId, name)
+	_, n, errno := s.findLocked(header.NodeId, name)
 	if errno == 0 {
 		n.lookups++
-		entry(n, out)
+		fillEntry(n, out)
 	}
 	return fuse.Status(errno)
 }
@@ -78,11 +81,11 @@ func (s *server) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOu
 	if n == nil {
 		return fuse.Status(syscall.ESTALE)
 	}
-	attributes(n, &out.Attr)
+	fillAttributes(n, &out.Attr)
 	return fuse.OK
 }
 
-// SetAttr sets the size. Other attributes are accepted, and there are none.
+// SetAttr sets the size. It ignores the other attributes, which this file system does not have.
 func (s *server) SetAttr(_ <-chan struct{}, in *fuse.SetAttrIn, out *fuse.AttrOut) fuse.Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -95,14 +98,14 @@ func (s *server) SetAttr(_ <-chan struct{}, in *fuse.SetAttrIn, out *fuse.AttrOu
 			return fuse.Status(errno)
 		}
 	}
-	attributes(n, &out.Attr)
+	fillAttributes(n, &out.Attr)
 	return fuse.OK
 }
 
 func (s *server) Create(_ <-chan struct{}, in *fuse.CreateIn, name string, out *fuse.CreateOut) fuse.Status {
 	n, errno := s.create(journal.Create, in.NodeId, name)
 	if errno == 0 {
-		s.describe(n, &out.EntryOut)
+		s.describeNew(n, &out.EntryOut)
 		out.OpenFlags = fuse.FOPEN_KEEP_CACHE
 	}
 	return fuse.Status(errno)
@@ -111,15 +114,15 @@ func (s *server) Create(_ <-chan struct{}, in *fuse.CreateIn, name string, out *
 func (s *server) Mkdir(_ <-chan struct{}, in *fuse.MkdirIn, name string, out *fuse.EntryOut) fuse.Status {
 	n, errno := s.create(journal.Mkdir, in.NodeId, name)
 	if errno == 0 {
-		s.describe(n, out)
+		s.describeNew(n, out)
 	}
 	return fuse.Status(errno)
 }
 
-func (s *server) describe(n *inode, out *fuse.EntryOut) {
+func (s *server) describeNew(n *inode, out *fuse.EntryOut) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	entry(n, out)
+	fillEntry(n, out)
 }
 
 func (s *server) Unlink(_ <-chan struct{}, header *fuse.InHeader, name string) fuse.Status {
@@ -137,7 +140,8 @@ func (s *server) Rename(_ <-chan struct{}, in *fuse.RenameIn, name, newName stri
 	return fuse.Status(s.rename(in.NodeId, in.Newdir, name, newName))
 }
 
-// Open has the kernel keep what it cached: nobody else changes the files, and a mapping must stay coherent.
+// Open lets the kernel keep its cache of the file, because only this mount changes the file, and
+// because a mapping must stay coherent.
 func (s *server) Open(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -182,10 +186,10 @@ func (s *server) FsyncDir(_ <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 	return fuse.Status(s.sync(journal.SyncDir, in.NodeId))
 }
 
-// Flush is what closing a file sends. It makes nothing durable.
+// Flush is called when a file is closed. It makes nothing durable.
 func (s *server) Flush(<-chan struct{}, *fuse.FlushIn) fuse.Status { return fuse.ENOSYS }
 
-// OpenDir lists the directory, so that reading it piece by piece sees one state of it.
+// OpenDir takes a list of the directory's entries, so that reading it in pieces sees one state.
 func (s *server) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -233,6 +237,8 @@ func (s *server) StatFs(_ <-chan struct{}, _ *fuse.InHeader, out *fuse.StatfsOut
 		total = 1 << 40
 	}
 	free := uint64(max(0, total-s.used)) / block
-	*out = fuse.StatfsOut{Blocks: uint64(total) / block, Bfree: free, Bavail: free, Bsize: block, Frsize: block, NameLen: 255}
+	*out = fuse.StatfsOut{
+		Blocks: uint64(total) / block, Bfree: free, Bavail: free, Bsize: block, Frsize: block, NameLen: 255,
+	}
 	return fuse.OK
 }

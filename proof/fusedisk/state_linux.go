@@ -16,19 +16,19 @@ import (
 	"github.com/daybook-db/daybook/proof/journal"
 )
 
-// state is the disk itself: its files, its journal and its faults. Each operation is done under mu, so that
-// the journal has them in the order in which they were done.
+// state is the disk: its files, its journal and its faults. Every operation runs under mu, so the
+// journal has the operations in the order in which they were done.
 type state struct {
-	mu       sync.Mutex // guards everything
+	mu       sync.Mutex // guards all fields
 	root     *inode
 	inodes   map[uint64]*inode
-	last     uint64 // number of the newest inode; numbers are not used again, so the kernel never mixes them up
+	last     uint64 // number of the newest inode; no number is used twice, so the kernel cannot confuse inodes
 	journal  []journal.Op
-	rules    []rule
-	released chan struct{} // closed when the rules are replaced
+	faults   []countedFault
+	released chan struct{} // closed when the faults are replaced
 	capacity int64         // bytes of all files; 0: no limit
-	used     int64
-	delay    time.Duration // a sync takes up to so long
+	used     int64         // bytes of all files
+	delay    time.Duration // each sync takes a random time below this
 }
 
 func newState() *state {
@@ -37,14 +37,14 @@ func newState() *state {
 	return s
 }
 
-// load replaces everything. The new journal begins with the operations that would have made the image, all
-// durable, and it returns how many those are.
+// load replaces the content of the disk by an image, and removes the journal and the faults. It
+// returns the length of the new journal, whose operations make the image durable.
 func (s *state) load(image journal.Image) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.root = &inode{number: journal.Root, entries: make(map[string]*inode)}
 	s.inodes = map[uint64]*inode{journal.Root: s.root}
-	s.journal, s.rules, s.used = nil, nil, 0
+	s.journal, s.faults, s.used = nil, nil, 0
 	s.root.addImage(image, func(n *inode) {
 		s.addLocked(n)
 		kind := journal.Create
@@ -78,19 +78,19 @@ func (s *state) recordLocked(kind journal.OpKind, n *inode, op journal.Op) {
 	s.journal = append(s.journal, op)
 }
 
-// failLocked returns the fault that an operation meets, if any. The first that says so decides; all count.
+// failLocked counts an operation for all faults, and returns the first fault that fails it, or nil.
 func (s *state) failLocked(kind journal.OpKind, paths ...string) *Fault {
 	var found *Fault
-	for i := range s.rules {
-		if s.rules[i].meet(kind, paths) && found == nil {
-			found = &s.rules[i].Fault
+	for i := range s.faults {
+		if s.faults[i].meet(kind, paths) && found == nil {
+			found = &s.faults[i].Fault
 		}
 	}
 	return found
 }
 
-// lookLocked returns what a name stands for.
-func (s *state) lookLocked(dir uint64, name string) (parent, child *inode, errno syscall.Errno) {
+// findLocked returns a directory and the inode that has the name there.
+func (s *state) findLocked(dir uint64, name string) (parent, child *inode, errno syscall.Errno) {
 	parent = s.inodes[dir]
 	if parent == nil {
 		return nil, nil, syscall.ESTALE
@@ -108,7 +108,7 @@ func (s *state) lookLocked(dir uint64, name string) (parent, child *inode, errno
 func (s *state) create(kind journal.OpKind, dir uint64, name string) (*inode, syscall.Errno) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	parent, _, errno := s.lookLocked(dir, name)
+	parent, _, errno := s.findLocked(dir, name)
 	if errno != syscall.ENOENT {
 		if errno == 0 {
 			errno = syscall.EEXIST
@@ -132,11 +132,11 @@ func (s *state) create(kind journal.OpKind, dir uint64, name string) (*inode, sy
 	return n, 0
 }
 
-// remove is unlink and rmdir.
+// remove does an Unlink or an Rmdir.
 func (s *state) remove(kind journal.OpKind, dir uint64, name string) syscall.Errno {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	parent, n, errno := s.lookLocked(dir, name)
+	parent, n, errno := s.findLocked(dir, name)
 	switch {
 	case errno != 0:
 		return errno
@@ -159,13 +159,16 @@ func (s *state) remove(kind journal.OpKind, dir uint64, name string) syscall.Err
 	return 0
 }
 
-// dropLocked notes that an inode has no name any more. It is there as long as the kernel has it.
+// dropLocked notes that an inode has lost its name. The inode stays until the kernel has forgotten
+// it.
 func (s *state) dropLocked(n *inode) {
 	n.unlinked = true
 	s.used -= int64(len(n.data))
 	s.forgetLocked(n, 0)
 }
 
+// forgetLocked removes the kernel's references to an inode, and the inode if it has neither
+// references nor a name.
 func (s *state) forgetLocked(n *inode, lookups uint64) {
 	n.lookups -= min(lookups, n.lookups)
 	if n.unlinked && n.lookups == 0 {
@@ -176,7 +179,7 @@ func (s *state) forgetLocked(n *inode, lookups uint64) {
 func (s *state) rename(dir, newDir uint64, name, newName string) syscall.Errno {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	parent, n, errno := s.lookLocked(dir, name)
+	parent, n, errno := s.findLocked(dir, name)
 	switch {
 	case errno != 0:
 		return errno
@@ -206,7 +209,7 @@ func (s *state) rename(dir, newDir uint64, name, newName string) syscall.Errno {
 	return 0
 }
 
-// write returns how many bytes it wrote.
+// write returns the number of bytes that it wrote.
 func (s *state) write(number uint64, offset int64, data []byte) (int, syscall.Errno) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -219,7 +222,7 @@ func (s *state) write(number uint64, offset int64, data []byte) (int, syscall.Er
 	if fits < len(data) {
 		op.Errno = syscall.ENOSPC
 	}
-	short := true // what a full disk does
+	short := true // a full disk makes a write short
 	if fault := s.failLocked(journal.Write, n.path()); fault != nil {
 		op.Errno, fits, short = fault.Errno, min(fault.Written, fits), fault.Short
 	}
@@ -228,7 +231,7 @@ func (s *state) write(number uint64, offset int64, data []byte) (int, syscall.Er
 	if fits > 0 {
 		n.write(offset, op.Data)
 	}
-	s.grownLocked(n, before)
+	s.accountLocked(n, before)
 	s.recordLocked(journal.Write, n, op)
 	if op.Errno != 0 && !(short && fits > 0) {
 		return 0, op.Errno
@@ -236,7 +239,7 @@ func (s *state) write(number uint64, offset int64, data []byte) (int, syscall.Er
 	return fits, 0
 }
 
-// fitsLocked returns how many bytes of a write there is room for.
+// fitsLocked returns the number of bytes of a write that there is room for.
 func (s *state) fitsLocked(n *inode, offset int64, length int) int {
 	grows := offset + int64(length) - int64(len(n.data))
 	if s.capacity == 0 || grows <= 0 {
@@ -245,8 +248,8 @@ func (s *state) fitsLocked(n *inode, offset int64, length int) int {
 	return int(max(0, int64(length)-max(0, grows-max(0, s.capacity-s.used))))
 }
 
-// grownLocked accounts for the change of a file's size.
-func (s *state) grownLocked(n *inode, before int) {
+// accountLocked updates the used bytes after the size of a file has changed.
+func (s *state) accountLocked(n *inode, before int) {
 	if !n.unlinked {
 		s.used += int64(len(n.data) - before)
 	}
@@ -264,12 +267,12 @@ func (s *state) truncateLocked(n *inode, size int64) syscall.Errno {
 	if op.Errno == 0 {
 		before := len(n.data)
 		n.resize(size)
-		s.grownLocked(n, before)
+		s.accountLocked(n, before)
 	}
 	return op.Errno
 }
 
-// sync is fsync of a file or a directory.
+// sync does a Sync or a SyncDir.
 func (s *state) sync(kind journal.OpKind, number uint64) syscall.Errno {
 	s.mu.Lock()
 	began := len(s.journal)

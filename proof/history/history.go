@@ -1,24 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package history knows what a daybook was asked to do and when it said that it had, and judges what it
-// shows after a crash.
+// Package history judges what a daybook shows after a crash. A [History] knows which actions a
+// daybook was asked for and which of them it has acknowledged, and [History.Judge] compares that
+// with the visible values.
 //
-// A test numbers its actions, and notes in the disk's journal when each begins and when it is done (Begin,
-// Done). Since the notes are in order with the disk's own operations, any first part of the journal says
-// what had been attempted and acknowledged when the power was cut there.
+// A test numbers its actions. In the journal of the disk it notes when each action begins ([Begin])
+// and when it is done ([Done]). The notes are in order with the operations of the disk. So every
+// first part of the journal tells what had been attempted and what had been acknowledged when the
+// power was cut there.
 //
 // # The rule
 //
 // After any crash, acknowledged ⊆ visible ⊆ attempted, batches are whole, and the order is kept:
 //
-//   - What is visible was attempted, is byte for byte what was attempted, and is there once.
-//   - Of a batch, all values are visible or none is, save those that a deletion may have taken.
-//   - If one store is visible, so is each that had been acknowledged before it began.
-//   - What was durable is visible: each acknowledged store where that is what an acknowledgement means,
-//     and in any case what had been acknowledged before a sync, checkpoint, deletion or close began that
-//     is done.
-//   - Only what a deletion that has begun applies to may be missing, and after it is done, must be.
-//   - What was visible after a recovery stays so, and what was not never comes back.
+//   - A visible value was attempted, has the bytes that were attempted, and is visible once.
+//   - Of a batch all values are visible, or none, except for those that a deletion may have
+//     removed.
+//   - If a store is visible, so is every store that had been acknowledged before it began.
+//   - A durable store is visible. Under Always every acknowledged store is durable. Otherwise a
+//     store becomes durable when a later sync, checkpoint, deletion or close is done.
+//   - A value may be missing if a deletion that has begun applies to it. It must be missing when
+//     the deletion is done.
+//   - A value that was visible after a recovery stays visible. A value that was not never comes
+//     back.
 package history
 
 import (
@@ -31,37 +35,37 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// Kind is what an action does.
-type Kind int
+// ActionKind says what an action does.
+type ActionKind int
 
 const (
 	// Store is Store or StoreBatch.
-	Store Kind = iota + 1
-	// Delete is Cleanup or Prune. It also makes durable what was stored before.
+	Store ActionKind = iota + 1
+	// Delete is Cleanup or Prune. It also makes all earlier stores durable.
 	Delete
-	// Sync is Sync, Checkpoint or Close.
+	// Sync is Sync, Checkpoint, Backup or Close.
 	Sync
-	// Recover is an Open that found what it found.
+	// Recover is an Open after a crash.
 	Recover
 )
 
-// Action is something a daybook was asked to do.
+// Action is one call of a daybook's methods.
 type Action struct {
-	Kind    Kind
-	Values  []daybook.StoredValue // of a Store; for Recover: what was visible
-	Pattern string                // of a Delete, a glob
+	Kind    ActionKind
+	Values  []daybook.StoredValue // the values of a Store; the visible values after a Recover
+	Pattern string                // the glob of a Delete
 	Params  daybook.PruneParams   // of a Delete
 }
 
-// Ref is a value: the index-th of an action's.
+// Ref identifies a value by the number of its action and its index there.
 type Ref struct{ Action, Index int }
 
-// Text returns the JSON of a value, which says which one it is. It is padded with some text.
+// Text returns a JSON text that contains the Ref and some padding.
 func (r Ref) Text(padding string) []byte {
 	return fmt.Appendf(nil, `{"action":%d,"index":%d,"text":%q}`, r.Action, r.Index, padding)
 }
 
-// refOf returns which value a JSON is of.
+// refOf returns the Ref in a JSON text that Text returned.
 func refOf(value []byte) (r Ref, ok bool) {
 	rest, found := strings.CutPrefix(string(value[:min(len(value), 60)]), `{"action":`)
 	action, rest, cut := strings.Cut(rest, `,"index":`)
@@ -78,36 +82,37 @@ func number(text string) int {
 	return n
 }
 
-// Begin and Done are the notes that an action begins, and that it is done. Begin is noted before the call,
-// Done after it has returned without an error.
+// Begin returns the note that an action begins. It is noted before the call.
 func Begin(action int) string { return "begin " + strconv.Itoa(action) }
 
-// Done is the other note.
+// Done returns the note that an action is done. It is noted after the call has returned without an
+// error.
 func Done(action int) string { return "done " + strconv.Itoa(action) }
 
-// Never is the time of what has not happened.
+// Never is the time of an event that has not happened.
 const Never = math.MaxInt
 
-// Times says when something happened to one action.
+// Times are the times of the events of one action.
 type Times struct {
 	Began   int
 	Done    int
-	Durable int // from when on it must be visible, for a Store
+	Durable int // of a Store: it must be visible from then on
 }
 
-// History is what is known at one moment. Time is any number that grows, such as a place in the journal.
+// History is the knowledge of one moment. Times are numbers that grow, such as places in the
+// journal.
 type History struct {
-	// Always: an acknowledged store is durable.
+	// Always says that an acknowledged store is durable.
 	Always bool
-	// Actions are all there will be, by their number.
+	// Actions are all actions that there will be, by number.
 	Actions []Action
-	// Times has one element for each of them.
+	// Times has one element for each action.
 	Times []Times
-	// Gone are values that were not visible after a recovery.
+	// Gone contains the values that were not visible after a recovery.
 	Gone map[Ref]bool
 }
 
-// New returns the history in which nothing has happened yet.
+// New returns a history in which no action has begun.
 func New(actions []Action, always bool) *History {
 	h := &History{Always: always, Actions: actions, Gone: make(map[Ref]bool)}
 	for range actions {
@@ -116,7 +121,8 @@ func New(actions []Action, always bool) *History {
 	return h
 }
 
-// Note takes note of a mark in the journal. Others than Begin and Done are ignored.
+// Note adds the knowledge from a mark in the journal. It ignores marks that neither Begin nor Done
+// returned.
 func (h *History) Note(mark string, at int) {
 	if text, ok := strings.CutPrefix(mark, "begin "); ok {
 		h.Times[number(text)].Began = at
@@ -145,7 +151,7 @@ func (h *History) done(action, at int) {
 	}
 }
 
-// recovered takes note of what a recovery found: nothing else will ever be found again.
+// recovered notes which values a recovery found. They stay, and the others never come back.
 func (h *History) recovered(visible []daybook.StoredValue, at int) {
 	found := make(map[Ref]bool, len(visible))
 	for i := range visible {
@@ -167,12 +173,13 @@ func (h *History) recovered(visible []daybook.StoredValue, at int) {
 	}
 }
 
-// Begun reports whether anything has been attempted.
+// Begun reports whether any action has begun.
 func (h *History) Begun() bool {
 	return slices.ContainsFunc(h.Times, func(t Times) bool { return t.Began != Never })
 }
 
-// Later returns a history that goes on from this one with more actions, whose times may begin at 0 again.
+// Later returns a history that continues this one with more actions. Their times may begin at 0
+// again.
 func (h *History) Later(more ...Action) *History {
 	later := &History{Always: h.Always, Actions: append(slices.Clone(h.Actions), more...), Gone: make(map[Ref]bool)}
 	earlier := func(at int) int {

@@ -13,39 +13,40 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// Judge holds what is visible against the rule, and returns each way in which it is broken.
+// Judge compares the visible values with the rule, and returns every violation of it.
 func (h *History) Judge(visible []daybook.StoredValue) error {
 	shown := make(map[Ref]bool, len(visible))
-	latest := -Never // when the last store that is visible began
-	var faults []error
+	latest := -Never // when the last visible store began
+	var violations []error
 	for i := range visible {
 		r, err := h.identify(&visible[i])
 		switch {
 		case err != nil:
 		case shown[r]:
-			err = fmt.Errorf("%s is there twice", h.name(r))
+			err = fmt.Errorf("%s is visible twice", h.name(r))
 		default:
 			shown[r] = true
 			latest = max(latest, h.Times[r.Action].Began)
 			err = h.mayShow(r)
 		}
 		if err != nil {
-			faults = append(faults, err)
+			violations = append(violations, err)
 		}
 	}
 	if err := h.judgeOrder(visible); err != nil {
-		faults = append(faults, err)
+		violations = append(violations, err)
 	}
 	for action := range h.Actions {
 		if err := h.judgeStore(action, shown, latest); err != nil {
-			faults = append(faults, err)
+			violations = append(violations, err)
 		}
 	}
-	return errors.Join(faults...)
+	return errors.Join(violations...)
 }
 
-// judgeOrder says which two values that follow one another do so in the wrong order: by record, then the newest first,
-// and of one time that which was stored last. Of two stores at once either may be the last.
+// judgeOrder returns an error if two neighbours are in the wrong order. Values are ordered by
+// record, the newest first, and of equal timestamps the one that was stored last comes first. Of
+// two stores that ran at the same time either may be the last.
 func (h *History) judgeOrder(visible []daybook.StoredValue) error {
 	for i := 1; i < len(visible); i++ {
 		a, b := &visible[i-1], &visible[i]
@@ -53,65 +54,80 @@ func (h *History) judgeOrder(visible []daybook.StoredValue) error {
 		r, errA := h.identify(a)
 		s, errB := h.identify(b)
 		if order == 0 && errA == nil && errB == nil {
-			later := r.Action == s.Action && r.Index > s.Index || r.Action != s.Action && h.Times[r.Action].Done >= h.Times[s.Action].Began
-			if !later {
+			if !h.mayBeLater(r, s) {
 				order = 1
 			}
 		}
 		if order > 0 {
-			return fmt.Errorf("record %q at %d, %.60q, comes before record %q at %d, %.60q", a.RecordName, a.StoredAt, a.Value, b.RecordName, b.StoredAt, b.Value)
+			return fmt.Errorf("record %q at %d, %.60q, comes before record %q at %d, %.60q",
+				a.RecordName, a.StoredAt, a.Value, b.RecordName, b.StoredAt, b.Value)
 		}
 	}
 	return nil
 }
 
-// identify returns which value this is, if it is one that was attempted.
+// mayBeLater reports whether r may have been stored after s.
+func (h *History) mayBeLater(r, s Ref) bool {
+	if r.Action == s.Action {
+		return r.Index > s.Index
+	}
+	return h.Times[r.Action].Done >= h.Times[s.Action].Began
+}
+
+// identify returns the Ref of a value, or an error if no action stored this value.
 func (h *History) identify(v *daybook.StoredValue) (Ref, error) {
 	r, ok := refOf(v.Value)
-	if !ok || r.Action >= len(h.Actions) || h.Actions[r.Action].Kind != Store || r.Index >= len(h.Actions[r.Action].Values) {
-		return Ref{}, fmt.Errorf("record %q at %d holds %.60q, which nobody stored", v.RecordName, v.StoredAt, v.Value)
+	var stored []daybook.StoredValue
+	if ok && r.Action < len(h.Actions) && h.Actions[r.Action].Kind == Store {
+		stored = h.Actions[r.Action].Values
 	}
-	want := h.Actions[r.Action].Values[r.Index]
+	if !ok || r.Index >= len(stored) {
+		return Ref{}, fmt.Errorf("record %q at %d has %.60q, which was never stored",
+			v.RecordName, v.StoredAt, v.Value)
+	}
+	want := stored[r.Index]
 	if v.RecordName != want.RecordName || v.StoredAt != want.StoredAt || !bytes.Equal(v.Value, want.Value) {
-		return Ref{}, fmt.Errorf("record %q at %d holds %.60q; that was stored in %q at %d, and had %d bytes where this has %d",
-			v.RecordName, v.StoredAt, v.Value, want.RecordName, want.StoredAt, len(want.Value), len(v.Value))
+		return Ref{}, fmt.Errorf("record %q at %d has %.60q of %d bytes; that was stored in %q at %d with %d bytes",
+			v.RecordName, v.StoredAt, v.Value, len(v.Value), want.RecordName, want.StoredAt, len(want.Value))
 	}
 	return r, nil
 }
 
+// name describes a value in messages.
 func (h *History) name(r Ref) string {
 	v := &h.Actions[r.Action].Values[r.Index]
 	return fmt.Sprintf("value %d of %d of action %d (record %q at %d, %d bytes)",
 		r.Index, len(h.Actions[r.Action].Values), r.Action, v.RecordName, v.StoredAt, len(v.Value))
 }
 
-// mayShow says why a value must not be visible.
+// mayShow returns an error if the value must not be visible.
 func (h *History) mayShow(r Ref) error {
 	if h.Times[r.Action].Began == Never {
-		return fmt.Errorf("%s is there before it was attempted", h.name(r))
+		return fmt.Errorf("%s is visible before it was attempted", h.name(r))
 	}
 	if h.Gone[r] {
-		return fmt.Errorf("%s was not there after an earlier recovery, and has come back", h.name(r))
+		return fmt.Errorf("%s was not visible after an earlier recovery, and has come back", h.name(r))
 	}
 	if by, ok := h.deletion(r, h.mustDelete); ok {
-		return fmt.Errorf("%s is there, and action %d that deleted it was acknowledged", h.name(r), by)
+		return fmt.Errorf("%s is visible, although action %d that deleted it was acknowledged", h.name(r), by)
 	}
 	return nil
 }
 
-// judgeStore says what is missing of one store.
+// judgeStore returns an error if a value of the store is missing that must be visible. latest is
+// the time at which the last visible store began.
 func (h *History) judgeStore(action int, shown map[Ref]bool, latest int) error {
 	t := h.Times[action]
 	if h.Actions[action].Kind != Store || t.Began == Never {
 		return nil
 	}
-	any := false
+	visible := false
 	var missing []Ref
 	for index := range h.Actions[action].Values {
 		r := Ref{action, index}
 		if shown[r] {
-			any = true
-		} else if h.Gone[r] { // an earlier recovery was judged for that
+			visible = true
+		} else if h.Gone[r] { // it was judged after an earlier recovery
 			continue
 		} else if _, ok := h.deletion(r, h.mayDelete); !ok {
 			missing = append(missing, r)
@@ -124,15 +140,15 @@ func (h *History) judgeStore(action int, shown map[Ref]bool, latest int) error {
 	switch {
 	case t.Durable != Never:
 		return fmt.Errorf("%s is missing, and was durable", name)
-	case any:
-		return fmt.Errorf("%s is missing, and others of its batch are there", name)
+	case visible:
+		return fmt.Errorf("%s is missing, and others of its batch are visible", name)
 	case t.Done < latest:
-		return fmt.Errorf("%s is missing, and was acknowledged before one began that is there", name)
+		return fmt.Errorf("%s is missing, and was acknowledged before a visible store began", name)
 	}
 	return nil
 }
 
-// deletion returns a deletion that applies to a value.
+// deletion returns a deletion for which applies returns true, if there is one.
 func (h *History) deletion(r Ref, applies func(r Ref, deletion int) bool) (action int, ok bool) {
 	for action := range h.Actions {
 		if h.Actions[action].Kind == Delete && h.Times[action].Began != Never && applies(r, action) {
@@ -142,23 +158,25 @@ func (h *History) deletion(r Ref, applies func(r Ref, deletion int) bool) (actio
 	return 0, false
 }
 
-// mayDelete reports whether a deletion that has begun may have taken a value.
+// mayDelete reports whether a deletion that has begun may have removed a value.
 func (h *History) mayDelete(r Ref, deletion int) bool {
 	until := h.Times[deletion].Done
-	return h.Times[r.Action].Began < until && h.takes(deletion, r, func(store int) bool { return h.Times[store].Began < until })
+	begun := func(store int) bool { return h.Times[store].Began < until }
+	return begun(r.Action) && h.selects(deletion, r, begun)
 }
 
-// mustDelete reports whether a deletion that is done must have taken a value.
+// mustDelete reports whether a deletion is done and must have removed a value.
 func (h *History) mustDelete(r Ref, deletion int) bool {
 	t := h.Times[deletion]
-	return t.Done != Never && h.Times[r.Action].Done < t.Began &&
-		h.takes(deletion, r, func(store int) bool { return h.Times[store].Done < t.Began })
+	done := func(store int) bool { return h.Times[store].Done < t.Began }
+	return t.Done != Never && done(r.Action) && h.selects(deletion, r, done)
 }
 
-// takes reports whether a deletion applies to a value beside the stores that are there. A value is
-// counted by how many newer ones its record has of those: so where a deletion counts, the values of a record
-// must be stored in the order of their timestamps.
-func (h *History) takes(deletion int, r Ref, there func(store int) bool) bool {
+// selects reports whether the deletion's parameters select a value if the record has only the
+// values of the stores for which stored returns true. The rank of a value is the number of newer
+// ones among those. So the values of a record that is pruned by count must be stored in the order
+// of their timestamps.
+func (h *History) selects(deletion int, r Ref, stored func(store int) bool) bool {
 	d, v := &h.Actions[deletion], &h.Actions[r.Action].Values[r.Index]
 	if !match.Match(v.RecordName, d.Pattern) {
 		return false
@@ -170,13 +188,14 @@ func (h *History) takes(deletion int, r Ref, there func(store int) bool) bool {
 	if d.Params.MaxPerRecord == 0 && !old {
 		return false
 	}
-	newer := h.newer(v, there)
+	newer := h.countNewer(v, stored)
 	return old && newer >= d.Params.KeepNewest || d.Params.MaxPerRecord > 0 && newer >= d.Params.MaxPerRecord
 }
 
-func (h *History) newer(v *daybook.StoredValue, there func(store int) bool) (count int) {
+// countNewer returns the number of newer values of the same record.
+func (h *History) countNewer(v *daybook.StoredValue, stored func(store int) bool) (count int) {
 	for action := range h.Actions {
-		if h.Actions[action].Kind != Store || !there(action) {
+		if h.Actions[action].Kind != Store || !stored(action) {
 			continue
 		}
 		for i := range h.Actions[action].Values {

@@ -54,8 +54,8 @@ func (im Image) WriteTo(dir string) error {
 	return nil
 }
 
-// zeroRun is the number of zero bytes that are written as a hole. Most of a log segment has never been
-// written, and a hole in a file in memory costs nothing.
+// zeroRun is the number of zero bytes that are written as a hole. Most of a log segment has never
+// been written, and a hole in a file in memory costs nothing.
 const zeroRun = 4096
 
 var zeros [zeroRun]byte
@@ -93,8 +93,8 @@ func isZero(data []byte, start int) bool {
 	return string(run) == string(zeros[:len(run)])
 }
 
-// Sum returns a hash of the names and the contents. Sums with equal seeds can be compared within one
-// process.
+// Sum returns a hash of the names and the contents. Sums with equal seeds can be compared within
+// one process.
 func (im Image) Sum(seed maphash.Seed) uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)

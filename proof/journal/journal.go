@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package journal has the types that the other packages of proof exchange: [Op] is one operation that a
-// disk was asked to do, and [Image] is the content of a disk. A journal is a slice of operations, in the
-// order in which the disk did them. Package fusedisk records journals, and package crashstate computes from
-// one what a power cut may leave.
+// Package journal has the types that the other packages of proof exchange: [Op] is one operation
+// that a disk was asked to do, and [Image] is the content of a disk. A journal is a slice of
+// operations, in the order in which the disk did them. Package fusedisk records journals, and
+// package crashstate computes from one what a power cut may leave.
 //
-// Files and directories are inodes. An inode has a number that is never used twice, and the root directory
-// has the number Root. The names of inodes are entries of directories: some operations change entries, and
-// others change the content of files.
+// Files and directories are inodes. An inode has a number that is never used twice, and the root
+// directory has the number Root. The names of inodes are entries of directories: some operations
+// change entries, and others change the content of files.
 package journal
 
 import (
@@ -39,20 +39,25 @@ const (
 	Unlink
 	// Rmdir removes an empty directory.
 	Rmdir
-	// Sync is fsync or fdatasync of a file. It makes the operations on the file before Op.Began durable.
+	// Sync is fsync or fdatasync of a file. It makes the operations on the file before Op.Began
+	// durable.
 	Sync
 	// SyncDir is fsync of a directory. It makes the changes of its entries before Op.Began durable.
 	SyncDir
 	// Mark is a note of the test, for example that a value was acknowledged.
 	Mark
-	// Open opens an existing file. It changes nothing, so no journal contains it; a fault can name it.
+	// Open opens an existing file. It changes nothing, so no journal contains it; a fault can name
+	// it.
 	Open
-	// Read reads a file. It is in no journal either. The kernel answers from its cache where it can, so
-	// not every read of a program becomes an operation.
+	// Read reads a file. It is in no journal either. The kernel answers from its cache where it
+	// can, so not every read of a program becomes an operation.
 	Read
 )
 
-var kindNames = [...]string{"none", "create", "mkdir", "write", "truncate", "rename", "unlink", "rmdir", "sync", "syncdir", "mark", "open", "read"}
+var kindNames = [...]string{
+	"none", "create", "mkdir", "write", "truncate", "rename", "unlink", "rmdir", "sync", "syncdir", "mark", "open",
+	"read",
+}
 
 func (k OpKind) String() string {
 	if int(k) < len(kindNames) {
@@ -66,23 +71,24 @@ type Op struct {
 	Kind OpKind
 	// Inode is the file or directory that is created, written, renamed, removed or synced.
 	Inode uint64
-	// Parent is the directory whose entries change, and Name is the entry. NewName is the entry after a
-	// Rename.
+	// Parent is the directory whose entries change, and Name is the entry. NewName is the entry
+	// after a Rename.
 	Parent        uint64
 	Name, NewName string
 	// Replaced is the inode that lost its name to a Rename; 0 if there was none.
 	Replaced uint64
-	// Path is the inode's path at the time of the operation, relative to the root. Only messages use it.
+	// Path is the inode's path at the time of the operation, relative to the root. Only messages
+	// use it.
 	Path string
 
 	Offset int64  // where a Write begins
 	Data   []byte // the bytes that a Write applied; if it failed, possibly only some
 	Size   int64  // the size that a Truncate sets
-	// Began is the number of operations in the journal when a Sync or SyncDir began. Operations that came
-	// while the sync ran need not be durable after it.
+	// Began is the number of operations in the journal when a Sync or SyncDir began. Operations
+	// that came while the sync ran need not be durable after it.
 	Began int
-	// Errno is the error of an operation that failed, and 0 for one that succeeded. A failed operation did
-	// nothing, except that a failed Write may have applied Data.
+	// Errno is the error of an operation that failed, and 0 for one that succeeded. A failed
+	// operation did nothing, except that a failed Write may have applied Data.
 	Errno syscall.Errno
 	// Mark is the text of a Mark.
 	Mark string

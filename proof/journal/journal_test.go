@@ -13,7 +13,8 @@ import (
 	_ "github.com/daybook-db/daybook/proof/testenv" // go test ./proof/... -long gives the flag to all packages
 )
 
-// TestImage writes an image with holes to a directory and reads it back. Every byte and name changes the sum.
+// TestImage writes an image with holes to a directory and reads it back. Every byte and name
+// changes the sum.
 func TestImage(t *testing.T) {
 	image := Image{Dirs: []string{"d", "d/e"}, Files: map[string][]byte{
 		"empty":  {},

@@ -3,13 +3,14 @@
 // Package testenv has what the tests of several packages share: the flag -long, and directories in
 // memory. Only tests import it.
 //
-// By default a test repeats its random part a few times, and keeps its files in memory where a disk adds
-// nothing but the time of its syncs. With -long it repeats more often, and all files are on the disk:
+// By default a test repeats its random part a few times, and keeps its files in memory where a disk
+// adds nothing but the time of its syncs. With -long it repeats more often, and all files are on
+// the disk:
 //
 //	go test ./engine -long
 //
-// The flag exists only in the packages whose tests import this one. Go refuses it for the others, so it
-// cannot be combined with ./... of the whole module.
+// The flag exists only in the packages whose tests import this one. Go refuses it for the others,
+// so it cannot be combined with ./... of the whole module.
 package testenv
 
 import (
@@ -23,8 +24,8 @@ var long = flag.Bool("long", false, "more repetitions of the random tests, and a
 // Long reports whether the flag -long is set.
 func Long() bool { return *long }
 
-// TempDir is DirInMemory by default, and t.TempDir with -long. It suits a test that passes on any file
-// system, and that would spend most of its time in the syncs of a disk.
+// TempDir is DirInMemory by default, and t.TempDir with -long. It suits a test that passes on any
+// file system, and that would spend most of its time in the syncs of a disk.
 func TempDir(t testing.TB) string {
 	t.Helper()
 	if Long() {
@@ -33,8 +34,9 @@ func TempDir(t testing.TB) string {
 	return DirInMemory(t)
 }
 
-// DirInMemory returns an empty directory that is removed when the test ends. It is on a file system in
-// memory, where a sync takes no time, if the machine has one with enough room. Otherwise it is t.TempDir.
+// DirInMemory returns an empty directory that is removed when the test ends. It is on a file system
+// in memory, where a sync takes no time, if the machine has one with enough room. Otherwise it is
+// t.TempDir.
 func DirInMemory(t testing.TB) string {
 	t.Helper()
 	if !roomInMemory() {
