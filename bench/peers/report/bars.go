@@ -4,22 +4,22 @@ package main
 
 import "time"
 
-// rule says how a bar judges.
+// rule is the condition of a bar.
 type rule int
 
 const (
 	// timesBetter: Daybook's figure is at least bound times better than the peer's.
 	timesBetter rule = iota
-	// betterThan: Daybook's figure is better than the peer's, by however little. There is no bound.
+	// betterThan: Daybook's figure is better than the peer's. There is no bound.
 	betterThan
-	// timesAtMost: Daybook needs at most bound times what the peer does. It is for where the peer may be ahead.
+	// timesAtMost: Daybook's figure is at most bound times the peer's. The peer may be ahead.
 	timesAtMost
-	// atMost: Daybook's figure is at most bound, in the unit of the work, whatever others do.
+	// atMost: Daybook's figure is at most bound, in the unit of the work. There is no peer.
 	atMost
 )
 
-// bar is a promise that a run keeps or breaks. A peer's figure is of the same run: what else the machine did
-// then, it did to both.
+// bar is a bound that Daybook's figure has to meet in every run. It is compared with the peer's
+// figure of the same run, because other load on the machine slowed both.
 type bar struct {
 	work  work
 	rule  rule
@@ -27,7 +27,7 @@ type bar struct {
 	peer  string // "" with atMost
 }
 
-// bars are what Daybook has to clear in every run.
+// bars are all bars.
 var bars = []bar{
 	{store, timesAtMost, 1.25, "limit"},
 	{store, timesBetter, 1.5, "sqlite"},

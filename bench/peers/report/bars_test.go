@@ -20,16 +20,16 @@ func TestJudge(t *testing.T) {
 		cell         string
 	}{
 		{"less time is better", atLeastTwice(store), "100", "200", true, "2.00x"},
-		{"a miss by a hair is a miss", atLeastTwice(store), "100", "199.9", false, "2.00x"},
+		{"a small miss is a miss", atLeastTwice(store), "100", "199.9", false, "2.00x"},
 		{"a higher rate is better", atLeastTwice(scan), "400", "100", true, "4.00x"},
 		{"a lower rate is worse", atLeastTwice(scan), "100", "400", false, "0.250x"},
-		{"level is not better", bar{store, betterThan, 1, "pebble"}, "100", "100", false, "1.00x"},
-		{"a little is enough", bar{store, betterThan, 1, "pebble"}, "100", "101", true, "1.01x"},
-		{"may be behind up to the bound", bar{store, timesAtMost, 1.25, "pebble"}, "125", "100", true, "1.25x"},
-		{"and no further", bar{store, timesAtMost, 1.25, "pebble"}, "126", "100", false, "1.26x"},
-		{"the bound itself holds", bar{store, atMost, 1e6, ""}, "1000000", "", true, "1.0 ms"},
-		{"above the bound", bar{store, atMost, 1e6, ""}, "1100000", "", false, "1.1 ms"},
-		{"zero is at most anything", bar{store, atMost, 1e6, ""}, "0", "", true, "0 s"},
+		{"an equal figure is not better", bar{store, betterThan, 1, "pebble"}, "100", "100", false, "1.00x"},
+		{"a slightly better figure is enough", bar{store, betterThan, 1, "pebble"}, "100", "101", true, "1.01x"},
+		{"the peer may be ahead up to the bound", bar{store, timesAtMost, 1.25, "pebble"}, "125", "100", true, "1.25x"},
+		{"the peer is too far ahead", bar{store, timesAtMost, 1.25, "pebble"}, "126", "100", false, "1.26x"},
+		{"a figure equal to the bound holds", bar{store, atMost, 1e6, ""}, "1000000", "", true, "1.0 ms"},
+		{"a figure above the bound does not", bar{store, atMost, 1e6, ""}, "1100000", "", false, "1.1 ms"},
+		{"zero is below any bound", bar{store, atMost, 1e6, ""}, "0", "", true, "0 s"},
 		{"Daybook was not run", atLeastTwice(store), "", "200", false, "not run"},
 		{"the peer was not run", atLeastTwice(store), "100", "", false, "not run"},
 	} {
@@ -72,10 +72,10 @@ func TestPrintBars(t *testing.T) {
 		held         bool
 		outcome      string
 	}{
-		{"good", "every bar is cleared by far", runs{good, good}, true, "holds"},
-		{"bad", "level with every peer", runs{bad}, false, "MISSED"},
+		{"good", "every bar holds by far", runs{good, good}, true, "holds"},
+		{"bad", "no better than any peer", runs{bad}, false, "MISSED"},
 		{"mixed", "one bad run is enough", runs{good, bad, good}, false, "MISSED in 1 of 3"},
-		{"absent", "what did not run did not hold", runs{{file: "none.txt"}}, false, "not run"},
+		{"absent", "a bar without figures does not hold", runs{{file: "none.txt"}}, false, "not run"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var out bytes.Buffer
@@ -87,7 +87,8 @@ func TestPrintBars(t *testing.T) {
 	}
 }
 
-// TestBarsAreOfKnownWorks: a bar of a work or a peer that is misspelt would be missed in every run.
+// TestBarsAreOfKnownWorks shows that no bar has a misspelt work or peer. Such a bar would be missed
+// in every run.
 func TestBarsAreOfKnownWorks(t *testing.T) {
 	known := map[string]bool{"": true}
 	for _, e := range entrants {

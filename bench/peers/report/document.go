@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// A section is a part of a Markdown document that this command writes. A document has it between two
-// markers, which are comments with its name.
+// A section is a part of a Markdown document that this command writes. A document has it between
+// two markers, which are comments with its name.
 type section struct {
 	name   string
 	render func(race runs) string
@@ -40,8 +40,8 @@ func writeDocument(path string, race runs) error {
 	return writeChanged(path, []byte(updated))
 }
 
-// requireDaybook returns an error if Daybook did not run some work. Its row would be empty, and a median
-// would be of fewer runs than the table says.
+// requireDaybook returns an error if Daybook did not run some work. Its row would be empty, and a
+// median would be of fewer runs than the table says.
 func (all runs) requireDaybook() error {
 	for _, r := range all {
 		for _, w := range works {
@@ -53,8 +53,8 @@ func (all runs) requireDaybook() error {
 	return nil
 }
 
-// replaceSections returns the document with its sections rendered again. A document without any section is
-// an error: the file was the wrong one.
+// replaceSections returns the document with its sections rendered again. A document without any
+// section is an error: the file was the wrong one.
 func replaceSections(document string, race runs, command string) (string, error) {
 	var missing []string
 	for _, s := range sections {

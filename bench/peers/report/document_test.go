@@ -64,8 +64,8 @@ BenchmarkScan/peer=bbolt-2 1 5e6 values/s
 	}
 }
 
-// TestSections shows what a document gets: the command and the machine, but no path of the machine, and no
-// dashes, which the documentation does not use.
+// TestSections shows what a document gets: the command and the machine, but no path of the machine,
+// and no dashes, which the documentation does not use.
 func TestSections(t *testing.T) {
 	race := runs{parse(t, "1.txt", fullRace(1000))}
 	empty := ""
@@ -77,7 +77,8 @@ func TestSections(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"<!-- Generated, so edits are lost. The command: go run -C bench/peers ./report -readme ../../docs/benchmarks.md 1.txt -->",
+		"<!-- Generated, so edits are lost. The command: " +
+			"go run -C bench/peers ./report -readme ../../docs/benchmarks.md 1.txt -->",
 		"Each figure is of one run.", "### Writing", "### Footprint", "| best peer |",
 	} {
 		if !strings.Contains(strings.ReplaceAll(got, "\n", " "), want) {
@@ -89,8 +90,8 @@ func TestSections(t *testing.T) {
 	}
 }
 
-// TestDocumentsAreOfTheRuns shows that the tables of the documents are of the runs that are kept, and
-// that no row of them is wider than a page.
+// TestDocumentsAreOfTheRuns shows that the tables in the documents are of the runs in
+// bench/results, and that no row is too wide.
 func TestDocumentsAreOfTheRuns(t *testing.T) {
 	const results = "../../results/"
 	race, err := readRuns([]string{results + "race-1.txt", results + "race-2.txt", results + "race-3.txt"})

@@ -9,7 +9,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// daybook is the entrant all others are compared with.
+// daybook is the name of the entrant that all others are compared with.
 const daybook = "daybook"
 
 // entrant is a participant of the race: Daybook, one of its peers, or a limit.
@@ -29,13 +29,14 @@ const (
 	keepsJSON entrantKind = iota
 	// keepsFloats stores numbers only, and does not sync them.
 	keepsFloats
-	// physicalLimit is no store. It does the part of the work that no store can avoid, and so shows how much
-	// better a store could be.
+	// physicalLimit is no store. It does the part of the work that no store can avoid, and so shows
+	// how much better a store could be.
 	physicalLimit
 )
 
-// entrants are in the order of columns, bars and legends. The colours are those of Okabe and Ito that stand
-// out on white, and a wine red, which differ for colour-blind eyes too; curves have shapes besides.
+// entrants are in the order of rows, bars and legends. The colours are those of Okabe and Ito that
+// stand out on white, and a wine red. Colour-blind people can tell them apart, and curves have
+// different marks too.
 var entrants = []entrant{
 	{daybook, "Daybook", keepsJSON, rgb(0x000000), draw.CircleGlyph{}},
 	{"sqlite", "SQLite", keepsJSON, rgb(0x0072b2), draw.SquareGlyph{}},
@@ -51,7 +52,7 @@ var entrants = []entrant{
 	{"zstd", "zstd", physicalLimit, rgb(0x8a8a8a), nil},
 }
 
-// dashes tell the limits, which share a grey, from one another.
+// dashes tell the limits apart, which are all grey.
 var dashes = map[string][]vg.Length{
 	"limit":  {6, 3},
 	"memcpy": {2, 2},

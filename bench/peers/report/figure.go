@@ -9,18 +9,19 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// formatFigure says value as people do: 135 µs, 1.4 M/s, 12.7 B.
+// formatFigure formats a measured value for people: 135 µs, 1.4 M/s, 12.7 B.
 func formatFigure(value float64, unit string) string {
 	return format(significant(value), unit, formatRounded)
 }
 
-// formatBound says a bound as it was set: 50 ms, 14 B. Six digits hide what scaling does to the last bit.
+// formatBound formats a bound as it is written in bars: 50 ms, 14 B. With six digits the rounding
+// errors of scaling are not visible.
 func formatBound(value float64, unit string) string {
 	return format(value, unit, func(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) })
 }
 
-// format scales times and rates, which span magnitudes, to a prefix. Sizes keep their unit so that rows of
-// one table can be compared at a glance.
+// format gives times and rates a prefix, because they differ by orders of magnitude. Sizes keep
+// their unit, so that the rows of a table can be compared at a glance.
 func format(value float64, unit string, digits func(float64) string) string {
 	switch unit {
 	case "ns/op":
@@ -35,13 +36,15 @@ func format(value float64, unit string, digits func(float64) string) string {
 	return digits(value)
 }
 
-// scaled ends with the prefix, and with a space where there is none.
+// scaled returns the number and the prefix of its unit. Without a prefix the result ends in a
+// space.
 func scaled(value float64, digits func(float64) string) string {
 	number, prefix := humanize.ComputeSI(value)
 	return digits(number) + " " + prefix
 }
 
-// significant rounds to three digits. It comes before scaling: 999.9 µs must become 1 ms, not 1000 µs.
+// significant rounds to three digits. It must be called before scaling: 999.9 µs becomes 1 ms, not
+// 1000 µs.
 func significant(value float64) float64 {
 	if value == 0 {
 		return 0
@@ -50,7 +53,7 @@ func significant(value float64) float64 {
 	return rounded
 }
 
-// formatRounded keeps one decimal below 100, and two digits below 1.
+// formatRounded writes one decimal below 100, and two significant digits below 1.
 func formatRounded(value float64) string {
 	switch magnitude := math.Abs(value); {
 	case magnitude >= 99.95:
@@ -61,7 +64,8 @@ func formatRounded(value float64) string {
 	return formatDigits(value, 2)
 }
 
-// formatRatio needs fewer digits the larger the ratio: nobody plans with a difference of 21 and 21.3.
+// formatRatio writes fewer decimals the larger the ratio is, because the difference between 21 and
+// 21.3 does not matter.
 func formatRatio(ratio float64) string {
 	switch {
 	case ratio >= 9.95:
@@ -74,7 +78,7 @@ func formatRatio(ratio float64) string {
 	return formatDigits(ratio, 2) + "x"
 }
 
-// formatThree has three digits at least, since the second one may decide whether a bar was missed.
+// formatThree writes at least three digits, because the third may show whether a bar was missed.
 func formatThree(value float64) string {
 	if value >= 999.5 {
 		return humanize.Comma(int64(math.Round(value)))
@@ -82,7 +86,8 @@ func formatThree(value float64) string {
 	return formatDigits(value, 3)
 }
 
-// formatDigits has the given number of significant digits, trailing zeros included, and no exponent.
+// formatDigits writes the given number of significant digits, with trailing zeros and without an
+// exponent.
 func formatDigits(value float64, digits int) string {
 	if value == 0 {
 		return "0"

@@ -18,7 +18,7 @@ machine: 2 cores, 24 GiB, ext4 on virtio disk
 go: go1.26
 `
 
-// parse reads lines as a file of that name.
+// parse reads lines as if they were a file of that name.
 func parse(t *testing.T, file, lines string) run {
 	t.Helper()
 	r, err := readRun(strings.NewReader(fixtureMachine+lines), file)
@@ -28,8 +28,9 @@ func parse(t *testing.T, file, lines string) run {
 	return r
 }
 
-// fullRace has Daybook in every work, and whom a bar compares it with: Daybook is peerFactor times better than
-// each, or level where the bar lets it be behind. No absolute bar is missed.
+// fullRace returns benchmark lines in which Daybook does every work, and each peer of a bar the
+// work of the bar. Daybook is peerFactor times better than the peer, or equal if the bar allows the
+// peer to be ahead. No bar without a peer is missed.
 func fullRace(peerFactor float64) string {
 	var b strings.Builder
 	written := map[key]bool{}

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// command is what makes one generated file again, whatever else was asked for with it. It names no place of
-// the machine it ran on: only the base names of the runs, and of a target that was not given relative to here.
+// command returns the command that generates one file. It has no path of this machine: runs, and a
+// target with an absolute path, appear with their base names.
 func command(flag, target string, from runs) string {
 	if filepath.IsAbs(target) {
 		target = filepath.Base(target)
@@ -24,8 +24,9 @@ func command(flag, target string, from runs) string {
 	return strings.Join(words, " ")
 }
 
-// writeChanged replaces the file at path as a whole or not at all, and leaves it alone, with its time, if it
-// has that content already. It is not synced: what is generated can be generated again.
+// writeChanged replaces the file at path with content, or leaves it as it is if it has that content
+// already. A failure leaves the old file. The file is not synced, because it can be generated
+// again.
 func writeChanged(path string, content []byte) (err error) {
 	mode := fs.FileMode(0o644)
 	old, err := os.ReadFile(path)
@@ -51,7 +52,7 @@ func permissions(path string) (fs.FileMode, error) {
 	return info.Mode().Perm(), nil
 }
 
-// replace leaves no temporary file behind when it fails.
+// replace removes its temporary file if it fails.
 func replace(path string, content []byte, mode fs.FileMode) error {
 	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {

@@ -11,14 +11,14 @@ import (
 	"golang.org/x/perf/benchfmt"
 )
 
-// A history grows in two ways: more values of the same records, or the same values spread over more records.
-// What does not grow is the same in every point of a curve.
+// A history grows in two ways: more values of the same records, or the same number of values over
+// more records. The other number has a fixed value in all points of a curve.
 const (
 	fixedRecords = "1000"
 	fixedValues  = "1000000"
 )
 
-// growthWork is one thing that is measured while a history grows.
+// growthWork is one kind of work that is measured on histories of growing size.
 type growthWork struct {
 	name  string // as in /work=name
 	title string
@@ -32,10 +32,11 @@ var growthWorks = []growthWork{
 	{"cleanup", "Cleanup", "ns/op"},
 }
 
-// growthAxis is what grows. fixed is the value of the other parameter.
+// growthAxis is a way in which a history grows.
 type growthAxis struct {
-	grows, stays, fixed string
-	title               string
+	grows, stays string // the names of two parameters of the benchmark
+	fixed        string // the value of the one that stays
+	title        string
 }
 
 var growthAxes = []growthAxis{
@@ -43,23 +44,24 @@ var growthAxes = []growthAxis{
 	{"records", "values", fixedValues, "records, with 1,000,000 values"},
 }
 
-// point is a figure at a size of the history.
+// point is a figure for a history of one size.
 type point struct{ size, figure float64 }
 
-// curve is what one entrant did as the history grew.
+// curve has one entrant's figures as the history grows.
 type curve struct {
 	entrant entrant
 	points  []point // by size
 }
 
-// panel is the curves of one work along one axis.
+// panel has the curves of one kind of work along one axis.
 type panel struct {
 	work   growthWork
 	axis   growthAxis
 	curves []curve // in the order of entrants
 }
 
-// panels leaves out those that nobody has a figure for. They come work by work, each with its two axes.
+// panels returns the panels that have a curve, in the order of works, and for each work in the
+// order of axes.
 func panels(growth runs) []panel {
 	var found []panel
 	for _, w := range growthWorks {
@@ -78,6 +80,7 @@ func panels(growth runs) []panel {
 	return found
 }
 
+// points returns the points of one entrant's curve, by size.
 func (all runs) points(w growthWork, axis growthAxis, peer string) []point {
 	sizes := map[measure]float64{}
 	for _, r := range all {
@@ -89,7 +92,7 @@ func (all runs) points(w growthWork, axis growthAxis, peer string) []point {
 	}
 	var points []point
 	for m, size := range sizes {
-		// A log scale has no place for a figure of zero.
+		// Zero has no place on a logarithmic scale.
 		if figure, _ := all.median(m, peer); figure > 0 {
 			points = append(points, point{size, figure})
 		}
@@ -98,7 +101,9 @@ func (all runs) points(w growthWork, axis growthAxis, peer string) []point {
 	return points
 }
 
-// size is where a benchmark such as Growth/work=ingest/values=10000/records=1000 stands on the axis.
+// size returns the place on the axis of a benchmark such as
+// Growth/work=ingest/values=10000/records=1000, and whether it is a point of the work's curve along
+// the axis.
 func (axis growthAxis) size(benchmark, work string) (size float64, ok bool) {
 	base, parts := benchfmt.Name(benchmark).Parts()
 	if string(base) != "Growth" {

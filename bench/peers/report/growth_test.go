@@ -20,10 +20,10 @@ func TestPoints(t *testing.T) {
 		peer   string
 		want   []point
 	}{
-		{"by size, and the median of two runs", growthAxes[0], daybook, []point{{1e4, 2.5e6}, {1e6, 1e6}}},
-		{"the crossing is on both axes", growthAxes[1], daybook, []point{{10, 3e6}, {1000, 1e6}}},
+		{"ordered by size, with the median of two runs", growthAxes[0], daybook, []point{{1e4, 2.5e6}, {1e6, 1e6}}},
+		{"the point with both fixed values is on both axes", growthAxes[1], daybook, []point{{10, 3e6}, {1000, 1e6}}},
 		{"a limit has a curve", growthAxes[1], "limit", []point{{10, 4e6}}},
-		{"another work is another curve", growthAxes[0], "sqlite", nil},
+		{"another kind of work has another curve", growthAxes[0], "sqlite", nil},
 	} {
 		got := all.points(ingest, tt.axis, tt.peer)
 		if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(point{})); diff != "" {
@@ -35,11 +35,12 @@ func TestPoints(t *testing.T) {
 	}
 }
 
-// TestBalance: what is read first stays first, and neither column is much higher.
+// TestBalance shows that blocks keep their order, and that the two columns have about the same
+// height.
 func TestBalance(t *testing.T) {
 	three := make([]ratioBar, 3)
 	left, right := balance([]block{{"a", three}, {"b", three}, {"c", three}, {"d", three}})
 	if len(left) != 2 || len(right) != 2 || left[0].title != "a" || right[0].title != "c" {
-		t.Errorf("got %v and %v", left, right)
+		t.Errorf("got %v and %v; want two blocks in each", left, right)
 	}
 }

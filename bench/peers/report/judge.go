@@ -9,14 +9,15 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 )
 
-// verdict is how a bar fared in one run.
+// verdict is the result of a bar in one run.
 type verdict struct {
 	measured float64
-	ran      bool // the run has every figure that the bar needs
+	ran      bool // whether the run has every figure that the bar needs
 	holds    bool
 }
 
-// judge compares unrounded figures: what is printed may look as if a bar was met that was just missed.
+// judge compares figures before they are rounded. So a printed figure may look as if it met a bar
+// that was narrowly missed.
 func (b bar) judge(r run) verdict {
 	ours, ran := r.figures[key{b.work.measure, daybook}]
 	if !ran {
@@ -50,7 +51,7 @@ func (b bar) String() string {
 	return "at most " + formatBound(b.bound, b.work.unit)
 }
 
-// cell is what the table says of one run.
+// cell returns the text of the table for one run.
 func (b bar) cell(v verdict) string {
 	switch {
 	case !v.ran:
@@ -61,7 +62,7 @@ func (b bar) cell(v verdict) string {
 	return formatThree(v.measured) + "x"
 }
 
-// printBars reports whether every bar holds in every run.
+// printBars prints a table of all bars, and reports whether every bar holds in every run.
 func printBars(out io.Writer, race runs) (held bool) {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
@@ -81,7 +82,8 @@ func printBars(out io.Writer, race runs) (held bool) {
 	return held
 }
 
-// row counts the runs that missed the bar. One that did not run what the bar needs has missed it.
+// row returns a row of the table, and the number of runs that missed the bar. A run without the
+// figures that the bar needs has missed it.
 func (b bar) row(race runs) (row table.Row, missed int) {
 	row = table.Row{b.work.title, b.String()}
 	for _, r := range race {

@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// machineKeys are the lines `key: value` that say where a run was made, and with what. Go writes the first three, whoever
-// started the run the others.
+// machineKeys are the keys of the lines `key: value` that describe the machine and the tools of a
+// run. go test prints the first three, and the race prints the others.
 var machineKeys = []string{"goos", "goarch", "cpu", "machine", "go", "cgo"}
 
-// machine says in one sentence where the runs were made, as far as they say it.
+// machine returns a sentence about the machine of the runs.
 func (all runs) machine() string {
 	config := all[0].config
 	var where []string
@@ -33,10 +33,10 @@ func (all runs) machine() string {
 	return sentence + "."
 }
 
-// medians says how many runs stand behind each figure.
+// medians returns a sentence about the number of runs that a figure comes from.
 func (all runs) medians() string {
 	if len(all) == 1 {
 		return "Each figure is of one run."
 	}
-	return fmt.Sprintf("Each figure is the median of %d runs, or of those of them that its peer took part in.", len(all))
+	return fmt.Sprintf("Each figure is the median of %d runs, or of those runs that the peer took part in.", len(all))
 }

@@ -1,21 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command report turns the output of the race between Daybook and other stores into what people read: the
-// tables in the README, three charts, and the judgement whether Daybook still clears its bars.
+// Command report makes tables and charts for people from the output of the race, and judges the
+// race by its bars.
 //
-// It is run from the root of the repository, with one file of `go test -bench` output for each run:
+// The race is the benchmarks of package bench/peers: the same work done by Daybook, by other stores
+// and by the limits of the hardware. A run is one output of the race. A bar is a bound that
+// Daybook's figure has to meet in every run, such as "at least 1.5x better than sqlite".
+//
+// The command is run from the root of the repository, with one file for each run:
 //
 //	go run -C bench/peers ./report -bars RUN...
-//	go run -C bench/peers ./report -readme ../../docs/benchmarks.md -chart ../../bench/race.svg RUN...
+//	go run -C bench/peers ./report -readme ../../README.md -readme ../../docs/benchmarks.md RUN...
+//	go run -C bench/peers ./report -chart ../../bench/race.svg RUN...
 //	go run -C bench/peers ./report -growth ../../bench/growth.svg GROWTHRUN...
 //	go run -C bench/peers ./report -soak ../../bench/soak.svg SOAKRUN...
 //
-// What is written depends on nothing but the files that are read, so that a second go over the same runs
-// changes nothing. A file that holds nothing but growth curves, or a soak, is no run of the race: with several flags,
-// files of all kinds may be named together.
+// The files that it writes depend only on the runs, so the same runs give the same files. A file
+// that has only growth curves, or only a soak, is not a run of the race. With several flags, files
+// of all kinds may be named together.
 //
-// The exit status is 0 when everything was done and every bar that was asked for holds, 1 when a bar was
-// missed or something failed, and 2 for wrong usage.
+// The exit status is 0 if everything was done and, with -bars, every bar holds; 1 if a bar was
+// missed or something failed; and 2 for wrong usage.
 package main
 
 import (
@@ -26,7 +31,7 @@ import (
 	"os"
 )
 
-const usage = `usage: go run -C bench/peers ./report [-readme FILE] [-bars] [-chart FILE] [-growth FILE] [-soak FILE] RUN...
+const usage = `usage: go run -C bench/peers ./report FLAG... RUN...
 
 RUN is a file with the output of one go test -bench. At least one flag and one RUN are needed.
 
@@ -36,7 +41,7 @@ func main() {
 	os.Exit(report(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// report is main without the process around it. It returns the exit status.
+// report does the work of main, and returns the exit status.
 func report(args []string, stdout, stderr io.Writer) int {
 	req, err := parseRequest(args, stderr)
 	switch {
@@ -55,7 +60,7 @@ func report(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// request is what the command line asks for.
+// request is a command line.
 type request struct {
 	documents           []string // Markdown files whose generated sections are to be replaced
 	chart, growth, soak string   // files to write; "": none
@@ -65,7 +70,7 @@ type request struct {
 
 var errUsage = errors.New("wrong usage")
 
-// parseRequest has told stderr what is wrong when it returns an error.
+// parseRequest has written to stderr what is wrong when it returns an error.
 func parseRequest(args []string, stderr io.Writer) (request, error) {
 	var req request
 	flags := flag.NewFlagSet("report", flag.ContinueOnError)
@@ -74,10 +79,11 @@ func parseRequest(args []string, stderr io.Writer) (request, error) {
 		fmt.Fprint(stderr, usage)
 		flags.PrintDefaults()
 	}
-	flags.Func("readme", "replace the generated sections of `FILE`, in Markdown; may be repeated", func(path string) error {
+	addDocument := func(path string) error {
 		req.documents = append(req.documents, path)
 		return nil
-	})
+	}
+	flags.Func("readme", "replace the generated sections of `FILE`, in Markdown; may be repeated", addDocument)
 	flags.BoolVar(&req.bars, "bars", false, "print every bar and whether it holds; exit 1 if one does not")
 	flags.StringVar(&req.chart, "chart", "", "write the chart of ratios to `FILE`, an SVG")
 	flags.StringVar(&req.growth, "growth", "", "write the growth curves to `FILE`, an SVG")
@@ -93,11 +99,11 @@ func parseRequest(args []string, stderr io.Writer) (request, error) {
 	return req, nil
 }
 
-// race reports whether something is asked for that needs a run of the race.
+// race reports whether the request needs a run of the race.
 func (req request) race() bool { return len(req.documents) > 0 || req.chart != "" || req.bars }
 
-// carryOut reports whether every bar holds that it was asked to judge. The bars come first: whoever asked
-// sees them even if a file cannot be written.
+// carryOut does what is requested. It reports whether every bar holds, if -bars was given. It
+// prints the bars first, so that they are seen even if a file cannot be written.
 func (req request) carryOut(stdout io.Writer) (held bool, err error) {
 	all, err := readRuns(req.files)
 	if err != nil {

@@ -37,16 +37,18 @@ func TestReportStatus(t *testing.T) {
 	}{
 		{"unknown flag", "wrong usage", []string{"-nope", good}, 2, "usage: "},
 		{"no file", "wrong usage", []string{"-bars"}, 2, "usage: "},
-		{"no flag", "nothing was asked for", []string{good}, 2, "usage: "},
-		{"help", "it was asked for", []string{"-h"}, 0, "usage: "},
-		{"held", "every bar holds; growth is no run of the race", []string{"-bars", good, growth}, 0, ""},
-		{"missed", "in one run", []string{"-bars", good, bad}, 1, ""},
-		{"missing file", "named", []string{"-bars", "nowhere.txt"}, 1, "report: open nowhere.txt"},
+		{"no flag", "nothing is requested", []string{good}, 2, "usage: "},
+		{"help", "help is no error", []string{"-h"}, 0, "usage: "},
+		{"held", "every bar holds, and growth curves are no run of the race",
+			[]string{"-bars", good, growth}, 0, ""},
+		{"missed", "a bar is missed in one run", []string{"-bars", good, bad}, 1, ""},
+		{"missing file", "the error names it", []string{"-bars", "nowhere.txt"}, 1, "report: open nowhere.txt"},
 		{"no race", "nothing to judge", []string{"-bars", growth}, 1, "report: no file has a benchmark of the race"},
 		{"no growth", "nothing to draw", []string{"-growth", "x.svg", good}, 1,
 			"report: no file has a benchmark of the growth"},
-		{"no markers", "the file is named", []string{"-readme", unmarked, good}, 1, "report: " + unmarked + ": "},
-		{"no daybook", "the run is named", []string{"-readme", readme, partial}, 1,
+		{"no markers", "the error names the file",
+			[]string{"-readme", unmarked, good}, 1, "report: " + unmarked + ": "},
+		{"no daybook", "the error names the run", []string{"-readme", readme, partial}, 1,
 			"report: partial.txt: no values/s of peer=daybook in BenchmarkStoreParallel\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -63,7 +65,8 @@ func TestReportStatus(t *testing.T) {
 	}
 }
 
-// TestReportAgain: the same runs give the same files, and a file that would not change is not written.
+// TestReportAgain shows that the same runs give the same files, and that a file with the right
+// content is not written again.
 func TestReportAgain(t *testing.T) {
 	race := writeFile(t, "race.txt", fixtureMachine+fullRace(1000))
 	growth := writeFile(t, "growth.txt", fixtureMachine+growthLines)
@@ -97,7 +100,8 @@ func TestReportAgain(t *testing.T) {
 	}
 }
 
-// TestCharts: all are well-formed, say what made them, and name no directory.
+// TestCharts shows that all charts are well-formed XML, say which command made them, and name no
+// directory.
 func TestCharts(t *testing.T) {
 	race, growth := runs{parse(t, "race.txt", fullRace(1000))}, runs{parse(t, "growth.txt", growthLines)}
 	soak := runs{parse(t, "soak.txt", soakLines(10, 20, 30))}
@@ -108,7 +112,8 @@ func TestCharts(t *testing.T) {
 		from  runs
 		want  []string
 	}{
-		{"chart", writeRatios, race, []string{"-chart chart.svg race.txt", "1,000x", "Pebble", "Scan a million values"}},
+		{"chart", writeRatios, race,
+			[]string{"-chart chart.svg race.txt", "1,000x", "Pebble", "Scan a million values"}},
 		{"growth", writeGrowth, growth, []string{"-growth growth.svg growth.txt", "disk", "Ingest", "Cleanup"}},
 		{"soak", writeSoak, soak, []string{"-soak soak.svg soak.txt", "Directory", "sweep", "99th percentile"}},
 	} {
@@ -123,7 +128,7 @@ func TestCharts(t *testing.T) {
 			}
 		}
 		if strings.Contains(svg, dir) || strings.Contains(svg, "NaN") {
-			t.Errorf("%s: a directory or NaN in it", tt.name)
+			t.Errorf("%s: it has a directory or NaN", tt.name)
 		}
 		wellFormed(t, svg)
 	}

@@ -16,7 +16,7 @@ import (
 const (
 	panelHeight   vg.Length = 200
 	panelsPerRow            = 2
-	legendSample  vg.Length = 26 // the piece of line before a name
+	legendSample  vg.Length = 26 // length of the line before a name
 	legendSpace   vg.Length = 18
 	legendPadding vg.Length = 6
 )
@@ -33,8 +33,8 @@ func writeGrowth(path string, growth runs) error {
 	above := headingHeight + vg.Length(len(legend))*lineHeight + 2*legendPadding
 	below := captionHeight(caption) + pageMargin
 	p := newPage(above + vg.Length(rows)*panelHeight + below)
-	p.heading("How does it go on as the history grows?",
-		"Both scales of each panel are logarithmic. Of times less is better, of rates (/s) more.")
+	p.heading("How does speed change as the history grows?",
+		"Both scales of each panel are logarithmic. For times less is better, for rates (/s) more.")
 	p.legend(legend, p.Max.Y-headingHeight-legendPadding)
 	if err := p.panels(found, rows, above, below); err != nil {
 		return err
@@ -95,7 +95,7 @@ func (pan panel) plot() (*plot.Plot, error) {
 	return p, nil
 }
 
-// addTo draws a limit as a dashed line without marks: it is nobody's figure. Daybook is thicker.
+// addTo draws the curve. A limit is a dashed line without marks, and Daybook's line is thicker.
 func (c curve) addTo(p *plot.Plot) error {
 	var points plotter.XYs
 	for _, at := range c.points {
@@ -126,7 +126,8 @@ func (e entrant) glyphStyle() draw.GlyphStyle {
 	return draw.GlyphStyle{Color: e.line, Radius: 3, Shape: e.shape}
 }
 
-// logarithmic gives the axis whole decades, so that the panels of one work compare.
+// logarithmic makes the axis begin and end at powers of ten, so that the panels of one kind of work
+// can be compared.
 func logarithmic(axis *plot.Axis, label func(float64) string) {
 	axis.Scale = plot.LogScale{}
 	low := int(math.Floor(math.Log10(axis.Min) + 1e-9))
@@ -143,7 +144,7 @@ func logarithmic(axis *plot.Axis, label func(float64) string) {
 
 var legendStyle = textStyle(textSize, ink, draw.XLeft, draw.YCenter)
 
-// legendLines has everyone who has a curve somewhere, broken into lines that fit the page.
+// legendLines returns the entrants that have a curve, broken into lines that fit the page.
 func legendLines(found []panel) [][]entrant {
 	lines := [][]entrant{nil}
 	x := pageMargin
@@ -161,6 +162,7 @@ func legendLines(found []panel) [][]entrant {
 	return lines
 }
 
+// appears reports whether the entrant has a curve.
 func appears(e entrant, found []panel) bool {
 	for _, pan := range found {
 		for _, c := range pan.curves {

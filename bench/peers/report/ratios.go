@@ -14,13 +14,13 @@ import (
 )
 
 const (
-	barPitch    vg.Length = 12 // from one bar to the next: the label beside it needs that much
+	barPitch    vg.Length = 12 // from one bar to the next, which is the height of the label
 	barHeight   vg.Length = 8
 	blockTitle  vg.Length = 15
 	blockGap    vg.Length = 7
-	peerWidth   vg.Length = 88 // for the name of a peer to the left of its bar
-	valueWidth  vg.Length = 48 // for the ratio to the right of it
-	axisHeight  vg.Length = 31 // the labels of the decades, and Daybook above that of 1
+	peerWidth   vg.Length = 88 // of the name of a peer, to the left of its bar
+	valueWidth  vg.Length = 48 // of the ratio, to the right of the bar
+	axisHeight  vg.Length = 31 // of the labels of the powers of ten, with "Daybook" above the 1
 	columnSpace vg.Length = 20
 	halfWidth   vg.Length = (pageWidth - 2*pageMargin - columnSpace) / 2
 )
@@ -31,7 +31,7 @@ type ratioBar struct {
 	ratio float64
 }
 
-// block is a work with the bars of all peers that do it.
+// block is one kind of work with the bars of all peers that do it.
 type block struct {
 	title string
 	bars  []ratioBar
@@ -41,7 +41,7 @@ func (b block) height() vg.Length {
 	return blockTitle + vg.Length(len(b.bars))*barPitch + blockGap
 }
 
-// writeRatios draws two columns of blocks that read from the top of the left to the bottom of the right.
+// writeRatios draws the blocks in two columns, first the left one from top to bottom.
 func writeRatios(path string, race runs) error {
 	blocks := ratioBlocks(race)
 	if len(blocks) == 0 {
@@ -52,8 +52,8 @@ func writeRatios(path string, race runs) error {
 	body := axisHeight + max(totalHeight(left), totalHeight(right))
 	p := newPage(headingHeight + body + captionHeight(caption) + pageMargin)
 	p.heading("How many times better is Daybook?",
-		"Log scale. To the right of the line at 1 Daybook is ahead, to the left of it the peer. "+
-			"Without a bar the peer has no such figure.")
+		"Logarithmic scale. To the right of the line at 1 Daybook is ahead, to the left of it the peer. "+
+			"A peer without a bar does not do the work.")
 	axis := ratioAxis(blocks)
 	top := p.Max.Y - headingHeight
 	for i, half := range [][]block{left, right} {
@@ -65,7 +65,7 @@ func writeRatios(path string, race runs) error {
 	return p.write(path)
 }
 
-// ratioBlocks leaves out works that nobody can be compared at.
+// ratioBlocks returns a block for each kind of work that Daybook and a peer do.
 func ratioBlocks(race runs) []block {
 	var blocks []block
 	for _, w := range works {
@@ -82,7 +82,7 @@ func ratioBlocks(race runs) []block {
 	return blocks
 }
 
-// balance cuts blocks where the higher of the two columns becomes lowest.
+// balance divides blocks into two columns, so that the higher column is as low as possible.
 func balance(blocks []block) (left, right []block) {
 	best := 0
 	lowest := vg.Length(math.Inf(1))
@@ -102,13 +102,14 @@ func totalHeight(blocks []block) vg.Length {
 	return sum
 }
 
-// logAxis maps powers of ten from low to high to between left and right.
+// logAxis maps the powers of ten from low to high to places from left to right.
 type logAxis struct {
 	low, high   int
 	left, right vg.Length
 }
 
-// ratioAxis has whole decades around every ratio, and room on both sides of 1.
+// ratioAxis begins and ends at powers of ten that enclose every ratio, and has room on both sides
+// of 1.
 func ratioAxis(blocks []block) logAxis {
 	low, high := -1, 1
 	for _, b := range blocks {
@@ -126,7 +127,7 @@ func (a logAxis) at(ratio float64) vg.Length {
 	return a.left + vg.Length(share)*(a.right-a.left)
 }
 
-// ratioColumn draws the line at 1 last, over the ends of the bars.
+// ratioColumn draws the axis and the blocks of one column.
 func (p page) ratioColumn(axis logAxis, blocks []block, top vg.Length) {
 	first := top - axisHeight
 	bottom := first - totalHeight(blocks)
@@ -138,7 +139,8 @@ func (p page) ratioColumn(axis logAxis, blocks []block, top vg.Length) {
 	}
 }
 
-// decades draws the grid. A power of ten has no label where it would run into the one before it.
+// decades draws a line for each power of ten. A label that would run into the one before it is left
+// out.
 func (p page) decades(axis logAxis, top, bottom vg.Length) {
 	style := textStyle(textSize, faintInk, draw.XCenter, draw.YBottom)
 	free := p.Min.X
@@ -162,7 +164,8 @@ func decadeLabel(exponent int) string {
 	return strconv.FormatFloat(number, 'f', 0, 64) + prefix
 }
 
-// block hides the grid behind its title, which may run over the whole column.
+// block draws a block. Its title covers the grid, and may be as wide as the column. The line at 1
+// is drawn last, over the ends of the bars.
 func (p page) block(axis logAxis, b block, top vg.Length) {
 	title := bold(textStyle(textSize, ink, draw.XLeft, draw.YTop))
 	x := axis.left - peerWidth
@@ -176,7 +179,7 @@ func (p page) block(axis logAxis, b block, top vg.Length) {
 	p.line(ink, 1.25, one, bottom, one, top-blockTitle)
 }
 
-// ratioBar writes the ratio to the right of whatever is drawn: left of a bar is the name of the peer.
+// ratioBar draws a bar, with the name of the peer to the left and the ratio to the right of it.
 func (p page) ratioBar(axis logAxis, bar ratioBar, y vg.Length) {
 	one, end := axis.at(1), axis.at(bar.ratio)
 	p.box(bar.peer.line, min(one, end), y-barHeight/2, max(one, end), y+barHeight/2)

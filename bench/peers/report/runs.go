@@ -15,22 +15,22 @@ import (
 	"golang.org/x/perf/benchfmt"
 )
 
-// measure is one thing that is measured of every peer.
+// measure names a figure that every entrant may have.
 type measure struct {
-	benchmark string // the name without Benchmark, the peer and the number of processors: Latest/n=1
-	unit      string // as the benchmark reports it: ns/op
+	benchmark string // its name without Benchmark, peer and number of processors, such as Latest/n=1
+	unit      string // as the benchmark reports it, such as ns/op
 }
 
-// key finds the figure of a peer.
+// key names the figure of one entrant.
 type key struct {
 	measure
 	peer string
 }
 
-// run is what one file says.
+// run is the content of one file.
 type run struct {
-	file    string // the base name: the path is of the machine that ran it
-	config  map[string]string
+	file    string            // base name
+	config  map[string]string // the lines `key: value`
 	figures map[key]float64
 }
 
@@ -58,8 +58,9 @@ func readRunFile(path string) (run, error) {
 	return readRun(f, filepath.Base(path))
 }
 
-// readRun fails on a line that begins like a benchmark and is none: its figure would be lost without a word.
-// Several lines of one benchmark, as of -count, become their median.
+// readRun reads the output of go test. Several lines of one benchmark, as with -count, become their
+// median. A line that begins like a benchmark's and cannot be read is an error, because its figure
+// would be missing without notice.
 func readRun(in io.Reader, file string) (run, error) {
 	r := run{file: file, config: map[string]string{}, figures: map[key]float64{}}
 	lines := map[key][]float64{}
@@ -68,7 +69,8 @@ func readRun(in io.Reader, file string) (run, error) {
 		return run{}, err
 	}
 	if line := failedLine(text); line != "" {
-		return run{}, fmt.Errorf("%s: a benchmark failed (%q), so its figures may be of work that was not done", file, line)
+		return run{}, fmt.Errorf("%s: a benchmark failed (%q), so its figures may be of work that was not done",
+			file, line)
 	}
 	reader := benchfmt.NewReader(bytes.NewReader(text), file)
 	for reader.Scan() {
@@ -103,7 +105,8 @@ func failedLine(text []byte) string {
 	return ""
 }
 
-// add copies what it keeps: the reader uses the memory of result again.
+// add adds the figures of a line to lines, and its configuration to r. It copies everything,
+// because the reader reuses the memory of result.
 func (r *run) add(result *benchfmt.Result, lines map[key][]float64) error {
 	for _, c := range result.Config {
 		r.config[c.Key] = string(c.Value)
@@ -123,7 +126,8 @@ func (r *run) add(result *benchfmt.Result, lines map[key][]float64) error {
 	return nil
 }
 
-// splitPeer takes the peer, and the number of processors that Go adds, out of the name of a benchmark.
+// splitPeer splits the name of a benchmark into the peer and the rest, without the number of
+// processors that Go adds.
 func splitPeer(name benchfmt.Name) (benchmark, peer string, err error) {
 	base, parts := name.Parts()
 	var b strings.Builder
@@ -142,7 +146,7 @@ func splitPeer(name benchfmt.Name) (benchmark, peer string, err error) {
 	return b.String(), peer, nil
 }
 
-// kind is what a benchmark is a part of.
+// kind says which of three sets a benchmark belongs to.
 type kind string
 
 const (
@@ -161,7 +165,7 @@ func kindOf(benchmark string) kind {
 	return theRace
 }
 
-// of returns the runs that have benchmarks of a kind.
+// of returns the runs that have benchmarks of the kind.
 func (all runs) of(wanted kind) (some runs) {
 	for _, r := range all {
 		for k := range r.figures {
@@ -174,7 +178,8 @@ func (all runs) of(wanted kind) (some runs) {
 	return some
 }
 
-// validate fails if the runs cannot stand for one another. A median over two machines says nothing of either.
+// validate returns an error if there are no runs, or if they are of different machines: a median
+// over two machines says nothing about either.
 func (all runs) validate(wanted kind) error {
 	if len(all) == 0 {
 		return errors.New("no file has a benchmark of the " + string(wanted))
@@ -190,7 +195,7 @@ func (all runs) validate(wanted kind) error {
 	return nil
 }
 
-// median of what peer did over the runs that have it.
+// median returns the median of a peer's figures in the runs that have one.
 func (all runs) median(m measure, peer string) (figure float64, ok bool) {
 	var values []float64
 	for _, r := range all {
@@ -204,8 +209,9 @@ func (all runs) median(m measure, peer string) (figure float64, ok bool) {
 	return median(values), true
 }
 
-// advantage is how many times better Daybook's figure is than the peer's of the same run, the median of the runs
-// that have both. A machine's minutes differ by more than some peers do.
+// advantage returns how many times better Daybook's figure is than the peer's in the same run, as
+// the median of the runs that have both. Figures of different runs are not compared, because a
+// machine changes more from run to run than some peers differ.
 func (all runs) advantage(w work, peer string) (ratio float64, ok bool) {
 	var ratios []float64
 	for _, r := range all {
@@ -224,7 +230,7 @@ func (all runs) advantage(w work, peer string) (ratio float64, ok bool) {
 	return median(ratios), true
 }
 
-// median leaves values as they are.
+// median returns the median of values, and does not change their order.
 func median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	half := len(sorted) / 2

@@ -15,13 +15,13 @@ func TestReadRun(t *testing.T) {
 		lines        string
 		want         map[key]float64
 	}{
-		{"processors", "the number of processors is no part of the name, and ns/op stays what it is",
+		{"processors", "the number of processors is not part of the name, and ns/op is not converted",
 			"BenchmarkStore/peer=daybook-2 \t 100\t 135000 ns/op",
 			map[key]float64{{measure{"Store", "ns/op"}, "daybook"}: 135000}},
 		{"one processor", "Go adds no number for one processor",
 			"BenchmarkStore/peer=daybook \t 100\t 135000 ns/op",
 			map[key]float64{{measure{"Store", "ns/op"}, "daybook"}: 135000}},
-		{"hyphen", "the name of a peer may look like a suffix",
+		{"hyphen", "a hyphen in the name of a peer begins no number of processors",
 			"BenchmarkSize/peer=sqlite-modernc-2 \t 1\t 80.5 disk-B/value",
 			map[key]float64{{measure{"Size", "disk-B/value"}, "sqlite-modernc"}: 80.5}},
 		{"units", "one line may have several figures",
@@ -52,11 +52,12 @@ func TestReadRunFails(t *testing.T) {
 	for _, tt := range []struct{ name, reason, lines, want string }{
 		{"empty", "a run that did not build has no figures", "FAIL\tbuild failed\n",
 			`run.txt: a benchmark failed ("FAIL\tbuild failed")`},
-		{"failed", "its figures may be of work that was not done", "BenchmarkStore/peer=daybook-2 1 5 ns/op\n--- FAIL: BenchmarkStore\n",
+		{"failed", "the figures may be of work that was not done",
+			"BenchmarkStore/peer=daybook-2 1 5 ns/op\n--- FAIL: BenchmarkStore\n",
 			`run.txt: a benchmark failed ("--- FAIL: BenchmarkStore")`},
 		{"nothing", "a file of something else", "hello\n", "run.txt: no benchmark line"},
-		{"broken", "a lost figure must not go unnoticed", "BenchmarkStore/peer=daybook-2 panic: x\n", "run.txt:1: "},
-		{"unknown peer", "it would be in no column", "BenchmarkStore/peer=leveldb-2 1 5 ns/op\n",
+		{"broken", "a missing figure must be noticed", "BenchmarkStore/peer=daybook-2 panic: x\n", "run.txt:1: "},
+		{"unknown peer", "it would have no row", "BenchmarkStore/peer=leveldb-2 1 5 ns/op\n",
 			`run.txt: BenchmarkStore/peer=leveldb-2: unknown peer "leveldb"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

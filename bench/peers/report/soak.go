@@ -14,13 +14,14 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// soakPanel shows how something goes on from day to day.
+// soakPanel shows figures that change from day to day.
 type soakPanel struct {
 	title  string
 	curves []soakCurve
 }
 
-// soakCurve is one figure of each day. The first of a panel is drawn in full.
+// soakCurve is one figure of each day. The first curve of a panel is a solid line, the others are
+// dashed.
 type soakCurve struct{ unit, label string }
 
 var soakPanels = []soakPanel{
@@ -32,14 +33,14 @@ var soakPanels = []soakPanel{
 
 const soakRows = 2
 
-// writeSoak draws what BenchmarkSoak reported of each day.
+// writeSoak draws the figures that BenchmarkSoak reported for each day.
 func writeSoak(path string, soak runs) error {
 	caption := captionLines(soak, command("soak", path, soak))
 	below := captionHeight(caption) + pageMargin
 	above := headingHeight + legendPadding
 	p := newPage(above + soakRows*panelHeight + below)
-	p.heading("Does it stay what it was, day after day?",
-		"1,000 records, a value a minute each, kept for seven days. In the end half of the records stop, and expire.")
+	p.heading("Does it stay the same, day after day?",
+		"1,000 records, a value a minute each, kept for seven days. At the end half of the records stop and expire.")
 	plots := make([][]*plot.Plot, soakRows)
 	for i, panel := range soakPanels {
 		drawn, err := panel.plot(soak)
@@ -90,7 +91,7 @@ func (panel soakPanel) plot(soak runs) (*plot.Plot, error) {
 	return p, nil
 }
 
-// days are the figures of each day, the median of all runs.
+// days returns the figures of each day, as the median of all runs.
 func (all runs) days(unit string) (points plotter.XYs) {
 	seen := map[measure]bool{}
 	for _, r := range all {

@@ -12,12 +12,12 @@ import (
 	"gonum.org/v1/plot/plotter"
 )
 
-// soakLines are three days, whose order in the file says nothing.
+// soakLines are benchmark lines of three days, which are not in order.
 func soakLines(milliseconds ...int) string {
 	var b strings.Builder
 	for _, day := range []int{2, 10, 1} {
-		fmt.Fprintf(&b, "BenchmarkSoak/day=%02d-2 1 %d MiB-disk 80 MiB-json 30 MiB-live %d ms-sweep 500 µs-p50 900 µs-p99\n",
-			day, 100+day, milliseconds[day%3])
+		const figures = "%d MiB-disk 80 MiB-json 30 MiB-live %d ms-sweep 500 µs-p50 900 µs-p99"
+		fmt.Fprintf(&b, "BenchmarkSoak/day=%02d-2 1 "+figures+"\n", day, 100+day, milliseconds[day%3])
 	}
 	return b.String()
 }
@@ -37,7 +37,8 @@ func TestDays(t *testing.T) {
 
 func TestSoakNeedsAllItsFigures(t *testing.T) {
 	all := runs{parse(t, "soak.txt", "BenchmarkSoak/day=01-2 1 100 MiB-disk\n")}
-	if err := writeSoak(filepath.Join(t.TempDir(), "soak.svg"), all); err == nil || !strings.Contains(err.Error(), "MiB-json") {
+	err := writeSoak(filepath.Join(t.TempDir(), "soak.svg"), all)
+	if err == nil || !strings.Contains(err.Error(), "MiB-json") {
 		t.Errorf("got %v; want an error that names MiB-json", err)
 	}
 }

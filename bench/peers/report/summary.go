@@ -7,8 +7,8 @@ import "github.com/jedib0t/go-pretty/v6/table"
 // summarized are the works of the summary.
 var summarized = []work{store, storeParallel, ingest1k, size, latest1, cleanup}
 
-// summary renders one small table: Daybook beside SQLite, which most programs would use, and beside the best
-// peer at each work.
+// summary renders one small table: Daybook beside SQLite, which most programs would use, and beside
+// the best peer at each work.
 func summary(race runs) string {
 	t := newTable(table.Row{"", "Daybook", "SQLite", "best peer"})
 	for _, w := range summarized {
@@ -21,8 +21,8 @@ func summary(race runs) string {
 	return t.RenderMarkdown() + "\n"
 }
 
-// bestPeer returns the peer that Daybook is least ahead of, or most behind. An entrant that does not keep
-// JSON is no peer here: it does less.
+// bestPeer returns the peer with the best figure. An entrant that does not keep JSON is left out,
+// because it does less work.
 func (all runs) bestPeer(w work) (best entrant, ok bool) {
 	var lowest float64
 	for _, e := range rivals() {

@@ -11,15 +11,16 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// paragraphWidth is where generated prose is wrapped. Tables stay under maxTableWidth.
+// Widths of generated text, in characters.
 const (
-	paragraphWidth = 100
-	maxTableWidth  = 120
+	paragraphWidth = 100 // prose is wrapped
+	maxTableWidth  = 120 // a test checks that no row is wider
 )
 
-const howToRead = "In parentheses: how many times better Daybook is than the entrant of the row, in the same run, as the " +
-	"median of the runs. Where that number is below 1 the entrant is ahead, and it is bold. The rows in italics are " +
-	"limits: what the hardware or a codec does without a store around it. No store can be better."
+// howToRead stands above the tables.
+const howToRead = "In parentheses: how many times better Daybook is than the entrant of the row, in the same run, " +
+	"as the median of the runs. A number below 1 is bold: there the entrant is ahead. The rows in italics are " +
+	"limits, which are not stores. They show what the hardware or a codec does by itself."
 
 // tables renders one table for each group of works, after a list that explains its columns.
 func tables(race runs) string {
@@ -90,8 +91,8 @@ func entrantRow(race runs, group []work, e entrant) table.Row {
 	return row
 }
 
-// cell is the entrant's figure and how many times better Daybook's is. It is empty if the entrant cannot do
-// the work.
+// cell is the entrant's figure and how many times better Daybook's is. It is empty if the entrant
+// cannot do the work.
 func cell(race runs, w work, e entrant) string {
 	figure, ok := race.median(w.measure, e.name)
 	if !ok {
