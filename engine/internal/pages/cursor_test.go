@@ -65,7 +65,7 @@ func change(t *rapid.T, bucket *bbolt.Bucket, keys *rapid.Generator[string]) err
 	return nil
 }
 
-func (f *file) compareMoves(t *rapid.T, keys *rapid.Generator[string]) {
+func (f *testFile) compareMoves(t *rapid.T, keys *rapid.Generator[string]) {
 	t.Helper()
 	err := f.bolt.View(func(tx *bbolt.Tx) error {
 		theirs, ours := tx.Bucket([]byte(large)).Cursor(), mustBucket(t, NewImage(tx, f.table, nil), large).Cursor()

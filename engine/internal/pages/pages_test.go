@@ -19,8 +19,8 @@ const (
 	others = "others"
 )
 
-// file is a bbolt file and the table of its pages.
-type file struct {
+// testFile is a bbolt file and the table of its pages.
+type testFile struct {
 	t     rapid.TB
 	path  string
 	bolt  *bbolt.DB
@@ -30,9 +30,9 @@ type file struct {
 	copied []byte // a copy of the file, which withDamage damages and mends
 }
 
-func newFile(t rapid.TB, dir string) *file {
+func newFile(t rapid.TB, dir string) *testFile {
 	t.Helper()
-	f := &file{
+	f := &testFile{
 		t:     t,
 		path:  filepath.Join(dir, "pages.bolt"),
 		table: NewTable(large, small),
@@ -55,7 +55,7 @@ func newFile(t rapid.TB, dir string) *file {
 }
 
 // update commits a change and advances the table.
-func (f *file) update(fn func(tx *bbolt.Tx) error) {
+func (f *testFile) update(fn func(tx *bbolt.Tx) error) {
 	f.t.Helper()
 	if err := f.bolt.Update(fn); err != nil {
 		f.t.Fatal(err)
@@ -72,7 +72,7 @@ func (f *file) update(fn func(tx *bbolt.Tx) error) {
 	})
 }
 
-func (f *file) view(table *Table, fn func(im *Image)) {
+func (f *testFile) view(table *Table, fn func(im *Image)) {
 	f.t.Helper()
 	err := f.bolt.View(func(tx *bbolt.Tx) error {
 		fn(NewImage(tx, table, nil))
@@ -105,7 +105,7 @@ func put(bucket *bbolt.Bucket, n, size, salt int) error {
 
 // grownFile returns a file whose large bucket has branches of branches and values on overflow
 // pages. Its free pages still have the content that was replaced.
-func grownFile(t rapid.TB, dir string) *file {
+func grownFile(t rapid.TB, dir string) *testFile {
 	t.Helper()
 	f := newFile(t, dir)
 	for salt := range 3 {
@@ -124,7 +124,7 @@ func grownFile(t rapid.TB, dir string) *file {
 }
 
 // blocks returns a function that returns the saved blocks one by one.
-func (f *file) blocks() func() (uint64, []byte, error) {
+func (f *testFile) blocks() func() (uint64, []byte, error) {
 	var indices []uint64
 	for index, encoded := range f.saved {
 		if encoded != nil {
@@ -143,7 +143,7 @@ func (f *file) blocks() func() (uint64, []byte, error) {
 }
 
 // pagesInUse returns the first page of every group of pages that is in use.
-func (f *file) pagesInUse() (ids []uint64) {
+func (f *testFile) pagesInUse() (ids []uint64) {
 	for index := range f.saved {
 		for i := range uint64(pagesPerBlock) {
 			if id := index*pagesPerBlock + i; f.table.entry(id) > overflow {
@@ -156,7 +156,7 @@ func (f *file) pagesInUse() (ids []uint64) {
 }
 
 // withDamage calls fn with a copy of the file in which change has changed a page.
-func (f *file) withDamage(id uint64, change func(page []byte), fn func(im *Image)) {
+func (f *testFile) withDamage(id uint64, change func(page []byte), fn func(im *Image)) {
 	f.t.Helper()
 	f.view(f.table, func(im *Image) {
 		if f.copied == nil {

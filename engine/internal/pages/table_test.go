@@ -10,7 +10,7 @@ import (
 
 // checkTable compares the table with one that is made in one step, and with one that is read from
 // the saved blocks.
-func (f *file) checkTable() {
+func (f *testFile) checkTable() {
 	f.t.Helper()
 	f.view(nil, func(im *Image) {
 		inOneStep, _, err := NewTable(large, small).Advance(im)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/index"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 // copyTest is a tree that is being copied, and the values that it should have.
@@ -31,7 +32,7 @@ type copyTest struct {
 // once, and timestamps may be equal. After each step the copy must have exactly the values up to
 // its position.
 func TestCopyModel(t *testing.T) {
-	parent := dirInMemory(t)
+	parent := testenv.TempDir(t)
 	rapid.Check(t, func(t *rapid.T) {
 		dir, err := os.MkdirTemp(parent, "")
 		if err != nil {

@@ -14,12 +14,13 @@ import (
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/pages"
 	"github.com/daybook-db/daybook/index"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 // mustCopy begins a copy and takes all steps. It calls between after each step.
 func mustCopy(t *testing.T, tree *Tree, between func(*Copy)) *Copy {
 	t.Helper()
-	c, err := tree.Copy(filepath.Join(dirInMemory(t), "copy.db"))
+	c, err := tree.Copy(filepath.Join(testenv.TempDir(t), "copy.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +39,7 @@ func mustCopy(t *testing.T, tree *Tree, between func(*Copy)) *Copy {
 func TestCopy(t *testing.T) {
 	opts := options()
 	opts.TransactionBytes = 16 << 10
-	tree, err := Open(filepath.Join(dirInMemory(t), "a.db"), opts)
+	tree, err := Open(filepath.Join(testenv.TempDir(t), "a.db"), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +84,7 @@ func TestCopy(t *testing.T) {
 
 // TestIncompleteCopy does not repeat a post on the copy. Finish must refuse the copy.
 func TestIncompleteCopy(t *testing.T) {
-	tree := mustOpen(t, filepath.Join(dirInMemory(t), "a.db"))
+	tree := mustOpen(t, filepath.Join(testenv.TempDir(t), "a.db"))
 	mustPost(t, tree, 0)
 	posted := false
 	c := mustCopy(t, tree, func(*Copy) {
@@ -99,7 +100,7 @@ func TestIncompleteCopy(t *testing.T) {
 
 // TestCopyFillsChunks prunes a chunk. The copy must join the rest with the next chunk.
 func TestCopyFillsChunks(t *testing.T) {
-	tree := mustOpen(t, filepath.Join(dirInMemory(t), "a.db"))
+	tree := mustOpen(t, filepath.Join(testenv.TempDir(t), "a.db"))
 	const record = "record"
 	for part := range uint64(3) { // three chunks of three values; two of them do not fit into one of four
 		var run []codec.Entry

@@ -17,6 +17,7 @@ import (
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/pages"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 // TestUnsealed stops between a commit and its seal, as a crash does, and continues.
@@ -117,7 +118,7 @@ func TestUnsealedFreelist(t *testing.T) {
 // content.
 func TestUnfinished(t *testing.T) {
 	const sector = 512
-	path := filepath.Join(dirInMemory(t), "tree")
+	path := filepath.Join(testenv.TempDir(t), "tree")
 	created := pages.NewFile(os.Getpagesize())
 	open := func(data []byte) error {
 		t.Helper()

@@ -15,6 +15,7 @@ import (
 
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/index"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 // TestCutoff compares the rule with a sorted list of all values: it must take the oldest ones, and
@@ -24,7 +25,7 @@ func TestCutoff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parent := dirInMemory(t)
+	parent := testenv.TempDir(t)
 	rapid.Check(t, func(t *rapid.T) {
 		dir, err := os.MkdirTemp(parent, "")
 		if err != nil {

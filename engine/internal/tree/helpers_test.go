@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"os"
 	"slices"
 	"testing"
 
@@ -25,18 +24,6 @@ const pageSize = 4096
 
 func options() Options {
 	return Options{LockTimeout: -1, ChunkValues: 4, ChunkBytes: 1000, TransactionBytes: 64 << 10}
-}
-
-// dirInMemory returns a temporary directory on a file system in memory if there is one. A test with
-// thousands of commits spends most of its time in syncs on a disk.
-func dirInMemory(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "daybook-tree-")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
 }
 
 // history has the values that a tree should have.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 // TestStructure flips bits in the pages without a saved checksum, which bbolt believes when it
@@ -32,7 +33,7 @@ func TestStructure(t *testing.T) {
 		layouts = 2
 	}
 	for records := range layouts {
-		path := filepath.Join(dirInMemory(t), "tree")
+		path := filepath.Join(testenv.TempDir(t), "tree")
 		s := structure{path: path, records: records + 1}
 		tree := mustOpen(t, path)
 		for s.rounds = range 5 + records {
