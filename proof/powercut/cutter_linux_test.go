@@ -5,58 +5,63 @@
 package powercut
 
 import (
-	"bytes"
-	"context"
-	"encoding/gob"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"hash/maphash"
-	"log/slog"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
-	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine"
 	"github.com/daybook-db/daybook/proof/crashstate"
+	"github.com/daybook-db/daybook/proof/fusedisk"
 	"github.com/daybook-db/daybook/proof/history"
 	"github.com/daybook-db/daybook/proof/journal"
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
-var quiet = slog.New(slog.DiscardHandler)
+const (
+	// birthFactor multiplies the random states while the directory is created, which happens once
+	// in a workload.
+	birthFactor = 8
+	// randomInRecovery is the number of random states after each operation of a recovery.
+	randomInRecovery = 2
+	// slowSync bounds the time of a sync in half of the workloads. More happens during a slow sync.
+	slowSync = 500 * time.Microsecond
+	// reopenEvery is the share of the states that are also stored to and opened again.
+	reopenEvery = 4
+)
 
-// cutter tries crash states, and counts them.
+// cutter records workloads, tries crash states of their recordings, and counts both.
 type cutter struct {
 	t       testing.TB
-	scratch string // a directory for what is opened
+	scratch string // directory for the states that are opened
 	size    size
 	hash    maphash.Seed
 
 	workloads, recoveries int
-	kinds                 map[journal.OpKind]int // operations that were cut behind
+	kinds                 map[journal.OpKind]int // operations of the recordings
 
-	mu       sync.Mutex // guards what follows
+	mu       sync.Mutex // guards the fields below
 	images   map[uint64]bool
 	tried    map[attempt]bool
 	prefixes int
 	states   int
-	again    int
+	reopened int
 	failures int
 }
 
-// attempt is an image and how much was known of it. Trying it twice would show nothing new.
+// attempt identifies the image of a crash state and the number of acknowledged actions. A second
+// attempt that is equal would show nothing new.
 type attempt struct {
-	recording *recording
-	image     uint64
-	done      int // acknowledgements
+	recording    *recording
+	image        uint64
+	acknowledged int
 }
 
 func newCutter(t testing.TB, size size) *cutter {
@@ -67,8 +72,102 @@ func newCutter(t testing.TB, size size) *cutter {
 	}
 }
 
-// cutAll cuts the power at every prefix of a journal, and tries so many random states there, beside the two
-// extremes.
+// String sums up the run.
+func (c *cutter) String() string {
+	operations := 0
+	for _, n := range c.kinds {
+		operations += n
+	}
+	return fmt.Sprintf("%d workloads and %d recoveries, %d operations, %d prefixes, "+
+		"%d states opened, %d of them again after a store, %d distinct",
+		c.workloads, c.recoveries, operations, c.prefixes, c.states, c.reopened, len(c.images))
+}
+
+// census counts the operations of each kind. A run without renames, for example, would prove
+// little.
+func (c *cutter) census() string {
+	var counts []string
+	for _, kind := range slices.Sorted(maps.Keys(c.kinds)) {
+		counts = append(counts, fmt.Sprintf("%d %v", c.kinds[kind], kind))
+	}
+	return strings.Join(counts, ", ")
+}
+
+// cutWorkload records a workload, and cuts the power everywhere in it and in some recoveries from
+// it.
+func (c *cutter) cutWorkload(disk *fusedisk.Disk, seed uint64, durability engine.Durability) {
+	random := rand.New(rand.NewPCG(seed, uint64(durability)))
+	base, err := disk.Load(journal.Image{})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if err := disk.SlowSyncs(time.Duration(random.IntN(2)) * slowSync); err != nil {
+		c.t.Fatal(err)
+	}
+	w := &workload{
+		t: c.t, disk: disk, scratch: c.scratch, opts: workloadOptions(durability, random), random: random,
+	}
+	w.run(c.size.steps)
+	if c.t.Failed() {
+		return
+	}
+	r := &recording{
+		Seed: seed, Durability: durability,
+		HeadSize: w.opts.Tuning.HeadSize, ChunkValues: w.opts.Tuning.ChunkValues,
+		Start: history.New(w.actions, durability == engine.Always), Base: base, Journal: c.journal(disk),
+	}
+	c.workloads++
+	c.cutAll(r, c.size.random)
+	for range c.size.recoveries {
+		if !c.failedEnough() {
+			c.cutRecovery(disk, r, random)
+		}
+	}
+}
+
+func (c *cutter) journal(disk *fusedisk.Disk) []journal.Op {
+	ops, err := disk.Journal(0)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return ops
+}
+
+// cutRecovery cuts the power somewhere in a workload, records how the engine recovers, and cuts the
+// power everywhere in that recording.
+func (c *cutter) cutRecovery(disk *fusedisk.Disk, outer *recording, random *rand.Rand) {
+	prefix := outer.Base + random.IntN(len(outer.Journal)-outer.Base) + 1
+	before, known := outer.at(prefix)
+	number := random.Uint64()
+	base, err := disk.Load(before.State(number))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	w := &workload{
+		t: c.t, disk: disk, scratch: c.scratch, opts: outer.options(), random: random, actions: known.Actions,
+	}
+	visible, err := w.recover()
+	if err == nil {
+		err = known.Judge(visible)
+	}
+	if err != nil {
+		c.report(outer, prefix, number, err)
+		return
+	}
+	w.store(random, 3)
+	w.close()
+	if c.t.Failed() {
+		return
+	}
+	r := *outer
+	r.Start = known.Later(w.actions[len(known.Actions):]...)
+	r.Base, r.Journal, r.Nested = base, c.journal(disk), true
+	c.recoveries++
+	c.cutAll(&r, randomInRecovery)
+}
+
+// cutAll cuts the power after every operation of a recording. After each it tries the two extreme
+// states and a number of random ones.
 func (c *cutter) cutAll(r *recording, random int) {
 	for _, op := range r.Journal[r.Base:] {
 		c.kinds[op.Kind]++
@@ -82,9 +181,9 @@ func (c *cutter) cutAll(r *recording, random int) {
 			disk, known := crashstate.New(), r.Start.Later()
 			for i := range r.Journal {
 				r.step(disk, known, i)
-				// Behind notes that follow one another, more is known, and the disk is the same.
-				noted := i+1 < len(r.Journal) && r.Journal[i+1].Kind == journal.Mark
-				if i+1 < r.Base || noted || i%count != worker || c.enough() {
+				// Marks that follow one another add knowledge, and do not change the disk.
+				beforeMark := i+1 < len(r.Journal) && r.Journal[i+1].Kind == journal.Mark
+				if i+1 < r.Base || beforeMark || i%count != worker || c.failedEnough() {
 					continue
 				}
 				c.cutAt(r, disk, known, i+1, random, dir)
@@ -94,33 +193,20 @@ func (c *cutter) cutAll(r *recording, random int) {
 	workers.Wait()
 }
 
-func (c *cutter) operations() (total int) {
-	for _, n := range c.kinds {
-		total += n
-	}
-	return total
-}
-
-// census says how many operations of each kind there were, since a run without renames, say, proves little.
-func (c *cutter) census() string {
-	var parts []string
-	for _, kind := range slices.Sorted(maps.Keys(c.kinds)) {
-		parts = append(parts, fmt.Sprintf("%d %v", c.kinds[kind], kind))
-	}
-	return strings.Join(parts, ", ")
-}
-
-func (c *cutter) enough() bool {
+func (c *cutter) failedEnough() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.failures >= mostFailures
+	return c.failures >= maxFailures
 }
 
-func (c *cutter) cutAt(r *recording, disk *crashstate.Tracker, known *history.History, prefix, random int, dir string) {
+// cutAt cuts the power after a prefix of the recording, of which disk and known are the result.
+func (c *cutter) cutAt(
+	r *recording, disk *crashstate.Tracker, known *history.History, prefix, random int, dir string,
+) {
 	numbers := []uint64{crashstate.NothingUnsynced, crashstate.EverythingUnsynced}
 	choices := rand.New(rand.NewPCG(r.Seed, uint64(prefix)))
 	if !known.Begun() {
-		random *= randomPerBirth
+		random *= birthFactor
 	}
 	for range random {
 		numbers = append(numbers, max(2, choices.Uint64()))
@@ -130,8 +216,8 @@ func (c *cutter) cutAt(r *recording, disk *crashstate.Tracker, known *history.Hi
 	c.mu.Unlock()
 	for _, number := range numbers {
 		image := disk.State(number)
-		reopen, ok := c.isNew(r, &image, known)
-		if !ok {
+		reopen, isNew := c.register(r, &image, known)
+		if !isNew {
 			continue
 		}
 		if err := tryState(image, known, r.options(), dir, reopen); err != nil {
@@ -140,13 +226,13 @@ func (c *cutter) cutAt(r *recording, disk *crashstate.Tracker, known *history.Hi
 	}
 }
 
-// isNew reports whether a state has not been tried yet, and whether it is among the sample that is also
-// stored to and opened again.
-func (c *cutter) isNew(r *recording, image *journal.Image, known *history.History) (reopen, ok bool) {
+// register counts a state unless it has been tried before. It reports whether the state is to be
+// reopened, and whether it is new.
+func (c *cutter) register(r *recording, image *journal.Image, known *history.History) (reopen, isNew bool) {
 	a := attempt{recording: r, image: image.Sum(c.hash)}
 	for i := range known.Times {
 		if known.Times[i].Done != history.Never {
-			a.done++
+			a.acknowledged++
 		}
 	}
 	c.mu.Lock()
@@ -156,127 +242,22 @@ func (c *cutter) isNew(r *recording, image *journal.Image, known *history.Histor
 	}
 	c.tried[a], c.images[a.image] = true, true
 	c.states++
-	if reopen = c.states%4 == 0; reopen {
-		c.again++
+	if reopen = c.states%reopenEvery == 0; reopen {
+		c.reopened++
 	}
 	return reopen, true
 }
 
-// tryState opens an image and judges what is visible.
-func tryState(image journal.Image, known *history.History, opts engine.Options, dir string, reopen bool) error {
-	if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700)); err != nil {
-		return err
-	}
-	if err := image.WriteTo(dir); err != nil {
-		return err
-	}
-	dir = filepath.Join(dir, filepath.FromSlash(dbDir))
-	db, err := engine.Open(dir, &opts)
-	if err != nil {
-		return fmt.Errorf("Open: %w", err)
-	}
-	visible, err := everything(db)
-	if err == nil {
-		err = known.Judge(visible)
-	}
-	if err == nil && reopen {
-		return useAndReopen(db, dir, opts, visible)
-	}
-	return errors.Join(err, db.Close())
-}
-
-func everything(db *engine.DB) ([]daybook.StoredValue, error) {
-	return db.Query(context.Background(), "*", daybook.QueryParams{})
-}
-
-// useAndReopen shows that what was recovered is whole, takes another value, and is there the next time.
-func useAndReopen(db *engine.DB, dir string, opts engine.Options, visible []daybook.StoredValue) error {
-	ctx := context.Background()
-	more := daybook.StoredValue{RecordName: "~after", Value: json.RawMessage(`"the crash"`), StoredAt: 1}
-	err := errors.Join(db.Check(ctx), db.Store(ctx, more.RecordName, more.Value, more.StoredAt))
-	if err := errors.Join(err, db.Close()); err != nil {
-		return fmt.Errorf("after the recovery: %w", err)
-	}
-	db, err = engine.Open(dir, &opts)
-	if err != nil {
-		return fmt.Errorf("Open again: %w", err)
-	}
-	got, err := everything(db)
-	if stats, statsErr := db.Stats(ctx); statsErr != nil || stats.Values != uint64(len(got)) {
-		err = errors.Join(err, statsErr, fmt.Errorf("Stats counts %d values of %d", stats.Values, len(got)))
-	}
-	if want := append(visible, more); err == nil && !slices.EqualFunc(want, got, same) {
-		err = fmt.Errorf("opened again it shows %d values, or others; want the same %d", len(got), len(want))
-	}
-	return errors.Join(err, db.Check(ctx), db.Close())
-}
-
-func same(a, b daybook.StoredValue) bool {
-	return a.RecordName == b.RecordName && a.StoredAt == b.StoredAt && bytes.Equal(a.Value, b.Value)
-}
-
-// report says what failed and how to try it again, alone.
+// report fails the test with the state that failed, and says how to try it again.
 func (c *cutter) report(r *recording, prefix int, number uint64, cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.failures++; c.failures > mostFailures {
+	if c.failures++; c.failures > maxFailures {
 		return
 	}
 	failed := *r
 	failed.Prefix, failed.Number = prefix, number
-	c.t.Errorf("after operation %d of %d, state %d (seed %d, %v, of a recovery: %v): %v\n%s\ntry it again: go test ./proof/powercut -proof.replay=%s",
-		prefix, len(r.Journal), number, r.Seed, r.Durability, r.Nested, cause, failed.describe(), save(c.t, &failed))
-}
-
-// describe lists what was in doubt and what became of it.
-func (r *recording) describe() string {
-	disk, _ := r.at(r.Prefix)
-	var b strings.Builder
-	b.WriteString("In doubt were these operations, and the last ones:\n")
-	places := make(map[int]bool)
-	for _, place := range disk.Unsynced() {
-		places[place] = true
-	}
-	for i, op := range r.Journal[:r.Prefix] {
-		if places[i] || i >= r.Prefix-5 {
-			fmt.Fprintf(&b, "%6d %v\n", i, op)
-		}
-	}
-	b.WriteString("Of them the power cut left:\n")
-	for _, line := range disk.Explain(r.Number) {
-		fmt.Fprintf(&b, "       %s\n", line)
-	}
-	return b.String()
-}
-
-func save(t testing.TB, r *recording) (path string) {
-	file, err := os.CreateTemp("", "daybook-powercut-*.gob")
-	if err != nil {
-		t.Error(err)
-		return ""
-	}
-	defer file.Close()
-	if err := gob.NewEncoder(file).Encode(r); err != nil {
-		t.Error(err)
-	}
-	return file.Name()
-}
-
-// replay tries a state again that was saved.
-func replay(t *testing.T, path string) {
-	file, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	var r recording
-	if err := gob.NewDecoder(file).Decode(&r); err != nil {
-		t.Fatal(err)
-	}
-	disk, known := r.at(r.Prefix)
-	t.Log(r.describe())
-	dir := filepath.Join(testenv.DirInMemory(t), "replay")
-	if err := tryState(disk.State(r.Number), known, r.options(), dir, true); err != nil {
-		t.Error(err)
-	}
+	c.t.Errorf("after operation %d of %d, crash state %d (seed %d, %v, nested: %v): %v\n%s\n"+
+		"to try this state again: go test ./proof/powercut -run TestPowerCut -proof.replay=%s",
+		prefix, len(r.Journal), number, r.Seed, r.Durability, r.Nested, cause, failed.describe(), failed.save(c.t))
 }

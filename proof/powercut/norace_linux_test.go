@@ -4,5 +4,6 @@
 
 package powercut
 
-// raceEnabled reports whether the race detector is on, with which a state takes several times as long.
+// raceEnabled reports whether the race detector is on, with which a state takes several times as
+// long.
 const raceEnabled = false

@@ -8,16 +8,19 @@ import "github.com/daybook-db/daybook/proof/testenv"
 
 // size says how much TestPowerCut does.
 type size struct {
-	states     int // distinct crash states that it tries at least
-	workloads  int // workloads that it records at least
-	steps      int // steps of each workload
-	recoveries int // recoveries of each workload whose power is cut too
-	random     int // random states after each operation, in addition to the two extremes
+	states     int // it tries at least this number of distinct crash states
+	workloads  int // and records at least this number of workloads
+	steps      int // of each workload
+	recoveries int // from each workload, in which the power is cut too
+	random     int // random states after each operation, in addition to the two extreme ones
 }
 
-// sizeOfRun returns the size for the flags -long and -proof.states. Each durability has one of the first
-// four workloads, and Always has two. The race detector looks for races and not for states, so it makes do
-// with one workload.
+// manyStates is the number of states with which a run takes more states from each recording.
+const manyStates = 10_000
+
+// sizeOfRun returns the size that the flags -long and -proof.states ask for. Four workloads are
+// enough for two of Always and one of each other durability. The race detector finds races with one
+// workload.
 func sizeOfRun() size {
 	s := size{states: 1000, workloads: 4, steps: 20, recoveries: 1, random: 2}
 	if testenv.Long() {

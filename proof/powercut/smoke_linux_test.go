@@ -17,8 +17,8 @@ import (
 	"github.com/daybook-db/daybook/proof/fusedisk"
 )
 
-// TestEngineOnDisk shows that the engine works on a fusedisk: concurrent stores, checkpoints, a cleanup,
-// and opening again.
+// TestEngineOnDisk uses the engine on a fuse disk that does not fail: concurrent stores,
+// checkpoints, a cleanup and a second Open.
 func TestEngineOnDisk(t *testing.T) {
 	d := fusedisk.MountFor(t)
 	ctx := context.Background()
@@ -32,7 +32,8 @@ func TestEngineOnDisk(t *testing.T) {
 	for w := range 4 {
 		writers.Go(func() {
 			for i := range 100 {
-				if err := db.Store(ctx, fmt.Sprintf("writer.%d", w), json.RawMessage(fmt.Sprintf(`{"n":%d}`, i)), uint64(i)); err != nil {
+				name, value := fmt.Sprintf("writer.%d", w), json.RawMessage(fmt.Sprintf(`{"n":%d}`, i))
+				if err := db.Store(ctx, name, value, uint64(i)); err != nil {
 					t.Error(err)
 					return
 				}
@@ -41,7 +42,7 @@ func TestEngineOnDisk(t *testing.T) {
 	}
 	writers.Wait()
 	if deleted, err := db.Cleanup(ctx, 50); err != nil || deleted != 200 {
-		t.Errorf("Cleanup: %d, %v; want 200", deleted, err)
+		t.Errorf("Cleanup: got %d, %v; want 200", deleted, err)
 	}
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
@@ -52,7 +53,7 @@ func TestEngineOnDisk(t *testing.T) {
 	}
 	values, err := db.Query(ctx, "*", daybook.QueryParams{})
 	if err != nil || len(values) != 200 {
-		t.Errorf("Query: %d values, %v; want 200", len(values), err)
+		t.Errorf("Query: got %d values, %v; want 200", len(values), err)
 	}
 	if err := db.Check(ctx); err != nil {
 		t.Error(err)

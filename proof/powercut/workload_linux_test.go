@@ -12,7 +12,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,42 +23,48 @@ import (
 	"github.com/daybook-db/daybook/proof/history"
 )
 
-// dbDir is the directory of the daybook, relative to the disk's root. It is not there at first.
+// dbDir is the directory of the daybook, relative to the root of the disk. The first Open creates
+// it.
 const dbDir = "site/db"
 
-// workload drives a daybook on a disk, and notes in the disk's journal what it does.
+// workload uses a daybook on a disk, and notes its actions in the journal of the disk.
 type workload struct {
 	t       testing.TB
 	disk    *fusedisk.Disk
-	scratch string
+	scratch string // directory for restored backups
 	opts    engine.Options
-	random  *rand.Rand // for the main goroutine
+	random  *rand.Rand // of the main goroutine
 	db      *engine.DB
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the fields below
 	actions []history.Action
-	counted uint64 // last timestamp in the records that are pruned by count
+	counted uint64 // the newest timestamp in the records that are pruned by count
 }
 
-// smallTransactions has a checkpoint and a Cleanup take several, in bytes.
-const smallTransactions = 16 << 10
+// The sizes are small: a checkpoint and a Cleanup take several transactions, and chunks are split
+// often.
+const (
+	transactionSize = 16 << 10
+	chunkBytes      = 4 << 10
+)
 
-// cutOptions are small, so that a short run fills heads, splits chunks and reuses segments.
-func cutOptions(durability engine.Durability, random *rand.Rand) engine.Options {
+// workloadOptions returns options with which a short workload fills heads, splits chunks and reuses
+// segments.
+func workloadOptions(durability engine.Durability, random *rand.Rand) engine.Options {
 	return engine.Options{
 		Durability:   durability,
 		SyncInterval: time.Millisecond,
 		Tuning: engine.Tuning{
 			HeadSize:        engine.MinHeadSize << random.IntN(5),
-			TransactionSize: smallTransactions,
+			TransactionSize: transactionSize,
 			ChunkValues:     4 + random.IntN(13),
-			ChunkBytes:      4 << 10,
+			ChunkBytes:      chunkBytes,
 		},
 		Logger: quiet,
 	}
 }
 
-// run does so many steps, and ends with a Close.
+// run opens the daybook, does a number of random steps, and closes it.
 func (w *workload) run(steps int) {
 	w.mustOpen()
 	for range steps {
@@ -98,18 +103,19 @@ func (w *workload) step() {
 	}
 }
 
-// compact changes nothing that anybody sees.
+// compact is not an action of the history, because it changes no values and makes none durable.
 func (w *workload) compact() {
 	if err := w.db.Compact(context.Background()); err != nil {
-		w.t.Errorf("Compact failed on a disk that does not: %v", err)
+		w.t.Errorf("Compact failed, but the disk did not: %v", err)
 	}
 }
 
-// backUp makes a backup, which begins with a checkpoint, and compares what can be restored from it, elsewhere.
+// backUp makes a backup, restores it elsewhere, and compares the values. A backup begins with a
+// checkpoint.
 func (w *workload) backUp() {
 	var backup bytes.Buffer
 	w.synced(func(ctx context.Context) error { return w.db.Backup(ctx, &backup) })
-	want, err := everything(w.db)
+	want, err := queryAll(w.db)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -123,15 +129,15 @@ func (w *workload) backUp() {
 	}
 	restored, err := engine.Open(dir, &w.opts)
 	if err != nil {
-		w.t.Fatalf("Open of what was restored: %v", err)
+		w.t.Fatalf("Open of the restored backup: %v", err)
 	}
-	got, err := everything(restored)
-	if err := errors.Join(err, restored.Close()); err != nil || !slices.EqualFunc(want, got, same) {
-		w.t.Errorf("restored were %d values, or others, %v; want the same %d", len(got), err, len(want))
+	got, err := queryAll(restored)
+	if err := errors.Join(err, compare(got, want), restored.Close()); err != nil {
+		w.t.Errorf("the restored backup: %v", err)
 	}
 }
 
-// begin numbers an action and notes that it begins.
+// begin gives an action its number, and notes that it begins.
 func (w *workload) begin(make func(number int) history.Action) (number int) {
 	w.mu.Lock()
 	number = len(w.actions)
@@ -141,9 +147,10 @@ func (w *workload) begin(make func(number int) history.Action) (number int) {
 	return number
 }
 
+// done notes that an action is done. An action must not fail, because the disk does not.
 func (w *workload) done(number int, err error) {
 	if err != nil {
-		w.t.Errorf("action %d failed on a disk that does not: %v", number, err)
+		w.t.Errorf("action %d failed, but the disk did not: %v", number, err)
 		return
 	}
 	w.mark(history.Done(number))
@@ -168,12 +175,12 @@ func (w *workload) open() (err error) {
 	return err
 }
 
-// recover opens what a power cut left, and notes and returns what is visible.
+// recover opens the daybook after a power cut. It notes the visible values and returns them.
 func (w *workload) recover() (visible []daybook.StoredValue, err error) {
 	if err := w.open(); err != nil {
 		return nil, err
 	}
-	if visible, err = everything(w.db); err != nil {
+	if visible, err = queryAll(w.db); err != nil {
 		return nil, errors.Join(err, w.db.Close())
 	}
 	number := w.begin(func(int) history.Action { return history.Action{Kind: history.Recover, Values: visible} })
@@ -185,13 +192,13 @@ func (w *workload) close() {
 	w.synced(func(context.Context) error { return w.db.Close() })
 }
 
-// synced does what makes durable all that was stored before.
+// synced does an action that makes all earlier stores durable.
 func (w *workload) synced(do func(context.Context) error) {
 	number := w.begin(func(int) history.Action { return history.Action{Kind: history.Sync} })
 	w.done(number, do(context.Background()))
 }
 
-// storeValues stores one value, or else a batch.
+// storeValues stores one value with Store, and several with StoreBatch.
 func (w *workload) storeValues(make func(number int) []daybook.StoredValue) {
 	var values []daybook.StoredValue
 	number := w.begin(func(number int) history.Action {
@@ -206,7 +213,7 @@ func (w *workload) storeValues(make func(number int) []daybook.StoredValue) {
 	w.done(number, w.db.StoreBatch(context.Background(), values))
 }
 
-// store stores so many values in some records, about in the order of their timestamps.
+// store stores values in some records, approximately in the order of their timestamps.
 func (w *workload) store(random *rand.Rand, values int) {
 	w.storeValues(func(number int) []daybook.StoredValue {
 		batch := make([]daybook.StoredValue, values)
@@ -221,7 +228,7 @@ func (w *workload) store(random *rand.Rand, values int) {
 	})
 }
 
-// storeLarge stores values that soon fill a segment of the log.
+// storeLarge stores values of which a few fill a segment of the log.
 func (w *workload) storeLarge() {
 	w.storeValues(func(number int) []daybook.StoredValue {
 		batch := make([]daybook.StoredValue, 1+w.random.IntN(3))
@@ -236,7 +243,8 @@ func (w *workload) storeLarge() {
 	})
 }
 
-// storeCounted stores in the records that are pruned by count, in the order of the timestamps.
+// storeCounted stores values in the records that are pruned by count, in the order of their
+// timestamps.
 func (w *workload) storeCounted() {
 	w.storeValues(func(number int) []daybook.StoredValue {
 		batch := make([]daybook.StoredValue, 1+w.random.IntN(4))
@@ -252,6 +260,7 @@ func (w *workload) storeCounted() {
 	})
 }
 
+// storeConcurrently stores from several goroutines at once.
 func (w *workload) storeConcurrently() {
 	var writers sync.WaitGroup
 	for range 3 {
@@ -265,13 +274,13 @@ func (w *workload) storeConcurrently() {
 	writers.Wait()
 }
 
-// cleanUp deletes the older part of the values, now and then beside a writer.
+// cleanUp deletes old values, in a third of the cases while another goroutine stores.
 func (w *workload) cleanUp() {
-	var beside sync.WaitGroup
+	var writer sync.WaitGroup
 	alone := w.random.IntN(3) > 0
 	if !alone {
 		random := rand.New(rand.NewPCG(w.random.Uint64(), 0))
-		beside.Go(func() { w.store(random, 3) })
+		writer.Go(func() { w.store(random, 3) })
 	}
 	w.mu.Lock()
 	now := len(w.actions)
@@ -286,12 +295,13 @@ func (w *workload) cleanUp() {
 	})
 	deleted, err := w.db.Cleanup(context.Background(), params.OlderThan)
 	if alone && deleted != uint64(len(doomed)) {
-		w.t.Errorf("Cleanup says that it deleted %d values; there were %d", deleted, len(doomed))
+		w.t.Errorf("Cleanup returned %d deleted values; there were %d", deleted, len(doomed))
 	}
 	w.done(number, err)
-	beside.Wait()
+	writer.Wait()
 }
 
+// prune deletes values by count, or old values except for the newest two of each record.
 func (w *workload) prune() {
 	params := daybook.PruneParams{MaxPerRecord: 3 + w.random.IntN(10)}
 	if w.random.IntN(2) == 0 {
@@ -304,7 +314,7 @@ func (w *workload) prune() {
 	w.done(number, err)
 }
 
-// noise is text that does not compress away.
+// noise returns random text, which compression makes only a little shorter.
 func noise(random *rand.Rand, length int) string {
 	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 	var b strings.Builder
