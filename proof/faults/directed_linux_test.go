@@ -20,7 +20,8 @@ import (
 	"github.com/daybook-db/daybook/proof/journal"
 )
 
-// beginAlone returns a new store on a disk of its own, and what is to be called at the end of the test.
+// beginAlone returns a new store on a disk of its own. end closes the store and reports what went
+// wrong.
 func beginAlone(t *testing.T, durability engine.Durability) (s *faultyStore, end func()) {
 	t.Helper()
 	disk := fusedisk.MountFor(t)
@@ -38,7 +39,7 @@ func beginAlone(t *testing.T, durability engine.Durability) (s *faultyStore, end
 	}
 }
 
-// fail has the disk fail with errno from now on.
+// fail injects faults with an error into the disk.
 func (s *faultyStore) fail(errno syscall.Errno, faults ...fusedisk.Fault) {
 	s.errno = errno
 	for i := range faults {
@@ -49,8 +50,8 @@ func (s *faultyStore) fail(errno syscall.Errno, faults ...fusedisk.Fault) {
 	}
 }
 
-// TestFailedBackgroundSync shows that after a sync that nobody waited for has failed, stores say ErrFailed until
-// the store is opened again, which has all that was acknowledged.
+// TestFailedBackgroundSync fails a sync that no call waits for. Store and Sync return ErrFailed
+// until the store is opened again, and then it has all acknowledged values.
 func TestFailedBackgroundSync(t *testing.T) {
 	s, end := beginAlone(t, engine.Interval)
 	defer end()
@@ -59,38 +60,40 @@ func TestFailedBackgroundSync(t *testing.T) {
 	s.fail(syscall.EIO, fusedisk.Fault{Kinds: []journal.OpKind{journal.Sync}, Glob: "*.log", Times: -1})
 	for deadline := time.Now().Add(10 * time.Second); !s.storeFailed && s.wrong == nil; time.Sleep(time.Millisecond) {
 		if s.store(60, "a"); time.Now().After(deadline) {
-			s.blame("no store was told that a sync in the background had failed")
+			s.blame("no store returned an error after a sync in the background had failed")
 		}
 	}
 	s.store(60, "b")
 	s.sync()
 	if !s.syncFailed {
-		s.blame("Sync does not say that a sync in the background had failed")
+		s.blame("Sync returned no ErrFailed after a sync in the background had failed")
 	}
 	s.close()
 	s.heal()
-	s.comesBack("after healing")
+	s.requireUsable("after healing")
 }
 
-// TestFailedCommitThenFullDisk has the last sync of a checkpoint fail, so that the tree shows what is not on the
-// disk, and then no room to write the tree again. What the log holds must not be given up for what the tree
-// shows.
+// TestFailedCommitThenFullDisk fails the last sync of a checkpoint, so that the tree shows values
+// that are not on the disk. Then the disk has no room to write the tree again. The log must keep
+// these values, although the tree shows them.
 func TestFailedCommitThenFullDisk(t *testing.T) {
 	s, end := beginAlone(t, engine.Always)
 	defer end()
-	s.opts.Tuning.HeadSize = 1 << 20 // nothing is posted by itself
+	s.opts.Tuning.HeadSize = 1 << 20 // no checkpoint begins by itself
 	s.open()
 	s.store(60, "a", "b", "a")
 	s.checkpoint()
 	s.store(60, "a", "b", "a")
 	s.fail(syscall.EIO, fusedisk.Fault{Kinds: []journal.OpKind{journal.Sync}, Glob: "daybook.db", Skip: 1, Times: 1})
 	if s.checkpoint(); !s.treeFailed {
-		s.blame("a checkpoint whose last sync failed does not say so")
+		s.blame("a checkpoint whose last sync failed returned no ErrFailed")
 	}
 	s.close()
-	s.fail(syscall.ENOSPC, fusedisk.Fault{Kinds: []journal.OpKind{journal.Write, journal.Truncate}, Glob: "daybook.db", Times: -1})
+	s.fail(syscall.ENOSPC, fusedisk.Fault{
+		Kinds: []journal.OpKind{journal.Write, journal.Truncate}, Glob: "daybook.db", Times: -1,
+	})
 	if s.open() {
-		for range 4 { // uses segments again, if there are any
+		for range 4 { // uses released segments again, if there are any
 			s.store(largeValue, "big")
 		}
 		s.close()
@@ -103,9 +106,10 @@ func TestFailedCommitThenFullDisk(t *testing.T) {
 	s.cutPower(ops)
 }
 
-// TestReadsGoOn holds each sync of a checkpoint in turn, for longer than a reader has patience with a commit that it
-// knows nothing of: queries are answered meanwhile, and rightly.
+// TestReadsGoOn holds up each sync of a checkpoint in turn. It does so for longer than a reader
+// waits for a commit that it did not expect. Queries must return the right values meanwhile.
 func TestReadsGoOn(t *testing.T) {
+	const syncs = 4 // of a checkpoint, at least: two of the commit, two of its seal
 	disk := fusedisk.MountFor(t)
 	db, err := engine.Open(filepath.Join(disk.Dir(), "db"), &engine.Options{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -116,44 +120,62 @@ func TestReadsGoOn(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	for stored := uint64(1); ; stored++ {
-		if err := db.Store(t.Context(), "r", json.RawMessage("1"), stored); err != nil {
+	for sync := 0; ; sync++ {
+		if err := db.Store(t.Context(), "r", json.RawMessage("1"), uint64(sync)); err != nil {
 			t.Fatal(err)
 		}
-		held := fusedisk.Fault{Kinds: []journal.OpKind{journal.Sync}, Glob: "daybook.db", Skip: int(stored) - 1, Times: 1, Hold: true}
-		if err := disk.Inject(held); err != nil {
-			t.Fatal(err)
-		}
-		done := make(chan error, 1)
-		go func() { done <- db.Checkpoint(t.Context()) }()
-		for holding := false; !holding; time.Sleep(time.Millisecond) {
-			select {
-			case err := <-done: // it has fewer syncs
-				if stored < 4 || err != nil {
-					t.Errorf("the checkpoint had %d syncs, and ended with %v; want 4: two of the commit, two of its seal", stored-1, err)
-				}
-				return
-			default:
+		done, held := checkpointHeldAt(t, disk, db, sync)
+		if !held { // the checkpoint has fewer syncs
+			if sync < syncs {
+				t.Errorf("the checkpoint had %d syncs; want at least %d", sync, syncs)
 			}
-			counts, err := disk.Counts()
-			if err != nil {
-				t.Fatal(err)
-			}
-			holding = counts[0].Failed > 0
+			return
 		}
 		for range 2 {
 			values, err := db.Query(t.Context(), "r", daybook.QueryParams{})
-			if err != nil || len(values) != int(stored) {
-				t.Errorf("while sync %d of a checkpoint runs: %d values, %v; want %d", stored, len(values), err, stored)
+			if err != nil || len(values) != sync+1 {
+				t.Errorf("during sync %d of a checkpoint: got %d values, %v; want %d", sync, len(values), err, sync+1)
 			}
 		}
 		select {
 		case err := <-done:
-			t.Fatalf("the checkpoint ended before its sync %d, with %v", stored, err)
+			t.Fatalf("the checkpoint ended before its sync %d, with %v", sync, err)
 		default:
 		}
 		if err := errors.Join(disk.Inject(), <-done); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// checkpointHeldAt begins a checkpoint whose n-th sync of the tree, counted from 0, waits for the
+// next call of Inject. It reports whether that sync has begun, or the checkpoint ended without an
+// n-th sync. done gets the checkpoint's error.
+func checkpointHeldAt(t *testing.T, disk *fusedisk.Disk, db *engine.DB, n int) (done chan error, held bool) {
+	t.Helper()
+	err := disk.Inject(fusedisk.Fault{
+		Kinds: []journal.OpKind{journal.Sync}, Glob: "daybook.db", Skip: n, Times: 1, Hold: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done = make(chan error, 1)
+	go func() { done <- db.Checkpoint(t.Context()) }()
+	for ; ; time.Sleep(time.Millisecond) {
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+			return nil, false
+		default:
+		}
+		counts, err := disk.Counts()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if counts[0].Failed > 0 {
+			return done, true
 		}
 	}
 }

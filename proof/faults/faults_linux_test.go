@@ -20,11 +20,11 @@ import (
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
-var faultsFlag = flag.String("proof.faults", "", "runs of TestFaults: each (one of each workload, operation, error and duration), "+
-	"a number, all, or the name of one; default: each, or 500 with -long")
+var faultsFlag = flag.String("proof.faults", "", "runs of TestFaults: a number, all, the name of a run, "+
+	"or each (one of each workload, operation, error and duration); default: each, or 500 with -long")
 
-// TestFaults has operations that the workloads make of the disk fail, a run each: with -proof.faults=all every one, in
-// every way, and else as many at random as the flag says.
+// TestFaults makes an operation of the disk fail in each run of a workload. The flag -proof.faults
+// says how many runs there are.
 func TestFaults(t *testing.T) {
 	disks := []*fusedisk.Disk{fusedisk.MountFor(t), fusedisk.MountFor(t), fusedisk.MountFor(t)}
 	scenarios := make(map[string]scenario)
@@ -32,17 +32,7 @@ func TestFaults(t *testing.T) {
 		scenarios[sc.name] = sc
 	}
 	if r, err := parseRun(*faultsFlag); err == nil {
-		sc, ok := scenarios[r.scenario]
-		if !ok {
-			t.Fatalf("-proof.faults=%s: there is no workload %q", *faultsFlag, r.scenario)
-		}
-		o := r.do(disks[0], sc)
-		t.Logf("run %v: the disk failed %d times, %d calls returned an error", r, o.hits, o.failures)
-		if o.wrong != nil {
-			t.Error(o.wrong)
-		} else if o.hits == 0 {
-			t.Error("it met no such operation")
-		}
+		repeat(t, r, disks[0], scenarios)
 		return
 	}
 	var runs []faultRun
@@ -53,18 +43,34 @@ func TestFaults(t *testing.T) {
 	}
 	seed, total := rand.Uint64(), len(runs)
 	start := time.Now()
-	p := progress{left: choose(t, runs, seed), tallies: make(map[journal.OpKind]tally)}
+	p := progress{remaining: choose(t, runs, seed), tallies: make(map[journal.OpKind]tally)}
 	p.doAll(t, disks, scenarios)
 	t.Logf("seed %d: %d of %d runs in %v: %v", seed, p.done, total, time.Since(start).Round(time.Millisecond), &p)
 	for _, kind := range faultyKinds {
 		if p.tallies[kind].hit == 0 && !t.Failed() {
-			t.Errorf("in no run the disk failed a %v", kind)
+			t.Errorf("no run made a %v fail", kind)
 		}
 	}
 }
 
-// allRuns returns a run for every position, errno and duration; of writes, with what they write all the same
-// in turn.
+// repeat does one run.
+func repeat(t *testing.T, r faultRun, disk *fusedisk.Disk, scenarios map[string]scenario) {
+	t.Helper()
+	sc, ok := scenarios[r.scenario]
+	if !ok {
+		t.Fatalf("-proof.faults=%s: there is no workload %q", *faultsFlag, r.scenario)
+	}
+	o := r.do(disk, sc)
+	t.Logf("run %v: the disk failed %d times, %d calls returned an error", r, o.hits, o.failures)
+	if o.wrong != nil {
+		t.Error(o.wrong)
+	} else if o.hits == 0 {
+		t.Error("the workload made no such operation")
+	}
+}
+
+// allRuns returns a run for every position, error and duration. Of the writes, they take turns in
+// the number of bytes that they apply.
 func allRuns(sc scenario, positions map[journal.OpKind]int) (runs []faultRun) {
 	ways := []string{nothingWritten, headWritten, sectorsWritten, allWritten}
 	for _, kind := range sc.kinds {
@@ -88,8 +94,8 @@ func allRuns(sc scenario, positions map[journal.OpKind]int) (runs []faultRun) {
 	return runs
 }
 
-// choose returns as many runs as the flag says, in random order, but first one of each kind, and then one of each
-// scenario, kind, errno and duration.
+// choose returns the number of runs that the flags ask for, in random order. One run of each kind
+// comes first, then one of each scenario, kind, error and duration.
 func choose(t *testing.T, runs []faultRun, seed uint64) (chosen []faultRun) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(seed, 0))
@@ -99,24 +105,24 @@ func choose(t *testing.T, runs []faultRun, seed uint64) (chosen []faultRun) {
 		return faultRun{scenario: r.scenario, kind: r.kind, errno: r.errno, lasts: r.lasts}
 	})
 	oneOfEach(runs, func(r faultRun) faultRun { return faultRun{kind: r.kind} })
-	wanted := *faultsFlag
-	if wanted == "" && testenv.Long() {
-		wanted = "500"
+	count := *faultsFlag
+	if count == "" && testenv.Long() {
+		count = "500"
 	}
-	switch wanted {
+	switch count {
 	case "all":
 		return runs
 	case "", "each":
 		return runs[:each]
 	}
-	n, err := strconv.Atoi(wanted)
+	n, err := strconv.Atoi(count)
 	if err != nil {
-		t.Fatalf("-proof.faults=%s: want a number of runs, each, all, or the name of one", *faultsFlag)
+		t.Fatalf("-proof.faults=%s: want a number of runs, each, all, or the name of a run", *faultsFlag)
 	}
 	return runs[:min(max(n, len(faultyKinds)), len(runs))]
 }
 
-// oneOfEach moves the first run of each group to the front, and returns how many there are.
+// oneOfEach moves the first run of each group to the front, and returns the number of groups.
 func oneOfEach(runs []faultRun, group func(faultRun) faultRun) int {
 	var first, rest []faultRun
 	met := make(map[faultRun]bool)
@@ -132,28 +138,28 @@ func oneOfEach(runs []faultRun, group func(faultRun) faultRun) int {
 	return len(first)
 }
 
-// mostWrong is how many runs may fail before the rest is left out.
-const mostWrong = 5
+// maxWrong is the number of failed runs after which the test ends.
+const maxWrong = 5
 
-// tally counts the outcomes of one kind.
+// tally sums up the outcomes of the runs in which operations of one kind fail.
 type tally struct{ runs, hit, failures, poisoned int }
 
-// progress hands out runs and sums up their outcomes.
+// progress hands out the runs, and sums up their outcomes.
 type progress struct {
-	mu      sync.Mutex // guards what follows
-	left    []faultRun
-	done    int
-	wrong   int
-	tallies map[journal.OpKind]tally
+	mu        sync.Mutex // guards the fields below
+	remaining []faultRun
+	done      int
+	wrong     int
+	tallies   map[journal.OpKind]tally
 }
 
 func (p *progress) take() (r faultRun, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.left) == 0 || p.wrong >= mostWrong {
+	if len(p.remaining) == 0 || p.wrong >= maxWrong {
 		return r, false
 	}
-	r, p.left = p.left[0], p.left[1:]
+	r, p.remaining = p.remaining[0], p.remaining[1:]
 	p.done++
 	return r, true
 }
@@ -177,13 +183,13 @@ func (p *progress) String() string {
 	var b strings.Builder
 	for _, kind := range faultyKinds {
 		sum := p.tallies[kind]
-		fmt.Fprintf(&b, "\n%-8v %4d runs, in %d the disk failed; %d calls returned an error, %d of them ErrFailed",
+		fmt.Fprintf(&b, "\n%-8v %4d runs, the disk failed in %d; %d calls returned an error, %d of them ErrFailed",
 			kind, sum.runs, sum.hit, sum.failures, sum.poisoned)
 	}
 	return b.String()
 }
 
-// doAll does runs on all disks at once.
+// doAll does the runs on several disks at once.
 func (p *progress) doAll(t *testing.T, disks []*fusedisk.Disk, scenarios map[string]scenario) {
 	t.Helper()
 	var workers sync.WaitGroup

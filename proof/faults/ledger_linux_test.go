@@ -13,28 +13,28 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// fate is what is known of a value.
+// fate says whether a value must be visible.
 type fate int
 
 const (
-	absent       fate = iota // it must not be seen, now or ever
-	present                  // it must be seen
-	maybeStored              // absent until the store is opened again, which shows whether it was stored
-	maybeDeleted             // the same, whether it was deleted
+	absent       fate = iota // the value must never be visible
+	present                  // the value must be visible
+	maybeStored              // not visible before the next Open, which shows whether the value was stored
+	maybeDeleted             // not visible before the next Open, which shows whether the value was deleted
 )
 
-// ledgerEntry is a value that was attempted.
+// ledgerEntry is a value that a test has tried to store.
 type ledgerEntry struct {
 	daybook.StoredValue
-	batch int // values of one batch are stored together or not at all
+	batch int // the values of a batch are stored together or not at all
 	fate  fate
 }
 
-// ledger knows what a store must show. Its entries are in the order in which they were attempted, and an
-// entry's index is in its JSON.
+// ledger knows which values a store must show. The entries are in the order of the attempts to
+// store them. The JSON of a value contains the index of its entry, which is called its id.
 type ledger []ledgerEntry
 
-// add makes a value up, as absent. It has about size bytes.
+// add adds an absent value of approximately size bytes, and returns it.
 func (l *ledger) add(record string, at uint64, batch, size int) daybook.StoredValue {
 	text := fmt.Sprintf(`{"id":%d,"text":"`, len(*l))
 	text += strings.Repeat("all work and no play ", size/21+1)[:max(0, size-len(text)-2)] + `"}`
@@ -43,15 +43,17 @@ func (l *ledger) add(record string, at uint64, batch, size int) daybook.StoredVa
 	return v
 }
 
-// set decides about the last n entries.
+// set sets the fate of the last n entries.
 func (l ledger) set(n int, f fate) {
 	for i := range l[len(l)-n:] {
 		l[len(l)-n+i].fate = f
 	}
 }
 
-// doomed returns those present entries that a rule takes from a record whose name matches; "" is every record.
-func (l ledger) doomed(record string, olderThan uint64, most int) (ids []int) {
+// doomed returns the ids of the present values that a deletion selects in a record, or in all
+// records if the name is empty. It selects the values that are older than a timestamp, and those
+// beyond maxPerRecord unless that is 0.
+func (l ledger) doomed(record string, olderThan uint64, maxPerRecord int) (ids []int) {
 	byRecord := make(map[string][]int)
 	for id := range l {
 		if e := &l[id]; e.fate == present && (record == "" || record == e.RecordName) {
@@ -61,7 +63,7 @@ func (l ledger) doomed(record string, olderThan uint64, most int) (ids []int) {
 	for _, all := range byRecord {
 		slices.SortFunc(all, l.newestFirst)
 		for rank, id := range all {
-			if l[id].StoredAt < olderThan || most > 0 && rank >= most {
+			if l[id].StoredAt < olderThan || maxPerRecord > 0 && rank >= maxPerRecord {
 				ids = append(ids, id)
 			}
 		}
@@ -69,12 +71,13 @@ func (l ledger) doomed(record string, olderThan uint64, most int) (ids []int) {
 	return ids
 }
 
-// newestFirst is the order of one record's values, by id.
+// newestFirst compares two values of a record by their ids.
 func (l ledger) newestFirst(a, b int) int {
 	return cmp.Or(cmp.Compare(l[b].StoredAt, l[a].StoredAt), cmp.Compare(b, a))
 }
 
-// identify returns the ids of values, which must be what was attempted, each once, in the order of a query.
+// identify returns the ids of values. It returns an error unless each value was attempted and
+// appears once, and all are in the order of a query.
 func (l ledger) identify(values []daybook.StoredValue) (ids []int, err error) {
 	for _, v := range values {
 		id := -1
@@ -89,32 +92,33 @@ func (l ledger) identify(values []daybook.StoredValue) (ids []int, err error) {
 	for i := 1; i < len(ids); i++ {
 		a, b := ids[i-1], ids[i]
 		if cmp.Or(cmp.Compare(l[a].RecordName, l[b].RecordName), l.newestFirst(a, b)) >= 0 {
-			return nil, fmt.Errorf("value %d is followed by %d, or there twice", a, b)
+			return nil, fmt.Errorf("value %d is before value %d, or twice in the result", a, b)
 		}
 	}
 	return ids, nil
 }
 
-// missing returns which of the ids a query did not return.
-func (l ledger) missing(ids []int, visible []daybook.StoredValue) (gone []int, err error) {
+// missing returns those of the ids that are not visible.
+func (l ledger) missing(ids []int, visible []daybook.StoredValue) (missing []int, err error) {
 	seen, err := l.identify(visible)
-	there := setOf(seen)
+	visibleIDs := setOf(seen)
 	for _, id := range ids {
-		if !there[id] {
-			gone = append(gone, id)
+		if !visibleIDs[id] {
+			missing = append(missing, id)
 		}
 	}
-	return gone, err
+	return missing, err
 }
 
-// shows holds what a query of everything returned against what must be there.
-func (l ledger) shows(visible []daybook.StoredValue) error {
-	return l.hold(visible, func(fate) bool { return false })
+// verify compares all visible values with the fates of the entries.
+func (l ledger) verify(visible []daybook.StoredValue) error {
+	return l.compare(visible, func(fate) bool { return false })
 }
 
-// showsAgain is shows after the store has been opened again, which decides what was in doubt.
-func (l ledger) showsAgain(visible []daybook.StoredValue) error {
-	err := l.hold(visible, func(f fate) bool { return f == maybeStored || f == maybeDeleted })
+// verifyReopened is verify after the store was opened again. A value whose fate was in doubt is
+// present afterwards if it is visible, and absent otherwise.
+func (l ledger) verifyReopened(visible []daybook.StoredValue) error {
+	err := l.compare(visible, func(f fate) bool { return f == maybeStored || f == maybeDeleted })
 	if err != nil {
 		return err
 	}
@@ -122,21 +126,24 @@ func (l ledger) showsAgain(visible []daybook.StoredValue) error {
 	visibleIDs, batches := setOf(ids), make(map[int]bool)
 	for id := range l {
 		e := &l[id]
-		there := visibleIDs[id]
-		if before, met := batches[e.batch]; e.fate == maybeStored && met && before != there {
-			return fmt.Errorf("batch %d is there in part: value %d is there: %t", e.batch, id, there)
-		} else if e.fate == maybeStored {
-			batches[e.batch] = there
+		isVisible := visibleIDs[id]
+		if e.fate == maybeStored {
+			if first, ok := batches[e.batch]; ok && first != isVisible {
+				return fmt.Errorf("a part of batch %d is visible; value %d is: %t", e.batch, id, isVisible)
+			}
+			batches[e.batch] = isVisible
 		}
 		e.fate = absent
-		if there {
+		if isVisible {
 			e.fate = present
 		}
 	}
 	return nil
 }
 
-func (l ledger) hold(visible []daybook.StoredValue, tolerated func(fate) bool) error {
+// compare compares the visible values with the fates. A value that is not present may be visible if
+// its fate is tolerated.
+func (l ledger) compare(visible []daybook.StoredValue, tolerated func(fate) bool) error {
 	ids, err := l.identify(visible)
 	if err != nil {
 		return err
@@ -144,11 +151,12 @@ func (l ledger) hold(visible []daybook.StoredValue, tolerated func(fate) bool) e
 	visibleIDs := setOf(ids)
 	for id := range l {
 		e := &l[id]
-		switch there := visibleIDs[id]; {
-		case e.fate == present && !there:
-			return fmt.Errorf("value %d of %s at %d, which was acknowledged, is lost", id, e.RecordName, e.StoredAt)
-		case e.fate != present && there && !tolerated(e.fate):
-			return fmt.Errorf("value %d of %s at %d is there, though its store failed or it was deleted", id, e.RecordName, e.StoredAt)
+		switch isVisible := visibleIDs[id]; {
+		case e.fate == present && !isVisible:
+			return fmt.Errorf("value %d of %s at %d was acknowledged, and is lost", id, e.RecordName, e.StoredAt)
+		case e.fate != present && isVisible && !tolerated(e.fate):
+			return fmt.Errorf("value %d of %s at %d is visible, although its store failed or it was deleted",
+				id, e.RecordName, e.StoredAt)
 		}
 	}
 	return nil
@@ -162,7 +170,7 @@ func setOf(ids []int) map[int]bool {
 	return set
 }
 
-// count is how many values must be there.
+// count returns the number of present values.
 func (l ledger) count() (n int) {
 	for id := range l {
 		if l[id].fate == present {

@@ -21,7 +21,7 @@ import (
 	"github.com/daybook-db/daybook/proof/journal"
 )
 
-// faultyKinds are the operations that fail.
+// faultyKinds are the kinds of operations that fail.
 var faultyKinds = []journal.OpKind{
 	journal.Write, journal.Sync, journal.Truncate, journal.Rename, journal.Unlink,
 	journal.Open, journal.Create, journal.Mkdir, journal.SyncDir,
@@ -29,37 +29,37 @@ var faultyKinds = []journal.OpKind{
 
 var faultyErrnos = map[string]syscall.Errno{"EIO": syscall.EIO, "ENOSPC": syscall.ENOSPC}
 
-// How long a fault lasts.
+// These say how long a fault lasts.
 const (
 	once    = "once"    // one operation fails
-	lasting = "lasting" // all do from there on, until the store has been closed
-	healed  = "healed"  // the same, until the disk is well again while the store is open
+	lasting = "lasting" // one and all later ones fail, until the store has been closed
+	healed  = "healed"  // the same, but the disk becomes healthy again while the store is open
 )
 
-// What a failing write does all the same.
+// These say how many bytes a failing write applies.
 const (
 	nothingWritten = "nothing"
-	headWritten    = "head"  // 30 bytes: a frame's or a page's header, and a little
+	headWritten    = "head"  // 30 bytes: the header of a frame or a page, and a few more
 	sectorsWritten = "some"  // 700 bytes
-	allWritten     = "all"   // and fails all the same
-	shortWrite     = "short" // 30 bytes, and returns that number
+	allWritten     = "all"   // all bytes, and still it fails
+	shortWrite     = "short" // 30 bytes, and the write returns this number instead of an error
 )
 
 var writtenBytes = map[string]int{
 	nothingWritten: 0, headWritten: 30, sectorsWritten: 700, allWritten: math.MaxInt32, shortWrite: 30,
 }
 
-// faultRun is one run of a workload: which operation fails, and how.
+// faultRun is one run of a scenario's workload, and says which operation fails and how.
 type faultRun struct {
 	scenario string
 	kind     journal.OpKind
-	position int // how many of the kind succeed first
+	position int // number of operations of this kind that succeed first
 	errno    string
 	lasts    string
 	written  string
 }
 
-// String is what the flag takes to do this run alone.
+// String returns the name of the run, which the flag -proof.faults takes.
 func (r faultRun) String() string {
 	return fmt.Sprintf("%s:%v:%d:%s:%s:%s", r.scenario, r.kind, r.position, r.errno, r.lasts, r.written)
 }
@@ -67,11 +67,11 @@ func (r faultRun) String() string {
 func parseRun(text string) (r faultRun, err error) {
 	parts := strings.Split(text, ":")
 	if len(parts) != 6 {
-		return r, fmt.Errorf("%q is not a run", text)
+		return r, fmt.Errorf("%q is not the name of a run", text)
 	}
 	at := slices.IndexFunc(faultyKinds, func(kind journal.OpKind) bool { return kind.String() == parts[1] })
 	if at < 0 || faultyErrnos[parts[3]] == 0 {
-		return r, fmt.Errorf("%q is not a run: no such operation or error", text)
+		return r, fmt.Errorf("%q is not the name of a run: there is no such operation or error", text)
 	}
 	position, err := strconv.Atoi(parts[2])
 	return faultRun{parts[0], faultyKinds[at], position, parts[3], parts[4], parts[5]}, err
@@ -88,12 +88,12 @@ func (r faultRun) fault() fusedisk.Fault {
 	return f
 }
 
-// metaPages is where in the tree's file its two roots end. A failed write to them shows in the kernel's cache, so
-// that the store sees a commit that is not on the disk.
+// metaPages is the length of the two meta pages at the start of the tree's file. The kernel's cache
+// shows a failed write to them, so the store sees a commit that is not on the disk.
 const metaPages = 2 * 4096
 
-// mayPoison reports whether the store may say ErrFailed after the first operation that failed. One failure
-// that leaves no doubt about what is on the disk must not stop it.
+// mayPoison reports whether the store may return ErrFailed after the first failed operation. It
+// must not if the failure leaves no doubt about the content of the disk.
 func (r faultRun) mayPoison(failed *journal.Op) bool {
 	inTree := path.Base(failed.Path) == "daybook.db"
 	switch {
@@ -105,15 +105,15 @@ func (r faultRun) mayPoison(failed *journal.Op) bool {
 	return r.kind == journal.Truncate && r.errno == "EIO"
 }
 
-// outcome is what a run found.
+// outcome is the result of a run.
 type outcome struct {
-	hits     int
-	failures int
-	poisoned int
-	wrong    error // with all that is needed to do it again
+	hits     int   // operations that failed
+	failures int   // calls that returned an error
+	poisoned int   // calls that returned ErrFailed
+	wrong    error // a violation, with the command that repeats the run
 }
 
-// do does the run on a disk, which nothing else uses.
+// do does the run on a disk that nothing else uses.
 func (r faultRun) do(disk *fusedisk.Disk, sc scenario) outcome {
 	dogs := newWatchdog(r.String())
 	defer dogs.stop()
@@ -127,12 +127,12 @@ func (r faultRun) do(disk *fusedisk.Disk, sc scenario) outcome {
 	s.close()
 	ops, err := disk.Journal(0)
 	if err != nil {
-		s.blame("the journal: %w", err)
+		s.blame("reading the journal: %w", err)
 	}
 	hits += s.heal()
 	r.judge(s, hits, failedOps(ops))
 	uncut := s.clone()
-	uncut.comesBack("after healing")
+	uncut.requireUsable("after healing")
 	if uncut.open() {
 		uncut.close()
 	}
@@ -144,8 +144,8 @@ func (r faultRun) do(disk *fusedisk.Disk, sc scenario) outcome {
 	return outcome{hits: hits, failures: s.failures, poisoned: s.poisoned, wrong: s.report(r, ops)}
 }
 
-// drive runs the workload, as far as the store can be opened. A disk that is to heal while the store is open
-// does so at the end of the session in which it first failed.
+// drive runs the workload, until the store cannot be opened. A healed disk becomes healthy at the
+// end of the session in which it first failed.
 func (r faultRun) drive(s *faultyStore, sc scenario, heal func()) {
 	for _, session := range sc.sessions {
 		if !s.open() && (r.lasts != once || !s.open()) {
@@ -155,15 +155,16 @@ func (r faultRun) drive(s *faultyStore, sc scenario, heal func()) {
 			return
 		}
 		session(s)
-		if counts, err := s.disk.Counts(); r.lasts == healed && (err != nil || len(counts) > 0 && counts[0].Failed > 0) {
+		counts, err := s.disk.Counts()
+		if r.lasts == healed && (err != nil || len(counts) > 0 && counts[0].Failed > 0) {
 			heal()
-			s.worksAgain()
+			s.requireWorking()
 		}
 		s.close()
 	}
 }
 
-// judge holds how often calls failed against how often the disk did.
+// judge compares the number of failed calls with the number of failed operations.
 func (r faultRun) judge(s *faultyStore, hits int, failed []journal.Op) {
 	switch {
 	case hits == 0 && s.failures > 0:
@@ -171,11 +172,11 @@ func (r faultRun) judge(s *faultyStore, hits int, failed []journal.Op) {
 	case r.lasts == once && s.failures-s.poisoned > 1:
 		s.blame("one operation failed, but %d calls did", s.failures)
 	case s.poisoned > 0 && len(failed) > 0 && !r.mayPoison(&failed[0]):
-		s.blame("ErrFailed, though it is known what the disk holds")
+		s.blame("a call returned ErrFailed, although the content of the disk is not in doubt")
 	}
 }
 
-// heal ends all faults, and returns how many operations had failed.
+// heal removes all faults, and returns the number of operations that have failed.
 func (s *faultyStore) heal() (hits int) {
 	counts, err := s.disk.Counts()
 	for _, c := range counts {
@@ -187,67 +188,71 @@ func (s *faultyStore) heal() (hits int) {
 	return hits
 }
 
-// worksAgain shows that an open store works on a disk that is well again, unless it has failed for good.
-func (s *faultyStore) worksAgain() {
-	s.calls = append(s.calls, "the disk is well again")
-	// An attempt to post a head may still be under way, and tell the first that waits for it how it went.
+// requireWorking requires that an open store works on a disk that is healthy again, unless the
+// store has returned ErrFailed.
+func (s *faultyStore) requireWorking() {
+	s.calls = append(s.calls, "the disk is healthy again")
+	// A checkpoint may still run, and a store that waits for it returns its error.
 	for attempt := 1; s.db != nil && s.wrong == nil && !s.storeFailed && !s.syncFailed; attempt++ {
 		before := s.failures
 		if s.store(100, "a"); s.failures == before {
 			break
 		}
 		if attempt == 3 && !s.storeFailed {
-			s.blame("the disk is well again, and Store still fails")
+			s.blame("the disk is healthy again, but Store fails")
 		}
 	}
 	before := s.failures
 	if s.checkpoint(); s.failures > before && !s.treeFailed {
-		s.blame("the disk is well again, and Checkpoint fails")
+		s.blame("the disk is healthy again, but Checkpoint fails")
 	}
 }
 
-// comesBack shows that a store on a well disk can be opened, has what it must have, and works.
-func (s *faultyStore) comesBack(when string) {
+// requireUsable opens the store on a healthy disk, and requires that it has the right values and
+// works.
+func (s *faultyStore) requireUsable(when string) {
 	s.calls = append(s.calls, when)
 	before := s.failures
 	if s.open() {
 		if err := s.db.Check(context.Background()); err != nil {
-			s.blame("check: %w", err)
+			s.blame("Check: %w", err)
 		}
 		s.store(60, "a", "b")
 		s.prune("b", 0, 3)
 	}
 	s.close()
 	if s.failures > before {
-		s.blame("%s a call failed", when)
+		s.blame("%s, a call failed", when)
 	}
 }
 
-// clone returns a store that knows the same, for another future.
+// clone returns a copy with the same knowledge, for which the disk may continue in another way.
 func (s *faultyStore) clone() *faultyStore {
 	other := *s
 	other.ledger, other.calls = slices.Clone(s.ledger), slices.Clone(s.calls)
 	return &other
 }
 
-// cutPower shows that what was acknowledged is there when nothing survives that was not synced successfully.
+// cutPower cuts the power so that only operations survive that a successful sync made durable. It
+// requires that the store has all acknowledged values.
 func (s *faultyStore) cutPower(ops []journal.Op) {
-	state := crashstate.New()
+	tracker := crashstate.New()
 	for _, op := range ops {
-		state.Apply(op)
+		tracker.Apply(op)
 	}
-	if _, err := s.disk.Load(state.State(crashstate.NothingUnsynced)); err != nil {
+	if _, err := s.disk.Load(tracker.State(crashstate.NothingUnsynced)); err != nil {
 		s.blame("%w", err)
 	}
-	s.comesBack("after a power cut")
+	s.requireUsable("after a power cut")
 }
 
-// report returns what is wrong, with the calls and the operations that failed.
+// report returns the violation, with the calls, the operations that failed, and the command that
+// repeats the run.
 func (s *faultyStore) report(r faultRun, ops []journal.Op) error {
 	if s.wrong == nil {
 		return nil
 	}
-	if s.db != nil { // or the next run would find it locked
+	if s.db != nil { // otherwise the next run on this disk would find it locked
 		_ = s.db.Close()
 	}
 	var b strings.Builder
@@ -259,12 +264,12 @@ func (s *faultyStore) report(r faultRun, ops []journal.Op) error {
 		}
 		fmt.Fprintln(&b, op)
 	}
-	return fmt.Errorf("%w\nto do it again: go test ./proof/faults -run TestFaults -proof.faults=%v\n"+
+	return fmt.Errorf("%w\nto repeat this run: go test ./proof/faults -run TestFaults -proof.faults=%v\n"+
 		"calls:\n  %s\noperations that failed:\n%s",
 		s.wrong, r, strings.Join(s.calls, "\n  "), &b)
 }
 
-// failedOps returns the operations that failed. One that only opened a file is not in the journal.
+// failedOps returns the operations that failed. Those that only open a file are not in the journal.
 func failedOps(ops []journal.Op) (failed []journal.Op) {
 	for _, op := range ops {
 		if op.Errno != 0 {

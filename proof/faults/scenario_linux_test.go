@@ -15,33 +15,34 @@ import (
 	"github.com/daybook-db/daybook/proof/journal"
 )
 
-// scenario is a workload, and what the disk holds before it.
+// scenario is a workload and the content of the disk before it.
 type scenario struct {
 	name       string
 	durability engine.Durability
 	image      journal.Image
-	ledger     ledger // of what is in the image
-	sessions   []func(*faultyStore)
-	kinds      []journal.OpKind // that are to fail
+	ledger     ledger               // of the values in the image
+	sessions   []func(*faultyStore) // the calls between an Open and a Close
+	kinds      []journal.OpKind     // the kinds of operations that fail
 }
 
-// largeValue is more than half of a log's first segment.
+// largeValue is the size of a value that takes more than half of a log's first segment.
 const largeValue = 150 << 10
 
-// newStore begins with nothing.
+// newStore begins with an empty disk.
 func newStore() scenario {
 	return scenario{name: "new", sessions: []func(*faultyStore){firstSession, secondSession}, kinds: faultyKinds}
 }
 
-// intervalStore is synced in the background, whose failures the next call is told.
+// intervalStore is newStore under Interval: the next call returns the error of a failed background
+// sync.
 func intervalStore() scenario {
 	sc := newStore()
 	sc.name, sc.durability, sc.kinds = "interval", engine.Interval, []journal.OpKind{journal.Write, journal.Sync}
 	return sc
 }
 
-// killedStore begins with what a process left that was killed: values in the tree, and a log of several heads in
-// two segments, which are used again.
+// killedStore begins with the files of a process that was killed. They have values in the tree and
+// a log of several heads, in two segments that the workload uses again.
 func killedStore(t *testing.T, disk *fusedisk.Disk) scenario {
 	t.Helper()
 	sc := scenario{name: "killed", sessions: []func(*faultyStore){recoveredSession}, kinds: faultyKinds}
@@ -51,7 +52,7 @@ func killedStore(t *testing.T, disk *fusedisk.Disk) scenario {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.opts.Tuning.HeadSize = 1 << 20 // nothing is posted by itself
+	s.opts.Tuning.HeadSize = 1 << 20 // no checkpoint begins by itself
 	s.open()
 	s.store(100, "a", "b", "c", "a", "b")
 	s.checkpoint()
@@ -61,7 +62,7 @@ func killedStore(t *testing.T, disk *fusedisk.Disk) scenario {
 	s.store(largeValue, "big")
 	s.store(largeValue, "big")
 	s.store(900, "a", "b", "c", "d", "a")
-	time.Sleep(20 * time.Millisecond) // a segment is being made in the background
+	time.Sleep(20 * time.Millisecond) // a segment is prepared in the background
 	sc.image, err = disk.Image()
 	if s.close(); s.wrong != nil || err != nil {
 		t.Fatal(s.wrong, err, strings.Join(s.calls, "\n"))
@@ -70,8 +71,8 @@ func killedStore(t *testing.T, disk *fusedisk.Disk) scenario {
 	return sc
 }
 
-// firstSession fills heads and the first segment, so that it checkpoints in the background and segments are
-// made, sealed and released; and it deletes.
+// firstSession fills heads and the first segment. So checkpoints run in the background, and
+// segments are prepared, sealed and released. It deletes values too.
 func firstSession(s *faultyStore) {
 	s.store(40, "a")
 	s.store(60, "a", "b", "c", "a", "b")
@@ -93,7 +94,7 @@ func firstSession(s *faultyStore) {
 	s.store(40, "a")
 }
 
-// secondSession begins with what the first one left behind.
+// secondSession continues with the store of firstSession, and compacts it.
 func secondSession(s *faultyStore) {
 	s.store(1500, "a", "b", "e")
 	s.store(40, "a")
@@ -103,7 +104,7 @@ func secondSession(s *faultyStore) {
 	s.store(40, "b")
 }
 
-// recoveredSession uses the killed store's segments again.
+// recoveredSession continues with a killed store, and uses its segments again.
 func recoveredSession(s *faultyStore) {
 	s.store(40, "a")
 	s.store(largeValue, "big")
@@ -115,7 +116,7 @@ func recoveredSession(s *faultyStore) {
 	s.store(40, "a")
 }
 
-// begin resets a disk to the scenario's image, and has it fail.
+// begin loads the scenario's image to a disk, and injects faults.
 func (sc scenario) begin(disk *fusedisk.Disk, dogs *watchdog, faults ...fusedisk.Fault) (*faultyStore, error) {
 	s := newFaultyStore(disk, dogs)
 	s.opts.Durability = sc.durability
@@ -127,7 +128,8 @@ func (sc scenario) begin(disk *fusedisk.Disk, dogs *watchdog, faults ...fusedisk
 	return s, disk.Inject(faults...)
 }
 
-// count does the workload on a disk that does not fail, and returns how many operations of each kind it makes.
+// count runs the workload without faults. It returns the number of operations of each kind, and the
+// time that the workload took.
 func (sc scenario) count(t *testing.T, disk *fusedisk.Disk) (map[journal.OpKind]int, time.Duration) {
 	t.Helper()
 	dogs := newWatchdog(sc.name + " without a fault")

@@ -19,11 +19,12 @@ import (
 	"github.com/daybook-db/daybook/proof/fusedisk"
 )
 
-// faultyStore is a daybook on a disk that fails, and what is known of it. Each of its methods makes a call,
-// and holds the outcome and what can be read afterwards against what is true. It is for one goroutine.
+// faultyStore is a daybook on a disk that fails. Each of its methods makes a call, and compares the
+// result and the visible values with the ledger. Its methods must not be called from several
+// goroutines at once.
 type faultyStore struct {
 	disk  *fusedisk.Disk
-	errno syscall.Errno // that the disk fails with
+	errno syscall.Errno // the error of the disk's faults
 	dogs  *watchdog
 	opts  engine.Options
 	db    *engine.DB // nil while closed
@@ -32,20 +33,21 @@ type faultyStore struct {
 	batches int
 	clock   uint64
 
-	// What this session has been told: after daybook.ErrFailed nothing is written until the next Open.
+	// These say which calls have returned daybook.ErrFailed in this session. They must return it
+	// again until the next Open.
 	storeFailed, syncFailed, treeFailed bool
 
 	failures int      // calls that returned an error
-	poisoned int      // of those, daybook.ErrFailed
-	calls    []string // with their results, for people
-	wrong    error    // what is not as it must be; nothing is done after it
+	poisoned int      // calls that returned daybook.ErrFailed
+	calls    []string // with their results, for messages
+	wrong    error    // the first violation, after which no more calls are made
 }
 
 func newFaultyStore(disk *fusedisk.Disk, dogs *watchdog) *faultyStore {
 	return &faultyStore{disk: disk, dogs: dogs, opts: engine.Options{
 		Tuning: engine.Tuning{
 			HeadSize:        engine.MinHeadSize,
-			TransactionSize: 16 << 10, // so that a checkpoint takes several
+			TransactionSize: 16 << 10, // a checkpoint takes several transactions
 			ChunkValues:     8,
 		},
 		SyncInterval: time.Millisecond,
@@ -53,13 +55,14 @@ func newFaultyStore(disk *fusedisk.Disk, dogs *watchdog) *faultyStore {
 	}}
 }
 
+// blame notes a violation, unless there was one before.
 func (s *faultyStore) blame(format string, args ...any) {
 	if s.wrong == nil {
 		s.wrong = fmt.Errorf(format, args...)
 	}
 }
 
-// call notes a call and its result, which must be one that the disk can be the cause of.
+// call makes a call and notes its result. An error must be one that the disk's faults can cause.
 func (s *faultyStore) call(name string, do func() error) error {
 	s.calls = append(s.calls, name+" ...")
 	s.dogs.progress(s.calls)
@@ -79,12 +82,13 @@ func (s *faultyStore) call(name string, do func() error) error {
 	return err
 }
 
-// judge returns nil for an error that says what the disk did, bare if it may be the operating system's.
+// judge returns nil if an error says what the disk did. bare allows an error that has only the text
+// of the operating system.
 func (s *faultyStore) judge(err error, bare bool) error {
 	failed, full := errors.Is(err, daybook.ErrFailed), errors.Is(err, daybook.ErrNoSpace)
 	for _, other := range []error{daybook.ErrCorrupt, daybook.ErrVersion, daybook.ErrLocked, daybook.ErrClosed} {
 		if errors.Is(err, other) {
-			return fmt.Errorf("the disk only failed, but the error is %w", err)
+			return fmt.Errorf("the disk has damaged nothing, but the error is %w", err)
 		}
 	}
 	switch {
@@ -93,16 +97,16 @@ func (s *faultyStore) judge(err error, bare bool) error {
 	case !full && !failed && s.errno == syscall.ENOSPC && !bare:
 		return fmt.Errorf("the disk is full, but the error is neither ErrNoSpace nor ErrFailed: %w", err)
 	case !strings.Contains(err.Error(), s.errno.Error()):
-		return fmt.Errorf("the error does not say %q: %w", s.errno.Error(), err)
+		return fmt.Errorf("the error does not contain %q: %w", s.errno.Error(), err)
 	}
 	return nil
 }
 
-// stays notes whether a part of the store has failed, and blames one that had before for anything else than
-// saying so again.
-func (s *faultyStore) stays(failed *bool, name string, err error) {
+// requireFailed notes whether a call returned ErrFailed. After that, every other result is a
+// violation.
+func (s *faultyStore) requireFailed(failed *bool, name string, err error) {
 	if isFailed := errors.Is(err, daybook.ErrFailed); *failed && !isFailed {
-		s.blame("%s after ErrFailed: %v; want ErrFailed until it is opened again", name, err)
+		s.blame("%s after ErrFailed: got %v; want ErrFailed until the store is opened again", name, err)
 	} else {
 		*failed = isFailed
 	}
@@ -110,7 +114,7 @@ func (s *faultyStore) stays(failed *bool, name string, err error) {
 
 func (s *faultyStore) dir() string { return filepath.Join(s.disk.Dir(), "db") }
 
-// open opens the store and reports whether it could.
+// open opens the store and reports whether that succeeded.
 func (s *faultyStore) open() bool {
 	if s.wrong != nil {
 		return false
@@ -126,8 +130,8 @@ func (s *faultyStore) open() bool {
 	}
 	s.storeFailed, s.syncFailed, s.treeFailed = false, false, false
 	if visible, ok := s.visible(); ok {
-		if err := s.ledger.showsAgain(visible); err != nil {
-			s.blame("after opening: %w", err)
+		if err := s.ledger.verifyReopened(visible); err != nil {
+			s.blame("after Open: %w", err)
 		}
 	}
 	return s.wrong == nil
@@ -141,7 +145,8 @@ func (s *faultyStore) close() {
 	s.db = nil
 }
 
-// visible reads everything, which works whatever the disk does.
+// visible returns all values. A query must succeed whatever the disk does. ok is false after a
+// violation and while the store is closed.
 func (s *faultyStore) visible() (values []daybook.StoredValue, ok bool) {
 	if s.wrong != nil || s.db == nil {
 		return nil, false
@@ -153,13 +158,13 @@ func (s *faultyStore) visible() (values []daybook.StoredValue, ok bool) {
 	return values, err == nil
 }
 
-// look holds what is visible against the ledger.
-func (s *faultyStore) look() {
+// verify compares the visible values and their number in Stats with the ledger.
+func (s *faultyStore) verify() {
 	values, ok := s.visible()
 	if !ok {
 		return
 	}
-	if err := s.ledger.shows(values); err != nil {
+	if err := s.ledger.verify(values); err != nil {
 		s.blame("after %s: %w", s.calls[len(s.calls)-1], err)
 	}
 	stats, err := s.db.Stats(context.Background())
@@ -171,7 +176,7 @@ func (s *faultyStore) look() {
 	}
 }
 
-// store stores values of about size bytes, a batch if there are several.
+// store stores a value of approximately size bytes in each record. Several values are a batch.
 func (s *faultyStore) store(size int, records ...string) {
 	if s.db == nil || s.wrong != nil {
 		return
@@ -180,7 +185,7 @@ func (s *faultyStore) store(size int, records ...string) {
 	for i, record := range records {
 		s.clock += 10
 		at := s.clock
-		if i%4 == 3 { // out of order
+		if i%4 == 3 { // older than the previous value
 			at -= 35
 		}
 		values = append(values, s.ledger.add(record, at, s.batches, size))
@@ -196,14 +201,14 @@ func (s *faultyStore) store(size int, records ...string) {
 		return s.db.StoreBatch(ctx, values)
 	})
 	s.storeFailed = s.storeFailed || s.syncFailed
-	s.stays(&s.storeFailed, name, err)
+	s.requireFailed(&s.storeFailed, name, err)
 	switch {
 	case err == nil:
 		s.ledger.set(len(values), present)
 	case errors.Is(err, daybook.ErrFailed) && !failedBefore:
 		s.ledger.set(len(values), maybeStored)
 	}
-	s.look()
+	s.verify()
 }
 
 func (s *faultyStore) sync() {
@@ -211,8 +216,8 @@ func (s *faultyStore) sync() {
 		return
 	}
 	err := s.call("sync", func() error { return s.db.Sync(context.Background()) })
-	s.stays(&s.syncFailed, "sync", err)
-	s.look()
+	s.requireFailed(&s.syncFailed, "sync", err)
+	s.verify()
 }
 
 func (s *faultyStore) checkpoint() {
@@ -220,73 +225,75 @@ func (s *faultyStore) checkpoint() {
 		return
 	}
 	err := s.call("checkpoint", func() error { return s.db.Checkpoint(context.Background()) })
-	s.writesTree("checkpoint", err)
-	s.look()
+	s.noteTreeWrite("checkpoint", err)
+	s.verify()
 }
 
-// compact may fail, and then nothing else does.
+// compact compacts the store. A failed compaction makes no other call fail.
 func (s *faultyStore) compact() {
 	if s.db == nil || s.wrong != nil {
 		return
 	}
 	err := s.call("compact", func() error { return s.db.Compact(context.Background()) })
 	if errors.Is(err, daybook.ErrFailed) {
-		s.writesTree("compact", err)
+		s.noteTreeWrite("compact", err)
 	}
-	s.look()
+	s.verify()
 }
 
-// writesTree notes that the tree has failed. What has nothing to write may still say that it is done.
-func (s *faultyStore) writesTree(name string, err error) {
+// noteTreeWrite notes whether the tree has failed. A call on a failed tree may still succeed if it
+// has nothing to write.
+func (s *faultyStore) noteTreeWrite(name string, err error) {
 	if err != nil {
-		s.stays(&s.treeFailed, name, err)
+		s.requireFailed(&s.treeFailed, name, err)
 	}
 }
 
-// prune keeps at most most values of a record, or deletes those older than a time: from every record if it
-// is named "".
-func (s *faultyStore) prune(record string, olderThan uint64, most int) {
+// prune deletes the values of a record that are older than a timestamp, and those beyond
+// maxPerRecord unless that is 0. With an empty record name it cleans up all records.
+func (s *faultyStore) prune(record string, olderThan uint64, maxPerRecord int) {
 	if s.db == nil || s.wrong != nil {
 		return
 	}
-	doomed := s.ledger.doomed(record, olderThan, most)
+	doomed := s.ledger.doomed(record, olderThan, maxPerRecord)
 	name := fmt.Sprintf("cleanup before %d", olderThan)
 	if record != "" {
-		name = fmt.Sprintf("prune %s before %d to %d values", record, olderThan, most)
+		name = fmt.Sprintf("prune %s before %d to %d values", record, olderThan, maxPerRecord)
 	}
 	ctx, deleted := context.Background(), uint64(0)
 	err := s.call(name, func() (err error) {
 		if record == "" {
 			deleted, err = s.db.Cleanup(ctx, olderThan)
 		} else {
-			deleted, err = s.db.Prune(ctx, record, daybook.PruneParams{OlderThan: olderThan, MaxPerRecord: most})
+			params := daybook.PruneParams{OlderThan: olderThan, MaxPerRecord: maxPerRecord}
+			deleted, err = s.db.Prune(ctx, record, params)
 		}
 		return err
 	})
 	s.calls[len(s.calls)-1] += fmt.Sprintf(" (deleted %d of %d)", deleted, len(doomed))
-	s.writesTree(name, err)
-	s.pruned(name, doomed, int(deleted), err)
-	s.look()
+	s.noteTreeWrite(name, err)
+	s.verifyDeleted(name, doomed, int(deleted), err)
+	s.verify()
 }
 
-// pruned decides about doomed values: how many are gone must be what the call said, unless the tree failed,
-// after which a part of what it did may come back.
-func (s *faultyStore) pruned(name string, doomed []int, deleted int, err error) {
+// verifyDeleted compares the number of deleted values with the number that the call returned, and
+// sets their fates. After the tree has failed, some of the deleted values may come back.
+func (s *faultyStore) verifyDeleted(name string, doomed []int, deleted int, err error) {
 	visible, ok := s.visible()
 	if !ok {
 		return
 	}
-	gone, wrong := s.ledger.missing(doomed, visible)
+	missing, wrong := s.ledger.missing(doomed, visible)
 	failed := errors.Is(err, daybook.ErrFailed)
 	switch {
 	case wrong != nil:
 		s.blame("after %s: %w", name, wrong)
-	case err == nil && len(gone) < len(doomed):
-		s.blame("%s: %d values are gone; want %d", name, len(gone), len(doomed))
-	case deleted != len(gone) && !failed, deleted > len(gone):
-		s.blame("%s said that it deleted %d values; %d are gone", name, deleted, len(gone))
+	case err == nil && len(missing) < len(doomed):
+		s.blame("%s deleted %d values; want %d", name, len(missing), len(doomed))
+	case deleted != len(missing) && !failed, deleted > len(missing):
+		s.blame("%s returned %d deleted values, but deleted %d", name, deleted, len(missing))
 	}
-	for _, id := range gone {
+	for _, id := range missing {
 		s.ledger[id].fate = absent
 		if failed {
 			s.ledger[id].fate = maybeDeleted

@@ -13,13 +13,13 @@ import (
 	"time"
 )
 
-// patience is how long a call may take.
+// patience is the longest time that a call may take.
 const patience = 20 * time.Second
 
-// watchdog ends the test binary, with the stacks of all goroutines, when a run makes no progress: a call that
-// hangs cannot be ended in any other way.
+// watchdog ends the test binary when a run makes no progress, and prints the stacks of all
+// goroutines. There is no other way to end a call that hangs.
 type watchdog struct {
-	mu    sync.Mutex // guards what follows
+	mu    sync.Mutex // guards calls
 	run   string
 	calls []string
 	timer *time.Timer
@@ -31,7 +31,7 @@ func newWatchdog(run string) *watchdog {
 	return w
 }
 
-// progress notes the calls so far, the last of which begins or has ended.
+// progress notes the calls so far. It is called when a call begins and when it ends.
 func (w *watchdog) progress(calls []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
