@@ -5,8 +5,8 @@ package daybook
 import "errors"
 
 // Match these errors with errors.Is. A returned error wraps one of them, and adds the name, size,
-// pattern, path or offset in question. Their texts do not begin with the name of the package, because
-// they mostly stand in the middle of other texts.
+// pattern, path or offset in question. Their texts do not begin with the name of the package,
+// because they mostly stand in the middle of other texts.
 
 // Errors about the arguments of a call. The call changed nothing.
 var (

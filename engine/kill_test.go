@@ -301,8 +301,8 @@ func (w *killedWriter) clean(below, copies uint64) (count uint64) {
 	return count
 }
 
-// checkDirectory opens the directory and compares its values with what is known. A read-only Open leaves the
-// log for the next child to recover; otherwise Open recovers it here.
+// checkDirectory opens the directory and compares its values with what is known. A read-only Open
+// leaves the log for the next child to recover; otherwise Open recovers it here.
 func (k *killer) checkDirectory(readOnly bool) {
 	k.Helper()
 	if _, err := os.Stat(filepath.Join(k.dir, logName)); err != nil && readOnly {

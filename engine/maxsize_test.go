@@ -76,8 +76,8 @@ var maxSizeLoads = []maxSizeLoad{
 	}},
 }
 
-// isCheckDue reports whether a test measures the directory after a number of stores: with -long after
-// each, otherwise after every eighth.
+// isCheckDue reports whether a test measures the directory after a number of stores: with -long
+// after each, otherwise after every eighth.
 func isCheckDue(stores uint64) bool { return testenv.Long() || stores%8 == 0 }
 
 // rounds is how often a test fills a directory.

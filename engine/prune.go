@@ -126,7 +126,9 @@ func (t *turn) pruneTree(ctx context.Context, pattern *index.Pattern, rule tree.
 	}
 	pauses := newPauses(t.db)
 	with := tree.Pruning{
-		Deleted:             func(gone []tree.Deletion) { t.updateCopy(func(c *tree.Copy) error { return c.Prune(gone) }) },
+		Deleted: func(deletions []tree.Deletion) {
+			t.updateCopy(func(c *tree.Copy) error { return c.Prune(deletions) })
+		},
 		BetweenTransactions: t.postForWriters,
 		Pause:               pauses.pauseIfDue,
 		FreeSpace:           t.freeSpace,

@@ -27,7 +27,8 @@
 // pages of which at least one is in use:
 //
 //	uint32 (little-endian) per page   0: not in use; 1: an overflow page of the page before it;
-//	                                  otherwise the checksum: CRC-32C, with 0 and 1 stored as 2 and 3
+//	                                  otherwise the checksum: CRC-32C, with 0 stored as 2 and
+//	                                  1 stored as 3
 //
 // A [Summary] ties the blocks together: it holds a checksum of all blocks and the root pages of the
 // buckets. The caller stores the blocks, and the summary with a checksum of its own.
