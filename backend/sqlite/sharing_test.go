@@ -16,7 +16,8 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// aimdbSchema and aimdbLatest are what AimDB runs.
+// aimdbSchema and aimdbLatest have the form of AimDB's statements: its table, and the newest values
+// of each record by a window function.
 const (
 	aimdbSchema = `CREATE TABLE IF NOT EXISTS record_history (id INTEGER PRIMARY KEY AUTOINCREMENT,
 	record_name TEXT NOT NULL, value_json TEXT NOT NULL, stored_at INTEGER NOT NULL);

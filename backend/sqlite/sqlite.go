@@ -26,9 +26,9 @@
 //     for reads: a loop over Scan may store into the same DB.
 //   - Another process may use the file at the same time, on the same machine. A write waits for
 //     Options.BusyTimeout for another process's transaction, and then returns daybook.ErrLocked.
-//   - Errors are those of package daybook, as far as that has one: ErrNoSpace for a full disk,
-//     ErrCorrupt for a damaged file, and ErrFailed for every write after the disk failed one, until
-//     the file is opened again.
+//   - An error of SQLite is wrapped in the error of package daybook with the same meaning, such as
+//     ErrNoSpace for a full disk and ErrCorrupt for a damaged file. After the disk failed a write,
+//     every write returns ErrFailed until the file is opened again. Reads go on.
 //
 // # Caveats
 //
@@ -38,16 +38,15 @@
 //   - A Scan occupies one of Options.Readers connections until its loop ends. Scans nested in each
 //     other's loops more deeply than that wait for ever.
 //   - While a Scan is open, the write-ahead log cannot be reset and grows with every write.
-//   - Cleanup reads the whole table, and is one transaction. Writes wait for it.
+//   - Cleanup reads the whole table, and is one transaction. Writes of all processes wait for it.
 //   - The JSON in a file that another program wrote is returned as it is, without a check.
 //   - SQLite does not verify checksums of its pages. Damage may go unnoticed, unlike in the
 //     embedded engine.
 //   - WAL mode needs shared memory, so the file must not be on a network file system.
 //
 // # The driver
-//
-// SQLite runs in pure Go, without cgo. It is the only part of the package that depends on the
-// driver, and is in driver.go.
+// The driver is modernc.org/sqlite: SQLite's C code compiled to Go, which needs no cgo. Only
+// driver.go depends on it.
 package sqlite
 
 import (
@@ -158,8 +157,7 @@ func (db *DB) Close() error {
 	if first := db.gate.close(); !first {
 		return nil
 	}
-	// SQLite empties the log when the last connection is closed, which has to be one that may
-	// write.
+	// The writer is closed last, because SQLite empties the log when the last connection is closed.
 	return translate(errors.Join(db.readers.Close(), db.writer.close()))
 }
 
