@@ -178,47 +178,55 @@ func (o *Options) withDefaults() (Options, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
-	var faults []error
-	if opts.Durability < Always || opts.Durability > OS {
-		faults = append(faults, fmt.Errorf("Durability is %v; want Always, Interval or OS", opts.Durability))
+	if err := opts.validate(); err != nil {
+		return Options{}, fmt.Errorf("%w: %w", daybook.ErrInvalidParams, err)
 	}
-	if opts.SyncInterval < 0 {
-		faults = append(faults, fmt.Errorf("SyncInterval is %v; want more than 0", opts.SyncInterval))
-	}
-	if opts.MaxFuture < 0 {
-		faults = append(faults, fmt.Errorf("MaxFuture is %v; want 0 (no limit) or more", opts.MaxFuture))
-	}
-	if opts.WhenFull < Refuse || opts.WhenFull > DropOldest {
-		faults = append(faults, fmt.Errorf("WhenFull is %v; want Refuse or DropOldest", opts.WhenFull))
-	}
-	if opts.OnCorruption < Fail || opts.OnCorruption > Quarantine {
-		faults = append(faults, fmt.Errorf("OnCorruption is %v; want Fail or Quarantine", opts.OnCorruption))
-	}
-	if opts.MaxSize != 0 {
-		faults = append(faults, checkRange("MaxSize", opts.MaxSize, MinMaxSize, math.MaxInt64))
-		if maximum := opts.MaxSize / 16; opts.Tuning.HeadSize > maximum {
-			faults = append(faults,
-				fmt.Errorf("Tuning.HeadSize is %d; want at most a sixteenth of MaxSize, %d",
-					opts.Tuning.HeadSize, maximum))
-		}
-		if maximum := opts.MaxSize / 64; opts.Tuning.TransactionSize > maximum {
-			faults = append(faults,
-				fmt.Errorf("Tuning.TransactionSize is %d; want at most a 64th of MaxSize, %d",
-					opts.Tuning.TransactionSize, maximum))
-		}
-	}
-	faults = append(faults,
-		checkRange("Tuning.HeadSize", opts.Tuning.HeadSize, MinHeadSize, MaxHeadSize),
-		checkRange("Tuning.TransactionSize", opts.Tuning.TransactionSize, MinTransactionSize, MaxTransactionSize),
-		checkRange("Tuning.ChunkValues", int64(opts.Tuning.ChunkValues), 1, MaxChunkValues),
-		checkRange("Tuning.ChunkBytes", int64(opts.Tuning.ChunkBytes), 1, MaxChunkBytes))
 	if opts.MaxSize == 0 {
 		opts.WhenFull = Refuse // there is no maximum to reach
 	}
-	if err := errors.Join(faults...); err != nil {
-		return Options{}, fmt.Errorf("%w: %w", daybook.ErrInvalidParams, err)
-	}
 	return opts, nil
+}
+
+// validate returns an error that names every invalid value of options with defaults; nil if all are
+// valid.
+func (o *Options) validate() error {
+	var faults []error
+	if o.Durability < Always || o.Durability > OS {
+		faults = append(faults, fmt.Errorf("Durability is %v; want Always, Interval or OS", o.Durability))
+	}
+	if o.SyncInterval < 0 {
+		faults = append(faults, fmt.Errorf("SyncInterval is %v; want more than 0", o.SyncInterval))
+	}
+	if o.MaxFuture < 0 {
+		faults = append(faults, fmt.Errorf("MaxFuture is %v; want 0 (no limit) or more", o.MaxFuture))
+	}
+	if o.WhenFull < Refuse || o.WhenFull > DropOldest {
+		faults = append(faults, fmt.Errorf("WhenFull is %v; want Refuse or DropOldest", o.WhenFull))
+	}
+	if o.OnCorruption < Fail || o.OnCorruption > Quarantine {
+		faults = append(faults, fmt.Errorf("OnCorruption is %v; want Fail or Quarantine", o.OnCorruption))
+	}
+	return errors.Join(append(faults, o.validateSizes())...)
+}
+
+func (o *Options) validateSizes() error {
+	var faults []error
+	if o.MaxSize != 0 {
+		faults = append(faults, checkRange("MaxSize", o.MaxSize, MinMaxSize, math.MaxInt64))
+		if maximum := o.MaxSize / 16; o.Tuning.HeadSize > maximum {
+			faults = append(faults, fmt.Errorf("Tuning.HeadSize is %d; want at most a sixteenth of MaxSize, %d",
+				o.Tuning.HeadSize, maximum))
+		}
+		if maximum := o.MaxSize / 64; o.Tuning.TransactionSize > maximum {
+			faults = append(faults, fmt.Errorf("Tuning.TransactionSize is %d; want at most a 64th of MaxSize, %d",
+				o.Tuning.TransactionSize, maximum))
+		}
+	}
+	return errors.Join(append(faults,
+		checkRange("Tuning.HeadSize", o.Tuning.HeadSize, MinHeadSize, MaxHeadSize),
+		checkRange("Tuning.TransactionSize", o.Tuning.TransactionSize, MinTransactionSize, MaxTransactionSize),
+		checkRange("Tuning.ChunkValues", int64(o.Tuning.ChunkValues), 1, MaxChunkValues),
+		checkRange("Tuning.ChunkBytes", int64(o.Tuning.ChunkBytes), 1, MaxChunkBytes))...)
 }
 
 func setDefault[T comparable](field *T, value T) {

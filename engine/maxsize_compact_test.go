@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/proof/testenv"
+)
+
+// TestMaxSizeCompact compacts without room for a copy below the maximum, and then with room.
+func TestMaxSizeCompact(t *testing.T) {
+	if !canReplaceOpenFiles {
+		t.Skip("a file that is open cannot be replaced on Windows")
+	}
+	dir := testenv.TempDir(t)
+	db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: 4 * MinMaxSize, Logger: discard})
+	i := uint64(0)
+	for ; ; i++ {
+		if err := db.Store(ctx, "r", json.RawMessage(`"`+digits(4000)+`"`), i); err != nil {
+			break
+		}
+	}
+	if err := db.Compact(ctx); !errors.Is(err, daybook.ErrNoSpace) {
+		t.Errorf("Compact of a full directory: got %v; want ErrNoSpace", err)
+	}
+	if _, err := db.Cleanup(ctx, i-i/8); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Compact(ctx); err != nil {
+		t.Errorf("Compact after Cleanup: %v", err)
+	}
+	if size := occupied(t, dir); size > 3*MinMaxSize {
+		t.Errorf("the directory still has %d bytes", size)
+	}
+}
+
+// TestMaxSizeSmaller opens a store that is several times as large as the maximum, deletes values,
+// and compacts it.
+func TestMaxSizeSmaller(t *testing.T) {
+	if !canReplaceOpenFiles {
+		t.Skip("a file that is open cannot be replaced on Windows")
+	}
+	dir := testenv.TempDir(t)
+	db := mustOpen(t, dir, &Options{Durability: OS, Logger: discard})
+	last := fillUp(t, db, 10_000)
+	mustClose(t, db)
+	db = mustOpen(t, dir, &Options{Durability: OS, MaxSize: MinMaxSize, WhenFull: DropOldest, Logger: discard})
+	if err := db.Store(ctx, "r", json.RawMessage("1"), last); !errors.Is(err, daybook.ErrNoSpace) {
+		t.Errorf("before: got %v; want ErrNoSpace", err)
+	}
+	if got := len(mustQuery(t, db, "*", daybook.QueryParams{})); got != int(last) {
+		t.Errorf("%d values are left of %d", got, last)
+	}
+	if _, err := db.Cleanup(ctx, last-100); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Compact(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Store(ctx, "r", json.RawMessage("1"), last); err != nil || occupied(t, dir) > MinMaxSize {
+		t.Errorf("after: %v, and the directory has %d bytes", err, occupied(t, dir))
+	}
+}
+
+// TestMaxSizeBesideCopy stores between the last step of a compaction and its end, to records that
+// the copy has too.
+func TestMaxSizeBesideCopy(t *testing.T) {
+	if !canReplaceOpenFiles {
+		t.Skip("a file that is open cannot be replaced on Windows")
+	}
+	dir := testenv.TempDir(t)
+	db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: MinMaxSize, Logger: discard})
+	last := fillUp(t, db, 10_000)
+	copied := 0
+	for kept := uint64(0); kept < 600; kept += 100 {
+		if _, err := db.Cleanup(ctx, last-kept); err != nil {
+			t.Fatal(err)
+		}
+		err := db.withTurn(ctx, beginCopy)
+		for done := false; err == nil && !done; {
+			err = db.withTurn(ctx, func(t *turn) (err error) { done, err = t.copyStep(ctx); return err })
+		}
+		for n := 0; err == nil && n < 3000 && copyUnderWay(t, db); n++ {
+			copied++
+			err = db.Store(ctx, fmt.Sprintf("a%d", n%500), json.RawMessage(`"`+digits(2000)+`"`), last)
+			last++
+			if size := occupied(t, dir); size > MinMaxSize {
+				t.Fatalf("the directory has %d bytes", size)
+			}
+		}
+		if err != nil && !errors.Is(err, daybook.ErrNoSpace) {
+			t.Fatal(err)
+		}
+		_ = db.withTurn(ctx, func(t *turn) error {
+			t.giveUpCopy(nil)
+			t.copyFailed = nil
+			return nil
+		})
+	}
+	if copied == 0 {
+		t.Error("no copy was ever made")
+	}
+}
