@@ -23,7 +23,8 @@ import (
 //   - wal_autocheckpoint: the log has 64 MiB in pages of 4 KiB before it is moved into the file.
 //     The default is 4 MiB, which a single batch over 1,000 records fills, because it changes a
 //     page of the index for each.
-//   - temp_store: sorts happen in memory, since a device may have no directory for temporary files.
+//   - temp_store: sorts happen in memory, because a device may have no directory for temporary
+//     files.
 const pragmas = `
 PRAGMA busy_timeout = %d;
 PRAGMA journal_mode = WAL;
@@ -64,7 +65,7 @@ func (c connector) Driver() driver.Driver { return c }
 // Open implements driver.Driver.
 func (c connector) Open(uri string) (driver.Conn, error) { return openConnection(uri) }
 
-// fileURI names a file to SQLite, whatever characters are in its path.
+// fileURI returns the URI of a file for SQLite. Characters with a meaning in a URI are escaped.
 func fileURI(path string) string {
 	path = filepath.ToSlash(path)
 	if !strings.HasPrefix(path, "/") { // a drive's letter

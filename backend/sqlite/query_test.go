@@ -52,7 +52,7 @@ func TestQueryPlans(t *testing.T) {
 	}
 }
 
-// TestTranslateGlob shows what the names are narrowed by in SQL.
+// TestTranslateGlob shows the patterns that narrow the names in SQL.
 func TestTranslateGlob(t *testing.T) {
 	for _, test := range []struct {
 		pattern, prefix, want string

@@ -44,8 +44,8 @@ func mustExec(t *testing.T, raw *sql.DB, text string, args ...any) {
 	}
 }
 
-// TestAimDB shows that a file that AimDB wrote is read, and that AimDB's own query reads what was
-// added to it.
+// TestAimDB shows that a file that AimDB wrote is read, and that AimDB's own query reads the values
+// that were added.
 func TestAimDB(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "history.db")
 	raw := openRaw(t, path)

@@ -151,7 +151,7 @@ func (db *DB) Initialize(ctx context.Context) error {
 }
 
 // Close waits for the calls that are running, so it must not be called in the loop of a Scan. It
-// moves what is in the write-ahead log into the file and deletes the log, unless another process
+// moves the pages of the write-ahead log into the file and deletes the log, unless another process
 // has the file open.
 func (db *DB) Close() error {
 	if first := db.gate.close(); !first {

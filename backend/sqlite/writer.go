@@ -34,7 +34,7 @@ type writer struct {
 	pool           *sql.DB       // of conn alone
 	conn           *sql.Conn
 	insert, remove *sql.Stmt
-	failure        error // what the disk failed with; guarded by free
+	failure        error // the first I/O error of a write; guarded by free
 	waiting        queue
 }
 

@@ -6,7 +6,7 @@
 //
 // A peer that was slow or wrong because of its adapter here would prove nothing. So each peer
 // passes package backendtest, has the settings that its own documentation advises, and is durable
-// on every Store. The comment on a peer says what it promises less.
+// on every Store. The comment on a peer names the promises that it does not keep.
 //
 // The race is the benchmarks of this package. Each benchmark is one kind of work, a heat is that
 // work done once by one entrant, and the entrants are Daybook, its peers and the limits, which are

@@ -70,7 +70,7 @@ type request struct {
 
 var errUsage = errors.New("wrong usage")
 
-// parseRequest has written to stderr what is wrong when it returns an error.
+// parseRequest reads a command line. Before it returns an error, it writes the reason to stderr.
 func parseRequest(args []string, stderr io.Writer) (request, error) {
 	var req request
 	flags := flag.NewFlagSet("report", flag.ContinueOnError)
