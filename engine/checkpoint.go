@@ -26,6 +26,7 @@ const (
 // Checkpoint posts everything stored so far into the tree. The engine does so by itself whenever a
 // head is full, and in Close. Call Checkpoint to bound what the next Open has to replay after a
 // crash.
+// Errors: daybook.ErrNoSpace, ErrReadOnly, ErrClosed, ErrCorrupt, ErrFailed, or ctx's.
 func (db *DB) Checkpoint(ctx context.Context) error {
 	if err := db.enterWriting(ctx); err != nil {
 		return err
@@ -173,8 +174,9 @@ func (t *turn) postingOf(frozen *head.Head, leaveOut doomed) tree.Posting {
 	}
 	if db.log != nil {
 		posting.LastSegment = db.log.LastSegment()
-		// After a power cut a part of the head must not be there without the rest. If the log
-		// cannot be synced, the whole head can still be posted in one transaction.
+		// Posting in parts needs the rest of the head in the log, durably: after a power cut a part
+		// of the head must not be in the tree while the rest is lost. If the log cannot be synced,
+		// the whole head is posted in one transaction.
 		posting.AllowParts = db.log.Sync() == nil
 	}
 	return posting
@@ -183,16 +185,16 @@ func (t *turn) postingOf(frozen *head.Head, leaveOut doomed) tree.Posting {
 // post posts to the tree. If the disk is full, it gives up a compaction's copy, and if the tree is
 // damaged, it salvages that, before it tries again.
 func (t *turn) post(posting tree.Posting) (leftOut uint64, err error) {
-	post := func() error {
+	attempt := func() error {
 		n, err := t.tree().Post(posting)
 		leftOut += n
 		return err
 	}
-	if err = post(); errors.Is(err, daybook.ErrNoSpace) && t.giveUpCopy(err) {
-		err = post()
+	if err = attempt(); errors.Is(err, daybook.ErrNoSpace) && t.giveUpCopy(err) {
+		err = attempt()
 	}
 	if t.db.log != nil {
-		err = t.retrySalvaged(context.Background(), err, post)
+		err = t.retrySalvaged(context.Background(), err, attempt)
 	}
 	return leftOut, err
 }

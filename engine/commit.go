@@ -22,7 +22,7 @@ type commit struct {
 	payload []byte                 // batch, compressed for the log
 	err     error                  // the outcome
 	wake    chan wakeUp            // holds one element
-	leader  bool                   // has been told to lead; the queue's mu guards it
+	toLead  bool                   // lead has been sent to wake; the queue's mu guards it
 }
 
 // wakeUp tells a waiting commit what happens next.
@@ -77,8 +77,8 @@ type commitQueue struct {
 	spent sync.Pool // of *commit
 }
 
-// maxGroupBytes is the maximum size of a group's batches, unless its first commit is larger. It is
-// also what a group adds to the head.
+// maxGroupBytes is the maximum size in bytes of a group's batches together, unless its first commit
+// is larger. It bounds what a group adds to the head, however well its batches compress.
 const maxGroupBytes = wal.MaxGrouped
 
 // commit stores c's values and returns when they are as durable as the options say.
@@ -92,19 +92,19 @@ func (db *DB) commit(ctx context.Context, c *commit) error {
 	}
 	// Only the leader waits for room in the head, so the head exceeds its bound by one group at
 	// most.
-	noRoom := db.waitForHead(ctx)
-	if failure := db.log.Failure(); failure != nil { // room would not help
-		noRoom = failure
+	blocked := db.waitForHead(ctx)
+	if failure := db.log.Failure(); failure != nil { // room in the head would not help
+		blocked = failure
 	}
-	if noRoom != nil && ctx.Err() != nil {
+	if blocked != nil && ctx.Err() != nil {
 		db.commits.resign(c)
-		return noRoom
+		return blocked
 	}
 	group := db.commits.take()
-	if noRoom == nil || db.opts.MaxSize > 0 && errors.Is(noRoom, daybook.ErrNoSpace) {
-		db.writeWhatFits(ctx, group, noRoom)
+	if blocked == nil || db.opts.MaxSize > 0 && errors.Is(blocked, daybook.ErrNoSpace) {
+		db.writeWhatFits(ctx, group, blocked)
 	} else {
-		failAll(group, noRoom)
+		failAll(group, blocked)
 	}
 	for _, other := range group {
 		if other != c {
@@ -157,7 +157,7 @@ func (q *commitQueue) withdraw(c *commit) bool {
 		return false
 	}
 	q.waiting = slices.Delete(q.waiting, at, at+1)
-	if c.leader {
+	if c.toLead {
 		<-c.wake
 		q.passOnLocked()
 	}
@@ -176,8 +176,8 @@ func (q *commitQueue) resign(leader *commit) {
 //
 // After a group of several, take first lets the writers run that this group woke, because they are
 // about to come back. Otherwise groups would alternate between nearly all writers and nearly none.
-// A single writer never yields: beside goroutines that keep the processors busy, that costs many
-// times a sync.
+// A single writer does not let others run first: beside goroutines that keep the processors busy,
+// its wait would be many times as long as a sync.
 func (q *commitQueue) take() (group []*commit) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -210,7 +210,7 @@ func (q *commitQueue) passOn() {
 func (q *commitQueue) passOnLocked() {
 	q.leading = len(q.waiting) > 0
 	if q.leading {
-		q.waiting[0].leader = true
+		q.waiting[0].toLead = true
 		q.waiting[0].wake <- lead
 	}
 }

@@ -25,9 +25,10 @@ const (
 	// failure.
 	minCompactWait = time.Minute
 	maxCompactWait = 24 * time.Hour
-	// A copy works for minCopyTurn before it ends its turn and checkpoints have theirs, later for
-	// one part in copyTurnPart of the time that the copy has taken so far. With constant turns a
-	// copy would never end where checkpoints add more than a turn copies.
+	// A compaction holds the turn for minCopyTurn at a time, later for one part in copyTurnPart of
+	// the time that the copy has taken so far. In between, checkpoints can take it. If it always
+	// held the turn for the same time, a copy would never end where checkpoints add more than it
+	// copies.
 	minCopyTurn  = 20 * time.Millisecond
 	copyTurnPart = 8
 	// maxUnsyncedCopy is the number of bytes of a copy that may be unsynced when its next turn
@@ -55,7 +56,7 @@ type compactionPace struct {
 //
 // Without room for the copy nothing changes, and the error is daybook.ErrNoSpace. A crash at any
 // moment leaves the old file or the new one. Compact does not copy damaged values: it returns
-// daybook.ErrCorrupt, or with Options.Quarantine leaves them out and keeps the old file under
+// daybook.ErrCorrupt, or with OnCorruption: Quarantine leaves them out and keeps the old file under
 // another name. On Windows, where an open file cannot be replaced, it does nothing and returns
 // errors.ErrUnsupported.
 // Errors: daybook.ErrNoSpace, ErrReadOnly, ErrClosed, ErrCorrupt, ErrFailed, errors.ErrUnsupported,

@@ -20,8 +20,9 @@ import (
 // DB is an open directory. Any number of goroutines may call its methods at once. It is a
 // daybook.Backend with all optional abilities of that package.
 type DB struct {
-	// Locks are taken in this order: compacting, the turn, then one of those in heads, trees and
-	// statistics. The log's locks are taken last.
+	// Locks are taken in this order: compacting, the turn, and then one of the others. The locks in
+	// heads, trees, space, reserve, commits, watchers, statistics and gate guard their own fields,
+	// and no other lock is taken under them.
 
 	dir  directory
 	opts Options
@@ -68,7 +69,7 @@ var (
 //
 // Errors: daybook.ErrInvalidParams for impossible options; daybook.ErrLocked when another process
 // has the directory open; daybook.ErrVersion when a newer program wrote it; daybook.ErrCorrupt,
-// with file and offset, when it is damaged, and then nothing is changed; daybook.ErrNoSpace; an
+// with file and offset, when it is damaged, and then no value is changed; daybook.ErrNoSpace; an
 // error that matches fs.ErrNotExist when Options.ReadOnly is set and dir holds no daybook; or the
 // operating system's.
 func Open(dir string, opts *Options) (*DB, error) {
@@ -137,10 +138,10 @@ func newDB(dir directory, opts Options) *DB {
 	}
 }
 
-// openTree opens the tree, and creates it in a new directory. With Options.Quarantine it puts a new
-// tree in the place of one that does not open.
+// openTree opens the tree, and creates it in a new directory. With OnCorruption: Quarantine it puts
+// a new tree in the place of one that does not open.
 func (t *turn) openTree() error {
-	found, _ := os.Stat(t.db.dir.file(treeName))
+	found, _ := os.Stat(t.db.dir.file(treeName)) // to tell whether another process replaces it meanwhile
 	err := t.openTreeFile(t.db.dir.hasLog())
 	if t.db.quarantines(err) {
 		err = t.replaceUnreadableTree(found, err)
@@ -248,7 +249,7 @@ func (db *DB) Close() error {
 
 func (db *DB) shutDown() error {
 	db.stopBackground()
-	t, err := db.takeTurn(context.Background()) // and keeps it: nothing is written any more
+	t, err := db.takeTurn(context.Background()) // and never ends it
 	if err != nil {
 		return err
 	}

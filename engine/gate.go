@@ -8,9 +8,9 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// gate counts the calls that are running, so that Close can wait for them. Once the gate is
-// closing, it refuses later calls. It also refuses a call that is made from within another, such as
-// Store in the loop of a Scan, because Close would wait for that for ever.
+// gate counts the calls that are running, so that Close can wait for them. Once Close has begun, it
+// refuses further calls, also those from within a running call, such as Store in the loop of a
+// Scan: otherwise Close and the call would wait for each other for ever.
 type gate struct {
 	mu      sync.Mutex
 	closed  bool

@@ -42,7 +42,8 @@ func (h *heads) add(group []*commit, sequence uint64) {
 }
 
 // addReplayed adds the values of a frame of the log, except those that are in the tree, and reports
-// whether the active head is full.
+// whether the active head is full and may be posted. A head that was posted in part before a crash
+// must be complete first, because a posting in parts ends with the posting of that same head.
 func (h *heads) addReplayed(batch *codec.BatchReader, sequence uint64, inTree tree.State) (full bool, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

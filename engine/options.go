@@ -48,9 +48,9 @@ type WhenFull int
 const (
 	// Refuse: Store returns daybook.ErrNoSpace until something is deleted.
 	Refuse WhenFull = iota
-	// DropOldest: the engine deletes the oldest sixteenth of all values, of all records together,
-	// and stores the new value. Among values of the same millisecond, those that were stored first
-	// are the oldest.
+	// DropOldest: the engine deletes the oldest values, of all records together, a sixteenth of all
+	// JSON at a time, until the new value fits. Among values of the same millisecond, those that
+	// were stored first are the oldest.
 	DropOldest
 )
 

@@ -26,7 +26,7 @@ import (
 // Interrupted, it has deleted a part, returns that part's number with the error, and the same call
 // finishes the work. It works on a full disk. It passes over damaged records, see
 // Options.OnCorruption, and returns daybook.ErrCorrupt when all others are done.
-// Errors: daybook.ErrReadOnly, ErrClosed, ErrCorrupt, ErrNoSpace, or ctx's.
+// Errors: daybook.ErrReadOnly, ErrClosed, ErrCorrupt, ErrNoSpace, ErrFailed, or ctx's.
 func (db *DB) Cleanup(ctx context.Context, olderThan uint64) (deleted uint64, err error) {
 	return db.Prune(ctx, "*", daybook.PruneParams{OlderThan: olderThan})
 }

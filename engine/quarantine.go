@@ -14,8 +14,8 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/wal"
 )
 
-// This file has what Open does with a damaged directory under Options.Quarantine. Damage that shows
-// later is dealt with in salvage.go.
+// This file has what Open does with a damaged directory under OnCorruption: Quarantine. Damage that
+// shows later is dealt with in salvage.go.
 
 // quarantines reports whether err is damage that Options.OnCorruption says to set aside.
 func (db *DB) quarantines(err error) bool {
@@ -90,8 +90,8 @@ func (db *DB) setAside(name string, damage error) error {
 	return nil
 }
 
-// treeDamagedError is why the tree does not take values of the log: the damage is in the tree, not
-// in the log.
+// treeDamagedError marks an error of posting values of the log to the tree: the damage is in the
+// tree, not in the log.
 type treeDamagedError struct{ err error }
 
 func (e *treeDamagedError) Error() string { return e.err.Error() }
@@ -109,7 +109,8 @@ func (t *turn) recoverDamaged(damage error) (*wal.Recovery, error) {
 	if !isOfTree(err) || !t.db.quarantines(err) {
 		return recovery, err
 	}
-	// The log was damaged, and posting the values before that damage met damage in the tree.
+	// Posting the values before the log's damage met damage in the tree, too. The heads and the log
+	// are as before that, so the log is dealt with again, with the tree in order.
 	if err := t.quarantineOpenTree(err); err != nil {
 		return nil, err
 	}
@@ -136,9 +137,12 @@ func (t *turn) quarantineOpenTree(damage error) error {
 	return t.openNewTree()
 }
 
-// quarantineLog replays the log up to its damage. If there is damage, it posts the values and sets
-// the log aside. If there is none, damage was that the new tree of replaceUnreadableTree is empty:
-// the tree then begins where the log begins. After a crash on the way the next Open does the same
+// quarantineLog makes the best of a log that could not be replayed because of damage.
+//
+// If the log itself is damaged, it posts the values before the damage, sets the log aside, and goes
+// on with an empty log. If the log is undamaged, it did not fit the tree: the tree is new, because
+// the damaged one was set aside, and expects sequence number 1. Then the log is replayed into a
+// tree that begins where the log begins. After a crash on the way the next Open does the same
 // again.
 func (t *turn) quarantineLog(damage error) (*wal.Recovery, error) {
 	dir := t.db.dir

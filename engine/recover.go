@@ -21,7 +21,7 @@ const (
 )
 
 // recoverLog reads the log and puts into the heads the values that are not in the tree. With
-// Options.Quarantine it goes on without the damaged files.
+// OnCorruption: Quarantine it goes on without the damaged files.
 func (t *turn) recoverLog() (*wal.Recovery, error) {
 	recovery, err := t.scanAndReplay()
 	if t.db.quarantines(err) {

@@ -14,12 +14,14 @@ import (
 
 // Options.MaxSize is divided among the log, the reserve, and the tree, which has the rest.
 const (
-	logPart = 4 // the log has one part in four
+	logPart     = 4  // the log has one part in four
+	segmentPart = 32 // a segment of the log has at most one part in 32
 
-	// minFreePart: DropOldest leaves at least one part in 32 free. dropPart: for that it drops one
-	// value in 16 at a time.
-	minFreePart = 32
+	// DropOldest deletes the oldest sixteenth of all JSON at a time, until the new values fit. The
+	// first time it wants one part in 32 of MaxSize to be free as well, so that it is not needed
+	// again for the next value.
 	dropPart    = 16
+	minFreePart = 32
 
 	// maxValuePart: one value may have one part in 128. Two or three large values share a leaf of
 	// the tree, which is written again as a whole.
@@ -36,9 +38,9 @@ const (
 	treeBytesPerValueByte = 2
 	treeBytesPerNameByte  = 4
 
-	// transactionsAhead is the number of transactions for which the tree must have room. The pages
-	// that a transaction changes exist twice until the next one, and the free pages are not always
-	// where the next one needs them.
+	// transactionsAhead is the number of transactions for which the tree must have room. Until the
+	// next transaction, the old pages of the last one are not free yet; and a large chunk needs
+	// free pages that lie together, of which there may be none although enough pages are free.
 	transactionsAhead = 8
 )
 
@@ -124,7 +126,7 @@ func (t *turn) takeReserve() {
 func segmentSizes(maxSize int64) (first, others int64) {
 	others = segmentSize
 	if maxSize > 0 {
-		others = min(others, maxSize/32)
+		others = min(others, maxSize/segmentPart)
 	}
 	return min(firstSegmentSize, others), others
 }
@@ -258,7 +260,8 @@ func (t *turn) droppingIsHopeless(d demand, stuck bool) (bool, error) {
 	return state.Values == 0, err
 }
 
-// dropSome deletes one part in dropPart of the values, the oldest. It passes over damaged values.
+// dropSome deletes the oldest values, one part in dropPart of all JSON. It passes over damaged
+// values.
 func (t *turn) dropSome(ctx context.Context) (deleted uint64, err error) {
 	keep := func(all uint64) uint64 { return all - min(all, all/dropPart+1) }
 	deleted, err = t.pruneTo(ctx, allRecords, keep, 0)

@@ -10,24 +10,25 @@ import (
 )
 
 // turn is the exclusive right to write to the tree. There is one per DB, and one goroutine at a
-// time holds it: a checkpoint, a prune, a step of a compaction, or Open and Close. All code that
-// writes to the tree, or that needs it unchanged for a while, is a method of turn, so it cannot run
-// without the right. The fields are the state that only the holder may use.
+// time holds it: Open, a checkpoint, a prune, the turns of a compaction, the beginning of a backup,
+// Check, a leader that makes space for a group, or Close. All code that writes to the tree, or that
+// needs it unchanged for a while, is a method of turn, so it cannot run without the right. The
+// fields are the state that only the holder may use.
 type turn struct {
 	db *DB
 
-	copy       *tree.Copy // that a compaction is making; nil: none
-	copyFailed error      // why that copy was given up, for the compaction to return
+	// The copy that a compaction is making; compact.go has its life.
+	copy       *tree.Copy // nil: none
+	copyFailed error      // why the copy was given up, for the compaction to return
 	copyMargin int64      // bytes of the disk that the copy leaves free
+	pace       compactionPace
 
-	// renameUnsynced: another file got the tree's name, and the directory could not be synced
-	// since.
+	// renameUnsynced is set by adoptTree when another file has got the tree's name and the
+	// directory could not be synced. syncRename clears it.
 	renameUnsynced bool
-	// stranded is a complete tree whose rename to the tree's name failed in an unknown state. It
-	// stays locked until Close.
+	// stranded is set by strand: a complete tree whose rename to the tree's name failed in an
+	// unknown state. It stays locked until Close.
 	stranded *tree.Tree
-
-	pace compactionPace
 }
 
 // turns hands out the turn.
