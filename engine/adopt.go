@@ -11,11 +11,11 @@ import (
 // renameToTree gives a file the tree's name. A file system may return an error although it has
 // renamed, or has done so in part; what counts is the file that the name leads to.
 func (t *turn) renameToTree(name string, complete *tree.Tree) error {
-	err := t.db.dir.rename(name, treeName)
+	err := t.db.dir.rename(name, TreeFile)
 	if err == nil {
 		return nil
 	}
-	path := t.db.dir.file(treeName)
+	path := t.db.dir.file(TreeFile)
 	if isTree, _ := complete.IsAt(path); isTree {
 		return nil
 	}
@@ -28,7 +28,7 @@ func (t *turn) renameToTree(name string, complete *tree.Tree) error {
 // adoptTree makes a file that has got the tree's name the tree, whatever else fails, because
 // nothing may be written to the old file any more.
 func (t *turn) adoptTree(complete *tree.Tree) error {
-	complete.SetPath(t.db.dir.file(treeName))
+	complete.SetPath(t.db.dir.file(TreeFile))
 	t.replace(complete)
 	t.limitTree()
 	t.pace.wait = 0

@@ -76,7 +76,7 @@ func TestBackup(t *testing.T) {
 			// The first part of a backup is the file of the tree, so that opens without Restore
 			// too.
 			dir := testenv.TempDir(t)
-			write(t, filepath.Join(dir, treeName), string(backup))
+			write(t, filepath.Join(dir, TreeFile), string(backup))
 			wantRows(t, mustQuery(t, mustOpen(t, dir, nil), "*", daybook.QueryParams{}), want...)
 		})
 	}
@@ -215,17 +215,17 @@ func TestRestoreTarget(t *testing.T) {
 	if err := Restore(ctx, dir, bytes.NewReader(whole)); err != nil {
 		t.Errorf("an empty directory: %v", err)
 	}
-	before, err := os.ReadFile(filepath.Join(dir, treeName))
+	before, err := os.ReadFile(filepath.Join(dir, TreeFile))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := Restore(ctx, dir, bytes.NewReader(whole)); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("a directory that holds a daybook: got %v; want fs.ErrExist", err)
 	}
-	if after, err := os.ReadFile(filepath.Join(dir, treeName)); err != nil || !bytes.Equal(before, after) {
+	if after, err := os.ReadFile(filepath.Join(dir, TreeFile)); err != nil || !bytes.Equal(before, after) {
 		t.Errorf("the daybook that was there has changed (%v)", err)
 	}
-	if err := Restore(ctx, filepath.Join(dir, treeName), bytes.NewReader(whole)); err == nil {
+	if err := Restore(ctx, filepath.Join(dir, TreeFile), bytes.NewReader(whole)); err == nil {
 		t.Error("restored into a file")
 	}
 	cancelled, cancel := context.WithCancel(ctx)
@@ -269,7 +269,7 @@ func TestRestoreFaults(t *testing.T) {
 			}
 			return
 		}
-		_, missing := os.Stat(filepath.Join(dir, treeName))
+		_, missing := os.Stat(filepath.Join(dir, TreeFile))
 		if err == nil || !errors.Is(missing, fs.ErrNotExist) {
 			t.Errorf("step %d: got %v, and the daybook is there (%v)", step, err, missing)
 		}
@@ -277,7 +277,7 @@ func TestRestoreFaults(t *testing.T) {
 		dir = filepath.Join(t.TempDir(), "restored")
 		failAfter(fsys, step)
 		_ = restore(ctx, directory{dir, fsys}, bytes.NewReader(backup))
-		if _, err := os.Stat(filepath.Join(dir, treeName)); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(dir, TreeFile)); errors.Is(err, fs.ErrNotExist) {
 			if err := Restore(ctx, dir, bytes.NewReader(backup)); err != nil {
 				t.Errorf("step %d: once more: %v", step, err)
 			}
@@ -324,7 +324,7 @@ func TestBackupRefuses(t *testing.T) {
 	mustClose(t, reading)
 	for _, bucket := range []string{"values", "records"} {
 		damaged := t.TempDir()
-		copyFile(t, filepath.Join(dir, treeName), filepath.Join(damaged, treeName))
+		copyFile(t, filepath.Join(dir, TreeFile), filepath.Join(damaged, TreeFile))
 		damage(t, damaged, bucket, func(value []byte) { value[len(value)-1] ^= 1 })
 		backup.Reset()
 		wantCorrupt(t, bucket, openDamaged(t, damaged, Options{}).Backup(ctx, &backup))

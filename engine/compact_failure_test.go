@@ -45,7 +45,7 @@ func TestCompactFails(t *testing.T) {
 	injected := faultfs.ErrInjected
 	renames := func(and func(op faultfs.Op) error) func(faultfs.Op) error {
 		return func(op faultfs.Op) error {
-			if op.Name == faultfs.Rename && filepath.Base(op.NewPath) == treeName {
+			if op.Name == faultfs.Rename && filepath.Base(op.NewPath) == TreeFile {
 				return errors.Join(and(op), injected)
 			}
 			return nil
@@ -110,8 +110,8 @@ func TestCompactFails(t *testing.T) {
 			if err := db.Close(); !errors.Is(err, test.after) {
 				t.Errorf("Close: %v; want %v", err, test.after)
 			}
-			if _, err := os.Stat(filepath.Join(dir, treeName)); err != nil { // the complete copy is not lost
-				if err := os.Rename(filepath.Join(dir, copyName), filepath.Join(dir, treeName)); err != nil {
+			if _, err := os.Stat(filepath.Join(dir, TreeFile)); err != nil { // the complete copy is not lost
+				if err := os.Rename(filepath.Join(dir, copyName), filepath.Join(dir, TreeFile)); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -194,7 +194,7 @@ func TestCompactDamage(t *testing.T) {
 	if err := db.Checkpoint(ctx); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(dir, treeName)
+	path := filepath.Join(dir, TreeFile)
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

@@ -177,7 +177,7 @@ func TestCompactShrinks(t *testing.T) {
 
 func fileSize(t *testing.T, dir string) int64 {
 	t.Helper()
-	info, err := os.Stat(filepath.Join(dir, treeName))
+	info, err := os.Stat(filepath.Join(dir, TreeFile))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func openDamaged(t *testing.T, dir string, opts Options) *DB {
 // lastIn returns the last value of a bucket.
 func lastIn(t *testing.T, dir, bucket string) (value []byte) {
 	t.Helper()
-	file, err := bbolt.Open(filepath.Join(dir, treeName), 0o600, &bbolt.Options{ReadOnly: true})
+	file, err := bbolt.Open(filepath.Join(dir, TreeFile), 0o600, &bbolt.Options{ReadOnly: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func lastIn(t *testing.T, dir, bucket string) (value []byte) {
 // still have it.
 func damage(t *testing.T, dir, bucket string, change func(value []byte)) {
 	t.Helper()
-	path := filepath.Join(dir, treeName)
+	path := filepath.Join(dir, TreeFile)
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +82,7 @@ func damage(t *testing.T, dir, bucket string, change func(value []byte)) {
 // damagePages changes the flags of all pages of a kind.
 func damagePages(t *testing.T, dir string, flags uint16) {
 	t.Helper()
-	path := filepath.Join(dir, treeName)
+	path := filepath.Join(dir, TreeFile)
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +126,7 @@ func TestDamagedChunk(t *testing.T) {
 		stored = append(stored, row{"r", fmt.Sprint(i), 1000 + 10*i})
 	}
 	dir := closedStore(t, nil, stored...)
-	path := filepath.Join(dir, treeName)
+	path := filepath.Join(dir, TreeFile)
 	good, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -176,7 +176,7 @@ func TestMovedDamage(t *testing.T) {
 func TestHiddenChunk(t *testing.T) {
 	dir := closedStore(t, &Options{Tuning: Tuning{ChunkValues: 1}}, row{"r", "1", 1}, row{"r", "2", 2},
 		row{"s", "3", 3})
-	file, err := bbolt.Open(filepath.Join(dir, treeName), 0o600, nil)
+	file, err := bbolt.Open(filepath.Join(dir, TreeFile), 0o600, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +213,7 @@ func TestDamagedPages(t *testing.T) {
 	})
 	t.Run("freelist", func(t *testing.T) {
 		dir := closedStore(t, nil, row{"r", "1", 1})
-		path := filepath.Join(dir, treeName)
+		path := filepath.Join(dir, TreeFile)
 		good, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -249,7 +249,7 @@ func TestCutOffUnderScan(t *testing.T) {
 	var last error
 	for _, err := range db.Scan(ctx, "r", daybook.QueryParams{}) {
 		if last = err; err == nil {
-			if err := os.Truncate(filepath.Join(dir, treeName), int64(2*os.Getpagesize())); err != nil {
+			if err := os.Truncate(filepath.Join(dir, TreeFile), int64(2*os.Getpagesize())); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -260,7 +260,7 @@ func TestCutOffUnderScan(t *testing.T) {
 // TestTreeOfZeros opens a file of zeros, which a power cut leaves of a file that was being created.
 func TestTreeOfZeros(t *testing.T) {
 	dir := t.TempDir()
-	write(t, filepath.Join(dir, treeName), strings.Repeat("\x00", 4*os.Getpagesize()))
+	write(t, filepath.Join(dir, TreeFile), strings.Repeat("\x00", 4*os.Getpagesize()))
 	db := mustOpen(t, dir, nil)
 	mustStore(t, db, "r", "1", 1)
 	wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), row{"r", "1", 1})
@@ -277,7 +277,7 @@ func TestLostTree(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := closedStore(t, nil, row{"r", "1", 1})
-			path := filepath.Join(dir, treeName)
+			path := filepath.Join(dir, TreeFile)
 			if err := lose(path); err != nil {
 				t.Fatal(err)
 			}

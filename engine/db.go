@@ -141,7 +141,7 @@ func newDB(dir directory, opts Options) *DB {
 // openTree opens the tree, and creates it in a new directory. With OnCorruption: Quarantine it puts
 // a new tree in the place of one that does not open.
 func (t *turn) openTree() error {
-	found, _ := os.Stat(t.db.dir.file(treeName)) // to tell whether another process replaces it meanwhile
+	found, _ := os.Stat(t.db.dir.file(TreeFile)) // to tell whether another process replaces it meanwhile
 	err := t.openTreeFile(t.db.dir.hasLog())
 	if t.db.quarantines(err) {
 		err = t.replaceUnreadableTree(found, err)
@@ -162,7 +162,7 @@ func (t *turn) openTreeFile(mustExist bool) error {
 	if err := db.prepareDirectory(); err != nil {
 		return err
 	}
-	opened, err := tree.Open(db.dir.file(treeName), tree.Options{
+	opened, err := tree.Open(db.dir.file(TreeFile), tree.Options{
 		LockTimeout:      db.opts.LockTimeout,
 		ReadOnly:         db.opts.ReadOnly,
 		Existing:         mustExist,

@@ -13,9 +13,12 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/disk"
 )
 
-// The files in a daybook's directory. Package docs say what each holds.
+// TreeFile is the name of the tree's file in a daybook's directory. Another file gets the name in a
+// compaction, a salvage and a Restore.
+const TreeFile = "daybook.db"
+
+// The other files in a daybook's directory. The package documentation says what each holds.
 const (
-	treeName     = "daybook.db"
 	logName      = "wal"
 	reserveName  = "reserve"
 	copyName     = "daybook.new.db"      // a copy of the tree that compaction or salvage is making
@@ -31,7 +34,7 @@ func Exists(dir string) (bool, error) {
 	if _, err := os.Stat(filepath.Join(dir, logName)); !errors.Is(err, fs.ErrNotExist) {
 		return err == nil, err
 	}
-	info, err := os.Stat(filepath.Join(dir, treeName))
+	info, err := os.Stat(filepath.Join(dir, TreeFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

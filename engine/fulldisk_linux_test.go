@@ -264,7 +264,7 @@ func TestOpenNotWritable(t *testing.T) {
 		}
 		t.Cleanup(func() { _ = os.Chmod(d, 0o700) })
 	}
-	if err := os.Chmod(filepath.Join(store, treeName), 0o400); err != nil {
+	if err := os.Chmod(filepath.Join(store, TreeFile), 0o400); err != nil {
 		t.Fatal(err)
 	}
 	if os.Geteuid() == 0 {

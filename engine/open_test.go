@@ -23,7 +23,7 @@ import (
 
 func TestOpenRefuses(t *testing.T) {
 	notADaybook := func(t *testing.T, dir string) {
-		other, err := bbolt.Open(filepath.Join(dir, treeName), 0o600, nil)
+		other, err := bbolt.Open(filepath.Join(dir, TreeFile), 0o600, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,8 +46,8 @@ func TestOpenRefuses(t *testing.T) {
 			&Options{Durability: 9, Tuning: Tuning{HeadSize: 1, TransactionSize: 1, ChunkValues: -1}},
 			daybook.ErrInvalidParams, "TransactionSize"},
 		{"a file that is not bbolt", func(t *testing.T, dir string) {
-			write(t, filepath.Join(dir, treeName), strings.Repeat("x", 1<<16))
-		}, nil, daybook.ErrCorrupt, treeName},
+			write(t, filepath.Join(dir, TreeFile), strings.Repeat("x", 1<<16))
+		}, nil, daybook.ErrCorrupt, TreeFile},
 		{"another program's bbolt file", notADaybook, nil, daybook.ErrCorrupt, "theirs"},
 		{"a newer format of the tree", newerTree, nil, daybook.ErrVersion, "format 4"},
 		{"a log without what a checkpoint was posting", halfPosted, nil, daybook.ErrCorrupt,
@@ -109,7 +109,7 @@ func newerTree(t *testing.T, dir string) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	bolt, err := bbolt.Open(filepath.Join(dir, treeName), 0o600, nil)
+	bolt, err := bbolt.Open(filepath.Join(dir, TreeFile), 0o600, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func TestFilesOfAnotherUser(t *testing.T) {
 	// Files that exist keep their owner, above all a file that another user has put in the way.
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := errors.Join(os.WriteFile(secret, nil, 0o600), os.Mkdir(dir, 0o700),
-		os.Symlink(secret, filepath.Join(dir, treeName))); err != nil {
+		os.Symlink(secret, filepath.Join(dir, TreeFile))); err != nil {
 		t.Fatal(err)
 	}
 	if db, err := Open(dir, nil); err == nil {
@@ -84,7 +84,7 @@ func TestFilesOfAnotherUser(t *testing.T) {
 	check("compacted")
 	mustClose(t, db)
 
-	if err := os.WriteFile(filepath.Join(dir, treeName), make([]byte, 1<<16), 0); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, TreeFile), make([]byte, 1<<16), 0); err != nil {
 		t.Fatal(err)
 	}
 	db = mustOpen(t, dir, &Options{OnCorruption: Quarantine, Logger: discard})

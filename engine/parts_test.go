@@ -24,7 +24,7 @@ import (
 // interrupts between two transactions. Its last transaction would have moved the watermark.
 func postPart(t *testing.T, dir string, watermark uint64, runs []tree.Run, first int) {
 	t.Helper()
-	halves, err := tree.Open(filepath.Join(dir, treeName),
+	halves, err := tree.Open(filepath.Join(dir, TreeFile),
 		tree.Options{LockTimeout: -1, ChunkValues: 4, ChunkBytes: 1 << 10, TransactionBytes: 1})
 	if err != nil {
 		t.Fatal(err)

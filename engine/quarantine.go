@@ -25,10 +25,10 @@ func (db *DB) quarantines(err error) bool {
 // replaceUnreadableTree sets aside a tree that does not open, and opens a new one in its place.
 // found is the tree's file as Open found it; nil if it was missing.
 func (t *turn) replaceUnreadableTree(found os.FileInfo, damage error) error {
-	if err := checkNotInUse(t.db.dir.file(treeName), found); err != nil {
+	if err := checkNotInUse(t.db.dir.file(TreeFile), found); err != nil {
 		return err
 	}
-	if err := t.db.setAside(treeName, damage); err != nil {
+	if err := t.db.setAside(TreeFile, damage); err != nil {
 		return err
 	}
 	return t.openNewTree()
@@ -131,7 +131,7 @@ func (t *turn) quarantineOpenTree(damage error) error {
 	if err := t.tree().Close(); err != nil {
 		return err
 	}
-	if err := t.db.setAside(treeName, damage); err != nil {
+	if err := t.db.setAside(TreeFile, damage); err != nil {
 		return err
 	}
 	return t.openNewTree()

@@ -86,7 +86,7 @@ var damages = []struct {
 	aside       []string
 }{
 	{"both meta pages", func(t *testing.T, dir string) {
-		path := filepath.Join(dir, treeName)
+		path := filepath.Join(dir, TreeFile)
 		data, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -97,12 +97,12 @@ var damages = []struct {
 		write(t, path, string(data))
 	}, 11, 20, []string{"daybook.corrupt-1.db"}},
 	{"the tree is cut off", func(t *testing.T, dir string) {
-		if err := os.Truncate(filepath.Join(dir, treeName), int64(3*os.Getpagesize())); err != nil {
+		if err := os.Truncate(filepath.Join(dir, TreeFile), int64(3*os.Getpagesize())); err != nil {
 			t.Fatal(err)
 		}
 	}, 11, 20, []string{"daybook.corrupt-1.db"}},
 	{"the tree is lost", func(t *testing.T, dir string) {
-		if err := os.Remove(filepath.Join(dir, treeName)); err != nil {
+		if err := os.Remove(filepath.Join(dir, TreeFile)); err != nil {
 			t.Fatal(err)
 		}
 	}, 11, 20, nil},
@@ -185,7 +185,7 @@ func wantQuarantined(
 	now := filesIn(t, dir)
 	for name, data := range damaged {
 		to := "daybook.corrupt-1.db"
-		if name != treeName {
+		if name != TreeFile {
 			to = strings.Replace(name, logName, "wal.corrupt-1", 1)
 		}
 		if slices.Contains(aside, strings.Split(filepath.ToSlash(to), "/")[0]) && now[to] != data {

@@ -61,10 +61,10 @@ func restore(ctx context.Context, dir directory, r io.Reader) (err error) {
 	if err := dir.checkEmpty(); err != nil {
 		return err
 	}
-	if err := dir.rename(restoredName, treeName); err != nil {
+	if err := dir.rename(restoredName, TreeFile); err != nil {
 		return err
 	}
-	name = treeName
+	name = TreeFile
 	return errors.Join(dir.sync(), disk.SyncAncestors(dir.fs, dir.path))
 }
 

@@ -34,7 +34,7 @@ func rottenStore(t *testing.T) (dir string, whole []row) {
 		}
 	}
 	mustClose(t, db)
-	path := filepath.Join(dir, treeName)
+	path := filepath.Join(dir, TreeFile)
 	bolt, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true})
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +117,7 @@ func TestMaxSizeDropsRot(t *testing.T) {
 			if err := db.Close(); err != nil {
 				t.Fatal(err)
 			}
-			path := filepath.Join(dir, treeName)
+			path := filepath.Join(dir, TreeFile)
 			data, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
@@ -150,7 +150,7 @@ func TestMaxSizeDropsRot(t *testing.T) {
 // damageLeaves damages the leaf pages that begin with one of the given keys.
 func damageLeaves(t *testing.T, dir string, those func(key string) bool) {
 	t.Helper()
-	path := filepath.Join(dir, treeName)
+	path := filepath.Join(dir, TreeFile)
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

@@ -87,9 +87,9 @@ func (t *turn) adoptSalvaged(salvaged *tree.Tree, damage error) error {
 		err = dir.sync()
 	}
 	if err == nil {
-		err = t.db.setAside(treeName, damage)
+		err = t.db.setAside(TreeFile, damage)
 	}
-	if isTree, _ := t.tree().IsAt(dir.file(treeName)); isTree {
+	if isTree, _ := t.tree().IsAt(dir.file(TreeFile)); isTree {
 		return errors.Join(err, salvaged.Close(), dir.remove(copyName), dir.remove(salvagedName), dir.sync())
 	}
 	if err != nil {
@@ -104,7 +104,7 @@ func (t *turn) adoptSalvaged(salvaged *tree.Tree, damage error) error {
 
 // finishSalvage does the last rename of adoptSalvaged if a crash interrupted it.
 func (db *DB) finishSalvage() error {
-	path := db.dir.file(treeName)
+	path := db.dir.file(TreeFile)
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -119,5 +119,5 @@ func (db *DB) finishSalvage() error {
 	if !disk.TryLock(file) {
 		return errInUse(path)
 	}
-	return db.dir.rename(salvagedName, treeName)
+	return db.dir.rename(salvagedName, TreeFile)
 }

@@ -58,7 +58,7 @@ func TestSalvage(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			dir, whole := rottenStore(t)
-			before, err := os.ReadFile(filepath.Join(dir, treeName))
+			before, err := os.ReadFile(filepath.Join(dir, TreeFile))
 			if err != nil {
 				t.Fatal(err)
 			}

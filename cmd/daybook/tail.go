@@ -265,7 +265,7 @@ func sameFile(a, b os.FileInfo) bool {
 	return b != nil && os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }
 
-func (t *tail) treePath() string { return filepath.Join(t.dir, "daybook.db") }
+func (t *tail) treePath() string { return filepath.Join(t.dir, engine.TreeFile) }
 
 // open opens the daybook read-only, and does not wait for another process.
 func (t *tail) open() (*engine.DB, error) {
