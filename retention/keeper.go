@@ -43,7 +43,7 @@ type Keeper struct {
 	// clock that ran for MaxJump without a jump is believed again. A device that often sleeps for
 	// longer needs more. 0: 24 h; negative: no limit.
 	MaxJump time.Duration
-	// Logger receives one record for each sweep: at info level if it deleted values, at debug level
+	// Logger receives one line for each sweep: at info level if it deleted values, at debug level
 	// if not, as a warning if it does not believe the clock, and as an error if it failed. nil:
 	// slog.Default().
 	Logger *slog.Logger
@@ -54,9 +54,10 @@ type Keeper struct {
 //
 // Errors, for a keeper that cannot work: daybook.ErrNotConfigured without a backend,
 // ErrInvalidParams or ErrInvalidPattern for an invalid policy or interval, and
-// errors.ErrUnsupported for rules or MaxBytes with a backend that is no daybook.Pruner. Errors that
-// end a running keeper because all later sweeps would meet them, too: ErrReadOnly, ErrClosed and
-// ErrFailed.
+// errors.ErrUnsupported for rules or MaxBytes with a backend that is no daybook.Pruner. Errors of
+// the backend that end a running keeper, because all later sweeps would meet them, too: ErrReadOnly,
+// ErrClosed, and ErrFailed. The embedded engine returns ErrFailed to a keeper only after its tree
+// could not be written. After a failed sync of its log, a keeper goes on deleting.
 func (k *Keeper) Run(ctx context.Context) error {
 	keeper, err := k.withDefaults()
 	if err != nil {
@@ -143,9 +144,9 @@ func (k *Keeper) sweepAndLog(ctx context.Context, c *clock) error {
 // sweep applies the policy once. If it cannot believe the clock, it deletes nothing by age and
 // returns ErrClock.
 func (k *Keeper) sweep(ctx context.Context, c *clock) (deleted uint64, err error) {
-	var now time.Time // zero: delete nothing by age
+	var now time.Time // zero: unknown
 	var doubted error
-	if k.Policy.deletesByAge() {
+	if k.Policy.needsTime() {
 		read, doubt, err := c.read(ctx, k.Backend)
 		if err != nil {
 			return 0, err

@@ -65,7 +65,7 @@ func (r Rule) validate() error {
 	if err := validateMaxAge(r.MaxAge); err != nil {
 		return err
 	}
-	if err := r.params(time.Time{}).Validate(); err != nil {
+	if err := r.limits().Validate(); err != nil {
 		return err
 	}
 	_, err := index.Compile(r.Pattern, r.Syntax)
@@ -146,14 +146,17 @@ func (p Policy) validateFor(backend daybook.Backend) error {
 	return nil
 }
 
-// params returns what the rule deletes at a time. At the zero time it deletes nothing by age.
+// limits returns the part of the rule that depends on no time.
+func (r Rule) limits() daybook.PruneParams {
+	return daybook.PruneParams{Syntax: r.Syntax, MaxPerRecord: r.MaxPerRecord, KeepNewest: r.KeepNewest}
+}
+
+// params returns what the rule deletes at a time. The zero time is an unknown one: the policy does
+// not need the time, or the clock is not believed. Then the rule deletes nothing by age.
 func (r Rule) params(now time.Time) daybook.PruneParams {
-	return daybook.PruneParams{
-		Syntax:       r.Syntax,
-		OlderThan:    cutoff(now, r.MaxAge),
-		MaxPerRecord: r.MaxPerRecord,
-		KeepNewest:   r.KeepNewest,
-	}
+	params := r.limits()
+	params.OlderThan = cutoff(now, r.MaxAge)
+	return params
 }
 
 // cutoff returns the smallest timestamp (Unix ms) of a value that is not older than maxAge. 0: no
@@ -165,7 +168,8 @@ func cutoff(now time.Time, maxAge time.Duration) uint64 {
 	return uint64(max(now.Add(-maxAge).UnixMilli(), 0)) // no timestamp is before 1970
 }
 
-// deletesByAge reports whether the policy deletes any value by its age.
-func (p Policy) deletesByAge() bool {
+// needsTime reports whether what the policy deletes depends on the time. A keeper asks the clock
+// only then.
+func (p Policy) needsTime() bool {
 	return p.MaxAge > 0 || slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.MaxAge > 0 })
 }
