@@ -1,21 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package proof holds tests of the engine against what lies below it: power cuts and a failing disk. It has
-// no code of its own, and is the only part of this module that uses a FUSE library, so that a program that
-// imports the engine does not build one.
+// Package proof has no code. Its folders test the engine against a disk that fails. They are the
+// only part of this module that uses a FUSE library, so a program that imports the engine does not
+// build one.
 //
-// # The parts
+// # The proofs
 //
-//	journal     what a disk was asked to do, in order, and what a disk holds
-//	fusedisk    a file system that keeps such a journal, and fails operations when told to (Linux, root)
+//	powercut    the power is cut after any operation of the disk; random workloads are its input
+//	faults      operations of the disk fail: once, for a while, or for good
+//	rot         bytes of the files are flipped, cleared, cut off, or replaced by older ones
+//
+// Other proofs stand beside the engine: TestKill kills processes, and TestFullDisk fills a disk.
+//
+// # What they share
+//
+//	journal     the operations that a disk was asked to do, in order, and the content of a disk
+//	fusedisk    a FUSE disk that keeps such a journal, and fails operations on request
 //	crashstate  from a journal to the states in which a power cut may leave the disk
-//	history     what was asked of a daybook and acknowledged, and whether what it shows agrees with that
+//	history     judges what a daybook shows after a crash: acknowledged ⊆ visible ⊆ attempted
+//	smalldisk   a tmpfs of a few megabytes, which tests fill
+//	testenv     the flag -long, and directories in memory
 //
-// The tests of this package run the engine on a fusedisk, cut the power at every operation of its journal,
-// and hold what the engine makes of the rest against what it acknowledged:
+// # How to run them
 //
-//	acknowledged ⊆ visible ⊆ attempted, batches whole, order kept
-//
-// Where a fusedisk cannot be mounted these tests are skipped and say why. With the environment variable
-// DAYBOOK_PROOF=required they fail instead.
+// powercut and faults mount a FUSE disk. They need Linux on amd64 or arm64, root and /dev/fuse, and
+// are skipped with the reason elsewhere. With the environment variable DAYBOOK_PROOF=required they
+// fail instead. The comment of each package says which flags make a run longer, and how to repeat a
+// failure.
 package proof

@@ -40,7 +40,10 @@
 // # How to try a failure again
 //
 // A failure prints the operations that were in doubt and which of them survived. It also prints a
-// command with -proof.replay=FILE, which tries this one state again: the file contains the journal,
-// the actions and the number of the state. The seed alone repeats the workload, but not the order
-// in which the engine's goroutines ran.
+// command with -proof.replay=FILE, which tries this one state again. The test has written FILE into
+// the directory of temporary files ($TMPDIR, or /tmp), as daybook-powercut-*.gob. The file contains
+// the journal, the actions and the number of the state. FILE must be an absolute path, as it is
+// printed, because go test runs a test in the folder of its package. A replay needs no FUSE disk
+// and no root. The seed alone repeats the workload, but not the order in which the engine's
+// goroutines ran.
 package powercut
