@@ -9,33 +9,35 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// rotAfter is what a store may hold once it has been changed.
-type rotAfter struct {
-	wanted    *rotWanted
-	olderThan uint64 // what is older is doomed,
-	most      int    // or, if this is not 0, all but the newest so many of each record
-	cleaned   bool   // the doomed must be gone; else the oldest of them may be
-	stored    bool   // the batch must be there; else it may be
+// afterChange knows the values that a store may have after a deletion and a batch.
+type afterChange struct {
+	before       *oracle
+	olderThan    uint64 // the deletion selects older values ...
+	maxPerRecord int    // ... or, if this is not 0, the values beyond it in each record
+	deleted      bool   // the selected values must be deleted; otherwise the oldest of them may be
+	stored       bool   // the batch must be there; otherwise its values may be
 }
 
-const rotNew = "rot.new"
+const newRecord = "rot.new"
 
-// batch is stored after the cleanup: a new record, and one more value of the first and of the last one.
-func (a rotAfter) batch() (batch []daybook.StoredValue) {
-	names := a.wanted.records
-	for _, record := range []string{rotNew, names[0], names[len(names)-1]} {
-		batch = append(batch, daybook.StoredValue{RecordName: record, Value: []byte(`"new"`), StoredAt: math.MaxUint32})
+// batch returns the values that are stored after the deletion: one in a new record, and one in the
+// first and the last existing record.
+func (a afterChange) batch() (batch []daybook.StoredValue) {
+	names := a.before.records
+	for _, record := range []string{newRecord, names[0], names[len(names)-1]} {
+		v := daybook.StoredValue{RecordName: record, Value: []byte(`"new"`), StoredAt: math.MaxUint32}
+		batch = append(batch, v)
 	}
 	return batch
 }
 
-func (a rotAfter) records() []string { return append(slices.Clone(a.wanted.records), rotNew) }
+func (a afterChange) records() []string { return append(slices.Clone(a.before.records), newRecord) }
 
-// doomed is how many of a record's oldest values are to go.
-func (a rotAfter) doomed(record string) (n int) {
-	values := a.wanted.values[record]
-	if a.most > 0 {
-		return max(0, len(values)-a.most)
+// doomed returns the number of a record's oldest values that the deletion selects.
+func (a afterChange) doomed(record string) (n int) {
+	values := a.before.values[record]
+	if a.maxPerRecord > 0 {
+		return max(0, len(values)-a.maxPerRecord)
 	}
 	for n < len(values) && values[n].At < a.olderThan {
 		n++
@@ -43,25 +45,27 @@ func (a rotAfter) doomed(record string) (n int) {
 	return n
 }
 
-func (a rotAfter) allDoomed() (n uint64) {
-	for _, record := range a.wanted.records {
+// allDoomed returns the number of values that the deletion selects in all records.
+func (a afterChange) allDoomed() (n uint64) {
+	for _, record := range a.before.records {
 		n += uint64(a.doomed(record))
 	}
 	return n
 }
 
-// differ says how a record, oldest value first, differs from what it may be.
-func (a rotAfter) differ(record string, got []daybook.StoredValue) string {
-	want := a.wanted.answer(rotQuestion{record, daybook.QueryParams{Order: daybook.OldestFirst}})
+// difference describes how the values of a record, the oldest first, differ from those that it may
+// have. It is empty if they do not.
+func (a afterChange) difference(record string, got []daybook.StoredValue) string {
+	want := a.before.answer(question{record, daybook.QueryParams{Order: daybook.OldestFirst}})
 	for _, v := range a.batch() {
-		isNew := len(got) > 0 && got[len(got)-1].StoredAt == v.StoredAt
-		if v.RecordName == record && (a.stored || isNew) {
+		isThere := len(got) > 0 && got[len(got)-1].StoredAt == v.StoredAt
+		if v.RecordName == record && (a.stored || isThere) {
 			want = append(want, v)
 		}
 	}
-	gone := a.doomed(record) // how many of the oldest are gone
-	if !a.cleaned {
-		gone = min(max(len(want)-len(got), 0), gone)
+	deleted := a.doomed(record)
+	if !a.deleted {
+		deleted = min(max(len(want)-len(got), 0), deleted)
 	}
-	return rotDiffer(got, want[gone:], true)
+	return difference(got, want[deleted:], true)
 }

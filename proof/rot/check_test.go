@@ -16,32 +16,34 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// check demands that damage to what is in use is found and named, and that nobody complains of any other.
-func (r *rotRun) check(j *rotJudge, what string) {
-	err := j.attempt(what, func() error { return j.db.Check(j.ctx) })
-	changed := r.healing(j)
+// check runs Check. It must find the damage and name its place if that is in use, and must find
+// nothing if the damage is harmless.
+func (r *caseRun) check(j *judge) {
+	err := j.attempt("Check", func() error { return j.db.Check(j.ctx) })
+	mayHaveMoved := r.mayHaveMoved(j)
 	switch {
-	case err == nil && r.damage.Fate == rotLive && !changed:
-		j.fault(rotUnfound, "%s", what)
-	case err != nil && r.damage.Fate == rotDead:
-		j.fault(rotFalseAlarm, "%s: finds fault though nothing that is in use was hit: %.200v", what, err)
-	case err != nil && !changed:
-		r.names(j, err, true)
+	case err == nil && r.damage.Expect == mustFind && !mayHaveMoved:
+		j.report(notFound, "Check")
+	case err != nil && r.damage.Expect == harmless:
+		j.report(falseAlarm, "Check complains of harmless damage: %.200v", err)
+	case err != nil && !mayHaveMoved:
+		r.requirePlace(j, err, true)
 	}
 }
 
-// healing reports whether the damage may be gone or elsewhere by now, since the tree has been written to: Open does
-// that, and a store that was killed is posted to in the background.
-func (r *rotRun) healing(j *rotJudge) bool {
-	if j.stage != rotReadWrite || r.damage.File != rotTree {
-		return strings.Contains(j.stage, rotChange)
+// mayHaveMoved reports whether the damage may have been overwritten or moved, because the tree has
+// been written. Open may write to the tree, and a store that was killed is posted in the
+// background.
+func (r *caseRun) mayHaveMoved(j *judge) bool {
+	if j.stage != stageReadWrite || r.damage.File != treeName {
+		return strings.Contains(j.stage, stageChanged)
 	}
 	posting := r.victim.model.Watermark < r.victim.model.LastSequence
-	return posting || !r.stillThere()
+	return posting || !r.isDamaged()
 }
 
-// stillThere reports whether a file is as the damage left it.
-func (r *rotRun) stillThere() bool {
+// isDamaged reports whether the damaged bytes are still in the file.
+func (r *caseRun) isDamaged() bool {
 	data, err := os.ReadFile(filepath.Join(r.dir, r.damage.File))
 	switch {
 	case err != nil:
@@ -52,37 +54,38 @@ func (r *rotRun) stillThere() bool {
 	return int64(len(data)) >= r.damage.Offset && bytes.HasPrefix(data[r.damage.Offset:], r.damage.Bytes)
 }
 
-var rotOffset = regexp.MustCompile(`offset (\d+)`)
+var offsetPattern = regexp.MustCompile(`offset (\d+)`)
 
-// names demands that an error says where the damage is: the file and an offset, which is that of the page where Check
-// found it in chunks or the catalogue, and there the record and the key.
-func (r *rotRun) names(j *rotJudge, err error, check bool) {
+// requirePlace requires that an error names the place of the damage: the file and an offset. An
+// error of Check must name the offset of the damaged page, and in chunks and the catalogue a record
+// and a key.
+func (r *caseRun) requirePlace(j *judge, err error, ofCheck bool) {
 	if !errors.Is(err, daybook.ErrCorrupt) {
-		return // which is a fault already
+		return // attempt has reported it
 	}
 	message := err.Error()
 	if path := filepath.Join(r.dir, r.damage.File); !strings.Contains(message, path) {
-		j.fault(rotUnnamed+": file", "%.300s", message)
+		j.report(notNamed+": file", "%.300s", message)
 	}
-	offsets := rotOffset.FindAllStringSubmatch(message, -1)
+	offsets := offsetPattern.FindAllStringSubmatch(message, -1)
 	if len(offsets) == 0 {
-		j.fault(rotUnnamed+": offset", "%.300s", message)
+		j.report(notNamed+": offset", "%.300s", message)
 	}
-	if !check {
+	if !ofCheck {
 		return
 	}
 	within := func(match []string) bool {
 		offset, err := strconv.ParseInt(match[1], 10, 64)
 		return err == nil && r.damage.From <= offset && offset < r.damage.To
 	}
-	if r.damage.To > 0 && !r.healing(j) && len(offsets) > 0 && !slices.ContainsFunc(offsets, within) {
-		j.fault(rotUnnamed+": right offset", "want %d to %d: %.300s", r.damage.From, r.damage.To, message)
+	if r.damage.To > 0 && !r.mayHaveMoved(j) && len(offsets) > 0 && !slices.ContainsFunc(offsets, within) {
+		j.report(notNamed+": right offset", "want %d to %d: %.300s", r.damage.From, r.damage.To, message)
 	}
-	named := func(name rotName) bool {
-		return strings.Contains(message, fmt.Sprintf("%q", name.Record)) &&
-			(string(name.Key) == name.Record || strings.Contains(message, fmt.Sprintf("%x", name.Key)))
+	isNamed := func(k recordKey) bool {
+		return strings.Contains(message, fmt.Sprintf("%q", k.Record)) &&
+			(string(k.Key) == k.Record || strings.Contains(message, fmt.Sprintf("%x", k.Key)))
 	}
-	if r.damage.Named[0].Record != "" && !slices.ContainsFunc(r.damage.Named[:], named) {
-		j.fault(rotUnnamed+": record and key", "want %.40q: %.300s", r.damage.Named[0].Record, message)
+	if r.damage.Named[0].Record != "" && !slices.ContainsFunc(r.damage.Named[:], isNamed) {
+		j.report(notNamed+": record and key", "want %.40q: %.300s", r.damage.Named[0].Record, message)
 	}
 }

@@ -4,5 +4,6 @@
 
 package rot
 
-// rotRace says that the race detector is on, under which a case takes many times as long.
-const rotRace = true
+// raceEnabled reports whether the race detector is on, with which a case takes several times as
+// long.
+const raceEnabled = true

@@ -21,15 +21,15 @@ import (
 )
 
 const (
-	rotTree  = "daybook.db"
-	rotLog   = "wal"
-	rotModel = "model.json"
-	rotStore = "store"
+	treeName  = "daybook.db"
+	logName   = "wal"
+	modelName = "model.json"
+	storeName = "store"
 )
 
-// rotOptions make many small pages out of few values. A head never fills, so that a checkpoint happens when a
-// victim asks for one and at no other time.
-func rotOptions(readOnly bool) *engine.Options {
+// storeOptions returns options with which few values make many pages. A head never fills, so the
+// only checkpoints are those that a victim's maker asks for.
+func storeOptions(readOnly bool) *engine.Options {
 	return &engine.Options{
 		Tuning: engine.Tuning{
 			HeadSize:    16 << 20,
@@ -42,157 +42,160 @@ func rotOptions(readOnly bool) *engine.Options {
 	}
 }
 
-// rotValue is a value that a victim holds.
-type rotValue struct {
+// modelValue is a value of a victim.
+type modelValue struct {
 	Record   string
 	Value    string
 	At       uint64
 	Sequence uint64
 }
 
-// rotContents is all that a victim holds, in the order in which it was stored, and nothing else.
-type rotContents struct {
-	Values       []rotValue
+// model has all values of a victim, in the order in which they were stored.
+type model struct {
+	Values       []modelValue
 	LastSequence uint64
 	Watermark    uint64
 }
 
-// rotVictim is a store to be damaged: a directory, and what is in it.
-type rotVictim struct {
-	name     string
-	dir      string // with the store in it, and the contents
-	contents rotContents
+// victim is a store to be damaged.
+type victim struct {
+	name  string
+	dir   string // of the store and the file with the model
+	model model
 }
 
-func (v *rotVictim) store() string { return filepath.Join(v.dir, rotStore) }
+func (v *victim) store() string { return filepath.Join(v.dir, storeName) }
 
-// rotBuilder makes a victim and keeps account of its contents.
-type rotBuilder struct {
+// victimBuilder makes a victim's store, and its model.
+type victimBuilder struct {
 	t      *testing.T
-	victim *rotVictim
+	victim *victim
 	db     *engine.DB
 	random *rand.Rand
 }
 
-// rotVictims makes all victims below dir, or reads those that an earlier run left there.
-func rotVictims(t *testing.T, dir string, seed uint64) []*rotVictim {
+// makeVictims makes all victims below dir. It reads those that exist there from an earlier run.
+func makeVictims(t *testing.T, dir string, seed uint64) []*victim {
 	t.Helper()
 	makers := []struct {
 		name string
-		make func(b *rotBuilder)
+		make func(b *victimBuilder)
 	}{
-		{"deep", (*rotBuilder).deep},
-		{"tiny", (*rotBuilder).tiny},
-		{"young", (*rotBuilder).young},
-		{"behind", (*rotBuilder).behind},
-		{"recycled", (*rotBuilder).recycled},
+		{"deep", (*victimBuilder).deep},
+		{"tiny", (*victimBuilder).tiny},
+		{"young", (*victimBuilder).young},
+		{"partly posted", (*victimBuilder).partlyPosted},
+		{"recycled", (*victimBuilder).recycled},
 	}
-	var victims []*rotVictim
+	var victims []*victim
 	for _, m := range makers {
-		v := &rotVictim{name: m.name, dir: filepath.Join(dir, m.name)}
-		if _, err := os.Stat(filepath.Join(v.dir, rotModel)); err == nil {
-			v.contents = rotReadContents(t, v.dir)
+		v := &victim{name: m.name, dir: filepath.Join(dir, m.name)}
+		if _, err := os.Stat(filepath.Join(v.dir, modelName)); err == nil {
+			v.model = readModel(t, v.dir)
 		} else {
-			m.make(newRotBuilder(t, v, seed))
-			rotWriteContents(t, v)
+			m.make(newVictimBuilder(t, v, seed))
+			writeModel(t, v)
 		}
 		victims = append(victims, v)
 	}
 	return victims
 }
 
-func newRotBuilder(t *testing.T, v *rotVictim, seed uint64) *rotBuilder {
+func newVictimBuilder(t *testing.T, v *victim, seed uint64) *victimBuilder {
 	t.Helper()
-	db, err := engine.Open(v.store(), rotOptions(false))
+	db, err := engine.Open(v.store(), storeOptions(false))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &rotBuilder{t: t, victim: v, db: db, random: rand.New(rand.NewPCG(seed, uint64(len(v.name))))}
+	return &victimBuilder{t: t, victim: v, db: db, random: rand.New(rand.NewPCG(seed, uint64(len(v.name))))}
 }
 
-func rotReadContents(t *testing.T, dir string) (contents rotContents) {
+func readModel(t *testing.T, dir string) (m model) {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(dir, rotModel))
+	data, err := os.ReadFile(filepath.Join(dir, modelName))
 	if err == nil {
-		err = json.Unmarshal(data, &contents)
+		err = json.Unmarshal(data, &m)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return contents
+	return m
 }
 
-func rotWriteContents(t *testing.T, v *rotVictim) {
+func writeModel(t *testing.T, v *victim) {
 	t.Helper()
-	data, err := json.Marshal(v.contents)
+	data, err := json.Marshal(v.model)
 	if err == nil {
-		err = os.WriteFile(filepath.Join(v.dir, rotModel), data, 0o600)
+		err = os.WriteFile(filepath.Join(v.dir, modelName), data, 0o600)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (b *rotBuilder) must(err error) {
+func (b *victimBuilder) must(err error) {
 	b.t.Helper()
 	if err != nil {
 		b.t.Fatalf("making victim %s: %v", b.victim.name, err)
 	}
 }
 
-func (b *rotBuilder) put(record, value string, at uint64) {
+// put stores a value.
+func (b *victimBuilder) put(record, value string, at uint64) {
 	b.t.Helper()
 	b.must(b.db.Store(b.t.Context(), record, json.RawMessage(value), at))
 	b.note(record, value, at)
 }
 
-func (b *rotBuilder) note(record, value string, at uint64) {
-	c := &b.victim.contents
-	c.LastSequence++
-	c.Values = append(c.Values, rotValue{record, value, at, c.LastSequence})
+// note adds a value to the model.
+func (b *victimBuilder) note(record, value string, at uint64) {
+	m := &b.victim.model
+	m.LastSequence++
+	m.Values = append(m.Values, modelValue{record, value, at, m.LastSequence})
 }
 
-func (b *rotBuilder) checkpoint() {
+func (b *victimBuilder) checkpoint() {
 	b.t.Helper()
 	b.must(b.db.Checkpoint(b.t.Context()))
-	b.victim.contents.Watermark = b.victim.contents.LastSequence
+	b.victim.model.Watermark = b.victim.model.LastSequence
 }
 
-func (b *rotBuilder) cleanup(olderThan uint64) {
+func (b *victimBuilder) cleanup(olderThan uint64) {
 	b.t.Helper()
 	_, err := b.db.Cleanup(b.t.Context(), olderThan)
 	b.must(err)
-	c := &b.victim.contents
-	c.Watermark = c.LastSequence
-	c.Values = slices.DeleteFunc(c.Values, func(v rotValue) bool { return v.At < olderThan })
+	m := &b.victim.model
+	m.Watermark = m.LastSequence
+	m.Values = slices.DeleteFunc(m.Values, func(v modelValue) bool { return v.At < olderThan })
 }
 
-// close ends a victim that was closed.
-func (b *rotBuilder) close() {
+// close finishes a victim that is a closed store.
+func (b *victimBuilder) close() {
 	b.t.Helper()
 	b.must(b.db.Check(b.t.Context()))
 	b.must(b.db.Close())
-	b.victim.contents.Watermark = b.victim.contents.LastSequence
+	b.victim.model.Watermark = b.victim.model.LastSequence
 }
 
-// kill ends a victim as a killed process does: what its files hold while it is open is all that is left.
-func (b *rotBuilder) kill() {
+// kill finishes a victim that is the store of a killed process: it has copies of the files of the
+// open store.
+func (b *victimBuilder) kill() {
 	b.t.Helper()
 	b.must(b.db.Check(b.t.Context()))
-	left := filepath.Join(b.victim.dir, "left")
+	killed := filepath.Join(b.victim.dir, "killed")
 	before := ""
-	for now := rotListing(b.t, b.victim.store()); now != before; now = rotListing(b.t, b.victim.store()) {
-		before = now // the next segment is still being prepared
+	for now := listFiles(b.t, b.victim.store()); now != before; now = listFiles(b.t, b.victim.store()) {
+		before = now // the next segment is prepared in the background
 		time.Sleep(50 * time.Millisecond)
 	}
-	b.must(os.CopyFS(left, os.DirFS(b.victim.store())))
+	b.must(os.CopyFS(killed, os.DirFS(b.victim.store())))
 	b.must(b.db.Close())
 	b.must(os.RemoveAll(b.victim.store()))
-	b.must(os.Rename(left, b.victim.store()))
+	b.must(os.Rename(killed, b.victim.store()))
 }
 
-// rotListing says which files a directory holds, and when they were written.
-func rotListing(t *testing.T, dir string) string {
+// listFiles lists the files below a directory with their sizes and modification times.
+func listFiles(t *testing.T, dir string) string {
 	t.Helper()
 	var listing strings.Builder
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
@@ -211,8 +214,8 @@ func rotListing(t *testing.T, dir string) string {
 	return listing.String()
 }
 
-// noise is a value that does not compress to nothing.
-func (b *rotBuilder) noise(n int) string {
+// noise returns a value with n random bytes.
+func (b *victimBuilder) noise(n int) string {
 	bytes := make([]byte, n)
 	for i := range bytes {
 		bytes[i] = byte(b.random.Uint32())
@@ -220,10 +223,11 @@ func (b *rotBuilder) noise(n int) string {
 	return fmt.Sprintf(`{"n":%d,"noise":"%x"}`, b.random.IntN(1000), bytes)
 }
 
-// deep has branch pages above branch pages in both buckets, by long names; chunks that start at one
-// millisecond; a value that overflows its page; and free pages with former versions of many leaves. Its last
-// transaction adds values, so that the meta page before the last tells another story.
-func (b *rotBuilder) deep() {
+// deep makes a tree with many kinds of pages. Long names make branch pages above branch pages in
+// both buckets. Some chunks start at the same millisecond, and a value overflows its page. Free
+// pages have former versions of many leaves. The last transaction adds values, so the former meta
+// page leads to other values.
+func (b *victimBuilder) deep() {
 	var names []string
 	for i := range 36 {
 		names = append(names, fmt.Sprintf("sensor.%02d.kind", i))
@@ -249,7 +253,7 @@ func (b *rotBuilder) deep() {
 	b.checkpoint()
 	b.cleanup(1030)
 	for i := range 6 {
-		round(1085+uint64(i), 20, 3, names[6*i:6*i+6]...) // out of order
+		round(1085+uint64(i), 20, 3, names[6*i:6*i+6]...) // older than other values
 	}
 	round(1077, 1, 3, names[36:]...)
 	b.cleanup(1045)
@@ -260,8 +264,8 @@ func (b *rotBuilder) deep() {
 	b.close()
 }
 
-// tiny has its buckets within the root page.
-func (b *rotBuilder) tiny() {
+// tiny makes a tree whose buckets are inline pages in the root page.
+func (b *victimBuilder) tiny() {
 	for i := range uint64(4) {
 		b.put("a", fmt.Sprint(i), 1000+10*i)
 		b.put("b", fmt.Sprintf(`{"n":%d}`, i), 1000+10*i)
@@ -272,63 +276,64 @@ func (b *rotBuilder) tiny() {
 	b.close()
 }
 
-// young has everything in its first segment, and one of zeros prepared.
-func (b *rotBuilder) young() {
+// young makes a log with all values in the first segment, and a prepared segment of zeros.
+func (b *victimBuilder) young() {
 	for i := range uint64(12) {
 		b.put(fmt.Sprintf("young.%d", i%3), b.noise(10), 1000+i)
 	}
-	b.group()
+	b.putGroup()
 	b.kill()
 }
 
-// bulk stores so many bytes in the log, and next to none in the tree.
-func (b *rotBuilder) bulk(size int) {
+// putBulk stores values that take size bytes in the log, and very few in the tree.
+func (b *victimBuilder) putBulk(size int) {
 	const length = 16 << 10
 	value := `"` + strings.Repeat("compressible", length/12) + `"`
 	for at := uint64(1000); size > 0; at++ {
-		b.put("bulk", value, at+b.victim.contents.LastSequence)
+		b.put("bulk", value, at+b.victim.model.LastSequence)
 		size -= length
 	}
 }
 
-// behind has a tree, a sealed segment of which a part is in the tree, one in use, and a recycled one prepared.
-func (b *rotBuilder) behind() {
+// partlyPosted makes a tree, a sealed segment of which a part is in the tree, a segment in use, and
+// a prepared segment that was used before.
+func (b *victimBuilder) partlyPosted() {
 	for i := range uint64(60) {
-		b.put(fmt.Sprintf("behind.%02d", i%20), b.noise(20), 1000+i)
+		b.put(fmt.Sprintf("posted.%02d", i%20), b.noise(20), 1000+i)
 	}
-	b.bulk(270 << 10) // the first segment is sealed
-	b.checkpoint()    // and released
+	b.putBulk(270 << 10) // the first segment is sealed
+	b.checkpoint()       // and released
 	for i := range uint64(40) {
-		b.put(fmt.Sprintf("behind.%02d", i%20), b.noise(20), 2000+i)
+		b.put(fmt.Sprintf("posted.%02d", i%20), b.noise(20), 2000+i)
 	}
-	b.bulk(520 << 10) // the second is sealed; the first becomes the fourth
+	b.putBulk(520 << 10) // the second is sealed; the first becomes the fourth
 	for i := range uint64(20) {
-		b.put(fmt.Sprintf("behind.%02d", i), b.noise(20), 3000+i)
+		b.put(fmt.Sprintf("posted.%02d", i), b.noise(20), 3000+i)
 	}
-	b.group()
+	b.putGroup()
 	b.kill()
 }
 
-// recycled has a recycled segment in use, with what it held before behind its end.
-func (b *rotBuilder) recycled() {
-	b.bulk(270 << 10)
+// recycled makes a log whose last segment was used before, and has old frames after its end.
+func (b *victimBuilder) recycled() {
+	b.putBulk(270 << 10)
 	b.checkpoint()
-	b.bulk(520 << 10)
+	b.putBulk(520 << 10)
 	b.checkpoint()
 	for i := range uint64(20) {
 		b.put(fmt.Sprintf("recycled.%d", i%5), b.noise(20), 1000+i)
 	}
-	b.bulk(1024 << 10) // the third is sealed; the fourth was the first
+	b.putBulk(1024 << 10) // the third is sealed; the fourth was the first
 	for i := range uint64(20) {
 		b.put(fmt.Sprintf("recycled.%d", i%5), b.noise(20), 2000+i)
 	}
-	b.group()
+	b.putGroup()
 	b.kill()
 }
 
-// group stores from several goroutines at once, so that the last commit may be a group of frames, none of which
-// vouches for another. In which order they were stored, the log says.
-func (b *rotBuilder) group() {
+// putGroup stores from several goroutines at once. So the last commit may be a group of frames, of
+// which none proves that another one was durable. The log has the order of these values.
+func (b *victimBuilder) putGroup() {
 	const writers = 16
 	values := make(map[string]string)
 	for i := range writers {
@@ -349,7 +354,7 @@ func (b *rotBuilder) group() {
 			b.t.Fatalf("record %q holds %s; want %s", value.RecordName, value.Value, values[value.RecordName])
 		}
 	}
-	for _, record := range rotLastRecords(b.t, b.victim.store(), writers) {
+	for _, record := range lastRecords(b.t, b.victim.store(), writers) {
 		b.note(record, values[record], 5000)
 	}
 }

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine"
+)
+
+// judge asks a store questions, compares its answers with those of an oracle, and collects the
+// findings.
+type judge struct {
+	ctx      context.Context
+	damage   *damageCase
+	db       *engine.DB
+	stage    string
+	findings *[]finding
+}
+
+func (j *judge) report(what, format string, args ...any) {
+	*j.findings = append(*j.findings, finding{what, j.stage + ": " + fmt.Sprintf(format, args...)})
+}
+
+// attempt makes a call. An error that is not ErrCorrupt is a finding, and so is a panic.
+func (j *judge) attempt(what string, call func() error) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("%w: a panic", daybook.ErrCorrupt)
+			j.report(panicked, "%s: %.200v", what, cause)
+		}
+	}()
+	err = call()
+	allowed := err == nil || errors.Is(err, daybook.ErrCorrupt)
+	if !allowed {
+		j.report(otherError, "%s: %.300v", what, err)
+	}
+	return err
+}
+
+// query asks one question and compares the answer. The values that a scan yields before an error
+// must be right too.
+func (j *judge) query(q question, want []daybook.StoredValue) (readable bool) {
+	var got []daybook.StoredValue
+	err := j.attempt(q.String(), func() error {
+		for value, err := range j.db.Scan(j.ctx, q.pattern, q.params) {
+			if err != nil {
+				return err
+			}
+			got = append(got, value)
+			if len(got) > len(want) {
+				return nil
+			}
+		}
+		return nil
+	})
+	if diff := difference(got, want, err == nil); diff != "" {
+		j.report(wrongData, "%v: %s", q, diff)
+	}
+	return err == nil
+}
+
+// difference describes how an answer differs from the right one, and is empty if it does not.
+// Unless the answer is complete, values may be missing at its end.
+func difference(got, want []daybook.StoredValue, complete bool) string {
+	for i, v := range got {
+		if i >= len(want) {
+			return fmt.Sprintf("more than %d values", len(want))
+		}
+		w := want[i]
+		if v.RecordName != w.RecordName || v.StoredAt != w.StoredAt || string(v.Value) != string(w.Value) {
+			return fmt.Sprintf("value %d is %.30q at %d: %.30s; want %.30q at %d: %.30s",
+				i, v.RecordName, v.StoredAt, v.Value, w.RecordName, w.StoredAt, w.Value)
+		}
+	}
+	if complete && len(got) < len(want) {
+		return fmt.Sprintf("%d values; want %d", len(got), len(want))
+	}
+	return ""
+}
+
+// askAll asks all questions.
+func (j *judge) askAll(o *oracle) {
+	for _, q := range o.always() {
+		want, known := o.answers[q.String()]
+		if !known {
+			want = o.answer(q)
+			o.answers[q.String()] = want
+		}
+		j.query(q, want)
+	}
+	j.askAboutHit(o)
+	j.askRecords(o)
+	j.askStats(o)
+}
+
+// askAboutHit asks about the records that are read through the damaged place.
+func (j *judge) askAboutHit(o *oracle) {
+	for _, record := range j.damage.Hit {
+		for _, q := range o.about(record) {
+			j.query(q, o.answer(q))
+		}
+	}
+}
+
+// askRecords compares the list of records.
+func (j *judge) askRecords(o *oracle) {
+	n := 0
+	_ = j.attempt("Records", func() error {
+		for info, err := range j.db.Records(j.ctx, "*", daybook.Glob) {
+			if err != nil {
+				return err
+			}
+			if n >= len(o.records) || info != o.info(o.records[n]) {
+				j.report(wrongData, "Records: record %d is %.200q", n, fmt.Sprint(info))
+				return nil
+			}
+			n++
+		}
+		if n < len(o.records) {
+			j.report(wrongData, "Records: %d records; want %d", n, len(o.records))
+		}
+		return nil
+	})
+}
+
+func (o *oracle) info(record string) daybook.RecordInfo {
+	values := o.values[record]
+	info := daybook.RecordInfo{
+		RecordName: record, Count: uint64(len(values)), Oldest: values[0].At, Newest: values[len(values)-1].At,
+	}
+	for _, v := range values {
+		info.Bytes += uint64(len(v.Value))
+	}
+	return info
+}
+
+func (j *judge) askStats(o *oracle) {
+	var stats daybook.Stats
+	err := j.attempt("Stats", func() (err error) {
+		stats, err = j.db.Stats(j.ctx)
+		return err
+	})
+	records := uint64(len(o.records))
+	if err == nil && (stats.Values != o.count || stats.ValueBytes != o.bytes || stats.Records != records ||
+		stats.LastSequence != o.lastSequence) {
+		j.report(wrongData, "Stats: got %d values of %d bytes in %d records, the last is %d; want %d, %d, %d, %d",
+			stats.Values, stats.ValueBytes, stats.Records, stats.LastSequence,
+			o.count, o.bytes, records, o.lastSequence)
+	}
+}
+
+// readable queries each record by itself, and returns those for which that succeeded.
+func (j *judge) readable(o *oracle) map[string]bool {
+	readable := make(map[string]bool)
+	for _, record := range o.records {
+		q := question{record, daybook.QueryParams{}}
+		readable[record] = j.query(q, o.answer(q))
+	}
+	return readable
+}
