@@ -1,30 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package proof has no code. Its folders test the engine against a disk that fails. They are the
-// only part of this module that uses a FUSE library, so a program that imports the engine does not
-// build one.
+// Package proof has the tests that try to break the engine's promises from below: by power cuts,
+// failing disks and damaged files. It has no code of its own. Nothing outside of tests imports the
+// packages in its folder, so a program that uses the engine does not build their FUSE library.
 //
 // # The proofs
 //
-//	powercut    the power is cut after any operation of the disk; random workloads are its input
-//	faults      operations of the disk fail: once, for a while, or for good
-//	rot         bytes of the files are flipped, cleared, cut off, or replaced by older ones
+//	powercut    the power is cut after every operation of the disk, and again during the recovery
+//	faults      operations of the disk fail: once, until the store is closed, or for a while
+//	rot         bits, fields, pages and whole files of a store are damaged
 //
-// Other proofs stand beside the engine: TestKill kills processes, and TestFullDisk fills a disk.
+// The documentation of each says what it proves, against which model of a disk, how to run it, and
+// how to repeat a failure.
 //
-// # What they share
+// # The tools
 //
-//	journal     the operations that a disk was asked to do, in order, and the content of a disk
-//	fusedisk    a FUSE disk that keeps such a journal, and fails operations on request
-//	crashstate  from a journal to the states in which a power cut may leave the disk
-//	history     judges what a daybook shows after a crash: acknowledged ⊆ visible ⊆ attempted
-//	smalldisk   a tmpfs of a few megabytes, which tests fill
+//	journal     the operations that a disk was asked for, and the content of a disk
+//	fusedisk    a disk that records a journal, and fails operations on request
+//	crashstate  the states in which a power cut may leave a disk after a journal
+//	history     judges the visible values against the actions that were attempted and acknowledged
+//	smalldisk   a disk of a few megabytes, which tests fill
 //	testenv     the flag -long, and directories in memory
 //
 // # How to run them
 //
-// powercut and faults mount a FUSE disk. They need Linux on amd64 or arm64, root and /dev/fuse, and
-// are skipped with the reason elsewhere. With the environment variable DAYBOOK_PROOF=required they
-// fail instead. The comment of each package says which flags make a run longer, and how to repeat a
-// failure.
+//	DAYBOOK_PROOF=required go test ./proof/...
+//
+// As root on Linux with /dev/fuse, on amd64 or arm64, this runs everything. Elsewhere powercut,
+// faults and the tests of fusedisk are skipped and say why; DAYBOOK_PROOF=required makes them fail
+// instead. The short form takes less than a minute on two cores. These run longer:
+//
+//	go test ./proof/... -long -timeout 30m                     # larger samples of everything
+//	go test ./proof/powercut -proof.states=100000 -timeout 3h  # many crash states
+//	go test ./proof/faults -proof.faults=all -timeout 1h       # every operation of the workloads
+//	go test ./proof/rot -proof.rot=full -timeout 6h            # about 380,000 cases
+//
+// The engine has long tests of its own, which the top of engine/helpers_test.go lists.
+//
+// All random choices come from a seed that the test prints.
 package proof
