@@ -3,9 +3,9 @@
 // By default the tests of this package repeat their random parts a few times, and keep their files
 // in memory where a disk would add nothing but the time of its syncs. These commands do more:
 //
-//	go test ./engine -long -timeout 30m                       # more repetitions, files on the disk
-//	go test ./engine -run '^TestModel$' -rapid.checks=1500    # random programs
-//	go test ./engine -run '^TestKill$' -kill.rounds=300       # processes that are killed
+//	go test ./engine -long -timeout 30m                      # more repetitions, files on the disk
+//	go test ./engine -run '^TestModel$' -rapid.checks=1500   # random programs
+//	go test ./engine -run '^TestKill$' -kill.rounds=300      # processes that are killed
 
 package engine
 

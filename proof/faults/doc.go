@@ -30,10 +30,10 @@
 //
 // # How to run it
 //
-//	go test ./proof/faults -v                       # one of each workload, operation, error, duration
-//	go test ./proof/faults -v -long                 # 500 runs
-//	go test ./proof/faults -v -proof.faults=2000    # 2000 runs
-//	go test ./proof/faults -v -proof.faults=all     # every operation, about 5,400 runs
+//	go test ./proof/faults -v                     # one of each workload, operation, error, duration
+//	go test ./proof/faults -v -long               # 500 runs
+//	go test ./proof/faults -v -proof.faults=2000  # 2000 runs
+//	go test ./proof/faults -v -proof.faults=all   # every operation, about 5,400 runs
 //
 // It needs Linux on amd64 or arm64, root and /dev/fuse, and is skipped elsewhere. With the
 // environment variable DAYBOOK_PROOF=required it fails instead.

@@ -32,7 +32,7 @@
 //	go test ./proof/powercut -v                       # at least 1000 distinct states
 //	go test ./proof/powercut -v -long                 # at least 2500, of longer workloads
 //	go test ./proof/powercut -v -proof.states=100000  # reports its progress every minute
-//	go test ./proof/powercut -v -proof.seed=7         # the workloads and choices of an earlier run
+//	go test ./proof/powercut -v -proof.seed=7         # the workloads of an earlier run
 //
 // It needs Linux on amd64 or arm64, root and /dev/fuse, and is skipped elsewhere. With the
 // environment variable DAYBOOK_PROOF=required it fails instead.
