@@ -55,9 +55,9 @@ type Keeper struct {
 // Errors, for a keeper that cannot work: daybook.ErrNotConfigured without a backend,
 // ErrInvalidParams or ErrInvalidPattern for an invalid policy or interval, and
 // errors.ErrUnsupported for rules or MaxBytes with a backend that is no daybook.Pruner. Errors of
-// the backend that end a running keeper, because all later sweeps would meet them, too: ErrReadOnly,
-// ErrClosed, and ErrFailed. The embedded engine returns ErrFailed to a keeper only after its tree
-// could not be written. After a failed sync of its log, a keeper goes on deleting.
+// the backend that end a running keeper, because all later sweeps would meet them, too:
+// ErrReadOnly, ErrClosed, and ErrFailed. The embedded engine returns ErrFailed to a keeper only
+// after its tree could not be written. After a failed sync of its log, a keeper goes on deleting.
 func (k *Keeper) Run(ctx context.Context) error {
 	keeper, err := k.withDefaults()
 	if err != nil {
