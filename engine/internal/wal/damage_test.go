@@ -135,7 +135,7 @@ func (l *layout) renameReleased() {
 // prepare makes a segment ready that is not used.
 func (l *layout) prepare() {
 	l.t.Helper()
-	if _, err := l.log.pool.make(512); err != nil {
+	if _, err := l.log.pool.makeSegment(512); err != nil {
 		l.t.Fatal(err)
 	}
 }

@@ -17,7 +17,7 @@ import (
 
 // Options configure Recovery.Open. All fields are required. Sizes are in bytes.
 type Options struct {
-	FirstSegmentSize int64 // size of the first segment; each new one is twice as large
+	FirstSegmentSize int64 // size of the first segment; each new one is twice as large, up to SegmentSize
 	SegmentSize      int64 // maximum size of a segment, except if one frame needs more
 	KeepReleased     int64 // maximum total size of the released segments that are kept for recycling
 	Logger           *slog.Logger
@@ -231,7 +231,7 @@ func (l *Log) activate(next segment) error {
 	next.firstSequence, next.lastSequence, next.end = l.next, l.next-1, segmentHeaderLen
 	if _, err := file.WriteAt(next.header().append(nil), 0); err != nil {
 		_ = file.Close()
-		l.pool.remove(next)
+		l.pool.removeDurably(next)
 		return err
 	}
 	l.mu.Lock()
@@ -281,7 +281,7 @@ func (l *Log) Release(watermark uint64) {
 // and passes it to Recovery.Open, so that no number is used again after the segments have been
 // removed.
 func (l *Log) LastSegment() uint64 {
-	return l.pool.lastNumber()
+	return l.pool.lastSegment()
 }
 
 // Size returns the total size of the segments in bytes, including released segments that are kept

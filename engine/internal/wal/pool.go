@@ -3,6 +3,8 @@
 package wal
 
 import (
+	"errors"
+	"io/fs"
 	"path/filepath"
 	"sync"
 
@@ -14,7 +16,7 @@ import (
 //
 // Released segments are recycled because writing zeros first would double the bytes that the log
 // writes. With 10^7 values in batches of 1,000, a store wrote a third more to the disk without
-// recycling.
+// recycling. A recycled segment costs two renames and two syncs of the directory, in the background.
 type pool struct {
 	dir  string
 	fs   disk.FS
@@ -42,7 +44,7 @@ func (p *pool) take(size int64) (segment, error) {
 	s, ok := p.takeReady(size)
 	if !ok {
 		var err error
-		if s, err = p.make(size); err != nil {
+		if s, err = p.makeSegment(size); err != nil {
 			return segment{}, err
 		}
 	}
@@ -83,7 +85,7 @@ func (p *pool) prepareInBackground() {
 			return
 		}
 		// Released segments may be smaller than FirstSegmentSize after a run with other options.
-		if s, err := p.make(p.opts.FirstSegmentSize); err == nil {
+		if s, err := p.makeSegment(p.opts.FirstSegmentSize); err == nil {
 			p.mu.Lock()
 			p.ready = &s
 			p.mu.Unlock()
@@ -97,23 +99,30 @@ func (p *pool) isReady() bool {
 	return p.ready != nil
 }
 
-// make makes a prepared segment of at least size bytes, from a released one if one is large enough.
-// The caller holds making.
-func (p *pool) make(size int64) (segment, error) {
+// makeSegment makes a prepared segment of at least size bytes, from a released one if one is large
+// enough. After an error its file is removed, or counts as released. The caller holds making.
+func (p *pool) makeSegment(size int64) (segment, error) {
 	p.mu.Lock()
 	made := segment{number: p.nextNumber, size: max(size, p.nextSize)}
-	made.path = filepath.Join(p.dir, nameOf(made.number))
 	p.nextNumber++
-	recycled, ok := p.takeReleasedLocked(size)
+	released, recycled := p.takeReleasedLocked(size)
 	p.mu.Unlock()
 
-	if ok {
-		made.size = recycled.size
+	made.path = filepath.Join(p.dir, temporaryNameOf(made.number))
+	if recycled {
+		made.size = released.size
+		if err := p.fs.Rename(released.path, made.path); err != nil {
+			if !errors.Is(err, fs.ErrNotExist) {
+				p.addReleased(released)
+			}
+			return segment{}, err
+		}
 	}
-	if err := p.create(made, recycled.path); err != nil {
+	if err := p.prepare(&made, recycled); err != nil {
+		p.remove(made)
 		return segment{}, err
 	}
-	if !ok {
+	if !recycled {
 		p.mu.Lock()
 		p.nextSize = min(2*p.nextSize, p.opts.SegmentSize)
 		p.mu.Unlock()
@@ -131,36 +140,32 @@ func (p *pool) takeReleasedLocked(size int64) (segment, bool) {
 	return segment{}, false
 }
 
-// create makes the file of a prepared segment, from a released one at the path recycled, or from
-// zeros if that is empty. The file gets its name when its header is durable: under its name,
-// without its header, it would be a damaged segment. After an error neither name remains.
-func (p *pool) create(made segment, recycled string) error {
-	temporary := filepath.Join(p.dir, temporaryNameOf(made.number))
-	err := p.writePrepared(temporary, made, recycled)
-	if err == nil {
-		err = p.fs.Rename(temporary, made.path)
+// prepare makes a prepared segment under its temporary path, and then gives it its name. The header
+// is durable before that: under its name, without its header, it would be a damaged segment.
+func (p *pool) prepare(s *segment, recycled bool) error {
+	if err := p.writePreparedFile(s, recycled); err != nil {
+		return err
 	}
-	if err == nil {
-		err = p.fs.SyncDir(p.dir)
+	path := filepath.Join(p.dir, nameOf(s.number))
+	if err := p.fs.Rename(s.path, path); err != nil {
+		return err
 	}
-	if err != nil {
-		_ = p.fs.Remove(temporary)
-		_ = p.fs.Remove(made.path)
-	}
-	return err
+	s.path = path
+	return p.fs.SyncDir(p.dir)
 }
 
-// writePrepared durably writes a prepared segment to a file with a temporary name.
-func (p *pool) writePrepared(temporary string, made segment, recycled string) (err error) {
-	file, err := p.openTemporary(temporary, recycled)
+// writePreparedFile durably writes a prepared header, and zeros after it unless the file is a
+// recycled one.
+func (p *pool) writePreparedFile(s *segment, recycled bool) (err error) {
+	file, err := p.createOrOpen(s.path, recycled)
 	if err != nil {
 		return err
 	}
-	if recycled == "" {
-		err = disk.WriteZeros(file, made.size)
+	if !recycled {
+		err = disk.WriteZeros(file, s.size)
 	}
 	if err == nil {
-		err = writeDurably(file, made.preparedHeader().append(nil), 0)
+		err = writeDurably(file, s.preparedHeader().append(nil), 0)
 	}
 	if closeErr := file.Close(); err == nil {
 		err = closeErr
@@ -168,24 +173,22 @@ func (p *pool) writePrepared(temporary string, made segment, recycled string) (e
 	return err
 }
 
-// openTemporary creates a file, or renames and opens a released segment. The new name is durable
-// before the segment gets another header: under its old name, a prepared header would hide that the
-// segment had values.
-func (p *pool) openTemporary(temporary, recycled string) (disk.File, error) {
-	if recycled == "" {
-		return p.fs.Create(temporary)
-	}
-	if err := p.fs.Rename(recycled, temporary); err != nil {
-		return nil, err
+// createOrOpen creates a file, or opens a recycled one that has been renamed to path. The new name
+// is durable before the file gets another header: under its old name, a prepared header would hide
+// that the segment had values.
+func (p *pool) createOrOpen(path string, recycled bool) (disk.File, error) {
+	if !recycled {
+		return p.fs.Create(path)
 	}
 	if err := p.fs.SyncDir(p.dir); err != nil {
 		return nil, err
 	}
-	return p.fs.Open(temporary)
+	return p.fs.Open(path)
 }
 
-// release keeps a segment for recycling, or removes it when the pool has KeepReleased bytes. If the
-// removal fails, the file remains until the next Open, which recycles it.
+// release keeps a segment for recycling. It removes the segment if the kept ones would then exceed
+// KeepReleased. The removal is not synced: after a power cut, the next Open may find the file. It
+// takes the file for a sealed segment whose values are in the tree, and Release releases it again.
 func (p *pool) release(s segment) {
 	p.mu.Lock()
 	keep := totalSize(p.released)+s.size <= p.opts.KeepReleased
@@ -194,29 +197,46 @@ func (p *pool) release(s segment) {
 	}
 	p.mu.Unlock()
 	if !keep {
-		_ = p.fs.Remove(s.path)
+		p.remove(s)
 	}
 }
 
-// removeReleased removes the segments that are kept for recycling.
+func (p *pool) addReleased(s segment) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.released = append(p.released, s)
+}
+
+// removeReleased durably removes the segments that are kept for recycling.
 func (p *pool) removeReleased() {
 	p.mu.Lock()
 	released := p.released
 	p.released = nil
 	p.mu.Unlock()
 	for _, s := range released {
-		p.remove(s)
+		p.removeDurably(s)
 	}
 }
 
-// remove durably removes a segment.
-func (p *pool) remove(s segment) {
-	_ = p.fs.Remove(s.path)
+func (p *pool) removeDurably(s segment) {
+	p.remove(s)
 	_ = p.fs.SyncDir(p.dir)
 }
 
-// lastNumber returns the greatest number that was given to a segment.
-func (p *pool) lastNumber() uint64 {
+// remove removes the file of a segment. A file that cannot be removed counts as released, so that
+// it is recycled or removed later. It has the size that it has on the disk: after a failed write of
+// zeros it is too short.
+func (p *pool) remove(s segment) {
+	err := p.fs.Remove(s.path)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	_, s.size, _ = p.fs.ReadStart(s.path, 0) // a segment of size 0 is never recycled
+	p.addReleased(s)
+}
+
+// lastSegment returns the greatest number that was given to a segment.
+func (p *pool) lastSegment() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.nextNumber - 1

@@ -5,6 +5,7 @@ package wal
 import (
 	"errors"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -57,12 +58,12 @@ func TestRecycling(t *testing.T) {
 	}
 	last := numbered(300, 30, 1)
 	mustAppend(t, log, last)
-	lastNumber := log.LastSegment()
+	lastSegment := log.LastSegment()
 	mustClose(t, log)
 	if created > 10 || recycled < 40 {
 		t.Errorf("%d segments created, %d recycled; want most recycled", created, recycled)
 	}
-	if want := filepath.Join(crashDir, nameOf(lastNumber)); greatest != want {
+	if want := filepath.Join(crashDir, nameOf(lastSegment)); greatest != want {
 		t.Errorf("LastSegment is the number of %s; the last segment made is %s", want, greatest)
 	}
 	checkFrames(t, d, next-1, placed(next, last))
@@ -99,12 +100,7 @@ func TestNoSpaceForASegment(t *testing.T) {
 			log.pool.stop()
 			mustAppend(t, log, numbered(0, 1500, 1))
 			mustSync(t, log)
-			fsys.SetHook(func(op faultfs.Op) error {
-				if op.Name == name && op.Path != segmentsOf(t, d)[0] {
-					return syscall.ENOSPC
-				}
-				return nil
-			})
+			fsys.SetHook(failExceptOn(log.active.path, syscall.ENOSPC, name))
 			for range 3 {
 				if _, err := log.Append([]Frame{numbered(1, 1500, 1)}); !errors.Is(err, daybook.ErrNoSpace) {
 					t.Fatalf("Append: got %v, want ErrNoSpace", err)
@@ -139,13 +135,7 @@ func TestFailedRecycling(t *testing.T) {
 				mustSync(t, log)
 			}
 			log.Release(3) // the first two segments; the second one is large enough
-			active := log.active.path
-			fsys.SetHook(func(op faultfs.Op) error {
-				if op.Name == name && op.Path != active {
-					return faultfs.ErrInjected
-				}
-				return nil
-			})
+			fsys.SetHook(failExceptOn(log.active.path, faultfs.ErrInjected, name))
 			if _, err := log.Append([]Frame{numbered(9, 3000, 1)}); !errors.Is(err, faultfs.ErrInjected) {
 				t.Fatalf("Append: got %v", err)
 			}
@@ -156,6 +146,83 @@ func TestFailedRecycling(t *testing.T) {
 			mustClose(t, log)
 			checkFrames(t, d, 3, placed(4, numbered(3, 1500, 1), numbered(4, 3000, 1)))
 		})
+	}
+}
+
+// TestSizeAfterFailedRecycling makes a step of recycling fail again and again. Size must be the
+// number of bytes on the disk all the time.
+func TestSizeAfterFailedRecycling(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		fails  []string // names of operations
+		reason string   // why the row is here
+	}{
+		{"rename", []string{faultfs.Rename}, "the file keeps its name"},
+		{"sync of the directory", []string{faultfs.SyncDir}, "the file has a temporary name"},
+		{"open", []string{faultfs.Open}, "the file has a temporary name"},
+		{"write", []string{faultfs.Write}, "the header is not valid"},
+		{"sync", []string{faultfs.Sync}, "the header may not be valid after a crash"},
+		{"rename and remove", []string{faultfs.Rename, faultfs.Remove}, "a new file stays too"},
+		{"sync of the directory and remove", []string{faultfs.SyncDir, faultfs.Remove}, "no file can be removed"},
+		{"open and remove", []string{faultfs.Open, faultfs.Remove}, "no file can be removed"},
+		{"write and remove", []string{faultfs.Write, faultfs.Remove}, "the file is not as long as it should be"},
+		{"sync and remove", []string{faultfs.Sync, faultfs.Remove}, "no file can be removed"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := newMemDisk()
+			fsys := faultfs.New(d)
+			log := mustOpen(t, fsys, 0, 0)
+			log.pool.stop()
+			for i := range 4 {
+				mustAppend(t, log, numbered(i, 2500, 1)) // one in each segment
+				mustSync(t, log)
+			}
+			log.Release(3)
+			if n := len(log.pool.released); n != 3 {
+				t.Fatalf("%d segments are released; want 3", n)
+			}
+			fsys.SetHook(failExceptOn(log.active.path, syscall.ENOSPC, test.fails...))
+			for range 5 {
+				if _, err := log.Append([]Frame{numbered(9, 2500, 1)}); !errors.Is(err, daybook.ErrNoSpace) {
+					t.Fatalf("Append: got %v, want ErrNoSpace", err)
+				}
+				checkSize(t, log, d, test.reason)
+			}
+			log.RemoveReleased()
+			checkSize(t, log, d, test.reason)
+			fsys.SetHook(nil)
+			log.RemoveReleased()
+			checkSize(t, log, d, test.reason)
+			if len(d.cached) != 1 {
+				t.Errorf("%d files; want only the active segment (%s)", len(d.cached), test.reason)
+			}
+			mustAppend(t, log, numbered(4, 2500, 1))
+			mustSync(t, log)
+			mustClose(t, log)
+			checkFrames(t, d, 3, placed(4, numbered(3, 2500, 1), numbered(4, 2500, 1)))
+		})
+	}
+}
+
+// checkSize compares Size with the number of bytes on the disk.
+func checkSize(t *testing.T, log *Log, d *memDisk, reason string) {
+	t.Helper()
+	onDisk := 0
+	for _, file := range d.cached {
+		onDisk += len(file.cached)
+	}
+	if got := log.Size(); got != int64(onDisk) {
+		t.Fatalf("Size returned %d; want %d, the number of bytes in %d files (%s)", got, onDisk, len(d.cached), reason)
+	}
+}
+
+// failExceptOn makes operations fail, except on one path.
+func failExceptOn(path string, err error, names ...string) func(faultfs.Op) error {
+	return func(op faultfs.Op) error {
+		if slices.Contains(names, op.Name) && op.Path != path {
+			return err
+		}
+		return nil
 	}
 }
 
