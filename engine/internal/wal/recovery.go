@@ -5,6 +5,7 @@ package wal
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/daybook-db/daybook/engine/internal/disk"
 )
@@ -18,7 +19,7 @@ type Recovery struct {
 	segments     []segment // in use, sorted by number
 	unused       []segment // prepared, or with the header of another number
 	unfinished   []string  // paths of files with a temporary name
-	lastNumber   uint64    // the greatest number of a segment
+	lastSegment  uint64    // the greatest number of a segment
 	next         uint64    // sequence number of the next value
 	lastAssigned uint64    // the greatest sequence number that a header shows to be assigned
 
@@ -35,7 +36,7 @@ func (r *Recovery) NextSequence() uint64 { return r.next }
 func (r *Recovery) LastAssigned() uint64 { return max(r.lastAssigned, r.next-1) }
 
 // LastSegment returns the greatest number of a segment.
-func (r *Recovery) LastSegment() uint64 { return r.lastNumber }
+func (r *Recovery) LastSegment() uint64 { return r.lastSegment }
 
 // Size returns the total size of the segments, in bytes.
 func (r *Recovery) Size() int64 { return totalSize(r.segments) + totalSize(r.unused) }
@@ -100,8 +101,8 @@ func (r *Recovery) Open(notBefore uint64, opts Options) (*Log, error) {
 	if r.DroppedBytes > 0 {
 		opts.Logger.Warn("daybook: dropped the unacknowledged tail of the log", "dir", r.dir, "bytes", r.DroppedBytes)
 	}
-	l := newLog(r.dir, r.fs, opts, max(r.lastNumber, notBefore)+1, r.next)
-	l.pool.released = r.unused
+	l := newLog(r.dir, r.fs, opts, max(r.lastSegment, notBefore)+1, r.next)
+	l.pool.released = slices.Clone(r.unused)
 	for i, s := range r.segments {
 		if i == len(r.segments)-1 {
 			if err := r.seal(&s); err != nil {

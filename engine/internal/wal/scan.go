@@ -72,27 +72,27 @@ func (r *Recovery) readHeaders() (damage, err error) {
 		if err := r.add(number); err != nil && !errors.Is(err, daybook.ErrCorrupt) {
 			return nil, err
 		} else if err != nil {
-			r.leaveOutAfter(before)
+			r.leaveOutFrom(before)
 			before = len(r.segments)
 			if damage == nil {
 				damage = err
 			}
 		}
-		r.lastNumber = max(r.lastNumber, number)
+		r.lastSegment = max(r.lastSegment, number)
 	}
 	if damage != nil {
-		r.leaveOutAfter(before)
+		r.leaveOutFrom(before)
 	}
 	return damage, nil
 }
 
-// leaveOutAfter leaves out segments[before] and all segments after it, because the segment before
-// segments[before] has a damaged header. All of them stay if segments[before] begins with a value
-// that is in the tree, or with the first value that is not: then the damaged segment has no value
-// that must be replayed.
-func (r *Recovery) leaveOutAfter(before int) {
-	if before < len(r.segments) && r.segments[before].firstSequence > r.watermark+1 {
-		r.segments = r.segments[:before]
+// leaveOutFrom leaves out segments[i] and all segments after it, because the segment that precedes
+// segments[i] on the disk has a damaged header. It leaves out none of them if that segment has no
+// value that must be replayed: if segments[i] begins with a value that is in the tree, or with the
+// first value that is not.
+func (r *Recovery) leaveOutFrom(i int) {
+	if i < len(r.segments) && r.segments[i].firstSequence > r.watermark+1 {
+		r.segments = r.segments[:i]
 	}
 }
 
