@@ -226,37 +226,52 @@ func readUsed(file *os.File, number uint64) (header segmentHeader, err error) {
 }
 
 // nextSegment goes to the next segment. It reports whether there is one.
+//
+// If there is none, and the greatest number in use is smaller than f.number, the log has been
+// replaced by another one. But segments may be recycled or removed after the directory was read.
+// While there are segments that cannot be read, nothing is decided; the next call reads the
+// directory again.
 func (f *Follower) nextSegment() (found bool, err error) {
 	entries, err := os.ReadDir(f.dir)
 	if errors.Is(err, fs.ErrNotExist) { // no value was ever stored, or the store has been restored
 		return false, nil
 	}
-	replaced := false               // the greatest number in use is smaller than f.number
-	for _, entry := range entries { // sorted by name, which is by number
+	if err != nil {
+		return false, err
+	}
+	greatest, allRead := uint64(0), true // greatest number in use up to f.number
+	for _, entry := range entries {      // sorted by name, which is by number
 		number, ok := numberOf(entry.Name())
 		if !ok {
 			continue
 		}
-		file, err := os.Open(filepath.Join(f.dir, entry.Name()))
-		if err != nil {
-			continue // the segment has been recycled
-		}
-		_, err = readUsed(file, number)
-		_ = file.Close()
+		header, err := f.readHeader(number)
 		switch {
+		case errors.Is(err, daybook.ErrVersion):
+			return false, err
+		case header.number != number:
+			allRead = false
 		case err == nil && number > f.number:
 			f.number, f.offset = number, 0
 			return true, nil
 		case err == nil:
-			replaced = number < f.number // the last segment decides: it has f.number in the same log
-		}
-		if errors.Is(err, daybook.ErrVersion) {
-			return false, err
+			greatest = number
 		}
 	}
-	if replaced {
-		*f = Follower{dir: f.dir, data: f.data, Replaced: true}
-		return f.nextSegment()
+	if !allRead || greatest == 0 || greatest == f.number {
+		return false, nil
 	}
-	return false, err
+	*f = Follower{dir: f.dir, data: f.data, Replaced: true}
+	return f.nextSegment()
+}
+
+// readHeader is readUsed for the segment with a number. If the file cannot be opened or has no valid
+// header, the number in the header is 0.
+func (f *Follower) readHeader(number uint64) (segmentHeader, error) {
+	file, err := os.Open(filepath.Join(f.dir, nameOf(number)))
+	if err != nil {
+		return segmentHeader{}, err
+	}
+	defer file.Close()
+	return readUsed(file, number)
 }

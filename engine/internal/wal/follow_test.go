@@ -172,6 +172,51 @@ func TestFollowRecycled(t *testing.T) {
 	}
 }
 
+// TestFollowReplaced checks that a follower reports another log only if it could read all segments:
+// a segment that it cannot read may be the one that it looks for, which is just being recycled.
+func TestFollowReplaced(t *testing.T) {
+	const followed = 5
+	header := func(number uint64) []byte {
+		return append(segmentHeader{number: number, firstSequence: 1, size: 100}.append(nil), make([]byte, 100)...)
+	}
+	for _, test := range []struct {
+		name   string
+		files  map[uint64][]byte // number in the name -> contents; nil: cannot be opened
+		want   bool              // Replaced
+		reason string            // why the row is here
+	}{
+		{"only smaller numbers", map[uint64][]byte{1: header(1)}, true, "the log began again"},
+		{"the same number", map[uint64][]byte{1: header(1), followed: header(followed)}, false, "the same log"},
+		{"no segment", nil, false, "the log may have been emptied"},
+		{"a prepared segment", map[uint64][]byte{1: header(1), 2: segmentHeader{number: 2}.append(nil)}, true,
+			"it is the next segment of the other log"},
+		{"a file that cannot be opened", map[uint64][]byte{1: header(1), followed: nil}, false,
+			"it got another name after the directory was read"},
+		{"the header of another number", map[uint64][]byte{1: header(1), followed: header(9)}, false,
+			"it got another header after the directory was read"},
+		{"half a header", map[uint64][]byte{1: header(1), followed: header(followed)[:20]}, false,
+			"its header is being written"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := &Follower{dir: t.TempDir(), number: followed}
+			for number, data := range test.files {
+				path := filepath.Join(f.dir, nameOf(number))
+				if data == nil {
+					if err := os.Symlink(filepath.Join(f.dir, "gone"), path); err != nil {
+						t.Skip(err)
+					}
+				} else if err := os.WriteFile(path, data, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			found, err := f.nextSegment()
+			if f.Replaced != test.want || found != test.want || err != nil {
+				t.Errorf("nextSegment: %t, %v, Replaced %t; want %t (%s)", found, err, f.Replaced, test.want, test.reason)
+			}
+		})
+	}
+}
+
 // TestFollowRemembers checks that a follower remembers exactly the frames that can still be undone.
 func TestFollowRemembers(t *testing.T) {
 	const small = frameHeaderLen + 1
