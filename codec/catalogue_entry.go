@@ -2,10 +2,7 @@
 
 package codec
 
-import (
-	"encoding/binary"
-	"hash/crc32"
-)
+import "encoding/binary"
 
 const (
 	catalogueEntryVersion = 1
@@ -50,15 +47,8 @@ func (e *CatalogueEntry) Append(dst []byte, name string) []byte {
 		dst = append(dst, e.NewestValue...)
 	}
 	entry := dst[start:]
-	binary.LittleEndian.PutUint32(entry[entryChecksumAt:], entryChecksum([]byte(name), entry))
+	binary.LittleEndian.PutUint32(entry[entryChecksumAt:], checksumAround([]byte(name), entry, entryChecksumAt))
 	return dst
-}
-
-// entryChecksum covers the name and the whole entry except for the checksum itself.
-func entryChecksum(name, entry []byte) uint32 {
-	sum := crc32.Update(0, Castagnoli, name)
-	sum = crc32.Update(sum, Castagnoli, entry[:entryChecksumAt])
-	return crc32.Update(sum, Castagnoli, entry[entryFieldsAt:])
 }
 
 // DecodeCatalogueEntry decodes the named record's entry. Its NewestValue is a part of data.
@@ -70,7 +60,8 @@ func DecodeCatalogueEntry(name, data []byte) (CatalogueEntry, error) {
 		return CatalogueEntry{}, versionf("catalogue entry version %d, this program knows %d",
 			version, catalogueEntryVersion)
 	}
-	if got, want := entryChecksum(name, data), binary.LittleEndian.Uint32(data[entryChecksumAt:]); got != want {
+	want := binary.LittleEndian.Uint32(data[entryChecksumAt:])
+	if got := checksumAround(name, data, entryChecksumAt); got != want {
 		return CatalogueEntry{}, corruptf("the checksum of a catalogue entry is %08x; want %08x", got, want)
 	}
 	in := fieldReader{data: data[entryFieldsAt:]}

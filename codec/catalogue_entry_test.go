@@ -81,7 +81,7 @@ func withEntryChecksum(data string) []byte {
 		return nil
 	}
 	entry := append([]byte{data[0], 0, 0, 0, 0}, data[1:]...)
-	binary.LittleEndian.PutUint32(entry[entryChecksumAt:], entryChecksum([]byte("r"), entry))
+	binary.LittleEndian.PutUint32(entry[entryChecksumAt:], checksumAround([]byte("r"), entry, entryChecksumAt))
 	return entry
 }
 

@@ -116,7 +116,8 @@ func setChecksums(key, chunk []byte) {
 	}
 	headerLen := len(chunk) - len(in.data)
 	binary.LittleEndian.PutUint32(chunk[bodyChecksumAt:], crc32.Checksum(in.data, Castagnoli))
-	binary.LittleEndian.PutUint32(chunk[headerChecksumAt:], headerChecksum(key, chunk[:headerLen]))
+	sum := checksumAround(key, chunk[:headerLen], headerChecksumAt)
+	binary.LittleEndian.PutUint32(chunk[headerChecksumAt:], sum)
 }
 
 // TestRekeyKeepsDamage: a damaged chunk does not get matching checksums by getting another key.

@@ -40,7 +40,7 @@ func appendHeaderAndBody(dst, key []byte, h *Header, encoding byte, body []byte)
 	dst = binary.AppendUvarint(dst, h.columns)
 	header := dst[start:]
 	binary.LittleEndian.PutUint32(header[bodyChecksumAt:], crc32.Checksum(body, Castagnoli))
-	binary.LittleEndian.PutUint32(header[headerChecksumAt:], headerChecksum(key, header))
+	binary.LittleEndian.PutUint32(header[headerChecksumAt:], checksumAround(key, header, headerChecksumAt))
 	return append(dst, body...)
 }
 
@@ -99,6 +99,6 @@ func Rekey(key, chunk, newKey []byte) ([]byte, error) {
 	}
 	rekeyed := append([]byte(nil), chunk...)
 	header := rekeyed[:len(chunk)-len(h.body)]
-	binary.LittleEndian.PutUint32(header[headerChecksumAt:], headerChecksum(newKey, header))
+	binary.LittleEndian.PutUint32(header[headerChecksumAt:], checksumAround(newKey, header, headerChecksumAt))
 	return rekeyed, nil
 }

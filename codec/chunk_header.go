@@ -4,7 +4,6 @@ package codec
 
 import (
 	"encoding/binary"
-	"hash/crc32"
 	"math"
 )
 
@@ -55,13 +54,6 @@ func headerOf(entries []Entry) Header {
 	return h
 }
 
-// headerChecksum covers the key and the whole header except for the checksum itself.
-func headerChecksum(key, header []byte) uint32 {
-	sum := crc32.Update(0, Castagnoli, key)
-	sum = crc32.Update(sum, Castagnoli, header[:headerChecksumAt])
-	return crc32.Update(sum, Castagnoli, header[bodyChecksumAt:])
-}
-
 // ReadHeader reads a chunk's header and verifies the header's checksum. It does not verify the
 // body's checksum: Verify does, and so does every function that decodes the body.
 func ReadHeader(key, chunk []byte) (Header, error) {
@@ -89,7 +81,8 @@ func ReadHeader(key, chunk []byte) (Header, error) {
 		body:     in.data,
 	}
 	header := chunk[:len(chunk)-len(in.data)]
-	if got, want := headerChecksum(key, header), binary.LittleEndian.Uint32(header[headerChecksumAt:]); got != want {
+	want := binary.LittleEndian.Uint32(header[headerChecksumAt:])
+	if got := checksumAround(key, header, headerChecksumAt); got != want {
 		return Header{}, corruptf("the checksum of a chunk's header is %08x; want %08x", got, want)
 	}
 	if in.failed || h.Last < first || h.MaxSequence < minSequence || !h.isPlausible(count) {
