@@ -79,7 +79,7 @@ func decompressBatch(encoded []byte) ([]byte, error) {
 	}
 	batch, err := s2.Decode(nil, encoded[1:])
 	if err != nil {
-		return nil, corruptf("a batch does not decompress: %v", err)
+		return nil, corruptf("a batch does not decompress: %w", err)
 	}
 	return batch, nil
 }

@@ -12,6 +12,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/klauspost/compress/s2"
+	"github.com/klauspost/compress/zstd"
 )
 
 // TestChunkDamage flips each bit of a chunk and of its key, and cuts both off at each byte.
@@ -146,6 +149,20 @@ func lyingChunk(key []byte, encoding byte, fields headerFields, body string) []b
 	chunk = append(chunk, body...)
 	setChecksums(key, chunk)
 	return chunk
+}
+
+// TestDecompressorErrors checks that the error of a decompressor stays in the chain.
+func TestDecompressorErrors(t *testing.T) {
+	key := Key{Record: "r", Timestamp: 1}.Append(nil)
+	chunk := lyingChunk(key, encodingZstd, headerFields{1, 0, 1, 0, 1, 3}, "no zstd frame")
+	var b Buffer
+	if err := coder.Decode(&b, key, chunk); !errors.Is(err, ErrCorrupt) || !errors.Is(err, zstd.ErrMagicMismatch) {
+		t.Errorf("Decode: got %v; want ErrCorrupt because of %v", err, zstd.ErrMagicMismatch)
+	}
+	batch := []byte("\x00\x05no s2 block")
+	if _, err := ReadBatch(batch); !errors.Is(err, ErrCorrupt) || !errors.Is(err, s2.ErrCorrupt) {
+		t.Errorf("ReadBatch: got %v; want ErrCorrupt because of %v", err, s2.ErrCorrupt)
+	}
 }
 
 // TestTinyChunksDoNotAllocate: a header that claims more than the body holds allocates no memory

@@ -79,7 +79,7 @@ func (c *Coder) decodeColumns(b *Buffer) (err error) {
 	h := &b.Header
 	if h.encoding == encodingZstd {
 		if b.body, err = c.decompress(b.body[:0], h.body, int(h.bodyLen())); err != nil {
-			return corruptf("a chunk does not decompress: %v", err)
+			return corruptf("a chunk does not decompress: %w", err)
 		}
 	} else {
 		b.body = append(b.body[:0], h.body...)

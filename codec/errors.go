@@ -19,15 +19,23 @@ var (
 type FormatError struct {
 	Kind    error // ErrCorrupt or ErrVersion
 	Problem string
+	Cause   error // the decompressor's error, whose text is in Problem; nil if there is none
 }
 
 func (e *FormatError) Error() string { return e.Kind.Error() + ": " + e.Problem }
 
-// Unwrap returns the kind.
-func (e *FormatError) Unwrap() error { return e.Kind }
+// Unwrap returns the kind and the cause.
+func (e *FormatError) Unwrap() []error {
+	if e.Cause == nil {
+		return []error{e.Kind}
+	}
+	return []error{e.Kind, e.Cause}
+}
 
+// corruptf returns an ErrCorrupt. The error for a %w in format is its cause.
 func corruptf(format string, args ...any) error {
-	return &FormatError{Kind: ErrCorrupt, Problem: fmt.Sprintf(format, args...)}
+	problem := fmt.Errorf(format, args...)
+	return &FormatError{Kind: ErrCorrupt, Problem: problem.Error(), Cause: errors.Unwrap(problem)}
 }
 
 func versionf(format string, args ...any) error {
