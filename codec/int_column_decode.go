@@ -115,8 +115,8 @@ func (c *intColumn) appendTail(dst []byte, n int, minus uint64) []byte {
 	return dst[:end]
 }
 
-// growsSteadily reports whether each integer is greater than the one before by the same number,
-// without overflow.
+// growsSteadily reports whether each integer differs from the one before by the same number, not
+// below 0, and without overflow. It returns false for a column that is not stored as differences.
 func (c *intColumn) growsSteadily() bool {
 	high, _ := bits.Mul64(c.minDelta, uint64(c.count-1))
 	return c.deltas && c.width == 0 && high == 0 && c.base <= c.at(c.count-1)

@@ -27,7 +27,7 @@ func (r Range) Unbounded() bool { return r.Start == 0 && r.End == math.MaxUint64
 // Contains reports whether a timestamp is in the range.
 func (r Range) Contains(timestamp uint64) bool { return r.Start <= timestamp && timestamp <= r.End }
 
-// Overlaps reports whether a timestamp from oldest to newest is in the range.
+// Overlaps reports whether a timestamp from oldest to newest is in the range. r must not be empty.
 func (r Range) Overlaps(oldest, newest uint64) bool { return oldest <= r.End && r.Start <= newest }
 
 // MaxValues returns the largest number of values that are wanted: Limit, or math.MaxInt without a

@@ -126,7 +126,7 @@ func mkdirAll(path string) error {
 		}
 	}
 	if err := os.Mkdir(path, 0o700); err == nil {
-		giveNewDirectory(path)
+		giveDirectoryToParentOwner(path)
 	} else if !errors.Is(err, fs.ErrExist) {
 		return err
 	}

@@ -35,9 +35,10 @@ func giveToDirectoryOwner(f *os.File) {
 	}
 }
 
-// giveNewDirectory is giveToDirectoryOwner for a directory. Another user may have put another
-// directory in its place by now, so the owner changes only if the directory is empty.
-func giveNewDirectory(path string) {
+// giveDirectoryToParentOwner is giveToDirectoryOwner for a directory that root has just created.
+// Another user may have put another directory in its place, so the owner changes only if the
+// directory is empty.
+func giveDirectoryToParentOwner(path string) {
 	dir, err := os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
 	if err != nil {
 		return

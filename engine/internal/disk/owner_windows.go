@@ -7,5 +7,5 @@ import "os"
 // giveToDirectoryOwner does nothing: on Windows a file inherits its permissions from its directory.
 func giveToDirectoryOwner(*os.File) {}
 
-// giveNewDirectory does nothing: on Windows a directory inherits its permissions from its parent.
-func giveNewDirectory(string) {}
+// giveDirectoryToParentOwner does nothing: on Windows a directory inherits its permissions from its parent.
+func giveDirectoryToParentOwner(string) {}

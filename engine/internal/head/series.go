@@ -10,8 +10,8 @@ import (
 )
 
 // series is the values of one record, as sorted runs. A value is appended to the first run whose
-// last value is older than it. When values come in order, that is always the first and only run. A
-// value that is older than the last value of every run starts a new run.
+// last value comes before it. When values come in order, that is always the first and only run. A
+// value that comes before the last value of every run starts a new run.
 //
 // A run is merged with the run before it when it has grown to half that run's length. So each run
 // is more than twice as long as the next, n values in any order are at most log n runs, and adding
