@@ -22,7 +22,7 @@ func TestCompile(t *testing.T) {
 		reason  string // why the row is here
 	}{
 		{"glob", "a.*", daybook.Glob, []string{"a.b", "a.b.c"}, []string{"a", "b.a"}, "a glob's * crosses dots"},
-		{"topic", "a.*", daybook.Topic, []string{"a.b"}, []string{"a", "a.b.c"}, "a topic's * is one segment"},
+		{"topic", "a.*", daybook.Topic, []string{"a.b"}, []string{"a", "a.b.c"}, "a topic's * is one level"},
 		{"glob escape", `a\*`, daybook.Glob, []string{"a*"}, []string{`a\b`}, "a glob has escapes"},
 		{"topic backslash", `a\.*`, daybook.Topic, []string{`a\.b`}, []string{"a.b"}, "a topic has no escapes"},
 	}
@@ -38,7 +38,7 @@ func TestCompile(t *testing.T) {
 }
 
 func TestCompileErrors(t *testing.T) {
-	long := strings.Repeat("a", MaxPatternLen+1)
+	long, unquotable := strings.Repeat("a", MaxPatternLen+1), "a"+strings.Repeat("é", 40)+`\`
 	tests := []struct {
 		name    string
 		pattern string
@@ -55,6 +55,13 @@ func TestCompileErrors(t *testing.T) {
 			"invalid pattern: \"é\ufffd\\xff.*\" at offset 5: it is not valid UTF-8"},
 		{"too long", long, daybook.Glob, PatternError{long, MaxPatternLen, "it has 4097 bytes; at most 4096"},
 			`invalid pattern: "` + long[:64] + `"... at offset 4096: it has 4097 bytes; at most 4096`},
+		{"a character at the end of the quotation", unquotable, daybook.Glob,
+			PatternError{unquotable, 81, `it ends in a lone \; write \\ for a backslash`},
+			`invalid pattern: "a` + strings.Repeat("é", 31) + `"... at offset 81: ` +
+				`it ends in a lone \; write \\ for a backslash`},
+		{"no character in the quotation", "a" + strings.Repeat("\xbf", 80), daybook.Glob,
+			PatternError{"a" + strings.Repeat("\xbf", 80), 1, "it is not valid UTF-8"},
+			`invalid pattern: "a` + strings.Repeat(`\xbf`, 59) + `"... at offset 1: it is not valid UTF-8`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -4,6 +4,7 @@ package index
 
 import (
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/daybook-db/daybook"
 )
@@ -25,11 +26,15 @@ func (e *PatternError) Error() string {
 // Unwrap returns daybook.ErrInvalidPattern.
 func (e *PatternError) Unwrap() error { return daybook.ErrInvalidPattern }
 
-// quoted returns a pattern in quotes, shortened if it is long.
+// quoted returns a pattern in quotes. A long one is cut off at the start of a character.
 func quoted(pattern string) string {
 	const maxLen = 64
-	if len(pattern) > maxLen {
-		return fmt.Sprintf("%q...", pattern[:maxLen])
+	if len(pattern) <= maxLen {
+		return fmt.Sprintf("%q", pattern)
 	}
-	return fmt.Sprintf("%q", pattern)
+	end := maxLen
+	for end > maxLen-utf8.UTFMax && !utf8.RuneStart(pattern[end]) {
+		end--
+	}
+	return fmt.Sprintf("%q...", pattern[:end])
 }
