@@ -55,7 +55,7 @@ func topicPrefix(levels []string, first int) string {
 }
 
 // matchTopic compares the name's levels with the pattern's. When a level does not match, only the
-// last `#` takes one more level, which bounds the steps by the product of the two numbers of levels.
+// last `#` takes one more level. This bounds the steps by the product of the two numbers of levels.
 func matchTopic(name string, pattern []string) bool {
 	rest, more := name, true // the part of the name that is not matched yet, and whether it has a level
 	p := 0

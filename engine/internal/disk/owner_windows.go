@@ -7,5 +7,6 @@ import "os"
 // giveToDirectoryOwner does nothing: on Windows a file inherits its permissions from its directory.
 func giveToDirectoryOwner(*os.File) {}
 
-// giveDirectoryToParentOwner does nothing: on Windows a directory inherits its permissions from its parent.
+// giveDirectoryToParentOwner does nothing: on Windows a directory inherits its permissions from its
+// parent.
 func giveDirectoryToParentOwner(string) {}

@@ -265,8 +265,8 @@ func (f *Follower) nextSegment() (found bool, err error) {
 	return f.nextSegment()
 }
 
-// readHeader is readUsed for the segment with a number. If the file cannot be opened or has no valid
-// header, the number in the header is 0.
+// readHeader is readUsed for the segment with a number. If the file cannot be opened or has no
+// valid header, the number in the header is 0.
 func (f *Follower) readHeader(number uint64) (segmentHeader, error) {
 	file, err := os.Open(filepath.Join(f.dir, nameOf(number)))
 	if err != nil {

@@ -211,7 +211,8 @@ func TestFollowReplaced(t *testing.T) {
 			}
 			found, err := f.nextSegment()
 			if f.Replaced != test.want || found != test.want || err != nil {
-				t.Errorf("nextSegment: %t, %v, Replaced %t; want %t (%s)", found, err, f.Replaced, test.want, test.reason)
+				t.Errorf("nextSegment: %t, %v, Replaced %t; want %t (%s)",
+					found, err, f.Replaced, test.want, test.reason)
 			}
 		})
 	}

@@ -16,7 +16,8 @@ import (
 //
 // Released segments are recycled because writing zeros first would double the bytes that the log
 // writes. With 10^7 values in batches of 1,000, a store wrote a third more to the disk without
-// recycling. A recycled segment costs two renames and two syncs of the directory, in the background.
+// recycling. A recycled segment costs two renames and two syncs of the directory, in the
+// background.
 type pool struct {
 	dir  string
 	fs   disk.FS
