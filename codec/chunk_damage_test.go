@@ -165,54 +165,57 @@ func TestDecompressorErrors(t *testing.T) {
 	}
 }
 
+// The bodies of tinyChunks.
+const (
+	tinyPlainBody    = "\x00\x00\x011"
+	tinyTemplateBody = "\x00\x00\x00\x00\x01\x00\x011"
+	tinyZstdFrame    = "\x28\xb5\x2f\xfd\x20\x00\x01\x00\x00"
+)
+
+var tinyChunks = []struct {
+	name     string
+	encoding byte
+	fields   headerFields
+	body     string
+	reason   string // why the row is here
+}{
+	{"count", encodingPlain, headerFields{1 << 40, 0, 1, 0, 1, 3}, tinyPlainBody, "an Entry takes 40 bytes"},
+	{"largest count", encodingPlain, headerFields{math.MaxUint64, 0, 1, 0, 1, 3}, tinyPlainBody, "no int holds it"},
+	{"count beyond the values", encodingPlain, headerFields{2, 0, 1, 0, 1, 6}, "\x00\x00\x00\x00\x01\x001",
+		"a value has at least one byte"},
+	{"value bytes", encodingPlain, headerFields{1, 0, 1, 0, 1 << 40, 3}, tinyPlainBody, "more than the body has"},
+	{"columns", encodingPlain, headerFields{1, 0, 1, 0, 1, 1 << 40}, tinyPlainBody, "more than the body has"},
+	{"sum overflows", encodingPlain, headerFields{1, 0, 1, 0, math.MaxUint64, 5}, tinyPlainBody,
+		"2^64-1 plus 5 is 4, the length of the body"},
+	{"zstd that decodes to less", encodingZstd, headerFields{1 << 20, 0, 1, 0, 1 << 30, 1 << 30}, tinyZstdFrame,
+		"a frame of 9 bytes holds at most 256 KiB"},
+	{"zstd, span overflows", encodingZstd, headerFields{1, math.MaxUint64, 1, 0, 1, 3}, tinyZstdFrame,
+		"the last timestamp would precede the first"},
+	{"range overflows", encodingPlain, headerFields{1, 0, 2, math.MaxUint64, 1, 3}, tinyPlainBody,
+		"the highest sequence number would be less than the lowest"},
+	{"no values", encodingPlain, headerFields{0, 0, 1, 0, 0, 0}, "", "a chunk has at least one value"},
+	{"templates, many values", encodingTemplates, headerFields{1 << 17, 0, 1, 1<<17 - 1, 1 << 19, 0},
+		"\x00\x00\x80\x00\x02\x01\x00\x041234", "more values than templates may encode"},
+	{"templates, long values", encodingTemplates, headerFields{1, 0, 1, 0, 1 << 30, 0}, tinyTemplateBody,
+		"longer values than templates may encode"},
+	{"templates, many numbers", encodingTemplates, headerFields{1, 0, 1, 0, 1 << 20, 0},
+		"\x00\x00\x00\x00\x01\xff\xff\x3f\x00\x00", "each number takes at least one byte of the body"},
+	{"templates, columns", encodingTemplates, headerFields{1, 0, 1, 0, 1, 3}, tinyTemplateBody,
+		"a body of templates has no columns"},
+	{"templates, none", encodingTemplates, headerFields{1, 0, 1, 0, 1, 0}, "\x00\x00\x00\x00\x00",
+		"each value has a template"},
+	{"templates, another length", encodingTemplates, headerFields{1, 0, 1, 0, 2, 0}, tinyTemplateBody,
+		"the value is shorter than the header says"},
+	{"unknown encoding", 3, headerFields{1, 0, 1, 0, 1, 3}, tinyPlainBody, "version 2 has three encodings"},
+	{"varint without end", encodingPlain, headerFields{1, 0, 1, 0, 1, 3}, "\xff\xff\xff1",
+		"a column that ends within a varint"},
+}
+
 // TestTinyChunksDoNotAllocate: a header that claims more than the body holds allocates no memory
 // for it.
 func TestTinyChunksDoNotAllocate(t *testing.T) {
-	const (
-		plainBody    = "\x00\x00\x011"
-		templateBody = "\x00\x00\x00\x00\x01\x00\x011"
-		zstdFrame    = "\x28\xb5\x2f\xfd\x20\x00\x01\x00\x00"
-	)
 	key := Key{Record: "r", Timestamp: 1}.Append(nil)
-	tests := []struct {
-		name     string
-		encoding byte
-		fields   headerFields
-		body     string
-		reason   string // why the row is here
-	}{
-		{"count", encodingPlain, headerFields{1 << 40, 0, 1, 0, 1, 3}, plainBody, "an Entry takes 40 bytes"},
-		{"largest count", encodingPlain, headerFields{math.MaxUint64, 0, 1, 0, 1, 3}, plainBody, "no int holds it"},
-		{"count beyond the values", encodingPlain, headerFields{2, 0, 1, 0, 1, 6}, "\x00\x00\x00\x00\x01\x001",
-			"a value has at least one byte"},
-		{"value bytes", encodingPlain, headerFields{1, 0, 1, 0, 1 << 40, 3}, plainBody, "more than the body has"},
-		{"columns", encodingPlain, headerFields{1, 0, 1, 0, 1, 1 << 40}, plainBody, "more than the body has"},
-		{"sum overflows", encodingPlain, headerFields{1, 0, 1, 0, math.MaxUint64, 5}, plainBody,
-			"2^64-1 plus 5 is 4, the length of the body"},
-		{"zstd that decodes to less", encodingZstd, headerFields{1 << 20, 0, 1, 0, 1 << 30, 1 << 30}, zstdFrame,
-			"a frame of 9 bytes holds at most 256 KiB"},
-		{"zstd, span overflows", encodingZstd, headerFields{1, math.MaxUint64, 1, 0, 1, 3}, zstdFrame,
-			"the last timestamp would precede the first"},
-		{"range overflows", encodingPlain, headerFields{1, 0, 2, math.MaxUint64, 1, 3}, plainBody,
-			"the highest sequence number would be less than the lowest"},
-		{"no values", encodingPlain, headerFields{0, 0, 1, 0, 0, 0}, "", "a chunk has at least one value"},
-		{"templates, many values", encodingTemplates, headerFields{1 << 17, 0, 1, 1<<17 - 1, 1 << 19, 0},
-			"\x00\x00\x80\x00\x02\x01\x00\x041234", "more values than templates may encode"},
-		{"templates, long values", encodingTemplates, headerFields{1, 0, 1, 0, 1 << 30, 0}, templateBody,
-			"longer values than templates may encode"},
-		{"templates, many numbers", encodingTemplates, headerFields{1, 0, 1, 0, 1 << 20, 0},
-			"\x00\x00\x00\x00\x01\xff\xff\x3f\x00\x00", "each number takes at least one byte of the body"},
-		{"templates, columns", encodingTemplates, headerFields{1, 0, 1, 0, 1, 3}, templateBody,
-			"a body of templates has no columns"},
-		{"templates, none", encodingTemplates, headerFields{1, 0, 1, 0, 1, 0}, "\x00\x00\x00\x00\x00",
-			"each value has a template"},
-		{"templates, another length", encodingTemplates, headerFields{1, 0, 1, 0, 2, 0}, templateBody,
-			"the value is shorter than the header says"},
-		{"unknown encoding", 3, headerFields{1, 0, 1, 0, 1, 3}, plainBody, "version 2 has three encodings"},
-		{"varint without end", encodingPlain, headerFields{1, 0, 1, 0, 1, 3}, "\xff\xff\xff1",
-			"a column that ends within a varint"},
-	}
-	for _, test := range tests {
+	for _, test := range tinyChunks {
 		t.Run(test.name, func(t *testing.T) {
 			chunk := lyingChunk(key, test.encoding, test.fields, test.body)
 			var err error

@@ -13,59 +13,58 @@ import (
 	"pgregory.net/rapid"
 )
 
+var templateTests = []struct {
+	name      string
+	values    []string
+	templated bool
+	reason    string // why the row is here
+}{
+	{"readings", []string{`{"c":21.5,"h":441}`, `{"c":9.5,"h":7}`, `{"c":-0.5,"h":1000}`}, true,
+		"the usual values"},
+	{"shortest fractions", []string{`21.53`, `21.5`, `21`, `0`, `-3.25`}, true,
+		"as Go, JavaScript and Rust write numbers"},
+	{"at least one decimal", []string{`21.53`, `21.5`, `21.0`, `0.0`}, true, "as Python writes numbers"},
+	{"fixed decimals", []string{`21.50`, `0.00`, `-1.05`}, true, "as printf writes numbers"},
+	{"mixed decimals", []string{`21.5`, `21.50`}, false, "no style writes both"},
+	{"zero-padded", []string{`"2026-01-02T03:04:05Z"`, `"2026-11-26T18:00:59Z"`}, true, "times in text"},
+	{"padded and not", []string{`"7"`, `"07"`}, false, "no style writes both"},
+	{"wider than its padding", []string{`"099"`, `"1000"`}, true, "padding is a minimum width"},
+	{"minus zero", []string{`-0`, `-0.0`, `0`}, false, "the sign of minus zero is text, but the decimals differ"},
+	{"minus zero among others", []string{`[-0,1]`, `[-0,2]`}, true, "the sign is a part of the template"},
+	{"addresses", []string{`"10.0.0.1 took 5 ms"`, `"192.168.255.254 took 12 ms"`}, true,
+		"numbers between points are integers"},
+	{"versions", []string{`"v1.2.3"`, `"v10.20.30"`, `"v0.0.0"`}, true, "numbers between points are integers"},
+	{"exponents", []string{`1.5e-7`, `2.5e-7`, `1e-10`}, true, "the exponent is a number of its own"},
+	{"17 digits", []string{`0.30000000000000004`, `0.1`, `0.7071067811865476`}, true,
+		"the longest that a double needs"},
+	{"18 digits in all", []string{`123456789012345678`, `1`}, true, "the longest number"},
+	{"19 digits", []string{`1234567890123456789`, `1234567890123456789`}, true,
+		"too long for a number: text, here always the same"},
+	{"too many when aligned", []string{`123456789012345678`, `0.5`}, false, "19 digits, with a decimal for each"},
+	{"states", []string{`{"on":true}`, `{"on":false}`, `{"on":true}`}, true, "one template for each text"},
+	{"optional members", []string{`{"a":1}`, `{"a":1,"e":"low"}`, `{"a":3}`}, true, "one template for each text"},
+	{"the maximum of templates", letters(maxTemplates), true, "the limit is inclusive"},
+	{"one template too many", letters(maxTemplates + 1), false, "beyond the limit"},
+	{"identifiers", []string{`{"id":"6f1ea9c","n":1}`, `{"id":"6f1e77d","n":1}`}, true, "digits among letters"},
+	{"a digit at either end", []string{`1x2`, `3x4`}, true, "empty pieces"},
+	{"hyphens in words", []string{`"sensor-12"`, `"sensor-7"`}, true, "not a sign"},
+	{"ranges", []string{`"5-7"`, `"5-8"`}, true, "not a sign either"},
+	{"equally long", []string{`{"c":21.5,"h":441}`, `{"c":99.0,"h":100}`, `{"c":10.9,"h":999}`}, true,
+		"written place by place"},
+	{"equally long, negative", []string{`[-1.05,-12]`, `[-9.99,-99]`, `[-0.01,-10]`}, true,
+		"written place by place, after a sign"},
+	{"equally long, many digits", []string{`1234567.000001,1700000000000`, `9999999.999999,1799999999999`,
+		`1000000.000000,1700000001234`}, true,
+		"written place by place, with more than one triple of digits"},
+	{"equally long, padded", []string{`"00:07.000"`, `"23:59.999"`, `"09:00.001"`}, true,
+		"written place by place, with leading zeros"},
+	{"equally long, except for one", append(slices.Repeat([]string{`100`}, 300), `99`), true,
+		"one value forbids writing place by place"},
+	{"signs that change", []string{`[1,-2]`, `[-1,2]`}, true, "the sign belongs to the number"},
+}
+
 func TestTemplates(t *testing.T) {
-	const random = `{"id":"6f1e%s","n":%d}`
-	tests := []struct {
-		name      string
-		values    []string
-		templated bool
-		reason    string // why the row is here
-	}{
-		{"readings", []string{`{"c":21.5,"h":441}`, `{"c":9.5,"h":7}`, `{"c":-0.5,"h":1000}`}, true,
-			"the usual values"},
-		{"shortest fractions", []string{`21.53`, `21.5`, `21`, `0`, `-3.25`}, true,
-			"as Go, JavaScript and Rust write numbers"},
-		{"at least one decimal", []string{`21.53`, `21.5`, `21.0`, `0.0`}, true, "as Python writes numbers"},
-		{"fixed decimals", []string{`21.50`, `0.00`, `-1.05`}, true, "as printf writes numbers"},
-		{"mixed decimals", []string{`21.5`, `21.50`}, false, "no style writes both"},
-		{"zero-padded", []string{`"2026-01-02T03:04:05Z"`, `"2026-11-26T18:00:59Z"`}, true, "times in text"},
-		{"padded and not", []string{`"7"`, `"07"`}, false, "no style writes both"},
-		{"wider than its padding", []string{`"099"`, `"1000"`}, true, "padding is a minimum width"},
-		{"minus zero", []string{`-0`, `-0.0`, `0`}, false, "the sign of minus zero is text, but the decimals differ"},
-		{"minus zero among others", []string{`[-0,1]`, `[-0,2]`}, true, "the sign is a part of the template"},
-		{"addresses", []string{`"10.0.0.1 took 5 ms"`, `"192.168.255.254 took 12 ms"`}, true,
-			"numbers between points are integers"},
-		{"versions", []string{`"v1.2.3"`, `"v10.20.30"`, `"v0.0.0"`}, true, "numbers between points are integers"},
-		{"exponents", []string{`1.5e-7`, `2.5e-7`, `1e-10`}, true, "the exponent is a number of its own"},
-		{"17 digits", []string{`0.30000000000000004`, `0.1`, `0.7071067811865476`}, true,
-			"the longest that a double needs"},
-		{"18 digits in all", []string{`123456789012345678`, `1`}, true, "the longest number"},
-		{"19 digits", []string{`1234567890123456789`, `1234567890123456789`}, true,
-			"too long for a number: text, here always the same"},
-		{"too many when aligned", []string{`123456789012345678`, `0.5`}, false, "19 digits, with a decimal for each"},
-		{"states", []string{`{"on":true}`, `{"on":false}`, `{"on":true}`}, true, "one template for each text"},
-		{"optional members", []string{`{"a":1}`, `{"a":1,"e":"low"}`, `{"a":3}`}, true, "one template for each text"},
-		{"the maximum of templates", letters(maxTemplates), true, "the limit is inclusive"},
-		{"one template too many", letters(maxTemplates + 1), false, "beyond the limit"},
-		{"identifiers", []string{fmt.Sprintf(random, "a9c", 1), fmt.Sprintf(random, "77d", 1)}, true,
-			"digits among letters"},
-		{"a digit at either end", []string{`1x2`, `3x4`}, true, "empty pieces"},
-		{"hyphens in words", []string{`"sensor-12"`, `"sensor-7"`}, true, "not a sign"},
-		{"ranges", []string{`"5-7"`, `"5-8"`}, true, "not a sign either"},
-		{"equally long", []string{`{"c":21.5,"h":441}`, `{"c":99.0,"h":100}`, `{"c":10.9,"h":999}`}, true,
-			"written place by place"},
-		{"equally long, negative", []string{`[-1.05,-12]`, `[-9.99,-99]`, `[-0.01,-10]`}, true,
-			"written place by place, after a sign"},
-		{"equally long, many digits", []string{`1234567.000001,1700000000000`, `9999999.999999,1799999999999`,
-			`1000000.000000,1700000001234`}, true,
-			"written place by place, with more than one triple of digits"},
-		{"equally long, padded", []string{`"00:07.000"`, `"23:59.999"`, `"09:00.001"`}, true,
-			"written place by place, with leading zeros"},
-		{"equally long, except for one", append(slices.Repeat([]string{`100`}, 300), `99`), true,
-			"one value forbids writing place by place"},
-		{"signs that change", []string{`[1,-2]`, `[-1,2]`}, true, "the sign belongs to the number"},
-	}
-	for _, test := range tests {
+	for _, test := range templateTests {
 		t.Run(test.name, func(t *testing.T) {
 			// Repeated until no other encoding is as short as templates.
 			var entries []Entry

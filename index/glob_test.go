@@ -10,52 +10,53 @@ import (
 	"pgregory.net/rapid"
 )
 
+var globTests = []struct {
+	name    string
+	pattern string
+	matches []string
+	misses  []string
+	reason  string // why the row is here
+}{
+	{"literal", "sensor.kitchen", []string{"sensor.kitchen"},
+		[]string{"sensor.kitchen2", "sensor.kitche", "Sensor.kitchen",
+			"xsensor.kitchen"},
+		"no wildcard: one name, case-sensitive"},
+	{"underscore", "test_record", []string{"test_record"}, []string{"testXrecord", "test.record"},
+		"_ is no wildcard, unlike in SQL's LIKE"},
+	{"percent", "100%", []string{"100%"}, []string{"100", "1000"}, "% is no wildcard, unlike in SQL's LIKE"},
+	{"brackets", "a[bc]{d}", []string{"a[bc]{d}"}, []string{"ab{d}", "ac{d}"},
+		"no character classes, unlike in the shell"},
+	{"star", "*", []string{"a", "a.b", "é/漢"}, nil, "all names"},
+	{"stars", "***", []string{"a", "a.b"}, nil, "several stars are as one"},
+	{"prefix", "sensor.*", []string{"sensor.a", "sensor.a.b.c", "sensor."}, []string{"sensor", "sensorX"},
+		"* crosses dots, and may be empty"},
+	{"suffix", "*.celsius", []string{"a.celsius", "a.b.celsius", ".celsius"}, []string{"celsius", "a.celsius.b"},
+		"no prefix to seek"},
+	{"middle", "a*/c", []string{"a/c", "a/b/c", "axx/c"}, []string{"a/b/cd", "b/c"}, "* crosses slashes too"},
+	{"twice", "a*b*c", []string{"abc", "aXbYc", "abbcc", "abcbc"}, []string{"ac", "acb", "aXbY"},
+		"the first * must not take too much"},
+	{"question mark", "a?c", []string{"abc", "a.c", "aéc", "a漢c", "a😀c", "a?c"}, []string{"ac", "abbc"},
+		"one character, whatever its length in bytes"},
+	{"question marks at the end", "a??", []string{"abc", "aéé"}, []string{"a", "ab", "abcd"},
+		"characters are counted, not bytes"},
+	{"star and question mark", "a*?", []string{"ab", "abc"}, []string{"a"}, "at least one character"},
+	{"question mark and star", "a?*", []string{"ab", "abc"}, []string{"a"}, "at least one character"},
+	{"escaped star", `a\*`, []string{"a*"}, []string{"a", "ab", `a\*`}, "a literal name with a star"},
+	{"escaped question mark", `a\?`, []string{"a?"}, []string{"ab", `a\?`}, "a literal name with a question mark"},
+	{"escaped backslash", `a\\b`, []string{`a\b`}, []string{`a\\b`, "ab"}, "a literal name with a backslash"},
+	{"escaped letter", `\a\b`, []string{"ab"}, []string{`\a\b`}, "a needless escape"},
+	{"escaped multi-byte", `\é*`, []string{"é", "éa"}, []string{"e"}, "an escape takes a character, not a byte"},
+	{"escape before a star", `\**`, []string{"*", "*a"}, []string{"a", "a*"}, "a literal star, then a wildcard"},
+	{"backslash before a star", `a\\*`, []string{`a\`, `a\b`}, []string{"a*", "a"},
+		"an escaped backslash does not escape the star"},
+	{"escaped star after a star", `*\*`, []string{"*", "a*"}, []string{"a", `a\`}, "the suffix has an escape"},
+	{"escaped backslash after a star", `*\\`, []string{`\`, `a\`}, []string{"a", `\a`}, "the suffix has an escape"},
+	{"escapes after a star", `*\\\*b`, []string{`\*b`, `x\*b`}, []string{`\b`, `*b`},
+		"an odd number of backslashes"},
+}
+
 func TestGlob(t *testing.T) {
-	tests := []struct {
-		name    string
-		pattern string
-		matches []string
-		misses  []string
-		reason  string // why the row is here
-	}{
-		{"literal", "sensor.kitchen", []string{"sensor.kitchen"},
-			[]string{"sensor.kitchen2", "sensor.kitche", "Sensor.kitchen",
-				"xsensor.kitchen"},
-			"no wildcard: one name, case-sensitive"},
-		{"underscore", "test_record", []string{"test_record"}, []string{"testXrecord", "test.record"},
-			"_ is no wildcard, unlike in SQL's LIKE"},
-		{"percent", "100%", []string{"100%"}, []string{"100", "1000"}, "% is no wildcard, unlike in SQL's LIKE"},
-		{"brackets", "a[bc]{d}", []string{"a[bc]{d}"}, []string{"ab{d}", "ac{d}"},
-			"no character classes, unlike in the shell"},
-		{"star", "*", []string{"a", "a.b", "é/漢"}, nil, "all names"},
-		{"stars", "***", []string{"a", "a.b"}, nil, "several stars are as one"},
-		{"prefix", "sensor.*", []string{"sensor.a", "sensor.a.b.c", "sensor."}, []string{"sensor", "sensorX"},
-			"* crosses dots, and may be empty"},
-		{"suffix", "*.celsius", []string{"a.celsius", "a.b.celsius", ".celsius"}, []string{"celsius", "a.celsius.b"},
-			"no prefix to seek"},
-		{"middle", "a*/c", []string{"a/c", "a/b/c", "axx/c"}, []string{"a/b/cd", "b/c"}, "* crosses slashes too"},
-		{"twice", "a*b*c", []string{"abc", "aXbYc", "abbcc", "abcbc"}, []string{"ac", "acb", "aXbY"},
-			"the first * must not take too much"},
-		{"question mark", "a?c", []string{"abc", "a.c", "aéc", "a漢c", "a😀c", "a?c"}, []string{"ac", "abbc"},
-			"one character, whatever its length in bytes"},
-		{"question marks at the end", "a??", []string{"abc", "aéé"}, []string{"a", "ab", "abcd"},
-			"characters are counted, not bytes"},
-		{"star and question mark", "a*?", []string{"ab", "abc"}, []string{"a"}, "at least one character"},
-		{"question mark and star", "a?*", []string{"ab", "abc"}, []string{"a"}, "at least one character"},
-		{"escaped star", `a\*`, []string{"a*"}, []string{"a", "ab", `a\*`}, "a literal name with a star"},
-		{"escaped question mark", `a\?`, []string{"a?"}, []string{"ab", `a\?`}, "a literal name with a question mark"},
-		{"escaped backslash", `a\\b`, []string{`a\b`}, []string{`a\\b`, "ab"}, "a literal name with a backslash"},
-		{"escaped letter", `\a\b`, []string{"ab"}, []string{`\a\b`}, "a needless escape"},
-		{"escaped multi-byte", `\é*`, []string{"é", "éa"}, []string{"e"}, "an escape takes a character, not a byte"},
-		{"escape before a star", `\**`, []string{"*", "*a"}, []string{"a", "a*"}, "a literal star, then a wildcard"},
-		{"backslash before a star", `a\\*`, []string{`a\`, `a\b`}, []string{"a*", "a"},
-			"an escaped backslash does not escape the star"},
-		{"escaped star after a star", `*\*`, []string{"*", "a*"}, []string{"a", `a\`}, "the suffix has an escape"},
-		{"escaped backslash after a star", `*\\`, []string{`\`, `a\`}, []string{"a", `\a`}, "the suffix has an escape"},
-		{"escapes after a star", `*\\\*b`, []string{`\*b`, `x\*b`}, []string{`\b`, `*b`},
-			"an odd number of backslashes"},
-	}
-	for _, test := range tests {
+	for _, test := range globTests {
 		t.Run(test.name, func(t *testing.T) {
 			p, err := CompileGlob(test.pattern)
 			if err != nil {

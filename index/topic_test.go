@@ -9,51 +9,52 @@ import (
 	"pgregory.net/rapid"
 )
 
+var topicTests = []struct {
+	name    string
+	pattern string
+	matches []string
+	misses  []string
+	reason  string // why the row is here
+}{
+	{"literal", "sensors.a", []string{"sensors.a"},
+		[]string{"sensors", "sensors.a.b", "Sensors.a", "sensorsXa"},
+		"case-sensitive, and a dot is a dot"},
+	{"one level", "sensors.*", []string{"sensors.a", "sensors.é"},
+		[]string{"sensors", "sensors.secret.deep", "sensors_extra.x"},
+		"* never stands for two levels"},
+	{"any levels", "sensors.#", []string{"sensors", "sensors.a", "sensors.a.b", "sensors."},
+		[]string{"sensors_extra.x", "sensorsa", "a.sensors"},
+		"# may be empty, and ends at a dot"},
+	{"any levels within", "a.#.c", []string{"a.c", "a.b.c", "a.b.b.c", "a.c.c", "a..c"},
+		[]string{"a", "c", "ac", "a.b", "a.c.b", "x.a.c"},
+		"# may be empty here too"},
+	{"star in a level", "sensors*", []string{"sensors*"}, []string{"sensors", "sensors1", "sensors.a"},
+		"an ordinary character unless it is the whole level"},
+	{"hash in a level", "a.b#", []string{"a.b#"}, []string{"a.b", "a.bc"},
+		"an ordinary character unless it is the whole level"},
+	{"two stars in a level", "a.**", []string{"a.**"}, []string{"a.b", "a.b.c"}, "** is no wildcard"},
+	{"glob characters", `a?\b`, []string{`a?\b`}, []string{"axb", "a?b"}, "? and \\ are ordinary characters"},
+	{"everything", "#", []string{"a", "a.b", ".", "a."}, nil, "any number of levels"},
+	{"everything twice", "#.#", []string{"a", "a.b", "."}, nil, "the second # may be empty"},
+	{"top level", "*", []string{"a", "a*", "#"}, []string{"a.b", "."}, "one level, whatever its text"},
+	{"two levels", "*.*", []string{"a.b", "."}, []string{"a", "a.b.c"}, "each * is exactly one"},
+	{"at least one level", "#.*", []string{"a", "a.b", "a.b.c"}, nil, "# leaves one level for *"},
+	{"suffix", "#.celsius", []string{"celsius", "a.celsius", "a.b.celsius", "celsius.celsius"},
+		[]string{"acelsius", "celsius.a"},
+		"# first"},
+	{"two hashes", "a.#.#.b", []string{"a.b", "a.x.b", "a.b.b"}, []string{"a", "a.b.c"},
+		"several hashes are as one"},
+	{"hash and star", "a.#.*.b", []string{"a.x.b", "a.x.y.b"}, []string{"a.b"}, "at least one level between"},
+	{"hashes apart", "#.a.#.b.#", []string{"a.b", "x.a.b.y", "a.a.b.b", "b.a.b"}, []string{"b.a", "a", "ab"},
+		"the first # must not take too much"},
+	{"empty levels", "a..b", []string{"a..b"}, []string{"a.b", "a.x.b"}, "an empty level is a level"},
+	{"star on an empty level", "a.*.b", []string{"a..b", "a.x.b"}, []string{"a.b"}, "* matches an empty level"},
+	{"leading dot", ".*", []string{".a", "."}, []string{"a", "a.b", "..a"}, "the first level is empty"},
+	{"trailing dot", "a.", []string{"a."}, []string{"a", "a.b"}, "the last level is empty"},
+}
+
 func TestTopic(t *testing.T) {
-	tests := []struct {
-		name    string
-		pattern string
-		matches []string
-		misses  []string
-		reason  string // why the row is here
-	}{
-		{"literal", "sensors.a", []string{"sensors.a"},
-			[]string{"sensors", "sensors.a.b", "Sensors.a", "sensorsXa"},
-			"case-sensitive, and a dot is a dot"},
-		{"one level", "sensors.*", []string{"sensors.a", "sensors.é"},
-			[]string{"sensors", "sensors.secret.deep", "sensors_extra.x"},
-			"* never stands for two levels"},
-		{"any levels", "sensors.#", []string{"sensors", "sensors.a", "sensors.a.b", "sensors."},
-			[]string{"sensors_extra.x", "sensorsa", "a.sensors"},
-			"# may be empty, and ends at a dot"},
-		{"any levels within", "a.#.c", []string{"a.c", "a.b.c", "a.b.b.c", "a.c.c", "a..c"},
-			[]string{"a", "c", "ac", "a.b", "a.c.b", "x.a.c"},
-			"# may be empty here too"},
-		{"star in a level", "sensors*", []string{"sensors*"}, []string{"sensors", "sensors1", "sensors.a"},
-			"an ordinary character unless it is the whole level"},
-		{"hash in a level", "a.b#", []string{"a.b#"}, []string{"a.b", "a.bc"},
-			"an ordinary character unless it is the whole level"},
-		{"two stars in a level", "a.**", []string{"a.**"}, []string{"a.b", "a.b.c"}, "** is no wildcard"},
-		{"glob characters", `a?\b`, []string{`a?\b`}, []string{"axb", "a?b"}, "? and \\ are ordinary characters"},
-		{"everything", "#", []string{"a", "a.b", ".", "a."}, nil, "any number of levels"},
-		{"everything twice", "#.#", []string{"a", "a.b", "."}, nil, "the second # may be empty"},
-		{"top level", "*", []string{"a", "a*", "#"}, []string{"a.b", "."}, "one level, whatever its text"},
-		{"two levels", "*.*", []string{"a.b", "."}, []string{"a", "a.b.c"}, "each * is exactly one"},
-		{"at least one level", "#.*", []string{"a", "a.b", "a.b.c"}, nil, "# leaves one level for *"},
-		{"suffix", "#.celsius", []string{"celsius", "a.celsius", "a.b.celsius", "celsius.celsius"},
-			[]string{"acelsius", "celsius.a"},
-			"# first"},
-		{"two hashes", "a.#.#.b", []string{"a.b", "a.x.b", "a.b.b"}, []string{"a", "a.b.c"},
-			"several hashes are as one"},
-		{"hash and star", "a.#.*.b", []string{"a.x.b", "a.x.y.b"}, []string{"a.b"}, "at least one level between"},
-		{"hashes apart", "#.a.#.b.#", []string{"a.b", "x.a.b.y", "a.a.b.b", "b.a.b"}, []string{"b.a", "a", "ab"},
-			"the first # must not take too much"},
-		{"empty levels", "a..b", []string{"a..b"}, []string{"a.b", "a.x.b"}, "an empty level is a level"},
-		{"star on an empty level", "a.*.b", []string{"a..b", "a.x.b"}, []string{"a.b"}, "* matches an empty level"},
-		{"leading dot", ".*", []string{".a", "."}, []string{"a", "a.b", "..a"}, "the first level is empty"},
-		{"trailing dot", "a.", []string{"a."}, []string{"a", "a.b"}, "the last level is empty"},
-	}
-	for _, test := range tests {
+	for _, test := range topicTests {
 		t.Run(test.name, func(t *testing.T) {
 			p, err := CompileTopic(test.pattern)
 			if err != nil {
