@@ -101,7 +101,8 @@ func (p *pool) isReady() bool {
 }
 
 // makeSegment makes a prepared segment of at least size bytes, from a released one if one is large
-// enough. After an error its file is removed, or counts as released. The caller holds making.
+// enough. If the released one cannot be renamed, it counts as released again. After any later error
+// the file is removed. The caller holds making.
 func (p *pool) makeSegment(size int64) (segment, error) {
 	p.mu.Lock()
 	made := segment{number: p.nextNumber, size: max(size, p.nextSize)}
