@@ -8,8 +8,9 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/tree"
 )
 
-// renameToTree gives a file the tree's name. A file system may return an error although it has
-// renamed, or has done so in part; what counts is the file that the name leads to.
+// renameToTree gives a complete file the tree's name. A file system may return an error although it
+// has done the rename, or half of it. So after an error it looks which file the name leads to: the
+// complete one (the rename was done), the present tree (it was not), or neither.
 func (t *turn) renameToTree(name string, complete *tree.Tree) error {
 	err := t.db.dir.rename(name, TreeFile)
 	if err == nil {
@@ -25,34 +26,34 @@ func (t *turn) renameToTree(name string, complete *tree.Tree) error {
 	return t.strand(complete, err)
 }
 
-// adoptTree makes a file that has got the tree's name the tree, whatever else fails, because
-// nothing may be written to the old file any more.
+// adoptTree makes a complete file, which has the tree's name already, the tree. It does so whatever
+// else fails, because nothing may be written to the old file any more.
 func (t *turn) adoptTree(complete *tree.Tree) error {
 	complete.SetPath(t.db.dir.file(TreeFile))
 	t.replace(complete)
 	t.limitTree()
-	t.pace.wait = 0
+	t.pace.wait = 0 // a compaction was possible
 	if file, used, err := complete.Size(); err == nil {
 		t.pace.spread = float64(file) / float64(max(used, 1))
 	}
-	// Until the name is durable, a power cut leaves the old file or the new one. They hold the same
-	// values as long as nothing is written to either.
+	// Until the name is durable, a power cut leaves the old file or the new one under it. That is
+	// as good as long as nothing is written to the new one: see syncRename.
 	err := t.db.dir.sync()
 	t.renameUnsynced = err != nil
 	return errors.Join(err, t.measure())
 }
 
-// syncRename makes the tree's name durable if that failed after a rename. It changes the directory
-// once more first: after a failed sync the operating system may have nothing left to write, and
-// another sync succeeds without having written the name. Each write to the tree begins with it.
+// syncRename makes the tree's name durable if adoptTree could not. Each write to the tree begins
+// with it. It changes the directory before the sync: after a failed sync the operating system may
+// have nothing left to write, and another sync would succeed without having written the name.
 func (t *turn) syncRename() error {
 	if !t.renameUnsynced {
 		return nil
 	}
 	dir := t.db.dir
-	file, err := dir.fs.Create(dir.file(copyName))
+	file, err := dir.fs.Create(dir.file(syncName))
 	if err == nil {
-		err = errors.Join(file.Close(), dir.remove(copyName))
+		err = errors.Join(file.Close(), dir.remove(syncName))
 	}
 	if err == nil {
 		err = dir.sync()
@@ -61,9 +62,8 @@ func (t *turn) syncRename() error {
 	return tree.WrapNoSpace(err)
 }
 
-// strand stops all writes to the tree. It leaves both files as they are, and locked, until Close:
-// after a rename that failed in an unknown state either may be the tree when the directory is
-// opened again.
+// strand stops all writes to the tree, after a rename in an unknown state: either file may have the
+// tree's name when the directory is opened again. Both stay as they are, and locked, until Close.
 func (t *turn) strand(complete *tree.Tree, cause error) error {
 	t.stranded, t.copy = complete, nil
 	return t.tree().Fail(cause)

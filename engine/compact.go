@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// The engine compacts by itself a file of at least minCompactedFile bytes of which less than
-	// one part in mostlyFreePart is in use, after a checkpoint or a prune.
+	// After a checkpoint or a prune the engine compacts the tree by itself, if its file has at
+	// least minCompactedFile bytes, of which less than one part in mostlyFreePart is in use.
 	minCompactedFile = 32 << 20
 	mostlyFreePart   = 2
 	// After a failure it waits for minCompactWait, and for twice as long after each further
@@ -42,7 +42,7 @@ const canReplaceOpenFiles = runtime.GOOS != "windows"
 // compactionPace says when the engine compacts by itself.
 type compactionPace struct {
 	// spread is the size of the last copy's file, divided by the bytes in use of it. Values of
-	// megabytes leave gaps, which no compaction removes.
+	// megabytes leave gaps, which no compaction removes. A file is mostly free compared with that.
 	spread float64
 	wait   time.Duration // after the last failure
 	until  time.Time     // the end of that wait
@@ -92,8 +92,8 @@ func (db *DB) Compact(ctx context.Context) error {
 type compactReason int
 
 const (
-	compactByCall   compactReason = iota // of Compact
-	compactByItself                      // only if it is worth it, and the disk keeps room for a head
+	compactByCall   compactReason = iota // Compact was called
+	compactByItself                      // only if the tree is mostly free, and a head still has room on the disk
 )
 
 // compact makes a copy of the tree and puts it in the tree's place. Between its turns others write.
@@ -114,7 +114,7 @@ func (db *DB) compact(ctx context.Context, reason compactReason) error {
 	}
 	err = tree.WrapNoSpace(db.finishCopy(ctx))
 	_ = db.withTurn(context.Background(), func(t *turn) error {
-		t.giveUpCopy(err) // does nothing if it is the tree
+		t.giveUpCopy(err) // does nothing if the copy was adopted
 		t.copyFailed = nil
 		return nil
 	})
@@ -155,8 +155,8 @@ func (t *turn) beginCopy(reason compactReason) (begun bool, err error) {
 	if err := errors.Join(t.tree().Failure(), t.checkRoomForCopy()); err != nil {
 		return false, err
 	}
-	// A head that is posted in part has to be posted whole, because a copy cannot say which part it
-	// has.
+	// The frozen head is posted first: if a part of it is in the tree (see tree.PartialPost), a
+	// copy that has some of those records could not say which.
 	if _, err := t.postFrozen(nil); err != nil {
 		return false, err
 	}
@@ -191,9 +191,9 @@ func (t *turn) copyStep(ctx context.Context) (done bool, err error) {
 	return t.copy.Step(ctx)
 }
 
-// syncCopy makes the copied pages durable when they are many more than before, so that the last
-// turn, during which checkpoints wait, has few to sync. It returns the number of durable bytes. It
-// works without the turn, because a sync takes long.
+// syncCopy makes the copied pages durable when maxUnsyncedCopy bytes more than before are copied,
+// so that the last turn, during which checkpoints wait, has few to sync. It returns the number of
+// durable bytes. It works without the turn, because a sync takes long.
 func (db *DB) syncCopy(before int64) (synced int64, err error) {
 	file, err := os.Open(db.dir.file(copyName))
 	if errors.Is(err, fs.ErrNotExist) { // the copy was given up; the next step returns the reason
@@ -224,17 +224,18 @@ func (t *turn) checkRoomForCopy() error {
 	if err := t.measure(); err != nil {
 		return err
 	}
-	// A file that exceeds its part, because MaxSize was greater before, shrinks only by this copy.
+	// A file that is larger than treePart, because MaxSize was greater before, shrinks only by a
+	// copy.
 	if left := db.spaceLeft(demand{}); left < needed && file <= db.opts.treePart() {
-		return fmt.Errorf("%w: compaction takes about %d bytes more, and MaxSize leaves %d; nothing has changed",
-			daybook.ErrNoSpace, needed, left)
+		return fmt.Errorf("%w: compaction takes about %d bytes more, and MaxSize leaves %d; the tree stays as it is",
+			daybook.ErrNoSpace, needed, max(left, 0))
 	}
 	return db.checkRoomOnDisk(needed + t.copyMargin)
 }
 
 func (db *DB) checkRoomOnDisk(needed int64) error {
 	if free, known := disk.FreeSpace(db.dir.path); known && free < needed {
-		return fmt.Errorf("%w: compaction takes about %d bytes more, and the disk of %s has %d; nothing has changed",
+		return fmt.Errorf("%w: compaction takes about %d bytes more, and the disk of %s has %d; the tree stays as it is",
 			daybook.ErrNoSpace, needed, db.dir.path, free)
 	}
 	return nil

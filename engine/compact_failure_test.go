@@ -288,3 +288,29 @@ func TestCompactGivesWay(t *testing.T) {
 		t.Errorf("%d values; want 100", got)
 	}
 }
+
+// TestCompactBesideUnsyncedRename makes a checkpoint during a copy while the name of the tree is not
+// durable yet. The file that syncRename makes must not be the copy.
+func TestCompactBesideUnsyncedRename(t *testing.T) {
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS, Logger: discard})
+	mustStore(t, db, "a", "1", 1)
+	if err := db.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.withTurn(ctx, func(t *turn) error { t.renameUnsynced = true; return beginCopy(t) }); err != nil {
+		t.Fatal(err)
+	}
+	mustStore(t, db, "b", "2", 2)
+	if err := db.Checkpoint(ctx); err != nil {
+		t.Errorf("Checkpoint beside a copy: %v", err)
+	}
+	err := db.withTurn(ctx, func(t *turn) error {
+		t.giveUpCopy(nil)
+		t.copyFailed = nil
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), row{"a", "1", 1}, row{"b", "2", 2})
+}

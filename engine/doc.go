@@ -52,6 +52,7 @@
 //	daybook.new.db       a copy of the tree, during a compaction
 //	daybook.salvaged.db  the undamaged part of a damaged tree, before it becomes the tree
 //	daybook.restored.db  the tree that Restore was writing when it was interrupted
+//	daybook.sync         an empty file that is made and removed to make the directory durable
 //	daybook.corrupt-1.db, wal.corrupt-1    what Quarantine has set aside
 //
 // Files have mode 0600, directories 0700.

@@ -24,6 +24,7 @@ const (
 	copyName     = "daybook.new.db"      // a copy of the tree that compaction or salvage is making
 	salvagedName = "daybook.salvaged.db" // a complete salvaged tree, before it gets the tree's name
 	restoredName = "daybook.restored.db" // a tree that Restore is writing
+	syncName     = "daybook.sync"        // an empty file that syncRename makes and removes at once
 )
 
 // Exists reports whether dir holds a daybook, complete or damaged. A log without a tree counts,
@@ -63,10 +64,10 @@ func (d directory) remove(name string) error {
 	return err
 }
 
-// removeUnfinished removes trees that a crash left unfinished.
+// removeUnfinished removes the files of operations that a crash interrupted.
 func (d directory) removeUnfinished() error {
 	var errs []error
-	for _, name := range []string{copyName, salvagedName, restoredName} {
+	for _, name := range []string{copyName, salvagedName, restoredName, syncName} {
 		errs = append(errs, d.remove(name))
 	}
 	return errors.Join(errs...)

@@ -147,8 +147,9 @@ type Tuning struct {
 	// 512 MiB.
 	HeadSize int64
 	// TransactionSize is about how many bytes of the tree one transaction changes; they are in
-	// memory until it commits. Default: a quarter of HeadSize, at least 1 MiB, but at most a 64th
-	// of Options.MaxSize; minimum 4 KiB, maximum 512 MiB.
+	// memory until it commits. Default: a quarter of HeadSize (before the limit by free disk
+	// space), at least 1 MiB, but at most a 64th of Options.MaxSize; minimum 4 KiB, maximum 512
+	// MiB.
 	TransactionSize int64
 	// ChunkValues is the maximum number of values in a chunk. Larger chunks compress better and
 	// make reading one value slower. Default: 512; maximum 65536.

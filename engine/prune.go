@@ -57,6 +57,7 @@ func (db *DB) Prune(ctx context.Context, recordPattern string, params daybook.Pr
 		KeepNewest:   uint64(params.KeepNewest),
 		MaxPerRecord: uint64(params.MaxPerRecord),
 	}
+	// Without any limit it is called too, because Prune makes the values before it durable.
 	if rule.OlderThan > 0 || rule.MaxPerRecord > 0 || params.MaxBytes == 0 {
 		deleted, err = t.prune(ctx, pattern, rule)
 	}
@@ -84,9 +85,10 @@ func compileWithExceptions(recordPattern string, params daybook.PruneParams) (*i
 	return pattern, nil
 }
 
-// prune deletes the values that the rule takes. It posts the heads first, without the values that
-// the rule takes by age. Heads without such values stay as they are, but the log is synced: after a
-// power cut the deletion must not be there without the values that were stored before it.
+// prune deletes the values that the rule says. It posts the heads first, without the values that
+// the rule deletes by age. Heads without such values stay as they are if the log can be synced
+// instead: after a power cut the deletion must not be there without the values that were stored
+// before it.
 func (t *turn) prune(ctx context.Context, pattern *index.Pattern, rule tree.Rule) (deleted uint64, err error) {
 	defer t.takeReserve()
 	leaveOut := doomedBy(pattern, rule)
@@ -96,17 +98,17 @@ func (t *turn) prune(ctx context.Context, pattern *index.Pattern, rule tree.Rule
 	case !found && t.db.log.Sync() == nil:
 		return t.pruneTree(ctx, pattern, rule)
 	}
-	leftOut, full := t.postAll(ctx, leaveOut)
-	if full != nil && !errors.Is(full, daybook.ErrNoSpace) {
-		return leftOut, full
+	leftOut, postErr := t.postAll(ctx, leaveOut)
+	if postErr != nil && !errors.Is(postErr, daybook.ErrNoSpace) {
+		return leftOut, postErr
 	}
 	pruned, err := t.pruneTree(ctx, pattern, rule)
 	deleted = leftOut + pruned
-	if err != nil || full == nil {
+	if err != nil || postErr == nil {
 		return deleted, err
 	}
 	// The disk was full, but the tree may have free pages by now. Heads without values that the
-	// rule takes can wait for room.
+	// rule deletes can wait for room.
 	if found, err := t.headsHold(pattern, rule); err != nil || !found {
 		return deleted, err
 	}
@@ -119,7 +121,7 @@ func (t *turn) prune(ctx context.Context, pattern *index.Pattern, rule tree.Rule
 	return deleted + pruned, err
 }
 
-// pruneTree deletes from the tree the values that the rule takes.
+// pruneTree deletes from the tree the values that the rule says.
 func (t *turn) pruneTree(ctx context.Context, pattern *index.Pattern, rule tree.Rule) (deleted uint64, err error) {
 	if err := t.syncRename(); err != nil {
 		return 0, err
@@ -188,11 +190,12 @@ func (t *turn) captureUnposted(pattern *index.Pattern) (capturedHeads, error) {
 	if err != nil {
 		return capturedHeads{}, err
 	}
-	_ = heads.leaveOutPosted(&state, pattern)
+	_ = heads.leaveOutPosted(&state, pattern) // is consistent, because nothing was posted in between
 	return heads, nil
 }
 
-// freeSpace frees space on a full disk, and reports whether there was any to free.
+// freeSpace frees space on a full disk: that of a compaction's copy, or else the reserve. It
+// reports whether there was any to free.
 func (t *turn) freeSpace() bool { return t.giveUpCopy(daybook.ErrNoSpace) || t.releaseReserve() }
 
 // postForWriters posts a head that writers wait for, unless the last attempt failed. The writers
@@ -207,7 +210,7 @@ func (t *turn) postForWriters() {
 // not be posted; 0 for none.
 type doomed func(record string) uint64
 
-// doomedBy returns the values that the rule takes by their age alone.
+// doomedBy returns the values that the rule deletes by their age alone, however many a record has.
 func doomedBy(pattern *index.Pattern, rule tree.Rule) doomed {
 	return func(record string) uint64 {
 		if rule.KeepNewest == 0 && pattern.Match(record) {
@@ -220,7 +223,7 @@ func doomedBy(pattern *index.Pattern, rule tree.Rule) doomed {
 // headsHold reports whether the heads hold values that the rule may take and that are not in the
 // tree.
 func (t *turn) headsHold(pattern *index.Pattern, rule tree.Rule) (bool, error) {
-	if !rule.ByAgeAlone() { // which values it takes depends on their number
+	if !rule.ByAgeAlone() { // which values it deletes depends on their number
 		return true, nil
 	}
 	if !rule.MayDelete(t.db.heads.oldest()) {

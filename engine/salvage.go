@@ -15,8 +15,8 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/tree"
 )
 
-// retrySalvaged returns err, unless that is damage to set aside. Then it salvages the tree and does
-// the work again.
+// retrySalvaged returns err, which work has returned, unless it is damage that Quarantine deals
+// with: then it salvages the tree and calls work once more.
 func (t *turn) retrySalvaged(ctx context.Context, err error, work func() error) error {
 	if !t.db.quarantines(err) {
 		return err
@@ -30,9 +30,9 @@ func (t *turn) retrySalvaged(ctx context.Context, err error, work func() error) 
 // salvage copies what can be read of a damaged tree into a new file, sets the damaged one aside,
 // and goes on with the new one. A crash leaves one or the other as the tree.
 //
-// It returns the damage itself if the tree cannot be replaced here, or is not damaged after all. It
-// returns another error if it failed; then everything is as before, or the tree takes no more
-// writes.
+// It returns the damage itself on a system that cannot replace an open file, and if Check finds no
+// damage. It returns another error if it failed; then everything is as before, or the tree takes no
+// more writes.
 func (t *turn) salvage(ctx context.Context, damage error) error {
 	if !canReplaceOpenFiles {
 		return damage
@@ -51,8 +51,8 @@ func (t *turn) salvage(ctx context.Context, damage error) error {
 		err = t.replaceBySalvaged(ctx, damage, before.Values)
 	}
 	if err != nil {
-		return fmt.Errorf("the undamaged part could not be put in the place of a damaged tree (%v): %w", damage,
-			tree.WrapNoSpace(err))
+		return fmt.Errorf("the undamaged part of the tree could not take its place: %w (the damage: %v)",
+			tree.WrapNoSpace(err), damage)
 	}
 	return nil
 }
@@ -76,10 +76,14 @@ func (t *turn) replaceBySalvaged(ctx context.Context, damage error, values uint6
 	return nil
 }
 
-// adoptSalvaged makes a salvaged file the tree, in three renames: to a name that says that the file
-// is complete; the damaged tree to a name that is not in use; the complete file to the tree's name.
-// After a crash finishSalvage knows by the names what remains to be done. Whether a rename that
-// returned an error took place, the files show.
+// adoptSalvaged makes a salvaged file the tree, in three renames:
+//
+//  1. the salvaged file from copyName to salvagedName, which says that it is complete
+//  2. the damaged tree from TreeFile to a name that is not in use
+//  3. the salvaged file from salvagedName to TreeFile
+//
+// After a crash the names show which renames were done, and finishSalvage does the last one. After
+// an error of the first or the second, it looks whether the damaged file still has the tree's name.
 func (t *turn) adoptSalvaged(salvaged *tree.Tree, damage error) error {
 	dir := t.db.dir
 	err := dir.rename(copyName, salvagedName)
