@@ -26,8 +26,8 @@ type Backend interface {
 	// Durability: when Store returns nil, the value is as durable as the backend promises, and
 	// every later Query sees it. After ErrInvalidName, ErrInvalidValue, ErrValueTooLarge,
 	// ErrTimestampRange, ErrReadOnly, ErrClosed, ErrNoSpace or ctx's error, nothing was stored.
-	// After any other error, such as ErrFailed, the value may be there when the backend is opened
-	// again.
+	// After any other error the value may be there when the backend is opened again. With the
+	// embedded engine that is so only after ErrFailed.
 	//
 	// Ownership: the backend does not keep value after Store returns, so the caller may reuse its
 	// memory.

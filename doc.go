@@ -46,12 +46,13 @@
 //	Durability  Store returns when       a process crash loses  a power cut loses
 //	Always      it is on stable storage  nothing acknowledged   nothing acknowledged
 //	Interval    the OS has it            nothing acknowledged   at most the last interval
-//	OS          the OS has it            nothing acknowledged   all that the OS had not written
+//	OS          the OS has it            nothing acknowledged   what the OS had not written back
 //
-// The last interval is the option SyncInterval long, one second by default.
+// The last interval is the option SyncInterval long, one second by default, and the time of the
+// sync that is running comes on top.
 //
 // A value may or may not be there afterwards if its Store had not returned when the machine went
-// down, or returned an error because the disk failed.
+// down, or had returned [ErrFailed]. After any other error of Store the value is not there.
 //
 // # Semantics that every backend shares
 //

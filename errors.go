@@ -41,11 +41,17 @@ var (
 	ErrReadOnly = errors.New("the backend is read-only")
 	// ErrLocked is returned when another process, or this one, has the directory open.
 	ErrLocked = errors.New("locked by another process")
-	// ErrFailed is returned when a call would write after a write to the disk has failed. It is
-	// then unknown which of the last writes reached the disk, so calls that write fail until the
-	// backend is opened again. Reads still work, and a value that was acknowledged is as durable as
-	// before.
-	ErrFailed = errors.New("the disk failed, and nothing is written until the backend is opened again")
+	// ErrFailed is returned when a sync of a file fails, or when a call would write to that file
+	// later. It is then unknown which of the last writes reached the disk, so writes to the file
+	// fail until the backend is opened again. Reads still work, and a value that was acknowledged
+	// is as durable as before. A value whose Store returned ErrFailed may be there when the backend
+	// is opened again.
+	//
+	// The embedded engine has two such files. If its log has failed, Store and Sync return
+	// ErrFailed. Checkpoint, Cleanup, Prune and Compact still work, because they write to the tree.
+	// If the tree has failed, these return ErrFailed. Store works until the values that wait for
+	// the tree fill the memory that they may take.
+	ErrFailed = errors.New("the disk failed, and writes like this one fail until the backend is opened again")
 	// ErrNoSpace is returned when the disk is full, or the backend uses all the space that it may
 	// use. Stored values stay readable, and storing works again when there is room.
 	ErrNoSpace = errors.New("no space left")
