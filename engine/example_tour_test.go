@@ -59,7 +59,7 @@ func Example_tour() {
 	}
 	fmt.Println("deleted", deleted)
 
-	// Close posts the rest of the log, and returns an error if it could not.
+	// Close posts the values in memory to the tree, and returns an error if it could not.
 	if err := db.Close(); err != nil {
 		log.Fatal(err)
 	}
