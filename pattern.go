@@ -16,8 +16,8 @@ const (
 	// included, and `?` matches one character. `\` takes the next character literally. A pattern
 	// without these three matches only the record of that name.
 	Glob PatternSyntax = iota
-	// Topic patterns are split into segments at each `.`: a segment `*` matches exactly one segment
-	// of a name, and a segment `#` matches zero or more. Inside a longer segment both are ordinary
+	// Topic patterns are split into levels at each `.`: a level `*` matches exactly one level of a
+	// name, and a level `#` matches zero or more. Inside a longer level both are ordinary
 	// characters, so `sensors*` is a literal name. There is no escape.
 	Topic
 )

@@ -34,7 +34,7 @@ by time, the newest first.
 
 PATTERN is a glob: * matches any characters, dots too, ? matches one character, and \ takes
 the next character literally. With --topic it is a topic: PATTERN and name are split at
-dots, * matches exactly one segment, and # matches any number of segments. Put a pattern in
+dots, * matches exactly one level, and # matches any number of levels. Put a pattern in
 quotes, so that the shell does not replace it by file names.
 
 The formats are

@@ -40,7 +40,7 @@ a.one,1000,"{""x"": 1}"
 a.one,1000,"{""x"": 1}"
 a.two,1500,"""<tag> & \u00e9"""
 `},
-		{"a star in a topic is one segment", []string{"*", "--topic", "--format", "csv"}, `record_name,stored_at,value
+		{"a star in a topic is one level", []string{"*", "--topic", "--format", "csv"}, `record_name,stored_at,value
 b,0,null
 `},
 		{"a relative time after its flag", []string{"*", "--since", "-7d", "--format", "ndjson"}, ""},
