@@ -73,12 +73,9 @@ var (
 // error that matches fs.ErrNotExist when Options.ReadOnly is set and dir holds no daybook; or the
 // operating system's.
 func Open(dir string, opts *Options) (*DB, error) {
-	options, err := opts.withDefaults()
+	options, err := opts.withDefaultsForDisk(headSizeForDisk(dir))
 	if err != nil {
 		return nil, err
-	}
-	if opts == nil || opts.Tuning.HeadSize == 0 {
-		options.Tuning.HeadSize = min(options.Tuning.HeadSize, headSizeForDisk(dir))
 	}
 	return open(dir, options, disk.OS{})
 }

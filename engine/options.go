@@ -102,9 +102,13 @@ const (
 	MinMaxSize          = 8 << 20
 )
 
+// A head has by default at most one part in 16 of the free disk space, but at least
+// minDefaultHeadSize; a head and a transaction have at most these parts of MaxSize.
 const (
-	headPartOfFreeDisk = 16
-	minDefaultHeadSize = 256 << 10
+	headPartOfFreeDisk       = 16
+	minDefaultHeadSize       = 256 << 10
+	headPartOfMaxSize        = 16
+	transactionPartOfMaxSize = 64
 )
 
 // Options configure Open. The zero value of every field means its default.
@@ -128,7 +132,8 @@ type Options struct {
 	// Quarantine renamed excepted. It also lowers the defaults of Tuning. Default: 0, no maximum;
 	// minimum 8 MiB.
 	MaxSize int64
-	// WhenFull says what Store does when MaxSize is reached. Default: Refuse.
+	// WhenFull says what Store does when MaxSize is reached. Without MaxSize it has no effect.
+	// Default: Refuse.
 	WhenFull WhenFull
 	// OnCorruption says what the engine does with a damaged directory. Default: Fail.
 	OnCorruption OnCorruption
@@ -147,9 +152,8 @@ type Tuning struct {
 	// 512 MiB.
 	HeadSize int64
 	// TransactionSize is about how many bytes of the tree one transaction changes; they are in
-	// memory until it commits. Default: a quarter of HeadSize (before the limit by free disk
-	// space), at least 1 MiB, but at most a 64th of Options.MaxSize; minimum 4 KiB, maximum 512
-	// MiB.
+	// memory until it commits. Default: a quarter of HeadSize, at least 1 MiB, but at most a 64th
+	// of Options.MaxSize; minimum 4 KiB, maximum 512 MiB.
 	TransactionSize int64
 	// ChunkValues is the maximum number of values in a chunk. Larger chunks compress better and
 	// make reading one value slower. Default: 512; maximum 65536.
@@ -161,15 +165,18 @@ type Tuning struct {
 
 // withDefaults returns a copy with the defaults filled in, or an error that names every invalid
 // value. o may be nil.
-func (o *Options) withDefaults() (Options, error) {
+func (o *Options) withDefaults() (Options, error) { return o.withDefaultsForDisk(math.MaxInt64) }
+
+// withDefaultsForDisk is withDefaults where the default of HeadSize is at most maxHeadSize.
+func (o *Options) withDefaultsForDisk(maxHeadSize int64) (Options, error) {
 	var opts Options
 	if o != nil {
 		opts = *o
 	}
 	setDefault(&opts.SyncInterval, DefaultSyncInterval)
-	headSize, transactionSize := int64(DefaultHeadSize), int64(math.MaxInt64)
-	if opts.MaxSize > 0 {
-		headSize, transactionSize = min(headSize, opts.MaxSize/16), opts.MaxSize/64
+	headSize, transactionSize := min(DefaultHeadSize, maxHeadSize), int64(math.MaxInt64)
+	if opts.MaxSize >= MinMaxSize {
+		headSize, transactionSize = min(headSize, opts.MaxSize/headPartOfMaxSize), opts.MaxSize/transactionPartOfMaxSize
 	}
 	setDefault(&opts.Tuning.HeadSize, headSize)
 	setDefault(&opts.Tuning.TransactionSize, min(max(opts.Tuning.HeadSize/4, 1<<20), transactionSize))
@@ -212,13 +219,16 @@ func (o *Options) validate() error {
 
 func (o *Options) validateSizes() error {
 	var faults []error
-	if o.MaxSize != 0 {
-		faults = append(faults, checkRange("MaxSize", o.MaxSize, MinMaxSize, math.MaxInt64))
-		if maximum := o.MaxSize / 16; o.Tuning.HeadSize > maximum {
+	switch {
+	case o.MaxSize == 0:
+	case o.MaxSize < MinMaxSize:
+		faults = append(faults, fmt.Errorf("MaxSize is %d; want 0 (no maximum), or at least %d", o.MaxSize, MinMaxSize))
+	default:
+		if maximum := o.MaxSize / headPartOfMaxSize; o.Tuning.HeadSize > maximum {
 			faults = append(faults, fmt.Errorf("Tuning.HeadSize is %d; want at most a sixteenth of MaxSize, %d",
 				o.Tuning.HeadSize, maximum))
 		}
-		if maximum := o.MaxSize / 64; o.Tuning.TransactionSize > maximum {
+		if maximum := o.MaxSize / transactionPartOfMaxSize; o.Tuning.TransactionSize > maximum {
 			faults = append(faults, fmt.Errorf("Tuning.TransactionSize is %d; want at most a 64th of MaxSize, %d",
 				o.Tuning.TransactionSize, maximum))
 		}
