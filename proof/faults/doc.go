@@ -30,7 +30,7 @@
 //
 // # How to run it
 //
-//	go test ./proof/faults -v                     # one of each workload, operation, error, duration
+//	go test ./proof/faults -v                     # each workload, operation, error and duration
 //	go test ./proof/faults -v -long               # 500 runs
 //	go test ./proof/faults -v -proof.faults=2000  # 2000 runs
 //	go test ./proof/faults -v -proof.faults=all   # every operation, about 5,400 runs

@@ -29,7 +29,7 @@
 //
 // # How to run it
 //
-//	go test ./proof/powercut -v                       # at least 1000 distinct states
+//	go test ./proof/powercut -v                       # at least 2000 distinct states
 //	go test ./proof/powercut -v -long                 # at least 2500, of longer workloads
 //	go test ./proof/powercut -v -proof.states=100000  # reports its progress every minute
 //	go test ./proof/powercut -v -proof.seed=7         # the workloads of an earlier run

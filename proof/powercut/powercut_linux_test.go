@@ -19,7 +19,7 @@ import (
 
 var (
 	statesFlag = flag.Int("proof.states", 0,
-		"TestPowerCut tries at least this number of distinct crash states; 0: 1000, or 2500 with -long")
+		"TestPowerCut tries at least this number of distinct crash states; 0: 2000, or 2500 with -long")
 	seedFlag = flag.Uint64("proof.seed", 0,
 		"seed of TestPowerCut's workloads and random choices; 0: a different one in each run")
 	replayFlag = flag.String("proof.replay", "",
