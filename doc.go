@@ -45,11 +45,11 @@
 //
 //	Durability  Store returns when       a process crash loses  a power cut loses
 //	Always      it is on stable storage  nothing acknowledged   nothing acknowledged
-//	Interval    the OS has it            nothing acknowledged   at most the last interval
+//	Interval    the OS has it            nothing acknowledged   at most the last interval and sync
 //	OS          the OS has it            nothing acknowledged   what the OS had not written back
 //
-// The last interval is the option SyncInterval long, one second by default, and the time of the
-// sync that is running comes on top.
+// The last interval is the option SyncInterval long, one second by default. What was stored during
+// the sync that is running may be lost, too.
 //
 // A value may or may not be there afterwards if its Store had not returned when the machine went
 // down, or had returned [ErrFailed]. After any other error of Store the value is not there.
