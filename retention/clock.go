@@ -17,16 +17,28 @@ const tolerance = time.Minute
 // clock tells the time, and whether the time can be believed. A device without a battery for its
 // clock starts in some past year, and learns the time when it has a network. Until then the time is
 // wrong, and when it is set it jumps.
+//
+// An example, with maxJump and settleTime of a day:
+//
+//	steady clock   wall clock   reading
+//	0 h            1 May 10:00  the first one: believed
+//	1 h            1 May 11:00  believed
+//	2 h            9 May 12:00  doubted: it is eight days ahead of the believed reading
+//	3 h            9 May 13:00  doubted: still
+//	26 h           10 May 12:00 believed: it has run for a day without a jump
+//
+// If the wall clock is set back to 1 May 13:00 at 3 h, that reading is believed, because it is not
+// ahead of the believed one. But it is doubted if most records have later values by then.
 type clock struct {
 	wall       func() time.Time     // the clock that can be set
-	steady     func() time.Duration // a clock that cannot be set, from some moment on
-	maxJump    time.Duration        // negative: no jump is doubted
-	settleTime time.Duration        // a wall clock that ran for so long without a jump is believed in any case
+	steady     func() time.Duration // the time since newClock; nothing can set it
+	maxJump    time.Duration        // a jump ahead by more is doubted; negative: none is
+	settleTime time.Duration        // a wall clock without a jump for this time is believed in any case
 
-	last       moment        // of the last reading; zero: there was none
+	last       moment        // the last reading; zero: there was none
 	steadyFrom time.Duration // the steady clock at the last jump, or at the first reading
-	believed   moment        // of the last reading that was believed; zero: there was none
-	unsteady   bool          // the wall clock has jumped after that reading
+	believed   moment        // the last reading that was believed; zero: there was none
+	unsteady   bool          // the wall clock has jumped, and believed has not changed after that
 }
 
 // moment is one reading of both clocks.
@@ -43,17 +55,18 @@ func newClock(maxJump time.Duration) *clock {
 		maxJump:    maxJump,
 		settleTime: maxJump,
 	}
-	if maxJump < 0 {
+	if maxJump < 0 { // no jump is doubted, but a clock that is too early has to settle, too
 		c.settleTime = DefaultMaxJump
 	}
 	return c
 }
 
-// read returns the time, and a doubt if it cannot be believed. "" means that it can.
+// read returns the wall clock's time, and in doubt the reason why it cannot be believed. "" means
+// that it can.
 //
-// A doubt ends when the wall clock has run for settleTime without a jump. The device may have been
-// asleep when it seemed to jump, or may have been wrong before, or may have stored values with a
-// wrong time.
+// Every doubt ends when the wall clock has run for settleTime without a jump, because a doubt can be
+// wrong. The device may have been asleep when its clock seemed to jump. Or the jump set a wrong
+// clock right. Or the values that are later than the clock got a wrong time.
 func (c *clock) read(ctx context.Context, backend daybook.Backend) (now time.Time, doubt string, err error) {
 	m := moment{c.wall(), c.steady()}
 	c.noticeJump(m)
@@ -67,15 +80,17 @@ func (c *clock) read(ctx context.Context, backend daybook.Backend) (now time.Tim
 	if doubt != "" && !settled {
 		return m.wall, doubt, nil
 	}
-	// A clock that was set back deletes less, which does no harm. It may be set right again, so the
-	// earlier reading stays the believed one until the clock has settled.
+	// A clock that was set back is believed, because it deletes less. But it may be set forward
+	// again, and that is no jump ahead of the earlier believed reading. So that reading stays until
+	// the clock has settled.
 	if settled || c.believed == (moment{}) || m.aheadOf(c.believed) > 0 {
 		c.believed, c.unsteady = m, false
 	}
 	return m.wall, "", nil
 }
 
-// noticeJump compares a reading with the last one.
+// noticeJump compares a reading with the last one, and begins to wait for settleTime after a jump
+// in either direction.
 func (c *clock) noticeJump(m moment) {
 	if c.last == (moment{}) {
 		c.steadyFrom = m.steady
@@ -85,8 +100,8 @@ func (c *clock) noticeJump(m moment) {
 	c.last = m
 }
 
-// doubtJump doubts a clock that jumped ahead after the believed reading, or that jumped and was
-// never believed.
+// doubtJump returns a doubt for a clock that is ahead of the believed reading by more than maxJump,
+// and for a clock that has jumped and was never believed.
 func (c *clock) doubtJump(m moment) (doubt string) {
 	switch {
 	case c.maxJump < 0:

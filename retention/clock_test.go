@@ -205,12 +205,12 @@ func TestSweepWithAnEarlyClock(t *testing.T) {
 		t.Errorf("a sweep with an early clock keeps %d values; want 8, all except the one over MaxPerRecord", got)
 	}
 	newest := today.Add(50 * year).Local().Format(time.RFC3339)
-	want := "5 of 5 records, up to " + newest + "; it is believed when"
+	want := "5 of 5 records, up to " + newest + "; the clock is believed when"
 	if text := logged.String(); !strings.Contains(text, want) || strings.Count(text, "\n") != 1 {
 		t.Errorf("logged %q; want one line with %q", text, want)
 	}
 	deleted, err := k.sweep(t.Context(), f.clock)
-	if deleted != 0 || !errors.Is(err, ErrClock) || strings.Contains(err.Error(), "it is believed when") {
+	if deleted != 0 || !errors.Is(err, ErrClock) || strings.Contains(err.Error(), "the clock is believed when") {
 		t.Errorf("deleted %d, %v; want ErrClock, and no word of later sweeps", deleted, err)
 	}
 

@@ -27,9 +27,9 @@ var ErrClock = errors.New("nothing was deleted by age, because the clock cannot 
 
 // Keeper applies a policy to a backend, in sweeps. Its methods copy the fields when they start.
 //
-// A sweep does not believe the clock while it is earlier than the newest values of most records, or
-// after it jumped ahead by more than MaxJump. It then deletes nothing by age, and logs why; it
-// still deletes by count and by size. The first check needs a backend that is a
+// A keeper does not believe a clock that is earlier than the newest values of most records, or that
+// jumped ahead by more than MaxJump after the last sweep. Then a sweep deletes nothing by age, and
+// logs why. It still deletes by count and by size. The first check needs a backend that is a
 // daybook.RecordLister. A few values from the future do not stop a sweep.
 type Keeper struct {
 	// Backend is the backend that is swept. Required; nil: daybook.ErrNotConfigured.
@@ -39,11 +39,12 @@ type Keeper struct {
 	// Interval is the time from the start of one sweep to the start of the next. 0: 24 h; negative:
 	// ErrInvalidParams.
 	Interval time.Duration
-	// MaxJump is how far the wall clock may get ahead of the steady clock between two sweeps. A
-	// clock that ran for MaxJump without a jump is believed again. A device that often sleeps for
-	// longer needs more. 0: 24 h; negative: no limit.
+	// MaxJump is how far the wall clock may jump ahead between two sweeps, as measured by the steady
+	// clock. A clock that ran for MaxJump without a jump is believed again. A device that often
+	// sleeps for longer than MaxJump needs a greater one. 0: 24 h; negative: no jump is doubted, and a clock
+	// that is too early is believed after 24 h.
 	MaxJump time.Duration
-	// Logger receives one line for each sweep: at info level if it deleted values, at debug level
+	// Logger gets one log line for each sweep: at info level if it deleted values, at debug level
 	// if not, as a warning if it does not believe the clock, and as an error if it failed. nil:
 	// slog.Default().
 	Logger *slog.Logger
@@ -130,7 +131,7 @@ func (k *Keeper) sweepAndLog(ctx context.Context, c *clock) error {
 			"deleted", deleted, "error", err)
 		return err
 	case errors.Is(err, ErrClock):
-		err = fmt.Errorf("%w; it is believed when it has run for %s without a jump", err, c.settleTime)
+		err = fmt.Errorf("%w; the clock is believed when it has run for %s without a jump", err, c.settleTime)
 		k.Logger.WarnContext(ctx, "daybook: a retention sweep did not delete by age", "deleted", deleted, "error", err)
 	case err != nil:
 		k.Logger.ErrorContext(ctx, "daybook: a retention sweep failed; the next one will try again",

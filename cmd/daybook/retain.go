@@ -45,11 +45,11 @@ matches follows max_age. The file is YAML or JSON:
 
 Each sweep prints one line on standard error with the number of deleted values.
 
-Retain deletes nothing by age while it does not trust the clock: when the clock is earlier
+Retain deletes nothing by age while it does not believe the clock: when the clock is earlier
 than the newest values of most records, or jumped ahead by more than a day after the last
-sweep. It trusts a clock again that ran for a day without a jump. --once has no last sweep to
+sweep. It believes the clock again after a day without a jump. --once has no last sweep to
 compare with; it reports a clock that is too early and fails. "daybook prune --older-than"
-always trusts the clock.
+always believes the clock.
 
 No other process can have the daybook open meanwhile. A program that stores values uses the
 Go package retention.`,

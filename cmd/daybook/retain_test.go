@@ -80,7 +80,7 @@ func TestRetain(t *testing.T) {
 }
 
 // TestRetainWithASlowClock wants that a clock earlier than the newest values deletes nothing by
-// age, and that prune trusts it.
+// age, and that prune believes it.
 func TestRetainWithASlowClock(t *testing.T) {
 	now := daybook.Now()
 	values := []daybook.StoredValue{value("other", "1", 1)}
@@ -91,13 +91,13 @@ func TestRetainWithASlowClock(t *testing.T) {
 	}
 	dir, rules := filledDir(t, values...), writeFile(t, "rules.yaml", goodRules)
 	got := run(t, "", "retain", "--once", "--rules", rules, "--dir", dir)
-	if got.status == statusDone || strings.Contains(got.err, "it is believed when") ||
+	if got.status == statusDone || strings.Contains(got.err, "the clock is believed when") ||
 		strings.Count(got.err, "\n") != 1 {
 		t.Errorf("%+v; want a failure and one line", got)
 	}
 	wantParts(t, got.err, retention.ErrClock.Error()+": at ",
 		"up to "+time.UnixMilli(int64(newest)).Format(time.RFC3339)+": deleted 0 values",
-		"; set the clock, or if it is right, delete by age with \"daybook prune --older-than\", which trusts it")
+		"; set the clock, or if it is right, delete by age with \"daybook prune --older-than\", which believes it")
 	out := mustRun(t, "", "prune", "*", "--older-than", "7d", "--dir", dir)
 	if !strings.HasPrefix(out, "deleted 1 value in ") {
 		t.Errorf("prune printed %q", out)
