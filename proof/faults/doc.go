@@ -14,8 +14,9 @@
 //   - Queries succeed and return the right values.
 //   - An error names the cause. A full disk is ErrNoSpace or ErrFailed, and nothing else is
 //     ErrCorrupt.
-//   - One failed operation makes at most one call fail, unless the content of the disk is in doubt.
-//     Then calls return ErrFailed until the store is opened again.
+//   - One failed operation makes at most one call fail, unless the content of the log or of the
+//     tree is in doubt. Then calls that write to that file return ErrFailed until the store is
+//     opened again.
 //   - No call hangs.
 //   - After the faults, the store opens, Check finds nothing, and the store works. Under Always
 //     that also holds after a power cut in which only synced operations survive.
