@@ -91,8 +91,8 @@ func TestCompile(t *testing.T) {
 		{"?", daybook.Glob, "é", true, "? is a character, not a byte"},
 		{"#.a.#.b.#", daybook.Topic, "b.a.b", true, "the first # must not take too much"},
 		{"a.#", daybook.Topic, "a", true, "# may be nothing"},
-		{"a.*", daybook.Topic, "a.", true, "an empty segment is a segment"},
-		{"a*", daybook.Topic, "ab", false, "no wildcard within a segment"},
+		{"a.*", daybook.Topic, "a.", true, "an empty level is a level"},
+		{"a*", daybook.Topic, "ab", false, "no wildcard within a level"},
 		{strings.Repeat("*a", 1000) + "b", daybook.Glob, strings.Repeat("a", 1024), false,
 			"without its memory, match would take exponential time"},
 	}

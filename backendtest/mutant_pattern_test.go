@@ -80,7 +80,7 @@ func wildcardAnywhere(pattern, name string, syntax daybook.PatternSyntax) (bool,
 	return correctly(pattern, name, syntax)
 }
 
-func dropEmptySegments(pattern, name string, syntax daybook.PatternSyntax) (bool, error) {
+func dropEmptyLevels(pattern, name string, syntax daybook.PatternSyntax) (bool, error) {
 	if syntax == daybook.Topic {
 		name = strings.Trim(strings.ReplaceAll(name, "..", "."), ".")
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // token is a part of a pattern. Both syntaxes are the same language over different letters: the
-// letters of a glob are characters, and the letters of a topic are the segments between dots. A
+// letters of a glob are characters, and the letters of a topic are the levels between dots. A
 // pattern is a sequence of tokens. Each of them matches one given letter, any letter, or any run of
 // letters.
 type token struct {
@@ -73,14 +73,14 @@ func parseGlob(pattern string) (tokens []token, err error) {
 }
 
 func parseTopic(pattern string) (tokens []token) {
-	for segment := range strings.SplitSeq(pattern, ".") {
-		switch segment {
+	for level := range strings.SplitSeq(pattern, ".") {
+		switch level {
 		case "*":
 			tokens = append(tokens, token{kind: anyLetter})
 		case "#":
 			tokens = append(tokens, token{kind: anyRun})
 		default:
-			tokens = append(tokens, token{oneLetter, segment})
+			tokens = append(tokens, token{oneLetter, level})
 		}
 	}
 	return tokens

@@ -18,12 +18,12 @@ var globCases = []testCase{
 }
 
 var topicCases = []testCase{
-	{"a star is one segment", "a segment * matches exactly one segment", topicStar},
-	{"a hash is any number of segments", "a segment # matches zero or more segments", topicHash},
-	{"a wildcard is a whole segment",
-		"* and # within a segment, and all other characters, are literal; there is no escape",
+	{"a star is one level", "a level * matches exactly one level", topicStar},
+	{"a hash is any number of levels", "a level # matches zero or more levels", topicHash},
+	{"a wildcard is a whole level",
+		"* and # within a level, and all other characters, are literal; there is no escape",
 		topicLiteral},
-	{"empty segments", "a topic is split at each dot, and an empty segment is a segment", topicEmptySegments},
+	{"empty levels", "a topic is split at each dot, and an empty level is a level", topicEmptyLevels},
 	{"case", "matching is case-sensitive", topicCase},
 	{"hostile patterns", "no pattern takes unbounded time or gives a wrong answer", topicHostile},
 }
@@ -114,7 +114,7 @@ func topicLiteral(s *subject) {
 	s.wantNames(`a\`, daybook.Topic, `a\`)
 }
 
-func topicEmptySegments(s *subject) {
+func topicEmptyLevels(s *subject) {
 	s.storeNames(".", ".a", "a", "a.", "a..b", "a.b")
 	s.wantNames("a.*", daybook.Topic, "a.", "a.b")
 	s.wantNames("*.*", daybook.Topic, ".", ".a", "a.", "a.b")

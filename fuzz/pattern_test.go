@@ -46,8 +46,8 @@ func FuzzTopic(f *testing.F) {
 		p, err := index.CompileTopic(pattern)
 		checkCompiles(t, pattern, err, isValidPattern(pattern))
 		if err == nil && daybook.ValidateRecordName(name) == nil {
-			segments := strings.Split(pattern, ".")
-			matches := func(name string) bool { return matchesTopic(strings.Split(name, "."), segments) }
+			levels := strings.Split(pattern, ".")
+			matches := func(name string) bool { return matchesTopic(strings.Split(name, "."), levels) }
 			checkMatch(t, p, pattern, name, matches(name))
 			names.check(t, pattern, daybook.Topic, name, matches)
 		}
@@ -119,15 +119,15 @@ func step(matched []bool, chars []rune, c rune, escaped bool) []bool {
 func matchesTopic(name, pattern []string) bool {
 	matched := make([]bool, len(name)+1)
 	matched[0] = true
-	for _, segment := range pattern {
+	for _, level := range pattern {
 		next, reached := make([]bool, len(matched)), false
 		for i := range next {
 			reached = reached || matched[i]
 			switch {
-			case segment == "#":
+			case level == "#":
 				next[i] = reached
 			case i > 0:
-				next[i] = matched[i-1] && (segment == "*" || segment == name[i-1])
+				next[i] = matched[i-1] && (level == "*" || level == name[i-1])
 			}
 		}
 		matched = next

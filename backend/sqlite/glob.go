@@ -45,13 +45,13 @@ func fromGlob(pattern string) string {
 	return glob.String()
 }
 
-// fromTopic lets each wildcard match any run of characters. A # that matches no segment has no dot
+// fromTopic lets each wildcard match any run of characters. A # that matches no level has no dot
 // beside it, so the dot that follows a # is left out.
 func fromTopic(pattern string) string {
 	var glob strings.Builder
 	onlyHashes := true // so far
-	for segment := range strings.SplitSeq(pattern, ".") {
-		if segment == "#" {
+	for level := range strings.SplitSeq(pattern, ".") {
+		if level == "#" {
 			glob.WriteByte('*')
 			continue
 		}
@@ -59,10 +59,10 @@ func fromTopic(pattern string) string {
 			glob.WriteByte('.')
 		}
 		onlyHashes = false
-		if segment != "*" {
-			segment = escape.Replace(segment)
+		if level != "*" {
+			level = escape.Replace(level)
 		}
-		glob.WriteString(segment)
+		glob.WriteString(level)
 	}
 	return glob.String()
 }

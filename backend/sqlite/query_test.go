@@ -68,7 +68,7 @@ func TestTranslateGlob(t *testing.T) {
 		{"#.c", "", "*c", daybook.Topic, "c matches"},
 		{"#.#.*.c", "", "***.c", daybook.Topic, "b.c matches"},
 		{"a.#", "a", "", daybook.Topic, "a matches"},
-		{"a.*.b*?", "a.", "a.*.b[*][?]", daybook.Topic, "wildcards are whole segments"},
+		{"a.*.b*?", "a.", "a.*.b[*][?]", daybook.Topic, "wildcards are whole levels"},
 	} {
 		if got := translateGlob(test.pattern, test.prefix, test.syntax); got != test.want {
 			t.Errorf("%s %q: got %q; want %q (%s)", test.syntax, test.pattern, got, test.want, test.reason)

@@ -45,13 +45,13 @@ func translateGlob(pattern string) string {
 	return glob.String()
 }
 
-// translateTopic lets each wildcard match any run of characters. A # that matches no segment has no
+// translateTopic lets each wildcard match any run of characters. A # that matches no level has no
 // dot beside it, so the dot that follows a # is left out.
 func translateTopic(pattern string) string {
 	var glob strings.Builder
 	onlyHashes := true // so far
-	for segment := range strings.SplitSeq(pattern, ".") {
-		if segment == "#" {
+	for level := range strings.SplitSeq(pattern, ".") {
+		if level == "#" {
 			glob.WriteByte('*')
 			continue
 		}
@@ -59,10 +59,10 @@ func translateTopic(pattern string) string {
 			glob.WriteByte('.')
 		}
 		onlyHashes = false
-		if segment != "*" {
-			segment = sqliteLiteral.Replace(segment)
+		if level != "*" {
+			level = sqliteLiteral.Replace(level)
 		}
-		glob.WriteString(segment)
+		glob.WriteString(level)
 	}
 	return glob.String()
 }

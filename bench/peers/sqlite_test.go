@@ -81,7 +81,7 @@ func TestSQLiteGlob(t *testing.T) {
 		{"#.c", "", "*c", daybook.Topic, "c matches"},
 		{"#.#.*.c", "", "***.c", daybook.Topic, "b.c matches"},
 		{"a.#", "a", "", daybook.Topic, "a matches"},
-		{"a.*.b*?", "a.", "a.*.b[*][?]", daybook.Topic, "wildcards are whole segments"},
+		{"a.*.b*?", "a.", "a.*.b[*][?]", daybook.Topic, "wildcards are whole levels"},
 	}
 	for _, test := range tests {
 		if got := sqliteGlob(test.pattern, test.prefix, test.syntax); got != test.want {
