@@ -69,8 +69,8 @@ func repeat(t *testing.T, r faultRun, disk *fusedisk.Disk, scenarios map[string]
 	}
 }
 
-// allRuns returns a run for every position, error and duration. Of the writes, they take turns in
-// the number of bytes that they apply.
+// allRuns returns a run for every position, error and duration. Runs in which a write fails take
+// turns in how many of its bytes are applied.
 func allRuns(sc scenario, positions map[journal.OpKind]int) (runs []faultRun) {
 	ways := []string{nothingWritten, headWritten, sectorsWritten, allWritten}
 	for _, kind := range sc.kinds {
@@ -94,8 +94,8 @@ func allRuns(sc scenario, positions map[journal.OpKind]int) (runs []faultRun) {
 	return runs
 }
 
-// choose returns the number of runs that the flags ask for, in random order. One run of each kind
-// comes first, then one of each scenario, kind, error and duration.
+// choose returns the runs that the flags ask for, in random order. One run of each kind comes first,
+// then one of each scenario, kind, error and duration.
 func choose(t *testing.T, runs []faultRun, seed uint64) (chosen []faultRun) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(seed, 0))

@@ -33,7 +33,7 @@ const (
 	randomInRecovery = 2
 	// slowSync bounds the time of a sync in half of the workloads. More happens during a slow sync.
 	slowSync = 500 * time.Microsecond
-	// reopenEvery is the share of the states that are also stored to and opened again.
+	// reopenEvery says which states are also stored to and opened again: every fourth.
 	reopenEvery = 4
 )
 

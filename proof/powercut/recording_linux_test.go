@@ -28,7 +28,7 @@ type recording struct {
 	HeadSize    int64
 	ChunkValues int
 	Start       *history.History // the knowledge before the journal
-	Base        int              // the first operations of the journal, which only make the initial image
+	Base        int              // number of first operations, which only make the initial image
 	Journal     []journal.Op
 	Nested      bool // the journal is that of a recovery
 

@@ -16,8 +16,8 @@ type expectation int
 
 const (
 	mustFind expectation = iota // Open or Check must find the damage
-	mayFind                     // they may find it: the place is in a page that is used, but nothing reads it
-	harmless                    // nothing changes, and no call may complain
+	mayFind                     // Open or Check may find it, but nothing needs the damaged bytes
+	harmless                    // the damage has no effect, and no call may complain
 	tornTail                    // it looks like the torn end of a crash: the values before it must be there
 )
 
