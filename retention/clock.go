@@ -64,8 +64,8 @@ func newClock(maxJump time.Duration) *clock {
 // read returns the wall clock's time, and in doubt the reason why it cannot be believed. "" means
 // that it can.
 //
-// Every doubt ends when the wall clock has run for settleTime without a jump, because a doubt can be
-// wrong. The device may have been asleep when its clock seemed to jump. Or the jump set a wrong
+// Every doubt ends when the wall clock has run for settleTime without a jump, because a doubt can
+// be wrong. The device may have been asleep when its clock seemed to jump. Or the jump set a wrong
 // clock right. Or the values that are later than the clock got a wrong time.
 func (c *clock) read(ctx context.Context, backend daybook.Backend) (now time.Time, doubt string, err error) {
 	m := moment{c.wall(), c.steady()}

@@ -39,10 +39,10 @@ type Keeper struct {
 	// Interval is the time from the start of one sweep to the start of the next. 0: 24 h; negative:
 	// ErrInvalidParams.
 	Interval time.Duration
-	// MaxJump is how far the wall clock may jump ahead between two sweeps, as measured by the steady
-	// clock. A clock that ran for MaxJump without a jump is believed again. A device that often
-	// sleeps for longer than MaxJump needs a greater one. 0: 24 h; negative: no jump is doubted, and a clock
-	// that is too early is believed after 24 h.
+	// MaxJump is how far the wall clock may jump ahead between two sweeps, as the steady clock
+	// measures it. A clock that ran for MaxJump without a jump is believed again. A device that
+	// often sleeps for longer than MaxJump needs a greater one. 0: 24 h; negative: no jump is
+	// doubted, and a clock that is too early is believed after 24 h without a jump.
 	MaxJump time.Duration
 	// Logger gets one log line for each sweep: at info level if it deleted values, at debug level
 	// if not, as a warning if it does not believe the clock, and as an error if it failed. nil:
