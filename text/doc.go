@@ -6,7 +6,8 @@
 // A [ValueReader] reads the values of one file, in the file's order. [FormatOfName] and
 // [DetectFormat] say which constructor suits a file:
 //
-//	NewNDJSONReader       one JSON object per line, in either of two forms
+//	NewNDJSONReader       one JSON object per line: with record_name, value and stored_at, or
+//	                      with topic, payload and ts, as AimDB names them
 //	NewCSVReader          any CSV with a header: each row becomes one JSON object of one record
 //	NewExportedCSVReader  the CSV that NewCSVWriter writes
 //	parquet.NewReader     the Parquet that parquet.NewWriter writes
@@ -23,9 +24,10 @@
 //
 // # Guarantees
 //
-// A reader returns only values that every backend accepts: it checks the name and the JSON text of
-// each value. Memory does not grow with the file, because lines and rows have a maximal length.
-// Malformed input is an error and never a panic.
+// A reader returns only values with a valid name and valid JSON: it checks both by the rules of
+// package daybook. A backend may refuse a value for another reason, such as its time. Memory does
+// not grow with the file, because lines and rows have a maximal length. Malformed input is an error
+// and never a panic.
 //
 // A reader or writer serves one goroutine at a time. It closes neither its input nor its output.
 //

@@ -13,9 +13,9 @@ import (
 // matches names without regard to case, takes the last of two members with the same name, and
 // counts the line's own object against the depth that a value may have.
 //
-// It passes over the line once and never recurses, because a line may be 17 MiB of "[". It only
-// finds where the value of a member ends; then each value is checked by itself. Together that
-// checks the whole line.
+// It passes over the line once and never recurses, because a line may consist of MaxLineLen times
+// "[", and each would take space on the stack. It only finds where the value of a member ends. Then
+// each value is checked by itself. Together that checks the whole line.
 type memberScanner struct {
 	line []byte
 	at   int // offset of the next byte
@@ -24,11 +24,11 @@ type memberScanner struct {
 // scanMembers calls visit with each member of the object that line is. The values alias line.
 func scanMembers(line []byte, visit func(name string, value json.RawMessage) error) error {
 	s := memberScanner{line: line}
-	if s.next() != '{' {
+	if s.skipSpace() != '{' {
 		return s.notAnObject()
 	}
 	s.at++
-	if s.next() == '}' {
+	if s.skipSpace() == '}' {
 		return s.end()
 	}
 	for {
@@ -42,7 +42,7 @@ func scanMembers(line []byte, visit func(name string, value json.RawMessage) err
 		if err := visit(name, value); err != nil {
 			return err
 		}
-		switch s.next() {
+		switch s.skipSpace() {
 		case ',':
 			s.at++
 		case '}':
@@ -53,8 +53,8 @@ func scanMembers(line []byte, visit func(name string, value json.RawMessage) err
 	}
 }
 
-// next skips white space and returns the byte after it, or 0 at the end of the line.
-func (s *memberScanner) next() byte {
+// skipSpace skips white space and returns the byte after it, or 0 at the end of the line.
+func (s *memberScanner) skipSpace() byte {
 	for ; s.at < len(s.line); s.at++ {
 		if b := s.line[s.at]; !isSpace(b) {
 			return b
@@ -65,7 +65,7 @@ func (s *memberScanner) next() byte {
 
 // member reads a name, its colon, and the extent of its value.
 func (s *memberScanner) member() (name string, value json.RawMessage, err error) {
-	if s.next() != '"' {
+	if s.skipSpace() != '"' {
 		return "", nil, s.syntaxError("the name of a member")
 	}
 	quoted := s.line[s.at:s.stringEnd(s.at)]
@@ -73,11 +73,11 @@ func (s *memberScanner) member() (name string, value json.RawMessage, err error)
 		return "", nil, s.syntaxError("the name of a member")
 	}
 	s.at += len(quoted)
-	if s.next() != ':' {
+	if s.skipSpace() != ':' {
 		return "", nil, s.syntaxError("a colon after the name of a member")
 	}
 	s.at++
-	s.next()
+	s.skipSpace()
 	start := s.at
 	s.at = s.valueEnd(start)
 	if s.at == start {
@@ -86,8 +86,8 @@ func (s *memberScanner) member() (name string, value json.RawMessage, err error)
 	return name, s.line[start:s.at], nil
 }
 
-// valueEnd returns the end of the value that starts at start. It counts brackets without telling
-// their kinds apart; the check of the value finds those that do not match.
+// valueEnd returns the end of the value that starts at start. It counts "[" and "{" as the same.
+// The check of the value finds brackets that do not match.
 func (s *memberScanner) valueEnd(start int) int {
 	depth := 0
 	for at := start; at < len(s.line); {
@@ -140,7 +140,7 @@ func (s *memberScanner) stringEnd(start int) int {
 // end checks that nothing follows the object's closing brace.
 func (s *memberScanner) end() error {
 	s.at++
-	if s.next(); s.at < len(s.line) {
+	if s.skipSpace(); s.at < len(s.line) {
 		return s.syntaxError("nothing after the object")
 	}
 	return nil
@@ -150,7 +150,8 @@ func (s *memberScanner) syntaxError(want string) error {
 	return &SyntaxError{Offset: s.at, Want: want, Incomplete: s.at >= len(s.line)}
 }
 
-// notAnObject tells a line with another kind of JSON text from a line that is not JSON.
+// notAnObject returns the error of a line that does not begin with "{": a KindError if the line is
+// another kind of JSON text, such as an array, and a SyntaxError if it is not JSON.
 func (s *memberScanner) notAnObject() error {
 	if daybook.ValidateValue(s.line) != nil {
 		return s.syntaxError("an object")

@@ -51,7 +51,7 @@ func (o ReadOptions) missingTime() (uint64, error) {
 	return daybook.Now(), nil
 }
 
-// checkedValue returns a value that every backend accepts, or the reason why none would.
+// checkedValue returns a value if its name and its JSON are valid, and otherwise an error.
 func checkedValue(name string, value json.RawMessage, storedAt uint64) (daybook.StoredValue, error) {
 	err := daybook.ValidateRecordName(name)
 	if err == nil {
