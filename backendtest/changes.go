@@ -82,7 +82,7 @@ func changesInOrder(s *subject) {
 	s.wantChanges(0)
 	first := []row{{"b", "1", 50}, {"a", "2", 60}, {"b", "3", 40}, {"b", "4", 40}, {"c", "5", 0}}
 	batch := []row{{"b", "6", 10}, {"a", "7", 10}, {"b", "8", 5}, {"b", "8", 5}}
-	last := []row{{"a", "9", 1}, {"c", "10", s.can.maxTimestamp()}}
+	last := []row{{"a", "9", 1}, {"c", "10", s.limits.maxTimestamp()}}
 	s.store(first...)
 	s.storeTogether(batch...)
 	s.store(last...)

@@ -55,7 +55,7 @@ func cleanupEqualTimes(s *subject) {
 }
 
 func cleanupAlmostAll(s *subject) {
-	last := s.can.maxTimestamp()
+	last := s.limits.maxTimestamp()
 	s.store(row{"r", "1", last}, row{"r", "2", last - 1}, row{"r", "3", 0})
 	s.cleanup(last, 2)
 	s.want("*", daybook.QueryParams{}, row{"r", "1", last})

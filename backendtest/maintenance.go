@@ -15,26 +15,41 @@ var maintenanceCases = []testCase{
 		maintainUnchanged},
 }
 
-// maintenanceCalls returns a call of each of these methods that the backend has.
+// maintenanceCalls returns a call of each of these methods that the backend has, and logs which it
+// does not have.
 func maintenanceCalls(ctx context.Context, s *subject) []call {
 	calls := []call{}
 	if b, ok := s.backend.(daybook.Checkpointer); ok {
 		calls = append(calls, call{"Checkpoint", func() error { return b.Checkpoint(ctx) }})
+	} else {
+		s.logMissing("daybook.Checkpointer")
 	}
 	if b, ok := s.backend.(daybook.Compacter); ok {
 		calls = append(calls, call{"Compact", func() error { return b.Compact(ctx) }})
+	} else {
+		s.logMissing("daybook.Compacter")
 	}
 	if b, ok := s.backend.(daybook.BackerUp); ok {
 		calls = append(calls, call{"Backup", func() error { return b.Backup(ctx, io.Discard) }})
+	} else {
+		s.logMissing("daybook.BackerUp")
 	}
 	if b, ok := s.backend.(daybook.Checker); ok {
 		calls = append(calls, call{"Check", func() error { return b.Check(ctx) }})
+	} else {
+		s.logMissing("daybook.Checker")
 	}
 	return calls
 }
 
+// logMissing logs that the backend does not have an optional interface.
+func (s *subject) logMissing(name string) {
+	s.Helper()
+	s.Logf("left out: %T is no %s", s.backend, name)
+}
+
 func maintainUnchanged(s *subject) {
-	want := []row{{"a", "1", 1}, {"a", "2", 1}, {"b", `"three"`, 0}, {"b", "4", s.can.maxTimestamp()}}
+	want := []row{{"a", "1", 1}, {"a", "2", 1}, {"b", `"three"`, 0}, {"b", "4", s.limits.maxTimestamp()}}
 	s.store(want...)
 	for _, call := range maintenanceCalls(s.Context(), s) {
 		if err := call.do(); err != nil && !(call.name == "Compact" && errors.Is(err, errors.ErrUnsupported)) {

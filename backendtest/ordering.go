@@ -53,7 +53,7 @@ func nameOrder(s *subject) {
 }
 
 func prefixNames(s *subject) {
-	last := s.can.maxTimestamp()
+	last := s.limits.maxTimestamp()
 	s.store(row{"a", "1", last}, row{"a\x01", "2", 0}, row{"aa", "3", 0}, row{"a", "4", 0}, row{"a.", "5", 5})
 	s.want("a", daybook.QueryParams{}, row{"a", "1", last}, row{"a", "4", 0})
 	s.want("a", daybook.Since(1), row{"a", "1", last})
@@ -69,7 +69,7 @@ func backfill(s *subject) {
 }
 
 func latestIsGreatest(s *subject) {
-	future := min(4_102_444_800_000, s.can.maxTimestamp()) // the year 2100
+	future := min(4_102_444_800_000, s.limits.maxTimestamp()) // the year 2100
 	s.store(row{"r", `"future"`, future}, row{"r", `"now"`, 1_750_000_000})
 	s.want("r", daybook.Latest(1), row{"r", `"future"`, future})
 }

@@ -121,7 +121,7 @@ func generousLimit(s *subject) {
 }
 
 func extremeTimestamps(s *subject) {
-	last := s.can.maxTimestamp()
+	last := s.limits.maxTimestamp()
 	s.store(row{"r", "1", last}, row{"r", "2", 0}, row{"r", "3", 1}, row{"r", "4", last})
 	s.want("r", daybook.QueryParams{}, row{"r", "4", last}, row{"r", "1", last}, row{"r", "3", 1}, row{"r", "2", 0})
 	s.want("r", daybook.Between(0, 0), row{"r", "2", 0})
@@ -133,7 +133,7 @@ func powersOfTwo(s *subject) {
 	var want []row
 	for _, bits := range []int{8, 16, 31, 32, 48, 53, 63} { // 53: the precision of floats; 31 and 63: sign bits
 		for at := uint64(1)<<bits - 1; at <= 1<<bits+1; at++ {
-			if at <= s.can.maxTimestamp() {
+			if at <= s.limits.maxTimestamp() {
 				want = append(want, row{"r", fmt.Sprint(bits), at})
 			}
 		}
@@ -148,8 +148,8 @@ func powersOfTwo(s *subject) {
 }
 
 func beyondTimestamps(s *subject) {
-	s.store(row{"r", "1", s.can.maxTimestamp()})
-	beyond := s.can.maxTimestamp() + 1
+	s.store(row{"r", "1", s.limits.maxTimestamp()})
+	beyond := s.limits.maxTimestamp() + 1
 	if beyond == 0 {
 		return // the backend holds every uint64
 	}
@@ -161,12 +161,12 @@ func beyondTimestamps(s *subject) {
 			s.wantError(fmt.Sprintf("StoreBatch at %d", at), err, daybook.ErrTimestampRange)
 		}
 	}
-	s.want("*", daybook.QueryParams{}, row{"r", "1", s.can.maxTimestamp()})
+	s.want("*", daybook.QueryParams{}, row{"r", "1", s.limits.maxTimestamp()})
 }
 
 func boundsBeyond(s *subject) {
-	s.store(row{"r", "1", 0}, row{"r", "2", s.can.maxTimestamp() - 1})
-	s.want("r", daybook.Between(0, math.MaxUint64), row{"r", "2", s.can.maxTimestamp() - 1}, row{"r", "1", 0})
+	s.store(row{"r", "1", 0}, row{"r", "2", s.limits.maxTimestamp() - 1})
+	s.want("r", daybook.Between(0, math.MaxUint64), row{"r", "2", s.limits.maxTimestamp() - 1}, row{"r", "1", 0})
 	s.want("r", daybook.Since(math.MaxUint64))
 	s.cleanup(math.MaxUint64, 2)
 	s.want("*", daybook.QueryParams{})

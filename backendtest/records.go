@@ -28,14 +28,14 @@ func (s *subject) records(pattern string, syntax daybook.PatternSyntax, want ...
 		if err != nil {
 			s.Fatalf("Records(%q, %s): %v\nwhy: %s", pattern, syntax, err, s.why)
 		}
-		if s.can.EqualJSON {
+		if s.limits.EqualJSON {
 			info.Bytes = 0
 		}
 		got = append(got, info)
 	}
 	expected := []daybook.RecordInfo{}
 	for _, info := range want {
-		if s.can.EqualJSON {
+		if s.limits.EqualJSON {
 			info.Bytes = 0
 		}
 		expected = append(expected, info)
@@ -47,7 +47,7 @@ func (s *subject) records(pattern string, syntax daybook.PatternSyntax, want ...
 
 func recordInfos(s *subject) {
 	s.records("*", daybook.Glob)
-	last := s.can.maxTimestamp()
+	last := s.limits.maxTimestamp()
 	s.store(row{"b", `"four"`, 7}, row{"a", " 1 ", 10}, row{"b", "null", last}, row{"a", "22", 5})
 	s.store(row{"a", "333", 10}, row{"b", "1", 0}, row{"b", "22", 3}, row{"a", "1", 8})
 	s.records("*", daybook.Glob,

@@ -10,20 +10,20 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// Capabilities declares what a backend cannot do. The zero value is the strictest: the backend
-// keeps every promise of package daybook.
+// Capabilities declares the limits of a backend: which promises of package daybook the suite does
+// not expect of it. The zero value is the strictest: the backend keeps all promises.
 type Capabilities struct {
 	// MaxTimestamp is the greatest timestamp (Unix ms) that the backend can hold. Store and
 	// StoreBatch must return daybook.ErrTimestampRange for greater ones. The bounds of a query and
 	// the argument of Cleanup may still be any uint64. 0: the backend holds every uint64.
 	MaxTimestamp uint64
-	// EqualJSON means that the backend returns equal JSON, as encoding/json decodes it, instead of
-	// the same bytes. RecordInfo.Bytes is then not compared.
+	// EqualJSON means that the backend may return other bytes than those stored, as long as
+	// encoding/json decodes both to the same. RecordInfo.Bytes is then not compared.
 	EqualJSON bool
 	// ScanBlocksWrites means that Store waits until all running Scans have ended. A Store inside
 	// the loop of a Scan would wait for ever, so the suite calls none.
 	ScanBlocksWrites bool
-	// SkipClose means that the suite does not call Close.
+	// SkipClose means that the suite does not call Close, nor tests what follows it.
 	SkipClose bool
 }
 
@@ -97,27 +97,27 @@ var themes = []theme{
 }
 
 // Run runs the suite on the backends that open returns. Each of them must be new, empty and
-// independent of the others.
-func Run(t *testing.T, open func(t *testing.T) daybook.Backend, can Capabilities) {
+// independent of the others. limits is what the suite does not expect of them.
+func Run(t *testing.T, open func(t *testing.T) daybook.Backend, limits Capabilities) {
 	t.Helper()
-	sample := openSample(t, open, can)
+	sample := openSample(t, open, limits)
 	for _, theme := range themes {
-		if missing(t, theme, sample, can) {
+		if missing(t, theme, sample, limits) {
 			continue
 		}
 		t.Run(theme.name, func(t *testing.T) {
 			for _, test := range theme.cases {
-				t.Run(test.name, func(t *testing.T) { test.run(newSubject(t, open, can, test)) })
+				t.Run(test.name, func(t *testing.T) { test.run(newSubject(t, open, limits, test)) })
 			}
 		})
 	}
 }
 
 // openSample returns a closed backend, whose type shows which abilities there are.
-func openSample(t *testing.T, open func(t *testing.T) daybook.Backend, can Capabilities) daybook.Backend {
+func openSample(t *testing.T, open func(t *testing.T) daybook.Backend, limits Capabilities) daybook.Backend {
 	t.Helper()
 	sample := open(t)
-	if closing, ok := sample.(io.Closer); ok && !can.SkipClose {
+	if closing, ok := sample.(io.Closer); ok && !limits.SkipClose {
 		if err := closing.Close(); err != nil {
 			t.Errorf("Close of a backend that was not used: %v", err)
 		}
@@ -126,7 +126,7 @@ func openSample(t *testing.T, open func(t *testing.T) daybook.Backend, can Capab
 }
 
 // missing reports whether a theme is left out because the backend lacks its ability, and logs that.
-func missing(t *testing.T, theme theme, sample daybook.Backend, can Capabilities) bool {
+func missing(t *testing.T, theme theme, sample daybook.Backend, limits Capabilities) bool {
 	t.Helper()
 	switch {
 	case theme.needs.of == nil:
@@ -134,7 +134,7 @@ func missing(t *testing.T, theme theme, sample daybook.Backend, can Capabilities
 	case !theme.needs.of(sample):
 		t.Logf("%s is left out: %T is no %s", theme.name, sample, theme.needs.name)
 		return true
-	case theme.needs.name == closer.name && can.SkipClose:
+	case theme.needs.name == closer.name && limits.SkipClose:
 		t.Logf("%s is left out: Capabilities.SkipClose", theme.name)
 		return true
 	}

@@ -141,7 +141,7 @@ func scanStartsLate(s *subject) {
 }
 
 func scanIsSnapshot(s *subject) {
-	if s.can.ScanBlocksWrites {
+	if s.limits.ScanBlocksWrites {
 		s.Log("left out: Capabilities.ScanBlocksWrites")
 		return
 	}

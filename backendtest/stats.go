@@ -25,7 +25,7 @@ func (s *subject) wantStats(values, bytes, records uint64) {
 	s.Helper()
 	stats := s.stats()
 	got := []uint64{stats.Values, stats.ValueBytes, stats.Records}
-	if s.can.EqualJSON {
+	if s.limits.EqualJSON {
 		got[1], bytes = 0, 0
 	}
 	if diff := cmp.Diff([]uint64{values, bytes, records}, got); diff != "" {

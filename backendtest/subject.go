@@ -20,19 +20,19 @@ import (
 type subject struct {
 	*testing.T
 	backend daybook.Backend
-	can     Capabilities
+	limits  Capabilities
 	why     string // the promise that a failure breaks
 }
 
 // newSubject opens a backend and verifies that it is empty. The backend is closed when the test
 // ends.
-func newSubject(t *testing.T, open func(t *testing.T) daybook.Backend, can Capabilities, test testCase) *subject {
+func newSubject(t *testing.T, open func(t *testing.T) daybook.Backend, limits Capabilities, test testCase) *subject {
 	t.Helper()
-	s := &subject{T: t, backend: open(t), can: can, why: test.why}
+	s := &subject{T: t, backend: open(t), limits: limits, why: test.why}
 	if s.backend == nil {
 		t.Fatal("open returned a nil Backend")
 	}
-	if closing, ok := s.backend.(io.Closer); ok && !can.SkipClose {
+	if closing, ok := s.backend.(io.Closer); ok && !limits.SkipClose {
 		t.Cleanup(func() {
 			if err := closing.Close(); err != nil && !errors.Is(err, daybook.ErrClosed) {
 				t.Errorf("Close at the end of the test: %v", err)
@@ -149,7 +149,7 @@ func (s *subject) rows(values []daybook.StoredValue) []row {
 func (s *subject) comparable(rows []row) []row {
 	compared := []row{}
 	for _, r := range rows {
-		if s.can.EqualJSON {
+		if s.limits.EqualJSON {
 			r.Value = canonical(r.Value)
 		}
 		compared = append(compared, row{shorten(r.Name), shorten(r.Value), r.At})
