@@ -94,8 +94,8 @@ func allRuns(sc scenario, positions map[journal.OpKind]int) (runs []faultRun) {
 	return runs
 }
 
-// choose returns the runs that the flags ask for, in random order. One run of each kind comes first,
-// then one of each scenario, kind, error and duration.
+// choose returns the runs that the flags ask for, in random order. One run of each kind comes
+// first, then one of each scenario, kind, error and duration.
 func choose(t *testing.T, runs []faultRun, seed uint64) (chosen []faultRun) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(seed, 0))
