@@ -43,9 +43,11 @@ func newTailCommand(dir *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tail PATTERN",
 		Short: "Print the newest values, and with -f new values as they are stored",
-		Long: `Print the newest values of all records whose name matches PATTERN, sorted by time. With
--f it goes on with the values that are stored from then on, until interrupted. "daybook help
-query" explains PATTERN and the formats.
+		Long: `Print the newest values of all records whose name matches PATTERN, sorted by time, the
+oldest of them first. Among values with equal times, those of one record are in the order in
+which they were stored, and the record whose name sorts last comes first. With -f it goes on
+with the values that are stored from then on, in the order in which they are stored, until
+interrupted. "daybook help query" explains PATTERN and the formats.
 
 Tail works while another process has the daybook open, and does not disturb it. It then
 begins with the newest values in the log, in the order in which they were stored; the log
@@ -136,7 +138,8 @@ func (t *tail) printNewest(ctx context.Context) error {
 	return err
 }
 
-// newestStored returns the newest values by time, of a daybook that no other process has open.
+// newestStored returns the newest values by time, the oldest of them first, of a daybook that no
+// other process has open.
 func (t *tail) newestStored(ctx context.Context) (newest []daybook.StoredValue, err error) {
 	t.lastTree, _ = os.Stat(t.treePath())
 	db, err := t.open()
@@ -171,7 +174,8 @@ func sortNewest(values []daybook.StoredValue, n int) []daybook.StoredValue {
 	return values[:min(len(values), n)]
 }
 
-// newestLogged returns the values in the log that were stored last.
+// newestLogged returns the values in the log that were stored last, in the order in which they were
+// stored.
 func (t *tail) newestLogged(ctx context.Context) (newest []daybook.StoredValue, err error) {
 	n := t.flags.values
 	err = t.follower.Read(ctx, func(event daybook.Event) bool {
@@ -209,7 +213,7 @@ func (t *tail) printNew(ctx context.Context) error {
 }
 
 func (t *tail) noteReplaced() {
-	fmt.Fprintln(t.notes, "another daybook has come into the directory")
+	fmt.Fprintln(t.notes, "the directory now holds another history (was a backup restored?)")
 }
 
 // printNewInTree prints the new values of a daybook that no other process has open, if the tree's

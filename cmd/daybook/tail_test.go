@@ -28,6 +28,15 @@ func TestTail(t *testing.T) {
 	}
 }
 
+// TestTailOfEqualTimes wants the order that the help names.
+func TestTailOfEqualTimes(t *testing.T) {
+	dir := filledDir(t, value("a", "1", 5), value("b", "2", 5), value("a", "3", 5))
+	want := "record_name,stored_at,value\nb,5,2\na,5,1\na,5,3\n"
+	if got := mustRun(t, "", "tail", "*", "--format", "csv", "--dir", dir); got != want {
+		t.Errorf("got %q; want %q", got, want)
+	}
+}
+
 // TestTailFollows stores values, as another process would, while tail -f runs.
 func TestTailFollows(t *testing.T) {
 	dir := newDir(t)
@@ -96,7 +105,7 @@ func TestTailFollowsShortCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustRun(t, `{"record_name":"new.again","value":1,"stored_at":1}`, "ingest", "--dir", dir)
-	out.waitFor(t, "another daybook has come into the directory\nnew.again,1,1\n")
+	out.waitFor(t, "the directory now holds another history (was a backup restored?)\nnew.again,1,1\n")
 	interrupt()
 	<-done
 }
