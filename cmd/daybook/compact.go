@@ -55,10 +55,10 @@ func runCompact(cmd *cobra.Command, dir string) (err error) {
 func reportCompaction(cmd *cobra.Command, before, after daybook.Stats) error {
 	each := ""
 	if after.Values > 0 {
-		each = fmt.Sprintf(", %s for each of %s",
+		each = fmt.Sprintf(", which is %s for each of its %s",
 			perValue(after.TreeBytes, after.Values), counted(after.Values, "value"))
 	}
-	_, err := fmt.Fprintf(cmd.OutOrStdout(), "the file had %s and has %s%s\n",
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "compacted daybook.db from %s to %s%s\n",
 		size(before.TreeBytes), size(after.TreeBytes), each)
 	return err
 }

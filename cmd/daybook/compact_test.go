@@ -34,7 +34,8 @@ func TestCompact(t *testing.T) {
 	}
 	before := stored(t, dir)
 	got := mustRun(t, "", "compact", "--dir", dir)
-	if !regexp.MustCompile(`^the file had \d+ kB and has \d+ kB, [0-9.]+ B for each of 4 values\n$`).MatchString(got) {
+	want := `^compacted daybook\.db from \d+ kB to \d+ kB, which is [0-9.]+ B for each of its 4 values\n$`
+	if !regexp.MustCompile(want).MatchString(got) {
 		t.Errorf("output %q", got)
 	}
 	if diff := cmp.Diff(before, stored(t, dir)); diff != "" {
