@@ -90,8 +90,9 @@ func (d *demo) showSize(ctx context.Context, _ demoRun) error {
 	if err := writeStats(d.out, stats); err != nil {
 		return err
 	}
+	d.print("\nThis counts one more record, %s, with a value about each run.\n", runRecord)
 	if stats.Values < 10_000 {
-		d.print("\nMost of this is a fixed cost; the bytes per value fall as the history grows.\n")
+		d.print("Most of this is a fixed cost; the bytes per value fall as the history grows.\n")
 	}
 	return nil
 }
