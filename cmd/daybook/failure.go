@@ -90,7 +90,8 @@ func remedy(command string, err error) string {
 	case errors.As(err, new(*text.HeaderError)) && command == "import":
 		return "; \"daybook ingest\" reads CSV that \"daybook export\" did not write"
 	case errors.Is(err, retention.ErrClock):
-		return "; set the clock, or if it is right, delete by age with \"daybook prune --older-than\", which believes it"
+		return "; set the clock, or if it is right, delete by age with \"daybook prune --older-than\", " +
+			"which believes it"
 	}
 	return ""
 }

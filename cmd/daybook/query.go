@@ -30,7 +30,8 @@ func newQueryCommand(dir *string) *cobra.Command {
 		Use:   "query PATTERN",
 		Short: "Print the values of records",
 		Long: `Print the values of all records whose name matches PATTERN, sorted by record name, then
-by time, the newest first.
+by time, the newest first. The time of a value, under STORED AT and for --since and --until,
+is the timestamp that it was given when it was stored. It may differ from the clock's time.
 
 PATTERN is a glob: * matches any characters, dots too, ? matches one character, and \ takes
 the next character literally. With --topic it is a topic: PATTERN and name are split at
@@ -68,8 +69,8 @@ The values are printed while they are read, so a large result needs no large mem
 
 // addSelection adds the flags that select values by time and read the pattern.
 func (f *queryFlags) addSelection(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.since, "since", "", "only values stored at this `time` or later")
-	cmd.Flags().StringVar(&f.until, "until", "", "only values stored at this `time` or earlier")
+	cmd.Flags().StringVar(&f.since, "since", "", "only values with this `time` or a later one")
+	cmd.Flags().StringVar(&f.until, "until", "", "only values with this `time` or an earlier one")
 	cmd.Flags().BoolVar(&f.topic, "topic", false, topicUsage)
 }
 

@@ -36,7 +36,7 @@ func newRootCommand() *cobra.Command {
 		Use:   "daybook",
 		Short: "Keep and read the history of named JSON records",
 		Long: `Daybook keeps the history of named JSON records in a directory: every value that a
-record ever had, with the time it was stored.
+record ever had, with its time.
 
 A record has a name, such as sensor.kitchen. A value is any JSON, such as {"celsius":21.5}.
 All commands work on the directory that --dir names.
