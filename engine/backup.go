@@ -56,10 +56,13 @@ func (db *DB) Backup(ctx context.Context, w io.Writer) error {
 func (db *DB) beginBackup(ctx context.Context) (b *tree.Backup, err error) {
 	err = db.withTurn(ctx, func(t *turn) error {
 		if !db.opts.ReadOnly {
+			if db.reserve.size() > 0 {
+				defer t.takeReserve()
+			}
 			if _, err := t.postAllUsingReserve(ctx, nil); err != nil {
 				return err
 			}
-		} else if !db.heads.empty() {
+		} else if !db.heads.activeEmpty() {
 			return fmt.Errorf("%w: the log of %s holds values that are not in the tree yet: open it for writing, or "+
 				"close the program that does",
 				daybook.ErrReadOnly, db.dir.path)

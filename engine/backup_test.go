@@ -376,3 +376,20 @@ func TestRestoreBesideOpen(t *testing.T) {
 type readerFunc func(p []byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// panickingReader panics in Read.
+type panickingReader struct{}
+
+func (panickingReader) Read([]byte) (int, error) { panic("the reader's own") }
+
+// TestRestorePanic restores from a reader that panics: no file and no directory is left.
+func TestRestorePanic(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	func() {
+		defer func() { _ = recover() }()
+		_ = Restore(ctx, dir, panickingReader{})
+	}()
+	if _, err := os.Stat(filepath.Dir(dir)); !os.IsNotExist(err) {
+		t.Errorf("the directory above is there: %v", err)
+	}
+}

@@ -70,7 +70,7 @@ func (db *DB) postWhenFrozen(stopping <-chan struct{}) {
 		case <-db.checkpointer.nudged:
 		case <-retry.C:
 		}
-		err := db.withTurn(context.Background(), func(t *turn) error {
+		err := db.withTurnInBackground(func(t *turn) error {
 			_, err := t.postFrozen(nil)
 			return err
 		})
@@ -121,11 +121,11 @@ func (t *turn) postAll(ctx context.Context, leaveOut doomed) (leftOut uint64, er
 	}
 }
 
-// postAllUsingReserve is postAll, on a full disk with the space of the reserve.
+// postAllUsingReserve is postAll, on a full disk with the space of the reserve. The caller takes
+// that back with takeReserve.
 func (t *turn) postAllUsingReserve(ctx context.Context, leaveOut doomed) (leftOut uint64, err error) {
 	leftOut, err = t.postAll(ctx, leaveOut)
 	if errors.Is(err, daybook.ErrNoSpace) && t.releaseReserve() {
-		defer t.takeReserve()
 		var n uint64
 		n, err = t.postAll(ctx, leaveOut)
 		leftOut += n

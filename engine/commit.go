@@ -219,7 +219,11 @@ func (q *commitQueue) passOnLocked() {
 // it tries each half. stuck is why the heads could not be posted; nil if they could. ctx is the
 // leader's; its end does not stop the write, because the group has others' values too.
 func (db *DB) writeWhatFits(ctx context.Context, group []*commit, stuck error) {
-	err := db.makeSpaceFor(ctx, demandOf(group), stuck)
+	var d demand
+	if db.opts.MaxSize > 0 {
+		d = demandOf(group)
+	}
+	err := db.makeSpaceFor(ctx, d, stuck)
 	switch {
 	case err == nil:
 		db.write(group)

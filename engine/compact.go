@@ -113,7 +113,7 @@ func (db *DB) compact(ctx context.Context, reason compactReason) error {
 		return tree.WrapNoSpace(err)
 	}
 	err = tree.WrapNoSpace(db.finishCopy(ctx))
-	_ = db.withTurn(context.Background(), func(t *turn) error {
+	_ = db.withTurnInBackground(func(t *turn) error {
 		t.giveUpCopy(err) // does nothing if the copy was adopted
 		t.copyFailed = nil
 		return nil
@@ -235,7 +235,7 @@ func (t *turn) checkRoomForCopy() error {
 
 func (db *DB) checkRoomOnDisk(needed int64) error {
 	if free, known := disk.FreeSpace(db.dir.path); known && free < needed {
-		return fmt.Errorf("%w: compaction takes about %d bytes more, and the disk of %s has %d; the tree stays as it is",
+		return fmt.Errorf("%w: compaction takes about %d bytes more, and the disk of %s has %d; the tree stays",
 			daybook.ErrNoSpace, needed, db.dir.path, free)
 	}
 	return nil
@@ -326,7 +326,7 @@ func (t *turn) mostlyFree() bool {
 
 // compactLater makes the next compaction by itself wait, after one that failed.
 func (db *DB) compactLater(failure error) {
-	_ = db.withTurn(context.Background(), func(t *turn) error {
+	_ = db.withTurnInBackground(func(t *turn) error {
 		t.pace.wait = min(max(2*t.pace.wait, minCompactWait), maxCompactWait)
 		t.pace.until = time.Now().Add(t.pace.wait)
 		db.opts.Logger.WarnContext(context.Background(),

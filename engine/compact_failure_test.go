@@ -289,8 +289,8 @@ func TestCompactGivesWay(t *testing.T) {
 	}
 }
 
-// TestCompactBesideUnsyncedRename makes a checkpoint during a copy while the name of the tree is not
-// durable yet. The file that syncRename makes must not be the copy.
+// TestCompactBesideUnsyncedRename makes a checkpoint during a copy while the name of the tree is
+// not durable yet. The file that syncRename makes must not be the copy.
 func TestCompactBesideUnsyncedRename(t *testing.T) {
 	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS, Logger: discard})
 	mustStore(t, db, "a", "1", 1)

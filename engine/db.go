@@ -20,9 +20,9 @@ import (
 // DB is an open directory. Any number of goroutines may call its methods at once. It is a
 // daybook.Backend with all optional abilities of that package.
 type DB struct {
-	// Locks are taken in this order: compacting, the turn, and then one of the others. The locks in
-	// heads, trees, space, reserve, commits, watchers, statistics and gate guard their own fields,
-	// and no other lock is taken under them.
+	// Locks are taken in this order: compacting, the turn, those of the log and of the tree, and
+	// last those in heads, space, reserve, commits, watchers, statistics and gate, which guard the
+	// fields beside them.
 
 	dir  directory
 	opts Options
@@ -100,6 +100,7 @@ func headSizeForDisk(dir string) int64 {
 func open(dir string, opts Options, fsys disk.FS) (_ *DB, err error) {
 	defer func() { err = tree.WrapNoSpace(err) }()
 	db := newDB(directory{dir, fsys}, opts)
+	db.reserve.find()
 	t := newTurn(db)
 	if err := t.openTree(); err != nil {
 		return nil, err
@@ -113,11 +114,11 @@ func open(dir string, opts Options, fsys disk.FS) (_ *DB, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if opts.ReadOnly {
-		db.reserve.find()
-	} else if err := t.openLog(recovery); err != nil {
-		return nil, err
-	} else {
+	db.stats.logFound = recovery.Size()
+	if !opts.ReadOnly {
+		if err := t.openLog(recovery); err != nil {
+			return nil, err
+		}
 		db.startBackground()
 	}
 	t.end()
@@ -166,6 +167,7 @@ func (t *turn) openTreeFile(mustExist bool) error {
 		ChunkValues:      db.opts.Tuning.ChunkValues,
 		ChunkBytes:       db.opts.Tuning.ChunkBytes,
 		TransactionBytes: int(db.opts.Tuning.TransactionSize),
+		MaxBytes:         db.opts.treePart(),
 	})
 	if err != nil {
 		return err
@@ -213,7 +215,7 @@ func (db *DB) startBackground() {
 	}
 	// A device that crashes often should not replay the same values each time, so they are posted
 	// soon.
-	if !db.heads.empty() {
+	if !db.heads.activeEmpty() {
 		db.heads.freeze()
 		db.checkpointer.nudge()
 	}
@@ -246,7 +248,7 @@ func (db *DB) Close() error {
 
 func (db *DB) shutDown() error {
 	db.stopBackground()
-	t, err := db.takeTurn(context.Background()) // and never ends it
+	t, err := db.turns.take(context.Background()) // and never ends it
 	if err != nil {
 		return err
 	}

@@ -16,10 +16,10 @@
 //
 // # What a crash can and cannot lose
 //
-//	Durability  Store returns when its frame is   a process crash loses  a power cut loses
-//	Always      on stable storage                 nothing acknowledged   nothing acknowledged
-//	Interval    written, and synced every second  nothing acknowledged   the last interval at most
-//	OS          written to the OS                 nothing acknowledged   all that the OS kept back
+//	Durability  Store returns when its frame is  a process crash loses  a power cut loses
+//	Always      on stable storage                nothing acknowledged   nothing acknowledged
+//	Interval    written; synced every second     nothing acknowledged   the last interval and sync
+//	OS          written to the OS                nothing acknowledged   what the OS had not written
 //
 // In every mode the remaining values are a prefix of what was stored: whole batches, in order, with
 // no gap. A value whose Store had not returned yet, or had failed because the disk did, may or may

@@ -12,11 +12,14 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
 	"github.com/daybook-db/daybook/proof/smalldisk"
 )
 
@@ -304,4 +307,28 @@ func TestPruneBySizeOnFullDisk(t *testing.T) {
 			before.ValueBytes, after.Values, acked, deleted, err)
 	}
 	mustStore(t, db, "r", "1", 1)
+}
+
+// TestReserveInPrune prunes on a full disk. The reserve is given up once and taken back once, at
+// the end.
+func TestReserveInPrune(t *testing.T) {
+	dir := filepath.Join(smalldisk.Mount(t, 12<<20), "store")
+	db, fsys := openFaulty(t, dir, Options{Durability: OS, Tuning: Tuning{HeadSize: 1 << 20}})
+	for i := range uint64(40) {
+		mustStore(t, db, "r", `"`+digits(8000)+`"`, i)
+	}
+	takeTheRest(t, filepath.Dir(dir))
+	var created atomic.Int64
+	fsys.SetHook(func(op faultfs.Op) error {
+		if op.Name == faultfs.Create && strings.HasSuffix(op.Path, reserveName) {
+			created.Add(1)
+		}
+		return nil
+	})
+	if deleted, err := db.Prune(ctx, "*", daybook.PruneParams{MaxPerRecord: 1}); deleted != 39 || err != nil {
+		t.Errorf("Prune = %d, %v; want 39", deleted, err)
+	}
+	if got := created.Load(); got > 1 {
+		t.Errorf("the reserve was written %d times; want at most once", got)
+	}
 }

@@ -89,8 +89,8 @@ func (h *heads) full() bool {
 	return h.active.Size() >= h.maxSize
 }
 
-// empty reports whether the active head holds no values.
-func (h *heads) empty() bool {
+// activeEmpty reports whether the active head holds no values.
+func (h *heads) activeEmpty() bool {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return h.active.Values() == 0
@@ -133,7 +133,7 @@ func (h *heads) unfreeze() {
 // freezeThrough prepares for posting all values up to a sequence number: it freezes the active head
 // if that holds any of them and there is no frozen head. It reports whether both heads are free of
 // them.
-func (h *heads) freezeThrough(sequence uint64) (free bool) {
+func (h *heads) freezeThrough(sequence uint64) (done bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.frozen != nil {
@@ -153,8 +153,8 @@ func (h *heads) frozenHead() *head.Head {
 	return h.frozen
 }
 
-// endAttempt records the outcome of an attempt to post the frozen head and wakes those who wait for
-// it.
+// endAttempt records the outcome of an attempt to post the frozen head, and wakes the writers that
+// wait for it. After success there is no frozen head any more.
 func (h *heads) endAttempt(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

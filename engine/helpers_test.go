@@ -72,9 +72,9 @@ func (db *DB) abandon() error {
 // mustTakeTurn takes the turn, which the test must end.
 func mustTakeTurn(t testing.TB, db *DB) *turn {
 	t.Helper()
-	taken, err := db.takeTurn(ctx)
+	taken, err := db.turns.take(ctx)
 	if err != nil {
-		t.Fatalf("takeTurn: %v", err)
+		t.Fatalf("the turn: %v", err)
 	}
 	return taken
 }

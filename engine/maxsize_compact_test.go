@@ -106,3 +106,44 @@ func TestMaxSizeBesideCopy(t *testing.T) {
 		t.Error("no copy was ever made")
 	}
 }
+
+// TestMaxSizeBoundsCopy opens a store that is larger than its new maximum. Its copy may not exceed
+// the maximum either.
+func TestMaxSizeBoundsCopy(t *testing.T) {
+	dir := testenv.TempDir(t)
+	db := mustOpen(t, dir, &Options{Durability: OS, Logger: discard})
+	fillUp(t, db, 10_000)
+	mustClose(t, db)
+	small := mustOpen(t, dir, &Options{Durability: OS, MaxSize: MinMaxSize, Logger: discard})
+	before := fileSize(t, dir)
+	if before < 2*MinMaxSize {
+		t.Fatalf("the tree has %d bytes; the test wants twice the maximum", before)
+	}
+	if err := small.Compact(ctx); !errors.Is(err, daybook.ErrNoSpace) {
+		t.Errorf("Compact: %v; want ErrNoSpace", err)
+	}
+	if after := fileSize(t, dir); after != before {
+		t.Errorf("the tree has %d bytes; want %d as before", after, before)
+	}
+}
+
+// TestMaxSizeWhileReplaying replays a log that does not fit below the maximum. The tree may not
+// grow into the space of the reserve, which is there.
+func TestMaxSizeWhileReplaying(t *testing.T) {
+	dir := testenv.TempDir(t)
+	db := mustOpen(t, dir, &Options{Durability: OS, Logger: discard, Tuning: Tuning{HeadSize: 64 << 20}})
+	fillUp(t, db, 10_000)
+	if err := db.abandon(); err != nil {
+		t.Fatal(err)
+	}
+	small, err := Open(dir, &Options{Durability: OS, MaxSize: MinMaxSize, Logger: discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = small.abandon() }()
+	_ = small.Checkpoint(ctx) // there is no room
+	if part := small.opts.treePart(); fileSize(t, dir) > part || small.reserve.size() != reserveSize {
+		t.Errorf("the tree has %d bytes and the reserve %d; want at most %d and %d",
+			fileSize(t, dir), small.reserve.size(), part, reserveSize)
+	}
+}

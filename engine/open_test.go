@@ -203,3 +203,20 @@ func TestReadOnly(t *testing.T) {
 		t.Error("reading changed the directory")
 	}
 }
+
+// TestReadOnlyStats shows that the sizes of a read-only store include the log.
+func TestReadOnlyStats(t *testing.T) {
+	dir := t.TempDir()
+	db := mustOpen(t, dir, nil)
+	mustStore(t, db, "r", "1", 1)
+	if err := db.abandon(); err != nil {
+		t.Fatal(err)
+	}
+	stats, err := mustOpen(t, dir, &Options{ReadOnly: true}).Stats(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := occupied(t, filepath.Join(dir, logName)); stats.LogBytes != want || stats.DiskBytes != occupied(t, dir) {
+		t.Errorf("LogBytes = %d, DiskBytes = %d; want %d, %d", stats.LogBytes, stats.DiskBytes, want, occupied(t, dir))
+	}
+}

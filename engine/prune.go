@@ -47,11 +47,17 @@ func (db *DB) Prune(ctx context.Context, recordPattern string, params daybook.Pr
 	if err != nil {
 		return 0, err
 	}
-	t, err := db.takeTurn(ctx)
-	if err != nil {
-		return 0, err
-	}
-	defer t.end()
+	err = db.withTurn(ctx, func(t *turn) error {
+		deleted, err = t.pruneAsAsked(ctx, pattern, params)
+		return err
+	})
+	return deleted, err
+}
+
+// pruneAsAsked is Prune with the turn.
+func (t *turn) pruneAsAsked(
+	ctx context.Context, pattern *index.Pattern, params daybook.PruneParams,
+) (deleted uint64, err error) {
 	rule := tree.Rule{
 		OlderThan:    params.OlderThan,
 		KeepNewest:   uint64(params.KeepNewest),

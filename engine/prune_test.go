@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,5 +42,24 @@ func TestPauses(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestPausesWhileCheckpointWaits shows that a prune goes on to pause for writers while the
+// background checkpoint waits for the turn: the prune itself posts the head that it waits for.
+func TestPausesWhileCheckpointWaits(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(fewProcessors))
+	db := mustOpen(t, t.TempDir(), nil)
+	held := mustTakeTurn(t, db)
+	defer held.end()
+	db.checkpointer.nudge()
+	time.Sleep(50 * time.Millisecond) // it waits for the turn
+	p := newPauses(db)
+	mustStore(t, db, "r", "1", 1)
+	time.Sleep(2 * workPeriod)
+	start := time.Now()
+	p.pauseIfDue()
+	if took := time.Since(start); took < pause {
+		t.Errorf("it paused for %v; want at least %v", took, pause)
 	}
 }

@@ -109,8 +109,8 @@ func (t *turn) recoverDamaged(damage error) (*wal.Recovery, error) {
 	if !isOfTree(err) || !t.db.quarantines(err) {
 		return recovery, err
 	}
-	// Posting the values before the log's damage met damage in the tree, too. The heads and the log
-	// are as before that, so the log is dealt with again, with the tree in order.
+	// Posting the values before the log's damage met damage in the tree, too. With the tree in
+	// order, the log is dealt with once more, from its beginning.
 	if err := t.quarantineOpenTree(err); err != nil {
 		return nil, err
 	}
@@ -140,10 +140,9 @@ func (t *turn) quarantineOpenTree(damage error) error {
 // quarantineLog makes the best of a log that could not be replayed because of damage.
 //
 // If the log itself is damaged, it posts the values before the damage, sets the log aside, and goes
-// on with an empty log. If the log is undamaged, it did not fit the tree: the tree is new, because
-// the damaged one was set aside, and expects sequence number 1. Then the log is replayed into a
-// tree that begins where the log begins. After a crash on the way the next Open does the same
-// again.
+// on with an empty log. If the log is undamaged, the damage was in the tree, which is a salvaged or
+// a new one by now: the log is replayed again, and a new tree begins where the log begins. After a
+// crash on the way the next Open does the same again.
 func (t *turn) quarantineLog(damage error) (*wal.Recovery, error) {
 	dir := t.db.dir
 	if err := t.beginTreeWhereLogBegins(); err != nil {
@@ -186,7 +185,7 @@ func (t *turn) quarantineLog(damage error) (*wal.Recovery, error) {
 
 // postReplayed posts all values that were replayed.
 func (t *turn) postReplayed() error {
-	if !t.db.heads.empty() {
+	if !t.db.heads.activeEmpty() {
 		t.db.heads.freeze()
 	}
 	if _, err := t.postFrozen(nil); err != nil {

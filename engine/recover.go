@@ -85,7 +85,6 @@ func (t *turn) replay(recovery *wal.Recovery, inTree tree.State) error {
 // openLog opens the log for writing.
 func (t *turn) openLog(recovery *wal.Recovery) error {
 	db := t.db
-	db.stats.logFound = recovery.Size()
 	state, err := t.tree().State()
 	if err != nil {
 		return err

@@ -37,9 +37,9 @@ func restore(ctx context.Context, dir directory, r io.Reader) (err error) {
 		return err
 	}
 	made := missingDirectories(dir.path)
-	name := restoredName
-	defer func() {
-		if err != nil {
+	name, done := restoredName, false
+	defer func() { // also when r panics
+		if !done {
 			_ = dir.remove(name)
 			for _, path := range made {
 				_ = dir.fs.Remove(path)
@@ -65,7 +65,9 @@ func restore(ctx context.Context, dir directory, r io.Reader) (err error) {
 		return err
 	}
 	name = TreeFile
-	return errors.Join(dir.sync(), disk.SyncAncestors(dir.fs, dir.path))
+	err = errors.Join(dir.sync(), disk.SyncAncestors(dir.fs, dir.path))
+	done = err == nil
+	return err
 }
 
 // checkEmpty returns an error unless the directory is missing, or empty except for a tree that is

@@ -100,8 +100,8 @@ func (db *DB) maxTreeFile() int64 {
 	return part + reserveSize - db.reserve.size()
 }
 
-// limitTree sets the maximum size of the tree's file. It follows each change of the reserve or the
-// tree.
+// limitTree sets the maximum size of the tree's file. Call it after each change of the reserve or
+// the tree.
 func (t *turn) limitTree() { t.tree().SetMaxBytes(t.db.maxTreeFile()) }
 
 // releaseReserve gives the reserve's space to the tree, and reports whether there was a reserve.

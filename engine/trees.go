@@ -47,7 +47,7 @@ func (ts *trees) size() (file, used int64, err error) {
 	return ts.current.Size()
 }
 
-// replace makes another file the tree. Only the holder of the turn calls it.
+// replace makes another file the tree.
 func (t *turn) replace(other *tree.Tree) {
 	ts := &t.db.trees
 	ts.mu.Lock()

@@ -34,34 +34,43 @@ type turn struct {
 // turns hands out the turn.
 type turns struct {
 	free    chan *turn   // holds the turn while no goroutine does
-	waiting atomic.Int64 // goroutines that wait for it
+	waiting atomic.Int64 // callers of withTurn that wait for it
 }
 
 // newTurn returns the turn of a DB, held by the caller.
 func newTurn(db *DB) *turn { return &turn{db: db} }
 
-// takeTurn waits for the turn. The caller must end it.
+// take waits for the turn. end gives it back.
 // Errors: ctx's.
-func (db *DB) takeTurn(ctx context.Context) (*turn, error) {
-	db.turns.waiting.Add(1)
-	defer db.turns.waiting.Add(-1)
+func (ts *turns) take(ctx context.Context) (*turn, error) {
 	select {
-	case t := <-db.turns.free:
+	case t := <-ts.free:
 		return t, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 }
 
-// end gives the turn back. The caller must not use t afterwards.
+// end gives the turn back.
 func (t *turn) end() { t.db.turns.free <- t }
 
-// withTurn calls do with the turn.
+// withTurn calls do with the turn, which do must not keep.
+// Errors: ctx's, when it ends before the turn is free, or do's.
 func (db *DB) withTurn(ctx context.Context, do func(*turn) error) error {
-	t, err := db.takeTurn(ctx)
+	db.turns.waiting.Add(1)
+	t, err := db.turns.take(ctx)
+	db.turns.waiting.Add(-1)
 	if err != nil {
 		return err
 	}
+	defer t.end()
+	return do(t)
+}
+
+// withTurnInBackground is withTurn for work that no caller waits for. It does not count as waiting,
+// so a prune beside Stores does not hurry for it.
+func (db *DB) withTurnInBackground(do func(*turn) error) error {
+	t := <-db.turns.free
 	defer t.end()
 	return do(t)
 }

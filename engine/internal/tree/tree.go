@@ -75,7 +75,8 @@ func (t *Tree) State() (s State, err error) {
 	return s, err
 }
 
-// SetMaxBytes changes Options.MaxBytes. Nothing may be written meanwhile.
+// SetMaxBytes sets the maximum size of the file, in place of Options.MaxBytes, which copies of the
+// tree keep. Nothing may be written meanwhile.
 func (t *Tree) SetMaxBytes(maxBytes int64) { t.bolt.MaxSize = int(min(maxBytes, math.MaxInt)) }
 
 // SetWatermark moves the watermark past values that will never be posted, because they were lost.

@@ -99,7 +99,7 @@ func (r *Recovery) Open(notBefore uint64, opts Options) (*Log, error) {
 		}
 	}
 	if r.DroppedBytes > 0 {
-		opts.Logger.Warn("daybook: dropped the unacknowledged tail of the log", "dir", r.dir, "bytes", r.DroppedBytes)
+		opts.Logger.Warn("daybook: dropped the incomplete tail of the log", "dir", r.dir, "bytes", r.DroppedBytes)
 	}
 	l := newLog(r.dir, r.fs, opts, max(r.lastSegment, notBefore)+1, r.next)
 	l.pool.released = slices.Clone(r.unused)
