@@ -55,16 +55,16 @@ type cutoffSearch struct {
 	skipped   error // why the first page or chunk was skipped
 
 	remove                   uint64 // bytes
-	minSequence, maxSequence uint64 // of all values
 	tied                     bool   // the timestamp is known, and places are sequence numbers
 	timestamp                uint64
+	minSequence, maxSequence uint64 // of the values that may have the timestamp; of all until it is known
 }
 
 // stretch is a number of bytes of values, all of which lie between two places.
 type stretch struct{ first, last, bytes uint64 }
 
 func (s *cutoffSearch) find(keep func(all uint64) uint64) (Rule, error) {
-	s.tied, s.minSequence, s.maxSequence = false, math.MaxUint64, 0
+	s.tied = false
 	stretches, all, err := s.readHeaders()
 	if err != nil || all <= keep(all) {
 		return Rule{}, err
@@ -83,14 +83,23 @@ func (s *cutoffSearch) find(keep func(all uint64) uint64) (Rule, error) {
 }
 
 // readHeaders returns a stretch for each chunk and for each of the other values, and the sum of
-// their bytes.
+// their bytes. When the timestamp is known, there is one stretch for everything older, and none for
+// anything newer. Few values have the timestamp, so few stretches must be sorted.
 func (s *cutoffSearch) readHeaders() (stretches []stretch, all uint64, err error) {
+	s.minSequence, s.maxSequence = math.MaxUint64, 0
+	var older stretch
 	err = s.each(func(h codec.Header, _, _ []byte) {
-		stretches = append(stretches, s.stretch(&h))
 		all += h.ValueBytes
-		s.minSequence, s.maxSequence = min(s.minSequence, h.MinSequence), max(s.maxSequence, h.MaxSequence)
+		switch {
+		case s.tied && h.First > s.timestamp:
+		case s.tied && h.Last < s.timestamp:
+			older.bytes += h.ValueBytes
+		default:
+			stretches = append(stretches, s.stretch(&h))
+			s.minSequence, s.maxSequence = min(s.minSequence, h.MinSequence), max(s.maxSequence, h.MaxSequence)
+		}
 	})
-	return stretches, all, err
+	return append(stretches, older), all, err
 }
 
 func (s *cutoffSearch) stretch(h *codec.Header) stretch {
@@ -166,8 +175,8 @@ func (s *cutoffSearch) narrow(low, high uint64) (uint64, uint64, error) {
 			add(stretch{place, place, uint64(len(e.Value))})
 		}
 	})
-	for i, bytes := range slots {
-		if sum += bytes; sum >= s.remove {
+	for i, size := range slots {
+		if sum += size; sum >= s.remove {
 			low += uint64(i) * width
 			return low, low + min(width-1, high-low), err
 		}
@@ -176,20 +185,25 @@ func (s *cutoffSearch) narrow(low, high uint64) (uint64, uint64, error) {
 }
 
 // each visits the headers of the matching records' chunks, as far as they can be read, and headers
-// for the other values, which have no key and no chunk.
+// for the other values, which have no key and no chunk. The other values come last, because they
+// are the newer ones: their stretches are then nearly sorted.
 func (s *cutoffSearch) each(visit func(h codec.Header, key, chunk []byte)) error {
+	err := s.eachChunk(func(key, chunk []byte) {
+		h, err := codec.ReadHeader(key, chunk)
+		if s.skip(err); err == nil {
+			visit(h, key, chunk)
+		}
+	})
+	if err != nil {
+		return err
+	}
 	for e := range s.others {
 		visit(codec.Header{
 			First: e.Timestamp, Last: e.Timestamp, MinSequence: e.Sequence, MaxSequence: e.Sequence,
 			ValueBytes: uint64(len(e.Value)),
 		}, nil, nil)
 	}
-	return s.eachChunk(func(key, chunk []byte) {
-		h, err := codec.ReadHeader(key, chunk)
-		if s.skip(err); err == nil {
-			visit(h, key, chunk)
-		}
-	})
+	return nil
 }
 
 func (s *cutoffSearch) eachChunk(visit func(key, chunk []byte)) error {
