@@ -91,23 +91,6 @@ type checker struct {
 	sums   recordSums
 }
 
-// recordSums computes a record's catalogue entry from its chunks.
-type recordSums struct {
-	entry codec.CatalogueEntry
-	last  codec.Entry // the last value; its bytes may have changed
-}
-
-// add adds the values of the record's next chunk.
-func (s *recordSums) add(entries []codec.Entry) {
-	if s.entry.Count == 0 {
-		s.entry.Oldest = entries[0].Timestamp
-	}
-	s.last = entries[len(entries)-1]
-	s.entry.Count += uint64(len(entries))
-	s.entry.Bytes += valueBytes(entries)
-	s.entry.SetNewest(s.last.Timestamp, s.last.Sequence, bytes.Clone(s.last.Value))
-}
-
 func (c *checker) add(err error) { c.faults = append(c.faults, c.mapped.describe(err)) }
 
 func (c *checker) addf(format string, args ...any) {
