@@ -203,13 +203,13 @@ func (c *checker) chunk(key, encoded []byte) {
 		c.add(err)
 		return
 	}
-	entries, previous := c.buffer.Entries, c.sums.last
+	entries := c.buffer.Entries
 	for i, e := range entries {
-		if (c.sums.entry.Count > 0 || i > 0) && e.Compare(previous) <= 0 {
+		if (c.sums.entry.Count > 0 || i > 0) && e.Compare(c.sums.last) <= 0 {
 			c.addf("chunk of record %q under key %x: value %d is out of order", c.record, key, i)
 			return
 		}
-		previous = e
+		c.sums.last = e
 		if err := daybook.ValidateValue(e.Value); err != nil {
 			c.addf("chunk of record %q under key %x: value %d: %w", c.record, key, i, err)
 		}

@@ -11,7 +11,9 @@ import (
 // recordSums computes a record's catalogue entry from its chunks.
 type recordSums struct {
 	entry codec.CatalogueEntry
-	last  codec.Entry // the last value; its Value is overwritten when the next chunk is decoded
+	// last is the last value that was read. Check sets it even in a chunk that add does not get,
+	// because its values are out of order. Its Value is overwritten when the next chunk is decoded.
+	last codec.Entry
 }
 
 // add adds the values of the record's next chunk.
