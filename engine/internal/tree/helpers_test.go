@@ -47,7 +47,7 @@ func (h history) posting(watermark uint64) Posting {
 	}}
 }
 
-// post valuesPerRound all values in one transaction.
+// post posts all values in one transaction.
 func (h history) post(tree *Tree, watermark uint64) error {
 	_, err := tree.Post(h.posting(watermark))
 	return err
