@@ -75,11 +75,11 @@ func (b *Backup) Verify(ctx context.Context) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			record, _, _, err := codec.SplitKey(key)
+			_, _, _, err := codec.SplitKey(key)
 			if err == nil {
 				err = codec.Verify(key, chunk)
 			}
-			return mapped.describeChunk(err, string(record), key, b.image.Offset(chunk))
+			return mapped.describeChunkOf(b.image, err, key, chunk)
 		}, fail)
 		if err != nil {
 			return err

@@ -64,10 +64,10 @@ func (r *ChangeReader) Read(ctx context.Context) (record string, entries []codec
 			if err == nil && !wanted {
 				continue
 			}
-			name, _, _, _ := codec.SplitKey(key)
 			if err != nil {
-				return s.mapped.describeChunk(err, string(name), key, s.image.Offset(chunk))
+				return s.mapped.describeChunkOf(s.image, err, key, chunk)
 			}
+			name, _, _, _ := codec.SplitKey(key)
 			record, entries = string(name), s.buffer.Entries
 			return nil
 		}

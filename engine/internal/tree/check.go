@@ -136,11 +136,11 @@ func (c *checker) bucket(name string) *pages.Bucket {
 }
 
 func (c *checker) decodeChunk(key, encoded []byte) error {
-	record, _, _, err := codec.SplitKey(key)
+	_, _, _, err := codec.SplitKey(key)
 	if err == nil {
 		err = c.coder.Decode(&c.buffer, key, encoded)
 	}
-	return c.mapped.describeChunk(err, string(record), key, c.image.Offset(encoded))
+	return c.mapped.describeChunkOf(c.image, err, key, encoded)
 }
 
 func (c *checker) decodeEntry(name, data []byte) error {
@@ -185,7 +185,7 @@ func (c *checker) element(catalogue *pages.Cursor, key, encoded []byte) error {
 	}
 	record, _, _, err := codec.SplitKey(key)
 	if err != nil {
-		c.add(err)
+		c.add(c.mapped.describeChunkOf(c.image, err, key, encoded))
 		return nil
 	}
 	if string(record) != c.record {

@@ -3,12 +3,18 @@
 package tree
 
 import (
+	"bytes"
+	"cmp"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/index"
 )
 
 // TestCheckOrder has a chunk whose last two values are the same, and after it a chunk that starts
@@ -45,5 +51,65 @@ func TestCheckOrder(t *testing.T) {
 		if fault := fmt.Sprintf("under key %x: %s", key, want); !strings.Contains(faults.Error(), fault) {
 			t.Errorf("Check: got %v; want %q", faults, fault)
 		}
+	}
+}
+
+// TestDamageNamesThePlace has an element whose key has no timestamp, and a chunk whose header is
+// cut off. The error of each must say where in the file it is.
+func TestDamageNamesThePlace(t *testing.T) {
+	everything, err := index.CompileGlob("*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cutOff := func() (key, chunk []byte) {
+		key = codec.Key{Record: "r", Timestamp: 1}.Append(nil)
+		entries := []codec.Entry{{Timestamp: 1, Sequence: 1, Value: []byte("1")}}
+		return key, codec.NewCoder().AppendChunk(nil, key, entries)[:3]
+	}
+	noTimestamp := func() (key, chunk []byte) { return []byte("r\x00damaged"), []byte("chunk") }
+	check := func(tree *Tree) error { return tree.Check(ctx) }
+	cutoff := func(tree *Tree) error {
+		_, skipped, err := tree.Cutoff(ctx, everything, func(uint64) uint64 { return 0 }, slices.Values([]codec.Entry(nil)))
+		return cmp.Or(err, skipped)
+	}
+	for _, c := range []struct {
+		name   string
+		damage func() (key, chunk []byte)
+		read   func(*Tree) error
+		record string
+	}{
+		{"Check, a key without a timestamp", noTimestamp, check, ""},
+		{"Check, a header that is cut off", cutOff, check, "r"},
+		{"Cutoff, a header that is cut off", cutOff, cutoff, "r"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "tree")
+			tree := mustOpen(t, path)
+			key, chunk := c.damage()
+			err := tree.update(func(w *writeTx) error {
+				return errors.Join(w.put(key, chunk), w.catalogue.put("r", &codec.CatalogueEntry{Count: 1}))
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = c.read(tree)
+			var damage *Damage
+			if !errors.As(err, &damage) {
+				t.Fatalf("got %v; want a *Damage", err)
+			}
+			if damage.Bucket != valuesBucket || damage.Record != c.record || !bytes.Equal(damage.Key, key) {
+				t.Errorf("got damage of record %q under key %x in %q", damage.Record, damage.Key, damage.Bucket)
+			}
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.HasPrefix(data[damage.Offset:], chunk) {
+				t.Errorf("the chunk is not at offset %d", damage.Offset)
+			}
+			if place := fmt.Sprintf("at offset %d", damage.Offset); !strings.Contains(damage.Error(), place) {
+				t.Errorf("%q does not say %q", damage, place)
+			}
+		})
 	}
 }

@@ -29,12 +29,14 @@ func (t *Tree) Cutoff(
 	ctx context.Context, pattern *index.Pattern, keep func(all uint64) uint64, others iter.Seq[codec.Entry],
 ) (rule Rule, skipped, err error) {
 	err = t.view(func(_ *bbolt.Tx, image *pages.Image) error {
-		s := &cutoffSearch{ctx: ctx, image: image, coder: t.coder, pattern: pattern, others: others}
+		s := &cutoffSearch{
+			ctx: ctx, mapped: t.mapped, image: image, coder: t.coder, pattern: pattern, others: others,
+		}
 		if rule, err = s.find(keep); err == nil && s.skipped != nil { // seeking by name ends at a damaged page
 			s.allChunks = true
 			rule, err = s.find(keep)
 		}
-		skipped = t.mapped.describe(s.skipped)
+		skipped = s.skipped
 		return err
 	})
 	return rule, skipped, err
@@ -46,6 +48,7 @@ func (t *Tree) Cutoff(
 // slot of places, and goes on with the slot that has the place, until the bounds are equal.
 type cutoffSearch struct {
 	ctx       context.Context
+	mapped    mappedFile
 	image     *pages.Image
 	coder     *codec.Coder
 	buffer    codec.Buffer
@@ -190,7 +193,7 @@ func (s *cutoffSearch) narrow(low, high uint64) (uint64, uint64, error) {
 func (s *cutoffSearch) each(visit func(h codec.Header, key, chunk []byte)) error {
 	err := s.eachChunk(func(key, chunk []byte) {
 		h, err := codec.ReadHeader(key, chunk)
-		if s.skip(err); err == nil {
+		if s.skipChunk(err, key, chunk); err == nil {
 			visit(h, key, chunk)
 		}
 	})
@@ -241,7 +244,7 @@ func (s *cutoffSearch) eachOfAllChunks(values *pages.Bucket, visit func(key, chu
 	matches := false
 	element := func(key, chunk []byte) error {
 		record, _, _, err := codec.SplitKey(key)
-		s.skip(err)
+		s.skipChunk(err, key, chunk)
 		if err == nil && !bytes.Equal(record, last) {
 			last, matches = record, s.pattern.Match(string(record))
 		}
@@ -253,4 +256,8 @@ func (s *cutoffSearch) eachOfAllChunks(values *pages.Bucket, visit func(key, chu
 	return values.Walk(element, func(err error) error { s.skip(err); return nil })
 }
 
-func (s *cutoffSearch) skip(err error) { s.skipped = cmp.Or(s.skipped, err) }
+func (s *cutoffSearch) skip(err error) { s.skipped = cmp.Or(s.skipped, s.mapped.describe(err)) }
+
+func (s *cutoffSearch) skipChunk(err error, key, chunk []byte) {
+	s.skip(s.mapped.describeChunkOf(s.image, err, key, chunk))
+}

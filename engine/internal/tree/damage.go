@@ -17,10 +17,10 @@ import (
 type Damage struct {
 	Kind   error // daybook.ErrCorrupt or daybook.ErrVersion
 	Path   string
-	Bucket string // the bucket that the place belongs to; empty if it belongs to the file as a whole
-	Record string // of the chunk or catalogue entry; empty if the place is a page
+	Bucket string // the bucket that the place belongs to; empty if it belongs to none, or is not known
+	Record string // of the chunk or catalogue entry; empty if the place is a page, or if the key names none
 	Key    []byte // of the chunk; if the place is a page, the page's first key
-	Offset int64  // in the file, in bytes; 0 if it is not known
+	Offset int64  // in the file, in bytes; 0 if the place is the first meta page, or is not known
 
 	cause error // a *codec.FormatError or a *pages.DamagedPage
 }
@@ -50,7 +50,10 @@ func (d *Damage) place() string {
 		return ""
 	}
 	place := fmt.Sprintf("catalogue entry of record %q", d.Record)
-	if d.Bucket == valuesBucket {
+	switch {
+	case d.Bucket == valuesBucket && d.Record == "":
+		place = fmt.Sprintf("chunk under key %x", d.Key)
+	case d.Bucket == valuesBucket:
 		place = fmt.Sprintf("chunk of record %q under key %x", d.Record, d.Key)
 	}
 	if d.Offset > 0 {
@@ -80,6 +83,15 @@ func (f mappedFile) describe(err error) error { return f.describeAt(err, Damage{
 // chunk's place in the file is not known.
 func (f mappedFile) describeChunk(err error, record string, key []byte, offset int64) error {
 	return f.describeAt(err, Damage{Bucket: valuesBucket, Record: record, Key: key, Offset: offset})
+}
+
+// describeChunkOf does what describeChunk does, for a chunk of an image.
+func (f mappedFile) describeChunkOf(image *pages.Image, err error, key, encoded []byte) error {
+	if err == nil {
+		return nil
+	}
+	record, _, _, _ := codec.SplitKey(key) // none if the key is damaged
+	return f.describeChunk(err, string(record), key, image.Offset(encoded))
 }
 
 // describeEntry does what describe does, for an error that was met in a catalogue entry.
