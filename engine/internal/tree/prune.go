@@ -130,40 +130,63 @@ func (p *pruner) pruneUntilFull(w *writeTx) (deletions []Deletion, next string, 
 		if name == nil || err != nil {
 			return deletions, "", err
 		}
-		record := string(name)
-		if p.damaged.has(name) {
-			if len(deletions) > 0 { // commit them, so that damage of the next record does not undo them
-				return deletions, record, nil
-			}
-			continue
-		}
-		entry, err := w.mapped.decodeEntry(w.before, name, data)
-		if err != nil {
-			return nil, "", w.mapped.describeIn(name, err)
-		}
 		if seen%namesPerCheck == 0 && p.ctx.Err() != nil { // Prune returns the error after the commit
-			return deletions, record, nil
+			return deletions, string(name), nil
 		}
-		if !p.rule.affects(&entry) {
+		entry, choice, err := p.choose(w, name, data, len(deletions) > 0)
+		switch {
+		case err != nil:
+			return nil, "", err
+		case choice == endBefore:
+			return deletions, string(name), nil
+		case choice == skipRecord:
 			continue
 		}
-		if len(deletions) > 0 && w.full() {
-			return deletions, record, nil
-		}
-		n, more, err := w.prune(record, entry, p.rule, p.pause)
-		if err != nil {
+		deleted, more, err := w.prune(string(name), entry, p.rule, p.pause)
+		switch {
+		case err != nil:
 			return nil, "", w.mapped.describeIn(name, err)
-		}
-		if n == 0 {
+		case deleted == 0:
 			p.pause()
 			continue
 		}
-		deletions = append(deletions, Deletion{record, n})
-		w.state.Values -= n
+		deletions = append(deletions, Deletion{string(name), deleted})
+		w.state.Values -= deleted
 		if more {
-			return deletions, record, nil
+			return deletions, string(name), nil
 		}
 	}
+}
+
+// pruneChoice is what a transaction does with a record.
+type pruneChoice int
+
+const (
+	pruneRecord pruneChoice = iota
+	skipRecord
+	endBefore // the transaction ends, and the next one begins with the record
+)
+
+// choose returns what the transaction, which may have deletions already, does with a record.
+func (p *pruner) choose(
+	w *writeTx, name, data []byte, hasDeletions bool,
+) (entry codec.CatalogueEntry, choice pruneChoice, err error) {
+	if p.damaged.has(name) {
+		if hasDeletions { // commit them, so that damage of the next record does not undo them
+			return entry, endBefore, nil
+		}
+		return entry, skipRecord, nil
+	}
+	entry, err = w.mapped.decodeEntry(w.before, name, data)
+	switch {
+	case err != nil:
+		return entry, skipRecord, w.mapped.describeIn(name, err)
+	case !p.rule.affects(&entry):
+		return entry, skipRecord, nil
+	case hasDeletions && w.full():
+		return entry, endBefore, nil
+	}
+	return entry, pruneRecord, nil
 }
 
 // prune deletes values of one record until the transaction is full, and reports whether there are
@@ -176,39 +199,52 @@ func (w *writeTx) prune(
 		return 0, false, err
 	}
 	byAge, byCount := rule.limits(entry.Count)
-	cursor := w.chunksBefore
 	first, err := w.readAt(record, func() ([]byte, []byte, error) {
-		return cursor.Seek(codec.AppendLowerBound(nil, record, 0))
+		return w.chunksBefore.Seek(codec.AppendLowerBound(nil, record, 0))
 	})
-	for chunks := 0; err == nil && first != nil; chunks++ {
+	if err != nil {
+		return 0, false, err
+	}
+	for chunks := 0; first != nil; chunks++ {
 		if more = chunks >= minPruneChunks && w.full(); more {
 			break
 		}
-		old, err := w.countDeleted(record, first, rule)
+		n, err := w.pruneChunk(record, first, rule, &entry, byAge-min(byAge, deleted), byCount-min(byCount, deleted))
 		if err != nil {
 			return 0, false, err
 		}
-		want := max(min(old, byAge-min(byAge, deleted)), min(uint64(first.Count), byCount-min(byCount, deleted)))
-		if want == 0 {
+		if n == 0 {
 			break
-		}
-		n, err := w.deleteOldest(record, first, want, &entry)
-		if err != nil {
-			return 0, false, err
 		}
 		deleted += n
 		pause()
 		if n < uint64(first.Count) {
 			break
 		}
-		if first, err = w.readAt(record, cursor.Next); err != nil {
+		if first, err = w.readAt(record, w.chunksBefore.Next); err != nil {
 			return 0, false, err
 		}
 	}
-	if err == nil && deleted > 0 {
-		err = w.updatePrunedEntry(record, &entry, deleted, first)
+	if deleted == 0 {
+		return 0, more, nil
 	}
-	return deleted, more, err
+	return deleted, more, w.updatePrunedEntry(record, &entry, deleted, first)
+}
+
+// pruneChunk deletes the oldest values of a record's first chunk c: up to byAge values that the rule
+// deletes by age, or byCount values whatever their age, if that is more.
+func (w *writeTx) pruneChunk(
+	record string, c *chunk, rule Rule, entry *codec.CatalogueEntry, byAge, byCount uint64,
+) (deleted uint64, err error) {
+	old, err := w.countDeleted(record, c, rule)
+	if err != nil {
+		return 0, err
+	}
+	n := max(min(old, byAge), min(uint64(c.Count), byCount))
+	if n == 0 {
+		return 0, nil
+	}
+	return w.deleteOldest(record, c, n, entry)
 }
 
 // updatePrunedEntry updates the catalogue entry of a record that has lost its oldest values. first
