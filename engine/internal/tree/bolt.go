@@ -34,23 +34,24 @@ const (
 
 // openBolt opens the file, with as much address space as is available.
 func (t *Tree) openBolt(readOnly bool) (*bbolt.DB, error) {
+	path := string(t.mapped)
 	options := &bbolt.Options{
 		Timeout:         max(t.opts.LockTimeout, 1), // 0 would wait for ever
 		ReadOnly:        readOnly,
-		FreelistType:    freelistType(t.path),
+		FreelistType:    freelistType(path),
 		InitialMmapSize: initialMapSize(),
 	}
 	for deadline := time.Now().Add(options.Timeout); ; {
-		db, file, err := openBoltFile(t.path, options)
+		db, file, err := openBoltFile(path, options)
 		if err != nil && options.InitialMmapSize > 0 && errors.Is(err, errNoAddressSpace) {
 			options.InitialMmapSize = 0
-			db, file, err = openBoltFile(t.path, options)
+			db, file, err = openBoltFile(path, options)
 		}
 		if err != nil {
-			return nil, describeOpenError(t.path, err)
+			return nil, describeOpenError(path, err)
 		}
 		t.file, t.pageSize = file, db.Info().PageSize
-		isAt, err := t.IsAt(t.path)
+		isAt, err := t.IsAt(path)
 		if err == nil && isAt {
 			return db, nil
 		}
@@ -114,7 +115,7 @@ func (t *Tree) beginBolt(writable bool) (tx *bbolt.Tx, err error) {
 	}
 	if t.broken.Load() || !found {
 		return nil, fmt.Errorf("%w: %s: both meta pages, at offset 0 and at offset %d, are damaged",
-			daybook.ErrCorrupt, t.path, t.pageSize)
+			daybook.ErrCorrupt, t.mapped, t.pageSize)
 	}
 	returned := false
 	defer func() {

@@ -103,7 +103,7 @@ func (t *Tree) begin() (*bbolt.Tx, *pages.Image, error) {
 // before.
 func (t *Tree) lostCommitError() error {
 	return fmt.Errorf("%w: %s: the newer meta page, at offset 0 or %d, is damaged",
-		daybook.ErrCorrupt, t.path, t.pageSize)
+		daybook.ErrCorrupt, t.mapped, t.pageSize)
 }
 
 // publish sets the table of the commit that was made as the committed one. If the commit's pages

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -82,13 +83,14 @@ func (c *Copy) Post(p Posting) error {
 			}
 		}
 	}
-	p.AllowParts = true // a copy that has a part of them only is never used
+	p.AllowParts = true // a copy in which only a part of the runs was posted is never finished
 	_, err := c.to.Post(p)
 	return err
 }
 
 // Prune repeats on the copy what was deleted from the tree.
 func (c *Copy) Prune(deletions []Deletion) error {
+	deletions = slices.Clone(deletions) // the transactions below count down their Values
 	for len(deletions) > 0 {
 		err := c.to.update(func(w *writeTx) error {
 			for len(deletions) > 0 && !w.full() {
@@ -145,7 +147,7 @@ func (c *Copy) Finish() (*Tree, error) {
 	}
 	if got.Records != want.Records || got.Values != want.Values || got.Bytes != want.Bytes {
 		return nil, fmt.Errorf("%w: %s has %d records with %d values of %d bytes; its copy has %d, %d and %d",
-			daybook.ErrCorrupt, c.from.path, want.Records, want.Values, want.Bytes, got.Records, got.Values, got.Bytes)
+			daybook.ErrCorrupt, c.from.mapped, want.Records, want.Values, want.Bytes, got.Records, got.Values, got.Bytes)
 	}
 	return c.to, c.seal(want)
 }

@@ -17,7 +17,7 @@ type copySource struct {
 	position copyPosition
 
 	name, data []byte   // the current record and its catalogue entry; nil at the end
-	scratch    []*chunk // for recordCopy.pending
+	scratch    []*chunk // for recordCopy.pending; kept between records, to save an allocation
 }
 
 // source returns the source of the records after the copy's position.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"go.etcd.io/bbolt"
@@ -56,7 +57,12 @@ func TestCopy(t *testing.T) {
 		if err := errors.Join(h.post(tree, watermark), c.Post(h.posting(watermark))); err != nil {
 			t.Fatal(err)
 		}
-		with := pruning(func(deletions []Deletion) { err = c.Prune(deletions) })
+		with := pruning(func(deletions []Deletion) {
+			before := slices.Clone(deletions)
+			if err = c.Prune(deletions); !slices.Equal(deletions, before) {
+				t.Errorf("Prune changed its argument to %v; it was %v", deletions, before)
+			}
+		})
 		_, pruneErr := tree.Prune(ctx, everything, Rule{MaxPerRecord: 2*valuesPerRound - 3}, with)
 		if pruneErr != nil || err != nil {
 			t.Fatal(pruneErr, err)

@@ -63,8 +63,8 @@ type cutoffSearch struct {
 	minSequence, maxSequence uint64 // of the values that may have the timestamp; of all until it is known
 }
 
-// stretch is a number of bytes of values, all of which lie between two places.
-type stretch struct{ first, last, bytes uint64 }
+// stretch is some values, all of which lie between two places, and their size in bytes.
+type stretch struct{ first, last, size uint64 }
 
 func (s *cutoffSearch) find(keep func(all uint64) uint64) (Rule, error) {
 	s.tied = false
@@ -96,7 +96,7 @@ func (s *cutoffSearch) readHeaders() (stretches []stretch, all uint64, err error
 		switch {
 		case s.tied && h.First > s.timestamp:
 		case s.tied && h.Last < s.timestamp:
-			older.bytes += h.ValueBytes
+			older.size += h.ValueBytes
 		default:
 			stretches = append(stretches, s.stretch(&h))
 			s.minSequence, s.maxSequence = min(s.minSequence, h.MinSequence), max(s.maxSequence, h.MaxSequence)
@@ -137,7 +137,7 @@ func (s *cutoffSearch) reach(stretches []stretch, at func(stretch) uint64) uint6
 	slices.SortFunc(stretches, func(a, b stretch) int { return cmp.Compare(at(a), at(b)) })
 	sum := uint64(0)
 	for _, st := range stretches {
-		if sum += st.bytes; sum >= s.remove {
+		if sum += st.size; sum >= s.remove {
 			return at(st)
 		}
 	}
@@ -155,12 +155,12 @@ func (s *cutoffSearch) narrow(low, high uint64) (uint64, uint64, error) {
 	add := func(st stretch) (added bool) {
 		switch {
 		case st.last < low:
-			sum += st.bytes
+			sum += st.size
 		case st.first > high:
 		case st.first < low || st.last > high || (st.first-low)/width != (st.last-low)/width:
 			return false
 		default:
-			slots[(st.first-low)/width] += st.bytes
+			slots[(st.first-low)/width] += st.size
 		}
 		return true
 	}
@@ -170,7 +170,7 @@ func (s *cutoffSearch) narrow(low, high uint64) (uint64, uint64, error) {
 			return
 		}
 		if s.coder.Decode(&s.buffer, key, chunk) != nil {
-			add(stretch{st.last, st.last, st.bytes})
+			add(stretch{st.last, st.last, st.size})
 			return
 		}
 		for _, e := range s.buffer.Entries {

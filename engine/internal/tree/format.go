@@ -75,7 +75,7 @@ func (t *Tree) checkFormat(image *pages.Image) error {
 		return meta.Damage("the format of the file is missing, or does not match its checksum")
 	case format > formatVersion:
 		return fmt.Errorf("%w: %s has format %d, this program knows %d",
-			daybook.ErrVersion, t.path, format, formatVersion)
+			daybook.ErrVersion, t.mapped, format, formatVersion)
 	case format != formatVersion:
 		return meta.Damage(fmt.Sprintf("the file has format %d; this program reads %d", format, formatVersion))
 	}
@@ -85,7 +85,7 @@ func (t *Tree) checkFormat(image *pages.Image) error {
 // create creates the buckets of a new file.
 func (t *Tree) create() error {
 	if t.opts.ReadOnly {
-		return fmt.Errorf("%s holds no daybook: %w", t.path, fs.ErrNotExist)
+		return fmt.Errorf("%s holds no daybook: %w", t.mapped, fs.ErrNotExist)
 	}
 	err := t.commit(func(tx *bbolt.Tx) error {
 		for _, name := range allBuckets {

@@ -20,7 +20,7 @@ import (
 // Errors: daybook.ErrLocked, ErrCorrupt, ErrVersion, ErrNoSpace, or the operating system's.
 func Open(path string, opts Options) (*Tree, error) {
 	t := &Tree{
-		path: path, mapped: mappedFile(path), opts: opts, coder: codec.NewCoder(), unsaved: make(map[uint64]bool),
+		mapped: mappedFile(path), opts: opts, coder: codec.NewCoder(), unsaved: make(map[uint64]bool),
 	}
 	info, err := os.Stat(path)
 	missing := errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0
@@ -56,7 +56,7 @@ func (t *Tree) verifyFile() (err error) {
 		err = errors.Join(err, t.closeBolt())
 	}
 	if errors.Is(err, daybook.ErrCorrupt) && !t.opts.Existing {
-		erased, eraseErr := eraseUnfinished(t.path)
+		erased, eraseErr := eraseUnfinished(string(t.mapped))
 		if erased || eraseErr != nil {
 			return eraseErr
 		}
@@ -109,7 +109,7 @@ func (t *Tree) examine() (exists bool, err error) {
 		if err := t.checkSize(tx); err != nil {
 			return err
 		}
-		t.commitEmptyTable(tx)
+		t.useEmptyTable(tx)
 		image := pages.NewImage(tx, nil, nil)
 		if exists, err = t.hasFormat(image); err != nil {
 			return err
@@ -126,8 +126,9 @@ func (t *Tree) examine() (exists bool, err error) {
 	return exists, t.mapped.describe(err)
 }
 
-// commitEmptyTable sets the table of a commit of whose pages nothing is known yet.
-func (t *Tree) commitEmptyTable(tx *bbolt.Tx) {
+// useEmptyTable sets the table of checksums to an empty one: the last commit's pages are not known
+// yet.
+func (t *Tree) useEmptyTable(tx *bbolt.Tx) {
 	empty := newCommittedTable(pages.NewTable(valuesBucket, recordsBucket))
 	empty.from, empty.to = uint64(tx.ID()), uint64(tx.ID())
 	t.committed.Store(empty)
@@ -135,10 +136,10 @@ func (t *Tree) commitEmptyTable(tx *bbolt.Tx) {
 
 // checkSize finds out that a file was cut off before its missing pages are read.
 func (t *Tree) checkSize(tx *bbolt.Tx) error {
-	info, err := os.Stat(t.path)
+	info, err := os.Stat(string(t.mapped))
 	if err == nil && info.Size() < tx.Size() {
 		err = fmt.Errorf("%w: %s has been cut off at offset %d; its pages take %d bytes",
-			daybook.ErrCorrupt, t.path, info.Size(), tx.Size())
+			daybook.ErrCorrupt, t.mapped, info.Size(), tx.Size())
 	}
 	return err
 }

@@ -57,7 +57,7 @@ type salvage struct {
 	sums   recordSums
 
 	chunks  []codec.EncodedChunk
-	bytes   int // of chunks
+	size    int // of chunks, in bytes
 	entries []namedEntry
 }
 
@@ -83,7 +83,7 @@ func (s *salvage) chunk(key, encoded []byte) error {
 	}
 	s.sums.add(entries)
 	s.chunks = append(s.chunks, codec.EncodedChunk{Key: key, Chunk: encoded})
-	if s.bytes += len(key) + len(encoded); s.bytes < s.to.opts.TransactionBytes {
+	if s.size += len(key) + len(encoded); s.size < s.to.opts.TransactionBytes {
 		return nil
 	}
 	return s.flush()
@@ -119,6 +119,6 @@ func (s *salvage) flush() error {
 		}
 		return nil
 	})
-	s.chunks, s.bytes, s.entries = s.chunks[:0], 0, s.entries[:0]
+	s.chunks, s.size, s.entries = s.chunks[:0], 0, s.entries[:0]
 	return err
 }

@@ -34,8 +34,7 @@ type Options struct {
 
 // Tree is an open bbolt file.
 type Tree struct {
-	path   string
-	mapped mappedFile // the same path
+	mapped mappedFile // the file's path
 	bolt   *bbolt.DB
 	file   *os.File // bbolt's handle
 	opts   Options
@@ -146,7 +145,7 @@ func (t *Tree) IsAt(path string) (bool, error) {
 }
 
 // SetPath sets the path of a file that was renamed. The tree may not be used meanwhile.
-func (t *Tree) SetPath(path string) { t.path, t.mapped = path, mappedFile(path) }
+func (t *Tree) SetPath(path string) { t.mapped = mappedFile(path) }
 
 // CloseWhenUnused waits until all snapshots are closed, and closes the file. No new ones may begin.
 // After Close, every snapshot that ends would wait for all others.
