@@ -154,8 +154,8 @@ func IsNoSpace(err error) bool {
 }
 
 // WrapNoSpace returns an error that matches daybook.ErrNoSpace if err says that the disk or the
-// quota is full. It returns other errors unchanged. WrapNoSpace of package tree also knows the texts
-// of bbolt's errors.
+// quota is full. It returns other errors unchanged. WrapNoSpace of package tree also knows the
+// texts of bbolt's errors.
 func WrapNoSpace(err error) error {
 	if IsNoSpace(err) && !errors.Is(err, daybook.ErrNoSpace) {
 		return fmt.Errorf("%w: %w", daybook.ErrNoSpace, err)

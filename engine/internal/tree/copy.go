@@ -147,7 +147,8 @@ func (c *Copy) Finish() (*Tree, error) {
 	}
 	if got.Records != want.Records || got.Values != want.Values || got.Bytes != want.Bytes {
 		return nil, fmt.Errorf("%w: %s has %d records with %d values of %d bytes; its copy has %d, %d and %d",
-			daybook.ErrCorrupt, c.from.mapped, want.Records, want.Values, want.Bytes, got.Records, got.Values, got.Bytes)
+			daybook.ErrCorrupt, c.from.mapped, want.Records, want.Values, want.Bytes,
+			got.Records, got.Values, got.Bytes)
 	}
 	return c.to, c.seal(want)
 }

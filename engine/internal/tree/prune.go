@@ -231,8 +231,8 @@ func (w *writeTx) prune(
 	return deleted, more, w.updatePrunedEntry(record, &entry, deleted, first)
 }
 
-// pruneChunk deletes the oldest values of a record's first chunk c: up to byAge values that the rule
-// deletes by age, or byCount values whatever their age, if that is more.
+// pruneChunk deletes the oldest values of a record's first chunk c: up to byAge values that the
+// rule deletes by age, or byCount values whatever their age, if that is more.
 func (w *writeTx) pruneChunk(
 	record string, c *chunk, rule Rule, entry *codec.CatalogueEntry, byAge, byCount uint64,
 ) (deleted uint64, err error) {

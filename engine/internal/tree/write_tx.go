@@ -3,6 +3,7 @@
 package tree
 
 import (
+	"bytes"
 	"go.etcd.io/bbolt"
 
 	"github.com/daybook-db/daybook/codec"
@@ -103,7 +104,7 @@ func (w *writeTx) lastStartingBy(record string, timestamp uint64) (*chunk, error
 	case key == nil:
 		key, encoded = w.chunks.Last()
 	case string(key) != string(w.bound):
-		key, encoded = w.chunks.Prev()
+		return w.chunkBefore(record, bytes.Clone(w.bound))
 	}
 	return w.read(record, key, encoded)
 }
@@ -114,8 +115,23 @@ func (w *writeTx) previous(record string, c *chunk) (*chunk, error) {
 		return nil, err
 	}
 	w.chunks.Seek(c.key)
-	key, encoded := w.chunks.Prev()
-	return w.read(record, key, encoded)
+	return w.chunkBefore(record, c.key)
+}
+
+// chunkBefore returns the record's last chunk whose key is less than bound, after a Seek of bound;
+// nil if there is none.
+func (w *writeTx) chunkBefore(record string, bound []byte) (last *chunk, err error) {
+	if key, encoded := w.chunks.Prev(); key != nil {
+		return w.read(record, key, encoded)
+	}
+	// Prev returns nil at the beginning of the bucket, but also at a leaf that this transaction has
+	// emptied. Seek and Next pass over such a leaf.
+	c, err := w.next(record, nil)
+	for err == nil && c != nil && bytes.Compare(c.key, bound) < 0 {
+		last = c
+		c, err = w.next(record, c)
+	}
+	return last, err
 }
 
 // next returns the record's chunk after c, or its first one if c is nil; nil if there is none.
