@@ -16,9 +16,11 @@
 //	                                  only while a post that takes several transactions goes on
 //	                 "pages"       -> generation, root page and inline checksum of "values" and of
 //	                                  "records", sum of the blocks (uint64 each), CRC-32C of those
-//	                                  (uint32)
+//	                                  (uint32): what belongs to the bucket "pages" as a whole
 //
-// Integers are big-endian.
+// Integers are big-endian. The generation counts the commits that changed values. bbolt keeps a
+// small bucket inline, within its parent's page, with a checksum here and no root page. The sum of
+// the blocks is that of their checksums, so that a missing block is noticed.
 //
 // The watermark is the sequence number up to which all values are in the tree. It moves in the
 // transaction that posts the values, so that after a crash the tree has both or neither. A post
@@ -36,7 +38,8 @@
 // continues from those.
 //
 // The seal costs two syncs, and has a second use. bbolt has two meta pages, and silently uses the
-// older one when the newer one is damaged. After a seal both lead to the same values.
+// older one when the newer one is damaged: without the seal the values of the last commit would be
+// missing then. After a seal both meta pages lead to the same values.
 //
 // # Chunks
 //

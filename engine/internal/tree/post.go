@@ -12,13 +12,13 @@ import (
 type Run struct {
 	Record  string
 	Values  []codec.Entry // in order; sequence numbers are above all that the tree has of the record
-	LeftOut int           // number of further values that are not worth posting
+	LeftOut int           // number of further values that are not posted, because they are being deleted
 }
 
 // Posting is the argument of Post.
 type Posting struct {
 	Runs        func(after string) iter.Seq[Run] // the runs of records after a name, by name
-	Watermark   uint64                           // of the tree that has all runs
+	Watermark   uint64                           // that the tree gets with the last run
 	LastSegment uint64                           // greatest number of a segment of the log
 
 	// AllowParts allows several transactions. The log must be durable up to Watermark.
@@ -28,7 +28,7 @@ type Posting struct {
 }
 
 // Post adds runs of new values to their records' chunks and moves the watermark. It returns how
-// many values it left out for good, even with an error.
+// many values it left out for good (Run.LeftOut), even with an error.
 //
 // The changes of a transaction are in memory until it commits. So Post takes several transactions
 // if it may, and the tree has a PartialPost meanwhile. After an error or a crash, another Post with
@@ -45,20 +45,22 @@ func (t *Tree) Post(p Posting) (leftOut uint64, err error) {
 		}
 		leftOut += n
 	}
-	// The values are in the tree even if the seal fails. Then the next commit saves the checksums,
-	// and reports a disk that failed.
+	// The values are in the tree even if the seal fails. Then the next commit saves the checksums.
+	// If the disk has failed, that commit fails too, and its caller is told.
 	_ = t.seal()
 	return leftOut, nil
 }
 
 // postPart posts as much as one transaction takes, from where the previous one ended, and reports
-// whether there is more. It ends a part only if there is another run to post. So after a crash the
-// log always has values to replay, whose checkpoint ends the partial post.
+// whether there is more. It stops for another transaction only if there is another run to post. So
+// after a crash between two transactions the log has values to replay, and the checkpoint of those
+// ends the partial post.
 func (w *writeTx) postPart(p *Posting) (leftOut uint64, more bool, err error) {
 	w.useAllProcessors = p.UseAllProcessors
 	partial := &w.state.Partial
 	resumed := partial.Watermark == p.Watermark
-	// A partial post of another watermark must end with this transaction.
+	// The tree can describe one partial post. If it has one of another watermark, which a crash
+	// interrupted, this post has its values too, and ends it by posting all in one transaction.
 	inParts := p.AllowParts && (resumed || *partial == PartialPost{})
 	after := ""
 	if resumed {

@@ -11,15 +11,18 @@
 //
 // A frame survives a power cut if Append and then Sync returned nil. It survives the death of the
 // process if Append alone returned nil. Recovery always finds a prefix of the frames that were
-// appended. A damaged frame counts as the torn tail of a crash only in the last segment, and only
-// at or after the offset up to which later frames knew the segment to be durable. A damaged frame
-// anywhere else is corruption: Scan returns an error with the file and the offset, and changes
-// nothing.
+// appended.
 //
-// So damage to the disk can remove values without an error only if no readable frame vouches for
-// them. These are the frames of the last segment that were appended after the last sync that a
-// readable frame knows about. If every commit is synced, that is the last commit. If nothing is
-// synced, that is the whole last segment.
+// Each frame says how much of its segment was durable when it was written ("durable", below). A
+// damaged frame that a later frame calls durable is corruption: Scan returns an error with the file
+// and the offset, and changes nothing. So is a damaged frame in a segment that is not the last.
+// Only the other damaged frames count as the torn tail of a crash, and are dropped with all that
+// follows.
+//
+// So a damaged disk can remove values without an error only where no later frame calls them
+// durable: the frames of the last segment after the last sync that a readable frame tells of. If
+// every commit is synced, that is the last commit. If nothing is synced, that is the whole last
+// segment.
 //
 // A file with the name of a segment always has a complete header. So a header that cannot be read
 // is damage, and a file that is shorter than its header says is damage. The header is overwritten
@@ -27,7 +30,8 @@
 // and their file systems do: after a power cut the old header or the new one is there. Frames do
 // not rely on that: they may be torn at any byte.
 //
-// A crash while a segment is made leaves one of these files:
+// A segment is made in steps, so a crash on the way leaves one of these files. A prepared header is
+// one without a first sequence number; see Format.
 //
 //	NNN.new.log                        unfinished; Open removes it
 //	NNN.log, prepared header           not in use yet

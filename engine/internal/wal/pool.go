@@ -29,7 +29,7 @@ type pool struct {
 	// mu guards the fields below.
 	mu         sync.Mutex
 	ready      *segment  // prepared, with the greatest number; nil: none
-	released   []segment // only their path and size matter
+	released   []segment // to be recycled: only their path and size are used
 	nextNumber uint64    // number of the next segment made
 	nextSize   int64     // size of the next segment made from nothing
 	stopped    bool
@@ -53,9 +53,10 @@ func (p *pool) take(size int64) (segment, error) {
 	return s, nil
 }
 
-// takeReady returns the segment that is ready. A segment that is too small counts as released. It
-// needs a new number: the segment that is made in its place has a greater number and is used before
-// it.
+// takeReady returns the segment that is ready, if it is large enough. A segment that is too small
+// is put with the released ones, because its number cannot be used any more: the larger segment
+// that is made instead has a greater number and is used first, and segments are used in the order
+// of their numbers.
 func (p *pool) takeReady(size int64) (segment, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -85,7 +86,7 @@ func (p *pool) prepareInBackground() {
 		if p.isReady() {
 			return
 		}
-		// Released segments may be smaller than FirstSegmentSize after a run with other options.
+		// Released segments of a process with other Options may be smaller than FirstSegmentSize.
 		if s, err := p.makeSegment(p.opts.FirstSegmentSize); err == nil {
 			p.mu.Lock()
 			p.ready = &s
