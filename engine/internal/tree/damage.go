@@ -117,8 +117,10 @@ func (f mappedFile) describeAt(err error, place Damage) error {
 	default:
 		return err
 	}
-	place.Path, place.Key, place.cause = string(f), bytes.Clone(place.Key), err // the key may be mapped memory
-	return &place
+	damage := place // a copy, so that only damage takes an allocation, and not each call
+	damage.Path, damage.cause = string(f), err
+	damage.Key = bytes.Clone(place.Key) // it may be mapped memory
+	return &damage
 }
 
 // decodeEntry decodes a catalogue entry of an image.
