@@ -61,11 +61,13 @@ func syntaxOf(topic bool) daybook.PatternSyntax {
 }
 
 // timeFlag returns the time that a flag has, or nil if the flag was not given.
-func timeFlag(name, value string, now time.Time) (*uint64, error) {
+func timeFlag(
+	name, value string, now time.Time, parse func(string, time.Time) (uint64, error),
+) (*uint64, error) {
 	if value == "" {
 		return nil, nil
 	}
-	ms, err := parseTime(value, now)
+	ms, err := parse(value, now)
 	if err != nil {
 		return nil, usagef("%s %w", name, err)
 	}

@@ -70,7 +70,8 @@ The values are printed while they are read, so a large result needs no large mem
 // addSelection adds the flags that select values by time and read the pattern.
 func (f *queryFlags) addSelection(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.since, "since", "", "only values with this `time` or a later one")
-	cmd.Flags().StringVar(&f.until, "until", "", "only values with this `time` or an earlier one")
+	cmd.Flags().StringVar(&f.until, "until", "",
+		"only values with this `time` or an earlier one; a date means that whole day")
 	cmd.Flags().BoolVar(&f.topic, "topic", false, topicUsage)
 }
 
@@ -84,10 +85,10 @@ func (f *queryFlags) params(now time.Time) (daybook.QueryParams, error) {
 		params.Order = daybook.OldestFirst
 	}
 	var err error
-	if params.StartTime, err = timeFlag("--since", f.since, now); err != nil {
+	if params.StartTime, err = timeFlag("--since", f.since, now, parseTime); err != nil {
 		return params, err
 	}
-	params.EndTime, err = timeFlag("--until", f.until, now)
+	params.EndTime, err = timeFlag("--until", f.until, now, parseEnd)
 	return params, err
 }
 

@@ -42,7 +42,8 @@ A record has a name, such as sensor.kitchen. A value is any JSON, such as {"cels
 All commands work on the directory that --dir names.
 
 A time on the command line is RFC 3339 (2026-11-23T06:00:00Z), a date in local time
-(2026-11-23), Unix milliseconds, or relative to now (-90m, -1h, -7d, -2w).
+(2026-11-23), Unix milliseconds, or relative to now (-90m, -1h, -7d, -2w). A date is its
+first moment; with --until it is the whole day.
 
 The exit status is 0 for success, 1 for a failure, 2 for a wrong command line, and 130
 after an interruption.`,

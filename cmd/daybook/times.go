@@ -32,8 +32,8 @@ func formatTime(ms uint64) string {
 // millisOf returns Unix milliseconds, and 0 for a time before 1970.
 func millisOf(t time.Time) uint64 { return uint64(max(t.UnixMilli(), 0)) }
 
-// parseTime reads a time from the command line: RFC 3339, a date in local time, Unix milliseconds,
-// or a signed duration relative to now.
+// parseTime reads a time from the command line: RFC 3339, a date, which is its first instant in
+// local time, Unix milliseconds, or a signed duration relative to now.
 func parseTime(typed string, now time.Time) (uint64, error) {
 	switch {
 	case isDigits(typed):
@@ -41,8 +41,8 @@ func parseTime(typed string, now time.Time) (uint64, error) {
 	case strings.HasPrefix(typed, "-"), strings.HasPrefix(typed, "+"):
 		return parseRelative(typed, now)
 	}
-	if date, err := time.ParseInLocation(time.DateOnly, typed, time.Local); err == nil {
-		return unixMillis(date, typed)
+	if date, err := time.Parse(time.DateOnly, typed); err == nil {
+		return unixMillis(startOfDay(date, time.Local), typed)
 	}
 	ms, err := text.ParseRFC3339(typed)
 	if !errors.Is(err, text.ErrNotTime) {
@@ -53,6 +53,36 @@ func parseTime(typed string, now time.Time) (uint64, error) {
 	}
 	return 0, &text.TimeError{Text: typed, Err: text.ErrNotTime, Want: "RFC 3339 (2026-11-23T06:00:00Z), " +
 		"a date (2026-11-23), Unix milliseconds, or a time relative to now (-90m, -7d)"}
+}
+
+// parseEnd reads the time of the last values that are wanted: a time as parseTime reads it, except
+// that a date is its last millisecond.
+func parseEnd(typed string, now time.Time) (uint64, error) {
+	if date, err := time.Parse(time.DateOnly, typed); err == nil {
+		next := startOfDay(date.AddDate(0, 0, 1), time.Local)
+		return unixMillis(next.Add(-time.Millisecond), typed)
+	}
+	return parseTime(typed, now)
+}
+
+// startOfDay returns the first instant at which a clock in zone shows the given date, of which only
+// year, month and day count. That is not always midnight: where a clock is set forward at midnight,
+// the day begins at 1 o'clock. Where a clock is set back to midnight, it shows midnight twice.
+func startOfDay(date time.Time, zone *time.Location) time.Time {
+	year, month, day := date.Date()
+	midnight := time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
+	_, before := midnight.AddDate(0, 0, -1).In(zone).Zone()
+	_, after := midnight.AddDate(0, 0, 1).In(zone).Zone()
+	// The greater offset gives the earlier instant.
+	for _, offset := range []int{max(before, after), min(before, after)} {
+		start := midnight.Add(-time.Duration(offset) * time.Second).In(zone)
+		if y, m, d := start.Date(); y == year && m == month && d == day {
+			return start
+		}
+	}
+	// A zone that moved across the date line has left the day out: it begins and ends at that
+	// moment.
+	return midnight.Add(-time.Duration(before) * time.Second).In(zone)
 }
 
 // parseCutoff reads the time before which values are deleted: a time, or an age such as 7d. It

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	_ "time/tzdata" // the zones, also on a machine without them
 )
 
 // timeTest is a text that is a time, or the reason why it is none.
@@ -112,4 +113,48 @@ func TestFormatTime(t *testing.T) {
 			t.Errorf("%s: %q; want %q", test.name, got, test.want)
 		}
 	}
+}
+
+// TestStartOfDay finds the first instant of days whose midnight is missing, or is there twice.
+func TestStartOfDay(t *testing.T) {
+	tests := []struct {
+		zone, date, want string
+		reason           string
+	}{
+		{"America/Santiago", "2026-09-06", "2026-09-06T01:00:00-03:00", "the clock is set forward at midnight"},
+		{"America/Santiago", "2026-04-05", "2026-04-05T00:00:00-04:00", "set back to 23 o'clock of the day before"},
+		{"America/Havana", "2026-03-08", "2026-03-08T01:00:00-04:00", "the clock is set forward at midnight"},
+		{"America/Havana", "2026-11-01", "2026-11-01T00:00:00-04:00", "the first of two midnights"},
+		{"Atlantic/Azores", "2026-03-29", "2026-03-29T01:00:00Z", "the clock is set forward at midnight"},
+		{"Europe/Vienna", "2026-03-29", "2026-03-29T00:00:00+01:00", "set forward later on that day"},
+		{"Europe/Vienna", "2026-10-25", "2026-10-25T00:00:00+02:00", "set back later on that day"},
+		{"Pacific/Apia", "2011-12-30", "2011-12-31T00:00:00+14:00", "the day was left out"},
+		{"UTC", "2026-06-01", "2026-06-01T00:00:00Z", "no change of the clock"},
+	}
+	for _, test := range tests {
+		t.Run(test.zone+" "+test.date, func(t *testing.T) {
+			zone, err := time.LoadLocation(test.zone)
+			if err != nil {
+				t.Fatal(err)
+			}
+			date, err := time.Parse(time.DateOnly, test.date)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := startOfDay(date, zone).Format(time.RFC3339); got != test.want {
+				t.Errorf("%s begins at %s; want %s: %s", test.date, got, test.want, test.reason)
+			}
+		})
+	}
+}
+
+// TestParseEnd shows that a date includes its whole day, and that other times stay as they are.
+func TestParseEnd(t *testing.T) {
+	now := time.UnixMilli(1_764_000_000_000)
+	runTimeTests(t, []timeTest{
+		{name: "a date ends with its last millisecond", text: "2025-11-24", want: 1_764_025_199_999},
+		{name: "a time is itself", text: "2025-11-24T16:00:00Z", want: 1_764_000_000_000},
+		{name: "milliseconds are themselves", text: "1500", want: 1500},
+		{name: "no time", text: "tomorrow", reason: "is not a time"},
+	}, func(text string) (uint64, error) { return parseEnd(text, now) })
 }
