@@ -102,8 +102,8 @@ func (e *SizeError) Error() string { return fmt.Sprintf("%q: want %s", e.Text, e
 // ParseSize reads a size in bytes for Policy.MaxBytes: a number with a unit, such as 500MB. The
 // units are B, kB, MB, GB and so on (powers of 1000), and KiB, MiB, GiB and so on (powers of 1024).
 //
-// A number without a unit is an error. Its writer probably means kB or MB, and a maximum of so many
-// bytes would empty the backend. A size of 0 is an error because it would delete everything.
+// A number without a unit is an error. Its writer probably means kB or MB, and a maximum in bytes
+// would empty the backend. A size of 0 is an error because it would delete everything.
 // Errors: *SizeError.
 func ParseSize(text string) (bytes uint64, err error) {
 	bytes, want := parseSize(text)
