@@ -52,6 +52,9 @@ var (
 	// If the tree has failed, these return ErrFailed. Store works until the values that wait for
 	// the tree fill the memory that they may take.
 	ErrFailed = errors.New("the disk failed, and writes like this one fail until the backend is opened again")
+	// ErrForked is returned when a cursor is no place in the backend's history. The error is a
+	// *ForkedError, which has the last place that both share.
+	ErrForked = errors.New("the history has forked")
 	// ErrNoSpace is returned when the disk is full, or the backend uses all the space that it may
 	// use. Stored values stay readable, and storing works again when there is room.
 	ErrNoSpace = errors.New("no space left")
