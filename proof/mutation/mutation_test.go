@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const sample = `package sample
+
+import "errors"
+
+type disk struct{ synced, writes int }
+
+func (d *disk) sync() error { d.synced++; return nil }
+
+func (d *disk) write(n int) error {
+	if n < 0 {
+		return errors.New("negative")
+	}
+	for i := 0; i < n; i++ {
+		d.writes += 1
+	}
+	if err := d.sync(); err != nil {
+		return err
+	}
+	return nil
+}
+`
+
+const sampleTest = `package sample
+
+import "testing"
+
+func TestWrite(t *testing.T) {
+	var d disk
+	if err := d.write(-1); err == nil {
+		t.Error("want an error")
+	}
+	if err := d.write(3); err != nil || d.writes != 3 {
+		t.Error(err, d.writes)
+	}
+}
+`
+
+// sampleModule makes a module with one package, and goes there.
+func sampleModule(t *testing.T) {
+	dir := t.TempDir()
+	files := map[string]string{"go.mod": "module sample\n\ngo 1.26\n", "a/a.go": sample, "a/a_test.go": sampleTest}
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(dir)
+}
+
+func TestFindMutants(t *testing.T) {
+	sampleModule(t)
+	mutants, err := findMutants("a/a.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for i := range mutants {
+		m := &mutants[i]
+		changed := strings.Split(string(m.apply([]byte(sample))), "\n")
+		got = append(got, m.name()+" => "+strings.TrimSpace(changed[m.line-1]))
+	}
+	want := []string{
+		"a/a.go disk.sync: leave out: d.synced++ => func (d *disk) sync() error { ; return nil }",
+		"a/a.go disk.write: negate: n < 0 => if !(n < 0) {",
+		"a/a.go disk.write: < becomes <=: n < 0 => if n <= 0 {",
+		`a/a.go disk.write: return no error: errors.New("negative") => return nil`,
+		"a/a.go disk.write: leave out the loop: i < n => for i := 0; false && (i < n); i++ {",
+		"a/a.go disk.write: < becomes <=: i < n => for i := 0; i <= n; i++ {",
+		"a/a.go disk.write: leave out: i++ => for i := 0; i < n;  {",
+		"a/a.go disk.write: leave out: d.writes += 1 => ",
+		"a/a.go disk.write: ignore the error: err != nil => if err := d.sync(); false && err != nil {",
+		"a/a.go disk.write: leave out the step: if err := d.sync(); err != nil { => ",
+		"a/a.go disk.write: return no error: err => return nil",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("mutants (-want +got):\n%s", diff)
+	}
+}
+
+// The tests of the sample do not look at the bound of the condition, nor at the sync.
+func TestRun(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the sample six times")
+	}
+	sampleModule(t)
+	mutants, err := findMutants("a/a.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mutants = append(mutants, mutant{file: "a/a.go", function: "disk.write", operator: "break", was: "the build", text: "!"})
+	want := map[string]outcome{
+		"a/a.go disk.write: negate: n < 0":                                        killed,
+		"a/a.go disk.write: < becomes <=: n < 0":                                  survived,
+		"a/a.go disk.write: leave out: d.writes += 1":                             killed,
+		"a/a.go disk.write: leave out the step: if err := d.sync(); err != nil {": survived,
+		"a/a.go disk.write: < becomes <=: i < n":                                  equivalent, // as the list below says
+		"a/a.go disk.write: break: the build":                                     notBuilt,
+	}
+	known := reasons{"a/a.go disk.write: < becomes <=: i < n": {equivalent: "for this test"}}
+	r := &runner{scratch: t.TempDir(), limits: &limits{known: map[string]time.Duration{}}}
+	got := map[string]outcome{}
+	for _, m := range mutants {
+		if _, ok := want[m.name()]; !ok {
+			continue
+		}
+		v, err := r.judge(context.Background(), m, known, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[m.name()] = v.outcome
+		if v.outcome == killed && v.by != "TestWrite" {
+			t.Errorf("%s: got killed by %q; want TestWrite", m.name(), v.by)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("outcomes (-want +got):\n%s", diff)
+	}
+}
+
+func TestParseReason(t *testing.T) {
+	for _, test := range []struct{ name, text, wantErr string }{
+		{"equivalent", "equivalent: both bounds are never reached", ""},
+		{"open", "open: needs a disk that lies", ""},
+		{"a test of another package", "killed by proof/powercut TestPowerCut", ""},
+		{"a package without a test", "killed by proof/powercut", "want"},
+		{"anything else", "because", "want"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := parseReason(test.text)
+			if test.wantErr != "" {
+				if err == nil || !strings.Contains(err.Error(), test.wantErr) {
+					t.Errorf("got error %v; want one with %q", err, test.wantErr)
+				}
+				return
+			}
+			if err != nil || got.String() != test.text {
+				t.Errorf("got %q, %v; want the text again", got, err)
+			}
+		})
+	}
+}
+
+// Every line of the list has its form, and names code that is there.
+func TestSurvivorsFile(t *testing.T) {
+	t.Chdir("../..")
+	known, err := readReasons(survivorsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mutants, err := allMutants(defaultPackages)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range known.unknown(mutants) {
+		t.Errorf("survivors.txt lists %q, which is no mutant of the present code: remove or correct the line", name)
+	}
+}
+
+func TestTooManySurvivors(t *testing.T) {
+	verdicts := []verdict{{mutant: mutant{file: "a/a.go"}, outcome: survived}}
+	for range 18 {
+		verdicts = append(verdicts, verdict{mutant: mutant{file: "a/a.go"}, outcome: killed})
+	}
+	if err := newReport(verdicts).err(); err == nil {
+		t.Error("1 of 19 survived: got no error")
+	}
+	verdicts = append(verdicts, verdict{mutant: mutant{file: "b/b.go"}, outcome: hung})
+	if err := newReport(verdicts).err(); err != nil {
+		t.Errorf("1 of 20 survived: got %v; want no error", err)
+	}
+}

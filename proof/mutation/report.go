@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+)
+
+// report counts outcomes per package.
+type report struct {
+	packages  map[string]*counts
+	total     counts
+	survivors []verdict
+}
+
+type counts struct{ killed, hung, survived, equivalent, notBuilt int }
+
+func (c *counts) add(o outcome) {
+	switch o {
+	case killed:
+		c.killed++
+	case hung:
+		c.hung++
+	case survived:
+		c.survived++
+	case equivalent:
+		c.equivalent++
+	case notBuilt:
+		c.notBuilt++
+	}
+}
+
+// counting returns the number of mutants that compile and are not equivalent.
+func (c *counts) counting() int { return c.killed + c.hung + c.survived }
+
+func newReport(verdicts []verdict) report {
+	r := report{packages: map[string]*counts{}}
+	for _, v := range verdicts {
+		name := path.Dir(v.file)
+		if r.packages[name] == nil {
+			r.packages[name] = &counts{}
+		}
+		r.packages[name].add(v.outcome)
+		r.total.add(v.outcome)
+		if v.outcome == survived {
+			r.survivors = append(r.survivors, v)
+		}
+	}
+	return r
+}
+
+func (r report) print() {
+	const row = "%-28s %8s %8s %8s %11s %12s\n"
+	fmt.Printf("\n"+row, "package", "killed", "by hang", "survived", "equivalent", "not compiled")
+	line := func(name string, c *counts) {
+		fmt.Printf("%-28s %8d %8d %8d %11d %12d\n", name, c.killed, c.hung, c.survived, c.equivalent, c.notBuilt)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.packages)) {
+		line(name, r.packages[name])
+	}
+	line("all", &r.total)
+	for _, v := range r.survivors {
+		fmt.Println(v)
+	}
+}
+
+// err returns an error if too many mutants survived.
+func (r report) err() error {
+	if counting := r.total.counting(); r.total.survived*maxSurvivors > counting {
+		return fmt.Errorf("%d of %d mutants survived; want at most one in %d. Each needs a test, "+
+			"or a line with its reason in %s", r.total.survived, counting, maxSurvivors, survivorsFile)
+	}
+	return nil
+}
