@@ -23,6 +23,6 @@
 //	open: REASON                 a hole in the tests
 //
 // A name has no line number, so that it stays when other lines change. The command fails if more
-// than one in twenty of the mutants that are not equivalent survive, whether they are listed as open
-// or not listed.
+// than one in twenty of the mutants that are not equivalent survive, whether they are listed as
+// open or not listed.
 package main

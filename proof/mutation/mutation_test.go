@@ -106,7 +106,8 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mutants = append(mutants, mutant{file: "a/a.go", function: "disk.write", operator: "break", was: "the build", text: "!"})
+	mutants = append(mutants,
+		mutant{file: "a/a.go", function: "disk.write", operator: "break", was: "the build", text: "!"})
 	want := map[string]outcome{
 		"a/a.go disk.write: negate: n < 0":                                        killed,
 		"a/a.go disk.write: < becomes <=: n < 0":                                  survived,

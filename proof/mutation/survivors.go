@@ -68,7 +68,8 @@ func parseReason(why string) (reason, error) {
 			return reason{named: &namedTest{pkg, test}}, nil
 		}
 	}
-	return reason{}, fmt.Errorf("got the reason %q; want \"equivalent: ...\", \"open: ...\" or \"killed by PACKAGE TEST\"", why)
+	return reason{}, fmt.Errorf(`got the reason %q; want "equivalent: ...", "open: ..." or "killed by PACKAGE TEST"`,
+		why)
 }
 
 // unknown returns the names that no mutant has. Their code has changed.
