@@ -8,10 +8,10 @@
 //	go run ./proof/mutation -list ./codec           the mutants, without a run
 //	go run ./proof/mutation -match 'Sync' ./engine  the mutants whose names match
 //
-// A mutant is one small change: a condition is negated, a comparison takes in its bound or leaves it
-// out, a call is left out, an error is dropped. The command builds the package with the change (go
-// test -overlay, so that no file is touched) and runs the short tests of the package. A test that
-// fails kills the mutant. A mutant that does not compile does not count.
+// A mutant is one small change: a condition is negated, a comparison takes in its bound or leaves
+// it out, a call is left out, an error is dropped. The command builds the package with the change
+// (go test -overlay, so that no file is touched) and runs the short tests of the package. A test
+// that fails kills the mutant. A mutant that does not compile does not count.
 //
 // # Survivors
 //
