@@ -17,6 +17,9 @@ type Stats struct {
 	DiskBytes    int64  // size of all files of the backend; 0: unknown, or no files
 	LastSequence uint64 // sequence number of the last acknowledged value; 0: no values, or no numbers
 
+	Store [16]byte // identity of the store; zero: the backend has none
+	Epoch [16]byte // in which values are stored; with LastSequence it makes the Cursor of the end
+
 	TreeBytes int64  // size of the tree's file
 	TreeUsed  int64  // bytes of the tree's pages that are in use; the rest is free for later values
 	LogBytes  int64  // size of the log's segments, including those that are kept for reuse

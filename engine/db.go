@@ -13,6 +13,7 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine/internal/disk"
+	"github.com/daybook-db/daybook/engine/internal/identity"
 	"github.com/daybook-db/daybook/engine/internal/tree"
 	"github.com/daybook-db/daybook/engine/internal/wal"
 )
@@ -24,8 +25,9 @@ type DB struct {
 	// last those in heads, space, reserve, commits, watchers, statistics and gate, which guard the
 	// fields beside them.
 
-	dir  directory
-	opts Options
+	dir      directory
+	opts     Options
+	identity currentIdentity
 
 	log     *wal.Log // nil when read-only, and while Open replays it
 	heads   *heads
@@ -126,7 +128,7 @@ func open(dir string, opts Options, fsys disk.FS) (_ *DB, err error) {
 }
 
 func newDB(dir directory, opts Options) *DB {
-	return &DB{
+	db := &DB{
 		dir:        dir,
 		opts:       opts,
 		heads:      newHeads(opts.Tuning.HeadSize),
@@ -134,6 +136,8 @@ func newDB(dir directory, opts Options) *DB {
 		turns:      turns{free: make(chan *turn, 1)},
 		compacting: make(chan struct{}, 1),
 	}
+	db.identity.set(identity.New())
+	return db
 }
 
 // openTree opens the tree, and creates it in a new directory. With OnCorruption: Quarantine it puts

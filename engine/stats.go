@@ -61,6 +61,8 @@ func (db *DB) Stats(ctx context.Context) (stats daybook.Stats, err error) {
 	}
 	defer db.gate.leave()
 	stats = db.stats.get()
+	known := db.identity.get()
+	stats.Store, stats.Epoch = known.Store, known.Current().ID
 	stats.LastSequence = db.heads.last()
 	stats.HeadBytes = db.heads.size()
 	stats.OpenScans = int(db.trees.snapshots.Load())
