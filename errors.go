@@ -55,6 +55,11 @@ var (
 	// ErrForked is returned when a cursor is no place in the backend's history. The error is a
 	// *ForkedError, which has the last place that both share.
 	ErrForked = errors.New("the history has forked")
+	// ErrNoHold is returned when there is no hold with the given name.
+	ErrNoHold = errors.New("no such hold")
+	// ErrOutOfStep is returned when a batch does not begin at the receiver's position. The error is
+	// an *OutOfStepError, which has the position.
+	ErrOutOfStep = errors.New("out of step")
 	// ErrNoSpace is returned when the disk is full, or the backend uses all the space that it may
 	// use. Stored values stay readable, and storing works again when there is room.
 	ErrNoSpace = errors.New("no space left")
