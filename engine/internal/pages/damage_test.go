@@ -185,6 +185,69 @@ func TestFreelist(t *testing.T) {
 	})
 }
 
+// TestFreelistEntries wants an error for a freelist with a page that cannot be free.
+func TestFreelistEntries(t *testing.T) {
+	f := grownFile(t, t.TempDir())
+	defer f.bolt.Close()
+	f.view(f.table, func(im *Image) {
+		meta, err := im.Meta()
+		if err != nil {
+			t.Fatal(err)
+		}
+		free, err := im.Free()
+		if err != nil || len(free) < 3 {
+			t.Fatalf("%d free pages, %v", len(free), err)
+		}
+		last := len(free) - 1
+		for _, test := range []struct {
+			name, reason string
+			entry        int
+			page         uint64
+		}{
+			{"meta page 0", "it would be overwritten", 0, 0},
+			{"meta page 1", "it would be overwritten", 0, 1},
+			{"the page after the last", "there is no such page", last, im.pages()},
+			{"a page far away", "there is no such page", last, 1 << 60},
+			{"the same page twice", "two pages would be written there", 1, free[0]},
+			{"a page before the previous one", "the list is in order", 1, free[0] - 1},
+		} {
+			t.Run(test.name, func(t *testing.T) {
+				replace := func(page []byte) { order.PutUint64(page[headerLen+8*test.entry:], test.page) }
+				f.withDamage(meta.Freelist, replace, func(im *Image) {
+					if got, err := im.Free(); !errors.Is(err, ErrCorrupt) {
+						t.Errorf("entry %d is page %d (%s): got %d pages, %v; want ErrCorrupt",
+							test.entry, test.page, test.reason, len(got), err)
+					}
+				})
+			})
+		}
+	})
+}
+
+// TestPageOutsideFile wants a problem for page numbers that lead out of the file, and none for the
+// first and the last page that can have content.
+func TestPageOutsideFile(t *testing.T) {
+	im := chain(3, 1).image // pages 2 to 4
+	for _, test := range []struct {
+		page uint64
+		ok   bool
+	}{{0, false}, {1, false}, {2, true}, {4, true}, {5, false}, {1 << 60, false}} {
+		if _, problem := im.bytesOf(test.page); (problem == "") != test.ok {
+			t.Errorf("page %d: got problem %q; want none: %v", test.page, problem, test.ok)
+		}
+	}
+	for _, test := range []struct {
+		overflow uint32
+		ok       bool
+	}{{1, true}, {2, false}, {1 << 31, false}} {
+		order.PutUint32(im.data[3*im.pageSize+12:], test.overflow)
+		if data, problem := im.bytesOf(3); (problem == "") != test.ok {
+			t.Errorf("page 3 with %d overflow pages: got %d bytes, problem %q; want none: %v",
+				test.overflow, len(data), problem, test.ok)
+		}
+	}
+}
+
 // TestGuard damages each leaf in turn. A guard must find the damage around the keys of the leaf and
 // of its neighbours.
 func TestGuard(t *testing.T) {

@@ -148,11 +148,12 @@ func (b *tableBuilder) addBucket(bucket *Bucket) error {
 	if root.Page == 0 {
 		return nil
 	}
-	return b.addPage(bucket, root.Page, nil, 0)
+	return b.addPage(bucket, root.Page, nil)
 }
 
-// addPage adds a page, and those that it leads to, unless the earlier table has the page already.
-func (b *tableBuilder) addPage(bucket *Bucket, id uint64, firstKey []byte, depth int) error {
+// addPage adds a page, and those that it leads to, unless the table has the page already. So it
+// ends even if pages lead to each other in a ring.
+func (b *tableBuilder) addPage(bucket *Bucket, id uint64, firstKey []byte) error {
 	switch b.next.entry(id) {
 	case notInUse:
 	case overflow:
@@ -161,9 +162,6 @@ func (b *tableBuilder) addPage(bucket *Bucket, id uint64, firstKey []byte, depth
 		return nil
 	}
 	p, sum, problem := b.image.parse(id)
-	if problem == "" && depth == maxDepth {
-		problem = tooDeep
-	}
 	if problem != "" {
 		return bucket.damage(id, firstKey, problem)
 	}
@@ -175,7 +173,7 @@ func (b *tableBuilder) addPage(bucket *Bucket, id uint64, firstKey []byte, depth
 		return nil
 	}
 	for i := range p.count {
-		if err := b.addPage(bucket, p.child(i), p.key(i), depth+1); err != nil {
+		if err := b.addPage(bucket, p.child(i), p.key(i)); err != nil {
 			return err
 		}
 	}

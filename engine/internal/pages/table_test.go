@@ -51,5 +51,16 @@ func TestReadTable(t *testing.T) {
 	f.saved[1<<40] = good
 	read("a block of pages that do not exist")
 	delete(f.saved, 1<<40)
+	// The sum is that of a table with the block, so that its index alone is wrong.
+	f.view(nil, func(im *Image) {
+		next := im.pages()/pagesPerBlock + 1
+		f.saved[next] = good
+		summary := f.table.Summary()
+		summary.Sum += blockSum(next, good)
+		if _, err := ReadTable(im, summary, f.blocks()); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("a block right after the last page: got %v; want ErrCorrupt", err)
+		}
+		delete(f.saved, next)
+	})
 	f.checkTable()
 }

@@ -21,7 +21,7 @@ func (b *Bucket) walk(p page, depth int, element func(key, value []byte) error, 
 			continue
 		}
 		child, err := b.load(p.child(i), p.key(i))
-		if err == nil && depth == maxDepth {
+		if err == nil && depth+1 == maxDepth {
 			err = b.damage(p.child(i), p.key(i), tooDeep)
 		}
 		if err != nil {
