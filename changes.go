@@ -10,35 +10,57 @@ import (
 // Change is a stored value and its place in the order in which all values were stored.
 type Change struct {
 	StoredValue
-	// Sequence numbers the values of a backend in the order in which they were stored, from 1. A
-	// number is used again only after a crash, if the value that had it was lost. The numbers of
-	// deleted values are missing.
-	Sequence uint64 `json:"sequence"`
+	// Cursor is the place of the value. Its sequence numbers ascend; the numbers of deleted values
+	// are missing.
+	Cursor Cursor `json:"cursor"`
 }
 
-// ChangesParams says where Changes begins. The zero value asks for all values.
+// IsPlace reports whether c is the last element of Changes: a place without a value.
+func (c Change) IsPlace() bool { return c.RecordName == "" }
+
+// ChangesParams says where Changes begins and which values it yields. The zero value asks for all
+// values.
 type ChangesParams struct {
-	// After is the sequence number of the last value that the caller has already. Changes yields
-	// the values with greater numbers. 0: all values.
-	After uint64
+	// After is the place of the last value that the caller has already. Default: the beginning.
+	After Cursor
+	// Pattern selects records by their names. Without a text it selects all records.
+	Pattern Pattern
+	// Durable makes Changes end at the last value that is on stable storage when the iteration
+	// begins. It waits for no sync. A backend that acknowledges only such values ignores it.
+	Durable bool
+}
+
+// Validate returns an error that matches ErrInvalidParams if a field has a value that its comment
+// excludes.
+func (p ChangesParams) Validate() error {
+	if err := p.After.validate(); err != nil {
+		return err
+	}
+	return p.Pattern.Syntax.Validate()
 }
 
 // ChangeSource is a Backend that yields its values in the order in which they were stored.
 type ChangeSource interface {
-	// Changes yields the values of all records with sequence numbers greater than params.After, in
-	// the order of these numbers. It ends after the last value that was acknowledged before the
-	// iteration began. Deleted values are missing; a value that is deleted during the iteration may
-	// be yielded or not. A params.After beyond the last number is no error: nothing is yielded.
-	// Each iteration begins at the same place again.
+	// Changes yields the values after params.After of the matching records, in the order in which
+	// they were stored. It ends after the last value that was acknowledged before the iteration
+	// began. Deleted values are missing; a value that is deleted during the iteration may be
+	// yielded or not. Each iteration begins at the same place again.
 	//
-	// Durability: a backend that acknowledges values before they are on stable storage may yield
-	// such values, too. After a power cut, their numbers may be given to other values.
+	// The last element that an iteration without an error yields is a place without a value: its
+	// RecordName is empty. Its Cursor is the place that was reached, after the values that did not
+	// match, too. A consumer saves it as it saves the cursor of a value.
+	//
+	// Durability: without params.Durable, a backend that acknowledges values before they are on
+	// stable storage yields such values, too. If a power cut loses them, their cursors are
+	// ErrForked.
 	//
 	// Concurrency: the loop may take as long as it likes. It may call the other methods of the
 	// backend, except Close.
 	//
 	// Ownership: the caller may keep the yielded values. Several of them may share one allocation.
 	//
-	// Errors: ErrCorrupt, ErrClosed, or ctx's. An error is yielded once, as the last element.
+	// Errors: ErrForked if params.After is no place in the history; ErrInvalidPattern,
+	// ErrInvalidParams, ErrCorrupt, ErrClosed, or ctx's. An error is yielded once, as the last
+	// element.
 	Changes(ctx context.Context, params ChangesParams) iter.Seq2[Change, error]
 }

@@ -110,23 +110,26 @@ func ExampleValidateRecordName() {
 	// invalid record name: it is empty; want 1 to 1024 bytes
 }
 
-// A consumer remembers the sequence number of the last value that it has taken, and asks for the
-// values after it.
+// A consumer remembers the cursor of the last value that it has taken, and asks for the values
+// after it. The last change is a place without a value.
 func ExampleChangeSource() {
 	ctx, backend := context.Background(), exampleBackend()
 	source, ok := backend.(daybook.ChangeSource)
 	if !ok {
 		log.Fatal("the backend has no Changes")
 	}
-	taken := uint64(1)
-	for change, err := range source.Changes(ctx, daybook.ChangesParams{After: taken}) {
+	var taken daybook.Cursor
+	kitchen := daybook.Pattern{Text: "sensor.kitchen"}
+	for change, err := range source.Changes(ctx, daybook.ChangesParams{After: taken, Pattern: kitchen}) {
 		if err != nil {
 			log.Fatal(err)
 		}
-		taken = change.Sequence
-		fmt.Println(change.Sequence, change.RecordName, string(change.Value))
+		taken = change.Cursor
+		if !change.IsPlace() {
+			fmt.Println(taken.Sequence, change.RecordName, string(change.Value))
+		}
 	}
-	fmt.Println("taken up to", taken)
+	fmt.Println("taken up to", taken.Sequence)
 	// Output:
 	// 2 sensor.kitchen {"celsius":21.5}
 	// 3 sensor.kitchen {"celsius":21.75}

@@ -16,6 +16,7 @@ type Stats struct {
 	Records      uint64 // number of records with at least one value
 	DiskBytes    int64  // size of all files of the backend; 0: unknown, or no files
 	LastSequence uint64 // sequence number of the last acknowledged value; 0: no values, or no numbers
+	LastCursor   Cursor // place of the last acknowledged value; zero: no values, or no cursors
 
 	Store [16]byte // identity of the store; zero: the backend has none
 	Epoch [16]byte // in which values are stored; with LastSequence it makes the Cursor of the end

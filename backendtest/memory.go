@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"iter"
@@ -22,6 +23,7 @@ type Memory struct {
 	// mu guards the fields below.
 	mu       sync.Mutex
 	closed   bool
+	epoch    [16]byte         // random; a Memory has one history
 	stored   []daybook.Change // in the order of insertion
 	sequence uint64           // of the last insertion
 	watchers []*memoryWatcher
@@ -40,7 +42,11 @@ var (
 )
 
 // NewMemory returns an empty backend.
-func NewMemory() *Memory { return &Memory{} }
+func NewMemory() *Memory {
+	m := &Memory{}
+	_, _ = rand.Read(m.epoch[:]) // never fails
+	return m
+}
 
 // lock begins a call. If it returns nil, the caller must unlock mu.
 func (m *Memory) lock(ctx context.Context) error {
@@ -115,7 +121,7 @@ func validate(v daybook.StoredValue) error {
 func (m *Memory) insertLocked(v daybook.StoredValue) {
 	m.sequence++
 	v.Value = bytes.Clone(v.Value)
-	change := daybook.Change{StoredValue: v, Sequence: m.sequence}
+	change := daybook.Change{StoredValue: v, Cursor: m.cursor(m.sequence)}
 	m.stored = append(m.stored, change)
 	if len(m.watchers) > 0 {
 		m.watched = append(m.watched, change)
@@ -175,7 +181,7 @@ func (m *Memory) selectLocked(matches func(name string) bool, params daybook.Que
 
 // compareTimes orders values oldest first.
 func compareTimes(a, b daybook.Change) int {
-	return cmp.Or(cmp.Compare(a.StoredAt, b.StoredAt), cmp.Compare(a.Sequence, b.Sequence))
+	return cmp.Or(cmp.Compare(a.StoredAt, b.StoredAt), cmp.Compare(a.Cursor.Sequence, b.Cursor.Sequence))
 }
 
 // memoized calls matches only once for each name, because records have many values.
@@ -240,28 +246,6 @@ func summarize(values []daybook.StoredValue) []daybook.RecordInfo {
 	return infos
 }
 
-// Changes implements daybook.ChangeSource. It copies all changes when the loop begins.
-func (m *Memory) Changes(ctx context.Context, params daybook.ChangesParams) iter.Seq2[daybook.Change, error] {
-	return func(yield func(daybook.Change, error) bool) {
-		changes, err := m.changesAfter(ctx, params.After)
-		yieldAll(ctx, changes, err, yield)
-	}
-}
-
-func (m *Memory) changesAfter(ctx context.Context, after uint64) (changes []daybook.Change, err error) {
-	if err := m.lock(ctx); err != nil {
-		return nil, err
-	}
-	defer m.mu.Unlock()
-	for _, c := range m.stored {
-		if c.Sequence > after {
-			c.Value = bytes.Clone(c.Value)
-			changes = append(changes, c)
-		}
-	}
-	return changes, nil
-}
-
 // Stats implements daybook.Statser.
 func (m *Memory) Stats(ctx context.Context) (stats daybook.Stats, err error) {
 	if err := m.lock(ctx); err != nil {
@@ -275,6 +259,7 @@ func (m *Memory) Stats(ctx context.Context) (stats daybook.Stats, err error) {
 		stats.ValueBytes += uint64(len(c.Value))
 	}
 	stats.Records, stats.LastSequence = uint64(len(records)), m.sequence
+	stats.LastCursor = m.cursor(m.sequence)
 	return stats, nil
 }
 

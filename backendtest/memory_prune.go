@@ -34,7 +34,7 @@ func (m *Memory) Prune(
 	m.deleteLocked(matches, isOld, params.KeepNewest, params.MaxPerRecord)
 	if params.MaxBytes > 0 {
 		beyond := m.beyondLocked(matches, params.MaxBytes)
-		isBeyond := func(c daybook.Change) bool { return beyond[c.Sequence] }
+		isBeyond := func(c daybook.Change) bool { return beyond[c.Cursor.Sequence] }
 		m.deleteLocked(matches, isBeyond, params.KeepNewest, 0)
 	}
 	return uint64(before - len(m.stored)), nil
@@ -67,10 +67,10 @@ func (m *Memory) deleteLocked(
 	for _, c := range m.selectLocked(matches, daybook.QueryParams{}) { // newest first
 		expired := isExpired(c) && newer[c.RecordName] >= keepNewest
 		tooMany := maxPerRecord > 0 && newer[c.RecordName] >= maxPerRecord
-		doomed[c.Sequence] = expired || tooMany
+		doomed[c.Cursor.Sequence] = expired || tooMany
 		newer[c.RecordName]++
 	}
-	m.stored = slices.DeleteFunc(m.stored, func(c daybook.Change) bool { return doomed[c.Sequence] })
+	m.stored = slices.DeleteFunc(m.stored, func(c daybook.Change) bool { return doomed[c.Cursor.Sequence] })
 }
 
 // beyondLocked returns the sequence numbers of the oldest values, without which the rest holds at
@@ -81,7 +81,7 @@ func (m *Memory) beyondLocked(matches func(name string) bool, maxBytes uint64) m
 	beyond, size := map[uint64]bool{}, uint64(0)
 	for _, c := range selected {
 		size += uint64(len(c.Value))
-		beyond[c.Sequence] = size > maxBytes
+		beyond[c.Cursor.Sequence] = size > maxBytes
 	}
 	return beyond
 }

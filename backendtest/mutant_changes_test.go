@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"iter"
 	"slices"
 
@@ -19,21 +20,23 @@ type faultyChanges struct {
 }
 
 func (f faultyChanges) Changes(ctx context.Context, params daybook.ChangesParams) iter.Seq2[daybook.Change, error] {
-	return func(yield func(daybook.Change, error) bool) {
-		all, err := f.collect(ctx)
-		yieldAll(ctx, f.change(all, params.After), err, yield)
-	}
+	return f.changesOf(ctx, params, f.change)
 }
 
-// collect returns all changes of a Memory.
-func (m *Memory) collect(ctx context.Context) (all []daybook.Change, err error) {
-	for change, err := range m.Changes(ctx, daybook.ChangesParams{}) {
-		if err != nil {
-			return nil, err
+// changesOf yields the values that change returns for all values of the pattern, and then the place
+// that the Memory has reached.
+func (m *Memory) changesOf(ctx context.Context, params daybook.ChangesParams,
+	change func(all []daybook.Change, after uint64) []daybook.Change) iter.Seq2[daybook.Change, error] {
+	return func(yield func(daybook.Change, error) bool) {
+		changes, err := m.changesAfter(ctx, params) // refuses what Memory refuses
+		if err == nil {
+			place, after := changes[len(changes)-1], params.After.Sequence
+			params.After = daybook.Cursor{}
+			all, _ := m.changesAfter(ctx, params)
+			changes = append(change(all[:len(all)-1], after), place)
 		}
-		all = append(all, change)
+		yieldAll(ctx, changes, err, yield)
 	}
-	return all, nil
 }
 
 func onChanges(change func([]daybook.Change, uint64) []daybook.Change) func(*Memory) daybook.Backend {
@@ -41,7 +44,7 @@ func onChanges(change func([]daybook.Change, uint64) []daybook.Change) func(*Mem
 }
 
 func newerThan(all []daybook.Change, after uint64) []daybook.Change {
-	return slices.DeleteFunc(all, func(c daybook.Change) bool { return c.Sequence <= after })
+	return slices.DeleteFunc(all, func(c daybook.Change) bool { return c.Cursor.Sequence <= after })
 }
 
 func byTimestamp(all []daybook.Change, after uint64) []daybook.Change {
@@ -62,7 +65,7 @@ func fromNumber(all []daybook.Change, after uint64) []daybook.Change {
 // renumber numbers the remaining values from 1.
 func renumber(all []daybook.Change, after uint64) []daybook.Change {
 	for i := range all {
-		all[i].Sequence = uint64(i) + 1
+		all[i].Cursor.Sequence = uint64(i) + 1
 	}
 	return newerThan(all, after)
 }
@@ -71,7 +74,7 @@ func renumber(all []daybook.Change, after uint64) []daybook.Change {
 func countFromNumber(all []daybook.Change, after uint64) []daybook.Change {
 	all = newerThan(all, after)
 	for i := range all {
-		all[i].Sequence = after + uint64(i) + 1
+		all[i].Cursor.Sequence = after + uint64(i) + 1
 	}
 	return all
 }
@@ -95,13 +98,12 @@ func (n *numberedBatches) StoreBatch(ctx context.Context, values []daybook.Store
 }
 
 func (n *numberedBatches) Changes(ctx context.Context, params daybook.ChangesParams) iter.Seq2[daybook.Change, error] {
-	return func(yield func(daybook.Change, error) bool) {
-		all, err := n.collect(ctx)
+	return n.changesOf(ctx, params, func(all []daybook.Change, after uint64) []daybook.Change {
 		for i := range all {
-			all[i].Sequence = cmp.Or(n.firsts[all[i].Sequence], all[i].Sequence)
+			all[i].Cursor.Sequence = cmp.Or(n.firsts[all[i].Cursor.Sequence], all[i].Cursor.Sequence)
 		}
-		yieldAll(ctx, newerThan(all, params.After), err, yield)
-	}
+		return newerThan(all, after)
+	})
 }
 
 // followingChanges yields values that are stored during the loop, too.
@@ -112,10 +114,13 @@ func (f followingChanges) Changes(ctx context.Context, params daybook.ChangesPar
 		for more := true; more; {
 			more = false
 			for change, err := range f.Memory.Changes(ctx, params) {
+				if change.IsPlace() && more {
+					break
+				}
 				if !yield(change, err) || err != nil {
 					return
 				}
-				params.After, more = change.Sequence, true
+				params.After, more = change.Cursor, !change.IsPlace()
 			}
 		}
 	}
@@ -125,25 +130,22 @@ func (f followingChanges) Changes(ctx context.Context, params daybook.ChangesPar
 type eagerChanges struct{ *Memory }
 
 func (e eagerChanges) Changes(ctx context.Context, params daybook.ChangesParams) iter.Seq2[daybook.Change, error] {
-	all, err := e.collect(ctx)
-	return func(yield func(daybook.Change, error) bool) {
-		yieldAll(ctx, newerThan(slices.Clone(all), params.After), err, yield)
-	}
+	changes, err := e.changesAfter(ctx, params)
+	return func(yield func(daybook.Change, error) bool) { yieldAll(ctx, changes, err, yield) }
 }
 
 // sharedChanges yields values that share memory with the stored ones.
 type sharedChanges struct{ *Memory }
 
 func (s sharedChanges) Changes(ctx context.Context, params daybook.ChangesParams) iter.Seq2[daybook.Change, error] {
-	return func(yield func(daybook.Change, error) bool) {
-		all, err := s.collect(ctx)
+	return s.changesOf(ctx, params, func(all []daybook.Change, after uint64) []daybook.Change {
 		s.mu.Lock()
+		defer s.mu.Unlock()
 		for i := range all {
 			all[i].Value = s.stored[i].Value
 		}
-		s.mu.Unlock()
-		yieldAll(ctx, newerThan(all, params.After), err, yield)
-	}
+		return newerThan(all, after)
+	})
 }
 
 // recycledChanges yields each value in the memory of the value before it.
@@ -165,7 +167,7 @@ func (r recycledChanges) Changes(ctx context.Context, params daybook.ChangesPara
 // shiftNumbers gives the values other numbers than Watch does.
 func shiftNumbers(all []daybook.Change, after uint64) []daybook.Change {
 	for i := range all {
-		all[i].Sequence += 100
+		all[i].Cursor.Sequence += 100
 	}
 	return newerThan(all, after)
 }
@@ -184,4 +186,84 @@ func (s silentChanges) Changes(ctx context.Context, params daybook.ChangesParams
 			}
 		}
 	}
+}
+
+// patternBlindChanges yields the values of all records.
+type patternBlindChanges struct{ *Memory }
+
+func (p patternBlindChanges) Changes(
+	ctx context.Context, params daybook.ChangesParams,
+) iter.Seq2[daybook.Change, error] {
+	if _, err := compileOrAll(params.Pattern); err == nil {
+		params.Pattern = daybook.Pattern{}
+	}
+	return p.Memory.Changes(ctx, params)
+}
+
+// onPlace changes what Changes yields in place of the place that it has reached.
+type onPlace struct {
+	*Memory
+	change func(place daybook.Change, last daybook.Cursor) (daybook.Change, bool)
+}
+
+func (o onPlace) Changes(ctx context.Context, params daybook.ChangesParams) iter.Seq2[daybook.Change, error] {
+	return func(yield func(daybook.Change, error) bool) {
+		last := params.After
+		for change, err := range o.Memory.Changes(ctx, params) {
+			more := true
+			if err == nil && change.IsPlace() {
+				change, more = o.change(change, last)
+			}
+			last = change.Cursor
+			if !more || !yield(change, err) {
+				return
+			}
+		}
+	}
+}
+
+func withoutPlace(place daybook.Change, _ daybook.Cursor) (daybook.Change, bool) { return place, false }
+
+// placeOfMatch is the place of the last value that matches.
+func placeOfMatch(_ daybook.Change, last daybook.Cursor) (daybook.Change, bool) {
+	return daybook.Change{Cursor: last}, true
+}
+
+// forgivingChanges takes a cursor for a mere number.
+type forgivingChanges struct{ *Memory }
+
+func (f forgivingChanges) Changes(ctx context.Context, params daybook.ChangesParams) iter.Seq2[daybook.Change, error] {
+	if f.lock(ctx) == nil {
+		if !params.After.IsZero() && params.Validate() == nil {
+			params.After = f.cursor(min(params.After.Sequence, f.sequence))
+		}
+		f.mu.Unlock()
+	}
+	return f.Memory.Changes(ctx, params)
+}
+
+// forkedAtOnce shares no value with any cursor that it does not know.
+type forkedAtOnce struct{ *Memory }
+
+func (f forkedAtOnce) Changes(ctx context.Context, params daybook.ChangesParams) iter.Seq2[daybook.Change, error] {
+	return func(yield func(daybook.Change, error) bool) {
+		for change, err := range f.Memory.Changes(ctx, params) {
+			if forked := (*daybook.ForkedError)(nil); errors.As(err, &forked) {
+				err = &daybook.ForkedError{Current: forked.Current}
+			}
+			if !yield(change, err) {
+				return
+			}
+		}
+	}
+}
+
+// lateDurable yields with Durable only the values after the first.
+type lateDurable struct{ *Memory }
+
+func (l lateDurable) Changes(ctx context.Context, params daybook.ChangesParams) iter.Seq2[daybook.Change, error] {
+	if params.Durable && params.After.IsZero() && params.Validate() == nil {
+		params.After = l.cursor(1)
+	}
+	return l.Memory.Changes(ctx, params)
 }

@@ -35,10 +35,11 @@ func countInserted(m *Memory, stats *daybook.Stats) { stats.Values = m.sequence 
 func countValuesAsRecords(_ *Memory, stats *daybook.Stats) { stats.Records = stats.Values }
 
 func lastRemaining(m *Memory, stats *daybook.Stats) {
-	stats.LastSequence = 0
+	stats.LastCursor = daybook.Cursor{}
 	if len(m.stored) > 0 {
-		stats.LastSequence = m.stored[len(m.stored)-1].Sequence
+		stats.LastCursor = m.stored[len(m.stored)-1].Cursor
 	}
+	stats.LastSequence = stats.LastCursor.Sequence
 }
 
 // lossyCompact deletes all but the newest value of each record.

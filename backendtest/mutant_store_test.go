@@ -39,7 +39,7 @@ func overwrite(ctx context.Context, m *Memory, v daybook.StoredValue) error {
 	defer m.mu.Unlock()
 	last := m.stored[len(m.stored)-1]
 	m.stored = slices.DeleteFunc(m.stored, func(e daybook.Change) bool {
-		return e.RecordName == last.RecordName && e.StoredAt == last.StoredAt && e.Sequence != last.Sequence
+		return e.RecordName == last.RecordName && e.StoredAt == last.StoredAt && e.Cursor != last.Cursor
 	})
 	return nil
 }

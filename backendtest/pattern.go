@@ -49,6 +49,14 @@ func compile(pattern string, syntax daybook.PatternSyntax) (matches func(name st
 	return func(name string) bool { return match(tokens, strings.Split(name, "")) }, nil
 }
 
+// compileOrAll is compile, and matches all records for a pattern without a text.
+func compileOrAll(pattern daybook.Pattern) (matches func(name string) bool, err error) {
+	if pattern.Text == "" {
+		return func(string) bool { return true }, pattern.Syntax.Validate()
+	}
+	return compile(pattern.Text, pattern.Syntax)
+}
+
 func parseGlob(pattern string) (tokens []token, err error) {
 	escaped := false
 	for _, char := range pattern {

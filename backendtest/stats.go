@@ -16,7 +16,7 @@ var statsCases = []testCase{
 		statsCount},
 	{"after deletions", "the numbers of Stats follow every deletion", statsAfterDeletions},
 	{"the last sequence number",
-		"LastSequence is the sequence number of the last acknowledged value, also if that value is deleted",
+		"LastSequence and LastCursor are those of the last acknowledged value, also if that value is deleted",
 		statsLastSequence},
 }
 
@@ -44,8 +44,9 @@ func (s *subject) stats() daybook.Stats {
 
 func statsWhenEmpty(s *subject) {
 	s.wantStats(0, 0, 0)
-	if got := s.stats().LastSequence; got != 0 {
-		s.wrong("LastSequence of an empty backend: got %d; want 0", got)
+	if got := s.stats(); got.LastSequence != 0 || !got.LastCursor.IsZero() {
+		s.wrong("LastSequence and LastCursor of an empty backend: got %d and %v; want 0",
+			got.LastSequence, got.LastCursor)
 	}
 }
 
@@ -76,11 +77,12 @@ func statsLastSequence(s *subject) {
 	}
 	s.store(row{"a", "1", 9})
 	s.storeTogether(row{"b", "2", 1}, row{"a", "3", 2})
-	changes := s.changes(0)
+	changes := s.changes(daybook.Cursor{})
 	for range 2 {
-		if got, want := s.stats().LastSequence, changes[2].Sequence; got != want {
-			s.wrong("LastSequence: got %d; want %d", got, want)
+		if got, want := s.stats(), changes[2].Cursor; got.LastSequence != want.Sequence || got.LastCursor != want {
+			s.wrong("LastSequence and LastCursor: got %d and %v; want those of %v",
+				got.LastSequence, got.LastCursor, want)
 		}
-		s.cleanup(5, uint64(len(s.changes(0))-1)) // all values except the first
+		s.cleanup(5, uint64(len(s.changes(daybook.Cursor{}))-1)) // all values except the first
 	}
 }

@@ -44,10 +44,10 @@ func watchMatches(s *subject) {
 		if got := (row{event.RecordName, string(event.Value), event.StoredAt}); got != want || event.Missed > 0 {
 			s.wrong("received %v after %d missed; want %v after none", got, event.Missed, want)
 		}
-		if event.Sequence <= sequence {
-			s.wrong("sequence number %d follows %d", event.Sequence, sequence)
+		if event.Cursor.Sequence <= sequence {
+			s.wrong("sequence number %d follows %d", event.Cursor.Sequence, sequence)
 		}
-		sequence = event.Sequence
+		sequence = event.Cursor.Sequence
 	}
 }
 

@@ -69,8 +69,8 @@ func TestBackup(t *testing.T) {
 			restored := mustOpen(t, mustRestore(t, backup), nil)
 			wantRows(t, mustQuery(t, restored, "*", daybook.QueryParams{}), want...)
 			mustStore(t, restored, "restored", "1", 1)
-			if got := mustChange(t, restored, uint64(test.stored)); len(got) != 1 ||
-				got[0].Sequence != uint64(test.stored)+1 {
+			if got := mustChange(t, restored, restored.cursorAt(uint64(test.stored))); len(got) != 1 ||
+				got[0].Cursor.Sequence != uint64(test.stored)+1 {
 				t.Errorf("sequence numbers do not go on: %v", got)
 			}
 			// The first part of a backup is the file of the tree, so that opens without Restore
@@ -141,17 +141,17 @@ func TestBackupWhileStoring(t *testing.T) {
 			}
 		}}
 		oldest := uint64(0)
-		if first := mustChange(t, db, 0); len(first) > 0 {
-			oldest = first[0].Sequence
+		if first := mustChange(t, db, daybook.Cursor{}); len(first) > 0 {
+			oldest = first[0].Cursor.Sequence
 		}
 		if err := db.Backup(ctx, w); err != nil {
 			t.Fatal(err)
 		}
 		restored := mustOpen(t, mustRestore(t, w.Bytes()), nil)
 		next := oldest
-		for _, change := range mustChange(t, restored, 0) {
-			if change.Sequence != next || change.StoredAt != next {
-				t.Fatalf("got value %d; want %d", change.Sequence, next)
+		for _, change := range mustChange(t, restored, daybook.Cursor{}) {
+			if change.Cursor.Sequence != next || change.StoredAt != next {
+				t.Fatalf("got value %d; want %d", change.Cursor.Sequence, next)
 			}
 			next++
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/head"
+	"github.com/daybook-db/daybook/engine/internal/identity"
 	"github.com/daybook-db/daybook/engine/internal/tree"
 )
 
@@ -22,35 +23,67 @@ const (
 	maxChangesBytes = 8 << 20   // of JSON that one window yields, about
 )
 
-// Changes yields every value after the place in params, in the order of the sequence numbers. It
-// ends with the last value that was acknowledged when the iteration began. It leaves out values
-// that are deleted meanwhile. Sequence numbers stay the same across restarts, compactions and
-// restored backups, so a program that forwards values remembers the last number that has arrived,
-// and continues after it. Watch says when there are new values.
+// Changes yields the values after the place in params, in the order in which they were stored, and
+// then the place that it has reached. It ends with the last value that was acknowledged when the
+// iteration began; with params.Durable, with the last one of these that is on stable storage. It
+// leaves out values that are deleted meanwhile. Cursors stay the same across restarts, compactions
+// and restored backups, so a program that forwards values remembers the last cursor that has
+// arrived, and continues after it. Watch says when there are new values.
 //
 // Changes holds no snapshot while the loop runs: the loop may take any time, and may call other
 // methods. A value that was stored under Interval or OS may be lost in a power cut after it was
-// yielded, and its number is then given to another value. Where that matters, call Sync before
-// Changes. An error is yielded once, as the last element.
-// Errors: daybook.ErrCorrupt, ErrClosed, or ctx's.
+// yielded. Its cursor is then daybook.ErrForked. An error is yielded once, as the last element.
+// Errors: daybook.ErrForked, ErrInvalidPattern, ErrInvalidParams, ErrCorrupt, ErrClosed, or ctx's.
 func (db *DB) Changes(ctx context.Context, params daybook.ChangesParams) iter.Seq2[daybook.Change, error] {
 	return func(yield func(daybook.Change, error) bool) {
-		if err := db.yieldChanges(ctx, params.After, yield); err != nil {
+		if err := db.yieldChanges(ctx, params, yield); err != nil {
 			yield(daybook.Change{}, err)
 		}
 	}
 }
 
+// lastToYield returns the sequence number of the last value that Changes yields.
+func (db *DB) lastToYield(durable bool) (last uint64, err error) {
+	last = db.heads.last()
+	if !durable {
+		return last, nil
+	}
+	state, err := db.trees.state()
+	inLog := uint64(0)
+	if db.log != nil { // otherwise the log's end may be durable or not
+		inLog = db.log.DurableSequence()
+	}
+	return min(last, max(state.Watermark, inLog)), err
+}
+
 // yieldChanges yields changes until there are no more, or yield returns false. It does not yield
 // the error that it returns.
-func (db *DB) yieldChanges(ctx context.Context, after uint64, yield func(daybook.Change, error) bool) error {
+func (db *DB) yieldChanges(
+	ctx context.Context, params daybook.ChangesParams, yield func(daybook.Change, error) bool,
+) error {
 	if err := db.enter(ctx); err != nil {
 		return err
 	}
 	defer db.gate.leave()
-	last := db.heads.last()
+	if err := params.Validate(); err != nil {
+		return err
+	}
+	pattern, err := compileOrAll(params.Pattern)
+	if err != nil {
+		return err
+	}
+	last, err := db.lastToYield(params.Durable)
+	if err != nil {
+		return err
+	}
+	after, err := db.resolve(params.After)
+	if err != nil {
+		return err
+	}
+	last = max(last, after)
 	for width := uint64(changesWindow); after < last; {
-		w := changeWindow{after: after, through: after + min(width, last-after), nextAfter: last + 1}
+		w := changeWindow{after: after, through: after + min(width, last-after), nextAfter: last + 1,
+			history: db.identity.get()}
 		if err := db.collectChanges(ctx, &w); err != nil {
 			return err
 		}
@@ -58,7 +91,7 @@ func (db *DB) yieldChanges(ctx context.Context, after uint64, yield func(daybook
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if !yield(change, nil) {
+			if pattern.Match(change.RecordName) && !yield(change, nil) {
 				return nil
 			}
 		}
@@ -72,6 +105,7 @@ func (db *DB) yieldChanges(ctx context.Context, after uint64, yield func(daybook
 			width = changesWindow
 		}
 	}
+	yield(daybook.Change{Cursor: db.cursorAt(last)}, nil)
 	return nil
 }
 
@@ -105,6 +139,7 @@ type changeWindow struct {
 	changes        []daybook.Change
 	bytes          int // of their JSON
 	values         valueArena
+	history        identity.Identity
 }
 
 func (w *changeWindow) addFromTree(ctx context.Context, s *tree.Snapshot) error {
@@ -136,7 +171,7 @@ func (w *changeWindow) add(record string, e codec.Entry) {
 	}
 	w.changes = append(w.changes, daybook.Change{
 		StoredValue: daybook.StoredValue{RecordName: record, Value: w.values.copy(e.Value), StoredAt: e.Timestamp},
-		Sequence:    e.Sequence,
+		Cursor:      w.history.CursorAt(e.Sequence),
 	})
 	if w.bytes += len(e.Value); w.bytes >= 2*maxChangesBytes {
 		w.shorten()
@@ -144,7 +179,9 @@ func (w *changeWindow) add(record string, e codec.Entry) {
 }
 
 func (w *changeWindow) sort() {
-	slices.SortFunc(w.changes, func(a, b daybook.Change) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	slices.SortFunc(w.changes, func(a, b daybook.Change) int {
+		return cmp.Compare(a.Cursor.Sequence, b.Cursor.Sequence)
+	})
 }
 
 // shorten keeps the first of the collected values, in new memory, and ends the window with them.
@@ -159,5 +196,5 @@ func (w *changeWindow) shorten() {
 		change.Value = w.values.copy(change.Value)
 		w.changes, w.bytes = append(w.changes, change), w.bytes+len(change.Value)
 	}
-	w.through = w.changes[len(w.changes)-1].Sequence
+	w.through = w.changes[len(w.changes)-1].Cursor.Sequence
 }

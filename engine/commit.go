@@ -254,6 +254,6 @@ func (db *DB) write(group []*commit) {
 		return
 	}
 	db.heads.add(group, sequence)
-	db.watchers.tell(group, sequence)
+	db.watchers.tell(group, db.cursorAt(sequence))
 	db.stats.addCommit(values)
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine/internal/disk"
-	"github.com/daybook-db/daybook/engine/internal/identity"
 	"github.com/daybook-db/daybook/engine/internal/tree"
 	"github.com/daybook-db/daybook/engine/internal/wal"
 )
@@ -136,7 +135,7 @@ func newDB(dir directory, opts Options) *DB {
 		turns:      turns{free: make(chan *turn, 1)},
 		compacting: make(chan struct{}, 1),
 	}
-	db.identity.set(identity.New())
+	db.identity.set(provisional)
 	return db
 }
 

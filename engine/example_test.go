@@ -241,7 +241,7 @@ func ExampleDB_Changes() {
 	defer remove()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	last := uint64(0) // kept where a restart finds it, in real life
+	var last daybook.Cursor // kept where a restart finds it, in real life
 	news, err := db.Watch(ctx, "*", daybook.WatchParams{Buffer: 1})
 	if err != nil {
 		log.Fatal(err)
@@ -251,14 +251,16 @@ func ExampleDB_Changes() {
 			log.Fatal(err)
 		}
 	}
-	for last < 3 { // for ever, in real life
+	for last.Sequence < 3 { // for ever, in real life
 		<-news
 		for change, err := range db.Changes(ctx, daybook.ChangesParams{After: last}) {
 			if err != nil {
 				log.Fatal(err)
 			}
-			fmt.Println(change.Sequence, change.RecordName, string(change.Value))
-			last = change.Sequence
+			if !change.IsPlace() {
+				fmt.Println(change.Cursor.Sequence, change.RecordName, string(change.Value))
+			}
+			last = change.Cursor
 		}
 	}
 	// Output:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/identity"
 	"github.com/daybook-db/daybook/engine/internal/wal"
 	"github.com/daybook-db/daybook/index"
 )
@@ -22,16 +23,17 @@ type Follower struct {
 	dir     string
 	pattern *index.Pattern
 	log     *wal.Follower
+	history identity.Identity
 	after   uint64 // sequence number up to which values have been read
 	missed  uint64 // number of missed values of all records, for the next event
 }
 
 // Follow returns a Follower of the records that recordPattern matches in dir. It begins after a
-// sequence number; 0: with the values that are in the log, which were stored since about the last
-// checkpoint. There is no Follower on Windows, where an open file would stop the process that
+// cursor; the zero Cursor: with the values that are in the log, which were stored since about the
+// last checkpoint. There is no Follower on Windows, where an open file would stop the process that
 // stores.
 // Errors: daybook.ErrInvalidPattern, ErrInvalidParams, errors.ErrUnsupported.
-func Follow(dir, recordPattern string, syntax daybook.PatternSyntax, after uint64) (*Follower, error) {
+func Follow(dir, recordPattern string, syntax daybook.PatternSyntax, after daybook.Cursor) (*Follower, error) {
 	if !canReplaceOpenFiles {
 		return nil, fmt.Errorf("following %s: %w on Windows, where an open file cannot be renamed",
 			dir, errors.ErrUnsupported)
@@ -40,15 +42,15 @@ func Follow(dir, recordPattern string, syntax daybook.PatternSyntax, after uint6
 	if err != nil {
 		return nil, err
 	}
-	return &Follower{dir: dir, pattern: pattern, log: wal.NewFollower(filepath.Join(dir, logName), after),
-		after: after}, nil
+	return &Follower{dir: dir, pattern: pattern, history: provisional, after: after.Sequence,
+		log: wal.NewFollower(filepath.Join(dir, logName), after.Sequence)}, nil
 }
 
-// Skip makes the Follower continue after a sequence number, for example that of a value that was
-// read in another way.
-func (f *Follower) Skip(after uint64) {
-	f.log.Skip(after)
-	f.after = max(f.after, after)
+// Skip makes the Follower continue after a cursor, for example that of a value that was read in
+// another way.
+func (f *Follower) Skip(after daybook.Cursor) {
+	f.log.Skip(after.Sequence)
+	f.after = max(f.after, after.Sequence)
 }
 
 // Replaced reports whether another daybook has come into the directory since the last call. The
@@ -64,8 +66,8 @@ func (f *Follower) Replaced() bool {
 // the rest of that value's batch.
 //
 // A value is read as soon as it is in the log, which may be before the Store that wrote it has
-// returned. If its write fails, it was never stored: Event.Sequence may go back then, and the value
-// that is stored in its place has its number again. Values that have left the log before the
+// returned. If its write fails, it was never stored: Event.Cursor may go back then, and the value
+// that is stored in its place has its cursor again. Values that have left the log before the
 // Follower read them are missed. Event.Missed of the next value is their number, of all records.
 // Errors: daybook.ErrVersion, ErrCorrupt, the operating system's, or ctx's.
 func (f *Follower) Read(ctx context.Context, yield func(daybook.Event) bool) (err error) {
@@ -100,7 +102,7 @@ func (f *Follower) readBatch(
 		event := daybook.Event{Missed: f.missed, Change: daybook.Change{
 			StoredValue: daybook.StoredValue{RecordName: string(record), Value: bytes.Clone(value),
 				StoredAt: timestamp},
-			Sequence: sequence,
+			Cursor: f.history.CursorAt(sequence),
 		}}
 		f.missed = 0
 		if !yield(event) {

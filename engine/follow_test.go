@@ -18,7 +18,7 @@ import (
 
 func mustFollow(t *testing.T, dir, pattern string) *Follower {
 	t.Helper()
-	f, err := Follow(dir, pattern, daybook.Glob, 0)
+	f, err := Follow(dir, pattern, daybook.Glob, daybook.Cursor{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,9 +46,9 @@ func TestFollow(t *testing.T) {
 	follow := func() {
 		t.Helper()
 		for _, event := range read(t, f) {
-			if event.Sequence != 2*next || event.Missed != 0 ||
+			if event.Cursor.Sequence != 2*next || event.Missed != 0 ||
 				!strings.HasPrefix(string(event.Value), fmt.Sprintf(`"%d `, next)) {
-				t.Fatalf("got %d, %.20s, missed %d; want %d", event.Sequence, event.Value, event.Missed, next)
+				t.Fatalf("got %d, %.20s, missed %d; want %d", event.Cursor.Sequence, event.Value, event.Missed, next)
 			}
 			next++
 		}
@@ -119,7 +119,7 @@ func TestFollowAfter(t *testing.T) {
 		mustClose(t, db)
 	}
 	store(1, 2, 3)
-	f, err := Follow(dir, "*", daybook.Glob, 2)
+	f, err := Follow(dir, "*", daybook.Glob, provisional.CursorAt(2))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,14 +137,14 @@ func TestFollowAfter(t *testing.T) {
 	}
 	write(t, path, string(whole))
 	got := read(t, f)
-	if len(got) != 1 || got[0].Sequence != 6 || got[0].Missed != 3 {
+	if len(got) != 1 || got[0].Cursor.Sequence != 6 || got[0].Missed != 3 {
 		t.Errorf("got %v; want value 6, and 3 missed", got)
 	}
-	f.Skip(8)
+	f.Skip(provisional.CursorAt(8))
 	for v := uint64(7); v < 10; v++ {
 		mustStore(t, db, "r", fmt.Sprint(v), v)
 	}
-	if got := read(t, f); len(got) != 1 || got[0].Sequence != 9 || got[0].Missed != 0 {
+	if got := read(t, f); len(got) != 1 || got[0].Cursor.Sequence != 9 || got[0].Missed != 0 {
 		t.Errorf("got %v; want value 9 alone", got)
 	}
 	mustClose(t, db)
@@ -153,13 +153,14 @@ func TestFollowAfter(t *testing.T) {
 	}
 	db = mustOpen(t, dir, nil)
 	mustStore(t, db, "r", "1", 1)
-	if got := read(t, f); len(got) != 1 || got[0].Sequence != 1 || got[0].Missed != 0 || !f.Replaced() || f.Replaced() {
+	if got := read(t, f); len(got) != 1 || got[0].Cursor.Sequence != 1 || got[0].Missed != 0 ||
+		!f.Replaced() || f.Replaced() {
 		t.Errorf("made anew: got %v; want value 1, and that it was replaced", got)
 	}
 }
 
 func TestFollowErrors(t *testing.T) {
-	if _, err := Follow(t.TempDir(), "", daybook.Glob, 0); !errors.Is(err, daybook.ErrInvalidPattern) {
+	if _, err := Follow(t.TempDir(), "", daybook.Glob, daybook.Cursor{}); !errors.Is(err, daybook.ErrInvalidPattern) {
 		t.Errorf("an empty pattern: got %v", err)
 	}
 	dir := t.TempDir()

@@ -170,14 +170,11 @@ func TestMaxSizeDropsOldest(t *testing.T) {
 				}
 			}
 			first, values := uint64(0), uint64(0)
-			for change, err := range db.Changes(ctx, daybook.ChangesParams{}) {
-				if err != nil {
-					t.Fatal(err)
-				}
-				first = cmp.Or(first, change.Sequence)
-				if values++; change.Sequence != first+values-1 {
+			for _, change := range mustChange(t, db, daybook.Cursor{}) {
+				first = cmp.Or(first, change.Cursor.Sequence)
+				if values++; change.Cursor.Sequence != first+values-1 {
 					t.Fatalf("value %d is followed by value %d, so it is not the first ones that went", first+values-2,
-						change.Sequence)
+						change.Cursor.Sequence)
 				}
 			}
 			if first <= 1 || first+values-1 != last {

@@ -193,8 +193,8 @@ func wantQuarantined(
 		}
 	}
 	mustStore(t, db, "more", "1", 1)
-	changes := mustChange(t, db, uint64(last))
-	if len(changes) != 1 || changes[0].Sequence < uint64(last)+1 {
+	changes := mustChange(t, db, db.cursorAt(uint64(last)))
+	if len(changes) != 1 || changes[0].Cursor.Sequence < uint64(last)+1 {
 		t.Errorf("after value %d: %v; want the one value that was stored later", last, changes)
 	}
 	if err := db.abandon(); err != nil {
@@ -279,7 +279,7 @@ func TestQuarantineReleased(t *testing.T) {
 	}
 	flip(t, path, "DAYBKLOG", 1)
 	db = mustOpen(t, dir, &Options{OnCorruption: Quarantine, Logger: discard})
-	if got := mustChange(t, db, 0); len(got) != stored {
+	if got := mustChange(t, db, daybook.Cursor{}); len(got) != stored {
 		t.Errorf("%d values are left; want %d", len(got), stored)
 	}
 }
@@ -308,7 +308,7 @@ func TestQuarantinePart(t *testing.T) {
 		t.Errorf("%d values are left; want all but the last", len(got))
 	}
 	mustStore(t, db, "r3", "1", 100)
-	if got := mustChange(t, db, stored); len(got) != 1 {
+	if got := mustChange(t, db, db.cursorAt(stored)); len(got) != 1 {
 		t.Errorf("after the last stored value: %v", got)
 	}
 }

@@ -99,6 +99,14 @@ var allRecords = func() *index.Pattern {
 	return pattern
 }()
 
+// compileOrAll compiles a pattern. One without a text matches every record.
+func compileOrAll(pattern daybook.Pattern) (*index.Pattern, error) {
+	if pattern.Text == "" {
+		return allRecords, nil
+	}
+	return index.Compile(pattern.Text, pattern.Syntax)
+}
+
 // leaveOutPosted removes the views of values that are in the tree, whose state was read after the
 // capture, and the views that the pattern does not match. A head is posted after it was frozen, and
 // all of its values of a record at once, so the tree has all captured values of a record or none.

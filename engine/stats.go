@@ -63,7 +63,8 @@ func (db *DB) Stats(ctx context.Context) (stats daybook.Stats, err error) {
 	stats = db.stats.get()
 	known := db.identity.get()
 	stats.Store, stats.Epoch = known.Store, known.Current().ID
-	stats.LastSequence = db.heads.last()
+	stats.LastCursor = db.cursorAt(db.heads.last())
+	stats.LastSequence = stats.LastCursor.Sequence
 	stats.HeadBytes = db.heads.size()
 	stats.OpenScans = int(db.trees.snapshots.Load())
 	if err := db.countValues(&stats); err != nil {

@@ -40,6 +40,13 @@ func (ts *trees) snapshot() (*tree.Snapshot, error) {
 
 func (ts *trees) snapshotClosed() { ts.snapshots.Add(-1) }
 
+// state returns the state of the tree that is open at the moment of the call.
+func (ts *trees) state() (tree.State, error) {
+	ts.mu.RLock()
+	defer ts.mu.RUnlock()
+	return ts.current.State()
+}
+
 // size returns the size of the tree's file and how much of it is in use, in bytes.
 func (ts *trees) size() (file, used int64, err error) {
 	ts.mu.RLock()

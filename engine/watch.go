@@ -22,7 +22,7 @@ const (
 )
 
 // Watch returns a channel of the values that are stored after the call for the records that
-// recordPattern matches, in the order of their sequence numbers. Each is sent once it is as durable
+// recordPattern matches, in the order in which they are stored. Each is sent once it is as durable
 // as Options.Durability says. At most params.Buffer values, and 4 MiB, wait for a slow receiver. Of
 // more, the oldest are missed, and the next event says how many. Stores never wait for a receiver.
 // The channel is closed when ctx ends, and after Close when the waiting values have been received.
@@ -77,9 +77,9 @@ func (ws *watchers) remove(w *watcher) {
 	ws.exist.Store(len(ws.list) > 0)
 }
 
-// tell passes a group of commits, whose first value has the given sequence number, to all watchers.
-// It is called for groups in their order.
-func (ws *watchers) tell(group []*commit, sequence uint64) {
+// tell passes a group of commits, whose first value has the given cursor, to all watchers. It is
+// called for groups in their order.
+func (ws *watchers) tell(group []*commit, first daybook.Cursor) {
 	if !ws.exist.Load() {
 		return
 	}
@@ -87,9 +87,9 @@ func (ws *watchers) tell(group []*commit, sequence uint64) {
 	defer ws.mu.Unlock()
 	for _, c := range group {
 		for _, w := range ws.list {
-			w.tell(c.values, sequence)
+			w.tell(c.values, first.Epoch, first.Sequence)
 		}
-		sequence += uint64(len(c.values))
+		first.Sequence += uint64(len(c.values))
 	}
 }
 
@@ -116,7 +116,7 @@ type watcher struct {
 	ended   bool
 }
 
-func (w *watcher) tell(values []daybook.StoredValue, sequence uint64) {
+func (w *watcher) tell(values []daybook.StoredValue, epoch [16]byte, sequence uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i := range values {
@@ -129,8 +129,8 @@ func (w *watcher) tell(values []daybook.StoredValue, sequence uint64) {
 			w.missed++
 		}
 		v.Value = bytes.Clone(v.Value) // the caller keeps the original
-		w.waiting = append(w.waiting,
-			daybook.Event{Change: daybook.Change{StoredValue: v, Sequence: sequence + uint64(i)}})
+		cursor := daybook.Cursor{Epoch: epoch, Sequence: sequence + uint64(i)}
+		w.waiting = append(w.waiting, daybook.Event{Change: daybook.Change{StoredValue: v, Cursor: cursor}})
 		w.size += len(v.Value)
 	}
 	w.nudge()

@@ -19,7 +19,6 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine"
-	"github.com/daybook-db/daybook/index"
 	"github.com/daybook-db/daybook/text"
 )
 
@@ -79,8 +78,8 @@ type tail struct {
 	notes        io.Writer // standard error
 
 	follower *engine.Follower
-	after    uint64      // the sequence number of the last value that was read
-	lastTree os.FileInfo // the tree's file when the daybook was opened last
+	after    daybook.Cursor // of the last value that was read
+	lastTree os.FileInfo    // the tree's file when the daybook was opened last
 }
 
 func runTail(cmd *cobra.Command, dir, pattern string, flags tailFlags) error {
@@ -148,7 +147,7 @@ func (t *tail) newestStored(ctx context.Context) (newest []daybook.StoredValue, 
 	}
 	defer closeDB(db, &err)
 	stats, err := db.Stats(ctx)
-	t.after = stats.LastSequence
+	t.after = stats.LastCursor
 	if err != nil || t.flags.values == 0 {
 		return nil, err
 	}
@@ -179,7 +178,7 @@ func sortNewest(values []daybook.StoredValue, n int) []daybook.StoredValue {
 func (t *tail) newestLogged(ctx context.Context) (newest []daybook.StoredValue, err error) {
 	n := t.flags.values
 	err = t.follower.Read(ctx, func(event daybook.Event) bool {
-		newest, t.after = append(newest, event.StoredValue), event.Sequence
+		newest, t.after = append(newest, event.StoredValue), event.Cursor
 		if len(newest) >= 2*n+1024 {
 			newest = slices.Clone(newest[len(newest)-n:])
 		}
@@ -202,7 +201,7 @@ func (t *tail) printNew(ctx context.Context) error {
 		if event.Missed > 0 {
 			fmt.Fprintf(t.notes, "missed %s\n", counted(event.Missed, "value"))
 		}
-		t.after = event.Sequence
+		t.after = event.Cursor
 		writeErr = t.out.Write(event.StoredValue)
 		return writeErr == nil
 	})
@@ -233,32 +232,29 @@ func (t *tail) printNewInTree(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if stats.LastSequence < t.after {
+	err = t.printChanges(ctx, db)
+	if errors.Is(err, daybook.ErrForked) {
 		t.noteReplaced()
-		t.after = 0
+		t.after = daybook.Cursor{}
+		err = t.printChanges(ctx, db)
 	}
-	if err := t.printChanges(ctx, db); err != nil {
+	if err != nil {
 		return err
 	}
-	t.after = stats.LastSequence
+	t.after = stats.LastCursor
 	t.follower, err = engine.Follow(t.dir, t.pattern, syntaxOf(t.flags.topic), t.after)
 	return err
 }
 
 // printChanges prints the matching values after t.after, in the order in which they were stored.
 func (t *tail) printChanges(ctx context.Context, db daybook.ChangeSource) error {
-	pattern, err := index.Compile(t.pattern, syntaxOf(t.flags.topic))
-	if err != nil {
-		return err
-	}
-	for change, err := range db.Changes(ctx, daybook.ChangesParams{After: t.after}) {
+	pattern := daybook.Pattern{Text: t.pattern, Syntax: syntaxOf(t.flags.topic)}
+	for change, err := range db.Changes(ctx, daybook.ChangesParams{After: t.after, Pattern: pattern}) {
+		if err == nil && !change.IsPlace() {
+			err = t.out.Write(change.StoredValue)
+		}
 		if err != nil {
 			return err
-		}
-		if pattern.Match(change.RecordName) {
-			if err := t.out.Write(change.StoredValue); err != nil {
-				return err
-			}
 		}
 	}
 	return nil

@@ -178,7 +178,8 @@ func TestNumbersMeanOneValue(t *testing.T) {
 			after, err := history.Resolve(cursor, uint64(len(values)))
 			here := cursor.Sequence <= uint64(len(values)) && values[cursor.Sequence-1] == value
 			if here != (err == nil) || err == nil && after != cursor.Sequence {
-				t.Fatalf("seed %d: %v of value %d: got %d, %v; is the value there? %v", seed, cursor, value, after, err, here)
+				t.Fatalf("seed %d: %v of value %d: got %d, %v; is the value there? %v",
+					seed, cursor, value, after, err, here)
 			}
 		}
 	}

@@ -50,6 +50,7 @@ type Log struct {
 	mu      sync.Mutex
 	active  *activeSegment // nil before the first append
 	sealed  []segment      // the segments before the active one that are not released, oldest first
+	durable uint64         // sequence number of the last durable value
 	failure error          // not nil: the log has failed
 }
 
@@ -62,7 +63,7 @@ type activeSegment struct {
 
 func newLog(dir string, fsys disk.FS, opts Options, nextNumber, nextSequence uint64) *Log {
 	return &Log{
-		dir: dir, fs: fsys, opts: opts, next: nextSequence,
+		dir: dir, fs: fsys, opts: opts, next: nextSequence, durable: nextSequence - 1,
 		pool: &pool{dir: dir, fs: fsys, opts: opts, nextNumber: nextNumber, nextSize: opts.FirstSegmentSize},
 	}
 }
@@ -149,8 +150,9 @@ func (l *Log) syncLocked() error {
 	l.mu.Lock()
 	active := l.active
 	var end int64
+	var last uint64
 	if active != nil {
-		end = active.end
+		end, last = active.end, active.lastSequence
 	}
 	l.mu.Unlock()
 	if active == nil || active.durable == end {
@@ -160,7 +162,7 @@ func (l *Log) syncLocked() error {
 		return err
 	}
 	l.mu.Lock()
-	active.durable = end
+	active.durable, l.durable = end, last
 	l.mu.Unlock()
 	return nil
 }
@@ -173,6 +175,13 @@ func (l *Log) datasync(file disk.File) error {
 	}
 	l.opts.OnSync(time.Since(start))
 	return nil
+}
+
+// DurableSequence returns the sequence number of the last value that is durable.
+func (l *Log) DurableSequence() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.durable
 }
 
 // Failure returns the error because of which the log takes no more writes, or nil.
@@ -254,7 +263,7 @@ func (l *Log) sealActiveLocked() error {
 		return err
 	}
 	l.mu.Lock()
-	a.sealed = true
+	a.sealed, l.durable = true, a.lastSequence
 	l.active, l.sealed = nil, append(l.sealed, a.segment)
 	l.mu.Unlock()
 	_ = a.file.Close() // all its frames are durable
