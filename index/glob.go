@@ -3,15 +3,10 @@
 package index
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/tidwall/match"
 )
-
-// complexity is the number of steps that match.MatchLimit may take for each byte of the name.
-// Ordinary patterns need fewer. A match that needs more is done by matchGlob.
-const complexity = 4
 
 // CompileGlob compiles a pattern in the syntax of github.com/tidwall/match: `*` is any number of
 // characters, `?` is one character, and `\` makes the next character literal.
@@ -30,13 +25,8 @@ func CompileGlob(pattern string) (*Pattern, error) {
 	case strings.Trim(rest, "*") == "":
 		return &Pattern{prefix: prefix}, nil
 	}
-	return &Pattern{prefix: prefix, match: func(name string) bool {
-		matched, stopped := match.MatchLimit(name, pattern, complexity)
-		if stopped {
-			return matchGlob(name, pattern)
-		}
-		return matched
-	}}, nil
+	compiled := compileGlob(rest)
+	return &Pattern{prefix: prefix, match: func(name string) bool { return compiled.match(name[len(prefix):]) }}, nil
 }
 
 // globPrefix splits a pattern before its first wildcard. It returns the text before, without
@@ -65,45 +55,139 @@ func globPrefix(pattern string) (prefix, rest string, err error) {
 	return text.String(), pattern[wildcard:], nil
 }
 
-// matchGlob returns the result of match.Match in at most len(name) * len(pattern) steps. When an
-// element of the pattern does not match, only the last star takes one more character: characters
-// that an earlier star could take instead, the last one can take too.
-func matchGlob(name, pattern string) bool {
-	n, p := 0, 0
-	star, taken := -1, 0 // index of the last star, and the end of the characters that it has taken
-	for n < len(name) {
-		if p < len(pattern) && pattern[p] == '*' {
-			star, taken = p, n
-			p++
-			continue
-		}
-		if p < len(pattern) {
-			if nameLen, patternLen, ok := matchOne(name[n:], pattern[p:]); ok {
-				n, p = n+nameLen, p+patternLen
-				continue
-			}
-		}
-		if star < 0 {
-			return false
-		}
-		_, size := utf8.DecodeRuneInString(name[taken:])
-		taken += size
-		n, p = taken, star+1
-	}
-	return strings.Trim(pattern[p:], "*") == ""
+// glob is a pattern, or the rest of one, cut at its stars. A name matches if it begins with first,
+// ends with last, and has the segments of middle between them, in this order.
+type glob struct {
+	starred     bool // there is a star; otherwise the name must be first, and nothing more
+	first, last segment
+	middle      []segment
+	minLen      int // of the names that match, in bytes
 }
 
-// matchOne matches the first character of name with the first element of pattern, which must not be
-// a star.
-func matchOne(name, pattern string) (nameLen, patternLen int, ok bool) {
-	got, nameLen := utf8.DecodeRuneInString(name)
-	want, patternLen := utf8.DecodeRuneInString(pattern)
-	switch want {
-	case '?':
-		return nameLen, patternLen, true
-	case '\\':
-		escaped, size := utf8.DecodeRuneInString(pattern[patternLen:])
-		want, patternLen = escaped, patternLen+size
+// compileGlob compiles a pattern whose escapes are complete.
+func compileGlob(pattern string) *glob {
+	segments := splitAtStars(pattern)
+	g := &glob{first: segments[0], starred: len(segments) > 1}
+	if g.starred {
+		g.last = segments[len(segments)-1]
+		isEmpty := func(s segment) bool { return s.minLen() == 0 } // between two stars
+		g.middle = slices.DeleteFunc(segments[1:len(segments)-1], isEmpty)
 	}
-	return nameLen, patternLen, got == want
+	for _, s := range segments {
+		g.minLen += s.minLen()
+	}
+	return g
+}
+
+// splitAtStars returns the segments between the stars: one more than there are stars.
+func splitAtStars(pattern string) []segment {
+	segments, text := []segment{{}}, []byte(nil)
+	last := func() *segment { return &segments[len(segments)-1] }
+	endText := func() { *last(), text = append(*last(), string(text)), text[:0] }
+	for i := 0; i < len(pattern); i++ {
+		switch c := pattern[i]; c {
+		case '*':
+			endText()
+			segments = append(segments, segment{})
+		case '?':
+			endText()
+		case '\\':
+			i++
+			text = append(text, pattern[i])
+		default:
+			text = append(text, c)
+		}
+	}
+	endText()
+	return segments
+}
+
+// match reports whether the name matches. Each segment of middle takes the first place where it
+// fits: any later one would leave less of the name to the segments after it. So the name is read
+// about once. Only the places for a segment with question marks take longer to find, at most the
+// product of the two lengths.
+func (g *glob) match(name string) bool {
+	if len(name) < g.minLen {
+		return false
+	}
+	rest, found := g.first.cutPrefix(name)
+	if !g.starred || !found {
+		return found && rest == ""
+	}
+	if rest, found = g.last.cutSuffix(rest); !found {
+		return false
+	}
+	for _, s := range g.middle {
+		if rest, found = s.cut(rest); !found {
+			return false
+		}
+	}
+	return true
+}
+
+// segment is a part of a glob without stars: texts with one question mark between each two.
+type segment []string
+
+// minLen returns the length in bytes of the shortest text that the segment matches.
+func (s segment) minLen() int {
+	length := len(s) - 1
+	for _, text := range s {
+		length += len(text)
+	}
+	return length
+}
+
+// cutPrefix returns the name without its start, which the segment matches.
+func (s segment) cutPrefix(name string) (after string, found bool) {
+	for i, text := range s {
+		if i > 0 {
+			_, size := utf8.DecodeRuneInString(name)
+			if size == 0 {
+				return "", false
+			}
+			name = name[size:]
+		}
+		if name, found = strings.CutPrefix(name, text); !found {
+			return "", false
+		}
+	}
+	return name, true
+}
+
+// cutSuffix returns the name without its end, which the segment matches.
+func (s segment) cutSuffix(name string) (before string, found bool) {
+	for i, text := range slices.Backward(s) {
+		if name, found = strings.CutSuffix(name, text); !found {
+			return "", false
+		}
+		if i > 0 {
+			_, size := utf8.DecodeLastRuneInString(name)
+			if size == 0 {
+				return "", false
+			}
+			name = name[:len(name)-size]
+		}
+	}
+	return name, true
+}
+
+// cut returns the name after the first place that the segment matches.
+func (s segment) cut(name string) (after string, found bool) {
+	if len(s) == 1 {
+		_, after, found = strings.Cut(name, s[0])
+		return after, found
+	}
+	for shortest := s.minLen(); len(name) >= shortest; {
+		at := strings.Index(name, s[0])
+		if at < 0 {
+			return "", false
+		}
+		name = name[at:]
+		if after, found = s.cutPrefix(name); found {
+			return after, true
+		}
+		_, size := utf8.DecodeRuneInString(name)
+		name = name[size:]
+	}
+	return "", false
 }

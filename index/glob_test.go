@@ -5,6 +5,7 @@ package index
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tidwall/match"
 	"pgregory.net/rapid"
@@ -63,13 +64,13 @@ func TestGlob(t *testing.T) {
 				t.Fatalf("CompileGlob(%q): %v (%s)", test.pattern, err, test.reason)
 			}
 			for _, name := range test.matches {
-				if got, fallback := p.Match(name), matchGlob(name, test.pattern); !got || !fallback {
-					t.Errorf("%q on %q: got %v, %v; want a match (%s)", test.pattern, name, got, fallback, test.reason)
+				if !p.Match(name) {
+					t.Errorf("%q on %q: got no match; want one (%s)", test.pattern, name, test.reason)
 				}
 			}
 			for _, name := range test.misses {
-				if got, fallback := p.Match(name), matchGlob(name, test.pattern); got || fallback {
-					t.Errorf("%q on %q: got %v, %v; want no match (%s)", test.pattern, name, got, fallback, test.reason)
+				if p.Match(name) {
+					t.Errorf("%q on %q: got a match; want none (%s)", test.pattern, name, test.reason)
 				}
 			}
 		})
@@ -128,7 +129,7 @@ func TestMalformedGlobs(t *testing.T) {
 	}
 }
 
-// TestGlobIsMatch compares the compiled pattern, matchGlob and the reference with match.Match.
+// TestGlobIsMatch compares the compiled pattern and the reference with match.Match.
 func TestGlobIsMatch(t *testing.T) {
 	patterns := rapid.StringOfN(rapid.SampledFrom([]rune(`aab*?\é.`)), 1, 10, -1)
 	subjects := rapid.StringOfN(rapid.SampledFrom([]rune(`aaab*?\é.`)), 1, 12, -1)
@@ -141,9 +142,6 @@ func TestGlobIsMatch(t *testing.T) {
 		want := match.Match(name, pattern)
 		if got := p.Match(name); got != want {
 			t.Errorf("CompileGlob(%q).Match(%q): got %v, want %v", pattern, name, got, want)
-		}
-		if got := matchGlob(name, pattern); got != want {
-			t.Errorf("matchGlob(%q, %q): got %v, want %v", name, pattern, got, want)
 		}
 		if got := referenceGlob(name, pattern); got != want {
 			t.Errorf("the reference on %q and %q: got %v, want %v", name, pattern, got, want)
@@ -196,15 +194,13 @@ func TestHostileGlobs(t *testing.T) {
 			if got := p.Match(test.subject); got != test.want {
 				t.Errorf("Match: got %v, want %v (%s)", got, test.want, test.reason)
 			}
-			if got := matchGlob(test.subject, test.pattern); got != test.want {
-				t.Errorf("matchGlob: got %v, want %v (%s)", got, test.want, test.reason)
-			}
 		})
 	}
 }
 
-// TestLimitedGlobs matches names that are long enough to use up the steps of match.MatchLimit.
-func TestLimitedGlobs(t *testing.T) {
+// TestLongGlobs matches longer names and patterns than TestGlobIsMatch, for which match.Match would
+// take too long.
+func TestLongGlobs(t *testing.T) {
 	literals := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "aa", "ab", "?", "b", `\*`}), 5, 20)
 	subjects := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "aa", "aab", "*"}), 10, 60)
 	rapid.Check(t, func(t *rapid.T) {
@@ -218,6 +214,41 @@ func TestLimitedGlobs(t *testing.T) {
 			t.Errorf("CompileGlob(%q).Match(%q): got %v, want %v", pattern, name, got, want)
 		}
 	})
+}
+
+// TestHostileGlobsAreFast: a query may match thousands of the longest names with a hostile pattern.
+func TestHostileGlobsAreFast(t *testing.T) {
+	// Measured: 2 us to 15 us, and with long runs of question marks up to 1.7 ms.
+	const limit, limitOfQuestionMarks = 500 * time.Microsecond, 50 * time.Millisecond
+	name := strings.Repeat("a", 1024)
+	tests := []struct {
+		pattern string
+		limit   time.Duration // for a name
+	}{
+		{strings.Repeat("*a", 1000) + "b*", limit},
+		{strings.Repeat("*a", 1000) + "*b*", limit},
+		{"*" + strings.Repeat("a", 512) + "b*", limit},
+		{strings.Repeat("*a?", 300) + "b*", limit},
+		{"*" + strings.Repeat("?a", 170) + "b*", limitOfQuestionMarks},
+		{"*a" + strings.Repeat("?", 512) + "b*", limitOfQuestionMarks},
+	}
+	for _, test := range tests {
+		p, err := CompileGlob(test.pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fastest := time.Hour // of several, because other processes take turns
+		for range 20 {
+			start := time.Now()
+			if p.Match(name) {
+				t.Fatalf("%q matches", test.pattern)
+			}
+			fastest = min(fastest, time.Since(start))
+		}
+		if fastest > test.limit {
+			t.Errorf("%.20q...: %v a name; want at most %v", test.pattern, fastest, test.limit)
+		}
+	}
 }
 
 // referenceGlob computes for each start of the pattern which starts of the name it matches.

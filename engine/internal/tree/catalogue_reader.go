@@ -50,8 +50,9 @@ func (r *CatalogueReader) Next(
 	return name, entry, found, r.mapped.describe(err)
 }
 
-// namesPerCheck is the number of names that are matched between two checks of the context.
-const namesPerCheck = 256
+// namesPerCheck is the number of names that are matched between two checks of the context. A
+// hostile pattern takes up to two milliseconds for a name.
+const namesPerCheck = 16
 
 // nextMatch returns the cursor's next name that matches, and its entry; nil at the end.
 func nextMatch(ctx context.Context, cursor *index.NameCursor) (name, data []byte, err error) {
