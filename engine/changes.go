@@ -8,6 +8,7 @@ import (
 	"iter"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
@@ -111,17 +112,20 @@ func (db *DB) yieldChanges(
 
 // collectChanges fills a window from one consistent snapshot.
 func (db *DB) collectChanges(ctx context.Context, w *changeWindow) error {
-	s, err := db.snapshotWith(allRecords, func(h *head.Head) []head.View { return h.CaptureSince(w.after) })
+	s, err := db.snapshotWith(allRecords, func(h *head.Head, lock sync.Locker) *head.Reader {
+		return h.ReadSince(lock, w.after)
+	})
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	for _, views := range [][]head.View{s.frozen, s.active} {
-		for i := range views {
-			for entry := range views[i].Since(w.after) {
-				w.add(views[i].Record, entry)
-			}
+	if err := s.eachView(ctx, func(view *head.View) bool {
+		for entry := range view.Since(w.after) {
+			w.add(view.Record, entry)
 		}
+		return true
+	}); err != nil {
+		return err
 	}
 	if s.tree.State.MaxPosted() > w.after {
 		if err := w.addFromTree(ctx, s.tree); err != nil {

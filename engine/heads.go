@@ -214,14 +214,14 @@ func (h *heads) oldest() uint64 {
 	return oldest
 }
 
-// capture captures both heads at one moment: of each, the views that captureFrom returns.
-func (h *heads) capture(captureFrom func(*head.Head) []head.View) (c capturedHeads) {
+// capture captures both heads at one moment: of each, the views of the reader that readerOf returns.
+func (h *heads) capture(readerOf func(*head.Head, sync.Locker) *head.Reader) (c capturedHeads) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	if h.frozen != nil {
-		c.frozen, c.frozenLast = captureFrom(h.frozen), h.frozen.LastSequence()
+		c.frozen.reader = readerOf(h.frozen, h.mu.RLocker())
 	}
-	c.active, c.activeLast = captureFrom(h.active), h.active.LastSequence()
+	c.active.reader = readerOf(h.active, h.mu.RLocker())
 	c.last = h.lastSequence
 	return c
 }

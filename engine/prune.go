@@ -7,10 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/daybook-db/daybook"
-	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/head"
 	"github.com/daybook-db/daybook/engine/internal/tree"
 	"github.com/daybook-db/daybook/index"
@@ -98,7 +96,7 @@ func compileWithExceptions(recordPattern string, params daybook.PruneParams) (*i
 func (t *turn) prune(ctx context.Context, pattern *index.Pattern, rule tree.Rule) (deleted uint64, err error) {
 	defer t.takeReserve()
 	leaveOut := doomedBy(pattern, rule)
-	switch found, err := t.headsHold(pattern, rule); {
+	switch found, err := t.headsHold(ctx, pattern, rule); {
 	case err != nil:
 		return 0, err
 	case !found && t.db.log.Sync() == nil:
@@ -115,7 +113,7 @@ func (t *turn) prune(ctx context.Context, pattern *index.Pattern, rule tree.Rule
 	}
 	// The disk was full, but the tree may have free pages by now. Heads without values that the
 	// rule deletes can wait for room.
-	if found, err := t.headsHold(pattern, rule); err != nil || !found {
+	if found, err := t.headsHold(ctx, pattern, rule); err != nil || !found {
 		return deleted, err
 	}
 	leftOut, err = t.postAllUsingReserve(ctx, leaveOut)
@@ -185,7 +183,7 @@ func (t *turn) cutoff(
 	if err != nil {
 		return rule, nil, err
 	}
-	return t.tree().Cutoff(ctx, pattern, keep, heads.entries)
+	return t.tree().Cutoff(ctx, pattern, keep, heads.entries(ctx))
 }
 
 // captureUnposted captures the values in the heads that are not in the tree. Nothing is posted
@@ -228,7 +226,7 @@ func doomedBy(pattern *index.Pattern, rule tree.Rule) doomed {
 
 // headsHold reports whether the heads hold values that the rule may take and that are not in the
 // tree.
-func (t *turn) headsHold(pattern *index.Pattern, rule tree.Rule) (bool, error) {
+func (t *turn) headsHold(ctx context.Context, pattern *index.Pattern, rule tree.Rule) (bool, error) {
 	if !rule.ByAgeAlone() { // which values it deletes depends on their number
 		return true, nil
 	}
@@ -239,22 +237,11 @@ func (t *turn) headsHold(pattern *index.Pattern, rule tree.Rule) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	isOld := func(view head.View) bool {
+	found := false
+	err = heads.eachView(ctx, func(view *head.View) bool {
 		oldest, _ := view.Bounds()
-		return rule.MayDelete(oldest)
-	}
-	return slices.ContainsFunc(heads.frozen, isOld) || slices.ContainsFunc(heads.active, isOld), nil
-}
-
-// entries yields the captured values, in no particular order.
-func (c *capturedHeads) entries(yield func(codec.Entry) bool) {
-	for _, views := range [][]head.View{c.frozen, c.active} {
-		for i := range views {
-			for entry := range views[i].Since(0) {
-				if !yield(entry) {
-					return
-				}
-			}
-		}
-	}
+		found = rule.MayDelete(oldest)
+		return !found
+	})
+	return found, err
 }

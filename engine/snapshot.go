@@ -5,7 +5,7 @@ package engine
 import (
 	"context"
 	"math"
-	"slices"
+	"sync"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
@@ -43,13 +43,6 @@ type snapshot struct {
 	capturedHeads
 }
 
-// capturedHeads are views of both heads at one moment.
-type capturedHeads struct {
-	frozen, active         []head.View // by record name
-	frozenLast, activeLast uint64      // the greatest sequence number of each head
-	last                   uint64      // sequence number of the last acknowledged value
-}
-
 // snapshot takes a snapshot of the records that pattern matches. The caller must close it.
 //
 // The heads are captured before the tree's transaction begins. Values that a checkpoint posts in
@@ -59,10 +52,12 @@ func (db *DB) snapshot(pattern *index.Pattern) (*snapshot, error) {
 	return db.snapshotWith(pattern, viewsOf(pattern))
 }
 
-// snapshotWith is snapshot with those views of the heads that captureFrom returns.
-func (db *DB) snapshotWith(pattern *index.Pattern, captureFrom func(*head.Head) []head.View) (*snapshot, error) {
+// snapshotWith is snapshot with the views of the heads' readers that readerOf returns.
+func (db *DB) snapshotWith(
+	pattern *index.Pattern, readerOf func(*head.Head, sync.Locker) *head.Reader,
+) (*snapshot, error) {
 	for {
-		heads := db.heads.capture(captureFrom)
+		heads := db.heads.capture(readerOf)
 		inTree, err := db.trees.snapshot()
 		if err != nil {
 			return nil, err
@@ -75,18 +70,15 @@ func (db *DB) snapshotWith(pattern *index.Pattern, captureFrom func(*head.Head) 
 	}
 }
 
-// viewsOf returns views of the records whose names begin with the pattern's prefix. It does not
-// match the names, because that may take long with a hostile pattern, and it is called under the
+// viewsOf returns readers of the records whose names begin with the pattern's prefix. They do not
+// match the names, because that may take long with a hostile pattern, and they read under the
 // heads' lock.
-func viewsOf(pattern *index.Pattern) func(*head.Head) []head.View {
-	return func(h *head.Head) []head.View {
-		if !pattern.Exact() {
-			return h.CapturePrefix(pattern.Prefix())
+func viewsOf(pattern *index.Pattern) func(*head.Head, sync.Locker) *head.Reader {
+	return func(h *head.Head, lock sync.Locker) *head.Reader {
+		if pattern.Exact() {
+			return h.ReadRecord(lock, pattern.Prefix())
 		}
-		if view := h.Capture(pattern.Prefix()); !view.Empty() {
-			return []head.View{view}
-		}
-		return nil
+		return h.ReadPrefix(lock, pattern.Prefix())
 	}
 }
 
@@ -107,29 +99,6 @@ func compileOrAll(pattern daybook.Pattern) (*index.Pattern, error) {
 	return index.Compile(pattern.Text, pattern.Syntax)
 }
 
-// leaveOutPosted removes the views of values that are in the tree, whose state was read after the
-// capture, and the views that the pattern does not match. A head is posted after it was frozen, and
-// all of its values of a record at once, so the tree has all captured values of a record or none.
-//
-// It reports whether the remaining views and the tree show one moment. They do not if the active
-// head grew after the capture, was frozen, and was posted in part: the tree then has the latest
-// values of some records, and neither side has those of the others.
-func (c *capturedHeads) leaveOutPosted(inTree *tree.State, pattern *index.Pattern) (consistent bool) {
-	if inTree.Partial.Watermark > c.last {
-		return false
-	}
-	unposted := func(views []head.View, last uint64) []head.View {
-		if last <= inTree.Watermark {
-			return nil
-		}
-		return slices.DeleteFunc(views, func(view head.View) bool {
-			return last <= inTree.PostedThrough(view.Record) || !pattern.Match(view.Record)
-		})
-	}
-	c.frozen, c.active = unposted(c.frozen, c.frozenLast), unposted(c.active, c.activeLast)
-	return true
-}
-
 func (s *snapshot) close() {
 	s.tree.Close()
 	s.db.trees.snapshotClosed()
@@ -147,10 +116,15 @@ type recordContent struct {
 func (s *snapshot) records(ctx context.Context, fn func(recordContent) (more bool, err error)) error {
 	names := s.tree.Records(s.pattern)
 	name, entry, found, err := names.Next(ctx)
-	for err == nil {
+	for {
+		if err != nil {
+			return err
+		}
 		r := recordContent{name: name, inTree: found, entry: entry}
-		first, inHeads := s.firstInHeads()
+		first, inHeads, failed := s.firstName(ctx)
 		switch {
+		case failed != nil:
+			return failed
 		case !found && !inHeads:
 			return nil
 		case inHeads && (!found || first < string(name)):
@@ -164,45 +138,6 @@ func (s *snapshot) records(ctx context.Context, fn func(recordContent) (more boo
 			name, entry, found, err = names.Next(ctx)
 		}
 	}
-	return err
-}
-
-// firstInHeads returns the first name of the remaining views.
-func (s *snapshot) firstInHeads() (name string, found bool) {
-	switch {
-	case len(s.frozen) == 0 && len(s.active) == 0:
-		return "", false
-	case len(s.frozen) == 0:
-		return s.active[0].Record, true
-	case len(s.active) == 0:
-		return s.frozen[0].Record, true
-	}
-	return min(s.frozen[0].Record, s.active[0].Record), true
-}
-
-// nextInHeads takes the first record of the remaining views, whether or not it is in the tree.
-func (s *snapshot) nextInHeads() (r recordContent, found bool) {
-	name, found := s.firstInHeads()
-	if found {
-		r.name = []byte(name)
-		s.takeViews(&r)
-	}
-	return r, found
-}
-
-// takeViews moves the record's views from the front of the remaining ones into r.
-func (s *snapshot) takeViews(r *recordContent) {
-	r.views[0] = takeView(&s.frozen, r.name)
-	r.views[1] = takeView(&s.active, r.name)
-}
-
-// takeView removes and returns the first of views if it is the named record's; otherwise an empty
-// view.
-func takeView(views *[]head.View, name []byte) (view head.View) {
-	if len(*views) > 0 && (*views)[0].Record == string(name) {
-		view, *views = (*views)[0], (*views)[1:]
-	}
-	return view
 }
 
 // headEntries appends the record's wanted entries in the heads, in order, and at most as many as

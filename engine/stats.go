@@ -67,7 +67,7 @@ func (db *DB) Stats(ctx context.Context) (stats daybook.Stats, err error) {
 	stats.LastSequence = stats.LastCursor.Sequence
 	stats.HeadBytes = db.heads.size()
 	stats.OpenScans = int(db.trees.snapshots.Load())
-	if err := db.countValues(&stats); err != nil {
+	if err := db.countValues(ctx, &stats); err != nil {
 		return daybook.Stats{}, err
 	}
 	stats.TreeBytes, stats.TreeUsed, err = db.trees.size()
@@ -84,7 +84,7 @@ func (db *DB) Stats(ctx context.Context) (stats daybook.Stats, err error) {
 
 // countValues counts the values and records in the tree, and those in the heads that are not in the
 // tree.
-func (db *DB) countValues(stats *daybook.Stats) error {
+func (db *DB) countValues(ctx context.Context, stats *daybook.Stats) error {
 	snapshot, err := db.snapshot(allRecords)
 	if err != nil {
 		return err
@@ -94,9 +94,9 @@ func (db *DB) countValues(stats *daybook.Stats) error {
 	stats.Watermark = inTree.Watermark
 	stats.Records, stats.Values, stats.ValueBytes = inTree.Records, inTree.Values, inTree.Bytes
 	for {
-		r, found := snapshot.nextInHeads()
-		if !found {
-			return nil
+		r, found, err := snapshot.next(ctx)
+		if !found || err != nil {
+			return err
 		}
 		if inTree, err := snapshot.tree.HasRecord(string(r.name)); err != nil {
 			return err

@@ -6,7 +6,6 @@ import (
 	"iter"
 	"math"
 	"math/bits"
-	"slices"
 	"strings"
 
 	"github.com/tidwall/btree"
@@ -110,47 +109,8 @@ func (h *Head) FirstSequence() uint64 { return h.firstSequence }
 // LastSequence returns the greatest sequence number, or 0 for an empty head.
 func (h *Head) LastSequence() uint64 { return h.lastSequence }
 
-// Capture returns a view of one record. The view is empty if the head has no values of the record.
-func (h *Head) Capture(record string) View {
-	if s := h.series[record]; s != nil {
-		return h.view(s, h.arena.view())
-	}
-	return View{Record: record}
-}
-
-// CapturePrefix returns views of the records whose names start with prefix, sorted by name.
-func (h *Head) CapturePrefix(prefix string) []View {
-	var views []View
-	b := h.arena.view()
-	h.names.Ascend(prefix, func(record string, s *series) bool {
-		if !strings.HasPrefix(record, prefix) {
-			return false
-		}
-		views = append(views, h.view(s, b))
-		return true
-	})
-	return views
-}
-
-// CaptureSince returns views of the records that have a value with a sequence number greater than
-// sequence. The views are sorted by record name.
-func (h *Head) CaptureSince(sequence uint64) []View {
-	if h.lastSequence <= sequence {
-		return nil
-	}
-	var views []View
-	b := h.arena.view()
-	h.names.Scan(func(_ string, s *series) bool {
-		if h.firstSequence+uint64(s.latest) > sequence {
-			views = append(views, h.view(s, b))
-		}
-		return true
-	})
-	return views
-}
-
-// ViewsFrom yields views of the records from name on, sorted by name. It does not keep all of them
-// in memory at once.
+// ViewsFrom yields views of the records from name on, sorted by name. Nothing may be added while
+// they are used.
 func (h *Head) ViewsFrom(name string) iter.Seq[View] {
 	return func(yield func(View) bool) {
 		b := h.arena.view()
@@ -158,8 +118,12 @@ func (h *Head) ViewsFrom(name string) iter.Seq[View] {
 	}
 }
 
+// view returns a view that shares its list of runs with the series.
 func (h *Head) view(s *series, b blocks) View {
-	return View{Record: s.record, runs: slices.Clone(s.runs), bytes: s.bytes, firstSequence: h.firstSequence, blocks: b}
+	return View{
+		Record: s.record, runs: s.runs, bytes: s.bytes, latest: s.latest, merged: s.merged,
+		firstSequence: h.firstSequence, blocks: b,
+	}
 }
 
 // AdvanceTo counts the value with a sequence number as added. The head does not have to hold the

@@ -106,11 +106,11 @@ func TestAgainstModel(t *testing.T) {
 			m.add(record, e)
 			if rapid.IntRange(0, 5).Draw(t, "capture") == 0 {
 				record := records.Draw(t, "of")
-				views = append(views, capture{h.Capture(record), slices.Clone(m[record])})
+				views = append(views, capture{captureOf(h, record), slices.Clone(m[record])})
 			}
 		}
 		for record, entries := range m {
-			views = append(views, capture{h.Capture(record), entries})
+			views = append(views, capture{captureOf(h, record), entries})
 		}
 		for i := range views {
 			views[i].checkWhole(t)
@@ -145,7 +145,7 @@ func checkTotals(t *rapid.T, h *Head, m model, count int) {
 	}
 }
 
-// checkSince checks that CaptureSince and View.Since return all values with a sequence number
+// checkSince checks that ReadSince and View.Since return all values with a sequence number
 // greater than sequence, and only those.
 func checkSince(t *rapid.T, h *Head, m model, sequence uint64) {
 	t.Helper()
@@ -158,7 +158,7 @@ func checkSince(t *rapid.T, h *Head, m model, sequence uint64) {
 		}
 	}
 	var records []string
-	for _, view := range h.CaptureSince(sequence) {
+	for _, view := range all(h.ReadSince(new(sync.Mutex), sequence)) {
 		records = append(records, view.Record)
 		for e := range view.Since(sequence) {
 			got.add(view.Record, e)
@@ -200,7 +200,7 @@ func TestSince(t *testing.T) {
 	for sequence, timestamp := range []uint64{5, 9, 7, 10, 1} {
 		h.Add("record", timestamp, uint64(sequence)+101, []byte("1"))
 	}
-	view := h.Capture("record")
+	view := captureOf(h, "record")
 	if n := len(view.runs); n < 2 {
 		t.Fatalf("%d runs; want at least 2", n)
 	}
@@ -252,7 +252,7 @@ func TestCapture(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string
-			for _, view := range h.CapturePrefix(test.prefix) {
+			for _, view := range all(h.ReadPrefix(new(sync.Mutex), test.prefix)) {
 				got = append(got, view.Record)
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
@@ -260,18 +260,18 @@ func TestCapture(t *testing.T) {
 			}
 		})
 	}
-	var all []string
+	var names []string
 	for view := range h.ViewsFrom("") {
-		if all = append(all, view.Record); len(all) == 2 {
+		if names = append(names, view.Record); len(names) == 2 {
 			break
 		}
 	}
-	if diff := cmp.Diff([]string{"a", "a.b"}, all); diff != "" {
+	if diff := cmp.Diff([]string{"a", "a.b"}, names); diff != "" {
 		t.Errorf("ViewsFrom, stopped after two views (-want +got):\n%s", diff)
 	}
-	view := h.Capture("unknown")
-	if !view.Empty() || view.Record != "unknown" || len(view.Entries(nil, codec.All)) > 0 {
-		t.Errorf("Capture of a record that the head does not have: got %+v", view)
+	view := captureOf(h, "unknown")
+	if !view.Empty() || len(view.Entries(nil, codec.All)) > 0 {
+		t.Errorf("the view of a record that the head does not have: got %+v", view)
 	}
 }
 
@@ -305,7 +305,7 @@ func TestLargeValues(t *testing.T) {
 		h.Add("record", e.Timestamp, e.Sequence, e.Value)
 		m.add("record", e)
 	}
-	c := capture{h.Capture("record"), m["record"]}
+	c := capture{captureOf(h, "record"), m["record"]}
 	c.checkWhole(t)
 	entries := c.view.Entries(nil, codec.All)
 	for i := range entries {
@@ -315,8 +315,7 @@ func TestLargeValues(t *testing.T) {
 	c.checkWhole(t)
 }
 
-// TestReadersWithoutLock has readers capture views with the lock and read them without it, while
-// the writer adds values. The race detector must find nothing.
+// TestReadersWithoutLock has readers read views in steps, while the writer adds values. The race detector must find nothing.
 func TestReadersWithoutLock(t *testing.T) {
 	const values, perCommit, readers, captures = 6000, 20, 3, 100
 	var mu sync.RWMutex
@@ -343,9 +342,10 @@ func TestReadersWithoutLock(t *testing.T) {
 		group.Go(func() {
 			for last := uint64(0); last < values; {
 				mu.RLock()
-				views := h.CapturePrefix("")
+				reader := h.ReadPrefix(mu.RLocker(), "")
 				last = h.LastSequence()
 				mu.RUnlock()
+				views := all(reader)
 				seen := uint64(0)
 				for i := range views {
 					entries := views[i].Entries(nil, codec.All)

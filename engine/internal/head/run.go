@@ -90,6 +90,34 @@ func mergedRun(a, b run, memory *slab) run {
 	return run{full: full, count: uint32(len(items)), own: own}
 }
 
+// dropEnd removes the items at the end whose numbers are greater than bound. They were only appended
+// after the item with that number: the run was not merged since.
+func (r *run) dropEnd(bound uint32, removed func(item)) {
+	for r.count > 0 && r.newest().number > bound {
+		removed(r.newest())
+		r.count--
+		if len(r.last) == 0 {
+			r.last, r.full = r.full[len(r.full)-1], r.full[:len(r.full)-1]
+		}
+		r.last = r.last[:len(r.last)-1]
+	}
+}
+
+// upTo returns a run of the items whose numbers are not greater than bound.
+func (r *run) upTo(bound uint32, removed func(item)) run {
+	var items []item
+	for block := range r.all().blocks() {
+		for _, it := range block {
+			if it.number <= bound {
+				items = append(items, it)
+			} else {
+				removed(it)
+			}
+		}
+	}
+	return run{last: items, count: uint32(len(items))}
+}
+
 // blockCount returns the number of blocks that have items.
 func (r *run) blockCount() int {
 	if len(r.last) == 0 {

@@ -23,6 +23,7 @@ type series struct {
 	newest   uint64  // timestamp of the first run's last value
 	bytes    uint64  // total length of the values' JSON
 	latest   uint32  // item.number of the value that was added last, the greatest one
+	merged   uint32  // item.number of the value that was added last when runs were merged
 	runs     []run   // uses the memory of first while there is only one run
 	first    [1]run  // is part of the series, so that one access brings both into the cache
 }
@@ -54,6 +55,7 @@ func (s *series) add(it item, length int, memory *slab) (grown int64) {
 	s.runs[at].append(it, memory)
 	for ; at > 0 && s.runs[at-1].count <= 2*s.runs[at].count; at-- {
 		s.runs = slices.Replace(s.runs, at-1, at+1, mergedRun(s.runs[at-1], s.runs[at], memory))
+		s.merged = it.number
 	}
 	s.newest = s.runs[0].newest().timestamp
 	return s.own() - before
@@ -72,6 +74,8 @@ type View struct {
 	Record        string
 	runs          []run
 	bytes         uint64 // total length of the values' JSON
+	latest        uint32 // as in series
+	merged        uint32 // as in series
 	firstSequence uint64 // of the head
 	blocks        blocks
 }
@@ -82,6 +86,31 @@ func (v *View) entry(it item) codec.Entry {
 		Sequence:  v.firstSequence + uint64(it.number),
 		Value:     v.blocks.at(it.value),
 	}
+}
+
+// cutAfter removes the values with sequence numbers greater than last.
+func (v *View) cutAfter(last uint64) {
+	if v.Empty() || v.firstSequence+uint64(v.latest) <= last {
+		return
+	}
+	if last < v.firstSequence {
+		v.runs, v.bytes = nil, 0
+		return
+	}
+	bound := uint32(last - v.firstSequence)
+	removed := func(it item) { v.bytes -= uint64(len(v.blocks.at(it.value))) }
+	runs := v.runs[:0]
+	for _, r := range v.runs {
+		if v.merged <= bound {
+			r.dropEnd(bound, removed)
+		} else {
+			r = r.upTo(bound, removed)
+		}
+		if r.count > 0 {
+			runs = append(runs, r)
+		}
+	}
+	v.runs, v.latest = runs, bound
 }
 
 // Empty reports whether the view has no values.

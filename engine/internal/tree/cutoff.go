@@ -206,7 +206,7 @@ func (s *cutoffSearch) each(visit func(h codec.Header, key, chunk []byte)) error
 			ValueBytes: uint64(len(e.Value)),
 		}, nil, nil)
 	}
-	return nil
+	return s.ctx.Err() // it may have ended the other values too early
 }
 
 func (s *cutoffSearch) eachChunk(visit func(key, chunk []byte)) error {

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package head
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/daybook-db/daybook/codec"
+)
+
+// captureOf returns the view of a record; an empty one if the head does not have it.
+func captureOf(h *Head, record string) View { return h.ReadRecord(new(sync.Mutex), record).Next() }
+
+// all returns the remaining views of a reader.
+func all(r *Reader) (views []View) {
+	for view := r.Next(); !view.Empty(); view = r.Next() {
+		views = append(views, view)
+	}
+	return views
+}
+
+func (m model) clone() model {
+	copied := make(model)
+	for record, entries := range m {
+		copied[record] = slices.Clone(entries)
+	}
+	return copied
+}
+
+// TestReaderShowsOneMoment makes readers at some moments, and reads a part of their views at once
+// and the rest later, while values are added in any order, also of new records. Each reader must
+// yield the values of the moment when it was made.
+func TestReaderShowsOneMoment(t *testing.T) {
+	type reading struct {
+		reader *Reader
+		views  []View
+		want   model
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		h, m := New(1<<10), make(model)
+		count := rapid.IntRange(1, 250).Draw(t, "values")
+		records := rapid.IntRange(1, 3*stepRecords).Draw(t, "records")
+		disorder := rapid.SampledFrom([]int{0, 1, 5}).Draw(t, "number of ten values that are out of order")
+		var readings []*reading
+		for sequence := uint64(1); sequence <= uint64(count); sequence++ {
+			e := codec.Entry{Timestamp: 1000 + sequence, Sequence: sequence + 7, Value: fmt.Append(nil, sequence)}
+			if rapid.IntRange(0, 9).Draw(t, "order") < disorder {
+				e.Timestamp = rapid.Uint64Range(0, 2000).Draw(t, "timestamp")
+			}
+			record := fmt.Sprint("r", rapid.IntRange(0, records-1).Draw(t, "record"))
+			h.Add(record, e.Timestamp, e.Sequence, e.Value)
+			m.add(record, e)
+			switch rapid.IntRange(0, 29).Draw(t, "then") {
+			case 0:
+				readings = append(readings, &reading{reader: h.ReadPrefix(new(sync.Mutex), "r"), want: m.clone()})
+			case 1:
+				of := fmt.Sprint("r", rapid.IntRange(0, records-1).Draw(t, "of"))
+				want := make(model)
+				if entries, found := m[of]; found {
+					want[of] = slices.Clone(entries)
+				}
+				readings = append(readings, &reading{reader: h.ReadRecord(new(sync.Mutex), of), want: want})
+			case 2, 3, 4:
+				for _, r := range readings {
+					if view := r.reader.Next(); !view.Empty() {
+						r.views = append(r.views, view)
+					}
+				}
+			}
+		}
+		for _, r := range readings {
+			checkReading(t, append(r.views, all(r.reader)...), r.want)
+			checkReading(t, all(r.reader.Again()), r.want)
+		}
+	})
+}
+
+// checkReading checks that views are those of a model, by name.
+func checkReading(t *rapid.T, views []View, want model) {
+	t.Helper()
+	var names []string
+	equal := func(a, b codec.Entry) bool { return a.Compare(b) == 0 && bytes.Equal(a.Value, b.Value) }
+	for i := range views {
+		view, want := &views[i], want[views[i].Record]
+		names = append(names, view.Record)
+		if got := view.Entries(nil, codec.All); !slices.EqualFunc(got, want, equal) {
+			t.Fatalf("%q: got %v, want %v", view.Record, got, want)
+		}
+		if view.Count() != len(want) || view.Bytes() != valueBytes(want) {
+			t.Fatalf("%q: %d values of %d bytes; want %d of %d",
+				view.Record, view.Count(), view.Bytes(), len(want), valueBytes(want))
+		}
+	}
+	if sorted := slices.Sorted(maps.Keys(want)); !slices.Equal(names, sorted) {
+		t.Fatalf("records: got %q, want %q", names, sorted)
+	}
+}
+
+// TestReaderSinceShowsOneMoment is TestReaderShowsOneMoment for a reader after a sequence number.
+func TestReaderSinceShowsOneMoment(t *testing.T) {
+	h := New(1 << 10)
+	add := func(sequence uint64) { h.Add(fmt.Sprint("r", sequence%200), 1000-sequence, sequence, []byte("1")) }
+	for sequence := range uint64(300) {
+		add(sequence + 1)
+	}
+	reader := h.ReadSince(new(sync.Mutex), 250)
+	for sequence := range uint64(100) {
+		add(sequence + 301)
+	}
+	var got []uint64
+	for _, view := range all(reader) {
+		for e := range view.Since(250) {
+			got = append(got, e.Sequence)
+		}
+	}
+	slices.Sort(got)
+	if len(got) != 50 || got[0] != 251 || got[49] != 300 {
+		t.Errorf("got %d; want 251 to 300", got)
+	}
+}
