@@ -11,7 +11,8 @@
 // A mutant is one small change: a condition is negated, a comparison takes in its bound or leaves
 // it out, a call is left out, an error is dropped. The command builds the package with the change
 // (go test -overlay, so that no file is touched) and runs the short tests of the package. A test
-// that fails kills the mutant. A mutant that does not compile does not count.
+// that fails kills the mutant. The engine's tests run as well on a mutant in engine/internal that
+// the package's own tests do not kill. A mutant that does not compile does not count.
 //
 // # Survivors
 //

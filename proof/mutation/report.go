@@ -16,12 +16,14 @@ type report struct {
 	survivors []verdict
 }
 
-type counts struct{ killed, hung, survived, equivalent, notBuilt int }
+type counts struct{ killed, elsewhere, hung, survived, equivalent, notBuilt int }
 
 func (c *counts) add(o outcome) {
 	switch o {
 	case killed:
 		c.killed++
+	case elsewhere:
+		c.elsewhere++
 	case hung:
 		c.hung++
 	case survived:
@@ -34,7 +36,7 @@ func (c *counts) add(o outcome) {
 }
 
 // counting returns the number of mutants that compile and are not equivalent.
-func (c *counts) counting() int { return c.killed + c.hung + c.survived }
+func (c *counts) counting() int { return c.killed + c.elsewhere + c.hung + c.survived }
 
 func newReport(verdicts []verdict) report {
 	r := report{packages: map[string]*counts{}}
@@ -53,10 +55,10 @@ func newReport(verdicts []verdict) report {
 }
 
 func (r report) print() {
-	const row = "%-28s %8s %8s %8s %11s %12s\n"
-	fmt.Printf("\n"+row, "package", "killed", "by hang", "survived", "equivalent", "not compiled")
+	const row = "%-28s %8s %10s %8s %8s %11s %12s\n"
+	fmt.Printf("\n"+row, "package", "killed", "from above", "by hang", "survived", "equivalent", "not compiled")
 	line := func(name string, c *counts) {
-		fmt.Printf("%-28s %8d %8d %8d %11d %12d\n", name, c.killed, c.hung, c.survived, c.equivalent, c.notBuilt)
+		fmt.Printf("%-28s %8d %10d %8d %8d %11d %12d\n", name, c.killed, c.elsewhere, c.hung, c.survived, c.equivalent, c.notBuilt)
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.packages)) {
 		line(name, r.packages[name])

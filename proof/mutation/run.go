@@ -21,7 +21,8 @@ import (
 type outcome int
 
 const (
-	killed     outcome = iota // a test failed
+	killed     outcome = iota // a test of the package failed, or the test that survivors.txt names
+	elsewhere                 // a test of a package above it failed
 	hung                      // a test did not end within the limit
 	survived                  // all tests passed
 	notBuilt                  // it does not compile, or vet would refuse it
@@ -29,7 +30,7 @@ const (
 )
 
 func (o outcome) String() string {
-	return [...]string{"killed", "killed by the time limit", "SURVIVED", "does not compile", "equivalent"}[o]
+	return [...]string{"killed", "killed from above", "killed by the time limit", "SURVIVED", "does not compile", "equivalent"}[o]
 }
 
 // runner runs tests on mutants. One goroutine may use it.
@@ -38,7 +39,8 @@ type runner struct {
 	limits  *limits
 }
 
-// run runs the short tests of the mutant's package, or the test that named names.
+// run runs the short tests of the mutant's package, and if they pass those of the package above it;
+// or only the test that named names.
 func (r *runner) run(ctx context.Context, m *mutant, named *namedTest) (outcome, string, error) {
 	overlay, err := r.writeOverlay(m)
 	if err != nil {
@@ -48,6 +50,24 @@ func (r *runner) run(ctx context.Context, m *mutant, named *namedTest) (outcome,
 	if named != nil {
 		tests = []string{"-run", "^" + named.test + "$", "./" + named.pkg}
 	}
+	outcome, by, err := r.runTests(ctx, overlay, tests)
+	if above := packageAbove(m.file); named == nil && outcome == survived && err == nil && above != "" {
+		if outcome, by, err = r.runTests(ctx, overlay, []string{above}); outcome == killed {
+			outcome, by = elsewhere, above+" "+by
+		}
+	}
+	return outcome, by, err
+}
+
+// packageAbove returns the package whose short tests run the code of a file too; "" for none.
+func packageAbove(file string) string {
+	if strings.HasPrefix(file, "engine/internal/") {
+		return "./engine"
+	}
+	return ""
+}
+
+func (r *runner) runTests(ctx context.Context, overlay string, tests []string) (outcome, string, error) {
 	limit, err := r.limits.of(ctx, tests)
 	if err != nil {
 		return 0, "", err
