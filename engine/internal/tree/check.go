@@ -104,6 +104,9 @@ func (c *checker) check() error {
 	} else {
 		c.state = &state
 	}
+	if _, err := readNotes(c.image); err != nil {
+		c.add(err)
+	}
 	values, records := c.bucket(valuesBucket), c.bucket(recordsBucket)
 	if values == nil || records == nil {
 		return nil

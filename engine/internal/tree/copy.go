@@ -83,6 +83,7 @@ func (c *Copy) Post(p Posting) error {
 			}
 		}
 	}
+	p.Notes = nil       // Finish copies all notes
 	p.AllowParts = true // a copy in which only a part of the runs was posted is never finished
 	_, err := c.to.Post(p)
 	return err
@@ -90,18 +91,15 @@ func (c *Copy) Post(p Posting) error {
 
 // Prune repeats on the copy what was deleted from the tree.
 func (c *Copy) Prune(deletions []Deletion) error {
-	deletions = slices.Clone(deletions) // the transactions below count down their Values
+	deletions = slices.Clone(deletions) // the transactions below count them down
 	for len(deletions) > 0 {
 		err := c.to.update(func(w *writeTx) error {
 			for len(deletions) > 0 && !w.full() {
-				deleted, remaining, err := c.prune(w, deletions[0])
-				if err != nil {
+				more, err := c.prune(w, &deletions[0])
+				if more || err != nil { // a record is pruned once in a transaction
 					return err
 				}
-				w.state.Values -= deleted
-				if deletions[0].Values = remaining; remaining == 0 {
-					deletions = deletions[1:]
-				}
+				deletions = deletions[1:]
 			}
 			return nil
 		})
@@ -112,27 +110,30 @@ func (c *Copy) Prune(deletions []Deletion) error {
 	return nil
 }
 
-// prune repeats a deletion until the transaction is full, and returns how many of the copy's values
-// it has still to delete.
-func (c *Copy) prune(w *writeTx, d Deletion) (deleted, remaining uint64, err error) {
+// prune repeats a deletion until the transaction is full, counts it down, and reports whether there
+// is more to delete.
+func (c *Copy) prune(w *writeTx, d *Deletion) (more bool, err error) {
 	if d.Record > c.position.record {
-		return 0, 0, nil
+		return false, nil
 	}
-	entry, _, err := w.entry(d.Record)
+	entry, found, err := w.entry(d.Record)
 	if err != nil {
-		return 0, 0, err
+		return false, err
 	}
-	if d.Record == c.position.record { // the other values were deleted before they were copied
-		d.Values = min(d.Values, entry.Count)
+	rule := Rule{oldest: min(d.Among, entry.Count)}
+	var repeated Deletion
+	if found {
+		if repeated, more, err = w.prune(d.Record, entry, rule, spared{after: d.After}, func() {}); err != nil {
+			return false, err
+		}
 	}
-	if d.Values == 0 {
-		return 0, 0, nil
+	w.state.Values -= repeated.Values
+	d.Among -= repeated.Values
+	d.Values -= min(repeated.Values, d.Values)
+	if !more && d.Values > 0 && d.Record < c.position.record { // otherwise they were deleted before they were copied
+		return false, miscounted(d.Record)
 	}
-	deleted, _, err = w.prune(d.Record, entry, Rule{oldest: d.Values}, func() {})
-	if err == nil && deleted == 0 {
-		err = miscounted(d.Record)
-	}
-	return deleted, d.Values - deleted, err
+	return more, nil
 }
 
 // Finish makes the copy durable, and returns it. The copy must be complete.
@@ -150,15 +151,20 @@ func (c *Copy) Finish() (*Tree, error) {
 			daybook.ErrCorrupt, c.from.mapped, want.Records, want.Values, want.Bytes,
 			got.Records, got.Values, got.Bytes)
 	}
-	return c.to, c.seal(want)
+	notes, err := c.from.Notes()
+	if err != nil {
+		return nil, err
+	}
+	return c.to, c.seal(want, notes)
 }
 
-// seal makes the copy durable, with the watermark of the tree that it was copied from.
-func (c *Copy) seal(from State) error {
+// seal makes the copy durable, with the watermark and the notes of the tree that it was copied
+// from.
+func (c *Copy) seal(from State, notes Notes) error {
 	c.to.bolt.NoSync = false
 	err := c.to.update(func(w *writeTx) error {
 		w.state.Watermark, w.state.Partial, w.state.LastSegment = from.Watermark, from.Partial, from.LastSegment
-		return nil
+		return w.putNotes(notes)
 	})
 	if err == nil {
 		err = c.to.seal() // this commit syncs everything before it

@@ -4,6 +4,8 @@ package tree
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -11,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/daybook-db/daybook/codec"
@@ -72,10 +75,14 @@ func TestCopyModel(t *testing.T) {
 		c.wantPrefix(t)
 		complete, err := c.copy.Finish()
 		if err == nil {
-			err = complete.Check(ctx)
+			err = errors.Join(tree.Check(ctx), complete.Check(ctx))
 		}
 		if err != nil {
 			t.Fatal(err)
+		}
+		want, err := tree.Notes()
+		if got, copyErr := complete.Notes(); !cmp.Equal(got, want) || err != nil || copyErr != nil {
+			t.Fatalf("the copy has the notes %q, %v; want %q, %v", got, copyErr, want, err)
 		}
 	})
 }
@@ -120,26 +127,91 @@ func (c *copyTest) prune(t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := uint64(0)
+	holds := c.holds(t)
+	want, wantLost := uint64(0), make([]uint64, len(holds))
 	for record, values := range c.model {
 		if pattern.Match(record) {
-			deleted := min(len(rule.deleted(values)), max(len(values)-int(rule.KeepNewest), 0))
-			if rule.MaxPerRecord > 0 {
-				deleted = max(deleted, len(values)-int(rule.MaxPerRecord))
-			}
-			want += uint64(deleted)
-			c.model[record] = values[deleted:]
+			kept := keptBy(rule, holds, record, values, wantLost)
+			want += uint64(len(values) - len(kept))
+			c.model[record] = kept
 		}
 	}
 	var copyErr error
-	got, err := c.tree.Prune(ctx, pattern, rule, pruning(func(deletions []Deletion) {
+	with := pruning(func(deletions []Deletion) {
 		if c.copy != nil && copyErr == nil {
 			copyErr = c.copy.Prune(deletions)
 		}
-	}))
-	if got != want || err != nil || copyErr != nil {
-		t.Fatalf("Prune by %+v deleted %d, %v; want %d; of the copy: %v", rule, got, err, want, copyErr)
+	})
+	lost := make([]uint64, len(holds))
+	with.Holds = holds
+	with.Lost = func(more []uint64) {
+		for i := range lost {
+			lost[i] += more[i]
+		}
 	}
+	with.NotesOf = func(more []uint64) Notes {
+		note := Notes{}
+		for i := range lost {
+			note[fmt.Sprint("hold ", i)] = fmt.Append(nil, lost[i]+more[i])
+		}
+		return note
+	}
+	got, err := c.tree.Prune(ctx, pattern, rule, with)
+	if got != want || err != nil || copyErr != nil || !slices.Equal(lost, wantLost) {
+		t.Fatalf("Prune by %+v with holds %+v deleted %d and lost %v, %v; want %d, %v; of the copy: %v",
+			rule, holds, got, lost, err, want, wantLost, copyErr)
+	}
+	c.wantNotes(t, lost)
+}
+
+// wantNotes checks that the last transaction that lost values has noted the sums.
+func (c *copyTest) wantNotes(t *rapid.T, lost []uint64) {
+	if !slices.ContainsFunc(lost, func(n uint64) bool { return n > 0 }) {
+		return
+	}
+	notes, err := c.tree.Notes()
+	for i := range lost {
+		if got, want := string(notes[fmt.Sprint("hold ", i)]), fmt.Sprint(lost[i]); got != want || err != nil {
+			t.Fatalf("the note of hold %d is %q, %v; want %q", i, got, err, want)
+		}
+	}
+}
+
+func (c *copyTest) holds(t *rapid.T) (holds Holds) {
+	for range rapid.SampledFrom([]int{0, 1, 1, 2, 3}).Draw(t, "holds") {
+		pattern, err := index.CompileGlob(rapid.SampledFrom([]string{"*", "a*", "b"}).Draw(t, "held"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := rapid.Uint64Range(0, c.sequence).Draw(t, "at")
+		from := rapid.Uint64Range(at, c.sequence).Draw(t, "from")
+		holds = append(holds, Hold{Pattern: pattern, At: at, From: from})
+	}
+	return holds
+}
+
+// keptBy returns the values of a record that a rule and holds keep, and adds up what each hold
+// loses.
+func keptBy(rule Rule, holds Holds, record string, values []codec.Entry, lost []uint64) (kept []codec.Entry) {
+	affected := min(len(rule.deleted(values)), max(len(values)-int(rule.KeepNewest), 0))
+	if rule.MaxPerRecord > 0 {
+		affected = max(affected, len(values)-int(rule.MaxPerRecord))
+	}
+	for i, e := range values {
+		isHeld := slices.ContainsFunc(holds, func(h Hold) bool {
+			return h.Pattern.Match(record) && e.Sequence > h.From
+		})
+		if i >= affected || isHeld {
+			kept = append(kept, e)
+			continue
+		}
+		for j, h := range holds {
+			if h.Pattern.Match(record) && e.Sequence > h.At {
+				lost[j]++
+			}
+		}
+	}
+	return kept
 }
 
 // wantPrefix checks that the copy has the values up to its position, and nothing else.

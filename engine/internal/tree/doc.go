@@ -14,6 +14,10 @@
 //	                                  bytes of JSON (uint64 each), CRC-32C of those (uint32)
 //	                 "part"        -> record name, watermark (uint64), CRC-32C of both (uint32);
 //	                                  only while a post that takes several transactions goes on
+//	                 "note" 0 name -> CRC-32C of the key and the note (uint32), note; package engine
+//	                                  keeps holds and positions so
+//	                 "notes"       -> number of notes, sum of their checksums (uint64 each), CRC-32C
+//	                                  of those (uint32); absent if there are no notes
 //	                 "pages"       -> generation, root page and inline checksum of "values" and of
 //	                                  "records", sum of the blocks (uint64 each), CRC-32C of those
 //	                                  (uint32): what belongs to the bucket "pages" as a whole
@@ -27,6 +31,9 @@
 // that would take much memory takes several transactions, in the order of record names. Each but
 // the last leaves the watermark as it is, and writes "part": the records up to this name have their
 // values up to this watermark.
+//
+// Notes are written in the transaction that makes them true: a position with the watermark of the
+// values that it stands for, and what a hold has lost with the deletion of it.
 //
 // # Damage
 //

@@ -20,6 +20,7 @@ type Posting struct {
 	Runs        func(after string) iter.Seq[Run] // the runs of records after a name, by name
 	Watermark   uint64                           // that the tree gets with the last run
 	LastSegment uint64                           // greatest number of a segment of the log
+	Notes       Notes                            // that are written with the watermark
 
 	// AllowParts allows several transactions. The log must be durable up to Watermark.
 	AllowParts bool
@@ -83,6 +84,9 @@ func (w *writeTx) postPart(p *Posting) (leftOut uint64, more bool, err error) {
 	*partial = PartialPost{}
 	w.state.Watermark = p.Watermark
 	w.state.LastSegment = max(w.state.LastSegment, p.LastSegment)
+	if err := w.putNotes(p.Notes); err != nil {
+		return 0, false, err
+	}
 	return leftOut, false, w.putDeferred()
 }
 

@@ -5,7 +5,7 @@ package tree
 import (
 	"context"
 	"errors"
-	"fmt"
+	"slices"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
@@ -19,14 +19,24 @@ const (
 	minPruneChunks = 16
 )
 
-// Deletion is the deletion of a record's oldest values.
+// Deletion is the deletion of some of a record's oldest values: of its Among oldest values, those
+// with sequence numbers up to After were deleted, which are Values values.
 type Deletion struct {
 	Record string
 	Values uint64
+	Among  uint64
+	After  uint64
 }
 
-// Pruning has functions that Prune calls. All are required.
+// Pruning has what Prune spares, and functions that it calls. All functions are required; NotesOf
+// and Lost only with Holds.
 type Pruning struct {
+	// Holds spare values.
+	Holds Holds
+	// NotesOf returns the notes that a transaction writes in which Holds[i] loses lost[i] values.
+	NotesOf func(lost []uint64) Notes
+	// Lost is called with the argument of NotesOf after the transaction is committed.
+	Lost func(lost []uint64)
 	// Deleted is called with the deletions of each transaction after it is committed.
 	Deleted func([]Deletion)
 	// BetweenTransactions is called between two transactions. It may write to the tree.
@@ -54,7 +64,7 @@ func (t *Tree) Prune(
 	}
 	defer func() { _ = t.seal() }() // its error does not matter, as in Post
 	p := pruner{
-		tree: t, ctx: ctx, pattern: pattern, rule: rule, pause: with.Pause,
+		tree: t, ctx: ctx, pattern: pattern, rule: rule, with: with,
 		transactionBytes: t.opts.TransactionBytes,
 	}
 	for p.more = true; p.more; {
@@ -75,9 +85,7 @@ func (t *Tree) Prune(
 		for _, d := range deletions {
 			deleted += d.Values
 		}
-		if len(deletions) > 0 {
-			with.Deleted(deletions)
-		}
+		p.tellDeleted(deletions)
 		p.transactionBytes = min(2*p.transactionBytes, t.opts.TransactionBytes)
 		if p.more {
 			with.BetweenTransactions()
@@ -92,11 +100,12 @@ type pruner struct {
 	ctx     context.Context
 	pattern *index.Pattern
 	rule    Rule
-	pause   func()
+	with    Pruning
 
-	from             string // the name to continue from
-	more             bool   // there may be more to delete
-	transactionBytes int    // about how many bytes the next transaction changes
+	lost             []uint64 // of each hold, in the transaction
+	from             string   // the name to continue from
+	more             bool     // there may be more to delete
+	transactionBytes int      // about how many bytes the next transaction changes
 	damaged          damagedRecords
 }
 
@@ -107,17 +116,38 @@ var errNothing = errors.New("nothing to prune")
 func (p *pruner) pruneSome() (deletions []Deletion, err error) {
 	next := ""
 	err = p.tree.update(func(w *writeTx) (err error) {
+		p.lost = make([]uint64, len(p.with.Holds))
 		deletions, next, err = p.pruneUntilFull(w)
-		if err == nil && len(deletions) == 0 {
-			err = errNothing
+		switch {
+		case err != nil:
+			return err
+		case len(deletions) == 0:
+			return errNothing
+		case p.lostAny():
+			return w.putNotes(p.with.NotesOf(p.lost))
 		}
-		return err
+		return nil
 	})
 	if err != nil && !errors.Is(err, errNothing) {
 		return nil, err
 	}
 	p.from, p.more = next, next != ""
 	return deletions, nil
+}
+
+// lostAny reports whether a hold lost values in the transaction.
+func (p *pruner) lostAny() bool {
+	return slices.ContainsFunc(p.lost, func(n uint64) bool { return n > 0 })
+}
+
+// tellDeleted tells the caller of Prune what a transaction has deleted.
+func (p *pruner) tellDeleted(deletions []Deletion) {
+	if p.lostAny() {
+		p.with.Lost(p.lost)
+	}
+	if len(deletions) > 0 {
+		p.with.Deleted(deletions)
+	}
 }
 
 // pruneUntilFull prunes records until the transaction is full, and returns the name of the record
@@ -142,16 +172,17 @@ func (p *pruner) pruneUntilFull(w *writeTx) (deletions []Deletion, next string, 
 		case choice == skipRecord:
 			continue
 		}
-		deleted, more, err := w.prune(string(name), entry, p.rule, p.pause)
+		spare := p.with.Holds.of(string(name), p.lost)
+		deletion, more, err := w.prune(string(name), entry, p.rule, spare, p.with.Pause)
 		switch {
 		case err != nil:
 			return nil, "", w.mapped.describeIn(name, err)
-		case deleted == 0:
-			p.pause()
+		case deletion.Values == 0:
+			p.with.Pause()
 			continue
 		}
-		deletions = append(deletions, Deletion{string(name), deleted})
-		w.state.Values -= deleted
+		deletions = append(deletions, deletion)
+		w.state.Values -= deletion.Values
 		if more {
 			return deletions, string(name), nil
 		}
@@ -187,111 +218,4 @@ func (p *pruner) choose(
 		return entry, endBefore, nil
 	}
 	return entry, pruneRecord, nil
-}
-
-// prune deletes values of one record until the transaction is full, and reports whether there are
-// more to delete. It finds the chunks in the image before the transaction, which has not changed
-// this record yet.
-func (w *writeTx) prune(
-	record string, entry codec.CatalogueEntry, rule Rule, pause func(),
-) (deleted uint64, more bool, err error) {
-	if err := w.nameGuard.VerifyAround([]byte(record)); err != nil {
-		return 0, false, err
-	}
-	byAge, byCount := rule.limits(entry.Count)
-	first, err := w.readAt(record, func() ([]byte, []byte, error) {
-		return w.chunksBefore.Seek(codec.AppendLowerBound(nil, record, 0))
-	})
-	if err != nil {
-		return 0, false, err
-	}
-	for chunks := 0; first != nil; chunks++ {
-		if more = chunks >= minPruneChunks && w.full(); more {
-			break
-		}
-		n, err := w.pruneChunk(record, first, rule, &entry, byAge-min(byAge, deleted), byCount-min(byCount, deleted))
-		if err != nil {
-			return 0, false, err
-		}
-		if n == 0 {
-			break
-		}
-		deleted += n
-		pause()
-		if n < uint64(first.Count) {
-			break
-		}
-		if first, err = w.readAt(record, w.chunksBefore.Next); err != nil {
-			return 0, false, err
-		}
-	}
-	if deleted == 0 {
-		return 0, more, nil
-	}
-	return deleted, more, w.updatePrunedEntry(record, &entry, deleted, first)
-}
-
-// pruneChunk deletes the oldest values of a record's first chunk c: up to byAge values that the
-// rule deletes by age, or byCount values whatever their age, if that is more.
-func (w *writeTx) pruneChunk(
-	record string, c *chunk, rule Rule, entry *codec.CatalogueEntry, byAge, byCount uint64,
-) (deleted uint64, err error) {
-	old, err := w.countDeleted(record, c, rule)
-	if err != nil {
-		return 0, err
-	}
-	n := max(min(old, byAge), min(uint64(c.Count), byCount))
-	if n == 0 {
-		return 0, nil
-	}
-	return w.deleteOldest(record, c, n, entry)
-}
-
-// updatePrunedEntry updates the catalogue entry of a record that has lost its oldest values. first
-// is the record's first remaining chunk; nil if there is none.
-func (w *writeTx) updatePrunedEntry(
-	record string, entry *codec.CatalogueEntry, deleted uint64, first *chunk,
-) error {
-	entry.Count -= deleted
-	switch {
-	case (first == nil) != (entry.Count == 0):
-		return miscounted(record)
-	case first == nil:
-		w.state.Records--
-		return w.catalogue.delete(record)
-	}
-	entry.Oldest = first.First
-	return w.catalogue.put(record, entry)
-}
-
-func miscounted(record string) error {
-	return fmt.Errorf("%w: the catalogue entry of record %q does not agree with its chunks", daybook.ErrCorrupt, record)
-}
-
-// deleteOldest deletes up to n of the oldest values of a record's first chunk c. If values remain,
-// it changes c's first timestamp to theirs.
-func (w *writeTx) deleteOldest(
-	record string, c *chunk, n uint64, entry *codec.CatalogueEntry,
-) (deleted uint64, err error) {
-	if uint64(c.Count) <= n {
-		entry.Bytes -= c.ValueBytes
-		w.state.Bytes -= c.ValueBytes
-		return uint64(c.Count), w.delete(c.key)
-	}
-	rest, err := w.tail(record, c, n)
-	if err != nil {
-		return 0, err
-	}
-	entry.Bytes -= c.ValueBytes - rest.ValueBytes
-	w.state.Bytes -= c.ValueBytes - rest.ValueBytes
-	g := gap{record: record}
-	if rest.First == c.Last { // otherwise the next chunk starts at a later timestamp
-		if g.right, err = w.next(record, c); err != nil {
-			return 0, err
-		}
-	}
-	c.First = rest.First
-	last := codec.Key{Record: record, Timestamp: rest.First}
-	encoded := []codec.EncodedChunk{{Key: rest.key, Chunk: rest.encoded}}
-	return n, w.replace(g, encoded, last, [][]byte{c.key})
 }

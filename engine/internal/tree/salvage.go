@@ -21,8 +21,12 @@ func (t *Tree) Salvage(ctx context.Context, path string) (salvaged *Tree, err er
 	}
 	s := &salvage{ctx: ctx, to: c.to}
 	var state State
+	var notes Notes
 	err = t.view(func(_ *bbolt.Tx, image *pages.Image) error {
 		if state, err = readState(image); err != nil {
+			return err
+		}
+		if notes, err = readNotes(image); err != nil {
 			return err
 		}
 		values, err := image.Bucket(valuesBucket)
@@ -38,7 +42,7 @@ func (t *Tree) Salvage(ctx context.Context, path string) (salvaged *Tree, err er
 		return s.flush()
 	})
 	if err == nil {
-		err = c.seal(state)
+		err = c.seal(state, notes)
 	}
 	if err != nil {
 		_ = c.Close()

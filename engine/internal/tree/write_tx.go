@@ -22,6 +22,7 @@ const (
 // verified first: bbolt writes again what it has read, and damage would become part of the tree.
 type writeTx struct {
 	chunkReader
+	tx        *bbolt.Tx
 	opts      Options
 	values    *bbolt.Bucket
 	chunks    *bbolt.Cursor
@@ -55,6 +56,7 @@ func (t *Tree) newWriteTx(tx *bbolt.Tx) (*writeTx, error) {
 	values.FillPercent, records.FillPercent = valuesFill, recordsFill
 	return &writeTx{
 		chunkReader:   chunkReader{mapped: t.mapped, coder: t.coder},
+		tx:            tx,
 		opts:          t.opts,
 		values:        values,
 		chunks:        values.Cursor(),
