@@ -96,8 +96,8 @@ func (db *DB) postWhenFrozen(stopping <-chan struct{}) {
 // checkpoint posts both heads. Under DropOldest it makes the space for that.
 func (t *turn) checkpoint(ctx context.Context) error {
 	_, err := t.postAll(ctx, nil)
-	if errors.Is(err, daybook.ErrNoSpace) && t.db.opts.WhenFull == DropOldest {
-		err = cmp.Or(t.dropOldest(ctx, demand{}), t.db.heads.failureToPost())
+	if tree.IsAtMaxBytes(err) && t.db.opts.WhenFull == DropOldest {
+		err = cmp.Or(t.dropOldest(ctx, ctx, demand{}), t.db.heads.failureToPost())
 	}
 	return err
 }

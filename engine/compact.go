@@ -191,6 +191,24 @@ func (t *turn) copyStep(ctx context.Context) (done bool, err error) {
 	return t.copy.Step(ctx)
 }
 
+// compactNow makes a copy and adopts it within one turn.
+func (t *turn) compactNow(ctx context.Context) error {
+	if !canReplaceOpenFiles {
+		return nil
+	}
+	_, err := t.beginCopy(compactByCall)
+	for done := false; err == nil && !done; {
+		done, err = t.copyStep(ctx)
+	}
+	if err == nil {
+		err = t.adoptCopy()
+	}
+	if err != nil {
+		t.giveUpCopy(err)
+	}
+	return tree.WrapNoSpace(err)
+}
+
 // syncCopy makes the copied pages durable when maxUnsyncedCopy bytes more than before are copied,
 // so that the last turn, during which checkpoints wait, has few to sync. It returns the number of
 // durable bytes. It works without the turn, because a sync takes long.
@@ -224,9 +242,8 @@ func (t *turn) checkRoomForCopy() error {
 	if err := t.measure(); err != nil {
 		return err
 	}
-	// A file that is larger than treePart, because MaxSize was greater before, shrinks only by a
-	// copy.
-	if left := db.spaceLeft(demand{}); left < needed && file <= db.opts.treePart() {
+	// A file that is too large, because MaxSize was greater before, shrinks only by a copy.
+	if left := db.spaceLeft(demand{}); left < needed && !db.opts.budget().isTooLarge(sizes{file: file}) {
 		return fmt.Errorf("%w: compaction takes about %d bytes more, and MaxSize leaves %d; the tree stays as it is",
 			daybook.ErrNoSpace, needed, max(left, 0))
 	}
@@ -319,7 +336,7 @@ func (t *turn) mostlyFree() bool {
 	if err != nil || time.Now().Before(t.pace.until) {
 		return false
 	}
-	exceedsPart := db.opts.MaxSize > 0 && file > db.opts.treePart()
+	exceedsPart := db.opts.MaxSize > 0 && file > db.opts.budget().treePart()
 	large := file >= minCompactedFile || exceedsPart
 	return large && float64(file) > mostlyFreePart*float64(used)*max(t.pace.spread, 1)
 }

@@ -170,7 +170,7 @@ func (t *turn) openTreeFile(mustExist bool) error {
 		ChunkValues:      db.opts.Tuning.ChunkValues,
 		ChunkBytes:       db.opts.Tuning.ChunkBytes,
 		TransactionBytes: int(db.opts.Tuning.TransactionSize),
-		MaxBytes:         db.opts.treePart(),
+		MaxBytes:         db.opts.budget().treePart(),
 	})
 	if err != nil {
 		return err

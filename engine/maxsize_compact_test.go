@@ -39,23 +39,47 @@ func TestMaxSizeCompact(t *testing.T) {
 	}
 }
 
-// TestMaxSizeSmaller opens a store that is several times as large as the maximum, deletes values,
-// and compacts it.
+// TestMaxSizeSmaller opens a store that is several times as large as the maximum. Refuse refuses
+// until values are deleted and the tree is compacted. DropOldest does both by itself.
 func TestMaxSizeSmaller(t *testing.T) {
 	if !canReplaceOpenFiles {
 		t.Skip("a file that is open cannot be replaced on Windows")
 	}
 	dir := testenv.TempDir(t)
-	db := mustOpen(t, dir, &Options{Durability: OS, Logger: discard})
-	last := fillUp(t, db, 10_000)
+	opts := &Options{Durability: OS, Logger: discard}
+	db := mustOpen(t, dir, opts)
+	last := fillUp(t, db, 8_000)
 	mustClose(t, db)
-	db = mustOpen(t, dir, &Options{Durability: OS, MaxSize: MinMaxSize, WhenFull: DropOldest, Logger: discard})
+	opts.MaxSize = MinMaxSize
+	db = mustOpen(t, dir, opts)
 	if err := db.Store(ctx, "r", json.RawMessage("1"), last); !errors.Is(err, daybook.ErrNoSpace) {
-		t.Errorf("before: got %v; want ErrNoSpace", err)
+		t.Errorf("Refuse: got %v; want ErrNoSpace", err)
 	}
 	if got := len(mustQuery(t, db, "*", daybook.QueryParams{})); got != int(last) {
 		t.Errorf("%d values are left of %d", got, last)
 	}
+	mustClose(t, db)
+	opts.WhenFull = DropOldest
+	db = mustOpen(t, dir, opts)
+	if err := db.Store(ctx, "r", json.RawMessage("1"), last); err != nil || occupied(t, dir) > MinMaxSize {
+		t.Errorf("DropOldest: %v, and the directory has %d bytes", err, occupied(t, dir))
+	}
+	if got := len(mustQuery(t, db, "*", daybook.QueryParams{})); got < 1000 || got > 3000 {
+		t.Errorf("%d values of 2,000 bytes are left in %d bytes", got, MinMaxSize)
+	}
+}
+
+// TestMaxSizeSmallerRefuses deletes values of a store that is larger than the maximum, and compacts
+// it.
+func TestMaxSizeSmallerRefuses(t *testing.T) {
+	if !canReplaceOpenFiles {
+		t.Skip("a file that is open cannot be replaced on Windows")
+	}
+	dir := testenv.TempDir(t)
+	db := mustOpen(t, dir, &Options{Durability: OS, Logger: discard})
+	last := fillUp(t, db, 8_000)
+	mustClose(t, db)
+	db = mustOpen(t, dir, &Options{Durability: OS, MaxSize: MinMaxSize, Logger: discard})
 	if _, err := db.Cleanup(ctx, last-100); err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +166,7 @@ func TestMaxSizeWhileReplaying(t *testing.T) {
 	}
 	defer func() { _ = small.abandon() }()
 	_ = small.Checkpoint(ctx) // there is no room
-	if part := small.opts.treePart(); fileSize(t, dir) > part || small.reserve.size() != reserveSize {
+	if part := small.opts.budget().treePart(); fileSize(t, dir) > part || small.reserve.size() != reserveSize {
 		t.Errorf("the tree has %d bytes and the reserve %d; want at most %d and %d",
 			fileSize(t, dir), small.reserve.size(), part, reserveSize)
 	}

@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -248,7 +250,31 @@ func TestMaxSizeOptions(t *testing.T) {
 	if err := db.StoreBatch(ctx, batch); !errors.Is(err, daybook.ErrValueTooLarge) {
 		t.Errorf("a batch beyond a sixteenth: got %v; want ErrValueTooLarge", err)
 	}
+	batch = batch[:0]
+	for range MinMaxSize / maxBatchPart / batchBytesPerValue {
+		batch = append(batch, daybook.StoredValue{RecordName: "r", Value: json.RawMessage("1")})
+	}
+	if err := db.StoreBatch(ctx, batch); !errors.Is(err, daybook.ErrValueTooLarge) {
+		t.Errorf("a batch of %d small values: got %v; want ErrValueTooLarge", len(batch), err)
+	}
 	wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), row{"r", "1", 1})
+}
+
+// TestBatchTooLarge stores batches with one value more than StoreBatch takes, and with the bytes of
+// one value more.
+func TestBatchTooLarge(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), nil)
+	small := daybook.StoredValue{RecordName: "r", Value: json.RawMessage("1")}
+	large := daybook.StoredValue{RecordName: "r", Value: json.RawMessage(`"` + strings.Repeat("a", 1<<20) + `"`)}
+	for name, batch := range map[string][]daybook.StoredValue{
+		"values": slices.Repeat([]daybook.StoredValue{small}, MaxBatchValues+1),
+		"bytes":  slices.Repeat([]daybook.StoredValue{large}, MaxBatchBytes/(1<<20)),
+	} {
+		err := db.StoreBatch(ctx, batch)
+		if !errors.Is(err, daybook.ErrValueTooLarge) || !strings.Contains(err.Error(), "split it") {
+			t.Errorf("too many %s: got %v; want ErrValueTooLarge that says what to do", name, err)
+		}
+	}
 }
 
 // TestMaxSizeTogether stores large values from many goroutines. Their groups do not fit as a whole.

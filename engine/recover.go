@@ -102,7 +102,9 @@ func (t *turn) openLog(recovery *wal.Recovery) error {
 	}
 	t.takeReserve()
 	db.log.Release(state.Watermark)
-	db.log.PrepareSegment()
+	if db.opts.MaxSize == 0 || db.heads.activeEmpty() { // otherwise the log may have its whole part already
+		db.log.PrepareSegment()
+	}
 	if err := t.measure(); err != nil {
 		return errors.Join(err, db.log.Close(false))
 	}

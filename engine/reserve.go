@@ -71,6 +71,15 @@ func (r *reserve) release() bool {
 	return released
 }
 
+// remove removes the file, complete or not.
+func (r *reserve) remove() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.dir.remove(reserveName) == nil {
+		r.taken = false
+	}
+}
+
 // size returns the space that the file takes up, in bytes.
 func (r *reserve) size() int64 {
 	r.mu.Lock()

@@ -12,10 +12,11 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// The maximum size of a batch.
+// The maximum size of a batch. It bounds the memory that StoreBatch takes, and Open after a crash:
+// about 200 bytes for each value beside its name and its JSON.
 const (
-	MaxBatchBytes  = 128 << 20 // bytes of names and JSON
-	MaxBatchValues = 4 << 20   // number of values
+	MaxBatchBytes  = 128 << 20 // bytes of names and JSON, and batchBytesPerValue for each value
+	MaxBatchValues = 1 << 20   // number of values
 )
 
 // Store adds one value to the history of recordName at timestamp (Unix ms). When it returns nil the
@@ -43,8 +44,11 @@ func (db *DB) Store(ctx context.Context, recordName string, value json.RawMessag
 
 // StoreBatch stores all of values or none of them, in one durable commit, in the order given. An
 // empty batch stores nothing.
+//
+// While it runs, a batch takes several times its size in memory, and so it does at the next Open
+// after a crash. So a large import goes in batches of some thousand values.
 // Errors: those of Store, with the index of an invalid element; daybook.ErrValueTooLarge for more
-// than MaxBatchBytes or MaxBatchValues.
+// than MaxBatchBytes or MaxBatchValues, or a sixteenth of Options.MaxSize: split the batch.
 func (db *DB) StoreBatch(ctx context.Context, values []daybook.StoredValue) error {
 	if err := db.enterWriting(ctx); err != nil {
 		return err
@@ -66,7 +70,7 @@ func (db *DB) StoreBatch(ctx context.Context, values []daybook.StoredValue) erro
 type valueLimits struct {
 	timestamp  uint64 // maximum, Unix ms
 	valueBytes int    // maximum, of JSON
-	batchBytes int    // maximum, of a batch's names and JSON
+	batchBytes int    // maximum, of a batch's names and JSON, and batchBytesPerValue for each value
 }
 
 func (db *DB) limits() valueLimits {
@@ -111,10 +115,11 @@ func validateBatch(values []daybook.StoredValue, limits valueLimits) error {
 		if err := validate(&values[i], &validator, limits); err != nil {
 			return fmt.Errorf("values[%d] of %d in the batch: %w", i, len(values), err)
 		}
-		size += len(values[i].RecordName) + len(values[i].Value)
+		size += len(values[i].RecordName) + len(values[i].Value) + batchBytesPerValue
 		if size > limits.batchBytes {
-			return fmt.Errorf("%w: the batch has more than %d bytes, so split it", daybook.ErrValueTooLarge,
-				limits.batchBytes)
+			return fmt.Errorf("%w: the batch has more than %d bytes, with %d for each value beside its name and JSON, "+
+				"so split it",
+				daybook.ErrValueTooLarge, limits.batchBytes, batchBytesPerValue)
 		}
 	}
 	return nil

@@ -49,6 +49,10 @@ func WrapNoSpace(err error) error {
 	return err
 }
 
+// IsAtMaxBytes reports whether err says that the tree's file has reached its maximum size. The disk
+// may have space then.
+func IsAtMaxBytes(err error) bool { return errors.Is(err, bolterrors.ErrMaxSizeReached) }
+
 // isNoSpace reports whether err says that the tree's file cannot grow.
 func isNoSpace(err error) bool {
 	if err == nil {

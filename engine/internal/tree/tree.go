@@ -123,6 +123,24 @@ func (t *Tree) Room() (file, free, pending int64, err error) {
 	return info.Size(), free, pending, err
 }
 
+// RoomForNext is Room for the goroutine that writes. It is exact about the next transaction: free
+// are the pages that this may use, and pinned those that the open snapshots keep.
+func (t *Tree) RoomForNext() (file, free, pinned int64, err error) {
+	if t.Failure() == nil {
+		err := t.mapped.protect(func() error { // bbolt frees pages when a transaction begins
+			tx, err := t.beginBolt(true)
+			if err != nil {
+				return err
+			}
+			return tx.Rollback()
+		})
+		if err != nil {
+			return 0, 0, 0, t.mapped.describe(err)
+		}
+	}
+	return t.Room()
+}
+
 // Failure returns why writes to the tree fail; nil if they do not.
 func (t *Tree) Failure() error {
 	if failure := t.failure.Load(); failure != nil {

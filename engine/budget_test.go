@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+const mib = 1 << 20
+
+// TestBudget has sizes that were met, and what they leave below a MaxSize of 8 MiB: a quarter for
+// the log, 1 MiB for the reserve, and 5 MiB for the tree.
+func TestBudget(t *testing.T) {
+	budget := budget{maxSize: 8 * mib, transaction: mib / 8}
+	for _, test := range []struct {
+		name, reason string
+		now          sizes
+		demand       demand
+		maxTreeFile  int64
+		left         int64
+		reserve      bool
+	}{{
+		name: "new", reason: "a transaction's pages, eight times, are the only ones that a new tree needs",
+		now:         sizes{reserve: mib, log: mib / 2},
+		maxTreeFile: 5 * mib, left: 4 * mib, reserve: true,
+	}, {
+		name: "no reserve", reason: "the tree's part does not depend on whether the reserve could be taken",
+		now:         sizes{log: mib / 2},
+		maxTreeFile: 6 * mib, left: 4 * mib, reserve: true,
+	}, {
+		name: "grown into the reserve", reason: "free pages are as good as those of a smaller file",
+		now:         sizes{file: 6 * mib, free: 5 * mib, log: mib / 2},
+		maxTreeFile: 6 * mib, left: mib, reserve: false, // 8 MiB - 6 - 1/2 - two segments of 1/4
+	}, {
+		name: "the log has its part", reason: "nothing fits until it is released",
+		now:         sizes{file: 6 * mib, free: 5 * mib, log: 2 * mib},
+		maxTreeFile: 6 * mib, left: -mib / 2, reserve: false,
+	}, {
+		name: "full", reason: "deletions must make room",
+		now:         sizes{file: 5 * mib, free: mib / 2, reserve: mib, log: mib / 2},
+		maxTreeFile: 5 * mib, left: -mib / 2, reserve: true,
+	}, {
+		name: "pinned", reason: "snapshots may take up five of the eight transactions ahead",
+		now:         sizes{file: 5 * mib, free: mib / 2, pinned: 2 * mib, reserve: mib, log: mib / 2},
+		maxTreeFile: 5 * mib, left: mib / 8, reserve: true,
+	}, {
+		name: "a batch", reason: "values count twice in the tree, as they do with a reserve that is not there",
+		now:         sizes{reserve: mib, log: mib / 2},
+		demand:      demand{values: 1, valueBytes: mib/2 - 128, logBytes: mib / 2},
+		maxTreeFile: 5 * mib, left: 3 * mib, reserve: true,
+	}, {
+		name: "larger before", reason: "deletions may use the file and the reserve, but only a compaction makes room",
+		now:         sizes{file: 9 * mib, free: 8 * mib},
+		maxTreeFile: 10 * mib, left: -mib - mib/2, reserve: false,
+	}} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := budget.maxTreeFile(test.now); got != test.maxTreeFile {
+				t.Errorf("maxTreeFile is %d; want %d: %s", got, test.maxTreeFile, test.reason)
+			}
+			if got := budget.left(test.now, test.demand); got != test.left {
+				t.Errorf("left is %d; want %d: %s", got, test.left, test.reason)
+			}
+			if got := budget.allowsReserve(test.now); got != test.reserve {
+				t.Errorf("allowsReserve is %v; want %v: %s", got, test.reserve, test.reason)
+			}
+		})
+	}
+}
+
+// TestBudgetOfEmptyTree draws options and what a Store and a StoreBatch accept under them. All of
+// that must fit when the values before it have been dropped: however long the file is that they
+// left, whether the reserve is there, and with the longest log that a checkpoint leaves.
+func TestBudgetOfEmptyTree(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		maxSize := rapid.Int64Range(MinMaxSize, 64<<30).Draw(t, "MaxSize")
+		opts, err := (&Options{MaxSize: maxSize, Tuning: Tuning{
+			TransactionSize: min(rapid.Int64Range(MinTransactionSize, max(maxSize/64, MinTransactionSize)).Draw(t,
+				"TransactionSize"), MaxTransactionSize),
+		}}).withDefaults()
+		if err != nil {
+			t.Fatal(err)
+		}
+		budget := opts.budget()
+		limits := (&DB{opts: opts}).limits()
+		maxValues := min(int64(limits.batchBytes)/(batchBytesPerValue+2), MaxBatchValues)
+		values := rapid.Int64Range(1, maxValues).Draw(t, "values")
+		rest := int64(limits.batchBytes) - values*(batchBytesPerValue+2)
+		names := values + rapid.Int64Range(0, rest).Draw(t, "bytes of names")
+		d := demand{values: values, nameBytes: names, valueBytes: values + rest - (names - values)}
+		d.logBytes = d.nameBytes + d.valueBytes + 26*values + 64 // three varints; the frame's header
+
+		_, segment := segmentSizes(maxSize)
+		now := sizes{
+			file: rapid.Int64Range(0, budget.treePart()+reserveSize).Draw(t, "file"),
+			log:  max(d.logBytes+128, segment) + segment, // the active segment, and the next one
+		}
+		now.free = max(now.file-maxSize/128, 0) // an empty tree takes some pages
+		if budget.allowsReserve(now) && rapid.Bool().Draw(t, "reserve") {
+			now.reserve = reserveSize
+		}
+		if left := budget.left(now, d); left < 0 {
+			t.Fatalf("%+v: %d bytes too many for %+v", now, -left, d)
+		}
+		if bound := budget.maxTreeFile(now); bound+now.reserve+maxSize/logPart > maxSize {
+			t.Fatalf("%+v: the tree may have %d bytes", now, bound)
+		}
+	})
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/daybook-db/daybook"
+)
+
+// maxReaderWait is how long DropOldest waits for snapshots that keep pages from being used again.
+const maxReaderWait = time.Second
+
+// dropUntilFits deletes the oldest values until values with the given demand fit, a little space is
+// left for the next ones, and the heads can be posted. It waits for snapshots, as far as waitCtx
+// allows, rather than drop values whose pages they would keep from being used again. A file that
+// is too large for MaxSize is compacted then.
+func (t *turn) dropUntilFits(ctx, waitCtx context.Context, d demand) error {
+	if err := t.dropOldest(ctx, waitCtx, d); err != nil {
+		return err
+	}
+	if t.isStuck() || t.db.spaceLeft(d) >= 0 || !t.db.opts.budget().isTooLarge(t.db.sizes()) {
+		return nil
+	}
+	return t.compactNow(ctx)
+}
+
+// dropOldest is dropUntilFits for the tree's part of MaxSize.
+func (t *turn) dropOldest(ctx, waitCtx context.Context, d demand) error {
+	db, waited := t.db, false
+	for wanted := db.opts.MaxSize / minFreePart; ; wanted = 0 {
+		if t.fitsInTree(d, wanted) {
+			return nil
+		}
+		if t.readersPin(d, wanted) {
+			if waited {
+				return nil // the caller refuses the values
+			}
+			waited = true
+			if err := t.waitForReaders(waitCtx, d, wanted); err != nil {
+				return err
+			}
+			continue
+		}
+		deleted, err := t.dropSome(ctx)
+		if deleted == 0 || err != nil {
+			return err
+		}
+		if err := t.postWhatFits(ctx); err != nil {
+			return err
+		}
+		db.opts.Logger.InfoContext(ctx, "daybook: dropped the oldest values because MaxSize was reached",
+			"dir", db.dir.path, "deleted", deleted, "max_size", db.opts.MaxSize)
+	}
+}
+
+// fitsInTree reports whether the heads are posted, and wanted bytes of the tree's part remain when
+// values with the given demand are posted.
+func (t *turn) fitsInTree(d demand, wanted int64) bool {
+	return !t.isStuck() && t.leftInTree(d) >= wanted
+}
+
+func (t *turn) leftInTree(d demand) int64 {
+	return t.db.opts.budget().leftInTree(t.db.sizes(), d.plus(t.db.heads.demand()))
+}
+
+// readersPin reports whether it is snapshots that keep the values from fitting. To drop others
+// would not help then.
+func (t *turn) readersPin(d demand, wanted int64) bool {
+	now := t.db.sizes()
+	if t.isStuck() {
+		return now.pinned > now.free
+	}
+	return now.pinned > 0 && t.leftInTree(d)+now.pinned >= wanted
+}
+
+// waitForReaders waits until the snapshots that keep the values from fitting have ended, for
+// maxReaderWait at most, or until ctx ends. It posts the heads again.
+func (t *turn) waitForReaders(ctx context.Context, d demand, wanted int64) error {
+	deadline := time.Now().Add(maxReaderWait)
+	for wait := time.Millisecond; t.readersPin(d, wanted) && time.Now().Before(deadline) && ctx.Err() == nil; {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+		wait = min(2*wait, maxReaderWait/16)
+		if err := t.measure(); err != nil {
+			return err
+		}
+	}
+	return t.postWhatFits(context.WithoutCancel(ctx))
+}
+
+// dropSome deletes the oldest values, one part in dropPart of all JSON. It passes over damaged
+// values.
+func (t *turn) dropSome(ctx context.Context) (deleted uint64, err error) {
+	keep := func(all uint64) uint64 { return all - min(all, all/dropPart+1) }
+	deleted, err = t.pruneTo(ctx, allRecords, keep, 0)
+	if deleted == 0 {
+		return 0, err
+	}
+	switch {
+	case errors.Is(err, daybook.ErrCorrupt):
+		t.db.opts.Logger.ErrorContext(ctx, "daybook: damaged values could not be dropped; dropped others",
+			"dir", t.db.dir.path, "error", err)
+	case err != nil && !errors.Is(err, daybook.ErrNoSpace): // what was deleted may be space enough
+		return deleted, err
+	}
+	return deleted, nil
+}
