@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"time"
 
@@ -213,7 +214,7 @@ func (t *turn) compactNow(ctx context.Context) error {
 // so that the last turn, during which checkpoints wait, has few to sync. It returns the number of
 // durable bytes. It works without the turn, because a sync takes long.
 func (db *DB) syncCopy(before int64) (synced int64, err error) {
-	file, err := os.Open(db.dir.file(copyName))
+	file, err := db.dir.fs.OpenFile(db.dir.file(copyName), os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) { // the copy was given up; the next step returns the reason
 		return before, nil
 	}
@@ -251,9 +252,9 @@ func (t *turn) checkRoomForCopy() error {
 }
 
 func (db *DB) checkRoomOnDisk(needed int64) error {
-	if free, known := disk.FreeSpace(db.dir.path); known && free < needed {
+	if free, known := db.dir.fs.FreeSpace(filepath.Dir(db.dir.tree)); known && free < needed {
 		return fmt.Errorf("%w: compaction takes about %d bytes more, and the disk of %s has %d; the tree stays",
-			daybook.ErrNoSpace, needed, db.dir.path, free)
+			daybook.ErrNoSpace, needed, db.dir.tree, free)
 	}
 	return nil
 }

@@ -78,7 +78,7 @@ func TestCompactFails(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "store")
-			fsys := faultfs.New(disk.OS{})
+			fsys := faultfs.NewSystem(disk.OS{})
 			opts, err := (&Options{Logger: discard}).withDefaults()
 			if err != nil {
 				t.Fatal(err)

@@ -17,7 +17,6 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/daybook-db/daybook"
-	"github.com/daybook-db/daybook/engine/internal/disk"
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
@@ -331,7 +330,7 @@ func TestDamagedLog(t *testing.T) {
 			if err != nil || len(segments) == 0 {
 				t.Fatal("no segments", err)
 			}
-			data, err := (disk.OS{}).ReadFile(segments[0])
+			data, err := os.ReadFile(segments[0])
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"sync"
 
@@ -98,17 +97,25 @@ func headSizeForDisk(dir string) int64 {
 }
 
 // open opens the tree, replays the log, and starts the background work.
-func open(dir string, opts Options, fsys disk.FS) (_ *DB, err error) {
+func open(path string, opts Options, system disk.System) (_ *DB, err error) {
 	defer func() { err = tree.WrapNoSpace(err) }()
-	db := newDB(directory{dir, fsys}, opts)
+	openIt := openOrCreateDirectory
+	if opts.ReadOnly {
+		openIt = openDirectory
+	}
+	dir, err := openIt(path, system)
+	if err != nil {
+		return nil, err
+	}
+	db := newDB(dir, opts)
 	db.reserve.find()
 	t := newTurn(db)
 	if err := t.openTree(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, dir.fs.Close())
 	}
 	defer func() {
 		if err != nil {
-			_ = t.closeTrees()
+			_ = t.closeDirectory()
 		}
 	}()
 	recovery, err := t.recoverLog()
@@ -142,7 +149,7 @@ func newDB(dir directory, opts Options) *DB {
 // openTree opens the tree, and creates it in a new directory. With OnCorruption: Quarantine it puts
 // a new tree in the place of one that does not open.
 func (t *turn) openTree() error {
-	found, _ := os.Stat(t.db.dir.file(TreeFile)) // to tell whether another process replaces it meanwhile
+	found, _ := t.db.dir.fs.Stat(t.db.dir.file(TreeFile)) // to tell whether another process replaces it meanwhile
 	err := t.openTreeFile(t.db.dir.hasLog())
 	if t.db.quarantines(err) {
 		err = t.replaceUnreadableTree(found, err)
@@ -163,7 +170,7 @@ func (t *turn) openTreeFile(mustExist bool) error {
 	if err := db.prepareDirectory(); err != nil {
 		return err
 	}
-	opened, err := tree.Open(db.dir.file(TreeFile), tree.Options{
+	opened, err := tree.Open(db.dir.fs, db.dir.file(TreeFile), tree.Options{
 		LockTimeout:      db.opts.LockTimeout,
 		ReadOnly:         db.opts.ReadOnly,
 		Existing:         mustExist,
@@ -192,16 +199,13 @@ func (t *turn) openTreeFile(mustExist bool) error {
 	return nil
 }
 
-// prepareDirectory makes the directory and ends a salvage that a crash interrupted. A read-only
-// Open changes nothing, and needs a daybook that is there.
+// prepareDirectory ends a salvage that a crash interrupted. A read-only Open changes nothing, and
+// needs a daybook that is there.
 func (db *DB) prepareDirectory() error {
 	if !db.opts.ReadOnly {
-		if err := db.dir.create(db.dir.hasLog()); err != nil {
-			return err
-		}
 		return db.finishSalvage()
 	}
-	if exists, err := Exists(db.dir.path); err == nil && !exists {
+	if exists, err := db.dir.hasDaybook(); err == nil && !exists {
 		return fmt.Errorf("%s holds no daybook: %w", db.dir.path, fs.ErrNotExist)
 	}
 	return nil
@@ -256,14 +260,14 @@ func (db *DB) shutDown() error {
 		return err
 	}
 	if db.log == nil {
-		return t.closeTrees()
+		return t.closeDirectory()
 	}
 	if err = t.checkpoint(context.Background()); err != nil {
 		err = errors.Join(fmt.Errorf("closed without a last checkpoint; the log keeps the values: %w", err),
 			db.log.Sync())
 	}
 	err = errors.Join(err, db.log.Close(err == nil))
-	return errors.Join(err, t.closeTrees())
+	return errors.Join(err, t.closeDirectory())
 }
 
 func (db *DB) stopBackground() {

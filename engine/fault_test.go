@@ -5,6 +5,7 @@ package engine
 import (
 	"encoding/json"
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,14 +20,14 @@ import (
 )
 
 // openFaulty opens a store on a file system with a hook.
-func openFaulty(t *testing.T, dir string, opts Options) (*DB, *faultfs.FS) {
+func openFaulty(t *testing.T, dir string, opts Options) (*DB, *faultfs.System) {
 	t.Helper()
 	opts.Logger = discard
 	opts, err := opts.withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
-	fsys := faultfs.New(disk.OS{})
+	fsys := faultfs.NewSystem(disk.OS{})
 	db, err := open(dir, opts, fsys)
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +112,7 @@ func TestDirectoryIsDurable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fsys := faultfs.New(disk.OS{})
+	fsys := faultfs.NewSystem(disk.OS{})
 	for _, failing := range []string{parent, dir} {
 		fsys.SetHook(func(op faultfs.Op) error {
 			if op.Name == faultfs.SyncDir && op.Path == failing {
@@ -155,7 +156,7 @@ func TestDirectoryAboveCannotBeSynced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fsys := faultfs.New(disk.OS{})
+	fsys := faultfs.NewSystem(disk.OS{})
 	for _, errno := range []syscall.Errno{syscall.EINVAL, syscall.ENOTSUP, syscall.EROFS, syscall.EACCES} {
 		fsys.SetHook(func(op faultfs.Op) error {
 			if op.Name == faultfs.SyncDir && op.Path == filepath.Dir(parent) {
@@ -180,7 +181,7 @@ func TestOpenWithoutSpace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fsys := faultfs.New(disk.OS{})
+	fsys := faultfs.NewSystem(disk.OS{})
 	for _, name := range []string{faultfs.Mkdir, faultfs.SyncDir} {
 		fsys.SetHook(func(op faultfs.Op) error {
 			if op.Name == name {
@@ -228,8 +229,8 @@ func TestReserve(t *testing.T) {
 	path := filepath.Join(dir, reserveName)
 	write(t, path, "short")
 	again := mustOpen(t, dir, nil)
-	if _, size, err := (disk.OS{}).ReadStart(path, 0); err != nil || size != reserveSize {
-		t.Errorf("the reserve has %d bytes, %v; want %d", size, err, reserveSize)
+	if data, err := os.ReadFile(path); err != nil || len(data) != reserveSize {
+		t.Errorf("the reserve has %d bytes, %v; want %d", len(data), err, reserveSize)
 	}
 	if !again.reserve.release() || again.reserve.release() {
 		t.Error("the reserve must be released once")

@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/daybook-db/daybook/engine/internal/disk"
@@ -32,26 +32,90 @@ const (
 // directory did not finish.
 // Errors: the operating system's, when it cannot tell.
 func Exists(dir string) (bool, error) {
-	if _, err := os.Stat(filepath.Join(dir, logName)); !errors.Is(err, fs.ErrNotExist) {
-		return err == nil, err
-	}
-	info, err := os.Stat(filepath.Join(dir, TreeFile))
+	d, err := openDirectory(dir, disk.OS{})
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	return err == nil && info.Size() > 0, err
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = d.fs.Close() }()
+	return d.hasDaybook()
 }
 
-// directory is the directory of a daybook on its file system.
+// directory is the open directory of a daybook. The tree and the log may be elsewhere, where a
+// symbolic link in their place leads. The other files that can get the tree's name, and the
+// reserve, are always beside the tree: a file can only be renamed on its own disk.
 type directory struct {
 	path string
+	tree string // path of the tree's file
+	log  string // path of the log's directory
 	fs   disk.FS
 }
 
-func (d directory) file(name string) string { return filepath.Join(d.path, name) }
+func openDirectory(path string, system disk.System) (directory, error) {
+	d := directory{path: path}
+	var err error
+	if d.fs, err = system.OpenDirectory(path); err != nil {
+		return d, err
+	}
+	d.tree, err = d.fs.FollowLink(filepath.Join(path, TreeFile))
+	if err == nil {
+		d.log, err = d.fs.FollowLink(filepath.Join(path, logName))
+	}
+	if err != nil {
+		_ = d.fs.Close()
+	}
+	return d, err
+}
 
-// sync makes durable which files the directory holds.
-func (d directory) sync() error { return d.fs.SyncDir(d.path) }
+// openOrCreateDirectory is openDirectory that makes a missing directory. While it holds no log, the
+// directories above are made durable too: an earlier Open may have made them and failed, or
+// crashed, before it could do so.
+func openOrCreateDirectory(path string, system disk.System) (directory, error) {
+	if _, err := system.MkdirAll(path); err != nil {
+		return directory{}, err
+	}
+	d, err := openDirectory(path, system)
+	if err == nil && !d.hasLog() {
+		if err = disk.SyncAncestors(system, path); err != nil {
+			_ = d.fs.Close()
+		}
+	}
+	return d, err
+}
+
+// file returns the path of a file of the daybook.
+func (d directory) file(name string) string {
+	switch name {
+	case TreeFile:
+		return d.tree
+	case logName:
+		return d.log
+	}
+	dir, tree := filepath.Split(d.tree)
+	if tree == TreeFile {
+		return filepath.Join(dir, name)
+	}
+	// Other daybooks may have their trees in that directory too.
+	name = strings.TrimPrefix(name, strings.TrimSuffix(TreeFile, treeExtension))
+	return filepath.Join(dir, strings.TrimSuffix(tree, filepath.Ext(tree))+"."+strings.TrimPrefix(name, "."))
+}
+
+const treeExtension = ".db"
+
+// sync makes durable which files the daybook has.
+func (d directory) sync() error {
+	var errs []error
+	dirs := []string{d.path, filepath.Dir(d.tree), filepath.Dir(d.log)}
+	for i, dir := range dirs {
+		if dir = filepath.Clean(dir); !slices.Contains(dirs[:i], dir) {
+			errs = append(errs, d.fs.SyncDir(dir))
+		}
+		dirs[i] = dir
+	}
+	return errors.Join(errs...)
+}
 
 func (d directory) rename(from, to string) error { return d.fs.Rename(d.file(from), d.file(to)) }
 
@@ -73,30 +137,34 @@ func (d directory) removeUnfinished() error {
 	return errors.Join(errs...)
 }
 
-// create makes the directory. While it holds no log, the directories above are made durable too: an
-// earlier Open may have made them and failed, or crashed, before it could do so.
-func (d directory) create(hasLog bool) error {
-	if err := d.fs.MkdirAll(d.path); err != nil || hasLog {
-		return err
-	}
-	return disk.SyncAncestors(d.fs, d.path)
-}
-
 // hasLog reports whether the log's directory exists. It is created once the tree is durable, so a
 // tree that is missing or empty beside it was lost; without it, such a tree was never finished.
 func (d directory) hasLog() bool {
-	_, err := os.Stat(d.file(logName))
+	_, err := d.fs.Stat(d.log)
 	return err == nil
 }
 
-// unusedName returns a name for a damaged file that no other file has: daybook.corrupt-1.db, for
+// hasDaybook is Exists.
+func (d directory) hasDaybook() (bool, error) {
+	if _, err := d.fs.Stat(d.log); !errors.Is(err, fs.ErrNotExist) {
+		return err == nil, err
+	}
+	info, err := d.fs.Stat(d.tree)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && info.Size() > 0, err
+}
+
+// freePath returns a path for a damaged file that no other file has: daybook.corrupt-1.db, for
 // example.
-func (d directory) unusedName(name string) (string, error) {
-	extension := filepath.Ext(name)
+func (d directory) freePath(name string) (string, error) {
+	path := d.file(name)
+	extension := filepath.Ext(path)
 	for n := 1; ; n++ {
-		unused := fmt.Sprintf("%s.corrupt-%d%s", strings.TrimSuffix(name, extension), n, extension)
-		if _, err := os.Lstat(d.file(unused)); errors.Is(err, fs.ErrNotExist) {
-			return unused, nil
+		free := fmt.Sprintf("%s.corrupt-%d%s", strings.TrimSuffix(path, extension), n, extension)
+		if _, err := d.fs.Lstat(free); errors.Is(err, fs.ErrNotExist) {
+			return free, nil
 		} else if err != nil {
 			return "", err
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/disk"
 	"github.com/daybook-db/daybook/engine/internal/identity"
 	"github.com/daybook-db/daybook/engine/internal/wal"
 	"github.com/daybook-db/daybook/index"
@@ -42,8 +43,12 @@ func Follow(dir, recordPattern string, syntax daybook.PatternSyntax, after daybo
 	if err != nil {
 		return nil, err
 	}
+	absolute, err := disk.Absolute(dir) // because the program may change its working directory
+	if err != nil {
+		return nil, err
+	}
 	return &Follower{dir: dir, pattern: pattern, history: provisional, after: after.Sequence,
-		log: wal.NewFollower(filepath.Join(dir, logName), after.Sequence)}, nil
+		log: wal.NewFollower(disk.OS{}, absolute, logName, after.Sequence)}, nil
 }
 
 // Skip makes the Follower continue after a cursor, for example that of a value that was read in

@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine/internal/disk"
 	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
 )
 
@@ -64,7 +65,7 @@ func (db *DB) abandon() error {
 	db.closeOnce.Do(func() {
 		db.stopBackground()
 		t := <-db.turns.free // and keeps it
-		db.closeErr = errors.Join(db.log.Close(false), t.closeTrees())
+		db.closeErr = errors.Join(db.log.Close(false), t.closeDirectory())
 	})
 	return db.closeErr
 }
@@ -148,7 +149,7 @@ func wantRows(t testing.TB, got []row, want ...row) {
 
 // failAfter makes all operations after the next n fail, as in a crash. It returns a function that
 // returns the number of operations so far.
-func failAfter(fsys *faultfs.FS, n int) (seen func() int) {
+func failAfter(fsys *faultfs.System, n int) (seen func() int) {
 	var count atomic.Int64 // background work counts, too
 	fsys.SetHook(func(faultfs.Op) error {
 		if count.Add(1) > int64(n) {
@@ -157,4 +158,15 @@ func failAfter(fsys *faultfs.FS, n int) (seen func() int) {
 		return nil
 	})
 	return func() int { return int(count.Load()) }
+}
+
+// mustOpenDirectory opens a directory as the engine does.
+func mustOpenDirectory(t testing.TB, path string) directory {
+	t.Helper()
+	dir, err := openDirectory(path, disk.OS{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = dir.fs.Close() })
+	return dir
 }

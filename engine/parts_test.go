@@ -14,7 +14,6 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
-	"github.com/daybook-db/daybook/engine/internal/disk"
 	"github.com/daybook-db/daybook/engine/internal/head"
 	"github.com/daybook-db/daybook/engine/internal/tree"
 	"github.com/daybook-db/daybook/engine/internal/wal"
@@ -25,7 +24,7 @@ import (
 // interrupts between two transactions. Its last transaction would have moved the watermark.
 func postPart(t *testing.T, dir string, watermark uint64, runs []tree.Run, first int) {
 	t.Helper()
-	halves, err := tree.Open(filepath.Join(dir, TreeFile),
+	halves, err := tree.Open(mustOpenDirectory(t, dir).fs, filepath.Join(dir, TreeFile),
 		tree.Options{LockTimeout: -1, ChunkValues: 4, ChunkBytes: 1 << 10, TransactionBytes: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -127,7 +126,7 @@ func checkReplay(t *testing.T, dir string, headSize int64, watermark uint64) {
 	if err := os.CopyFS(again, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
-	turn := newTurn(newDB(directory{again, disk.OS{}}, opts))
+	turn := newTurn(newDB(mustOpenDirectory(t, again), opts))
 	if err := turn.openTreeFile(false); err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +135,7 @@ func checkReplay(t *testing.T, dir string, headSize int64, watermark uint64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	recovery, err := wal.Scan(filepath.Join(again, logName), disk.OS{}, before.Watermark)
+	recovery, err := wal.Scan(turn.db.dir.log, turn.db.dir.fs, before.Watermark)
 	if err == nil {
 		err = turn.replay(recovery, before)
 	}

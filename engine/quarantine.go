@@ -25,7 +25,7 @@ func (db *DB) quarantines(err error) bool {
 // replaceUnreadableTree sets aside a tree that does not open, and opens a new one in its place.
 // found is the tree's file as Open found it; nil if it was missing.
 func (t *turn) replaceUnreadableTree(found os.FileInfo, damage error) error {
-	if err := checkNotInUse(t.db.dir.file(TreeFile), found); err != nil {
+	if err := t.db.dir.checkTreeNotInUse(found); err != nil {
 		return err
 	}
 	if err := t.db.setAside(TreeFile, damage); err != nil {
@@ -43,11 +43,11 @@ func (t *turn) openNewTree() error {
 	return t.openTreeFile(false)
 }
 
-// checkNotInUse returns daybook.ErrLocked if the file at path is not the found one, or a process
+// checkTreeNotInUse returns daybook.ErrLocked if the tree's file is not the found one, or a process
 // has it open. Another process may have set the damaged tree aside at the same time, and use a new
 // one.
-func checkNotInUse(path string, found os.FileInfo) (err error) {
-	file, err := os.OpenFile(path, os.O_RDWR, 0)
+func (d directory) checkTreeNotInUse(found os.FileInfo) (err error) {
+	file, err := d.fs.OpenFile(d.tree, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) && found == nil {
 		return nil
 	}
@@ -60,7 +60,7 @@ func checkNotInUse(path string, found os.FileInfo) (err error) {
 		return err
 	}
 	if found == nil || !os.SameFile(found, now) || !disk.TryLock(file) {
-		return errInUse(path)
+		return errInUse(d.tree)
 	}
 	return disk.Unlock(file)
 }
@@ -71,22 +71,22 @@ func errInUse(path string) error {
 
 // setAside gives a damaged tree or log another name, durably.
 func (db *DB) setAside(name string, damage error) error {
-	if _, err := os.Stat(db.dir.file(name)); errors.Is(err, fs.ErrNotExist) {
+	if _, err := db.dir.fs.Stat(db.dir.file(name)); errors.Is(err, fs.ErrNotExist) {
 		return nil // it was lost, or an earlier Open crashed after this step
 	}
-	aside, err := db.dir.unusedName(name)
+	aside, err := db.dir.freePath(name)
 	if err != nil {
 		return err
 	}
-	if err := db.dir.rename(name, aside); err != nil {
+	if err := db.dir.fs.Rename(db.dir.file(name), aside); err != nil {
 		return err
 	}
 	if err := db.dir.sync(); err != nil {
 		return err
 	}
-	db.stats.addQuarantined(db.dir.file(aside))
+	db.stats.addQuarantined(aside)
 	db.opts.Logger.ErrorContext(context.Background(), "daybook: set aside a damaged file, and go on without it",
-		"from", db.dir.file(name), "to", db.dir.file(aside), "error", damage)
+		"from", db.dir.file(name), "to", aside, "error", damage)
 	return nil
 }
 

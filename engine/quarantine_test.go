@@ -215,7 +215,7 @@ func TestQuarantineFaults(t *testing.T) {
 			for step := 0; ; step++ {
 				dir, stored := quarantineStore(t)
 				damage.do(t, dir)
-				fsys := faultfs.New(disk.OS{})
+				fsys := faultfs.NewSystem(disk.OS{})
 				done := failAfter(fsys, step)
 				options, err := (&Options{OnCorruption: Quarantine, Durability: OS, Logger: discard}).withDefaults()
 				if err != nil {

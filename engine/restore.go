@@ -10,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine/internal/disk"
@@ -18,41 +17,110 @@ import (
 )
 
 // Restore makes a daybook in dir of a backup that Backup wrote. It reads r to its end. dir must be
-// empty, or not exist. Restore verifies the whole backup before the daybook is in place, durably.
-// Until then, and after an error, dir is as it was before. A power cut may leave the file
+// empty, or not exist; what a file system keeps in its root, such as lost+found, does not count.
+// Restore verifies the whole backup before the daybook is in place, durably. Until then, and after
+// an error, dir is as it was before. A power cut may leave an empty daybook.db and the file
 // daybook.restored.db, which the next Restore or Open removes.
-// Errors: fs.ErrExist when dir is not empty, or does not stay so; daybook.ErrCorrupt when the
-// backup is cut off or altered; ErrVersion when a newer program wrote it; ErrNoSpace, r's, ctx's,
-// or the operating system's.
+// Errors: fs.ErrExist when dir is not empty; daybook.ErrLocked when another Restore, or an Open,
+// has begun there; ErrCorrupt when the backup is cut off or altered; ErrVersion when a newer
+// program wrote it; ErrNoSpace, r's, ctx's, or the operating system's.
 func Restore(ctx context.Context, dir string, r io.Reader) error {
-	return restore(ctx, directory{dir, disk.OS{}}, r)
+	return restore(ctx, dir, disk.OS{}, r)
 }
 
-func restore(ctx context.Context, dir directory, r io.Reader) (err error) {
+func restore(ctx context.Context, path string, system disk.System, r io.Reader) (err error) {
 	defer func() { err = tree.WrapNoSpace(err) }()
-	if err := dir.checkEmpty(); err != nil {
-		return err
-	}
-	if err := dir.remove(restoredName); err != nil { // of an earlier Restore
-		return err
-	}
-	made := missingDirectories(dir.path)
-	name, done := restoredName, false
+	made, err := system.MkdirAll(path)
+	done := false
 	defer func() { // also when r panics
-		if !done {
-			_ = dir.remove(name)
-			for _, path := range made {
-				_ = dir.fs.Remove(path)
+		for _, dir := range made {
+			if !done {
+				_ = system.RemoveDir(dir)
 			}
 		}
 	}()
-	if err := dir.fs.MkdirAll(dir.path); err != nil {
+	if err != nil {
+		return err
+	}
+	dir, err := openDirectory(path, system)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dir.fs.Close()) }()
+	if err := dir.checkEmpty(); err != nil {
+		return err
+	}
+	claim, err := dir.claimTree()
+	if err != nil {
+		return err
+	}
+	defer func() { claim.end(done) }()
+	if err = claim.fill(ctx, r); err != nil {
+		return err
+	}
+	err = errors.Join(dir.sync(), disk.SyncAncestors(system, path))
+	done = err == nil
+	return err
+}
+
+// treeClaim is the right to make the tree of a directory that has none. It is the lock of an empty
+// file with the tree's name, so no other process can open or restore the directory meanwhile.
+type treeClaim struct {
+	dir     directory
+	empty   *os.File
+	created bool     // by this claim
+	filled  *os.File // the restored tree, locked; nil before it is complete
+}
+
+// claimTree returns the claim, or daybook.ErrLocked if another process has it.
+func (d directory) claimTree() (c *treeClaim, err error) {
+	c = &treeClaim{dir: d}
+	c.empty, err = d.fs.OpenFile(d.tree, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	c.created = err == nil
+	if errors.Is(err, fs.ErrExist) {
+		c.empty, err = d.fs.OpenFile(d.tree, os.O_RDWR, 0)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !disk.TryLock(c.empty) {
+		return nil, errors.Join(errInUse(d.tree), c.empty.Close())
+	}
+	// Until it was locked, another process may have filled it, or put another file in its place.
+	own, err := c.empty.Stat()
+	if err == nil && own.Size() == 0 {
+		var found fs.FileInfo
+		if found, err = d.fs.Stat(d.tree); err == nil && os.SameFile(own, found) {
+			return c, nil
+		}
+	}
+	return nil, errors.Join(fmt.Errorf("%w: %s was made meanwhile", fs.ErrExist, d.tree), err, c.empty.Close())
+}
+
+// end gives up the claim. Unless the daybook is complete, it leaves the directory as it was.
+func (c *treeClaim) end(complete bool) {
+	if !complete {
+		_ = c.dir.remove(restoredName)
+		if c.created || c.filled != nil {
+			_ = c.dir.remove(TreeFile)
+		}
+	}
+	_ = c.empty.Close()
+	if c.filled != nil {
+		_ = c.filled.Close()
+	}
+}
+
+// fill writes and verifies a backup beside the empty file, and puts it in the place of that.
+func (c *treeClaim) fill(ctx context.Context, r io.Reader) error {
+	dir := c.dir
+	if err := dir.remove(restoredName); err != nil { // of an earlier Restore
 		return err
 	}
 	if err := receiveBackup(ctx, dir, r); err != nil {
 		return err
 	}
-	if err := checkRestored(ctx, dir.file(restoredName)); err != nil {
+	if err := dir.checkRestored(ctx); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -61,41 +129,50 @@ func restore(ctx context.Context, dir directory, r io.Reader) (err error) {
 	if err := dir.checkEmpty(); err != nil {
 		return err
 	}
-	if err := dir.rename(restoredName, TreeFile); err != nil {
+	restored, err := dir.fs.OpenFile(dir.file(restoredName), os.O_RDWR, 0)
+	if err != nil {
 		return err
 	}
-	name = TreeFile
-	err = errors.Join(dir.sync(), disk.SyncAncestors(dir.fs, dir.path))
-	done = err == nil
-	return err
+	if !canReplaceOpenFiles {
+		_ = c.empty.Close()
+		_ = restored.Close()
+	} else if !disk.TryLock(restored) {
+		return errors.Join(errInUse(restored.Name()), restored.Close())
+	}
+	if err := dir.rename(restoredName, TreeFile); err != nil {
+		return errors.Join(err, restored.Close())
+	}
+	c.filled = restored
+	return nil
 }
 
-// checkEmpty returns an error unless the directory is missing, or empty except for a tree that is
-// being restored.
+// checkEmpty returns an error unless the directory is empty, except for what a Restore or an Open
+// that was interrupted leaves, and what belongs to the file system.
 func (d directory) checkEmpty() error {
 	entries, err := d.fs.ReadDir(d.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
 	for _, entry := range entries {
-		if entry.Name() != restoredName {
-			return fmt.Errorf("%w: %s is not empty, it has %s: restore into a new directory", fs.ErrExist, d.path,
-				entry.Name())
+		name := entry.Name()
+		if name == TreeFile {
+			info, err := d.fs.Stat(d.tree)
+			if errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode().IsRegular() && info.Size() == 0 {
+				continue
+			}
+		}
+		if name != restoredName && !ofFileSystem(name) {
+			return fmt.Errorf("%w: %s is not empty, it has %s: restore into a new directory", fs.ErrExist, d.path, name)
 		}
 	}
 	return err
 }
 
-// missingDirectories returns which of path and the directories above it do not exist, the innermost
-// first.
-func missingDirectories(path string) (missing []string) {
-	for {
-		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-			return missing
-		}
-		missing = append(missing, path)
-		path = filepath.Dir(path)
+// ofFileSystem reports whether a file system, and not a program that stores data, makes an entry of
+// this name in its root. So a directory is empty that a disk of its own has just been mounted on.
+func ofFileSystem(name string) bool {
+	switch name {
+	case "lost+found": // ext2, ext3 and ext4: mklost+found(8)
+		return true
 	}
+	return false
 }
 
 // receiveBackup writes a backup without its trailer into a new file, durably, and verifies the
@@ -137,16 +214,17 @@ func (s *trailerSplitter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// checkRestored checks the tree in a file.
-func checkRestored(ctx context.Context, path string) error {
-	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
+// checkRestored checks the restored tree.
+func (d directory) checkRestored(ctx context.Context) error {
+	path := d.file(restoredName)
+	if info, err := d.fs.Stat(path); err != nil || info.Size() == 0 {
 		return errors.Join(err, fmt.Errorf("%w: it is empty", daybook.ErrCorrupt))
 	}
 	options, err := (*Options)(nil).withDefaults()
 	if err != nil {
 		return err
 	}
-	restored, err := tree.Open(path, tree.Options{
+	restored, err := tree.Open(d.fs, path, tree.Options{
 		ReadOnly:    true,
 		Existing:    true,
 		ChunkValues: options.Tuning.ChunkValues,

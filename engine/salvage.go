@@ -109,10 +109,10 @@ func (t *turn) adoptSalvaged(salvaged *tree.Tree, damage error) error {
 // finishSalvage does the last rename of adoptSalvaged if a crash interrupted it.
 func (db *DB) finishSalvage() error {
 	path := db.dir.file(TreeFile)
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := db.dir.fs.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	file, err := os.OpenFile(db.dir.file(salvagedName), os.O_RDWR, 0)
+	file, err := db.dir.fs.OpenFile(db.dir.file(salvagedName), os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

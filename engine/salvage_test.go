@@ -103,7 +103,7 @@ func TestSalvageFails(t *testing.T) {
 	}
 	for n := 0; ; n++ {
 		dir, whole := rottenStore(t)
-		fsys := faultfs.New(disk.OS{})
+		fsys := faultfs.NewSystem(disk.OS{})
 		db, err := open(dir, opts, fsys)
 		if err != nil {
 			t.Fatal(err)
@@ -157,7 +157,7 @@ func TestSalvageOnOpenFails(t *testing.T) {
 			if err := db.abandon(); err != nil {
 				t.Fatal(err)
 			}
-			fsys := faultfs.New(disk.OS{})
+			fsys := faultfs.NewSystem(disk.OS{})
 			var seen atomic.Int64 // operations since the copy got its name
 			fsys.SetHook(func(op faultfs.Op) error {
 				if seen.Load() == 0 && (op.Name != faultfs.Rename || filepath.Base(op.Path) != copyName) {
@@ -192,7 +192,7 @@ func TestSalvageBesideOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fsys := faultfs.New(disk.OS{})
+	fsys := faultfs.NewSystem(disk.OS{})
 	db, err := open(dir, opts, fsys)
 	if err != nil {
 		t.Fatal(err)

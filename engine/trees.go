@@ -64,6 +64,9 @@ func (t *turn) replace(other *tree.Tree) {
 	ts.retiring.Go(func() { _ = old.CloseWhenUnused() })
 }
 
+// closeDirectory closes the tree and then the directory.
+func (t *turn) closeDirectory() error { return errors.Join(t.closeTrees(), t.db.dir.fs.Close()) }
+
 // closeTrees closes the tree, and waits until replaced trees are closed.
 func (t *turn) closeTrees() error {
 	errs := []error{t.tree().Close()}

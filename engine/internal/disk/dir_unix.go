@@ -12,8 +12,9 @@ import (
 
 var noSpace = []error{syscall.ENOSPC, syscall.EDQUOT}
 
-func (OS) SyncDir(path string) error {
-	dir, err := os.Open(path)
+// syncDir opens a directory and syncs it.
+func syncDir(open func() (*os.File, error)) error {
+	dir, err := open()
 	if err != nil {
 		return err
 	}

@@ -11,8 +11,8 @@ import (
 
 var noSpace = []error{windows.ERROR_DISK_FULL, windows.ERROR_HANDLE_DISK_FULL}
 
-// SyncDir does nothing: Windows has no call for it, and NTFS journals changes to directories.
-func (OS) SyncDir(string) error { return nil }
+// syncDir does nothing: Windows has no call for it, and NTFS journals changes to directories.
+func syncDir(func() (*os.File, error)) error { return nil }
 
 // TryLock takes the lock that bbolt takes on a file for writing. It reports false if another
 // process has it. bbolt locks one byte at an offset that no data can have.

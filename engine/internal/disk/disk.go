@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package disk is the small part of a file system that the engine uses: the interface FS, under
-// which tests can inject errors, and OS, which implements it with the operating system.
+// Package disk is the small part of a file system that the engine uses. System opens a directory
+// and returns an FS, through which everything in that directory is done. Tests can inject errors
+// under both. OS implements them with the operating system.
+//
+// A path is a name for people. System.OpenDirectory looks it up once, and holds the directory that
+// it finds. Every later operation goes through that handle. So a program that changes its working
+// directory, or a directory that is renamed or replaced, cannot lead the engine to the files of
+// another daybook.
 package disk
 
 import (
@@ -17,19 +23,40 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// FS creates, opens, renames and removes files, and makes those changes durable. Paths are
-// absolute, or relative to the working directory. Any number of goroutines may call the methods at
-// once. A path that does not exist is an error that matches fs.ErrNotExist.
+// System is what the engine does with paths before it has opened a directory.
+type System interface {
+	// OpenDirectory opens an existing directory. The caller closes it.
+	OpenDirectory(path string) (FS, error)
+	// MkdirAll durably creates a directory and its missing parents with mode 0700. It returns those
+	// that it made, also after an error, the innermost first.
+	MkdirAll(path string) (made []string, err error)
+	// RemoveDir removes an empty directory.
+	RemoveDir(path string) error
+	// SyncDir makes the creation, renaming and removal of files in a directory durable.
+	SyncDir(path string) error
+}
+
+// FS is an open directory. It creates, opens, renames and removes files there, and makes those
+// changes durable. Paths begin with the path that the directory was opened with, or with one that
+// FollowLink returned; a path outside is an error. Any number of goroutines may call the methods at
+// once. A file that does not exist is an error that matches fs.ErrNotExist.
 type FS interface {
 	// Create creates a file with mode 0600 and opens it for reading and writing. The file must not
 	// exist yet. When root creates a file, it belongs to the owner of its directory.
 	Create(path string) (File, error)
 	// Open opens an existing file for reading and writing.
 	Open(path string) (File, error)
+	// OpenFile is os.OpenFile, with one difference: when root creates a file, it belongs to the
+	// owner of its directory.
+	OpenFile(path string, flag int, mode fs.FileMode) (*os.File, error)
 	// ReadFile returns the bytes of a file. The caller owns the slice.
 	ReadFile(path string) ([]byte, error)
 	// ReadStart returns up to n bytes from the start of a file, and the size of the whole file.
 	ReadStart(path string, n int) (start []byte, size int64, err error)
+	// Stat describes a file. It follows symbolic links that stay in the directory.
+	Stat(path string) (fs.FileInfo, error)
+	// Lstat describes a file, or the symbolic link that has its name.
+	Lstat(path string) (fs.FileInfo, error)
 	// Rename gives a file a new path and replaces the file that was there. It is durable after
 	// SyncDir.
 	Rename(oldPath, newPath string) error
@@ -37,10 +64,21 @@ type FS interface {
 	Remove(path string) error
 	// ReadDir returns the entries of a directory, sorted by name.
 	ReadDir(path string) ([]fs.DirEntry, error)
-	// MkdirAll durably creates a directory and its missing parents with mode 0700.
-	MkdirAll(path string) error
+	// Mkdir durably creates a directory with mode 0700, unless it exists.
+	Mkdir(path string) error
 	// SyncDir makes the creation, renaming and removal of files in a directory durable.
 	SyncDir(path string) error
+	// FreeSpace returns the number of bytes that a user without privileges may still write to the
+	// disk of a directory. known is false if the system does not tell.
+	FreeSpace(path string) (free int64, known bool)
+	// FollowLink returns the path of the file that a symbolic link leads to, and opens the
+	// directory of that file as well. The file need not exist, but its directory must. A path that
+	// is no link is returned unchanged.
+	FollowLink(path string) (string, error)
+	// Verify returns an error if a path no longer leads to the directory that was opened with it.
+	Verify() error
+	// Close closes the directory. Files that were opened stay open.
+	Close() error
 }
 
 // File is an open file. WriteAt does not keep the slice that it is given.
@@ -53,84 +91,50 @@ type File interface {
 	Datasync() error
 }
 
-// OS is the operating system's file system.
+// OS is the operating system.
 type OS struct{}
 
-func (OS) Create(path string) (File, error) {
-	f, err := create(path, os.O_RDWR, 0o600)
-	return osFile{f}, err
-}
+func (OS) OpenDirectory(path string) (FS, error)  { return openDirectory(path) }
+func (OS) MkdirAll(path string) ([]string, error) { return mkdirAll(path) }
+func (OS) RemoveDir(path string) error            { return os.Remove(path) }
 
-// OpenFile is os.OpenFile, with one difference: when root creates a file, it belongs to the owner
-// of its directory.
-func OpenFile(path string, flag int, mode os.FileMode) (*os.File, error) {
-	if flag&os.O_CREATE != 0 {
-		if f, err := create(path, flag, mode); !errors.Is(err, fs.ErrExist) {
-			return f, err
-		}
-	}
-	return os.OpenFile(path, flag, mode)
-}
-
-// create creates a file that must not exist yet. So the file that is given to the owner of the
-// directory is always a new one: a symbolic link to another file counts as existing.
-func create(path string, flag int, mode os.FileMode) (*os.File, error) {
-	f, err := os.OpenFile(path, flag|os.O_CREATE|os.O_EXCL, mode)
-	if err == nil {
-		giveToDirectoryOwner(f)
-	}
-	return f, err
-}
-
-func (OS) Open(path string) (File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	return osFile{f}, err
-}
-
-func (OS) ReadFile(path string) ([]byte, error)       { return os.ReadFile(path) }
-func (OS) Rename(oldPath, newPath string) error       { return os.Rename(oldPath, newPath) }
-func (OS) Remove(path string) error                   { return os.Remove(path) }
-func (OS) ReadDir(path string) ([]fs.DirEntry, error) { return os.ReadDir(path) }
-func (OS) MkdirAll(path string) error                 { return mkdirAll(path) }
-
-func (OS) ReadStart(path string, n int) (start []byte, size int64, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, 0, err
-	}
-	start = make([]byte, n)
-	got, err := f.ReadAt(start, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, 0, err
-	}
-	return start[:got], info.Size(), nil
+func (OS) SyncDir(path string) error {
+	return syncDir(func() (*os.File, error) { return os.Open(path) })
 }
 
 // mkdirAll is os.MkdirAll that also makes each directory durable that it creates.
-func mkdirAll(path string) error {
+func mkdirAll(path string) (made []string, err error) {
 	if info, err := os.Stat(path); err == nil {
 		if !info.IsDir() {
-			return &fs.PathError{Op: "mkdir", Path: path, Err: syscall.ENOTDIR}
+			return nil, &fs.PathError{Op: "mkdir", Path: path, Err: syscall.ENOTDIR}
 		}
-		return nil
+		return nil, nil
 	}
 	parent := filepath.Dir(path)
 	if parent != path {
-		if err := mkdirAll(parent); err != nil {
-			return err
+		if made, err = mkdirAll(parent); err != nil {
+			return made, err
 		}
 	}
 	if err := os.Mkdir(path, 0o700); err == nil {
+		made = append([]string{path}, made...)
 		giveDirectoryToParentOwner(path)
 	} else if !errors.Is(err, fs.ErrExist) {
-		return err
+		return made, err
 	}
-	return OS{}.SyncDir(parent)
+	return made, OS{}.SyncDir(parent)
+}
+
+// giveDirectoryToParentOwner is giveEmptyDirectory for a directory that mkdirAll has just created.
+func giveDirectoryToParentOwner(path string) {
+	parent, err := os.Stat(filepath.Dir(path))
+	if err != nil {
+		return
+	}
+	if dir, err := os.OpenFile(path, os.O_RDONLY|onlyDirectory, 0); err == nil {
+		giveEmptyDirectory(dir, parent)
+		_ = dir.Close()
+	}
 }
 
 type osFile struct{ *os.File }
@@ -166,10 +170,10 @@ func WrapNoSpace(err error) error {
 // SyncAncestors makes the directories above path durable. It stops without an error at the first
 // directory that may not be read, or whose file system cannot sync directories: such a directory
 // was not made for path.
-func SyncAncestors(fsys FS, path string) error {
+func SyncAncestors(system System, path string) error {
 	path, err := filepath.Abs(path)
 	for parent := filepath.Dir(path); err == nil && parent != path; parent = filepath.Dir(path) {
-		path, err = parent, fsys.SyncDir(parent)
+		path, err = parent, system.SyncDir(parent)
 	}
 	for _, end := range []error{fs.ErrPermission, errors.ErrUnsupported, syscall.EINVAL, syscall.EROFS} {
 		if errors.Is(err, end) {

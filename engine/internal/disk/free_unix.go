@@ -4,14 +4,26 @@
 
 package disk
 
-import "syscall"
+import (
+	"os"
+	"syscall"
+)
 
-// FreeSpace returns the number of bytes that a user without privileges may still write to the disk
-// of path. known is false if the system does not tell.
+// FreeSpace is FS.FreeSpace for a directory that is not open.
 func FreeSpace(path string) (free int64, known bool) {
 	var stat syscall.Statfs_t
 	if err := syscall.Statfs(path, &stat); err != nil {
 		return 0, false
 	}
-	return int64(stat.Bavail) * int64(stat.Bsize), true
+	return available(&stat), true
 }
+
+func freeSpace(dir *os.File) (free int64, known bool) {
+	var stat syscall.Statfs_t
+	if err := syscall.Fstatfs(int(dir.Fd()), &stat); err != nil {
+		return 0, false
+	}
+	return available(&stat), true
+}
+
+func available(stat *syscall.Statfs_t) int64 { return int64(stat.Bavail) * int64(stat.Bsize) }

@@ -7,16 +7,20 @@ package disk
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"syscall"
 )
+
+// onlyDirectory are the flags of os.OpenFile with which it opens directories alone, and does not
+// follow a symbolic link.
+const onlyDirectory = syscall.O_DIRECTORY | syscall.O_NOFOLLOW
 
 // giveToDirectoryOwner changes the owner of a file that root has just created to the owner of its
 // directory. So a program that runs as another user can still use its daybook after an
 // administrator has compacted or repaired it. If the owner cannot be changed, the file stays as it
 // is.
-func giveToDirectoryOwner(f *os.File) {
+func giveToDirectoryOwner(f *os.File, directory fs.FileInfo) {
 	if os.Geteuid() != 0 {
 		return
 	}
@@ -24,27 +28,18 @@ func giveToDirectoryOwner(f *os.File) {
 	if err != nil {
 		return
 	}
-	parent, err := os.Stat(filepath.Dir(f.Name()))
-	if err != nil {
-		return
-	}
 	created, ok := info.Sys().(*syscall.Stat_t)
-	owner, known := parent.Sys().(*syscall.Stat_t)
+	owner, known := directory.Sys().(*syscall.Stat_t)
 	if ok && known && created.Uid == 0 && owner.Uid != 0 {
 		_ = f.Chown(int(owner.Uid), int(owner.Gid))
 	}
 }
 
-// giveDirectoryToParentOwner is giveToDirectoryOwner for a directory that root has just created.
-// Another user may have put another directory in its place, so the owner changes only if the
-// directory is empty.
-func giveDirectoryToParentOwner(path string) {
-	dir, err := os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
-	if err != nil {
-		return
-	}
-	defer dir.Close()
+// giveEmptyDirectory is giveToDirectoryOwner for a directory that root has just created. Another
+// user may have put another directory in its place, so the owner changes only if the directory is
+// empty.
+func giveEmptyDirectory(dir *os.File, parent fs.FileInfo) {
 	if _, err := dir.Readdirnames(1); errors.Is(err, io.EOF) {
-		giveToDirectoryOwner(dir)
+		giveToDirectoryOwner(dir, parent)
 	}
 }

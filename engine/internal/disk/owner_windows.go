@@ -2,11 +2,15 @@
 
 package disk
 
-import "os"
+import (
+	"io/fs"
+	"os"
+)
+
+const onlyDirectory = 0
 
 // giveToDirectoryOwner does nothing: on Windows a file inherits its permissions from its directory.
-func giveToDirectoryOwner(*os.File) {}
+func giveToDirectoryOwner(*os.File, fs.FileInfo) {}
 
-// giveDirectoryToParentOwner does nothing: on Windows a directory inherits its permissions from its
-// parent.
-func giveDirectoryToParentOwner(string) {}
+// giveEmptyDirectory does nothing: on Windows a directory inherits its permissions from its parent.
+func giveEmptyDirectory(*os.File, fs.FileInfo) {}

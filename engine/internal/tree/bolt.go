@@ -34,18 +34,18 @@ const (
 
 // openBolt opens the file, with as much address space as is available.
 func (t *Tree) openBolt(readOnly bool) (*bbolt.DB, error) {
-	path := string(t.mapped)
+	path := t.mapped.path
 	options := &bbolt.Options{
 		Timeout:         max(t.opts.LockTimeout, 1), // 0 would wait for ever
 		ReadOnly:        readOnly,
-		FreelistType:    freelistType(path),
+		FreelistType:    t.freelistType(),
 		InitialMmapSize: initialMapSize(),
 	}
 	for deadline := time.Now().Add(options.Timeout); ; {
-		db, file, err := openBoltFile(path, options)
+		db, file, err := t.openBoltFile(options)
 		if err != nil && options.InitialMmapSize > 0 && errors.Is(err, errNoAddressSpace) {
 			options.InitialMmapSize = 0
-			db, file, err = openBoltFile(path, options)
+			db, file, err = t.openBoltFile(options)
 		}
 		if err != nil {
 			return nil, describeOpenError(path, err)
@@ -67,8 +67,8 @@ func (t *Tree) openBolt(readOnly bool) (*bbolt.DB, error) {
 // freelistType returns bbolt's way to find free pages that are adjacent. Its map takes any group of
 // pages that is large enough, and leaves small groups over. With it the file of a history of
 // constant size grows by half a percent whenever a seventh of the history is replaced.
-func freelistType(path string) bbolt.FreelistType {
-	if info, err := os.Stat(path); err == nil && info.Size() > maxFirstFit {
+func (t *Tree) freelistType() bbolt.FreelistType {
+	if info, err := t.mapped.fs.Stat(t.mapped.path); err == nil && info.Size() > maxFirstFit {
 		return bbolt.FreelistMapType
 	}
 	return bbolt.FreelistArrayType
@@ -87,15 +87,15 @@ func initialMapSize() int {
 
 // openBoltFile opens the file, and also returns bbolt's handle of it. When bbolt panics over the
 // content, it does not close the handle, which keeps the lock.
-func openBoltFile(path string, options *bbolt.Options) (db *bbolt.DB, file *os.File, err error) {
+func (t *Tree) openBoltFile(options *bbolt.Options) (db *bbolt.DB, file *os.File, err error) {
 	options.OpenFile = func(path string, flag int, mode os.FileMode) (*os.File, error) {
-		opened, err := disk.OpenFile(path, flag, mode)
+		opened, err := t.mapped.fs.OpenFile(path, flag, mode)
 		file = opened
 		return opened, err
 	}
 	returned := false
-	err = mappedFile(path).protect(func() error {
-		db, err = bbolt.Open(path, 0o600, options)
+	err = t.mapped.protect(func() error {
+		db, err = bbolt.Open(t.mapped.path, 0o600, options)
 		returned = true
 		return err
 	})

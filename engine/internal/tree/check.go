@@ -95,7 +95,7 @@ func (c *checker) add(err error) { c.faults = append(c.faults, c.mapped.describe
 
 func (c *checker) addf(format string, args ...any) {
 	problem := fmt.Errorf(format, args...)
-	c.faults = append(c.faults, fmt.Errorf("%w: %s: %w", daybook.ErrCorrupt, string(c.mapped), problem))
+	c.faults = append(c.faults, fmt.Errorf("%w: %s: %w", daybook.ErrCorrupt, c.mapped, problem))
 }
 
 func (c *checker) check() error {

@@ -37,7 +37,7 @@ const afterAllNames = "\xff"
 func (t *Tree) Copy(path string) (*Copy, error) {
 	opts := t.opts
 	opts.Existing, opts.copying = false, true
-	to, err := Open(path, opts)
+	to, err := Open(t.mapped.fs, path, opts)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ import (
 // mustCopy begins a copy and takes all steps. It calls between after each step.
 func mustCopy(t *testing.T, tree *Tree, between func(*Copy)) *Copy {
 	t.Helper()
-	c, err := tree.Copy(filepath.Join(testenv.TempDir(t), "copy.db"))
+	c, err := tree.Copy(filepath.Join(filepath.Dir(tree.mapped.path), "copy.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func mustCopy(t *testing.T, tree *Tree, between func(*Copy)) *Copy {
 func TestCopy(t *testing.T) {
 	opts := options()
 	opts.TransactionBytes = 16 << 10
-	tree, err := Open(filepath.Join(testenv.TempDir(t), "a.db"), opts)
+	tree, err := openAt(filepath.Join(testenv.TempDir(t), "a.db"), opts)
 	if err != nil {
 		t.Fatal(err)
 	}

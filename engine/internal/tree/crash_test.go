@@ -108,7 +108,7 @@ func TestUnsealedFreelist(t *testing.T) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Open(path, options()); !errors.Is(err, daybook.ErrCorrupt) {
+		if _, err := openAt(path, options()); !errors.Is(err, daybook.ErrCorrupt) {
 			t.Errorf("page %d, the root or the freelist, is listed as free: got %v; want ErrCorrupt", id, err)
 		}
 	}
@@ -125,7 +125,7 @@ func TestUnfinished(t *testing.T) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		tree, err := Open(path, options())
+		tree, err := openAt(path, options())
 		if err == nil {
 			mustPost(t, tree, 0)
 			err = tree.Close()
@@ -168,13 +168,14 @@ func TestUnfinishedIsLocked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if erased, err := eraseUnfinished(path); erased || !errors.Is(err, daybook.ErrLocked) {
+	file := mappedFile{openDirectory(t, filepath.Dir(path)), path}
+	if erased, err := eraseUnfinished(file); erased || !errors.Is(err, daybook.ErrLocked) {
 		t.Errorf("while another program has it open: %t, %v; want ErrLocked", erased, err)
 	}
 	if err := bolt.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if erased, err := eraseUnfinished(path); !erased || err != nil {
+	if erased, err := eraseUnfinished(file); !erased || err != nil {
 		t.Errorf("after it was closed: %t, %v; want an empty file", erased, err)
 	}
 }

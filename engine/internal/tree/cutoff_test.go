@@ -32,7 +32,7 @@ func TestCutoff(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer os.RemoveAll(dir)
-		tree, err := Open(filepath.Join(dir, "a.db"), options())
+		tree, err := openAt(filepath.Join(dir, "a.db"), options())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -107,7 +107,7 @@ func (f mappedFile) describeAt(err error, place Damage) error {
 	switch {
 	case errors.As(err, &page):
 		return &Damage{
-			Kind: daybook.ErrCorrupt, Path: string(f), Bucket: page.Bucket, Key: page.FirstKey, Offset: page.Offset,
+			Kind: daybook.ErrCorrupt, Path: f.path, Bucket: page.Bucket, Key: page.FirstKey, Offset: page.Offset,
 			cause: page,
 		}
 	case errors.Is(err, codec.ErrCorrupt):
@@ -118,7 +118,7 @@ func (f mappedFile) describeAt(err error, place Damage) error {
 		return err
 	}
 	damage := place // a copy, so that only damage takes an allocation, and not each call
-	damage.Path, damage.cause = string(f), err
+	damage.Path, damage.cause = f.path, err
 	damage.Key = bytes.Clone(place.Key) // it may be mapped memory
 	return &damage
 }

@@ -239,7 +239,7 @@ func TestWrongFreelist(t *testing.T) {
 		if err := os.WriteFile(path, damaged, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Open(path, options()); !errors.Is(err, daybook.ErrCorrupt) {
+		if _, err := openAt(path, options()); !errors.Is(err, daybook.ErrCorrupt) {
 			t.Errorf("page %d, which is in use, is listed as free: got %v; want ErrCorrupt", id, err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -16,6 +17,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/disk"
 )
 
 var ctx = context.Background()
@@ -73,9 +75,28 @@ func round(number int) (h history, watermark uint64) {
 	return h, sequence
 }
 
+func openDirectory(t *testing.T, path string) disk.FS {
+	t.Helper()
+	dir, err := (disk.OS{}).OpenDirectory(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = dir.Close() })
+	return dir
+}
+
+// openAt opens the directory of a file, and in it the file.
+func openAt(path string, opts Options) (*Tree, error) {
+	dir, err := (disk.OS{}).OpenDirectory(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	return Open(dir, path, opts)
+}
+
 func mustOpen(t *testing.T, path string) *Tree {
 	t.Helper()
-	tree, err := Open(path, options())
+	tree, err := openAt(path, options())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +165,7 @@ func wantReadOnly(t *testing.T, path string, rounds int) {
 	t.Helper()
 	opts := options()
 	opts.ReadOnly = true
-	tree, err := Open(path, opts)
+	tree, err := openAt(path, opts)
 	if err != nil {
 		t.Fatal(err)
 	}

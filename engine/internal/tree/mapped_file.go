@@ -4,14 +4,19 @@ package tree
 
 import (
 	"fmt"
-	"os"
 	"runtime/debug"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine/internal/disk"
 )
 
-// mappedFile is the path of a bbolt file, which bbolt maps into memory.
-type mappedFile string
+// mappedFile is a bbolt file, which bbolt maps into memory.
+type mappedFile struct {
+	fs   disk.FS
+	path string
+}
+
+func (f mappedFile) String() string { return f.path }
 
 // protect calls fn, and turns its panics into daybook.ErrCorrupt. bbolt panics over pages that make
 // no sense, and to read a mapped file that was cut off is a memory fault. Neither may end the
@@ -28,10 +33,10 @@ func (f mappedFile) protect(fn func() error) (err error) {
 
 func (f mappedFile) panicError(cause any) error {
 	if _, isFault := cause.(interface{ Addr() uintptr }); isFault {
-		if info, err := os.Stat(string(f)); err == nil {
+		if info, err := f.fs.Stat(f.path); err == nil {
 			return fmt.Errorf("%w: %s, of %d bytes, has been cut off, or the disk cannot read it",
-				daybook.ErrCorrupt, string(f), info.Size())
+				daybook.ErrCorrupt, f, info.Size())
 		}
 	}
-	return fmt.Errorf("%w: a page of %s makes no sense: %v", daybook.ErrCorrupt, string(f), cause)
+	return fmt.Errorf("%w: a page of %s makes no sense: %v", daybook.ErrCorrupt, f, cause)
 }

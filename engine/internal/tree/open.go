@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"go.etcd.io/bbolt"
 
@@ -16,13 +15,15 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/pages"
 )
 
-// Open opens or creates the file at path and locks it. It changes nothing in a damaged file.
+// Open opens or creates the file at path, in the open directory fsys, and locks it. It changes
+// nothing in a damaged file.
 // Errors: daybook.ErrLocked, ErrCorrupt, ErrVersion, ErrNoSpace, or the operating system's.
-func Open(path string, opts Options) (*Tree, error) {
+func Open(fsys disk.FS, path string, opts Options) (*Tree, error) {
 	t := &Tree{
-		mapped: mappedFile(path), opts: opts, coder: codec.NewCoder(), unsaved: make(map[uint64]bool),
+		mapped: mappedFile{fsys, path}, opts: opts, coder: codec.NewCoder(),
+		unsaved: make(map[uint64]bool),
 	}
-	info, err := os.Stat(path)
+	info, err := fsys.Stat(path)
 	missing := errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0
 	if missing && opts.Existing {
 		return nil, fmt.Errorf("%w: %s is missing or cut off at offset 0, though other files of the daybook exist: "+
@@ -56,7 +57,7 @@ func (t *Tree) verifyFile() (err error) {
 		err = errors.Join(err, t.closeBolt())
 	}
 	if errors.Is(err, daybook.ErrCorrupt) && !t.opts.Existing {
-		erased, eraseErr := eraseUnfinished(string(t.mapped))
+		erased, eraseErr := eraseUnfinished(t.mapped)
 		if erased || eraseErr != nil {
 			return eraseErr
 		}
@@ -136,7 +137,7 @@ func (t *Tree) useEmptyTable(tx *bbolt.Tx) {
 
 // checkSize finds out that a file was cut off before its missing pages are read.
 func (t *Tree) checkSize(tx *bbolt.Tx) error {
-	info, err := os.Stat(string(t.mapped))
+	info, err := t.mapped.fs.Stat(t.mapped.path)
 	if err == nil && info.Size() < tx.Size() {
 		err = fmt.Errorf("%w: %s has been cut off at offset %d; its pages take %d bytes",
 			daybook.ErrCorrupt, t.mapped, info.Size(), tx.Size())

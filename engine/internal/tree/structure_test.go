@@ -158,7 +158,7 @@ func endOf(data []byte, page int) int {
 // use opens a damaged tree, and reads and posts. It reports whether the damage was found. If so,
 // later calls may find more damage.
 func (s *structure) use() (found bool, err error) {
-	tree, err := Open(s.path, options())
+	tree, err := openAt(s.path, options())
 	if errors.Is(err, daybook.ErrCorrupt) {
 		return true, nil
 	} else if err != nil {
@@ -181,7 +181,7 @@ func (s *structure) use() (found bool, err error) {
 		}
 	}
 	err = errors.Join(err, allow(tree.Check(ctx)), tree.Close())
-	if tree, again := Open(s.path, options()); again != nil {
+	if tree, again := openAt(s.path, options()); again != nil {
 		err = errors.Join(err, allow(again))
 	} else {
 		err = errors.Join(err, allow(tree.Check(ctx)), allow(more.wantValues(tree)), tree.Close())

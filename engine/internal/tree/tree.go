@@ -155,7 +155,7 @@ func (t *Tree) IsAt(path string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	found, err := os.Stat(path)
+	found, err := t.mapped.fs.Stat(path)
 	if err != nil {
 		return false, err
 	}
@@ -163,7 +163,7 @@ func (t *Tree) IsAt(path string) (bool, error) {
 }
 
 // SetPath sets the path of a file that was renamed. The tree may not be used meanwhile.
-func (t *Tree) SetPath(path string) { t.mapped = mappedFile(path) }
+func (t *Tree) SetPath(path string) { t.mapped.path = path }
 
 // CloseWhenUnused waits until all snapshots are closed, and closes the file. No new ones may begin.
 // After Close, every snapshot that ends would wait for all others.

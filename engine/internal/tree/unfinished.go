@@ -16,14 +16,14 @@ import (
 // eraseUnfinished empties a file whose creation was interrupted by a power cut, and reports whether
 // it did. bbolt creates a file with one write. After the power cut any part of that write may be in
 // the file, with zeros for the rest. No value is acknowledged before the write is durable.
-func eraseUnfinished(path string) (erased bool, err error) {
-	file, err := os.OpenFile(path, os.O_RDWR, 0)
+func eraseUnfinished(f mappedFile) (erased bool, err error) {
+	file, err := f.fs.OpenFile(f.path, os.O_RDWR, 0)
 	if err != nil {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	if !disk.TryLock(file) { // another program is opening it, and may have written more
-		return false, fmt.Errorf("%w: %s: another program is creating it", daybook.ErrLocked, path)
+		return false, fmt.Errorf("%w: %s: another program is creating it", daybook.ErrLocked, f)
 	}
 	defer func() { err = errors.Join(err, disk.Unlock(file)) }()
 	created := pages.NewFile(os.Getpagesize())

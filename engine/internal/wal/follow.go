@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine/internal/disk"
 )
 
 // Follower reads the frames of a log while another process appends to it. It takes no lock and
@@ -17,7 +18,12 @@ import (
 // be read is a frame of that segment, even if the file is recycled meanwhile. But a Follower may
 // read a frame whose write then fails, so that the frame is undone.
 type Follower struct {
-	dir    string
+	system disk.System
+	parent string // the directory of the log's directory; each Read opens it
+	name   string // of the log's directory
+
+	fs     disk.FS     // the open parent, during Read
+	dir    string      // the path of the log's directory in fs
 	number uint64      // of the segment that is read; 0: none yet
 	offset int64       // of the next frame in the segment
 	first  uint64      // sequence number of the first value of that frame
@@ -38,10 +44,11 @@ type seenFrame struct {
 	header [frameHeaderLen]byte
 }
 
-// NewFollower returns a Follower that begins with the first frame in the log in dir. Values up to
-// the sequence number after count as read; 0 means that no value does.
-func NewFollower(dir string, after uint64) *Follower {
-	f := &Follower{dir: dir}
+// NewFollower returns a Follower that begins with the first frame in a log: that in the directory
+// name, or where a symbolic link of that name leads, in the directory parent. Values up to the
+// sequence number after count as read; 0 means that no value does.
+func NewFollower(system disk.System, parent, name string, after uint64) *Follower {
+	f := &Follower{system: system, parent: parent, name: name}
 	f.Skip(after)
 	return f
 }
@@ -61,6 +68,11 @@ func (f *Follower) Skip(after uint64) {
 // If frames that Read read earlier have been undone, it calls fn for the frames in their place.
 // Then firstSequence is smaller than before.
 func (f *Follower) Read(fn func(firstSequence, missed uint64, payload []byte, values int) (more bool)) error {
+	opened, err := f.openDirectory()
+	if !opened || err != nil {
+		return err
+	}
+	defer func() { _ = f.fs.Close() }()
 	for {
 		sealed, more, err := f.readSegment(fn)
 		if err != nil || !more || !sealed {
@@ -72,13 +84,28 @@ func (f *Follower) Read(fn func(firstSequence, missed uint64, payload []byte, va
 	}
 }
 
+// openDirectory opens the directory anew, so that one Read reads one directory, and the next one
+// finds another that has come in its place. It reports whether there is one.
+func (f *Follower) openDirectory() (opened bool, err error) {
+	f.fs, err = f.system.OpenDirectory(f.parent)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err == nil {
+		if f.dir, err = f.fs.FollowLink(filepath.Join(f.parent, f.name)); err != nil {
+			_ = f.fs.Close()
+		}
+	}
+	return err == nil, err
+}
+
 // readSegment reads the new frames of the segment. sealed is true if no more frames can follow in
 // the segment, because it is sealed or gone. more is false if fn returned false.
 func (f *Follower) readSegment(fn func(uint64, uint64, []byte, int) bool) (sealed, more bool, err error) {
 	if f.number == 0 {
 		return true, true, nil
 	}
-	file, err := os.Open(filepath.Join(f.dir, nameOf(f.number)))
+	file, err := f.fs.OpenFile(filepath.Join(f.dir, nameOf(f.number)), os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return true, true, nil
 	}
@@ -232,7 +259,7 @@ func readUsed(file *os.File, number uint64) (header segmentHeader, err error) {
 // While there are segments that cannot be read, nothing is decided; the next call reads the
 // directory again.
 func (f *Follower) nextSegment() (found bool, err error) {
-	entries, err := os.ReadDir(f.dir)
+	entries, err := f.fs.ReadDir(f.dir)
 	if errors.Is(err, fs.ErrNotExist) { // no value was ever stored, or the store has been restored
 		return false, nil
 	}
@@ -261,14 +288,14 @@ func (f *Follower) nextSegment() (found bool, err error) {
 	if !allRead || greatest == 0 || greatest == f.number {
 		return false, nil
 	}
-	*f = Follower{dir: f.dir, data: f.data, Replaced: true}
+	*f = Follower{system: f.system, parent: f.parent, name: f.name, fs: f.fs, dir: f.dir, data: f.data, Replaced: true}
 	return f.nextSegment()
 }
 
 // readHeader is readUsed for the segment with a number. If the file cannot be opened or has no
 // valid header, the number in the header is 0.
 func (f *Follower) readHeader(number uint64) (segmentHeader, error) {
-	file, err := os.Open(filepath.Join(f.dir, nameOf(number)))
+	file, err := f.fs.OpenFile(filepath.Join(f.dir, nameOf(number)), os.O_RDONLY, 0)
 	if err != nil {
 		return segmentHeader{}, err
 	}

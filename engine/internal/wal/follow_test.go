@@ -25,7 +25,8 @@ type followedLog struct {
 }
 
 func newFollowedLog(t *testing.T, opts Options) *followedLog {
-	dir, fsys := filepath.Join(t.TempDir(), "wal"), faultfs.New(disk.OS{})
+	parent := t.TempDir()
+	dir, fsys := filepath.Join(parent, "wal"), faultfs.New(openDirectory(t, parent))
 	recovery, err := Scan(dir, fsys, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +36,7 @@ func newFollowedLog(t *testing.T, opts Options) *followedLog {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { mustClose(t, log) })
-	return &followedLog{log, t, fsys, NewFollower(dir, 0)}
+	return &followedLog{log, t, fsys, NewFollower(disk.OS{}, parent, "wal", 0)}
 }
 
 // append appends frames. For each it returns the text that read wants: the sequence number and the
@@ -198,7 +199,8 @@ func TestFollowReplaced(t *testing.T) {
 			"its header is being written"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f := &Follower{dir: t.TempDir(), number: followed}
+			dir := t.TempDir()
+			f := &Follower{fs: openDirectory(t, dir), dir: dir, number: followed}
 			for number, data := range test.files {
 				path := filepath.Join(f.dir, nameOf(number))
 				if data == nil {

@@ -15,15 +15,15 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/daybook-db/daybook"
-	"github.com/daybook-db/daybook/engine/internal/disk"
 	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
 )
 
 // TestOnDisk opens, fills and closes a log on the operating system's disk, again and again.
 func TestOnDisk(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "wal")
+	parent := t.TempDir()
+	dir, fsys := filepath.Join(parent, "wal"), openDirectory(t, parent)
 	open := func(watermark uint64) (*Recovery, *Log) {
-		recovery, err := Scan(dir, disk.OS{}, watermark)
+		recovery, err := Scan(dir, fsys, watermark)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +57,7 @@ func TestOnDisk(t *testing.T) {
 	if err := log.Close(true); err != nil {
 		t.Fatal(err)
 	}
-	if left, err := (disk.OS{}).ReadDir(dir); err != nil || len(left) > 0 {
+	if left, err := fsys.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("files after Close(true): %v, %v; want none", left, err)
 	}
 }

@@ -16,10 +16,12 @@ import (
 
 const sectorSize = 512
 
-// memDisk is a disk.FS in memory that simulates power cuts. After a power cut, each sector has its
-// bytes from the last sync, or the bytes of any write after that. A directory has its entries from
-// the last sync, or the entries after any change since then.
+// memDisk has the methods of a disk.FS that the log uses, in memory. It simulates power cuts. After
+// a power cut, each sector has its bytes from the last sync, or the bytes of any write after that.
+// A directory has its entries from the last sync, or the entries after any change since then.
 type memDisk struct {
+	disk.FS // nil
+
 	mu      sync.Mutex // guards all fields, and the files
 	cached  map[string]*memFile
 	durable map[string]*memFile
@@ -176,7 +178,7 @@ func (d *memDisk) ReadDir(dir string) (entries []fs.DirEntry, err error) {
 	return entries, nil
 }
 
-func (d *memDisk) MkdirAll(string) error { return nil }
+func (d *memDisk) Mkdir(string) error { return nil }
 
 func (d *memDisk) SyncDir(string) error {
 	d.mu.Lock()

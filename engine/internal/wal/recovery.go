@@ -86,7 +86,7 @@ func (r *Recovery) replay(s segment, fn func(uint64, []byte, int) error) error {
 // Open makes the log ready for appending. It seals the last segment; the first append begins a new
 // one. The numbers of new segments are greater than notBefore.
 func (r *Recovery) Open(notBefore uint64, opts Options) (*Log, error) {
-	if err := r.fs.MkdirAll(r.dir); err != nil {
+	if err := r.fs.Mkdir(r.dir); err != nil {
 		return nil, err
 	}
 	// An earlier process may have created the directory and died before it was durable.

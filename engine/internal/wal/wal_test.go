@@ -32,6 +32,17 @@ func testOptions() Options {
 	}
 }
 
+// openDirectory opens a directory of the operating system.
+func openDirectory(t testing.TB, path string) disk.FS {
+	t.Helper()
+	dir, err := (disk.OS{}).OpenDirectory(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = dir.Close() })
+	return dir
+}
+
 func mustScan(t testing.TB, fsys disk.FS, watermark uint64) *Recovery {
 	t.Helper()
 	recovery, err := Scan(crashDir, fsys, watermark)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package faultfs injects errors into a disk.FS, for tests. An [FS] calls a hook before each
-// operation. If the hook returns an error, the operation is not done and fails with that error. A
-// hook that only counts or records operations returns nil.
+// operation, and so does a [System], whose directories share its hook. If the hook returns an
+// error, the operation is not done and fails with that error. A hook that only counts or records
+// operations returns nil.
 //
-//	fsys := faultfs.New(disk.OS{})
-//	... // open a log or a tree on fsys
+//	fsys := faultfs.NewSystem(disk.OS{})
+//	... // open a daybook on fsys
 //	fsys.SetHook(func(op faultfs.Op) error {
 //		if op.Name == faultfs.Sync && strings.HasSuffix(op.Path, ".log") {
 //			return faultfs.ErrInjected
@@ -58,38 +59,82 @@ type PartialError struct {
 func (e *PartialError) Error() string { return e.Err.Error() }
 func (e *PartialError) Unwrap() error { return e.Err }
 
-// FS is a disk.FS that calls a hook before each operation. Any number of goroutines may call its
-// methods; each calls the hook itself, so the hook must be safe for that.
+// FS is a disk.FS that calls a hook before each operation that can change something or reads
+// content. Any number of goroutines may call its methods; each calls the hook itself, so the hook
+// must be safe for that.
 type FS struct {
-	base disk.FS
-	hook atomic.Pointer[func(Op) error]
+	disk.FS // the FS under this one
+	*hook
+}
+
+// System is a disk.System that calls a hook before each operation, also before those of the
+// directories that it opens.
+type System struct {
+	base disk.System
+	*hook
 }
 
 // New returns an FS on top of base, without a hook.
-func New(base disk.FS) *FS { return &FS{base: base} }
+func New(base disk.FS) *FS { return &FS{base, new(hook)} }
 
-// SetHook replaces the hook, also for files that are already open. nil removes it.
-func (f *FS) SetHook(before func(Op) error) {
-	if before == nil {
-		f.hook.Store(nil)
-		return
-	}
-	f.hook.Store(&before)
+// NewSystem returns a System on top of base, without a hook.
+func NewSystem(base disk.System) *System { return &System{base, new(hook)} }
+
+type hook struct {
+	fn atomic.Pointer[func(Op) error]
 }
 
-func (f *FS) before(op Op) error {
-	if hook := f.hook.Load(); hook != nil {
-		return (*hook)(op)
+// SetHook replaces the hook, also for files that are already open. nil removes it.
+func (h *hook) SetHook(before func(Op) error) {
+	if before == nil {
+		h.fn.Store(nil)
+		return
+	}
+	h.fn.Store(&before)
+}
+
+func (h *hook) before(op Op) error {
+	if fn := h.fn.Load(); fn != nil {
+		return (*fn)(op)
 	}
 	return nil
 }
 
+func (s *System) OpenDirectory(path string) (disk.FS, error) {
+	opened, err := s.base.OpenDirectory(path)
+	if err != nil {
+		return nil, err
+	}
+	return &FS{opened, s.hook}, nil
+}
+
+func (s *System) MkdirAll(path string) (made []string, err error) {
+	if err := s.before(Op{Name: Mkdir, Path: path}); err != nil {
+		return nil, err
+	}
+	return s.base.MkdirAll(path)
+}
+
+func (s *System) RemoveDir(path string) error {
+	if err := s.before(Op{Name: Remove, Path: path}); err != nil {
+		return err
+	}
+	return s.base.RemoveDir(path)
+}
+
+func (s *System) SyncDir(path string) error {
+	if err := s.before(Op{Name: SyncDir, Path: path}); err != nil {
+		return err
+	}
+	return s.base.SyncDir(path)
+}
+
 func (f *FS) Create(path string) (disk.File, error) {
-	return f.wrap(Op{Name: Create, Path: path}, f.base.Create)
+	return f.wrap(Op{Name: Create, Path: path}, f.FS.Create)
 }
 
 func (f *FS) Open(path string) (disk.File, error) {
-	return f.wrap(Op{Name: Open, Path: path}, f.base.Open)
+	return f.wrap(Op{Name: Open, Path: path}, f.FS.Open)
 }
 
 func (f *FS) wrap(op Op, open func(path string) (disk.File, error)) (disk.File, error) {
@@ -107,49 +152,49 @@ func (f *FS) ReadFile(path string) ([]byte, error) {
 	if err := f.before(Op{Name: Read, Path: path}); err != nil {
 		return nil, err
 	}
-	return f.base.ReadFile(path)
+	return f.FS.ReadFile(path)
 }
 
 func (f *FS) ReadStart(path string, n int) (start []byte, size int64, err error) {
 	if err := f.before(Op{Name: Read, Path: path}); err != nil {
 		return nil, 0, err
 	}
-	return f.base.ReadStart(path, n)
+	return f.FS.ReadStart(path, n)
 }
 
 func (f *FS) Rename(oldPath, newPath string) error {
 	if err := f.before(Op{Name: Rename, Path: oldPath, NewPath: newPath}); err != nil {
 		return err
 	}
-	return f.base.Rename(oldPath, newPath)
+	return f.FS.Rename(oldPath, newPath)
 }
 
 func (f *FS) Remove(path string) error {
 	if err := f.before(Op{Name: Remove, Path: path}); err != nil {
 		return err
 	}
-	return f.base.Remove(path)
+	return f.FS.Remove(path)
 }
 
 func (f *FS) ReadDir(path string) ([]fs.DirEntry, error) {
 	if err := f.before(Op{Name: ReadDir, Path: path}); err != nil {
 		return nil, err
 	}
-	return f.base.ReadDir(path)
+	return f.FS.ReadDir(path)
 }
 
-func (f *FS) MkdirAll(path string) error {
+func (f *FS) Mkdir(path string) error {
 	if err := f.before(Op{Name: Mkdir, Path: path}); err != nil {
 		return err
 	}
-	return f.base.MkdirAll(path)
+	return f.FS.Mkdir(path)
 }
 
 func (f *FS) SyncDir(path string) error {
 	if err := f.before(Op{Name: SyncDir, Path: path}); err != nil {
 		return err
 	}
-	return f.base.SyncDir(path)
+	return f.FS.SyncDir(path)
 }
 
 type file struct {

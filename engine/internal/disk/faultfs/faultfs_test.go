@@ -19,7 +19,7 @@ import (
 func TestEveryOperationCallsTheHook(t *testing.T) {
 	dir := t.TempDir()
 	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
-	fsys := faultfs.New(disk.OS{})
+	fsys := faultfs.New(open(t, dir))
 	var called []string
 	fsys.SetHook(func(op faultfs.Op) error {
 		called = append(called, op.Name)
@@ -44,7 +44,7 @@ func TestEveryOperationCallsTheHook(t *testing.T) {
 	check(t, err)
 	check(t, fsys.SyncDir(dir))
 	check(t, fsys.Remove(b))
-	check(t, fsys.MkdirAll(filepath.Join(dir, "c", "d")))
+	check(t, fsys.Mkdir(filepath.Join(dir, "c")))
 
 	want := []string{
 		faultfs.Create, faultfs.Write, faultfs.Sync, faultfs.Open, faultfs.Rename, faultfs.Read, faultfs.Read,
@@ -63,7 +63,7 @@ func TestEveryOperationCallsTheHook(t *testing.T) {
 func TestAnErrorPreventsTheOperation(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a")
-	fsys := faultfs.New(disk.OS{})
+	fsys := faultfs.New(open(t, dir))
 	file, err := fsys.Create(path)
 	check(t, err)
 	defer file.Close()
@@ -86,6 +86,14 @@ func TestAnErrorPreventsTheOperation(t *testing.T) {
 	if data, err := os.ReadFile(path); err != nil || string(data) != "day" {
 		t.Errorf("the file holds %q, %v; want %q", data, err, "day")
 	}
+}
+
+func open(t *testing.T, dir string) disk.FS {
+	t.Helper()
+	opened, err := (disk.OS{}).OpenDirectory(dir)
+	check(t, err)
+	t.Cleanup(func() { check(t, opened.Close()) })
+	return opened
 }
 
 func check(t *testing.T, err error) {

@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// directory is an FS of the operating system.
+type directory struct {
+	// places are the directories that are open: first the directory itself, then those that
+	// FollowLink opened. They are complete before other goroutines use the FS.
+	places []place
+}
+
+// place is an open directory with its path.
+type place struct {
+	path     string // as it was given, cleaned; it is never looked up again
+	absolute string // what verify looks up
+	root     *os.Root
+
+	// unverifiable says that the system gives one directory several identities.
+	unverifiable bool
+}
+
+func openDirectory(path string) (*directory, error) {
+	p, err := openPlace(path, filepath.Clean(path))
+	if err != nil {
+		return nil, err
+	}
+	return &directory{[]place{p}}, nil
+}
+
+// maxOpenTries is the number of times that openPlace opens a directory until the path still leads
+// to it.
+const maxOpenTries = 3
+
+// openPlace opens a directory. name is its path in messages, and in later calls.
+func openPlace(path, name string) (place, error) {
+	absolute, err := Absolute(path)
+	if err != nil {
+		return place{}, err
+	}
+	for try := 1; ; try++ {
+		root, err := os.OpenRoot(path)
+		if err != nil {
+			return place{}, err
+		}
+		p := place{path: name, absolute: absolute, root: root}
+		if p.verify() == nil {
+			return p, nil
+		}
+		if try == maxOpenTries {
+			p.unverifiable = true
+			return p, nil
+		}
+		_ = root.Close()
+	}
+}
+
+// Absolute is filepath.Abs that does not take "link/.." for nothing.
+func Absolute(path string) (string, error) {
+	if runtime.GOOS == "windows" {
+		return filepath.Abs(path)
+	}
+	if filepath.IsAbs(path) {
+		return path, nil
+	}
+	working, err := os.Getwd()
+	return working + string(filepath.Separator) + path, err
+}
+
+// verify returns an error if the path leads elsewhere. If the path cannot be looked up, for example
+// without the permission for a directory above, nothing is known, and that is no error.
+func (p place) verify() error {
+	if p.unverifiable {
+		return nil
+	}
+	own, err := p.root.Stat(".")
+	if err != nil {
+		return err
+	}
+	found, err := os.Stat(p.absolute)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("the directory %s was moved or deleted while it was open: "+
+			"move it back, or restore a backup, and open it again", p.absolute)
+	case err == nil && !os.SameFile(own, found):
+		return fmt.Errorf("the directory %s was moved or deleted while it was open, and another is in its place: "+
+			"open the one that you mean to use again; the other one was not touched", p.absolute)
+	}
+	return nil
+}
+
+func (d *directory) Verify() error {
+	var errs []error
+	for _, p := range d.places {
+		errs = append(errs, p.verify())
+	}
+	return errors.Join(errs...)
+}
+
+func (d *directory) Close() error {
+	var errs []error
+	for _, p := range d.places {
+		errs = append(errs, p.root.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// maxLinks is the number of symbolic links that may lead from one to the next.
+const maxLinks = 40
+
+func (d *directory) FollowLink(path string) (string, error) {
+	at := d.places[0].absolute + string(filepath.Separator) + filepath.Base(path)
+	root, name, err := d.find(path)
+	if err != nil {
+		return "", err
+	}
+	target, err := root.Readlink(name)
+	if err != nil {
+		return path, nil // it is missing, or no link
+	}
+	for range maxLinks {
+		// The path is joined as text, because Join would take "link/.." for nothing.
+		if before, _ := filepath.Split(at); !filepath.IsAbs(target) {
+			target = before + target
+		}
+		at = target
+		if target, err = os.Readlink(at); err != nil {
+			return d.openPlaceOf(at)
+		}
+	}
+	return "", &fs.PathError{Op: "open", Path: path, Err: errors.New("too many symbolic links")}
+}
+
+// openPlaceOf opens the directory of a file, and returns the path that the file has in it.
+func (d *directory) openPlaceOf(path string) (string, error) {
+	dir, base := filepath.Split(path)
+	if dir == "" {
+		dir = "."
+	}
+	name, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return "", err
+	}
+	p, err := openPlace(dir, name)
+	if err != nil {
+		return "", err
+	}
+	d.places = append(d.places, p)
+	return filepath.Join(name, base), nil
+}
+
+// find returns the open directory that a path is in, and the path within it.
+func (d *directory) find(path string) (root *os.Root, name string, err error) {
+	for _, p := range slices.Backward(d.places) {
+		name, err := filepath.Rel(p.path, path)
+		if err == nil && name != ".." && !strings.HasPrefix(name, ".."+string(filepath.Separator)) {
+			return p.root, name, nil
+		}
+	}
+	return nil, "", &fs.PathError{Op: "open", Path: path, Err: errors.New("the path is outside the open directory")}
+}
+
+// describe gives an error of os.Root the whole path.
+func describe(err error, path string) error {
+	var of *fs.PathError
+	if errors.As(err, &of) {
+		return &fs.PathError{Op: of.Op, Path: path, Err: of.Err}
+	}
+	return err
+}
+
+func (d *directory) Create(path string) (File, error) {
+	f, err := d.create(path, os.O_RDWR, 0o600)
+	return osFile{f}, err
+}
+
+func (d *directory) Open(path string) (File, error) {
+	f, err := d.open(path, os.O_RDWR, 0)
+	return osFile{f}, err
+}
+
+func (d *directory) OpenFile(path string, flag int, mode fs.FileMode) (*os.File, error) {
+	if flag&os.O_CREATE != 0 {
+		if f, err := d.create(path, flag, mode); !errors.Is(err, fs.ErrExist) {
+			return f, err
+		}
+	}
+	return d.open(path, flag, mode)
+}
+
+func (d *directory) open(path string, flag int, mode fs.FileMode) (*os.File, error) {
+	root, name, err := d.find(path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := root.OpenFile(name, flag, mode)
+	return f, describe(err, path)
+}
+
+// create creates a file that must not exist yet. So the file that is given to the owner of the
+// directory is always a new one: a symbolic link to another file counts as existing.
+func (d *directory) create(path string, flag int, mode fs.FileMode) (*os.File, error) {
+	f, err := d.open(path, flag|os.O_CREATE|os.O_EXCL, mode)
+	if err == nil {
+		if parent, err := d.Stat(filepath.Dir(path)); err == nil {
+			giveToDirectoryOwner(f, parent)
+		}
+	}
+	return f, err
+}
+
+func (d *directory) ReadFile(path string) ([]byte, error) {
+	root, name, err := d.find(path)
+	if err != nil {
+		return nil, err
+	}
+	data, err := root.ReadFile(name)
+	return data, describe(err, path)
+}
+
+func (d *directory) ReadStart(path string, n int) (start []byte, size int64, err error) {
+	f, err := d.open(path, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, err
+	}
+	start = make([]byte, n)
+	got, err := f.ReadAt(start, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, 0, err
+	}
+	return start[:got], info.Size(), nil
+}
+
+func (d *directory) Stat(path string) (fs.FileInfo, error) {
+	root, name, err := d.find(path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := root.Stat(name)
+	return info, describe(err, path)
+}
+
+func (d *directory) Lstat(path string) (fs.FileInfo, error) {
+	root, name, err := d.find(path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := root.Lstat(name)
+	return info, describe(err, path)
+}
+
+func (d *directory) Rename(oldPath, newPath string) error {
+	root, oldName, err := d.find(oldPath)
+	if err != nil {
+		return err
+	}
+	target, newName, err := d.find(newPath)
+	if err == nil && target != root {
+		err = &fs.PathError{Op: "rename", Path: newPath, Err: errors.New("the new path is in another directory")}
+	}
+	if err != nil {
+		return err
+	}
+	err = root.Rename(oldName, newName)
+	var of *os.LinkError
+	if errors.As(err, &of) {
+		return &os.LinkError{Op: "rename", Old: oldPath, New: newPath, Err: of.Err}
+	}
+	return err
+}
+
+func (d *directory) Remove(path string) error {
+	root, name, err := d.find(path)
+	if err != nil {
+		return err
+	}
+	return describe(root.Remove(name), path)
+}
+
+func (d *directory) ReadDir(path string) ([]fs.DirEntry, error) {
+	f, err := d.open(path, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	entries, err := f.ReadDir(-1)
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	return entries, err
+}
+
+func (d *directory) Mkdir(path string) error {
+	root, name, err := d.find(path)
+	if err != nil {
+		return err
+	}
+	if info, err := root.Stat(name); err == nil {
+		if !info.IsDir() {
+			return &fs.PathError{Op: "mkdir", Path: path, Err: syscall.ENOTDIR}
+		}
+		return nil
+	}
+	if err := root.Mkdir(name, 0o700); err == nil {
+		d.giveToParentOwner(path)
+	} else if !errors.Is(err, fs.ErrExist) {
+		return describe(err, path)
+	}
+	return d.SyncDir(filepath.Dir(path))
+}
+
+func (d *directory) giveToParentOwner(path string) {
+	parent, err := d.Stat(filepath.Dir(path))
+	if err != nil {
+		return
+	}
+	if dir, err := d.open(path, os.O_RDONLY|onlyDirectory, 0); err == nil {
+		giveEmptyDirectory(dir, parent)
+		_ = dir.Close()
+	}
+}
+
+func (d *directory) SyncDir(path string) error {
+	return syncDir(func() (*os.File, error) { return d.open(path, os.O_RDONLY, 0) })
+}
+
+func (d *directory) FreeSpace(path string) (free int64, known bool) {
+	f, err := d.open(path, os.O_RDONLY, 0)
+	if err != nil {
+		return 0, false
+	}
+	defer f.Close()
+	return freeSpace(f)
+}
