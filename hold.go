@@ -86,14 +86,14 @@ type Holder interface {
 	// one with this name and another pattern, the new one takes its place, and has lost nothing.
 	//
 	// Errors: ErrInvalidParams, ErrInvalidPattern, a *ForkedError if h.At is no place in the
-	// history of the backend, ErrReadOnly, ErrClosed, ErrNoSpace, ErrFailed, or ctx's.
+	// backend's history, ErrReadOnly, ErrClosed, ErrNoSpace, ErrFailed, or ctx's.
 	SetHold(ctx context.Context, h Hold) error
 
 	// AdvanceHold tells a hold that its consumer has taken all values up to a place. A place before
-	// the hold's At changes nothing, and is no error. A place after the last value counts as the
-	// place of the last value.
+	// the hold's At changes nothing, and is no error.
 	//
-	// Errors: ErrNoHold if there is no such hold, and those of SetHold.
+	// Errors: ErrNoHold if there is no such hold, a *ForkedError, ErrReadOnly, ErrClosed,
+	// ErrNoSpace, ErrFailed, or ctx's.
 	AdvanceHold(ctx context.Context, name string, at Cursor) error
 
 	// ReleaseHold removes a hold. Errors: ErrNoHold if there is no such hold, ErrReadOnly,

@@ -65,6 +65,7 @@ func everyCall(ctx context.Context, s *subject) []call {
 	if b, ok := s.backend.(daybook.Statser); ok {
 		calls = append(calls, call{"Stats", func() error { _, err := b.Stats(ctx); return err }})
 	}
+	calls = append(append(calls, holdCalls(ctx, s)...), receiveCalls(ctx, s)...)
 	return append(calls, maintenanceCalls(ctx, s)...)
 }
 

@@ -12,6 +12,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/daybook-db/daybook"
 )
@@ -23,11 +24,15 @@ type Memory struct {
 	// mu guards the fields below.
 	mu       sync.Mutex
 	closed   bool
-	epoch    [16]byte         // random; a Memory has one history
-	stored   []daybook.Change // in the order of insertion
-	sequence uint64           // of the last insertion
+	epoch    [16]byte             // random; a Memory has one history
+	stored   []daybook.Change     // in the order of insertion
+	sequence uint64               // of the last insertion
+	times    map[uint64]time.Time // of the insertions, by number
+	holds    map[string]*memoryHold
 	watchers []*memoryWatcher
 	watched  []daybook.Change // inserted after the first Watch, including values that have been deleted
+
+	positions map[memoryStream]daybook.Position
 }
 
 var (
@@ -39,11 +44,13 @@ var (
 	_ daybook.Watcher      = (*Memory)(nil)
 	_ daybook.ChangeSource = (*Memory)(nil)
 	_ daybook.Statser      = (*Memory)(nil)
+	_ daybook.Holder       = (*Memory)(nil)
+	_ daybook.Receiver     = (*Memory)(nil)
 )
 
 // NewMemory returns an empty backend.
 func NewMemory() *Memory {
-	m := &Memory{}
+	m := &Memory{times: map[uint64]time.Time{}}
 	_, _ = rand.Read(m.epoch[:]) // never fails
 	return m
 }
@@ -123,6 +130,7 @@ func (m *Memory) insertLocked(v daybook.StoredValue) {
 	v.Value = bytes.Clone(v.Value)
 	change := daybook.Change{StoredValue: v, Cursor: m.cursor(m.sequence)}
 	m.stored = append(m.stored, change)
+	m.times[m.sequence] = time.Now()
 	if len(m.watchers) > 0 {
 		m.watched = append(m.watched, change)
 		m.wakeLocked()

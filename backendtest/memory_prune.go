@@ -59,18 +59,23 @@ func compileExcept(recordPattern string, params daybook.PruneParams) (func(name 
 }
 
 // deleteLocked deletes expired values, except the newest keepNewest of each record. It also deletes
-// all but the newest maxPerRecord values of each record, unless that is 0.
+// all but the newest maxPerRecord values of each record, unless that is 0. It spares what is held.
 func (m *Memory) deleteLocked(
 	matches func(name string) bool, isExpired func(daybook.Change) bool, keepNewest, maxPerRecord int,
 ) {
-	doomed, newer := map[uint64]bool{}, map[string]int{}
+	held, doomed, newer := m.heldLocked(), map[uint64]bool{}, map[string]int{}
 	for _, c := range m.selectLocked(matches, daybook.QueryParams{}) { // newest first
 		expired := isExpired(c) && newer[c.RecordName] >= keepNewest
 		tooMany := maxPerRecord > 0 && newer[c.RecordName] >= maxPerRecord
-		doomed[c.Cursor.Sequence] = expired || tooMany
+		doomed[c.Cursor.Sequence] = (expired || tooMany) && !held[c.Cursor.Sequence]
 		newer[c.RecordName]++
 	}
-	m.stored = slices.DeleteFunc(m.stored, func(c daybook.Change) bool { return doomed[c.Cursor.Sequence] })
+	m.stored = slices.DeleteFunc(m.stored, func(c daybook.Change) bool {
+		if doomed[c.Cursor.Sequence] {
+			m.countLostLocked(c)
+		}
+		return doomed[c.Cursor.Sequence]
+	})
 }
 
 // beyondLocked returns the sequence numbers of the oldest values, without which the rest holds at

@@ -62,12 +62,19 @@ var (
 	watcher      = ability{"daybook.Watcher", has[daybook.Watcher]}
 	changeSource = ability{"daybook.ChangeSource", has[daybook.ChangeSource]}
 	statser      = ability{"daybook.Statser", has[daybook.Statser]}
+	holder       = ability{"daybook.Holder with daybook.ChangeSource", hasHolds}
+	receiver     = ability{"daybook.Receiver", has[daybook.Receiver]}
 	closer       = ability{"io.Closer", has[io.Closer]}
 )
 
 func has[T any](backend daybook.Backend) bool {
 	_, ok := backend.(T)
 	return ok
+}
+
+// hasHolds also wants Changes, because a hold is set at a place that Changes yields.
+func hasHolds(backend daybook.Backend) bool {
+	return has[daybook.Holder](backend) && changeSource.of(backend)
 }
 
 var themes = []theme{
@@ -92,6 +99,8 @@ var themes = []theme{
 	{"watch", watcher, watchCases},
 	{"changes", changeSource, changeCases},
 	{"stats", statser, statsCases},
+	{"holds", holder, holdCases},
+	{"receive", receiver, receiveCases},
 	{"maintenance", ability{}, maintenanceCases},
 	{"closing", closer, closingCases},
 }

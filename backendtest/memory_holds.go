@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package backendtest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/daybook-db/daybook"
+)
+
+// memoryHold is a hold and what it has lost.
+type memoryHold struct {
+	daybook.Hold
+	matches func(name string) bool
+	lost    uint64
+}
+
+// SetHold implements daybook.Holder.
+func (m *Memory) SetHold(ctx context.Context, h daybook.Hold) error {
+	if err := m.lock(ctx); err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	if err := h.Validate(); err != nil {
+		return err
+	}
+	matches, err := compileOrAll(h.Pattern)
+	if err == nil {
+		err = m.resolveLocked(h.At)
+	}
+	if err != nil {
+		return err
+	}
+	set := &memoryHold{h, matches, 0}
+	if old := m.holds[h.Name]; old != nil && old.Pattern == h.Pattern {
+		set.lost, set.At = old.lost, later(old.At, h.At)
+	}
+	if m.holds == nil {
+		m.holds = map[string]*memoryHold{}
+	}
+	m.holds[h.Name] = set
+	return nil
+}
+
+// AdvanceHold implements daybook.Holder.
+func (m *Memory) AdvanceHold(ctx context.Context, name string, at daybook.Cursor) error {
+	if err := m.lock(ctx); err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	h, err := m.holdLocked(name)
+	if err == nil {
+		err = m.resolveLocked(at)
+	}
+	if err == nil {
+		h.At = later(h.At, at)
+	}
+	return err
+}
+
+// ReleaseHold implements daybook.Holder.
+func (m *Memory) ReleaseHold(ctx context.Context, name string) error {
+	if err := m.lock(ctx); err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	_, err := m.holdLocked(name)
+	delete(m.holds, name)
+	return err
+}
+
+// Holds implements daybook.Holder.
+func (m *Memory) Holds(ctx context.Context) (infos []daybook.HoldInfo, err error) {
+	if err := m.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	for _, h := range m.holds {
+		info := daybook.HoldInfo{Hold: h.Hold, Lost: h.lost}
+		for _, c := range m.heldBy(h) {
+			info.Values++
+			info.Bytes += uint64(len(c.Value))
+		}
+		infos = append(infos, info)
+	}
+	slices.SortFunc(infos, func(a, b daybook.HoldInfo) int { return cmp.Compare(a.Name, b.Name) })
+	return infos, nil
+}
+
+func (m *Memory) holdLocked(name string) (*memoryHold, error) {
+	if h := m.holds[name]; h != nil {
+		return h, nil
+	}
+	return nil, fmt.Errorf("%w: %q", daybook.ErrNoHold, name)
+}
+
+// later returns the later of two places of one history.
+func later(a, b daybook.Cursor) daybook.Cursor {
+	if a.Sequence > b.Sequence {
+		return a
+	}
+	return b
+}
+
+// heldBy returns the values that a hold spares: from the last one back, until a bound is exceeded.
+func (m *Memory) heldBy(h *memoryHold) (held []daybook.Change) {
+	size := uint64(0)
+	for _, c := range slices.Backward(m.stored) {
+		if c.Cursor.Sequence <= h.At.Sequence {
+			break
+		}
+		if !h.matches(c.RecordName) {
+			continue
+		}
+		size += uint64(len(c.Value))
+		tooMuch := h.MaxBytes > 0 && size > h.MaxBytes
+		tooOld := h.MaxAge > 0 && time.Since(m.times[c.Cursor.Sequence]) > h.MaxAge
+		if tooMuch || tooOld {
+			break
+		}
+		held = append(held, c)
+	}
+	return held
+}
+
+// heldLocked returns the numbers of the values that any hold spares.
+func (m *Memory) heldLocked() map[uint64]bool {
+	held := map[uint64]bool{}
+	for _, h := range m.holds {
+		for _, c := range m.heldBy(h) {
+			held[c.Cursor.Sequence] = true
+		}
+	}
+	return held
+}
+
+// countLostLocked counts the deletion of a value.
+func (m *Memory) countLostLocked(c daybook.Change) {
+	for _, h := range m.holds {
+		if c.Cursor.Sequence > h.At.Sequence && h.matches(c.RecordName) {
+			h.lost++
+		}
+	}
+}
