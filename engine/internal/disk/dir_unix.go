@@ -10,7 +10,8 @@ import (
 	"syscall"
 )
 
-var noSpace = []error{syscall.ENOSPC, syscall.EDQUOT}
+// EFBIG is the limit of one file: that of FAT is 4 GiB, and ulimit -f sets one for a process.
+var noSpace = []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG}
 
 // syncDir opens a directory and syncs it.
 func syncDir(open func() (*os.File, error)) error {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine/internal/disk"
@@ -125,6 +126,10 @@ func (t *Tree) beginBolt(writable bool) (tx *bbolt.Tx, err error) {
 	}()
 	tx, err = t.bolt.Begin(writable)
 	returned = true
+	if errors.Is(err, bolterrors.ErrInvalidMapping) {
+		err = fmt.Errorf("%w: %s could not be mapped into memory again when it grew: give the program more address "+
+			"space, and open the daybook again", daybook.ErrFailed, t.mapped)
+	}
 	return tx, err
 }
 

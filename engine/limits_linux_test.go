@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/proof/testenv"
+)
+
+// limitEnv tells a test that it is the process whose limits it may set.
+const limitEnv = "DAYBOOK_TEST_LIMIT"
+
+// inChild runs the test in a process of its own. It reports false in that process.
+func inChild(t *testing.T) bool {
+	t.Helper()
+	if os.Getenv(limitEnv) != "" {
+		return false
+	}
+	child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
+	child.Env = append(os.Environ(), limitEnv+"=1")
+	if out, err := child.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	return true
+}
+
+// limitTo sets one of the process's limits.
+func limitTo(t *testing.T, resource int, limit uint64) {
+	t.Helper()
+	var old unix.Rlimit
+	err := unix.Getrlimit(resource, &old)
+	if err == nil {
+		err = unix.Setrlimit(resource, &unix.Rlimit{Cur: limit, Max: old.Max})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestFileSizeLimit stores until no file may become longer, as with ulimit -f, and as on FAT at 4
+// GiB. That is a full disk: reads go on, Cleanup makes room, and Store works again.
+func TestFileSizeLimit(t *testing.T) {
+	if inChild(t) {
+		return
+	}
+	db := mustOpen(t, testenv.TempDir(t), &Options{Logger: discard, Tuning: Tuning{HeadSize: 256 << 10}})
+	limitTo(t, unix.RLIMIT_FSIZE, 3<<20)
+	stored := 0
+	var err error
+	for ; err == nil && stored < 10_000; stored++ {
+		err = db.Store(ctx, fmt.Sprintf("r%d", stored%100), json.RawMessage(`"`+digits(4000)+`"`), uint64(stored))
+	}
+	if !errors.Is(err, daybook.ErrNoSpace) || errors.Is(err, daybook.ErrFailed) {
+		t.Fatalf("after %d stores: %v; want ErrNoSpace", stored, err)
+	}
+	stored--
+	wantCount(t, db, stored)
+	if deleted, err := db.Cleanup(ctx, uint64(stored/2)); int(deleted) != stored/2 || err != nil {
+		t.Fatalf("Cleanup deleted %d, %v; want %d", deleted, err, stored/2)
+	}
+	mustStore(t, db, "again", "1", uint64(stored))
+	mustClose(t, db)
+}
+
+// TestAddressSpaceLimit stores until the tree's file cannot be mapped any more. That is a failure
+// like that of a disk. With more address space everything is there that was acknowledged.
+func TestAddressSpaceLimit(t *testing.T) {
+	if inChild(t) {
+		return
+	}
+	dir := testenv.TempDir(t)
+	opts := &Options{Durability: OS, Logger: discard, Tuning: Tuning{HeadSize: 256 << 10}, OnCorruption: Quarantine}
+	limitTo(t, unix.RLIMIT_AS, addressSpace(t)+24<<20)
+	db, err := Open(dir, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored := 0
+	for ; err == nil && stored < 40_000; stored++ {
+		err = db.Store(ctx, fmt.Sprintf("r%d", stored%100), json.RawMessage(`"`+digits(4000)+`"`), uint64(stored))
+	}
+	stored--
+	_, queried := db.Query(ctx, "*", daybook.Latest(1))
+	closed := db.Close()
+	_, opened := Open(dir, opts)
+	for name, err := range map[string]error{"Store": err, "Query": queried, "Close": closed, "Open": opened} {
+		if !errors.Is(err, daybook.ErrFailed) || errors.Is(err, daybook.ErrCorrupt) {
+			t.Errorf("%s after %d stores: %v; want ErrFailed", name, stored, err)
+		}
+	}
+	limitTo(t, unix.RLIMIT_AS, unix.RLIM_INFINITY)
+	wantCount(t, mustOpen(t, dir, opts), stored)
+}
+
+// addressSpace returns the number of bytes of the process's address space that are in use.
+func addressSpace(t *testing.T) (bytes uint64) {
+	t.Helper()
+	status, err := os.ReadFile("/proc/self/statm")
+	if err == nil {
+		_, err = fmt.Sscan(string(status), &bytes) // pages
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes * uint64(os.Getpagesize())
+}
