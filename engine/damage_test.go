@@ -305,7 +305,7 @@ func TestDamagedLog(t *testing.T) {
 		where  string
 		reason string // why the row is here
 	}{
-		{"a value", 3, func(s []byte) []byte { s[strings.Index(string(s), "value")] ^= 1; return s }, "offset 44",
+		{"a value", 3, func(s []byte) []byte { s[strings.Index(string(s), "value")] ^= 1; return s }, "offset 104",
 			"a later commit knew it to be durable"},
 		{"the header", 1, func(s []byte) []byte { s[20] ^= 1; return s }, "offset 0", "no later commit vouches for it"},
 		{"all of it", 1, func(s []byte) []byte { clear(s); return s }, "offset 0",

@@ -131,7 +131,7 @@ func TestFollowAfter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, path, string(whole[:44])+strings.Repeat("\x00", len(whole)-44))
+	write(t, path, string(whole[:104])+strings.Repeat("\x00", len(whole)-104))
 	if got := read(t, f); got != nil {
 		t.Errorf("before the frame: %v", got)
 	}

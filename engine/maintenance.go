@@ -40,7 +40,7 @@ func (t *turn) checkLog() error {
 	}
 	state, err := t.tree().State() // the directory is open read-only: nothing is written meanwhile
 	if err == nil {
-		_, err = wal.Scan(db.dir.file(logName), db.dir.fs, state.Watermark)
+		_, err = wal.Scan(db.dir.file(logName), db.dir.fs, t.knownToLog(state))
 	}
 	return err
 }

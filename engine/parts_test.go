@@ -135,7 +135,7 @@ func checkReplay(t *testing.T, dir string, headSize int64, watermark uint64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	recovery, err := wal.Scan(turn.db.dir.log, turn.db.dir.fs, before.Watermark)
+	recovery, err := wal.Scan(turn.db.dir.log, turn.db.dir.fs, turn.knownToLog(before))
 	if err == nil {
 		err = turn.replay(recovery, before)
 	}

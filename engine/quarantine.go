@@ -152,7 +152,7 @@ func (t *turn) quarantineLog(damage error) (*wal.Recovery, error) {
 	if err != nil {
 		return nil, err
 	}
-	recovery, logDamage, err := wal.ScanUpToDamage(dir.file(logName), dir.fs, state.Watermark)
+	recovery, logDamage, err := wal.ScanUpToDamage(dir.file(logName), dir.fs, t.knownToLog(state))
 	if err != nil {
 		return nil, err
 	}
@@ -201,9 +201,9 @@ func (t *turn) beginTreeWhereLogBegins() error {
 	if err != nil || state.MaxPosted() > 0 {
 		return err
 	}
-	first, err := wal.FirstSequence(t.db.dir.file(logName), t.db.dir.fs)
-	if first <= 1 || err != nil {
+	begins, err := wal.FindBeginning(t.db.dir.file(logName), t.db.dir.fs)
+	if begins.Sequence <= 1 || err != nil {
 		return err
 	}
-	return t.tree().SetWatermark(first-1, 0)
+	return t.tree().SetWatermark(begins.Sequence-1, 0)
 }

@@ -35,7 +35,7 @@ func (t *turn) scanAndReplay() (*wal.Recovery, error) {
 	if err != nil {
 		return nil, err
 	}
-	recovery, err := wal.Scan(t.db.dir.file(logName), t.db.dir.fs, state.Watermark)
+	recovery, err := wal.Scan(t.db.dir.file(logName), t.db.dir.fs, t.knownToLog(state))
 	if err != nil {
 		return nil, err
 	}
@@ -128,4 +128,9 @@ func (db *DB) syncEveryInterval(stopping <-chan struct{}) {
 			}
 		}
 	}
+}
+
+// knownToLog returns what the tree says about the log beside it.
+func (t *turn) knownToLog(state tree.State) wal.Known {
+	return wal.Known{Watermark: state.Watermark, Tree: t.db.dir.file(TreeFile)}
 }

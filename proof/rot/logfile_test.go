@@ -15,7 +15,7 @@ import (
 // The format of the log is documented in package engine/internal/wal. The tests read it with their
 // own code.
 const (
-	segmentHeaderLen = 44
+	segmentHeaderLen = 104
 	frameHeaderLen   = 20
 )
 
@@ -84,6 +84,7 @@ func readLog(t *testing.T, store string) (segments []*logSegment) {
 func (s *logSegment) parse() {
 	if len(s.data) < segmentHeaderLen || string(s.data[:8]) != "DAYBKLOG" ||
 		crc32.Checksum(s.data[:40], castagnoli) != binary.LittleEndian.Uint32(s.data[40:]) ||
+		crc32.Checksum(s.data[:100], castagnoli) != binary.LittleEndian.Uint32(s.data[100:]) ||
 		binary.LittleEndian.Uint64(s.data[16:]) != s.number {
 		return
 	}

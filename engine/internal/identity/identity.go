@@ -64,6 +64,54 @@ func (i Identity) Current() Epoch {
 	return i.Epochs[len(i.Epochs)-1]
 }
 
+// Origin is what a segment of the log knows of the history that its values belong to. With it the
+// epochs can be found again that the tree does not know yet.
+type Origin struct {
+	Store  [16]byte
+	Epoch  [16]byte
+	Parent [16]byte // the epoch that was current when Epoch began; zero: it was the first one
+	Shared uint64   // the last sequence number that Epoch shares with Parent
+}
+
+// Origin returns the origin of the values that are stored in the current epoch.
+func (i Identity) Origin() Origin {
+	now := i.Current()
+	o := Origin{Store: i.Store, Epoch: now.ID, Shared: now.Shared}
+	if len(i.Epochs) > 1 {
+		o.Parent = i.Epochs[len(i.Epochs)-2].ID
+	}
+	return o
+}
+
+// FromOrigin returns the identity that an origin shows.
+func FromOrigin(o Origin) Identity {
+	i := Identity{Store: o.Store}
+	if o.Parent != ([16]byte{}) {
+		i.Epochs = []Epoch{{ID: o.Parent}}
+	}
+	i.Epochs = append(i.Epochs, Epoch{ID: o.Epoch, Shared: o.Shared})
+	return i
+}
+
+// Extend returns the identity with the epoch of an origin, which is one of its epochs already, or
+// begins after the current one. Otherwise the origin belongs to another store, or to another copy
+// of this one, and ok is false.
+func (i Identity) Extend(o Origin, used bool) (extended Identity, ok bool) {
+	switch {
+	case o.Store != i.Store:
+		return i, false
+	case i.has(o.Epoch):
+		return i, true
+	case o.Parent != i.Current().ID:
+		return i, false
+	}
+	return i.Begin(o.Epoch, o.Shared, used), true
+}
+
+func (i Identity) has(epoch [16]byte) bool {
+	return slices.ContainsFunc(i.Epochs, func(e Epoch) bool { return e.ID == epoch })
+}
+
 // Begin returns the identity with another current epoch, which has the values up to the sequence
 // number shared, and no others yet. used says whether the epoch that ends may have given a number
 // to a value. An epoch that has not is left out, because no cursor can name it.
@@ -75,6 +123,15 @@ func (i Identity) Begin(id [16]byte, shared uint64, used bool) Identity {
 	before = before[max(0, len(before)+1-MaxEpochs):]
 	i.Epochs = append(slices.Clone(before), Epoch{ID: id, Shared: shared})
 	return i
+}
+
+// BeginRandom is Begin with a random epoch. It also returns the origin of its values. The origin's
+// parent is the epoch that ends, even if that is left out, because the tree may have it.
+func (i Identity) BeginRandom(shared uint64, used bool) (Identity, Origin) {
+	begun := i.Begin(NewID(), shared, used)
+	origin := begun.Origin()
+	origin.Parent = i.Current().ID
+	return begun, origin
 }
 
 // CursorAt returns the cursor of the value with a sequence number. It stays the same in all later

@@ -16,6 +16,7 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
+	"github.com/daybook-db/daybook/engine/internal/identity"
 )
 
 // firstDamaged returns the offset that Check must name after the bytes of a segment have been
@@ -94,11 +95,14 @@ func TestCheckNamesEverySegment(t *testing.T) {
 
 // TestCheckOfOtherBytes replaces a segment by valid bytes that are not the bytes that were written.
 func TestCheckOfOtherBytes(t *testing.T) {
-	header := func(l *layout, number, firstSequence uint64) {
+	header := func(l *layout, number, firstSequence uint64, origin identity.Origin) {
 		segment := l.disk.cached[l.places[0].path].cached
-		other := segmentHeader{number: number, firstSequence: firstSequence, size: int64(len(segment))}
+		other := segmentHeader{
+			number: number, firstSequence: firstSequence, size: int64(len(segment)), origin: origin,
+		}
 		copy(segment, other.append(nil))
 	}
+	origin := testIdentity.Origin()
 	tests := []struct {
 		name   string
 		change func(l *layout)
@@ -108,9 +112,10 @@ func TestCheckOfOtherBytes(t *testing.T) {
 		{"another segment", func(l *layout) {
 			l.disk.cached[l.places[0].path] = l.disk.cached[l.log.active.path]
 		}, 0, "a file copied over another"},
-		{"another number", func(l *layout) { header(l, 2, 1) }, 0, "only the header is wrong"},
-		{"another sequence", func(l *layout) { header(l, 1, 2) }, 0, "only the header is wrong"},
-		{"prepared", func(l *layout) { header(l, 1, 0) }, 0, "the segment looks unused"},
+		{"another number", func(l *layout) { header(l, 2, 1, origin) }, 0, "only the header is wrong"},
+		{"another sequence", func(l *layout) { header(l, 1, 2, origin) }, 0, "only the header is wrong"},
+		{"another epoch", func(l *layout) { header(l, 1, 1, identity.New().Origin()) }, 0, "a log of another store"},
+		{"prepared", func(l *layout) { header(l, 1, 0, origin) }, 0, "the segment looks unused"},
 		{"another count of values", func(l *layout) {
 			other := frame{payload: l.frames[0].Payload, values: 7}
 			copy(l.disk.cached[l.places[0].path].cached[segmentHeaderLen:], other.append(nil, 1, segmentHeaderLen))

@@ -10,7 +10,9 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
+	"github.com/daybook-db/daybook/engine/internal/identity"
 )
 
 const crashDir = "/wal"
@@ -33,6 +35,10 @@ type machine struct {
 	next         uint64      // sequence number of the next value
 	serial       int         // makes every payload different
 	failed       bool        // a write failed since the last Sync, so a power cut may restore its frames
+
+	saved identity.Identity         // that the tree has
+	now   identity.Identity         // of the log
+	seen  map[daybook.Cursor]string // the payload of each frame that was readable at any time
 }
 
 // testFrame is a frame and the sequence number of its first value.
@@ -114,14 +120,61 @@ func (m *machine) post(*rapid.T) {
 	if posted := m.choose(m.acknowledged + 1); posted > 0 {
 		m.watermark = max(m.watermark, m.frames[posted-1].last())
 	}
-	m.notBefore = m.log.LastSegment()
+	m.notBefore, m.saved = m.log.LastSegment(), m.now
+	m.log.ReleaseEvidence()
 	m.log.Release(m.watermark)
+}
+
+// makeSpace removes what the log does not need, as a full store does without a checkpoint.
+func (m *machine) makeSpace(*rapid.T) {
+	m.open()
+	m.log.Release(m.watermark)
+	m.log.RemoveReleased()
+}
+
+// see is a reader that reads every frame as soon as it is written, before anybody knows whether it
+// will stay. Within an epoch it must never find two frames with one number.
+func (m *machine) see(file *memFile) {
+	header, err := decodeSegmentHeader(file.cached)
+	if err != nil || header.prepared() {
+		return
+	}
+	sequence := header.firstSequence
+	for at := header.len(); ; {
+		f, state := readFrame(file.cached, header.number, at)
+		if state != goodFrame || f.sealed() {
+			return
+		}
+		cursor, payload := daybook.Cursor{Epoch: header.origin.Epoch, Sequence: sequence}, string(f.payload)
+		if before, ok := m.seen[cursor]; ok && before != payload {
+			m.t.Fatalf("%v was frame %.8q, and is frame %.8q now", cursor, before, payload)
+		}
+		m.seen[cursor] = payload
+		at += f.size()
+		sequence += uint64(f.values)
+	}
+}
+
+// checkCursors verifies that the cursor of a frame is a place in the history if and only if the
+// history has that frame.
+func (m *machine) checkCursors() {
+	m.t.Helper()
+	here := make(map[uint64]string)
+	for _, f := range m.frames {
+		here[f.sequence] = string(f.Payload)
+	}
+	for cursor, payload := range m.seen {
+		after, err := m.now.Resolve(cursor, m.next-1)
+		if is := here[cursor.Sequence] == payload; is != (err == nil) || is && after != cursor.Sequence {
+			m.t.Fatalf("%v of frame %.8q: got %d, %v; the history has it: %v", cursor, payload, after, err, is)
+		}
+	}
 }
 
 // closeEmpty closes the log like a store whose tree has all values.
 func (m *machine) closeEmpty(*rapid.T) {
 	m.open()
-	m.watermark, m.notBefore = max(m.watermark, m.next-1), m.log.LastSegment()
+	m.watermark, m.notBefore, m.saved = max(m.watermark, m.next-1), m.log.LastSegment(), m.now
 	if err := m.log.Close(true); err != nil {
 		m.crashAfter(err)
 	}
@@ -194,7 +247,7 @@ func (m *machine) crash(powerCut bool) {
 
 func (m *machine) recover() {
 	m.t.Helper()
-	recovery, err := Scan(crashDir, m.fs, m.watermark)
+	recovery, err := Scan(crashDir, m.fs, Known{Watermark: m.watermark, Identity: m.saved})
 	if err != nil {
 		m.crashAfter(err)
 		return
@@ -212,13 +265,29 @@ func (m *machine) recover() {
 		m.t.Fatalf("the next value is %d; want %d", got, m.next)
 	}
 	m.acknowledged = survived
-	log, err := recovery.Open(m.notBefore, testOptions())
+	log, err := recovery.Open(m.notBefore, m.options(recovery))
 	if err != nil {
 		m.crashAfter(err)
 		return
 	}
 	log.pool.stop()
 	m.log = log
+}
+
+// options begins a new epoch where one is needed, as the engine does.
+func (m *machine) options(recovery *Recovery) Options {
+	opts := testOptions()
+	m.now, opts.Origin = recovery.Identity(), recovery.Identity().Origin()
+	if recovery.Unclean() {
+		m.now, opts.Origin = m.now.BeginRandom(m.next-1, recovery.EpochUsed())
+		opts.KeepEvidence = true
+	}
+	opts.OnUndo = func(shared uint64) (origin identity.Origin) {
+		m.now, origin = m.now.BeginRandom(shared, true)
+		return origin
+	}
+	m.checkCursors()
+	return opts
 }
 
 // replayed checks that Replay yields the frames that were appended. It returns the number of frames
@@ -251,7 +320,8 @@ func (m *machine) replayed(recovery *Recovery) (survived int) {
 func TestCrashes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := newMemDisk()
-		m := &machine{t: t, disk: d, fs: faultfs.New(d), next: 1}
+		m := &machine{t: t, disk: d, fs: faultfs.New(d), next: 1, saved: identity.New()}
+		m.seen, d.written = make(map[daybook.Cursor]string), m.see
 		t.Repeat(map[string]func(*rapid.T){
 			"append":       m.append,
 			"append more":  m.append,
@@ -260,6 +330,7 @@ func TestCrashes(t *testing.T) {
 			"sync more":    m.sync,
 			"post":         m.post,
 			"prepare":      m.prepare,
+			"make space":   m.makeSpace,
 			"close":        m.closeEmpty,
 			"turn off":     m.turnOffSoon,
 			"fail":         m.failSoon,

@@ -194,7 +194,7 @@ func (l *layout) check(damage, path string, damaged []byte) outcome {
 	file.cached = damaged
 	defer func() { file.cached = undamaged }()
 
-	recovery, err := Scan(crashDir, l.disk, l.watermark())
+	recovery, err := Scan(crashDir, l.disk, knownAt(l.watermark()))
 	if want.corruptAt >= 0 {
 		if !isCorruptAt(err, path, want.corruptAt) {
 			l.t.Errorf("%s, %s: got %v; want ErrCorrupt at offset %d", filepath.Base(path), damage, err, want.corruptAt)

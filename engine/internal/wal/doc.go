@@ -24,6 +24,19 @@
 // every commit is synced, that is the last commit. If nothing is synced, that is the whole last
 // segment.
 //
+// # Identity
+//
+// The header of a segment in use names its store and its epoch. It also names the epoch before that
+// one, with the last sequence number that both share, so that recovery finds epochs that the tree
+// does not know yet. A segment of another store, or of another copy of the store, is an error: Scan
+// does not replay it, even if its sequence numbers fit.
+//
+// A log whose directory has any segment was not closed, and may have lost values that a reader has
+// seen. The values after that belong to a new epoch. At least one of the files stays until the tree
+// knows that epoch; see Log.ReleaseEvidence.
+//
+// # Files
+//
 // A file with the name of a segment always has a complete header. So a header that cannot be read
 // is damage, and a file that is shorter than its header says is damage. The header is overwritten
 // in place. The log relies on the disk to write the first 512 bytes of a file as a whole, as disks
@@ -50,14 +63,20 @@
 // no metadata. The header with the first sequence number is written just before the first frame.
 //
 //	segment   0  magic            8 bytes, "DAYBKLOG"
-//	          8  version          uint32, 2; frames of version 1 have no compressed batches
+//	          8  version          uint32, 3; version 2 has no identity: its frames begin at 44;
+//	                              version 1 is the same, without compressed batches in its frames
 //	         12  (zero)           uint32
 //	         16  number           uint64, the same as in the name
 //	         24  first sequence   uint64, sequence number of the first value, from 1;
 //	                              0: a prepared header, the segment has no values
 //	         32  size             uint64, of the file; a shorter file has been cut off
 //	         40  checksum         uint32, of bytes 0..39
-//	         44  frames
+//	         44  store            16 bytes; zeros in a prepared header, as the next three
+//	         60  epoch            16 bytes
+//	         76  parent           16 bytes, the epoch before this one; zeros: it is the first one
+//	         92  shared           uint64, the last sequence number that both epochs share
+//	        100  checksum         uint32, of bytes 0..99
+//	        104  frames
 //
 //	frame     0  length           uint32, of the payload; 0: the segment ends here (a seal)
 //	          4  values           uint32, number of values in the payload

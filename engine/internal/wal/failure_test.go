@@ -55,7 +55,7 @@ func (l *lifecycle) run(goOn bool) error {
 	}
 	var log *Log
 	err := again(func() error {
-		recovery, err := Scan(crashDir, l.fs, l.watermark)
+		recovery, err := Scan(crashDir, l.fs, knownAt(l.watermark))
 		if err == nil {
 			log, err = recovery.Open(0, testOptions())
 		}
@@ -87,7 +87,7 @@ func (l *lifecycle) run(goOn bool) error {
 // checkRecovery checks that all synced frames survive, and that the log stays usable.
 func (l *lifecycle) checkRecovery() error {
 	for range 2 {
-		recovery, err := Scan(crashDir, l.disk, l.watermark)
+		recovery, err := Scan(crashDir, l.disk, knownAt(l.watermark))
 		if err != nil {
 			return fmt.Errorf("Scan: %w", err)
 		}
@@ -208,7 +208,7 @@ func TestPowerCutInRecovery(t *testing.T) {
 		for round := range uint32(100) {
 			l := newLifecycle(t)
 			l.failAt(n, 1<<20, true)
-			recovery, err := Scan(crashDir, l.fs, 0)
+			recovery, err := Scan(crashDir, l.fs, knownAt(0))
 			if err == nil {
 				_, err = recovery.Open(0, testOptions())
 			}

@@ -139,7 +139,7 @@ func (f *Follower) beginSegment(header segmentHeader) {
 		f.missed += header.firstSequence - min(f.next, header.firstSequence)
 	}
 	f.next = max(f.next, header.firstSequence)
-	f.offset, f.first, f.seen = segmentHeaderLen, header.firstSequence, nil
+	f.offset, f.first, f.seen = header.len(), header.firstSequence, nil
 }
 
 // readFrames is readSegment for a file that was the segment when it was opened.

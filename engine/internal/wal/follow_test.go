@@ -27,7 +27,7 @@ type followedLog struct {
 func newFollowedLog(t *testing.T, opts Options) *followedLog {
 	parent := t.TempDir()
 	dir, fsys := filepath.Join(parent, "wal"), faultfs.New(openDirectory(t, parent))
-	recovery, err := Scan(dir, fsys, 0)
+	recovery, err := Scan(dir, fsys, knownAt(0))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,19 +7,22 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"math"
 	"regexp"
 	"strconv"
 
 	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/identity"
 )
 
 const (
 	magic   = "DAYBKLOG"
-	version = 2
+	version = 3
 	oldest  = 1 // frames of version 1 have no compressed batches
 
-	segmentHeaderLen = 44
+	originVersion = 3 // the first version whose headers have an origin
+
+	segmentHeaderLen = 104
+	plainHeaderLen   = 44 // of a header without an origin, which a later one begins with
 	frameHeaderLen   = 20
 	headerChecksumAt = 12 // offset in the header of a frame
 
@@ -33,7 +36,7 @@ const (
 
 var (
 	segmentName   = regexp.MustCompile(`^(\d{20})\.log$`)
-	temporaryName = regexp.MustCompile(`^\d{20}\.new\.log$`)
+	temporaryName = regexp.MustCompile(`^(\d{20})\.new\.log$`)
 )
 
 func nameOf(number uint64) string { return fmt.Sprintf("%020d.log", number) }
@@ -43,8 +46,13 @@ func temporaryNameOf(number uint64) string { return fmt.Sprintf("%020d.new.log",
 
 // numberOf returns the number of the segment with a file name, and false if it is not the name of a
 // segment.
-func numberOf(name string) (uint64, bool) {
-	parts := segmentName.FindStringSubmatch(name)
+func numberOf(name string) (uint64, bool) { return numberIn(segmentName, name) }
+
+// temporaryNumberOf is numberOf for the name that a segment has while it is made.
+func temporaryNumberOf(name string) (uint64, bool) { return numberIn(temporaryName, name) }
+
+func numberIn(names *regexp.Regexp, name string) (uint64, bool) {
+	parts := names.FindStringSubmatch(name)
 	if parts == nil {
 		return 0, false
 	}
@@ -57,11 +65,24 @@ type segmentHeader struct {
 	number        uint64
 	firstSequence uint64 // 0: prepared, not in use yet
 	size          int64  // of the file
+	version       uint32 // 0: the current one
+	origin        identity.Origin
 }
 
 func (h segmentHeader) prepared() bool { return h.firstSequence == 0 }
 
-// append appends the encoded header to dst.
+// hasOrigin reports whether the header says which store the segment belongs to.
+func (h segmentHeader) hasOrigin() bool { return h.version == 0 || h.version >= originVersion }
+
+// len returns the length of the header, after which the frames begin.
+func (h segmentHeader) len() int64 {
+	if h.hasOrigin() {
+		return segmentHeaderLen
+	}
+	return plainHeaderLen
+}
+
+// append appends the encoded header to dst, in the current version.
 func (h segmentHeader) append(dst []byte) []byte {
 	start := len(dst)
 	dst = append(dst, magic...)
@@ -70,33 +91,56 @@ func (h segmentHeader) append(dst []byte) []byte {
 	dst = binary.LittleEndian.AppendUint64(dst, h.number)
 	dst = binary.LittleEndian.AppendUint64(dst, h.firstSequence)
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(h.size))
+	dst = binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], codec.Castagnoli))
+	dst = append(dst, h.origin.Store[:]...)
+	dst = append(dst, h.origin.Epoch[:]...)
+	dst = append(dst, h.origin.Parent[:]...)
+	dst = binary.LittleEndian.AppendUint64(dst, h.origin.Shared)
 	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], codec.Castagnoli))
 }
 
 var (
 	errNoHeader     = errors.New("not a segment header")
+	errHalfHeader   = errors.New("the first part of a segment header")
 	errNewerVersion = errors.New("a newer log format")
 )
 
 func decodeSegmentHeader(data []byte) (segmentHeader, error) {
-	if len(data) < segmentHeaderLen || string(data[:8]) != magic {
+	if len(data) < plainHeaderLen || string(data[:8]) != magic || !endsWithChecksum(data[:plainHeaderLen]) {
 		return segmentHeader{}, errNoHeader
 	}
-	if crc32.Checksum(data[:40], codec.Castagnoli) != binary.LittleEndian.Uint32(data[40:]) {
-		return segmentHeader{}, errNoHeader
-	}
-	if got := binary.LittleEndian.Uint32(data[8:]); got < oldest || got > version {
-		return segmentHeader{}, fmt.Errorf("%w: version %d, this program knows %d", errNewerVersion, got, version)
-	}
-	size := binary.LittleEndian.Uint64(data[32:])
-	if size > math.MaxInt64 {
-		return segmentHeader{}, errNoHeader
-	}
-	return segmentHeader{
+	h := segmentHeader{
+		version:       binary.LittleEndian.Uint32(data[8:]),
 		number:        binary.LittleEndian.Uint64(data[16:]),
 		firstSequence: binary.LittleEndian.Uint64(data[24:]),
-		size:          int64(size),
-	}, nil
+		size:          int64(binary.LittleEndian.Uint64(data[32:])),
+	}
+	if h.version < oldest || h.version > version {
+		return segmentHeader{}, fmt.Errorf("%w: version %d, this program knows %d", errNewerVersion, h.version, version)
+	}
+	if h.size < 0 {
+		return segmentHeader{}, errNoHeader
+	}
+	if !h.hasOrigin() {
+		return h, nil
+	}
+	if len(data) < segmentHeaderLen {
+		return segmentHeader{}, errHalfHeader
+	}
+	if !endsWithChecksum(data[:segmentHeaderLen]) {
+		return segmentHeader{}, errNoHeader
+	}
+	copy(h.origin.Store[:], data[44:])
+	copy(h.origin.Epoch[:], data[60:])
+	copy(h.origin.Parent[:], data[76:])
+	h.origin.Shared = binary.LittleEndian.Uint64(data[92:])
+	return h, nil
+}
+
+// endsWithChecksum reports whether the last four bytes of data are the checksum of the others.
+func endsWithChecksum(data []byte) bool {
+	end := len(data) - 4
+	return crc32.Checksum(data[:end], codec.Castagnoli) == binary.LittleEndian.Uint32(data[end:])
 }
 
 // frame is a frame of a segment.

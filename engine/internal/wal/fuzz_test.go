@@ -177,7 +177,7 @@ func scanReading(t testing.TB, d *memDisk, watermark uint64) (*Recovery, error) 
 		}
 		return nil
 	})
-	recovery, err := Scan(crashDir, fsys, watermark)
+	recovery, err := Scan(crashDir, fsys, knownAt(watermark))
 	fsys.SetHook(nil)
 	return recovery, err
 }

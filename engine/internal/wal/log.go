@@ -3,6 +3,7 @@
 package wal
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,15 +14,24 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine/internal/disk"
+	"github.com/daybook-db/daybook/engine/internal/identity"
 )
 
-// Options configure Recovery.Open. All fields are required. Sizes are in bytes.
+// Options configure Recovery.Open. Sizes are in bytes; all of them, Logger and OnSync are required.
 type Options struct {
 	FirstSegmentSize int64 // size of the first segment; each new one is twice as large, up to SegmentSize
 	SegmentSize      int64 // maximum size of a segment, except if one frame needs more
 	KeepReleased     int64 // maximum total size of the released segments that are kept for recycling
 	Logger           *slog.Logger
 	OnSync           func(took time.Duration) // is called after each fdatasync of frames
+
+	Origin identity.Origin // of the values that will be appended
+	// KeepEvidence says that the files of an earlier process are the only evidence of a new epoch.
+	// They stay until ReleaseEvidence is called.
+	KeepEvidence bool
+	// OnUndo is called after a failed write that readers of the log may have read, and that was
+	// undone. The values after the sequence number shared belong to the origin that it returns.
+	OnUndo func(shared uint64) identity.Origin
 }
 
 // Frame is the unit that Append writes: the values of one Store or StoreBatch.
@@ -40,18 +50,20 @@ type Log struct {
 
 	// Only Append uses these fields.
 	buffer []byte
-	next   uint64 // sequence number of the next value
+	next   uint64          // sequence number of the next value
+	origin identity.Origin // of the next value
 
 	// syncMu is held while frames are made durable and while the active segment changes. It is
 	// locked before mu.
 	syncMu sync.Mutex
 
 	// mu guards the fields below. It is never held during I/O.
-	mu      sync.Mutex
-	active  *activeSegment // nil before the first append
-	sealed  []segment      // the segments before the active one that are not released, oldest first
-	durable uint64         // sequence number of the last durable value
-	failure error          // not nil: the log has failed
+	mu       sync.Mutex
+	active   *activeSegment // nil before the first append
+	sealed   []segment      // the segments before the active one that are not released, oldest first
+	durable  uint64         // sequence number of the last durable value
+	evidence evidence       // that an earlier process has left
+	failure  error          // not nil: the log has failed
 }
 
 // activeSegment is the segment that Append writes to.
@@ -63,7 +75,7 @@ type activeSegment struct {
 
 func newLog(dir string, fsys disk.FS, opts Options, nextNumber, nextSequence uint64) *Log {
 	return &Log{
-		dir: dir, fs: fsys, opts: opts, next: nextSequence, durable: nextSequence - 1,
+		dir: dir, fs: fsys, opts: opts, next: nextSequence, durable: nextSequence - 1, origin: opts.Origin,
 		pool: &pool{dir: dir, fs: fsys, opts: opts, nextNumber: nextNumber, nextSize: opts.FirstSegmentSize},
 	}
 }
@@ -89,8 +101,8 @@ func (l *Log) Append(frames []Frame) (firstSequence uint64, err error) {
 		return 0, err
 	}
 	l.encode(active, frames)
-	if _, err := active.file.WriteAt(l.buffer, active.end); err != nil {
-		return 0, l.rollBack(active, err)
+	if written, err := active.file.WriteAt(l.buffer, active.end); err != nil {
+		return 0, l.rollBack(active, written, err)
 	}
 	if cap(l.buffer) > maxBuffer {
 		l.buffer = nil
@@ -121,8 +133,9 @@ func (l *Log) encode(active *activeSegment, frames []Frame) {
 
 // rollBack durably overwrites the bytes of a failed write with zeros. Some of its frames may be
 // whole, and their callers get an error, so they must not be replayed. If that fails too, the log
-// fails.
-func (l *Log) rollBack(active *activeSegment, cause error) error {
+// fails. A Follower may have read the whole frames, so their numbers are used in another epoch.
+func (l *Log) rollBack(active *activeSegment, written int, cause error) error {
+	hadFrame := written >= frameHeaderLen+int(binary.LittleEndian.Uint32(l.buffer))
 	clear(l.buffer)
 	_, err := active.file.WriteAt(l.buffer, active.end)
 	if err == nil {
@@ -130,6 +143,9 @@ func (l *Log) rollBack(active *activeSegment, cause error) error {
 	}
 	if err != nil {
 		return l.fail(fmt.Errorf("a failed write could not be undone: %w", errors.Join(cause, err)))
+	}
+	if hadFrame && l.opts.OnUndo != nil {
+		l.origin = l.opts.OnUndo(l.next - 1)
 	}
 	return disk.WrapNoSpace(cause)
 }
@@ -204,7 +220,7 @@ func (l *Log) fail(cause error) error {
 // roomFor returns the active segment. It begins a new segment if there is no room for size bytes
 // and a seal.
 func (l *Log) roomFor(size int64) (*activeSegment, error) {
-	if a := l.active; a != nil && a.end+size+frameHeaderLen <= a.size {
+	if a := l.active; a != nil && a.end+size+frameHeaderLen <= a.size && a.origin == l.origin {
 		return a, nil
 	}
 	next, err := l.pool.take(segmentHeaderLen + size + frameHeaderLen)
@@ -238,6 +254,7 @@ func (l *Log) activate(next segment) error {
 		return err
 	}
 	next.firstSequence, next.lastSequence, next.end = l.next, l.next-1, segmentHeaderLen
+	next.origin = l.origin
 	if _, err := file.WriteAt(next.header().append(nil), 0); err != nil {
 		_ = file.Close()
 		l.pool.removeDurably(next)
@@ -271,11 +288,11 @@ func (l *Log) sealActiveLocked() error {
 }
 
 // Release releases the sealed segments without values above watermark, so that they can be
-// recycled. The watermark must be durable in the tree.
+// recycled. The watermark must be durable in the tree. Evidence is not released.
 func (l *Log) Release(watermark uint64) {
 	l.mu.Lock()
 	n := 0
-	for n < len(l.sealed) && l.sealed[n].lastSequence <= watermark {
+	for !l.evidence.kept && n < len(l.sealed) && l.sealed[n].lastSequence <= watermark {
 		n++
 	}
 	released := l.sealed[:n:n]
@@ -297,7 +314,7 @@ func (l *Log) LastSegment() uint64 {
 // for recycling.
 func (l *Log) Size() int64 {
 	l.mu.Lock()
-	total := totalSize(l.sealed)
+	total := totalSize(l.sealed) + totalSize(l.evidence.unused)
 	if l.active != nil {
 		total += l.active.size
 	}

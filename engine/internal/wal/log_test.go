@@ -23,7 +23,7 @@ func TestOnDisk(t *testing.T) {
 	parent := t.TempDir()
 	dir, fsys := filepath.Join(parent, "wal"), openDirectory(t, parent)
 	open := func(watermark uint64) (*Recovery, *Log) {
-		recovery, err := Scan(dir, fsys, watermark)
+		recovery, err := Scan(dir, fsys, knownAt(watermark))
 		if err != nil {
 			t.Fatal(err)
 		}

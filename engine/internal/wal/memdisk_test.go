@@ -26,6 +26,7 @@ type memDisk struct {
 	cached  map[string]*memFile
 	durable map[string]*memFile
 	changes []map[string]*memFile // the entries after each change since the last SyncDir
+	written func(*memFile)        // is called after each write to a file, with mu locked; nil: nothing is
 }
 
 // memFile is a file. It stays the same memFile when it is renamed.
@@ -202,6 +203,9 @@ func (h *memHandle) WriteAt(data []byte, offset int64) (int, error) {
 	}
 	copy(f.cached[offset:], data)
 	f.writes = append(f.writes, memWrite{offset, slices.Clone(data)})
+	if h.disk.written != nil {
+		h.disk.written(f)
+	}
 	return len(data), nil
 }
 

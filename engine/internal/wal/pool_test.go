@@ -262,8 +262,9 @@ func TestUnfinishedSegmentsAreRemoved(t *testing.T) {
 // one is too small, because an earlier run had other options.
 func TestSmallSegmentDoesNotStopPreparation(t *testing.T) {
 	d := newMemDisk()
-	small := segment{number: 1, size: 100}
-	put(t, d, nameOf(1), append(small.preparedHeader().append(nil), make([]byte, 100-segmentHeaderLen)...))
+	const smallSize = 200
+	small := segment{number: 1, size: smallSize}
+	put(t, d, nameOf(1), append(small.preparedHeader().append(nil), make([]byte, smallSize-segmentHeaderLen)...))
 	log := mustOpen(t, d, 0, 0)
 	for i := range 10 {
 		log.PrepareSegment()

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/daybook-db/daybook/engine/internal/disk"
+	"github.com/daybook-db/daybook/engine/internal/identity"
 )
 
 // Recovery is the result of Scan: the frames to replay, and the state that Open continues from.
@@ -15,6 +16,12 @@ type Recovery struct {
 	dir       string
 	fs        disk.FS
 	watermark uint64
+	known     Known
+
+	ofAnyStore bool // the tree is lost, so the log says which store it belongs to
+
+	identity identity.Identity // of the tree, with the epochs that only the log has
+	lastSeen [16]byte          // epoch of the last segment in use that has one
 
 	segments     []segment // in use, sorted by number
 	unused       []segment // prepared, or with the header of another number
@@ -37,6 +44,24 @@ func (r *Recovery) LastAssigned() uint64 { return max(r.lastAssigned, r.next-1) 
 
 // LastSegment returns the greatest number of a segment.
 func (r *Recovery) LastSegment() uint64 { return r.lastSegment }
+
+// Identity returns the identity of the tree, with the epochs that only the log has.
+func (r *Recovery) Identity() identity.Identity { return r.identity }
+
+// EpochUsed reports whether a number may have been given to a value in the current epoch, as far as
+// the tree and the log show.
+func (r *Recovery) EpochUsed() bool {
+	now := r.identity.Current()
+	return r.lastSeen == now.ID || r.next-1 > now.Shared
+}
+
+// Unclean reports whether a process that had the log open has not closed it. Then it may have
+// appended values that are lost.
+//
+// After a power cut it may have been appending although no segment is in use: the header of a
+// segment in use becomes durable with its first frames. But a segment is durable under its name
+// before it is used, so there is a segment then.
+func (r *Recovery) Unclean() bool { return len(r.segments)+len(r.unused)+len(r.unfinished) > 0 }
 
 // Size returns the total size of the segments, in bytes.
 func (r *Recovery) Size() int64 { return totalSize(r.segments) + totalSize(r.unused) }
@@ -67,7 +92,7 @@ func (r *Recovery) replay(s segment, fn func(uint64, []byte, int) error) error {
 		return err
 	}
 	sequence := s.firstSequence
-	for at := int64(segmentHeaderLen); at < s.end; {
+	for at := s.begin(); at < s.end; {
 		f, state := readFrame(data, s.number, at)
 		if state != goodFrame || f.sealed() {
 			return corruptAt(s.path, at, "a frame changed while the log was read")
@@ -93,6 +118,10 @@ func (r *Recovery) Open(notBefore uint64, opts Options) (*Log, error) {
 	if err := r.fs.SyncDir(filepath.Dir(r.dir)); err != nil {
 		return nil, err
 	}
+	var kept evidence
+	if opts.KeepEvidence {
+		kept = r.keepEvidence()
+	}
 	for _, path := range r.unfinished {
 		if err := r.fs.Remove(path); err != nil {
 			return nil, err
@@ -102,7 +131,7 @@ func (r *Recovery) Open(notBefore uint64, opts Options) (*Log, error) {
 		opts.Logger.Warn("daybook: dropped the incomplete tail of the log", "dir", r.dir, "bytes", r.DroppedBytes)
 	}
 	l := newLog(r.dir, r.fs, opts, max(r.lastSegment, notBefore)+1, r.next)
-	l.pool.released = slices.Clone(r.unused)
+	l.pool.released, l.evidence = slices.Clone(r.unused), kept
 	for i, s := range r.segments {
 		if i == len(r.segments)-1 {
 			if err := r.seal(&s); err != nil {

@@ -6,19 +6,27 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"path/filepath"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine/internal/disk"
+	"github.com/daybook-db/daybook/engine/internal/identity"
 )
 
-// Scan reads the log in dir and finds its valid frames. Values up to watermark are in the tree
-// already. Scan changes nothing. A directory that does not exist is an empty log.
+// Known is what the tree says about the log beside it.
+type Known struct {
+	Watermark uint64            // values up to this sequence number are in the tree
+	Identity  identity.Identity // of the store, with the epochs up to the last checkpoint or later
+	Tree      string            // path of the tree, for errors
+}
+
+// Scan reads the log in dir and finds its valid frames. Scan changes nothing. A directory that does
+// not exist is an empty log.
 //
-// Errors: daybook.ErrCorrupt with file and offset; daybook.ErrVersion.
-func Scan(dir string, fsys disk.FS, watermark uint64) (*Recovery, error) {
-	r, damage, err := ScanUpToDamage(dir, fsys, watermark)
+// Errors: daybook.ErrCorrupt with file and offset, also for a segment of another store or of
+// another copy of the store; daybook.ErrVersion.
+func Scan(dir string, fsys disk.FS, known Known) (*Recovery, error) {
+	r, damage, err := ScanUpToDamage(dir, fsys, known)
 	if err == nil {
 		err = damage
 	}
@@ -30,8 +38,11 @@ func Scan(dir string, fsys disk.FS, watermark uint64) (*Recovery, error) {
 
 // ScanUpToDamage is Scan for a log that may be damaged. It returns the frames before the damage,
 // and damage, the error that Scan would return. A damaged log can be replayed, but not opened.
-func ScanUpToDamage(dir string, fsys disk.FS, watermark uint64) (r *Recovery, damage, err error) {
-	r = &Recovery{dir: dir, fs: fsys, watermark: watermark, next: watermark + 1}
+func ScanUpToDamage(dir string, fsys disk.FS, known Known) (r *Recovery, damage, err error) {
+	r = &Recovery{
+		dir: dir, fs: fsys, known: known, watermark: known.Watermark, identity: known.Identity,
+		next: known.Watermark + 1,
+	}
 	damage, err = r.readHeaders()
 	if err != nil {
 		return nil, nil, err
@@ -64,8 +75,9 @@ func (r *Recovery) readHeaders() (damage, err error) {
 	for _, entry := range entries { // sorted by name, which is by number
 		number, ok := numberOf(entry.Name())
 		if !ok {
-			if temporaryName.MatchString(entry.Name()) {
+			if number, ok := temporaryNumberOf(entry.Name()); ok {
 				r.unfinished = append(r.unfinished, filepath.Join(r.dir, entry.Name()))
+				r.lastSegment = max(r.lastSegment, number)
 			}
 			continue
 		}
@@ -106,27 +118,6 @@ func (r *Recovery) endAt(i int) {
 	r.segments = r.segments[:i+1]
 }
 
-// FirstSequence returns the sequence number of the first value of the log in dir, which is in the
-// first segment with a readable header. It returns 0 if there is no such segment.
-func FirstSequence(dir string, fsys disk.FS) (uint64, error) {
-	entries, err := fsys.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
-	}
-	r := &Recovery{dir: dir, fs: fsys, watermark: math.MaxUint64}
-	for _, entry := range entries {
-		if number, ok := numberOf(entry.Name()); ok {
-			if err := r.add(number); err != nil && !errors.Is(err, daybook.ErrCorrupt) {
-				return 0, err
-			}
-		}
-		if len(r.segments) > 0 {
-			return r.segments[0].firstSequence, nil
-		}
-	}
-	return 0, err
-}
-
 // add reads the header of one segment and adds the segment to segments or to unused.
 func (r *Recovery) add(number uint64) error {
 	s := segment{number: number, path: filepath.Join(r.dir, nameOf(number))}
@@ -144,6 +135,10 @@ func (r *Recovery) add(number uint64) error {
 		return r.addUnused(s, header)
 	}
 	s.firstSequence, s.lastSequence = header.firstSequence, header.firstSequence-1
+	s.version, s.origin = header.version, header.origin
+	if err := r.checkStore(&s); err != nil {
+		return err
+	}
 	r.lastAssigned = max(r.lastAssigned, s.lastSequence)
 	r.segments = append(r.segments, s)
 	return nil
@@ -161,7 +156,7 @@ func (r *Recovery) addUnused(s segment, header segmentHeader) error {
 		const cause = "the segment's header is not the one that was durable when its frames were written"
 		return corruptAt(s.path, 0, cause)
 	}
-	earlier := segment{number: header.number, firstSequence: header.firstSequence}
+	earlier := segment{number: header.number, firstSequence: header.firstSequence, version: header.version}
 	earlier.measure(data)
 	if !header.prepared() && earlier.lastSequence > r.watermark {
 		const cause = "it holds values up to %d under the name of another segment; its number is %d"
@@ -184,8 +179,10 @@ func (r *Recovery) markNeeded() {
 // does not continue the one before it, or ends where it must not.
 func (r *Recovery) measure(i int) error {
 	s := &r.segments[i]
-	if !s.needed {
+	if known := r.extendIdentity(s); !s.needed {
 		return nil
+	} else if !known {
+		return r.errOtherCopy(s)
 	}
 	first := i == 0 || !r.segments[i-1].needed
 	if s.firstSequence > r.next || !first && s.firstSequence != r.next {
@@ -209,7 +206,7 @@ func (r *Recovery) measure(i int) error {
 func (r *Recovery) checkEnd(i int, data []byte, state frameState) error {
 	s := &r.segments[i]
 	if i < len(r.segments)-1 {
-		if s.end == segmentHeaderLen && s.firstSequence == r.segments[i+1].firstSequence {
+		if s.end == s.begin() && s.firstSequence == r.segments[i+1].firstSequence {
 			return nil // it never had a frame: writing its header failed, and so did removing the file
 		}
 		return corruptAt(s.path, s.end, "a frame is damaged, and later segments follow")

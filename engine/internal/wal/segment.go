@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine/internal/identity"
 )
 
 // segment is one file of the log, and its valid part.
@@ -17,15 +18,22 @@ type segment struct {
 	size          int64  // of the file, in bytes
 	firstSequence uint64 // sequence number of the first value; 0: prepared
 	lastSequence  uint64 // sequence number of the last value; firstSequence - 1: no values
-	end           int64  // offset after the last good frame; 0: not measured
-	sealed        bool   // a seal is at end
-	needed        bool   // has values above the watermark
+	version       uint32 // of the header; 0: the current one
+	origin        identity.Origin
+	end           int64 // offset after the last good frame; 0: not measured
+	sealed        bool  // a seal is at end
+	needed        bool  // has values above the watermark
 }
 
 // header returns the header of the segment while it is in use.
 func (s *segment) header() segmentHeader {
-	return segmentHeader{number: s.number, firstSequence: s.firstSequence, size: s.size}
+	return segmentHeader{
+		number: s.number, firstSequence: s.firstSequence, size: s.size, version: s.version, origin: s.origin,
+	}
 }
+
+// begin returns the offset of the first frame.
+func (s *segment) begin() int64 { return s.header().len() }
 
 // preparedHeader returns the header of the segment before its first frame.
 func (s *segment) preparedHeader() segmentHeader {
@@ -35,7 +43,7 @@ func (s *segment) preparedHeader() segmentHeader {
 // measure finds the valid part of a segment in its bytes: it sets end, lastSequence and sealed. It
 // returns the state of the place after the valid part.
 func (s *segment) measure(data []byte) frameState {
-	s.end, s.lastSequence, s.sealed = segmentHeaderLen, s.firstSequence-1, false
+	s.end, s.lastSequence, s.sealed = s.begin(), s.firstSequence-1, false
 	for {
 		f, state := readFrame(data, s.number, s.end)
 		if state != goodFrame {
@@ -57,7 +65,7 @@ func (s *segment) verify(data []byte) error {
 	if err != nil {
 		return err
 	}
-	if header.number != s.number || header.firstSequence != s.firstSequence {
+	if header.number != s.number || header.firstSequence != s.firstSequence || header.origin != s.origin {
 		return corruptAt(s.path, 0, "the segment has the header of another segment")
 	}
 	known := s.end
@@ -78,7 +86,7 @@ func readHeader(path string, start []byte, size int64) (segmentHeader, error) {
 	switch {
 	case errors.Is(err, errNewerVersion):
 		return header, fmt.Errorf("%w: %s: %w", daybook.ErrVersion, path, err)
-	case size < segmentHeaderLen:
+	case size < plainHeaderLen, errors.Is(err, errHalfHeader):
 		return header, corruptAt(path, size, "the segment has been cut off within its header")
 	case err != nil:
 		return header, corruptAt(path, 0, "the segment's header is damaged")
@@ -95,7 +103,7 @@ func corruptAt(path string, offset int64, cause string) error {
 // findFrames searches for good frames at offset and after it. It returns the greatest offset that
 // one of them knew to be durable, and the end of the last frame; 0 if there are none.
 func findFrames(data []byte, number uint64, offset int64) (durable, end int64) {
-	for at := max(offset, segmentHeaderLen); at+frameHeaderLen <= int64(len(data)); {
+	for at := max(offset, plainHeaderLen); at+frameHeaderLen <= int64(len(data)); {
 		// Most of a segment is zeros that have never been overwritten.
 		if zeros := leadingZeros(data[at:]); zeros > maxLeadingZeros {
 			at += zeros - maxLeadingZeros

@@ -19,6 +19,7 @@ import (
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine/internal/disk"
 	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
+	"github.com/daybook-db/daybook/engine/internal/identity"
 )
 
 // testOptions returns options for small segments, so that a few frames fill many segments.
@@ -29,6 +30,7 @@ func testOptions() Options {
 		KeepReleased:     12 << 10,
 		Logger:           slog.New(slog.DiscardHandler),
 		OnSync:           func(time.Duration) {},
+		Origin:           testIdentity.Origin(),
 	}
 }
 
@@ -43,9 +45,17 @@ func openDirectory(t testing.TB, path string) disk.FS {
 	return dir
 }
 
+// testIdentity is the identity of the store whose logs most tests write.
+var testIdentity = identity.New()
+
+// knownAt returns what the tree of that store says at a watermark.
+func knownAt(watermark uint64) Known {
+	return Known{Watermark: watermark, Identity: testIdentity, Tree: "/daybook.db"}
+}
+
 func mustScan(t testing.TB, fsys disk.FS, watermark uint64) *Recovery {
 	t.Helper()
-	recovery, err := Scan(crashDir, fsys, watermark)
+	recovery, err := Scan(crashDir, fsys, knownAt(watermark))
 	if err != nil {
 		t.Fatalf("Scan: %v", err)
 	}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wal
+
+// evidence are the files by which the next Scan will know that an earlier process did not close the
+// log, so that a new epoch has to begin. While the tree does not know that epoch, at least one of
+// these files must be there: a crash would otherwise leave a log that looks closed, and sequence
+// numbers would be given again within an epoch.
+type evidence struct {
+	kept       bool      // no segment that was in use may be released
+	unused     []segment // a segment that was never in use, if none was
+	unfinished []string  // paths of unfinished segments, if there is no other file
+}
+
+// keepEvidence takes the evidence out of what Open would recycle or remove. One file is enough.
+func (r *Recovery) keepEvidence() (kept evidence) {
+	kept.kept = true
+	switch {
+	case len(r.segments) > 0:
+	case len(r.unused) > 0:
+		kept.unused, r.unused = r.unused[:1:1], r.unused[1:]
+	default:
+		kept.unfinished, r.unfinished = r.unfinished, nil
+	}
+	return kept
+}
+
+// ReleaseEvidence is called when the tree has durably got the epoch in which values are appended.
+func (l *Log) ReleaseEvidence() {
+	l.mu.Lock()
+	evidence := l.evidence
+	l.evidence.kept, l.evidence.unused, l.evidence.unfinished = false, nil, nil
+	l.mu.Unlock()
+	for _, s := range evidence.unused {
+		l.pool.release(s)
+	}
+	for _, path := range evidence.unfinished {
+		_ = l.fs.Remove(path) // the next Open tries again
+	}
+}
+
+// KeepsEvidence reports whether the files of an earlier process are kept as evidence.
+func (l *Log) KeepsEvidence() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.evidence.kept
+}
