@@ -253,7 +253,10 @@ func (db *DB) write(group []*commit) {
 		failAll(group, err)
 		return
 	}
-	db.heads.add(group, sequence)
-	db.watchers.tell(group, db.cursorAt(sequence))
+	if db.watchers.exist.Load() {
+		db.watchers.tell(db.cursorAt(sequence).Epoch, func(added addedFunc) { db.heads.add(group, sequence, added) })
+	} else {
+		db.heads.add(group, sequence, nil)
+	}
 	db.stats.addCommit(values)
 }

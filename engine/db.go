@@ -19,9 +19,9 @@ import (
 // DB is an open directory. Any number of goroutines may call its methods at once. It is a
 // daybook.Backend with all optional abilities of that package.
 type DB struct {
-	// Locks are taken in this order: compacting, the turn, those of the log and of the tree, and
-	// last those in heads, space, reserve, commits, watchers, statistics and gate, which guard the
-	// fields beside them.
+	// Locks are taken in this order: compacting, the turn, those of the log and of the tree, those
+	// in watchers, and last those in heads, space, reserve, commits, statistics and gate, which
+	// guard the fields beside them.
 
 	dir      directory
 	opts     Options

@@ -5,6 +5,7 @@ package engine
 import (
 	"sync"
 
+	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/head"
 	"github.com/daybook-db/daybook/engine/internal/tree"
@@ -28,13 +29,18 @@ func newHeads(maxSize int64) *heads {
 	return &heads{maxSize: maxSize, active: head.New(maxSize), attempted: make(chan struct{})}
 }
 
-// add adds the values of a group of commits, the first of which has the given sequence number.
-func (h *heads) add(group []*commit, sequence uint64) {
+// add adds the values of a group of commits, the first of which has the given sequence number. If
+// added is not nil, it is called for each of them.
+func (h *heads) add(group []*commit, sequence uint64, added func(*head.Record, *daybook.StoredValue, uint64)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, c := range group {
 		for i := range c.values {
-			h.active.Add(c.values[i].RecordName, c.values[i].StoredAt, sequence, c.values[i].Value)
+			v := &c.values[i]
+			record := h.active.Add(v.RecordName, v.StoredAt, sequence, v.Value)
+			if added != nil {
+				added(record, v, sequence)
+			}
 			sequence++
 		}
 	}

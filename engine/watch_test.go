@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -144,4 +145,93 @@ func TestWatchEnds(t *testing.T) {
 	if _, err := db.Watch(ctx, "*", daybook.WatchParams{}); !errors.Is(err, daybook.ErrClosed) {
 		t.Errorf("a closed DB: got %v", err)
 	}
+}
+
+// TestWatchBehind stores more than the 8 MiB of values that may wait to be matched. Stores must go
+// on meanwhile, and each watcher must be told exactly how many of its values it has missed.
+func TestWatchBehind(t *testing.T) {
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS, Tuning: Tuning{HeadSize: 4 << 20}})
+	patterns := map[string]uint64{"*": 0, "r1*": 0, "r7": 0}
+	watches := make(map[string]<-chan daybook.Event)
+	for pattern := range patterns {
+		watches[pattern] = mustWatch(t, ctx, db, pattern, daybook.WatchParams{Buffer: 50})
+	}
+	value := json.RawMessage(`"` + digits(1000) + `"`)
+	store := func(i uint64) {
+		t.Helper()
+		if err := db.Store(ctx, fmt.Sprint("r", i%20), value, i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db.watchers.mu.Lock() // as if a hostile pattern took all this time
+	const stored = 20_000
+	for i := range uint64(stored) {
+		store(i)
+	}
+	if parts := len(db.watchers.recent.parts); parts != maxParts {
+		t.Errorf("%d parts wait to be matched; want %d", parts, maxParts)
+	}
+	db.watchers.mu.Unlock()
+	for i := range uint64(20) { // the next event of each watcher says what it has missed
+		store(stored + i)
+	}
+	mustClose(t, db)
+	patterns = map[string]uint64{"*": stored + 20, "r1*": (stored + 20) * 11 / 20, "r7": (stored + 20) / 20}
+	for pattern, events := range watches {
+		received, missed, last := uint64(0), uint64(0), uint64(0)
+		for event := range events {
+			if event.Cursor.Sequence <= last {
+				t.Errorf("%s: %d came after %d", pattern, event.Cursor.Sequence, last)
+			}
+			received, missed, last = received+1, missed+event.Missed, event.Cursor.Sequence
+		}
+		if received+missed != patterns[pattern] || received > 52 {
+			t.Errorf("%s: received %d and missed %d; want %d in all, and at most 52 received",
+				pattern, received, missed, patterns[pattern])
+		}
+	}
+}
+
+// TestWatchersAreSmall wants watchers to take less than 64 KiB each, however many records there
+// are, and whatever their patterns.
+func TestWatchersAreSmall(t *testing.T) {
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS})
+	batch := make([]daybook.StoredValue, 20_000)
+	for i := range batch {
+		batch[i] = daybook.StoredValue{RecordName: fmt.Sprintf("%s.%d", digits(200), i), Value: json.RawMessage(`1`)}
+	}
+	store := func() {
+		t.Helper()
+		if err := db.StoreBatch(ctx, batch); err != nil {
+			t.Fatal(err)
+		}
+		for !db.watchers.recent.empty.Load() {
+			db.watchers.passAll()
+		}
+	}
+	inUse := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc + m.StackInuse)
+	}
+	first := mustWatch(t, ctx, db, "none", daybook.WatchParams{}) // with the memory that all share
+	store()
+	before := inUse()
+	const watchers, limit = 50, 64 << 10
+	watching, end := context.WithCancel(ctx)
+	defer end()
+	var all []<-chan daybook.Event
+	for i := range watchers {
+		all = append(all, mustWatch(t, watching, db, fmt.Sprint("*.none", i), daybook.WatchParams{}))
+	}
+	store()
+	// The values that were stored in the head since the first measurement do not count.
+	perWatcher := (inUse() - before - int64(len(batch))*20) / watchers
+	if perWatcher > limit {
+		t.Errorf("a watcher takes %d bytes; want at most %d", perWatcher, limit)
+	}
+	runtime.KeepAlive(first)
+	runtime.KeepAlive(all)
+	mustClose(t, db)
 }

@@ -30,7 +30,7 @@ type Head struct {
 
 // seriesOverhead is roughly the memory of a series in the map, the btree and the heap, in bytes,
 // without its name.
-const seriesOverhead = 208
+const seriesOverhead = 224
 
 // Sizes of the arena's blocks, as powers of 2.
 const (
@@ -50,9 +50,9 @@ func New(size int64) *Head {
 	}
 }
 
-// Add adds a copy of a value. Sequence numbers must ascend, and those of one head must be less than
-// 2^32 apart.
-func (h *Head) Add(record string, timestamp, sequence uint64, value []byte) {
+// Add adds a copy of a value, and returns the record that has it. Sequence numbers must ascend, and
+// those of one head must be less than 2^32 apart.
+func (h *Head) Add(record string, timestamp, sequence uint64, value []byte) *Record {
 	if h.values == 0 {
 		h.firstSequence = sequence
 	}
@@ -63,6 +63,7 @@ func (h *Head) Add(record string, timestamp, sequence uint64, value []byte) {
 	h.oldest = min(h.oldest, timestamp)
 	h.bytes += uint64(len(value))
 	h.lastSequence = sequence
+	return s
 }
 
 // find returns the series of a record, and creates it if it does not exist. Devices report their

@@ -26,7 +26,16 @@ type series struct {
 	merged   uint32  // item.number of the value that was added last when runs were merged
 	runs     []run   // uses the memory of first while there is only one run
 	first    [1]run  // is part of the series, so that one access brings both into the cache
+
+	// Tag is what the head's owner knows of the record. The owner guards it.
+	Tag any
 }
+
+// Record is a record in a head. It stays the same as long as the head.
+type Record = series
+
+// Name returns the record's name.
+func (s *series) Name() string { return s.record }
 
 func newSeries(record string) *series {
 	s := &series{record: record}
