@@ -7,12 +7,17 @@ import (
 	"fmt"
 )
 
-// PruneParams says what Prune deletes. OlderThan and MaxPerRecord apply independently of each
-// other. MaxBytes applies to the values that both of them keep. Each of the three deletes nothing
-// if it is zero.
+// PruneParams says what Prune deletes: first by time (NewerThan, OlderThan), then by number
+// (MaxPerRecord), then by size (MaxBytes). Each step applies to the values that remain after the
+// step before it. A limit of zero deletes nothing.
 type PruneParams struct {
 	// Syntax is the syntax of the record pattern. Default: Glob.
 	Syntax PatternSyntax
+	// NewerThan deletes the values with StoredAt > NewerThan (Unix ms), such as those that a wrong
+	// clock has given a time in the future. Together with OlderThan it deletes only the values
+	// between both: NewerThan < StoredAt < OlderThan. No timestamp between them: ErrInvalidParams.
+	// 0: nothing is deleted for being too new.
+	NewerThan uint64
 	// OlderThan deletes the values with StoredAt < OlderThan (Unix ms). 0: nothing is deleted by
 	// age.
 	OlderThan uint64
@@ -24,7 +29,8 @@ type PruneParams struct {
 	// first. 0: no limit.
 	MaxBytes uint64
 	// KeepNewest spares the newest KeepNewest values of each record from OlderThan and MaxBytes.
-	// The rest may then hold more than MaxBytes. 0: spares none; negative, or more than a positive
+	// The rest may then hold more than MaxBytes. It spares nothing from NewerThan, and counts only
+	// the values that NewerThan leaves. 0: spares none; negative, or more than a positive
 	// MaxPerRecord: ErrInvalidParams.
 	KeepNewest int
 	// Except spares the records that match one of these patterns. A malformed pattern:
@@ -45,6 +51,10 @@ func (p PruneParams) Validate() error {
 		return fmt.Errorf("%w: got KeepNewest %d; want at most MaxPerRecord, %d",
 			ErrInvalidParams, p.KeepNewest, p.MaxPerRecord)
 	}
+	if p.NewerThan > 0 && p.OlderThan > 0 && p.OlderThan-min(p.OlderThan, p.NewerThan) <= 1 {
+		return fmt.Errorf("%w: got NewerThan %d and OlderThan %d; want a timestamp between them",
+			ErrInvalidParams, p.NewerThan, p.OlderThan)
+	}
 	for i, except := range p.Except {
 		if err := except.Syntax.Validate(); err != nil {
 			return fmt.Errorf("in Except[%d]: %w", i, err)
@@ -53,7 +63,7 @@ func (p PruneParams) Validate() error {
 	return p.Syntax.Validate()
 }
 
-// Pruner is a Backend that deletes by pattern, by age, by count and by size.
+// Pruner is a Backend that deletes by pattern, by time, by count and by size.
 type Pruner interface {
 	// Prune deletes values of the records whose names match recordPattern, except those that
 	// params.Except spares. It returns the exact number of values that it deleted. An interruption

@@ -30,6 +30,10 @@ func (m *Memory) Prune(
 		return 0, err
 	}
 	before := len(m.stored)
+	if params.NewerThan > 0 {
+		m.deleteLocked(matches, isBetween(params), 0, 0)
+		params.OlderThan = 0 // it was only the end of the span
+	}
 	isOld := func(c daybook.Change) bool { return c.StoredAt < params.OlderThan }
 	m.deleteLocked(matches, isOld, params.KeepNewest, params.MaxPerRecord)
 	if params.MaxBytes > 0 {
@@ -38,6 +42,14 @@ func (m *Memory) Prune(
 		m.deleteLocked(matches, isBeyond, params.KeepNewest, 0)
 	}
 	return uint64(before - len(m.stored)), nil
+}
+
+// isBetween returns a function that reports whether a value is newer than NewerThan, and older than
+// OlderThan unless that is 0.
+func isBetween(params daybook.PruneParams) func(daybook.Change) bool {
+	return func(c daybook.Change) bool {
+		return c.StoredAt > params.NewerThan && (params.OlderThan == 0 || c.StoredAt < params.OlderThan)
+	}
 }
 
 // compileExcept returns a function that reports whether Prune may delete from a record.

@@ -152,3 +152,66 @@ func pruneAll(pattern *string, params *daybook.PruneParams) {
 func acceptImpossible(_ *string, params *daybook.PruneParams) {
 	params.MaxPerRecord, params.KeepNewest = max(params.MaxPerRecord, 0), max(params.KeepNewest, 0)
 }
+
+func pruneFromNewerThan(_ *string, params *daybook.PruneParams) {
+	params.NewerThan = max(params.NewerThan, 1) - 1
+}
+
+func pruneAllNewer(_ *string, params *daybook.PruneParams) {
+	if params.NewerThan > 0 && params.Validate() == nil {
+		params.OlderThan = 0
+	}
+}
+
+// eitherSide deletes the values that are too old and those that are too new.
+type eitherSide struct{ *Memory }
+
+func (f eitherSide) Prune(ctx context.Context, pattern string, params daybook.PruneParams) (deleted uint64, err error) {
+	if params.NewerThan == 0 || params.OlderThan == 0 || params.Validate() != nil {
+		return f.Memory.Prune(ctx, pattern, params)
+	}
+	newer := params
+	newer.OlderThan = 0
+	params.NewerThan = 0
+	if deleted, err = f.Memory.Prune(ctx, pattern, newer); err != nil {
+		return deleted, err
+	}
+	older, err := f.Memory.Prune(ctx, pattern, params)
+	return deleted + older, err
+}
+
+// sparesFuture spares the newest KeepNewest values from NewerThan, too.
+type sparesFuture struct{ *Memory }
+
+func (f sparesFuture) Prune(ctx context.Context, pattern string, params daybook.PruneParams) (uint64, error) {
+	if params.NewerThan == 0 || params.KeepNewest == 0 {
+		return f.Memory.Prune(ctx, pattern, params)
+	}
+	if err := f.lock(ctx); err != nil {
+		return 0, err
+	}
+	defer f.mu.Unlock()
+	matches, err := compileExcept(pattern, params)
+	before := len(f.stored)
+	f.deleteLocked(matches, isBetween(params), params.KeepNewest, params.MaxPerRecord)
+	return uint64(before - len(f.stored)), err
+}
+
+// countsFuture applies the other limits before NewerThan.
+type countsFuture struct{ *Memory }
+
+func (f countsFuture) Prune(
+	ctx context.Context, pattern string, params daybook.PruneParams,
+) (deleted uint64, err error) {
+	if params.NewerThan == 0 || params.Validate() != nil {
+		return f.Memory.Prune(ctx, pattern, params)
+	}
+	others := params
+	others.NewerThan, others.OlderThan = 0, 0
+	params.MaxPerRecord, params.MaxBytes, params.KeepNewest = 0, 0, 0
+	if deleted, err = f.Memory.Prune(ctx, pattern, others); err != nil {
+		return deleted, err
+	}
+	newer, err := f.Memory.Prune(ctx, pattern, params)
+	return deleted + newer, err
+}

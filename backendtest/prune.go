@@ -15,6 +15,13 @@ var pruneCases = []testCase{
 	{"by age and by count",
 		"age and count apply independently, a zero limit deletes nothing, and the returned number is exact",
 		pruneByAgeAndCount},
+	{"newer than a time",
+		"NewerThan deletes the values with a greater timestamp, with OlderThan only those between; " +
+			"KeepNewest, MaxPerRecord and MaxBytes count the values that remain",
+		pruneNewerThan},
+	{"newer than a time, of equal times",
+		"all values of a timestamp stay or are deleted by NewerThan; the newest remaining value is the latest then",
+		pruneNewerThanTies},
 	{"by size",
 		"the oldest values of all matching records are deleted until the rest holds at most " +
 			"MaxBytes; of equal timestamps the first inserted are deleted first, and KeepNewest spares",
@@ -136,6 +143,61 @@ func pruneByAgeAndCount(s *subject) {
 	}
 }
 
+func pruneNewerThan(s *subject) {
+	tests := []struct {
+		params daybook.PruneParams
+		kept   []uint64 // of the times 0 to 9
+		reason string   // why the row is here
+	}{
+		{daybook.PruneParams{NewerThan: 6}, []uint64{6, 5, 4, 3, 2, 1, 0}, "a value of time 6 is kept"},
+		{daybook.PruneParams{NewerThan: 9}, []uint64{9, 8, 7, 6, 5, 4, 3, 2, 1, 0}, "no value is newer"},
+		{daybook.PruneParams{NewerThan: math.MaxUint64}, []uint64{9, 8, 7, 6, 5, 4, 3, 2, 1, 0},
+			"no value can be newer"},
+		{daybook.PruneParams{NewerThan: 2, OlderThan: 7}, []uint64{9, 8, 7, 2, 1, 0}, "both ends are kept"},
+		{daybook.PruneParams{NewerThan: 2, OlderThan: 4}, []uint64{9, 8, 7, 6, 5, 4, 2, 1, 0},
+			"one timestamp is between"},
+		{daybook.PruneParams{NewerThan: 7, OlderThan: math.MaxUint64}, []uint64{7, 6, 5, 4, 3, 2, 1, 0},
+			"the end is after all values"},
+		{daybook.PruneParams{NewerThan: 2, KeepNewest: 5}, []uint64{2, 1, 0}, "KeepNewest spares none from NewerThan"},
+		{daybook.PruneParams{NewerThan: 2, OlderThan: 7, KeepNewest: 9}, []uint64{9, 8, 7, 2, 1, 0},
+			"KeepNewest spares none from the time between"},
+		{daybook.PruneParams{NewerThan: 6, MaxPerRecord: 3}, []uint64{6, 5, 4}, "MaxPerRecord counts what remains"},
+		{daybook.PruneParams{NewerThan: 2, OlderThan: 7, MaxPerRecord: 4}, []uint64{9, 8, 7, 2},
+			"MaxPerRecord counts the values on both sides"},
+		{daybook.PruneParams{NewerThan: 6, MaxBytes: 2}, []uint64{6, 5}, "MaxBytes counts what remains"},
+		{daybook.PruneParams{NewerThan: 6, MaxBytes: 2, KeepNewest: 4}, []uint64{6, 5, 4, 3},
+			"KeepNewest spares the newest that remain from MaxBytes"},
+	}
+	for i, test := range tests {
+		name := fmt.Sprintf("record.%d", i)
+		for at := range uint64(10) {
+			s.store(row{name, fmt.Sprint(at), at})
+		}
+		var want []row
+		for _, at := range test.kept {
+			want = append(want, row{name, fmt.Sprint(at), at})
+		}
+		s.prune(name, test.params, uint64(10-len(want)))
+		if got := s.rows(s.query(name, daybook.QueryParams{})); !slices.Equal(s.comparable(want), got) {
+			s.wrong("Prune(%+v) keeps %v; want %v (%s)", test.params, got, want, test.reason)
+		}
+	}
+	s.store(row{"future", "1", 50}, row{"future", "2", 51})
+	s.prune("*", daybook.PruneParams{NewerThan: 20}, 2)
+	s.want("future", daybook.QueryParams{})
+}
+
+func pruneNewerThanTies(s *subject) {
+	s.store(row{"r", "1", 5}, row{"r", "2", 7}, row{"r", "3", 5}, row{"r", "4", 7}, row{"r", "5", 6})
+	s.prune("r", daybook.PruneParams{NewerThan: 6}, 2)
+	s.want("r", daybook.Latest(1), row{"r", "5", 6})
+	s.prune("r", daybook.PruneParams{NewerThan: 5}, 1)
+	s.want("r", daybook.Latest(1), row{"r", "3", 5})
+	s.store(row{"r", "6", 7}, row{"r", "7", 5})
+	s.prune("r", daybook.PruneParams{NewerThan: 4, OlderThan: 6}, 3)
+	s.want("r", daybook.QueryParams{}, row{"r", "6", 7})
+}
+
 func pruneEqualTimes(s *subject) {
 	s.store(row{"r", "1", 5}, row{"r", "2", 5}, row{"r", "3", 5}, row{"r", "4", 1}, row{"r", "5", 5})
 	s.prune("r", daybook.PruneParams{MaxPerRecord: 3}, 2)
@@ -152,6 +214,8 @@ func pruneImpossible(s *subject) {
 		{"negative MaxPerRecord", daybook.PruneParams{OlderThan: 10, MaxPerRecord: -1}},
 		{"negative KeepNewest", daybook.PruneParams{OlderThan: 10, KeepNewest: -1}},
 		{"KeepNewest above MaxPerRecord", daybook.PruneParams{OlderThan: 10, MaxPerRecord: 1, KeepNewest: 2}},
+		{"OlderThan before NewerThan", daybook.PruneParams{OlderThan: 4, NewerThan: 6}},
+		{"nothing between NewerThan and OlderThan", daybook.PruneParams{OlderThan: 5, NewerThan: 4}},
 		{"unknown syntax", daybook.PruneParams{OlderThan: 10, Syntax: 7}},
 	}
 	s.store(row{"r", `"before"`, 5})

@@ -207,14 +207,29 @@ func runsOf(frozen *head.Head, after string, leaveOut doomed) iter.Seq[tree.Run]
 			if view.Record == after {
 				continue
 			}
-			from := uint64(0)
-			if leaveOut != nil {
-				from = leaveOut(view.Record)
+			values = values[:0]
+			if leaveOut == nil {
+				values = view.Entries(values, codec.All)
+			} else {
+				values = entriesOutside(values, &view, leaveOut(view.Record))
 			}
-			values = view.Entries(values[:0], codec.Range{Start: from, End: math.MaxUint64})
 			if !yield(tree.Run{Record: view.Record, Values: values, LeftOut: view.Count() - len(values)}) {
 				return
 			}
 		}
 	}
+}
+
+// entriesOutside appends the entries of a view that are not doomed.
+func entriesOutside(dst []codec.Entry, view *head.View, doomed codec.Range) []codec.Entry {
+	if doomed.Empty() {
+		return view.Entries(dst, codec.All)
+	}
+	if doomed.Start > 0 {
+		dst = view.Entries(dst, codec.Range{End: doomed.Start - 1})
+	}
+	if doomed.End < math.MaxUint64 {
+		dst = view.Entries(dst, codec.Range{Start: doomed.End + 1, End: math.MaxUint64})
+	}
+	return dst
 }

@@ -7,8 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/head"
 	"github.com/daybook-db/daybook/engine/internal/tree"
 	"github.com/daybook-db/daybook/index"
@@ -56,6 +58,21 @@ func (db *DB) Prune(ctx context.Context, recordPattern string, params daybook.Pr
 func (t *turn) pruneAsAsked(
 	ctx context.Context, pattern *index.Pattern, params daybook.PruneParams,
 ) (deleted uint64, err error) {
+	if params.NewerThan > 0 {
+		deleted, err = t.prune(ctx, pattern, tree.Rule{NewerThan: params.NewerThan, OlderThan: params.OlderThan})
+		params.OlderThan = 0 // it was only the end of the span
+		if err != nil || params.MaxPerRecord == 0 && params.MaxBytes == 0 {
+			return deleted, err
+		}
+	}
+	older, err := t.pruneOldest(ctx, pattern, params)
+	return deleted + older, err
+}
+
+// pruneOldest deletes the oldest values by age, by number and by size.
+func (t *turn) pruneOldest(
+	ctx context.Context, pattern *index.Pattern, params daybook.PruneParams,
+) (deleted uint64, err error) {
 	rule := tree.Rule{
 		OlderThan:    params.OlderThan,
 		KeepNewest:   uint64(params.KeepNewest),
@@ -90,7 +107,7 @@ func compileWithExceptions(recordPattern string, params daybook.PruneParams) (*i
 }
 
 // prune deletes the values that the rule says. It posts the heads first, without the values that
-// the rule deletes by age. Heads without such values stay as they are if the log can be synced
+// the rule deletes by time. Heads without such values stay as they are if the log can be synced
 // instead: after a power cut the deletion must not be there without the values that were stored
 // before it.
 func (t *turn) prune(ctx context.Context, pattern *index.Pattern, rule tree.Rule) (deleted uint64, err error) {
@@ -210,27 +227,28 @@ func (t *turn) postForWriters() {
 	}
 }
 
-// doomed returns the timestamp before which values of a record are being deleted, so that they need
-// not be posted; 0 for none.
-type doomed func(record string) uint64
+// doomed returns the timestamps of which a record's values are being deleted, so that they need not
+// be posted. The start is after the end if there are none.
+type doomed func(record string) codec.Range
 
-// doomedBy returns the values that the rule deletes by their age alone, however many a record has.
+// doomedBy returns the values that the rule deletes by their time alone, however many a record has.
 func doomedBy(pattern *index.Pattern, rule tree.Rule) doomed {
-	return func(record string) uint64 {
-		if rule.KeepNewest == 0 && pattern.Match(record) {
-			return rule.OlderThan
+	all, none := rule.Doomed(), codec.Range{Start: 1}
+	return func(record string) codec.Range {
+		if pattern.Match(record) {
+			return all
 		}
-		return 0
+		return none
 	}
 }
 
 // headsHold reports whether the heads hold values that the rule may take and that are not in the
 // tree.
 func (t *turn) headsHold(ctx context.Context, pattern *index.Pattern, rule tree.Rule) (bool, error) {
-	if !rule.ByAgeAlone() { // which values it deletes depends on their number
+	if !rule.ByTimeAlone() { // which values it deletes depends on their number
 		return true, nil
 	}
-	if !rule.MayDelete(t.db.heads.oldest()) {
+	if !rule.MayDelete(t.db.heads.oldest(), math.MaxUint64) {
 		return false, nil
 	}
 	heads, err := t.captureUnposted(pattern)
@@ -239,8 +257,7 @@ func (t *turn) headsHold(ctx context.Context, pattern *index.Pattern, rule tree.
 	}
 	found := false
 	err = heads.eachView(ctx, func(view *head.View) bool {
-		oldest, _ := view.Bounds()
-		found = rule.MayDelete(oldest)
+		found = rule.MayDelete(view.Bounds())
 		return !found
 	})
 	return found, err

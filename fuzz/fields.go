@@ -182,6 +182,13 @@ func timestamp(to *uint64) field {
 	return choice[uint64]{to, times, func(at uint64) string { return strconv.FormatUint(at, 10) }, parseTime}
 }
 
+// timestampOrZero is 0 half of the time.
+func timestampOrZero(to *uint64) field {
+	c := timestamp(to).(choice[uint64])
+	c.from = append(make([]uint64, len(times)), times...)
+	return c
+}
+
 func parseTime(word string) (uint64, error) { return strconv.ParseUint(word, 10, 64) }
 
 // Bound is one end of a range of timestamps. The zero Bound is no bound.

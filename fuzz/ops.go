@@ -67,6 +67,17 @@ type (
 		KeepNewest   int
 		MaxBytes     int
 	}
+	// PruneNewer deletes values of the records that a pattern matches: those that are newer than
+	// NewerThan, and older than OlderThan unless that is 0.
+	PruneNewer struct {
+		Pattern      string
+		Syntax       daybook.PatternSyntax
+		NewerThan    uint64
+		OlderThan    uint64
+		MaxPerRecord int
+		KeepNewest   int
+		MaxBytes     int
+	}
 	// Checkpoint posts all values. If Watched, the program queries meanwhile.
 	Checkpoint struct{ Watched bool }
 	// Compact compacts the store. If Watched, the program queries meanwhile.
@@ -112,6 +123,7 @@ var opcodes = weigh(
 	weightedOperation{1, func() Operation { return &Torn{} }},
 	weightedOperation{2, func() Operation { return &Compact{} }},
 	weightedOperation{1, func() Operation { return &Restore{} }},
+	weightedOperation{3, func() Operation { return &PruneNewer{} }},
 )
 
 type weightedOperation struct {
@@ -216,6 +228,14 @@ func (o *Prune) fields() []field {
 		pattern(&o.Pattern), syntax(&o.Syntax), word("before"), timestamp(&o.OlderThan),
 		word("most"), number(&o.MaxPerRecord, 0, 1, 3, 10), word("keep"), number(&o.KeepNewest, 0, 0, 2),
 		word("size"), number(&o.MaxBytes, 0, 0, 0, 1, 40, 700),
+	}
+}
+
+func (o *PruneNewer) fields() []field {
+	return []field{
+		pattern(&o.Pattern), syntax(&o.Syntax), word("after"), timestamp(&o.NewerThan),
+		word("before"), timestampOrZero(&o.OlderThan), word("most"), number(&o.MaxPerRecord, 0, 0, 3),
+		word("keep"), number(&o.KeepNewest, 0, 0, 2), word("size"), number(&o.MaxBytes, 0, 0, 0, 40),
 	}
 }
 

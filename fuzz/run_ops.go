@@ -55,8 +55,23 @@ func (o *Prune) run(r *runner) error {
 		KeepNewest:   o.KeepNewest,
 		MaxBytes:     uint64(o.MaxBytes),
 	}
+	return r.prune(o.Pattern, params)
+}
+
+func (o *PruneNewer) run(r *runner) error {
+	return r.prune(o.Pattern, daybook.PruneParams{
+		Syntax:       o.Syntax,
+		NewerThan:    o.NewerThan,
+		OlderThan:    o.OlderThan,
+		MaxPerRecord: o.MaxPerRecord,
+		KeepNewest:   o.KeepNewest,
+		MaxBytes:     uint64(o.MaxBytes),
+	})
+}
+
+func (r *runner) prune(pattern string, params daybook.PruneParams) error {
 	return r.change("Prune", func(backend subjectOrModel) (uint64, error) {
-		return backend.Prune(ctx, o.Pattern, params)
+		return backend.Prune(ctx, pattern, params)
 	})
 }
 

@@ -15,6 +15,7 @@ import (
 
 // pruneFlags are the flags of prune.
 type pruneFlags struct {
+	newerThan       string
 	olderThan       string
 	maxBytes        string
 	maxPerRecord    int
@@ -28,18 +29,25 @@ func newPruneCommand(dir *string) *cobra.Command {
 	var flags pruneFlags
 	cmd := &cobra.Command{
 		Use:   "prune PATTERN",
-		Short: "Delete values of some records by age, number or size",
+		Short: "Delete values of some records by time, number or size",
 		Long: `Delete values of the records whose name matches PATTERN, and print the exact number of
-deleted values. At least one of the first three flags is needed:
+deleted values. At least one of the first four flags is needed:
   --older-than      delete the values stored before a time, or older than an age
+  --newer-than      delete the values with a later time; with --older-than, those between
   --max-per-record  delete all values of each record except the newest N
   --max-bytes       delete the oldest values of all records together until SIZE of JSON remains
   --keep-newest     keep the newest N values of each record from --older-than and --max-bytes
 
+--newer-than 0s deletes the values from the future, which a wrong clock may have stored. Such
+a value stays the latest of its record, and "daybook retain" does not believe the clock then.
+A date, as in --newer-than 2026-11-23, keeps that day.
+
 There is no undo. "daybook help query" explains PATTERN.`,
 		Example: `  daybook prune "debug.*" --older-than 1d
   daybook prune "*" --max-per-record 1000 --except "alarm.*"
-  daybook prune "*" --max-bytes 500MB --keep-newest 1`,
+  daybook prune "*" --max-bytes 500MB --keep-newest 1
+  daybook prune "*" --newer-than 0s
+  daybook prune "debug.*" --newer-than 2025-10-31 --older-than 2025-12-01`,
 		Args:              asUsage(onePattern),
 		ValidArgsFunction: completeArguments(cobra.NoFileCompletions, recordNames(dir)),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -51,6 +59,7 @@ There is no undo. "daybook help query" explains PATTERN.`,
 			return runPrune(cmd, *dir, args[0], params)
 		},
 	}
+	cmd.Flags().StringVar(&flags.newerThan, "newer-than", "", "delete values with a later time than this `age or time`")
 	cmd.Flags().StringVar(&flags.olderThan, "older-than", "", "delete values stored before this `age or time`")
 	cmd.Flags().IntVar(&flags.maxPerRecord, "max-per-record", 0, "keep only the newest `N` values of each record")
 	cmd.Flags().StringVar(&flags.maxBytes, "max-bytes", "",
@@ -68,13 +77,11 @@ func (f *pruneFlags) params(now time.Time) (params daybook.PruneParams, err erro
 	if err := f.checkCounts(); err != nil {
 		return params, err
 	}
-	if f.olderThan == "" && !f.hasMaxPerRecord && f.maxBytes == "" {
-		return params, usagef("prune needs --older-than, --max-per-record or --max-bytes")
+	if f.newerThan == "" && f.olderThan == "" && !f.hasMaxPerRecord && f.maxBytes == "" {
+		return params, usagef("prune needs --older-than, --newer-than, --max-per-record or --max-bytes")
 	}
-	if f.olderThan != "" {
-		if params.OlderThan, err = parseCutoff(f.olderThan, now); err != nil {
-			return params, usagef("--older-than %w", err)
-		}
+	if err := f.readTimes(&params, now); err != nil {
+		return params, err
 	}
 	if f.maxBytes != "" {
 		if params.MaxBytes, err = retention.ParseSize(f.maxBytes); err != nil {
@@ -88,6 +95,29 @@ func (f *pruneFlags) params(now time.Time) (params daybook.PruneParams, err erro
 		params.Except = append(params.Except, daybook.Pattern{Text: pattern, Syntax: params.Syntax})
 	}
 	return params, nil
+}
+
+// readTimes reads --newer-than and --older-than.
+func (f *pruneFlags) readTimes(params *daybook.PruneParams, now time.Time) (err error) {
+	if f.newerThan != "" {
+		params.NewerThan, err = parseNewerThan(f.newerThan, now)
+		if err != nil {
+			return usagef("--newer-than %w", err)
+		}
+	}
+	if f.olderThan != "" {
+		parse := parseCutoff
+		if f.newerThan != "" { // then the end of the span may be in the future
+			parse = parseAgeOrTime
+		}
+		if params.OlderThan, err = parse(f.olderThan, now); err != nil {
+			return usagef("--older-than %w", err)
+		}
+	}
+	if err := params.Validate(); err != nil { // the counts are valid
+		return usagef("--newer-than %s and --older-than %s: there is no time between them", f.newerThan, f.olderThan)
+	}
+	return nil
 }
 
 func (f *pruneFlags) checkCounts() error {

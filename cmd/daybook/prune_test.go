@@ -16,6 +16,10 @@ func TestPrune(t *testing.T) {
 		{"by age", []string{"*", "--older-than", "1970-01-01T00:00:01.2Z"}, 2},
 		{"by age, and keep the newest",
 			[]string{"*", "--older-than", "1970-01-01T00:00:01.2Z", "--keep-newest", "1"}, 3},
+		{"from the future", []string{"*", "--newer-than", "1970-01-01T00:00:01.2Z"}, 2},
+		{"from no future", []string{"*", "--newer-than", "0s"}, 4},
+		{"between two times", []string{"*", "--newer-than", "1000", "--older-than", "1600"}, 3},
+		{"until a time in the future", []string{"*", "--newer-than", "1000", "--older-than", "+1d"}, 2},
 		{"by number", []string{"a.*", "--max-per-record", "1"}, 3},
 		{"by size", []string{"*", "--max-bytes", "27B"}, 2},
 		{"except some records", []string{"*", "--older-than", "1d", "--except", "a.t*", "--except", "b"}, 2},
@@ -41,6 +45,9 @@ func TestPruneRefuses(t *testing.T) {
 		want string
 	}{
 		{"no limit at all", []string{"*"}, "prune needs --older-than"},
+		{"no time between", []string{"*", "--newer-than", "1d", "--older-than", "2d"},
+			"--newer-than 1d and --older-than 2d: there is no time between them"},
+		{"newer than everything", []string{"*", "--newer-than", "0"}, "want a later one"},
 		{"a word for a time", []string{"*", "--older-than", "soon"}, `--older-than "soon" is not a time`},
 		{"a word for a size", []string{"*", "--max-bytes", "much"}, `--max-bytes "much": want a number and a unit`},
 		{"a size without a unit", []string{"*", "--max-bytes", "500"},

@@ -104,6 +104,27 @@ func TestRetainWithASlowClock(t *testing.T) {
 	}
 }
 
+// TestRetainAfterPruneNewerThan deletes the values from the future that stop retain, and wants that
+// retain goes on.
+func TestRetainAfterPruneNewerThan(t *testing.T) {
+	now, hour := daybook.Now(), uint64(time.Hour/time.Millisecond)
+	dir := filledDir(t, value("other", "1", 1), value("other", "2", now-hour), value("other", "3", now+1000*hour))
+	rules := writeFile(t, "rules.yaml", goodRules)
+	got := run(t, "", "retain", "--once", "--rules", rules, "--dir", dir)
+	if got.status == statusDone {
+		t.Errorf("%+v; want a failure, because the clock is earlier than the newest value", got)
+	}
+	out := mustRun(t, "", "prune", "*", "--newer-than", "0s", "--dir", dir)
+	if !strings.HasPrefix(out, "deleted 1 value in ") {
+		t.Errorf("prune printed %q", out)
+	}
+	out = mustRun(t, "", "retain", "--once", "--rules", rules, "--dir", dir)
+	left := stored(t, dir)
+	if !strings.HasPrefix(out, "deleted 1 value in ") || len(left) != 1 || string(left[0].Value) != "2" {
+		t.Errorf("retain printed %q and left %v; want the value of an hour ago", out, left)
+	}
+}
+
 func TestRetainSweepsUntilInterrupted(t *testing.T) {
 	dir, rules := filledDir(t, someValues()...), writeFile(t, "rules.yaml", goodRules)
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)

@@ -96,6 +96,19 @@ func parseCutoff(typed string, now time.Time) (uint64, error) {
 	return cutoff, err
 }
 
+// parseNewerThan reads the time after which values are deleted: a time, of which a date is its last
+// millisecond, or an age such as 7d.
+func parseNewerThan(typed string, now time.Time) (uint64, error) {
+	end, err := parseEnd(typed, now)
+	if err != nil && isDuration(typed) {
+		end, err = parseAgeOrTime(typed, now)
+	}
+	if err == nil && end == 0 {
+		return 0, fmt.Errorf("%q is the first time of all: want a later one", typed)
+	}
+	return end, err
+}
+
 func parseAgeOrTime(typed string, now time.Time) (uint64, error) {
 	if isDigits(typed) || strings.HasPrefix(typed, "+") || !isDuration(typed) {
 		return parseTime(typed, now)

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -97,6 +98,22 @@ func TestParseCutoff(t *testing.T) {
 	}, func(text string) (uint64, error) { return parseCutoff(text, now) })
 }
 
+// TestParseNewerThan shows that a date keeps its whole day, and that a time may be in the future.
+func TestParseNewerThan(t *testing.T) {
+	now := time.UnixMilli(1_764_000_000_000)
+	runTimeTests(t, []timeTest{
+		{name: "a date ends with its last millisecond", text: "2025-11-24", want: 1_764_025_199_999},
+		{name: "an age of 0 is now", text: "0s", want: 1_764_000_000_000},
+		{name: "an age in days", text: "7d", want: 1_763_395_200_000},
+		{name: "an age as a relative time", text: "-7d", want: 1_763_395_200_000},
+		{name: "the future", text: "+1h", want: 1_764_003_600_000},
+		{name: "milliseconds", text: "7", want: 7},
+		{name: "the first millisecond, which the engine takes for no limit", text: "0", reason: "want a later one"},
+		{name: "an age longer than a time.Duration", text: "400000d", reason: "before 1970"},
+		{name: "a word", text: "soon", reason: "is not a time"},
+	}, func(text string) (uint64, error) { return parseNewerThan(text, now) })
+}
+
 func TestFormatTime(t *testing.T) {
 	tests := []struct {
 		name string
@@ -143,6 +160,47 @@ func TestStartOfDay(t *testing.T) {
 			}
 			if got := startOfDay(date, zone).Format(time.RFC3339); got != test.want {
 				t.Errorf("%s begins at %s; want %s: %s", test.date, got, test.want, test.reason)
+			}
+		})
+	}
+}
+
+// TestDaysOfOtherLengths shows that --since and --until with one date are the whole day, also on a
+// day of 23 or 25 hours, and that two dates in a row leave no time between.
+func TestDaysOfOtherLengths(t *testing.T) {
+	defer func(zone *time.Location) { time.Local = zone }(time.Local)
+	tests := []struct {
+		zone, date string
+		want       time.Duration
+		reason     string // why the row is here
+	}{
+		{"Europe/Berlin", "2026-03-29", 23 * time.Hour, "set forward at 2 o'clock"},
+		{"Europe/Berlin", "2026-10-25", 25 * time.Hour, "set back at 3 o'clock"},
+		{"America/Santiago", "2026-09-06", 23 * time.Hour, "midnight does not exist"},
+		{"America/Santiago", "2026-04-04", 25 * time.Hour, "its last hour comes twice"},
+		{"America/Havana", "2026-11-01", 25 * time.Hour, "its first hour comes twice"},
+		{"Atlantic/Azores", "2026-03-29", 23 * time.Hour, "midnight does not exist"},
+		{"Australia/Lord_Howe", "2026-10-04", 23*time.Hour + 30*time.Minute, "set forward by half an hour"},
+		{"UTC", "2026-06-01", 24 * time.Hour, "no change of the clock"},
+	}
+	for _, test := range tests {
+		t.Run(test.zone+" "+test.date, func(t *testing.T) {
+			zone, err := time.LoadLocation(test.zone)
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Local = zone
+			date, _ := time.Parse(time.DateOnly, test.date)
+			since, sinceErr := parseTime(test.date, time.Now())
+			until, untilErr := parseEnd(test.date, time.Now())
+			next, nextErr := parseTime(date.AddDate(0, 0, 1).Format(time.DateOnly), time.Now())
+			if err := errors.Join(sinceErr, untilErr, nextErr); err != nil {
+				t.Fatal(err)
+			}
+			length := time.Duration(until+1-since) * time.Millisecond
+			if length != test.want || next != until+1 {
+				t.Errorf("it has %v, and the next day begins %d ms after its last; want %v and 1: %s",
+					length, next-until, test.want, test.reason)
 			}
 		})
 	}

@@ -181,25 +181,38 @@ func (h *History) selects(deletion int, r Ref, stored func(store int) bool) bool
 	if !match.Match(v.RecordName, d.Pattern) {
 		return false
 	}
-	old := v.StoredAt < d.Params.OlderThan
+	if isBetween(v, &d.Params) {
+		return true
+	}
+	old := d.Params.NewerThan == 0 && v.StoredAt < d.Params.OlderThan
 	if old && d.Params.KeepNewest == 0 {
 		return true
 	}
 	if d.Params.MaxPerRecord == 0 && !old {
 		return false
 	}
-	newer := h.countNewer(v, stored)
+	newer := h.countNewer(v, &d.Params, stored)
 	return old && newer >= d.Params.KeepNewest || d.Params.MaxPerRecord > 0 && newer >= d.Params.MaxPerRecord
 }
 
-// countNewer returns the number of newer values of the same record.
-func (h *History) countNewer(v *daybook.StoredValue, stored func(store int) bool) (count int) {
+// isBetween reports whether a deletion with NewerThan removes a value by its time.
+func isBetween(v *daybook.StoredValue, params *daybook.PruneParams) bool {
+	return params.NewerThan > 0 && v.StoredAt > params.NewerThan &&
+		(params.OlderThan == 0 || v.StoredAt < params.OlderThan)
+}
+
+// countNewer returns the number of newer values of the same record that NewerThan leaves.
+func (h *History) countNewer(
+	v *daybook.StoredValue, params *daybook.PruneParams, stored func(store int) bool,
+) (count int) {
 	for action := range h.Actions {
 		if h.Actions[action].Kind != Store || !stored(action) {
 			continue
 		}
 		for i := range h.Actions[action].Values {
-			if other := &h.Actions[action].Values[i]; other.RecordName == v.RecordName && other.StoredAt > v.StoredAt {
+			other := &h.Actions[action].Values[i]
+			isNewer := other.RecordName == v.RecordName && other.StoredAt > v.StoredAt
+			if isNewer && !isBetween(other, params) {
 				count++
 			}
 		}

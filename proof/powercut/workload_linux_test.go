@@ -301,16 +301,29 @@ func (w *workload) cleanUp() {
 	writer.Wait()
 }
 
-// prune deletes values by count, or old values except for the newest two of each record.
+// prune deletes values by count, or old values except for the newest two of each record, or the
+// values that are newer than a time.
 func (w *workload) prune() {
-	params := daybook.PruneParams{MaxPerRecord: 3 + w.random.IntN(10)}
-	if w.random.IntN(2) == 0 {
-		params = daybook.PruneParams{OlderThan: w.counted, KeepNewest: 2}
+	switch w.random.IntN(3) {
+	case 0:
+		w.pruneBy("counted.*", daybook.PruneParams{MaxPerRecord: 3 + w.random.IntN(10)})
+	case 1:
+		w.pruneBy("counted.*", daybook.PruneParams{OlderThan: w.counted, KeepNewest: 2})
+	default:
+		newerThan := uint64(1000 + 10*w.random.IntN(len(w.actions)+1))
+		params := daybook.PruneParams{NewerThan: newerThan}
+		if w.random.IntN(2) == 0 {
+			params.OlderThan = newerThan + 2 + w.random.Uint64N(500)
+		}
+		w.pruneBy("plain.*", params)
 	}
+}
+
+func (w *workload) pruneBy(pattern string, params daybook.PruneParams) {
 	number := w.begin(func(int) history.Action {
-		return history.Action{Kind: history.Delete, Pattern: "counted.*", Params: params}
+		return history.Action{Kind: history.Delete, Pattern: pattern, Params: params}
 	})
-	_, err := w.db.Prune(context.Background(), "counted.*", params)
+	_, err := w.db.Prune(context.Background(), pattern, params)
 	w.done(number, err)
 }
 

@@ -120,7 +120,7 @@ func (c *Copy) prune(w *writeTx, d *Deletion) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	rule := Rule{oldest: min(d.Among, entry.Count)}
+	rule := Rule{NewerThan: d.NewerThan, oldest: min(d.Among, entry.Count)}
 	var repeated Deletion
 	if found {
 		if repeated, more, err = w.prune(d.Record, entry, rule, spared{after: d.After}, func() {}); err != nil {

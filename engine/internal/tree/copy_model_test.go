@@ -123,6 +123,12 @@ func (c *copyTest) prune(t *rapid.T) {
 		KeepNewest:   rapid.Uint64Range(0, 5).Draw(t, "keep newest"),
 		MaxPerRecord: rapid.SampledFrom([]uint64{0, 0, 8, 20}).Draw(t, "max per record"),
 	}
+	if rapid.IntRange(0, 2).Draw(t, "a span") == 0 {
+		rule = Rule{NewerThan: max(c.times.Draw(t, "newer than"), 1)}
+		if end := c.times.Draw(t, "older than"); end > rule.NewerThan {
+			rule.OlderThan = end
+		}
+	}
 	pattern, err := index.CompileGlob(rapid.SampledFrom([]string{"*", "a*", "b"}).Draw(t, "pattern"))
 	if err != nil {
 		t.Fatal(err)
@@ -193,15 +199,33 @@ func (c *copyTest) holds(t *rapid.T) (holds Holds) {
 // keptBy returns the values of a record that a rule and holds keep, and adds up what each hold
 // loses.
 func keptBy(rule Rule, holds Holds, record string, values []codec.Entry, lost []uint64) (kept []codec.Entry) {
+	if rule.NewerThan > 0 {
+		return keptOutside(rule, holds, record, values, lost)
+	}
 	affected := min(len(rule.deleted(values)), max(len(values)-int(rule.KeepNewest), 0))
 	if rule.MaxPerRecord > 0 {
 		affected = max(affected, len(values)-int(rule.MaxPerRecord))
 	}
+	return keptOf(values, holds, record, lost, func(i int) bool { return i < affected })
+}
+
+// keptOutside is keptBy for a rule that deletes a span of time.
+func keptOutside(rule Rule, holds Holds, record string, values []codec.Entry, lost []uint64) []codec.Entry {
+	return keptOf(values, holds, record, lost, func(i int) bool {
+		at := values[i].Timestamp
+		return at > rule.NewerThan && (rule.OlderThan == 0 || at < rule.OlderThan)
+	})
+}
+
+// keptOf returns the values that holds or an index keep.
+func keptOf(
+	values []codec.Entry, holds Holds, record string, lost []uint64, affected func(i int) bool,
+) (kept []codec.Entry) {
 	for i, e := range values {
 		isHeld := slices.ContainsFunc(holds, func(h Hold) bool {
 			return h.Pattern.Match(record) && e.Sequence > h.From
 		})
-		if i >= affected || isHeld {
+		if !affected(i) || isHeld {
 			kept = append(kept, e)
 			continue
 		}

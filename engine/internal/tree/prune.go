@@ -19,13 +19,15 @@ const (
 	minPruneChunks = 16
 )
 
-// Deletion is the deletion of some of a record's oldest values: of its Among oldest values, those
-// with sequence numbers up to After were deleted, which are Values values.
+// Deletion is the deletion of some of a record's oldest values, of all or of those newer than a
+// time: of the Among oldest ones, those with sequence numbers up to After were deleted, which are
+// Values values.
 type Deletion struct {
-	Record string
-	Values uint64
-	Among  uint64
-	After  uint64
+	Record    string
+	Values    uint64
+	NewerThan uint64 // 0: of all
+	Among     uint64
+	After     uint64
 }
 
 // Pruning has what Prune spares, and functions that it calls. All functions are required; NotesOf

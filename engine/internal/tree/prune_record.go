@@ -35,6 +35,9 @@ func (w *writeTx) prune(
 	if err := w.nameGuard.VerifyAround([]byte(record)); err != nil {
 		return d, false, err
 	}
+	if rule.NewerThan > 0 {
+		return w.pruneSpan(record, entry, rule, spare, pause)
+	}
 	p := recordPrune{tx: w, record: record, rule: rule, spare: spare, entry: entry}
 	p.byAge, p.byCount = rule.limits(entry.Count)
 	next, more, err := p.pruneChunks(pause)
