@@ -4,6 +4,7 @@ package daybook
 
 import (
 	"context"
+	"fmt"
 	"iter"
 )
 
@@ -55,12 +56,34 @@ type ChangeSource interface {
 	// ErrForked.
 	//
 	// Concurrency: the loop may take as long as it likes. It may call the other methods of the
-	// backend, except Close.
+	// backend. After Close it ends with ErrClosed.
 	//
 	// Ownership: the caller may keep the yielded values. Several of them may share one allocation.
 	//
 	// Errors: ErrForked if params.After is no place in the history; ErrInvalidPattern,
 	// ErrInvalidParams, ErrCorrupt, ErrClosed, or ctx's. An error is yielded once, as the last
-	// element.
+	// element. A *DamagedChangesError, which matches ErrCorrupt, names the values that cannot be
+	// read: all others up to its Through have been yielded, and Changes goes on after Through.
 	Changes(ctx context.Context, params ChangesParams) iter.Seq2[Change, error]
 }
+
+// DamagedChangesError says that Changes cannot read some values, because bytes on disk are damaged.
+// They are values of Record, from the cursor From through the cursor Through. Where the damage
+// hides which values there were, Record is empty, and the range is as large as it can be. From may
+// be before the place where Changes began: a consumer that was interrupted learns the whole range.
+type DamagedChangesError struct {
+	Record        string
+	From, Through Cursor
+	Err           error // matches ErrCorrupt, and names the place of the damage
+}
+
+func (e *DamagedChangesError) Error() string {
+	of := ""
+	if e.Record != "" {
+		of = fmt.Sprintf(" of record %q", e.Record)
+	}
+	return fmt.Sprintf("values%s from %v through %v cannot be read: %v", of, e.From, e.Through, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *DamagedChangesError) Unwrap() error { return e.Err }

@@ -3,25 +3,15 @@
 package engine
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"iter"
-	"math"
-	"slices"
 	"sync"
 
 	"github.com/daybook-db/daybook"
-	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/head"
-	"github.com/daybook-db/daybook/engine/internal/identity"
 	"github.com/daybook-db/daybook/engine/internal/tree"
-)
-
-// Changes reads the tree in windows of sequence numbers. Each window costs a look at every chunk's
-// header, and decodes the chunks that have values in it.
-const (
-	changesWindow   = 128 << 10 // sequence numbers; wider where many values were deleted
-	maxChangesBytes = 8 << 20   // of JSON that one window yields, about
+	"github.com/daybook-db/daybook/index"
 )
 
 // Changes yields the values after the place in params, in the order in which they were stored, and
@@ -32,8 +22,12 @@ const (
 // arrived, and continues after it. Watch says when there are new values.
 //
 // Changes holds no snapshot while the loop runs: the loop may take any time, and may call other
-// methods. A value that was stored under Interval or OS may be lost in a power cut after it was
-// yielded. Its cursor is then daybook.ErrForked. An error is yielded once, as the last element.
+// methods, Close too. It has up to 32 MiB of JSON in memory. A value that was stored under Interval
+// or OS may be lost in a power cut after it was yielded. Its cursor is then daybook.ErrForked.
+//
+// Damage does not stop a consumer for good. Changes yields all values that it can read up to the
+// end of the damaged range, and then a *daybook.DamagedChangesError, after whose Through a consumer
+// can go on. An error is yielded once, as the last element.
 // Errors: daybook.ErrForked, ErrInvalidPattern, ErrInvalidParams, ErrCorrupt, ErrClosed, or ctx's.
 func (db *DB) Changes(ctx context.Context, params daybook.ChangesParams) iter.Seq2[daybook.Change, error] {
 	return func(yield func(daybook.Change, error) bool) {
@@ -41,6 +35,64 @@ func (db *DB) Changes(ctx context.Context, params daybook.ChangesParams) iter.Se
 			yield(daybook.Change{}, err)
 		}
 	}
+}
+
+// yieldChanges yields changes until there are no more, or yield returns false. It does not yield
+// the error that it returns. Between two batches, no call is running: so the loop may call Close.
+func (db *DB) yieldChanges(
+	ctx context.Context, params daybook.ChangesParams, yield func(daybook.Change, error) bool,
+) error {
+	r, err := db.newChangesReader(ctx, params)
+	if err != nil {
+		return err
+	}
+	for r.after < r.last {
+		batch, failed := r.next(ctx)
+		if more, err := r.yieldAll(ctx, batch, yield); !more || err != nil {
+			return err
+		}
+		if failed != nil {
+			return r.describe(failed)
+		}
+	}
+	if err := db.checkOpen(ctx); err != nil {
+		return err
+	}
+	yield(daybook.Change{Cursor: db.cursorAt(r.last)}, nil)
+	return nil
+}
+
+// changesReader reads the values of one iteration, in batches.
+type changesReader struct {
+	db      *DB
+	pattern *index.Pattern
+	after   uint64 // values up to this number have been read
+	last    uint64 // number of the last value to read
+	inTree  *tree.ChangeReader
+}
+
+func (db *DB) newChangesReader(ctx context.Context, params daybook.ChangesParams) (*changesReader, error) {
+	if err := db.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer db.gate.leave()
+	if err := params.Validate(); err != nil {
+		return nil, err
+	}
+	pattern, err := compileOrAll(params.Pattern)
+	if err != nil {
+		return nil, err
+	}
+	last, err := db.lastToYield(params.Durable)
+	if err != nil {
+		return nil, err
+	}
+	after, err := db.resolve(params.After)
+	if err != nil {
+		return nil, err
+	}
+	return &changesReader{db: db, pattern: pattern, after: after, last: max(last, after),
+		inTree: tree.NewChangeReader(pattern, after)}, nil
 }
 
 // lastToYield returns the sequence number of the last value that Changes yields.
@@ -57,148 +109,102 @@ func (db *DB) lastToYield(durable bool) (last uint64, err error) {
 	return min(last, max(state.Watermark, inLog)), err
 }
 
-// yieldChanges yields changes until there are no more, or yield returns false. It does not yield
-// the error that it returns.
-func (db *DB) yieldChanges(
-	ctx context.Context, params daybook.ChangesParams, yield func(daybook.Change, error) bool,
-) error {
-	if err := db.enter(ctx); err != nil {
-		return err
+// next reads the next values, or some of them, and moves after. With an error it returns the values
+// before the damage.
+//
+// All values up to the tree's watermark are in the tree. The heads are looked at only for those
+// that follow.
+func (r *changesReader) next(ctx context.Context) (batch []tree.Change, err error) {
+	if err := r.db.enter(ctx); err != nil {
+		return nil, err
 	}
-	defer db.gate.leave()
-	if err := params.Validate(); err != nil {
-		return err
-	}
-	pattern, err := compileOrAll(params.Pattern)
+	defer r.db.gate.leave()
+	state, err := r.db.trees.state()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	last, err := db.lastToYield(params.Durable)
-	if err != nil {
-		return err
+	if state.Watermark > r.after {
+		return r.nextInTree(ctx)
 	}
-	after, err := db.resolve(params.After)
-	if err != nil {
-		return err
-	}
-	last = max(last, after)
-	for width := uint64(changesWindow); after < last; {
-		w := changeWindow{after: after, through: after + min(width, last-after), nextAfter: last + 1,
-			history: db.identity.get()}
-		if err := db.collectChanges(ctx, &w); err != nil {
-			return err
-		}
-		for _, change := range w.changes {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if pattern.Match(change.RecordName) && !yield(change, nil) {
-				return nil
-			}
-		}
-		after = w.through
-		if len(w.changes) == 0 {
-			after = max(after, w.nextAfter-1)
-		}
-		if len(w.changes) < changesWindow/4 && w.bytes < maxChangesBytes/4 {
-			width = min(2*width, math.MaxUint64/2) // much was deleted
-		} else {
-			width = changesWindow
-		}
-	}
-	yield(daybook.Change{Cursor: db.cursorAt(last)}, nil)
-	return nil
+	return r.nextInHeads(ctx)
 }
 
-// collectChanges fills a window from one consistent snapshot.
-func (db *DB) collectChanges(ctx context.Context, w *changeWindow) error {
-	s, err := db.snapshotWith(allRecords, func(h *head.Head, lock sync.Locker) *head.Reader {
-		return h.ReadSince(lock, w.after)
+func (r *changesReader) nextInTree(ctx context.Context) (batch []tree.Change, err error) {
+	s, err := r.db.trees.snapshot()
+	if err != nil {
+		return nil, err
+	}
+	defer r.db.trees.snapshotClosed()
+	defer s.Close()
+	r.inTree.Skip(r.after)
+	batch, err = r.inTree.Read(ctx, s, min(r.last, s.State.Watermark))
+	r.after = r.inTree.After()
+	return batch, err
+}
+
+// nextInHeads reads values of the heads, and those that a partial post has moved to the tree.
+func (r *changesReader) nextInHeads(ctx context.Context) (batch []tree.Change, err error) {
+	s, err := r.db.snapshotWith(r.pattern, func(h *head.Head, lock sync.Locker) *head.Reader {
+		return h.ReadSince(lock, r.after)
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer s.close()
-	if err := s.eachView(ctx, func(view *head.View) bool {
-		for entry := range view.Since(w.after) {
+	w := newChangeWindow(r.after, r.last)
+	err = s.eachView(ctx, func(view *head.View) bool {
+		for entry := range view.Since(r.after) {
 			w.add(view.Record, entry)
 		}
 		return true
-	}); err != nil {
-		return err
-	}
-	if s.tree.State.MaxPosted() > w.after {
-		if err := w.addFromTree(ctx, s.tree); err != nil {
-			return err
-		}
-	}
-	w.sort()
-	return nil
-}
-
-// changeWindow collects the values whose sequence numbers are in a window.
-type changeWindow struct {
-	after, through uint64 // the window: greater than after, up to through
-	nextAfter      uint64 // the least sequence number after the window that has been seen
-	changes        []daybook.Change
-	bytes          int // of their JSON
-	values         valueArena
-	history        identity.Identity
-}
-
-func (w *changeWindow) addFromTree(ctx context.Context, s *tree.Snapshot) error {
-	chunks, err := s.Changes(w.after, w.through)
+	})
 	if err != nil {
+		return nil, err
+	}
+	if posted := s.tree.State.MaxPosted(); posted > r.after {
+		inTree := tree.NewChangeReader(r.pattern, r.after)
+		var values []tree.Change
+		values, err = inTree.Read(ctx, s.tree, min(w.through, posted))
+		if damage := (*tree.DamagedChanges)(nil); err != nil && !errors.As(err, &damage) {
+			return nil, err
+		}
+		if inTree.After() < min(w.through, posted) || err != nil {
+			w.endAt(inTree.After())
+		}
+		w.changes = append(w.changes, values...)
+	}
+	batch, r.after = w.take()
+	return batch, err
+}
+
+// yieldAll yields a batch, and reports whether the loop goes on.
+func (r *changesReader) yieldAll(
+	ctx context.Context, batch []tree.Change, yield func(daybook.Change, error) bool,
+) (more bool, err error) {
+	const valuesPerCheck = 64
+	history := r.db.identity.get()
+	for i := range batch {
+		if i%valuesPerCheck == 0 {
+			if err := r.db.checkOpen(ctx); err != nil {
+				return false, err
+			}
+		}
+		c := &batch[i]
+		value := daybook.StoredValue{RecordName: c.Record, Value: c.Value, StoredAt: c.Timestamp}
+		if !yield(daybook.Change{StoredValue: value, Cursor: history.CursorAt(c.Sequence)}, nil) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// describe returns damage of a range of values as a *daybook.DamagedChangesError, and other errors
+// unchanged.
+func (r *changesReader) describe(err error) error {
+	var damage *tree.DamagedChanges
+	if !errors.As(err, &damage) {
 		return err
 	}
-	for {
-		record, entries, err := chunks.Read(ctx)
-		if len(entries) == 0 || err != nil {
-			w.nextAfter = min(w.nextAfter, chunks.Next)
-			return err
-		}
-		for _, entry := range entries {
-			w.add(record, entry)
-		}
-		chunks.Through = w.through
-	}
-}
-
-// add adds a value if it is in the window. When the collected values are twice as large as they may
-// be, it ends the window earlier and keeps the first half of them.
-func (w *changeWindow) add(record string, e codec.Entry) {
-	if e.Sequence <= w.after || e.Sequence > w.through {
-		if e.Sequence > w.through {
-			w.nextAfter = min(w.nextAfter, e.Sequence)
-		}
-		return
-	}
-	w.changes = append(w.changes, daybook.Change{
-		StoredValue: daybook.StoredValue{RecordName: record, Value: w.values.copy(e.Value), StoredAt: e.Timestamp},
-		Cursor:      w.history.CursorAt(e.Sequence),
-	})
-	if w.bytes += len(e.Value); w.bytes >= 2*maxChangesBytes {
-		w.shorten()
-	}
-}
-
-func (w *changeWindow) sort() {
-	slices.SortFunc(w.changes, func(a, b daybook.Change) int {
-		return cmp.Compare(a.Cursor.Sequence, b.Cursor.Sequence)
-	})
-}
-
-// shorten keeps the first of the collected values, in new memory, and ends the window with them.
-func (w *changeWindow) shorten() {
-	w.sort()
-	all := w.changes
-	w.changes, w.bytes, w.values = nil, 0, valueArena{}
-	for _, change := range all {
-		if len(w.changes) > 0 && w.bytes+len(change.Value) > maxChangesBytes {
-			break
-		}
-		change.Value = w.values.copy(change.Value)
-		w.changes, w.bytes = append(w.changes, change), w.bytes+len(change.Value)
-	}
-	w.through = w.changes[len(w.changes)-1].Cursor.Sequence
+	return &daybook.DamagedChangesError{Record: damage.Record, From: r.db.cursorAt(damage.From),
+		Through: r.db.cursorAt(damage.Through), Err: damage.Err}
 }

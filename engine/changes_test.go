@@ -124,7 +124,7 @@ func TestChangesAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	long := json.RawMessage(`"` + digits(maxChangesBytes) + `"`)
+	long := json.RawMessage(`"` + digits(maxWindowBytes) + `"`)
 	for i := range uint64(3) {
 		if err := db.Store(ctx, "long", long, i); err != nil {
 			t.Fatal(err)

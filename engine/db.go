@@ -284,6 +284,14 @@ func (db *DB) enter(ctx context.Context) error {
 	return db.gate.enter()
 }
 
+// checkOpen returns ErrClosed after Close, or ctx's error. The result may be outdated at once.
+func (db *DB) checkOpen(ctx context.Context) error {
+	if db.gate.isClosed() {
+		return daybook.ErrClosed
+	}
+	return ctx.Err()
+}
+
 // enterWriting is enter for a method that changes the daybook.
 func (db *DB) enterWriting(ctx context.Context) error {
 	err := db.enter(ctx)

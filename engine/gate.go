@@ -4,6 +4,7 @@ package engine
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/daybook-db/daybook"
 )
@@ -12,8 +13,8 @@ import (
 // refuses further calls, also those from within a running call, such as Store in the loop of a
 // Scan: otherwise Close and the call would wait for each other for ever.
 type gate struct {
-	mu      sync.Mutex
-	closed  bool
+	mu      sync.Mutex // is held while closed is set, so that no call begins after it
+	closed  atomic.Bool
 	running sync.WaitGroup
 }
 
@@ -21,7 +22,7 @@ type gate struct {
 func (g *gate) enter() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.closed {
+	if g.isClosed() {
 		return daybook.ErrClosed
 	}
 	g.running.Add(1)
@@ -31,16 +32,12 @@ func (g *gate) enter() error {
 func (g *gate) leave() { g.running.Done() }
 
 // isClosed reports whether close has been called.
-func (g *gate) isClosed() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.closed
-}
+func (g *gate) isClosed() bool { return g.closed.Load() }
 
 // close refuses calls from now on, and waits for the calls that are running.
 func (g *gate) close() {
 	g.mu.Lock()
-	g.closed = true
+	g.closed.Store(true)
 	g.mu.Unlock()
 	g.running.Wait()
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/arena"
 	"github.com/daybook-db/daybook/engine/internal/tree"
 	"github.com/daybook-db/daybook/index"
 )
@@ -81,8 +82,8 @@ type scanner struct {
 	tree   *tree.Snapshot
 	yield  func(daybook.StoredValue, error) bool
 
-	values valueArena
-	names  nameArena
+	values arena.Values
+	names  arena.Names
 
 	name      string // of the current record
 	remaining int    // number of its values that may still be yielded
@@ -102,12 +103,12 @@ func (s *scanner) record(r recordContent) (more bool, err error) {
 	s.remaining = s.wanted.MaxValues()
 	inHeads := entryCursor{entries: s.inHeads, backward: s.wanted.Newest}
 	if r.inTree && s.wanted.Overlaps(r.entry.Oldest, r.entry.Newest) {
-		s.name = s.names.copy(r.name)
+		s.name = s.names.Copy(r.name)
 		if err := s.merge(&inHeads, r); err != nil || s.stopped {
 			return false, err
 		}
 	} else if len(s.inHeads) > 0 {
-		s.name = s.names.copy(r.name)
+		s.name = s.names.Copy(r.name)
 	}
 	s.emitAll(&inHeads)
 	return !s.stopped, nil
@@ -178,7 +179,7 @@ func (s *scanner) emit(c *entryCursor) {
 	e := c.pop()
 	value := e.Value
 	if c.copies == nil {
-		value = s.values.copy(value)
+		value = s.values.Copy(value)
 	} else {
 		value = c.popCopy(len(value))
 	}
@@ -193,7 +194,7 @@ func (s *scanner) copyAll(count int) []byte {
 		return nil
 	}
 	values := s.tree.Values()
-	if len(values) < minOwnAllocation || len(values) > maxArenaBlock {
+	if len(values) < arena.MinOwn || len(values) > arena.MaxBlock {
 		return nil
 	}
 	return append([]byte(nil), values...)

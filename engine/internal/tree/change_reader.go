@@ -4,90 +4,359 @@ package tree
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math"
+	"sync"
 
+	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
-	"github.com/daybook-db/daybook/engine/internal/pages"
+	"github.com/daybook-db/daybook/index"
 )
 
-// ChangeReader reads the chunks that have values with sequence numbers in a range, by record and
-// time.
+// ChangeReader reads values in the order of their sequence numbers, from chunks that are in the
+// order of records and times. It looks once at the header of each chunk, and then decodes the
+// chunks in the order of their first numbers. The values of chunks that overlap wait in a pool. If
+// the pool gets too large, the reader keeps only the values with the smallest numbers, and decodes
+// the chunks of the others again later.
+//
+// A ChangeReader lives longer than a snapshot. When the tree has changed between two calls, it
+// looks at the headers again.
 type ChangeReader struct {
-	// Through is the greatest sequence number of the range. The caller may lower it while it reads.
-	Through uint64
-	// Next is a sequence number after Through. The chunks that were read have no value after
-	// Through and before Next.
-	Next uint64
+	max     changeBounds
+	pattern *index.Pattern
+	after   uint64 // the values up to this number have been returned
+	through uint64 // the last number that is wanted
+	width   uint64 // how many numbers a batch should cover
 
-	snapshot *Snapshot
-	after    uint64
-	cursor   *pages.Cursor
-	begun    bool
+	// What follows is known of one state of one tree.
+	tree       *sync.WaitGroup // the snapshots of that tree, which identify it
+	generation uint64
+	places     placeHeap // ranges of values after after that are not in the pool
+	horizon    uint64    // there may be chunks after this number that have no place
+	windowed   bool      // too many chunks overlap: there are no places, and each batch reads all chunks
+	pool       changePool
+	damage     *DamagedChanges // the first damage in the order of Through; nil: none
+
+	record  string // that is being located
+	matches bool   // the pattern matches it
+	visited int    // number of chunks
 }
 
-// Changes returns a reader of the values with sequence numbers after one number and through
-// another.
-func (s *Snapshot) Changes(after, through uint64) (*ChangeReader, error) {
-	r := &ChangeReader{Through: through, Next: math.MaxUint64, snapshot: s, after: after}
-	err := s.mapped.protect(func() error {
-		values, err := s.image.Bucket(valuesBucket)
-		if err == nil {
-			r.cursor = values.Cursor()
+// Change is a value of a record.
+type Change struct {
+	Record string
+	codec.Entry
+}
+
+// DamagedChanges says that values of a record from one sequence number through another cannot be
+// read. Where the damage hides the record or the numbers, Record is empty, and the range is as
+// large as it can be. From may be before the numbers that the reader was asked for: a consumer that
+// was interrupted within the range learns all of it.
+type DamagedChanges struct {
+	Record        string
+	From, Through uint64
+	Err           error // a *Damage
+}
+
+func (d *DamagedChanges) Error() string {
+	if d.Record == "" {
+		return fmt.Sprintf("values with numbers from %d to %d: %v", d.From, d.Through, d.Err)
+	}
+	return fmt.Sprintf("values of record %q with numbers from %d to %d: %v", d.Record, d.From, d.Through, d.Err)
+}
+
+// Unwrap returns the damage.
+func (d *DamagedChanges) Unwrap() error { return d.Err }
+
+// minBatchWidth is the number of sequence numbers that the first batch covers, so that the first
+// value comes soon. Later batches cover more, as long as their values are few.
+const minBatchWidth = 4 << 10
+
+// NewChangeReader returns a reader of the values after a sequence number of the records that the
+// pattern matches.
+func NewChangeReader(pattern *index.Pattern, after uint64) *ChangeReader {
+	return &ChangeReader{max: defaultChangeBounds, pattern: pattern, after: after, width: minBatchWidth}
+}
+
+// Skip makes the reader go on after a sequence number, if that is greater than After.
+func (r *ChangeReader) Skip(after uint64) {
+	if after > r.after {
+		r.after, r.tree = after, nil
+	}
+}
+
+// After returns the sequence number up to which all values have been returned.
+func (r *ChangeReader) After() uint64 { return r.after }
+
+// Read returns the next values up to the sequence number through, or some of them, in their order.
+// It reads a snapshot. The values belong to the caller. When it meets damage it first returns all
+// other values up to the end of the damaged range. The last of them come together with the
+// *DamagedChanges; After is then that end.
+func (r *ChangeReader) Read(ctx context.Context, s *Snapshot, through uint64) (batch []Change, err error) {
+	if r.tree != s.open || r.generation != s.State.Generation || r.through != through || r.after >= r.horizon {
+		r.tree, r.generation, r.through = s.open, s.State.Generation, through
+		if err := r.locate(ctx, s); err != nil {
+			r.tree = nil
+			return nil, err
 		}
+	}
+	before, limit := r.after, r.firstLimit()
+	err = s.mapped.protect(func() (err error) {
+		limit, err = r.gather(ctx, s, limit)
 		return err
 	})
-	return r, s.mapped.describe(err)
+	if err != nil {
+		r.tree = nil
+		return nil, s.mapped.describe(err)
+	}
+	batch = r.pool.take(limit)
+	r.after = limit
+	r.adapt(limit-before, batch)
+	if r.damage != nil && r.damage.Through <= r.after {
+		r.tree = nil
+		return batch, r.damage
+	}
+	return batch, nil
+}
+
+// firstLimit returns the number up to which the next batch should return values.
+func (r *ChangeReader) firstLimit() uint64 {
+	if r.windowed {
+		return r.horizon
+	}
+	first := r.pool.first
+	if len(r.places) > 0 {
+		first = min(first, r.places[0].from)
+	}
+	start := max(r.after, first-1)
+	return min(r.horizon, start+min(r.width, math.MaxUint64-start))
+}
+
+// gather decodes the chunks that may have values up to limit. It returns the number up to which the
+// pool has all values then: limit, or less if the pool would be too large, or more if no chunk
+// begins earlier.
+func (r *ChangeReader) gather(ctx context.Context, s *Snapshot, limit uint64) (uint64, error) {
+	for len(r.places) > 0 && r.places[0].from <= limit {
+		if err := r.checkContext(ctx); err != nil {
+			return 0, err
+		}
+		p := r.places.pop()
+		if err := r.decodePlace(s, p, limit); err != nil {
+			return 0, err
+		}
+		if r.pool.isFull() {
+			limit = r.shrink(limit)
+		}
+	}
+	if len(r.places) > 0 {
+		limit = max(limit, r.places[0].from-1)
+	} else {
+		limit = max(limit, r.horizon)
+	}
+	limit = min(limit, r.horizon)
+	if r.damage != nil {
+		limit = min(limit, r.damage.Through)
+	}
+	return limit, nil
+}
+
+// decodePlace decodes a chunk and adds the values of a place to the pool. Damage is remembered.
+func (r *ChangeReader) decodePlace(s *Snapshot, p place, limit uint64) error {
+	values, err := s.image.Bucket(valuesBucket)
+	if err != nil {
+		return err
+	}
+	key, chunk, err := values.Cursor().Seek([]byte(p.key))
+	if err == nil && string(key) != p.key {
+		err = fmt.Errorf("%w: the chunk under key %x is missing", daybook.ErrCorrupt, p.key)
+	}
+	if err == nil {
+		return r.decode(s, key, chunk, p, limit)
+	}
+	return r.remember(s.mapped.describe(err), p.record(), p.first, p.through)
+}
+
+// decode adds the values of a place to the pool, from its chunk.
+func (r *ChangeReader) decode(s *Snapshot, key, chunk []byte, p place, limit uint64) error {
+	if err := s.coder.Decode(s.buffer, key, chunk); err != nil {
+		return r.remember(s.mapped.describeChunkOf(s.image, err, key, chunk), p.record(), p.first, p.through)
+	}
+	if rest, more := r.pool.add(s.buffer, p, limit); more {
+		r.push(rest)
+	}
+	return nil
+}
+
+// push adds a place. Without places the next batch reads all chunks again.
+func (r *ChangeReader) push(p place) {
+	if !r.windowed {
+		r.places.push(p)
+	}
+}
+
+// shrink removes values from the pool, makes places of them again, and returns the number up to
+// which the pool still has values, at most limit.
+func (r *ChangeReader) shrink(limit uint64) uint64 {
+	cut, removed := r.pool.shrink()
+	for _, p := range removed {
+		r.push(p)
+	}
+	return min(limit, cut)
+}
+
+// adapt sets the width of the next batch.
+func (r *ChangeReader) adapt(covered uint64, batch []Change) {
+	switch {
+	case covered < r.width:
+		r.width = max(covered, 1)
+	case sizeOf(batch) < r.max.bytes/8 && len(batch) < r.max.values/8:
+		r.width = min(2*covered, math.MaxUint64/2)
+	}
+}
+
+// remember remembers the damage with the least end. It returns other errors.
+func (r *ChangeReader) remember(err error, record string, from, through uint64) error {
+	if !errors.Is(err, daybook.ErrCorrupt) {
+		return err
+	}
+	through = min(through, r.through)
+	if r.damage == nil || through < r.damage.Through {
+		r.damage = &DamagedChanges{Record: record, From: from, Through: through, Err: err}
+	}
+	return nil
 }
 
 // chunksPerCheck is the number of chunks that are read between two checks of the context.
 const chunksPerCheck = 256
 
-// Read returns the record and all values of the next chunk that has values in the range; no values
-// at the end. They are valid until the next call.
-func (r *ChangeReader) Read(ctx context.Context) (record string, entries []codec.Entry, err error) {
-	s := r.snapshot
-	err = s.mapped.protect(func() error {
-		for read := 1; ; read++ {
-			key, chunk, err := r.step()
-			if key == nil || err != nil {
-				return err
-			}
-			if read%chunksPerCheck == 0 {
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-			}
-			wanted, err := r.wants(key, chunk)
-			if err == nil && wanted {
-				err = s.coder.Decode(s.buffer, key, chunk)
-			}
-			if err == nil && !wanted {
-				continue
-			}
-			if err != nil {
-				return s.mapped.describeChunkOf(s.image, err, key, chunk)
-			}
-			name, _, _, _ := codec.SplitKey(key)
-			record, entries = string(name), s.buffer.Entries
-			return nil
+func (r *ChangeReader) checkContext(ctx context.Context) error {
+	if r.visited++; r.visited%chunksPerCheck == 0 {
+		return ctx.Err()
+	}
+	return nil
+}
+
+// locate looks at the headers of all chunks, and finds the places of the values after r.after. The
+// values of the first chunks go to the pool at once: often they are all.
+func (r *ChangeReader) locate(ctx context.Context, s *Snapshot) error {
+	r.windowed = false
+	if err := r.locateAll(ctx, s); err != nil {
+		return err
+	}
+	if r.horizon > r.after || r.through <= r.after {
+		return nil
+	}
+	r.windowed = true
+	return r.locateAll(ctx, s)
+}
+
+func (r *ChangeReader) locateAll(ctx context.Context, s *Snapshot) error {
+	r.forget()
+	err := s.mapped.protect(func() error { return r.followCursor(ctx, s) })
+	if err = s.mapped.describe(err); errors.Is(err, daybook.ErrCorrupt) {
+		r.forget()
+		err = s.mapped.protect(func() error { return r.walk(ctx, s) })
+	}
+	if err != nil {
+		return s.mapped.describe(err)
+	}
+	r.places.init()
+	return nil
+}
+
+func (r *ChangeReader) forget() {
+	r.places, r.damage, r.horizon = nil, nil, r.through
+	r.pool = changePool{max: r.max, first: math.MaxUint64}
+	if r.windowed {
+		r.horizon = r.after + min(r.width, r.through-r.after)
+	}
+	r.record, r.matches = "", false
+}
+
+// followCursor visits the chunks of the records that may match. It ends at the first damaged page.
+func (r *ChangeReader) followCursor(ctx context.Context, s *Snapshot) error {
+	values, err := s.image.Bucket(valuesBucket)
+	if err != nil {
+		return err
+	}
+	c := values.Cursor()
+	prefix := r.pattern.Prefix()
+	if r.pattern.Exact() {
+		prefix += "\x00"
+	}
+	key, chunk, err := c.Seek([]byte(prefix))
+	for err == nil && key != nil && len(key) > len(prefix) && string(key[:len(prefix)]) == prefix {
+		var wanted bool
+		if wanted, err = r.visit(ctx, s, key, chunk); err != nil {
+			return err
 		}
-	})
-	return record, entries, s.mapped.describe(err)
+		if wanted {
+			key, chunk, err = c.Next()
+		} else {
+			key, chunk, err = c.Seek(append([]byte(r.record), 1)) // after the keys of the record
+		}
+	}
+	return err
 }
 
-func (r *ChangeReader) step() (key, chunk []byte, err error) {
-	if r.begun {
-		return r.cursor.Next()
+// walk visits all chunks on undamaged pages.
+func (r *ChangeReader) walk(ctx context.Context, s *Snapshot) error {
+	values, err := s.image.Bucket(valuesBucket)
+	if err != nil {
+		return r.remember(s.mapped.describe(err), "", 1, s.State.MaxPosted())
 	}
-	r.begun = true
-	return r.cursor.First()
+	return values.Walk(
+		func(key, chunk []byte) error { _, err := r.visit(ctx, s, key, chunk); return err },
+		func(err error) error { return r.remember(s.mapped.describe(err), "", 1, s.State.MaxPosted()) },
+	)
 }
 
-// wants reports whether a chunk has values in the range.
-func (r *ChangeReader) wants(key, chunk []byte) (bool, error) {
-	header, err := codec.ReadHeader(key, chunk)
-	if err == nil && header.MaxSequence > r.Through {
-		r.Next = min(r.Next, max(header.MinSequence, r.Through+1))
+// visit adds a chunk's values to the pool, or remembers their place. It reports whether the pattern
+// matches the chunk's record.
+func (r *ChangeReader) visit(ctx context.Context, s *Snapshot, key, chunk []byte) (wanted bool, err error) {
+	if err := r.checkContext(ctx); err != nil {
+		return false, err
 	}
-	return err == nil && header.MaxSequence > r.after && header.MinSequence <= r.Through, err
+	if r.record == "" || !codec.HasRecord(key, r.record) {
+		record, _, _, err := codec.SplitKey(key)
+		if err != nil {
+			return true, r.remember(s.mapped.describeChunkOf(s.image, err, key, chunk), "", 1, s.State.MaxPosted())
+		}
+		r.record = string(record)
+		r.matches = r.pattern.Match(r.record)
+	}
+	if !r.matches {
+		return false, nil
+	}
+	h, err := codec.ReadHeader(key, chunk)
+	if err != nil {
+		err = s.mapped.describeChunkOf(s.image, err, key, chunk)
+		return true, r.remember(err, r.record, 1, s.State.MaxPosted())
+	}
+	if h.MaxSequence <= r.after || h.MinSequence > r.horizon {
+		return true, nil
+	}
+	return true, r.take(s, key, chunk, &h)
+}
+
+// take adds the values of a chunk to the pool while that is small. Otherwise it adds their place.
+func (r *ChangeReader) take(s *Snapshot, key, chunk []byte, h *codec.Header) error {
+	p := place{from: max(h.MinSequence, r.after+1), through: min(h.MaxSequence, r.through), first: h.MinSequence,
+		key: string(key)}
+	isEager := r.pool.bytes+int(h.ValueBytes) <= r.max.eager && len(r.pool.changes) < r.max.values/8
+	if !r.windowed && !isEager {
+		r.places = append(r.places, p)
+		if r.places.isFull(r.max) {
+			r.horizon = min(r.horizon, r.places.shorten())
+		}
+		return nil
+	}
+	if err := r.decode(s, key, chunk, p, r.horizon); err != nil {
+		return err
+	}
+	if r.pool.isFull() {
+		r.horizon = r.shrink(r.horizon)
+	}
+	return nil
 }

@@ -1,27 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package engine
+// Package arena copies values and names into memory that it allocates in blocks, so that a large
+// result takes few allocations. The memory belongs to the owner of the copies.
+package arena
 
 import "strings"
 
 // Sizes in bytes of the blocks from which results get their memory. A block is twice as large as
 // the one before, so that a large result takes few allocations, and a small one little memory.
 const (
-	minArenaBlock = 512
-	maxArenaBlock = 64 << 10
-	// minOwnAllocation is the size from which the values of a chunk get an allocation of their own.
-	minOwnAllocation = 4 << 10
+	MinBlock = 512
+	MaxBlock = 64 << 10
+	// MinOwn is the size from which the values of a chunk get an allocation of their own.
+	MinOwn = 4 << 10
 )
 
-// valueArena copies values into memory that it allocates in blocks.
-type valueArena struct {
+// Values copies values. The zero Values is ready for use.
+type Values struct {
 	block []byte
 	size  int // of the last block
 }
 
-func (a *valueArena) copy(value []byte) []byte {
+// Copy returns a copy of a value.
+func (a *Values) Copy(value []byte) []byte {
 	if len(value) > cap(a.block)-len(a.block) {
-		a.size = min(max(2*a.size, minArenaBlock), maxArenaBlock)
+		a.size = min(max(2*a.size, MinBlock), MaxBlock)
 		a.block = make([]byte, 0, max(a.size, len(value)))
 	}
 	start := len(a.block)
@@ -29,15 +32,16 @@ func (a *valueArena) copy(value []byte) []byte {
 	return a.block[start:len(a.block):len(a.block)]
 }
 
-// nameArena copies names into strings that it allocates in blocks.
-type nameArena struct {
+// Names copies names into strings. The zero Names is ready for use.
+type Names struct {
 	block strings.Builder
 	size  int // of the last block
 }
 
-func (a *nameArena) copy(name []byte) string {
+// Copy returns a name as a string.
+func (a *Names) Copy(name []byte) string {
 	if len(name) > a.block.Cap()-a.block.Len() {
-		a.size = min(max(2*a.size, minArenaBlock), maxArenaBlock)
+		a.size = min(max(2*a.size, MinBlock), MaxBlock)
 		a.block = strings.Builder{}
 		a.block.Grow(max(a.size, len(name)))
 	}
