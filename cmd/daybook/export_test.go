@@ -5,7 +5,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -35,6 +37,26 @@ func TestExportRefusesNamesThatCSVChanges(t *testing.T) {
 		t.Errorf("%+v; want a failure that names the other formats", got)
 	}
 	mustRun(t, "", "export", "*", "-", "--format", "ndjson", "--dir", dir)
+}
+
+// TestExportToAnUnknownEnding wants an error that says what to do, and no file. With --format any
+// name will do.
+func TestExportToAnUnknownEnding(t *testing.T) {
+	dir := filledDir(t, someValues()...)
+	for _, name := range []string{"history.txt", "history", "history.csv.gz", "-"} {
+		path := name
+		if name != "-" {
+			path = filepath.Join(t.TempDir(), name)
+		}
+		got := run(t, "", "export", "*", path, "--dir", dir)
+		if got.status != statusUsage || !strings.Contains(got.err, "--format") || got.out != "" {
+			t.Errorf("to %s: got %+v; want a usage error that names --format", name, got)
+		}
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("to %s: the file is there (%v)", name, err)
+		}
+		mustRun(t, "", "export", "*", path, "--format", "ndjson", "--dir", dir)
+	}
 }
 
 // interruptingWriter is an output that interrupts the command at the first write.
