@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine/internal/tree"
 )
 
 // maxReaderWait is how long DropOldest waits for snapshots that keep pages from being used again.
 const maxReaderWait = time.Second
 
-// dropUntilFits deletes the oldest values until values with the given demand fit, a little space is
+// dropUntilFits deletes the values that were stored first until values with the given demand fit, a little space is
 // left for the next ones, and the heads can be posted. It waits for snapshots, as far as waitCtx
 // allows, rather than drop values whose pages they would keep from being used again. A file that
 // is too large for MaxSize is compacted then.
@@ -93,11 +94,16 @@ func (t *turn) waitForReaders(ctx context.Context, d demand, wanted int64) error
 	return t.postWhatFits(context.WithoutCancel(ctx))
 }
 
-// dropSome deletes the oldest values, one part in dropPart of all JSON. It passes over damaged
-// values.
+// dropSome deletes the values that were stored first, one part in dropPart of all JSON, or more if
+// those may not be dropped. It passes over damaged values.
 func (t *turn) dropSome(ctx context.Context) (deleted uint64, err error) {
-	keep := func(all uint64) uint64 { return all - min(all, all/dropPart+1) }
-	deleted, err = t.pruneTo(ctx, allRecords, keep, 0)
+	for parts := uint64(1); parts <= dropPart && deleted == 0; parts *= 2 {
+		keep := func(all uint64) uint64 { return all - min(all, all/dropPart*parts+dropPart) }
+		deleted, err = t.pruneTo(ctx, allRecords, tree.ByStored, keep, 0)
+		if err != nil && !errors.Is(err, daybook.ErrCorrupt) {
+			break
+		}
+	}
 	if deleted == 0 {
 		return 0, err
 	}

@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"math"
 	"sync"
 
 	"github.com/daybook-db/daybook"
@@ -218,6 +219,18 @@ func (h *heads) oldest() uint64 {
 		oldest = min(oldest, h.frozen.Oldest())
 	}
 	return oldest
+}
+
+// first returns the least sequence number of all values; 2^64-1 if there are none.
+func (h *heads) first() uint64 {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for _, each := range []*head.Head{h.frozen, h.active} {
+		if each != nil && each.Values() > 0 {
+			return each.FirstSequence()
+		}
+	}
+	return math.MaxUint64
 }
 
 // capture captures both heads at one moment: of each, the views of the reader that readerOf returns.

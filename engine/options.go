@@ -48,9 +48,10 @@ type WhenFull int
 const (
 	// Refuse: Store returns daybook.ErrNoSpace until something is deleted.
 	Refuse WhenFull = iota
-	// DropOldest: the engine deletes the oldest values, of all records together, a sixteenth of all
-	// JSON at a time, until the new value fits. Among values of the same millisecond, those that
-	// were stored first are the oldest.
+	// DropOldest: the engine deletes the values that were stored first, of all records together, a
+	// sixteenth of all JSON at a time, until the new value fits. Their timestamps do not matter: a
+	// clock that fell back must not make it delete what has just been stored. On a disk that is
+	// full before MaxSize is reached, Store returns daybook.ErrNoSpace, and nothing is deleted.
 	DropOldest
 )
 

@@ -84,7 +84,8 @@ func (t *turn) pruneOldest(
 	}
 	if err == nil && params.MaxBytes > 0 {
 		var oldest uint64
-		oldest, err = t.pruneTo(ctx, pattern, func(uint64) uint64 { return params.MaxBytes }, uint64(params.KeepNewest))
+		oldest, err = t.pruneTo(ctx, pattern, tree.ByTime, func(uint64) uint64 { return params.MaxBytes },
+			uint64(params.KeepNewest))
 		deleted += oldest
 	}
 	return deleted, err
@@ -173,15 +174,15 @@ func (t *turn) pruneTree(ctx context.Context, pattern *index.Pattern, rule tree.
 // bytes of their JSON remain. keep is given the present number of bytes. Values that cannot be read
 // do not count, and are an error at the end.
 func (t *turn) pruneTo(
-	ctx context.Context, pattern *index.Pattern, keep func(all uint64) uint64, keepNewest uint64,
+	ctx context.Context, pattern *index.Pattern, order tree.Order, keep func(all uint64) uint64, keepNewest uint64,
 ) (deleted uint64, err error) {
 	// On a full disk some of the values that count stay in the heads.
 	if _, err := t.postAll(ctx, nil); err != nil && !errors.Is(err, daybook.ErrNoSpace) {
 		return 0, err
 	}
-	rule, unreadable, err := t.cutoff(ctx, pattern, keep)
+	rule, unreadable, err := t.cutoff(ctx, pattern, order, keep)
 	if err == nil && t.db.quarantines(unreadable) && t.salvage(ctx, unreadable) == nil {
-		rule, unreadable, err = t.cutoff(ctx, pattern, keep)
+		rule, unreadable, err = t.cutoff(ctx, pattern, order, keep)
 	}
 	if err != nil {
 		return 0, err
@@ -194,13 +195,13 @@ func (t *turn) pruneTo(
 // cutoff returns the rule that pruneTo needs, and why some values could not be read; nil if all
 // could.
 func (t *turn) cutoff(
-	ctx context.Context, pattern *index.Pattern, keep func(all uint64) uint64,
+	ctx context.Context, pattern *index.Pattern, order tree.Order, keep func(all uint64) uint64,
 ) (rule tree.Rule, unreadable, err error) {
 	heads, err := t.captureUnposted(pattern)
 	if err != nil {
 		return rule, nil, err
 	}
-	return t.tree().Cutoff(ctx, pattern, keep, heads.entries(ctx))
+	return t.tree().Cutoff(ctx, pattern, order, keep, heads.entries(ctx))
 }
 
 // captureUnposted captures the values in the heads that are not in the tree. Nothing is posted
@@ -247,6 +248,9 @@ func doomedBy(pattern *index.Pattern, rule tree.Rule) doomed {
 func (t *turn) headsHold(ctx context.Context, pattern *index.Pattern, rule tree.Rule) (bool, error) {
 	if !rule.ByTimeAlone() { // which values it deletes depends on their number
 		return true, nil
+	}
+	if rule.StoredThrough > 0 {
+		return t.db.heads.first() <= rule.StoredThrough, nil
 	}
 	if !rule.MayDelete(t.db.heads.oldest(), math.MaxUint64) {
 		return false, nil

@@ -123,11 +123,14 @@ func (c *copyTest) prune(t *rapid.T) {
 		KeepNewest:   rapid.Uint64Range(0, 5).Draw(t, "keep newest"),
 		MaxPerRecord: rapid.SampledFrom([]uint64{0, 0, 8, 20}).Draw(t, "max per record"),
 	}
-	if rapid.IntRange(0, 2).Draw(t, "a span") == 0 {
+	switch rapid.IntRange(0, 3).Draw(t, "kind") {
+	case 0:
 		rule = Rule{NewerThan: max(c.times.Draw(t, "newer than"), 1)}
 		if end := c.times.Draw(t, "older than"); end > rule.NewerThan {
 			rule.OlderThan = end
 		}
+	case 1:
+		rule = Rule{StoredThrough: rapid.Uint64Range(1, c.sequence+1).Draw(t, "through"), KeepNewest: rule.KeepNewest}
 	}
 	pattern, err := index.CompileGlob(rapid.SampledFrom([]string{"*", "a*", "b"}).Draw(t, "pattern"))
 	if err != nil {
@@ -202,7 +205,13 @@ func keptBy(rule Rule, holds Holds, record string, values []codec.Entry, lost []
 	if rule.NewerThan > 0 {
 		return keptOutside(rule, holds, record, values, lost)
 	}
-	affected := min(len(rule.deleted(values)), max(len(values)-int(rule.KeepNewest), 0))
+	affected := max(len(values)-int(rule.KeepNewest), 0)
+	if rule.StoredThrough > 0 {
+		return keptOf(values, holds, record, lost, func(i int) bool {
+			return i < affected && values[i].Sequence <= rule.StoredThrough
+		})
+	}
+	affected = min(len(rule.deleted(values)), affected)
 	if rule.MaxPerRecord > 0 {
 		affected = max(affected, len(values)-int(rule.MaxPerRecord))
 	}

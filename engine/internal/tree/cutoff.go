@@ -17,6 +17,14 @@ import (
 	"github.com/daybook-db/daybook/index"
 )
 
+// Order says which values are the oldest.
+type Order int
+
+const (
+	ByTime   Order = iota // by timestamp, then by sequence number
+	ByStored              // by sequence number: those that were stored first
+)
+
 // Cutoff returns the Rule that deletes the oldest values of the records that the pattern matches,
 // until the rest takes at most keep(all) bytes of JSON, where all is what they take together. It
 // returns the zero Rule if nothing must be deleted. others are values outside the tree that count
@@ -26,11 +34,13 @@ import (
 // decoded is deleted as a whole if its newest value must be. A chunk whose header or page cannot be
 // read does not count: skipped is the first error of that kind.
 func (t *Tree) Cutoff(
-	ctx context.Context, pattern *index.Pattern, keep func(all uint64) uint64, others iter.Seq[codec.Entry],
+	ctx context.Context, pattern *index.Pattern, order Order, keep func(all uint64) uint64,
+	others iter.Seq[codec.Entry],
 ) (rule Rule, skipped, err error) {
 	err = t.view(func(_ *bbolt.Tx, image *pages.Image) error {
 		s := &cutoffSearch{
-			ctx: ctx, mapped: t.mapped, image: image, coder: t.coder, pattern: pattern, others: others,
+			ctx: ctx, mapped: t.mapped, image: image, coder: t.coder, pattern: pattern, order: order,
+			others: others,
 		}
 		if rule, err = s.find(keep); err == nil && s.skipped != nil { // seeking by name ends at a damaged page
 			s.allChunks = true
@@ -43,7 +53,8 @@ func (t *Tree) Cutoff(
 }
 
 // cutoffSearch looks for the newest value to delete: first for its timestamp, and then, among the
-// values with that timestamp, for its sequence number. Either number is called a place here. The
+// values with that timestamp, for its sequence number. ByStored it looks for the sequence number at
+// once. Either number is called a place here. The
 // chunks' headers give bounds of the place. Between them the search adds up the bytes of values per
 // slot of places, and goes on with the slot that has the place, until the bounds are equal.
 type cutoffSearch struct {
@@ -53,6 +64,7 @@ type cutoffSearch struct {
 	coder     *codec.Coder
 	buffer    codec.Buffer
 	pattern   *index.Pattern
+	order     Order
 	others    iter.Seq[codec.Entry]
 	allChunks bool  // read the chunks of all records, and skip damaged pages
 	skipped   error // why the first page or chunk was skipped
@@ -73,6 +85,10 @@ func (s *cutoffSearch) find(keep func(all uint64) uint64) (Rule, error) {
 		return Rule{}, err
 	}
 	s.remove = all - keep(all)
+	if s.order == ByStored {
+		sequence, err := s.search(stretches, s.minSequence, s.maxSequence)
+		return Rule{StoredThrough: sequence}, err
+	}
 	timestamp, err := s.search(stretches, 0, math.MaxUint64)
 	if err != nil {
 		return Rule{}, err
@@ -111,6 +127,8 @@ func (s *cutoffSearch) stretch(h *codec.Header) stretch {
 
 func (s *cutoffSearch) place(timestamp, sequence uint64) uint64 {
 	switch {
+	case s.order == ByStored:
+		return sequence
 	case !s.tied:
 		return timestamp
 	case timestamp < s.timestamp:

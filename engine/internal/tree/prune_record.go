@@ -38,6 +38,9 @@ func (w *writeTx) prune(
 	if rule.NewerThan > 0 {
 		return w.pruneSpan(record, entry, rule, spare, pause)
 	}
+	if rule.StoredThrough > 0 {
+		spare.after = min(spare.after, rule.StoredThrough)
+	}
 	p := recordPrune{tx: w, record: record, rule: rule, spare: spare, entry: entry}
 	p.byAge, p.byCount = rule.limits(entry.Count)
 	next, more, err := p.pruneChunks(pause)
@@ -89,8 +92,12 @@ func (p *recordPrune) pruneChunks(pause func()) (next *chunk, more bool, err err
 
 // countAffected returns how many of the oldest values of a chunk the rule deletes, unless they are
 // spared: up to byAge values by age, or byCount values whatever their age, if that is more.
+// The values that StoredThrough does not delete are spared ones.
 func (p *recordPrune) countAffected(c *chunk) (uint64, error) {
-	old, err := p.tx.countDeleted(p.record, c, p.rule)
+	old, err := uint64(c.Count), error(nil)
+	if p.rule.StoredThrough == 0 {
+		old, err = p.tx.countDeleted(p.record, c, p.rule)
+	}
 	byAge, byCount := p.byAge-min(p.byAge, p.passed), p.byCount-min(p.byCount, p.passed)
 	return max(min(old, byAge), min(uint64(c.Count), byCount)), err
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/daybook-db/daybook/codec"
 )
 
-// Rule says which values of a record are deleted: its oldest ones, or with NewerThan those of a
-// span of time.
+// Rule says which values of a record are deleted: its oldest ones, with NewerThan those of a span
+// of time, or with StoredThrough those that were stored first.
 type Rule struct {
 	// NewerThan deletes the values with a greater timestamp, and with OlderThan only those between
 	// both. Then all other fields are 0. 0: OlderThan deletes the oldest values.
@@ -20,6 +20,10 @@ type Rule struct {
 	StoredBefore uint64 // with timestamp OlderThan, delete those with a smaller sequence number; 0: none
 	KeepNewest   uint64 // of the values above, keep the newest KeepNewest of the record
 	MaxPerRecord uint64 // delete all but the newest MaxPerRecord; 0: no limit
+
+	// StoredThrough deletes the values with sequence numbers up to this one, whatever their time.
+	// Then all other fields but KeepNewest are 0. 0: none.
+	StoredThrough uint64
 
 	oldest uint64 // delete this number of values in any case
 }
@@ -31,7 +35,10 @@ func (r Rule) ByTimeAlone() bool { return r.KeepNewest == 0 && r.MaxPerRecord ==
 // MayDelete reports whether the rule may delete, by time, some of the values of which the oldest
 // and the newest have the given timestamps.
 func (r Rule) MayDelete(oldest, newest uint64) bool {
-	if r.NewerThan > 0 {
+	switch {
+	case r.StoredThrough > 0:
+		return true
+	case r.NewerThan > 0:
 		span := r.span()
 		return !span.Empty() && span.Overlaps(oldest, newest)
 	}
