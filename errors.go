@@ -45,13 +45,14 @@ var (
 	// later. It is then unknown which of the last writes reached the disk, so writes to the file
 	// fail until the backend is opened again. Reads still work, and a value that was acknowledged
 	// is as durable as before. A value whose Store returned ErrFailed may be there when the backend
-	// is opened again.
+	// is opened again. The embedded engine also returns it when its directory was moved, replaced
+	// or deleted while it was open.
 	//
 	// The embedded engine has two such files. If its log has failed, Store and Sync return
 	// ErrFailed. Checkpoint, Cleanup, Prune and Compact still work, because they write to the tree.
 	// If the tree has failed, these return ErrFailed. Store works until the values that wait for
 	// the tree fill the memory that they may take.
-	ErrFailed = errors.New("the disk failed, and writes like this one fail until the backend is opened again")
+	ErrFailed = errors.New("a write failed for good: writes like this one fail until the backend is opened again")
 	// ErrForked is returned when a cursor is no place in the backend's history. The error is a
 	// *ForkedError, which has the last place that both share.
 	ErrForked = errors.New("the history has forked")

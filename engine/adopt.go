@@ -4,6 +4,8 @@ package engine
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 
 	"github.com/daybook-db/daybook/engine/internal/tree"
 )
@@ -43,9 +45,37 @@ func (t *turn) adoptTree(complete *tree.Tree) error {
 	return errors.Join(err, t.measure())
 }
 
-// syncRename makes the tree's name durable if adoptTree could not. Each write to the tree begins
-// with it. It changes the directory before the sync: after a failed sync the operating system may
-// have nothing left to write, and another sync would succeed without having written the name.
+// prepareToWrite verifies that the tree is the one that the next Open opens, and makes its name
+// durable. Each write to the tree begins with it.
+func (t *turn) prepareToWrite() error {
+	if err := t.verifyDirectory(); err != nil {
+		return err
+	}
+	return t.syncRename()
+}
+
+// verifyDirectory makes the log and the tree fail if the directory or the tree's file was moved,
+// replaced or deleted while it was open. Then the next Open would not find what is written.
+func (t *turn) verifyDirectory() error {
+	db := t.db
+	err := db.dir.fs.Verify()
+	if err == nil {
+		isTree, statErr := t.tree().IsAt(db.dir.tree)
+		if isTree || statErr != nil && !errors.Is(statErr, fs.ErrNotExist) {
+			return nil
+		}
+		err = fmt.Errorf("the file %s was moved, replaced or deleted while it was open: put it back, or restore a "+
+			"backup, and open the directory again", db.dir.tree)
+	}
+	if db.log != nil {
+		_ = db.log.Fail(err)
+	}
+	return t.tree().Fail(err)
+}
+
+// syncRename makes the tree's name durable if adoptTree could not. It changes the directory before
+// the sync: after a failed sync the operating system may have nothing left to write, and another
+// sync would succeed without having written the name.
 func (t *turn) syncRename() error {
 	if !t.renameUnsynced {
 		return nil

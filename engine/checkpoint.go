@@ -140,7 +140,7 @@ func (t *turn) postFrozen(leaveOut doomed) (leftOut uint64, err error) {
 	if frozen == nil {
 		return 0, nil
 	}
-	if err := t.syncRename(); err != nil {
+	if err := t.prepareToWrite(); err != nil {
 		db.heads.endAttempt(err)
 		return 0, err
 	}

@@ -156,6 +156,9 @@ func (t *turn) beginCopy(reason compactReason) (begun bool, err error) {
 	if err := errors.Join(t.tree().Failure(), t.checkRoomForCopy()); err != nil {
 		return false, err
 	}
+	if err := t.verifyDirectory(); err != nil {
+		return false, err
+	}
 	// The frozen head is posted first: if a part of it is in the tree (see tree.PartialPost), a
 	// copy that has some of those records could not say which.
 	if _, err := t.postFrozen(nil); err != nil {

@@ -55,5 +55,14 @@
 //	daybook.sync         an empty file that is made and removed to make the directory durable
 //	daybook.corrupt-1.db, wal.corrupt-1    what Quarantine has set aside
 //
-// Files have mode 0600, directories 0700.
+// Files have mode 0600, directories 0700. The file daybook.db and the directory wal may be symbolic
+// links to another disk. The copies of the tree and the reserve are beside the real file then, and
+// have its name: history.new.db beside history.db. The link stays.
+//
+// Open looks the path up once. Everything is done in the directory that it found, also when the
+// working directory changes, or when the directory is renamed or replaced. The engine compares the
+// path with that directory before each checkpoint and each new segment of the log, and otherwise at
+// most once a second. If the path leads elsewhere, writes return [daybook.ErrFailed]. The next Open
+// of the path would not find what they write. Nothing in a directory that took its place is
+// touched. On Windows a directory that is open cannot be renamed or deleted.
 package engine

@@ -134,6 +134,12 @@ func (d directory) removeUnfinished() error {
 	for _, name := range []string{copyName, salvagedName, restoredName, syncName} {
 		errs = append(errs, d.remove(name))
 	}
+	if filepath.Dir(d.tree) != filepath.Clean(d.path) {
+		// Before the tree became a link, its reserve was here.
+		if err := d.fs.Remove(filepath.Join(d.path, reserveName)); !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
 	return errors.Join(errs...)
 }
 

@@ -145,7 +145,7 @@ func (t *turn) prune(ctx context.Context, pattern *index.Pattern, rule tree.Rule
 
 // pruneTree deletes from the tree the values that the rule says.
 func (t *turn) pruneTree(ctx context.Context, pattern *index.Pattern, rule tree.Rule) (deleted uint64, err error) {
-	if err := t.syncRename(); err != nil {
+	if err := t.prepareToWrite(); err != nil {
 		return 0, err
 	}
 	pauses := newPauses(t.db)

@@ -158,21 +158,24 @@ func (d directory) checkEmpty() error {
 				continue
 			}
 		}
-		if name != restoredName && !ofFileSystem(name) {
+		if name != restoredName && !ofFileSystem(entry) {
 			return fmt.Errorf("%w: %s is not empty, it has %s: restore into a new directory", fs.ErrExist, d.path, name)
 		}
 	}
 	return err
 }
 
-// ofFileSystem reports whether a file system, and not a program that stores data, makes an entry of
-// this name in its root. So a directory is empty that a disk of its own has just been mounted on.
-func ofFileSystem(name string) bool {
-	switch name {
-	case "lost+found": // ext2, ext3 and ext4: mklost+found(8)
-		return true
+// ofFileSystem reports whether an operating system makes a directory of this name in the root of
+// each disk. So a directory is empty that a disk of its own has just been mounted on.
+func ofFileSystem(entry fs.DirEntry) bool {
+	switch entry.Name() {
+	case "lost+found": // mke2fs: see mklost+found(8)
+	case "System Volume Information", "$RECYCLE.BIN": // Windows
+	case ".fseventsd", ".Spotlight-V100", ".Trashes", ".TemporaryItems", ".DocumentRevisions-V100": // macOS
+	default:
+		return false
 	}
-	return false
+	return entry.IsDir()
 }
 
 // receiveBackup writes a backup without its trailer into a new file, durably, and verifies the

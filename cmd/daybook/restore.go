@@ -18,7 +18,7 @@ func newRestoreCommand(dir *string) *cobra.Command {
 		Use:   "restore FILE",
 		Short: "Create a directory from a backup",
 		Long: `Create a daybook from FILE, which "daybook backup" wrote; - is standard input. The directory
-that --dir names must be empty or not exist.
+that --dir names must be empty or not exist; lost+found does not count.
 
 The whole backup is verified before the daybook appears. If a part of it is missing or was
 changed, nothing is restored.`,

@@ -95,8 +95,8 @@ func (p place) verify() error {
 		return fmt.Errorf("the directory %s was moved or deleted while it was open: "+
 			"move it back, or restore a backup, and open it again", p.absolute)
 	case err == nil && !os.SameFile(own, found):
-		return fmt.Errorf("the directory %s was moved or deleted while it was open, and another is in its place: "+
-			"open the one that you mean to use again; the other one was not touched", p.absolute)
+		return fmt.Errorf("the directory %s was moved or deleted while it was open, and another is in its place, "+
+			"which was not touched: put the one that you mean there, and open it again", p.absolute)
 	}
 	return nil
 }

@@ -55,7 +55,8 @@ type Log struct {
 
 	// syncMu is held while frames are made durable and while the active segment changes. It is
 	// locked before mu.
-	syncMu sync.Mutex
+	syncMu   sync.Mutex
+	verified time.Time // when the directory was verified; syncMu guards it
 
 	// mu guards the fields below. It is never held during I/O.
 	mu       sync.Mutex
@@ -142,7 +143,7 @@ func (l *Log) rollBack(active *activeSegment, written int, cause error) error {
 		err = active.file.Datasync()
 	}
 	if err != nil {
-		return l.fail(fmt.Errorf("a failed write could not be undone: %w", errors.Join(cause, err)))
+		return l.Fail(fmt.Errorf("a failed write could not be undone: %w", errors.Join(cause, err)))
 	}
 	if hadFrame && l.opts.OnUndo != nil {
 		l.origin = l.opts.OnUndo(l.next - 1)
@@ -183,13 +184,38 @@ func (l *Log) syncLocked() error {
 	return nil
 }
 
-// datasync makes the frames in a file durable. An error makes the log fail.
+// datasync makes the frames in a file durable. An error makes the log fail. The caller holds
+// syncMu.
 func (l *Log) datasync(file disk.File) error {
 	start := time.Now()
 	if err := file.Datasync(); err != nil {
-		return l.fail(err)
+		return l.Fail(err)
 	}
 	l.opts.OnSync(time.Since(start))
+	if start.Sub(l.verified) < verifyInterval {
+		return nil
+	}
+	return l.verifyDirectoryLocked()
+}
+
+// verifyInterval is the time after which datasync verifies again that the directory's path leads to
+// the log: often enough to notice soon that the next Open would not find the values, and seldom
+// enough to cost nothing.
+const verifyInterval = time.Second
+
+func (l *Log) verifyDirectory() error {
+	l.syncMu.Lock()
+	defer l.syncMu.Unlock()
+	return l.verifyDirectoryLocked()
+}
+
+// verifyDirectoryLocked makes the log fail if the directory was moved, replaced or deleted. Then
+// nobody would find the frames again. The caller holds syncMu.
+func (l *Log) verifyDirectoryLocked() error {
+	if err := l.fs.Verify(); err != nil {
+		return l.Fail(err)
+	}
+	l.verified = time.Now()
 	return nil
 }
 
@@ -207,8 +233,8 @@ func (l *Log) Failure() error {
 	return l.failure
 }
 
-// fail makes the log take no more writes, and returns the error that they get.
-func (l *Log) fail(cause error) error {
+// Fail makes the log take no more writes, and returns the error that they get.
+func (l *Log) Fail(cause error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.failure == nil {
@@ -222,6 +248,9 @@ func (l *Log) fail(cause error) error {
 func (l *Log) roomFor(size int64) (*activeSegment, error) {
 	if a := l.active; a != nil && a.end+size+frameHeaderLen <= a.size && a.origin == l.origin {
 		return a, nil
+	}
+	if err := l.verifyDirectory(); err != nil {
+		return nil, err
 	}
 	next, err := l.pool.take(segmentHeaderLen + size + frameHeaderLen)
 	if err != nil {

@@ -179,6 +179,8 @@ func (d *memDisk) ReadDir(dir string) (entries []fs.DirEntry, err error) {
 	return entries, nil
 }
 
+func (d *memDisk) Verify() error { return nil }
+
 func (d *memDisk) Mkdir(string) error { return nil }
 
 func (d *memDisk) SyncDir(string) error {

@@ -35,6 +35,7 @@ const (
 	ReadDir = "readdir"
 	Mkdir   = "mkdir"
 	SyncDir = "syncdir"
+	Verify  = "verify"
 )
 
 // ErrInjected is an error that only hooks return.
@@ -195,6 +196,13 @@ func (f *FS) SyncDir(path string) error {
 		return err
 	}
 	return f.FS.SyncDir(path)
+}
+
+func (f *FS) Verify() error {
+	if err := f.before(Op{Name: Verify}); err != nil {
+		return err
+	}
+	return f.FS.Verify()
 }
 
 type file struct {

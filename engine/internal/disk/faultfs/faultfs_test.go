@@ -43,12 +43,13 @@ func TestEveryOperationCallsTheHook(t *testing.T) {
 	_, err = fsys.ReadDir(dir)
 	check(t, err)
 	check(t, fsys.SyncDir(dir))
+	check(t, fsys.Verify())
 	check(t, fsys.Remove(b))
 	check(t, fsys.Mkdir(filepath.Join(dir, "c")))
 
 	want := []string{
 		faultfs.Create, faultfs.Write, faultfs.Sync, faultfs.Open, faultfs.Rename, faultfs.Read, faultfs.Read,
-		faultfs.ReadDir, faultfs.SyncDir, faultfs.Remove, faultfs.Mkdir,
+		faultfs.ReadDir, faultfs.SyncDir, faultfs.Verify, faultfs.Remove, faultfs.Mkdir,
 	}
 	if diff := cmp.Diff(want, called); diff != "" {
 		t.Errorf("operations that the hook was called for (-want +got):\n%s", diff)
