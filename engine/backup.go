@@ -34,6 +34,7 @@ func (db *DB) Backup(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	defer db.gate.leave()
+	ctx = db.reading(ctx)
 	b, err := db.beginBackup(ctx)
 	if err != nil {
 		return err

@@ -119,6 +119,7 @@ func (r *changesReader) next(ctx context.Context) (batch []tree.Change, err erro
 		return nil, err
 	}
 	defer r.db.gate.leave()
+	ctx = r.db.reading(ctx)
 	state, err := r.db.trees.state()
 	if err != nil {
 		return nil, err

@@ -119,6 +119,9 @@ func open(path string, opts Options, system disk.System) (_ *DB, err error) {
 		}
 	}()
 	recovery, err := t.recoverLog()
+	if gaveWay := db.reading(context.Background()).Err(); gaveWay != nil {
+		err = gaveWay // the log may have been changed while it was read
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -173,6 +176,7 @@ func (t *turn) openTreeFile(mustExist bool) error {
 	opened, err := tree.Open(db.dir.fs, db.dir.file(TreeFile), tree.Options{
 		LockTimeout:      db.opts.LockTimeout,
 		ReadOnly:         db.opts.ReadOnly,
+		Directory:        db.dir.path,
 		Existing:         mustExist,
 		ChunkValues:      db.opts.Tuning.ChunkValues,
 		ChunkBytes:       db.opts.Tuning.ChunkBytes,
@@ -290,6 +294,15 @@ func (db *DB) checkOpen(ctx context.Context) error {
 		return daybook.ErrClosed
 	}
 	return ctx.Err()
+}
+
+// reading returns the context for a call that reads. When the directory is open read-only and a
+// writer waits for it, the context ends with daybook.ErrLocked.
+func (db *DB) reading(ctx context.Context) context.Context {
+	if !db.opts.ReadOnly {
+		return ctx
+	}
+	return db.trees.get().Lease().Context(ctx)
 }
 
 // enterWriting is enter for a method that changes the daybook.

@@ -34,8 +34,8 @@
 //
 // # Limits
 //
-// One process at a time has a directory open for writing; others get daybook.ErrLocked. A batch
-// takes at most [MaxBatchBytes]. The tree uses again the pages that Cleanup frees. Its file shrinks
+// One process at a time has a directory open for writing; others get daybook.ErrLocked. Readers
+// give way to it, except on Windows. A batch takes at most [MaxBatchBytes]. The tree uses again the pages that Cleanup frees. Its file shrinks
 // when it is compacted, by Compact, or by itself once most of a large file is free, but not on
 // Windows.
 //

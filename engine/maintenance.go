@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -30,17 +31,18 @@ func (db *DB) Check(ctx context.Context) error {
 		return err
 	}
 	defer db.gate.leave()
-	return db.withTurn(ctx, func(t *turn) error { return errors.Join(t.tree().Check(ctx), t.checkLog()) })
+	ctx = db.reading(ctx)
+	return db.withTurn(ctx, func(t *turn) error { return errors.Join(t.tree().Check(ctx), t.checkLog(ctx)) })
 }
 
-func (t *turn) checkLog() error {
+func (t *turn) checkLog(ctx context.Context) error {
 	db := t.db
 	if db.log != nil {
-		return db.log.Check()
+		return db.log.Check(ctx)
 	}
 	state, err := t.tree().State() // the directory is open read-only: nothing is written meanwhile
 	if err == nil {
 		_, err = wal.Scan(db.dir.file(logName), db.dir.fs, t.knownToLog(state))
 	}
-	return err
+	return cmp.Or(ctx.Err(), err) // a writer that this reader gave way to may change the log
 }

@@ -120,10 +120,15 @@ type Options struct {
 	// it. Default: 1 s.
 	SyncInterval time.Duration
 	// LockTimeout is how long Open waits for a directory that another process has open before it
-	// returns ErrLocked. Default: 1 s; negative: no wait.
+	// returns ErrLocked. Default: 1 s; negative: no wait. To open it for writing, Open also waits
+	// for up to three seconds until readers have given way; see ReadOnly.
 	LockTimeout time.Duration
 	// ReadOnly opens an existing directory without changing anything in it, beside other readers
-	// but not beside a writer. Every write returns ErrReadOnly. Default: false.
+	// but not beside a writer. Every write returns ErrReadOnly. The reader gives way when another
+	// process opens the directory for writing: after a fifth of a second every running and later
+	// call returns ErrLocked, and the reader must be closed and opened again. On Windows, and on a
+	// file system without locks on directories, the writer waits for LockTimeout instead. Default:
+	// false.
 	ReadOnly bool
 	// MaxFuture is how far a timestamp may be ahead of the clock; Store returns ErrTimestampRange
 	// for a later one. It protects a history from a clock that jumped ahead. Default: 0, any

@@ -54,6 +54,7 @@ func (db *DB) scan(
 		return err
 	}
 	defer db.gate.leave()
+	ctx = db.reading(ctx)
 	wanted, err := rangeOf(params)
 	if err != nil {
 		return err

@@ -30,6 +30,7 @@ func (db *DB) listRecords(ctx context.Context, recordPattern string, syntax dayb
 		return err
 	}
 	defer db.gate.leave()
+	ctx = db.reading(ctx)
 	pattern, err := index.Compile(recordPattern, syntax)
 	if err != nil {
 		return err

@@ -60,6 +60,7 @@ func (db *DB) Stats(ctx context.Context) (stats daybook.Stats, err error) {
 		return daybook.Stats{}, err
 	}
 	defer db.gate.leave()
+	ctx = db.reading(ctx)
 	stats = db.stats.get()
 	known := db.identity.get()
 	stats.Store, stats.Epoch = known.Store, known.Current().ID

@@ -26,5 +26,11 @@ func TryLock(f *os.File) bool {
 	return windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, at) == nil
 }
 
+// CanLockDirectories says that TryLock and IsLockedByAnother work with directories.
+const CanLockDirectories = false
+
+// IsLockedByAnother is not available.
+func IsLockedByAnother(*os.File) bool { return false }
+
 // Unlock does nothing: closing the file releases its locks.
 func Unlock(*os.File) error { return nil }

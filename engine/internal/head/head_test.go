@@ -315,7 +315,8 @@ func TestLargeValues(t *testing.T) {
 	c.checkWhole(t)
 }
 
-// TestReadersWithoutLock has readers read views in steps, while the writer adds values. The race detector must find nothing.
+// TestReadersWithoutLock has readers read views in steps, while the writer adds values. The race
+// detector must find nothing.
 func TestReadersWithoutLock(t *testing.T) {
 	const values, perCommit, readers, captures = 6000, 20, 3, 100
 	var mu sync.RWMutex

@@ -90,8 +90,8 @@ func mergedRun(a, b run, memory *slab) run {
 	return run{full: full, count: uint32(len(items)), own: own}
 }
 
-// dropEnd removes the items at the end whose numbers are greater than bound. They were only appended
-// after the item with that number: the run was not merged since.
+// dropEnd removes the items at the end whose numbers are greater than bound. The run must not have
+// been merged since the item with that number was added.
 func (r *run) dropEnd(bound uint32, removed func(item)) {
 	for r.count > 0 && r.newest().number > bound {
 		removed(r.newest())

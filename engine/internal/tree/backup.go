@@ -94,5 +94,20 @@ func (b *Backup) Verify(ctx context.Context) error {
 // Reader returns a reader of the file.
 func (b *Backup) Reader() io.Reader {
 	first := int64(len(b.metas))
-	return io.MultiReader(bytes.NewReader(b.metas), io.NewSectionReader(b.tree.file, first, b.Size()-first))
+	rest := io.NewSectionReader(b.tree.file, first, b.Size()-first)
+	return io.MultiReader(bytes.NewReader(b.metas), leasedReader{b.tree.mapped.lease, rest})
+}
+
+// leasedReader reads as long as the lease lasts.
+type leasedReader struct {
+	lease *Lease
+	io.Reader
+}
+
+func (r leasedReader) Read(p []byte) (int, error) {
+	if err := r.lease.begin(); err != nil {
+		return 0, err
+	}
+	defer r.lease.end()
+	return r.Reader.Read(p)
 }

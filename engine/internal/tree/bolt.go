@@ -42,8 +42,13 @@ func (t *Tree) openBolt(readOnly bool) (*bbolt.DB, error) {
 		FreelistType:    t.freelistType(),
 		InitialMmapSize: initialMapSize(),
 	}
-	for deadline := time.Now().Add(options.Timeout); ; {
+	begin := time.Now()
+	for deadline := begin.Add(options.Timeout); ; {
 		db, file, err := t.openBoltFile(options)
+		if errors.Is(err, bolterrors.ErrTimeout) && !readOnly && time.Since(begin) < maxReaderWait && t.onlyReaders() {
+			options.Timeout = signInterval // they give way
+			continue
+		}
 		if err != nil && options.InitialMmapSize > 0 && errors.Is(err, errNoAddressSpace) {
 			options.InitialMmapSize = 0
 			db, file, err = t.openBoltFile(options)
@@ -146,6 +151,7 @@ func (t *Tree) viewBolt(fn func(tx *bbolt.Tx) error) error {
 }
 
 func (t *Tree) closeBolt() error {
+	t.mapped.lease.close()
 	if t.broken.Load() {
 		return closeHandle(t.file)
 	}

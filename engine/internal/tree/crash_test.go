@@ -168,7 +168,7 @@ func TestUnfinishedIsLocked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := mappedFile{openDirectory(t, filepath.Dir(path)), path}
+	file := mappedFile{fs: openDirectory(t, filepath.Dir(path)), path: path}
 	if erased, err := eraseUnfinished(file); erased || !errors.Is(err, daybook.ErrLocked) {
 		t.Errorf("while another program has it open: %t, %v; want ErrLocked", erased, err)
 	}

@@ -12,16 +12,22 @@ import (
 
 // mappedFile is a bbolt file, which bbolt maps into memory.
 type mappedFile struct {
-	fs   disk.FS
-	path string
+	fs    disk.FS
+	path  string
+	lease *Lease // of a reader; nil: the file is the process's own, or is being opened
 }
 
 func (f mappedFile) String() string { return f.path }
 
 // protect calls fn, and turns its panics into daybook.ErrCorrupt. bbolt panics over pages that make
 // no sense, and to read a mapped file that was cut off is a memory fault. Neither may end the
-// program. fn must not hand out parts of the mapping, because its callers are not protected.
+// program. fn must not hand out parts of the mapping, because its callers are not protected. It
+// must not call protect for a file with a lease: a lease may end only between two calls.
 func (f mappedFile) protect(fn func() error) (err error) {
+	if err := f.lease.begin(); err != nil {
+		return err
+	}
+	defer f.lease.end()
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if cause := recover(); cause != nil {

@@ -20,7 +20,7 @@ import (
 // Errors: daybook.ErrLocked, ErrCorrupt, ErrVersion, ErrNoSpace, or the operating system's.
 func Open(fsys disk.FS, path string, opts Options) (*Tree, error) {
 	t := &Tree{
-		mapped: mappedFile{fsys, path}, opts: opts, coder: codec.NewCoder(),
+		mapped: mappedFile{fs: fsys, path: path}, opts: opts, coder: codec.NewCoder(),
 		unsaved: make(map[uint64]bool),
 	}
 	info, err := fsys.Stat(path)
@@ -29,6 +29,13 @@ func Open(fsys disk.FS, path string, opts Options) (*Tree, error) {
 		return nil, fmt.Errorf("%w: %s is missing or cut off at offset 0, though other files of the daybook exist: "+
 			"restore a backup, or open it with OnCorruption: Quarantine to keep what the log has",
 			daybook.ErrCorrupt, path)
+	}
+	if opts.ReadOnly {
+		if err := t.waitForNoSign(max(opts.LockTimeout, 0)); err != nil {
+			return nil, err
+		}
+	} else {
+		defer raiseSign(fsys, opts.Directory).lower()
 	}
 	if !missing && !opts.ReadOnly {
 		if err := t.verifyFile(); err != nil {
@@ -40,6 +47,9 @@ func Open(fsys disk.FS, path string, opts Options) (*Tree, error) {
 	}
 	t.bolt.AllocSize = allocSize
 	t.SetMaxBytes(opts.MaxBytes)
+	if opts.ReadOnly {
+		t.mapped.lease = newLease(fsys, path, t.file, opts.Directory)
+	}
 	if err := t.start(); err != nil {
 		_ = t.closeBolt()
 		return nil, err

@@ -17,11 +17,12 @@ import (
 
 // Options configure Open. All exported fields are required.
 type Options struct {
-	LockTimeout time.Duration // negative: do not wait for the lock
+	LockTimeout time.Duration // negative: wait for readers, which give way, and not for a writer
 	ReadOnly    bool
-	Existing    bool // the file must exist and have content other than zeros
-	ChunkValues int  // maximum number of values in a chunk
-	ChunkBytes  int  // maximum number of bytes of JSON in a chunk of more than one value
+	Directory   string // of the daybook, which a waiting writer locks; "": readers do not give way
+	Existing    bool   // the file must exist and have content other than zeros
+	ChunkValues int    // maximum number of values in a chunk
+	ChunkBytes  int    // maximum number of bytes of JSON in a chunk of more than one value
 	// TransactionBytes is about how many bytes one transaction changes: the leaves that it reads,
 	// and what it adds.
 	TransactionBytes int
@@ -59,6 +60,9 @@ type Tree struct {
 
 	failure atomic.Pointer[error] // why writes fail
 }
+
+// Lease returns the lease of a tree that was opened read-only; nil if it was opened for writing.
+func (t *Tree) Lease() *Lease { return t.mapped.lease }
 
 // DamagedMeta returns an error that says which of the two meta pages was damaged when the file was
 // opened; nil if both were undamaged. The tree was read from the other one. The next commit, or its

@@ -3,6 +3,7 @@
 package wal
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"slices"
@@ -15,9 +16,12 @@ import (
 // Check reads through the operating system's cache, so it may miss damage on the disk. Any
 // goroutine may call it, at the same time as any method except Close. It uses the memory of one
 // segment.
-func (l *Log) Check() error {
+func (l *Log) Check(ctx context.Context) error {
 	var errs []error
 	for _, s := range l.inUse() {
+		if err := ctx.Err(); err != nil {
+			return errors.Join(append(errs, err)...)
+		}
 		errs = append(errs, l.check(s))
 	}
 	return errors.Join(errs...)

@@ -4,6 +4,7 @@ package wal
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -48,7 +49,7 @@ func TestCheckFindsEveryDamage(t *testing.T) {
 	l.appendUntil(4, true)
 	l.append(8, 100) // Check reads frames that are not synced too
 	l.prepare()
-	if err := l.log.Check(); err != nil {
+	if err := l.log.Check(context.Background()); err != nil {
 		t.Fatalf("undamaged: %v", err)
 	}
 	check := func(damage, path string, damaged []byte) {
@@ -57,7 +58,7 @@ func TestCheckFindsEveryDamage(t *testing.T) {
 		file := l.disk.cached[path]
 		undamaged := file.cached
 		file.cached = damaged
-		err := l.log.Check()
+		err := l.log.Check(context.Background())
 		file.cached = undamaged
 		if want < 0 && err != nil || want >= 0 && !isCorruptAt(err, path, want) {
 			t.Errorf("%s, %s: got %v; want ErrCorrupt at offset %d (-1: none)", filepath.Base(path), damage, err, want)
@@ -82,7 +83,7 @@ func TestCheckNamesEverySegment(t *testing.T) {
 	l.disk.cached[segments[0]].cached[segmentHeaderLen]++
 	delete(l.disk.cached, segments[1])
 	l.disk.cached[segments[3]].cached[0]++
-	err := l.log.Check()
+	err := l.log.Check(context.Background())
 	for i, path := range segments {
 		if named := strings.Contains(fmt.Sprint(err), path+" at offset"); named != (i != 2) {
 			t.Errorf("segment %d is named: %t; want %t in %v", i, named, i != 2, err)
@@ -130,7 +131,7 @@ func TestCheckOfOtherBytes(t *testing.T) {
 				want = l.seals[0].start // Check only knows that a frame before the seal is wrong
 			}
 			test.change(l)
-			if err := l.log.Check(); !isCorruptAt(err, l.places[0].path, want) {
+			if err := l.log.Check(context.Background()); !isCorruptAt(err, l.places[0].path, want) {
 				t.Errorf("got %v; want ErrCorrupt at offset %d (%s)", err, want, test.reason)
 			}
 		})
@@ -141,7 +142,7 @@ func TestCheckOfOtherBytes(t *testing.T) {
 // the log was opened. Check must return nil.
 func TestCheckWithoutNeed(t *testing.T) {
 	l := newLayout(t)
-	if err := l.log.Check(); err != nil {
+	if err := l.log.Check(context.Background()); err != nil {
 		t.Errorf("an empty log: %v", err)
 	}
 	l.appendUntil(3, true)
@@ -149,7 +150,7 @@ func TestCheckWithoutNeed(t *testing.T) {
 	l.close()
 	l.open()
 	l.disk.cached[segmentsOf(t, l.disk)[0]].cached[segmentHeaderLen]++
-	if err := l.log.Check(); err != nil {
+	if err := l.log.Check(context.Background()); err != nil {
 		t.Errorf("damage to values that are in the tree: %v", err)
 	}
 }
@@ -161,7 +162,8 @@ func TestCheckReportsReadErrors(t *testing.T) {
 	log := mustOpen(t, fsys, 0, 0)
 	mustAppend(t, log, numbered(1, 10, 1))
 	fsys.SetHook(failAll(faultfs.Read, faultfs.ErrInjected))
-	if err := log.Check(); !errors.Is(err, faultfs.ErrInjected) || errors.Is(err, daybook.ErrCorrupt) {
+	err := log.Check(context.Background())
+	if !errors.Is(err, faultfs.ErrInjected) || errors.Is(err, daybook.ErrCorrupt) {
 		t.Errorf("got %v; want ErrInjected, and not ErrCorrupt", err)
 	}
 }
@@ -209,11 +211,11 @@ func TestCheckOfReleasedSegments(t *testing.T) {
 				}
 				return nil
 			})
-			if err := log.Check(); err != nil || !released {
+			if err := log.Check(context.Background()); err != nil || !released {
 				t.Errorf("released: %t, %v; want true, nil (%s)", released, err, test.reason)
 			}
 			fsys.SetHook(nil)
-			if err := log.Check(); err != nil {
+			if err := log.Check(context.Background()); err != nil {
 				t.Errorf("the second Check: %v", err)
 			}
 		})
@@ -235,7 +237,7 @@ func TestCheckDuringAppends(t *testing.T) {
 					return
 				default:
 				}
-				if err := log.Check(); err != nil {
+				if err := log.Check(context.Background()); err != nil {
 					t.Error(err)
 					return
 				}

@@ -3,6 +3,7 @@
 package wal
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -116,7 +117,7 @@ func (l *lifecycle) checkRecovery() error {
 			return fmt.Errorf("Append: %w", err)
 		}
 		l.tried = append(l.tried, added)
-		if err := errors.Join(log.Sync(), log.Check(), log.Close(false)); err != nil {
+		if err := errors.Join(log.Sync(), log.Check(context.Background()), log.Close(false)); err != nil {
 			return err
 		}
 		l.synced = len(l.tried)

@@ -4,6 +4,7 @@ package wal
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -54,7 +55,7 @@ func FuzzLogRecovery(f *testing.F) {
 		if got, err := log.Append([]Frame{added.Frame}); got != sequence || err != nil {
 			t.Fatalf("Append: got %d, %v; want %d", got, err, sequence)
 		}
-		if err := errors.Join(log.Check(), log.Close(false)); err != nil {
+		if err := errors.Join(log.Check(context.Background()), log.Close(false)); err != nil {
 			t.Fatal(err)
 		}
 		recovery, err = scanReading(t, d, posted)

@@ -3,6 +3,7 @@
 package wal
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -171,7 +172,7 @@ func TestOldSegments(t *testing.T) {
 		log := mustOpen(t, w.disk, 0, 0)
 		frame := numbered(100, 100, 1)
 		all := append(slices.Clone(w.frames), placed(mustAppend(t, log, frame), frame)...)
-		if err := log.Check(); err != nil {
+		if err := log.Check(context.Background()); err != nil {
 			t.Error(err)
 		}
 		mustClose(t, log)
