@@ -183,14 +183,17 @@ func (s *state) rename(dir, newDir uint64, name, newName string) syscall.Errno {
 	switch {
 	case errno != 0:
 		return errno
-	case dir != newDir || n.isDir():
+	case dir != newDir:
 		return syscall.EXDEV
 	case name == newName:
 		return 0
 	}
 	replaced := parent.entries[newName]
-	if replaced != nil && replaced.isDir() {
+	switch {
+	case replaced != nil && replaced.isDir():
 		return syscall.EISDIR
+	case replaced != nil && n.isDir():
+		return syscall.ENOTDIR
 	}
 	op := journal.Op{Parent: dir, Name: name, NewName: newName}
 	if fault := s.failLocked(journal.Rename, n.path(), path.Join(parent.path(), newName)); fault != nil {
