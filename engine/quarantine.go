@@ -69,7 +69,9 @@ func errInUse(path string) error {
 	return fmt.Errorf("%w: %s: close the program that has it open", daybook.ErrLocked, path)
 }
 
-// setAside gives a damaged tree or log another name, durably.
+// setAside gives a damaged tree or log another name. A file system keeps the changes of one name in
+// their order, so the new file that gets the old name never survives without the rename. The caller
+// syncs the directory once the new file is there.
 func (db *DB) setAside(name string, damage error) error {
 	if _, err := db.dir.fs.Stat(db.dir.file(name)); errors.Is(err, fs.ErrNotExist) {
 		return nil // it was lost, or an earlier Open crashed after this step
@@ -79,9 +81,6 @@ func (db *DB) setAside(name string, damage error) error {
 		return err
 	}
 	if err := db.dir.fs.Rename(db.dir.file(name), aside); err != nil {
-		return err
-	}
-	if err := db.dir.sync(); err != nil {
 		return err
 	}
 	db.stats.addQuarantined(aside)

@@ -234,7 +234,8 @@ func damagedLog(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = errors.Join(fill(db, "from the tree"), db.Checkpoint(context.Background()), fill(db, "lost with the log", "too"))
+	err = errors.Join(fill(db, "from the tree"), db.Checkpoint(context.Background()),
+		fill(db, "lost with the log", "too"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -326,7 +327,7 @@ func failAnAppend(t *testing.T, disk *fusedisk.Disk, dir string) error {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	err = errors.Join(fill(db, "acknowledged"), disk.Inject(fusedisk.Fault{
-		Kinds: []journal.OpKind{journal.Write}, Glob: dbDir + "/wal/*.log",
+		Kinds: []journal.OpKind{journal.Write}, Glob: dbDir + "/wal/" + strings.Repeat("?", 20) + ".log",
 		Times: 1, Errno: syscall.ENOSPC, Written: 1 << 20,
 	}))
 	if err != nil {
