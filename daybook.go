@@ -48,7 +48,7 @@ type Backend interface {
 	Initialize(ctx context.Context) error
 
 	// Cleanup deletes every value with StoredAt < olderThan (Unix ms). It returns the exact number
-	// of values that it deleted.
+	// of values that it deleted. It skips the values that a Hold spares, and does not count them.
 	//
 	// If it is interrupted, it has deleted a part of the values. It returns the number of these
 	// with the error, and the same call again deletes the rest. The deletion is as durable as a

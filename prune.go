@@ -66,7 +66,8 @@ func (p PruneParams) Validate() error {
 // Pruner is a Backend that deletes by pattern, by time, by count and by size.
 type Pruner interface {
 	// Prune deletes values of the records whose names match recordPattern, except those that
-	// params.Except spares. It returns the exact number of values that it deleted. An interruption
+	// params.Except or a Hold spares. It returns the exact number of values that it deleted. A held
+	// value counts among the newest of its record, and for MaxBytes. An interruption
 	// has the same effect as in Backend.Cleanup.
 	//
 	// Errors: those of Backend.Cleanup, ErrInvalidPattern and ErrInvalidParams. After these two

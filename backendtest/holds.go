@@ -21,7 +21,8 @@ var holdCases = []testCase{
 	{"goes forward", "AdvanceHold gives the values up to its place free, and never goes back", holdAdvances},
 	{"up to its bytes", "a hold spares the values stored last, of MaxBytes together; it counts exactly those that " +
 		"were deleted before they were taken", holdIsBounded},
-	{"spares from Prune", "Prune spares held values from each of its limits; they count among the newest", holdAndPrune},
+	{"spares from Prune", "Prune spares held values from each of its limits; they count among the newest",
+		holdAndPrune},
 	{"among the values of a record", "the held values of a record stay in order, also where older and newer " +
 		"values are deleted around them", holdAmongOthers},
 	{"several holds", "a value is spared as long as one hold spares it, and each hold counts for itself", severalHolds},
@@ -167,12 +168,13 @@ func holdAmongOthers(s *subject) {
 	const values = 1200
 	place := map[int]daybook.Cursor{}
 	s.setHold(daybook.Hold{Name: "cloud", MaxBytes: 1 << 20})
-	var want []row
+	var want, batch []row
 	for i := range values {
 		at := uint64(i * 7919 % values / 3) // in a mixed order, three of a time
-		s.store(row{"r", fmt.Sprint(i), at})
-		if i == values/2 || i == values*3/4 {
-			place[i] = s.place()
+		batch = append(batch, row{"r", fmt.Sprint(i), at})
+		if i == values/2 || i == values*3/4 || i == values-1 {
+			s.storeTogether(batch...)
+			place[i], batch = s.place(), nil
 		}
 	}
 	for _, taken := range []int{values / 2, values * 3 / 4} {

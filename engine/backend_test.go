@@ -177,6 +177,24 @@ func (r *reopenedDB) Prune(
 	return deleted, err
 }
 
+func (r *reopenedDB) SetHold(ctx context.Context, h daybook.Hold) error {
+	return r.change(func(db *DB) error { return db.SetHold(ctx, h) })
+}
+
+func (r *reopenedDB) AdvanceHold(ctx context.Context, name string, at daybook.Cursor) error {
+	return r.change(func(db *DB) error { return db.AdvanceHold(ctx, name, at) })
+}
+
+func (r *reopenedDB) ReleaseHold(ctx context.Context, name string) error {
+	return r.change(func(db *DB) error { return db.ReleaseHold(ctx, name) })
+}
+
+func (r *reopenedDB) Holds(ctx context.Context) ([]daybook.HoldInfo, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.db.Holds(ctx)
+}
+
 func (r *reopenedDB) Initialize(ctx context.Context) error {
 	return r.change(func(db *DB) error { return db.Initialize(ctx) })
 }

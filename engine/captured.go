@@ -131,13 +131,28 @@ func (c *capturedHeads) eachView(ctx context.Context, fn func(*head.View) bool) 
 // entries yields the captured values, in no particular order, until ctx ends. Each iteration yields
 // all of them.
 func (c *capturedHeads) entries(ctx context.Context) iter.Seq[codec.Entry] {
+	return c.entriesWhere(ctx, func(string) bool { return true }, func(string, uint64) bool { return true })
+}
+
+// entriesOf is entries for the records that a pattern matches.
+func (c *capturedHeads) entriesOf(ctx context.Context, pattern *index.Pattern) iter.Seq[codec.Entry] {
+	return c.entriesWhere(ctx, pattern.Match, func(string, uint64) bool { return true })
+}
+
+// entriesWhere is entries for the records and sequence numbers that two functions accept.
+func (c *capturedHeads) entriesWhere(
+	ctx context.Context, ofRecord func(string) bool, accepts func(record string, sequence uint64) bool,
+) iter.Seq[codec.Entry] {
 	return func(yield func(codec.Entry) bool) {
 		all := *c
 		all.frozen.rewind()
 		all.active.rewind()
 		_ = all.eachView(ctx, func(view *head.View) bool { // the caller looks at ctx
+			if !ofRecord(view.Record) {
+				return true
+			}
 			for entry := range view.Since(0) {
-				if !yield(entry) {
+				if accepts(view.Record, entry.Sequence) && !yield(entry) {
 					return false
 				}
 			}

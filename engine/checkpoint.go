@@ -155,6 +155,7 @@ func (t *turn) postFrozen(leaveOut doomed) (leftOut uint64, err error) {
 		t.giveUpCopy(err) // which values the tree has now is unknown
 		return leftOut, err
 	}
+	t.holdsSaved()
 	db.stats.addCheckpoint(time.Since(start))
 	t.updateCopy(func(c *tree.Copy) error { return c.Post(posting) })
 	if db.log != nil {
@@ -167,7 +168,9 @@ func (t *turn) postFrozen(leaveOut doomed) (leftOut uint64, err error) {
 // postingOf returns the posting of a frozen head without doomed values.
 func (t *turn) postingOf(frozen *head.Head, leaveOut doomed) tree.Posting {
 	db := t.db
+	t.sampleHolds()
 	posting := tree.Posting{
+		Notes:            t.unsavedHolds(),
 		Runs:             func(after string) iter.Seq[tree.Run] { return runsOf(frozen, after, leaveOut) },
 		Watermark:        frozen.LastSequence(),
 		UseAllProcessors: func() bool { return db.log == nil || db.gate.isClosed() }, // during Open and Close

@@ -57,6 +57,7 @@ var (
 	_ daybook.Watcher      = (*DB)(nil)
 	_ daybook.ChangeSource = (*DB)(nil)
 	_ daybook.Statser      = (*DB)(nil)
+	_ daybook.Holder       = (*DB)(nil)
 	_ daybook.Checker      = (*DB)(nil)
 	_ daybook.BackerUp     = (*DB)(nil)
 	_ daybook.Compacter    = (*DB)(nil)
@@ -194,6 +195,9 @@ func (t *turn) openTreeFile(mustExist bool) error {
 	if err == nil {
 		_, err = opened.State()
 	}
+	if err == nil {
+		err = t.loadNotes(opened)
+	}
 	if err != nil {
 		_ = opened.Close()
 		return err
@@ -201,6 +205,15 @@ func (t *turn) openTreeFile(mustExist bool) error {
 	db.trees.current = opened
 	t.limitTree()
 	return nil
+}
+
+// loadNotes reads what a tree that is being opened has noted.
+func (t *turn) loadNotes(opened *tree.Tree) error {
+	notes, err := opened.Notes()
+	if err == nil {
+		t.holds, err = holdsIn(notes)
+	}
+	return err
 }
 
 // prepareDirectory ends a salvage that a crash interrupted. A read-only Open changes nothing, and

@@ -332,3 +332,33 @@ func TestReserveInPrune(t *testing.T) {
 		t.Errorf("the reserve was written %d times; want at most once", got)
 	}
 }
+
+// TestHoldOnFullDisk fills a disk with held values. AdvanceHold must work there again and again,
+// because nothing else lets Cleanup make room.
+func TestHoldOnFullDisk(t *testing.T) {
+	dir := filepath.Join(smalldisk.Mount(t, 12<<20), "store")
+	db := mustOpen(t, dir, &Options{Tuning: Tuning{HeadSize: 256 << 10}, Durability: OS, Logger: discard})
+	random := rand.New(rand.NewPCG(1, 2))
+	mustSetHold(t, db, daybook.Hold{Name: "cloud", MaxBytes: 1 << 30})
+	const before = 3000
+	for i := range uint64(before) {
+		mustStore(t, db, "before", string(jsonNoise(t, random, 900)), i)
+	}
+	takeTheRest(t, filepath.Dir(dir))
+	stored := before + uint64(storeUntilFull(t, db, random, before))
+	mustCleanup(t, db, math.MaxUint64, 0)
+	last := mustCursor(t, db)
+	for part := range uint64(10) {
+		at := last
+		at.Sequence = stored * (part + 1) / 10
+		if err := db.AdvanceHold(ctx, "cloud", at); err != nil {
+			t.Fatalf("AdvanceHold to part %d of a full disk: %v", part, err)
+		}
+		takeTheRest(t, filepath.Dir(dir))
+	}
+	mustCleanup(t, db, math.MaxUint64, stored)
+	mustStore(t, db, "again", "1", 1)
+	if info := mustHold(t, db, "cloud"); info.Lost != 0 || info.Values != 1 {
+		t.Errorf("got %+v; want one held value and none lost", info)
+	}
+}

@@ -113,18 +113,23 @@ func compileWithExceptions(recordPattern string, params daybook.PruneParams) (*i
 // before it.
 func (t *turn) prune(ctx context.Context, pattern *index.Pattern, rule tree.Rule) (deleted uint64, err error) {
 	defer t.takeReserve()
-	leaveOut := doomedBy(pattern, rule)
+	held, err := t.boundHolds(ctx)
+	if err != nil {
+		return 0, err
+	}
+	// Held values, and those that count as lost, are deleted from the tree alone.
+	leaveOut := doomedBy(withoutHeld(pattern, held), rule)
 	switch found, err := t.headsHold(ctx, pattern, rule); {
 	case err != nil:
 		return 0, err
 	case !found && t.db.log.Sync() == nil:
-		return t.pruneTree(ctx, pattern, rule)
+		return t.pruneTree(ctx, pattern, rule, held)
 	}
 	leftOut, postErr := t.postAll(ctx, leaveOut)
 	if postErr != nil && !errors.Is(postErr, daybook.ErrNoSpace) {
 		return leftOut, postErr
 	}
-	pruned, err := t.pruneTree(ctx, pattern, rule)
+	pruned, err := t.pruneTree(ctx, pattern, rule, held)
 	deleted = leftOut + pruned
 	if err != nil || postErr == nil {
 		return deleted, err
@@ -139,24 +144,26 @@ func (t *turn) prune(ctx context.Context, pattern *index.Pattern, rule tree.Rule
 	if err != nil {
 		return deleted, err
 	}
-	pruned, err = t.pruneTree(ctx, pattern, rule)
+	pruned, err = t.pruneTree(ctx, pattern, rule, held)
 	return deleted + pruned, err
 }
 
-// pruneTree deletes from the tree the values that the rule says.
-func (t *turn) pruneTree(ctx context.Context, pattern *index.Pattern, rule tree.Rule) (deleted uint64, err error) {
+// withoutHeld returns a pattern that does not match the records of holds.
+func withoutHeld(pattern *index.Pattern, held tree.Holds) *index.Pattern {
+	for i := range held {
+		pattern = pattern.Without(held[i].Pattern)
+	}
+	return pattern
+}
+
+// pruneTree deletes from the tree the values that the rule says and that are not held.
+func (t *turn) pruneTree(
+	ctx context.Context, pattern *index.Pattern, rule tree.Rule, held tree.Holds,
+) (deleted uint64, err error) {
 	if err := t.prepareToWrite(); err != nil {
 		return 0, err
 	}
-	pauses := newPauses(t.db)
-	with := tree.Pruning{
-		Deleted: func(deletions []tree.Deletion) {
-			t.updateCopy(func(c *tree.Copy) error { return c.Prune(deletions) })
-		},
-		BetweenTransactions: t.postForWriters,
-		Pause:               pauses.pauseIfDue,
-		FreeSpace:           t.freeSpace,
-	}
+	with := t.pruningOf(held)
 	prune := func() error {
 		n, err := t.tree().Prune(ctx, pattern, rule, with)
 		deleted += n
@@ -170,9 +177,25 @@ func (t *turn) pruneTree(ctx context.Context, pattern *index.Pattern, rule tree.
 	return deleted, err
 }
 
+// pruningOf returns what the tree calls during a deletion that spares what is held.
+func (t *turn) pruningOf(held tree.Holds) tree.Pruning {
+	return tree.Pruning{
+		Holds:   held,
+		NotesOf: t.notesOfLost,
+		Lost:    t.addLost,
+		Deleted: func(deletions []tree.Deletion) {
+			t.updateCopy(func(c *tree.Copy) error { return c.Prune(deletions) })
+		},
+		BetweenTransactions: t.postForWriters,
+		Pause:               newPauses(t.db).pauseIfDue,
+		FreeSpace:           t.freeSpace,
+	}
+}
+
 // pruneTo deletes the oldest values of the records that the pattern matches until at most keep
 // bytes of their JSON remain. keep is given the present number of bytes. Values that cannot be read
-// do not count, and are an error at the end.
+// do not count, and are an error at the end. Held values are not deleted. By time they count as if
+// they were; in the order of storing they do not count, and the oldest of the others are deleted.
 func (t *turn) pruneTo(
 	ctx context.Context, pattern *index.Pattern, order tree.Order, keep func(all uint64) uint64, keepNewest uint64,
 ) (deleted uint64, err error) {
@@ -180,9 +203,15 @@ func (t *turn) pruneTo(
 	if _, err := t.postAll(ctx, nil); err != nil && !errors.Is(err, daybook.ErrNoSpace) {
 		return 0, err
 	}
-	rule, unreadable, err := t.cutoff(ctx, pattern, order, keep)
+	var held tree.Holds
+	if order == tree.ByStored {
+		if held, err = t.boundHolds(ctx); err != nil {
+			return 0, err
+		}
+	}
+	rule, unreadable, err := t.cutoff(ctx, pattern, order, keep, held)
 	if err == nil && t.db.quarantines(unreadable) && t.salvage(ctx, unreadable) == nil {
-		rule, unreadable, err = t.cutoff(ctx, pattern, order, keep)
+		rule, unreadable, err = t.cutoff(ctx, pattern, order, keep, held)
 	}
 	if err != nil {
 		return 0, err
@@ -195,13 +224,16 @@ func (t *turn) pruneTo(
 // cutoff returns the rule that pruneTo needs, and why some values could not be read; nil if all
 // could.
 func (t *turn) cutoff(
-	ctx context.Context, pattern *index.Pattern, order tree.Order, keep func(all uint64) uint64,
+	ctx context.Context, pattern *index.Pattern, order tree.Order, keep func(all uint64) uint64, held tree.Holds,
 ) (rule tree.Rule, unreadable, err error) {
 	heads, err := t.captureUnposted(pattern)
 	if err != nil {
 		return rule, nil, err
 	}
-	return t.tree().Cutoff(ctx, pattern, order, keep, heads.entries(ctx))
+	all := func(string) bool { return true }
+	isUnheld := func(record string, sequence uint64) bool { return !held.Spare(record, sequence) }
+	others := heads.entriesWhere(ctx, all, isUnheld)
+	return t.tree().Cutoff(ctx, pattern, order, keep, held, others)
 }
 
 // captureUnposted captures the values in the heads that are not in the tree. Nothing is posted

@@ -23,6 +23,8 @@ type turn struct {
 	copyMargin int64      // bytes of the disk that the copy leaves free
 	pace       compactionPace
 
+	holds []*hold // by name; what the notes of the tree say
+
 	// renameUnsynced is set by adoptTree when another file has got the tree's name and the
 	// directory could not be synced. syncRename clears it.
 	renameUnsynced bool

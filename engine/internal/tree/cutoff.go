@@ -32,24 +32,35 @@ const (
 //
 // Only chunks that may have values on both sides of the cut are decoded. A chunk that cannot be
 // decoded is deleted as a whole if its newest value must be. A chunk whose header or page cannot be
-// read does not count: skipped is the first error of that kind.
+// read does not count: skipped is the first error of that kind. Nor do values count that holds
+// spare; others must have none of those.
 func (t *Tree) Cutoff(
 	ctx context.Context, pattern *index.Pattern, order Order, keep func(all uint64) uint64,
-	others iter.Seq[codec.Entry],
+	holds Holds, others iter.Seq[codec.Entry],
 ) (rule Rule, skipped, err error) {
+	s := cutoffSearch{
+		ctx: ctx, mapped: t.mapped, coder: t.coder, pattern: pattern, order: order,
+		holds: holds, others: others,
+	}
 	err = t.view(func(_ *bbolt.Tx, image *pages.Image) error {
-		s := &cutoffSearch{
-			ctx: ctx, mapped: t.mapped, image: image, coder: t.coder, pattern: pattern, order: order,
-			others: others,
-		}
-		if rule, err = s.find(keep); err == nil && s.skipped != nil { // seeking by name ends at a damaged page
-			s.allChunks = true
+		s.image = image
+		return s.searchAll(func() error {
 			rule, err = s.find(keep)
-		}
-		skipped = s.skipped
-		return err
+			return err
+		})
 	})
-	return rule, skipped, err
+	return rule, s.skipped, err
+}
+
+// searchAll calls search. If that meets a damaged page, it calls search once more, for all chunks
+// that can be read.
+func (s *cutoffSearch) searchAll(search func() error) error {
+	err := search()
+	if err == nil && s.skipped != nil { // seeking by name ends at a damaged page
+		s.allChunks = true
+		err = search()
+	}
+	return err
 }
 
 // cutoffSearch looks for the newest value to delete: first for its timestamp, and then, among the
@@ -58,14 +69,21 @@ func (t *Tree) Cutoff(
 // chunks' headers give bounds of the place. Between them the search adds up the bytes of values per
 // slot of places, and goes on with the slot that has the place, until the bounds are equal.
 type cutoffSearch struct {
-	ctx       context.Context
-	mapped    mappedFile
-	image     *pages.Image
-	coder     *codec.Coder
-	buffer    codec.Buffer
-	pattern   *index.Pattern
-	order     Order
-	others    iter.Seq[codec.Entry]
+	ctx     context.Context
+	mapped  mappedFile
+	image   *pages.Image
+	coder   *codec.Coder
+	buffer  codec.Buffer
+	pattern *index.Pattern
+	order   Order
+	others  iter.Seq[codec.Entry]
+
+	holds        Holds  // the values that they spare do not count
+	sparedRecord string // the record that spared is of
+	spared       spared
+
+	after uint64 // ByStored: sequence numbers up to this are the place 0
+
 	allChunks bool  // read the chunks of all records, and skip damaged pages
 	skipped   error // why the first page or chunk was skipped
 
@@ -127,6 +145,8 @@ func (s *cutoffSearch) stretch(h *codec.Header) stretch {
 
 func (s *cutoffSearch) place(timestamp, sequence uint64) uint64 {
 	switch {
+	case s.order == ByStored && sequence <= s.after:
+		return 0
 	case s.order == ByStored:
 		return sequence
 	case !s.tied:
@@ -211,20 +231,54 @@ func (s *cutoffSearch) narrow(low, high uint64) (uint64, uint64, error) {
 func (s *cutoffSearch) each(visit func(h codec.Header, key, chunk []byte)) error {
 	err := s.eachChunk(func(key, chunk []byte) {
 		h, err := codec.ReadHeader(key, chunk)
-		if s.skipChunk(err, key, chunk); err == nil {
+		s.skipChunk(err, key, chunk)
+		switch {
+		case err != nil:
+		case s.holds == nil:
 			visit(h, key, chunk)
+		default:
+			s.visitUnspared(h, key, chunk, visit)
 		}
 	})
 	if err != nil {
 		return err
 	}
 	for e := range s.others {
-		visit(codec.Header{
-			First: e.Timestamp, Last: e.Timestamp, MinSequence: e.Sequence, MaxSequence: e.Sequence,
-			ValueBytes: uint64(len(e.Value)),
-		}, nil, nil)
+		visit(headerOf(e), nil, nil)
 	}
 	return s.ctx.Err() // it may have ended the other values too early
+}
+
+// visitUnspared visits a chunk, or those of its values that no hold spares, with a header for each.
+func (s *cutoffSearch) visitUnspared(h codec.Header, key, chunk []byte, visit func(h codec.Header, key, chunk []byte)) {
+	record, _, _, _ := codec.SplitKey(key)
+	if name := string(record); name != s.sparedRecord {
+		s.sparedRecord, s.spared = name, s.holds.of(name, make([]uint64, len(s.holds)))
+	}
+	switch {
+	case s.spared.spares(h.MinSequence):
+		return
+	case !s.spared.spares(h.MaxSequence):
+		visit(h, key, chunk)
+		return
+	}
+	if err := s.coder.Decode(&s.buffer, key, chunk); err != nil {
+		s.skipChunk(err, key, chunk)
+		return
+	}
+	for _, e := range s.buffer.Entries {
+		if !s.spared.spares(e.Sequence) {
+			visit(headerOf(e), nil, nil)
+		}
+	}
+}
+
+// headerOf returns the header of a chunk of one value.
+func headerOf(e codec.Entry) codec.Header {
+	return codec.Header{
+		Count: 1, First: e.Timestamp, Last: e.Timestamp, MinSequence: e.Sequence, MaxSequence: e.Sequence,
+		ValueBytes: uint64(len(e.Value)),
+	}
 }
 
 func (s *cutoffSearch) eachChunk(visit func(key, chunk []byte)) error {

@@ -42,16 +42,22 @@ func TestCutoff(t *testing.T) {
 			rapid.Uint64Range(0, 3), rapid.Uint64Range(1e12, 1e12+1e6), rapid.Uint64(),
 		}).Draw(t, "times")
 		h, sequence := make(history), uint64(0)
-		var all, others []codec.Entry
+		holds := drawHolds(t)
+		var all, held, others []codec.Entry // all: what no hold spares
 		for range rapid.IntRange(0, 60).Draw(t, "values") {
 			sequence += rapid.SampledFrom([]uint64{1, 1, 1, 7, 1 << 40}).Draw(t, "gap")
 			value := strings.Repeat("1", rapid.IntRange(1, 30).Draw(t, "bytes"))
 			e := codec.Entry{Timestamp: times.Draw(t, "at"), Sequence: sequence, Value: []byte(value)}
-			all = append(all, e)
-			if record := rapid.IntRange(0, 3).Draw(t, "record"); record == 0 {
-				others = append(others, e)
+			record := rapid.IntRange(0, 3).Draw(t, "record")
+			if spare := holds.of(fmt.Sprint(record), make([]uint64, len(holds))); spare.spares(sequence) {
+				held = append(held, e)
 			} else {
+				all = append(all, e)
+			}
+			if record > 0 {
 				h[fmt.Sprint(record)] = append(h[fmt.Sprint(record)], e)
+			} else if len(held) == 0 || held[len(held)-1].Sequence != sequence {
+				others = append(others, e)
 			}
 		}
 		for _, run := range h {
@@ -66,7 +72,7 @@ func TestCutoff(t *testing.T) {
 		}
 		keep := rapid.Uint64Range(0, valueBytes(all)+1).Draw(t, "keep")
 		rule, skipped, err := tree.Cutoff(ctx, everything, order, func(uint64) uint64 { return keep },
-			slices.Values(others))
+			holds, slices.Values(others))
 		if err != nil || skipped != nil {
 			t.Fatal(err, skipped)
 		}
@@ -78,6 +84,92 @@ func TestCutoff(t *testing.T) {
 					keep, rest, e.Timestamp, e.Sequence, rule, got, want)
 			}
 			rest -= uint64(len(e.Value))
+		}
+	})
+}
+
+// drawHolds draws holds on the records 0 to 3, whose sequence numbers are small or large.
+func drawHolds(t *rapid.T) (holds Holds) {
+	for range rapid.SampledFrom([]int{0, 0, 1, 2}).Draw(t, "holds") {
+		pattern, err := index.CompileGlob(rapid.SampledFrom([]string{"*", "1", "?"}).Draw(t, "held"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		from := rapid.OneOf(rapid.Uint64Range(0, 60), rapid.Uint64Range(0, 1<<44)).Draw(t, "held from")
+		holds = append(holds, Hold{Pattern: pattern, From: from})
+	}
+	return holds
+}
+
+// TestLastStored compares the bound of a hold, and the sums after it, with a list of all values.
+func TestLastStored(t *testing.T) {
+	pattern, err := index.CompileGlob("r?")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parent := testenv.TempDir(t)
+	rapid.Check(t, func(t *rapid.T) {
+		dir, err := os.MkdirTemp(parent, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer os.RemoveAll(dir)
+		tree, err := openAt(filepath.Join(dir, "a.db"), options())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tree.Close()
+		h, sequence := make(history), uint64(0)
+		var all, others []codec.Entry // those that the pattern matches
+		for range rapid.IntRange(0, 60).Draw(t, "values") {
+			sequence += rapid.SampledFrom([]uint64{1, 1, 1, 7, 1 << 40}).Draw(t, "gap")
+			value := strings.Repeat("1", rapid.IntRange(1, 30).Draw(t, "bytes"))
+			at := rapid.Uint64Range(0, 100).Draw(t, "at")
+			e := codec.Entry{Timestamp: at, Sequence: sequence, Value: []byte(value)}
+			switch record := rapid.SampledFrom([]string{"others", "r1", "r2", "unmatched"}).Draw(t, "record"); record {
+			case "others":
+				all, others = append(all, e), append(others, e)
+			case "unmatched":
+				h[record] = append(h[record], e)
+			default:
+				all, h[record] = append(all, e), append(h[record], e)
+			}
+		}
+		for _, run := range h {
+			slices.SortFunc(run, codec.Entry.Compare)
+		}
+		if err := h.post(tree, sequence); err != nil {
+			t.Fatal(err)
+		}
+		s, err := tree.Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		after := rapid.OneOf(rapid.Just(uint64(0)), rapid.Uint64Range(0, sequence)).Draw(t, "after")
+		maxBytes := rapid.Uint64Range(0, valueBytes(all)+1).Draw(t, "bytes")
+		from, err := s.LastStored(ctx, pattern, after, maxBytes, slices.Values(others))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rest := func(after uint64) (values, bytes uint64) {
+			for _, e := range all {
+				if e.Sequence > after {
+					values, bytes = values+1, bytes+uint64(len(e.Value))
+				}
+			}
+			return values, bytes
+		}
+		_, bytes := rest(from)
+		_, before := rest(max(from, 1) - 1)
+		if from < after || bytes > maxBytes || from > after && before <= maxBytes {
+			t.Fatalf("from %d, after %d: the rest has %d bytes, with one more %d; want at most %d",
+				from, after, bytes, before, maxBytes)
+		}
+		values, size, err := s.StoredAfter(ctx, pattern, from, slices.Values(others))
+		if wantValues, wantBytes := rest(from); values != wantValues || size != wantBytes || err != nil {
+			t.Fatalf("after %d: %d values of %d bytes, %v; want %d of %d",
+				from, values, size, err, wantValues, wantBytes)
 		}
 	})
 }

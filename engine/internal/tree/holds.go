@@ -4,6 +4,7 @@ package tree
 
 import (
 	"math"
+	"slices"
 
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/index"
@@ -40,6 +41,11 @@ func (hs Holds) of(record string, lost []uint64) spared {
 		}
 	}
 	return s
+}
+
+// Spare reports whether the holds spare a value of a record.
+func (hs Holds) Spare(record string, sequence uint64) bool {
+	return slices.ContainsFunc(hs, func(h Hold) bool { return sequence > h.From && h.Pattern.Match(record) })
 }
 
 // spares reports whether a value is spared.
