@@ -278,14 +278,21 @@ func (t *turn) giveUpCopy(reason error) (freed bool) {
 	if t.copy == nil {
 		return false
 	}
+	isAt, err := t.copy.IsAt(t.db.dir.file(copyName))
 	_ = t.copy.Close()
 	t.copy, t.copyFailed = nil, reason
+	if err == nil && !isAt { // the directory was emptied, and another daybook is in it
+		return false
+	}
 	return t.db.dir.remove(copyName) == nil
 }
 
 // adoptCopy makes the complete copy the tree.
 func (t *turn) adoptCopy() error {
 	complete, err := t.copy.Finish()
+	if err == nil {
+		err = t.verifyDirectory() // the rename replaces what has the tree's name
+	}
 	if err != nil {
 		return err
 	}

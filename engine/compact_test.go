@@ -273,8 +273,10 @@ func (c *endingContext) Err() error {
 
 // TestCompactByItself deletes most of a large file, and waits for the engine to compact it. It does
 // not compact again a copy that is still large for the values in it.
-func TestCompactByItself(t *testing.T) {
-	dir := testenv.TempDir(t)
+func TestCompactByItself(t *testing.T) { waitForCompaction(t, testenv.TempDir(t)) }
+
+func waitForCompaction(t *testing.T, dir string) {
+	t.Helper()
 	db := mustOpen(t, dir, &Options{Durability: OS, Tuning: Tuning{HeadSize: 4 << 20}})
 	for i := range uint64(80) {
 		mustStore(t, db, fmt.Sprintf("r%02d", i), `"`+digits(1<<20)+`"`, i)

@@ -279,7 +279,10 @@ func (db *DB) shutDown() error {
 	if db.log == nil {
 		return t.closeDirectory()
 	}
-	if err = t.checkpoint(context.Background()); err != nil {
+	if err = t.checkpoint(context.Background()); err == nil {
+		err = t.verifyDirectory() // the log is only emptied beside the tree that has its values
+	}
+	if err != nil {
 		err = errors.Join(fmt.Errorf("closed without a last checkpoint; the log keeps the values: %w", err),
 			db.log.Sync())
 	}

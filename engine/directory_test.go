@@ -99,11 +99,23 @@ func fillSegments(t *testing.T, db *DB) {
 	}
 }
 
-// TestDirectoryReplaced renames the directory of an open daybook, and makes another daybook in its
-// place. Whatever the first one is then told to do, no file of the other one may change, and the
-// first one says ErrFailed instead of acknowledging values that no Open would find.
+// TestDirectoryReplaced puts another daybook in the place of an open one: under the same path, or
+// into the same directory. Whatever the open one is then told to do, no file of the other one may
+// change, and the open one says ErrFailed instead of acknowledging values that no Open would find.
 func TestDirectoryReplaced(t *testing.T) {
 	needsRename(t)
+	replacements := []struct {
+		name    string
+		replace func(dir, moved string) error
+		remains bool // the daybook, in moved
+	}{
+		{"renamed", os.Rename, true},
+		{"deleted", func(dir, _ string) error { return removeAll(dir) }, false},
+		{"emptied", func(dir, _ string) error { return removeContents(dir) }, false},
+		{"restored over", func(dir, _ string) error {
+			return errors.Join(removeContents(dir), Restore(ctx, dir, bytes.NewReader(mustBackupOf(t, "new"))))
+		}, false},
+	}
 	for name, use := range map[string]func(*DB) error{
 		"Close":      func(*DB) error { return nil },
 		"Checkpoint": func(db *DB) error { return db.Checkpoint(ctx) },
@@ -112,36 +124,66 @@ func TestDirectoryReplaced(t *testing.T) {
 		"Backup":     func(db *DB) error { return db.Backup(ctx, new(bytes.Buffer)) },
 		"Store":      storeUntilError,
 	} {
-		t.Run(name, func(t *testing.T) {
-			parent := testenv.TempDir(t)
-			dir, moved := filepath.Join(parent, "data"), filepath.Join(parent, "moved")
-			db := mustOpen(t, dir, &Options{Logger: discard})
-			mustStore(t, db, "old", "1", 1)
-			if err := os.Rename(dir, moved); err != nil {
-				t.Fatal(err)
-			}
-			other := mustOpen(t, dir, &Options{Logger: discard})
-			mustStore(t, other, "new", "1", 1)
-			if err := other.abandon(); err != nil { // so that nothing else changes its files
-				t.Fatal(err)
-			}
-			before := contents(t, dir)
+		for _, r := range replacements {
+			for _, posted := range []bool{false, true} { // the value of the open daybook
+				t.Run(fmt.Sprintf("%s/%s/posted=%t", name, r.name, posted), func(t *testing.T) {
+					parent := testenv.TempDir(t)
+					dir, moved := filepath.Join(parent, "data"), filepath.Join(parent, "moved")
+					db := mustOpen(t, dir, &Options{Logger: discard})
+					mustStore(t, db, "old", "1", 1)
+					if posted {
+						if err := db.Checkpoint(ctx); err != nil {
+							t.Fatal(err)
+						}
+					}
+					if err := r.replace(dir, moved); err != nil {
+						t.Fatal(err)
+					}
+					other := mustOpen(t, dir, &Options{Logger: discard})
+					mustStore(t, other, "new", "2", 2)
+					if err := other.abandon(); err != nil { // so that nothing else changes its files
+						t.Fatal(err)
+					}
+					before := contents(t, dir)
 
-			if err := use(db); name != "Close" {
-				wantFailed(t, name, err, dir)
+					err := use(db)
+					if wantsError := name != "Close" && (name != "Backup" && name != "Checkpoint" || !posted); wantsError {
+						wantFailed(t, name, err, dir)
+					}
+					wantFailed(t, "Close", db.Close(), dir)
+					if contents(t, dir) != before {
+						t.Error("the files of the other daybook have changed")
+					}
+					again := mustOpen(t, dir, nil)
+					if got := mustQuery(t, again, "*", daybook.QueryParams{}); len(got) == 0 || got[0] != (row{"new", "2", 2}) {
+						t.Errorf("the other daybook has %v", got)
+					}
+					if r.remains {
+						wantOld(t, moved)
+					}
+				})
 			}
-			wantFailed(t, "Close", db.Close(), dir)
-			if contents(t, dir) != before {
-				t.Error("the files of the other daybook have changed")
-			}
-			wantValues(t, dir, row{"new", "1", 1})
-			again := mustOpen(t, moved, nil)
-			got := mustQuery(t, again, "old", daybook.QueryParams{})
-			if len(got) == 0 || got[len(got)-1] != (row{"old", "1", 1}) {
-				t.Errorf("the moved daybook has %v; want the value that was acknowledged", got)
-			}
-		})
+		}
 	}
+}
+
+// wantOld checks that a daybook still has the value that TestDirectoryReplaced stored first.
+func wantOld(t *testing.T, dir string) {
+	t.Helper()
+	db := mustOpen(t, dir, nil)
+	got := mustQuery(t, db, "old", daybook.QueryParams{})
+	if len(got) == 0 || got[len(got)-1] != (row{"old", "1", 1}) {
+		t.Errorf("the moved daybook has %v; want the value that was acknowledged", got)
+	}
+}
+
+// removeContents removes everything in a directory, and leaves the directory itself.
+func removeContents(dir string) error {
+	entries, err := os.ReadDir(dir)
+	for _, entry := range entries {
+		err = errors.Join(err, removeAll(filepath.Join(dir, entry.Name())))
+	}
+	return err
 }
 
 // removeAll is os.RemoveAll beside a daybook that makes files in the background.
@@ -318,8 +360,8 @@ func wantLinked(t *testing.T, dir, target string) {
 	}
 }
 
-// TestLinkedTree uses a daybook whose tree is a symbolic link. Compaction, by a call and by the
-// engine itself, salvage, and quarantine replace the file, and leave the link.
+// TestLinkedTree uses a daybook whose tree is a symbolic link. Compaction replaces the file, and
+// leaves the link.
 func TestLinkedTree(t *testing.T) {
 	for name, link := range map[string]func(dir, large string) string{
 		"absolute": absoluteLink,
@@ -355,6 +397,16 @@ func TestLinkedTree(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestLinkedTreeIsCompactedByItself lets the engine compact a tree that is a symbolic link.
+func TestLinkedTreeIsCompactedByItself(t *testing.T) {
+	if !canReplaceOpenFiles {
+		t.Skip("a file that is open cannot be replaced on Windows")
+	}
+	dir, target := linkedDaybook(t, absoluteLink)
+	waitForCompaction(t, dir)
+	wantLinked(t, dir, target)
 }
 
 func identityOf(t *testing.T, path string) os.FileInfo {

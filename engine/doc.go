@@ -62,7 +62,7 @@
 // Open looks the path up once. Everything is done in the directory that it found, also when the
 // working directory changes, or when the directory is renamed or replaced. The engine compares the
 // path with that directory before each checkpoint and each new segment of the log, and otherwise at
-// most once a second. If the path leads elsewhere, writes return [daybook.ErrFailed]. The next Open
-// of the path would not find what they write. Nothing in a directory that took its place is
-// touched. On Windows a directory that is open cannot be renamed or deleted.
+// most once a second. If the path leads elsewhere, or daybook.db is another file, writes return
+// [daybook.ErrFailed]. The next Open of the path would not find what they write. No other daybook is
+// touched that took its place. On Windows a directory that is open cannot be renamed or deleted.
 package engine

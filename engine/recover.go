@@ -100,6 +100,9 @@ func (t *turn) openLog(recovery *wal.Recovery) error {
 	if err != nil {
 		return err
 	}
+	if err := db.dir.fs.Hold(db.dir.log); err != nil {
+		return errors.Join(err, db.log.Close(false))
+	}
 	t.takeReserve()
 	db.log.Release(state.Watermark)
 	if db.opts.MaxSize == 0 || db.heads.activeEmpty() { // otherwise the log may have its whole part already

@@ -18,7 +18,7 @@ import (
 // directory is an FS of the operating system.
 type directory struct {
 	// places are the directories that are open: first the directory itself, then those that
-	// FollowLink opened. They are complete before other goroutines use the FS.
+	// FollowLink and Hold opened. They are complete before other goroutines use the FS.
 	places []place
 }
 
@@ -33,38 +33,42 @@ type place struct {
 }
 
 func openDirectory(path string) (*directory, error) {
-	p, err := openPlace(path, filepath.Clean(path))
+	absolute, err := Absolute(path)
 	if err != nil {
 		return nil, err
 	}
-	return &directory{[]place{p}}, nil
+	d := &directory{}
+	return d, d.addPlace(filepath.Clean(path), absolute, func() (*os.Root, error) { return os.OpenRoot(path) })
 }
 
-// maxOpenTries is the number of times that openPlace opens a directory until the path still leads
+// maxOpenTries is the number of times that addPlace opens a directory until the path still leads
 // to it.
 const maxOpenTries = 3
 
-// openPlace opens a directory. name is its path in messages, and in later calls.
-func openPlace(path, name string) (place, error) {
-	absolute, err := Absolute(path)
-	if err != nil {
-		return place{}, err
-	}
+// addPlace opens a directory. path is its name in messages, and in later calls.
+func (d *directory) addPlace(path, absolute string, open func() (*os.Root, error)) error {
 	for try := 1; ; try++ {
-		root, err := os.OpenRoot(path)
+		root, err := open()
 		if err != nil {
-			return place{}, err
+			return err
 		}
-		p := place{path: name, absolute: absolute, root: root}
-		if p.verify() == nil {
-			return p, nil
-		}
-		if try == maxOpenTries {
-			p.unverifiable = true
-			return p, nil
+		p := place{path: path, absolute: absolute, root: root}
+		p.unverifiable = p.verify() != nil
+		if !p.unverifiable || try == maxOpenTries {
+			d.places = append(d.places, p)
+			return nil
 		}
 		_ = root.Close()
 	}
+}
+
+func (d *directory) Hold(path string) error {
+	p, name, err := d.find(path)
+	if err != nil {
+		return err
+	}
+	absolute := p.absolute + string(filepath.Separator) + name
+	return describe(d.addPlace(path, absolute, func() (*os.Root, error) { return p.root.OpenRoot(name) }), path)
 }
 
 // Absolute is filepath.Abs that does not take "link/.." for nothing.
@@ -122,11 +126,11 @@ const maxLinks = 40
 
 func (d *directory) FollowLink(path string) (string, error) {
 	at := d.places[0].absolute + string(filepath.Separator) + filepath.Base(path)
-	root, name, err := d.find(path)
+	in, name, err := d.find(path)
 	if err != nil {
 		return "", err
 	}
-	target, err := root.Readlink(name)
+	target, err := in.root.Readlink(name)
 	if err != nil {
 		return path, nil // it is missing, or no link
 	}
@@ -153,23 +157,22 @@ func (d *directory) openPlaceOf(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	p, err := openPlace(dir, name)
-	if err != nil {
-		return "", err
+	absolute, err := Absolute(dir)
+	if err == nil {
+		err = d.addPlace(name, absolute, func() (*os.Root, error) { return os.OpenRoot(dir) })
 	}
-	d.places = append(d.places, p)
-	return filepath.Join(name, base), nil
+	return filepath.Join(name, base), err
 }
 
 // find returns the open directory that a path is in, and the path within it.
-func (d *directory) find(path string) (root *os.Root, name string, err error) {
+func (d *directory) find(path string) (in place, name string, err error) {
 	for _, p := range slices.Backward(d.places) {
 		name, err := filepath.Rel(p.path, path)
 		if err == nil && name != ".." && !strings.HasPrefix(name, ".."+string(filepath.Separator)) {
-			return p.root, name, nil
+			return p, name, nil
 		}
 	}
-	return nil, "", &fs.PathError{Op: "open", Path: path, Err: errors.New("the path is outside the open directory")}
+	return place{}, "", &fs.PathError{Op: "open", Path: path, Err: errors.New("the path is outside the open directory")}
 }
 
 // describe gives an error of os.Root the whole path.
@@ -201,11 +204,11 @@ func (d *directory) OpenFile(path string, flag int, mode fs.FileMode) (*os.File,
 }
 
 func (d *directory) open(path string, flag int, mode fs.FileMode) (*os.File, error) {
-	root, name, err := d.find(path)
+	in, name, err := d.find(path)
 	if err != nil {
 		return nil, err
 	}
-	f, err := root.OpenFile(name, flag, mode)
+	f, err := in.root.OpenFile(name, flag, mode)
 	return f, describe(err, path)
 }
 
@@ -222,11 +225,11 @@ func (d *directory) create(path string, flag int, mode fs.FileMode) (*os.File, e
 }
 
 func (d *directory) ReadFile(path string) ([]byte, error) {
-	root, name, err := d.find(path)
+	in, name, err := d.find(path)
 	if err != nil {
 		return nil, err
 	}
-	data, err := root.ReadFile(name)
+	data, err := in.root.ReadFile(name)
 	return data, describe(err, path)
 }
 
@@ -249,36 +252,36 @@ func (d *directory) ReadStart(path string, n int) (start []byte, size int64, err
 }
 
 func (d *directory) Stat(path string) (fs.FileInfo, error) {
-	root, name, err := d.find(path)
+	in, name, err := d.find(path)
 	if err != nil {
 		return nil, err
 	}
-	info, err := root.Stat(name)
+	info, err := in.root.Stat(name)
 	return info, describe(err, path)
 }
 
 func (d *directory) Lstat(path string) (fs.FileInfo, error) {
-	root, name, err := d.find(path)
+	in, name, err := d.find(path)
 	if err != nil {
 		return nil, err
 	}
-	info, err := root.Lstat(name)
+	info, err := in.root.Lstat(name)
 	return info, describe(err, path)
 }
 
 func (d *directory) Rename(oldPath, newPath string) error {
-	root, oldName, err := d.find(oldPath)
+	in, oldName, err := d.find(oldPath)
 	if err != nil {
 		return err
 	}
 	target, newName, err := d.find(newPath)
-	if err == nil && target != root {
+	if err == nil && target.root != in.root {
 		err = &fs.PathError{Op: "rename", Path: newPath, Err: errors.New("the new path is in another directory")}
 	}
 	if err != nil {
 		return err
 	}
-	err = root.Rename(oldName, newName)
+	err = in.root.Rename(oldName, newName)
 	var of *os.LinkError
 	if errors.As(err, &of) {
 		return &os.LinkError{Op: "rename", Old: oldPath, New: newPath, Err: of.Err}
@@ -287,11 +290,11 @@ func (d *directory) Rename(oldPath, newPath string) error {
 }
 
 func (d *directory) Remove(path string) error {
-	root, name, err := d.find(path)
+	in, name, err := d.find(path)
 	if err != nil {
 		return err
 	}
-	return describe(root.Remove(name), path)
+	return describe(in.root.Remove(name), path)
 }
 
 func (d *directory) ReadDir(path string) ([]fs.DirEntry, error) {
@@ -306,17 +309,17 @@ func (d *directory) ReadDir(path string) ([]fs.DirEntry, error) {
 }
 
 func (d *directory) Mkdir(path string) error {
-	root, name, err := d.find(path)
+	in, name, err := d.find(path)
 	if err != nil {
 		return err
 	}
-	if info, err := root.Stat(name); err == nil {
+	if info, err := in.root.Stat(name); err == nil {
 		if !info.IsDir() {
 			return &fs.PathError{Op: "mkdir", Path: path, Err: syscall.ENOTDIR}
 		}
 		return nil
 	}
-	if err := root.Mkdir(name, 0o700); err == nil {
+	if err := in.root.Mkdir(name, 0o700); err == nil {
 		d.giveToParentOwner(path)
 	} else if !errors.Is(err, fs.ErrExist) {
 		return describe(err, path)

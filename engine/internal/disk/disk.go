@@ -75,7 +75,11 @@ type FS interface {
 	// directory of that file as well. The file need not exist, but its directory must. A path that
 	// is no link is returned unchanged.
 	FollowLink(path string) (string, error)
-	// Verify returns an error if a path no longer leads to the directory that was opened with it.
+	// Hold opens a directory in this one, so that later operations in it go through its own handle.
+	// It must be called before other goroutines use the FS.
+	Hold(path string) error
+	// Verify returns an error if a path no longer leads to the directory that was opened with it:
+	// by OpenDirectory, FollowLink or Hold.
 	Verify() error
 	// Close closes the directory. Files that were opened stay open.
 	Close() error

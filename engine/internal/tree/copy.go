@@ -184,5 +184,8 @@ func (c *Copy) Size() int64 {
 	return info.Size()
 }
 
+// IsAt reports whether a path leads to the copy's file.
+func (c *Copy) IsAt(path string) (bool, error) { return c.to.IsAt(path) }
+
 // Close closes the copy's file. The copy must not be used any more.
 func (c *Copy) Close() error { return c.to.closeBolt() }
