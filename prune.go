@@ -21,6 +21,11 @@ type PruneParams struct {
 	// OlderThan deletes the values with StoredAt < OlderThan (Unix ms). 0: nothing is deleted by
 	// age.
 	OlderThan uint64
+	// StoredThrough spares from OlderThan the values that were stored after this place. It needs
+	// OlderThan, without NewerThan, MaxPerRecord and MaxBytes: ErrInvalidParams otherwise. It needs
+	// a backend that is a ChangeSource. A cursor that is no place in its history: a *ForkedError.
+	// Default: none is spared.
+	StoredThrough Cursor
 	// MaxPerRecord deletes all but the newest MaxPerRecord values of each record. 0: no limit;
 	// negative: ErrInvalidParams.
 	MaxPerRecord int
@@ -55,12 +60,26 @@ func (p PruneParams) Validate() error {
 		return fmt.Errorf("%w: got NewerThan %d and OlderThan %d; want a timestamp between them",
 			ErrInvalidParams, p.NewerThan, p.OlderThan)
 	}
+	if err := p.validateStoredThrough(); err != nil {
+		return err
+	}
 	for i, except := range p.Except {
 		if err := except.Syntax.Validate(); err != nil {
 			return fmt.Errorf("in Except[%d]: %w", i, err)
 		}
 	}
 	return p.Syntax.Validate()
+}
+
+func (p PruneParams) validateStoredThrough() error {
+	if p.StoredThrough.IsZero() {
+		return nil
+	}
+	if p.OlderThan == 0 || p.NewerThan > 0 || p.MaxPerRecord > 0 || p.MaxBytes > 0 {
+		return fmt.Errorf("%w: got StoredThrough with NewerThan, MaxPerRecord or MaxBytes, or without OlderThan; "+
+			"want it with OlderThan alone", ErrInvalidParams)
+	}
+	return p.StoredThrough.validate()
 }
 
 // Pruner is a Backend that deletes by pattern, by time, by count and by size.
@@ -70,7 +89,7 @@ type Pruner interface {
 	// value counts among the newest of its record, and for MaxBytes. An interruption
 	// has the same effect as in Backend.Cleanup.
 	//
-	// Errors: those of Backend.Cleanup, ErrInvalidPattern and ErrInvalidParams. After these two
-	// nothing was deleted.
+	// Errors: those of Backend.Cleanup, ErrInvalidPattern, ErrInvalidParams and a *ForkedError.
+	// After these three nothing was deleted.
 	Prune(ctx context.Context, recordPattern string, params PruneParams) (deleted uint64, err error)
 }

@@ -66,6 +66,7 @@ func everyCall(ctx context.Context, s *subject) []call {
 		calls = append(calls, call{"Stats", func() error { _, err := b.Stats(ctx); return err }})
 	}
 	calls = append(append(calls, holdCalls(ctx, s)...), receiveCalls(ctx, s)...)
+	calls = append(calls, clockCalls(ctx, s)...)
 	return append(calls, maintenanceCalls(ctx, s)...)
 }
 

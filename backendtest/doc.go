@@ -18,10 +18,10 @@
 // its methods must return daybook.ErrClosed.
 //
 // The optional interfaces (BatchStorer, Scanner, RecordLister, Pruner, Watcher, ChangeSource,
-// Statser, Holder, Receiver, Checker, BackerUp, Compacter, Checkpointer) are tested if the backend
-// has them. If not, the log says so. A failure names the call, the result, the expected result, and
-// the broken promise. [Capabilities] declares the limits of a backend, which the suite then
-// respects.
+// Statser, Holder, Receiver, ClockMemory, Checker, BackerUp, Compacter, Checkpointer) are tested if
+// the backend has them. If not, the log says so. A failure names the call, the result, the expected
+// result, and the broken promise. [Capabilities] declares the limits of a backend, which the suite
+// then respects.
 //
 // [Memory] is the reference: a slice with a mutex that passes the suite. It has all optional
 // interfaces except Checker, BackerUp, Compacter and Checkpointer. The embedded engine is compared

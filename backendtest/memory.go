@@ -33,6 +33,8 @@ type Memory struct {
 	watched  []daybook.Change // inserted after the first Watch, including values that have been deleted
 
 	positions map[memoryStream]daybook.Position
+
+	clockState []byte
 }
 
 var (
@@ -46,6 +48,7 @@ var (
 	_ daybook.Statser      = (*Memory)(nil)
 	_ daybook.Holder       = (*Memory)(nil)
 	_ daybook.Receiver     = (*Memory)(nil)
+	_ daybook.ClockMemory  = (*Memory)(nil)
 )
 
 // NewMemory returns an empty backend.

@@ -26,6 +26,9 @@ func (m *Memory) Prune(
 		return 0, err
 	}
 	matches, err := compileExcept(recordPattern, params)
+	if err == nil {
+		err = m.resolveLocked(params.StoredThrough)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -34,7 +37,10 @@ func (m *Memory) Prune(
 		m.deleteLocked(matches, isBetween(params), 0, 0)
 		params.OlderThan = 0 // it was only the end of the span
 	}
-	isOld := func(c daybook.Change) bool { return c.StoredAt < params.OlderThan }
+	through := params.StoredThrough
+	isOld := func(c daybook.Change) bool {
+		return c.StoredAt < params.OlderThan && (through.IsZero() || c.Cursor.Sequence <= through.Sequence)
+	}
 	m.deleteLocked(matches, isOld, params.KeepNewest, params.MaxPerRecord)
 	if params.MaxBytes > 0 {
 		beyond := m.beyondLocked(matches, params.MaxBytes)

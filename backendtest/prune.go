@@ -22,6 +22,10 @@ var pruneCases = []testCase{
 	{"newer than a time, of equal times",
 		"all values of a timestamp stay or are deleted by NewerThan; the newest remaining value is the latest then",
 		pruneNewerThanTies},
+	{"older, and stored up to a place",
+		"StoredThrough spares from OlderThan the values that were stored after the place, whatever their timestamps; " +
+			"they count among the newest",
+		pruneStoredThrough},
 	{"by size",
 		"the oldest values of all matching records are deleted until the rest holds at most " +
 			"MaxBytes; of equal timestamps the first inserted are deleted first, and KeepNewest spares",
@@ -187,6 +191,33 @@ func pruneNewerThan(s *subject) {
 	s.want("future", daybook.QueryParams{})
 }
 
+func pruneStoredThrough(s *subject) {
+	if !changeSource.of(s.backend) {
+		return
+	}
+	s.store(row{"a", "1", 10}, row{"a", "2", 30}, row{"b", "3", 20}, row{"c", "4", 5})
+	place := s.place()
+	s.store(row{"a", "5", 15}, row{"a", "6", 10}, row{"b", "7", 40}, row{"d", "8", 1})
+	through := func(olderThan uint64, keepNewest int) daybook.PruneParams {
+		return daybook.PruneParams{OlderThan: olderThan, StoredThrough: place, KeepNewest: keepNewest}
+	}
+	s.prune("*", through(5, 0), 0)
+	s.prune("a", through(11, 0), 1)
+	s.want("a", daybook.QueryParams{}, row{"a", "2", 30}, row{"a", "5", 15}, row{"a", "6", 10})
+	s.prune("a", through(100, 1), 0) // spares the newest value, which was stored first of them
+	s.prune("b", through(100, 1), 1)
+	s.prune("*", through(math.MaxUint64, 0), 2)
+	s.want("*", daybook.QueryParams{},
+		row{"a", "5", 15}, row{"a", "6", 10}, row{"b", "7", 40}, row{"d", "8", 1})
+	s.prune("*", daybook.PruneParams{OlderThan: 100, StoredThrough: s.place()}, 4)
+	s.store(row{"r", `"before"`, 5})
+	forked := daybook.Cursor{Epoch: [16]byte{0xff}, Sequence: 1}
+	_, err := s.backend.(daybook.Pruner).Prune(s.Context(), "*",
+		daybook.PruneParams{OlderThan: 100, StoredThrough: forked})
+	s.wantError("Prune through a cursor of another history", err, daybook.ErrForked)
+	s.want("*", daybook.QueryParams{}, row{"r", `"before"`, 5})
+}
+
 func pruneNewerThanTies(s *subject) {
 	s.store(row{"r", "1", 5}, row{"r", "2", 7}, row{"r", "3", 5}, row{"r", "4", 7}, row{"r", "5", 6})
 	s.prune("r", daybook.PruneParams{NewerThan: 6}, 2)
@@ -207,6 +238,7 @@ func pruneEqualTimes(s *subject) {
 }
 
 func pruneImpossible(s *subject) {
+	place := daybook.Cursor{Epoch: [16]byte{1}, Sequence: 1}
 	tests := []struct {
 		name   string
 		params daybook.PruneParams
@@ -216,6 +248,10 @@ func pruneImpossible(s *subject) {
 		{"KeepNewest above MaxPerRecord", daybook.PruneParams{OlderThan: 10, MaxPerRecord: 1, KeepNewest: 2}},
 		{"OlderThan before NewerThan", daybook.PruneParams{OlderThan: 4, NewerThan: 6}},
 		{"nothing between NewerThan and OlderThan", daybook.PruneParams{OlderThan: 5, NewerThan: 4}},
+		{"StoredThrough without OlderThan", daybook.PruneParams{StoredThrough: place}},
+		{"StoredThrough with NewerThan", daybook.PruneParams{OlderThan: 10, StoredThrough: place, NewerThan: 1}},
+		{"StoredThrough with MaxPerRecord", daybook.PruneParams{OlderThan: 10, StoredThrough: place, MaxPerRecord: 1}},
+		{"StoredThrough with MaxBytes", daybook.PruneParams{OlderThan: 10, StoredThrough: place, MaxBytes: 1}},
 		{"unknown syntax", daybook.PruneParams{OlderThan: 10, Syntax: 7}},
 	}
 	s.store(row{"r", `"before"`, 5})

@@ -64,6 +64,7 @@ var (
 	statser      = ability{"daybook.Statser", has[daybook.Statser]}
 	holder       = ability{"daybook.Holder with daybook.ChangeSource", hasHolds}
 	receiver     = ability{"daybook.Receiver", has[daybook.Receiver]}
+	clockMemory  = ability{"daybook.ClockMemory", has[daybook.ClockMemory]}
 	closer       = ability{"io.Closer", has[io.Closer]}
 )
 
@@ -101,6 +102,7 @@ var themes = []theme{
 	{"stats", statser, statsCases},
 	{"holds", holder, holdCases},
 	{"receive", receiver, receiveCases},
+	{"clock", clockMemory, clockCases},
 	{"maintenance", ability{}, maintenanceCases},
 	{"closing", closer, closingCases},
 }

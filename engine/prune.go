@@ -34,7 +34,7 @@ func (db *DB) Cleanup(ctx context.Context, olderThan uint64) (deleted uint64, er
 // Prune deletes values of the records that recordPattern matches, as params says, and returns the
 // exact number of deleted values. It behaves as Cleanup does. Values that were stored before the
 // call are durable afterwards, even if nothing was deleted.
-// Errors: those of Cleanup, daybook.ErrInvalidPattern and ErrInvalidParams.
+// Errors: those of Cleanup, daybook.ErrInvalidPattern, ErrInvalidParams and a *ForkedError.
 func (db *DB) Prune(ctx context.Context, recordPattern string, params daybook.PruneParams) (deleted uint64, err error) {
 	if err := db.enterWriting(ctx); err != nil {
 		return 0, err
@@ -73,10 +73,15 @@ func (t *turn) pruneAsAsked(
 func (t *turn) pruneOldest(
 	ctx context.Context, pattern *index.Pattern, params daybook.PruneParams,
 ) (deleted uint64, err error) {
+	through, err := t.db.resolve(params.StoredThrough)
+	if err != nil || through == 0 && !params.StoredThrough.IsZero() { // nothing was stored up to there
+		return 0, err
+	}
 	rule := tree.Rule{
-		OlderThan:    params.OlderThan,
-		KeepNewest:   uint64(params.KeepNewest),
-		MaxPerRecord: uint64(params.MaxPerRecord),
+		StoredThrough: through,
+		OlderThan:     params.OlderThan,
+		KeepNewest:    uint64(params.KeepNewest),
+		MaxPerRecord:  uint64(params.MaxPerRecord),
 	}
 	// Without any limit it is called too, because Prune makes the values before it durable.
 	if rule.OlderThan > 0 || rule.MaxPerRecord > 0 || params.MaxBytes == 0 {

@@ -95,7 +95,7 @@ func (p *recordPrune) pruneChunks(pause func()) (next *chunk, more bool, err err
 // The values that StoredThrough does not delete are spared ones.
 func (p *recordPrune) countAffected(c *chunk) (uint64, error) {
 	old, err := uint64(c.Count), error(nil)
-	if p.rule.StoredThrough == 0 {
+	if p.rule.StoredThrough == 0 || p.rule.OlderThan > 0 {
 		old, err = p.tx.countDeleted(p.record, c, p.rule)
 	}
 	byAge, byCount := p.byAge-min(p.byAge, p.passed), p.byCount-min(p.byCount, p.passed)

@@ -21,8 +21,9 @@ type Rule struct {
 	KeepNewest   uint64 // of the values above, keep the newest KeepNewest of the record
 	MaxPerRecord uint64 // delete all but the newest MaxPerRecord; 0: no limit
 
-	// StoredThrough deletes the values with sequence numbers up to this one, whatever their time.
-	// Then all other fields but KeepNewest are 0. 0: none.
+	// StoredThrough deletes the values with sequence numbers up to this one, whatever their time,
+	// and with OlderThan only the older ones of them. Then all other fields but KeepNewest are 0.
+	// 0: none.
 	StoredThrough uint64
 
 	oldest uint64 // delete this number of values in any case
@@ -36,7 +37,7 @@ func (r Rule) ByTimeAlone() bool { return r.KeepNewest == 0 && r.MaxPerRecord ==
 // and the newest have the given timestamps.
 func (r Rule) MayDelete(oldest, newest uint64) bool {
 	switch {
-	case r.StoredThrough > 0:
+	case r.StoredThrough > 0 && r.OlderThan == 0:
 		return true
 	case r.NewerThan > 0:
 		span := r.span()
@@ -51,7 +52,7 @@ func (r Rule) Doomed() codec.Range {
 	switch {
 	case r.NewerThan > 0:
 		return r.span()
-	case r.KeepNewest > 0 || r.OlderThan == 0:
+	case r.KeepNewest > 0 || r.OlderThan == 0 || r.StoredThrough > 0:
 		return noTimestamp
 	}
 	return codec.Range{End: r.OlderThan - 1}
