@@ -153,9 +153,13 @@ func BenchmarkStoreBesideReaders(b *testing.B) {
 		for _, work := range works {
 			b.Run(s.name+"/"+work.name, func(b *testing.B) {
 				db := mustOpen(b, b.TempDir(), &s.opts)
-				filling.latencies(b, db, 0, 80) // 80,000 values
+				filled := 80_000 // values, most of them in the head
+				if s.size > 1000 {
+					filled = 12_000
+				}
+				filling.latencies(b, db, 0, filled/filling.batch)
 				const round = 500
-				at := 80_000
+				at := filled
 				var rest, beside []time.Duration
 				for b.Loop() {
 					rest = append(rest, s.latencies(b, db, at, round)...)

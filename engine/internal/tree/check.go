@@ -24,25 +24,77 @@ var errTooManyFaults = fmt.Errorf("%w: more than %d faults; the rest was not che
 // Check reads the whole tree and returns all faults that it finds, joined. Each matches
 // daybook.ErrCorrupt and names its place in the file. Check verifies the pages and their checksums;
 // the checksums, order and sequence numbers of the chunks; and that the catalogue and the totals
-// agree with the chunks.
+// agree with the chunks. Nothing may be written meanwhile.
 func (t *Tree) Check(ctx context.Context) error {
-	c := checker{ctx: ctx, mapped: t.mapped, coder: t.coder}
-	err := t.view(func(tx *bbolt.Tx, image *pages.Image) error {
-		c.image = image
-		if err := t.checkSize(tx); err != nil {
-			c.add(err)
-			return nil // pages that were cut off cannot be read
+	c, err := t.BeginCheck()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return c.Run(ctx)
+}
+
+// Checking is a Check of the tree as it was when it began. While it is open, the pages of that
+// moment are not overwritten, as with a Snapshot.
+type Checking struct {
+	tree    *Tree
+	tx      *bbolt.Tx
+	checker checker
+	cutOff  bool // pages are missing, so the data cannot be read
+}
+
+// BeginCheck begins a Check: it verifies what a commit overwrites. Nothing may be written until it
+// returns. The caller must close it.
+func (t *Tree) BeginCheck() (c *Checking, err error) {
+	err = t.mapped.protect(func() error {
+		tx, image, err := t.begin()
+		if err != nil {
+			return err
 		}
-		t.checkMetas(&c)
-		if err := t.checkFormat(image); err != nil {
-			c.add(err)
-		}
-		if err := t.checkTable(image); err != nil {
-			c.add(err)
-		}
-		return c.check()
+		defer func() {
+			if c == nil { // after an error or a panic
+				_ = tx.Rollback()
+			}
+		}()
+		begun := &Checking{tree: t, tx: tx, checker: checker{mapped: t.mapped, coder: t.coder, image: image}}
+		t.checkFrame(begun)
+		c = begun
+		t.snapshots.Add(1)
+		return nil
 	})
-	return errors.Join(append(c.faults, err)...)
+	return c, t.mapped.describe(err)
+}
+
+// checkFrame checks all but the data.
+func (t *Tree) checkFrame(c *Checking) {
+	if err := t.checkSize(c.tx); err != nil {
+		c.checker.add(err)
+		c.cutOff = true
+		return
+	}
+	t.checkMetas(&c.checker)
+	if err := t.checkFormat(c.checker.image); err != nil {
+		c.checker.add(err)
+	}
+	if err := t.checkTable(c.checker.image); err != nil {
+		c.checker.add(err)
+	}
+}
+
+// Run checks the data, and returns all faults.
+func (c *Checking) Run(ctx context.Context) error {
+	c.checker.ctx = ctx
+	var err error
+	if !c.cutOff {
+		err = c.tree.mapped.describe(c.tree.mapped.protect(c.checker.check))
+	}
+	return errors.Join(append(c.checker.faults, err)...)
+}
+
+// Close ends the Check.
+func (c *Checking) Close() {
+	_ = c.tx.Rollback()
+	c.tree.snapshots.Done()
 }
 
 // checkMetas checks the meta pages. It adds the damage that Open found in one of them, even if the
