@@ -21,8 +21,9 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/pages"
 )
 
-// TestOpenWhoseReadsFail fails each read of Open in turn. The log's segments are read twice: to find
-// their frames and to replay them. An Open that cannot read one must not go on without its values.
+// TestOpenWhoseReadsFail fails each read of Open in turn. The log's segments are read twice: to
+// find their frames and to replay them. An Open that cannot read one must not go on without its
+// values.
 func TestOpenWhoseReadsFail(t *testing.T) {
 	killed := t.TempDir()
 	values := writeSegments(t, killed)

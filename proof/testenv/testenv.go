@@ -17,6 +17,7 @@ import (
 	"flag"
 	"os"
 	"testing"
+	"time"
 )
 
 var long = flag.Bool("long", false, "more repetitions of the random tests, and all files on the disk under TMPDIR")
@@ -52,4 +53,21 @@ func DirInMemory(t testing.TB) string {
 		}
 	})
 	return dir
+}
+
+// EndsWithin calls fn, and fails the test if it takes longer than the limit. fn must not call
+// FailNow or Fatal. It is for calls that an error in the code would make endless: otherwise they
+// would show as a test run that ends after ten minutes.
+func EndsWithin(t testing.TB, limit time.Duration, fn func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		fn()
+	}()
+	select {
+	case <-done:
+	case <-time.After(limit):
+		t.Fatalf("it has not ended after %v", limit)
+	}
 }
