@@ -77,7 +77,7 @@ func TestNoSpaceForTheLog(t *testing.T) {
 	mustStore(t, db, "r", "1", 1)
 	fsys.SetHook(func(op faultfs.Op) error {
 		if op.Name == faultfs.Create && inLog(op) {
-			return syscall.ENOSPC
+			return faultfs.ErrDiskFull
 		}
 		return nil
 	})
@@ -185,7 +185,7 @@ func TestOpenWithoutSpace(t *testing.T) {
 	for _, name := range []string{faultfs.Mkdir, faultfs.SyncDir} {
 		fsys.SetHook(func(op faultfs.Op) error {
 			if op.Name == name {
-				return syscall.ENOSPC
+				return faultfs.ErrDiskFull
 			}
 			return nil
 		})
@@ -205,7 +205,7 @@ func TestFailedWriteLeavesNothing(t *testing.T) {
 	fsys.SetHook(func(op faultfs.Op) error {
 		// The log prepares the next segment in another goroutine; its header does not count.
 		if op.Name == faultfs.Write && inLog(op) && !strings.HasSuffix(op.Path, ".new.log") && failures.Add(1) == 1 {
-			return &faultfs.PartialError{Written: len(op.Data), Err: syscall.ENOSPC}
+			return &faultfs.PartialError{Written: len(op.Data), Err: faultfs.ErrDiskFull}
 		}
 		return nil
 	})

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"sync/atomic"
-	"syscall"
 	"testing"
 
 	"github.com/daybook-db/daybook"
@@ -164,7 +163,7 @@ func TestSalvageOnOpenFails(t *testing.T) {
 					return nil
 				}
 				if number := int(seen.Add(1)); number == n+1 || number > n && !once {
-					return &os.PathError{Op: op.Name, Path: op.Path, Err: syscall.ENOSPC}
+					return &os.PathError{Op: op.Name, Path: op.Path, Err: faultfs.ErrDiskFull}
 				}
 				return nil
 			})

@@ -28,6 +28,8 @@ const (
 	mapSize = 64 << 30
 	// mapSize32 is mapSize where the address space is small.
 	mapSize32 = 256 << 20
+	// minMapSize is the size of bbolt's smallest mapping.
+	minMapSize = 32 << 10
 	// maxFirstFit is the file size, in bytes, up to which bbolt searches the free pages from the
 	// first on. In a larger file that search takes longer than writing the pages.
 	maxFirstFit = 1 << 30

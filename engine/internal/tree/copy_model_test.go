@@ -45,7 +45,7 @@ func TestCopyModel(t *testing.T) {
 		opts := options()
 		opts.TransactionBytes = rapid.SampledFrom([]int{1, 5000, 20_000}).Draw(t, "transaction")
 		opts.ChunkValues = rapid.IntRange(1, 4).Draw(t, "chunk")
-		tree, err := openAt(filepath.Join(dir, "a.db"), opts)
+		tree, err := openAt(t, filepath.Join(dir, "a.db"), opts)
 		if err != nil {
 			t.Fatal(err)
 		}

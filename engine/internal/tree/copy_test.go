@@ -40,7 +40,7 @@ func mustCopy(t *testing.T, tree *Tree, between func(*Copy)) *Copy {
 func TestCopy(t *testing.T) {
 	opts := options()
 	opts.TransactionBytes = 16 << 10
-	tree, err := openAt(filepath.Join(testenv.TempDir(t), "a.db"), opts)
+	tree, err := openAt(t, filepath.Join(testenv.TempDir(t), "a.db"), opts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -108,7 +108,7 @@ func TestUnsealedFreelist(t *testing.T) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := openAt(path, options()); !errors.Is(err, daybook.ErrCorrupt) {
+		if _, err := openAt(t, path, options()); !errors.Is(err, daybook.ErrCorrupt) {
 			t.Errorf("page %d, the root or the freelist, is listed as free: got %v; want ErrCorrupt", id, err)
 		}
 	}
@@ -125,7 +125,7 @@ func TestUnfinished(t *testing.T) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		tree, err := openAt(path, options())
+		tree, err := openAt(t, path, options())
 		if err == nil {
 			mustPost(t, tree, 0)
 			err = tree.Close()

@@ -32,7 +32,7 @@ func TestCutoff(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer os.RemoveAll(dir)
-		tree, err := openAt(filepath.Join(dir, "a.db"), options())
+		tree, err := openAt(t, filepath.Join(dir, "a.db"), options())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -114,7 +114,7 @@ func TestLastStored(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer os.RemoveAll(dir)
-		tree, err := openAt(filepath.Join(dir, "a.db"), options())
+		tree, err := openAt(t, filepath.Join(dir, "a.db"), options())
 		if err != nil {
 			t.Fatal(err)
 		}

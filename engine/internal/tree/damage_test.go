@@ -11,6 +11,7 @@ import (
 	"hash/fnv"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -154,27 +155,25 @@ func damageLeaf(t *testing.T, path, record string) (offset int) {
 	if offset == 0 {
 		t.Fatalf("no page has %s", record)
 	}
-	if err := os.WriteFile(path, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	overwrite(t, path, data, 0)
 	return offset
 }
 
 // TestMetaLost destroys both meta pages of an open tree. No call may wait for ever, and Close must
 // release the lock.
 func TestMetaLost(t *testing.T) {
-	for name, destroy := range map[string]func(path string) error{
-		"zeroed": func(path string) error {
-			file, err := os.OpenFile(path, os.O_WRONLY, 0)
-			if err != nil {
-				return err
+	for name, destroy := range map[string]func(t *testing.T, path string){
+		"zeroed": func(t *testing.T, path string) { overwrite(t, path, make([]byte, 2*pageSize), 0) },
+		"cut off": func(t *testing.T, path string) {
+			if err := os.Truncate(path, 0); err != nil {
+				t.Fatal(err)
 			}
-			_, err = file.WriteAt(make([]byte, 2*pageSize), 0)
-			return errors.Join(err, file.Close())
 		},
-		"cut off": func(path string) error { return os.Truncate(path, 0) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			if name == "cut off" && runtime.GOOS == "windows" {
+				t.Skip("Windows does not cut off a file while a part of it is mapped")
+			}
 			path := filepath.Join(t.TempDir(), "tree")
 			tree := mustOpen(t, path)
 			mustPost(t, tree, 0)
@@ -182,9 +181,7 @@ func TestMetaLost(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := destroy(path); err != nil {
-				t.Fatal(err)
-			}
+			destroy(t, path)
 			s.Close()
 			h, watermark := round(1)
 			for what, call := range map[string]func() error{
@@ -245,7 +242,7 @@ func TestWrongFreelist(t *testing.T) {
 		if err := os.WriteFile(path, damaged, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := openAt(path, options()); !errors.Is(err, daybook.ErrCorrupt) {
+		if _, err := openAt(t, path, options()); !errors.Is(err, daybook.ErrCorrupt) {
 			t.Errorf("page %d, which is in use, is listed as free: got %v; want ErrCorrupt", id, err)
 		}
 	}

@@ -85,18 +85,19 @@ func openDirectory(t *testing.T, path string) disk.FS {
 	return dir
 }
 
-// openAt opens the directory of a file, and in it the file.
-func openAt(path string, opts Options) (*Tree, error) {
+// openAt opens the directory of a file until the test ends, and in it the file.
+func openAt(t interface{ Cleanup(func()) }, path string, opts Options) (*Tree, error) {
 	dir, err := (disk.OS{}).OpenDirectory(filepath.Dir(path))
 	if err != nil {
 		return nil, err
 	}
+	t.Cleanup(func() { _ = dir.Close() })
 	return Open(dir, path, opts)
 }
 
 func mustOpen(t *testing.T, path string) *Tree {
 	t.Helper()
-	tree, err := openAt(path, options())
+	tree, err := openAt(t, path, options())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +166,7 @@ func wantReadOnly(t *testing.T, path string, rounds int) {
 	t.Helper()
 	opts := options()
 	opts.ReadOnly = true
-	tree, err := openAt(path, opts)
+	tree, err := openAt(t, path, opts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -72,6 +72,8 @@ func firstKeyAt(file []byte, page int) int {
 	return page*pageSize + 16 + 16*elements
 }
 
+// overwrite writes data into a file that may be open. Unlike os.WriteFile it does not cut the file
+// off first, which Windows does not do while a part of the file is mapped.
 func overwrite(t *testing.T, path string, data []byte, at int) {
 	t.Helper()
 	file, err := os.OpenFile(path, os.O_WRONLY, 0)

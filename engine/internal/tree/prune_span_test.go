@@ -16,7 +16,7 @@ import (
 func TestPruneSpanMovesTheNextChunk(t *testing.T) {
 	opts := options()
 	opts.ChunkValues = 2
-	tree, err := openAt(filepath.Join(t.TempDir(), "tree"), opts)
+	tree, err := openAt(t, filepath.Join(t.TempDir(), "tree"), opts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/disk"
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
@@ -34,7 +35,7 @@ func TestStructure(t *testing.T) {
 	}
 	for records := range layouts {
 		path := filepath.Join(testenv.TempDir(t), "tree")
-		s := structure{path: path, records: records + 1}
+		s := structure{dir: openDirectory(t, filepath.Dir(path)), path: path, records: records + 1}
 		tree := mustOpen(t, path)
 		for s.rounds = range 5 + records {
 			s.mustPost(t, tree)
@@ -72,6 +73,7 @@ func TestStructure(t *testing.T) {
 
 // structure describes a tree with one value per round of each of a few records.
 type structure struct {
+	dir     disk.FS
 	path    string
 	records int
 	rounds  int
@@ -158,7 +160,7 @@ func endOf(data []byte, page int) int {
 // use opens a damaged tree, and reads and posts. It reports whether the damage was found. If so,
 // later calls may find more damage.
 func (s *structure) use() (found bool, err error) {
-	tree, err := openAt(s.path, options())
+	tree, err := Open(s.dir, s.path, options())
 	if errors.Is(err, daybook.ErrCorrupt) {
 		return true, nil
 	} else if err != nil {
@@ -181,7 +183,7 @@ func (s *structure) use() (found bool, err error) {
 		}
 	}
 	err = errors.Join(err, allow(tree.Check(ctx)), tree.Close())
-	if tree, again := openAt(s.path, options()); again != nil {
+	if tree, again := Open(s.dir, s.path, options()); again != nil {
 		err = errors.Join(err, allow(again))
 	} else {
 		err = errors.Join(err, allow(tree.Check(ctx)), allow(more.wantValues(tree)), tree.Close())

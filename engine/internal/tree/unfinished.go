@@ -15,7 +15,8 @@ import (
 
 // eraseUnfinished empties a file whose creation was interrupted by a power cut, and reports whether
 // it did. bbolt creates a file with one write. After the power cut any part of that write may be in
-// the file, with zeros for the rest. No value is acknowledged before the write is durable.
+// the file, with zeros for the rest. On Windows more zeros follow, up to the size of the first
+// mapping. No value is acknowledged before the write is durable.
 func eraseUnfinished(f mappedFile) (erased bool, err error) {
 	file, err := f.fs.OpenFile(f.path, os.O_RDWR, 0)
 	if err != nil {
@@ -27,12 +28,13 @@ func eraseUnfinished(f mappedFile) (erased bool, err error) {
 	}
 	defer func() { err = errors.Join(err, disk.Unlock(file)) }()
 	created := pages.NewFile(os.Getpagesize())
-	data, err := io.ReadAll(io.LimitReader(file, int64(len(created))+1))
-	if err != nil || len(data) > len(created) {
+	longest := max(len(created), minMapSize)
+	data, err := io.ReadAll(io.LimitReader(file, int64(longest)+1))
+	if err != nil || len(data) > longest {
 		return false, err
 	}
 	for i, b := range data {
-		if b != 0 && b != created[i] {
+		if b != 0 && (i >= len(created) || b != created[i]) {
 			return false, nil
 		}
 	}

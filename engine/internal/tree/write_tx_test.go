@@ -19,7 +19,7 @@ func TestPreviousChunkPastEmptyLeaves(t *testing.T) {
 	const values = 40
 	opts := options()
 	opts.ChunkValues = 1
-	tree, err := openAt(filepath.Join(testenv.TempDir(t), "tree"), opts)
+	tree, err := openAt(t, filepath.Join(testenv.TempDir(t), "tree"), opts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -15,7 +16,8 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/identity"
 )
 
-const crashDir = "/wal"
+// crashDir is the log's directory on a memDisk.
+var crashDir = filepath.FromSlash("/wal")
 
 // errOff is the error of every operation of the disk after the power has gone off.
 var errOff = errors.New("the power is off")

@@ -204,8 +204,9 @@ func TestFollowReplaced(t *testing.T) {
 			for number, data := range test.files {
 				path := filepath.Join(f.dir, nameOf(number))
 				if data == nil {
-					if err := os.Symlink(filepath.Join(f.dir, "gone"), path); err != nil {
-						t.Skip(err)
+					err := os.Symlink(filepath.Join(f.dir, "gone"), path)
+					if _, missing := os.Lstat(path); err != nil || missing != nil { // wine's call does nothing
+						t.Skip("this system makes no symbolic links: ", errors.Join(err, missing))
 					}
 				} else if err := os.WriteFile(path, data, 0o600); err != nil {
 					t.Fatal(err)

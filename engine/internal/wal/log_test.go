@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -123,8 +122,9 @@ func TestFailedWrites(t *testing.T) {
 			log := mustOpen(t, fsys, 0, 0)
 			log.pool.stop()
 			mustAppend(t, log, numbered(0, 50, 1))
-			failNext(fsys, faultfs.Write, &faultfs.PartialError{Written: written, Err: syscall.ENOSPC})
-			if _, err := log.Append(group); !errors.Is(err, daybook.ErrNoSpace) || !errors.Is(err, syscall.ENOSPC) {
+			failNext(fsys, faultfs.Write, &faultfs.PartialError{Written: written, Err: faultfs.ErrDiskFull})
+			_, err := log.Append(group)
+			if !errors.Is(err, daybook.ErrNoSpace) || !errors.Is(err, faultfs.ErrDiskFull) {
 				t.Fatalf("Append: got %v, want ErrNoSpace and ENOSPC", err)
 			}
 			checkFrames(t, d, 0, placed(1, numbered(0, 50, 1))) // after a crash at this moment

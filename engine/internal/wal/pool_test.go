@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/daybook-db/daybook"
@@ -100,7 +99,7 @@ func TestNoSpaceForASegment(t *testing.T) {
 			log.pool.stop()
 			mustAppend(t, log, numbered(0, 1500, 1))
 			mustSync(t, log)
-			fsys.SetHook(failExceptOn(log.active.path, syscall.ENOSPC, name))
+			fsys.SetHook(failExceptOn(log.active.path, faultfs.ErrDiskFull, name))
 			for range 3 {
 				if _, err := log.Append([]Frame{numbered(1, 1500, 1)}); !errors.Is(err, daybook.ErrNoSpace) {
 					t.Fatalf("Append: got %v, want ErrNoSpace", err)
@@ -181,7 +180,7 @@ func TestSizeAfterFailedRecycling(t *testing.T) {
 			if n := len(log.pool.released); n != 3 {
 				t.Fatalf("%d segments are released; want 3", n)
 			}
-			fsys.SetHook(failExceptOn(log.active.path, syscall.ENOSPC, test.fails...))
+			fsys.SetHook(failExceptOn(log.active.path, faultfs.ErrDiskFull, test.fails...))
 			for range 5 {
 				if _, err := log.Append([]Frame{numbered(9, 2500, 1)}); !errors.Is(err, daybook.ErrNoSpace) {
 					t.Fatalf("Append: got %v, want ErrNoSpace", err)

@@ -41,6 +41,9 @@ const (
 // ErrInjected is an error that only hooks return.
 var ErrInjected = errors.New("faultfs: injected error")
 
+// ErrDiskFull is the operating system's error of a full disk.
+var ErrDiskFull = disk.NoSpaceErrors()[0]
+
 // Op describes one operation to the hook, before it is done.
 type Op struct {
 	Name    string

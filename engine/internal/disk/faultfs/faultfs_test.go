@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -79,7 +78,7 @@ func TestAnErrorPreventsTheOperation(t *testing.T) {
 	if err := fsys.Remove(path); !errors.Is(err, faultfs.ErrInjected) {
 		t.Errorf("Remove: got %v", err)
 	}
-	fsys.SetHook(func(faultfs.Op) error { return &faultfs.PartialError{Written: 3, Err: syscall.ENOSPC} })
+	fsys.SetHook(func(faultfs.Op) error { return &faultfs.PartialError{Written: 3, Err: faultfs.ErrDiskFull} })
 	if n, err := file.WriteAt([]byte("daybook"), 0); n != 3 || !disk.IsNoSpace(err) {
 		t.Errorf("a partial WriteAt: got %d, %v", n, err)
 	}
