@@ -33,6 +33,7 @@ func (t *turn) renameToTree(name string, complete *tree.Tree) error {
 func (t *turn) adoptTree(complete *tree.Tree) error {
 	complete.SetPath(t.db.dir.file(TreeFile))
 	t.replace(complete)
+	t.passIdentity()
 	t.limitTree()
 	t.pace.wait = 0 // a compaction was possible
 	if file, used, err := complete.Size(); err == nil {

@@ -159,6 +159,7 @@ func (t *turn) postFrozen(leaveOut doomed) (leftOut uint64, err error) {
 	db.stats.addCheckpoint(time.Since(start))
 	t.updateCopy(func(c *tree.Copy) error { return c.Post(posting) })
 	if db.log != nil {
+		t.releaseEvidence()
 		db.log.Release(frozen.LastSequence())
 		t.compactIfMostlyFree()
 	}

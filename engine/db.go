@@ -12,6 +12,7 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine/internal/disk"
+	"github.com/daybook-db/daybook/engine/internal/identity"
 	"github.com/daybook-db/daybook/engine/internal/tree"
 	"github.com/daybook-db/daybook/engine/internal/wal"
 )
@@ -127,8 +128,9 @@ func open(path string, opts Options, system disk.System) (_ *DB, err error) {
 		return nil, err
 	}
 	db.stats.logFound = recovery.Size()
+	origin := t.chooseEpoch(recovery)
 	if !opts.ReadOnly {
-		if err := t.openLog(recovery); err != nil {
+		if err := t.openLog(recovery, origin); err != nil {
 			return nil, err
 		}
 		db.startBackground()
@@ -146,7 +148,7 @@ func newDB(dir directory, opts Options) *DB {
 		turns:      turns{free: make(chan *turn, 1)},
 		compacting: make(chan struct{}, 1),
 	}
-	db.identity.set(provisional)
+	db.identity.set(identity.Identity{}) // until Open has read it
 	return db
 }
 
@@ -154,7 +156,7 @@ func newDB(dir directory, opts Options) *DB {
 // a new tree in the place of one that does not open.
 func (t *turn) openTree() error {
 	found, _ := t.db.dir.fs.Stat(t.db.dir.file(TreeFile)) // to tell whether another process replaces it meanwhile
-	err := t.openTreeFile(t.db.dir.hasLog())
+	err := t.openTreeFile(t.db.dir.hasLog(), identity.Identity{})
 	if t.db.quarantines(err) {
 		err = t.replaceUnreadableTree(found, err)
 	}
@@ -165,11 +167,15 @@ func (t *turn) openTree() error {
 		t.db.opts.Logger.Warn("daybook: one of the tree's two meta pages is damaged; using the other",
 			"dir", t.db.dir.path, "error", damage)
 	}
-	return nil
+	if err = t.prepareIdentity(); err != nil {
+		err = errors.Join(err, t.closeTrees())
+	}
+	return err
 }
 
-// openTreeFile opens the file of the tree. mustExist says that a missing or empty file is damage.
-func (t *turn) openTreeFile(mustExist bool) error {
+// openTreeFile opens the file of the tree. mustExist says that a missing or empty file is damage. A
+// new file gets the identity ifNew; zero: a random one.
+func (t *turn) openTreeFile(mustExist bool, ifNew identity.Identity) error {
 	db := t.db
 	if err := db.prepareDirectory(); err != nil {
 		return err
@@ -183,6 +189,7 @@ func (t *turn) openTreeFile(mustExist bool) error {
 		ChunkBytes:       db.opts.Tuning.ChunkBytes,
 		TransactionBytes: int(db.opts.Tuning.TransactionSize),
 		MaxBytes:         db.opts.budget().treePart(),
+		NewIdentity:      ifNew,
 	})
 	if err != nil {
 		return err
@@ -279,10 +286,7 @@ func (db *DB) shutDown() error {
 	if db.log == nil {
 		return t.closeDirectory()
 	}
-	if err = t.checkpoint(context.Background()); err == nil {
-		err = t.verifyDirectory() // the log is only emptied beside the tree that has its values
-	}
-	if err != nil {
+	if err = t.lastCheckpoint(); err != nil {
 		err = errors.Join(fmt.Errorf("closed without a last checkpoint; the log keeps the values: %w", err),
 			db.log.Sync())
 	}

@@ -4,9 +4,11 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 
 	"github.com/daybook-db/daybook"
@@ -24,9 +26,11 @@ type Follower struct {
 	dir     string
 	pattern *index.Pattern
 	log     *wal.Follower
-	history identity.Identity
-	after   uint64 // sequence number up to which values have been read
-	missed  uint64 // number of missed values of all records, for the next event
+	known   identity.Identity // as far as the segments that were read show it
+	read    daybook.Cursor    // of the last value that counts as read
+	missed  uint64            // number of missed values of all records, for the next event
+
+	replaced bool // another daybook has come into the directory since the last call of Replaced
 }
 
 // Follow returns a Follower of the records that recordPattern matches in dir. It begins after a
@@ -47,22 +51,31 @@ func Follow(dir, recordPattern string, syntax daybook.PatternSyntax, after daybo
 	if err != nil {
 		return nil, err
 	}
-	return &Follower{dir: dir, pattern: pattern, history: provisional, after: after.Sequence,
-		log: wal.NewFollower(disk.OS{}, absolute, logName, after.Sequence)}, nil
+	f := &Follower{dir: absolute, pattern: pattern}
+	f.goTo(after)
+	return f, nil
+}
+
+// goTo makes the Follower read the log from the value after a cursor on.
+func (f *Follower) goTo(after daybook.Cursor) {
+	f.log, f.read, f.missed = wal.NewFollower(disk.OS{}, f.dir, logName, after.Sequence), after, 0
+	f.known = identity.Identity{}
 }
 
 // Skip makes the Follower continue after a cursor, for example that of a value that was read in
 // another way.
 func (f *Follower) Skip(after daybook.Cursor) {
-	f.log.Skip(after.Sequence)
-	f.after = max(f.after, after.Sequence)
+	if after.Sequence > f.read.Sequence {
+		f.log.Skip(after.Sequence)
+		f.read = after
+	}
 }
 
 // Replaced reports whether another daybook has come into the directory since the last call. The
 // Follower reads that from its beginning.
 func (f *Follower) Replaced() bool {
-	replaced := f.log.Replaced
-	f.log.Replaced = false
+	replaced := f.replaced
+	f.replaced = false
 	return replaced
 }
 
@@ -71,25 +84,54 @@ func (f *Follower) Replaced() bool {
 // the rest of that value's batch.
 //
 // A value is read as soon as it is in the log, which may be before the Store that wrote it has
-// returned. If its write fails, it was never stored: Event.Cursor may go back then, and the value
-// that is stored in its place has its cursor again. Values that have left the log before the
+// returned. If its write fails, or a crash loses it, it was never stored. When the log goes on with
+// other values, the error is a *daybook.ForkedError, and the next Read goes on after the last value
+// that is still there. That is also so for a cursor that the log does not know any more: then the
+// next Read begins with the values that are in the log. Values that have left the log before the
 // Follower read them are missed. Event.Missed of the next value is their number, of all records.
-// Errors: daybook.ErrVersion, ErrCorrupt, the operating system's, or ctx's.
+// Errors: *daybook.ForkedError, ErrVersion, ErrCorrupt, the operating system's, or ctx's.
 func (f *Follower) Read(ctx context.Context, yield func(daybook.Event) bool) (err error) {
-	failed := f.log.Read(func(sequence, missed uint64, payload []byte, values int) bool {
-		if f.log.Replaced {
-			f.after, f.missed = 0, 0
+	failed := f.log.Read(func(sequence, missed uint64, payload []byte, values int) (more bool) {
+		if err = ctx.Err(); err == nil {
+			err = f.enterSegments()
 		}
 		f.missed += missed
-		var more bool
-		if err = ctx.Err(); err == nil {
+		if err == nil {
 			more, err = f.readBatch(sequence, payload, values, yield)
+			f.read = f.known.CursorAt(sequence + uint64(values) - 1)
 		}
 		return more && err == nil
 	})
-	if err == nil {
-		err = failed
+	if err = cmp.Or(err, failed); err == nil {
+		err = f.enterSegments()
 	}
+	var fork *daybook.ForkedError
+	if errors.As(err, &fork) {
+		f.goTo(fork.Common)
+	}
+	return err
+}
+
+// enterSegments takes note of the segments that have been begun. Each may belong to an epoch that
+// does not have the last values that were read.
+// Errors: *daybook.ForkedError.
+func (f *Follower) enterSegments() error {
+	if f.log.Replaced {
+		f.read, f.known, f.missed = daybook.Cursor{}, identity.Identity{}, 0
+		f.log.Replaced, f.replaced = false, true
+	}
+	if len(f.log.Origins) == 0 {
+		return nil
+	}
+	for _, origin := range f.log.Origins {
+		extended, follows := f.known.Extend(origin, true)
+		if !follows { // it is the first one, or those between have left the log
+			extended = identity.FromOrigin(origin)
+		}
+		f.known = extended
+	}
+	f.log.Origins = nil
+	_, err := f.known.Resolve(f.read, math.MaxUint64)
 	return err
 }
 
@@ -100,14 +142,14 @@ func (f *Follower) readBatch(
 	for ; err == nil && batch.Remaining() > 0; sequence++ {
 		var record, value []byte
 		var timestamp uint64
-		if record, timestamp, value, err = batch.Next(); err != nil || sequence <= f.after ||
+		if record, timestamp, value, err = batch.Next(); err != nil || sequence <= f.read.Sequence ||
 			!f.pattern.Match(string(record)) {
 			continue
 		}
 		event := daybook.Event{Missed: f.missed, Change: daybook.Change{
 			StoredValue: daybook.StoredValue{RecordName: string(record), Value: bytes.Clone(value),
 				StoredAt: timestamp},
-			Cursor: f.history.CursorAt(sequence),
+			Cursor: f.known.CursorAt(sequence),
 		}}
 		f.missed = 0
 		if !yield(event) {

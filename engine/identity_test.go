@@ -30,3 +30,13 @@ func TestCursorsOfAnOpenDirectory(t *testing.T) {
 		t.Errorf("a cursor after the last value: got %v; want a fork after value 2", err)
 	}
 }
+
+// storeAndEpoch returns the store and the current epoch of an open directory.
+func storeAndEpoch(t testing.TB, db *DB) (store, epoch [16]byte) {
+	t.Helper()
+	stats, err := db.Stats(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stats.Store, stats.Epoch
+}

@@ -15,6 +15,7 @@ import (
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/head"
+	"github.com/daybook-db/daybook/engine/internal/identity"
 	"github.com/daybook-db/daybook/engine/internal/tree"
 	"github.com/daybook-db/daybook/engine/internal/wal"
 	"github.com/daybook-db/daybook/proof/testenv"
@@ -127,7 +128,7 @@ func checkReplay(t *testing.T, dir string, headSize int64, watermark uint64) {
 		t.Fatal(err)
 	}
 	turn := newTurn(newDB(mustOpenDirectory(t, again), opts))
-	if err := turn.openTreeFile(false); err != nil {
+	if err := turn.openTreeFile(false, identity.Identity{}); err != nil {
 		t.Fatal(err)
 	}
 	defer turn.tree().Close()

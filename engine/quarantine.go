@@ -11,6 +11,7 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine/internal/disk"
+	"github.com/daybook-db/daybook/engine/internal/identity"
 	"github.com/daybook-db/daybook/engine/internal/wal"
 )
 
@@ -34,13 +35,17 @@ func (t *turn) replaceUnreadableTree(found os.FileInfo, damage error) error {
 	return t.openNewTree()
 }
 
-// openNewTree creates and opens a tree beside a log that may hold values. A salvaged tree would
-// take its place, so it removes that.
+// openNewTree creates and opens a tree beside a log that may hold values. The tree gets the
+// identity of the log. A salvaged tree would take its place, so it removes that.
 func (t *turn) openNewTree() error {
 	if err := t.db.dir.remove(salvagedName); err != nil {
 		return err
 	}
-	return t.openTreeFile(false)
+	known, err := t.db.dir.identityOfLog()
+	if err != nil {
+		return err
+	}
+	return t.openTreeFile(false, known)
 }
 
 // checkTreeNotInUse returns daybook.ErrLocked if the tree's file is not the found one, or a process
@@ -173,6 +178,7 @@ func (t *turn) quarantineLog(damage error) (*wal.Recovery, error) {
 	}
 	// No later value may get a sequence number that the damaged log may have given.
 	last := max(state.MaxPosted(), recovery.LastAssigned())
+	t.forkAfterLoss(recovery.Identity(), recovery.NextSequence()-1)
 	if err := t.tree().SetWatermark(last, recovery.LastSegment()); err != nil {
 		return nil, err
 	}
@@ -201,7 +207,9 @@ func (t *turn) beginTreeWhereLogBegins() error {
 		return err
 	}
 	begins, err := wal.FindBeginning(t.db.dir.file(logName), t.db.dir.fs)
-	if begins.Sequence <= 1 || err != nil {
+	known, _ := t.tree().Identity()
+	isForeign := begins.Origin != (identity.Origin{}) && begins.Origin.Store != known.Store
+	if begins.Sequence <= 1 || isForeign || err != nil {
 		return err
 	}
 	return t.tree().SetWatermark(begins.Sequence-1, 0)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/identity"
 	"github.com/daybook-db/daybook/engine/internal/tree"
 	"github.com/daybook-db/daybook/engine/internal/wal"
 )
@@ -49,8 +50,14 @@ func (t *turn) scanAndReplay() (*wal.Recovery, error) {
 // replay puts into the heads the values of the log that are not in the tree. A log can hold more
 // than two heads, so replay posts full heads on the way, unless it may not write, or the disk turns
 // out to be full. A head that a crash interrupted in being posted is posted as one.
+//
+// What is posted on the way takes the epochs of the log into the tree, because the segments that
+// show them may be released then.
 func (t *turn) replay(recovery *wal.Recovery, inTree tree.State) error {
 	heads, posting := t.db.heads, !t.db.opts.ReadOnly
+	if known := recovery.Identity(); posting && !known.Equal(t.tree().NextIdentity()) {
+		t.tree().SetIdentity(known)
+	}
 	err := recovery.Replay(func(sequence uint64, payload []byte, values int) error {
 		batch, err := codec.ReadBatch(payload)
 		if err != nil {
@@ -83,7 +90,7 @@ func (t *turn) replay(recovery *wal.Recovery, inTree tree.State) error {
 }
 
 // openLog opens the log for writing.
-func (t *turn) openLog(recovery *wal.Recovery) error {
+func (t *turn) openLog(recovery *wal.Recovery, origin identity.Origin) error {
 	db := t.db
 	state, err := t.tree().State()
 	if err != nil {
@@ -96,6 +103,9 @@ func (t *turn) openLog(recovery *wal.Recovery) error {
 		KeepReleased:     2*db.opts.Tuning.HeadSize + others, // at most the log's part of MaxSize
 		Logger:           db.opts.Logger,
 		OnSync:           db.stats.addSync,
+		Origin:           origin,
+		KeepEvidence:     recovery.Unclean(),
+		OnUndo:           db.forkAfter,
 	})
 	if err != nil {
 		return err
@@ -131,9 +141,4 @@ func (db *DB) syncEveryInterval(stopping <-chan struct{}) {
 			}
 		}
 	}
-}
-
-// knownToLog returns what the tree says about the log beside it.
-func (t *turn) knownToLog(state tree.State) wal.Known {
-	return wal.Known{Watermark: state.Watermark, Tree: t.db.dir.file(TreeFile)}
 }

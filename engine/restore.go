@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -126,6 +127,9 @@ func (c *treeClaim) fill(ctx context.Context, r io.Reader) error {
 		}
 		return fmt.Errorf("the backup cannot be used: %w", err)
 	}
+	if err := dir.forkRestored(); err != nil {
+		return err
+	}
 	if err := dir.checkEmpty(); err != nil {
 		return err
 	}
@@ -223,18 +227,43 @@ func (d directory) checkRestored(ctx context.Context) error {
 	if info, err := d.fs.Stat(path); err != nil || info.Size() == 0 {
 		return errors.Join(err, fmt.Errorf("%w: it is empty", daybook.ErrCorrupt))
 	}
-	options, err := (*Options)(nil).withDefaults()
-	if err != nil {
-		return err
-	}
-	restored, err := tree.Open(d.fs, path, tree.Options{
-		ReadOnly:    true,
-		Existing:    true,
-		ChunkValues: options.Tuning.ChunkValues,
-		ChunkBytes:  options.Tuning.ChunkBytes,
-	})
+	restored, err := d.openRestored(true)
 	if err != nil {
 		return err
 	}
 	return errors.Join(restored.Check(ctx), restored.Close())
+}
+
+// forkRestored begins a new epoch in the restored tree: the store that was backed up may have
+// stored more, and so have given the next numbers already.
+func (d directory) forkRestored() (err error) {
+	restored, err := d.openRestored(false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, restored.Close()) }()
+	state, err := restored.State()
+	if err != nil {
+		return err
+	}
+	known, err := restored.Identity()
+	if err == nil && !known.IsZero() { // otherwise the tree is of an older version, and gets a new identity
+		known, _ = known.BeginRandom(state.Watermark, true)
+		restored.SetIdentity(known)
+	}
+	return cmp.Or(err, restored.SaveIdentity())
+}
+
+func (d directory) openRestored(readOnly bool) (*tree.Tree, error) {
+	options, err := (*Options)(nil).withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return tree.Open(d.fs, d.file(restoredName), tree.Options{
+		ReadOnly:         readOnly,
+		Existing:         true,
+		ChunkValues:      options.Tuning.ChunkValues,
+		ChunkBytes:       options.Tuning.ChunkBytes,
+		TransactionBytes: int(options.Tuning.TransactionSize),
+	})
 }

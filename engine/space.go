@@ -139,7 +139,7 @@ func (t *turn) postWhatFits(ctx context.Context) error {
 	if _, err := t.postAll(ctx, nil); err != nil && !tree.IsAtMaxBytes(err) {
 		return err
 	}
-	t.db.log.RemoveReleased()
+	t.releaseLog()
 	return t.measure()
 }
 

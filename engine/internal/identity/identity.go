@@ -56,6 +56,11 @@ func New() Identity { return Identity{Store: NewID(), Epochs: []Epoch{{ID: NewID
 // IsZero reports whether it is the identity of a directory from before there were identities.
 func (i Identity) IsZero() bool { return i.Store == [16]byte{} }
 
+// Equal reports whether both are the same store with the same epochs.
+func (i Identity) Equal(other Identity) bool {
+	return i.Store == other.Store && slices.Equal(i.Epochs, other.Epochs)
+}
+
 // Current returns the epoch in which values are stored.
 func (i Identity) Current() Epoch {
 	if len(i.Epochs) == 0 {

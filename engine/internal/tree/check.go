@@ -79,6 +79,9 @@ func (t *Tree) checkFrame(c *Checking) {
 	if err := t.checkTable(c.checker.image); err != nil {
 		c.checker.add(err)
 	}
+	if err := t.checkIdentity(c.checker.image); err != nil {
+		c.checker.add(err)
+	}
 }
 
 // Run checks the data, and returns all faults.

@@ -158,10 +158,11 @@ func (c *Copy) Finish() (*Tree, error) {
 	return c.to, c.seal(want, notes)
 }
 
-// seal makes the copy durable, with the watermark and the notes of the tree that it was copied
-// from.
+// seal makes the copy durable, with the watermark, the notes and the identity of the tree that it
+// was copied from, and with its own place.
 func (c *Copy) seal(from State, notes Notes) error {
 	c.to.bolt.NoSync = false
+	c.to.SetIdentity(c.from.NextIdentity())
 	err := c.to.update(func(w *writeTx) error {
 		w.state.Watermark, w.state.Partial, w.state.LastSegment = from.Watermark, from.Partial, from.LastSegment
 		return w.putNotes(notes)

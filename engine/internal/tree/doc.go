@@ -8,8 +8,12 @@
 //	bucket "values"  composite key -> chunk               (package codec)
 //	bucket "records" record name   -> catalogue entry     (package codec)
 //	bucket "pages"   block number  -> block of checksums  (package pages)
-//	bucket "meta"    "format"      -> 3 (uint64), CRC-32C of it (uint32); every later format has
-//	                                  this key too
+//	bucket "meta"    "format"      -> 4 (uint64), CRC-32C of it (uint32); every later format has
+//	                                  this key too, and format 3 is the same without an identity
+//	                 "identity"    -> the store and its epochs (package identity)
+//	                 "place"       -> file, when it was made, file system, machine (uint64 each),
+//	                                  CRC-32C of those (uint32): where the file was when "identity"
+//	                                  was written
 //	                 "state"       -> generation, watermark, last log segment, records, values,
 //	                                  bytes of JSON (uint64 each), CRC-32C of those (uint32)
 //	                 "part"        -> record name, watermark (uint64), CRC-32C of both (uint32);
@@ -34,6 +38,10 @@
 //
 // Notes are written in the transaction that makes them true: a position with the watermark of the
 // values that it stands for, and what a hold has lost with the deletion of it.
+//
+// An identity is written with the next commit that changes values, so that a new epoch costs no
+// sync of its own. A file that is found at another place than "place" is a copy. A file of format 3
+// gets an identity, and format 4, before anything else is written beside it.
 //
 // # Damage
 //

@@ -13,10 +13,16 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/disk"
+	"github.com/daybook-db/daybook/engine/internal/identity"
 	"github.com/daybook-db/daybook/engine/internal/pages"
 )
 
-const formatVersion = 3
+const (
+	formatVersion  = 4
+	oldestFormat   = 3
+	identityFormat = 4 // the first format with an identity
+)
 
 const (
 	valuesBucket  = "values"
@@ -61,25 +67,30 @@ func (t *Tree) hasFormat(image *pages.Image) (bool, error) {
 }
 
 func (t *Tree) checkFormat(image *pages.Image) error {
-	meta, err := image.Bucket(metaBucket)
-	if err != nil {
-		return err
-	}
-	data, err := meta.Cursor().Get(formatKey)
-	if err != nil {
-		return err
-	}
-	var format uint64
+	format, err := readFormat(image)
 	switch {
-	case !decodeFields(data, []*uint64{&format}):
-		return meta.Damage("the format of the file is missing, or does not match its checksum")
+	case err != nil:
+		return err
 	case format > formatVersion:
 		return fmt.Errorf("%w: %s has format %d, this program knows %d",
 			daybook.ErrVersion, t.mapped, format, formatVersion)
-	case format != formatVersion:
-		return meta.Damage(fmt.Sprintf("the file has format %d; this program reads %d", format, formatVersion))
+	case format < oldestFormat:
+		return image.RootDamage(fmt.Sprintf("the file has format %d; this program reads %d to %d",
+			format, oldestFormat, formatVersion))
 	}
 	return nil
+}
+
+func readFormat(image *pages.Image) (format uint64, err error) {
+	meta, err := image.Bucket(metaBucket)
+	if err != nil {
+		return 0, err
+	}
+	data, err := meta.Cursor().Get(formatKey)
+	if err == nil && !decodeFields(data, []*uint64{&format}) {
+		err = meta.Damage("the format of the file is missing, or does not match its checksum")
+	}
+	return format, err
 }
 
 // create creates the buckets of a new file.
@@ -87,14 +98,19 @@ func (t *Tree) create() error {
 	if t.opts.ReadOnly {
 		return fmt.Errorf("%s holds no daybook: %w", t.mapped, fs.ErrNotExist)
 	}
-	err := t.commit(func(tx *bbolt.Tx) error {
+	t.identity.here = disk.PlaceOf(t.file)
+	t.SetIdentity(t.opts.NewIdentity)
+	if t.opts.NewIdentity.IsZero() {
+		t.SetIdentity(identity.New())
+	}
+	identitySaved := func() {}
+	err := t.commit(func(tx *bbolt.Tx) (err error) {
 		for _, name := range allBuckets {
 			if _, err := tx.CreateBucket([]byte(name)); err != nil {
 				return err
 			}
 		}
-		format := uint64(formatVersion)
-		if err := tx.Bucket([]byte(metaBucket)).Put(formatKey, encodeFields([]*uint64{&format})); err != nil {
+		if identitySaved, err = t.putIdentity(tx); err != nil { // with the format
 			return err
 		}
 		if err := putSummary(tx, 0, t.committed.Load().table); err != nil {
@@ -106,6 +122,7 @@ func (t *Tree) create() error {
 	if err != nil {
 		return err
 	}
+	identitySaved()
 	return t.seal()
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/disk"
+	"github.com/daybook-db/daybook/engine/internal/identity"
 	"github.com/daybook-db/daybook/engine/internal/pages"
 )
 
@@ -94,6 +95,9 @@ func (t *Tree) start() error {
 	if err := t.seal(); err != nil && !errors.Is(err, daybook.ErrNoSpace) {
 		return err
 	}
+	if saved, err := t.Identity(); err == nil && saved.IsZero() {
+		t.SetIdentity(identity.New())
+	}
 	return nil
 }
 
@@ -114,7 +118,8 @@ func (t *Tree) confirm() error {
 	})
 }
 
-// examine reports whether the file has a tree, and loads the checksums of its pages.
+// examine reports whether the file has a tree, and loads the checksums of its pages and the
+// identity.
 func (t *Tree) examine() (exists bool, err error) {
 	err = t.viewBolt(func(tx *bbolt.Tx) error {
 		if err := t.checkSize(tx); err != nil {
@@ -132,7 +137,10 @@ func (t *Tree) examine() (exists bool, err error) {
 		if metas := image.CheckMetas(); len(metas) > 0 {
 			t.damagedMeta = t.mapped.describe(metas[0])
 		}
-		return t.loadTable(tx, image)
+		if err := t.loadTable(tx, image); err != nil {
+			return err
+		}
+		return t.loadIdentity(image)
 	})
 	return exists, t.mapped.describe(err)
 }

@@ -27,6 +27,7 @@ func (t *Tree) view(fn func(*bbolt.Tx, *pages.Image) error) error {
 // update calls fn in a write transaction and commits it. After an error the tree has none of its
 // changes. The caller must seal the commit.
 func (t *Tree) update(fn func(*writeTx) error) error {
+	identitySaved := func() {}
 	err := t.commit(func(tx *bbolt.Tx) error {
 		w, err := t.newWriteTx(tx)
 		if err != nil {
@@ -42,10 +43,14 @@ func (t *Tree) update(fn func(*writeTx) error) error {
 				return err
 			}
 		}
+		if identitySaved, err = t.putIdentity(tx); err != nil {
+			return err
+		}
 		w.state.Generation++
 		return putState(tx, w.state)
 	})
 	if err == nil {
+		identitySaved()
 		t.generation++
 		t.sealed = false
 	}

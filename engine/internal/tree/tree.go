@@ -12,10 +12,11 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/identity"
 	"github.com/daybook-db/daybook/engine/internal/pages"
 )
 
-// Options configure Open. All exported fields are required.
+// Options configure Open. All exported fields but NewIdentity are required.
 type Options struct {
 	LockTimeout time.Duration // negative: wait for readers, which give way, and not for a writer
 	ReadOnly    bool
@@ -29,6 +30,9 @@ type Options struct {
 	// MaxBytes is the maximum length of the file. A commit that needs more fails with
 	// daybook.ErrNoSpace. 0: no maximum.
 	MaxBytes int64
+
+	// NewIdentity is the identity of a file that Open creates. Zero: a random one.
+	NewIdentity identity.Identity
 
 	copying bool // the file is a copy of another tree that is not complete
 }
@@ -55,6 +59,8 @@ type Tree struct {
 
 	broken    atomic.Bool    // bbolt will never release a lock that it holds
 	snapshots sync.WaitGroup // open snapshots and backups
+
+	identity storedIdentity
 
 	damagedMeta error // what Open found wrong with one of the two meta pages
 

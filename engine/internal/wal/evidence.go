@@ -7,7 +7,8 @@ package wal
 // these files must be there: a crash would otherwise leave a log that looks closed, and sequence
 // numbers would be given again within an epoch.
 type evidence struct {
-	kept       bool      // no segment that was in use may be released
+	kept       bool
+	inUse      uint64    // number of the last segment that was in use, which may not be released
 	unused     []segment // a segment that was never in use, if none was
 	unfinished []string  // paths of unfinished segments, if there is no other file
 }
@@ -17,6 +18,7 @@ func (r *Recovery) keepEvidence() (kept evidence) {
 	kept.kept = true
 	switch {
 	case len(r.segments) > 0:
+		kept.inUse = r.segments[len(r.segments)-1].number
 	case len(r.unused) > 0:
 		kept.unused, r.unused = r.unused[:1:1], r.unused[1:]
 	default:
@@ -29,7 +31,7 @@ func (r *Recovery) keepEvidence() (kept evidence) {
 func (l *Log) ReleaseEvidence() {
 	l.mu.Lock()
 	evidence := l.evidence
-	l.evidence.kept, l.evidence.unused, l.evidence.unfinished = false, nil, nil
+	l.evidence.kept, l.evidence.inUse, l.evidence.unused, l.evidence.unfinished = false, 0, nil, nil
 	l.mu.Unlock()
 	for _, s := range evidence.unused {
 		l.pool.release(s)

@@ -4,6 +4,7 @@ package wal
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine/internal/disk"
+	"github.com/daybook-db/daybook/engine/internal/identity"
 )
 
 // Follower reads the frames of a log while another process appends to it. It takes no lock and
@@ -32,7 +34,13 @@ type Follower struct {
 	seen   []seenFrame // the frames before offset that may still be undone, and at least the last frame
 	data   []byte      // the bytes of the segment, at their offsets
 
-	// Replaced is true if the directory has another log than before, which began again.
+	// Origins are those of the segments that were begun, in order, as far as they differ. The
+	// reader of them may take them out.
+	Origins []identity.Origin
+	store   [16]byte // of the segment that is read; zero: none, or a segment without an identity
+
+	// Replaced is true if the directory has another log than before, which began again, or belongs
+	// to another store.
 	Replaced bool
 }
 
@@ -122,6 +130,7 @@ func (f *Follower) readSegment(fn func(uint64, uint64, []byte, int) bool) (seale
 	}
 	if f.offset == 0 {
 		f.beginSegment(header)
+		f.addOrigin(header)
 	}
 	if int64(len(f.data)) < header.size {
 		f.data = make([]byte, header.size)
@@ -140,6 +149,15 @@ func (f *Follower) beginSegment(header segmentHeader) {
 	}
 	f.next = max(f.next, header.firstSequence)
 	f.offset, f.first, f.seen = header.len(), header.firstSequence, nil
+}
+
+func (f *Follower) addOrigin(header segmentHeader) {
+	if f.store = header.origin.Store; !header.hasOrigin() {
+		return
+	}
+	if last := len(f.Origins) - 1; last < 0 || f.Origins[last] != header.origin {
+		f.Origins = append(f.Origins, header.origin)
+	}
 }
 
 // readFrames is readSegment for a file that was the segment when it was opened.
@@ -258,6 +276,9 @@ func readUsed(file *os.File, number uint64) (header segmentHeader, err error) {
 // replaced by another one. But segments may be recycled or removed after the directory was read.
 // While there are segments that cannot be read, nothing is decided; the next call reads the
 // directory again.
+//
+// A segment of another store is damage if segments of the store are still there before it.
+// Otherwise it belongs to another log, too.
 func (f *Follower) nextSegment() (found bool, err error) {
 	entries, err := f.fs.ReadDir(f.dir)
 	if errors.Is(err, fs.ErrNotExist) { // no value was ever stored, or the store has been restored
@@ -278,6 +299,14 @@ func (f *Follower) nextSegment() (found bool, err error) {
 			return false, err
 		case header.number != number:
 			allRead = false
+		case err == nil && number > f.number && f.isOfOtherStore(header):
+			if greatest > 0 {
+				return false, corruptAt(filepath.Join(f.dir, nameOf(number)), 0, fmt.Sprintf(
+					"it belongs to store %x, but the segment before it to store %x", header.origin.Store, f.store))
+			}
+			f.beginAgain()
+			f.number = number
+			return true, nil
 		case err == nil && number > f.number:
 			f.number, f.offset = number, 0
 			return true, nil
@@ -288,8 +317,19 @@ func (f *Follower) nextSegment() (found bool, err error) {
 	if !allRead || greatest == 0 || greatest == f.number {
 		return false, nil
 	}
-	*f = Follower{system: f.system, parent: f.parent, name: f.name, fs: f.fs, dir: f.dir, data: f.data, Replaced: true}
+	f.beginAgain()
 	return f.nextSegment()
+}
+
+// isOfOtherStore reports whether a segment is known to belong to another store than the one that is
+// read.
+func (f *Follower) isOfOtherStore(header segmentHeader) bool {
+	return f.store != [16]byte{} && header.hasOrigin() && header.origin.Store != f.store
+}
+
+// beginAgain makes the Follower read another log from its beginning.
+func (f *Follower) beginAgain() {
+	*f = Follower{system: f.system, parent: f.parent, name: f.name, fs: f.fs, dir: f.dir, data: f.data, Replaced: true}
 }
 
 // readHeader is readUsed for the segment with a number. If the file cannot be opened or has no

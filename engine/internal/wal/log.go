@@ -317,11 +317,12 @@ func (l *Log) sealActiveLocked() error {
 }
 
 // Release releases the sealed segments without values above watermark, so that they can be
-// recycled. The watermark must be durable in the tree. Evidence is not released.
+// recycled. The watermark must be durable in the tree, with the epochs of the values up to it.
+// Evidence is not released.
 func (l *Log) Release(watermark uint64) {
 	l.mu.Lock()
 	n := 0
-	for !l.evidence.kept && n < len(l.sealed) && l.sealed[n].lastSequence <= watermark {
+	for n < len(l.sealed) && l.sealed[n].lastSequence <= watermark && l.sealed[n].number != l.evidence.inUse {
 		n++
 	}
 	released := l.sealed[:n:n]
