@@ -13,6 +13,9 @@ const (
 	// compressedBatch is the first byte of a compressed batch. Other batches start with their
 	// count, which is not 0.
 	compressedBatch = 0
+	// emptyBlock follows compressedBatch at the start of a section. It is the length of an S2 block
+	// of no bytes, which no batch is.
+	emptyBlock = 0
 	// minCompressedBatch is the length in bytes of the shortest batch that is compressed. A shorter
 	// one takes as many blocks of the disk either way.
 	minCompressedBatch = 4 << 10
@@ -65,6 +68,27 @@ func AppendCompressed(dst, batch []byte) []byte {
 	return append(dst[:start], batch...)
 }
 
+// AppendSection appends a section to dst: bytes that belong to the batch that follows it. The
+// section must not be empty.
+func AppendSection(dst, section []byte) []byte {
+	dst = append(dst, compressedBatch, emptyBlock)
+	dst = binary.AppendUvarint(dst, uint64(len(section)))
+	return append(dst, section...)
+}
+
+// splitSection returns the section before an encoded batch, and the batch; nil if there is none.
+func splitSection(encoded []byte) (section, batch []byte, err error) {
+	if len(encoded) < 2 || encoded[0] != compressedBatch || encoded[1] != emptyBlock {
+		return nil, encoded, nil
+	}
+	in := fieldReader{data: encoded[2:]}
+	section = in.bytes(in.uvarint())
+	if in.failed || len(section) == 0 {
+		return nil, nil, corruptf("the section before a batch ends at %d bytes", len(encoded))
+	}
+	return section, in.data, nil
+}
+
 // maxDecompressedBatch returns the greatest length of a batch whose compressed form has n bytes.
 func maxDecompressedBatch(n int) uint64 { return min(maxBatchRatio*uint64(n), maxCompressibleBatch) }
 
@@ -88,23 +112,32 @@ func decompressBatch(encoded []byte) ([]byte, error) {
 // decompressed copy.
 type BatchReader struct {
 	in        fieldReader
+	section   []byte
 	remaining uint64
 	timestamp uint64 // of the last value
 }
 
-// ReadBatch returns a reader of the values of an encoded batch, which may be compressed.
+// ReadBatch returns a reader of the values of an encoded batch, which may be compressed, and may
+// follow a section.
 func ReadBatch(encoded []byte) (BatchReader, error) {
-	encoded, err := decompressBatch(encoded)
+	section, encoded, err := splitSection(encoded)
+	if err == nil {
+		encoded, err = decompressBatch(encoded)
+	}
 	if err != nil {
 		return BatchReader{}, err
 	}
-	r := BatchReader{in: fieldReader{data: encoded}}
+	r := BatchReader{in: fieldReader{data: encoded}, section: section}
 	r.remaining = r.in.uvarint()
 	if r.in.failed || r.remaining == 0 || r.remaining > uint64(len(encoded)/minBatchValue) {
 		return BatchReader{}, corruptf("%d bytes cannot be a batch of %d values", len(encoded), r.remaining)
 	}
 	return r, nil
 }
+
+// Section returns the section that the batch follows; nil if there is none. It is part of the
+// encoding.
+func (r *BatchReader) Section() []byte { return r.section }
 
 // Remaining returns the number of values that Next has not returned yet.
 func (r *BatchReader) Remaining() int { return int(r.remaining) }

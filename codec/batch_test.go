@@ -3,6 +3,7 @@
 package codec
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -118,6 +119,48 @@ func TestCompressedBatch(t *testing.T) {
 	})
 	if allocated > 4<<10 {
 		t.Errorf("%d bytes for 1 MiB allocated %d", len(bomb), allocated)
+	}
+}
+
+// TestBatchSection wants a section to come back with its batch, compressed or not, and a part of it
+// to be refused.
+func TestBatchSection(t *testing.T) {
+	short := []batchValue{{"a", 5, "1"}, {"b", 6, "2"}}
+	long := slices.Repeat(short, 4000)
+	for _, values := range [][]batchValue{short, long} {
+		for _, section := range [][]byte{{0}, []byte("position"), bytes.Repeat([]byte("s"), 300)} {
+			encoded := AppendSection([]byte("before"), section)
+			encoded = AppendCompressed(encoded, encodeBatch(values))[len("before"):]
+			r, err := ReadBatch(encoded)
+			if err != nil || !bytes.Equal(r.Section(), section) || r.Remaining() != len(values) {
+				t.Fatalf("got section %q and %d values, %v; want %q and %d",
+					r.Section(), r.Remaining(), err, section, len(values))
+			}
+			if got, err := decodeBatch(encoded); !slices.Equal(got, values) || err != nil {
+				t.Errorf("got %d values, %v; want %d", len(got), err, len(values))
+			}
+			for n := 1; n < min(len(encoded), len(section)+20); n++ {
+				if _, err := decodeBatch(encoded[:n]); !errors.Is(err, ErrCorrupt) {
+					t.Errorf("cut to %d bytes: got %v; want ErrCorrupt", n, err)
+				}
+			}
+		}
+	}
+	r, err := ReadBatch(encodeBatch(short))
+	if r.Section() != nil || err != nil {
+		t.Errorf("a batch without section has %q, %v", r.Section(), err)
+	}
+	twice := AppendSection(AppendSection(nil, []byte("1")), []byte("2"))
+	for name, encoded := range map[string][]byte{
+		"an empty section":       append([]byte{0, 0, 0}, encodeBatch(short)...),
+		"a section of a section": append(twice, encodeBatch(short)...),
+		"no batch":               AppendSection(nil, []byte("1")),
+		"no length":              {0, 0},
+		"a length beyond it":     {0, 0, 5, 1},
+	} {
+		if _, err := ReadBatch(encoded); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s: got %v; want ErrCorrupt", name, err)
+		}
 	}
 }
 

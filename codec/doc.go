@@ -115,6 +115,13 @@
 //	0              1 byte, which no count starts with
 //	block          the batch as one S2 block
 //
+// A section of bytes that belong to the batch may stand before either form. Package engine keeps
+// the position of a stream there, so that it is durable together with the values:
+//
+//	0, 0           2 bytes, which no batch and no compressed batch starts with
+//	section        uvarint length, at least 1, and the bytes
+//	batch          the batch, compressed or not
+//
 // # Decoding
 //
 // Every function that decodes accepts arbitrary bytes. If they are not the encoding of anything, it

@@ -101,6 +101,11 @@ func (db *postedDB) StoreBatch(ctx context.Context, values []daybook.StoredValue
 	return db.post(ctx, db.checkedDB.StoreBatch(ctx, values))
 }
 
+func (db *postedDB) StoreBatchFrom(ctx context.Context, b daybook.Batch) (daybook.Position, error) {
+	at, err := db.checkedDB.StoreBatchFrom(ctx, b)
+	return at, db.post(ctx, err)
+}
+
 // post makes a checkpoint if one is due after an operation that returned err. The first operation
 // is followed by one, so that the tree has values from then on.
 func (db *postedDB) post(ctx context.Context, err error) error {
@@ -175,6 +180,17 @@ func (r *reopenedDB) Prune(
 ) (deleted uint64, err error) {
 	err = r.change(func(db *DB) (err error) { deleted, err = db.Prune(ctx, recordPattern, params); return err })
 	return deleted, err
+}
+
+func (r *reopenedDB) StoreBatchFrom(ctx context.Context, b daybook.Batch) (at daybook.Position, err error) {
+	err = r.change(func(db *DB) (err error) { at, err = db.StoreBatchFrom(ctx, b); return err })
+	return at, err
+}
+
+func (r *reopenedDB) Position(ctx context.Context, store, epoch [16]byte, name string) (daybook.Position, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.db.Position(ctx, store, epoch, name)
 }
 
 func (r *reopenedDB) SetHold(ctx context.Context, h daybook.Hold) error {

@@ -171,7 +171,7 @@ func (t *turn) postingOf(frozen *head.Head, leaveOut doomed) tree.Posting {
 	db := t.db
 	t.sampleHolds()
 	posting := tree.Posting{
-		Notes:            t.unsavedHolds(),
+		Notes:            t.notesOfPosting(),
 		Runs:             func(after string) iter.Seq[tree.Run] { return runsOf(frozen, after, leaveOut) },
 		Watermark:        frozen.LastSequence(),
 		UseAllProcessors: func() bool { return db.log == nil || db.gate.isClosed() }, // during Open and Close

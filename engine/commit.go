@@ -22,7 +22,10 @@ type commit struct {
 	payload []byte                 // batch, compressed for the log
 	err     error                  // the outcome
 	wake    chan wakeUp            // holds one element
-	toLead  bool                   // lead has been sent to wake; the queue's mu guards it
+
+	received *received // the position that the values move; nil in a Store or StoreBatch
+
+	toLead bool // lead has been sent to wake; the queue's mu guards it
 }
 
 // wakeUp tells a waiting commit what happens next.
@@ -59,7 +62,11 @@ func (c *commit) encode() {
 		w.Add(c.values[i].RecordName, c.values[i].StoredAt, c.values[i].Value)
 	}
 	c.batch = w.Bytes()
-	c.payload = codec.AppendCompressed(c.payload[:0], c.batch)
+	c.payload = c.payload[:0]
+	if c.received != nil {
+		c.payload = codec.AppendSection(c.payload, c.received.encode())
+	}
+	c.payload = codec.AppendCompressed(c.payload, c.batch)
 }
 
 // commitQueue gathers commits into groups. The first commit to arrive leads: it writes its group at

@@ -35,6 +35,7 @@ type DB struct {
 
 	turns   turns
 	commits commitQueue
+	streams streamLocks
 	space   space
 	stats   statistics
 
@@ -59,6 +60,7 @@ var (
 	_ daybook.ChangeSource = (*DB)(nil)
 	_ daybook.Statser      = (*DB)(nil)
 	_ daybook.Holder       = (*DB)(nil)
+	_ daybook.Receiver     = (*DB)(nil)
 	_ daybook.Checker      = (*DB)(nil)
 	_ daybook.BackerUp     = (*DB)(nil)
 	_ daybook.Compacter    = (*DB)(nil)
@@ -217,9 +219,15 @@ func (t *turn) openTreeFile(mustExist bool, ifNew identity.Identity) error {
 // loadNotes reads what a tree that is being opened has noted.
 func (t *turn) loadNotes(opened *tree.Tree) error {
 	notes, err := opened.Notes()
-	if err == nil {
-		t.holds, err = holdsIn(notes)
+	if err != nil {
+		return err
 	}
+	posted, err := positionsIn(notes)
+	if err != nil {
+		return err
+	}
+	t.db.heads.setPosted(posted)
+	t.holds, err = holdsIn(notes)
 	return err
 }
 

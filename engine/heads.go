@@ -19,6 +19,7 @@ type heads struct {
 	maxSize int64 // bytes of memory at which a head is full
 
 	mu           sync.RWMutex // guards the fields below
+	positions    positions    // of the streams whose batches these are
 	active       *head.Head
 	frozen       *head.Head    // nil: none
 	lastSequence uint64        // of the last acknowledged value
@@ -44,6 +45,9 @@ func (h *heads) add(group []*commit, sequence uint64, added func(*head.Record, *
 			}
 			sequence++
 		}
+		if c.received != nil {
+			h.positions.add(*c.received)
+		}
 	}
 	h.lastSequence = sequence - 1
 }
@@ -54,6 +58,13 @@ func (h *heads) add(group []*commit, sequence uint64, added func(*head.Record, *
 func (h *heads) addReplayed(batch *codec.BatchReader, sequence uint64, inTree tree.State) (full bool, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if section := batch.Section(); section != nil {
+		received, err := decodeReceived(section)
+		if err != nil {
+			return false, err
+		}
+		h.positions.add(received)
+	}
 	for ; batch.Remaining() > 0; sequence++ {
 		record, timestamp, value, err := batch.Next()
 		if err != nil {
@@ -73,6 +84,7 @@ func (h *heads) clear() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.active, h.frozen = head.New(h.maxSize), nil
+	h.positions.active, h.positions.frozen = nil, nil
 }
 
 // last returns the sequence number of the last acknowledged value.
@@ -127,6 +139,7 @@ func (h *heads) freeze() {
 
 func (h *heads) freezeLocked() {
 	h.frozen, h.active = h.active, head.New(h.maxSize)
+	h.positions.freeze()
 	h.postFailure = nil
 }
 
@@ -135,6 +148,7 @@ func (h *heads) unfreeze() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.active, h.frozen = h.frozen, nil
+	h.positions.unfreeze()
 }
 
 // freezeThrough prepares for posting all values up to a sequence number: it freezes the active head
@@ -167,6 +181,7 @@ func (h *heads) endAttempt(err error) {
 	defer h.mu.Unlock()
 	if err == nil {
 		h.frozen = nil
+		h.positions.frozenPosted()
 	}
 	h.postFailure = err
 	close(h.attempted)

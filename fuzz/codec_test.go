@@ -211,10 +211,12 @@ func FuzzBatch(f *testing.F) {
 		w.Add("sensor.kitchen", i, []byte("21.5"))
 	}
 	f.Add(codec.AppendCompressed(nil, w.Bytes()))
+	f.Add(codec.AppendCompressed(codec.AppendSection(nil, []byte("section")), w.Bytes()))
 	f.Fuzz(func(t *testing.T, encoded []byte) {
+		var section []byte
 		var values []batchValue
 		var err error
-		allocated := allocatedBytes(func() { values, err = decodeBatch(encoded) })
+		allocated := allocatedBytes(func() { section, values, err = decodeBatch(encoded) })
 		if allowed := uint64(1<<20 + 256*30*len(encoded)); allocated > allowed {
 			t.Errorf("%d bytes allocated %d; want at most %d", len(encoded), allocated, allowed)
 		}
@@ -228,9 +230,13 @@ func FuzzBatch(f *testing.F) {
 		for _, v := range values {
 			w.Add(v.Record, v.Timestamp, []byte(v.Value))
 		}
-		again, err := decodeBatch(w.Bytes())
-		if diff := cmp.Diff(values, again); diff != "" || err != nil {
-			t.Errorf("encoded again: %v (-was +is):\n%s", err, diff)
+		var encodedAgain []byte
+		if section != nil {
+			encodedAgain = codec.AppendSection(nil, section)
+		}
+		sectionAgain, again, err := decodeBatch(append(encodedAgain, w.Bytes()...))
+		if diff := cmp.Diff(values, again); diff != "" || err != nil || !bytes.Equal(section, sectionAgain) {
+			t.Errorf("encoded again: section %q, was %q, %v (-was +is):\n%s", sectionAgain, section, err, diff)
 		}
 	})
 }
@@ -242,7 +248,7 @@ type batchValue struct {
 	Value     string
 }
 
-func decodeBatch(encoded []byte) (values []batchValue, err error) {
+func decodeBatch(encoded []byte) (section []byte, values []batchValue, err error) {
 	r, err := codec.ReadBatch(encoded)
 	for err == nil && r.Remaining() > 0 {
 		var record, value []byte
@@ -251,5 +257,5 @@ func decodeBatch(encoded []byte) (values []batchValue, err error) {
 			values = append(values, batchValue{string(record), timestamp, string(value)})
 		}
 	}
-	return values, err
+	return r.Section(), values, err
 }

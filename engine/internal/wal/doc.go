@@ -63,8 +63,9 @@
 // no metadata. The header with the first sequence number is written just before the first frame.
 //
 //	segment   0  magic            8 bytes, "DAYBKLOG"
-//	          8  version          uint32, 3; version 2 has no identity: its frames begin at 44;
-//	                              version 1 is the same, without compressed batches in its frames
+//	          8  version          uint32, 3; version 2 has no identity: its frames begin at 44, and
+//	                              have no sections in their batches; version 1 is the same, without
+//	                              compressed batches
 //	         12  (zero)           uint32
 //	         16  number           uint64, the same as in the name
 //	         24  first sequence   uint64, sequence number of the first value, from 1;
