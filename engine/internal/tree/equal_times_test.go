@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tree
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/codec"
+)
+
+// TestDamageAmongEqualTimestamps posts to a record whose chunks all have one timestamp and lie on
+// several leaves, while one of the leaves is damaged. An unreadable chunk must not be taken for
+// none: the new values would get a place before it. Either Post refuses, or the order is right when
+// the leaf is as it was again.
+func TestDamageAmongEqualTimestamps(t *testing.T) {
+	const timestamp = 5
+	values := func(from, to int) (entries []codec.Entry) {
+		for i := from; i < to; i++ {
+			noise := make([]byte, 300)
+			rand.NewChaCha8([32]byte{byte(i)}).Read(noise)
+			text := fmt.Appendf(nil, `"%x"`, noise)
+			entries = append(entries, codec.Entry{Timestamp: timestamp, Sequence: uint64(i + 1), Value: text})
+		}
+		return entries
+	}
+	first := history{"r": values(0, 40)}
+	path := filepath.Join(t.TempDir(), "tree")
+	tree := mustOpen(t, path)
+	if err := errors.Join(first.post(tree, 40), tree.Close()); err != nil {
+		t.Fatal(err)
+	}
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaves, refused := 0, 0
+	for at := 2 * pageSize; at < len(good); at += pageSize {
+		count := binary.NativeEndian.Uint16(good[at+10:])
+		if good[at+8] != 2 || count < 2 || !bytes.Contains(good[at:at+pageSize], []byte("r\x00")) {
+			continue
+		}
+		leaves++
+		overwrite(t, path, good, 0)
+		if err := os.Truncate(path, int64(len(good))); err != nil {
+			t.Fatal(err)
+		}
+		tree := mustOpen(t, path)
+		overwrite(t, path, []byte{1, 0}, at+10) // the leaf seems to have one chunk
+		more := history{"r": values(40, 43)}
+		want := values(0, 43)
+		if err := more.post(tree, 43); err != nil {
+			refused, want = refused+1, values(0, 40)
+			if !errors.Is(err, daybook.ErrCorrupt) {
+				t.Errorf("the leaf at %d is damaged: Post: got %v; want ErrCorrupt", at, err)
+			}
+		}
+		overwrite(t, path, good[at+10:at+12], at+10)
+		got, err := read(tree, "r")
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("the leaf at %d was damaged during Post: %v (-want +got):\n%s", at, err, diff)
+		}
+		if err := errors.Join(tree.Check(ctx), tree.Close()); err != nil {
+			t.Errorf("the leaf at %d was damaged during Post: %v", at, err)
+		}
+	}
+	if leaves < 3 || refused == 0 {
+		t.Errorf("%d leaves, and %d of them made Post refuse; want at least three, and one", leaves, refused)
+	}
+}
