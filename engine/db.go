@@ -77,16 +77,16 @@ var (
 // error that matches fs.ErrNotExist when Options.ReadOnly is set and dir holds no daybook; or the
 // operating system's.
 func Open(dir string, opts *Options) (*DB, error) {
-	options, err := opts.withDefaultsForDisk(headSizeForDisk(dir))
+	options, err := opts.withDefaultsForDisk(headSizeForDisk(filepath.Join(dir, logName)))
 	if err != nil {
 		return nil, err
 	}
 	return open(dir, options, disk.OS{})
 }
 
-// headSizeForDisk returns the maximum default size of a head on the disk of dir, which may not
-// exist yet. The log keeps the values of a head until they are posted, and the disk must have room
-// for both.
+// headSizeForDisk returns the maximum default size of a head on the disk of dir, the log's
+// directory, which may not exist yet. The log keeps the values of a head until they are posted, and
+// the disk must have room for both.
 func headSizeForDisk(dir string) int64 {
 	for {
 		if free, known := disk.FreeSpace(dir); known {
@@ -108,6 +108,9 @@ func open(path string, opts Options, system disk.System) (_ *DB, err error) {
 		openIt = openDirectory
 	}
 	dir, err := openIt(path, system)
+	if err != nil && opts.ReadOnly && errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s holds no daybook: %w", path, err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -63,6 +63,6 @@
 // working directory changes, or when the directory is renamed or replaced. The engine compares the
 // path with that directory before each checkpoint and each new segment of the log, and otherwise at
 // most once a second. If the path leads elsewhere, or daybook.db is another file, writes return
-// [daybook.ErrFailed]. The next Open of the path would not find what they write. No other daybook is
-// touched that took its place. On Windows a directory that is open cannot be renamed or deleted.
+// [daybook.ErrFailed]. The next Open of the path would not find what they write. No daybook that
+// took its place is touched. On Windows a directory that is open cannot be renamed or deleted.
 package engine

@@ -28,7 +28,7 @@ var faultsFlag = flag.String("proof.faults", "", "runs of TestFaults: a number, 
 func TestFaults(t *testing.T) {
 	disks := []*fusedisk.Disk{fusedisk.MountFor(t), fusedisk.MountFor(t), fusedisk.MountFor(t)}
 	scenarios := make(map[string]scenario)
-	for _, sc := range []scenario{newStore(), killedStore(t, disks[0]), intervalStore()} {
+	for _, sc := range []scenario{newStore(), linkedStore(), killedStore(t, disks[0]), intervalStore()} {
 		scenarios[sc.name] = sc
 	}
 	if r, err := parseRun(*faultsFlag); err == nil {

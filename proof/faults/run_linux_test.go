@@ -95,7 +95,7 @@ const metaPages = 2 * 4096
 // mayPoison reports whether the store may return ErrFailed after the first failed operation. It
 // must not if the failure leaves no doubt about the content of the disk.
 func (r faultRun) mayPoison(failed *journal.Op) bool {
-	inTree := path.Base(failed.Path) == "daybook.db"
+	inTree := path.Base(failed.Path) == "daybook.db" || path.Base(failed.Path) == "history.db"
 	switch {
 	case r.lasts != once || r.kind == journal.Sync:
 		return true

@@ -19,6 +19,7 @@ import (
 type scenario struct {
 	name       string
 	durability engine.Durability
+	linked     bool // the tree and the log are symbolic links to two directories of the disk
 	image      journal.Image
 	ledger     ledger               // of the values in the image
 	sessions   []func(*faultyStore) // the calls between an Open and a Close
@@ -38,6 +39,16 @@ func newStore() scenario {
 func intervalStore() scenario {
 	sc := newStore()
 	sc.name, sc.durability, sc.kinds = "interval", engine.Interval, []journal.OpKind{journal.Write, journal.Sync}
+	return sc
+}
+
+// linkedStore is newStore with a tree and a log that are symbolic links. The operations fail that
+// are done in a directory.
+func linkedStore() scenario {
+	sc := newStore()
+	sc.name, sc.linked = "linked", true
+	sc.image = journal.Image{Dirs: []string{logDir, treeDir}}
+	sc.kinds = []journal.OpKind{journal.Create, journal.Mkdir, journal.Rename, journal.Unlink, journal.SyncDir}
 	return sc
 }
 
@@ -119,7 +130,7 @@ func recoveredSession(s *faultyStore) {
 // begin loads the scenario's image to a disk, and injects faults.
 func (sc scenario) begin(disk *fusedisk.Disk, dogs *watchdog, faults ...fusedisk.Fault) (*faultyStore, error) {
 	s := newFaultyStore(disk, dogs)
-	s.opts.Durability = sc.durability
+	s.opts.Durability, s.linked = sc.durability, sc.linked
 	s.ledger = slices.Clone(sc.ledger)
 	s.batches, s.clock = len(s.ledger), 10*uint64(len(s.ledger))
 	if _, err := disk.Load(sc.image); err != nil {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -28,6 +29,8 @@ type faultyStore struct {
 	dogs  *watchdog
 	opts  engine.Options
 	db    *engine.DB // nil while closed
+
+	linked bool // the tree and the log are symbolic links, to treeDir and logDir
 
 	ledger  ledger
 	batches int
@@ -112,7 +115,25 @@ func (s *faultyStore) requireFailed(failed *bool, name string, err error) {
 	}
 }
 
-func (s *faultyStore) dir() string { return filepath.Join(s.disk.Dir(), "db") }
+// The directories of a linked daybook, relative to the root of the disk.
+const (
+	treeDir = "large"
+	logDir  = "fast"
+)
+
+// dir returns the directory of the daybook. The links of a linked one are not on the disk.
+func (s *faultyStore) dir() string {
+	if !s.linked {
+		return filepath.Join(s.disk.Dir(), "db")
+	}
+	links := s.disk.Dir() + ".links"
+	if err := errors.Join(os.RemoveAll(links), os.Mkdir(links, 0o700),
+		os.Symlink(filepath.Join(s.disk.Dir(), treeDir, "history.db"), filepath.Join(links, engine.TreeFile)),
+		os.Symlink(filepath.Join(s.disk.Dir(), logDir, "segments"), filepath.Join(links, "wal"))); err != nil {
+		s.blame("making links: %w", err)
+	}
+	return links
+}
 
 // open opens the store and reports whether that succeeded.
 func (s *faultyStore) open() bool {

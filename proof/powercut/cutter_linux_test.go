@@ -95,9 +95,9 @@ func (c *cutter) census() string {
 
 // cutWorkload records a workload, and cuts the power everywhere in it and in some recoveries from
 // it.
-func (c *cutter) cutWorkload(disk *fusedisk.Disk, seed uint64, durability engine.Durability) {
+func (c *cutter) cutWorkload(disk *fusedisk.Disk, seed uint64, durability engine.Durability, files layout) {
 	random := rand.New(rand.NewPCG(seed, uint64(durability)))
-	base, err := disk.Load(journal.Image{})
+	base, err := disk.Load(files.base())
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -105,14 +105,14 @@ func (c *cutter) cutWorkload(disk *fusedisk.Disk, seed uint64, durability engine
 		c.t.Fatal(err)
 	}
 	w := &workload{
-		t: c.t, disk: disk, scratch: c.scratch, opts: workloadOptions(durability, random), random: random,
+		t: c.t, disk: disk, files: files, scratch: c.scratch, opts: workloadOptions(durability, random), random: random,
 	}
 	w.run(c.size.steps)
 	if c.t.Failed() {
 		return
 	}
 	r := &recording{
-		Seed: seed, Durability: durability,
+		Seed: seed, Durability: durability, Files: files,
 		HeadSize: w.opts.Tuning.HeadSize, ChunkValues: w.opts.Tuning.ChunkValues,
 		Start: history.New(w.actions, durability == engine.Always), Base: base, Journal: c.journal(disk),
 	}
@@ -144,7 +144,8 @@ func (c *cutter) cutRecovery(disk *fusedisk.Disk, outer *recording, random *rand
 		c.t.Fatal(err)
 	}
 	w := &workload{
-		t: c.t, disk: disk, scratch: c.scratch, opts: outer.options(), random: random, actions: known.Actions,
+		t: c.t, disk: disk, files: outer.Files, scratch: c.scratch, opts: outer.options(), random: random,
+		actions: known.Actions,
 	}
 	visible, err := w.recover()
 	if err == nil {
@@ -220,7 +221,7 @@ func (c *cutter) cutAt(
 		if !isNew {
 			continue
 		}
-		if err := tryState(image, known, r.options(), dir, reopen); err != nil {
+		if err := tryState(image, r.Files, known, r.options(), dir, reopen); err != nil {
 			c.report(r, prefix, number, err)
 		}
 	}

@@ -21,6 +21,7 @@
 //  1. A random workload uses the engine on a fuse disk, which records every write, sync, rename and
 //     so on in a journal. The workload notes in the journal when each of its actions begins and
 //     when it is done.
+//     In half of the workloads the tree and the log are symbolic links to two directories.
 //  2. For every prefix of the journal, the test computes several states in which a power cut may
 //     leave the disk: the two extreme ones and some random ones.
 //  3. It writes each state to a directory in memory, opens the daybook there and judges the visible

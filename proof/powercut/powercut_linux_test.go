@@ -53,7 +53,7 @@ func TestPowerCut(t *testing.T) {
 	started, reported := time.Now(), time.Now()
 	for round := uint64(0); c.wantsMore(round) && !t.Failed(); round++ {
 		durability := []engine.Durability{engine.Always, engine.Interval, engine.Always, engine.OS}[round%4]
-		c.cutWorkload(disk, seed+round, durability)
+		c.cutWorkload(disk, seed+round, durability, []layout{plain, plain, linked, linked}[round%4])
 		if time.Since(reported) > progressEvery {
 			reported = time.Now()
 			fmt.Fprintf(os.Stderr, "%v: %d distinct states after %d workloads\n",

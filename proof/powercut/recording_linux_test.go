@@ -25,6 +25,7 @@ import (
 type recording struct {
 	Seed        uint64
 	Durability  engine.Durability
+	Files       layout
 	HeadSize    int64
 	ChunkValues int
 	Start       *history.History // the knowledge before the journal
@@ -117,7 +118,7 @@ func replay(t *testing.T, path string) {
 	disk, known := r.at(r.Prefix)
 	t.Log(r.describe())
 	dir := filepath.Join(testenv.DirInMemory(t), "replay")
-	if err := tryState(disk.State(r.Number), known, r.options(), dir, true); err != nil {
+	if err := tryState(disk.State(r.Number), r.Files, known, r.options(), dir, true); err != nil {
 		t.Error(err)
 	}
 }

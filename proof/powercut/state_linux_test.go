@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/daybook-db/daybook"
@@ -26,7 +25,7 @@ var quiet = slog.New(slog.DiscardHandler)
 // tryState opens the daybook on a state of the disk, in dir, and judges the visible values. With
 // reopen it also stores a value, and opens the daybook once more.
 func tryState(
-	image journal.Image, known *history.History, opts engine.Options, dir string, reopen bool,
+	image journal.Image, files layout, known *history.History, opts engine.Options, dir string, reopen bool,
 ) error {
 	if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700)); err != nil {
 		return err
@@ -34,7 +33,10 @@ func tryState(
 	if err := image.WriteTo(dir); err != nil {
 		return err
 	}
-	dir = filepath.Join(dir, filepath.FromSlash(dbDir))
+	dir, err := files.open(dir, dir+".links")
+	if err != nil {
+		return err
+	}
 	db, err := engine.Open(dir, &opts)
 	if err != nil {
 		return fmt.Errorf("Open: %w", err)

@@ -31,6 +31,7 @@ const dbDir = "site/db"
 type workload struct {
 	t       testing.TB
 	disk    *fusedisk.Disk
+	files   layout
 	scratch string // directory for restored backups
 	opts    engine.Options
 	random  *rand.Rand // of the main goroutine
@@ -169,7 +170,11 @@ func (w *workload) mustOpen() {
 }
 
 func (w *workload) open() (err error) {
-	if w.db, err = engine.Open(filepath.Join(w.disk.Dir(), dbDir), &w.opts); err != nil {
+	dir, err := w.files.open(w.disk.Dir(), filepath.Join(w.scratch, "links"))
+	if err != nil {
+		return err
+	}
+	if w.db, err = engine.Open(dir, &w.opts); err != nil {
 		err = fmt.Errorf("Open: %w", err)
 	}
 	return err

@@ -20,6 +20,13 @@ type directory struct {
 	// places are the directories that are open: first the directory itself, then those that
 	// FollowLink and Hold opened. They are complete before other goroutines use the FS.
 	places []place
+	links  []link // that FollowLink followed
+}
+
+// link is a symbolic link that FollowLink followed.
+type link struct {
+	absolute string // what Verify looks up
+	real     string // the path that FollowLink returned
 }
 
 // place is an open directory with its path.
@@ -84,14 +91,15 @@ func Absolute(path string) (string, error) {
 }
 
 // verify returns an error if the path leads elsewhere. If the path cannot be looked up, for example
-// without the permission for a directory above, nothing is known, and that is no error.
+// without the permission for a directory above, or because the disk fails, nothing is known, and
+// that is no error.
 func (p place) verify() error {
 	if p.unverifiable {
 		return nil
 	}
 	own, err := p.root.Stat(".")
 	if err != nil {
-		return err
+		return nil
 	}
 	found, err := os.Stat(p.absolute)
 	switch {
@@ -110,7 +118,24 @@ func (d *directory) Verify() error {
 	for _, p := range d.places {
 		errs = append(errs, p.verify())
 	}
+	for _, l := range d.links {
+		errs = append(errs, d.verifyLink(l))
+	}
 	return errors.Join(errs...)
+}
+
+// verifyLink returns an error if a link leads to another file than before. The file may be missing.
+func (d *directory) verifyLink(l link) error {
+	own, err := d.Stat(l.real)
+	if err != nil {
+		return nil
+	}
+	found, err := os.Stat(l.absolute)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(own, found) {
+		return fmt.Errorf("the symbolic link %s was changed or removed while it was in use: let it lead to %s, and "+
+			"open the directory again", l.absolute, l.real)
+	}
+	return nil
 }
 
 func (d *directory) Close() error {
@@ -134,15 +159,24 @@ func (d *directory) FollowLink(path string) (string, error) {
 	if err != nil {
 		return path, nil // it is missing, or no link
 	}
+	first := at
 	for range maxLinks {
 		// The path is joined as text, because Join would take "link/.." for nothing.
 		if before, _ := filepath.Split(at); !filepath.IsAbs(target) {
 			target = before + target
 		}
 		at = target
-		if target, err = os.Readlink(at); err != nil {
-			return d.openPlaceOf(at)
+		if target, err = os.Readlink(at); err == nil {
+			continue
 		}
+		real, err := d.openPlaceOf(at)
+		if err != nil {
+			// It does not match fs.ErrNotExist: there is a file, on a disk that is not mounted.
+			return "", fmt.Errorf("the directory of %s, to which the symbolic link %s leads, cannot be opened: "+
+				"is its disk mounted? (%v)", at, path, err)
+		}
+		d.links = append(d.links, link{first, real})
+		return real, nil
 	}
 	return "", &fs.PathError{Op: "open", Path: path, Err: errors.New("too many symbolic links")}
 }

@@ -241,6 +241,21 @@ func TestVerify(t *testing.T) {
 	if err := dir.Verify(); err != nil {
 		t.Errorf("at rest: %v", err)
 	}
+	link := filepath.Join(at, "link")
+	relink := func(target string) error { return errors.Join(os.Remove(link), os.Symlink(target, link)) }
+	mustWrite(t, filepath.Join(large, "file"), "")
+	mustWrite(t, filepath.Join(parent, "another"), "")
+	for _, target := range []string{filepath.Join(parent, "another"), filepath.Join(parent, "none")} {
+		if err := relink(target); err != nil {
+			t.Fatal(err)
+		}
+		if err := dir.Verify(); err == nil {
+			t.Errorf("the link leads to %s, and Verify returns nil", target)
+		}
+	}
+	if err := errors.Join(relink(filepath.Join("..", "large", "file")), dir.Verify()); err != nil {
+		t.Errorf("the link leads to the same file again: %v", err)
+	}
 	for _, path := range []string{at, large} {
 		if err := os.Rename(path, moved); err != nil {
 			t.Fatal(err)

@@ -72,14 +72,15 @@ type FS interface {
 	// disk of a directory. known is false if the system does not tell.
 	FreeSpace(path string) (free int64, known bool)
 	// FollowLink returns the path of the file that a symbolic link leads to, and opens the
-	// directory of that file as well. The file need not exist, but its directory must. A path that
-	// is no link is returned unchanged.
+	// directory of that file as well. The file need not exist, but its directory must; it is on a
+	// disk that is not mounted otherwise. A path that is no link is returned unchanged.
 	FollowLink(path string) (string, error)
 	// Hold opens a directory in this one, so that later operations in it go through its own handle.
 	// It must be called before other goroutines use the FS.
 	Hold(path string) error
 	// Verify returns an error if a path no longer leads to the directory that was opened with it:
-	// by OpenDirectory, FollowLink or Hold.
+	// by OpenDirectory, FollowLink or Hold. It also does if a symbolic link leads elsewhere than
+	// when FollowLink followed it.
 	Verify() error
 	// Close closes the directory. Files that were opened stay open.
 	Close() error
