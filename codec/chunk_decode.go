@@ -59,6 +59,41 @@ func (c *Coder) DecodeRange(b *Buffer, key, chunk []byte, wanted Range) error {
 	return nil
 }
 
+// DecodeSequences decodes the values of a chunk from the first to the last one with a sequence
+// number from one number through another, if the chunk has any. The values between these two may
+// have other numbers. The fewer they are, the less time it takes.
+func (c *Coder) DecodeSequences(b *Buffer, key, chunk []byte, from, through uint64) error {
+	defer func() { b.Header.body = nil }() // it is a part of chunk
+	if err := b.open(key, chunk); err != nil {
+		return err
+	}
+	if b.Header.encoding == encodingTemplates {
+		if !b.decodeTemplateSequences(from, through) {
+			return errTemplates
+		}
+		return nil
+	}
+	if err := c.decodeColumns(b); err != nil {
+		return err
+	}
+	first, end := indexesBetween(len(b.Entries), func(i int) bool {
+		return b.Entries[i].Sequence >= from && b.Entries[i].Sequence <= through
+	})
+	b.Values = nil
+	b.Entries = b.Entries[first:end]
+	return nil
+}
+
+// indexesBetween returns the first index that is wanted, and the one after the last.
+func indexesBetween(count int, isWanted func(i int) bool) (first, end int) {
+	for end = count; end > 0 && !isWanted(end-1); end-- {
+	}
+	for first < end && !isWanted(first) {
+		first++
+	}
+	return first, end
+}
+
 // errTemplates is returned for a body with valid checksums that is not the encoding of anything.
 var errTemplates = corruptf("a chunk's templates contradict its header")
 

@@ -52,6 +52,7 @@ func TestChunkRoundTrip(t *testing.T) {
 		key, chunk := encode(entries)
 		checkDecodes(t, &b, key, chunk, entries)
 		checkRange(t, &b, key, chunk, entries)
+		checkSequences(t, &b, key, chunk, entries)
 		checkTail(t, &b, key, chunk, entries)
 		checkJoin(t, &b, entries)
 		newKey := Key{Record: "record", Timestamp: entries[0].Timestamp, Ordinal: 7}.Append(nil)
@@ -119,6 +120,30 @@ func checkRange(t *rapid.T, b *Buffer, key, chunk []byte, entries []Entry) {
 	}
 	if !slices.EqualFunc(want, b.Entries, equalEntries) {
 		t.Fatalf("%+v (-want +got):\n%s", wanted, cmp.Diff(want, b.Entries))
+	}
+}
+
+// checkSequences decodes a part of a chunk by its sequence numbers.
+func checkSequences(t *rapid.T, b *Buffer, key, chunk []byte, entries []Entry) {
+	t.Helper()
+	number := rapid.Custom(func(t *rapid.T) uint64 {
+		return rapid.SampledFrom(entries).Draw(t, "entry").Sequence + rapid.Uint64Range(0, 2).Draw(t, "more") - 1
+	})
+	from, through := number.Draw(t, "from"), number.Draw(t, "through")
+	isWanted := func(e Entry) bool { return e.Sequence >= from && e.Sequence <= through }
+	var want []Entry
+	if first := slices.IndexFunc(entries, isWanted); first >= 0 {
+		end := len(entries)
+		for !isWanted(entries[end-1]) {
+			end--
+		}
+		want = entries[first:end]
+	}
+	if err := coder.DecodeSequences(b, key, chunk, from, through); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.EqualFunc(b.Entries, want, equalEntries) {
+		t.Fatalf("from %d through %d: got %d values; want %d", from, through, len(b.Entries), len(want))
 	}
 }
 

@@ -52,6 +52,27 @@ func (b *Buffer) decodeTemplateBody(wanted Range) bool {
 	return t.readTimestamps(b, from) && t.readSequences(b, from) && t.writeValues(b, from, to)
 }
 
+// decodeTemplateSequences decodes the values of an opened chunk from the first to the last one with
+// a sequence number from one number through another. It returns false if the body is not valid.
+func (b *Buffer) decodeTemplateSequences(from, through uint64) bool {
+	t := templateBodies.Get().(*templateBody)
+	defer templateBodies.Put(t)
+	defer t.forget()
+	if !t.parse(&b.Header) {
+		return false
+	}
+	h, first, end := &b.Header, 0, b.Header.Count
+	if from > h.MinSequence || through < h.MaxSequence {
+		offsets := t.allocate(h.Count)
+		t.sequences.read(offsets, 0)
+		first, end = indexesBetween(h.Count, func(i int) bool {
+			return h.MinSequence+offsets[i] >= from && h.MinSequence+offsets[i] <= through
+		})
+	}
+	b.resize(end - first)
+	return first == end || t.readTimestamps(b, first) && t.readSequences(b, first) && t.writeValues(b, first, end)
+}
+
 // forget drops all references to the body, which may be mapped memory.
 func (t *templateBody) forget() {
 	t.timestamps, t.sequences, t.templateOf = intColumn{}, intColumn{}, nil

@@ -14,13 +14,41 @@ import (
 type place struct {
 	from, through uint64
 	first         uint64 // the least number of all values of the chunk
+	values, bytes int    // about how many values the place has, and how much JSON
 	key           string
 }
 
 // record returns the record of the place's chunk.
-func (p place) record() string {
+func (p *place) record() string {
 	record, _, _ := strings.Cut(p.key, "\x00")
 	return record
+}
+
+// after returns the rest of the place after a number, and whether there may be one.
+func (p *place) after(number uint64) (rest place, more bool) {
+	if number >= p.through {
+		return place{}, false
+	}
+	if number < p.from {
+		return *p, true
+	}
+	rest = *p
+	part := p.upTo(number)
+	rest.from = number + 1
+	rest.values -= int(part * float64(p.values))
+	rest.bytes -= int(part * float64(p.bytes))
+	return rest, true
+}
+
+// upTo returns about which part of the values has numbers up to a number.
+func (p *place) upTo(number uint64) float64 {
+	switch {
+	case number < p.from:
+		return 0
+	case number >= p.through:
+		return 1
+	}
+	return float64(number-p.from+1) / float64(p.through-p.from+1)
 }
 
 // placeHeap is a heap of places: the one with the least from is the first.
@@ -41,14 +69,44 @@ func (h placeHeap) isFull(max changeBounds) bool {
 func (h *placeHeap) shorten() (horizon uint64) {
 	all := *h
 	slices.SortFunc(all, func(a, b place) int { return cmp.Compare(a.from, b.from) })
-	horizon = all[len(all)/2].from - 1
 	kept := len(all) / 2
+	horizon = all[kept].from - 1
 	for kept > 0 && all[kept-1].from > horizon {
 		kept--
 	}
 	clear(all[kept:])
 	*h = all[:kept]
 	return horizon
+}
+
+// limitFor returns a number up to which there are about as many values as asked for, and about as
+// much JSON; at most last.
+func (h placeHeap) limitFor(values, bytes int, after, last uint64) uint64 {
+	fits := func(limit uint64) bool {
+		v, b := float64(values), float64(bytes)
+		for i := range h {
+			if p := &h[i]; p.from <= limit {
+				part := p.upTo(limit)
+				v, b = v-part*float64(p.values), b-part*float64(p.bytes)
+				if v < 0 || b < 0 {
+					return false
+				}
+			}
+		}
+		return true
+	}
+	if fits(last) {
+		return last
+	}
+	low, high := after+1, last // the answer is at least low and less than high
+	for high-low > 1+(low-after)/8 {
+		if middle := low + (high-low)/2; fits(middle) {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return low
 }
 
 // heapOfPlaces implements heap.Interface.

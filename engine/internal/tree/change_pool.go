@@ -4,175 +4,129 @@ package tree
 
 import (
 	"cmp"
-	"math"
 	"slices"
 
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/arena"
 )
 
-// changeBounds bound the memory of a ChangeReader. A pool may exceed its bounds by one chunk.
+// changeBounds bound the memory of a ChangeReader. A pool may exceed them by one chunk.
 type changeBounds struct {
-	bytes, values      int // of JSON, and number, of the values in the pool
-	eager              int // bytes of JSON that are decoded before all places are known
-	places, placeBytes int // number of places, and the length of their keys
+	values, bytes      int // number of the values of a batch, and length of their JSON
+	places, placeBytes int // number of places, and length of their keys
 }
 
-var defaultChangeBounds = changeBounds{
-	bytes: 16 << 20, values: 128 << 10, eager: 1 << 20, places: 64 << 10, placeBytes: 8 << 20,
-}
+var defaultChangeBounds = changeBounds{values: 256 << 10, bytes: 16 << 20, places: 64 << 10, placeBytes: 8 << 20}
 
-// changePool has values that wait for values with smaller sequence numbers.
+// changePool collects the values of a batch.
 type changePool struct {
 	max     changeBounds
-	changes []pooledChange // in no order
-	bytes   int            // of their JSON
-	first   uint64         // at most the least of their numbers
+	changes []Change // in no order
+	bytes   int      // of their JSON
 	arena   arena.Values
 }
 
-// pooledChange is a value and the place that it was read from. The values of a place that are in
-// the pool are all those from its from through its through, without what take has returned.
-type pooledChange struct {
-	Change
-	origin *place
+func (p *changePool) clear() {
+	clear(p.changes)
+	p.changes, p.bytes, p.arena = p.changes[:0], 0, arena.Values{}
 }
 
 func (p *changePool) isFull() bool { return p.bytes > p.max.bytes || len(p.changes) > p.max.values }
 
-// add adds copies of a decoded chunk's values, which are those of a place. If the pool has no room
-// for all of them, it adds those up to limit, and returns the place of the rest.
-func (p *changePool) add(b *codec.Buffer, from place, limit uint64) (rest place, more bool) {
-	origin, record := &from, from.record()
-	if p.bytes+int(b.Header.ValueBytes) <= p.max.bytes && len(p.changes)+len(b.Entries) <= p.max.values {
-		limit = math.MaxUint64
-	}
-	next, copies := uint64(math.MaxUint64), p.copyAll(b, from, limit)
+// add adds copies of those of a decoded chunk's values whose numbers are from one number through
+// another.
+func (p *changePool) add(b *codec.Buffer, record string, from, through uint64) {
+	copies := p.copyAll(b)
 	for i := range b.Entries {
 		e := b.Entries[i]
 		n := len(e.Value)
+		isWanted := e.Sequence >= from && e.Sequence <= through
 		switch {
-		case e.Sequence < from.from || e.Sequence > from.through:
-		case e.Sequence > limit:
-			next = min(next, e.Sequence)
-		default:
-			if copies == nil {
-				e.Value = p.arena.Copy(e.Value)
-			} else {
-				e.Value = copies[:n:n]
-			}
-			p.changes = append(p.changes, pooledChange{Change{record, e}, origin})
+		case copies != nil:
+			e.Value, copies = copies[:n:n], copies[n:]
+		case isWanted:
+			e.Value = p.arena.Copy(e.Value)
+		}
+		if isWanted {
+			p.changes = append(p.changes, Change{record, e})
 			p.bytes += n
-			p.first = min(p.first, e.Sequence)
-		}
-		if copies != nil {
-			copies = copies[n:]
 		}
 	}
-	if next > from.through {
-		return place{}, false
-	}
-	rest = from
-	rest.from, origin.through = next, next-1
-	return rest, true
 }
 
-// copyAll copies the memory of all values of a chunk at once, if all of them will be added, and
-// they are worth an allocation of their own. Otherwise it returns nil.
-func (p *changePool) copyAll(b *codec.Buffer, from place, limit uint64) []byte {
-	h := &b.Header
-	if b.Values == nil || len(b.Values) < arena.MinBlock || len(b.Values) > arena.MaxBlock ||
-		h.MinSequence < from.from || h.MaxSequence > min(from.through, limit) {
+// copyAll copies the memory of all decoded values at once, if that is worth an allocation of its
+// own. Otherwise it returns nil.
+func (p *changePool) copyAll(b *codec.Buffer) []byte {
+	if len(b.Values) < arena.MinBlock || len(b.Values) > arena.MaxBlock {
 		return nil
 	}
 	return slices.Clone(b.Values)
 }
 
-// take removes the values up to a number, and returns them in order.
-func (p *changePool) take(limit uint64) (taken []Change) {
-	least, greatest, count := uint64(math.MaxUint64), uint64(0), 0
-	rest := uint64(math.MaxUint64)
-	for i := range p.changes {
-		if n := p.changes[i].Sequence; n <= limit {
-			least, greatest, count = min(least, n), max(greatest, n), count+1
-		} else {
-			rest = min(rest, n)
-		}
-	}
-	p.first = rest
-	if count == 0 {
-		return nil
-	}
-	taken = p.inOrder(limit, least, greatest, count)
-	for i := range taken {
-		p.bytes -= len(taken[i].Value)
-	}
-	p.changes = slices.DeleteFunc(p.changes, func(c pooledChange) bool { return c.Sequence <= limit })
-	if len(p.changes) == 0 {
-		p.arena = arena.Values{} // the rest of its block may be small beside what the caller keeps
-	}
-	return taken
+// endAt removes the values whose numbers are greater than last.
+func (p *changePool) endAt(last uint64) {
+	p.changes = slices.DeleteFunc(p.changes, func(c Change) bool { return c.Sequence > last })
 }
 
-// inOrder returns the count values with numbers up to limit, from least to greatest.
-func (p *changePool) inOrder(limit, least, greatest uint64, count int) []Change {
-	ordered := make([]Change, 0, count)
-	if span := greatest - least + 1; span-1 < 4*uint64(count) { // the numbers are dense: no need to compare
-		slots := make([]int32, span)
-		for i := range p.changes {
-			if n := p.changes[i].Sequence; n <= limit {
-				slots[n-least] = int32(i) + 1
-			}
-		}
-		for _, slot := range slots {
-			if slot > 0 {
-				ordered = append(ordered, p.changes[slot-1].Change)
-			}
-		}
-		return ordered
+// take returns the values in order. They are valid until the pool is used again; their bytes
+// belong to the caller.
+func (p *changePool) take() []Change {
+	if !slices.IsSortedFunc(p.changes, compareSequences) {
+		p.sort()
 	}
+	return p.changes
+}
+
+func compareSequences(a, b Change) int { return cmp.Compare(a.Sequence, b.Sequence) }
+
+// sort sorts the values. Where most numbers between the least and the greatest are there, it need
+// not compare them.
+func (p *changePool) sort() {
+	least, greatest := p.changes[0].Sequence, p.changes[0].Sequence
 	for i := range p.changes {
-		if p.changes[i].Sequence <= limit {
-			ordered = append(ordered, p.changes[i].Change)
+		least, greatest = min(least, p.changes[i].Sequence), max(greatest, p.changes[i].Sequence)
+	}
+	if greatest-least >= 4*uint64(len(p.changes)) {
+		slices.SortFunc(p.changes, compareSequences)
+		return
+	}
+	slots := make([]int32, greatest-least+1) // index of the value with that number, plus 1
+	for i := range p.changes {
+		slots[p.changes[i].Sequence-least] = int32(i) + 1
+	}
+	ranks, rank := make([]int32, len(p.changes)), int32(0)
+	for _, slot := range slots {
+		if slot > 0 {
+			ranks[slot-1] = rank
+			rank++
 		}
 	}
-	slices.SortFunc(ordered, func(a, b Change) int { return cmp.Compare(a.Sequence, b.Sequence) })
-	return ordered
+	for i := range ranks {
+		for at := ranks[i]; at != int32(i); at = ranks[i] {
+			p.changes[i], p.changes[at] = p.changes[at], p.changes[i]
+			ranks[i], ranks[at] = ranks[at], at
+		}
+	}
 }
 
 // shrink keeps about half of what the pool may have, in new memory: the values with the smallest
-// numbers. It returns the greatest number that it has kept, and the places of the others.
-func (p *changePool) shrink() (cut uint64, removed []place) {
-	slices.SortFunc(p.changes, func(a, b pooledChange) int { return cmp.Compare(a.Sequence, b.Sequence) })
-	kept := 0
+// numbers. It returns the greatest of these.
+func (p *changePool) shrink() (last uint64) {
+	p.take()
+	all := p.changes
 	p.bytes, p.arena = 0, arena.Values{}
-	for kept < len(p.changes) && kept < p.max.values/2 {
-		c := &p.changes[kept]
+	kept := 0
+	for kept < len(all) && kept < max(p.max.values/2, 1) {
+		c := &all[kept]
 		if kept > 0 && p.bytes+len(c.Value) > p.max.bytes/2 {
 			break
 		}
 		p.bytes += len(c.Value)
 		c.Value = p.arena.Copy(c.Value)
-		cut = c.Sequence
+		last = c.Sequence
 		kept++
 	}
-	seen := make(map[*place]bool)
-	for _, c := range p.changes[kept:] {
-		if !seen[c.origin] { // its other values have greater numbers
-			seen[c.origin] = true
-			rest := *c.origin
-			rest.from, c.origin.through = c.Sequence, c.Sequence-1
-			removed = append(removed, rest)
-		}
-	}
-	clear(p.changes[kept:])
-	p.changes = p.changes[:kept]
-	return cut, removed
-}
-
-func sizeOf(changes []Change) (bytes int) {
-	for i := range changes {
-		bytes += len(changes[i].Value)
-	}
-	return bytes
+	clear(all[kept:])
+	p.changes = all[:kept]
+	return last
 }

@@ -6,19 +6,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/pages"
 	"github.com/daybook-db/daybook/index"
 )
 
 // ChangeReader reads values in the order of their sequence numbers, from chunks that are in the
-// order of records and times. It looks once at the header of each chunk, and then decodes the
-// chunks in the order of their first numbers. The values of chunks that overlap wait in a pool. If
-// the pool gets too large, the reader keeps only the values with the smallest numbers, and decodes
-// the chunks of the others again later.
+// order of records and times. It looks once at the header of each chunk, and remembers the place of
+// each chunk with wanted values. A batch then has the values up to a number, which is chosen so
+// that they fit in memory. Of a chunk that has values after that number, only a part is decoded.
 //
 // A ChangeReader lives longer than a snapshot. When the tree has changed between two calls, it
 // looks at the headers again.
@@ -27,18 +28,20 @@ type ChangeReader struct {
 	pattern *index.Pattern
 	after   uint64 // the values up to this number have been returned
 	through uint64 // the last number that is wanted
-	width   uint64 // how many numbers a batch should cover
+	size    int    // number of values that the next batch should have
 
 	// What follows is known of one state of one tree.
 	tree       *sync.WaitGroup // the snapshots of that tree, which identify it
 	generation uint64
-	places     placeHeap // ranges of values after after that are not in the pool
+	places     placeHeap // of the values after after
 	horizon    uint64    // there may be chunks after this number that have no place
 	windowed   bool      // too many chunks overlap: there are no places, and each batch reads all chunks
+	eager      bool      // all values before those of the chunk that is visited are in the pool
+	read       []place   // whose values up to some number are in the pool
 	pool       changePool
 	damage     *DamagedChanges // the first damage in the order of Through; nil: none
 
-	record  string // that is being located
+	record  string // that is being visited
 	matches bool   // the pattern matches it
 	visited int    // number of chunks
 }
@@ -69,14 +72,17 @@ func (d *DamagedChanges) Error() string {
 // Unwrap returns the damage.
 func (d *DamagedChanges) Unwrap() error { return d.Err }
 
-// minBatchWidth is the number of sequence numbers that the first batch covers, so that the first
-// value comes soon. Later batches cover more, as long as their values are few.
-const minBatchWidth = 4 << 10
+// minBatch is the number of values of the first batch, so that the first value comes soon. Each
+// further batch is larger, up to the bound.
+const (
+	minBatch  = 4 << 10
+	batchGrow = 8
+)
 
 // NewChangeReader returns a reader of the values after a sequence number of the records that the
 // pattern matches.
 func NewChangeReader(pattern *index.Pattern, after uint64) *ChangeReader {
-	return &ChangeReader{max: defaultChangeBounds, pattern: pattern, after: after, width: minBatchWidth}
+	return &ChangeReader{max: defaultChangeBounds, pattern: pattern, after: after, size: minBatch}
 }
 
 // Skip makes the reader go on after a sequence number, if that is greater than After.
@@ -90,84 +96,93 @@ func (r *ChangeReader) Skip(after uint64) {
 func (r *ChangeReader) After() uint64 { return r.after }
 
 // Read returns the next values up to the sequence number through, or some of them, in their order.
-// It reads a snapshot. The values belong to the caller. When it meets damage it first returns all
-// other values up to the end of the damaged range. The last of them come together with the
-// *DamagedChanges; After is then that end.
+// It reads a snapshot. The values are valid until the next call; their bytes belong to the caller.
+// When it meets damage it first returns all other values up to the end of the damaged range. The
+// last of them come together with the *DamagedChanges; After is then that end.
 func (r *ChangeReader) Read(ctx context.Context, s *Snapshot, through uint64) (batch []Change, err error) {
+	r.pool.max = r.max
 	if r.tree != s.open || r.generation != s.State.Generation || r.through != through || r.after >= r.horizon {
 		r.tree, r.generation, r.through = s.open, s.State.Generation, through
-		if err := r.locate(ctx, s); err != nil {
-			r.tree = nil
-			return nil, err
-		}
+		err = r.locate(ctx, s)
 	}
-	before, limit := r.after, r.firstLimit()
-	err = s.mapped.protect(func() (err error) {
-		limit, err = r.gather(ctx, s, limit)
-		return err
-	})
+	limit := uint64(0)
+	if err == nil {
+		err = s.mapped.protect(func() (err error) { limit, err = r.gather(ctx, s); return err })
+	}
 	if err != nil {
 		r.tree = nil
 		return nil, s.mapped.describe(err)
 	}
-	batch = r.pool.take(limit)
-	r.after = limit
-	r.adapt(limit-before, batch)
+	r.after, r.size = limit, min(r.size*batchGrow, r.max.values)
 	if r.damage != nil && r.damage.Through <= r.after {
 		r.tree = nil
-		return batch, r.damage
+		err = r.damage
 	}
-	return batch, nil
+	return r.pool.take(), err
 }
 
-// firstLimit returns the number up to which the next batch should return values.
-func (r *ChangeReader) firstLimit() uint64 {
-	if r.windowed {
-		return r.horizon
-	}
-	first := r.pool.first
-	if len(r.places) > 0 {
-		first = min(first, r.places[0].from)
-	}
-	start := max(r.after, first-1)
-	return min(r.horizon, start+min(r.width, math.MaxUint64-start))
-}
-
-// gather decodes the chunks that may have values up to limit. It returns the number up to which the
-// pool has all values then: limit, or less if the pool would be too large, or more if no chunk
-// begins earlier.
-func (r *ChangeReader) gather(ctx context.Context, s *Snapshot, limit uint64) (uint64, error) {
-	for len(r.places) > 0 && r.places[0].from <= limit {
-		if err := r.checkContext(ctx); err != nil {
+// gather puts the values of the next batch into the pool. It returns the number up to which they
+// are complete.
+func (r *ChangeReader) gather(ctx context.Context, s *Snapshot) (limit uint64, err error) {
+	limit = r.horizon
+	if !r.windowed && !r.eager {
+		r.pool.clear()
+		limit = r.places.limitFor(min(r.size, r.max.values*3/4), r.max.bytes*3/4, r.after, r.horizon)
+		if limit, err = r.gatherUpTo(ctx, s, limit); err != nil {
 			return 0, err
 		}
-		p := r.places.pop()
-		if err := r.decodePlace(s, p, limit); err != nil {
-			return 0, err
-		}
-		if r.pool.isFull() {
-			limit = r.shrink(limit)
+	}
+	r.eager = false
+	for i := range r.read {
+		if rest, more := r.read[i].after(limit); more && !r.windowed {
+			r.places.push(rest)
 		}
 	}
+	r.read = r.read[:0]
 	if len(r.places) > 0 {
 		limit = max(limit, r.places[0].from-1)
 	} else {
-		limit = max(limit, r.horizon)
+		limit = r.horizon
 	}
 	limit = min(limit, r.horizon)
-	if r.damage != nil {
-		limit = min(limit, r.damage.Through)
+	if r.damage != nil && r.damage.Through < limit {
+		limit = r.damage.Through
+		r.pool.endAt(limit)
 	}
 	return limit, nil
 }
 
-// decodePlace decodes a chunk and adds the values of a place to the pool. Damage is remembered.
-func (r *ChangeReader) decodePlace(s *Snapshot, p place, limit uint64) error {
+// gatherUpTo decodes the values of all places up to limit. It returns a smaller limit if they are
+// too many. It decodes chunks in the order of their keys, so that neighbours are found at once.
+func (r *ChangeReader) gatherUpTo(ctx context.Context, s *Snapshot, limit uint64) (uint64, error) {
+	for len(r.places) > 0 && r.places[0].from <= limit {
+		r.read = append(r.read, r.places.pop())
+	}
+	slices.SortFunc(r.read, func(a, b place) int { return strings.Compare(a.key, b.key) })
 	values, err := s.image.Bucket(valuesBucket)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	key, chunk, err := values.Cursor().Seek([]byte(p.key))
+	chunks := values.Cursor()
+	for i := range r.read {
+		if err := r.checkContext(ctx); err != nil {
+			return 0, err
+		}
+		if p := &r.read[i]; p.from <= limit {
+			if err := r.decodePlace(s, chunks, p, limit); err != nil {
+				return 0, err
+			}
+		}
+		if r.pool.isFull() {
+			limit = min(limit, r.pool.shrink())
+		}
+	}
+	return limit, nil
+}
+
+// decodePlace adds the values of a place up to limit to the pool. Damage is remembered.
+func (r *ChangeReader) decodePlace(s *Snapshot, chunks *pages.Cursor, p *place, limit uint64) error {
+	key, chunk, err := chunks.Seek([]byte(p.key))
 	if err == nil && string(key) != p.key {
 		err = fmt.Errorf("%w: the chunk under key %x is missing", daybook.ErrCorrupt, p.key)
 	}
@@ -177,42 +192,14 @@ func (r *ChangeReader) decodePlace(s *Snapshot, p place, limit uint64) error {
 	return r.remember(s.mapped.describe(err), p.record(), p.first, p.through)
 }
 
-// decode adds the values of a place to the pool, from its chunk.
-func (r *ChangeReader) decode(s *Snapshot, key, chunk []byte, p place, limit uint64) error {
-	if err := s.coder.Decode(s.buffer, key, chunk); err != nil {
+// decode adds the values of a place up to limit to the pool, from its chunk.
+func (r *ChangeReader) decode(s *Snapshot, key, chunk []byte, p *place, limit uint64) error {
+	through := min(p.through, limit)
+	if err := s.coder.DecodeSequences(s.buffer, key, chunk, p.from, through); err != nil {
 		return r.remember(s.mapped.describeChunkOf(s.image, err, key, chunk), p.record(), p.first, p.through)
 	}
-	if rest, more := r.pool.add(s.buffer, p, limit); more {
-		r.push(rest)
-	}
+	r.pool.add(s.buffer, p.record(), p.from, through)
 	return nil
-}
-
-// push adds a place. Without places the next batch reads all chunks again.
-func (r *ChangeReader) push(p place) {
-	if !r.windowed {
-		r.places.push(p)
-	}
-}
-
-// shrink removes values from the pool, makes places of them again, and returns the number up to
-// which the pool still has values, at most limit.
-func (r *ChangeReader) shrink(limit uint64) uint64 {
-	cut, removed := r.pool.shrink()
-	for _, p := range removed {
-		r.push(p)
-	}
-	return min(limit, cut)
-}
-
-// adapt sets the width of the next batch.
-func (r *ChangeReader) adapt(covered uint64, batch []Change) {
-	switch {
-	case covered < r.width:
-		r.width = max(covered, 1)
-	case sizeOf(batch) < r.max.bytes/8 && len(batch) < r.max.values/8:
-		r.width = min(2*covered, math.MaxUint64/2)
-	}
 }
 
 // remember remembers the damage with the least end. It returns other errors.
@@ -237,8 +224,8 @@ func (r *ChangeReader) checkContext(ctx context.Context) error {
 	return nil
 }
 
-// locate looks at the headers of all chunks, and finds the places of the values after r.after. The
-// values of the first chunks go to the pool at once: often they are all.
+// locate looks at the headers of all chunks, and finds the places of the values after r.after.
+// While the values are few, they go to the pool at once.
 func (r *ChangeReader) locate(ctx context.Context, s *Snapshot) error {
 	r.windowed = false
 	if err := r.locateAll(ctx, s); err != nil {
@@ -266,11 +253,8 @@ func (r *ChangeReader) locateAll(ctx context.Context, s *Snapshot) error {
 }
 
 func (r *ChangeReader) forget() {
-	r.places, r.damage, r.horizon = nil, nil, r.through
-	r.pool = changePool{max: r.max, first: math.MaxUint64}
-	if r.windowed {
-		r.horizon = r.after + min(r.width, r.through-r.after)
-	}
+	r.places, r.read, r.damage, r.horizon, r.eager = nil, nil, nil, r.through, true
+	r.pool.clear()
 	r.record, r.matches = "", false
 }
 
@@ -340,23 +324,29 @@ func (r *ChangeReader) visit(ctx context.Context, s *Snapshot, key, chunk []byte
 	return true, r.take(s, key, chunk, &h)
 }
 
-// take adds the values of a chunk to the pool while that is small. Otherwise it adds their place.
+// take adds the values of a chunk to the pool while all of them may fit. Otherwise it adds their
+// place.
 func (r *ChangeReader) take(s *Snapshot, key, chunk []byte, h *codec.Header) error {
 	p := place{from: max(h.MinSequence, r.after+1), through: min(h.MaxSequence, r.through), first: h.MinSequence,
-		key: string(key)}
-	isEager := r.pool.bytes+int(h.ValueBytes) <= r.max.eager && len(r.pool.changes) < r.max.values/8
-	if !r.windowed && !isEager {
+		values: h.Count, bytes: int(h.ValueBytes), key: string(key)}
+	if !r.eager && !r.windowed {
 		r.places = append(r.places, p)
 		if r.places.isFull(r.max) {
 			r.horizon = min(r.horizon, r.places.shorten())
 		}
 		return nil
 	}
-	if err := r.decode(s, key, chunk, p, r.horizon); err != nil {
+	r.read = append(r.read, p)
+	if err := r.decode(s, key, chunk, &p, r.horizon); err != nil {
 		return err
 	}
-	if r.pool.isFull() {
-		r.horizon = r.shrink(r.horizon)
+	switch {
+	case r.windowed && r.pool.isFull():
+		r.horizon = min(r.horizon, r.pool.shrink())
+	case !r.windowed && (len(r.pool.changes) > r.max.values/4 || r.pool.bytes > r.max.bytes/4):
+		r.eager = false
+		r.places, r.read = append(r.places, r.read...), nil
+		r.pool.clear()
 	}
 	return nil
 }
