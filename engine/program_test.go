@@ -124,6 +124,31 @@ func (db *programDB) Prune(ctx context.Context, recordPattern string, params day
 	return db.DB.Prune(ctx, recordPattern, params)
 }
 
+func (db *programDB) CursorAt(sequence uint64) daybook.Cursor { return db.cursorAt(sequence) }
+
+func (db *programDB) SetHold(ctx context.Context, h daybook.Hold) error {
+	db.goOn()
+	return db.DB.SetHold(ctx, h)
+}
+
+func (db *programDB) AdvanceHold(ctx context.Context, name string, at daybook.Cursor) error {
+	db.goOn()
+	return db.DB.AdvanceHold(ctx, name, at)
+}
+
+func (db *programDB) ReleaseHold(ctx context.Context, name string) error {
+	db.goOn()
+	return db.DB.ReleaseHold(ctx, name)
+}
+
+func (db *programDB) StoreBatchFrom(ctx context.Context, b daybook.Batch) (daybook.Position, error) {
+	if len(b.Values) == 0 {
+		db.goOn()
+	}
+	db.goOnIfFull()
+	return db.DB.StoreBatchFrom(ctx, b)
+}
+
 func (db *programDB) Checkpoint(ctx context.Context) error {
 	db.goOn()
 	return db.DB.Checkpoint(ctx)

@@ -37,5 +37,5 @@
 //   - ops.go: the operations, each with its fields
 //   - fields.go and value.go: the kinds of fields
 //   - run.go: running a program, and comparing the store with the model
-//   - run_ops.go: running each operation
+//   - run_ops.go and run_holds.go: running each operation
 package fuzz

@@ -78,6 +78,28 @@ type (
 		KeepNewest   int
 		MaxBytes     int
 	}
+	// SetHold sets a hold at the place before the last Back values.
+	SetHold struct {
+		Name     string
+		Pattern  string
+		Syntax   daybook.PatternSyntax
+		Back     int
+		MaxBytes int
+	}
+	// AdvanceHold advances a hold to the place before the last Back values.
+	AdvanceHold struct {
+		Name string
+		Back int
+	}
+	// ReleaseHold releases a hold.
+	ReleaseHold struct{ Name string }
+	// Receive receives the next batch of a stream, which may be empty. If Again, it receives the
+	// same batch once more.
+	Receive struct {
+		Stream string
+		Again  bool
+		Elements
+	}
 	// Checkpoint posts all values. If Watched, the program queries meanwhile.
 	Checkpoint struct{ Watched bool }
 	// Compact compacts the store. If Watched, the program queries meanwhile.
@@ -123,6 +145,10 @@ var opcodes = weigh(
 	weightedOperation{1, func() Operation { return &Torn{} }},
 	weightedOperation{2, func() Operation { return &Compact{} }},
 	weightedOperation{1, func() Operation { return &Restore{} }},
+	weightedOperation{4, func() Operation { return &SetHold{} }},
+	weightedOperation{3, func() Operation { return &AdvanceHold{} }},
+	weightedOperation{1, func() Operation { return &ReleaseHold{} }},
+	weightedOperation{4, func() Operation { return &Receive{} }},
 	weightedOperation{3, func() Operation { return &PruneNewer{} }},
 )
 
@@ -236,6 +262,29 @@ func (o *PruneNewer) fields() []field {
 		pattern(&o.Pattern), syntax(&o.Syntax), word("after"), timestamp(&o.NewerThan),
 		word("before"), timestampOrZero(&o.OlderThan), word("most"), number(&o.MaxPerRecord, 0, 0, 3),
 		word("keep"), number(&o.KeepNewest, 0, 0, 2), word("size"), number(&o.MaxBytes, 0, 0, 0, 40),
+	}
+}
+
+func (o *SetHold) fields() []field {
+	return []field{
+		holdName(&o.Name), pattern(&o.Pattern), syntax(&o.Syntax), word("back"), back(&o.Back),
+		word("bytes"), number(&o.MaxBytes, 40, 1, 200, 1<<20, 12, 1<<20),
+	}
+}
+
+func (o *AdvanceHold) fields() []field {
+	return []field{holdName(&o.Name), word("back"), back(&o.Back)}
+}
+
+func (o *ReleaseHold) fields() []field { return []field{holdName(&o.Name)} }
+
+func holdName(to *string) field { return oneOf(to, []string{"first", "second"}, "first", "second") }
+func back(to *int) field        { return number(to, 0, 1, 3, 10, 50, 1000) }
+
+func (o *Receive) fields() []field {
+	return []field{
+		oneOf(&o.Stream, []string{"north", "south"}, "north", "south"),
+		oneOf(&o.Again, []bool{false, false, true}, "once", "once", "again"), elementsField{&o.Elements},
 	}
 }
 

@@ -75,6 +75,14 @@ func (m *memoryStore) Close() error                             { return nil }
 func (m *memoryStore) Restore() error                           { return nil }
 func (m *memoryStore) ScansBlockWrites() bool                   { return false }
 
+func (m *memoryStore) CursorAt(sequence uint64) daybook.Cursor {
+	stats, err := m.Stats(ctx)
+	if err != nil || sequence == 0 {
+		return daybook.Cursor{}
+	}
+	return daybook.Cursor{Epoch: stats.LastCursor.Epoch, Sequence: sequence}
+}
+
 func (m *memoryStore) CrashWithin(
 	ctx context.Context, values []daybook.StoredValue, eighths int,
 ) (arrived bool, err error) {
@@ -113,6 +121,22 @@ func (m *memoryStore) StoreBatch(ctx context.Context, values []daybook.StoredVal
 	return err
 }
 
+// AdvanceHold does nothing if it is wrong.
+func (m *memoryStore) AdvanceHold(ctx context.Context, name string, at daybook.Cursor) error {
+	if err := m.Memory.AdvanceHold(ctx, name, daybook.Cursor{}); err != nil || m.fail("holds") {
+		return err
+	}
+	return m.Memory.AdvanceHold(ctx, name, at)
+}
+
+// StoreBatchFrom stores the values without the position if it is wrong.
+func (m *memoryStore) StoreBatchFrom(ctx context.Context, b daybook.Batch) (daybook.Position, error) {
+	if m.fail("receive") {
+		return b.Position(), m.Memory.StoreBatch(ctx, b.Values)
+	}
+	return m.Memory.StoreBatchFrom(ctx, b)
+}
+
 func (m *memoryStore) Totals(ctx context.Context) (totals Totals, err error) {
 	for info, err := range m.Records(ctx, "*", daybook.Glob) {
 		if err != nil {
@@ -130,7 +154,7 @@ func (m *memoryStore) Totals(ctx context.Context) (totals Totals, err error) {
 
 // TestRun: Run finds no difference between the model and itself, and finds each fault of a store.
 func TestRun(t *testing.T) {
-	for _, wrong := range []string{"", "torn", "arrived", "crash", "cleanup", "batch", "totals"} {
+	for _, wrong := range []string{"", "torn", "arrived", "crash", "cleanup", "batch", "totals", "holds", "receive"} {
 		t.Run("wrong "+wrong, func(t *testing.T) {
 			random := rand.NewChaCha8([32]byte{1})
 			isWrong := func(what string) bool { return what == wrong }
@@ -157,13 +181,13 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// checkShrink checks that at most two operations of a failing program remain: an operation that
-// stores, and an operation that the store does wrong.
+// checkShrink checks that at most three operations of a failing program remain: an operation that
+// stores, one that sets a hold, and an operation that the store does wrong.
 func checkShrink(t *testing.T, p Program, isWrong func(string) bool) {
 	t.Helper()
 	fails := func(p Program) bool { return p.Run(&memoryStore{backendtest.NewMemory(), isWrong}) != nil }
-	if short := p.Shrink(fails); len(short.Ops) > 2 || !fails(short) {
-		t.Errorf("%d operations remain; want at most 2:\n%s", len(short.Ops), short)
+	if short := p.Shrink(fails); len(short.Ops) > 3 || !fails(short) {
+		t.Errorf("%d operations remain; want at most 3:\n%s", len(short.Ops), short)
 	}
 }
 

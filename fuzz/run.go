@@ -30,7 +30,11 @@ type Subject interface {
 	daybook.Scanner
 	daybook.RecordLister
 	daybook.Pruner
+	daybook.Holder
+	daybook.Receiver
 
+	// CursorAt returns the place of the value with a sequence number.
+	CursorAt(sequence uint64) daybook.Cursor
 	Checkpoint(ctx context.Context) error
 	// Compact returns unused space to the file system.
 	Compact(ctx context.Context) error
@@ -69,7 +73,8 @@ type runner struct {
 	opts      StoreOptions
 	subject   Subject // nil while no store is open
 	model     *backendtest.Memory
-	openScans []*openScan // oldest first
+	openScans []*openScan              // oldest first
+	streams   map[string]daybook.Batch // the last batch of each
 }
 
 var ctx = context.Background()
@@ -78,7 +83,9 @@ var ctx = context.Background()
 // and their results. Its error says which operation failed, how the two differ, and the whole
 // program. Run panics, with the program, if an operation does not end.
 func (p Program) Run(directory Directory) error {
-	r := &runner{directory: directory, opts: p.Options, model: backendtest.NewMemory()}
+	r := &runner{
+		directory: directory, opts: p.Options, model: backendtest.NewMemory(), streams: map[string]daybook.Batch{},
+	}
 	defer r.abandon()
 	if err := r.open(false); err != nil {
 		return fmt.Errorf("opening: %w\nthe program:\n%s", err, p)
@@ -206,7 +213,7 @@ func (r *runner) compare() error {
 	if err := compareValues("the list of the newest values", lastOfEach(want), nil, latest, latestErr); err != nil {
 		return err
 	}
-	return r.compareRecords("*", daybook.Glob)
+	return errors.Join(r.compareRecords("*", daybook.Glob), r.compareHolds(), r.comparePositions())
 }
 
 // lastOfEach returns the last value of each record.
@@ -259,6 +266,7 @@ func rows(values []daybook.StoredValue) (rows []string) {
 // refusals are the errors about invalid arguments.
 var refusals = []error{
 	daybook.ErrInvalidName, daybook.ErrInvalidValue, daybook.ErrInvalidPattern, daybook.ErrInvalidParams,
+	daybook.ErrNoHold, daybook.ErrForked, daybook.ErrOutOfStep,
 }
 
 // compareErrors returns an error if only one of the store and the model refuses an operation, or if

@@ -260,8 +260,8 @@ func (o *Torn) run(r *runner) error {
 		return err
 	}
 	got, err := r.subject.Query(ctx, "*", params)
-	if arrived || slices.EqualFunc(want, got, equal) {
-		r.model = withBatch
+	if err == nil && (arrived || slices.EqualFunc(want, got, equal)) {
+		err = r.model.StoreBatch(ctx, batch)
 	}
 	return err
 }
