@@ -169,6 +169,38 @@ func TestDirectoryReplaced(t *testing.T) {
 	}
 }
 
+// TestDirectoryReplacedDuringCompaction puts another daybook into the directory while a compaction
+// has its copy. The other daybook compacts as well, so its own copy has the same name. Neither the
+// end of the first compaction nor giving it up may touch that.
+func TestDirectoryReplacedDuringCompaction(t *testing.T) {
+	needsRename(t)
+	for name, end := range map[string]func(*turn) error{
+		"adopted":  (*turn).adoptCopy,
+		"given up": func(t *turn) error { t.giveUpCopy(nil); return t.verifyDirectory() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := testenv.TempDir(t)
+			db := mustOpen(t, dir, &Options{Logger: discard})
+			mustStore(t, db, "old", "1", 1)
+			if err := errors.Join(db.Checkpoint(ctx), db.withTurn(ctx, beginCopy), db.withTurn(ctx, stepCopy)); err != nil {
+				t.Fatal(err)
+			}
+			if err := removeContents(dir); err != nil {
+				t.Fatal(err)
+			}
+			makeDaybook(t, dir, "new")
+			write(t, filepath.Join(dir, copyName), "the copy of the other daybook")
+			before := contents(t, dir)
+			wantFailed(t, name, db.withTurn(ctx, end), dir)
+			wantFailed(t, "Close", db.Close(), dir)
+			if contents(t, dir) != before {
+				t.Error("the files of the other daybook have changed")
+			}
+			wantValues(t, dir, row{"new", "1", 1})
+		})
+	}
+}
+
 // wantOld checks that a daybook still has the value that TestDirectoryReplaced stored first.
 func wantOld(t *testing.T, dir string) {
 	t.Helper()
