@@ -71,7 +71,7 @@ func (db *DB) postWhenFrozen(stopping <-chan struct{}) {
 		case <-retry.C:
 		}
 		err := db.withTurnInBackground(func(t *turn) error {
-			_, err := t.postFrozen(nil)
+			_, err := t.postFrozen(context.Background(), nil)
 			return err
 		})
 		if err == nil {
@@ -103,14 +103,16 @@ func (t *turn) checkpoint(ctx context.Context) error {
 }
 
 // postAll posts all values that were acknowledged when it was called. It leaves out doomed values
-// and returns their number, with an error too.
+// and returns their number, with an error too. When ctx ends, the goroutine of the checkpoints posts
+// a frozen head.
 func (t *turn) postAll(ctx context.Context, leaveOut doomed) (leftOut uint64, err error) {
 	last := t.db.heads.last()
 	for {
 		if err := ctx.Err(); err != nil {
+			t.db.checkpointer.nudge()
 			return leftOut, err
 		}
-		n, err := t.postFrozen(leaveOut)
+		n, err := t.postFrozen(ctx, leaveOut)
 		leftOut += n
 		if err != nil {
 			return leftOut, err
@@ -134,8 +136,9 @@ func (t *turn) postAllUsingReserve(ctx context.Context, leaveOut doomed) (leftOu
 }
 
 // postFrozen posts the frozen head, if there is one. It leaves out doomed values and returns their
-// number, with an error too.
-func (t *turn) postFrozen(leaveOut doomed) (leftOut uint64, err error) {
+// number, with an error too. When ctx ends it stops after some transaction, and the goroutine of
+// the checkpoints posts the rest, for which writers may wait.
+func (t *turn) postFrozen(ctx context.Context, leaveOut doomed) (leftOut uint64, err error) {
 	db, frozen := t.db, t.db.heads.frozenHead()
 	if frozen == nil {
 		return 0, nil
@@ -146,9 +149,19 @@ func (t *turn) postFrozen(leaveOut doomed) (leftOut uint64, err error) {
 	}
 	start := time.Now()
 	posting := t.postingOf(frozen, leaveOut)
+	posting.Interrupted = func() error {
+		if t.copy != nil { // it gets the whole head, or cannot go on
+			return nil
+		}
+		return ctx.Err()
+	}
 	leftOut, err = t.post(posting)
 	if measured := t.measure(); err == nil {
 		err = measured
+	}
+	if err != nil && errors.Is(err, ctx.Err()) {
+		db.checkpointer.nudge()
+		return leftOut, err
 	}
 	db.heads.endAttempt(err)
 	if err != nil {

@@ -107,7 +107,9 @@ func (db *DB) compact(ctx context.Context, reason compactReason) error {
 	defer func() { <-db.compacting }()
 	begun := false
 	err := db.withTurn(ctx, func(t *turn) (err error) {
-		begun, err = t.beginCopy(reason)
+		if _, err = t.postFrozen(ctx, nil); err == nil { // beginCopy would not stop at the end of ctx
+			begun, err = t.beginCopy(reason)
+		}
 		return err
 	})
 	if !begun {
@@ -161,7 +163,7 @@ func (t *turn) beginCopy(reason compactReason) (begun bool, err error) {
 	}
 	// The frozen head is posted first: if a part of it is in the tree (see tree.PartialPost), a
 	// copy that has some of those records could not say which.
-	if _, err := t.postFrozen(nil); err != nil {
+	if _, err := t.postFrozen(context.Background(), nil); err != nil {
 		return false, err
 	}
 	if err := t.db.dir.remove(copyName); err != nil {

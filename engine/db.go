@@ -152,6 +152,7 @@ func newDB(dir directory, opts Options) *DB {
 		reserve:    &reserve{dir: dir},
 		turns:      turns{free: make(chan *turn, 1)},
 		compacting: make(chan struct{}, 1),
+		watchers:   newWatchers(),
 	}
 	db.identity.set(identity.Identity{}) // until Open has read it
 	return db

@@ -18,8 +18,17 @@ func (db *DB) Sync(ctx context.Context) error {
 	if err := db.enterWriting(ctx); err != nil {
 		return err
 	}
-	defer db.gate.leave()
-	return db.log.Sync()
+	synced := make(chan error, 1)
+	go func() {
+		defer db.gate.leave()
+		synced <- db.log.Sync()
+	}()
+	select {
+	case err := <-synced:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Check reads the whole tree and the whole log, and returns every fault that it finds, joined. Each

@@ -123,7 +123,7 @@ func (t *turn) prune(ctx context.Context, pattern *index.Pattern, rule tree.Rule
 		return 0, err
 	}
 	// Held values, and those that count as lost, are deleted from the tree alone.
-	leaveOut := doomedBy(withoutHeld(pattern, held), rule)
+	leaveOut := doomedBy(ctx, withoutHeld(pattern, held), rule)
 	switch found, err := t.headsHold(ctx, pattern, rule); {
 	case err != nil:
 		return 0, err
@@ -261,7 +261,7 @@ func (t *turn) freeSpace() bool { return t.giveUpCopy(daybook.ErrNoSpace) || t.r
 // learn whether this one fails.
 func (t *turn) postForWriters() {
 	if t.db.heads.failureToPost() == nil {
-		_, _ = t.postFrozen(nil)
+		_, _ = t.postFrozen(context.Background(), nil)
 	}
 }
 
@@ -270,10 +270,11 @@ func (t *turn) postForWriters() {
 type doomed func(record string) codec.Range
 
 // doomedBy returns the values that the rule deletes by their time alone, however many a record has.
-func doomedBy(pattern *index.Pattern, rule tree.Rule) doomed {
+// After the end of ctx there are none: the values can as well be posted, and no name is matched.
+func doomedBy(ctx context.Context, pattern *index.Pattern, rule tree.Rule) doomed {
 	all, none := rule.Doomed(), codec.Range{Start: 1}
 	return func(record string) codec.Range {
-		if pattern.Match(record) {
+		if ctx.Err() == nil && pattern.Match(record) {
 			return all
 		}
 		return none

@@ -193,7 +193,7 @@ func (t *turn) postReplayed() error {
 	if !t.db.heads.activeEmpty() {
 		t.db.heads.freeze()
 	}
-	if _, err := t.postFrozen(nil); err != nil {
+	if _, err := t.postFrozen(context.Background(), nil); err != nil {
 		return &treeDamagedError{err}
 	}
 	return nil

@@ -19,12 +19,13 @@ const (
 // recentValues are copies of the values that have been stored and not yet passed to the watchers.
 // When they are too many, the oldest are lost, and only counted by record.
 type recentValues struct {
-	wake  chan struct{} // holds one element
-	empty atomic.Bool   // all values have been passed on
+	wake   chan struct{} // holds one element
+	filled atomic.Bool   // not all values have been passed on
 
 	mu    sync.Mutex              // guards the fields below
 	parts []*recentPart           // oldest first
 	lost  map[*head.Record]uint64 // numbers of values, all older than those in parts
+	last  uint64                  // sequence number of the last value that was added
 	spare *recentPart             // memory for the next part
 }
 
@@ -45,6 +46,16 @@ func (p *recentPart) size() int {
 	return len(p.bytes) + len(p.values)*int(unsafe.Sizeof(recentValue{}))
 }
 
+// empty reports whether all values have been passed on.
+func (r *recentValues) empty() bool { return !r.filled.Load() }
+
+// state returns the sequence number of the last value, and whether values are lost.
+func (r *recentValues) state() (last uint64, lost bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.last, r.lost != nil
+}
+
 // addGroup adds the values of a group, for which addAll calls its argument.
 func (r *recentValues) addGroup(epoch [16]byte, addAll func(addedFunc)) {
 	r.mu.Lock()
@@ -53,8 +64,9 @@ func (r *recentValues) addGroup(epoch [16]byte, addAll func(addedFunc)) {
 		p := r.partFor(len(v.Value), epoch)
 		p.bytes = append(p.bytes, v.Value...)
 		p.values = append(p.values, recentValue{record, v.StoredAt, sequence, len(p.bytes)})
+		r.last = sequence
 	})
-	r.empty.Store(false)
+	r.filled.Store(true)
 }
 
 // partFor returns the part to which a value of the epoch is added.
@@ -99,7 +111,7 @@ func (r *recentValues) take() (lost map[*head.Record]uint64, oldest *recentPart)
 		r.parts = append(r.parts[:0], r.parts[1:]...)
 	}
 	if oldest == nil { // and the parts before it have been passed on
-		r.empty.Store(true)
+		r.filled.Store(false)
 	}
 	return lost, oldest
 }

@@ -74,7 +74,7 @@ func (t *turn) replay(recovery *wal.Recovery, inTree tree.State) error {
 			return nil
 		}
 		heads.freeze()
-		_, err = t.postFrozen(nil)
+		_, err = t.postFrozen(context.Background(), nil)
 		if errors.Is(err, daybook.ErrNoSpace) {
 			heads.unfreeze()
 			posting = false

@@ -45,7 +45,9 @@ func (db *DB) Watch(
 	}
 	w := &watcher{pattern: pattern, maxWaiting: cmp.Or(params.Buffer, defaultWatchBuffer),
 		wake: make(chan struct{}, 1)}
-	db.watchers.add(w)
+	if err := db.watchers.add(ctx, w); err != nil {
+		return nil, err
+	}
 	events := make(chan daybook.Event)
 	go func() {
 		defer close(events)
@@ -58,6 +60,7 @@ func (db *DB) Watch(
 // watcher passes values to one receiver.
 type watcher struct {
 	pattern    *index.Pattern
+	after      uint64        // only values with greater sequence numbers count
 	maxWaiting int           // events
 	wake       chan struct{} // holds one element
 
@@ -78,6 +81,9 @@ type waitingEvent struct {
 func (w *watcher) add(e waitingEvent) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if e.Cursor.Sequence <= w.after {
+		return
+	}
 	for len(w.waiting) > 0 && (len(w.waiting) >= w.maxWaiting || w.size+len(e.Value) > maxWatchedBytes) {
 		first := w.takeFirst()
 		w.missBefore(first.Missed + 1)
@@ -144,7 +150,10 @@ func (w *watcher) next() (event daybook.Event, found, more bool) {
 // run sends waiting events until the watcher has ended, or ctx ends.
 func (w *watcher) run(ctx context.Context, from *watchers, events chan<- daybook.Event) {
 	for {
-		from.passAll() // so that not more values wait for the receiver than its buffer takes
+		// Not more values may wait for the receiver than its buffer takes.
+		if from.passAll(ctx) != nil {
+			return
+		}
 		event, found, more := w.next()
 		if !more {
 			return

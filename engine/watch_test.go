@@ -163,7 +163,7 @@ func TestWatchBehind(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	db.watchers.mu.Lock() // as if a hostile pattern took all this time
+	db.watchers.passing <- struct{}{} // as if a hostile pattern took all this time
 	const stored = 20_000
 	for i := range uint64(stored) {
 		store(i)
@@ -171,7 +171,7 @@ func TestWatchBehind(t *testing.T) {
 	if parts := len(db.watchers.recent.parts); parts != maxParts {
 		t.Errorf("%d parts wait to be matched; want %d", parts, maxParts)
 	}
-	db.watchers.mu.Unlock()
+	<-db.watchers.passing
 	for i := range uint64(20) { // the next event of each watcher says what it has missed
 		store(stored + i)
 	}
@@ -205,8 +205,8 @@ func TestWatchersAreSmall(t *testing.T) {
 		if err := db.StoreBatch(ctx, batch); err != nil {
 			t.Fatal(err)
 		}
-		for !db.watchers.recent.empty.Load() {
-			db.watchers.passAll()
+		if err := db.watchers.passAll(ctx); err != nil {
+			t.Fatal(err)
 		}
 	}
 	inUse := func() int64 {

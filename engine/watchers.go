@@ -4,6 +4,7 @@ package engine
 
 import (
 	"bytes"
+	"context"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -18,28 +19,48 @@ import (
 const passPause = time.Millisecond
 
 // watchers are the watchers of a DB. The leader of a group only copies the values into recent. A
-// goroutine matches the records' names, and passes the values on.
+// goroutine matches the records' names, and passes the values on. Hostile patterns can take long,
+// so none of the locks is held while a name is matched, except passing, for which every caller
+// waits with its context.
 type watchers struct {
 	exist  atomic.Bool // list is not empty; otherwise a commit takes no lock
 	recent recentValues
 
-	mu       sync.Mutex // guards the fields below; it is locked before recent's and a watcher's
-	list     []*watcher
-	matched  *matched      // is new with each change of list
-	stopping chan struct{} // nil: no goroutine passes values on
+	passing chan struct{} // holds one element while a goroutine passes values on
+
+	mu       sync.Mutex // guards the fields below
+	list     []*watcher // is replaced, never changed
+	matched  *matched   // is new with each change of list
+	stopping chan struct{}
+	begun    bool // the goroutine that passes values on was started
 }
 
-func (ws *watchers) add(w *watcher) {
+func newWatchers() watchers {
+	return watchers{
+		recent:   recentValues{wake: make(chan struct{}, 1)},
+		passing:  make(chan struct{}, 1),
+		stopping: make(chan struct{}),
+	}
+}
+
+// add adds a watcher, which receives the values that are stored from now on.
+// Errors: ctx's.
+func (ws *watchers) add(ctx context.Context, w *watcher) error {
+	var lost bool
+	if w.after, lost = ws.recent.state(); lost { // they must not count as missed by w
+		if err := ws.passAll(ctx); err != nil {
+			return err
+		}
+	}
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
-	ws.passAllLocked() // w must not receive the values that were stored before
-	ws.setList(append(ws.list, w))
-	if ws.stopping == nil {
-		ws.stopping = make(chan struct{})
-		ws.recent.wake = make(chan struct{}, 1)
-		go ws.passWhenWoken(ws.stopping)
+	ws.setList(append(slices.Clone(ws.list), w))
+	ws.exist.Store(true)
+	if !ws.begun {
+		ws.begun = true
+		go ws.passWhenWoken()
 	}
-	ws.exist.Store(true) // last: it makes recent.wake visible to leaders
+	return nil
 }
 
 func (ws *watchers) remove(w *watcher) {
@@ -69,42 +90,38 @@ func (ws *watchers) tell(epoch [16]byte, addAll func(addedFunc)) {
 
 // end lets each watcher receive the values that wait for it, and no more. Nothing is stored any
 // more.
-func (ws *watchers) end() {
-	ws.mu.Lock()
-	defer ws.mu.Unlock()
-	ws.passAllLocked()
-	for _, w := range ws.list {
-		w.end()
-	}
-	if ws.stopping != nil {
-		close(ws.stopping)
-	}
-}
+func (ws *watchers) end() { close(ws.stopping) }
 
-// passWhenWoken is the goroutine that passes values on.
-func (ws *watchers) passWhenWoken(stopping <-chan struct{}) {
-	for {
+// passWhenWoken is the goroutine that passes values on. After end it passes on the last ones.
+func (ws *watchers) passWhenWoken() {
+	for ended := false; !ended; {
 		select {
-		case <-stopping:
-			return
+		case <-ws.stopping:
+			ended = true
 		case <-ws.recent.wake:
 		}
-		ws.passAll()
+		_ = ws.passAll(context.Background())
 		time.Sleep(passPause)
+	}
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	for _, w := range ws.list {
+		w.end()
 	}
 }
 
 // passAll passes all recent values to the watchers. It waits if another goroutine does so.
-func (ws *watchers) passAll() {
-	if ws.recent.empty.Load() {
-		return
+// Errors: ctx's.
+func (ws *watchers) passAll(ctx context.Context) error {
+	if ws.recent.empty() {
+		return nil
 	}
-	ws.mu.Lock()
-	defer ws.mu.Unlock()
-	ws.passAllLocked()
-}
-
-func (ws *watchers) passAllLocked() {
+	select {
+	case ws.passing <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-ws.passing }()
 	for {
 		lost, part := ws.recent.take()
 		for record, values := range lost {
@@ -113,7 +130,7 @@ func (ws *watchers) passAllLocked() {
 			}
 		}
 		if part == nil {
-			return
+			return nil
 		}
 		ws.pass(part)
 		ws.recent.release(part)
@@ -149,23 +166,27 @@ type matched struct {
 	all *matched // the list of watchers in which they were found: watchers.matched at that time
 }
 
-// matching returns the watchers whose patterns match a record.
+// matching returns the watchers whose patterns match a record. Only the goroutine that passes values
+// on calls it, so it alone uses the records' Tags.
 func (ws *watchers) matching(record *head.Record) []*watcher {
+	ws.mu.Lock()
+	list, all := ws.list, ws.matched
+	ws.mu.Unlock()
 	known, _ := record.Tag.(*matched)
-	if known == ws.matched { // most records match no watcher
+	if known == all { // most records match no watcher
 		return nil
 	}
-	if known != nil && known.all == ws.matched {
+	if known != nil && known.all == all {
 		return known.by
 	}
 	var by []*watcher
-	for _, w := range ws.list {
+	for _, w := range list {
 		if w.pattern.Match(record.Name()) {
 			by = append(by, w)
 		}
 	}
-	if record.Tag = ws.matched; by != nil {
-		record.Tag = &matched{by, ws.matched}
+	if record.Tag = all; by != nil {
+		record.Tag = &matched{by, all}
 	}
 	return by
 }

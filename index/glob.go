@@ -60,7 +60,7 @@ func globPrefix(pattern string) (prefix, rest string, err error) {
 type glob struct {
 	starred     bool // there is a star; otherwise the name must be first, and nothing more
 	first, last segment
-	middle      []segment
+	middle      []middleSegment
 	minLen      int // of the names that match, in bytes
 }
 
@@ -70,8 +70,11 @@ func compileGlob(pattern string) *glob {
 	g := &glob{first: segments[0], starred: len(segments) > 1}
 	if g.starred {
 		g.last = segments[len(segments)-1]
-		isEmpty := func(s segment) bool { return s.minLen() == 0 } // between two stars
-		g.middle = slices.DeleteFunc(segments[1:len(segments)-1], isEmpty)
+		for _, s := range segments[1 : len(segments)-1] {
+			if s.minLen() > 0 { // otherwise it is between two stars
+				g.middle = append(g.middle, newMiddleSegment(s))
+			}
+		}
 	}
 	for _, s := range segments {
 		g.minLen += s.minLen()
@@ -104,8 +107,7 @@ func splitAtStars(pattern string) []segment {
 
 // match reports whether the name matches. Each segment of middle takes the first place where it
 // fits: any later one would leave less of the name to the segments after it. So the name is read
-// about once. Only the places for a segment with question marks take longer to find, at most the
-// product of the two lengths.
+// about once.
 func (g *glob) match(name string) bool {
 	if len(name) < g.minLen {
 		return false
@@ -171,23 +173,24 @@ func (s segment) cutSuffix(name string) (before string, found bool) {
 	return name, true
 }
 
-// cut returns the name after the first place that the segment matches.
-func (s segment) cut(name string) (after string, found bool) {
+// middleSegment is a segment between two stars.
+type middleSegment struct {
+	text   string  // of a segment without question marks
+	finder *finder // of one with question marks
+}
+
+func newMiddleSegment(s segment) middleSegment {
 	if len(s) == 1 {
-		_, after, found = strings.Cut(name, s[0])
-		return after, found
+		return middleSegment{text: s[0]}
 	}
-	for shortest := s.minLen(); len(name) >= shortest; {
-		at := strings.Index(name, s[0])
-		if at < 0 {
-			return "", false
-		}
-		name = name[at:]
-		if after, found = s.cutPrefix(name); found {
-			return after, true
-		}
-		_, size := utf8.DecodeRuneInString(name)
-		name = name[size:]
+	return middleSegment{finder: newFinder(s)}
+}
+
+// cut returns the name after the first place that the segment matches.
+func (s *middleSegment) cut(name string) (after string, found bool) {
+	if s.finder != nil {
+		return s.finder.cut(name)
 	}
-	return "", false
+	_, after, found = strings.Cut(name, s.text)
+	return after, found
 }

@@ -218,22 +218,18 @@ func TestLongGlobs(t *testing.T) {
 
 // TestHostileGlobsAreFast: a query may match thousands of the longest names with a hostile pattern.
 func TestHostileGlobsAreFast(t *testing.T) {
-	// Measured: 2 us to 15 us, and with long runs of question marks up to 1.7 ms.
-	const limit, limitOfQuestionMarks = 500 * time.Microsecond, 50 * time.Millisecond
+	const limit = 500 * time.Microsecond // measured: up to 30 us
 	name := strings.Repeat("a", 1024)
-	tests := []struct {
-		pattern string
-		limit   time.Duration // for a name
-	}{
-		{strings.Repeat("*a", 1000) + "b*", limit},
-		{strings.Repeat("*a", 1000) + "*b*", limit},
-		{"*" + strings.Repeat("a", 512) + "b*", limit},
-		{strings.Repeat("*a?", 300) + "b*", limit},
-		{"*" + strings.Repeat("?a", 170) + "b*", limitOfQuestionMarks},
-		{"*a" + strings.Repeat("?", 512) + "b*", limitOfQuestionMarks},
+	patterns := []string{
+		strings.Repeat("*a", 1000) + "b*",
+		strings.Repeat("*a", 1000) + "*b*",
+		"*" + strings.Repeat("a", 512) + "b*",
+		strings.Repeat("*a?", 300) + "b*",
+		"*" + strings.Repeat("?a", 170) + "b*",
+		"*a" + strings.Repeat("?", 512) + "b*",
 	}
-	for _, test := range tests {
-		p, err := CompileGlob(test.pattern)
+	for _, pattern := range patterns {
+		p, err := CompileGlob(pattern)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -241,12 +237,13 @@ func TestHostileGlobsAreFast(t *testing.T) {
 		for range 20 {
 			start := time.Now()
 			if p.Match(name) {
-				t.Fatalf("%q matches", test.pattern)
+				t.Fatalf("%q matches", pattern)
 			}
 			fastest = min(fastest, time.Since(start))
 		}
-		if fastest > test.limit {
-			t.Errorf("%.20q...: %v a name; want at most %v", test.pattern, fastest, test.limit)
+		t.Logf("%.20q...: %v a name", pattern, fastest)
+		if fastest > limit {
+			t.Errorf("%.20q...: %v a name; want at most %v", pattern, fastest, limit)
 		}
 	}
 }

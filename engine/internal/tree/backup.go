@@ -85,6 +85,9 @@ func (b *Backup) Verify(ctx context.Context) error {
 			return err
 		}
 		return records.Walk(func(name, data []byte) error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			_, err := mapped.decodeEntry(b.image, name, data)
 			return err
 		}, fail)

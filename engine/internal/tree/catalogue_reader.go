@@ -51,7 +51,7 @@ func (r *CatalogueReader) Next(
 }
 
 // namesPerCheck is the number of names that are matched between two checks of the context. A
-// hostile pattern takes up to two milliseconds for a name.
+// hostile pattern takes up to a millisecond for a name.
 const namesPerCheck = 16
 
 // nextMatch returns the cursor's next name that matches, and its entry; nil at the end.

@@ -302,6 +302,9 @@ func (s *cutoffSearch) eachChunk(visit func(key, chunk []byte)) error {
 		record := string(name)
 		key, chunk, err := chunks.Seek(codec.AppendLowerBound(nil, record, 0))
 		for ; err == nil && codec.HasRecord(key, record); key, chunk, err = chunks.Next() {
+			if err := s.ctx.Err(); err != nil {
+				return err
+			}
 			visit(key, chunk)
 		}
 		s.skip(err)

@@ -24,6 +24,9 @@ type Posting struct {
 
 	// AllowParts allows several transactions. The log must be durable up to Watermark.
 	AllowParts bool
+	// Interrupted is called between two transactions. If it returns an error, Post stops there and
+	// returns it. nil: Post is not interrupted.
+	Interrupted func() error
 	// UseAllProcessors is called now and then. It returns true while no values are stored.
 	UseAllProcessors func() bool
 }
@@ -45,6 +48,11 @@ func (t *Tree) Post(p Posting) (leftOut uint64, err error) {
 			return leftOut, err
 		}
 		leftOut += n
+		if more && p.Interrupted != nil {
+			if err := p.Interrupted(); err != nil {
+				return leftOut, err
+			}
+		}
 	}
 	// The values are in the tree even if the seal fails. Then the next commit saves the checksums.
 	// If the disk has failed, that commit fails too, and its caller is told.
