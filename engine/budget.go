@@ -31,13 +31,13 @@ const (
 	treeBytesPerValueByte = 2
 	treeBytesPerNameByte  = 4
 
-	// transactionsAhead is the number of transactions for which the tree must have room. Until the
+	// aheadPart: the tree has room for one part in eight of MaxSize beside its values. Until the
 	// next transaction, the old pages of the last one are not free yet; and a large chunk needs
 	// free pages that lie together, of which there may be none although enough pages are free.
-	transactionsAhead = 8
-	// maxPinned is how many of these transactions open snapshots may take up: pages that they still
-	// read do not become free.
-	maxPinned = 5
+	aheadPart = 8
+	// pinnedPart: open snapshots may take up one part in 16 of MaxSize of that room: pages that
+	// they still read do not become free.
+	pinnedPart = 16
 )
 
 // demand describes values that are to be stored, for an estimate of the space that they need.
@@ -131,9 +131,9 @@ func (b budget) leftInTree(now sizes, d demand) int64 {
 }
 
 // tree returns the part of the tree's file that is in use when values with the given demand are
-// posted, in bytes. Snapshots may pin some of the transactions ahead.
+// posted, in bytes, with the room beside the values.
 func (b budget) tree(now sizes, d demand) int64 {
-	ahead := transactionsAhead*b.transaction - min(now.pinned, maxPinned*b.transaction)
+	ahead := b.maxSize/aheadPart - min(now.pinned, b.maxSize/pinnedPart)
 	return now.file - now.free + ahead + d.inTree()
 }
 

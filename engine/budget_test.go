@@ -22,7 +22,7 @@ func TestBudget(t *testing.T) {
 		left         int64
 		reserve      bool
 	}{{
-		name: "new", reason: "a transaction's pages, eight times, are the only ones that a new tree needs",
+		name: "new", reason: "the tree has an eighth of MaxSize beside its values",
 		now:         sizes{reserve: mib, log: mib / 2},
 		maxTreeFile: 5 * mib, left: 4 * mib, reserve: true,
 	}, {
@@ -42,9 +42,9 @@ func TestBudget(t *testing.T) {
 		now:         sizes{file: 5 * mib, free: mib / 2, reserve: mib, log: mib / 2},
 		maxTreeFile: 5 * mib, left: -mib / 2, reserve: true,
 	}, {
-		name: "pinned", reason: "snapshots may take up five of the eight transactions ahead",
+		name: "pinned", reason: "snapshots may take up half of the room beside the values",
 		now:         sizes{file: 5 * mib, free: mib / 2, pinned: 2 * mib, reserve: mib, log: mib / 2},
-		maxTreeFile: 5 * mib, left: mib / 8, reserve: true,
+		maxTreeFile: 5 * mib, left: 0, reserve: true,
 	}, {
 		name: "a batch", reason: "values count twice in the tree, as they do with a reserve that is not there",
 		now:         sizes{reserve: mib, log: mib / 2},

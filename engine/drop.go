@@ -14,10 +14,10 @@ import (
 // maxReaderWait is how long DropOldest waits for snapshots that keep pages from being used again.
 const maxReaderWait = time.Second
 
-// dropUntilFits deletes the values that were stored first until values with the given demand fit, a little space is
-// left for the next ones, and the heads can be posted. It waits for snapshots, as far as waitCtx
-// allows, rather than drop values whose pages they would keep from being used again. A file that
-// is too large for MaxSize is compacted then.
+// dropUntilFits deletes the values that were stored first until values with the given demand fit, a
+// little space is left for the next ones, and the heads can be posted. It waits for snapshots, as
+// far as waitCtx allows, rather than drop values whose pages they would keep from being used again.
+// A file that is too large for MaxSize is compacted then.
 func (t *turn) dropUntilFits(ctx, waitCtx context.Context, d demand) error {
 	if err := t.dropOldest(ctx, waitCtx, d); err != nil {
 		return err
@@ -46,6 +46,9 @@ func (t *turn) dropOldest(ctx, waitCtx context.Context, d demand) error {
 			continue
 		}
 		deleted, err := t.dropSome(ctx)
+		if deleted == 0 && tree.IsAtMaxBytes(err) && t.db.sizes().pinned == 0 {
+			deleted, err = t.dropByCopy(ctx)
+		}
 		if deleted == 0 || err != nil {
 			return err
 		}
@@ -115,4 +118,58 @@ func (t *turn) dropSome(ctx context.Context) (deleted uint64, err error) {
 		return deleted, err
 	}
 	return deleted, nil
+}
+
+// copyRoomPart: dropByCopy fills at most one part in copyRoomPart less than the room for the copy.
+const copyRoomPart = 4
+
+// dropByCopy drops values by copying all others into a new file that has room beside the old one.
+// It helps where the free pages are so scattered that not even a deletion finds those that it
+// needs. More values are dropped then, because the old file takes up its space until the copy is
+// complete.
+func (t *turn) dropByCopy(ctx context.Context) (deleted uint64, err error) {
+	if !canReplaceOpenFiles {
+		return 0, t.db.errMaxSize()
+	}
+	t.giveUpCopy(daybook.ErrNoSpace)
+	now := t.db.sizes()
+	room := min(t.db.opts.MaxSize-now.file-now.log-now.reserve, t.db.opts.budget().treePart())
+	before, err := t.tree().State()
+	if err != nil {
+		return 0, err
+	}
+	want := uint64(float64(before.Bytes) * float64(room-room/copyRoomPart) / float64(max(now.file-now.free, 1)))
+	for err = error(daybook.ErrNoSpace); errors.Is(err, daybook.ErrNoSpace) && room > 0 && want > 0; want /= 2 {
+		err = t.replaceByNewest(ctx, want, room)
+	}
+	after, stateErr := t.tree().State()
+	return before.Values - after.Values, errors.Join(err, stateErr)
+}
+
+// replaceByNewest puts a copy with the values that were stored last, about want bytes of JSON, in
+// the tree's place. Its file has at most room bytes.
+func (t *turn) replaceByNewest(ctx context.Context, want uint64, room int64) error {
+	dir := t.db.dir
+	held, err := t.boundHolds(ctx)
+	if err != nil {
+		return err
+	}
+	rule, unreadable, err := t.cutoff(ctx, allRecords, tree.ByStored, func(uint64) uint64 { return want }, held)
+	if err = errors.Join(err, unreadable); err != nil {
+		return err
+	}
+	// After a power cut the deletion must not be there without the values that were stored before.
+	if err := errors.Join(t.db.log.Sync(), t.syncRename(), dir.remove(copyName)); err != nil {
+		return err
+	}
+	with := t.pruningOf(held)
+	newest, lost, err := t.tree().CopyStored(ctx, dir.file(copyName), rule.StoredThrough, room, with)
+	if err != nil {
+		return errors.Join(err, dir.remove(copyName))
+	}
+	if err := t.renameToTree(copyName, newest); err != nil {
+		return err
+	}
+	with.Lost(lost)
+	return t.adoptTree(newest)
 }

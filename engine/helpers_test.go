@@ -6,6 +6,7 @@
 //	go test ./engine -long -timeout 30m                      # more repetitions, files on the disk
 //	go test ./engine -run '^TestModel$' -rapid.checks=1500   # random programs
 //	go test ./engine -run '^TestKill$' -kill.rounds=300      # processes that are killed
+//	go test ./engine -run '^TestMonths$' -months.programs=100 -timeout 30m # months below MaxSize
 
 package engine
 

@@ -4,6 +4,8 @@ package tree
 
 import (
 	"context"
+	"maps"
+	"math"
 
 	"go.etcd.io/bbolt"
 
@@ -15,11 +17,35 @@ import (
 // reached and match their checksums, with a catalogue and totals that agree with them. Nothing may
 // be written to either tree meanwhile.
 func (t *Tree) Salvage(ctx context.Context, path string) (salvaged *Tree, err error) {
+	// A damaged page, and the pages that it leads to, may have any content.
+	return t.copyPart(ctx, path, &salvage{ctx: ctx, skip: func(error) error { return nil }})
+}
+
+// CopyStored makes a new tree at path from the values of this one that were stored after a sequence
+// number, and from those that with.Holds spare. Its file has at most maxBytes. It needs no free
+// pages in this tree. Nothing may be written to either tree meanwhile. The caller calls with.Lost
+// with lost if it uses the new tree.
+func (t *Tree) CopyStored(
+	ctx context.Context, path string, after uint64, maxBytes int64, with Pruning,
+) (newer *Tree, lost []uint64, err error) {
+	fail := func(err error) error { return err }
+	s := &salvage{ctx: ctx, skip: fail, after: after, maxBytes: maxBytes, holds: with.Holds}
+	s.lost = make([]uint64, len(with.Holds))
+	s.notesOf = with.NotesOf
+	newer, err = t.copyPart(ctx, path, s)
+	return newer, s.lost, err
+}
+
+// copyPart makes a new tree at path from the chunks that s collects.
+func (t *Tree) copyPart(ctx context.Context, path string, s *salvage) (part *Tree, err error) {
 	c, err := t.Copy(path)
 	if err != nil {
 		return nil, err
 	}
-	s := &salvage{ctx: ctx, to: c.to}
+	s.to = c.to
+	if s.maxBytes > 0 {
+		c.to.SetMaxBytes(s.maxBytes)
+	}
 	var state State
 	var notes Notes
 	err = t.view(func(_ *bbolt.Tx, image *pages.Image) error {
@@ -33,14 +59,15 @@ func (t *Tree) Salvage(ctx context.Context, path string) (salvaged *Tree, err er
 		if values == nil {
 			return err
 		}
-		// A damaged page, and the pages that it leads to, may have any content.
-		skip := func(error) error { return nil }
-		if err := values.Walk(s.chunk, skip); err != nil {
+		if err := values.Walk(s.chunk, s.skip); err != nil {
 			return err
 		}
 		s.endRecord()
 		return s.flush()
 	})
+	if err == nil && len(s.holds) > 0 {
+		maps.Copy(notes, s.notesOf(s.lost))
+	}
 	if err == nil {
 		err = c.seal(state, notes)
 	}
@@ -53,12 +80,20 @@ func (t *Tree) Salvage(ctx context.Context, path string) (salvaged *Tree, err er
 
 // salvage collects chunks and catalogue entries until they fill a transaction.
 type salvage struct {
-	ctx    context.Context
-	to     *Tree
-	buffer codec.Buffer
+	ctx      context.Context
+	to       *Tree
+	skip     func(damage error) error // returns an error to end, and nil to pass over the damage
+	after    uint64                   // only values with greater sequence numbers are collected
+	maxBytes int64                    // of the file; 0: as of the tree
+	holds    Holds                    // what they spare is collected too
+	lost     []uint64                 // of each hold
+	notesOf  func(lost []uint64) Notes
+	buffer   codec.Buffer
 
 	record string // whose chunks are being read
+	spare  spared
 	sums   recordSums
+	key    codec.Key // of its last collected chunk
 
 	chunks  []codec.EncodedChunk
 	size    int // of chunks, in bytes
@@ -74,16 +109,27 @@ type namedEntry struct {
 // chunk collects a chunk, unless it is damaged or overlaps the previous one.
 func (s *salvage) chunk(key, encoded []byte) error {
 	record, _, _, err := codec.SplitKey(key)
-	if err != nil || string(record) < s.record || s.to.coder.Decode(&s.buffer, key, encoded) != nil {
-		return nil
+	if err == nil {
+		err = s.to.coder.Decode(&s.buffer, key, encoded)
+	}
+	if err != nil {
+		return s.skip(err)
+	}
+	if string(record) < s.record {
+		return s.skip(miscounted(string(record)))
 	}
 	if string(record) != s.record {
 		s.endRecord()
-		s.record = string(record)
+		s.record, s.spare = string(record), s.holds.of(string(record), s.lost)
 	}
 	entries := s.buffer.Entries
 	if s.sums.entry.Count > 0 && entries[0].Compare(s.sums.last) <= 0 {
-		return nil
+		return s.skip(miscounted(s.record))
+	}
+	if s.after > 0 {
+		if key, encoded, entries, err = s.storedAfter(key, encoded); entries == nil || err != nil {
+			return err
+		}
 	}
 	s.sums.add(entries)
 	s.chunks = append(s.chunks, codec.EncodedChunk{Key: key, Chunk: encoded})
@@ -91,6 +137,33 @@ func (s *salvage) chunk(key, encoded []byte) error {
 		return nil
 	}
 	return s.flush()
+}
+
+// storedAfter returns the chunk of those of the buffer's values that are collected; no entries if
+// there are none. A chunk that begins later than before may share that time with the next chunk, so
+// all chunks get new ordinals.
+func (s *salvage) storedAfter(key, encoded []byte) (newKey, chunk []byte, entries []codec.Entry, err error) {
+	for i := range s.buffer.Entries {
+		if e := &s.buffer.Entries[i]; e.Sequence > s.after || s.spare.spares(e.Sequence) {
+			entries = append(entries, *e)
+		} else {
+			s.spare.add(e)
+		}
+	}
+	if entries == nil {
+		return nil, nil, nil, nil
+	}
+	if at := entries[0].Timestamp; s.sums.entry.Count == 0 {
+		s.key = codec.Key{Record: s.record, Timestamp: at}
+	} else if s.key = nextKey(s.key, at); s.key.Ordinal == math.MaxUint32 {
+		return nil, nil, nil, tooManyChunks(s.key)
+	}
+	newKey = s.key.Append(nil)
+	if len(entries) == len(s.buffer.Entries) {
+		chunk, err = codec.Rekey(key, encoded, newKey)
+		return newKey, chunk, entries, err
+	}
+	return newKey, s.to.coder.AppendChunk(nil, newKey, entries), entries, nil
 }
 
 func (s *salvage) endRecord() {

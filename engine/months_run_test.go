@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/daybook-db/daybook"
+)
+
+// monthsRun runs a months program, and compares the store with what was acknowledged.
+type monthsRun struct {
+	t      testing.TB // for the sizes of directories
+	parent string     // of the directories; each kill goes on in a new one
+	dir    string
+	opts   *Options
+	db     *DB
+
+	now      int64 // the clock, in ms
+	sequence uint64
+	model    []daybook.StoredValue // by sequence number, from 1; without a name: deleted or dropped
+	mayDrop  bool                  // values may have been dropped since the last check
+
+	scan    func() (daybook.StoredValue, error, bool) // nil: no scan is open
+	endScan func()
+
+	tooLarge                        int64 // size of the directory that Open found beyond MaxSize; 0 once it was below
+	stores, refused, drops, reopens int
+}
+
+// run runs a program. It returns the number of the operation that failed, and why.
+func (r *monthsRun) run(program []monthsOp) (failed int, err error) {
+	r.now, r.model = 1<<40, make([]daybook.StoredValue, 1)
+	for i, op := range program {
+		if err := r.do(op); err != nil {
+			return i, fmt.Errorf("operation %d, %s: %w", i, op, err)
+		}
+		if i%8 == 0 || op.verb != monthsStore && op.verb != monthsPass {
+			if err := r.checkSize(); err != nil {
+				return i, fmt.Errorf("operation %d, %s: %w", i, op, err)
+			}
+		}
+	}
+	r.closeScan()
+	return len(program), errors.Join(r.check(), r.db.Close())
+}
+
+func (r *monthsRun) do(op monthsOp) error {
+	switch op.verb {
+	case monthsStore:
+		value := r.value(op.args[0], op.args[1], op.args[2])
+		value.StoredAt = uint64(max(r.now+op.args[3], 0))
+		return r.store([]daybook.StoredValue{value})
+	case monthsBatch:
+		var batch []daybook.StoredValue
+		for i := range op.args[1] {
+			batch = append(batch, r.value(op.args[0]+i%100, op.args[2], op.args[3]))
+		}
+		return r.store(batch)
+	case monthsPass:
+		r.now = max(r.now+op.args[0], 0)
+	case monthsCleanup:
+		return r.prune(daybook.PruneParams{OlderThan: uint64(max(r.now-op.args[0], 0))})
+	case monthsKeep:
+		return r.prune(daybook.PruneParams{MaxPerRecord: int(op.args[0])})
+	case monthsCheckpoint:
+		return r.mayRefuse(r.db.Checkpoint(ctx))
+	case monthsCompact:
+		if err := r.db.Compact(ctx); !errors.Is(err, daybook.ErrNoSpace) && !errors.Is(err, errors.ErrUnsupported) {
+			return err
+		}
+	case monthsScan:
+		return r.openScan(int(op.args[0]))
+	case monthsEndScan:
+		r.closeScan()
+	case monthsClose, monthsKill:
+		return r.reopen(op)
+	}
+	return nil
+}
+
+// value returns a value of which a part does not compress.
+func (r *monthsRun) value(record, size, noise int64) daybook.StoredValue {
+	random := rand.New(rand.NewPCG(uint64(record), r.sequence))
+	text := []byte(strings.Repeat("7", int(size)))
+	for i := range text {
+		if random.Int64N(100) < noise {
+			text[i] = byte('1' + random.IntN(9))
+		}
+	}
+	if size > 2 {
+		text[0], text[size-1] = '"', '"'
+	}
+	name := fmt.Sprintf("r%d", record)
+	return daybook.StoredValue{RecordName: name, Value: json.RawMessage(text), StoredAt: uint64(r.now)}
+}
+
+// store stores values. DropOldest must take them; beside a scan, once that has ended.
+func (r *monthsRun) store(batch []daybook.StoredValue) error {
+	store := func() error {
+		if len(batch) == 1 {
+			return r.db.Store(ctx, batch[0].RecordName, batch[0].Value, batch[0].StoredAt)
+		}
+		return r.db.StoreBatch(ctx, batch)
+	}
+	err := store()
+	if errors.Is(err, daybook.ErrNoSpace) && r.scan != nil {
+		r.closeScan()
+		err = store()
+	}
+	if r.stores++; errors.Is(err, daybook.ErrNoSpace) && r.opts.WhenFull == Refuse {
+		r.refused++
+		return nil
+	}
+	if err == nil {
+		r.sequence += uint64(len(batch))
+		r.model = append(r.model, batch...)
+	}
+	return err
+}
+
+// mayRefuse returns the error of a checkpoint, unless Refuse had no room for it.
+func (r *monthsRun) mayRefuse(err error) error {
+	if errors.Is(err, daybook.ErrNoSpace) && (r.opts.WhenFull == Refuse || r.scan != nil) {
+		return nil
+	}
+	return err
+}
+
+// prune deletes values of all records, and compares their number with the model.
+func (r *monthsRun) prune(params daybook.PruneParams) error {
+	if err := r.check(); err != nil { // which also tells the model what was dropped
+		return err
+	}
+	want := uint64(0)
+	records := make(map[string][]uint64) // sequence numbers
+	for sequence := range r.model {
+		if value := &r.model[sequence]; value.RecordName != "" {
+			records[value.RecordName] = append(records[value.RecordName], uint64(sequence))
+		}
+	}
+	for _, of := range records {
+		slices.SortStableFunc(of, func(a, b uint64) int { return int(r.model[a].StoredAt) - int(r.model[b].StoredAt) })
+		for i, sequence := range of {
+			tooMany := params.MaxPerRecord > 0 && len(of)-i > params.MaxPerRecord
+			if tooMany || r.model[sequence].StoredAt < params.OlderThan {
+				r.model[sequence] = daybook.StoredValue{}
+				want++
+			}
+		}
+	}
+	got, err := r.db.Prune(ctx, "*", params)
+	if errors.Is(err, daybook.ErrNoSpace) && r.scan != nil { // what it had deleted already is gone
+		r.closeScan()
+		var rest uint64
+		rest, err = r.db.Prune(ctx, "*", params)
+		got += rest
+	}
+	if err == nil && got != want {
+		return fmt.Errorf("%+v deleted %d values; want %d", params, got, want)
+	}
+	return err
+}
+
+func (r *monthsRun) openScan(take int) error {
+	r.closeScan()
+	r.scan, r.endScan = iter.Pull2(r.db.Scan(ctx, "*", daybook.QueryParams{}))
+	for range take + 1 {
+		if _, err, more := r.scan(); err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *monthsRun) closeScan() {
+	if r.scan != nil {
+		r.endScan()
+		r.scan = nil
+	}
+}
+
+// reopen closes or kills the store, and opens it with other options.
+func (r *monthsRun) reopen(op monthsOp) (err error) {
+	r.closeScan()
+	switch {
+	case r.db == nil:
+	case op.verb == monthsKill:
+		if err := r.kill(); err != nil {
+			return err
+		}
+	default:
+		if err := r.mayRefuse(r.db.Close()); err != nil {
+			return err
+		}
+	}
+	r.opts = monthsOptions(op.args)
+	r.tooLarge = 0
+	if r.dir == "" {
+		r.dir = filepath.Join(r.parent, "0")
+	} else if size := occupied(r.t, r.dir); size > r.opts.MaxSize {
+		r.tooLarge = size
+	}
+	if r.db, err = Open(r.dir, r.opts); err != nil {
+		return err
+	}
+	r.reopens++
+	err = r.check()
+	r.mayDrop = r.opts.WhenFull == DropOldest
+	return err
+}
+
+// kill goes on with a copy of the directory, as a killed process leaves it. With the turn, and
+// while nothing is stored, no file changes but for a segment that is being made.
+func (r *monthsRun) kill() error {
+	next := filepath.Join(r.parent, fmt.Sprint(r.reopens))
+	err := r.db.withTurn(ctx, func(*turn) (err error) {
+		for range 10 {
+			if err = os.CopyFS(next, os.DirFS(r.dir)); !errors.Is(err, fs.ErrNotExist) { // renamed meanwhile
+				return err
+			}
+			_ = os.RemoveAll(next)
+		}
+		return err
+	})
+	if err := errors.Join(err, r.db.abandon(), os.RemoveAll(r.dir)); err != nil {
+		return err
+	}
+	r.dir = next
+	return nil
+}
+
+// checkSize returns an error if the directory is larger than MaxSize. One that was larger already
+// may stay so until it is compacted, and deletions may use the reserve.
+func (r *monthsRun) checkSize() error {
+	size := occupied(r.t, r.dir)
+	if size <= r.opts.MaxSize {
+		r.tooLarge = 0
+		return nil
+	}
+	if r.tooLarge > 0 && size <= r.tooLarge+2*reserveSize {
+		return nil
+	}
+	return fmt.Errorf("the directory has %d bytes; MaxSize is %d", size, r.opts.MaxSize)
+}
+
+// check compares the values with the model. If values may have been dropped since the last check,
+// those that were stored before all others may be missing.
+func (r *monthsRun) check() error {
+	if err := r.db.Check(ctx); err != nil {
+		return fmt.Errorf("Check: %w", err)
+	}
+	next := uint64(1) // sequence number
+	for change, err := range r.db.Changes(ctx, daybook.ChangesParams{}) {
+		if err != nil {
+			return err
+		}
+		sequence := change.Cursor.Sequence
+		if change.IsPlace() {
+			sequence = r.sequence + 1
+		}
+		if err := r.miss(next, sequence); err != nil || change.IsPlace() {
+			return err
+		}
+		next = sequence + 1
+		if want, got := &r.model[sequence], &change.StoredValue; got.RecordName != want.RecordName ||
+			got.StoredAt != want.StoredAt || string(got.Value) != string(want.Value) {
+			return fmt.Errorf("value %d is of %s at %d; want %s at %d", sequence, got.RecordName, got.StoredAt,
+				want.RecordName, want.StoredAt)
+		}
+	}
+	return errors.New("Changes ended without a place")
+}
+
+// miss tells the model that the values from one sequence number up to another are not there. next
+// is 1 if no value before them is there.
+func (r *monthsRun) miss(next, until uint64) error {
+	mayDrop := r.mayDrop && next == 1 && until <= r.sequence // never the last one
+	for sequence := next; sequence < until; sequence++ {
+		if r.model[sequence].RecordName == "" {
+			continue
+		}
+		if !mayDrop {
+			return fmt.Errorf("value %d is missing; value %d is there", sequence, next-1)
+		}
+		r.model[sequence] = daybook.StoredValue{}
+		r.drops++
+	}
+	return nil
+}
