@@ -100,12 +100,19 @@ func (d directory) claimTree() (c *treeClaim, err error) {
 
 // end gives up the claim. Unless the daybook is complete, it leaves the directory as it was.
 func (c *treeClaim) end(complete bool) {
+	if !canReplaceOpenFiles { // nor remove them
+		c.unlock()
+	}
+	defer c.unlock()
 	if !complete {
 		_ = c.dir.remove(restoredName)
 		if c.created || c.filled != nil {
 			_ = c.dir.remove(TreeFile)
 		}
 	}
+}
+
+func (c *treeClaim) unlock() {
 	_ = c.empty.Close()
 	if c.filled != nil {
 		_ = c.filled.Close()
@@ -130,7 +137,7 @@ func (c *treeClaim) fill(ctx context.Context, r io.Reader) error {
 	if err := dir.forkRestored(); err != nil {
 		return err
 	}
-	if err := dir.checkEmpty(); err != nil {
+	if err := errors.Join(dir.checkEmpty(), dir.fs.Verify()); err != nil {
 		return err
 	}
 	restored, err := dir.fs.OpenFile(dir.file(restoredName), os.O_RDWR, 0)

@@ -4,10 +4,12 @@ package disk_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/daybook-db/daybook/engine/internal/disk"
@@ -221,65 +223,190 @@ func TestFollowLink(t *testing.T) {
 	}
 }
 
-// TestVerify moves directories that are open, one of them by a symbolic link.
+// wantMoved checks the error of Verify: part is a part of it, or empty for no error.
+func wantMoved(t *testing.T, dir disk.FS, when, part, path string) {
+	t.Helper()
+	err := dir.Verify()
+	if part == "" && err != nil {
+		t.Errorf("%s: %v; want no error", when, err)
+	}
+	if got := fmt.Sprint(err); part != "" && (!strings.Contains(got, part) || !strings.Contains(got, path)) {
+		t.Errorf("%s: %v; want %q, and the path %s", when, err, part, path)
+	}
+}
+
+const (
+	isGone    = "was moved or deleted while it was open: "
+	isAnother = "another is in its place"
+	isRelinks = "was changed or removed while it was in use"
+)
+
+// TestVerify moves an open directory, or one that is held in it, or the directory above.
 func TestVerify(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows does not rename a directory that is open")
 	}
 	parent := t.TempDir()
-	at, large, moved := filepath.Join(parent, "at"), filepath.Join(parent, "large"), filepath.Join(parent, "moved")
-	if err := errors.Join(os.Mkdir(at, 0o700), os.Mkdir(large, 0o700)); err != nil {
+	above := filepath.Join(parent, "above")
+	at, moved := filepath.Join(above, "at"), filepath.Join(parent, "moved")
+	held := filepath.Join(at, "held")
+	if err := os.MkdirAll(held, 0o700); err != nil {
 		t.Fatal(err)
-	}
-	if err := os.Symlink(filepath.Join(large, "file"), filepath.Join(at, "link")); err != nil {
-		t.Skip(err)
 	}
 	dir := mustOpen(t, at)
-	if _, err := dir.FollowLink(filepath.Join(at, "link")); err != nil {
+	if err := dir.Hold(held); err != nil {
 		t.Fatal(err)
 	}
-	if err := dir.Verify(); err != nil {
-		t.Errorf("at rest: %v", err)
-	}
-	link := filepath.Join(at, "link")
-	relink := func(target string) error { return errors.Join(os.Remove(link), os.Symlink(target, link)) }
-	mustWrite(t, filepath.Join(large, "file"), "")
-	mustWrite(t, filepath.Join(parent, "another"), "")
-	for _, target := range []string{filepath.Join(parent, "another"), filepath.Join(parent, "none")} {
-		if err := relink(target); err != nil {
-			t.Fatal(err)
-		}
-		if err := dir.Verify(); err == nil {
-			t.Errorf("the link leads to %s, and Verify returns nil", target)
-		}
-	}
-	if err := errors.Join(relink(filepath.Join("..", "large", "file")), dir.Verify()); err != nil {
-		t.Errorf("the link leads to the same file again: %v", err)
-	}
-	for _, path := range []string{at, large} {
+	wantMoved(t, dir, "at rest", "", "")
+	for _, path := range []string{at, held, above} {
 		if err := os.Rename(path, moved); err != nil {
 			t.Fatal(err)
 		}
-		if err := dir.Verify(); err == nil {
-			t.Errorf("%s was moved, and Verify returns nil", path)
-		}
-		if err := os.Mkdir(path, 0o700); err != nil {
+		wantMoved(t, dir, path+" was moved", isGone, path)
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := dir.Verify(); err == nil {
-			t.Errorf("%s was replaced, and Verify returns nil", path)
+		part := isAnother
+		if path == above { // then there is nothing below it
+			part = isGone
 		}
-		if err := errors.Join(os.Remove(path), os.Symlink(moved, path)); err != nil {
+		wantMoved(t, dir, path+" was replaced by a file", part, path)
+		if err := errors.Join(os.Remove(path), os.CopyFS(path, os.DirFS(moved))); err != nil {
 			t.Fatal(err)
 		}
-		if err := dir.Verify(); err != nil {
-			t.Errorf("%s leads to the directory again, by a link: %v", path, err)
+		wantMoved(t, dir, path+" was replaced by a copy", isAnother, path)
+		if err := errors.Join(os.RemoveAll(path), os.Symlink(moved, path)); err != nil {
+			t.Fatal(err)
 		}
+		wantMoved(t, dir, path+" is a link to the moved one", "", "")
 		if err := errors.Join(os.Remove(path), os.Rename(moved, path)); err != nil {
 			t.Fatal(err)
 		}
-		if err := dir.Verify(); err != nil {
-			t.Errorf("%s is back: %v", path, err)
+		wantMoved(t, dir, path+" is back", "", "")
+	}
+}
+
+// TestVerifyLink changes a symbolic link that FollowLink has followed, and what it leads to.
+func TestVerifyLink(t *testing.T) {
+	parent := t.TempDir()
+	at, large := filepath.Join(parent, "at"), filepath.Join(parent, "large")
+	if err := errors.Join(os.Mkdir(at, 0o700), os.Mkdir(large, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	link, file, another := filepath.Join(at, "link"), filepath.Join(large, "file"), filepath.Join(parent, "another")
+	if err := os.Symlink(file, link); err != nil {
+		t.Skip(err)
+	}
+	dir := mustOpen(t, at)
+	if _, err := dir.FollowLink(link); err != nil {
+		t.Fatal(err)
+	}
+	wantMoved(t, dir, "before the file exists", "", "")
+	mustWrite(t, file, "")
+	mustWrite(t, another, "")
+	wantMoved(t, dir, "at rest", "", "")
+	for _, test := range []struct{ when, target, part string }{
+		{"to another file", another, isRelinks},
+		{"to nothing", filepath.Join(parent, "none"), isRelinks},
+		{"back, by another way", filepath.Join("..", "large", "file"), ""},
+	} {
+		if err := errors.Join(os.Remove(link), os.Symlink(test.target, link)); err != nil {
+			t.Fatal(err)
 		}
+		wantMoved(t, dir, test.when, test.part, link)
+	}
+	if err := os.Remove(link); err != nil {
+		t.Fatal(err)
+	}
+	wantMoved(t, dir, "removed", isRelinks, link)
+	if runtime.GOOS == "windows" {
+		return // it does not rename a directory that is open
+	}
+	if err := errors.Join(os.Symlink(file, link), os.Rename(large, large+"2"), os.Mkdir(large, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	wantMoved(t, dir, "the directory of the file was replaced", isAnother, large)
+}
+
+// TestMissingDirectories opens what does not exist.
+func TestMissingDirectories(t *testing.T) {
+	at := t.TempDir()
+	file := filepath.Join(at, "file")
+	mustWrite(t, file, "")
+	if dir, err := (disk.OS{}).OpenDirectory(filepath.Join(at, "none")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("OpenDirectory of nothing: %v, %v; want fs.ErrNotExist", dir, err)
+	}
+	if _, err := (disk.OS{}).OpenDirectory(file); err == nil || errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("OpenDirectory of a file: %v; want another error than fs.ErrNotExist", err)
+	}
+	dir := mustOpen(t, at)
+	if err := dir.Hold(filepath.Join(at, "none")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Hold of nothing: %v; want fs.ErrNotExist", err)
+	}
+	if err := dir.Hold(filepath.Dir(at)); err == nil {
+		t.Error("Hold of a directory outside: no error")
+	}
+	for call, err := range map[string]error{
+		"Open":      func() error { _, err := dir.Open(filepath.Join(at, "none")); return err }(),
+		"ReadFile":  func() error { _, err := dir.ReadFile(filepath.Join(at, "none")); return err }(),
+		"ReadStart": func() error { _, _, err := dir.ReadStart(filepath.Join(at, "none"), 1); return err }(),
+		"Stat":      func() error { _, err := dir.Stat(filepath.Join(at, "none")); return err }(),
+		"Lstat":     func() error { _, err := dir.Lstat(filepath.Join(at, "none")); return err }(),
+		"ReadDir":   func() error { _, err := dir.ReadDir(filepath.Join(at, "none")); return err }(),
+		"Remove":    dir.Remove(filepath.Join(at, "none")),
+		"Rename":    dir.Rename(filepath.Join(at, "none"), file),
+	} {
+		if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(fmt.Sprint(err), filepath.Join(at, "none")) {
+			t.Errorf("%s of nothing: %v; want fs.ErrNotExist and the whole path", call, err)
+		}
+	}
+	if _, err := dir.Create(file); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("Create of a file that exists: %v; want fs.ErrExist", err)
+	}
+	if err := dir.Mkdir(file); err == nil {
+		t.Error("Mkdir in the place of a file: no error")
+	}
+}
+
+// TestReads reads files and directories of several sizes.
+func TestReads(t *testing.T) {
+	at := t.TempDir()
+	for _, name := range []string{"c", "a", "b"} {
+		mustWrite(t, filepath.Join(at, name), strings.Repeat(name, 10))
+	}
+	dir := mustOpen(t, at)
+	entries, err := dir.ReadDir(at)
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	if got := strings.Join(names, " "); err != nil || got != "a b c" {
+		t.Errorf("ReadDir: %s, %v; want the names in order", got, err)
+	}
+	for _, n := range []int{0, 4, 10, 11} {
+		start, size, err := dir.ReadStart(filepath.Join(at, "b"), n)
+		if err != nil || size != 10 || string(start) != strings.Repeat("b", min(n, 10)) {
+			t.Errorf("ReadStart of %d bytes: %q, %d, %v", n, start, size, err)
+		}
+	}
+	made := filepath.Join(at, "made")
+	for range 2 { // the second time it exists
+		if err := dir.Mkdir(made); err != nil {
+			t.Errorf("Mkdir: %v", err)
+		}
+	}
+	if info, err := os.Stat(made); err != nil || !info.IsDir() || runtime.GOOS != "windows" && info.Mode().Perm() != 0o700 {
+		t.Errorf("Mkdir made %v, %v", info, err)
+	}
+	if err := dir.SyncDir(made); err != nil {
+		t.Errorf("SyncDir: %v", err)
+	}
+	free, known := dir.FreeSpace(made)
+	byPath, _ := disk.FreeSpace(made)
+	if known && (free <= 0 || free > 2*byPath || byPath > 2*free) {
+		t.Errorf("FreeSpace: %d; by the path it is %d", free, byPath)
+	}
+	if runtime.GOOS == "linux" && !known {
+		t.Error("FreeSpace is not known")
 	}
 }
