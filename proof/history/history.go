@@ -110,6 +110,8 @@ type History struct {
 	Times []Times
 	// Gone contains the values that were not visible after a recovery.
 	Gone map[Ref]bool
+	// Held is a glob of the records with a hold: a deletion may leave their values. "": none.
+	Held string
 }
 
 // New returns a history in which no action has begun.
@@ -181,7 +183,9 @@ func (h *History) Begun() bool {
 // Later returns a history that continues this one with more actions. Their times may begin at 0
 // again.
 func (h *History) Later(more ...Action) *History {
-	later := &History{Always: h.Always, Actions: append(slices.Clone(h.Actions), more...), Gone: make(map[Ref]bool)}
+	later := &History{
+		Always: h.Always, Actions: append(slices.Clone(h.Actions), more...), Gone: make(map[Ref]bool), Held: h.Held,
+	}
 	earlier := func(at int) int {
 		if at == Never {
 			return Never

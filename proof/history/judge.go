@@ -167,6 +167,9 @@ func (h *History) mayDelete(r Ref, deletion int) bool {
 
 // mustDelete reports whether a deletion is done and must have removed a value.
 func (h *History) mustDelete(r Ref, deletion int) bool {
+	if h.Held != "" && match.Match(h.Actions[r.Action].Values[r.Index].RecordName, h.Held) {
+		return false
+	}
 	t := h.Times[deletion]
 	done := func(store int) bool { return h.Times[store].Done < t.Began }
 	return t.Done != Never && done(r.Action) && h.selects(deletion, r, done)

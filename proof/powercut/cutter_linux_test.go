@@ -111,10 +111,12 @@ func (c *cutter) cutWorkload(disk *fusedisk.Disk, seed uint64, durability engine
 	if c.t.Failed() {
 		return
 	}
+	start := history.New(w.actions, durability == engine.Always)
+	start.Held = heldRecords
 	r := &recording{
 		Seed: seed, Durability: durability, Files: files,
 		HeadSize: w.opts.Tuning.HeadSize, ChunkValues: w.opts.Tuning.ChunkValues,
-		Start: history.New(w.actions, durability == engine.Always), Base: base, Journal: c.journal(disk),
+		Start: start, Base: base, Journal: c.journal(disk),
 	}
 	c.workloads++
 	c.cutAll(r, c.size.random)
@@ -156,6 +158,7 @@ func (c *cutter) cutRecovery(disk *fusedisk.Disk, outer *recording, random *rand
 		return
 	}
 	w.store(random, 3)
+	w.receive()
 	w.close()
 	if c.t.Failed() {
 		return

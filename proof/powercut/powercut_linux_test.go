@@ -61,6 +61,11 @@ func TestPowerCut(t *testing.T) {
 		}
 	}
 	c.requireAllKinds()
+	t.Logf("a hold had lost values in %d states, a stream had a position in %d", statesWithLost.Load(),
+		statesWithPosition.Load())
+	if c.size.workloads > 1 && (statesWithLost.Load() == 0 || statesWithPosition.Load() == 0) {
+		t.Error("the workloads lost no held value, or received no batch: they prove nothing about these")
+	}
 	t.Logf("operations: %s", c.census())
 	t.Logf("%v, in %v", c, time.Since(started).Round(time.Millisecond))
 }

@@ -43,7 +43,7 @@ func tryState(
 	}
 	visible, err := queryAll(db)
 	if err == nil {
-		err = known.Judge(visible)
+		err = errors.Join(known.Judge(visible), judgeHoldAndStream(db, known, visible))
 	}
 	if err == nil && reopen {
 		return useAndReopen(db, dir, opts, visible)

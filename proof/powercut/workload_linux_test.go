@@ -40,6 +40,7 @@ type workload struct {
 	mu      sync.Mutex // guards the fields below
 	actions []history.Action
 	counted uint64 // the newest timestamp in the records that are pruned by count
+	held    uint64 // the newest timestamp in the records with a hold
 }
 
 // The sizes are small: a checkpoint and a Cleanup take several transactions, and chunks are split
@@ -68,6 +69,7 @@ func workloadOptions(durability engine.Durability, random *rand.Rand) engine.Opt
 // run opens the daybook, does a number of random steps, and closes it.
 func (w *workload) run(steps int) {
 	w.mustOpen()
+	w.setHold()
 	for range steps {
 		w.step()
 	}
@@ -76,10 +78,14 @@ func (w *workload) run(steps int) {
 
 func (w *workload) step() {
 	switch n := w.random.IntN(100); {
-	case n < 30:
+	case n < 25:
 		w.store(w.random, 1)
-	case n < 45:
+	case n < 32:
 		w.store(w.random, 2+w.random.IntN(6))
+	case n < 40:
+		w.storeHeld()
+	case n < 45:
+		w.receive()
 	case n < 55:
 		w.storeLarge()
 	case n < 65:
@@ -295,12 +301,13 @@ func (w *workload) cleanUp() {
 	if err != nil {
 		w.t.Error(err)
 	}
+	held := w.heldValues() // all of them are old
 	number := w.begin(func(int) history.Action {
 		return history.Action{Kind: history.Delete, Pattern: "*", Params: params}
 	})
 	deleted, err := w.db.Cleanup(context.Background(), params.OlderThan)
-	if alone && deleted != uint64(len(doomed)) {
-		w.t.Errorf("Cleanup returned %d deleted values; there were %d", deleted, len(doomed))
+	if alone && deleted+held != uint64(len(doomed)) {
+		w.t.Errorf("Cleanup returned %d deleted values; there were %d, %d of them held", deleted, len(doomed), held)
 	}
 	w.done(number, err)
 	writer.Wait()
