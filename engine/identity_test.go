@@ -3,10 +3,21 @@
 package engine
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/disk"
+	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
+	"github.com/daybook-db/daybook/engine/internal/wal"
 )
 
 func TestCursorsOfAnOpenDirectory(t *testing.T) {
@@ -39,4 +50,354 @@ func storeAndEpoch(t testing.TB, db *DB) (store, epoch [16]byte) {
 		t.Fatal(err)
 	}
 	return stats.Store, stats.Epoch
+}
+
+// storeNumbered stores values with the numbers from first to last.
+func storeNumbered(t testing.TB, db *DB, first, last int) {
+	t.Helper()
+	for n := first; n <= last; n++ {
+		mustStore(t, db, "r", fmt.Sprint(n), uint64(n))
+	}
+}
+
+// killed returns a directory with 5 values in the tree and 5 in the log, whose process was killed.
+func killed(t testing.TB) (dir string, store [16]byte) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "killed")
+	db := mustOpen(t, dir, nil)
+	storeNumbered(t, db, 1, 5)
+	if err := db.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	storeNumbered(t, db, 6, 10)
+	store, _ = storeAndEpoch(t, db)
+	if err := db.abandon(); err != nil {
+		t.Fatal(err)
+	}
+	return dir, store
+}
+
+// TestTreeOfAnotherDevice puts the tree of one killed directory beside the log of another. The
+// numbers fit, and yet the values of one must not get into the other.
+func TestTreeOfAnotherDevice(t *testing.T) {
+	ours, ourStore := killed(t)
+	theirs, theirStore := killed(t)
+	copyFile(t, filepath.Join(theirs, TreeFile), filepath.Join(ours, TreeFile))
+	before := contents(t, ours)
+	for _, opts := range []*Options{nil, {ReadOnly: true}} {
+		_, err := Open(ours, opts)
+		if !errors.Is(err, daybook.ErrCorrupt) {
+			t.Fatalf("got %v; want ErrCorrupt", err)
+		}
+		for _, part := range []string{fmt.Sprintf("%x", ourStore), fmt.Sprintf("%x", theirStore),
+			filepath.Join(ours, TreeFile), filepath.Join(ours, logName), "put the two together again"} {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("%v does not say %q", err, part)
+			}
+		}
+	}
+	if contents(t, ours) != before {
+		t.Error("Open changed the directory")
+	}
+	db := mustOpen(t, ours, &Options{OnCorruption: Quarantine, Logger: discard})
+	if store, _ := storeAndEpoch(t, db); store != theirStore {
+		t.Errorf("got store %x; want that of the tree, %x", store, theirStore)
+	}
+	if got := mustQuery(t, db, "r", daybook.QueryParams{}); len(got) != 5 {
+		t.Errorf("got %d values; want the 5 of the tree", len(got))
+	}
+	aside, err := filepath.Glob(filepath.Join(ours, "wal.corrupt-1", "*.log"))
+	if err != nil || len(aside) == 0 {
+		t.Errorf("the log was not set aside: %v, %v", aside, err)
+	}
+}
+
+// TestLogOfACopy lets a directory and its copy go on, and then exchanges their trees.
+func TestLogOfACopy(t *testing.T) {
+	ours, _ := killed(t)
+	theirs := filepath.Join(t.TempDir(), "copy")
+	if err := os.CopyFS(theirs, os.DirFS(ours)); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{ours, theirs} {
+		db := mustOpen(t, dir, nil)
+		if err := db.Checkpoint(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.abandon(); err != nil {
+			t.Fatal(err)
+		}
+		db = mustOpen(t, dir, nil)
+		storeNumbered(t, db, 11, 15)
+		if err := db.abandon(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	copyFile(t, filepath.Join(theirs, TreeFile), filepath.Join(ours, TreeFile))
+	if _, err := Open(ours, nil); !errors.Is(err, daybook.ErrCorrupt) || !strings.Contains(err.Error(), "two copies") {
+		t.Errorf("got %v; want ErrCorrupt, because they are two copies", err)
+	}
+}
+
+// TestCopyBeginsAnEpoch copies a closed directory. Both copies give the same numbers from then on,
+// and a consumer that goes from one to the other is told.
+func TestCopyBeginsAnEpoch(t *testing.T) {
+	original := filepath.Join(t.TempDir(), "original")
+	db := mustOpen(t, original, nil)
+	storeNumbered(t, db, 1, 10)
+	store, epoch := storeAndEpoch(t, db)
+	mustClose(t, db)
+	copied, renamed := filepath.Join(t.TempDir(), "copied"), filepath.Join(t.TempDir(), "renamed")
+	if err := errors.Join(os.CopyFS(copied, os.DirFS(original)), os.Rename(original, renamed)); err != nil {
+		t.Fatal(err)
+	}
+
+	db = mustOpen(t, renamed, nil)
+	if s, e := storeAndEpoch(t, db); s != store || e != epoch {
+		t.Errorf("renamed, it is epoch %x of store %x; want %x of %x", e, s, epoch, store)
+	}
+	storeNumbered(t, db, 11, 12)
+	theirs := db.cursorAt(12)
+	mustClose(t, db)
+
+	for range 3 { // an epoch without values leaves no trace
+		db = mustOpen(t, copied, nil)
+		if s, e := storeAndEpoch(t, db); s != store || e == epoch || len(db.identity.get().Epochs) != 2 {
+			t.Errorf("copied, it is epoch %x of store %x, the last of %d; want the second of %x",
+				e, s, len(db.identity.get().Epochs), store)
+		}
+		if err := db.abandon(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db = mustOpen(t, copied, nil)
+	storeNumbered(t, db, 11, 13)
+	var fork *daybook.ForkedError
+	if _, err := db.resolve(theirs); !errors.As(err, &fork) || fork.Common.Sequence != 10 ||
+		fork.Current != db.cursorAt(13) {
+		t.Errorf("the original's cursor in the copy: got %v; want a fork after 10", err)
+	}
+	if after, err := db.resolve(fork.Common); after != 10 || err != nil {
+		t.Errorf("the common place: got %d, %v", after, err)
+	}
+	_, epoch = storeAndEpoch(t, db)
+	mustClose(t, db)
+	db = mustOpen(t, copied, nil)
+	if _, e := storeAndEpoch(t, db); e != epoch {
+		t.Error("a copy that was closed begins another epoch when it is opened again")
+	}
+}
+
+// TestEpochCostsNoCommit opens and closes a directory: a closed one is not written to, and the only
+// commit of a session is the one that posts its values.
+func TestEpochCostsNoCommit(t *testing.T) {
+	dir := t.TempDir()
+	db := mustOpen(t, dir, nil)
+	storeNumbered(t, db, 1, 1)
+	mustClose(t, db)
+	generation := func(db *DB) uint64 {
+		t.Helper()
+		state, err := db.trees.get().State()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return state.Generation
+	}
+	db = mustOpen(t, dir, nil)
+	before := generation(db)
+	mustClose(t, db)
+	db = mustOpen(t, dir, nil)
+	if got := generation(db); got != before {
+		t.Errorf("Open and Close made %d commits; want none", got-before)
+	}
+	storeNumbered(t, db, 2, 3)
+	mustClose(t, db)
+	db = mustOpen(t, dir, nil)
+	if got := generation(db); got != before+1 {
+		t.Errorf("a session with values made %d commits; want 1", got-before)
+	}
+	storeNumbered(t, db, 4, 4)
+	if err := db.abandon(); err != nil {
+		t.Fatal(err)
+	}
+	if db, err := Open(dir, nil); err != nil || db.Close() != nil {
+		t.Fatal(err)
+	}
+	db = mustOpen(t, dir, nil)
+	if got := generation(db); got != before+2 {
+		t.Errorf("recovery from a kill made %d commits; want 1, with the values and the epoch", got-before-1)
+	}
+}
+
+// TestReplayTakesEpochs recovers a log of several epochs that the tree does not know. Its values
+// fill several heads, so replay posts some on the way, and their segments are released. A crash at
+// that point must not lose the link from the rest of the log to the tree.
+func TestReplayTakesEpochs(t *testing.T) {
+	dir := t.TempDir()
+	mustClose(t, mustOpen(t, dir, nil))
+	opts, err := (&Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize}}).withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const epochs, values = 5, 12
+	for epoch := range epochs {
+		withTree(t, dir, opts, func(turn *turn) {
+			state, err := turn.tree().State()
+			if err != nil {
+				t.Fatal(err)
+			}
+			recovery, err := wal.Scan(turn.db.dir.log, turn.db.dir.fs, turn.knownToLog(state))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, origin := recovery.Identity().BeginRandom(recovery.NextSequence()-1, recovery.EpochUsed())
+			log, err := recovery.Open(0, wal.Options{FirstSegmentSize: 16 << 10, SegmentSize: 16 << 10, Logger: discard,
+				OnSync: func(time.Duration) {}, Origin: origin})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for n := range values {
+				at := uint64(epoch*values + n)
+				batch := codec.NewBatchWriter(nil, 1)
+				batch.Add("r", at, []byte(`"`+digits(1000)+`"`))
+				if _, err := log.Append([]wal.Frame{{Payload: batch.Bytes(), Values: 1}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := log.Close(false); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	for range 3 {
+		withTree(t, dir, opts, func(turn *turn) {
+			recovery, err := turn.recoverLog()
+			if err != nil {
+				t.Fatalf("after a crash in Open: %v", err)
+			}
+			if err := turn.openLog(recovery, turn.chooseEpoch(recovery)); err != nil {
+				t.Fatal(err)
+			}
+			turn.db.log.RemoveReleased()
+			if err := turn.db.log.Close(false); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	db := mustOpen(t, dir, nil)
+	if got := len(mustQuery(t, db, "r", daybook.QueryParams{})); got != epochs*values {
+		t.Errorf("%d values are there; want %d", got, epochs*values)
+	}
+}
+
+// withTree calls do with a DB of which only the tree is open.
+func withTree(t *testing.T, dir string, opts Options, do func(*turn)) {
+	t.Helper()
+	opened, err := openDirectory(dir, disk.OS{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	turn := newTurn(newDB(opened, opts))
+	if err := turn.openTree(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = turn.closeDirectory() }()
+	do(turn)
+}
+
+// TestUndoneGroupForks makes the write of a group of commits fail after the first one's frame,
+// which a Follower reads. The number is given again, in another epoch.
+func TestUndoneGroupForks(t *testing.T) {
+	dir := t.TempDir()
+	fsys := faultfs.NewSystem(disk.OS{})
+	opts, err := (&Options{Durability: OS}).withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := open(dir, opts, fsys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	storeNumbered(t, db, 1, 3)
+	var group []*commit
+	for n := range 2 {
+		c := db.commits.newCommit()
+		c.values = []daybook.StoredValue{{RecordName: "r", Value: json.RawMessage(`"undone"`), StoredAt: uint64(n)}}
+		c.encode()
+		group = append(group, c)
+	}
+	f := mustFollow(t, dir, "*")
+	undone := daybook.Cursor{}
+	fsys.SetHook(func(op faultfs.Op) error {
+		if op.Name != faultfs.Write || len(op.Data) < 40 {
+			return nil
+		}
+		if undone.IsZero() && bytes.Contains(op.Data, []byte("undone")) {
+			undone = daybook.Cursor{Sequence: 4}
+			return &faultfs.PartialError{Written: 20 + len(group[0].payload), Err: faultfs.ErrInjected}
+		}
+		if undone.Epoch == ([16]byte{}) && undone.Sequence > 0 { // the write that undoes it: before, the frame can be read
+			for _, event := range read(t, f) {
+				undone = event.Cursor
+			}
+		}
+		return nil
+	})
+	db.write(group)
+	fsys.SetHook(nil)
+	if group[0].err == nil || undone.Sequence != 4 || undone.Epoch == ([16]byte{}) {
+		t.Fatalf("the group: %v, and the follower read %v; want an error, and the first frame", group[0].err, undone)
+	}
+	storeNumbered(t, db, 4, 4)
+	if now := db.cursorAt(4); now.Epoch == undone.Epoch {
+		t.Errorf("value 4 has cursor %v, which a Follower has read of another value", now)
+	}
+	var fork *daybook.ForkedError
+	err = f.Read(ctx, func(event daybook.Event) bool { t.Errorf("read %v", event); return false })
+	if !errors.As(err, &fork) || fork.Common != db.cursorAt(3) {
+		t.Errorf("the follower: got %v; want a fork after 3", err)
+	}
+	if got := read(t, f); len(got) != 1 || got[0].Cursor != db.cursorAt(4) || string(got[0].Value) != "4" {
+		t.Errorf("after the fork: got %v; want value 4", got)
+	}
+	if err := db.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if saved, err := db.trees.get().Identity(); err != nil || !saved.Equal(db.identity.get()) {
+		t.Errorf("the tree has identity %v, %v; want %v", saved, err, db.identity.get())
+	}
+}
+
+// TestRottenIdentity damages the tree's entry with the identity, and only that.
+func TestRottenIdentity(t *testing.T) {
+	for _, withLog := range []bool{false, true} {
+		dir, store := killed(t)
+		if !withLog {
+			mustClose(t, mustOpen(t, dir, nil))
+		}
+		path := filepath.Join(dir, TreeFile)
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for at := bytes.Index(data, store[:]); at >= 0; at = bytes.Index(data, store[:]) {
+			data[at] ^= 1
+		}
+		write(t, path, string(data))
+		for _, opts := range []*Options{nil, {ReadOnly: true}} {
+			if _, err := Open(dir, opts); !errors.Is(err, daybook.ErrCorrupt) ||
+				!strings.Contains(err.Error(), "identity") {
+				t.Errorf("got %v; want ErrCorrupt, and that it is the identity", err)
+			}
+		}
+		db := mustOpen(t, dir, &Options{OnCorruption: Quarantine, Logger: discard})
+		if got := mustQuery(t, db, "r", daybook.QueryParams{}); len(got) != 10 {
+			t.Errorf("with a log: %v: %d values; want all 10", withLog, len(got))
+		}
+		if now, _ := storeAndEpoch(t, db); (now == store) != withLog || now == [16]byte{} {
+			t.Errorf("with a log: %v: store %x, before %x; want that of the log, or a new one", withLog, now, store)
+		}
+		mustClose(t, db)
+	}
 }
