@@ -5,152 +5,276 @@ package retention
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/daybook-db/daybook"
 )
 
-// tolerance is how far the timestamps of values may be ahead of the clock. Other machines may have
-// stamped them.
-const tolerance = time.Minute
+const (
+	// settleTime is how long a clock has to run steadily until a doubt ends: a little less than a
+	// day of uptime, because some uptime is lost when a device is switched off.
+	settleTime = 20 * time.Hour
+	// steadyTolerance is how far a steady clock may move against the uptime.
+	steadyTolerance = time.Hour
+)
 
-// clock tells the time, and whether the time can be believed. A device without a battery for its
-// clock starts in some past year, and learns the time when it has a network. Until then the time is
-// wrong, and when it is set it jumps.
+// clock tells the time, and whether the time can be believed. What it knows is in its knowledge,
+// which survives restarts. The package comment has the evidence that it weighs.
 //
-// An example, with maxJump and settleTime of a day:
+// An example, with a MaxJump of a day, so that the clock may be ahead by two days at a start:
 //
-//	steady clock   wall clock   reading
-//	0 h            1 May 10:00  the first one: believed
-//	1 h            1 May 11:00  believed
-//	2 h            9 May 12:00  doubted: it is eight days ahead of the believed reading
-//	3 h            9 May 13:00  doubted: still
-//	26 h           10 May 12:00 believed: it has run for a day without a jump
-//
-// If the wall clock is set back to 1 May 13:00 at 3 h, that reading is believed, because it is not
-// ahead of the believed one. But it is doubted if most records have later values by then.
+//	uptime  wall clock    known         judgement
+//	0 h     1 May 10:00   1 May 10:00   believed
+//	1 h     1 May 11:00   1 May 11:00   believed
+//	        (off)
+//	1 h     2 May 09:00   2 May 09:00   believed: the device may have been off for 22 hours
+//	2 h     9 May 10:00   2 May 10:00   doubted: it is seven days ahead of what is known
+//	3 h     2 May 11:00   2 May 11:00   believed: it was set right
 type clock struct {
-	wall       func() time.Time     // the clock that can be set
-	steady     func() time.Duration // the time since newClock; nothing can set it
-	maxJump    time.Duration        // a jump ahead by more is doubted; negative: none is
-	settleTime time.Duration        // a wall clock without a jump for this time is believed in any case
+	wall    func() time.Time     // the clock that can be set
+	steady  func() time.Duration // the uptime of the machine or of the process; nothing can set it
+	floor   time.Time            // a clock that is earlier was never set
+	maxJump time.Duration        // see Keeper.MaxJump
+	maxAge  time.Duration        // the longest age of the policy
 
-	last       moment        // the last reading; zero: there was none
-	steadyFrom time.Duration // the steady clock at the last jump, or at the first reading
-	believed   moment        // the last reading that was believed; zero: there was none
-	unsteady   bool          // the wall clock has jumped, and believed has not changed after that
+	knowledge
+	loaded  bool
+	slack   time.Duration // how far the clock may still be ahead because the device may have been off
+	calm    time.Duration // uptime after slack was last used for more than steadyTolerance
+	saved   knowledge     // as it was saved last
+	doubted bool          // by the last judgement; a change of it is saved
 }
 
-// moment is one reading of both clocks.
-type moment struct {
-	wall   time.Time
-	steady time.Duration
+// judgement is what a clock says about one moment.
+type judgement struct {
+	wall  time.Time
+	now   time.Time // by which ages may be counted; zero: none, because the clock is in doubt
+	doubt string    // why the wall clock is not believed; "": it is
 }
 
-func newClock(maxJump time.Duration) *clock {
-	start := time.Now()
-	c := &clock{
-		wall:       func() time.Time { return time.Now().Round(0) }, // without Go's own steady clock
-		steady:     func() time.Duration { return time.Since(start) },
-		maxJump:    maxJump,
-		settleTime: maxJump,
+// minFloor is the floor of a program that does not know when it was built. Clocks that were never
+// set begin in 1970 or 1980.
+var minFloor = time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func newClock(policy *Policy, maxJump time.Duration) *clock {
+	start, booted := time.Now(), bootTime()
+	return &clock{
+		wall: func() time.Time { return time.Now().Round(0) }, // without Go's own steady clock
+		// Go's steady clock may stand still while the machine sleeps. The machine's uptime goes on.
+		steady:  func() time.Duration { return booted + max(time.Since(start), bootTime()-booted) },
+		floor:   floor(),
+		maxJump: maxJump,
+		maxAge:  policy.longestAge(),
 	}
-	if maxJump < 0 { // no jump is doubted, but a clock that is too early has to settle, too
-		c.settleTime = DefaultMaxJump
-	}
-	return c
 }
 
-// read returns the wall clock's time, and in doubt the reason why it cannot be believed. "" means
-// that it can.
-//
-// Every doubt ends when the wall clock has run for settleTime without a jump, because a doubt can
-// be wrong. The device may have been asleep when its clock seemed to jump. Or the jump set a wrong
-// clock right. Or the values that are later than the clock got a wrong time.
-func (c *clock) read(ctx context.Context, backend daybook.Backend) (now time.Time, doubt string, err error) {
-	m := moment{c.wall(), c.steady()}
-	c.noticeJump(m)
-	if doubt, err = doubtEarly(ctx, backend, m.wall); err != nil {
-		return m.wall, "", err
+// floor returns the time before which the program was not built.
+func floor() time.Time {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return minFloor
 	}
-	if doubt == "" {
-		doubt = c.doubtJump(m)
+	for _, setting := range info.Settings {
+		if setting.Key != "vcs.time" {
+			continue
+		}
+		if built, err := time.Parse(time.RFC3339, setting.Value); err == nil && built.After(minFloor) {
+			return built
+		}
 	}
-	settled := m.steady-c.steadyFrom >= c.settleTime
-	if doubt != "" && !settled {
-		return m.wall, doubt, nil
-	}
-	// A clock that was set back is believed, because it deletes less. But it may be set forward
-	// again, and that is no jump ahead of the earlier believed reading. So that reading stays until
-	// the clock has settled.
-	if settled || c.believed == (moment{}) || m.aheadOf(c.believed) > 0 {
-		c.believed, c.unsteady = m, false
-	}
-	return m.wall, "", nil
+	return minFloor
 }
 
-// noticeJump compares a reading with the last one, and begins to wait for settleTime after a jump
-// in either direction.
-func (c *clock) noticeJump(m moment) {
-	if c.last == (moment{}) {
-		c.steadyFrom = m.steady
-	} else if m.aheadOf(c.last).Abs() > c.settleTime {
-		c.steadyFrom, c.unsteady = m.steady, true
+// look reads the wall clock, judges it, and saves what is known then. An error is the backend's.
+func (c *clock) look(ctx context.Context, backend daybook.Backend) (j judgement, err error) {
+	if err := c.load(ctx, backend); err != nil {
+		return j, err
 	}
-	c.last = m
+	wall := c.wall()
+	c.pass(wall)
+	if err := c.begin(ctx, backend, wall); err != nil {
+		return j, err
+	}
+	if j, err = c.judge(ctx, backend, wall); err != nil {
+		return j, err
+	}
+	changed := c.doubted != (j.doubt != "")
+	c.doubted = j.doubt != ""
+	if err := c.mark(ctx, backend); err != nil {
+		return j, err
+	}
+	return j, c.save(ctx, backend, changed)
 }
 
-// doubtJump returns a doubt for a clock that is ahead of the believed reading by more than maxJump,
-// and for a clock that has jumped and was never believed.
-func (c *clock) doubtJump(m moment) (doubt string) {
+// pass adds the time that has surely passed after the last look.
+func (c *clock) pass(wall time.Time) {
+	steady := c.steady()
+	passed := steady - c.Steady
+	if passed < 0 { // the machine was started again
+		passed = steady
+		if since := wall.Sub(c.Wall); since >= 0 && !c.Wall.IsZero() {
+			passed = min(passed, since)
+		}
+	}
+	c.Steady = steady
+	c.Uptime += passed
+	if !c.Known.IsZero() {
+		c.Known = c.Known.Add(passed)
+	}
+	if !c.Latest.IsZero() {
+		c.Latest = c.Latest.Add(passed)
+	}
+	if wall.After(c.Latest) {
+		c.Latest = wall
+	}
+}
+
+// begin sets the known time if none is known. The newest values of most records are evidence that
+// it is at least as late; without them there is only the clock itself.
+func (c *clock) begin(ctx context.Context, backend daybook.Backend, wall time.Time) error {
+	if !c.Known.IsZero() {
+		return nil
+	}
+	newest, err := newestOfMost(ctx, backend)
+	if err != nil {
+		return err
+	}
 	switch {
-	case c.maxJump < 0:
-	case c.believed == (moment{}) && c.unsteady:
-		return "it has jumped, and could not be believed before"
-	case c.believed != (moment{}) && m.aheadOf(c.believed) > c.maxJump:
-		return fmt.Sprintf("it has jumped ahead by %s since %s",
-			m.aheadOf(c.believed).Round(time.Second), c.believed.wall.Format(time.RFC3339))
+	case newest.After(c.floor):
+		c.Known = newest
+	case wall.After(c.floor):
+		c.Known = wall
 	}
-	return ""
+	return nil
 }
 
-// aheadOf returns how far the wall clock is ahead of the time that it would show without any jump
-// after an earlier moment.
-func (m moment) aheadOf(earlier moment) time.Duration {
-	return m.wall.Sub(earlier.wall) - (m.steady - earlier.steady)
+// raiseLatest makes the latest time at least that of the newest values of most records.
+func (c *clock) raiseLatest(ctx context.Context, backend daybook.Backend) error {
+	newest, err := newestOfMost(ctx, backend)
+	if err == nil && newest.After(c.Latest) {
+		c.Latest = newest
+	}
+	return err
 }
 
-// doubtEarly doubts a clock that is earlier than the newest values of most records. It asks for
-// most records because a single one may have values from the future. It doubts nothing if the
-// backend cannot list its records.
-func doubtEarly(ctx context.Context, backend daybook.Backend, now time.Time) (doubt string, err error) {
+// judge compares the wall clock with what is known.
+func (c *clock) judge(ctx context.Context, backend daybook.Backend, wall time.Time) (j judgement, err error) {
+	j.wall = wall
+	if wall.Before(c.floor) {
+		j.doubt = fmt.Sprintf("it is before %s, so it was never set", c.floor.Format(time.DateOnly))
+		return j, nil
+	}
+	ahead := wall.Sub(c.Known)
+	isTooFar := ahead > c.slack && c.maxJump >= 0
+	c.noticeJump(wall, ahead)
+	switch {
+	case isTooFar:
+		return c.judgeAhead(ctx, backend, j, ahead)
+	case ahead >= 0:
+		c.Known = wall
+	case c.Settled >= settleTime: // it is the known time that was wrong
+		c.Known = wall
+	case ahead < -c.jumpLimit():
+		return c.judgeEarly(ctx, backend, j)
+	}
+	j.now = wall
+	return j, nil
+}
+
+// judgeEarly judges a clock that is earlier than the known time. It is believed if there are values
+// and the newest ones of most records are not later: it was the clock that had been ahead, and its
+// values have been deleted. To believe an early clock deletes nothing that is young.
+func (c *clock) judgeEarly(ctx context.Context, backend daybook.Backend, j judgement) (judgement, error) {
+	newest, err := newestOfMost(ctx, backend)
+	if err != nil {
+		return j, err
+	}
+	if !newest.IsZero() && !newest.After(j.wall.Add(c.jumpLimit())) {
+		c.Known, j.now = j.wall, j.wall
+		return j, nil
+	}
+	j.doubt = fmt.Sprintf("it is earlier than %s, which has passed", c.Known.Format(time.RFC3339))
+	return j, nil
+}
+
+// judgeAhead judges a clock that is too far ahead. It is believed when it has run steadily for as
+// long as it is ahead, or for the longest age: then all values that it makes too old are older than
+// that in any case. The newest values of most records must not be much earlier.
+func (c *clock) judgeAhead(
+	ctx context.Context, backend daybook.Backend, j judgement, ahead time.Duration,
+) (judgement, error) {
+	if c.Settled >= max(settleTime, min(ahead, c.maxAge)) {
+		newest, err := newestOfMost(ctx, backend)
+		if err != nil {
+			return j, err
+		}
+		if newest.IsZero() || newest.After(j.wall.Add(-2*c.jumpLimit())) {
+			c.Known, j.now = j.wall, j.wall
+			return j, nil
+		}
+	}
+	j.now = c.Known
+	j.doubt = fmt.Sprintf("it is ahead by %s of %s, the latest time that is known",
+		ahead.Round(time.Second), c.Known.Format(time.RFC3339))
+	return j, nil
+}
+
+// noticeJump compares a reading of the wall clock with the last one, and counts for how long the
+// clock has run steadily. An advance is steady if the device may have been off for that time. Such
+// an advance, of this reading or of ahead, leaves less slack for others.
+func (c *clock) noticeJump(wall time.Time, ahead time.Duration) {
+	passed := c.Uptime - c.WallUptime
+	jump := wall.Sub(c.Wall) - passed
+	isSteady := !c.Wall.IsZero() && jump >= -steadyTolerance && jump <= max(c.slack, steadyTolerance)
+	used := time.Duration(0)
+	if ahead <= c.slack {
+		used = max(used, ahead)
+	}
+	if isSteady {
+		c.Settled += passed
+		used = max(used, jump)
+	} else {
+		c.Settled = 0
+	}
+	c.slack -= min(c.slack, used)
+	if c.calm += passed; used > steadyTolerance {
+		c.calm = 0
+	}
+	if c.calm >= settleTime {
+		c.slack = max(c.slack, c.jumpLimit())
+	}
+	c.Wall, c.WallUptime = wall, c.Uptime
+}
+
+// jumpLimit returns MaxJump, or its default if no jump ahead is doubted.
+func (c *clock) jumpLimit() time.Duration {
+	if c.maxJump < 0 {
+		return DefaultMaxJump
+	}
+	return c.maxJump
+}
+
+// newestOfMost returns the time that the newest values of most records have reached: the median of
+// RecordInfo.Newest, so that a few records with values from the future do not decide. It returns
+// the zero time if there are no records, or if the backend cannot list them.
+func newestOfMost(ctx context.Context, backend daybook.Backend) (time.Time, error) {
 	lister, ok := backend.(daybook.RecordLister)
 	if !ok {
-		return "", nil
+		return time.Time{}, nil
 	}
-	records, ahead, newest := 0, 0, uint64(0)
-	limit := uint64(max(now.Add(tolerance).UnixMilli(), 0))
+	var newest []uint64
 	for info, err := range lister.Records(ctx, "*", daybook.Glob) {
 		if err != nil {
-			return "", err
+			return time.Time{}, err
 		}
-		if records++; info.Newest > limit {
-			ahead++
-			newest = max(newest, info.Newest)
-		}
+		newest = append(newest, info.Newest)
 	}
-	if 2*ahead <= records {
-		return "", nil
+	if len(newest) == 0 {
+		return time.Time{}, nil
 	}
-	return fmt.Sprintf("it is earlier than the newest values of %d of %d records, up to %s",
-		ahead, records, formatMillis(newest)), nil
-}
-
-// formatMillis writes Unix ms as RFC 3339, which ends with the year 9999. Later times stay numbers.
-func formatMillis(ms uint64) string {
-	const maxRFC3339 = 253_402_300_799_999
-	if ms > maxRFC3339 {
-		return fmt.Sprintf("%d (Unix ms)", ms)
-	}
-	return time.UnixMilli(int64(ms)).Format(time.RFC3339)
+	slices.Sort(newest)
+	const maxYear9999 = 253_402_300_799_999
+	return time.UnixMilli(int64(min(newest[(len(newest)-1)/2], maxYear9999))), nil
 }

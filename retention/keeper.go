@@ -21,16 +21,21 @@ const (
 	DefaultMaxJump = 24 * time.Hour
 )
 
-// ErrClock is returned by a sweep that deleted nothing by age because it cannot believe the clock.
-// The sweep did delete by count and by size.
-var ErrClock = errors.New("nothing was deleted by age, because the clock cannot be believed")
+// lookInterval is how often a keeper looks at the clock between two sweeps. It counts uptime so,
+// and notices soon that the clock was set.
+const lookInterval = 5 * time.Minute
+
+// ErrClock is returned by a sweep that could not take ages from the clock because it cannot believe
+// it. The sweep did delete by count, by size, and what was old by the evidence.
+var ErrClock = errors.New("ages were not taken from the clock, because it cannot be believed")
 
 // Keeper applies a policy to a backend, in sweeps. Its methods copy the fields when they start.
 //
-// A keeper does not believe a clock that is earlier than the newest values of most records, or that
-// jumped ahead by more than MaxJump after the last sweep. Then a sweep deletes nothing by age, and
-// logs why. It still deletes by count and by size. The first check needs a backend that is a
-// daybook.RecordLister. A few values from the future do not stop a sweep.
+// A keeper does not believe a clock that contradicts the evidence: see the package comment. Then a
+// sweep does not take ages from the clock, and logs why. It still deletes by count and by size, and
+// it deletes the values that are old by the evidence. What a keeper knows of the time survives
+// restarts with a backend that is a daybook.ClockMemory. Otherwise each keeper begins anew, with
+// the newest values of most records of a backend that is a daybook.RecordLister.
 type Keeper struct {
 	// Backend is the backend that is swept. Required; nil: daybook.ErrNotConfigured.
 	Backend daybook.Backend
@@ -39,10 +44,10 @@ type Keeper struct {
 	// Interval is the time from the start of one sweep to the start of the next. 0: 24 h; negative:
 	// ErrInvalidParams.
 	Interval time.Duration
-	// MaxJump is how far the wall clock may jump ahead between two sweeps, as the steady clock
-	// measures it. A clock that ran for MaxJump without a jump is believed again. A device that
-	// often sleeps for longer than MaxJump needs a greater one. 0: 24 h; negative: no jump is
-	// doubted, and a clock that is too early is believed after 24 h without a jump.
+	// MaxJump is how far the wall clock may jump ahead in a day of uptime and still be believed.
+	// After a start it may be ahead by twice as much, because the device may have been off. A
+	// device that is often off for longer than two days needs a greater one. 0: 24 h; negative: a
+	// clock that is ahead is always believed.
 	MaxJump time.Duration
 	// Logger gets one log line for each sweep: at info level if it deleted values, at debug level
 	// if not, as a warning if it does not believe the clock, and as an error if it failed. nil:
@@ -64,20 +69,19 @@ func (k *Keeper) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return keeper.sweepRepeatedly(ctx, newClock(keeper.MaxJump))
+	return keeper.sweepRepeatedly(ctx, newClock(&keeper.Policy, keeper.MaxJump))
 }
 
-// Sweep sweeps once, and returns the number of values that it deleted. It does not notice a jump of
-// the clock, because it knows no earlier sweep.
+// Sweep sweeps once, and returns the number of values that it deleted. With a backend that is a
+// daybook.ClockMemory it knows what earlier sweeps knew of the time, and tells it to later ones.
 //
-// Errors: ErrClock if the clock is earlier than the stored values, and those of Run and of
-// Policy.Apply.
+// Errors: ErrClock if the clock cannot be believed, and those of Run and of Policy.Apply.
 func (k *Keeper) Sweep(ctx context.Context) (deleted uint64, err error) {
 	keeper, err := k.withDefaults()
 	if err != nil {
 		return 0, err
 	}
-	return keeper.sweep(ctx, newClock(keeper.MaxJump))
+	return keeper.sweep(ctx, newClock(&keeper.Policy, keeper.MaxJump))
 }
 
 // withDefaults returns a copy of a keeper that can work, with defaults for the fields that are
@@ -98,18 +102,39 @@ func (k *Keeper) withDefaults() (*Keeper, error) {
 }
 
 func (k *Keeper) sweepRepeatedly(ctx context.Context, c *clock) error {
-	ticker := time.NewTicker(k.Interval)
-	defer ticker.Stop()
-	for ctx.Err() == nil {
-		if err := k.sweepAndLog(ctx, c); err != nil {
-			return err
+	sweeps := time.NewTicker(k.Interval)
+	defer sweeps.Stop()
+	looks := time.NewTicker(min(k.Interval, lookInterval))
+	defer looks.Stop()
+	for isDue := true; ctx.Err() == nil; {
+		if !isDue {
+			isDue = k.doubtEnds(ctx, c)
+		}
+		if isDue {
+			if err := k.sweepAndLog(ctx, c); err != nil {
+				return err
+			}
 		}
 		select {
 		case <-ctx.Done():
-		case <-ticker.C:
+		case <-sweeps.C:
+			isDue = true
+		case <-looks.C:
+			isDue = false
 		}
 	}
 	return nil
+}
+
+// doubtEnds looks at the clock between two sweeps, and reports whether a doubt has ended, so that a
+// sweep is due. The next sweep meets the error of a look, too.
+func (k *Keeper) doubtEnds(ctx context.Context, c *clock) bool {
+	if !k.Policy.needsTime() {
+		return false
+	}
+	wasDoubted := c.doubted
+	_, err := c.look(ctx, k.Backend)
+	return err == nil && wasDoubted && !c.doubted
 }
 
 // sweepAndLog returns an error only if the next sweep would fail as well.
@@ -131,8 +156,7 @@ func (k *Keeper) sweepAndLog(ctx context.Context, c *clock) error {
 			"deleted", deleted, "error", err)
 		return err
 	case errors.Is(err, ErrClock):
-		err = fmt.Errorf("%w; the clock is believed when it has run for %s without a jump", err, c.settleTime)
-		k.Logger.WarnContext(ctx, "daybook: a retention sweep did not delete by age", "deleted", deleted, "error", err)
+		k.Logger.WarnContext(ctx, "daybook: a retention sweep doubts the clock", "deleted", deleted, "error", err)
 	case err != nil:
 		k.Logger.ErrorContext(ctx, "daybook: a retention sweep failed; the next one will try again",
 			"deleted", deleted, "error", err)
@@ -142,24 +166,22 @@ func (k *Keeper) sweepAndLog(ctx context.Context, c *clock) error {
 	return nil
 }
 
-// sweep applies the policy once. If it cannot believe the clock, it deletes nothing by age and
-// returns ErrClock.
+// sweep applies the policy once. If it cannot believe the clock, it deletes what is old by the
+// evidence, and returns ErrClock.
 func (k *Keeper) sweep(ctx context.Context, c *clock) (deleted uint64, err error) {
-	var now time.Time // zero: unknown
-	var doubted error
+	var j judgement
 	if k.Policy.needsTime() {
-		read, doubt, err := c.read(ctx, k.Backend)
-		if err != nil {
+		if j, err = c.look(ctx, k.Backend); err != nil {
 			return 0, err
 		}
-		if doubt == "" {
-			now = read
-		} else {
-			doubted = fmt.Errorf("%w: at %s %s", ErrClock, read.Format(time.RFC3339), doubt)
-		}
 	}
-	if deleted, err = k.Policy.Apply(ctx, k.Backend, now); err == nil {
-		err = doubted
+	deleted, err = k.Policy.Apply(ctx, k.Backend, j.now)
+	if err != nil || j.doubt == "" {
+		return deleted, err
 	}
-	return deleted, err
+	stored, err := k.Policy.pruneByUptime(ctx, k.Backend, c)
+	if err == nil {
+		err = fmt.Errorf("%w: at %s %s", ErrClock, j.wall.Format(time.RFC3339), j.doubt)
+	}
+	return deleted + stored, err
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/backendtest"
 )
 
 // recorder is a backend that records the arguments of its Cleanups.
@@ -182,4 +183,110 @@ func TestKeeperCopiesItsFields(t *testing.T) {
 			t.Errorf("Run: %v after %d sweeps; want nil after 3", err, len(r.cutoffs))
 		}
 	})
+}
+
+// TestSweepInDoubt sweeps with a clock that cannot be believed: it deletes by count and what is old
+// by the evidence, and nothing else. With the right time it deletes by age.
+func TestSweepInDoubt(t *testing.T) {
+	for _, ahead := range []time.Duration{-50 * year, 50 * year} {
+		backend := backendtest.NewMemory()
+		storeAt(t, backend, today.Add(-26*hour), "r0", "r1", "r2")
+		storeAt(t, backend, today, "r0", "r1", "r2")
+		storeAt(t, backend, today.Add(-time.Minute), "counted")
+		storeAt(t, backend, today, "counted")
+		var logged strings.Builder
+		k := Keeper{
+			Backend: backend,
+			Policy:  Policy{Rules: []Rule{{Pattern: "counted", MaxPerRecord: 1}}, MaxAge: day},
+			Logger:  slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		}
+		f := newFakeClock(today, day)
+		if _, err := f.look(t.Context(), backend); err != nil { // when it was right
+			t.Fatal(err)
+		}
+		f.Known = f.Known.Add(-12 * hour) // so that nothing is old by what is known
+		f.advance(0, ahead)
+		if err := k.sweepAndLog(t.Context(), f.clock); err != nil {
+			t.Error(err)
+		}
+		wantCount(t, backend, 7, "in doubt") // all but the one above MaxPerRecord
+		if text := logged.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, ErrClock.Error()) {
+			t.Errorf("logged %q; want one line with %q", text, ErrClock)
+		}
+		if deleted, err := k.sweep(t.Context(), f.clock); deleted != 0 || !errors.Is(err, ErrClock) {
+			t.Errorf("deleted %d, %v; want ErrClock", deleted, err)
+		}
+
+		logged.Reset()
+		f.advance(0, -ahead)
+		if err := k.sweepAndLog(t.Context(), f.clock); err != nil || logged.Len() > 0 {
+			t.Errorf("with the right time: %v, logged %q", err, logged.String())
+		}
+		wantCount(t, backend, 4, "with the right time")
+	}
+}
+
+func wantCount(t *testing.T, backend daybook.Backend, want int, when string) {
+	t.Helper()
+	values, err := backend.Query(t.Context(), "*", daybook.QueryParams{})
+	if err != nil || len(values) != want {
+		t.Errorf("%s: %d values remain, %v; want %d", when, len(values), err, want)
+	}
+}
+
+// TestKeeperWithAgesInRulesAlone has a policy without a MaxAge of its own.
+func TestKeeperWithAgesInRulesAlone(t *testing.T) {
+	backend := backendtest.NewMemory()
+	storeAt(t, backend, today.Add(-2*hour), "a", "b")
+	storeAt(t, backend, today, "a", "b")
+	k := Keeper{Backend: backend, Policy: Policy{Rules: []Rule{{Pattern: "a", MaxAge: hour}}}}
+	if deleted, err := k.sweep(t.Context(), newFakeClock(today, hour).clock); deleted != 1 || err != nil {
+		t.Errorf("deleted %d, %v; want the old value of a", deleted, err)
+	}
+}
+
+// failingPruner fails in the Prunes for which fails returns true.
+type failingPruner struct {
+	*backendtest.Memory
+	fails func(daybook.PruneParams) bool
+}
+
+var errPruner = errors.New("the disk is on fire")
+
+func (p failingPruner) Prune(ctx context.Context, pattern string, params daybook.PruneParams) (uint64, error) {
+	if p.fails(params) {
+		return 0, errPruner
+	}
+	return p.Memory.Prune(ctx, pattern, params)
+}
+
+// TestSweepReturnsErrors fails each kind of Prune that a sweep calls.
+func TestSweepReturnsErrors(t *testing.T) {
+	tests := []struct {
+		name  string
+		fails func(daybook.PruneParams) bool
+		ahead time.Duration // of the clock
+	}{
+		{"a rule's", func(p daybook.PruneParams) bool { return p.MaxPerRecord > 0 }, 0},
+		{"that for MaxAge", func(p daybook.PruneParams) bool { return p.OlderThan > 0 && p.MaxPerRecord == 0 }, 0},
+		{"that for MaxBytes", func(p daybook.PruneParams) bool { return p.MaxBytes > 0 }, 0},
+		{"that by uptime", func(p daybook.PruneParams) bool { return !p.StoredThrough.IsZero() }, 9 * year},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			backend := failingPruner{backendtest.NewMemory(), test.fails}
+			storeAt(t, backend, today, "a", "b")
+			k := Keeper{Backend: backend, Policy: Policy{
+				Rules: []Rule{{Pattern: "a", MaxPerRecord: 1}}, MaxAge: day, MaxBytes: 1 << 20,
+			}}
+			f := newFakeClock(today, day)
+			if _, err := f.look(t.Context(), backend); err != nil {
+				t.Fatal(err)
+			}
+			f.advance(2*day, test.ahead)
+			if _, err := k.sweep(t.Context(), f.clock); !errors.Is(err, errPruner) {
+				t.Errorf("got %v; want %v", err, errPruner)
+			}
+		})
+	}
 }

@@ -113,15 +113,26 @@ func (p Policy) applyMaxAge(ctx context.Context, backend daybook.Backend, now ti
 	return backend.Cleanup(ctx, olderThan)
 }
 
-// applyRules applies the rules and then MaxAge, as a last rule for the records that none of the
-// others matches.
+// applyRules applies the rules and then MaxAge.
 func (p Policy) applyRules(ctx context.Context, pruner daybook.Pruner, now time.Time) (deleted uint64, err error) {
+	return p.pruneByRules(func(r Rule) daybook.PruneParams { return r.params(now) },
+		func(pattern string, params daybook.PruneParams) (uint64, error) {
+			return pruner.Prune(ctx, pattern, params)
+		})
+}
+
+// pruneByRules calls prune for each rule, with what paramsOf returns, and then for MaxAge, as a
+// last rule for the records that none of the others matches. It leaves out those that delete
+// nothing.
+func (p Policy) pruneByRules(
+	paramsOf func(Rule) daybook.PruneParams, prune func(pattern string, params daybook.PruneParams) (uint64, error),
+) (deleted uint64, err error) {
 	rules := append(slices.Clone(p.Rules), Rule{Pattern: "*", MaxAge: p.MaxAge})
 	var earlier []daybook.Pattern // of the rules before this one
 	for _, rule := range rules {
-		if params := rule.params(now); params.OlderThan > 0 || params.MaxPerRecord > 0 {
+		if params := paramsOf(rule); params.OlderThan > 0 || params.MaxPerRecord > 0 {
 			params.Except = earlier
-			n, err := pruner.Prune(ctx, rule.Pattern, params)
+			n, err := prune(rule.Pattern, params)
 			if deleted += n; err != nil {
 				return deleted, fmt.Errorf("the rule for %q: %w", rule.Pattern, err)
 			}
@@ -168,8 +179,15 @@ func cutoff(now time.Time, maxAge time.Duration) uint64 {
 	return uint64(max(now.Add(-maxAge).UnixMilli(), 0)) // no timestamp is before 1970
 }
 
+// longestAge returns the greatest MaxAge.
+func (p Policy) longestAge() time.Duration {
+	longest := p.MaxAge
+	for _, r := range p.Rules {
+		longest = max(longest, r.MaxAge)
+	}
+	return longest
+}
+
 // needsTime reports whether what the policy deletes depends on the time. A keeper asks the clock
 // only then.
-func (p Policy) needsTime() bool {
-	return p.MaxAge > 0 || slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.MaxAge > 0 })
-}
+func (p Policy) needsTime() bool { return p.longestAge() > 0 }

@@ -45,11 +45,12 @@ matches follows max_age. The file is YAML or JSON:
 
 Each sweep prints one line on standard error with the number of deleted values.
 
-Retain deletes nothing by age while it does not believe the clock: when the clock is earlier
-than the newest values of most records, or jumped ahead by more than a day after the last
-sweep. It believes the clock again after a day without a jump. --once has no last sweep to
-compare with; it reports a clock that is too early and fails. "daybook prune --older-than"
-always believes the clock.
+Retain does not believe a clock that contradicts what is known of the time: when it is earlier
+by more than a day, or ahead by more than two, or before the program was built. What is known
+is kept in the daybook, also from one --once to the next. Meanwhile age is counted by uptime:
+a value is deleted when it has been there for its maximum age of uptime. The clock is
+believed again when it is set right, or when it has run for long enough. --once fails then,
+after it has deleted that. "daybook prune --older-than" always believes the clock.
 
 No other process can have the daybook open meanwhile. A program that stores values uses the
 Go package retention.`,
