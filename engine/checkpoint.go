@@ -37,9 +37,10 @@ func (db *DB) Checkpoint(ctx context.Context) error {
 
 // waitForHead returns when the active head takes another commit. It freezes a full head, and waits
 // only while the frozen head before it has not been posted. When that cannot be posted, for example
-// because the disk is full, it returns the reason.
+// because the disk is full, it returns the reason. While open snapshots hold up the checkpoint, it
+// lets the active head become larger first.
 func (db *DB) waitForHead(ctx context.Context) error {
-	for db.heads.full() {
+	for db.heads.full() && !db.heads.mayOverfill() {
 		blocked := db.heads.freezeIfFull()
 		db.checkpointer.nudge()
 		if blocked == nil {
@@ -50,7 +51,7 @@ func (db *DB) waitForHead(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if err := db.heads.failureToPost(); err != nil {
+		if err := db.heads.failureToPost(); err != nil && !db.heads.mayOverfill() {
 			return err
 		}
 	}
@@ -184,6 +185,7 @@ func (t *turn) postingOf(frozen *head.Head, leaveOut doomed) tree.Posting {
 	db := t.db
 	t.sampleHolds()
 	posting := tree.Posting{
+		Growth:           demandOfHead(frozen).inTree(),
 		Notes:            t.notesOfPosting(),
 		Runs:             func(after string) iter.Seq[tree.Run] { return runsOf(frozen, after, leaveOut) },
 		Watermark:        frozen.LastSequence(),

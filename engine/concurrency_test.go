@@ -317,7 +317,7 @@ func TestSecondCloseWaits(t *testing.T) {
 // TestStoreWithinScan stores from the loop of a scan until heads have been frozen and posted.
 func TestStoreWithinScan(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("there an open scan holds up a checkpoint, as the package documentation says")
+		t.Skip("there an open scan holds up a checkpoint: TestStoreWithinAScan")
 	}
 	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize}})
 	for i := range uint64(200) {

@@ -195,6 +195,7 @@ func (t *turn) openTreeFile(mustExist bool, ifNew identity.Identity) error {
 		ChunkBytes:       db.opts.Tuning.ChunkBytes,
 		TransactionBytes: int(db.opts.Tuning.TransactionSize),
 		MaxBytes:         db.opts.budget().treePart(),
+		SmallMapping:     db.opts.smallMapping,
 		NewIdentity:      ifNew,
 	})
 	if err != nil {

@@ -41,8 +41,9 @@
 //
 // While a Scan is open, pages that were freed after it began cannot be used again, so the file
 // grows if a Scan stays open for long. On Windows, and on 32-bit systems once the file exceeds 256
-// MiB, an open Scan can delay a checkpoint, so do not store from within its loop there. Close waits
-// for running calls, so do not call it from within the loop of a Scan.
+// MiB, an open Scan can hold up a checkpoint. Stores go on meanwhile, until a head has four times
+// its size. Then they fail with [daybook.ErrNoSpace], and work again when the Scan has ended. Close
+// waits for running calls, so do not call it from within the loop of a Scan.
 //
 // # The directory
 //

@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"errors"
 	"math"
 	"sync"
 
@@ -106,6 +107,19 @@ func (h *heads) full() bool {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return h.active.Size() >= h.maxSize
+}
+
+// overfull is how many times its size a head may have while snapshots hold up checkpoints.
+const overfull = 4
+
+// mayOverfill reports whether the active head takes values although it is full: open snapshots hold
+// up the checkpoint. If commits waited for that, a program that stores in the loop of a Scan would
+// wait for itself.
+func (h *heads) mayOverfill() bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	heldUp := h.frozen != nil && errors.Is(h.postFailure, tree.ErrHeldUp)
+	return heldUp && h.active.Size() < overfull*h.maxSize
 }
 
 // activeEmpty reports whether the active head holds no values.
@@ -217,12 +231,14 @@ func (h *heads) demand() demand {
 	var d demand
 	for _, each := range []*head.Head{h.frozen, h.active} {
 		if each != nil {
-			d.values += int64(each.Values())
-			d.valueBytes += int64(each.Bytes())
-			d.nameBytes += int64(each.NameBytes())
+			d = d.plus(demandOfHead(each))
 		}
 	}
 	return d
+}
+
+func demandOfHead(h *head.Head) demand {
+	return demand{values: int64(h.Values()), valueBytes: int64(h.Bytes()), nameBytes: int64(h.NameBytes())}
 }
 
 // oldest returns the least timestamp of all values; 2^64-1 if there are none.

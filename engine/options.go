@@ -148,6 +148,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Tuning sets the sizes of internal structures. Most programs leave it alone.
 	Tuning Tuning
+
+	smallMapping bool // for tests: the tree is mapped into memory as on Windows
 }
 
 // Tuning sets the sizes of internal structures. The zero value of every field means its default.

@@ -28,6 +28,12 @@ func (t *Tree) Backup() (b *Backup, err error) {
 	if t.Failure() == nil && !t.opts.ReadOnly {
 		_ = t.seal() // if it fails, Open seals the restored tree
 	}
+	t.snapshotGate.enter()
+	defer func() {
+		if b == nil {
+			t.snapshotGate.leave()
+		}
+	}()
 	err = t.mapped.protect(func() error {
 		tx, image, err := t.begin()
 		if err != nil {
@@ -55,6 +61,7 @@ func (t *Tree) Backup() (b *Backup, err error) {
 // Close ends the backup.
 func (b *Backup) Close() {
 	_ = b.tx.Rollback()
+	b.tree.snapshotGate.leave()
 	b.tree.snapshots.Done()
 }
 

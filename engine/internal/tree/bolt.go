@@ -28,6 +28,8 @@ const (
 	mapSize = 64 << 30
 	// mapSize32 is mapSize where the address space is small.
 	mapSize32 = 256 << 20
+	// mapStep is the size of a mapping from which on bbolt does not double it, but adds as much.
+	mapStep = 1 << 30
 	// minMapSize is the size of bbolt's smallest mapping.
 	minMapSize = 32 << 10
 	// maxFirstFit is the file size, in bytes, up to which bbolt searches the free pages from the
@@ -42,7 +44,7 @@ func (t *Tree) openBolt(readOnly bool) (*bbolt.DB, error) {
 		Timeout:         max(t.opts.LockTimeout, 1), // 0 would wait for ever
 		ReadOnly:        readOnly,
 		FreelistType:    t.freelistType(),
-		InitialMmapSize: initialMapSize(),
+		InitialMmapSize: t.initialMapSize(),
 	}
 	begin := time.Now()
 	for deadline := begin.Add(options.Timeout); ; {
@@ -59,6 +61,9 @@ func (t *Tree) openBolt(readOnly bool) (*bbolt.DB, error) {
 			return nil, describeOpenError(path, err)
 		}
 		t.file, t.pageSize = file, db.Info().PageSize
+		if err := t.findMapping(options.InitialMmapSize); err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
 		isAt, err := t.IsAt(path)
 		if err == nil && isAt {
 			return db, nil
@@ -82,8 +87,10 @@ func (t *Tree) freelistType() bbolt.FreelistType {
 	return bbolt.FreelistArrayType
 }
 
-func initialMapSize() int {
+func (t *Tree) initialMapSize() int {
 	switch {
+	case t.opts.SmallMapping:
+		return 0
 	case runtime.GOOS == "windows": // there the file itself would grow to the size of its mapping
 		return 0
 	case math.MaxInt == math.MaxInt32:

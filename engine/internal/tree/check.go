@@ -46,6 +46,12 @@ type Checking struct {
 // BeginCheck begins a Check: it verifies what a commit overwrites. Nothing may be written until it
 // returns. The caller must close it.
 func (t *Tree) BeginCheck() (c *Checking, err error) {
+	t.snapshotGate.enter()
+	defer func() {
+		if c == nil {
+			t.snapshotGate.leave()
+		}
+	}()
 	err = t.mapped.protect(func() error {
 		tx, image, err := t.begin()
 		if err != nil {
@@ -97,6 +103,7 @@ func (c *Checking) Run(ctx context.Context) error {
 // Close ends the Check.
 func (c *Checking) Close() {
 	_ = c.tx.Rollback()
+	c.tree.snapshotGate.leave()
 	c.tree.snapshots.Done()
 }
 

@@ -104,7 +104,7 @@ func (t *Tree) create() error {
 		t.SetIdentity(identity.New())
 	}
 	identitySaved := func() {}
-	err := t.commit(func(tx *bbolt.Tx) (err error) {
+	err := t.commit(0, func(tx *bbolt.Tx) (err error) {
 		for _, name := range allBuckets {
 			if _, err := tx.CreateBucket([]byte(name)); err != nil {
 				return err

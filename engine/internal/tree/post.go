@@ -22,6 +22,8 @@ type Posting struct {
 	LastSegment uint64                           // greatest number of a segment of the log
 	Notes       Notes                            // that are written with the watermark
 
+	Growth int64 // the number of bytes by which the file may grow at most
+
 	// AllowParts allows several transactions. The log must be durable up to Watermark.
 	AllowParts bool
 	// Interrupted is called between two transactions. If it returns an error, Post stops there and
@@ -40,7 +42,7 @@ type Posting struct {
 func (t *Tree) Post(p Posting) (leftOut uint64, err error) {
 	for more := true; more; {
 		var n uint64
-		err := t.update(func(w *writeTx) (err error) {
+		err := t.updateWith(p.Growth, func(w *writeTx) (err error) {
 			n, more, err = w.postPart(&p)
 			return err
 		})

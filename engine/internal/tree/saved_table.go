@@ -18,7 +18,7 @@ func (t *Tree) seal() error {
 	if t.sealed {
 		return nil
 	}
-	err := t.commit(t.saveTable)
+	err := t.commit(0, t.saveTable)
 	t.sealed = err == nil
 	return err
 }

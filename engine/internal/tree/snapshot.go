@@ -26,6 +26,7 @@ type Snapshot struct {
 	buffer  *codec.Buffer
 	bound   []byte          // scratch for a key
 	open    *sync.WaitGroup // the tree's snapshots
+	gate    *snapshotGate
 
 	record string      // whose values Next returns
 	wanted codec.Range // of the record's values
@@ -40,6 +41,12 @@ const maxPooled = 1 << 20
 
 // Snapshot begins a snapshot. The caller must close it.
 func (t *Tree) Snapshot() (s *Snapshot, err error) {
+	t.snapshotGate.enter()
+	defer func() {
+		if s == nil {
+			t.snapshotGate.leave()
+		}
+	}()
 	err = t.mapped.protect(func() error {
 		tx, image, err := t.begin()
 		if err != nil {
@@ -68,6 +75,7 @@ func (t *Tree) Snapshot() (s *Snapshot, err error) {
 			chunks:  values.Cursor(),
 			buffer:  buffers.Get().(*codec.Buffer),
 			open:    &t.snapshots,
+			gate:    &t.snapshotGate,
 		}
 		t.snapshots.Add(1)
 		return nil
@@ -81,6 +89,7 @@ func (s *Snapshot) Close() {
 		buffers.Put(s.buffer)
 	}
 	_ = s.tx.Rollback()
+	s.gate.leave()
 	s.open.Done()
 }
 

@@ -26,9 +26,14 @@ func (t *Tree) view(fn func(*bbolt.Tx, *pages.Image) error) error {
 
 // update calls fn in a write transaction and commits it. After an error the tree has none of its
 // changes. The caller must seal the commit.
-func (t *Tree) update(fn func(*writeTx) error) error {
+func (t *Tree) update(fn func(*writeTx) error) error { return t.updateWith(0, fn) }
+
+// updateWith is update for changes that need a number of bytes more than a transaction has
+// otherwise.
+func (t *Tree) updateWith(growth int64, fn func(*writeTx) error) error {
+	growth += growthTransactions * int64(t.opts.TransactionBytes)
 	identitySaved := func() {}
-	err := t.commit(func(tx *bbolt.Tx) error {
+	err := t.commit(growth, func(tx *bbolt.Tx) error {
 		w, err := t.newWriteTx(tx)
 		if err != nil {
 			return err
@@ -57,12 +62,18 @@ func (t *Tree) update(fn func(*writeTx) error) error {
 	return err
 }
 
-// commit calls fn in a write transaction and commits it. If the commit fails in a way that leaves
-// open what reached the disk, all later writes fail.
-func (t *Tree) commit(fn func(tx *bbolt.Tx) error) error {
+// commit calls fn in a write transaction and commits it. growth is the number of bytes by which the
+// file may grow with that. If the commit fails in a way that leaves open what reached the disk, all
+// later writes fail.
+func (t *Tree) commit(growth int64, fn func(tx *bbolt.Tx) error) error {
 	if err := t.Failure(); err != nil {
 		return err
 	}
+	return t.withMapping(growth, func() error { return t.commitMapped(fn) })
+}
+
+// commitMapped is commit for a commit that the mapping has room for.
+func (t *Tree) commitMapped(fn func(tx *bbolt.Tx) error) error {
 	committing, id := false, 0
 	var before metaPages
 	t.saving = false

@@ -3,7 +3,6 @@
 package tree
 
 import (
-	"math"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -30,6 +29,8 @@ type Options struct {
 	// MaxBytes is the maximum length of the file. A commit that needs more fails with
 	// daybook.ErrNoSpace. 0: no maximum.
 	MaxBytes int64
+	// SmallMapping maps only the file into memory, as on Windows. It is for tests.
+	SmallMapping bool
 
 	// NewIdentity is the identity of a file that Open creates. Zero: a random one.
 	NewIdentity identity.Identity
@@ -57,8 +58,12 @@ type Tree struct {
 	saving     bool            // the commit that is being made saves the table
 	lastFull   error           // why the last commit had no space; bbolt may use that commit's freelist
 
-	broken    atomic.Bool    // bbolt will never release a lock that it holds
-	snapshots sync.WaitGroup // open snapshots and backups
+	maxBytes int64 // as SetMaxBytes set it
+	mapping  int64 // bytes of the file that are mapped, at least
+
+	broken       atomic.Bool    // bbolt will never release a lock that it holds
+	snapshots    sync.WaitGroup // open snapshots and backups
+	snapshotGate snapshotGate
 
 	identity storedIdentity
 
@@ -86,7 +91,7 @@ func (t *Tree) State() (s State, err error) {
 
 // SetMaxBytes sets the maximum size of the file, in place of Options.MaxBytes, which copies of the
 // tree keep. Nothing may be written meanwhile.
-func (t *Tree) SetMaxBytes(maxBytes int64) { t.bolt.MaxSize = int(min(maxBytes, math.MaxInt)) }
+func (t *Tree) SetMaxBytes(maxBytes int64) { t.maxBytes = maxBytes }
 
 // SetWatermark moves the watermark past values that will never be posted, because they were lost.
 // It must be at least the sequence number of every value in the tree. lastSegment is at least the
