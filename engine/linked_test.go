@@ -25,9 +25,7 @@ func linkedDaybook(t *testing.T, link func(dir, large string) string) (dir, targ
 		t.Fatal(err)
 	}
 	target = filepath.Join(large, "history.db")
-	if err := os.Symlink(link(dir, large), filepath.Join(dir, TreeFile)); err != nil {
-		t.Skip(err)
-	}
+	testenv.Symlink(t, link(dir, large), filepath.Join(dir, TreeFile))
 	return dir, target
 }
 
@@ -64,9 +62,7 @@ func TestLinkedTree(t *testing.T) {
 		"relative": func(string, string) string { return filepath.Join("..", "..", "large", "history.db") },
 		"through another link": func(dir, large string) string {
 			second := filepath.Join(filepath.Dir(dir), "second")
-			if err := os.Symlink(filepath.Join("..", "large", "history.db"), second); err != nil {
-				t.Skip(err)
-			}
+			testenv.Symlink(t, filepath.Join("..", "large", "history.db"), second)
 			return second
 		},
 	} {
@@ -123,9 +119,7 @@ func moveTree(t *testing.T, dir string) (target string) {
 	if err := os.Remove(filepath.Join(dir, TreeFile)); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(target, filepath.Join(dir, TreeFile)); err != nil {
-		t.Skip(err)
-	}
+	testenv.Symlink(t, target, filepath.Join(dir, TreeFile))
 	return target
 }
 
@@ -172,9 +166,7 @@ func TestTwoLinkedTrees(t *testing.T) {
 	var running sync.WaitGroup
 	for _, name := range []string{"a", "b"} {
 		dir := testenv.TempDir(t)
-		if err := os.Symlink(filepath.Join(large, name+".db"), filepath.Join(dir, TreeFile)); err != nil {
-			t.Skip(err)
-		}
+		testenv.Symlink(t, filepath.Join(large, name+".db"), filepath.Join(dir, TreeFile))
 		db := mustOpen(t, dir, nil)
 		mustStore(t, db, name, "1", 1)
 		running.Go(func() {
@@ -228,9 +220,7 @@ func TestLinkedLog(t *testing.T) {
 		os.RemoveAll(filepath.Join(dir, logName))); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(target, filepath.Join(dir, logName)); err != nil {
-		t.Skip(err)
-	}
+	testenv.Symlink(t, target, filepath.Join(dir, logName))
 	segments, err := filepath.Glob(filepath.Join(target, "*.log"))
 	if err != nil || len(segments) == 0 {
 		t.Fatal("no segments", err)

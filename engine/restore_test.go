@@ -153,8 +153,8 @@ func TestRestoreThroughLink(t *testing.T) {
 	wantValues(t, dir, row{"a", "1", 1})
 }
 
-// TestRestoreIntoMovedDirectory moves the directory during a Restore. The path does not lead to what
-// was restored, so that is no success.
+// TestRestoreIntoMovedDirectory moves the directory during a Restore. The path does not lead to
+// what was restored, so that is no success.
 func TestRestoreIntoMovedDirectory(t *testing.T) {
 	needsRename(t)
 	parent := testenv.TempDir(t)

@@ -71,3 +71,16 @@ func EndsWithin(t testing.TB, limit time.Duration, fn func()) {
 		t.Fatalf("it has not ended after %v", limit)
 	}
 }
+
+// Symlink makes a symbolic link. It skips the test on a system that makes none. Wine says that it
+// has made one, and then has no such file.
+func Symlink(t testing.TB, target, path string) {
+	t.Helper()
+	err := os.Symlink(target, path)
+	if err == nil {
+		_, err = os.Readlink(path)
+	}
+	if err != nil {
+		t.Skipf("no symbolic link can be made here: %v", err)
+	}
+}

@@ -150,7 +150,6 @@ func (d *directory) Close() error {
 const maxLinks = 40
 
 func (d *directory) FollowLink(path string) (string, error) {
-	at := d.places[0].absolute + string(filepath.Separator) + filepath.Base(path)
 	in, name, err := d.find(path)
 	if err != nil {
 		return "", err
@@ -159,30 +158,35 @@ func (d *directory) FollowLink(path string) (string, error) {
 	if err != nil {
 		return path, nil // it is missing, or no link
 	}
-	first := at
-	for range maxLinks {
+	first := in.absolute + string(filepath.Separator) + name
+	var links []fs.FileInfo
+	for at := first; len(links) < maxLinks; {
+		info, err := os.Lstat(at)
+		if err != nil {
+			return "", err
+		}
+		links = append(links, info)
 		// The path is joined as text, because Join would take "link/.." for nothing.
 		if before, _ := filepath.Split(at); !filepath.IsAbs(target) {
 			target = before + target
 		}
 		at = target
-		if target, err = os.Readlink(at); err == nil {
-			continue
+		if target, err = os.Readlink(at); err != nil {
+			real, err := d.openPlaceOf(at, links)
+			if err != nil {
+				// It does not match fs.ErrNotExist: there is a file, on a disk that is not mounted.
+				return "", fmt.Errorf("the symbolic link %s leads to %s, whose directory cannot be used: %v", path, at, err)
+			}
+			d.links = append(d.links, link{first, real})
+			return real, nil
 		}
-		real, err := d.openPlaceOf(at)
-		if err != nil {
-			// It does not match fs.ErrNotExist: there is a file, on a disk that is not mounted.
-			return "", fmt.Errorf("the directory of %s, to which the symbolic link %s leads, cannot be opened: "+
-				"is its disk mounted? (%v)", at, path, err)
-		}
-		d.links = append(d.links, link{first, real})
-		return real, nil
 	}
 	return "", &fs.PathError{Op: "open", Path: path, Err: errors.New("too many symbolic links")}
 }
 
-// openPlaceOf opens the directory of a file, and returns the path that the file has in it.
-func (d *directory) openPlaceOf(path string) (string, error) {
+// openPlaceOf opens the directory of a file, and returns the path that the file has in it. links
+// are those that led to it.
+func (d *directory) openPlaceOf(path string, links []fs.FileInfo) (string, error) {
 	dir, base := filepath.Split(path)
 	if dir == "" {
 		dir = "."
@@ -194,6 +198,15 @@ func (d *directory) openPlaceOf(path string) (string, error) {
 	absolute, err := Absolute(dir)
 	if err == nil {
 		err = d.addPlace(name, absolute, func() (*os.Root, error) { return os.OpenRoot(dir) })
+	}
+	if err != nil {
+		return "", err
+	}
+	// Another user must not lead an administrator's command to the files of a third.
+	info, err := d.places[len(d.places)-1].root.Stat(".")
+	if err == nil && slices.ContainsFunc(links, func(l fs.FileInfo) bool { return !mayFollow(l, info) }) {
+		err = errors.New("the link belongs to another user than the directory: make the link as the owner of the " +
+			"directory, or as root")
 	}
 	return filepath.Join(name, base), err
 }

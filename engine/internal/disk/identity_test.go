@@ -51,9 +51,11 @@ func TestPathCannotBeLookedUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	tooLong := filepath.Join(root.Name(), strings.Repeat("x", 1<<12))
-	if err := (place{absolute: tooLong, root: root}).verify(); err != nil {
-		t.Errorf("a path that is too long: %v", err)
+	if runtime.GOOS != "windows" { // which says that there is no file of such a name
+		tooLong := filepath.Join(root.Name(), strings.Repeat("x", 1<<12))
+		if err := (place{absolute: tooLong, root: root}).verify(); err != nil {
+			t.Errorf("a path that is too long: %v", err)
+		}
 	}
 	_ = root.Close()
 	if err := (place{absolute: t.TempDir(), root: root}).verify(); err != nil {

@@ -35,6 +35,14 @@ func giveToDirectoryOwner(f *os.File, directory fs.FileInfo) {
 	}
 }
 
+// mayFollow reports whether a symbolic link to a file in a directory may be followed: whether it
+// belongs to this user, to root, or to the owner of that directory.
+func mayFollow(link, directory fs.FileInfo) bool {
+	by, ok := link.Sys().(*syscall.Stat_t)
+	to, known := directory.Sys().(*syscall.Stat_t)
+	return ok && known && (by.Uid == 0 || int(by.Uid) == os.Geteuid() || by.Uid == to.Uid)
+}
+
 // giveEmptyDirectory is giveToDirectoryOwner for a directory that root has just created. Another
 // user may have put another directory in its place, so the owner changes only if the directory is
 // empty.

@@ -14,3 +14,6 @@ func giveToDirectoryOwner(*os.File, fs.FileInfo) {}
 
 // giveEmptyDirectory does nothing: on Windows a directory inherits its permissions from its parent.
 func giveEmptyDirectory(*os.File, fs.FileInfo) {}
+
+// mayFollow returns true: on Windows only an administrator may make symbolic links.
+func mayFollow(_, _ fs.FileInfo) bool { return true }
