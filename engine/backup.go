@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash"
 	"hash/crc32"
@@ -26,16 +27,20 @@ import (
 // notices every cut and every change. The free pages are part of it; call Compact before to leave
 // them out.
 //
-// Errors: daybook.ErrCorrupt; ErrNoSpace when there is no room for the checkpoint; ErrReadOnly when
-// the log has values that cannot be posted because of Options.ReadOnly; ErrClosed, w's, or ctx's.
-// After an error the bytes that were written to w are no backup.
+// Where the heads cannot be posted, because of Options.ReadOnly or because the disk of the daybook
+// is full, their values follow the tree's file. Restore posts them then, and takes about as much
+// memory as they do. So a backup works on a full disk, and of a directory that cannot be written
+// to.
+//
+// Errors: daybook.ErrCorrupt, ErrClosed, w's, or ctx's. After an error the bytes that were written
+// to w are no backup.
 func (db *DB) Backup(ctx context.Context, w io.Writer) error {
 	if err := db.enter(ctx); err != nil {
 		return err
 	}
 	defer db.gate.leave()
 	ctx = db.reading(ctx)
-	b, err := db.beginBackup(ctx)
+	b, heads, err := db.beginBackup(ctx)
 	if err != nil {
 		return err
 	}
@@ -45,36 +50,41 @@ func (db *DB) Backup(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	sum := sha256.New()
-	if _, err := io.Copy(io.MultiWriter(w, sum), &contextReader{ctx, b.Reader()}); err != nil {
+	summed := io.MultiWriter(w, sum)
+	if _, err := io.Copy(summed, &contextReader{ctx, b.Reader()}); err != nil {
 		return err
 	}
-	_, err = w.Write(appendTrailer(nil, b.Size(), sum))
+	rest := unpostedWriter{w: summed, tuning: db.opts.Tuning, coder: codec.NewCoder()}
+	if err := rest.writeAll(ctx, heads); err != nil {
+		return err
+	}
+	_, err = w.Write(appendTrailer(nil, b.Size()+rest.written, rest.written, sum))
 	return err
 }
 
 // beginBackup posts all values and takes a snapshot of the tree. On a full disk, which is when
-// people make backups, it posts with the space of the reserve.
-func (db *DB) beginBackup(ctx context.Context) (b *tree.Backup, err error) {
+// people make backups, it posts with the space of the reserve. It returns the values that could not
+// be posted.
+func (db *DB) beginBackup(ctx context.Context) (b *tree.Backup, heads capturedHeads, err error) {
 	err = db.withTurn(ctx, func(t *turn) error {
 		if !db.opts.ReadOnly {
 			if db.reserve.size() > 0 {
 				defer t.takeReserve()
 			}
-			if _, err := t.postAllUsingReserve(ctx, nil); err != nil {
+			if _, err := t.postAllUsingReserve(ctx, nil); err != nil && !errors.Is(err, daybook.ErrNoSpace) {
 				return err
 			}
-		} else if !db.heads.activeEmpty() {
-			return fmt.Errorf("%w: the log of %s holds values that are not in the tree yet: open it for writing, or "+
-				"close the program that does",
-				daybook.ErrReadOnly, db.dir.path)
 		}
-		b, err = t.tree().Backup()
+		heads, err = t.captureUnposted(allRecords)
+		if err == nil {
+			b, err = t.tree().Backup()
+		}
 		if err == nil {
 			db.trees.snapshots.Add(1) // with the turn, so that measure counts it
 		}
 		return err
 	})
-	return b, err
+	return b, heads, err
 }
 
 // contextReader ends with ctx.
@@ -93,28 +103,34 @@ func (r *contextReader) Read(p []byte) (int, error) {
 // The last bytes of a backup, its trailer. Integers are little-endian:
 //
 //	 0  magic     8 bytes, "DAYBKBAK"
-//	 8  version   uint32, 1
-//	12  (zero)    uint32
-//	16  length    uint64, of the tree's file, which precedes the trailer
-//	24  SHA-256   32 bytes, of that file
+//	 8  version   uint32, 1 if unposted is 0, otherwise 2
+//	12  unposted  uint32, length of the values after the tree's file: see unpostedWriter
+//	16  length    uint64, of all that precedes the trailer
+//	24  SHA-256   32 bytes, of all that precedes the trailer
 //	56  (zero)    uint32
 //	60  checksum  uint32, CRC-32C of bytes 0..59
 const (
 	backupMagic   = "DAYBKBAK"
-	backupVersion = 1
+	backupVersion = 2
 	trailerLen    = 64
 )
 
-func appendTrailer(dst []byte, length int64, sum hash.Hash) []byte {
-	start := len(dst)
+func appendTrailer(dst []byte, length, unposted int64, sum hash.Hash) []byte {
+	start, version := len(dst), uint32(1)
+	if unposted > 0 {
+		version = backupVersion
+	}
 	dst = append(dst, backupMagic...)
-	dst = binary.LittleEndian.AppendUint32(dst, backupVersion)
-	dst = binary.LittleEndian.AppendUint32(dst, 0)
+	dst = binary.LittleEndian.AppendUint32(dst, version)
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(unposted))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(length))
 	dst = sum.Sum(dst)
 	dst = binary.LittleEndian.AppendUint32(dst, 0)
 	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], codec.Castagnoli))
 }
+
+// unpostedLen returns the length of the values after the tree's file that a verified trailer says.
+func unpostedLen(trailer []byte) int64 { return int64(binary.LittleEndian.Uint32(trailer[12:])) }
 
 // verifyTrailer compares the length and the checksum of the bytes before a trailer with what the
 // trailer says.
@@ -128,7 +144,7 @@ func verifyTrailer(trailer []byte, length int64, sum hash.Hash) error {
 	case binary.LittleEndian.Uint32(trailer[60:]) != crc32.Checksum(trailer[:60], codec.Castagnoli):
 		return fmt.Errorf("%w: the backup has been altered in its last %d bytes", daybook.ErrCorrupt, trailerLen)
 	}
-	if version := binary.LittleEndian.Uint32(trailer[8:]); version != backupVersion {
+	if version := binary.LittleEndian.Uint32(trailer[8:]); version < 1 || version > backupVersion {
 		return fmt.Errorf("%w: the backup has version %d, this program knows %d", daybook.ErrVersion, version,
 			backupVersion)
 	}

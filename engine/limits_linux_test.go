@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"testing"
 
@@ -132,4 +134,70 @@ func addressSpace(t *testing.T) (bytes uint64) {
 		t.Fatal(err)
 	}
 	return bytes * uint64(os.Getpagesize())
+}
+
+// TestBackupUnwritable backs up a directory that may only be read, as a user who may not write to
+// it.
+func TestBackupUnwritable(t *testing.T) {
+	dir := testenv.DirInMemory(t)
+	db := mustOpen(t, dir, nil)
+	storeInTreeAndLog(t, db)
+	want := storedOrder(t, db)
+	if err := db.abandon(); err != nil {
+		t.Fatal(err)
+	}
+	makeReadOnly(t, dir)
+	var backup []byte
+	asNobody(t, func() {
+		if file, err := os.Create(filepath.Join(dir, "new")); err == nil {
+			_ = file.Close()
+			t.Error("the directory can be written to")
+		}
+		reading, err := Open(dir, &Options{ReadOnly: true})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		backup = mustBackup(t, reading)
+		mustClose(t, reading)
+	})
+	if !t.Failed() {
+		wantRestored(t, backup, want)
+	}
+}
+
+// makeReadOnly takes away the right to write to a directory, until the test ends, and gives all
+// users the right to read it.
+func makeReadOnly(t *testing.T, dir string) {
+	t.Helper()
+	set := func(directory, file fs.FileMode) {
+		err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+			if err == nil && entry.IsDir() {
+				return os.Chmod(path, directory)
+			}
+			return errors.Join(err, os.Chmod(path, file))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(0o555, 0o444)
+	t.Cleanup(func() { set(0o755, 0o644) })
+}
+
+// asNobody calls fn as a user without rights, if the test runs as root. The user is that of one
+// thread, so fn must open files itself.
+func asNobody(t *testing.T, fn func()) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		fn()
+		return
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := unix.Setfsuid(65534); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Setfsuid(0) }()
+	fn()
 }

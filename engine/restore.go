@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 
 	"github.com/daybook-db/daybook"
@@ -125,7 +126,12 @@ func (c *treeClaim) fill(ctx context.Context, r io.Reader) error {
 	if err := dir.remove(restoredName); err != nil { // of an earlier Restore
 		return err
 	}
-	if err := receiveBackup(ctx, dir, r); err != nil {
+	length, unposted, err := receiveBackup(ctx, dir, r)
+	if err != nil {
+		return err
+	}
+	rest, err := dir.cutUnposted(length, unposted)
+	if err != nil {
 		return err
 	}
 	if err := dir.checkRestored(ctx); err != nil {
@@ -134,7 +140,7 @@ func (c *treeClaim) fill(ctx context.Context, r io.Reader) error {
 		}
 		return fmt.Errorf("the backup cannot be used: %w", err)
 	}
-	if err := dir.forkRestored(); err != nil {
+	if err := dir.completeRestored(rest); err != nil {
 		return err
 	}
 	if err := errors.Join(dir.checkEmpty(), dir.fs.Verify()); err != nil {
@@ -190,22 +196,47 @@ func ofFileSystem(entry fs.DirEntry) bool {
 }
 
 // receiveBackup writes a backup without its trailer into a new file, durably, and verifies the
-// trailer.
-func receiveBackup(ctx context.Context, dir directory, r io.Reader) (err error) {
+// trailer. It returns the length of the file, and of the values in it that follow the tree.
+func receiveBackup(ctx context.Context, dir directory, r io.Reader) (length, unposted int64, err error) {
 	file, err := dir.fs.Create(dir.file(restoredName))
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	sum := sha256.New()
 	out := &trailerSplitter{w: io.MultiWriter(io.NewOffsetWriter(file, 0), sum)}
 	if _, err := io.CopyBuffer(out, &contextReader{ctx, r}, make([]byte, 256<<10)); err != nil {
-		return err
+		return 0, 0, err
 	}
 	if err := verifyTrailer(out.trailer, out.written, sum); err != nil {
-		return err
+		return 0, 0, err
 	}
-	return file.Datasync()
+	return out.written, unpostedLen(out.trailer), file.Datasync()
+}
+
+// cutUnposted cuts the values that follow the tree, n bytes, off the restored file, and returns
+// them. The file has a length.
+func (d directory) cutUnposted(length, n int64) (rest unposted, err error) {
+	if n == 0 {
+		return nil, nil
+	}
+	if n > length || n > math.MaxInt {
+		return nil, fmt.Errorf("%w: the backup has %d bytes of values after its tree, and %d bytes together",
+			daybook.ErrCorrupt, n, length)
+	}
+	file, err := d.fs.OpenFile(d.file(restoredName), os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	rest = make(unposted, n)
+	if _, err = file.ReadAt(rest, length-n); err == nil {
+		err = file.Truncate(length - n)
+	}
+	if err == nil {
+		err = disk.Datasync(file)
+	}
+	return rest, err
 }
 
 // trailerSplitter writes to w everything that it is given, except the last trailerLen bytes.
@@ -241,14 +272,17 @@ func (d directory) checkRestored(ctx context.Context) error {
 	return errors.Join(restored.Check(ctx), restored.Close())
 }
 
-// forkRestored begins a new epoch in the restored tree: the store that was backed up may have
-// stored more, and so have given the next numbers already.
-func (d directory) forkRestored() (err error) {
+// completeRestored posts the rest of the values, and begins a new epoch in the restored tree: the
+// store that was backed up may have stored more, and so have given the next numbers already.
+func (d directory) completeRestored(rest unposted) (err error) {
 	restored, err := d.openRestored(false)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, restored.Close()) }()
+	if err := rest.postTo(restored); err != nil {
+		return err
+	}
 	state, err := restored.State()
 	if err != nil {
 		return err

@@ -22,7 +22,10 @@ SHA-256, so that restore notices when a part is missing or was changed. A backup
 killed leaves a file named .FILE.NUMBER.part; the next backup to FILE removes it when it was
 last written more than an hour ago.
 
-This command needs the daybook for itself. A program that has it open uses DB.Backup of the Go
+Nothing is written to the daybook, so that this works on a read-only or full disk. Values that
+are in the log alone are in memory meanwhile, as in any program that opens the daybook.
+
+No program may have the daybook open for writing. Such a program uses DB.Backup of the Go
 package engine, while it goes on storing.`,
 		Example:           `  daybook backup history.daybook`,
 		Args:              asUsage(oneFile),
@@ -35,7 +38,7 @@ func runBackup(cmd *cobra.Command, dir, name string) (err error) {
 	if name == standard && isTerminal(cmd.OutOrStdout()) {
 		return usagef("a backup is not text, so it is not printed on a terminal: name a file, or use a pipe")
 	}
-	db, err := openExisting(dir)
+	db, err := openForReading(dir)
 	if err != nil {
 		return err
 	}
