@@ -87,7 +87,7 @@ func addCommands(root *cobra.Command, dir *string) {
 			newQueryCommand(dir), newTailCommand(dir), newRecordsCommand(dir), newStatsCommand(dir),
 		}},
 		{"Maintain", []*cobra.Command{
-			newCleanupCommand(dir), newPruneCommand(dir), newRetainCommand(dir),
+			newCleanupCommand(dir), newPruneCommand(dir), newRetainCommand(dir), newHoldsCommand(dir),
 			newCompactCommand(dir), newCheckCommand(dir),
 		}},
 		{"Move", []*cobra.Command{
