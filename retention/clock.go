@@ -5,6 +5,7 @@ package retention
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -92,7 +93,7 @@ func (c *clock) look(ctx context.Context, backend daybook.Backend) (j judgement,
 	if err := c.load(ctx, backend); err != nil {
 		return j, err
 	}
-	wall := c.wall()
+	wall := bounded(c.wall())
 	c.pass(wall)
 	if err := c.begin(ctx, backend, wall); err != nil {
 		return j, err
@@ -275,6 +276,16 @@ func newestOfMost(ctx context.Context, backend daybook.Backend) (time.Time, erro
 		return time.Time{}, nil
 	}
 	slices.Sort(newest)
-	const maxYear9999 = 253_402_300_799_999
-	return time.UnixMilli(int64(min(newest[(len(newest)-1)/2], maxYear9999))), nil
+	median := newest[(len(newest)-1)/2]
+	return bounded(time.UnixMilli(int64(min(median, math.MaxInt64)))), nil
+}
+
+// maxTime leaves room for uptime in the years up to 9999, which are those that RFC 3339 can write.
+var maxTime = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func bounded(t time.Time) time.Time {
+	if t.After(maxTime) {
+		return maxTime
+	}
+	return t
 }

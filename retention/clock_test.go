@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"math"
 	"testing"
 	"time"
 
@@ -157,12 +158,18 @@ func TestClockBegins(t *testing.T) {
 		{"all two years old", []time.Duration{-2 * year, -2 * year, -2 * year}, true, "the clock may be ahead"},
 		{"most of them two years old", []time.Duration{-2 * year, -2 * year, -hour}, true,
 			"one sensor may be ahead, too"},
+		{"most of them at the end of time", []time.Duration{math.MaxInt64, math.MaxInt64, -hour}, true,
+			"what is known is saved all the same"},
 		{"of a clock that was never set", []time.Duration{-56 * year, -56 * year}, false, "they are no evidence"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			f, backend := newFakeClock(today, 7*day), backendtest.NewMemory()
 			for i, after := range test.newest {
+				if after == math.MaxInt64 {
+					storeMillis(t, backend, math.MaxUint64, fmt.Sprint(i))
+					continue
+				}
 				storeAt(t, backend, today.Add(after), fmt.Sprint(i))
 			}
 			j, err := f.look(t.Context(), backend)
@@ -321,8 +328,12 @@ func (m *countingMemory) SetClockState(ctx context.Context, state []byte) error 
 // storeAt stores a value of each record.
 func storeAt(t *testing.T, backend daybook.Backend, at time.Time, names ...string) {
 	t.Helper()
+	storeMillis(t, backend, uint64(max(at.UnixMilli(), 0)), names...)
+}
+
+func storeMillis(t *testing.T, backend daybook.Backend, timestamp uint64, names ...string) {
+	t.Helper()
 	for _, name := range names {
-		timestamp := uint64(max(at.UnixMilli(), 0))
 		if err := backend.Store(t.Context(), name, json.RawMessage("1"), timestamp); err != nil {
 			t.Fatal(err)
 		}
