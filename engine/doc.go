@@ -32,6 +32,13 @@
 // before the disk is full. A damaged directory does not open, unless Options.OnCorruption says to
 // set the damage aside.
 //
+// # Identity
+//
+// A directory has an identity, and a value has a [daybook.Cursor]: an epoch and a sequence number.
+// Open begins a new epoch where numbers could be given a second time: after a crash, and in a copy
+// of the directory. So do Restore, Quarantine of a log, and a failed write that was undone. A log
+// that belongs to another store, or to another copy, is daybook.ErrCorrupt; identity.go has more.
+//
 // # Limits
 //
 // One process at a time has a directory open for writing; others get daybook.ErrLocked. Readers

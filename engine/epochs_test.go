@@ -34,7 +34,8 @@ var (
 //
 //   - No cursor ever means two values, for any reader: not for one that reads each frame of the log
 //     as soon as it is written, and not across copies.
-//   - Each consumer has each value once, or was told that it was deleted or that history has forked.
+//   - Each consumer has each value once, or was told that it was deleted, or that history has
+//     forked.
 func TestEpochs(t *testing.T) {
 	runs := *epochsRuns
 	if runs == 0 {

@@ -337,7 +337,7 @@ func TestUndoneGroupForks(t *testing.T) {
 			undone = daybook.Cursor{Sequence: 4}
 			return &faultfs.PartialError{Written: 20 + len(group[0].payload), Err: faultfs.ErrInjected}
 		}
-		if undone.Epoch == ([16]byte{}) && undone.Sequence > 0 { // the write that undoes it: before, the frame can be read
+		if undone.Epoch == ([16]byte{}) && undone.Sequence > 0 { // before the write that undoes the frame
 			for _, event := range read(t, f) {
 				undone = event.Cursor
 			}

@@ -3,7 +3,9 @@
 package main
 
 import (
+	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -17,7 +19,8 @@ func newStatsCommand(dir *string) *cobra.Command {
 		Use:   "stats",
 		Short: "Show how many values the directory holds and how much space they take",
 		Long: `Show the number of records and values in the directory, and their size: the values alone
-as JSON, the part of the tree (the file daybook.db) that is in use, and the files on disk.`,
+as JSON, the part of the tree (the file daybook.db) that is in use, and the files on disk. The last
+line has the identity of the store, and the epoch that its values are stored in.`,
 		Example:           `  daybook stats`,
 		Args:              asUsage(noArguments("")),
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -55,16 +58,27 @@ type statsJSON struct {
 	TreeBytes     int64  `json:"tree_bytes"`
 	TreeUsedBytes int64  `json:"tree_used_bytes"`
 	LogBytes      int64  `json:"log_bytes"`
+	Store         string `json:"store,omitempty"`
+	Epoch         string `json:"epoch,omitempty"`
 	LastSequence  uint64 `json:"last_sequence"`
 	Watermark     uint64 `json:"watermark"`
 }
 
 func newStatsJSON(s daybook.Stats) statsJSON {
 	return statsJSON{
+		Store: idText(s.Store), Epoch: idText(s.Epoch),
 		Values: s.Values, ValueBytes: s.ValueBytes, Records: s.Records,
 		DiskBytes: s.DiskBytes, TreeBytes: s.TreeBytes, TreeUsedBytes: s.TreeUsed, LogBytes: s.LogBytes,
 		LastSequence: s.LastSequence, Watermark: s.Watermark,
 	}
+}
+
+// idText returns the hexadecimal digits of an identity, or nothing if there is none.
+func idText(id [16]byte) string {
+	if id == [16]byte{} {
+		return ""
+	}
+	return hex.EncodeToString(id[:])
 }
 
 func writeStats(out io.Writer, s daybook.Stats) error {
@@ -84,5 +98,9 @@ func writeStats(out io.Writer, s daybook.Stats) error {
 			return err
 		}
 	}
-	return table.flush()
+	if err := table.flush(); err != nil || s.Store == [16]byte{} {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "\nstore %s, in epoch %s\n", idText(s.Store), idText(s.Epoch))
+	return err
 }

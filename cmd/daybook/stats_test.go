@@ -16,6 +16,10 @@ func TestStats(t *testing.T) {
 	if got.Values != 4 || got.Records != 3 || got.ValueBytes != 35 || got.DiskBytes <= 0 {
 		t.Errorf("stats: %+v", got)
 	}
+	if len(got.Store) != 32 || len(got.Epoch) != 32 || got.Store == got.Epoch {
+		t.Errorf("store %q in epoch %q; want two times 32 hexadecimal digits", got.Store, got.Epoch)
+	}
 	table := mustRun(t, "", "stats", "--dir", dir)
-	wantParts(t, table, "records", "values", "raw JSON          35 B", "8.8 B", "directory")
+	wantParts(t, table, "records", "values", "raw JSON          35 B", "8.8 B", "directory",
+		"store "+got.Store+", in epoch "+got.Epoch)
 }
