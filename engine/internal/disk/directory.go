@@ -175,7 +175,8 @@ func (d *directory) FollowLink(path string) (string, error) {
 			real, err := d.openPlaceOf(at, links)
 			if err != nil {
 				// It does not match fs.ErrNotExist: there is a file, on a disk that is not mounted.
-				return "", fmt.Errorf("the symbolic link %s leads to %s, whose directory cannot be used: %v", path, at, err)
+				return "", fmt.Errorf("the symbolic link %s leads to %s, whose directory cannot be used: %v",
+					path, at, err)
 			}
 			d.links = append(d.links, link{first, real})
 			return real, nil

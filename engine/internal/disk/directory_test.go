@@ -222,6 +222,36 @@ func TestFollowLink(t *testing.T) {
 	}
 }
 
+// TestTwoDirectories opens a second directory through a link, by a relative path. A file cannot be
+// renamed from one to the other.
+func TestTwoDirectories(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.Mkdir("at", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	testenv.Symlink(t, filepath.Join("..", "file"), filepath.Join("at", "link"))
+	mustWrite(t, "file", "content")
+	mustWrite(t, filepath.Join("at", "other"), "other")
+	dir := mustOpen(t, "at")
+	real, err := dir.FollowLink(filepath.Join("at", "link"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data, err := dir.ReadFile(real); err != nil || string(data) != "content" {
+		t.Errorf("%s has %q, %v", real, data, err)
+	}
+	for _, paths := range [][2]string{
+		{real, filepath.Join("at", "new")}, {filepath.Join("at", "other"), real},
+	} {
+		if err := dir.Rename(paths[0], paths[1]); err == nil {
+			t.Errorf("%s was renamed to %s", paths[0], paths[1])
+		}
+	}
+	if _, err := dir.FollowLink(filepath.Join("elsewhere", "link")); err == nil {
+		t.Error("a link outside was followed")
+	}
+}
+
 // wantMoved checks the error of Verify: part is a part of it, or empty for no error.
 func wantMoved(t *testing.T, dir disk.FS, when, part, path string) {
 	t.Helper()

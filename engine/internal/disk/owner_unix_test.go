@@ -8,7 +8,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
+
+	"github.com/daybook-db/daybook/engine/internal/disk"
 )
 
 // TestLinksOfOtherUsers follows links of several users. A user must not lead the command of an
@@ -46,5 +49,45 @@ func TestLinksOfOtherUsers(t *testing.T) {
 				t.Errorf("it leads to %q, %v; want it to be followed: %t", real, err, test.want)
 			}
 		})
+	}
+}
+
+// TestOwners makes files and directories as root in a directory of another user. They must belong
+// to that user; files that exist keep their owner.
+func TestOwners(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs the right to give files to other users, which root has")
+	}
+	const alice, group = 12345, 23456
+	at := t.TempDir()
+	mustWrite(t, filepath.Join(at, "roots"), "")
+	if err := os.Chown(at, alice, group); err != nil {
+		t.Fatal(err)
+	}
+	dir := mustOpen(t, at)
+	created, err := dir.Create(filepath.Join(at, "created"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"opened", "roots"} {
+		f, err := dir.OpenFile(filepath.Join(at, name), os.O_CREATE|os.O_RDWR, 0o600)
+		if err := errors.Join(err, f.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = (disk.OS{}).MkdirAll(filepath.Join(at, "above", "below"))
+	if err := errors.Join(err, created.Close(), dir.Mkdir(filepath.Join(at, "made"))); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]uint32{
+		"created": alice, "opened": alice, "made": alice, "above": alice, "above/below": alice, "roots": 0,
+	} {
+		info, err := os.Stat(filepath.Join(at, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := info.Sys().(*syscall.Stat_t).Uid; got != want {
+			t.Errorf("%s belongs to %d; want %d", name, got, want)
+		}
 	}
 }
