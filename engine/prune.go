@@ -34,6 +34,11 @@ func (db *DB) Cleanup(ctx context.Context, olderThan uint64) (deleted uint64, er
 // Prune deletes values of the records that recordPattern matches, as params says, and returns the
 // exact number of deleted values. It behaves as Cleanup does. Values that were stored before the
 // call are durable afterwards, even if nothing was deleted.
+//
+// When ctx ends, the next Prune of the same records goes on where this one stopped. The search for
+// what MaxBytes deletes goes on meanwhile, and keeps pages in use as a Scan does. So a Prune that is
+// called again and again with the same short deadline finishes, unless values are stored all the
+// time; then it deletes in each round what it must.
 // Errors: those of Cleanup, daybook.ErrInvalidPattern, ErrInvalidParams and a *ForkedError.
 func (db *DB) Prune(ctx context.Context, recordPattern string, params daybook.PruneParams) (deleted uint64, err error) {
 	if err := db.enterWriting(ctx); err != nil {
@@ -48,6 +53,8 @@ func (db *DB) Prune(ctx context.Context, recordPattern string, params daybook.Pr
 		return 0, err
 	}
 	err = db.withTurn(ctx, func(t *turn) error {
+		t.selection = fmt.Sprintf("%q %v %q", recordPattern, params.Syntax, params.Except)
+		defer func() { t.selection = "" }()
 		deleted, err = t.pruneAsAsked(ctx, pattern, params)
 		return err
 	})
@@ -89,8 +96,7 @@ func (t *turn) pruneOldest(
 	}
 	if err == nil && params.MaxBytes > 0 {
 		var oldest uint64
-		oldest, err = t.pruneTo(ctx, pattern, tree.ByTime, func(uint64) uint64 { return params.MaxBytes },
-			uint64(params.KeepNewest))
+		oldest, err = t.pruneToBytes(ctx, pattern, params.MaxBytes, uint64(params.KeepNewest))
 		deleted += oldest
 	}
 	return deleted, err
@@ -118,6 +124,11 @@ func compileWithExceptions(recordPattern string, params daybook.PruneParams) (*i
 // before it.
 func (t *turn) prune(ctx context.Context, pattern *index.Pattern, rule tree.Rule) (deleted uint64, err error) {
 	defer t.takeReserve()
+	defer func() {
+		if deleted > 0 {
+			t.dropSearch()
+		}
+	}()
 	held, err := t.boundHolds(ctx)
 	if err != nil {
 		return 0, err
@@ -168,13 +179,15 @@ func (t *turn) pruneTree(
 	if err := t.prepareToWrite(); err != nil {
 		return 0, err
 	}
-	with := t.pruningOf(held)
+	with, place := t.pruningOf(held), t.resumed(rule)
+	with.Progress = &place.rest
 	prune := func() error {
 		n, err := t.tree().Prune(ctx, pattern, rule, with)
 		deleted += n
 		return err
 	}
 	err = t.retrySalvaged(ctx, prune(), prune)
+	t.remember(ctx, place, err)
 	if measured := t.measure(); err == nil {
 		err = measured
 	}
@@ -194,6 +207,33 @@ func (t *turn) pruningOf(held tree.Holds) tree.Pruning {
 		BetweenTransactions: t.postForWriters,
 		Pause:               newPauses(t.db).pauseIfDue,
 		FreeSpace:           t.freeSpace,
+	}
+}
+
+// pruneToBytes deletes the oldest values of the records that the pattern matches until at most
+// maxBytes bytes of their JSON remain. Values that cannot be read do not count, and are an error at
+// the end. Held values count as if they were deleted.
+func (t *turn) pruneToBytes(
+	ctx context.Context, pattern *index.Pattern, maxBytes, keepNewest uint64,
+) (deleted uint64, err error) {
+	for {
+		// On a full disk some of the values that count stay in the heads.
+		if _, err := t.postAll(ctx, nil); err != nil && !errors.Is(err, daybook.ErrNoSpace) {
+			return deleted, err
+		}
+		rule, exact, unreadable, err := t.findCutoff(ctx, pattern, maxBytes)
+		if err == nil && t.db.quarantines(unreadable) && t.salvage(ctx, unreadable) == nil {
+			rule, exact, unreadable, err = t.findCutoff(ctx, pattern, maxBytes)
+		}
+		if err != nil {
+			return deleted, err
+		}
+		rule.KeepNewest = keepNewest
+		n, err := t.prune(ctx, pattern, rule)
+		deleted += n
+		if err != nil || exact {
+			return deleted, cmp.Or(err, unreadable)
+		}
 	}
 }
 

@@ -23,6 +23,11 @@ type turn struct {
 	copyMargin int64      // bytes of the disk that the copy leaves free
 	pace       compactionPace
 
+	// What a Prune left undone whose context ended; cutoff.go has both.
+	selection string        // the records of the Prune that holds the turn; "": another deletion
+	place     prunePlace    // where it stopped
+	searching *cutoffSearch // nil: none
+
 	holds []*hold // by name; what the notes of the tree say
 
 	// renameUnsynced is set by adoptTree when another file has got the tree's name and the

@@ -33,7 +33,7 @@ func (r *CatalogueReader) Next(
 ) (name []byte, entry codec.CatalogueEntry, found bool, err error) {
 	err = r.mapped.protect(func() error {
 		mappedName, data, err := nextMatch(ctx, r.cursor)
-		if mappedName == nil {
+		if mappedName == nil || err != nil {
 			return err
 		}
 		if entry, err = r.mapped.decodeEntry(r.image, mappedName, data); err != nil {
@@ -54,7 +54,8 @@ func (r *CatalogueReader) Next(
 // hostile pattern takes up to a millisecond for a name.
 const namesPerCheck = 16
 
-// nextMatch returns the cursor's next name that matches, and its entry; nil at the end.
+// nextMatch returns the cursor's next name that matches, and its entry; nil at the end. With ctx's
+// error it returns the name at which it stopped.
 func nextMatch(ctx context.Context, cursor *index.NameCursor) (name, data []byte, err error) {
 	for read := 1; ; read++ {
 		name, data, matches, err := cursor.Next()
@@ -63,7 +64,7 @@ func nextMatch(ctx context.Context, cursor *index.NameCursor) (name, data []byte
 		}
 		if read%namesPerCheck == 0 {
 			if err := ctx.Err(); err != nil {
-				return nil, nil, err
+				return name, nil, err
 			}
 		}
 	}

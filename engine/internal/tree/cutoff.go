@@ -38,18 +38,57 @@ func (t *Tree) Cutoff(
 	ctx context.Context, pattern *index.Pattern, order Order, keep func(all uint64) uint64,
 	holds Holds, others iter.Seq[codec.Entry],
 ) (rule Rule, skipped, err error) {
-	s := cutoffSearch{
-		ctx: ctx, mapped: t.mapped, coder: t.coder, pattern: pattern, order: order,
-		holds: holds, others: others,
+	c, err := t.BeginCutoff(ctx, pattern, order, holds, others)
+	if err != nil {
+		return Rule{}, nil, err
 	}
-	err = t.view(func(_ *bbolt.Tx, image *pages.Image) error {
-		s.image = image
-		return s.searchAll(func() error {
-			rule, err = s.find(keep)
+	defer c.Close()
+	return c.Find(keep)
+}
+
+// Cutting is a Cutoff of the values that were there when it began. While it is open, the pages of
+// that moment are not overwritten, as with a Snapshot.
+type Cutting struct {
+	tree   *Tree
+	tx     *bbolt.Tx
+	search cutoffSearch
+}
+
+// BeginCutoff begins a Cutoff. The caller must close it.
+func (t *Tree) BeginCutoff(
+	ctx context.Context, pattern *index.Pattern, order Order, holds Holds, others iter.Seq[codec.Entry],
+) (c *Cutting, err error) {
+	err = t.mapped.protect(func() error {
+		tx, image, err := t.begin()
+		if err != nil {
+			return err
+		}
+		t.snapshots.Add(1)
+		c = &Cutting{tree: t, tx: tx, search: cutoffSearch{
+			ctx: ctx, mapped: t.mapped, image: image, coder: t.coder, pattern: pattern, order: order,
+			holds: holds, others: others,
+		}}
+		return nil
+	})
+	return c, t.mapped.describe(err)
+}
+
+// Find returns what Cutoff returns.
+func (c *Cutting) Find(keep func(all uint64) uint64) (rule Rule, skipped, err error) {
+	mapped := c.tree.mapped
+	err = mapped.describe(mapped.protect(func() error {
+		return c.search.searchAll(func() (err error) {
+			rule, err = c.search.find(keep)
 			return err
 		})
-	})
-	return rule, s.skipped, err
+	}))
+	return rule, c.search.skipped, err
+}
+
+// Close ends the Cutoff.
+func (c *Cutting) Close() {
+	_ = c.tx.Rollback()
+	c.tree.snapshots.Done()
 }
 
 // searchAll calls search. If that meets a damaged page, it calls search once more, for all chunks

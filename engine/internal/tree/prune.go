@@ -47,7 +47,21 @@ type Pruning struct {
 	Pause func()
 	// FreeSpace frees space on a full disk, and reports whether it did.
 	FreeSpace func() bool
+	// Progress is where Prune begins. When ctx interrupts it, it sets Progress to the place where it
+	// stopped, from which the same Prune can go on. nil: it begins with the first record.
+	Progress *Progress
 }
+
+// Progress says which records a Prune has yet to look at: those from a name on, and after the last
+// record those before another name. The zero value is all records.
+type Progress struct {
+	From   string
+	Before string // "": none, or if Around is set all the rest
+	Around bool   // the last record has been passed: the rest lies between From and Before
+}
+
+// AllFrom returns the Progress that begins at the same name and has yet to look at all records.
+func (p Progress) AllFrom() Progress { return Progress{From: p.From, Before: p.From} }
 
 // Prune deletes the values that the rule says from the records that the pattern matches, in several
 // transactions. It returns how many values it deleted. Even after an error those are gone for good.
@@ -68,6 +82,10 @@ func (t *Tree) Prune(
 	p := pruner{
 		tree: t, ctx: ctx, pattern: pattern, rule: rule, with: with,
 		transactionBytes: t.opts.TransactionBytes,
+	}
+	if with.Progress != nil {
+		p.rest = *with.Progress
+		defer func() { *with.Progress = p.rest }()
 	}
 	for p.more = true; p.more; {
 		if err := ctx.Err(); err != nil {
@@ -105,7 +123,7 @@ type pruner struct {
 	with    Pruning
 
 	lost             []uint64 // of each hold, in the transaction
-	from             string   // the name to continue from
+	rest             Progress // where to continue
 	more             bool     // there may be more to delete
 	transactionBytes int      // about how many bytes the next transaction changes
 	damaged          damagedRecords
@@ -133,8 +151,18 @@ func (p *pruner) pruneSome() (deletions []Deletion, err error) {
 	if err != nil && !errors.Is(err, errNothing) {
 		return nil, err
 	}
-	p.from, p.more = next, next != ""
+	p.advance(next)
 	return deletions, nil
+}
+
+// advance continues at the next name; "": there is no further one.
+func (p *pruner) advance(next string) {
+	p.rest.From, p.more = next, next != ""
+	if !p.more && p.rest.Before != "" && !p.rest.Around {
+		p.rest.Around, p.more = true, true
+	} else if !p.more {
+		p.rest = Progress{}
+	}
 }
 
 // lostAny reports whether a hold lost values in the transaction.
@@ -156,14 +184,14 @@ func (p *pruner) tellDeleted(deletions []Deletion) {
 // to continue from; "" at the end.
 func (p *pruner) pruneUntilFull(w *writeTx) (deletions []Deletion, next string, err error) {
 	w.opts.TransactionBytes = p.transactionBytes
-	cursor := index.NewNameCursor(w.recordsBefore.Cursor(), p.pattern, p.from)
+	cursor := index.NewNameCursor(w.recordsBefore.Cursor(), p.pattern, p.rest.From)
 	for seen := 1; ; seen++ {
 		name, data, err := nextMatch(p.ctx, cursor)
-		if name == nil || err != nil {
-			return deletions, "", err
+		if name != nil && (err != nil || seen%namesPerCheck == 0 && p.ctx.Err() != nil) {
+			return deletions, string(name), nil // Prune returns ctx's error after the commit
 		}
-		if seen%namesPerCheck == 0 && p.ctx.Err() != nil { // Prune returns the error after the commit
-			return deletions, string(name), nil
+		if name == nil || err != nil || p.rest.Around && string(name) >= p.rest.Before {
+			return deletions, "", err
 		}
 		entry, choice, err := p.choose(w, name, data, len(deletions) > 0)
 		switch {
