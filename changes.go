@@ -56,7 +56,7 @@ type ChangeSource interface {
 	// ErrForked.
 	//
 	// Concurrency: the loop may take as long as it likes. It may call the other methods of the
-	// backend. After Close it ends with ErrClosed.
+	// backend, except Close, unless the backend's own documentation allows that.
 	//
 	// Ownership: the caller may keep the yielded values. Several of them may share one allocation.
 	//

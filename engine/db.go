@@ -275,8 +275,9 @@ func (db *DB) Initialize(ctx context.Context) error {
 }
 
 // Close posts the values in the heads, empties the log, and closes the directory. It waits for the
-// calls that are running; later calls return daybook.ErrClosed. A second Close waits for the first
-// and returns its error.
+// calls that are running; later calls return daybook.ErrClosed. It ends the loops over Scan,
+// Records and Changes, also one whose body calls Close: they end with daybook.ErrClosed. A second
+// Close waits for the first and returns its error.
 //
 // When the last checkpoint fails, for example because the disk is full, Close closes the directory
 // all the same and returns the reason. No value is lost then: the log stays, and the next Open

@@ -10,13 +10,33 @@ import (
 )
 
 // gate counts the calls that are running, so that Close can wait for them. Once Close has begun, it
-// refuses further calls, also those from within a running call, such as Store in the loop of a
-// Scan: otherwise Close and the call would wait for each other for ever.
+// refuses further calls, also those from within a running call.
+//
+// A loop over a Scan may run for ever, and its body may call Close. So an iteration counts as
+// running only while it reads its snapshot. Close ends the others, and their loops end with
+// ErrClosed.
 type gate struct {
-	mu      sync.Mutex // is held while closed is set, so that no call begins after it
-	closed  atomic.Bool
-	running sync.WaitGroup
+	mu         sync.Mutex // guards iterations, and is held while closed is set, so that nothing begins after it
+	closed     atomic.Bool
+	running    sync.WaitGroup
+	iterations map[*iteration]bool
+	parked     sync.Cond // an iteration has stopped reading after closed was set; its L is mu
 }
+
+// iteration is a loop over a snapshot.
+type iteration struct {
+	gate  *gate
+	state atomic.Int32 // an iterationState
+	end   func()       // closes the snapshot
+}
+
+type iterationState = int32
+
+const (
+	isParked  iterationState = iota // the body of the loop runs
+	isReading                       // the snapshot is read
+	hasEnded                        // the snapshot is closed
+)
 
 // enter begins a call, which ends with leave.
 func (g *gate) enter() error {
@@ -34,12 +54,76 @@ func (g *gate) leave() { g.running.Done() }
 // isClosed reports whether close has been called.
 func (g *gate) isClosed() bool { return g.closed.Load() }
 
-// close refuses calls from now on, and waits for the calls that are running.
+// close refuses calls from now on, ends the iterations, and waits for the calls that are running.
 func (g *gate) close() {
 	g.mu.Lock()
 	g.closed.Store(true)
+	g.parked.L = &g.mu
+	for len(g.iterations) > 0 {
+		for it := range g.iterations {
+			if it.state.CompareAndSwap(isParked, hasEnded) {
+				it.end()
+				delete(g.iterations, it)
+			}
+		}
+		if len(g.iterations) > 0 {
+			g.parked.Wait()
+		}
+	}
 	g.mu.Unlock()
 	g.running.Wait()
+}
+
+// iterate makes an iteration of a running call, which leaves the gate. end closes its snapshot. If
+// Close has begun, the call goes on as it is, and iterate returns nil.
+func (g *gate) iterate(end func()) *iteration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.isClosed() {
+		return nil
+	}
+	if g.iterations == nil {
+		g.iterations = make(map[*iteration]bool)
+	}
+	it := &iteration{gate: g, end: end}
+	g.iterations[it] = true
+	g.running.Done()
+	return it
+}
+
+// read calls fn, which reads the snapshot, unless Close has ended the iteration. The body of the
+// loop must not run within fn. A nil iteration is a call, which Close waits for.
+func (it *iteration) read(fn func() error) error {
+	if it == nil {
+		return fn()
+	}
+	if !it.state.CompareAndSwap(isParked, isReading) {
+		return daybook.ErrClosed
+	}
+	defer it.park()
+	return fn()
+}
+
+func (it *iteration) park() {
+	it.state.Store(isParked)
+	if it.gate.isClosed() { // close may wait for this
+		it.gate.mu.Lock()
+		defer it.gate.mu.Unlock()
+		it.gate.parked.Broadcast()
+	}
+}
+
+// finish ends the iteration, unless Close has ended it.
+func (it *iteration) finish() {
+	it.gate.mu.Lock()
+	defer it.gate.mu.Unlock()
+	if it.state.CompareAndSwap(isParked, hasEnded) {
+		it.end()
+		delete(it.gate.iterations, it)
+		if it.gate.isClosed() {
+			it.gate.parked.Broadcast()
+		}
+	}
 }
 
 // background is a goroutine that works when it is nudged, until it is stopped. The zero value has

@@ -23,11 +23,9 @@ func (db *DB) Query(
 	ctx context.Context, recordPattern string, params daybook.QueryParams,
 ) ([]daybook.StoredValue, error) {
 	var values []daybook.StoredValue
-	for value, err := range db.Scan(ctx, recordPattern, params) {
-		if err != nil {
-			return nil, err
-		}
-		values = append(values, value)
+	collect := func(value daybook.StoredValue, _ error) bool { values = append(values, value); return true }
+	if err := db.scan(ctx, recordPattern, params, collect, false); err != nil {
+		return nil, err
 	}
 	return values, nil
 }
@@ -39,21 +37,23 @@ func (db *DB) Scan(
 	ctx context.Context, recordPattern string, params daybook.QueryParams,
 ) iter.Seq2[daybook.StoredValue, error] {
 	return func(yield func(daybook.StoredValue, error) bool) {
-		if err := db.scan(ctx, recordPattern, params, yield); err != nil {
+		if err := db.scan(ctx, recordPattern, params, yield, true); err != nil {
 			yield(daybook.StoredValue{}, err)
 		}
 	}
 }
 
 // scan yields values until there are no more, or yield returns false. It does not yield the error
-// that it returns.
+// that it returns. inLoop says that yield is the body of a loop, which may call Close.
 func (db *DB) scan(
-	ctx context.Context, recordPattern string, params daybook.QueryParams, yield func(daybook.StoredValue, error) bool,
+	ctx context.Context, recordPattern string, params daybook.QueryParams,
+	yield func(daybook.StoredValue, error) bool, inLoop bool,
 ) error {
 	if err := db.enter(ctx); err != nil {
 		return err
 	}
-	defer db.gate.leave()
+	leave := db.gate.leave
+	defer func() { leave() }()
 	ctx = db.reading(ctx)
 	wanted, err := rangeOf(params)
 	if err != nil {
@@ -71,7 +71,10 @@ func (db *DB) scan(
 		return err
 	}
 	defer snapshot.close()
-	s := scanner{ctx: ctx, wanted: wanted, tree: snapshot.tree, yield: yield}
+	if inLoop {
+		leave = snapshot.iterate()
+	}
+	s := scanner{ctx: ctx, wanted: wanted, tree: snapshot.tree, iteration: snapshot.iteration, yield: yield}
 	return snapshot.records(ctx, func(r recordContent) (bool, error) { return s.record(r) })
 }
 
@@ -82,6 +85,8 @@ type scanner struct {
 	wanted codec.Range // of each record
 	tree   *tree.Snapshot
 	yield  func(daybook.StoredValue, error) bool
+
+	iteration *iteration // nil: a call
 
 	values arena.Values
 	names  arena.Names
@@ -161,11 +166,12 @@ func (s *scanner) seek(r recordContent) {
 }
 
 // next returns the record's next entries in the tree; nil at the end.
-func (s *scanner) next() ([]codec.Entry, error) {
+func (s *scanner) next() (entries []codec.Entry, err error) {
 	if s.onlyNewest {
 		return s.newest[:], nil
 	}
-	return s.tree.Next()
+	err = s.iteration.read(func() error { entries, err = s.tree.Next(); return err })
+	return entries, err
 }
 
 // emitAll yields the remaining entries of a cursor.

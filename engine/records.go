@@ -29,7 +29,8 @@ func (db *DB) listRecords(ctx context.Context, recordPattern string, syntax dayb
 	if err := db.enter(ctx); err != nil {
 		return err
 	}
-	defer db.gate.leave()
+	leave := db.gate.leave
+	defer func() { leave() }()
 	ctx = db.reading(ctx)
 	pattern, err := index.Compile(recordPattern, syntax)
 	if err != nil {
@@ -40,6 +41,7 @@ func (db *DB) listRecords(ctx context.Context, recordPattern string, syntax dayb
 		return err
 	}
 	defer snapshot.close()
+	leave = snapshot.iterate()
 	return snapshot.records(ctx, func(r recordContent) (bool, error) {
 		if err := ctx.Err(); err != nil {
 			return false, err

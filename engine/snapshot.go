@@ -37,9 +37,10 @@ func rangeOf(params daybook.QueryParams) (codec.Range, error) {
 // snapshot is the whole store at one moment: the tree, and views of the values in the heads that
 // are not in the tree.
 type snapshot struct {
-	db      *DB
-	tree    *tree.Snapshot
-	pattern *index.Pattern
+	db        *DB
+	tree      *tree.Snapshot
+	pattern   *index.Pattern
+	iteration *iteration // that the snapshot belongs to; nil: it belongs to a call
 	capturedHeads
 }
 
@@ -100,8 +101,26 @@ func compileOrAll(pattern daybook.Pattern) (*index.Pattern, error) {
 }
 
 func (s *snapshot) close() {
-	s.tree.Close()
+	if s.iteration != nil {
+		s.iteration.finish()
+	} else {
+		s.end()
+	}
+	s.tree.Release()
+}
+
+func (s *snapshot) end() {
+	s.tree.End()
 	s.db.trees.snapshotClosed()
+}
+
+// iterate makes the running call an iteration, as long as the snapshot is open. It returns the
+// function that ends the call.
+func (s *snapshot) iterate() (leave func()) {
+	if s.iteration = s.db.gate.iterate(s.end); s.iteration == nil {
+		return s.db.gate.leave
+	}
+	return func() {}
 }
 
 // recordContent is what a snapshot holds of one record.
@@ -115,7 +134,11 @@ type recordContent struct {
 // records calls fn for each record, by name, until fn returns false.
 func (s *snapshot) records(ctx context.Context, fn func(recordContent) (more bool, err error)) error {
 	names := s.tree.Records(s.pattern)
-	name, entry, found, err := names.Next(ctx)
+	var name []byte
+	var entry codec.CatalogueEntry
+	var found bool
+	next := func() (err error) { name, entry, found, err = names.Next(ctx); return err }
+	err := s.iteration.read(next)
 	for {
 		if err != nil {
 			return err
@@ -135,7 +158,7 @@ func (s *snapshot) records(ctx context.Context, fn func(recordContent) (more boo
 			return err
 		}
 		if r.inTree {
-			name, entry, found, err = names.Next(ctx)
+			err = s.iteration.read(next)
 		}
 	}
 }

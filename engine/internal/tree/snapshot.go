@@ -85,12 +85,23 @@ func (t *Tree) Snapshot() (s *Snapshot, err error) {
 
 // Close ends the snapshot.
 func (s *Snapshot) Close() {
-	if s.buffer.Size() <= maxPooled {
-		buffers.Put(s.buffer)
-	}
+	s.End()
+	s.Release()
+}
+
+// End is the part of Close that ends the read transaction. Another goroutine may call it, while the
+// owner uses what it has read. Then the owner calls Release alone.
+func (s *Snapshot) End() {
 	_ = s.tx.Rollback()
 	s.gate.leave()
 	s.open.Done()
+}
+
+// Release is the part of Close that releases the memory for decoded values.
+func (s *Snapshot) Release() {
+	if s.buffer.Size() <= maxPooled {
+		buffers.Put(s.buffer)
+	}
 }
 
 // HasRecord reports whether the tree has a value of the record.
