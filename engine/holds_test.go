@@ -373,3 +373,43 @@ func TestHoldReadOnly(t *testing.T) {
 		}
 	}
 }
+
+// TestHoldAfterLoss loses values in a power cut that a consumer had taken already. The values that
+// are stored in their place are held, although the hold is at a later number of the old epoch.
+func TestHoldAfterLoss(t *testing.T) {
+	dir := testenv.TempDir(t)
+	opts := &Options{Durability: OS, Logger: discard}
+	db := mustOpen(t, dir, opts)
+	for i := range uint64(5) {
+		mustStore(t, db, "r", fmt.Sprint(i), i)
+	}
+	path, durable, err := (&programDB{DB: db}).lastSegment()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range uint64(5) {
+		mustStore(t, db, "r", fmt.Sprint(5+i), 5+i)
+	}
+	taken := mustCursor(t, db)
+	mustSetHold(t, db, daybook.Hold{Name: "cloud", At: taken, MaxBytes: 1000})
+	if err := errors.Join(db.abandon(), overwriteFile(path, 0, durable)); err != nil {
+		t.Fatal(err)
+	}
+	db = mustOpen(t, dir, opts)
+	for i := range uint64(3) {
+		mustStore(t, db, "r", fmt.Sprint(100+i), i)
+	}
+	mustCleanup(t, db, math.MaxUint64, 5)
+	info := mustHold(t, db, "cloud")
+	if info.Values != 3 || info.Lost != 0 {
+		t.Errorf("got %+v; want the three values held that were stored after the loss", info)
+	}
+	var forked *daybook.ForkedError
+	if err := db.AdvanceHold(ctx, "cloud", taken); !errors.As(err, &forked) || forked.Common.Sequence != 5 {
+		t.Errorf("AdvanceHold to a lost value: %v; want a fork after number 5", err)
+	}
+	if err := db.AdvanceHold(ctx, "cloud", mustCursor(t, db)); err != nil {
+		t.Error(err)
+	}
+	mustCleanup(t, db, math.MaxUint64, 3)
+}

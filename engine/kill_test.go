@@ -5,8 +5,10 @@ package engine
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -50,6 +52,7 @@ func TestMain(m *testing.M) {
 //
 //	try WRITER NUMBER            ack WRITER NUMBER
 //	clean WRITER BELOW           cleaned WRITER BELOW COUNT
+//	                             received 0 THROUGH
 type killChild struct {
 	db     *DB
 	acked  [killWriters]atomic.Int64 // number of the last value that is there; -1: none
@@ -82,6 +85,8 @@ func storeUntilKilled(dir string) error {
 	}
 	go c.clean()
 	go c.checkpoint()
+	go c.receive()
+	go c.hold()
 	return <-c.failed
 }
 
@@ -161,6 +166,55 @@ func (c *killChild) checkpoint() {
 	}
 }
 
+// killStream is the stream that a child receives, from where the child before it was killed. Batch
+// n goes from n*killStep through (n+1)*killStep, and has n%killStep values. No deletion takes them.
+var killStream = daybook.Batch{Store: [16]byte{1}, Epoch: [16]byte{2}, Stream: "kill"}
+
+const (
+	killStep = 4
+	killLate = 1 << 40 // plus a number: a timestamp that no deletion of the writers' values reaches
+)
+
+func killBatchAfter(at daybook.Position) daybook.Batch {
+	b, n := killStream, at.Through/killStep
+	b.From, b.Previous, b.Through = at.Through, at.Digest, at.Through+killStep
+	for range n % killStep {
+		v := daybook.StoredValue{RecordName: "received", Value: killValue(n), StoredAt: killLate + n}
+		b.Values = append(b.Values, v)
+	}
+	b.Digest = daybook.DigestOf(&b)
+	return b
+}
+
+func (c *killChild) receive() {
+	at, err := c.db.Position(ctx, killStream.Store, killStream.Epoch, killStream.Stream)
+	for err == nil {
+		if at, err = c.db.StoreBatchFrom(ctx, killBatchAfter(at)); err == nil {
+			fmt.Printf("received 0 %d\n", at.Through)
+		}
+	}
+	c.failed <- err
+}
+
+// hold stores values with a hold, numbered by their timestamps, and deletes those that exceed its
+// bound.
+func (c *killChild) hold() {
+	h := daybook.Hold{Name: "kill", Pattern: daybook.Pattern{Text: "held"}, MaxBytes: 2000}
+	err := c.db.SetHold(ctx, h)
+	last, queryErr := c.db.Query(ctx, "held", daybook.Latest(1))
+	number := uint64(0)
+	if len(last) > 0 {
+		number = last[0].StoredAt - killLate
+	}
+	for err = errors.Join(err, queryErr); err == nil; {
+		number++
+		if err = c.db.Store(ctx, "held", killValue(number), killLate+number); err == nil && number%10 == 0 {
+			_, err = c.db.Prune(ctx, "held", daybook.PruneParams{OlderThan: math.MaxUint64})
+		}
+	}
+	c.failed <- err
+}
+
 // killedWriter is what the test knows about the record of one writer.
 type killedWriter struct {
 	tried, acked int64  // greatest number; -1: none
@@ -196,8 +250,8 @@ func TestKill(t *testing.T) {
 			t.Fatalf("round %d of %d failed", round, rounds)
 		}
 	}
-	t.Logf("%d processes killed, %d of them before they stored anything; %d stores and %d cleanups acknowledged",
-		rounds, k.early, k.stores, k.cleanups)
+	t.Logf("%d processes killed, %d of them before they stored anything; %d stores, %d cleanups and %d batches "+
+		"acknowledged", rounds, k.early, k.stores, k.cleanups, k.received/killStep)
 }
 
 type killer struct {
@@ -205,6 +259,7 @@ type killer struct {
 	dir                     string
 	random                  *rand.Rand
 	writers                 [killWriters]killedWriter
+	received                uint64 // greatest position of the stream that was acknowledged
 	early, stores, cleanups int
 }
 
@@ -264,6 +319,8 @@ func (k *killer) hear(line string) {
 		first, named = writer, k.writers[writer:writer+1]
 	}
 	switch verb {
+	case "received":
+		k.received = number
 	case "try":
 		named[0].tried = int64(number)
 	case "ack":
@@ -315,7 +372,43 @@ func (k *killer) checkDirectory(readOnly bool) {
 	for writer := range k.writers {
 		k.lookAt(db, writer)
 	}
+	k.lookAtStream(db)
+	k.lookAtHold(db)
 	mustClose(k, db)
+}
+
+// lookAtStream wants each value of the batches up to the position exactly once, and no others.
+func (k *killer) lookAtStream(db *DB) {
+	k.Helper()
+	at, err := db.Position(ctx, killStream.Store, killStream.Epoch, killStream.Stream)
+	if err != nil || at.Through < k.received {
+		k.Errorf("the position of the stream is %d, %v; %d was acknowledged", at.Through, err, k.received)
+	}
+	values, err := db.Query(ctx, "received", daybook.QueryParams{Order: daybook.OldestFirst})
+	for n := range at.Through / killStep {
+		for range n % killStep {
+			if len(values) == 0 || values[0].StoredAt != killLate+n {
+				k.Fatalf("the next received value is %+v, %v; want one of batch %d", values[:min(1, len(values))], err, n)
+			}
+			values = values[1:]
+		}
+	}
+	if len(values) > 0 {
+		k.Errorf("%d received values are there that the position, %d, does not stand for", len(values), at.Through)
+	}
+}
+
+// lookAtHold wants exactly the values to be missing that the hold has lost.
+func (k *killer) lookAtHold(db *DB) {
+	k.Helper()
+	infos, err := db.Holds(ctx)
+	values, queryErr := db.Query(ctx, "held", daybook.QueryParams{})
+	if err != nil || queryErr != nil || len(values) == 0 {
+		return // the child was killed before
+	}
+	if stored := values[0].StoredAt - killLate; len(infos) != 1 || uint64(len(values))+infos[0].Lost != stored {
+		k.Errorf("of %d held values %d are there, and the holds say %+v", stored, len(values), infos)
+	}
 }
 
 func (k *killer) lookAt(db *DB, writer int) {

@@ -136,7 +136,8 @@ func TestPositionSurvives(t *testing.T) {
 			last := s.batches[len(s.batches)-1]
 			got, err := db.Position(ctx, last.Store, last.Epoch, last.Stream)
 			if got != last.Position() || err != nil {
-				t.Errorf("after %s: the position of %q is %+v, %v; want %+v", when, last.Stream, got, err, last.Position())
+				t.Errorf("after %s: the position of %q is %+v, %v; want %+v",
+					when, last.Stream, got, err, last.Position())
 			}
 		}
 	}
