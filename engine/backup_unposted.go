@@ -12,11 +12,13 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/identity"
 	"github.com/daybook-db/daybook/engine/internal/tree"
 )
 
 // A backup of a daybook that could not post its heads has their values after the tree's file. They
-// are chunks, in the order of the record names, one after another:
+// are chunks, in the order of the record names, one after another. Before them, with an empty key,
+// is the identity of the store, because the tree may not know the epochs of the values yet.
 //
 //	0  key length    uint32, little-endian
 //	4  chunk length  uint32, little-endian
@@ -25,11 +27,12 @@ const unpostedHeaderLen = 8
 
 // unpostedWriter writes the chunks of the heads' values.
 type unpostedWriter struct {
-	w       io.Writer
-	tuning  Tuning
-	coder   *codec.Coder
-	buffer  []byte
-	written int64
+	w        io.Writer
+	tuning   Tuning
+	identity identity.Identity // zero: the directory has none
+	coder    *codec.Coder
+	buffer   []byte
+	written  int64
 }
 
 // writeAll writes the values of captured heads.
@@ -64,11 +67,22 @@ func (u *unpostedWriter) writeRecord(record string, entries []codec.Entry) error
 }
 
 func (u *unpostedWriter) writeChunk(key codec.Key, entries []codec.Entry) error {
+	if u.written == 0 && !u.identity.IsZero() {
+		u.buffer = u.identity.Append(append(u.buffer[:0], make([]byte, unpostedHeaderLen)...))
+		if err := u.writeBuffer(0); err != nil {
+			return err
+		}
+	}
 	encodedKey := key.Append(nil)
 	u.buffer = append(append(u.buffer[:0], make([]byte, unpostedHeaderLen)...), encodedKey...)
 	u.buffer = u.coder.AppendChunk(u.buffer, encodedKey, entries)
-	binary.LittleEndian.PutUint32(u.buffer, uint32(len(encodedKey)))
-	binary.LittleEndian.PutUint32(u.buffer[4:], uint32(len(u.buffer)-unpostedHeaderLen-len(encodedKey)))
+	return u.writeBuffer(len(encodedKey))
+}
+
+// writeBuffer writes the buffer, which has a key and a chunk after the place for their lengths.
+func (u *unpostedWriter) writeBuffer(keyLen int) error {
+	binary.LittleEndian.PutUint32(u.buffer, uint32(keyLen))
+	binary.LittleEndian.PutUint32(u.buffer[4:], uint32(len(u.buffer)-unpostedHeaderLen-keyLen))
 	if u.written += int64(len(u.buffer)); u.written > math.MaxUint32 {
 		return fmt.Errorf("%w: the log holds more values than a backup takes: open the daybook for writing first",
 			daybook.ErrReadOnly)
@@ -85,6 +99,11 @@ func (u unposted) postTo(restored *tree.Tree) error {
 	state, err := restored.State()
 	if err != nil || len(u) == 0 {
 		return err
+	}
+	if _, encoded, ok := u.cutChunk(); ok {
+		if known, ok := identity.Decode(encoded); ok {
+			restored.SetIdentity(known)
+		}
 	}
 	last := state.MaxPosted()
 	for _, entries := range u.runs(&err) {
@@ -127,6 +146,9 @@ func (u unposted) runs(damage *error) iter.Seq2[string, []codec.Entry] {
 				return
 			}
 			rest = rest[unpostedHeaderLen+len(key)+len(chunk):]
+			if len(key) == 0 { // the identity
+				continue
+			}
 			var b codec.Buffer
 			name, _, _, err := codec.SplitKey(key)
 			if err == nil {

@@ -38,7 +38,7 @@ func storeInTreeAndLog(t *testing.T, db *DB) {
 	}
 }
 
-// storedOrder returns all values in the order in which they were stored, with their numbers.
+// storedOrder returns all values in the order in which they were stored, with their cursors.
 func storedOrder(t *testing.T, db *DB) (changes []string) {
 	t.Helper()
 	for c, err := range db.Changes(ctx, daybook.ChangesParams{}) {
@@ -46,7 +46,7 @@ func storedOrder(t *testing.T, db *DB) (changes []string) {
 			t.Fatal(err)
 		}
 		if !c.IsPlace() {
-			changes = append(changes, fmt.Sprint(c.Cursor.Sequence, c.RecordName, c.StoredAt, string(c.Value)))
+			changes = append(changes, fmt.Sprint(c.Cursor, c.RecordName, c.StoredAt, string(c.Value)))
 		}
 	}
 	return changes

@@ -395,9 +395,22 @@ func (h *histories) prune(b *branch) {
 	}
 }
 
+// backup backs up an open directory, or one of a killed process, which is opened for reading.
 func (h *histories) backup(b *branch) {
+	db := b.db
+	if h.random.IntN(2) == 0 {
+		var err error
+		if err = db.abandon(); err == nil {
+			db, err = Open(b.dir, &Options{ReadOnly: true})
+		}
+		if err != nil {
+			h.fatalf("to read-only: %v", err)
+		}
+		defer h.open(b)
+		defer db.Close()
+	}
 	var backup bytes.Buffer
-	if err := b.db.Backup(ctx, &backup); err != nil {
+	if err := db.Backup(ctx, &backup); err != nil {
 		h.fatalf("Backup: %v", err)
 	}
 	h.backups = append(h.backups, backup.Bytes())

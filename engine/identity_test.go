@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/disk"
@@ -231,7 +233,8 @@ func TestEpochCostsNoCommit(t *testing.T) {
 
 // TestReplayTakesEpochs recovers a log of several epochs that the tree does not know. Its values
 // fill several heads, so replay posts some on the way, and their segments are released. A crash at
-// that point must not lose the link from the rest of the log to the tree.
+// that point must not lose the link from the rest of the log to the tree. A backup that has the
+// values of the log also has their epochs.
 func TestReplayTakesEpochs(t *testing.T) {
 	dir := t.TempDir()
 	mustClose(t, mustOpen(t, dir, nil))
@@ -269,6 +272,14 @@ func TestReplayTakesEpochs(t *testing.T) {
 			}
 		})
 	}
+	reader := mustOpen(t, dir, &Options{ReadOnly: true})
+	want := storedOrder(t, reader)
+	var backup bytes.Buffer
+	if err := reader.Backup(ctx, &backup); err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, reader)
+	wantRestored(t, backup.Bytes(), want)
 	for range 3 {
 		withTree(t, dir, opts, func(turn *turn) {
 			recovery, err := turn.recoverLog()
@@ -285,8 +296,8 @@ func TestReplayTakesEpochs(t *testing.T) {
 		})
 	}
 	db := mustOpen(t, dir, nil)
-	if got := len(mustQuery(t, db, "r", daybook.QueryParams{})); got != epochs*values {
-		t.Errorf("%d values are there; want %d", got, epochs*values)
+	if diff := cmp.Diff(want, storedOrder(t, db)); len(want) != epochs*values || diff != "" {
+		t.Errorf("want %d values and their cursors (-want +got):\n%s", epochs*values, diff)
 	}
 }
 
