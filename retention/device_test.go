@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -59,11 +60,23 @@ type stamped struct {
 	oldUptime time.Duration // of the device, when that was noticed
 }
 
+// keptBackend is what a keeper can use of a backend.
+type keptBackend interface {
+	daybook.Backend
+	daybook.RecordLister
+	daybook.Pruner
+	daybook.ChangeSource
+	daybook.Statser
+	daybook.ClockMemory
+	io.Closer
+}
+
 // simulation runs a device, and is the oracle that knows true time.
 type simulation struct {
-	*backendtest.Memory
+	keptBackend
 	*device
 	t      *testing.T
+	open   func() keptBackend // at each boot; closed at its end
 	moment moment
 	bootAt time.Time
 	uptime time.Duration // of earlier boots
@@ -74,7 +87,7 @@ type simulation struct {
 
 // Prune implements daybook.Pruner, and judges what was deleted.
 func (s *simulation) Prune(ctx context.Context, pattern string, params daybook.PruneParams) (uint64, error) {
-	deleted, err := s.Memory.Prune(ctx, pattern, params)
+	deleted, err := s.keptBackend.Prune(ctx, pattern, params)
 	if deleted > 0 {
 		s.judge()
 	}
@@ -83,7 +96,7 @@ func (s *simulation) Prune(ctx context.Context, pattern string, params daybook.P
 
 // Cleanup implements daybook.Backend, and judges what was deleted.
 func (s *simulation) Cleanup(ctx context.Context, olderThan uint64) (uint64, error) {
-	deleted, err := s.Memory.Cleanup(ctx, olderThan)
+	deleted, err := s.keptBackend.Cleanup(ctx, olderThan)
 	if deleted > 0 {
 		s.judge()
 	}
@@ -116,6 +129,10 @@ func (s *simulation) run() {
 
 // runBoot stores values and keeps them for a time.
 func (s *simulation) runBoot(on time.Duration) {
+	if s.open != nil {
+		s.keptBackend = s.open()
+		defer s.close()
+	}
 	ctx, cancel := context.WithCancel(s.t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.keep(ctx) }()
@@ -132,6 +149,12 @@ func (s *simulation) runBoot(on time.Duration) {
 	cancel()
 	if err := <-done; err != nil {
 		s.t.Errorf("the keeper: %v", err)
+	}
+}
+
+func (s *simulation) close() {
+	if err := s.keptBackend.Close(); err != nil {
+		s.t.Error(err)
 	}
 }
 
@@ -187,7 +210,7 @@ func (s *simulation) store(at time.Time, timestamp func(record int) time.Time) {
 		s.live = append(s.live, len(s.values))
 		s.values = append(s.values, v)
 		name := fmt.Sprint("record.", record)
-		if err := s.Memory.Store(s.t.Context(), name, value, uint64(v.timestamp.UnixMilli())); err != nil {
+		if err := s.keptBackend.Store(s.t.Context(), name, value, uint64(v.timestamp.UnixMilli())); err != nil {
 			s.t.Error(err)
 		}
 	}
@@ -196,7 +219,7 @@ func (s *simulation) store(at time.Time, timestamp func(record int) time.Time) {
 // judge compares what is stored with the two promises: no value younger than deviceMaxAge is
 // deleted, and no older one stays for more than a day of uptime.
 func (s *simulation) judge() {
-	stored, err := s.Memory.Query(s.t.Context(), "*", daybook.QueryParams{})
+	stored, err := s.keptBackend.Query(s.t.Context(), "*", daybook.QueryParams{})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -241,9 +264,9 @@ func TestDevices(t *testing.T) {
 	for _, d := range devices() {
 		t.Run(d.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := &simulation{Memory: backendtest.NewMemory(), device: &d, t: t}
+				s := &simulation{keptBackend: backendtest.NewMemory(), device: &d, t: t}
 				s.run()
-				remaining, _ := s.Memory.Query(t.Context(), "*", daybook.QueryParams{})
+				remaining, _ := s.keptBackend.Query(t.Context(), "*", daybook.QueryParams{})
 				t.Logf("%s: %d boots, %s of uptime, %d doubts, %d values, %d remain",
 					d.reason, s.moment.boot, s.uptime, s.doubts, len(s.values), len(remaining))
 			})
