@@ -28,6 +28,11 @@ func TestClockStateSurvives(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantState("at once")
+	if err := db.abandon(); err != nil {
+		t.Fatal(err)
+	}
+	db = mustOpen(t, dir, &Options{Durability: OS})
+	wantState("after a crash")
 	var backup bytes.Buffer
 	if err := errors.Join(db.Compact(t.Context()), db.Backup(t.Context(), &backup)); err != nil {
 		t.Fatal(err)

@@ -117,7 +117,7 @@ func devices() []device {
 			days: aYear, power: each(12*hour, 12*hour), clock: noClock, cron: hour, strict: true},
 		{name: "ahead at the first start", reason: "the newest values speak against the clock",
 			days: 35, power: alwaysOn, clock: aheadBetween(0, 3, 2*year), filled: true, strict: true},
-		{name: "ahead at the first start, of an empty store", reason: "nothing speaks against the clock, until it is set",
+		{name: "ahead at the first start, of an empty store", reason: "only setting the clock speaks against it",
 			days: 35, power: each(12*hour, 12*hour), clock: aheadBetween(0, 20, 2*year), strict: true},
 		{name: "ahead after a restart", reason: "what was known survives, and outweighs values of the wrong time",
 			days: 45, power: each(12*hour, 12*hour), clock: aheadBetween(10, 30, 2*year), strict: true},
