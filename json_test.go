@@ -75,6 +75,51 @@ func TestValidateValue(t *testing.T) {
 	}
 }
 
+// TestEveryShortText compares ValidateValue with encoding/json for every text of up to four
+// characters that mean something in JSON, alone and within a longer one.
+func TestEveryShortText(t *testing.T) {
+	const alphabet = "{}[]\":, 01-.e\\ut"
+	frames := [][2]string{{"", ""}, {`{"a":[`, `,1]}`}, {`[12.5,{"b":"c`, `"}]`}, {`{"a"`, ""}, {`[-1`, `]`}}
+	var text []byte
+	var try func(length int)
+	try = func(length int) {
+		for _, frame := range frames {
+			value := append(append([]byte(frame[0]), text...), frame[1]...)
+			if got, want := ValidateValue(value) == nil, json.Valid(value); got != want {
+				t.Fatalf("%q: got valid: %v; want %v", value, got, want)
+			}
+		}
+		for i := 0; length > 0 && i < len(alphabet); i++ {
+			text = append(text, alphabet[i])
+			try(length - 1)
+			text = text[:len(text)-1]
+		}
+	}
+	try(4)
+}
+
+// TestFaultOfAValue wants the reason and the place of a fault.
+func TestFaultOfAValue(t *testing.T) {
+	for _, test := range []struct{ value, want string }{
+		{``, "it is empty at offset 0 of 0 bytes"},
+		{` `, "it is empty at offset 1 of 1 bytes"},
+		{`{"a" 1}`, "':' was expected at offset 5 of 7 bytes"},
+		{`{"a"`, "the text ends early at offset 4 of 4 bytes"},
+		{`{1:2}`, "a member name in quotes was expected at offset 1 of 5 bytes"},
+		{`{"a":1,}`, "a member name in quotes was expected at offset 7 of 8 bytes"},
+		{`"abc`, "the text ends early at offset 4 of 4 bytes"},
+		{`"a` + "\xff" + `"`, "it is not valid UTF-8 at offset 2 of 4 bytes"},
+		{`01`, "a number has no leading zeros at offset 1 of 2 bytes"},
+		{`[1.]`, "a digit was expected after the point at offset 3 of 4 bytes"},
+		{`"\q"`, "an unknown escape at offset 2 of 4 bytes"},
+	} {
+		err := ValidateValue(json.RawMessage(test.value))
+		if want := "invalid value: " + test.want; err == nil || err.Error() != want {
+			t.Errorf("%q: got %v; want %q", test.value, err, want)
+		}
+	}
+}
+
 // nested returns arrays that are nested so deeply.
 func nested(depth int) string { return strings.Repeat("[", depth) + strings.Repeat("]", depth) }
 
