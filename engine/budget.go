@@ -9,9 +9,9 @@ const (
 	logPart     = 4  // the log has one part in four
 	segmentPart = 32 // a segment of the log has at most one part in 32
 
-	// DropOldest deletes the oldest sixteenth of all JSON at a time, until the new values fit. The
-	// first time it wants one part in 32 of MaxSize to be free as well, so that it is not needed
-	// again for the next value.
+	// DropOldest deletes the first sixteenth of all JSON at a time, until the new values fit. It
+	// begins when less than one part in 32 of MaxSize would be left, and deletes one sixteenth at
+	// least unless twice as much is left.
 	dropPart    = 16
 	minFreePart = 32
 

@@ -30,17 +30,17 @@ func (t *turn) dropUntilFits(ctx, waitCtx context.Context, d demand) error {
 
 // dropOldest is dropUntilFits for the tree's part of MaxSize.
 func (t *turn) dropOldest(ctx, waitCtx context.Context, d demand) error {
-	db, waited := t.db, false
-	for wanted := db.opts.MaxSize / minFreePart; ; wanted = 0 {
+	db, patience := t.db, maxReaderWait
+	for wanted := 2 * db.opts.MaxSize / minFreePart; ; wanted = 0 {
 		if t.fitsInTree(d, wanted) {
 			return nil
 		}
 		if t.readersPin(d, wanted) {
-			if waited {
+			if patience <= 0 || waitCtx.Err() != nil {
 				return nil // the caller refuses the values
 			}
-			waited = true
-			if err := t.waitForReaders(waitCtx, d, wanted); err != nil {
+			waited, err := t.waitForReaders(waitCtx, patience, d, wanted)
+			if patience -= waited; err != nil {
 				return err
 			}
 			continue
@@ -81,20 +81,23 @@ func (t *turn) readersPin(d demand, wanted int64) bool {
 }
 
 // waitForReaders waits until the snapshots that keep the values from fitting have ended, for
-// maxReaderWait at most, or until ctx ends. It posts the heads again.
-func (t *turn) waitForReaders(ctx context.Context, d demand, wanted int64) error {
-	deadline := time.Now().Add(maxReaderWait)
-	for wait := time.Millisecond; t.readersPin(d, wanted) && time.Now().Before(deadline) && ctx.Err() == nil; {
+// patience at most, or until ctx ends. Then it posts the heads again. It returns how long it took.
+func (t *turn) waitForReaders(
+	ctx context.Context, patience time.Duration, d demand, wanted int64,
+) (waited time.Duration, err error) {
+	started := time.Now()
+	for wait := time.Millisecond; t.readersPin(d, wanted) && ctx.Err() == nil && time.Since(started) < patience; {
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
 		}
 		wait = min(2*wait, maxReaderWait/16)
 		if err := t.measure(); err != nil {
-			return err
+			return time.Since(started), err
 		}
 	}
-	return t.postWhatFits(context.WithoutCancel(ctx))
+	err = t.postWhatFits(context.WithoutCancel(ctx))
+	return time.Since(started), err
 }
 
 // dropSome deletes the values that were stored first, one part in dropPart of all JSON, or more if

@@ -362,3 +362,26 @@ func TestHoldOnFullDisk(t *testing.T) {
 		t.Errorf("got %+v; want one held value and none lost", info)
 	}
 }
+
+// TestFullDiskDropsNothing fills a disk long before MaxSize is reached. DropOldest drops nothing:
+// it is not the daybook that is too large.
+func TestFullDiskDropsNothing(t *testing.T) {
+	dir := filepath.Join(smalldisk.Mount(t, 12<<20), "store")
+	db := mustOpen(t, dir, &Options{MaxSize: 1 << 30, WhenFull: DropOldest, Logger: discard,
+		Tuning: Tuning{HeadSize: 256 << 10}})
+	random := rand.New(rand.NewPCG(1, 2))
+	acked := storeUntilFull(t, db, random, 0)
+	takeTheRest(t, filepath.Dir(dir))
+	for i := range 20 {
+		err := db.Store(ctx, "r", jsonNoise(t, random, 50_000), uint64(acked+i))
+		if err == nil {
+			acked++
+		} else if !errors.Is(err, daybook.ErrNoSpace) {
+			t.Fatal(err)
+		}
+	}
+	wantCount(t, db, acked)
+	if _, err := db.Cleanup(ctx, math.MaxUint64); err != nil { // or Close would find no room to post the head
+		t.Errorf("Cleanup of allRecords: %v", err)
+	}
+}

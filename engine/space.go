@@ -100,10 +100,22 @@ func (db *DB) spaceLeft(d demand) int64 {
 // first. stuck is why the heads could not be posted; nil if they could.
 // Errors: daybook.ErrNoSpace, or those of posting and pruning.
 func (db *DB) makeSpaceFor(ctx context.Context, d demand, stuck error) error {
-	if stuck == nil && db.spaceLeft(d) >= 0 {
+	if stuck == nil && db.spaceLeft(d) >= 0 && !db.shouldDropEarly(d) {
 		return nil
 	}
 	return db.withTurn(context.WithoutCancel(ctx), func(t *turn) error { return t.makeSpaceFor(ctx, d) })
+}
+
+// shouldDropEarly reports whether DropOldest should drop values although those with the given demand
+// fit: little more would fit, and no snapshot keeps pages of the last deletion. The snapshots that
+// keep pages of this one can end while the rest of the space is filled.
+func (db *DB) shouldDropEarly(d demand) bool {
+	if db.opts.WhenFull != DropOldest {
+		return false
+	}
+	now := db.sizes()
+	left := db.opts.budget().leftInTree(now, d.plus(db.heads.demand()))
+	return now.pinned == 0 && left < db.opts.MaxSize/minFreePart
 }
 
 func (t *turn) makeSpaceFor(ctx context.Context, d demand) error {
