@@ -15,9 +15,12 @@ import (
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
+// linkTarget returns the target of a symbolic link in dir to the file history.db in large.
+type linkTarget func(t *testing.T, dir, large string) string
+
 // linkedDaybook makes a directory whose tree is a symbolic link to a file that does not exist yet,
 // in a directory that stands for a larger disk.
-func linkedDaybook(t *testing.T, link func(dir, large string) string) (dir, target string) {
+func linkedDaybook(t *testing.T, link linkTarget) (dir, target string) {
 	t.Helper()
 	parent := testenv.TempDir(t)
 	dir, large := filepath.Join(parent, "small", "data"), filepath.Join(parent, "large")
@@ -25,11 +28,11 @@ func linkedDaybook(t *testing.T, link func(dir, large string) string) (dir, targ
 		t.Fatal(err)
 	}
 	target = filepath.Join(large, "history.db")
-	testenv.Symlink(t, link(dir, large), filepath.Join(dir, TreeFile))
+	testenv.Symlink(t, link(t, dir, large), filepath.Join(dir, TreeFile))
 	return dir, target
 }
 
-func absoluteLink(_, large string) string { return filepath.Join(large, "history.db") }
+func absoluteLink(_ *testing.T, _, large string) string { return filepath.Join(large, "history.db") }
 
 // wantLinked checks that the tree is still a link to target, which is a file, and that no other
 // file is beside that, but for a reserve and what was set aside.
@@ -57,10 +60,10 @@ func wantLinked(t *testing.T, dir, target string) {
 // TestLinkedTree uses a daybook whose tree is a symbolic link. Compaction replaces the file, and
 // leaves the link.
 func TestLinkedTree(t *testing.T) {
-	for name, link := range map[string]func(dir, large string) string{
+	for name, link := range map[string]linkTarget{
 		"absolute": absoluteLink,
-		"relative": func(string, string) string { return filepath.Join("..", "..", "large", "history.db") },
-		"through another link": func(dir, large string) string {
+		"relative": func(*testing.T, string, string) string { return filepath.Join("..", "..", "large", "history.db") },
+		"through another link": func(t *testing.T, dir, _ string) string {
 			second := filepath.Join(filepath.Dir(dir), "second")
 			testenv.Symlink(t, filepath.Join("..", "large", "history.db"), second)
 			return second
