@@ -72,7 +72,7 @@ func (d Durations) Mean() time.Duration {
 
 // Statser is a Backend that knows what it holds.
 type Statser interface {
-	// Stats returns the current numbers. Values, ValueBytes and Records are those of one consistent
+	// Stats returns the current numbers. All that count values are those of one consistent
 	// snapshot. Stores and queries go on during the call. The caller owns the result. Errors:
 	// ErrCorrupt, ErrClosed, or ctx's.
 	Stats(ctx context.Context) (Stats, error)

@@ -16,6 +16,8 @@ import (
 type capturedHeads struct {
 	frozen, active capturedHead
 	last           uint64 // sequence number of the last acknowledged value
+	commits, added uint64 // as in heads
+	size           int64  // memory of both heads in bytes
 }
 
 // capturedHead is a head at one moment, without the values that are in the tree. Its views are read

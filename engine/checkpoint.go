@@ -175,6 +175,7 @@ func (t *turn) postFrozen(ctx context.Context, leaveOut doomed) (leftOut uint64,
 	if db.log != nil {
 		t.releaseEvidence()
 		db.log.Release(frozen.LastSequence())
+		db.stats.fileChanges.Add(1)
 		t.compactIfMostlyFree()
 	}
 	return leftOut, nil

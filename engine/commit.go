@@ -245,10 +245,9 @@ func (db *DB) writeWhatFits(ctx context.Context, group []*commit, stuck error) {
 // write writes a group into the log, as durably as the options say, and then into the active head,
 // where queries see it. Only the leader calls it.
 func (db *DB) write(group []*commit) {
-	frames, values := db.commits.frames[:0], 0
+	frames := db.commits.frames[:0]
 	for _, c := range group {
 		frames = append(frames, wal.Frame{Payload: c.payload, Values: len(c.values)})
-		values += len(c.values)
 	}
 	sequence, err := db.log.Append(frames)
 	clear(frames)
@@ -265,5 +264,4 @@ func (db *DB) write(group []*commit) {
 	} else {
 		db.heads.add(group, sequence, nil)
 	}
-	db.stats.addCommit(values)
 }

@@ -24,6 +24,8 @@ type heads struct {
 	active       *head.Head
 	frozen       *head.Head    // nil: none
 	lastSequence uint64        // of the last acknowledged value
+	commits      uint64        // number of groups that were added
+	added        uint64        // number of values in them
 	attempted    chan struct{} // is closed after the next attempt to post the frozen head
 	postFailure  error         // of the last attempt, while the frozen head is still there
 }
@@ -37,6 +39,7 @@ func newHeads(maxSize int64) *heads {
 func (h *heads) add(group []*commit, sequence uint64, added func(*head.Record, *daybook.StoredValue, uint64)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	first := sequence
 	for _, c := range group {
 		for i := range c.values {
 			v := &c.values[i]
@@ -50,6 +53,8 @@ func (h *heads) add(group []*commit, sequence uint64, added func(*head.Record, *
 			h.positions.add(*c.received)
 		}
 	}
+	h.added += sequence - first
+	h.commits++
 	h.lastSequence = sequence - 1
 }
 
@@ -272,6 +277,10 @@ func (h *heads) capture(readerOf func(*head.Head, sync.Locker) *head.Reader) (c 
 		c.frozen.reader = readerOf(h.frozen, h.mu.RLocker())
 	}
 	c.active.reader = readerOf(h.active, h.mu.RLocker())
-	c.last = h.lastSequence
+	c.last, c.commits, c.added = h.lastSequence, h.commits, h.added
+	c.size = h.active.Size()
+	if h.frozen != nil {
+		c.size += h.frozen.Size()
+	}
 	return c
 }

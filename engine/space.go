@@ -32,6 +32,7 @@ func (db *DB) sizes() sizes {
 // measure updates the account after a write to the tree or to the copy.
 func (t *turn) measure() error {
 	db := t.db
+	db.stats.fileChanges.Add(1)
 	if db.opts.MaxSize == 0 {
 		return nil
 	}

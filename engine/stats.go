@@ -6,6 +6,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/daybook-db/daybook"
@@ -16,13 +17,8 @@ type statistics struct {
 	mu       sync.Mutex // guards counted
 	counted  daybook.Stats
 	logFound int64 // size of the log in bytes as Open found it
-}
 
-func (s *statistics) addCommit(values int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.counted.Commits++
-	s.counted.CommitValues += uint64(values)
+	fileChanges atomic.Uint64 // number of checkpoints and deletions that have changed tree or log
 }
 
 func (s *statistics) addSync(took time.Duration) {
@@ -52,8 +48,10 @@ func (s *statistics) get() daybook.Stats {
 	return stats
 }
 
-// Stats returns what the store holds and has done since it was opened. It reads the sizes of the
-// files and counts the records, which takes time in proportion to the records in the heads.
+// Stats returns what the store holds and has done since it was opened. Its numbers of values,
+// records, commits and sequence numbers, and HeadBytes, are from one moment. The sizes of the files
+// are from that moment too, unless checkpoints and deletions follow one another closely. Stats counts the records, which takes time in
+// proportion to the records in the heads.
 // Errors: daybook.ErrCorrupt, ErrClosed, ctx's, or the operating system's.
 func (db *DB) Stats(ctx context.Context) (stats daybook.Stats, err error) {
 	if err := db.enter(ctx); err != nil {
@@ -61,46 +59,61 @@ func (db *DB) Stats(ctx context.Context) (stats daybook.Stats, err error) {
 	}
 	defer db.gate.leave()
 	ctx = db.reading(ctx)
-	stats = db.stats.get()
-	known := db.identity.get()
-	stats.Store, stats.Epoch = known.Store, known.Current().ID
-	stats.LastCursor = db.cursorAt(db.heads.last())
-	stats.LastSequence = stats.LastCursor.Sequence
-	stats.HeadBytes = db.heads.size()
-	stats.OpenScans = int(db.trees.snapshots.Load())
-	if err := db.countValues(ctx, &stats); err != nil {
-		return daybook.Stats{}, err
+	const maxTries = 20 // one checkpoint may follow another for long
+	for try := 1; ; try = min(try+1, maxTries) {
+		changes := db.stats.fileChanges.Load()
+		stats = db.stats.get()
+		stats.OpenScans = int(db.trees.snapshots.Load())
+		known := db.identity.get()
+		stats.Store, stats.Epoch = known.Store, known.Current().ID
+		oneMoment, err := db.countValues(ctx, &stats)
+		if err == nil {
+			err = db.measureFiles(&stats)
+		}
+		if err != nil {
+			return daybook.Stats{}, err
+		}
+		if oneMoment && (try == maxTries || db.stats.fileChanges.Load() == changes) {
+			return stats, nil
+		}
 	}
+}
+
+// measureFiles sets the sizes of the files.
+func (db *DB) measureFiles(stats *daybook.Stats) (err error) {
 	stats.TreeBytes, stats.TreeUsed, err = db.trees.size()
-	if err != nil {
-		return daybook.Stats{}, err
-	}
 	stats.LogBytes = db.stats.logFound
 	if db.log != nil {
 		stats.LogBytes = db.log.Size()
 	}
 	stats.DiskBytes = stats.TreeBytes + stats.LogBytes + db.reserve.size()
-	return stats, nil
+	return err
 }
 
 // countValues counts the values and records in the tree, and those in the heads that are not in the
-// tree.
-func (db *DB) countValues(ctx context.Context, stats *daybook.Stats) error {
+// tree. It reports false if the tree has values that were stored after the heads were captured.
+func (db *DB) countValues(ctx context.Context, stats *daybook.Stats) (oneMoment bool, err error) {
 	snapshot, err := db.snapshot(allRecords)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer snapshot.close()
 	inTree := snapshot.tree.State
+	if inTree.Watermark > snapshot.last {
+		return false, ctx.Err()
+	}
+	stats.LastCursor = db.cursorAt(snapshot.last)
+	stats.LastSequence = stats.LastCursor.Sequence
+	stats.Commits, stats.CommitValues, stats.HeadBytes = snapshot.commits, snapshot.added, snapshot.size
 	stats.Watermark = inTree.Watermark
 	stats.Records, stats.Values, stats.ValueBytes = inTree.Records, inTree.Values, inTree.Bytes
 	for {
 		r, found, err := snapshot.next(ctx)
 		if !found || err != nil {
-			return err
+			return true, err
 		}
 		if inTree, err := snapshot.tree.HasRecord(string(r.name)); err != nil {
-			return err
+			return false, err
 		} else if !inTree {
 			stats.Records++
 		}
