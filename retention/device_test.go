@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,6 +79,7 @@ type simulation struct {
 	t      *testing.T
 	open   func() keptBackend // at each boot; closed at its end
 	moment moment
+	mu     sync.Mutex // guards the ledger: values and live
 	bootAt time.Time
 	uptime time.Duration // of earlier boots
 	values []stamped     // a value is its index
@@ -204,6 +206,8 @@ func (w *warnings) Write(line []byte) (int, error) {
 }
 
 func (s *simulation) store(at time.Time, timestamp func(record int) time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for record := range deviceNames {
 		v := stamped{at: at, timestamp: timestamp(record), uptime: s.uptime + time.Since(s.bootAt)}
 		value := json.RawMessage(strconv.Itoa(len(s.values)))
@@ -219,6 +223,8 @@ func (s *simulation) store(at time.Time, timestamp func(record int) time.Time) {
 // judge compares what is stored with the two promises: no value younger than deviceMaxAge is
 // deleted, and no older one stays for more than a day of uptime.
 func (s *simulation) judge() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	stored, err := s.keptBackend.Query(s.t.Context(), "*", daybook.QueryParams{})
 	if err != nil {
 		s.t.Fatal(err)

@@ -104,6 +104,27 @@ func TestRetainWithASlowClock(t *testing.T) {
 	}
 }
 
+// TestRetainWithSensorsAhead has records that are all two minutes ahead, which stops no sweep. Each
+// sweep tells the next one what is known of the time.
+func TestRetainWithSensorsAhead(t *testing.T) {
+	now, minute := daybook.Now(), uint64(time.Minute/time.Millisecond)
+	dir := filledDir(t, value("other", "1", 1), value("other", "2", now+2*minute), value("more", "3", now+2*minute))
+	rules := writeFile(t, "rules.yaml", goodRules)
+	for _, want := range []string{"deleted 1 value in ", "deleted 0 values in "} {
+		if out := mustRun(t, "", "retain", "--once", "--rules", rules, "--dir", dir); !strings.HasPrefix(out, want) {
+			t.Errorf("retain printed %q; want %q", out, want)
+		}
+		db, err := openExisting(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		state, err := db.ClockState(t.Context())
+		if err != nil || !strings.Contains(string(state), `"known":`) || db.Close() != nil {
+			t.Errorf("the clock state is %q, %v", state, err)
+		}
+	}
+}
+
 // TestRetainAfterPruneNewerThan deletes the values from the future that stop retain, and wants that
 // retain goes on.
 func TestRetainAfterPruneNewerThan(t *testing.T) {
