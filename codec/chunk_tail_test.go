@@ -69,6 +69,7 @@ func TestTailOfEveryEncoding(t *testing.T) {
 				}
 				wantCounts(t, key, chunk, entries)
 				wantTails(t, key, chunk, entries)
+				wantSequences(t, key, chunk, entries)
 			})
 		}
 	}
@@ -116,6 +117,35 @@ func wantTails(t *testing.T, key, chunk []byte, entries []Entry) {
 	}
 	if _, _, err := coder.Tail(key, chunk, len(entries)); err == nil {
 		t.Errorf("Tail(%d) of %d values: got no error", len(entries), len(entries))
+	}
+}
+
+// wantSequences decodes parts of the chunk by their sequence numbers: those from the first to the
+// last value whose number is in a range.
+func wantSequences(t *testing.T, key, chunk []byte, entries []Entry) {
+	t.Helper()
+	h := headerOf(entries)
+	bounds := []uint64{
+		0, h.MinSequence - 1, h.MinSequence, h.MinSequence + 1, h.MaxSequence/2 + h.MinSequence/2,
+		h.MaxSequence - 1, h.MaxSequence, h.MaxSequence + 1,
+	}
+	var b Buffer
+	for _, from := range bounds {
+		for _, through := range bounds {
+			isWanted := func(e Entry) bool { return e.Sequence >= from && e.Sequence <= through }
+			first := max(slices.IndexFunc(entries, isWanted), 0)
+			end := first
+			for i, e := range entries {
+				if isWanted(e) {
+					end = i + 1
+				}
+			}
+			err := coder.DecodeSequences(&b, key, chunk, from, through)
+			if err != nil || !slices.EqualFunc(entries[first:end], b.Entries, equalEntries) {
+				t.Fatalf("DecodeSequences(%d, %d): got %d values, %v; want %d, from index %d",
+					from, through, len(b.Entries), err, end-first, first)
+			}
+		}
 	}
 }
 
