@@ -65,8 +65,8 @@ func (r Ref) Text(padding string) []byte {
 	return fmt.Appendf(nil, `{"action":%d,"index":%d,"text":%q}`, r.Action, r.Index, padding)
 }
 
-// refOf returns the Ref in a JSON text that Text returned.
-func refOf(value []byte) (r Ref, ok bool) {
+// RefOf returns the Ref in a JSON text that Text returned.
+func RefOf(value []byte) (r Ref, ok bool) {
 	rest, found := strings.CutPrefix(string(value[:min(len(value), 60)]), `{"action":`)
 	action, rest, cut := strings.Cut(rest, `,"index":`)
 	index, _, cutAgain := strings.Cut(rest, `,`)
@@ -157,7 +157,7 @@ func (h *History) done(action, at int) {
 func (h *History) recovered(visible []daybook.StoredValue, at int) {
 	found := make(map[Ref]bool, len(visible))
 	for i := range visible {
-		if r, ok := refOf(visible[i].Value); ok && r.Action < len(h.Times) {
+		if r, ok := RefOf(visible[i].Value); ok && r.Action < len(h.Times) {
 			found[r] = true
 			t := &h.Times[r.Action]
 			t.Durable = min(t.Durable, at)

@@ -76,7 +76,7 @@ func (h *History) mayBeLater(r, s Ref) bool {
 
 // identify returns the Ref of a value, or an error if no action stored this value.
 func (h *History) identify(v *daybook.StoredValue) (Ref, error) {
-	r, ok := refOf(v.Value)
+	r, ok := RefOf(v.Value)
 	var stored []daybook.StoredValue
 	if ok && r.Action < len(h.Actions) && h.Actions[r.Action].Kind == Store {
 		stored = h.Actions[r.Action].Values

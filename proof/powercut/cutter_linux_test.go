@@ -106,6 +106,7 @@ func (c *cutter) cutWorkload(disk *fusedisk.Disk, seed uint64, durability engine
 	}
 	w := &workload{
 		t: c.t, disk: disk, files: files, scratch: c.scratch, opts: workloadOptions(durability, random), random: random,
+		ledger: ledger{},
 	}
 	w.run(c.size.steps)
 	if c.t.Failed() {
@@ -116,7 +117,7 @@ func (c *cutter) cutWorkload(disk *fusedisk.Disk, seed uint64, durability engine
 	r := &recording{
 		Seed: seed, Durability: durability, Files: files,
 		HeadSize: w.opts.Tuning.HeadSize, ChunkValues: w.opts.Tuning.ChunkValues,
-		Start: start, Base: base, Journal: c.journal(disk),
+		Start: start, Base: base, Journal: c.journal(disk), Ledger: w.ledger,
 	}
 	c.workloads++
 	c.cutAll(r, c.size.random)
@@ -147,7 +148,7 @@ func (c *cutter) cutRecovery(disk *fusedisk.Disk, outer *recording, random *rand
 	}
 	w := &workload{
 		t: c.t, disk: disk, files: outer.Files, scratch: c.scratch, opts: outer.options(), random: random,
-		actions: known.Actions,
+		actions: known.Actions, ledger: maps.Clone(outer.Ledger),
 	}
 	visible, err := w.recover()
 	if err == nil {
@@ -159,13 +160,14 @@ func (c *cutter) cutRecovery(disk *fusedisk.Disk, outer *recording, random *rand
 	}
 	w.store(random, 3)
 	w.receive()
+	w.consume()
 	w.close()
 	if c.t.Failed() {
 		return
 	}
 	r := *outer
 	r.Start = known.Later(w.actions[len(known.Actions):]...)
-	r.Base, r.Journal, r.Nested = base, c.journal(disk), true
+	r.Base, r.Journal, r.Nested, r.Ledger = base, c.journal(disk), true, w.ledger
 	c.recoveries++
 	c.cutAll(&r, randomInRecovery)
 }
@@ -224,7 +226,7 @@ func (c *cutter) cutAt(
 		if !isNew {
 			continue
 		}
-		if err := tryState(image, r.Files, known, r.options(), dir, reopen); err != nil {
+		if err := tryState(image, r, known, dir, reopen); err != nil {
 			c.report(r, prefix, number, err)
 		}
 	}

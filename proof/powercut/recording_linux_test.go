@@ -32,6 +32,7 @@ type recording struct {
 	Base        int              // number of first operations, which only make the initial image
 	Journal     []journal.Op
 	Nested      bool // the journal is that of a recovery
+	Ledger      ledger
 
 	Prefix int    // the power is cut after this number of operations
 	Number uint64 // of the crash state
@@ -118,7 +119,7 @@ func replay(t *testing.T, path string) {
 	disk, known := r.at(r.Prefix)
 	t.Log(r.describe())
 	dir := filepath.Join(testenv.DirInMemory(t), "replay")
-	if err := tryState(disk.State(r.Number), r.Files, known, r.options(), dir, true); err != nil {
+	if err := tryState(disk.State(r.Number), &r, known, dir, true); err != nil {
 		t.Error(err)
 	}
 }

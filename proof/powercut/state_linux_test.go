@@ -24,16 +24,18 @@ var quiet = slog.New(slog.DiscardHandler)
 
 // tryState opens the daybook on a state of the disk, in dir, and judges the visible values. With
 // reopen it also stores a value, and opens the daybook once more.
-func tryState(
-	image journal.Image, files layout, known *history.History, opts engine.Options, dir string, reopen bool,
-) error {
+func tryState(image journal.Image, r *recording, known *history.History, dir string, reopen bool) error {
+	opts := r.options()
 	if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700)); err != nil {
 		return err
 	}
 	if err := image.WriteTo(dir); err != nil {
 		return err
 	}
-	dir, err := files.open(dir, dir+".links")
+	if err := forgetPlaces(dir); err != nil {
+		return err
+	}
+	dir, err := r.Files.open(dir, dir+".links")
 	if err != nil {
 		return err
 	}
@@ -43,10 +45,11 @@ func tryState(
 	}
 	visible, err := queryAll(db)
 	if err == nil {
-		err = errors.Join(known.Judge(visible), judgeHoldAndStream(db, known, visible))
+		err = errors.Join(known.Judge(visible), judgeHoldAndStream(db, known, visible),
+			r.Ledger.judge(db, known))
 	}
 	if err == nil && reopen {
-		return useAndReopen(db, dir, opts, visible)
+		return useAndReopen(db, dir, r, known, visible)
 	}
 	return errors.Join(err, db.Close())
 }
@@ -57,10 +60,13 @@ func queryAll(db *engine.DB) ([]daybook.StoredValue, error) {
 
 // useAndReopen checks a recovered daybook, stores a value, and closes it. When it is opened again,
 // the value and all visible ones must be there.
-func useAndReopen(db *engine.DB, dir string, opts engine.Options, visible []daybook.StoredValue) error {
-	ctx := context.Background()
+func useAndReopen(
+	db *engine.DB, dir string, r *recording, known *history.History, visible []daybook.StoredValue,
+) error {
+	ctx, opts := context.Background(), r.options()
 	more := daybook.StoredValue{RecordName: "~after", Value: json.RawMessage(`"the crash"`), StoredAt: 1}
-	err := errors.Join(db.Check(ctx), db.Store(ctx, more.RecordName, more.Value, more.StoredAt))
+	err := errors.Join(db.Check(ctx), db.Store(ctx, more.RecordName, more.Value, more.StoredAt),
+		r.Ledger.judge(db, known))
 	if err := errors.Join(err, db.Close()); err != nil {
 		return fmt.Errorf("after the recovery: %w", err)
 	}

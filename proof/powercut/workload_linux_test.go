@@ -37,10 +37,12 @@ type workload struct {
 	random  *rand.Rand // of the main goroutine
 	db      *engine.DB
 
-	mu      sync.Mutex // guards the fields below
-	actions []history.Action
-	counted uint64 // the newest timestamp in the records that are pruned by count
-	held    uint64 // the newest timestamp in the records with a hold
+	mu       sync.Mutex // guards the fields below
+	actions  []history.Action
+	ledger   ledger         // what a consumer has read
+	consumed daybook.Cursor // its place
+	counted  uint64         // the newest timestamp in the records that are pruned by count
+	held     uint64         // the newest timestamp in the records with a hold
 }
 
 // The sizes are small: a checkpoint and a Cleanup take several transactions, and chunks are split
@@ -72,6 +74,7 @@ func (w *workload) run(steps int) {
 	w.setHold()
 	for range steps {
 		w.step()
+		w.consume()
 	}
 	w.close()
 }
