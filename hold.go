@@ -73,9 +73,12 @@ type HoldInfo struct {
 	Values uint64 // number of values that the hold spares
 	Bytes  uint64 // total length of their JSON, in bytes
 	// Lost is the number of matching values that were deleted before the consumer had taken them,
-	// from the first SetHold with this name and pattern on. It is exact, also across crashes.
-	// Values that had been deleted before that SetHold, or that damage has destroyed, do not count.
+	// from the first SetHold with this name and pattern on. It is exact, also across crashes,
+	// unless Damaged. Values that had been deleted before that SetHold do not count.
 	Lost uint64
+	// Damaged says that damage has destroyed values that may belong to the hold, and that could not
+	// be counted. Lost is a minimum then.
+	Damaged bool
 }
 
 // Holder is a Backend with holds. What its methods change is durable when they return nil, whatever

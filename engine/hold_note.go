@@ -20,6 +20,7 @@ type hold struct {
 	daybook.Hold
 	pattern *index.Pattern
 	lost    uint64
+	damaged bool         // values were destroyed that lost does not count
 	samples []holdSample // oldest first; only with MaxAge
 	unsaved bool         // samples has changed after the note was written
 }
@@ -43,6 +44,7 @@ type savedHold struct {
 	MaxBytes uint64         `json:"max_bytes,omitempty"`
 	MaxAge   time.Duration  `json:"max_age,omitempty"`
 	Lost     uint64         `json:"lost,omitempty"`
+	Damaged  bool           `json:"damaged,omitempty"`
 	Samples  []holdSample   `json:"samples,omitempty"`
 }
 
@@ -61,7 +63,7 @@ func newHold(h daybook.Hold) (*hold, error) {
 // encode returns the note of the hold.
 func (h *hold) encode() []byte {
 	note, err := json.Marshal(savedHold{
-		h.Pattern.Text, int(h.Pattern.Syntax), h.At, h.MaxBytes, h.MaxAge, h.lost, h.samples,
+		h.Pattern.Text, int(h.Pattern.Syntax), h.At, h.MaxBytes, h.MaxAge, h.lost, h.damaged, h.samples,
 	})
 	if err != nil {
 		panic(err) // all fields can be encoded
@@ -88,7 +90,7 @@ func holdsIn(notes tree.Notes) (holds []*hold, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: the note of hold %q: %w", daybook.ErrCorrupt, name, err)
 		}
-		h.lost, h.samples = saved.Lost, saved.Samples
+		h.lost, h.damaged, h.samples = saved.Lost, saved.Damaged, saved.Samples
 		holds = append(holds, h)
 	}
 	return holds, nil

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/tree"
 )
 
@@ -39,7 +40,7 @@ func (db *DB) SetHold(ctx context.Context, h daybook.Hold) error {
 			return err
 		}
 		if old := t.hold(h.Name); old != nil && old.Pattern == h.Pattern {
-			set.lost, set.samples = old.lost, old.samples
+			set.lost, set.damaged, set.samples = old.lost, old.damaged, old.samples
 			if db.placeOf(old.At) > db.placeOf(h.At) {
 				set.At = old.At
 			}
@@ -111,7 +112,7 @@ func (db *DB) Holds(ctx context.Context) (infos []daybook.HoldInfo, err error) {
 	}
 	holds, err := holdsIn(notes)
 	for _, h := range holds {
-		info := daybook.HoldInfo{Hold: h.Hold, Lost: h.lost}
+		info := daybook.HoldInfo{Hold: h.Hold, Lost: h.lost, Damaged: h.damaged}
 		from, boundErr := s.heldAfter(ctx, h)
 		if boundErr != nil {
 			return nil, boundErr
@@ -285,4 +286,44 @@ func (t *turn) holdsSaved() {
 	for _, h := range t.holds {
 		h.unsaved = false
 	}
+}
+
+// countDestroyed counts what the holds lose when a salvaged tree takes the place of the damaged
+// one, and notes it in the salvaged tree.
+func (t *turn) countDestroyed(ctx context.Context, salvaged *tree.Tree) error {
+	if len(t.holds) == 0 {
+		return nil
+	}
+	before, err := t.tree().Snapshot()
+	if err != nil {
+		return err
+	}
+	defer before.Close()
+	after, err := salvaged.Snapshot()
+	if err != nil {
+		return err
+	}
+	defer after.Close()
+	counted, notes := make([]*hold, len(t.holds)), tree.Notes{}
+	for i, h := range t.holds {
+		counted[i] = h.withoutDestroyed(ctx, t.db.placeOf(h.At), before, after)
+		notes[holdNote(h.Name)] = counted[i].encode()
+	}
+	err = salvaged.PutNotes(notes)
+	if err == nil {
+		t.holds = counted
+	}
+	return err
+}
+
+// withoutDestroyed returns the hold after the loss of the values that only the tree before has.
+// The header of a damaged chunk mostly tells how many values it has.
+func (h *hold) withoutDestroyed(ctx context.Context, at uint64, before, after *tree.Snapshot) *hold {
+	none := func(func(codec.Entry) bool) {}
+	counted := *h
+	was, _, damage := before.StoredAfter(ctx, h.pattern, at, none)
+	is, _, err := after.StoredAfter(ctx, h.pattern, at, none)
+	counted.lost += was - min(is, was)
+	counted.damaged = h.damaged || damage != nil || err != nil
+	return &counted
 }

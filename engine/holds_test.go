@@ -112,21 +112,49 @@ func TestHoldsSurvive(t *testing.T) {
 	mustCleanup(t, db, math.MaxUint64, 7)
 }
 
-// TestHoldAfterSalvage wants a hold to survive the salvage of a damaged tree.
+// TestHoldAfterSalvage wants holds to survive the salvage of a damaged tree, and to count the
+// values of the damaged chunk, or to say that they could not.
 func TestHoldAfterSalvage(t *testing.T) {
 	if !canReplaceOpenFiles {
 		t.Skip("a file that is open cannot be replaced on Windows")
 	}
-	dir, _ := rottenStore(t)
+	dir, _ := rottenStore(t) // without the values 29 to 32, of b
 	db := mustOpen(t, dir, &Options{Tuning: Tuning{ChunkValues: 4}, OnCorruption: Quarantine, Logger: discard})
-	mustSetHold(t, db, daybook.Hold{Name: "cloud", Pattern: daybook.Pattern{Text: "c"}, MaxBytes: 1})
-	want := mustHold(t, db, "cloud")
+	tests := []struct {
+		name, pattern string
+		at            uint64
+		lost          uint64
+		damaged       bool
+		reason        string
+	}{
+		{"all", "*", 0, 4, false, "the header of the chunk tells"},
+		{"b", "b", 28, 4, false, "all values of the chunk are after the place"},
+		{"within", "b", 30, 0, true, "only the damaged values tell which are after the place"},
+		{"after", "b", 32, 0, false, "the consumer had taken them"},
+		{"others", "a", 0, 0, false, "other records"},
+	}
+	for _, test := range tests {
+		mustSetHold(t, db, daybook.Hold{Name: test.name, Pattern: daybook.Pattern{Text: test.pattern},
+			At: db.cursorAt(test.at), MaxBytes: 1000})
+	}
 	if err := db.Compact(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if got := mustHold(t, db, "cloud"); got != want {
-		t.Errorf("after a salvage: %+v; want %+v", got, want)
+	check := func(when string) {
+		t.Helper()
+		for _, test := range tests {
+			if got := mustHold(t, db, test.name); got.Lost != test.lost || got.Damaged != test.damaged {
+				t.Errorf("%s, hold %s: %+v; want %d lost, damaged %v (%s)",
+					when, test.name, got, test.lost, test.damaged, test.reason)
+			}
+		}
 	}
+	check("after a salvage")
+	if err := db.abandon(); err != nil {
+		t.Fatal(err)
+	}
+	db = mustOpen(t, dir, nil)
+	check("after a crash")
 }
 
 // TestHoldCountsAcrossCrashes interrupts a Cleanup after each of its transactions, and abandons the

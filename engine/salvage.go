@@ -65,6 +65,9 @@ func (t *turn) replaceBySalvaged(ctx context.Context, damage error, values uint6
 		return errors.Join(err, t.db.dir.remove(copyName))
 	}
 	after, err := salvaged.State()
+	if err == nil {
+		err = t.countDestroyed(ctx, salvaged)
+	}
 	if err != nil {
 		return errors.Join(err, salvaged.Close(), t.db.dir.remove(copyName))
 	}

@@ -93,12 +93,13 @@ type holdJSON struct {
 	Values        uint64         `json:"values"`
 	Bytes         uint64         `json:"bytes"`
 	Lost          uint64         `json:"lost"`
+	Damaged       bool           `json:"damaged"` // lost is a minimum
 }
 
 func newHoldJSON(h daybook.HoldInfo) holdJSON {
 	return holdJSON{
 		Name: h.Name, Pattern: h.Pattern.Text, Syntax: h.Pattern.Syntax.String(), At: h.At, MaxBytes: h.MaxBytes,
-		MaxAgeSeconds: h.MaxAge.Seconds(), Values: h.Values, Bytes: h.Bytes, Lost: h.Lost,
+		MaxAgeSeconds: h.MaxAge.Seconds(), Values: h.Values, Bytes: h.Bytes, Lost: h.Lost, Damaged: h.Damaged,
 	}
 }
 
@@ -107,7 +108,11 @@ func writeHolds(out io.Writer, infos []daybook.HoldInfo) error {
 		rightColumn("BYTES"), column{title: "BOUND"}, rightColumn("LOST"))
 	for _, h := range infos {
 		pattern := printable(cmp.Or(h.Pattern.Text, "all records"))
-		err := table.append(printable(h.Name), pattern, count(h.Values), size(h.Bytes), boundOf(h), count(h.Lost))
+		lost := count(h.Lost)
+		if h.Damaged {
+			lost = "at least " + lost
+		}
+		err := table.append(printable(h.Name), pattern, count(h.Values), size(h.Bytes), boundOf(h), lost)
 		if err != nil {
 			return err
 		}
