@@ -9,6 +9,7 @@
 //	powercut    the power is cut after every operation of the disk, and again during the recovery
 //	faults      operations of the disk fail: once, until the store is closed, or for a while
 //	rot         bits, fields, pages and whole files of a store are damaged
+//	consumers   consumers of changes meet kills, power cuts, older backups, copies and deletions
 //	mutation    the code is changed in one place at a time, and a test must notice
 //
 // The documentation of each says what it proves, against which model of a disk, how to run it, and
