@@ -240,6 +240,9 @@ func TestMaxSizeOptions(t *testing.T) {
 			t.Errorf("%+v: got %v; want ErrInvalidParams", opts, err)
 		}
 	}
+	if _, err := Open(t.TempDir(), &Options{MaxSize: -1}); err == nil || strings.Count(err.Error(), "want") != 1 {
+		t.Errorf("a MaxSize of -1: got %v; want one fault", err)
+	}
 	db := mustOpen(t, t.TempDir(), &Options{MaxSize: MinMaxSize, WhenFull: DropOldest})
 	mustStore(t, db, "r", "1", 1)
 	large := json.RawMessage(`"` + digits(MinMaxSize/maxValuePart) + `"`)

@@ -107,9 +107,9 @@ func (db *DB) makeSpaceFor(ctx context.Context, d demand, stuck error) error {
 	return db.withTurn(context.WithoutCancel(ctx), func(t *turn) error { return t.makeSpaceFor(ctx, d) })
 }
 
-// shouldDropEarly reports whether DropOldest should drop values although those with the given demand
-// fit: little more would fit, and no snapshot keeps pages of the last deletion. The snapshots that
-// keep pages of this one can end while the rest of the space is filled.
+// shouldDropEarly reports whether DropOldest should drop values although those with the given
+// demand fit: little more would fit, and no snapshot keeps pages of the last deletion. The
+// snapshots that keep pages of this one can end while the rest of the space is filled.
 func (db *DB) shouldDropEarly(d demand) bool {
 	if db.opts.WhenFull != DropOldest {
 		return false
