@@ -49,7 +49,8 @@ func TestSize(t *testing.T) {
 		t.Fatal(err)
 	}
 	if after, usedAfter, err := tree.Size(); err != nil || after < file || usedAfter > used/2 {
-		t.Errorf("after a deletion: a file of %d bytes, %d in use, %v; before: %d, %d", after, usedAfter, err, file, used)
+		t.Errorf("after a deletion: a file of %d bytes, %d in use, %v; before: %d, %d", after, usedAfter, err, file,
+			used)
 	}
 	_, freeBeside, pinned, err := tree.RoomForNext()
 	if err != nil || pinned < used/2 {
