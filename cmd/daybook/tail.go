@@ -27,6 +27,7 @@ type tailFlags struct {
 	values int
 	follow bool
 	topic  bool
+	after  string // a cursor; empty: the newest values
 	format choiceFlag
 }
 
@@ -51,7 +52,12 @@ interrupted. "daybook help query" explains PATTERN and the formats.
 Tail works while another process has the daybook open, and does not disturb it. It then
 begins with the newest values in the log, in the order in which they were stored; the log
 holds roughly the values after the last checkpoint. If values come faster than tail prints
-them, it prints on standard error how many it missed.`,
+them, it prints on standard error how many it missed.
+
+With --after CURSOR it prints the values that were stored after that place, in the order in
+which they were stored, and at last on standard error the place that it reached. The cursor 0
+is the beginning. If the history no longer has that place, because of a crash or an older
+backup, tail says so in one line and goes on after the last place that is still there.`,
 		Example:           `  daybook tail "host.*" -n 5`,
 		Args:              asUsage(onePattern),
 		ValidArgsFunction: completeArguments(cobra.NoFileCompletions, recordNames(dir)),
@@ -59,11 +65,19 @@ them, it prints on standard error how many it missed.`,
 			if flags.values < 0 || flags.values > maxTailed {
 				return usagef("-n %d: want 0 to %d", flags.values, maxTailed)
 			}
-			return runTail(cmd, *dir, args[0], flags)
+			if flags.after == "" {
+				return runTail(cmd, *dir, args[0], flags, nil)
+			}
+			after, err := daybook.ParseCursor(flags.after)
+			if err != nil {
+				return usagef("--after: %v", err)
+			}
+			return runTail(cmd, *dir, args[0], flags, &after)
 		},
 	}
 	cmd.Flags().IntVarP(&flags.values, "values", "n", 10, "print the newest `N` values first")
 	cmd.Flags().BoolVarP(&flags.follow, "follow", "f", false, "go on with new values as they are stored")
+	cmd.Flags().StringVar(&flags.after, "after", "", "print the values stored after `CURSOR`, not the newest")
 	cmd.Flags().BoolVar(&flags.topic, "topic", false, topicUsage)
 	cmd.Flags().Var(&flags.format, "format", "output format")
 	return cmd
@@ -82,7 +96,8 @@ type tail struct {
 	lastTree os.FileInfo    // the tree's file when the daybook was opened last
 }
 
-func runTail(cmd *cobra.Command, dir, pattern string, flags tailFlags) error {
+// runTail prints the newest values, or those after a place if after is not nil.
+func runTail(cmd *cobra.Command, dir, pattern string, flags tailFlags, after *daybook.Cursor) error {
 	ctx := cmd.Context()
 	if err := checkDirectory(dir); err != nil {
 		return err
@@ -90,7 +105,12 @@ func runTail(cmd *cobra.Command, dir, pattern string, flags tailFlags) error {
 	t := &tail{dir: dir, pattern: pattern, flags: flags, notes: cmd.ErrOrStderr()}
 	t.buffered = bufio.NewWriterSize(cmd.OutOrStdout(), 64<<10)
 	t.out = newValueWriter(flags.format.value, t.buffered, 0)
-	err := t.flush(t.printNewest(ctx))
+	begin := t.printNewest
+	if after != nil {
+		t.after, begin = *after, t.printAfter
+		defer func() { fmt.Fprintf(t.notes, "reached %v\n", t.after) }()
+	}
+	err := t.flush(begin(ctx))
 	for err == nil && flags.follow {
 		select {
 		case <-ctx.Done():
@@ -133,6 +153,22 @@ func (t *tail) printNewest(ctx context.Context) error {
 		if err == nil {
 			err = t.out.Write(v)
 		}
+	}
+	return err
+}
+
+// printAfter prints the values after t.after: those in the daybook, or while another process has it
+// open, those in its log.
+func (t *tail) printAfter(ctx context.Context) (err error) {
+	err = t.printNewInTree(ctx)
+	if errors.Is(err, daybook.ErrLocked) {
+		t.follower, err = engine.Follow(t.dir, t.pattern, syntaxOf(t.flags.topic), t.after)
+		if err == nil {
+			err = t.printNewInLog(ctx)
+		}
+	}
+	if err == nil && t.follower == nil {
+		err = errNoDaybook(t.dir)
 	}
 	return err
 }
@@ -193,10 +229,15 @@ func (t *tail) printNew(ctx context.Context) error {
 	if err := t.printNewInTree(ctx); err != nil && !errors.Is(err, daybook.ErrLocked) {
 		return err
 	}
+	return t.printNewInLog(ctx)
+}
+
+// printNewInLog prints the values that were written to the log after the last look.
+func (t *tail) printNewInLog(ctx context.Context) error {
 	var writeErr error
 	err := t.follower.Read(ctx, func(event daybook.Event) bool {
 		if t.follower.Replaced() {
-			t.noteReplaced()
+			t.goBack(daybook.Cursor{})
 		}
 		if event.Missed > 0 {
 			fmt.Fprintf(t.notes, "missed %s\n", counted(event.Missed, "value"))
@@ -205,14 +246,22 @@ func (t *tail) printNew(ctx context.Context) error {
 		writeErr = t.out.Write(event.StoredValue)
 		return writeErr == nil
 	})
-	if writeErr != nil {
-		return writeErr
+	if fork := (*daybook.ForkedError)(nil); errors.As(err, &fork) {
+		t.goBack(fork.Common) // as the follower does
+		err = nil
 	}
-	return err
+	return cmp.Or(writeErr, err)
 }
 
-func (t *tail) noteReplaced() {
-	fmt.Fprintln(t.notes, "the directory now holds another history (was a backup restored?)")
+// goBack goes on after the last place that the history still has, and says so.
+func (t *tail) goBack(common daybook.Cursor) {
+	t.after = common
+	if common.IsZero() {
+		fmt.Fprintln(t.notes, "the directory now holds another history (was a backup restored?)")
+		return
+	}
+	const note = "the values after number %d were taken back (a crash, or an older backup); going on after it\n"
+	fmt.Fprintf(t.notes, note, common.Sequence)
 }
 
 // printNewInTree prints the new values of a daybook that no other process has open, if the tree's
@@ -228,20 +277,14 @@ func (t *tail) printNewInTree(ctx context.Context) (err error) {
 	}
 	defer closeDB(db, &err)
 	t.lastTree = tree
-	stats, err := db.Stats(ctx)
-	if err != nil {
-		return err
-	}
 	err = t.printChanges(ctx, db)
-	if errors.Is(err, daybook.ErrForked) {
-		t.noteReplaced()
-		t.after = daybook.Cursor{}
+	if fork := (*daybook.ForkedError)(nil); errors.As(err, &fork) {
+		t.goBack(fork.Common)
 		err = t.printChanges(ctx, db)
 	}
 	if err != nil {
 		return err
 	}
-	t.after = stats.LastCursor
 	t.follower, err = engine.Follow(t.dir, t.pattern, syntaxOf(t.flags.topic), t.after)
 	return err
 }
@@ -256,6 +299,7 @@ func (t *tail) printChanges(ctx context.Context, db daybook.ChangeSource) error 
 		if err != nil {
 			return err
 		}
+		t.after = change.Cursor
 	}
 	return nil
 }

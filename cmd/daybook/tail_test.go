@@ -109,3 +109,53 @@ func TestTailFollowsShortCommands(t *testing.T) {
 	interrupt()
 	<-done
 }
+
+// TestTailAfter goes on after a place, in another process each time. Then the place is one of
+// another history.
+func TestTailAfter(t *testing.T) {
+	dir := filledDir(t, value("a", "1", 5), value("b", "2", 4), value("a", "3", 3))
+	place := ""
+	for _, step := range []struct{ store, after, want, note string }{
+		{"", "0", "a,5,1\nb,4,2\na,3,3\n", ""},
+		{`{"record_name":"c","value":4,"stored_at":2}`, "", "c,2,4\n", ""},
+		{"", "", "", ""},
+		{"", "0123456789abcdef0123456789abcdef:2", "a,5,1\nb,4,2\na,3,3\nc,2,4\n", "another history"},
+	} {
+		if step.store != "" {
+			mustRun(t, step.store, "ingest", "--dir", dir)
+		}
+		if step.after != "" {
+			place = step.after
+		}
+		got := run(t, "", "tail", "*", "--after", place, "--format", "csv", "--dir", dir)
+		note, reached, found := strings.Cut(got.err, "reached ")
+		if got.status != statusDone || got.out != "record_name,stored_at,value\n"+step.want || !found ||
+			!strings.Contains(note, step.note) {
+			t.Errorf("after %s: status %d, got %q, stderr %q; want %q", place, got.status, got.out, got.err, step.want)
+		}
+		place = strings.TrimSpace(reached)
+	}
+	for _, wrong := range []string{"1", "x:1"} {
+		if got := run(t, "", "tail", "*", "--after", wrong, "--dir", dir); got.status != statusUsage {
+			t.Errorf("--after %s: status %d, stderr %q; want %d", wrong, got.status, got.err, statusUsage)
+		}
+	}
+}
+
+// TestTailAfterOlderBackup goes on after the last value that a restored backup still has.
+func TestTailAfterOlderBackup(t *testing.T) {
+	dir, backup := filledDir(t, value("a", "1", 1), value("a", "2", 2)), newDir(t)+".backup"
+	mustRun(t, "", "backup", backup, "--dir", dir)
+	mustRun(t, `{"record_name":"a","value":3,"stored_at":3}`, "ingest", "--dir", dir)
+	_, place, _ := strings.Cut(run(t, "", "tail", "*", "--after", "0", "--dir", dir).err, "reached ")
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	mustRun(t, "", "restore", backup, "--dir", dir)
+	mustRun(t, `{"record_name":"a","value":4,"stored_at":4}`, "ingest", "--dir", dir)
+	got := run(t, "", "tail", "*", "--after", strings.TrimSpace(place), "--format", "csv", "--dir", dir)
+	if want := "record_name,stored_at,value\na,4,4\n"; got.out != want ||
+		!strings.Contains(got.err, "the values after number 2 were taken back") {
+		t.Errorf("got %q, stderr %q; want %q", got.out, got.err, want)
+	}
+}
