@@ -95,6 +95,39 @@ func (j *judge) askAll(o *oracle) {
 	j.askAboutHit(o)
 	j.askRecords(o)
 	j.askStats(o)
+	j.askNotes()
+}
+
+// Each victim has a hold that spares nothing, and a stream that was received without values. The
+// tree keeps both as notes.
+var (
+	someHold  = daybook.Hold{Name: "rot", Pattern: daybook.Pattern{Text: "no such record"}, MaxBytes: 1234}
+	someBatch = func() daybook.Batch {
+		b := daybook.Batch{Store: [16]byte{1}, Epoch: [16]byte{2}, Stream: "rot", Through: 77}
+		b.Digest = daybook.DigestOf(&b)
+		return b
+	}()
+)
+
+// askNotes compares the hold and the position. A hold or a position that is missing would let
+// values be deleted, or stored twice.
+func (j *judge) askNotes() {
+	var holds []daybook.HoldInfo
+	err := j.attempt("Holds", func() (err error) {
+		holds, err = j.db.Holds(j.ctx)
+		return err
+	})
+	if err == nil && (len(holds) != 1 || holds[0] != daybook.HoldInfo{Hold: someHold}) {
+		j.report(wrongData, "Holds: %+v; want %+v", holds, someHold)
+	}
+	var at daybook.Position
+	err = j.attempt("Position", func() (err error) {
+		at, err = j.db.Position(j.ctx, someBatch.Store, someBatch.Epoch, someBatch.Stream)
+		return err
+	})
+	if err == nil && at != someBatch.Position() {
+		j.report(wrongData, "Position: %+v; want %+v", at, someBatch.Position())
+	}
 }
 
 // askAboutHit asks about the records that are read through the damaged place.

@@ -4,6 +4,7 @@ package rot
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -105,6 +106,10 @@ func newVictimBuilder(t *testing.T, v *victim, seed uint64) *victimBuilder {
 	t.Helper()
 	db, err := engine.Open(v.store(), storeOptions(false))
 	if err != nil {
+		t.Fatal(err)
+	}
+	_, receiveErr := db.StoreBatchFrom(t.Context(), someBatch)
+	if err := errors.Join(receiveErr, db.SetHold(t.Context(), someHold)); err != nil {
 		t.Fatal(err)
 	}
 	return &victimBuilder{t: t, victim: v, db: db, random: rand.New(rand.NewPCG(seed, uint64(len(v.name))))}
