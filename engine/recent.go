@@ -56,17 +56,25 @@ func (r *recentValues) state() (last uint64, lost bool) {
 	return r.last, r.lost != nil
 }
 
-// addGroup adds the values of a group, for which addAll calls its argument.
-func (r *recentValues) addGroup(epoch [16]byte, addAll func(addedFunc)) {
+// addGroup adds the values of a group, for which addAll calls its argument, except those of records
+// with the mark. It reports whether there were any.
+func (r *recentValues) addGroup(epoch [16]byte, mark uint64, addAll func(addedFunc)) (added bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	addAll(func(record *head.Record, v *daybook.StoredValue, sequence uint64) {
+		if record.Mark.Load() == mark {
+			return
+		}
+		added = true
 		p := r.partFor(len(v.Value), epoch)
 		p.bytes = append(p.bytes, v.Value...)
 		p.values = append(p.values, recentValue{record, v.StoredAt, sequence, len(p.bytes)})
 		r.last = sequence
 	})
-	r.filled.Store(true)
+	if added {
+		r.filled.Store(true)
+	}
+	return added
 }
 
 // partFor returns the part to which a value of the epoch is added.

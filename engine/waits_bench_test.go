@@ -72,7 +72,9 @@ func BenchmarkStoreBesideWatchers(b *testing.B) {
 		b.Run(s.name, func(b *testing.B) {
 			db := mustOpen(b, b.TempDir(), &s.opts)
 			round := 20_000
-			if s.batch > 1 || s.size > 1000 || s.opts.Durability == Always {
+			if s.batch > 1 {
+				round = 4000
+			} else if s.size > 1000 || s.opts.Durability == Always {
 				round = 500
 			}
 			at := 0

@@ -18,13 +18,15 @@ import (
 // the goroutine that does so, which takes longer than a Store that does not sync.
 const passPause = time.Millisecond
 
-// watchers are the watchers of a DB. The leader of a group only copies the values into recent. A
-// goroutine matches the records' names, and passes the values on. Hostile patterns can take long,
+// watchers are the watchers of a DB. The leader of a group only copies the values into recent,
+// except those of records that are known to match no watcher. A goroutine matches the records'
+// names, and passes the values on. Hostile patterns can take long,
 // so none of the locks is held while a name is matched, except passing, for which every caller
 // waits with its context.
 type watchers struct {
-	exist  atomic.Bool // list is not empty; otherwise a commit takes no lock
-	recent recentValues
+	exist   atomic.Bool   // list is not empty; otherwise a commit takes no lock
+	version atomic.Uint64 // of list; the Mark of a record that no watcher in it matches
+	recent  recentValues
 
 	passing chan struct{} // holds one element while a goroutine passes values on
 
@@ -72,7 +74,7 @@ func (ws *watchers) remove(w *watcher) {
 
 func (ws *watchers) setList(list []*watcher) {
 	ws.list = list
-	ws.matched = &matched{} // answers about the former list are void
+	ws.matched = &matched{version: ws.version.Add(1)} // answers about the former list are void
 }
 
 // addedFunc is called with a value that was added to a record in the head.
@@ -81,7 +83,9 @@ type addedFunc = func(record *head.Record, value *daybook.StoredValue, sequence 
 // tell calls addAll, which calls its argument for the values of a group, and takes copies of the
 // values, to be passed to all watchers. It is called for groups in their order.
 func (ws *watchers) tell(epoch [16]byte, addAll func(addedFunc)) {
-	ws.recent.addGroup(epoch, addAll)
+	if !ws.recent.addGroup(epoch, ws.version.Load(), addAll) {
+		return
+	}
 	select {
 	case ws.recent.wake <- struct{}{}:
 	default:
@@ -162,8 +166,9 @@ func (ws *watchers) pass(part *recentPart) {
 // matched are the watchers that match a record. The record's Tag keeps them, so that patterns are
 // matched once per record and head.
 type matched struct {
-	by  []*watcher
-	all *matched // the list of watchers in which they were found: watchers.matched at that time
+	by      []*watcher
+	all     *matched // the list of watchers in which they were found: watchers.matched at that time
+	version uint64   // of that list, if this is its watchers.matched
 }
 
 // matching returns the watchers whose patterns match a record. Only the goroutine that passes values
@@ -185,8 +190,11 @@ func (ws *watchers) matching(record *head.Record) []*watcher {
 			by = append(by, w)
 		}
 	}
-	if record.Tag = all; by != nil {
-		record.Tag = &matched{by, all}
+	if by != nil {
+		record.Tag = &matched{by: by, all: all}
+	} else {
+		record.Tag = all
+		record.Mark.Store(all.version)
 	}
 	return by
 }

@@ -30,7 +30,7 @@ type Head struct {
 
 // seriesOverhead is roughly the memory of a series in the map, the btree and the heap, in bytes,
 // without its name.
-const seriesOverhead = 224
+const seriesOverhead = 232
 
 // Sizes of the arena's blocks, as powers of 2.
 const (

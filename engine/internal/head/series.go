@@ -5,6 +5,7 @@ package head
 import (
 	"iter"
 	"slices"
+	"sync/atomic"
 
 	"github.com/daybook-db/daybook/codec"
 )
@@ -27,8 +28,9 @@ type series struct {
 	runs     []run   // uses the memory of first while there is only one run
 	first    [1]run  // is part of the series, so that one access brings both into the cache
 
-	// Tag is what the head's owner knows of the record. The owner guards it.
-	Tag any
+	// Tag and Mark are what the head's owner knows of the record. The owner guards Tag.
+	Tag  any
+	Mark atomic.Uint64
 }
 
 // Record is a record in a head. It stays the same as long as the head.
