@@ -28,11 +28,61 @@ func (t *turn) renameToTree(name string, complete *tree.Tree) error {
 	return t.strand(complete, err)
 }
 
+// replaceByCopy gives a complete copy the tree's name. Where an open file cannot be replaced, the
+// old one gets another path, retired, because running queries still read it. That takes three
+// renames:
+//
+//  1. the copy from copyName to salvagedName, which says that it is complete
+//  2. the old tree from TreeFile to retired
+//  3. the copy from salvagedName to TreeFile
+//
+// After a crash the names show which renames were done. Open does the last one if the old tree has
+// been moved, in finishSalvage, and removes the other files.
+func (t *turn) replaceByCopy(complete *tree.Tree) (retired string, err error) {
+	dir := t.db.dir
+	if !dir.movesAside {
+		return "", t.renameToTree(copyName, complete)
+	}
+	if retired, err = dir.freeRetiredPath(); err != nil {
+		return "", err
+	}
+	err = dir.rename(copyName, salvagedName)
+	if err == nil {
+		err = dir.sync()
+	}
+	if err == nil {
+		err = dir.fs.Rename(dir.tree, retired)
+	}
+	if err == nil {
+		err = dir.rename(salvagedName, TreeFile)
+	}
+	if isTree, _ := complete.IsAt(dir.tree); isTree {
+		return retired, nil
+	}
+	return "", t.undoMove(complete, retired, err)
+}
+
+// undoMove gives the old tree and its copy their names back after replaceByCopy has failed.
+func (t *turn) undoMove(complete *tree.Tree, retired string, cause error) error {
+	dir := t.db.dir
+	if isTree, _ := t.tree().IsAt(dir.tree); !isTree {
+		if err := dir.fs.Rename(retired, dir.tree); err != nil {
+			return t.strand(complete, errors.Join(cause, err))
+		}
+	}
+	_ = dir.rename(salvagedName, copyName) // where the copy is removed
+	if cause == nil {
+		cause = fmt.Errorf("%s is not where it was renamed to", copyName)
+	}
+	return cause
+}
+
 // adoptTree makes a complete file, which has the tree's name already, the tree. It does so whatever
-// else fails, because nothing may be written to the old file any more.
-func (t *turn) adoptTree(complete *tree.Tree) error {
+// else fails, because nothing may be written to the old file any more. retired is the path that the
+// old file got; empty: it has none any more, or keeps it.
+func (t *turn) adoptTree(complete *tree.Tree, retired string) error {
 	complete.SetPath(t.db.dir.file(TreeFile))
-	t.replace(complete)
+	t.replace(complete, retired)
 	t.passIdentity()
 	t.limitTree()
 	t.pace.wait = 0 // a compaction was possible

@@ -79,9 +79,7 @@ func TestChanges(t *testing.T) {
 				}
 				model = left
 			case 9:
-				if canReplaceOpenFiles {
-					err = db.Compact(ctx)
-				}
+				err = db.Compact(ctx)
 				if err == nil {
 					err = db.Close()
 				}

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"github.com/daybook-db/daybook"
@@ -37,9 +36,6 @@ const (
 	maxUnsyncedCopy = 4 << 20
 )
 
-// canReplaceOpenFiles says whether the operating system lets a rename replace an open file.
-const canReplaceOpenFiles = runtime.GOOS != "windows"
-
 // compactionPace says when the engine compacts by itself.
 type compactionPace struct {
 	// spread is the size of the last copy's file, divided by the bytes in use of it. Values of
@@ -58,19 +54,14 @@ type compactionPace struct {
 // Without room for the copy nothing changes, and the error is daybook.ErrNoSpace. A crash at any
 // moment leaves the old file or the new one. Compact does not copy damaged values: it returns
 // daybook.ErrCorrupt, or with OnCorruption: Quarantine leaves them out and keeps the old file under
-// another name. On Windows, where an open file cannot be replaced, it does nothing and returns
-// errors.ErrUnsupported.
-// Errors: daybook.ErrNoSpace, ErrReadOnly, ErrClosed, ErrCorrupt, ErrFailed, errors.ErrUnsupported,
+// another name.
+// Errors: daybook.ErrNoSpace, ErrReadOnly, ErrClosed, ErrCorrupt, ErrFailed,
 // ctx's, or the operating system's, after which it can be tried again.
 func (db *DB) Compact(ctx context.Context) error {
 	if err := db.enterWriting(ctx); err != nil {
 		return err
 	}
 	defer db.gate.leave()
-	if !canReplaceOpenFiles {
-		return fmt.Errorf("compaction of %s: %w on Windows, where an open file cannot be replaced", db.dir.path,
-			errors.ErrUnsupported)
-	}
 	before := db.trees.get()
 	err := db.compact(ctx, compactByCall)
 	if !db.quarantines(err) {
@@ -199,9 +190,6 @@ func (t *turn) copyStep(ctx context.Context) (done bool, err error) {
 
 // compactNow makes a copy and adopts it within one turn.
 func (t *turn) compactNow(ctx context.Context) error {
-	if !canReplaceOpenFiles {
-		return nil
-	}
 	_, err := t.beginCopy(compactByCall)
 	for done := false; err == nil && !done; {
 		done, err = t.copyStep(ctx)
@@ -219,7 +207,8 @@ func (t *turn) compactNow(ctx context.Context) error {
 // so that the last turn, during which checkpoints wait, has few to sync. It returns the number of
 // durable bytes. It works without the turn, because a sync takes long.
 func (db *DB) syncCopy(before int64) (synced int64, err error) {
-	file, err := db.dir.fs.OpenFile(db.dir.file(copyName), os.O_RDONLY, 0)
+	// Windows syncs only a file that may be written to.
+	file, err := db.dir.fs.OpenFile(db.dir.file(copyName), os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) { // the copy was given up; the next step returns the reason
 		return before, nil
 	}
@@ -298,11 +287,12 @@ func (t *turn) adoptCopy() error {
 	if err != nil {
 		return err
 	}
-	if err := t.renameToTree(copyName, complete); err != nil {
+	retired, err := t.replaceByCopy(complete)
+	if err != nil {
 		return err
 	}
 	t.copy = nil
-	return t.adoptTree(complete)
+	return t.adoptTree(complete, retired)
 }
 
 // compactWhenFree is the background work of compaction.

@@ -42,6 +42,9 @@ func TestCompactCancelled(t *testing.T) {
 // TestCompactFails fails the operations at the end of a compaction, or lets them return an error
 // although they succeed. Every acknowledged value is there afterwards.
 func TestCompactFails(t *testing.T) {
+	if !canReplaceOpenFiles {
+		t.Skip("there a compaction has other renames: TestCompactMovesAsideFaults")
+	}
 	injected := faultfs.ErrInjected
 	renames := func(and func(op faultfs.Op) error) func(faultfs.Op) error {
 		return func(op faultfs.Op) error {

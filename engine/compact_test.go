@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -127,6 +128,9 @@ func TestCompactStepwise(t *testing.T) {
 // TestCompactShrinks deletes nearly all of a history while a scan is open, and wants the file to
 // become small.
 func TestCompactShrinks(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there a Cleanup does not begin beside an open scan: TestStoreWithinAScan, TestCompactMovesAside")
+	}
 	dir := testenv.TempDir(t)
 	db := mustOpen(t, dir, &Options{Durability: OS})
 	value := json.RawMessage(`{"celsius":21.5,"humidity":441,"unit":"C","ok":true}`)

@@ -254,9 +254,7 @@ func (db *DB) startBackground() {
 		db.syncer.start(db.syncEveryInterval)
 	}
 	db.checkpointer.start(db.postWhenFrozen)
-	if canReplaceOpenFiles {
-		db.compactor.start(db.compactWhenFree)
-	}
+	db.compactor.start(db.compactWhenFree)
 	// A device that crashes often should not replay the same values each time, so they are posted
 	// soon.
 	if !db.heads.activeEmpty() {

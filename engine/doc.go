@@ -43,8 +43,7 @@
 //
 // One process at a time has a directory open for writing; others get daybook.ErrLocked. Readers
 // give way to it, except on Windows. A batch takes at most [MaxBatchBytes]. The tree uses again the pages that Cleanup frees. Its file shrinks
-// when it is compacted, by Compact, or by itself once most of a large file is free, but not on
-// Windows.
+// when it is compacted, by Compact, or by itself once most of a large file is free.
 //
 // While a Scan is open, pages that were freed after it began cannot be used again, so the file
 // grows if a Scan stays open for long. On Windows, and on 32-bit systems once the file exceeds 256
@@ -58,7 +57,9 @@
 //	wal/                 the log's segments; empty after Close
 //	reserve              space for Cleanup on a full disk
 //	daybook.new.db       a copy of the tree, during a compaction
-//	daybook.salvaged.db  the undamaged part of a damaged tree, before it becomes the tree
+//	daybook.salvaged.db  the undamaged part of a damaged tree, before it becomes the tree; on Windows also
+//	                     a complete copy, for a moment
+//	daybook.old-1.db     on Windows: a tree that was replaced and that queries still read
 //	daybook.restored.db  the tree that Restore was writing when it was interrupted
 //	daybook.sync         an empty file that is made and removed to make the directory durable
 //	daybook.corrupt-1.db, wal.corrupt-1    what Quarantine has set aside

@@ -131,9 +131,6 @@ const copyRoomPart = 4
 // needs. More values are dropped then, because the old file takes up its space until the copy is
 // complete.
 func (t *turn) dropByCopy(ctx context.Context) (deleted uint64, err error) {
-	if !canReplaceOpenFiles {
-		return 0, t.db.errMaxSize()
-	}
 	t.giveUpCopy(daybook.ErrNoSpace)
 	now := t.db.sizes()
 	room := min(t.db.opts.MaxSize-now.file-now.log-now.reserve, t.db.opts.budget().treePart())
@@ -170,9 +167,10 @@ func (t *turn) replaceByNewest(ctx context.Context, want uint64, room int64) err
 	if err != nil {
 		return errors.Join(err, dir.remove(copyName))
 	}
-	if err := t.renameToTree(copyName, newest); err != nil {
+	retired, err := t.replaceByCopy(newest)
+	if err != nil {
 		return err
 	}
 	with.Lost(lost)
-	return t.adoptTree(newest)
+	return t.adoptTree(newest, retired)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -43,6 +44,12 @@ func Exists(dir string) (bool, error) {
 	return d.hasDaybook()
 }
 
+// canReplaceOpenFiles says whether the operating system lets a rename replace an open file.
+const canReplaceOpenFiles = runtime.GOOS != "windows"
+
+// maxRetired is the number of replaced trees that may be open, where they need a name.
+const maxRetired = 16
+
 // directory is the open directory of a daybook. The tree and the log may be elsewhere, where a
 // symbolic link in their place leads. The other files that can get the tree's name, and the
 // reserve, are always beside the tree: a file can only be renamed on its own disk.
@@ -51,10 +58,13 @@ type directory struct {
 	tree string // path of the tree's file
 	log  string // path of the log's directory
 	fs   disk.FS
+
+	// movesAside says that a compaction moves the old tree aside instead of replacing it.
+	movesAside bool
 }
 
 func openDirectory(path string, system disk.System) (directory, error) {
-	d := directory{path: path}
+	d := directory{path: path, movesAside: !canReplaceOpenFiles}
 	var err error
 	if d.fs, err = system.OpenDirectory(path); err != nil {
 		return d, err
@@ -134,6 +144,11 @@ func (d directory) removeUnfinished() error {
 	for _, name := range []string{copyName, salvagedName, restoredName, syncName} {
 		errs = append(errs, d.remove(name))
 	}
+	for n := range maxRetired {
+		if err := d.fs.Remove(d.retiredPath(n + 1)); !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
 	if filepath.Dir(d.tree) != filepath.Clean(d.path) {
 		// Before the tree became a link, its reserve was here.
 		if err := d.fs.Remove(filepath.Join(d.path, reserveName)); !errors.Is(err, fs.ErrNotExist) {
@@ -162,13 +177,36 @@ func (d directory) hasDaybook() (bool, error) {
 	return err == nil && info.Size() > 0, err
 }
 
+// retiredPath returns a path for a replaced tree that queries still read: daybook.old-1.db, for
+// example.
+func (d directory) retiredPath(n int) string { return numbered(d.tree, "old", n) }
+
+// freeRetiredPath returns a retiredPath that no file has.
+func (d directory) freeRetiredPath() (string, error) {
+	for n := range maxRetired {
+		free := d.retiredPath(n + 1)
+		if _, err := d.fs.Lstat(free); errors.Is(err, fs.ErrNotExist) {
+			return free, nil
+		} else if err != nil {
+			return "", err
+		}
+	}
+	return "", fmt.Errorf("queries still read %d trees that compactions have replaced in %s: end them",
+		maxRetired, d.path)
+}
+
+// numbered returns a path with a word and a number before its extension.
+func numbered(path, word string, n int) string {
+	extension := filepath.Ext(path)
+	return fmt.Sprintf("%s.%s-%d%s", strings.TrimSuffix(path, extension), word, n, extension)
+}
+
 // freePath returns a path for a damaged file that no other file has: daybook.corrupt-1.db, for
 // example.
 func (d directory) freePath(name string) (string, error) {
 	path := d.file(name)
-	extension := filepath.Ext(path)
 	for n := 1; ; n++ {
-		free := fmt.Sprintf("%s.corrupt-%d%s", strings.TrimSuffix(path, extension), n, extension)
+		free := numbered(path, "corrupt", n)
 		if _, err := d.fs.Lstat(free); errors.Is(err, fs.ErrNotExist) {
 			return free, nil
 		} else if err != nil {

@@ -35,14 +35,9 @@ type Follower struct {
 
 // Follow returns a Follower of the records that recordPattern matches in dir. It begins after a
 // cursor; the zero Cursor: with the values that are in the log, which were stored since about the
-// last checkpoint. There is no Follower on Windows, where an open file would stop the process that
-// stores.
-// Errors: daybook.ErrInvalidPattern, ErrInvalidParams, errors.ErrUnsupported.
+// last checkpoint.
+// Errors: daybook.ErrInvalidPattern, ErrInvalidParams.
 func Follow(dir, recordPattern string, syntax daybook.PatternSyntax, after daybook.Cursor) (*Follower, error) {
-	if !canReplaceOpenFiles {
-		return nil, fmt.Errorf("following %s: %w on Windows, where an open file cannot be renamed",
-			dir, errors.ErrUnsupported)
-	}
 	pattern, err := index.Compile(recordPattern, syntax)
 	if err != nil {
 		return nil, err

@@ -96,9 +96,6 @@ func TestLinkedTree(t *testing.T) {
 
 // TestLinkedTreeIsCompactedByItself lets the engine compact a tree that is a symbolic link.
 func TestLinkedTreeIsCompactedByItself(t *testing.T) {
-	if !canReplaceOpenFiles {
-		t.Skip("a file that is open cannot be replaced on Windows")
-	}
 	dir, target := linkedDaybook(t, absoluteLink)
 	waitForCompaction(t, dir)
 	wantLinked(t, dir, target)
@@ -129,9 +126,6 @@ func moveTree(t *testing.T, dir string) (target string) {
 // TestLinkedTreeIsSalvaged meets damage in a tree that is a symbolic link. The salvaged file, or a
 // new one if the tree does not open, takes the place of the real file, and the link stays.
 func TestLinkedTreeIsSalvaged(t *testing.T) {
-	if !canReplaceOpenFiles {
-		t.Skip("a file that is open cannot be replaced on Windows")
-	}
 	for _, test := range []struct {
 		name    string
 		damage  func(t *testing.T, target string)

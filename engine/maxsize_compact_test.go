@@ -14,9 +14,6 @@ import (
 
 // TestMaxSizeCompact compacts without room for a copy below the maximum, and then with room.
 func TestMaxSizeCompact(t *testing.T) {
-	if !canReplaceOpenFiles {
-		t.Skip("a file that is open cannot be replaced on Windows")
-	}
 	dir := testenv.TempDir(t)
 	db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: 4 * MinMaxSize, Logger: discard})
 	i := uint64(0)
@@ -42,9 +39,6 @@ func TestMaxSizeCompact(t *testing.T) {
 // TestMaxSizeSmaller opens a store that is several times as large as the maximum. Refuse refuses
 // until values are deleted and the tree is compacted. DropOldest does both by itself.
 func TestMaxSizeSmaller(t *testing.T) {
-	if !canReplaceOpenFiles {
-		t.Skip("a file that is open cannot be replaced on Windows")
-	}
 	dir := testenv.TempDir(t)
 	opts := &Options{Durability: OS, Logger: discard}
 	db := mustOpen(t, dir, opts)
@@ -72,9 +66,6 @@ func TestMaxSizeSmaller(t *testing.T) {
 // TestMaxSizeSmallerRefuses deletes values of a store that is larger than the maximum, and compacts
 // it.
 func TestMaxSizeSmallerRefuses(t *testing.T) {
-	if !canReplaceOpenFiles {
-		t.Skip("a file that is open cannot be replaced on Windows")
-	}
 	dir := testenv.TempDir(t)
 	db := mustOpen(t, dir, &Options{Durability: OS, Logger: discard})
 	last := fillUp(t, db, 8_000)
@@ -94,9 +85,6 @@ func TestMaxSizeSmallerRefuses(t *testing.T) {
 // TestMaxSizeBesideCopy stores between the last step of a compaction and its end, to records that
 // the copy has too.
 func TestMaxSizeBesideCopy(t *testing.T) {
-	if !canReplaceOpenFiles {
-		t.Skip("a file that is open cannot be replaced on Windows")
-	}
 	dir := testenv.TempDir(t)
 	db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: MinMaxSize, Logger: discard})
 	last := fillUp(t, db, 10_000)

@@ -34,9 +34,6 @@ func (t *turn) retrySalvaged(ctx context.Context, err error, work func() error) 
 // damage. It returns another error if it failed; then everything is as before, or the tree takes no
 // more writes.
 func (t *turn) salvage(ctx context.Context, damage error) error {
-	if !canReplaceOpenFiles {
-		return damage
-	}
 	t.giveUpCopy(damage)
 	before, err := t.tree().State()
 	if errors.Is(err, daybook.ErrCorrupt) {
@@ -105,7 +102,7 @@ func (t *turn) adoptSalvaged(salvaged *tree.Tree, damage error) error {
 	if err := t.renameToTree(salvagedName, salvaged); err != nil {
 		return err
 	}
-	_ = t.adoptTree(salvaged) // a name that is not durable yet will be before the next write
+	_ = t.adoptTree(salvaged, "") // a name that is not durable yet will be before the next write
 	return nil
 }
 

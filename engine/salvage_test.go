@@ -32,9 +32,6 @@ var oldestFirst = daybook.QueryParams{Order: daybook.OldestFirst}
 // TestSalvage lets each operation that changes the tree meet the damage, with Quarantine. The
 // undamaged values are there afterwards, and the damaged file beside them.
 func TestSalvage(t *testing.T) {
-	if !canReplaceOpenFiles {
-		t.Skip("a file that is open cannot be replaced on Windows")
-	}
 	tests := []struct {
 		name string
 		do   func(db *DB) error
@@ -93,9 +90,6 @@ func TestSalvage(t *testing.T) {
 // TestSalvageFails fails each operation of a salvage and all later ones, as in a crash. The next
 // Open finds the undamaged values.
 func TestSalvageFails(t *testing.T) {
-	if !canReplaceOpenFiles {
-		t.Skip("a file that is open cannot be replaced on Windows")
-	}
 	opts, err := (&Options{Tuning: Tuning{ChunkValues: 4}, OnCorruption: Quarantine, Logger: discard}).withDefaults()
 	if err != nil {
 		t.Fatal(err)
@@ -134,9 +128,6 @@ func TestSalvageFails(t *testing.T) {
 // after the copy of the undamaged part fails, once or for good. Whatever Open does then, the next
 // Open has all undamaged values.
 func TestSalvageOnOpenFails(t *testing.T) {
-	if !canReplaceOpenFiles {
-		t.Skip("a file that is open cannot be replaced on Windows")
-	}
 	opts, err := (&Options{Durability: OS, Tuning: Tuning{ChunkValues: 4, HeadSize: MinHeadSize}, LockTimeout: -1,
 		OnCorruption: Quarantine, Logger: discard}).withDefaults()
 	if err != nil {
@@ -183,9 +174,6 @@ func TestSalvageOnOpenFails(t *testing.T) {
 
 // TestSalvageBesideOpen opens the directory between the steps of a salvage: it is still locked.
 func TestSalvageBesideOpen(t *testing.T) {
-	if !canReplaceOpenFiles {
-		t.Skip("a file that is open cannot be replaced on Windows")
-	}
 	dir, whole := rottenStore(t)
 	opts, err := (&Options{Tuning: Tuning{ChunkValues: 4}, OnCorruption: Quarantine, Logger: discard}).withDefaults()
 	if err != nil {

@@ -54,14 +54,20 @@ func (ts *trees) size() (file, used int64, err error) {
 	return ts.current.Size()
 }
 
-// replace makes another file the tree.
-func (t *turn) replace(other *tree.Tree) {
+// replace makes another file the tree. retired is the path that the old one got; empty: it has none
+// any more.
+func (t *turn) replace(other *tree.Tree, retired string) {
 	ts := &t.db.trees
 	ts.mu.Lock()
 	old := ts.current
 	ts.current = other
 	ts.mu.Unlock()
-	ts.retiring.Go(func() { _ = old.CloseWhenUnused() })
+	ts.retiring.Go(func() {
+		_ = old.CloseWhenUnused()
+		if retired != "" {
+			_ = t.db.dir.fs.Remove(retired) // or the next Open does
+		}
+	})
 }
 
 // closeDirectory closes the tree and then the directory.
