@@ -227,7 +227,8 @@ type killedWriter struct {
 // checkpoints, or while it opens the directory that the one before left. After each kill every
 // acknowledged value is there, except values that a cleanup may have deleted; values of an
 // acknowledged cleanup are not there; batches are whole; and no value is there that no process
-// tried to store. More rounds: -kill.rounds=300.
+// tried to store. Meanwhile the test reads the log: no cursor may mean two values. More rounds:
+// -kill.rounds=300.
 func TestKill(t *testing.T) {
 	rounds := *killRounds
 	switch {
@@ -239,7 +240,9 @@ func TestKill(t *testing.T) {
 	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	k := &killer{T: t, dir: t.TempDir(), random: rand.New(rand.NewPCG(seed, 0))}
+	k := &killer{
+		T: t, dir: t.TempDir(), random: rand.New(rand.NewPCG(seed, 0)), meaning: make(map[daybook.Cursor]string),
+	}
 	for i := range k.writers {
 		k.writers[i] = killedWriter{tried: -1, acked: -1}
 	}
@@ -261,6 +264,9 @@ type killer struct {
 	writers                 [killWriters]killedWriter
 	received                uint64 // greatest position of the stream that was acknowledged
 	early, stores, cleanups int
+
+	follower *Follower                 // reads the log while a child stores
+	meaning  map[daybook.Cursor]string // each cursor that was ever read, and its value
 }
 
 // storeAndKill runs a child and kills it: every fourth child at some moment of its start, the
@@ -288,6 +294,9 @@ func (k *killer) storeAndKill(durability Durability) {
 	out, heard := bufio.NewScanner(stdout), 0
 	for ; out.Scan(); heard++ {
 		k.hear(out.Text())
+		if heard%killFollow == 0 {
+			k.follow()
+		}
 		if heard == lines {
 			timer.Stop()
 			time.AfterFunc(time.Duration(k.random.IntN(3000))*time.Microsecond, kill)
@@ -303,6 +312,32 @@ func (k *killer) storeAndKill(durability Durability) {
 	if stderr.Len() > 0 {
 		k.Fatalf("the child failed: %s", &stderr)
 	}
+	k.follow()
+}
+
+// killFollow is the number of lines after which the test reads the log.
+const killFollow = 40
+
+// follow reads what is in the log, as another process does, before it is known what stays there.
+func (k *killer) follow() {
+	k.Helper()
+	if k.follower == nil {
+		k.follower = mustFollow(k.T, k.dir, "*")
+	}
+	err := k.follower.Read(ctx, func(event daybook.Event) bool { k.see(event.Change); return true })
+	if err != nil && !errors.Is(err, daybook.ErrForked) {
+		k.Errorf("follower: %v", err)
+	}
+}
+
+// see wants the cursor of a value to be that of no other.
+func (k *killer) see(change daybook.Change) {
+	k.Helper()
+	value := fmt.Sprintf("%s %d %s", change.RecordName, change.StoredAt, change.Value)
+	if before, ok := k.meaning[change.Cursor]; ok && before != value {
+		k.Errorf("%v was %.60q, and is %.60q now", change.Cursor, before, value)
+	}
+	k.meaning[change.Cursor] = value
 }
 
 // hear notes a line that a child has printed.
@@ -374,6 +409,9 @@ func (k *killer) checkDirectory(readOnly bool) {
 	}
 	k.lookAtStream(db)
 	k.lookAtHold(db)
+	for _, change := range changesOf(k.T, db, daybook.Cursor{}) {
+		k.see(change)
+	}
 	mustClose(k, db)
 }
 
