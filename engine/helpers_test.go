@@ -18,6 +18,7 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -47,6 +48,10 @@ func mustClose(t testing.TB, db *DB) {
 	t.Helper()
 	if db.gate.isClosed() {
 		return
+	}
+	// The search of a Prune that its context interrupted goes on for a while.
+	for end := time.Now().Add(10 * time.Second); db.trees.snapshots.Load() > 0 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
 	}
 	if open := db.trees.snapshots.Load(); open > 0 {
 		t.Errorf("%d snapshots were never closed", open)
