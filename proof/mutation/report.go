@@ -58,7 +58,8 @@ func (r report) print() {
 	const row = "%-28s %8s %10s %8s %8s %11s %12s\n"
 	fmt.Printf("\n"+row, "package", "killed", "from above", "by hang", "survived", "equivalent", "not compiled")
 	line := func(name string, c *counts) {
-		fmt.Printf("%-28s %8d %10d %8d %8d %11d %12d\n", name, c.killed, c.elsewhere, c.hung, c.survived, c.equivalent, c.notBuilt)
+		fmt.Printf("%-28s %8d %10d %8d %8d %11d %12d\n",
+			name, c.killed, c.elsewhere, c.hung, c.survived, c.equivalent, c.notBuilt)
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.packages)) {
 		line(name, r.packages[name])

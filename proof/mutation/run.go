@@ -30,7 +30,9 @@ const (
 )
 
 func (o outcome) String() string {
-	return [...]string{"killed", "killed from above", "killed by the time limit", "SURVIVED", "does not compile", "equivalent"}[o]
+	return [...]string{
+		"killed", "killed from above", "killed by the time limit", "SURVIVED", "does not compile", "equivalent",
+	}[o]
 }
 
 // runner runs tests on mutants. One goroutine may use it.
