@@ -105,7 +105,7 @@ func (i Identity) Extend(o Origin, used bool) (extended Identity, ok bool) {
 	switch {
 	case o.Store != i.Store:
 		return i, false
-	case i.has(o.Epoch):
+	case i.Has(o.Epoch):
 		return i, true
 	case o.Parent != i.Current().ID:
 		return i, false
@@ -113,7 +113,8 @@ func (i Identity) Extend(o Origin, used bool) (extended Identity, ok bool) {
 	return i.Begin(o.Epoch, o.Shared, used), true
 }
 
-func (i Identity) has(epoch [16]byte) bool {
+// Has reports whether an epoch is one of the identity's.
+func (i Identity) Has(epoch [16]byte) bool {
 	return slices.ContainsFunc(i.Epochs, func(e Epoch) bool { return e.ID == epoch })
 }
 

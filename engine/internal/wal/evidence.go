@@ -2,23 +2,33 @@
 
 package wal
 
+import "slices"
+
 // evidence are the files by which the next Scan will know that an earlier process did not close the
 // log, so that a new epoch has to begin. While the tree does not know that epoch, at least one of
 // these files must be there: a crash would otherwise leave a log that looks closed, and sequence
 // numbers would be given again within an epoch.
 type evidence struct {
 	kept       bool
-	inUse      uint64    // number of the last segment that was in use, which may not be released
+	inUse      uint64    // number of the first segment in use that may not be released, nor those after it
 	unused     []segment // a segment that was never in use, if none was
 	unfinished []string  // paths of unfinished segments, if there is no other file
 }
 
-// keepEvidence takes the evidence out of what Open would recycle or remove. One file is enough.
+// keepEvidence takes the evidence out of what Open would recycle or remove. One file is enough. But
+// the segments of epochs that the tree does not know stay too, even without values: each links the
+// next one to the tree.
 func (r *Recovery) keepEvidence() (kept evidence) {
 	kept.kept = true
 	switch {
 	case len(r.segments) > 0:
-		kept.inUse = r.segments[len(r.segments)-1].number
+		first := slices.IndexFunc(r.segments, func(s segment) bool {
+			return s.header().hasOrigin() && !r.known.Identity.Has(s.origin.Epoch)
+		})
+		if first < 0 {
+			first = len(r.segments) - 1
+		}
+		kept.inUse = r.segments[first].number
 	case len(r.unused) > 0:
 		kept.unused, r.unused = r.unused[:1:1], r.unused[1:]
 	default:

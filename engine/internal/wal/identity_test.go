@@ -286,3 +286,40 @@ func TestUndoneFrames(t *testing.T) {
 		}
 	}
 }
+
+// TestSegmentWithoutFramesLinks crashes after the header of a segment, and recovers twice. The
+// segment has no values, but it is the link between the epoch after it and the tree.
+func TestSegmentWithoutFramesLinks(t *testing.T) {
+	d := newMemDisk()
+	begin := func(values int) *Log {
+		t.Helper()
+		r := mustScan(t, d, 1)
+		opts := testOptions()
+		if r.Unclean() {
+			_, opts.Origin = r.Identity().BeginRandom(r.NextSequence()-1, r.EpochUsed())
+			opts.KeepEvidence = true
+		}
+		log, err := r.Open(0, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range values {
+			mustAppend(t, log, numbered(n, 100, 1))
+		}
+		log.Release(1)
+		log.RemoveReleased()
+		return log
+	}
+	mustClose(t, begin(1)) // value 2 of the tree's epoch
+	log := begin(1)
+	lost := log.active.path
+	mustClose(t, log)
+	clear(d.cached[lost].cached[segmentHeaderLen:])
+	mustClose(t, begin(1))
+	for range 3 {
+		mustClose(t, begin(0))
+	}
+	if d.cached[lost] == nil {
+		t.Error("the segment was removed before the tree knew its epoch")
+	}
+}
