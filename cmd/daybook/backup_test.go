@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -61,7 +62,7 @@ func TestBackupAndRestoreRefuse(t *testing.T) {
 			[]string{"restore", writeFile(t, "altered", string(altered)), "--dir", newDir(t)}, "has been altered"},
 		{"a directory that is not empty", []string{"restore", file, "--dir", restored}, "is not empty"},
 		{"a file that exists", []string{"backup", file, "--dir", dir}, "exists already"},
-		{"a backup that does not exist", []string{"restore", file + "x", "--dir", newDir(t)}, "no such file"},
+		{"a backup that does not exist", []string{"restore", file + "x", "--dir", newDir(t)}, syscall.ENOENT.Error()},
 		{"a directory without a daybook", []string{"backup", file + "x", "--dir", newDir(t)}, "there is no daybook"},
 	}
 	for _, test := range tests {
