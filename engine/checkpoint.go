@@ -104,8 +104,8 @@ func (t *turn) checkpoint(ctx context.Context) error {
 }
 
 // postAll posts all values that were acknowledged when it was called. It leaves out doomed values
-// and returns their number, with an error too. When ctx ends, the goroutine of the checkpoints posts
-// a frozen head.
+// and returns their number, with an error too. When ctx ends, the goroutine of the checkpoints
+// posts a frozen head.
 func (t *turn) postAll(ctx context.Context, leaveOut doomed) (leftOut uint64, err error) {
 	last := t.db.heads.last()
 	for {

@@ -13,8 +13,8 @@ import (
 
 // cutoffSearch looks for the values that PruneParams.MaxBytes deletes. It reads the headers of all
 // chunks, which can take longer than a caller waits. So the search goes on when the deadline of its
-// Prune has passed, and the next Prune of the same records uses what it has found. Otherwise a Prune
-// with a short deadline would begin anew each time, and never delete anything.
+// Prune has passed, and the next Prune of the same records uses what it has found. Otherwise a
+// Prune with a short deadline would begin anew each time, and never delete anything.
 type cutoffSearch struct {
 	context.Context
 	db        *DB
@@ -109,8 +109,8 @@ func (t *turn) dropSearch() {
 }
 
 // prunePlace is where the last Prune stopped whose context ended. A Prune of the same selection
-// begins there. If nothing but that has changed, it goes on with the rest; otherwise it looks at all
-// records once.
+// begins there. If nothing but that has changed, it goes on with the rest; otherwise it looks at
+// all records once.
 type prunePlace struct {
 	selection string
 	rule      tree.Rule

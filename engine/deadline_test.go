@@ -30,7 +30,8 @@ func TestHostilePatternHonoursDeadline(t *testing.T) {
 	const names = 3000
 	batch := make([]daybook.StoredValue, names)
 	for i := range batch {
-		batch[i] = daybook.StoredValue{RecordName: strings.Repeat("a.", 500) + fmt.Sprint(i), Value: json.RawMessage(`1`)}
+		name := strings.Repeat("a.", 500) + fmt.Sprint(i)
+		batch[i] = daybook.StoredValue{RecordName: name, Value: json.RawMessage(`1`)}
 	}
 	if err := db.StoreBatch(ctx, batch); err != nil {
 		t.Fatal(err)

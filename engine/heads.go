@@ -269,7 +269,8 @@ func (h *heads) first() uint64 {
 	return math.MaxUint64
 }
 
-// capture captures both heads at one moment: of each, the views of the reader that readerOf returns.
+// capture captures both heads at one moment: of each, the views of the reader that readerOf
+// returns.
 func (h *heads) capture(readerOf func(*head.Head, sync.Locker) *head.Reader) (c capturedHeads) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()

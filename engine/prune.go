@@ -36,10 +36,10 @@ func (db *DB) Cleanup(ctx context.Context, olderThan uint64) (deleted uint64, er
 // call are durable afterwards, even if nothing was deleted.
 //
 // When ctx ends, the next Prune of the same records goes on where this one stopped. The search for
-// what MaxBytes deletes goes on meanwhile, and keeps pages in use as a Scan does. So a Prune that is
-// called again and again with the same short deadline finishes, unless values are stored all the
-// time; then it deletes in each round what it must.
-// Errors: those of Cleanup, daybook.ErrInvalidPattern, ErrInvalidParams and a *ForkedError.
+// what MaxBytes deletes goes on meanwhile, and keeps pages in use as a Scan does. So a Prune that
+// is called again and again with the same short deadline finishes, unless values are stored all the
+// time; then it deletes in each round what it must. Errors: those of Cleanup,
+// daybook.ErrInvalidPattern, ErrInvalidParams and a *ForkedError.
 func (db *DB) Prune(ctx context.Context, recordPattern string, params daybook.PruneParams) (deleted uint64, err error) {
 	if err := db.enterWriting(ctx); err != nil {
 		return 0, err

@@ -107,7 +107,8 @@ func TestInterruptedMaxBytesGoesOn(t *testing.T) {
 				}
 			}
 			if left := (stored - deleted) * valueSize; left > maxBytes || left <= maxBytes-valueSize {
-				t.Errorf("%d bytes remain after %d calls; want at most %d, and no less than must be", left, calls, maxBytes)
+				t.Errorf("%d bytes remain after %d calls; want at most %d, and no less than must be",
+					left, calls, maxBytes)
 			}
 		})
 	}

@@ -50,9 +50,9 @@ func (s *statistics) get() daybook.Stats {
 
 // Stats returns what the store holds and has done since it was opened. Its numbers of values,
 // records, commits and sequence numbers, and HeadBytes, are from one moment. The sizes of the files
-// are from that moment too, unless checkpoints and deletions follow one another closely. Stats counts the records, which takes time in
-// proportion to the records in the heads.
-// Errors: daybook.ErrCorrupt, ErrClosed, ctx's, or the operating system's.
+// are from that moment too, unless checkpoints and deletions follow one another closely. Stats
+// counts the records, which takes time in proportion to the records in the heads. Errors:
+// daybook.ErrCorrupt, ErrClosed, ctx's, or the operating system's.
 func (db *DB) Stats(ctx context.Context) (stats daybook.Stats, err error) {
 	if err := db.enter(ctx); err != nil {
 		return daybook.Stats{}, err

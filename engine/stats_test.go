@@ -12,8 +12,8 @@ import (
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
-// TestStatsIsOneSnapshot calls Stats while batches are stored and heads are posted. Its numbers must
-// agree with one another: nothing is deleted, so each number of values follows from the last
+// TestStatsIsOneSnapshot calls Stats while batches are stored and heads are posted. Its numbers
+// must agree with one another: nothing is deleted, so each number of values follows from the last
 // sequence number.
 func TestStatsIsOneSnapshot(t *testing.T) {
 	const batch, records, batches = 7, 13, 500

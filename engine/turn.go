@@ -11,9 +11,9 @@ import (
 
 // turn is the exclusive right to write to the tree. There is one per DB, and one goroutine at a
 // time holds it: Open, a checkpoint, a prune, the turns of a compaction, the beginning of a backup
-// or of Check, a leader that makes space for a group, or Close. All code that writes to the tree, or that
-// needs it unchanged for a while, is a method of turn, so it cannot run without the right. The
-// fields are the state that only the holder may use.
+// or of Check, a leader that makes space for a group, or Close. All code that writes to the tree,
+// or that needs it unchanged for a while, is a method of turn, so it cannot run without the right.
+// The fields are the state that only the holder may use.
 type turn struct {
 	db *DB
 

@@ -171,8 +171,8 @@ type matched struct {
 	version uint64   // of that list, if this is its watchers.matched
 }
 
-// matching returns the watchers whose patterns match a record. Only the goroutine that passes values
-// on calls it, so it alone uses the records' Tags.
+// matching returns the watchers whose patterns match a record. Only the goroutine that passes
+// values on calls it, so it alone uses the records' Tags.
 func (ws *watchers) matching(record *head.Record) []*watcher {
 	ws.mu.Lock()
 	list, all := ws.list, ws.matched

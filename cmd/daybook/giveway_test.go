@@ -60,11 +60,15 @@ func mustOpenBesideReaders(t *testing.T, dir string) {
 func TestReadersGiveWay(t *testing.T) {
 	var values []daybook.StoredValue
 	for i := range 20_000 {
-		values = append(values, daybook.StoredValue{RecordName: "record", Value: []byte(`"` + strings.Repeat("x", 50) + `"`),
-			StoredAt: uint64(i)})
+		values = append(values, daybook.StoredValue{
+			RecordName: "record", Value: []byte(`"` + strings.Repeat("x", 50) + `"`), StoredAt: uint64(i),
+		})
 	}
 	dir := filledDir(t, values...)
-	for _, args := range [][]string{{"export", "*", "-", "--format", "ndjson"}, {"query", "*"}, {"tail", "*", "-n", "20000"}} {
+	commands := [][]string{
+		{"export", "*", "-", "--format", "ndjson"}, {"query", "*"}, {"tail", "*", "-n", "20000"},
+	}
+	for _, args := range commands {
 		t.Run(strings.Join(args, " ")+" | sleep", func(t *testing.T) {
 			reader, writer, err := os.Pipe() // that is full after 64 KiB
 			if err != nil {
@@ -93,8 +97,9 @@ func TestReadersGiveWay(t *testing.T) {
 					}
 					command := exec.Command(os.Args[0], append(args, "--dir", dir)...)
 					command.Env = append(os.Environ(), "DAYBOOK_TEST_COMMAND=1")
-					if out, err := command.CombinedOutput(); err != nil && !strings.Contains(string(out), "another process") &&
-						!strings.Contains(string(out), "gave way") {
+					out, err := command.CombinedOutput()
+					says := func(text string) bool { return strings.Contains(string(out), text) }
+					if err != nil && !says("another process") && !says("gave way") {
 						t.Errorf("daybook %q: %v: %s", args, err, out)
 					}
 				}

@@ -47,8 +47,8 @@ type Pruning struct {
 	Pause func()
 	// FreeSpace frees space on a full disk, and reports whether it did.
 	FreeSpace func() bool
-	// Progress is where Prune begins. When ctx interrupts it, it sets Progress to the place where it
-	// stopped, from which the same Prune can go on. nil: it begins with the first record.
+	// Progress is where Prune begins. When ctx interrupts it, it sets Progress to the place where
+	// it stopped, from which the same Prune can go on. nil: it begins with the first record.
 	Progress *Progress
 }
 
