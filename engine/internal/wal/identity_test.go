@@ -290,10 +290,10 @@ func TestUndoneFrames(t *testing.T) {
 // TestSegmentWithoutFramesLinks crashes after the header of a segment, and recovers twice. The
 // segment has no values, but it is the link between the epoch after it and the tree.
 func TestSegmentWithoutFramesLinks(t *testing.T) {
-	d := newMemDisk()
+	d, watermark := newMemDisk(), uint64(1)
 	begin := func(values int) *Log {
 		t.Helper()
-		r := mustScan(t, d, 1)
+		r := mustScan(t, d, watermark)
 		opts := testOptions()
 		if r.Unclean() {
 			_, opts.Origin = r.Identity().BeginRandom(r.NextSequence()-1, r.EpochUsed())
@@ -306,11 +306,12 @@ func TestSegmentWithoutFramesLinks(t *testing.T) {
 		for n := range values {
 			mustAppend(t, log, numbered(n, 100, 1))
 		}
-		log.Release(1)
+		log.Release(watermark)
 		log.RemoveReleased()
 		return log
 	}
-	mustClose(t, begin(1)) // value 2 of the tree's epoch
+	mustClose(t, begin(1)) // value 2, in the epoch that the tree knows
+	watermark = 2
 	log := begin(1)
 	lost := log.active.path
 	mustClose(t, log)
