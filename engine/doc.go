@@ -58,8 +58,8 @@
 //	wal/                 the log's segments; empty after Close
 //	reserve              space for Cleanup on a full disk
 //	daybook.new.db       a copy of the tree, during a compaction
-//	daybook.salvaged.db  the undamaged part of a damaged tree, before it becomes the tree; on Windows also
-//	                     a complete copy, for a moment
+//	daybook.salvaged.db  the undamaged part of a damaged tree, before it becomes the tree; on
+//	                     Windows also a complete copy, for a moment
 //	daybook.old-1.db     on Windows: a tree that was replaced and that queries still read
 //	daybook.restored.db  the tree that Restore was writing when it was interrupted
 //	daybook.sync         an empty file that is made and removed to make the directory durable

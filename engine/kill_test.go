@@ -426,7 +426,8 @@ func (k *killer) lookAtStream(db *DB) {
 	for n := range at.Through / killStep {
 		for range n % killStep {
 			if len(values) == 0 || values[0].StoredAt != killLate+n {
-				k.Fatalf("the next received value is %+v, %v; want one of batch %d", values[:min(1, len(values))], err, n)
+				k.Fatalf("the next received value is %+v, %v; want one of batch %d",
+					values[:min(1, len(values))], err, n)
 			}
 			values = values[1:]
 		}
