@@ -19,6 +19,7 @@
 //	daybook cleanup --older-than  delete all values before a time
 //	daybook prune PATTERN         delete values of some records by age, number or size
 //	daybook retain --rules FILE   delete values again and again, as a file of rules says
+//	daybook holds                 list what consumers hold back from deletion
 //	daybook compact               return the space of deleted values to the file system
 //	daybook check                 read everything and report damage
 //
@@ -34,8 +35,8 @@
 //	daybook completion SHELL      print a script that completes these commands
 //
 // All commands work on the directory that --dir names; the default is ./daybook-demo. Only demo,
-// ingest, import and restore create it. Query, tail, records, stats, export, and check without
-// --quarantine open the directory read-only and change nothing.
+// ingest, import and restore create it. Query, tail, records, stats, export, backup, check without
+// --quarantine, and holds without --release open the directory read-only and change nothing.
 //
 // The exit status is 0 for success, 1 for a failure, 2 for a wrong command line, and 130 after an
 // interruption. An error is one line on standard error.
