@@ -212,13 +212,20 @@ func (d *directory) openPlaceOf(path string, links []fs.FileInfo) (string, error
 	return filepath.Join(name, base), err
 }
 
-// find returns the open directory that a path is in, and the path within it.
+// find returns the innermost open directory that a path is in, and the path within it. An outer one
+// would look up again what the path says: a link may lead to the directory above.
 func (d *directory) find(path string) (in place, name string, err error) {
 	for _, p := range slices.Backward(d.places) {
-		name, err := filepath.Rel(p.path, path)
-		if err == nil && name != ".." && !strings.HasPrefix(name, ".."+string(filepath.Separator)) {
-			return p, name, nil
+		within, err := filepath.Rel(p.path, path)
+		if err != nil || within == ".." || strings.HasPrefix(within, ".."+string(filepath.Separator)) {
+			continue
 		}
+		if in.root == nil || len(within) < len(name) {
+			in, name = p, within
+		}
+	}
+	if in.root != nil {
+		return in, name, nil
 	}
 	return place{}, "", &fs.PathError{Op: "open", Path: path, Err: errors.New("the path is outside the open directory")}
 }

@@ -438,3 +438,29 @@ func TestReads(t *testing.T) {
 		t.Error("FreeSpace is not known")
 	}
 }
+
+// TestLinkToTheDirectoryAbove follows a link out of a directory to the one above it, renames the
+// directory, and puts another in its place. Files in it must still be those of the first.
+func TestLinkToTheDirectoryAbove(t *testing.T) {
+	parent := testenv.TempDir(t)
+	path := filepath.Join(parent, "data")
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	mustWrite(t, filepath.Join(path, "file"), "ours")
+	testenv.Symlink(t, filepath.Join("..", "tree"), filepath.Join(path, "link"))
+	d := mustOpen(t, path)
+	if _, err := d.FollowLink(filepath.Join(path, "link")); err != nil {
+		t.Fatal(err)
+	}
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows does not rename a directory that is open")
+	}
+	if err := errors.Join(os.Rename(path, path+" renamed"), os.Mkdir(path, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	mustWrite(t, filepath.Join(path, "file"), "theirs")
+	if data, err := d.ReadFile(filepath.Join(path, "file")); err != nil || string(data) != "ours" {
+		t.Errorf("got %q, %v; want the file of the directory that was opened", data, err)
+	}
+}
