@@ -54,7 +54,10 @@ func (db *DB) Backup(ctx context.Context, w io.Writer) error {
 	if _, err := io.Copy(summed, &contextReader{ctx, b.Reader()}); err != nil {
 		return err
 	}
-	rest := unpostedWriter{w: summed, tuning: db.opts.Tuning, identity: db.identity.get(), coder: codec.NewCoder()}
+	rest := unpostedWriter{
+		w: summed, tuning: db.opts.Tuning, identity: db.identity.get(), received: heads.received,
+		coder: codec.NewCoder(),
+	}
 	if err := rest.writeAll(ctx, heads); err != nil {
 		return err
 	}

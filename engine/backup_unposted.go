@@ -17,8 +17,9 @@ import (
 )
 
 // A backup of a daybook that could not post its heads has their values after the tree's file. They
-// are chunks, in the order of the record names, one after another. Before them, with an empty key,
-// is the identity of the store, because the tree may not know the epochs of the values yet.
+// are chunks, in the order of the record names, one after another. Before them, with empty keys, is
+// what the tree may not know yet about these values: first the identity of the store with their
+// epochs, and then the positions of the streams whose batches they are, as in the frames of the log.
 //
 //	0  key length    uint32, little-endian
 //	4  chunk length  uint32, little-endian
@@ -30,6 +31,7 @@ type unpostedWriter struct {
 	w        io.Writer
 	tuning   Tuning
 	identity identity.Identity // zero: the directory has none
+	received []received        // positions that the values moved
 	coder    *codec.Coder
 	buffer   []byte
 	written  int64
@@ -68,8 +70,7 @@ func (u *unpostedWriter) writeRecord(record string, entries []codec.Entry) error
 
 func (u *unpostedWriter) writeChunk(key codec.Key, entries []codec.Entry) error {
 	if u.written == 0 && !u.identity.IsZero() {
-		u.buffer = u.identity.Append(append(u.buffer[:0], make([]byte, unpostedHeaderLen)...))
-		if err := u.writeBuffer(0); err != nil {
+		if err := u.writeFacts(); err != nil {
 			return err
 		}
 	}
@@ -77,6 +78,21 @@ func (u *unpostedWriter) writeChunk(key codec.Key, entries []codec.Entry) error 
 	u.buffer = append(append(u.buffer[:0], make([]byte, unpostedHeaderLen)...), encodedKey...)
 	u.buffer = u.coder.AppendChunk(u.buffer, encodedKey, entries)
 	return u.writeBuffer(len(encodedKey))
+}
+
+// writeFacts writes the identity and the positions.
+func (u *unpostedWriter) writeFacts() error {
+	facts := [][]byte{u.identity.Append(nil)}
+	for _, r := range u.received {
+		facts = append(facts, r.encode())
+	}
+	for _, fact := range facts {
+		u.buffer = append(append(u.buffer[:0], make([]byte, unpostedHeaderLen)...), fact...)
+		if err := u.writeBuffer(0); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // writeBuffer writes the buffer, which has a key and a chunk after the place for their lengths.
@@ -100,10 +116,12 @@ func (u unposted) postTo(restored *tree.Tree) error {
 	if err != nil || len(u) == 0 {
 		return err
 	}
-	if _, encoded, ok := u.cutChunk(); ok {
-		if known, ok := identity.Decode(encoded); ok {
-			restored.SetIdentity(known)
-		}
+	known, notes, err := u.facts()
+	if err != nil {
+		return err
+	}
+	if !known.IsZero() {
+		restored.SetIdentity(known)
 	}
 	last := state.MaxPosted()
 	for _, entries := range u.runs(&err) {
@@ -124,13 +142,38 @@ func (u unposted) postTo(restored *tree.Tree) error {
 		}
 	}
 	_, posted := restored.Post(tree.Posting{
-		Runs: runs, Watermark: last, LastSegment: state.LastSegment, AllowParts: true,
+		Runs: runs, Watermark: last, LastSegment: state.LastSegment, Notes: notes, AllowParts: true,
 		UseAllProcessors: func() bool { return true },
 	})
 	if err != nil {
 		return err
 	}
 	return posted
+}
+
+// facts returns the identity, and the notes of the positions. The identity is zero if the directory
+// had none.
+func (u unposted) facts() (known identity.Identity, notes tree.Notes, err error) {
+	for rest := u; ; {
+		key, fact, ok := rest.cutChunk()
+		if !ok || len(key) > 0 {
+			return known, notes, nil
+		}
+		rest = rest[unpostedHeaderLen+len(fact):]
+		if known.IsZero() {
+			if known, ok = identity.Decode(fact); !ok {
+				err = fmt.Errorf("%w: the identity after the tree of the backup is damaged", daybook.ErrCorrupt)
+				return known, nil, err
+			}
+			notes = tree.Notes{}
+			continue
+		}
+		r, err := decodeReceived(fact)
+		if err != nil {
+			return known, nil, err
+		}
+		notes[r.note()] = r.encodePosition()
+	}
 }
 
 // runs yields the values of each record. Damage ends it, and is assigned to *damage.
@@ -146,7 +189,7 @@ func (u unposted) runs(damage *error) iter.Seq2[string, []codec.Entry] {
 				return
 			}
 			rest = rest[unpostedHeaderLen+len(key)+len(chunk):]
-			if len(key) == 0 { // the identity
+			if len(key) == 0 { // not of a record: see facts
 				continue
 			}
 			var b codec.Buffer

@@ -94,6 +94,34 @@ func TestBackupReadOnly(t *testing.T) {
 	wantRestored(t, backup, want)
 }
 
+// TestBackupHasPositions backs up batches of another store that are in the log alone. After Restore
+// their sender must not have to send them again.
+func TestBackupHasPositions(t *testing.T) {
+	dir := testenv.TempDir(t)
+	db := mustOpen(t, dir, nil)
+	first, second := newSender("a", 9), newSender("b", 5)
+	if err := errors.Join(first.send(db), second.send(db), db.abandon()); err != nil {
+		t.Fatal(err)
+	}
+	reading := mustOpen(t, dir, &Options{ReadOnly: true})
+	want, backup := storedOrder(t, reading), mustBackup(t, reading)
+	mustClose(t, reading)
+	restored := mustOpen(t, mustRestore(t, backup), nil)
+	for _, s := range []*sender{first, second} {
+		last := s.batches[len(s.batches)-1]
+		at, err := restored.Position(ctx, last.Store, last.Epoch, last.Stream)
+		if err != nil || at != last.Position() {
+			t.Errorf("restored, stream %s is at %v, %v; want %v", last.Stream, at, err, last.Position())
+		}
+	}
+	if err := errors.Join(first.send(restored), second.send(restored)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, storedOrder(t, restored)); diff != "" {
+		t.Errorf("sent again (-want +got):\n%s", diff)
+	}
+}
+
 // TestBackupWithoutRoom backs up a daybook whose tree cannot grow, not even into the reserve.
 func TestBackupWithoutRoom(t *testing.T) {
 	db := mustOpen(t, testenv.TempDir(t), &Options{Logger: discard})

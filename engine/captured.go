@@ -18,6 +18,8 @@ type capturedHeads struct {
 	last           uint64 // sequence number of the last acknowledged value
 	commits, added uint64 // as in heads
 	size           int64  // memory of both heads in bytes
+
+	received []received // positions that the values moved; only captureUnposted sets it
 }
 
 // capturedHead is a head at one moment, without the values that are in the tree. Its views are read

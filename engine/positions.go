@@ -130,6 +130,16 @@ func (p *positions) frozenPosted() {
 	p.frozen = nil
 }
 
+// unposted returns the positions that are not in the tree.
+func (p *positions) unposted() (all []received) {
+	for _, in := range []map[stream]daybook.Position{p.frozen, p.active} { // the later ones last
+		for of, position := range in {
+			all = append(all, received{of, position})
+		}
+	}
+	return all
+}
+
 // position returns the position of a stream.
 func (h *heads) position(of stream) daybook.Position {
 	h.mu.RLock()

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
@@ -284,7 +285,12 @@ func (t *turn) cutoff(
 // captureUnposted captures the values in the heads that are not in the tree. Nothing is posted
 // meanwhile, because that needs the turn.
 func (t *turn) captureUnposted(pattern *index.Pattern) (capturedHeads, error) {
-	heads := t.db.heads.capture(viewsOf(pattern))
+	views, received := viewsOf(pattern), []received(nil)
+	heads := t.db.heads.capture(func(of *head.Head, lock sync.Locker) *head.Reader {
+		received = t.db.heads.positions.unposted() // at the same moment
+		return views(of, lock)
+	})
+	heads.received = received
 	state, err := t.tree().State()
 	if err != nil {
 		return capturedHeads{}, err
