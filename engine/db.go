@@ -133,7 +133,10 @@ func open(path string, opts Options, system disk.System) (_ *DB, err error) {
 		return nil, err
 	}
 	db.stats.logFound = recovery.Size()
-	origin := t.chooseEpoch(recovery)
+	origin, err := t.chooseEpoch(recovery)
+	if err != nil {
+		return nil, err
+	}
 	if !opts.ReadOnly {
 		if err := t.openLog(recovery, origin); err != nil {
 			return nil, err

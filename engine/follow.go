@@ -119,7 +119,7 @@ func (f *Follower) enterSegments() error {
 		return nil
 	}
 	for _, origin := range f.log.Origins {
-		extended, follows := f.known.Extend(origin, true)
+		extended, follows := f.known.Extend(origin, 0, true)
 		if !follows { // it is the first one, or those between have left the log
 			extended = identity.FromOrigin(origin)
 		}

@@ -78,7 +78,10 @@ func (t *turn) knownToLog(state tree.State) wal.Known {
 // will be stored. A new one is needed if the log was not closed, because numbers may have been
 // given to values that are lost, but were seen. It is also needed in a copy of the directory,
 // because the original goes on to give numbers.
-func (t *turn) chooseEpoch(recovery *wal.Recovery) (origin identity.Origin) {
+//
+// Nothing would show the next Open that this log is lost, because its directory is made again. So
+// the tree knows the epoch first.
+func (t *turn) chooseEpoch(recovery *wal.Recovery) (origin identity.Origin, err error) {
 	known := recovery.Identity()
 	switch {
 	case known.IsZero(): // it is of an older version, and open for reading: its cursors hold until Close
@@ -86,11 +89,14 @@ func (t *turn) chooseEpoch(recovery *wal.Recovery) (origin identity.Origin) {
 	case !t.db.opts.ReadOnly && (recovery.Unclean() || t.tree().IsElsewhere()):
 		known, origin = known.BeginRandom(recovery.NextSequence()-1, recovery.EpochUsed())
 		t.tree().SetIdentity(known)
+		if recovery.IsLost() {
+			err = t.saveIdentity()
+		}
 	default:
 		origin = known.Origin()
 	}
 	t.db.identity.set(known)
-	return origin
+	return origin, err
 }
 
 // forkAfter begins a new epoch after a sequence number, because frames with greater ones were

@@ -286,7 +286,11 @@ func TestReplayTakesEpochs(t *testing.T) {
 			if err != nil {
 				t.Fatalf("after a crash in Open: %v", err)
 			}
-			if err := turn.openLog(recovery, turn.chooseEpoch(recovery)); err != nil {
+			origin, err := turn.chooseEpoch(recovery)
+			if err == nil {
+				err = turn.openLog(recovery, origin)
+			}
+			if err != nil {
 				t.Fatal(err)
 			}
 			turn.db.log.RemoveReleased()

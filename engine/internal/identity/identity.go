@@ -21,6 +21,7 @@ package identity
 
 import (
 	"crypto/rand"
+	"math"
 	"slices"
 
 	"github.com/daybook-db/daybook"
@@ -99,15 +100,15 @@ func FromOrigin(o Origin) Identity {
 }
 
 // Extend returns the identity with the epoch of an origin, which is one of its epochs already, or
-// begins after the current one. Otherwise the origin belongs to another store, or to another copy
-// of this one, and ok is false.
-func (i Identity) Extend(o Origin, used bool) (extended Identity, ok bool) {
+// begins after the current one, and after last, the last sequence number of the history. Otherwise
+// the origin belongs to another store, or to another copy of this one, and ok is false.
+func (i Identity) Extend(o Origin, last uint64, used bool) (extended Identity, ok bool) {
 	switch {
 	case o.Store != i.Store:
 		return i, false
 	case i.Has(o.Epoch):
 		return i, true
-	case o.Parent != i.Current().ID:
+	case o.Parent != i.Current().ID || o.Shared < last:
 		return i, false
 	}
 	return i.Begin(o.Epoch, o.Shared, used), true
@@ -160,22 +161,22 @@ func (i Identity) Resolve(cursor daybook.Cursor, last uint64) (after uint64, err
 	if cursor.IsZero() {
 		return 0, nil
 	}
-	common := i.commonWith(cursor.Epoch, last)
+	common := min(i.LastOf(cursor.Epoch), last)
 	if cursor.Sequence <= common {
 		return cursor.Sequence, nil
 	}
 	return 0, &daybook.ForkedError{Common: i.CursorAt(common), Current: i.CursorAt(last)}
 }
 
-// commonWith returns the last sequence number that an epoch shares with the current history, which
-// ends with last. An unknown epoch shares nothing.
-func (i Identity) commonWith(epoch [16]byte, last uint64) (common uint64) {
-	common = last
+// LastOf returns the last sequence number that an epoch shares with the current history, which may
+// not have reached it yet. The current epoch shares all numbers, and an unknown one shares nothing.
+func (i Identity) LastOf(epoch [16]byte) (last uint64) {
+	last = math.MaxUint64
 	for at := len(i.Epochs) - 1; at >= 0; at-- {
 		if i.Epochs[at].ID == epoch {
-			return common
+			return last
 		}
-		common = min(common, i.Epochs[at].Shared)
+		last = min(last, i.Epochs[at].Shared)
 	}
 	return 0
 }

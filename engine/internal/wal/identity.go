@@ -35,16 +35,23 @@ func (r *Recovery) extendIdentity(s *segment) (known bool) {
 	}
 	now := r.identity.Current()
 	used := r.lastSeen == now.ID || s.origin.Shared > now.Shared
-	if r.identity, known = r.identity.Extend(s.origin, used); known {
+	if r.identity, known = r.identity.Extend(s.origin, r.next-1, used); known {
 		r.lastSeen = s.origin.Epoch
 	}
 	return known
 }
 
+// endsInEpoch reports whether a segment has no values after the end of its epoch. Others belong to a
+// copy of the directory in which the epoch went on.
+func (r *Recovery) endsInEpoch(s *segment) bool {
+	return r.ofAnyStore || !s.header().hasOrigin() || s.lastSequence <= r.identity.LastOf(s.origin.Epoch)
+}
+
 func (r *Recovery) errOtherCopy(s *segment) error {
-	return corruptAt(s.path, 0, fmt.Sprintf("it belongs to epoch %x of store %x, after epoch %x, but %s and the log "+
-		"before it are at epoch %x: they belong to two copies of one directory%s",
-		s.origin.Epoch, s.origin.Store, s.origin.Parent, r.known.Tree, r.identity.Current().ID, mendForeign))
+	return corruptAt(s.path, 0, fmt.Sprintf("its values from %d on belong to epoch %x of store %x, which began after "+
+		"value %d of epoch %x, but %s and the log before it are at value %d of epoch %x: "+
+		"they belong to two copies of one directory%s", s.firstSequence, s.origin.Epoch, s.origin.Store,
+		s.origin.Shared, s.origin.Parent, r.known.Tree, r.next-1, r.identity.Current().ID, mendForeign))
 }
 
 // Beginning is where a log begins.

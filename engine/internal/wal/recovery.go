@@ -23,6 +23,8 @@ type Recovery struct {
 	identity identity.Identity // of the tree, with the epochs that only the log has
 	lastSeen [16]byte          // epoch of the last segment in use that has one
 
+	isMissing bool // the log's directory does not exist
+
 	segments     []segment // in use, sorted by number
 	unused       []segment // prepared, or with the header of another number
 	unfinished   []string  // paths of files with a temporary name
@@ -49,10 +51,10 @@ func (r *Recovery) LastSegment() uint64 { return r.lastSegment }
 func (r *Recovery) Identity() identity.Identity { return r.identity }
 
 // EpochUsed reports whether a number may have been given to a value in the current epoch, as far as
-// the tree and the log show.
+// the tree and the log show. A log that is lost shows nothing.
 func (r *Recovery) EpochUsed() bool {
 	now := r.identity.Current()
-	return r.lastSeen == now.ID || r.next-1 > now.Shared
+	return r.IsLost() || r.lastSeen == now.ID || r.next-1 > now.Shared
 }
 
 // Unclean reports whether a process that had the log open has not closed it. Then it may have
@@ -61,7 +63,14 @@ func (r *Recovery) EpochUsed() bool {
 // After a power cut it may have been appending although no segment is in use: the header of a
 // segment in use becomes durable with its first frames. But a segment is durable under its name
 // before it is used, so there is a segment then.
-func (r *Recovery) Unclean() bool { return len(r.segments)+len(r.unused)+len(r.unfinished) > 0 }
+func (r *Recovery) Unclean() bool {
+	return len(r.segments)+len(r.unused)+len(r.unfinished) > 0 || r.IsLost()
+}
+
+// IsLost reports whether the tree has values, and the log's directory does not exist. Close empties
+// that directory, and never removes it. So somebody has moved it away, perhaps with values, unless
+// the tree was restored and not opened since.
+func (r *Recovery) IsLost() bool { return r.isMissing && r.known.Watermark > 0 }
 
 // Size returns the total size of the segments, in bytes.
 func (r *Recovery) Size() int64 { return totalSize(r.segments) + totalSize(r.unused) }

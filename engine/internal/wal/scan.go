@@ -66,6 +66,7 @@ func ScanUpToDamage(dir string, fsys disk.FS, known Known) (r *Recovery, damage,
 func (r *Recovery) readHeaders() (damage, err error) {
 	entries, err := r.fs.ReadDir(r.dir)
 	if errors.Is(err, fs.ErrNotExist) {
+		r.isMissing = true
 		return nil, nil
 	}
 	if err != nil {
@@ -193,7 +194,12 @@ func (r *Recovery) measure(i int) error {
 	if err != nil {
 		return err
 	}
-	if state := s.measure(data); !s.sealed {
+	state := s.measure(data)
+	if !r.endsInEpoch(s) {
+		s.end = 0 // none of it counts
+		return r.errOtherCopy(s)
+	}
+	if !s.sealed {
 		if err := r.checkEnd(i, data, state); err != nil {
 			return err
 		}
