@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 
 	"github.com/daybook-db/daybook/engine"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 // TestDevicesWithTheEngine runs devices on the embedded engine, which is opened at each boot.
@@ -20,7 +21,7 @@ func TestDevicesWithTheEngine(t *testing.T) {
 	}
 	for _, d := range devices {
 		t.Run(d.name, func(t *testing.T) {
-			dir := t.TempDir()
+			dir := testenv.TempDir(t)
 			synctest.Test(t, func(t *testing.T) {
 				s := &simulation{device: &d, t: t, open: func() keptBackend {
 					db, err := engine.Open(dir, &engine.Options{
