@@ -71,6 +71,9 @@ func openDirectory(path string, system disk.System) (directory, error) {
 	}
 	d.tree, err = d.fs.FollowLink(filepath.Join(path, TreeFile))
 	if err == nil {
+		err = d.checkTreeName()
+	}
+	if err == nil {
 		d.log, err = d.fs.FollowLink(filepath.Join(path, logName))
 	}
 	if err != nil {
@@ -107,12 +110,40 @@ func (d directory) file(name string) string {
 	if tree == TreeFile {
 		return filepath.Join(dir, name)
 	}
-	// Other daybooks may have their trees in that directory too.
-	name = strings.TrimPrefix(name, strings.TrimSuffix(TreeFile, treeExtension))
-	return filepath.Join(dir, strings.TrimSuffix(tree, filepath.Ext(tree))+"."+strings.TrimPrefix(name, "."))
+	// Other daybooks may have their trees in that directory too, so no two trees have the same names.
+	extension := filepath.Ext(tree)
+	return filepath.Join(dir, strings.TrimSuffix(tree, extension)+"."+wordOf(name)+extension)
 }
 
-const treeExtension = ".db"
+// wordOf returns what tells a file beside the tree from it: "new" for copyName.
+func wordOf(name string) string {
+	name = strings.TrimPrefix(name, strings.TrimSuffix(TreeFile, treeExtension)+".")
+	return strings.TrimSuffix(name, treeExtension)
+}
+
+// checkTreeName returns an error if a link leads to a file with a name that another daybook gives
+// to a file beside its tree, where it would be removed or replaced.
+func (d directory) checkTreeName() error {
+	name := filepath.Base(d.tree)
+	parts := strings.Split(name, ".")
+	for _, part := range parts[max(1, len(parts)-2):] {
+		if slices.Contains(wordsBesideTree, part) || strings.HasPrefix(part, retiredWord+"-") {
+			return fmt.Errorf("the symbolic link %s leads to %s: %q stands in the names of files beside a tree; "+
+				"choose another name", filepath.Join(d.path, TreeFile), d.tree, part)
+		}
+	}
+	return nil
+}
+
+// wordsBesideTree are the words of the files that are made, replaced and removed beside the tree.
+var wordsBesideTree = []string{
+	wordOf(reserveName), wordOf(copyName), wordOf(salvagedName), wordOf(restoredName), wordOf(syncName),
+}
+
+const (
+	treeExtension = ".db"
+	retiredWord   = "old"
+)
 
 // sync makes durable which files the daybook has.
 func (d directory) sync() error {
@@ -179,7 +210,7 @@ func (d directory) hasDaybook() (bool, error) {
 
 // retiredPath returns a path for a replaced tree that queries still read: daybook.old-1.db, for
 // example.
-func (d directory) retiredPath(n int) string { return numbered(d.tree, "old", n) }
+func (d directory) retiredPath(n int) string { return numbered(d.tree, retiredWord, n) }
 
 // freeRetiredPath returns a retiredPath that no file has.
 func (d directory) freeRetiredPath() (string, error) {

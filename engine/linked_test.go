@@ -51,7 +51,7 @@ func wantLinked(t *testing.T, dir, target string) {
 	}
 	for _, entry := range entries {
 		name := entry.Name()
-		if name != filepath.Base(target) && name != "history.reserve" && !strings.Contains(name, "corrupt") {
+		if name != filepath.Base(target) && name != "history.reserve.db" && !strings.Contains(name, "corrupt") {
 			t.Errorf("%s is left beside %s", name, target)
 		}
 	}
@@ -234,6 +234,43 @@ func TestLinkedLog(t *testing.T) {
 	for _, name := range []string{target, target + ".corrupt-1"} {
 		if segments, err := filepath.Glob(filepath.Join(name, "*.log")); err != nil || len(segments) == 0 {
 			t.Errorf("%s holds no segments: %v", name, err)
+		}
+	}
+}
+
+// TestTreesOfOneDirectory links two trees whose names differ after the last dot only, and leaves a
+// file of each kind beside one of them. The other daybook must not touch them.
+func TestTreesOfOneDirectory(t *testing.T) {
+	parent := testenv.TempDir(t)
+	link := func(name, tree string) (dir string) {
+		dir = filepath.Join(parent, name)
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		testenv.Symlink(t, filepath.Join(parent, tree), filepath.Join(dir, TreeFile))
+		return dir
+	}
+	first := mustOpen(t, link("1", "gateway.1"), nil)
+	theirs := []string{copyName, salvagedName, restoredName, syncName}
+	for _, name := range theirs {
+		write(t, first.dir.file(name), "theirs")
+	}
+	second := mustOpen(t, link("2", "gateway.2"), nil)
+	mustStore(t, second, "a", "1", 1)
+	if err := second.Compact(ctx); err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, second)
+	for _, name := range theirs {
+		if content, err := os.ReadFile(first.dir.file(name)); string(content) != "theirs" {
+			t.Errorf("%s has %q, %v; want it untouched", first.dir.file(name), content, err)
+		}
+	}
+	mustClose(t, first)
+
+	for _, name := range []string{"gateway.new.1", "gateway.reserve", "gateway.old-3.db", "gateway.sync.db"} {
+		if _, err := Open(link("as "+name, name), nil); err == nil || !strings.Contains(err.Error(), "another name") {
+			t.Errorf("a tree called %s: got %v; want that it needs another name", name, err)
 		}
 	}
 }
