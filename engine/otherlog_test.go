@@ -43,11 +43,12 @@ func TestLogOfACopyThatWentOn(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			log := filepath.Join(closed, logName)
-			if err := errors.Join(os.RemoveAll(log), os.CopyFS(log, os.DirFS(filepath.Join(killed, logName)))); err != nil {
+			log, theirs := filepath.Join(closed, logName), filepath.Join(killed, logName)
+			if err := errors.Join(os.RemoveAll(log), os.CopyFS(log, os.DirFS(theirs))); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := Open(closed, nil); !errors.Is(err, daybook.ErrCorrupt) || !strings.Contains(err.Error(), "two copies") {
+			_, err := Open(closed, nil)
+			if !errors.Is(err, daybook.ErrCorrupt) || !strings.Contains(err.Error(), "two copies") {
 				t.Errorf("got %v; want ErrCorrupt, because they are two copies", err)
 			}
 			db = mustOpen(t, closed, &Options{OnCorruption: Quarantine, Logger: discard})
