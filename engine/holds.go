@@ -327,3 +327,13 @@ func (h *hold) withoutDestroyed(ctx context.Context, at uint64, before, after *t
 	counted.damaged = h.damaged || damage != nil || err != nil
 	return &counted
 }
+
+// markHoldsDamaged notes that each hold may have lost values that nothing can count.
+func (t *turn) markHoldsDamaged() error {
+	notes := tree.Notes{}
+	for _, h := range t.holds {
+		h.damaged = true
+		notes[holdNote(h.Name)] = h.encode()
+	}
+	return t.tree().PutNotes(notes)
+}

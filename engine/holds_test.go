@@ -152,6 +152,40 @@ func TestHoldAfterSalvage(t *testing.T) {
 	check("after a crash")
 }
 
+// TestHoldAfterDamagedLog loses values with a damaged log. No hold can count them, so each one says
+// that it is damaged.
+func TestHoldAfterDamagedLog(t *testing.T) {
+	dir := testenv.TempDir(t)
+	opts := &Options{OnCorruption: Quarantine, Logger: discard}
+	db := mustOpen(t, dir, opts)
+	mustSetHold(t, db, daybook.Hold{Name: "cloud", MaxBytes: 1000})
+	mustStore(t, db, "r", "1", 1)
+	_, before, err := (&programDB{DB: db}).lastSegment()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustStore(t, db, "r", "2", 2)
+	mustStore(t, db, "r", "3", 3)
+	path, after, err := (&programDB{DB: db}).lastSegment()
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := 0 // byte of the second value's frame
+	for ; first < len(before) && before[first] == after[first]; first++ {
+	}
+	if err := errors.Join(db.abandon(), overwriteFile(path, int64(first), make([]byte, 8))); err != nil {
+		t.Fatal(err)
+	}
+	db = mustOpen(t, dir, opts)
+	for _, when := range []string{"at once", "after another Open"} {
+		if got := mustHold(t, db, "cloud"); got.Values != 1 || !got.Damaged {
+			t.Errorf("%s: %+v; want one value, and that others may be lost", when, got)
+		}
+		mustClose(t, db)
+		db = mustOpen(t, dir, opts)
+	}
+}
+
 // TestHoldCountsAcrossCrashes interrupts a Cleanup after each of its transactions, and abandons the
 // store. What is missing afterwards must be exactly what the holds count.
 func TestHoldCountsAcrossCrashes(t *testing.T) {

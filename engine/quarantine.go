@@ -179,6 +179,9 @@ func (t *turn) quarantineLog(damage error) (*wal.Recovery, error) {
 	// No later value may get a sequence number that the damaged log may have given.
 	last := max(state.MaxPosted(), recovery.LastAssigned())
 	t.forkAfterLoss(recovery.Identity(), recovery.NextSequence()-1)
+	if err := t.markHoldsDamaged(); err != nil {
+		return nil, err
+	}
 	if err := t.tree().SetWatermark(last, recovery.LastSegment()); err != nil {
 		return nil, err
 	}
