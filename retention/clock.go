@@ -42,6 +42,7 @@ type clock struct {
 
 	knowledge
 	loaded  bool
+	resumed bool          // what is known was saved by another process, maybe of another machine
 	slack   time.Duration // how far the clock may still be ahead because the device may have been off
 	calm    time.Duration // uptime after slack was last used for more than steadyTolerance
 	saved   knowledge     // as it was saved last
@@ -109,16 +110,19 @@ func (c *clock) look(ctx context.Context, backend daybook.Backend) (j judgement,
 	return j, c.save(ctx, backend, changed)
 }
 
-// pass adds the time that has surely passed after the last look.
+// pass adds the time that has surely passed after the last look. Another process may have looked on
+// another machine, or before a restart: then the steady clock says too much, unless the wall clock
+// agrees.
 func (c *clock) pass(wall time.Time) {
 	steady := c.steady()
 	passed := steady - c.Steady
 	if passed < 0 { // the machine was started again
-		passed = steady
-		if since := wall.Sub(c.Wall); since >= 0 && !c.Wall.IsZero() {
-			passed = min(passed, since)
-		}
+		passed, c.resumed = steady, true
 	}
+	if since := wall.Sub(c.Wall); c.resumed && since >= 0 && !c.Wall.IsZero() {
+		passed = min(passed, since)
+	}
+	c.resumed = false
 	c.Steady = steady
 	c.Uptime += passed
 	if !c.Known.IsZero() {
@@ -133,9 +137,10 @@ func (c *clock) pass(wall time.Time) {
 }
 
 // begin sets the known time if none is known. The newest values of most records are evidence that
-// it is at least as late; without them there is only the clock itself.
+// it is at least as late; without them there is only the clock itself. The first records can show
+// that it was ahead.
 func (c *clock) begin(ctx context.Context, backend daybook.Backend, wall time.Time) error {
-	if !c.Known.IsZero() {
+	if !c.Known.IsZero() && !c.Alone {
 		return nil
 	}
 	newest, err := newestOfMost(ctx, backend)
@@ -144,9 +149,12 @@ func (c *clock) begin(ctx context.Context, backend daybook.Backend, wall time.Ti
 	}
 	switch {
 	case newest.After(c.floor):
-		c.Known = newest
-	case wall.After(c.floor):
-		c.Known = wall
+		if isFarAhead := c.Known.Sub(newest) > 2*c.jumpLimit(); c.Known.IsZero() || isFarAhead {
+			c.Known = newest
+		}
+		c.Alone = false
+	case wall.After(c.floor) && c.Known.IsZero():
+		c.Known, c.Alone = wall, true
 	}
 	return nil
 }
@@ -201,8 +209,9 @@ func (c *clock) judgeEarly(ctx context.Context, backend daybook.Backend, j judge
 }
 
 // judgeAhead judges a clock that is too far ahead. It is believed when it has run steadily for as
-// long as it is ahead, or for the longest age: then all values that it makes too old are older than
-// that in any case. The newest values of most records must not be much earlier.
+// long as it is ahead, or for the longest age. All values from before are at least as old then, so
+// it deletes none that is younger than half of its maximum age. The newest values of most records
+// must not be much earlier.
 func (c *clock) judgeAhead(
 	ctx context.Context, backend daybook.Backend, j judgement, ahead time.Duration,
 ) (judgement, error) {

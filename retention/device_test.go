@@ -28,6 +28,7 @@ type device struct {
 	days   int                                    // of the simulation
 	power  func(boot int) (on, off time.Duration) // how long it is on, and then off
 	clock  func(at moment) time.Time              // what its wall clock shows
+	steady func(at moment) time.Duration          // uptime of the machine; nil: after the boot
 	stamp  func(record int, at moment) time.Time  // of the values; nil: the wall clock
 	filled bool                                   // it begins with the values of six days
 	cron   time.Duration                          // each sweep is a process, as from cron, at this interval; 0: no cron
@@ -177,6 +178,9 @@ func (s *simulation) keep(ctx context.Context) error {
 	c.floor = minFloor
 	c.wall = func() time.Time { return s.clock(s.at()) }
 	c.steady = func() time.Duration { return s.at().sinceBoot }
+	if s.steady != nil {
+		c.steady = func() time.Duration { return s.steady(s.at()) }
+	}
 	if s.cron == 0 {
 		return k.sweepRepeatedly(ctx, c)
 	}

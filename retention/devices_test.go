@@ -55,6 +55,34 @@ func jumping(m moment) time.Time {
 	return m.now.Add(errors[m.day()%len(errors)])
 }
 
+// earlyFrom is early by a time from one day on, and right before.
+func earlyFrom(from int, by time.Duration) func(moment) time.Time {
+	return func(m moment) time.Time {
+		if m.day() >= from {
+			return m.now.Add(-by)
+		}
+		return m.now
+	}
+}
+
+// movedAfter is on for some days, and then, a day later, in another place for good.
+func movedAfter(days time.Duration) func(int) (time.Duration, time.Duration) {
+	return func(boot int) (on, off time.Duration) {
+		if boot == 0 {
+			return days * day, day
+		}
+		return alwaysOn(boot)
+	}
+}
+
+// onForAYear is the uptime of a machine that had been on for a year when the daybook came to it.
+func onForAYear(m moment) time.Duration {
+	if m.boot == 0 {
+		return m.sinceBoot
+	}
+	return year + m.sinceBoot
+}
+
 func trueTimes(_ int, m moment) time.Time { return m.now }
 
 // sensors returns timestamps that are ahead of the true time.
@@ -127,6 +155,18 @@ func devices() []device {
 			days: 45, power: alwaysOn, clock: aheadBetween(10, 30, 2*year), cron: day, strict: true},
 		{name: "ahead, with sensors that know better", reason: "values with the right time seem two years old",
 			days: 25 + aYear, power: alwaysOn, clock: aheadBetween(10, 40, 2*year), stamp: trueTimes, strict: true},
+		{name: "ahead, of an empty store, with sensors that know better",
+			reason: "the first values speak against a clock that nothing spoke against before",
+			days:   35, power: alwaysOn, clock: aheadBetween(0, 25, 2*year), stamp: trueTimes, strict: true},
+		{name: "early for good", reason: "values from before seem young for two years",
+			days: 20 + aYear, power: alwaysOn, clock: earlyFrom(10, 2*year), strict: true},
+		{name: "early for good by three days", reason: "values from before seem young for three days",
+			days: 20 + aYear, power: alwaysOn, clock: earlyFrom(10, 3*day), strict: true},
+		{name: "moved to another machine", reason: "its uptime is not that of the values",
+			days: 40, power: movedAfter(10), steady: onForAYear, clock: aheadBetween(15, 25, 2*year), strict: true},
+		{name: "moved to another machine, from cron", reason: "each sweep is a process of its own",
+			days: 40, power: movedAfter(10), steady: onForAYear, cron: 6 * hour,
+			clock: aheadBetween(15, 25, 2*year), strict: true},
 		{name: "off for three months", reason: "a clock that is right after a long time is doubted first",
 			days: 130 + aYear, clock: rightClock, strict: true, power: func(boot int) (time.Duration, time.Duration) {
 				return 20 * day, 90 * day

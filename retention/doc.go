@@ -29,9 +29,11 @@
 //   - The known time itself, which passes with uptime. A daybook.ClockMemory keeps it over
 //     restarts, so that the first sweep after a restart has it, too.
 //   - Uptime, by the steady clock of the machine; on systems other than Linux and Windows, by that
-//     of the process. It adds up over restarts.
+//     of the process. It adds up over restarts. Between two processes it counts no more than the
+//     wall clock, because the second may run on another machine.
 //   - The newest timestamps of the records, when nothing is known yet: the median of all records,
-//     so that a few sensors with a wrong clock do not decide. Without records it is the clock.
+//     so that a few sensors with a wrong clock do not decide. Without records it is the clock,
+//     until the first records show that it was ahead.
 //   - The time when the program was built. A clock that is earlier was never set.
 //
 // The clock is believed if it is ahead of the known time by at most twice Keeper.MaxJump after a
@@ -44,8 +46,9 @@
 //   - it is early, and has run steadily for 20 hours of uptime, or the newest timestamps of the
 //     records are no later: then the clock was ahead before.
 //
-// During a doubt the keeper counts age by uptime. It notes now and then which value was stored
-// last, and deletes the values that were stored MaxAge of uptime ago. These are older than MaxAge,
+// During a doubt the keeper counts age by uptime. It does so, too, while the clock is earlier than
+// it has been, because values from before seem young then. It notes now and then which value was
+// stored last, and deletes the values that were stored MaxAge of uptime ago. These are older than MaxAge,
 // whatever the clocks have said. With a clock that is ahead it also deletes by the known time. It
 // deletes nothing else by age. So:
 //
@@ -53,7 +56,9 @@
 //     a MaxAge of more than 100 days may take a 400th longer. With a clock that is right soon after
 //     each start, it is deleted within a day of uptime after it has reached MaxAge.
 //   - A value that is younger than MaxAge is not deleted by age while evidence speaks against the
-//     clock, except by its own timestamp: a value that was stored with a time in 1970 is old.
+//     clock, except by its own timestamp: a value that was stored with a time in 1970 is old. A
+//     clock that stays ahead by less than MaxAge is believed after that time. Then it may delete
+//     values that are older than half of MaxAge.
 //
 // Counting by uptime needs a backend that is a daybook.Pruner, Statser and ChangeSource, and a
 // ClockMemory if uptime is to add up over restarts. With any other backend each keeper begins anew:

@@ -166,8 +166,8 @@ func (k *Keeper) sweepAndLog(ctx context.Context, c *clock) error {
 	return nil
 }
 
-// sweep applies the policy once. If it cannot believe the clock, it deletes what is old by the
-// evidence, and returns ErrClock.
+// sweep applies the policy once. It deletes what is old by uptime, too, where the clock does not
+// tell. If it cannot believe the clock, it returns ErrClock.
 func (k *Keeper) sweep(ctx context.Context, c *clock) (deleted uint64, err error) {
 	var j judgement
 	if k.Policy.needsTime() {
@@ -176,11 +176,11 @@ func (k *Keeper) sweep(ctx context.Context, c *clock) (deleted uint64, err error
 		}
 	}
 	deleted, err = k.Policy.Apply(ctx, k.Backend, j.now)
-	if err != nil || j.doubt == "" {
+	if err != nil || !k.Policy.needsTime() || !c.needsUptime(j) {
 		return deleted, err
 	}
 	stored, err := k.Policy.pruneByUptime(ctx, k.Backend, c)
-	if err == nil {
+	if err == nil && j.doubt != "" {
 		err = fmt.Errorf("%w: at %s %s", ErrClock, j.wall.Format(time.RFC3339), j.doubt)
 	}
 	return deleted + stored, err

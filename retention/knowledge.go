@@ -26,10 +26,11 @@ const (
 // knowledge is what a clock knows of the time. A daybook.ClockMemory keeps it as JSON.
 type knowledge struct {
 	Version int           `json:"version"`
-	Known   time.Time     `json:"known"`  // surely passed, as far as the evidence goes; zero: unknown
-	Latest  time.Time     `json:"latest"` // the latest time that anything has claimed, plus uptime
-	Uptime  time.Duration `json:"uptime"` // time that the keepers have surely seen pass
-	Steady  time.Duration `json:"steady"` // the steady clock at the last look
+	Known   time.Time     `json:"known"`           // surely passed, as far as the evidence goes; zero: unknown
+	Alone   bool          `json:"alone,omitempty"` // Known is the clock's, and no records have agreed
+	Latest  time.Time     `json:"latest"`          // the latest time that anything has claimed, plus uptime
+	Uptime  time.Duration `json:"uptime"`          // time that the keepers have surely seen pass
+	Steady  time.Duration `json:"steady"`          // the steady clock at the last look
 
 	Wall       time.Time     `json:"wall"`        // the wall clock when it was last read and set
 	WallUptime time.Duration `json:"wall_uptime"` // Uptime then
@@ -59,7 +60,8 @@ func (c *clock) load(ctx context.Context, backend daybook.Backend) error {
 			return err
 		}
 	}
-	if c.Uptime == 0 && c.Steady == 0 { // nothing was saved
+	c.resumed = c.Uptime > 0 || c.Steady > 0
+	if !c.resumed { // nothing was saved
 		c.Steady = c.steady()
 	}
 	c.saved, c.loaded = c.knowledge, true

@@ -8,8 +8,14 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
+// needsUptime reports whether the clock does not tell the age of all values: it is in doubt, or it
+// is earlier than a clock has been. Old values may have timestamps that seem young to it then.
+func (c *clock) needsUptime(j judgement) bool {
+	return j.doubt != "" || c.Latest.Sub(j.now) > steadyTolerance
+}
+
 // pruneByUptime deletes the values that were stored at least their maximum age of uptime ago, by
-// the marks of a clock in doubt. Such a value is older than that, whatever the clocks have said. It
+// the marks of a clock. Such a value is older than that, whatever the clocks have said. It
 // deletes no value whose timestamp is not that old for the latest clock of all.
 func (p Policy) pruneByUptime(ctx context.Context, backend daybook.Backend, c *clock) (deleted uint64, err error) {
 	pruner, ok := backend.(daybook.Pruner)
