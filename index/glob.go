@@ -5,7 +5,19 @@ package index
 import (
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
+
+	"github.com/tidwall/match"
+)
+
+const (
+	// maxMatchLen is the maximum length, in bytes, of a pattern that match.MatchLimit matches: the
+	// limit counts stars alone, and a star takes as long as the rest of the pattern.
+	maxMatchLen = 64
+	// complexity is the number of steps that match.MatchLimit may take for each byte of the name.
+	// Ordinary patterns need no more. A match that does is done by a glob, in one pass.
+	complexity = 1
 )
 
 // CompileGlob compiles a pattern in the syntax of github.com/tidwall/match: `*` is any number of
@@ -25,8 +37,15 @@ func CompileGlob(pattern string) (*Pattern, error) {
 	case strings.Trim(rest, "*") == "":
 		return &Pattern{prefix: prefix}, nil
 	}
-	compiled := compileGlob(rest)
-	return &Pattern{prefix: prefix, match: func(name string) bool { return compiled.match(name[len(prefix):]) }}, nil
+	onePass := sync.OnceValue(func() *glob { return compileGlob(rest) })
+	return &Pattern{prefix: prefix, match: func(name string) bool {
+		if len(pattern) <= maxMatchLen {
+			if matched, stopped := match.MatchLimit(name, pattern, complexity); !stopped {
+				return matched
+			}
+		}
+		return onePass().match(name[len(prefix):])
+	}}, nil
 }
 
 // globPrefix splits a pattern before its first wildcard. It returns the text before, without
@@ -55,7 +74,8 @@ func globPrefix(pattern string) (prefix, rest string, err error) {
 	return text.String(), pattern[wildcard:], nil
 }
 
-// glob is a pattern, or the rest of one, cut at its stars. A name matches if it begins with first,
+// glob is a pattern, or the rest of one, cut at its stars. It matches a name in one pass, where
+// match.Match could take exponential time. A name matches if it begins with first,
 // ends with last, and has the segments of middle between them, in this order.
 type glob struct {
 	starred     bool // there is a star; otherwise the name must be first, and nothing more
