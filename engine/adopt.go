@@ -111,17 +111,36 @@ func (t *turn) verifyDirectory() error {
 	db := t.db
 	err := db.dir.fs.Verify()
 	if err == nil {
-		isTree, statErr := t.tree().IsAt(db.dir.tree)
-		if isTree || statErr != nil && !errors.Is(statErr, fs.ErrNotExist) {
-			return nil
-		}
-		err = fmt.Errorf("the file %s was moved, replaced or deleted while it was open: put it back, or restore a "+
-			"backup, and open the directory again", db.dir.tree)
+		err = db.dir.verifyTree(t.tree())
+	}
+	if err == nil {
+		return nil
 	}
 	if db.log != nil {
 		_ = db.log.Fail(err)
 	}
 	return t.tree().Fail(err)
+}
+
+// verifyTree returns an error if the tree's path leads to another file than the open tree, or to
+// none.
+func (d directory) verifyTree(open *tree.Tree) error {
+	isTree, err := open.IsAt(d.tree)
+	if isTree || err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return fmt.Errorf("the file %s was moved, replaced or deleted while it was open: put it back, or restore a "+
+		"backup, and open the directory again", d.tree)
+}
+
+// verifyTree is what the log asks now and then: without its tree, the log's values are not found.
+// It knows nothing while another file gets the tree's name.
+func (db *DB) verifyTree() error {
+	if !db.trees.naming.TryRLock() {
+		return nil
+	}
+	defer db.trees.naming.RUnlock()
+	return db.dir.verifyTree(db.trees.get())
 }
 
 // syncRename makes the tree's name durable if adoptTree could not. It changes the directory before

@@ -287,6 +287,8 @@ func (t *turn) adoptCopy() error {
 	if err != nil {
 		return err
 	}
+	t.db.trees.naming.Lock()
+	defer t.db.trees.naming.Unlock()
 	retired, err := t.replaceByCopy(complete)
 	if err != nil {
 		return err

@@ -311,12 +311,19 @@ func TestDirectoryMoved(t *testing.T) {
 
 // TestDirectoryDeletedIsNoticedSoon stores small values, which fill no segment, into a directory
 // that was deleted. That is noticed after verifyInterval of package wal.
-func TestDirectoryDeletedIsNoticedSoon(t *testing.T) {
+func TestDirectoryDeletedIsNoticedSoon(t *testing.T) { testNoticedSoon(t, removeAll) }
+
+// TestTreeDeletedIsNoticedSoon deletes the tree's file alone.
+func TestTreeDeletedIsNoticedSoon(t *testing.T) {
+	testNoticedSoon(t, func(dir string) error { return os.Remove(filepath.Join(dir, TreeFile)) })
+}
+
+func testNoticedSoon(t *testing.T, remove func(dir string) error) {
 	needsRename(t)
 	dir := filepath.Join(testenv.TempDir(t), "data")
 	db := mustOpen(t, dir, &Options{Logger: discard})
 	mustStore(t, db, "a", "1", 1)
-	if err := removeAll(dir); err != nil {
+	if err := remove(dir); err != nil {
 		t.Fatal(err)
 	}
 	for start := time.Now(); time.Since(start) < time.Minute; time.Sleep(10 * time.Millisecond) {

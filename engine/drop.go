@@ -167,6 +167,8 @@ func (t *turn) replaceByNewest(ctx context.Context, want uint64, room int64) err
 	if err != nil {
 		return errors.Join(err, dir.remove(copyName))
 	}
+	t.db.trees.naming.Lock()
+	defer t.db.trees.naming.Unlock()
 	retired, err := t.replaceByCopy(newest)
 	if err != nil {
 		return err

@@ -110,7 +110,7 @@ func (d directory) file(name string) string {
 	if tree == TreeFile {
 		return filepath.Join(dir, name)
 	}
-	// Other daybooks may have their trees in that directory too, so no two trees have the same names.
+	// Other daybooks may have their trees in that directory too, so each tree has names of its own.
 	extension := filepath.Ext(tree)
 	return filepath.Join(dir, strings.TrimSuffix(tree, extension)+"."+wordOf(name)+extension)
 }

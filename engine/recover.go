@@ -106,6 +106,7 @@ func (t *turn) openLog(recovery *wal.Recovery, origin identity.Origin) error {
 		Origin:           origin,
 		KeepEvidence:     recovery.Unclean(),
 		OnUndo:           db.forkAfter,
+		VerifyTree:       db.verifyTree,
 	})
 	if err != nil {
 		return err

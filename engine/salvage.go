@@ -85,6 +85,8 @@ func (t *turn) replaceBySalvaged(ctx context.Context, damage error, values uint6
 // After a crash the names show which renames were done, and finishSalvage does the last one. After
 // an error of the first or the second, it looks whether the damaged file still has the tree's name.
 func (t *turn) adoptSalvaged(salvaged *tree.Tree, damage error) error {
+	t.db.trees.naming.Lock()
+	defer t.db.trees.naming.Unlock()
 	dir := t.db.dir
 	err := dir.rename(copyName, salvagedName)
 	if err == nil {

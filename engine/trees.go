@@ -16,6 +16,8 @@ type trees struct {
 	mu      sync.RWMutex // guards the replacement of current
 	current *tree.Tree
 
+	naming sync.RWMutex // is held while another file gets the tree's name and becomes current
+
 	snapshots atomic.Int64   // open snapshots and backups, of all trees
 	retiring  sync.WaitGroup // replaced trees that are still open
 }

@@ -41,8 +41,8 @@ func (r *Recovery) extendIdentity(s *segment) (known bool) {
 	return known
 }
 
-// endsInEpoch reports whether a segment has no values after the end of its epoch. Others belong to a
-// copy of the directory in which the epoch went on.
+// endsInEpoch reports whether a segment has no values after the end of its epoch. Others belong to
+// a copy of the directory in which the epoch went on.
 func (r *Recovery) endsInEpoch(s *segment) bool {
 	return r.ofAnyStore || !s.header().hasOrigin() || s.lastSequence <= r.identity.LastOf(s.origin.Epoch)
 }

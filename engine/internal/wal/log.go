@@ -32,6 +32,9 @@ type Options struct {
 	// OnUndo is called after a failed write that readers of the log may have read, and that was
 	// undone. The values after the sequence number shared belong to the origin that it returns.
 	OnUndo func(shared uint64) identity.Origin
+	// VerifyTree returns an error if the tree that is to get the values is no longer the one that
+	// the next Open would find; nil: it is not asked. The log asks when it verifies its directory.
+	VerifyTree func() error
 }
 
 // Frame is the unit that Append writes: the values of one Store or StoreBatch.
@@ -209,10 +212,14 @@ func (l *Log) verifyDirectory() error {
 	return l.verifyDirectoryLocked()
 }
 
-// verifyDirectoryLocked makes the log fail if the directory was moved, replaced or deleted. Then
-// nobody would find the frames again. The caller holds syncMu.
+// verifyDirectoryLocked makes the log fail if the directory, or the tree beside the log, was moved,
+// replaced or deleted. Then nobody would find the frames again. The caller holds syncMu.
 func (l *Log) verifyDirectoryLocked() error {
-	if err := l.fs.Verify(); err != nil {
+	err := l.fs.Verify()
+	if err == nil && l.opts.VerifyTree != nil {
+		err = l.opts.VerifyTree()
+	}
+	if err != nil {
 		return l.Fail(err)
 	}
 	l.verified = time.Now()
