@@ -57,7 +57,9 @@ them, it prints on standard error how many it missed.
 With --after CURSOR it prints the values that were stored after that place, in the order in
 which they were stored, and at last on standard error the place that it reached. The cursor 0
 is the beginning. If the history no longer has that place, because of a crash or an older
-backup, tail says so in one line and goes on after the last place that is still there.`,
+backup, tail says so in one line and goes on after the last place that is still there. While
+another process has the daybook open, it prints those that are in the log, and says on standard
+error what may be missing.`,
 		Example:           `  daybook tail "host.*" -n 5`,
 		Args:              asUsage(onePattern),
 		ValidArgsFunction: completeArguments(cobra.NoFileCompletions, recordNames(dir)),
@@ -108,7 +110,11 @@ func runTail(cmd *cobra.Command, dir, pattern string, flags tailFlags, after *da
 	begin := t.printNewest
 	if after != nil {
 		t.after, begin = *after, t.printAfter
-		defer func() { fmt.Fprintf(t.notes, "reached %v\n", t.after) }()
+		defer func() {
+			if t.lastTree != nil || t.follower != nil { // it has found a daybook
+				fmt.Fprintf(t.notes, "reached %v\n", t.after)
+			}
+		}()
 	}
 	err := t.flush(begin(ctx))
 	for err == nil && flags.follow {
@@ -164,6 +170,7 @@ func (t *tail) printAfter(ctx context.Context) (err error) {
 	if errors.Is(err, daybook.ErrLocked) {
 		t.follower, err = engine.Follow(t.dir, t.pattern, syntaxOf(t.flags.topic), t.after)
 		if err == nil {
+			t.noteMissingBeginning()
 			err = t.printNewInLog(ctx)
 		}
 	}
@@ -234,8 +241,18 @@ func (t *tail) printNew(ctx context.Context) error {
 
 // printNewInLog prints the values that were written to the log after the last look.
 func (t *tail) printNewInLog(ctx context.Context) error {
+	hasForked, err := t.printLog(ctx)
+	if hasForked {
+		_, err = t.printLog(ctx)
+	}
+	return err
+}
+
+// printLog prints the values that the follower has not read yet. If the history does not have the
+// place that the follower has reached, printLog says so, and both go back to one that it has.
+func (t *tail) printLog(ctx context.Context) (hasForked bool, err error) {
 	var writeErr error
-	err := t.follower.Read(ctx, func(event daybook.Event) bool {
+	err = t.follower.Read(ctx, func(event daybook.Event) bool {
 		if t.follower.Replaced() {
 			t.goBack(daybook.Cursor{})
 		}
@@ -247,10 +264,19 @@ func (t *tail) printNewInLog(ctx context.Context) error {
 		return writeErr == nil
 	})
 	if fork := (*daybook.ForkedError)(nil); errors.As(err, &fork) {
-		t.goBack(fork.Common) // as the follower does
-		err = nil
+		t.goBack(fork.Common)
+		t.noteMissingBeginning()
+		hasForked, err = true, nil
 	}
-	return cmp.Or(writeErr, err)
+	return hasForked, cmp.Or(writeErr, err)
+}
+
+// noteMissingBeginning says that values may be missing, if tail begins at the beginning: a follower
+// begins with the log there, and counts no missed values.
+func (t *tail) noteMissingBeginning() {
+	if t.after.IsZero() {
+		fmt.Fprintln(t.notes, "another process has the daybook open: only the values in its log are printed")
+	}
 }
 
 // goBack goes on after the last place that the history still has, and says so.

@@ -142,6 +142,40 @@ func TestTailAfter(t *testing.T) {
 	}
 }
 
+// TestTailAfterBesideAWriter reads the log, because a program has the daybook open. It wants a note
+// where that may be less than was asked for, and the values also after a place that is not there.
+func TestTailAfterBesideAWriter(t *testing.T) {
+	dir := filledDir(t, value("old", "1", 1))
+	db, err := engine.Open(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.Store(t.Context(), "new", json.RawMessage("2"), 2); err != nil {
+		t.Fatal(err)
+	}
+	const inLog = "only the values in its log are printed"
+	for _, c := range []struct{ after, pattern, want, note string }{
+		{"0", "*", "new,2,2\n", inLog},
+		{"0", "old", "", inLog},
+		{"0123456789abcdef0123456789abcdef:1", "*", "new,2,2\n", "another history"},
+	} {
+		got := run(t, "", "tail", c.pattern, "--after", c.after, "--format", "csv", "--dir", dir)
+		if got.status != statusDone || got.out != "record_name,stored_at,value\n"+c.want {
+			t.Errorf("%s after %s: status %d, got %q; want %q", c.pattern, c.after, got.status, got.out, c.want)
+		}
+		wantParts(t, got.err, c.note, "reached ")
+	}
+}
+
+// TestTailAfterWithoutADaybook has reached no place.
+func TestTailAfterWithoutADaybook(t *testing.T) {
+	got := run(t, "", "tail", "*", "--after", "0", "--dir", newDir(t))
+	if got.status != statusFailed || strings.Contains(got.err, "reached") {
+		t.Errorf("status %d, stderr %q; want one line that says what is missing", got.status, got.err)
+	}
+}
+
 // TestTailAfterOlderBackup goes on after the last value that a restored backup still has.
 func TestTailAfterOlderBackup(t *testing.T) {
 	dir, backup := filledDir(t, value("a", "1", 1), value("a", "2", 2)), newDir(t)+".backup"
