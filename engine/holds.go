@@ -61,7 +61,7 @@ func (db *DB) AdvanceHold(ctx context.Context, name string, at daybook.Cursor) e
 	return db.withTurn(ctx, func(t *turn) error {
 		old := t.hold(name)
 		if old == nil {
-			return errNoHold(name)
+			return fmt.Errorf("%w: SetHold makes one", errNoHold(name))
 		}
 		place, err := db.resolve(at)
 		if err != nil || place <= db.placeOf(old.At) {
@@ -127,7 +127,7 @@ func (db *DB) Holds(ctx context.Context) (infos []daybook.HoldInfo, err error) {
 }
 
 func errNoHold(name string) error {
-	return fmt.Errorf("%w: %q: SetHold makes one", daybook.ErrNoHold, name)
+	return fmt.Errorf("%w: %q", daybook.ErrNoHold, name)
 }
 
 func second[T any](_ T, err error) error { return err }

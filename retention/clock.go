@@ -204,7 +204,7 @@ func (c *clock) judgeEarly(ctx context.Context, backend daybook.Backend, j judge
 		c.Known, j.now = j.wall, j.wall
 		return j, nil
 	}
-	j.doubt = fmt.Sprintf("it is earlier than %s, which has passed", c.Known.Format(time.RFC3339))
+	j.doubt = fmt.Sprintf("it is earlier than %s, the latest time that is known", c.Known.Format(time.RFC3339))
 	return j, nil
 }
 

@@ -91,7 +91,9 @@ func remedy(command string, err error) string {
 		return "; \"daybook ingest\" reads CSV that \"daybook export\" did not write"
 	case errors.Is(err, retention.ErrClock):
 		return "; set the clock, or if it is right, delete by age with \"daybook prune --older-than\", " +
-			"which believes it"
+			"which believes it, and values from the future with \"daybook prune --newer-than 0s\""
+	case errors.Is(err, daybook.ErrNoHold):
+		return "; \"daybook holds\" lists the holds"
 	}
 	return ""
 }

@@ -32,7 +32,10 @@ deleted.`,
 		Args:              asUsage(noArguments("")),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if release != "" {
+			if cmd.Flags().Changed("release") {
+				if release == "" {
+					return usagef("--release needs the name of a hold; \"daybook holds\" lists them")
+				}
 				return runReleaseHold(cmd, *dir, release)
 			}
 			return runHolds(cmd, *dir, asJSON)

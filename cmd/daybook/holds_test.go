@@ -52,5 +52,8 @@ func TestHolds(t *testing.T) {
 	if again.status != statusFailed {
 		t.Errorf("releasing it again: %+v", again)
 	}
-	wantParts(t, again.err, "no such hold", "cloud")
+	wantParts(t, again.err, "no such hold", "cloud", "daybook holds")
+	if empty := run(t, "", "holds", "--release", "", "--dir", dir); empty.status != statusUsage {
+		t.Errorf("--release without a name, as of a variable that is not set: %+v", empty)
+	}
 }
