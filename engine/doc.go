@@ -50,7 +50,7 @@
 // grows if a Scan stays open for long. On Windows, and on 32-bit systems once the file exceeds 256
 // MiB, an open Scan can hold up a checkpoint. Stores go on meanwhile, until a head has four times
 // its size. Then they fail with [daybook.ErrNoSpace], and work again when the Scan has ended. Close
-// waits for running calls, so do not call it from within the loop of a Scan.
+// waits for running calls, and ends the loops over Scan, Records and Changes.
 //
 // # The directory
 //
