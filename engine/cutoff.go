@@ -5,6 +5,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 
 	"github.com/daybook-db/daybook/engine/internal/tree"
@@ -114,19 +115,20 @@ func (t *turn) dropSearch() {
 type prunePlace struct {
 	selection string
 	rule      tree.Rule
+	held      tree.Holds
 	last      uint64 // sequence number of the last value when the Prune began
 	rest      tree.Progress
 }
 
 // resumed returns the place at which a Prune of the tree begins.
-func (t *turn) resumed(rule tree.Rule) prunePlace {
+func (t *turn) resumed(rule tree.Rule, held tree.Holds) prunePlace {
 	place, last := t.place, t.db.heads.last()
 	if t.selection == "" || place.selection != t.selection {
 		place.rest = tree.Progress{}
-	} else if place.rule != rule || place.last != last {
+	} else if place.rule != rule || place.last != last || !slices.Equal(place.held, held) {
 		place.rest = place.rest.AllFrom()
 	}
-	return prunePlace{t.selection, rule, last, place.rest}
+	return prunePlace{t.selection, rule, held, last, place.rest}
 }
 
 // remember keeps the place of a Prune whose context has ended.

@@ -180,7 +180,7 @@ func (t *turn) pruneTree(
 	if err := t.prepareToWrite(); err != nil {
 		return 0, err
 	}
-	with, place := t.pruningOf(held), t.resumed(rule)
+	with, place := t.pruningOf(held), t.resumed(rule, held)
 	with.Progress = &place.rest
 	prune := func() error {
 		n, err := t.tree().Prune(ctx, pattern, rule, with)

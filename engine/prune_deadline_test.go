@@ -76,6 +76,30 @@ func TestInterruptedPruneGoesOn(t *testing.T) {
 	}
 }
 
+// TestHoldReleasedDuringInterruptedPrune releases a hold after a Prune was interrupted that had
+// passed over held values. The next Prune must delete them.
+func TestHoldReleasedDuringInterruptedPrune(t *testing.T) {
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS})
+	storeInTree(t, db, "a", 300, 1)
+	mustSetHold(t, db, daybook.Hold{Name: "cloud", MaxBytes: 1 << 40})
+	all := daybook.PruneParams{OlderThan: 1 << 40}
+	passed := false
+	for checks := int64(1); !passed; checks++ {
+		if _, err := db.Prune(&endingContext{ctx, checks}, "*", all); !errors.Is(err, context.Canceled) {
+			t.Fatalf("the %dth look at the context: %v; want an interruption among the records", checks, err)
+		}
+		taken := mustTakeTurn(t, db)
+		passed = taken.place.rest.From > "a000100"
+		taken.end()
+	}
+	if err := db.ReleaseHold(ctx, "cloud"); err != nil {
+		t.Fatal(err)
+	}
+	if deleted, err := db.Prune(ctx, "*", all); deleted != 300 || err != nil {
+		t.Errorf("deleted %d, %v; want 300", deleted, err)
+	}
+}
+
 // TestInterruptedMaxBytesGoesOn is TestInterruptedPruneGoesOn for MaxBytes, which first searches
 // all chunks for what it deletes.
 func TestInterruptedMaxBytesGoesOn(t *testing.T) {

@@ -48,9 +48,9 @@
 //
 // During a doubt the keeper counts age by uptime. It does so, too, while the clock is earlier than
 // it has been, because values from before seem young then. It notes now and then which value was
-// stored last, and deletes the values that were stored MaxAge of uptime ago. These are older than MaxAge,
-// whatever the clocks have said. With a clock that is ahead it also deletes by the known time. It
-// deletes nothing else by age. So:
+// stored last, and deletes the values that were stored MaxAge of uptime ago. These are older than
+// MaxAge, whatever the clocks have said. With a clock that is ahead it also deletes by the known
+// time. It deletes nothing else by age. So:
 //
 //   - An old value is deleted within MaxAge and a day of uptime, even on a device without a clock;
 //     a MaxAge of more than 100 days may take a 400th longer. With a clock that is right soon after
