@@ -149,7 +149,7 @@ func TestFollowUndone(t *testing.T) {
 func TestFollowRecycled(t *testing.T) {
 	log := newFollowedLog(t, testOptions())
 	log.read(log.append("a", "b", "c")...)
-	file, err := os.Open(log.active.path)
+	file, err := log.fs.OpenFile(log.active.path, os.O_RDONLY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
