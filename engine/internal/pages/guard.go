@@ -8,6 +8,7 @@ type Guard struct {
 	verified  map[uint64]bool // pages
 	leaves    map[uint64]bool // the leaves whose surroundings are verified
 	leafBytes int             // total length of leaves
+	pageBytes int             // total length of verified, and of the root
 }
 
 // Guard returns a guard of the bucket as it was when the transaction began.
@@ -20,6 +21,9 @@ func (b *Bucket) Guard() *Guard {
 func (g *Guard) VerifyAround(key []byte) error {
 	if _, _, err := g.cursor.Seek(key); err != nil {
 		return err
+	}
+	if len(g.leaves) == 0 {
+		g.pageBytes += len(g.cursor.path[0].page.data)
 	}
 	leaf, size := g.cursor.leaf().page.id, len(g.cursor.leaf().page.data)
 	if g.leaves[leaf] {
@@ -49,13 +53,21 @@ func (g *Guard) VerifyAround(key []byte) error {
 // bytes. If all of them are changed, the transaction writes about this many bytes.
 func (g *Guard) LeafBytes() int { return g.leafBytes }
 
+// PageBytes returns the total length of the pages that VerifyAround has verified, in bytes. bbolt
+// reads no others to change the keys given to it, and writes no others again.
+func (g *Guard) PageBytes() int { return g.pageBytes }
+
 func (g *Guard) verifyOnce(id uint64, firstKey []byte) error {
 	if g.verified[id] {
 		return nil
 	}
-	_, err := g.cursor.bucket.load(id, firstKey)
-	g.verified[id] = err == nil
-	return err
+	verified, err := g.cursor.bucket.load(id, firstKey)
+	if err != nil {
+		return err
+	}
+	g.verified[id] = true
+	g.pageBytes += len(verified.data)
+	return nil
 }
 
 // verifyLeavesAround verifies the leaves before and after the one with the key, at which the cursor

@@ -32,6 +32,9 @@ const (
 	mapStep = 1 << 30
 	// minMapSize is the size of bbolt's smallest mapping.
 	minMapSize = 32 << 10
+	// windowsMapSize is mapSize on Windows, where the file itself grows to the size of its mapping.
+	// A Cleanup of a new daybook fits into it beside an open snapshot.
+	windowsMapSize = 256 << 10
 	// maxFirstFit is the file size, in bytes, up to which bbolt searches the free pages from the
 	// first on. In a larger file that search takes longer than writing the pages.
 	maxFirstFit = 1 << 30
@@ -89,10 +92,8 @@ func (t *Tree) freelistType() bbolt.FreelistType {
 
 func (t *Tree) initialMapSize() int {
 	switch {
-	case t.opts.SmallMapping:
-		return 0
-	case runtime.GOOS == "windows": // there the file itself would grow to the size of its mapping
-		return 0
+	case t.opts.SmallMapping || runtime.GOOS == "windows":
+		return windowsMapSize
 	case math.MaxInt == math.MaxInt32:
 		return mapSize32
 	}

@@ -10,11 +10,14 @@ import (
 
 // catalogue is the bucket that has the catalogue entry of each record under the record's name. It
 // is valid as long as the bucket's transaction.
-type catalogue struct{ bucket *bbolt.Bucket }
+type catalogue struct {
+	bucket *bbolt.Bucket
+	added  int // bytes of entries that were put
+}
 
 // get returns a record's entry, and whether there is one. The entry's NewestValue is part of the
 // mapped file.
-func (c catalogue) get(name string) (entry codec.CatalogueEntry, found bool, err error) {
+func (c *catalogue) get(name string) (entry codec.CatalogueEntry, found bool, err error) {
 	data := c.bucket.Get([]byte(name))
 	if data == nil {
 		return codec.CatalogueEntry{}, false, nil
@@ -24,9 +27,11 @@ func (c catalogue) get(name string) (entry codec.CatalogueEntry, found bool, err
 }
 
 // put stores a record's entry. It copies NewestValue.
-func (c catalogue) put(name string, entry *codec.CatalogueEntry) error {
-	return c.bucket.Put([]byte(name), entry.Append(nil, name))
+func (c *catalogue) put(name string, entry *codec.CatalogueEntry) error {
+	data := entry.Append(nil, name)
+	c.added += len(name) + len(data)
+	return c.bucket.Put([]byte(name), data)
 }
 
 // delete deletes a record's entry.
-func (c catalogue) delete(name string) error { return c.bucket.Delete([]byte(name)) }
+func (c *catalogue) delete(name string) error { return c.bucket.Delete([]byte(name)) }

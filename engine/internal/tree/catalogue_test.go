@@ -24,7 +24,7 @@ func withCatalogue(t *testing.T, fn func(catalogue)) {
 	err = db.Update(func(tx *bbolt.Tx) error {
 		bucket, err := tx.CreateBucket([]byte("records"))
 		if err == nil {
-			fn(catalogue{bucket})
+			fn(catalogue{bucket: bucket})
 		}
 		return err
 	})

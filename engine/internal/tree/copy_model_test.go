@@ -44,6 +44,7 @@ func TestCopyModel(t *testing.T) {
 		defer os.RemoveAll(dir)
 		opts := options()
 		opts.TransactionBytes = rapid.SampledFrom([]int{1, 5000, 20_000}).Draw(t, "transaction")
+		opts.SmallMapping = rapid.Bool().Draw(t, "small mapping")
 		opts.ChunkValues = rapid.IntRange(1, 4).Draw(t, "chunk")
 		tree, err := openAt(t, filepath.Join(dir, "a.db"), opts)
 		if err != nil {

@@ -40,6 +40,12 @@ func mustCopy(t *testing.T, tree *Tree, between func(*Copy)) *Copy {
 func TestCopy(t *testing.T) {
 	opts := options()
 	opts.TransactionBytes = 16 << 10
+	t.Run("large mapping", func(t *testing.T) { testCopy(t, opts) })
+	opts.SmallMapping = true
+	t.Run("small mapping", func(t *testing.T) { testCopy(t, opts) })
+}
+
+func testCopy(t *testing.T, opts Options) {
 	tree, err := openAt(t, filepath.Join(testenv.TempDir(t), "a.db"), opts)
 	if err != nil {
 		t.Fatal(err)

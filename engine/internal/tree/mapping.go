@@ -18,9 +18,10 @@ import (
 // This file keeps a commit from waiting for snapshots for ever. bbolt maps the file into memory.
 // When a commit outgrows the mapping, bbolt waits until all read transactions have ended, and keeps
 // new ones from beginning. A program that stores within the loop of a Scan would wait for itself.
-// So a commit that might outgrow the mapping begins only when there is no snapshot, and fails with
-// ErrHeldUp if the snapshots do not end soon. Elsewhere than on Windows and on 32-bit systems the
-// mapping is so large that this does not happen.
+// So beside snapshots a commit ends without a change before it might outgrow the mapping. Then it
+// is made again when there is no snapshot, and fails with ErrHeldUp if the snapshots do not end
+// soon. Elsewhere than on Windows and on 32-bit systems the mapping is so large that this does not
+// happen.
 
 // ErrHeldUp is the error of a commit that open snapshots hold up. Nothing was written, and the
 // commit succeeds when they have ended. It matches daybook.ErrNoSpace.
@@ -34,12 +35,13 @@ const (
 	openBetween = 100 * time.Millisecond
 	maxHoldUp   = 2 * time.Second // after which it fails
 
-	// A commit may grow the file at most by growthTransactions times TransactionBytes beside what
-	// is posted with it, and by the list of free pages and the checksums, which take one part in
-	// tablePart of the file, and minGrowth.
-	growthTransactions = 8
-	tablePart          = 64
-	minGrowth          = 64 << 10
+	// A commit may grow the file at most by maxGrowth times the bytes that it may rewrite, which
+	// are about TransactionBytes, beside what is posted with it, and by the list of free pages and
+	// the checksums, which take one part in tablePart of the file, and minGrowth. When bbolt splits
+	// a page it leaves up to half of each new one empty, and rounds each up to whole pages.
+	maxGrowth = 8
+	tablePart = 64
+	minGrowth = 64 << 10
 )
 
 // snapshotGate counts the open snapshots, and lets a commit keep new ones out.
@@ -62,6 +64,13 @@ func (g *snapshotGate) enter() {
 		g.mu.Unlock()
 		<-shut
 	}
+}
+
+// anyOpen reports whether a snapshot is open.
+func (g *snapshotGate) anyOpen() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.open > 0
 }
 
 func (g *snapshotGate) leave() {
@@ -131,17 +140,21 @@ func (t *Tree) findMapping(initial int) error {
 	return err
 }
 
-// withMapping calls commit, which may grow the file by a number of bytes. If that may outgrow the
-// mapping, no snapshot is open meanwhile.
+// withMapping calls commit, which may grow the file by about growth bytes. If it may outgrow the
+// mapping, no snapshot is open meanwhile. After ErrHeldUp it is called once more, but not for an
+// incomplete copy, which has no snapshots.
 // Errors: ErrHeldUp, or commit's.
 func (t *Tree) withMapping(growth int64, commit func() error) error {
 	used, err := t.usedBytes()
 	if err != nil {
 		return err
 	}
-	growth += used/tablePart + minGrowth
-	if used+growth < t.mapping {
-		return t.withinMapping(commit)
+	// Beside a snapshot a commit is tried although it seems too large, because most are smaller.
+	fits := used+growth+ownGrowth(used) < t.mapping || t.snapshotGate.anyOpen()
+	if fits && !t.opts.copying {
+		if err := t.withinMapping(commit); !errors.Is(err, ErrHeldUp) {
+			return err
+		}
 	}
 	for deadline := time.Now().Add(t.maxHoldUp()); !t.snapshotGate.shutOut(maxShut); time.Sleep(openBetween) {
 		if time.Now().After(deadline) {
@@ -157,6 +170,9 @@ func (t *Tree) withMapping(growth int64, commit func() error) error {
 	return err
 }
 
+// ownGrowth returns by how much the list of free pages and the checksums may grow a file, in bytes.
+func ownGrowth(used int64) int64 { return used/tablePart + minGrowth }
+
 func (t *Tree) maxHoldUp() time.Duration {
 	if t.opts.SmallMapping { // in tests
 		return maxHoldUp / 10
@@ -164,14 +180,29 @@ func (t *Tree) maxHoldUp() time.Duration {
 	return maxHoldUp
 }
 
-// withinMapping calls commit, which fails if it outgrows the mapping against all expectation.
+// withinMapping calls commit, which fails if it might outgrow the mapping.
 func (t *Tree) withinMapping(commit func() error) error {
+	t.withinMap = true
+	defer func() { t.withinMap = false }()
 	t.limitFile(t.mapping)
 	err := commit()
 	if errors.Is(err, bolterrors.ErrMaxSizeReached) && (t.maxBytes == 0 || t.mapping < t.maxBytes) {
 		return ErrHeldUp
 	}
 	return err
+}
+
+// checkGrowth returns ErrHeldUp if the transaction might outgrow the mapping and must not. It must
+// be called after the last change. The limit that bbolt has for the file is not enough: on Windows
+// bbolt does not hold a commit to it that needs the mapping up to its last page. Such a commit maps
+// the file again, and would wait for the snapshots.
+func (t *Tree) checkGrowth(w *writeTx) error {
+	used := w.tx.Size()
+	t.maxUsed = used + maxGrowth*int64(w.rewritten()) + ownGrowth(used)
+	if t.withinMap && t.maxUsed >= t.mapping {
+		return ErrHeldUp
+	}
+	return nil
 }
 
 // limitFile sets the maximum length of the file for the next commit: MaxBytes or less.

@@ -74,6 +74,7 @@ func (w *writeTx) putNotes(notes Notes) error {
 		return w.before.RootDamage("the sum of the notes does not match its checksum")
 	}
 	for name, note := range notes {
+		w.noted += len(name) + len(note)
 		if err := putNote(meta, &sum, noteKey(name), note); err != nil {
 			return err
 		}

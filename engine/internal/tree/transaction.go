@@ -25,13 +25,14 @@ func (t *Tree) view(fn func(*bbolt.Tx, *pages.Image) error) error {
 }
 
 // update calls fn in a write transaction and commits it. After an error the tree has none of its
-// changes. The caller must seal the commit.
+// changes. The caller must seal the commit. Unless the tree is an incomplete copy, fn may be called
+// twice, with another transaction, and must then do the same again.
 func (t *Tree) update(fn func(*writeTx) error) error { return t.updateWith(0, fn) }
 
 // updateWith is update for changes that need a number of bytes more than a transaction has
 // otherwise.
 func (t *Tree) updateWith(growth int64, fn func(*writeTx) error) error {
-	growth += growthTransactions * int64(t.opts.TransactionBytes)
+	growth += maxGrowth * int64(t.opts.TransactionBytes)
 	identitySaved := func() {}
 	err := t.commit(growth, func(tx *bbolt.Tx) error {
 		w, err := t.newWriteTx(tx)
@@ -52,7 +53,10 @@ func (t *Tree) updateWith(growth int64, fn func(*writeTx) error) error {
 			return err
 		}
 		w.state.Generation++
-		return putState(tx, w.state)
+		if err := putState(tx, w.state); err != nil {
+			return err
+		}
+		return t.checkGrowth(w)
 	})
 	if err == nil {
 		identitySaved()

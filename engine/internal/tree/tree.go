@@ -61,6 +61,9 @@ type Tree struct {
 	maxBytes int64 // as SetMaxBytes set it
 	mapping  int64 // bytes of the file that are mapped, at least
 
+	withinMap bool  // the commit that is being made must not outgrow the mapping
+	maxUsed   int64 // bytes of the file that may be used after that commit, at most
+
 	broken       atomic.Bool    // bbolt will never release a lock that it holds
 	snapshots    sync.WaitGroup // open snapshots and backups
 	snapshotGate snapshotGate

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine/internal/disk"
@@ -29,6 +30,9 @@ func eraseUnfinished(f mappedFile) (erased bool, err error) {
 	defer func() { err = errors.Join(err, disk.Unlock(file)) }()
 	created := pages.NewFile(os.Getpagesize())
 	longest := max(len(created), minMapSize)
+	if runtime.GOOS == "windows" {
+		longest = max(longest, windowsMapSize)
+	}
 	data, err := io.ReadAll(io.LimitReader(file, int64(longest)+1))
 	if err != nil || len(data) > longest {
 		return false, err

@@ -36,6 +36,7 @@ type writeTx struct {
 	nameGuard     *pages.Guard
 
 	added            int // bytes of chunks
+	noted            int // bytes of notes
 	useAllProcessors func() bool
 	deferred         deferredChunks
 	scratch, bound   []byte
@@ -60,7 +61,7 @@ func (t *Tree) newWriteTx(tx *bbolt.Tx) (*writeTx, error) {
 		opts:          t.opts,
 		values:        values,
 		chunks:        values.Cursor(),
-		catalogue:     catalogue{records},
+		catalogue:     catalogue{bucket: records},
 		state:         state,
 		before:        before,
 		recordsBefore: recordsBefore,
@@ -83,6 +84,12 @@ func dataBuckets(image *pages.Image) (values, records *pages.Bucket, err error) 
 // it has read, of which it changes most.
 func (w *writeTx) full() bool {
 	return w.chunkGuard.LeafBytes()+w.nameGuard.LeafBytes()+w.added >= w.opts.TransactionBytes
+}
+
+// rewritten returns how many bytes the commit may write again at most: the pages that bbolt has
+// read or may merge with them, and what was put.
+func (w *writeTx) rewritten() int {
+	return w.chunkGuard.PageBytes() + w.nameGuard.PageBytes() + w.added + w.catalogue.added + w.noted
 }
 
 // entry returns a record's catalogue entry, and whether there is one.
