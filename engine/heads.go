@@ -218,17 +218,6 @@ func (h *heads) failureToPost() error {
 	return h.postFailure
 }
 
-// size returns the memory of both heads in bytes.
-func (h *heads) size() int64 {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	size := h.active.Size()
-	if h.frozen != nil {
-		size += h.frozen.Size()
-	}
-	return size
-}
-
 // demand returns what the values of both heads need in the tree.
 func (h *heads) demand() demand {
 	h.mu.RLock()

@@ -123,7 +123,7 @@ func (s *simulation) run() {
 	for end := time.Now().Add(time.Duration(s.days) * day); time.Now().Before(end); s.moment.boot++ {
 		s.bootAt = time.Now()
 		on, off := s.power(s.moment.boot)
-		s.runBoot(min(on, end.Sub(time.Now())))
+		s.runBoot(min(on, time.Until(end)))
 		s.uptime += time.Since(s.bootAt)
 		s.moment.shutdown = time.Now()
 		time.Sleep(off)
@@ -140,7 +140,7 @@ func (s *simulation) runBoot(on time.Duration) {
 	done := make(chan error, 1)
 	go func() { done <- s.keep(ctx) }()
 	for end := s.bootAt.Add(on); ; {
-		wait := min(storeEvery, end.Sub(time.Now()))
+		wait := min(storeEvery, time.Until(end))
 		time.Sleep(wait / 2)
 		s.store(time.Now(), s.timestamp)
 		time.Sleep(wait - wait/2)
