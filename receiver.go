@@ -12,15 +12,22 @@ import (
 
 // Batch is a part of the changes of another store, the sender. The batches of a stream follow one
 // another without gap: each begins where the one before it ended.
+//
+// A batch has values of one epoch, and each epoch has a Position of its own. A sender that finds a
+// new epoch in its Changes ends the batch, asks for the Position in the new epoch, and leaves out
+// the values up to its Through. So a sender that goes back, as after a *ForkedError, sends no value
+// twice.
 type Batch struct {
-	// Store and Epoch are the identity of the sender and of its history. They are not zero.
+	// Store is the identity of the sender, as in Stats. Epoch is that of the values' cursors. They
+	// are not zero.
 	Store, Epoch [16]byte
 	// Stream names one of the sender's selections of records: at most MaxHoldNameLen bytes of UTF-8
 	// without control characters. The streams of one store should have no record in common, because
 	// its values would arrive once with each.
 	Stream string
 	// From and Through say which of the sender's sequence numbers the batch is about: those after
-	// From, up to Through. The first batch of a stream has From 0.
+	// From, up to Through. The first batch of a stream and epoch has From 0, whatever the number of
+	// its first value is: smaller numbers belong to other epochs, or were deleted.
 	From, Through uint64
 	// Previous is the Digest of the stream's batch before this one; zeros for the first batch.
 	Previous [32]byte
