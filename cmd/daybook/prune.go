@@ -40,7 +40,8 @@ deleted values. At least one of the first four flags is needed:
 
 --newer-than 0s deletes the values from the future, which a wrong clock may have stored. Such
 a value stays the latest of its record, and "daybook retain" does not believe the clock then.
-A date, as in --newer-than 2026-11-23, keeps that day.
+A date, as in --newer-than 2026-11-23, keeps that day. --newer-than +5m keeps values that are up
+to five minutes ahead; 5m is an age, so it deletes the values of the last five minutes, too.
 
 There is no undo. "daybook help query" explains PATTERN.`,
 		Example: `  daybook prune "debug.*" --older-than 1d
