@@ -170,7 +170,7 @@ func (r *changesReader) nextInHeads(ctx context.Context) (batch []tree.Change, e
 		if damage := (*tree.DamagedChanges)(nil); err != nil && !errors.As(err, &damage) {
 			return nil, err
 		}
-		if inTree.After() < min(w.through, posted) || err != nil {
+		if inTree.After() < posted || err != nil { // the tree may have values after those
 			w.endAt(inTree.After())
 		}
 		w.changes = append(w.changes, values...)

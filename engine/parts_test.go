@@ -4,7 +4,9 @@ package engine
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"os"
@@ -198,4 +200,43 @@ func TestCapturedBeforeAPart(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), want...)
+}
+
+// TestChangesOfAPart reads the changes of one record while the head is posted in part: all of its
+// values are in the tree, and more values than a window has were stored before them.
+func TestChangesOfAPart(t *testing.T) {
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS, Tuning: Tuning{TransactionSize: MinTransactionSize}})
+	batch := make([]daybook.StoredValue, maxWindowValues+10)
+	for i := range batch {
+		batch[i] = daybook.StoredValue{RecordName: "z", Value: json.RawMessage("1"), StoredAt: uint64(i)}
+	}
+	const wanted = 5
+	large := json.RawMessage(`"` + digits(16<<10) + `"`)
+	for range wanted {
+		batch = append(batch, daybook.StoredValue{RecordName: "a", Value: large},
+			daybook.StoredValue{RecordName: "b", Value: large})
+	}
+	if err := db.StoreBatch(ctx, batch); err != nil {
+		t.Fatal(err)
+	}
+	turn := mustTakeTurn(t, db)
+	defer turn.end()
+	db.heads.freeze()
+	_, err := turn.postFrozen(&endingContext{ctx, 1}, nil)
+	state, stateErr := db.trees.state()
+	if !errors.Is(err, context.Canceled) || stateErr != nil || state.Watermark != 0 || state.Partial.Through < "a" {
+		t.Fatalf("the tree is at %+v after %v, %v; want record a, and no watermark", state, err, stateErr)
+	}
+	got := 0
+	for change, err := range db.Changes(ctx, daybook.ChangesParams{Pattern: daybook.Pattern{Text: "a"}}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !change.IsPlace() {
+			got++
+		}
+	}
+	if got != wanted {
+		t.Errorf("Changes yielded %d values; want %d", got, wanted)
+	}
 }
