@@ -27,8 +27,8 @@ type Hold struct {
 	// 0: no bound in bytes, which needs a MaxAge.
 	MaxBytes uint64
 	// MaxAge bounds how long the hold spares a value. It counts from the time when the value was
-	// stored, and not from the value's timestamp. The backend may spare a value for a sixteenth
-	// longer. 0: no bound in time, which needs MaxBytes.
+	// stored, and not from the value's timestamp. The backend may spare a value for longer. 0: no
+	// bound in time, which needs MaxBytes.
 	MaxAge time.Duration
 }
 

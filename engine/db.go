@@ -33,6 +33,8 @@ type DB struct {
 	trees   trees
 	reserve *reserve
 
+	holdClock holdClock // set by Open
+
 	turns   turns
 	commits commitQueue
 	streams streamLocks
@@ -236,6 +238,7 @@ func (t *turn) loadNotes(opened *tree.Tree) error {
 	}
 	t.db.heads.setPosted(posted)
 	t.holds, err = holdsIn(notes)
+	t.db.holdClock = newHoldClock(t.holds)
 	return err
 }
 

@@ -22,7 +22,8 @@ type hold struct {
 	lost    uint64
 	damaged bool         // values were destroyed that lost does not count
 	samples []holdSample // oldest first; only with MaxAge
-	unsaved bool         // samples has changed after the note was written
+	looked  holdLook     // when sample was called, to a lookInterval
+	unsaved bool         // samples or looked has changed after the note was written
 }
 
 // holdSample says that all values up to a sequence number were stored before a time. Timestamps are
@@ -46,6 +47,7 @@ type savedHold struct {
 	Lost     uint64         `json:"lost,omitempty"`
 	Damaged  bool           `json:"damaged,omitempty"`
 	Samples  []holdSample   `json:"samples,omitempty"`
+	Looked   holdLook       `json:"looked,omitzero"`
 }
 
 const holdNotes = "hold." // followed by the name of the hold
@@ -64,6 +66,7 @@ func newHold(h daybook.Hold) (*hold, error) {
 func (h *hold) encode() []byte {
 	note, err := json.Marshal(savedHold{
 		h.Pattern.Text, int(h.Pattern.Syntax), h.At, h.MaxBytes, h.MaxAge, h.lost, h.damaged, h.samples,
+		h.looked,
 	})
 	if err != nil {
 		panic(err) // all fields can be encoded
@@ -90,7 +93,7 @@ func holdsIn(notes tree.Notes) (holds []*hold, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: the note of hold %q: %w", daybook.ErrCorrupt, name, err)
 		}
-		h.lost, h.damaged, h.samples = saved.Lost, saved.Damaged, saved.Samples
+		h.lost, h.damaged, h.samples, h.looked = saved.Lost, saved.Damaged, saved.Samples, saved.Looked
 		holds = append(holds, h)
 	}
 	return holds, nil
@@ -102,6 +105,9 @@ func holdsIn(notes tree.Notes) (holds []*hold, err error) {
 func (h *hold) sample(now time.Time, last uint64) {
 	if h.MaxAge == 0 {
 		return
+	}
+	if now.Sub(time.UnixMilli(h.looked.Clock)) >= lookInterval {
+		h.looked, h.unsaved = holdLook{now.UnixMilli(), time.Now().UnixMilli()}, true
 	}
 	h.samples = slices.Clone(h.samples) // a changed copy of the hold may share them
 	nowMs := now.UnixMilli()

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
@@ -21,6 +20,11 @@ const maxHeldPart = 2
 // SetHold makes a hold, or changes the one with this name. With Options.MaxSize a hold needs
 // MaxBytes, and the MaxBytes of all holds together must be less than half of MaxSize. Otherwise
 // held values could fill the directory, and DropOldest could drop nothing.
+//
+// MaxAge counts from the first checkpoint or deletion after the value was stored, or from one up to
+// a sixteenth of MaxAge later. It counts the uptime of the process, whatever the wall clock is set
+// to, and between two processes the time that the wall clock says has passed.
+//
 // Errors: daybook.ErrInvalidParams, ErrInvalidPattern, a *daybook.ForkedError, ErrReadOnly,
 // ErrClosed, ErrNoSpace, ErrFailed, or ctx's.
 func (db *DB) SetHold(ctx context.Context, h daybook.Hold) error {
@@ -146,7 +150,7 @@ func (t *turn) indexOfHold(name string) int {
 
 // putHold makes a hold durable, and puts it in the place of the one with its name.
 func (t *turn) putHold(h *hold) error {
-	h.sample(time.Now(), t.db.heads.last())
+	h.sample(t.db.holdClock.now(), t.db.heads.last())
 	if err := t.putNotes(tree.Notes{holdNote(h.Name): h.encode()}); err != nil {
 		return err
 	}
@@ -210,7 +214,7 @@ func (db *DB) placeOf(at daybook.Cursor) uint64 {
 
 // heldAfter returns the sequence number after which a hold spares the values of its records.
 func (s *snapshot) heldAfter(ctx context.Context, h *hold) (uint64, error) {
-	after := max(s.db.placeOf(h.At), h.olderThanMaxAge(time.Now()))
+	after := max(s.db.placeOf(h.At), h.olderThanMaxAge(s.db.holdClock.now()))
 	if h.MaxBytes == 0 {
 		return after, nil
 	}
@@ -263,7 +267,7 @@ func (t *turn) addLost(lost []uint64) {
 // sampleHolds notes when the values up to the last one were stored, for the holds with a MaxAge.
 func (t *turn) sampleHolds() {
 	for _, h := range t.holds {
-		h.sample(time.Now(), t.db.heads.last())
+		h.sample(t.db.holdClock.now(), t.db.heads.last())
 	}
 }
 

@@ -409,6 +409,45 @@ func TestHoldClockSetBack(t *testing.T) {
 	}
 }
 
+// TestHoldClock starts the clock of a hold again and again, each time an hour before the wall clock
+// has no time, or one that is a year ahead. Held values must be spared for MaxAge of the time that
+// has surely passed, and not for ever.
+func TestHoldClock(t *testing.T) {
+	const maxAge = 100 * time.Hour
+	h := &hold{Hold: daybook.Hold{Name: "cloud", MaxAge: maxAge}}
+	on := func(wall time.Time, d time.Duration) holdClock {
+		c := newHoldClock([]*hold{h})
+		h.sample(c.now(), 1)
+		c.opened = c.opened.Add(-d)
+		h.sample(c.now(), 1)
+		h.looked.Wall = wall.UnixMilli() // when the store is closed
+		return c
+	}
+	rightTime, neverSet := time.Now(), time.Unix(60, 0)
+	clock := on(rightTime, 0)
+	begin := clock.now()
+	for boot := 1; boot <= 120; boot++ {
+		wall := neverSet
+		if boot%2 == 0 {
+			wall = rightTime.Add(365 * 24 * time.Hour) // ahead of today's
+		}
+		clock = on(wall, time.Hour)
+		got, want := clock.now().Sub(begin), time.Duration(boot)*time.Hour
+		if (got - want).Abs() > 2*time.Minute {
+			t.Fatalf("after %d hours of uptime: %v have passed", boot, got)
+		}
+		if tooOld := h.olderThanMaxAge(clock.now()) > 0; tooOld != (want > maxAge) && (want-maxAge).Abs() > time.Hour {
+			t.Fatalf("after %d hours of uptime: too old is %v", boot, tooOld)
+		}
+	}
+	h.looked.Wall = time.Now().Add(-50 * time.Hour).UnixMilli()
+	before := h.looked.Clock
+	clock = newHoldClock([]*hold{h})
+	if off := clock.now().Sub(time.UnixMilli(before)); (off - 50*time.Hour).Abs() > time.Minute {
+		t.Errorf("off for 50 hours of the wall clock: %v have passed", off)
+	}
+}
+
 // TestHoldReadOnly wants holds to be listed, but not changed, in a store that is open for reading.
 func TestHoldReadOnly(t *testing.T) {
 	dir := testenv.TempDir(t)
