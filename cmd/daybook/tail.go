@@ -95,6 +95,7 @@ type tail struct {
 
 	follower *engine.Follower
 	after    daybook.Cursor // of the last value that was read
+	written  daybook.Cursor // of the last value before which the whole output has been written
 	lastTree os.FileInfo    // the tree's file when the daybook was opened last
 }
 
@@ -109,10 +110,10 @@ func runTail(cmd *cobra.Command, dir, pattern string, flags tailFlags, after *da
 	t.out = newValueWriter(flags.format.value, t.buffered, 0)
 	begin := t.printNewest
 	if after != nil {
-		t.after, begin = *after, t.printAfter
+		t.after, t.written, begin = *after, *after, t.printAfter
 		defer func() {
 			if t.lastTree != nil || t.follower != nil { // it has found a daybook
-				fmt.Fprintf(t.notes, "reached %v\n", t.after)
+				fmt.Fprintf(t.notes, "reached %v\n", t.written)
 			}
 		}()
 	}
@@ -137,6 +138,9 @@ func (t *tail) flush(err error) error {
 	flushErr := t.out.Flush()
 	if flushErr == nil {
 		flushErr = t.buffered.Flush()
+	}
+	if flushErr == nil {
+		t.written = t.after
 	}
 	if err != nil {
 		return err

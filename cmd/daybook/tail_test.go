@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine"
 )
 
@@ -175,6 +176,22 @@ func TestTailAfterWithoutADaybook(t *testing.T) {
 		t.Errorf("status %d, stderr %q; want one line that says what is missing", got.status, got.err)
 	}
 }
+
+// TestTailAfterIntoAFullDisk has printed nothing, and so has reached no other place.
+func TestTailAfterIntoAFullDisk(t *testing.T) {
+	dir := filledDir(t, value("a", "1", 1))
+	var notes strings.Builder
+	args := []string{"tail", "*", "--after", "0", "--dir", dir}
+	status := execute(t.Context(), args, strings.NewReader(""), fullOutput{}, &notes)
+	if status != statusFailed || !strings.HasPrefix(notes.String(), "reached 0\n") {
+		t.Errorf("status %d, stderr %q; want a failure that has reached 0", status, notes.String())
+	}
+}
+
+// fullOutput is the file of a full disk.
+type fullOutput struct{}
+
+func (fullOutput) Write([]byte) (int, error) { return 0, daybook.ErrNoSpace }
 
 // TestTailAfterOlderBackup goes on after the last value that a restored backup still has.
 func TestTailAfterOlderBackup(t *testing.T) {
