@@ -19,7 +19,8 @@ import (
 // A backup of a daybook that could not post its heads has their values after the tree's file. They
 // are chunks, in the order of the record names, one after another. Before them, with empty keys, is
 // what the tree may not know yet about these values: first the identity of the store with their
-// epochs, and then the positions of the streams whose batches they are, as in the frames of the log.
+// epochs, and then the positions of the streams whose batches they are, as in the frames of the
+// log.
 //
 //	0  key length    uint32, little-endian
 //	4  chunk length  uint32, little-endian

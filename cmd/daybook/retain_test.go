@@ -96,7 +96,8 @@ func TestRetainWithASlowClock(t *testing.T) {
 		t.Errorf("%+v; want a failure and one line", got)
 	}
 	wantParts(t, got.err, retention.ErrClock.Error()+": at ",
-		"it is earlier than "+time.UnixMilli(int64(newest)).Format(time.RFC3339)+", the latest time that is known: deleted 0 values",
+		"it is earlier than "+time.UnixMilli(int64(newest)).Format(time.RFC3339)+
+			", the latest time that is known: deleted 0 values",
 		"; set the clock, or if it is right, delete by age with \"daybook prune --older-than\", which believes it",
 		"values from the future with \"daybook prune --newer-than 0s\"")
 	out := mustRun(t, "", "prune", "*", "--older-than", "7d", "--dir", dir)
