@@ -23,7 +23,7 @@
 //	killed by PACKAGE TEST       a test of another package kills it; -named runs that test
 //	open: REASON                 a hole in the tests
 //
-// A name has no line number, so that it stays when other lines change. The command fails if more
-// than one in twenty of the mutants that are not equivalent survive, whether they are listed as
-// open or not listed.
+// A name has no line number, so that it stays when other lines change. The command fails unless the
+// tests kill 95 % of the mutants that are not equivalent; -kill is another percentage. A survivor
+// counts whether it is listed as open or not listed.
 package main

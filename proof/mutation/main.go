@@ -26,15 +26,13 @@ var defaultPackages = []string{
 	".", "./codec", "./index", "./retention", "./text/...", "./backend/...", "./engine/...", "./cmd/...",
 }
 
-// maxSurvivors: one in this many of the mutants that count may survive.
-const maxSurvivors = 20
-
 type settings struct {
 	list, named bool
 	sample      int
 	seed        uint64
 	match       string
 	parallel    int
+	kill        int
 	packages    []string
 }
 
@@ -46,6 +44,7 @@ func main() {
 	flag.Uint64Var(&s.seed, "seed", 1, "seed of the choice")
 	flag.StringVar(&s.match, "match", "", "only mutants whose names match this regular `expression`")
 	flag.IntVar(&s.parallel, "parallel", 2, "`number` of mutants that run at the same time")
+	flag.IntVar(&s.kill, "kill", 95, "`percentage` of the mutants that the tests must kill, or the command fails")
 	flag.Parse()
 	s.packages = flag.Args()
 	if len(s.packages) == 0 {
@@ -84,7 +83,7 @@ func run(ctx context.Context, s settings) error {
 	verdicts, err := runAll(ctx, s, mutants, known)
 	report := newReport(verdicts)
 	report.print()
-	return errors.Join(err, report.err())
+	return errors.Join(err, report.err(s.kill))
 }
 
 // allMutants returns the mutants of the packages that go list names.

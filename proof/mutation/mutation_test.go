@@ -181,11 +181,11 @@ func TestTooManySurvivors(t *testing.T) {
 	for range 18 {
 		verdicts = append(verdicts, verdict{mutant: mutant{file: "a/a.go"}, outcome: killed})
 	}
-	if err := newReport(verdicts).err(); err == nil {
+	if err := newReport(verdicts).err(95); err == nil {
 		t.Error("1 of 19 survived: got no error")
 	}
 	verdicts = append(verdicts, verdict{mutant: mutant{file: "b/b.go"}, outcome: hung})
-	if err := newReport(verdicts).err(); err != nil {
+	if err := newReport(verdicts).err(95); err != nil {
 		t.Errorf("1 of 20 survived: got %v; want no error", err)
 	}
 }

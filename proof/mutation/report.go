@@ -70,11 +70,12 @@ func (r report) print() {
 	}
 }
 
-// err returns an error if too many mutants survived.
-func (r report) err() error {
-	if counting := r.total.counting(); r.total.survived*maxSurvivors > counting {
-		return fmt.Errorf("%d of %d mutants survived; want at most one in %d. Each needs a test, "+
-			"or a line with its reason in %s", r.total.survived, counting, maxSurvivors, survivorsFile)
+// err returns an error if less than a percentage of the mutants that count was killed.
+func (r report) err(minKilled int) error {
+	counting := r.total.counting()
+	if dead := counting - r.total.survived; dead*100 < minKilled*counting {
+		return fmt.Errorf("%d of %d mutants survived; want at least %d %% killed. Each survivor needs a test, "+
+			"or a line with its reason in %s", r.total.survived, counting, minKilled, survivorsFile)
 	}
 	return nil
 }
