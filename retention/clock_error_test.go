@@ -52,6 +52,29 @@ func TestClockReturnsErrors(t *testing.T) {
 	}
 }
 
+// TestClockForgetsMarks gives a policy a longer age. The marks of the shorter one must not make the
+// state of the clock too large to be saved: no sweep would delete by age any more.
+func TestClockForgetsMarks(t *testing.T) {
+	f, backend := newFakeClock(today, 100*day), backendtest.NewMemory()
+	f.Uptime, f.Steady, f.Known, f.loaded = 10*year, 0, today, true
+	for range maxMarks {
+		f.Uptime += minMarkInterval
+		at := daybook.Cursor{Epoch: [16]byte{1}, Sequence: 1e18}
+		f.Marks = append(f.Marks, mark{f.Uptime, at})
+	}
+	f.maxAge = 20 * year
+	for range 2 * maxMarks {
+		f.advance(20*year/maxMarks, 0)
+		if _, err := f.look(t.Context(), backend); err != nil {
+			t.Fatal(err)
+		}
+		f.Marks[len(f.Marks)-1].At = f.Marks[0].At
+		if age := f.Uptime - f.Marks[0].Uptime; len(f.Marks) > maxMarks+2 || age > 20*year+20*year/maxMarks {
+			t.Fatalf("%d marks, the first is %v old", len(f.Marks), age)
+		}
+	}
+}
+
 // TestClockIgnoresEarlierUptime begins on a machine that has been on for days.
 func TestClockIgnoresEarlierUptime(t *testing.T) {
 	f := newFakeClock(today, 7*day)

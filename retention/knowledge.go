@@ -118,10 +118,23 @@ func (c *clock) mark(ctx context.Context, backend daybook.Backend) error {
 		return err
 	}
 	c.Marks = append(c.Marks[:len(c.Marks):len(c.Marks)], mark{c.Uptime, stats.LastCursor})
-	for len(c.Marks) > 1 && (c.Uptime-c.Marks[1].Uptime >= c.maxAge || len(c.Marks) > 2*maxMarks) {
+	for len(c.Marks) > 1 && c.Uptime-c.Marks[1].Uptime >= c.maxAge {
 		c.Marks = c.Marks[1:]
 	}
+	if len(c.Marks) > maxMarks+2 { // they were made for a shorter age
+		c.Marks = thinned(c.Marks, interval)
+	}
 	return nil
+}
+
+// thinned returns the marks without those that are closer than an interval to the one before.
+func thinned(marks []mark, interval time.Duration) (kept []mark) {
+	for _, m := range marks {
+		if n := len(kept); n == 0 || m.Uptime-kept[n-1].Uptime >= interval {
+			kept = append(kept, m)
+		}
+	}
+	return kept
 }
 
 // storedBefore returns the place up to which all values were stored at least age of uptime ago, and
