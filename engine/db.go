@@ -143,6 +143,9 @@ func open(path string, opts Options, system disk.System) (_ *DB, err error) {
 		if err := t.openLog(recovery, origin); err != nil {
 			return nil, err
 		}
+		if err := t.renewHoldEpochs(); err != nil {
+			opts.Logger.Warn("daybook: the places of holds could not be renewed", "dir", dir.path, "err", err)
+		}
 		db.startBackground()
 	}
 	t.end()
