@@ -68,7 +68,7 @@ func workloadOptions(durability engine.Durability, random *rand.Rand) engine.Opt
 	}
 }
 
-// run opens the daybook, does a number of random steps, and closes it.
+// run opens the daybook, does a number of random steps, loses values of the hold, and closes it.
 func (w *workload) run(steps int) {
 	w.mustOpen()
 	w.setHold()
@@ -76,7 +76,16 @@ func (w *workload) run(steps int) {
 		w.step()
 		w.consume()
 	}
+	w.loseHeld()
 	w.close()
+}
+
+// loseHeld deletes more values than the hold may spare. Few random workloads do so.
+func (w *workload) loseHeld() {
+	for range 6 { // about 15 values of 150 bytes, which is more than maxHeld
+		w.storeHeld()
+	}
+	w.cleanUp()
 }
 
 func (w *workload) step() {
