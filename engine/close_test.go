@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 // mustEnd calls fn, and fails if it has not returned after ten seconds.
@@ -127,5 +129,44 @@ func TestCloseBesideLoops(t *testing.T) {
 			}
 		})
 		mustEnd(t, "the loops", running.Wait)
+	}
+}
+
+// TestCloseBesideLongScan closes beside a Scan that hardly does anything but read, so that Close
+// would have to meet one of the moments in between.
+func TestCloseBesideLongScan(t *testing.T) {
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS, Tuning: Tuning{ChunkValues: 100}})
+	storeInTree(t, db, "r", 100, 2000)
+	closing := make(chan struct{})
+	go func() { <-closing; _ = db.Close() }()
+	after := 0
+	for _, err := range db.Scan(ctx, "*", daybook.QueryParams{}) {
+		if err != nil {
+			break
+		}
+		if after == 0 {
+			close(closing)
+			for !db.gate.isClosed() {
+				runtime.Gosched()
+			}
+		}
+		after++
+	}
+	if after > 1000 {
+		t.Errorf("the Scan yielded %d values after Close had begun; want at most those that it had read", after)
+	}
+	mustClose(t, db)
+}
+
+// TestCloseWithinLoopOverHead calls Close within loops that read the head alone.
+func TestCloseWithinLoopOverHead(t *testing.T) {
+	for name := range loopsOver(nil) {
+		db := mustOpen(t, t.TempDir(), &Options{Durability: OS})
+		for i := range 10 {
+			mustStore(t, db, fmt.Sprint("r", i), "1", 1)
+		}
+		if _, err := loopsOver(db)[name](func(int) { _ = db.Close() }); !errors.Is(err, daybook.ErrClosed) {
+			t.Errorf("%s: %v; want ErrClosed", name, err)
+		}
 	}
 }

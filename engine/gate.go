@@ -58,7 +58,9 @@ func (g *gate) isClosed() bool { return g.closed.Load() }
 func (g *gate) close() {
 	g.mu.Lock()
 	g.closed.Store(true)
-	g.parked.L = &g.mu
+	if g.parked.L == nil { // another Close may be waiting
+		g.parked.L = &g.mu
+	}
 	for len(g.iterations) > 0 {
 		for it := range g.iterations {
 			if it.state.CompareAndSwap(isParked, hasEnded) {
@@ -97,11 +99,22 @@ func (it *iteration) read(fn func() error) error {
 	if it == nil {
 		return fn()
 	}
-	if !it.state.CompareAndSwap(isParked, isReading) {
+	// An iteration that reads again and again, with little in between, would hardly ever be found
+	// parked. So it ends by itself, too.
+	if it.gate.isClosed() || !it.state.CompareAndSwap(isParked, isReading) {
 		return daybook.ErrClosed
 	}
 	defer it.park()
 	return fn()
+}
+
+// check returns ErrClosed if Close has begun. The parts of a loop that do not read the snapshot
+// call it.
+func (it *iteration) check() error {
+	if it != nil && it.gate.isClosed() {
+		return daybook.ErrClosed
+	}
+	return nil
 }
 
 func (it *iteration) park() {

@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"sync"
@@ -145,9 +146,10 @@ func (s *snapshot) records(ctx context.Context, fn func(recordContent) (more boo
 		}
 		r := recordContent{name: name, inTree: found, entry: entry}
 		first, inHeads, failed := s.firstName(ctx)
-		switch {
-		case failed != nil:
+		if failed = cmp.Or(failed, s.iteration.check()); failed != nil {
 			return failed
+		}
+		switch {
 		case !found && !inHeads:
 			return nil
 		case inHeads && (!found || first < string(name)):
