@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	maxPartBytes = 256 << 10 // of a part, unless one value has more
-	maxParts     = 32        // 8 MiB
+	maxPartBytes   = 256 << 10 // of a part, unless one value has more
+	maxParts       = 32
+	maxRecentBytes = maxParts * maxPartBytes // of all parts, unless one value has more
 )
 
 // recentValues are copies of the values that have been stored and not yet passed to the watchers.
@@ -49,11 +50,19 @@ func (p *recentPart) size() int {
 // empty reports whether all values have been passed on.
 func (r *recentValues) empty() bool { return !r.filled.Load() }
 
-// state returns the sequence number of the last value, and whether values are lost.
-func (r *recentValues) state() (last uint64, lost bool) {
+// lastAdded returns the sequence number of the last value that was added.
+func (r *recentValues) lastAdded() uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.last, r.lost != nil
+	return r.last
+}
+
+// size returns the size of all parts in bytes.
+func (r *recentValues) size() (size int) {
+	for _, p := range r.parts {
+		size += p.size()
+	}
+	return size
 }
 
 // addGroup adds the values of a group, for which addAll calls its argument, except those of records
@@ -85,7 +94,7 @@ func (r *recentValues) partFor(size int, epoch [16]byte) *recentPart {
 			return last
 		}
 	}
-	if len(r.parts) == maxParts {
+	for len(r.parts) == maxParts || len(r.parts) > 0 && r.size()+size > maxRecentBytes {
 		r.lose(r.parts[0])
 		r.parts = append(r.parts[:0], r.parts[1:]...)
 	}

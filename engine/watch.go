@@ -7,15 +7,16 @@ import (
 	"cmp"
 	"context"
 	"sync"
+	"time"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/index"
 )
 
 const (
-	defaultWatchBuffer = 1024    // values that may wait for a watcher, unless it asks for another number
-	maxWatchedBytes    = 4 << 20 // of the JSON of values that wait for a watcher, unless one value has more
-	maxMatchedNames    = 64 << 10
+	defaultWatchBuffer = 1024                   // values that may wait for a watcher, unless it asks for another number
+	maxWatchedBytes    = 4 << 20                // of the JSON of values that wait for a watcher, unless one value has more
+	maxPassWait        = 100 * time.Millisecond // for which a receiver waits until values are passed on
 )
 
 // Watch returns a channel of the values that are stored after the call for the records that
@@ -69,6 +70,7 @@ type watcher struct {
 	size    int    // of the waiting values, in bytes
 	missed  uint64 // number of values that were missed after the last waiting one
 	ended   bool
+	removed bool // nobody receives any more
 }
 
 // waitingEvent is an event that waits for its receiver.
@@ -81,7 +83,7 @@ type waitingEvent struct {
 func (w *watcher) add(e waitingEvent) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if e.Cursor.Sequence <= w.after {
+	if e.Cursor.Sequence <= w.after || w.removed {
 		return
 	}
 	for len(w.waiting) > 0 && (len(w.waiting) >= w.maxWaiting || w.size+len(e.Value) > maxWatchedBytes) {
@@ -117,6 +119,14 @@ func (w *watcher) end() {
 	w.nudge()
 }
 
+// discard forgets the waiting events of a watcher that was removed. The records that it matched
+// refer to it as long as they are in a head.
+func (w *watcher) discard() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.waiting, w.removed = nil, true
+}
+
 func (w *watcher) nudge() {
 	select {
 	case w.wake <- struct{}{}:
@@ -149,9 +159,18 @@ func (w *watcher) next() (event daybook.Event, found, more bool) {
 
 // run sends waiting events until the watcher has ended, or ctx ends.
 func (w *watcher) run(ctx context.Context, from *watchers, events chan<- daybook.Event) {
+	var passed time.Time
 	for {
-		// Not more values may wait for the receiver than its buffer takes.
-		if from.passAll(ctx) != nil {
+		// Not more values may wait for the receiver than its buffer takes. But values can be stored
+		// faster than they are passed on. Then the receiver waits for that half of the time.
+		if !from.recent.empty() && time.Since(passed) >= maxPassWait {
+			waiting, end := context.WithTimeout(ctx, maxPassWait)
+			if from.passAll(waiting) != nil {
+				passed = time.Now()
+			}
+			end()
+		}
+		if ctx.Err() != nil {
 			return
 		}
 		event, found, more := w.next()

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/proof/testenv"
@@ -222,8 +223,9 @@ func TestWatchersAreSmall(t *testing.T) {
 	watching, end := context.WithCancel(ctx)
 	defer end()
 	var all []<-chan daybook.Event
-	for i := range watchers {
-		all = append(all, mustWatch(t, watching, db, fmt.Sprint("*.none", i), daybook.WatchParams{}))
+	for i := range watchers / 2 {
+		all = append(all, mustWatch(t, watching, db, fmt.Sprint("*.none", i), daybook.WatchParams{}),
+			mustWatch(t, watching, db, "*", daybook.WatchParams{Buffer: 1}))
 	}
 	store()
 	// The values that were stored in the head since the first measurement do not count.
@@ -234,4 +236,129 @@ func TestWatchersAreSmall(t *testing.T) {
 	runtime.KeepAlive(first)
 	runtime.KeepAlive(all)
 	mustClose(t, db)
+}
+
+// TestWatchFlood stores values faster than they can be passed to all watchers. Each must receive
+// some of them meanwhile.
+func TestWatchFlood(t *testing.T) {
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS})
+	watching, end := context.WithCancel(ctx)
+	defer end()
+	var receiving, first sync.WaitGroup
+	for range 50 {
+		events := mustWatch(t, watching, db, "*", daybook.WatchParams{})
+		first.Add(1)
+		receiving.Go(func() {
+			<-events
+			first.Done()
+			for range events {
+			}
+		})
+	}
+	all := make(chan struct{})
+	go func() { first.Wait(); close(all) }()
+	batch := make([]daybook.StoredValue, 1000)
+	for i := range batch {
+		batch[i] = daybook.StoredValue{RecordName: fmt.Sprint("r", i%100), Value: json.RawMessage("1")}
+	}
+	flood := func(stop <-chan struct{}) (stopped bool) {
+		for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+			select {
+			case <-stop:
+				return true
+			default:
+			}
+			if err := db.StoreBatch(ctx, batch); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return false
+	}
+	db.watchers.passing <- struct{}{} // so that they are late from the beginning
+	for len(db.watchers.recent.parts) < maxParts {
+		if err := db.StoreBatch(ctx, batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-db.watchers.passing
+	if !flood(all) {
+		t.Error("some watchers have received nothing while values were stored")
+	}
+	end()
+	receiving.Wait()
+}
+
+// TestWatchBehindOfLarge stores large values that cannot be passed on. At most 8 MiB of them may
+// wait.
+func TestWatchBehindOfLarge(t *testing.T) {
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS})
+	mustWatch(t, ctx, db, "*", daybook.WatchParams{})
+	db.watchers.passing <- struct{}{}
+	for range uint64(8) {
+		mustStore(t, db, "r", `"`+digits(3<<20)+`"`, 1)
+	}
+	size := 0
+	for _, p := range db.watchers.recent.parts {
+		size += len(p.bytes)
+	}
+	if size > maxRecentBytes {
+		t.Errorf("%d bytes wait to be passed on; want at most %d", size, maxRecentBytes)
+	}
+	<-db.watchers.passing
+}
+
+// TestWatchFromNow watches while earlier values wait to be passed on, which are too many then. They
+// must not count as missed.
+func TestWatchFromNow(t *testing.T) {
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS})
+	mustWatch(t, ctx, db, "*", daybook.WatchParams{})
+	store := func(n int) {
+		t.Helper()
+		for range n {
+			mustStore(t, db, "r", `"`+digits(64<<10)+`"`, 1)
+		}
+	}
+	db.watchers.passing <- struct{}{}
+	store(50)
+	watched := make(chan (<-chan daybook.Event))
+	go func() { watched <- mustWatch(t, ctx, db, "*", daybook.WatchParams{Buffer: 10}) }()
+	time.Sleep(10 * time.Millisecond)
+	select {
+	case <-watched:
+		t.Error("Watch has returned before the earlier values were passed on")
+	default:
+		<-db.watchers.passing
+	}
+	events := <-watched
+	const stored = 200 // more than 8 MiB
+	store(stored)
+	mustClose(t, db)
+	all := uint64(0)
+	for event := range events {
+		all += event.Missed + 1
+	}
+	if all != stored {
+		t.Errorf("%d values were received or missed; want %d", all, stored)
+	}
+}
+
+// TestWatchRemoved ends a watcher for which values wait. They must not stay in memory, nor may
+// others be added.
+func TestWatchRemoved(t *testing.T) {
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS})
+	watching, end := context.WithCancel(ctx)
+	events := mustWatch(t, watching, db, "*", daybook.WatchParams{})
+	mustStore(t, db, "r", "1", 1)
+	mustStore(t, db, "r", "2", 2)
+	if err := db.watchers.passAll(ctx); err != nil {
+		t.Fatal(err)
+	}
+	w := db.watchers.list[0]
+	end()
+	for range events {
+	}
+	w.add(waitingEvent{Event: daybook.Event{Change: daybook.Change{Cursor: daybook.Cursor{Sequence: 3}}}})
+	if len(w.waiting) > 0 {
+		t.Errorf("%d events wait for a watcher that was removed", len(w.waiting))
+	}
 }

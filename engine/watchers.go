@@ -29,6 +29,7 @@ type watchers struct {
 	recent  recentValues
 
 	passing chan struct{} // holds one element while a goroutine passes values on
+	passed  uint64        // sequence number of the last value that was passed on; that goroutine alone uses it
 
 	mu       sync.Mutex // guards the fields below
 	list     []*watcher // is replaced, never changed
@@ -48,11 +49,9 @@ func newWatchers() watchers {
 // add adds a watcher, which receives the values that are stored from now on.
 // Errors: ctx's.
 func (ws *watchers) add(ctx context.Context, w *watcher) error {
-	var lost bool
-	if w.after, lost = ws.recent.state(); lost { // they must not count as missed by w
-		if err := ws.passAll(ctx); err != nil {
-			return err
-		}
+	w.after = ws.recent.lastAdded()
+	if err := ws.passAll(ctx); err != nil { // values up to there must not count as missed by w
+		return err
 	}
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
@@ -70,11 +69,13 @@ func (ws *watchers) remove(w *watcher) {
 	defer ws.mu.Unlock()
 	ws.setList(slices.DeleteFunc(slices.Clone(ws.list), func(other *watcher) bool { return other == w }))
 	ws.exist.Store(len(ws.list) > 0)
+	w.discard()
 }
 
 func (ws *watchers) setList(list []*watcher) {
 	ws.list = list
-	ws.matched = &matched{version: ws.version.Add(1)} // answers about the former list are void
+	// Answers about the former list are void.
+	ws.matched = &matched{version: ws.version.Add(1), found: make(map[string]*matched)}
 }
 
 // addedFunc is called with a value that was added to a record in the head.
@@ -114,19 +115,25 @@ func (ws *watchers) passWhenWoken() {
 	}
 }
 
-// passAll passes all recent values to the watchers. It waits if another goroutine does so.
+// passAll passes the values to the watchers that were stored before the call. It waits if another
+// goroutine does so. It leaves those that are stored meanwhile: otherwise it would never return
+// while values are stored faster than they are passed on.
 // Errors: ctx's.
 func (ws *watchers) passAll(ctx context.Context) error {
 	if ws.recent.empty() {
 		return nil
 	}
+	last := ws.recent.lastAdded()
 	select {
 	case ws.passing <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	defer func() { <-ws.passing }()
-	for {
+	for ws.passed < last {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		lost, part := ws.recent.take()
 		for record, values := range lost {
 			for _, w := range ws.matching(record) {
@@ -137,8 +144,10 @@ func (ws *watchers) passAll(ctx context.Context) error {
 			return nil
 		}
 		ws.pass(part)
+		ws.passed = part.values[len(part.values)-1].sequence
 		ws.recent.release(part)
 	}
+	return nil
 }
 
 // pass passes values to the watchers whose patterns match.
@@ -167,8 +176,9 @@ func (ws *watchers) pass(part *recentPart) {
 // matched once per record and head.
 type matched struct {
 	by      []*watcher
-	all     *matched // the list of watchers in which they were found: watchers.matched at that time
-	version uint64   // of that list, if this is its watchers.matched
+	all     *matched            // the list of watchers in which they were found: watchers.matched at that time
+	version uint64              // of that list, if this is its watchers.matched
+	found   map[string]*matched // of that list, too: each set of watchers once, by the bits of their indices
 }
 
 // matching returns the watchers whose patterns match a record. Only the goroutine that passes
@@ -185,16 +195,23 @@ func (ws *watchers) matching(record *head.Record) []*watcher {
 		return known.by
 	}
 	var by []*watcher
-	for _, w := range list {
+	set := make([]byte, len(list)/8+1)
+	for i, w := range list {
 		if w.pattern.Match(record.Name()) {
 			by = append(by, w)
+			set[i/8] |= 1 << (i % 8)
 		}
 	}
-	if by != nil {
-		record.Tag = &matched{by: by, all: all}
-	} else {
+	if by == nil {
 		record.Tag = all
 		record.Mark.Store(all.version)
+		return nil
 	}
-	return by
+	found := all.found[string(set)]
+	if found == nil {
+		found = &matched{by: by, all: all}
+		all.found[string(set)] = found
+	}
+	record.Tag = found
+	return found.by
 }
