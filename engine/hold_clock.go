@@ -4,9 +4,9 @@ package engine
 
 import "time"
 
-// holdClock counts the time that holds with a MaxAge spare values. A wall clock that is set does not
-// move it: a device that gets the time some minutes after its boot would lose all held values at
-// once. It adds up over restarts.
+// holdClock counts the time that holds with a MaxAge spare values. A wall clock that is set does
+// not move it: a device that gets the time some minutes after its boot would lose all held values
+// at once. It adds up over restarts.
 type holdClock struct {
 	atOpen time.Time // what it showed at opened
 	opened time.Time
