@@ -19,7 +19,8 @@ const maxHeldPart = 2
 
 // SetHold makes a hold, or changes the one with this name. With Options.MaxSize a hold needs
 // MaxBytes, and the MaxBytes of all holds together must be less than half of MaxSize. Otherwise
-// held values could fill the directory, and DropOldest could drop nothing.
+// held values could fill the directory, and DropOldest could drop nothing. Holds that were set
+// without MaxSize, or with a greater one, are bounded to equal parts of that half.
 //
 // MaxAge counts from the first checkpoint or deletion after the value was stored, or from one up to
 // a sixteenth of MaxAge later. It counts the uptime of the process, whatever the wall clock is set
@@ -117,7 +118,7 @@ func (db *DB) Holds(ctx context.Context) (infos []daybook.HoldInfo, err error) {
 	holds, err := holdsIn(notes)
 	for _, h := range holds {
 		info := daybook.HoldInfo{Hold: h.Hold, Lost: h.lost, Damaged: h.damaged}
-		from, boundErr := s.heldAfter(ctx, h)
+		from, boundErr := s.heldAfter(ctx, h, s.db.maxBytesOf(h, holds))
 		if boundErr != nil {
 			return nil, boundErr
 		}
@@ -212,13 +213,36 @@ func (db *DB) placeOf(at daybook.Cursor) uint64 {
 	return place
 }
 
+// maxBytesOf returns the bound in bytes of one of all holds. Holds that were set without MaxSize, or
+// with a greater one, may spare too much together: then each gets an equal part at most.
+func (db *DB) maxBytesOf(h *hold, all []*hold) uint64 {
+	if db.opts.MaxSize == 0 {
+		return h.MaxBytes
+	}
+	limit := uint64(db.opts.MaxSize / maxHeldPart)
+	sum, isBounded := uint64(0), true
+	for _, other := range all {
+		sum += min(other.MaxBytes, limit)
+		isBounded = isBounded && other.MaxBytes > 0
+	}
+	part := max(limit/uint64(len(all)), 1)
+	switch {
+	case isBounded && sum < limit:
+		return h.MaxBytes
+	case h.MaxBytes == 0:
+		return part
+	}
+	return min(h.MaxBytes, part)
+}
+
 // heldAfter returns the sequence number after which a hold spares the values of its records.
-func (s *snapshot) heldAfter(ctx context.Context, h *hold) (uint64, error) {
+// maxBytes is its bound in bytes; 0: none.
+func (s *snapshot) heldAfter(ctx context.Context, h *hold, maxBytes uint64) (uint64, error) {
 	after := max(s.db.placeOf(h.At), h.olderThanMaxAge(s.db.holdClock.now()))
-	if h.MaxBytes == 0 {
+	if maxBytes == 0 {
 		return after, nil
 	}
-	return s.tree.LastStored(ctx, h.pattern, after, h.MaxBytes, s.entriesOf(ctx, h.pattern))
+	return s.tree.LastStored(ctx, h.pattern, after, maxBytes, s.entriesOf(ctx, h.pattern))
 }
 
 // boundHolds returns what the holds spare from a deletion that begins now. Later values are spared,
@@ -235,7 +259,7 @@ func (t *turn) boundHolds(ctx context.Context) (tree.Holds, error) {
 	defer s.close()
 	bound := make(tree.Holds, len(t.holds))
 	for i, h := range t.holds {
-		from, err := s.heldAfter(ctx, h)
+		from, err := s.heldAfter(ctx, h, t.db.maxBytesOf(h, t.holds))
 		if err != nil {
 			return nil, err
 		}

@@ -356,6 +356,28 @@ func TestHoldsAndMaxSize(t *testing.T) {
 	}
 }
 
+// TestHoldOfOpenWithMaxSize opens a store with MaxSize whose holds were set without. DropOldest
+// must go on, and each hold must count what it loses.
+func TestHoldOfOpenWithMaxSize(t *testing.T) {
+	dir := testenv.TempDir(t)
+	db := mustOpen(t, dir, &Options{Durability: OS, Logger: discard})
+	mustSetHold(t, db, daybook.Hold{Name: "age", MaxAge: 1000 * time.Hour})
+	mustSetHold(t, db, daybook.Hold{Name: "bytes", MaxBytes: 1 << 40})
+	mustClose(t, db)
+	db = mustOpen(t, dir, &Options{Durability: OS, Logger: discard, MaxSize: MinMaxSize, WhenFull: DropOldest})
+	const values = 3000
+	for i := range uint64(values) {
+		mustStore(t, db, "r", `"`+digits(4000)+fmt.Sprint(i*i*1_000_003)+`"`, i)
+	}
+	for _, name := range []string{"age", "bytes"} {
+		info := mustHold(t, db, name)
+		stored := len(mustQuery(t, db, "*", daybook.QueryParams{}))
+		if info.Lost != uint64(values-stored) || info.Lost == 0 || info.Values == 0 {
+			t.Errorf("%+v; want %d lost of %d, and some spared", info, values-stored, values)
+		}
+	}
+}
+
 // TestHoldMaxAge moves the clock. A value is spared for MaxAge after it was stored, whatever its
 // timestamp, and at most a sixteenth longer.
 func TestHoldMaxAge(t *testing.T) {
