@@ -14,9 +14,10 @@ import (
 )
 
 const (
-	defaultWatchBuffer = 1024                   // values that may wait for a watcher, unless it asks for another number
-	maxWatchedBytes    = 4 << 20                // of the JSON of values that wait for a watcher, unless one value has more
-	maxPassWait        = 100 * time.Millisecond // for which a receiver waits until values are passed on
+	defaultWatchBuffer = 1024    // values that may wait for a watcher, unless it asks for another number
+	maxWatchedBytes    = 4 << 20 // of the JSON of values that wait for a watcher, unless one value has more
+
+	maxPassWait = 100 * time.Millisecond // for which a receiver waits until values are passed on
 )
 
 // Watch returns a channel of the values that are stored after the call for the records that

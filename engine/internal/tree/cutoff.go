@@ -58,6 +58,12 @@ type Cutting struct {
 func (t *Tree) BeginCutoff(
 	ctx context.Context, pattern *index.Pattern, order Order, holds Holds, others iter.Seq[codec.Entry],
 ) (c *Cutting, err error) {
+	t.snapshotGate.enter()
+	defer func() {
+		if c == nil {
+			t.snapshotGate.leave()
+		}
+	}()
 	err = t.mapped.protect(func() error {
 		tx, image, err := t.begin()
 		if err != nil {
@@ -88,6 +94,7 @@ func (c *Cutting) Find(keep func(all uint64) uint64) (rule Rule, skipped, err er
 // Close ends the Cutoff.
 func (c *Cutting) Close() {
 	_ = c.tx.Rollback()
+	c.tree.snapshotGate.leave()
 	c.tree.snapshots.Done()
 }
 

@@ -112,3 +112,30 @@ func TestHeldUpPrune(t *testing.T) {
 		t.Errorf("Prune after it: %d, %v; want 1, nil", n, err)
 	}
 }
+
+// TestCutoffHoldsUp wants an open Cutoff to count as a snapshot: a commit that outgrew the mapping
+// would wait for it, and all readers for that commit.
+func TestCutoffHoldsUp(t *testing.T) {
+	tree, err := openAt(t, filepath.Join(testenv.TempDir(t), "tree"), options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	everything, err := index.CompileGlob("*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cutting, err := tree.BeginCutoff(ctx, everything, ByTime, nil, func(func(codec.Entry) bool) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tree.snapshotGate.shutOut(0) {
+		t.Error("a commit may begin that outgrows the mapping")
+		tree.snapshotGate.reopen()
+	}
+	cutting.Close()
+	if !tree.snapshotGate.shutOut(0) {
+		t.Fatal("a Cutoff that was closed holds up a commit")
+	}
+	tree.snapshotGate.reopen()
+}
