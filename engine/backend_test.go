@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"iter"
-	"runtime"
 	"sync"
 	"testing"
 
@@ -40,8 +39,8 @@ func TestBackend(t *testing.T) {
 		{"tiny chunks", "each value has a chunk of its own",
 			Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize, ChunkBytes: 1}}, checked,
 			backendtest.Capabilities{}},
-		{"in the tree", "a checkpoint follows each operation", small, postedEvery(1), duringCheckpoints},
-		{"in both", "a checkpoint follows every second operation", small, postedEvery(2), duringCheckpoints},
+		{"in the tree", "a checkpoint follows each operation", small, postedEvery(1), backendtest.Capabilities{}},
+		{"in both", "a checkpoint follows every second operation", small, postedEvery(2), backendtest.Capabilities{}},
 		{"reopened", "a close and an open follow each operation", cheap, reopenedAfter(1, (*DB).Close),
 			backendtest.Capabilities{ScanBlocksWrites: true}},
 		{"killed", "every fourth operation is the last before a crash; each would take the race detector minutes",
@@ -61,9 +60,6 @@ func TestBackend(t *testing.T) {
 		})
 	}
 }
-
-// duringCheckpoints: on Windows an open scan can hold up a checkpoint.
-var duringCheckpoints = backendtest.Capabilities{ScanBlocksWrites: runtime.GOOS == "windows"}
 
 // checkedDB checks itself when it is closed.
 type checkedDB struct {

@@ -46,6 +46,7 @@ func TestSize(t *testing.T) {
 		_, err = tree.Prune(ctx, everything, Rule{OlderThan: math.MaxUint64}, pruning(func([]Deletion) {}))
 	}
 	if err != nil {
+		snapshot.Close() // tree.Close waits for it
 		t.Fatal(err)
 	}
 	if after, usedAfter, err := tree.Size(); err != nil || after < file || usedAfter > used/2 {
