@@ -213,8 +213,8 @@ func (db *DB) placeOf(at daybook.Cursor) uint64 {
 	return place
 }
 
-// maxBytesOf returns the bound in bytes of one of all holds. Holds that were set without MaxSize, or
-// with a greater one, may spare too much together: then each gets an equal part at most.
+// maxBytesOf returns the bound in bytes of one of all holds. Holds that were set without MaxSize,
+// or with a greater one, may spare too much together: then each gets an equal part at most.
 func (db *DB) maxBytesOf(h *hold, all []*hold) uint64 {
 	if db.opts.MaxSize == 0 {
 		return h.MaxBytes
