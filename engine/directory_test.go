@@ -338,22 +338,3 @@ func testNoticedSoon(t *testing.T, remove func(dir string) error) {
 	}
 	t.Error("values are still acknowledged after a minute")
 }
-
-// TestDirectoryCannotBeLookedUp takes away the permission to look up the path of an open daybook,
-// as a program does that gives up its rights. Nothing is known then, so stores must go on.
-func TestDirectoryCannotBeLookedUp(t *testing.T) {
-	if os.Geteuid() == 0 || runtime.GOOS == "windows" {
-		t.Skip("root may look up every path, and so may the owner on Windows")
-	}
-	parent := t.TempDir()
-	dir := filepath.Join(parent, "data")
-	db := mustOpen(t, dir, nil)
-	if err := os.Chmod(parent, 0); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = os.Chmod(parent, 0o700) }()
-	fillSegments(t, db)
-	if err := errors.Join(db.Checkpoint(ctx), db.Compact(ctx), db.Close()); err != nil {
-		t.Error(err)
-	}
-}

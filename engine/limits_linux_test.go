@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -185,6 +186,9 @@ func makeReadOnly(t *testing.T, dir string) {
 	t.Cleanup(func() { set(0o755, 0o644) })
 }
 
+// nobody is the number of a user, and of a group, without rights.
+const nobody = 65534
+
 // asNobody calls fn as a user without rights, if the test runs as root. The user is that of one
 // thread, so fn must open files itself.
 func asNobody(t *testing.T, fn func()) {
@@ -195,9 +199,39 @@ func asNobody(t *testing.T, fn func()) {
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if err := unix.Setfsuid(65534); err != nil {
+	if err := unix.Setfsuid(nobody); err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = unix.Setfsuid(0) }()
 	fn()
+}
+
+// TestDirectoryCannotBeLookedUp takes away the permission to look up the path of an open daybook,
+// as a program does that gives up its rights. Nothing is known then, so stores must go on.
+func TestDirectoryCannotBeLookedUp(t *testing.T) {
+	parent := testenv.DirInMemory(t)
+	if os.Geteuid() == 0 { // root may look up every path
+		err := errors.Join(os.Chown(parent, nobody, nobody), syscall.Seteuid(nobody)) // of all threads
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := syscall.Seteuid(0); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	dir := filepath.Join(parent, "data")
+	db := mustOpen(t, dir, nil)
+	if err := os.Chmod(parent, 0); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = os.Chmod(parent, 0o700) }()
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrPermission) {
+		t.Fatalf("the path can be looked up: %v", err)
+	}
+	fillSegments(t, db)
+	if err := errors.Join(db.Checkpoint(ctx), db.Compact(ctx), db.Close()); err != nil {
+		t.Error(err)
+	}
 }
