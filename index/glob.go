@@ -14,7 +14,7 @@ import (
 const (
 	// maxMatchLen is the maximum length, in bytes, of a pattern that match.MatchLimit matches: the
 	// limit counts stars alone, and a star takes as long as the rest of the pattern.
-	maxMatchLen = 64
+	maxMatchLen = 32
 	// complexity is the number of steps that match.MatchLimit may take for each byte of the name.
 	// Ordinary patterns need no more. A match that does is done by a glob, in one pass.
 	complexity = 1
