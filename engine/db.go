@@ -116,6 +116,7 @@ func open(path string, opts Options, system disk.System) (_ *DB, err error) {
 	if err != nil {
 		return nil, err
 	}
+	dir.movesAside = dir.movesAside || opts.movesAside
 	db := newDB(dir, opts)
 	db.reserve.find()
 	t := newTurn(db)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 // openMovingAside opens a daybook whose compactions move the old tree aside, as on Windows.
 func openMovingAside(t *testing.T, dir string, fsys disk.System) *DB {
 	t.Helper()
-	opts, err := (&Options{Logger: discard}).withDefaults()
+	opts, err := (&Options{Logger: discard, movesAside: true}).withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +28,6 @@ func openMovingAside(t *testing.T, dir string, fsys disk.System) *DB {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db.dir.movesAside = true
 	t.Cleanup(func() { _ = db.Close() })
 	return db
 }
@@ -170,8 +170,11 @@ func TestCompactMovesAsideCrash(t *testing.T) {
 	if err := db.Checkpoint(ctx); err != nil {
 		t.Fatal(err)
 	}
+	var mu sync.Mutex // guards copies, because segments are made in the background
 	var copies []string
 	fsys.SetHook(func(op faultfs.Op) error {
+		mu.Lock()
+		defer mu.Unlock()
 		if op.Name == faultfs.Rename || op.Name == faultfs.SyncDir || op.Name == faultfs.Remove {
 			copied := filepath.Join(testenv.TempDir(t), "copy")
 			if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
@@ -185,6 +188,8 @@ func TestCompactMovesAsideCrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	fsys.SetHook(nil)
+	mu.Lock()
+	defer mu.Unlock()
 	missing := 0
 	for i, copied := range copies {
 		if _, err := os.Stat(filepath.Join(copied, TreeFile)); err != nil {

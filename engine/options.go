@@ -150,6 +150,7 @@ type Options struct {
 	Tuning Tuning
 
 	smallMapping bool // for tests: the tree is mapped into memory as on Windows
+	movesAside   bool // for tests: a compaction moves the old tree aside as on Windows
 }
 
 // Tuning sets the sizes of internal structures. The zero value of every field means its default.
