@@ -7,18 +7,13 @@ import (
 	"context"
 	"io"
 
-	"go.etcd.io/bbolt"
-
 	"github.com/daybook-db/daybook/codec"
-	"github.com/daybook-db/daybook/engine/internal/pages"
 )
 
 // Backup is the tree as it was when the backup began, as the bytes of a file that Open opens. While
 // a backup is open, the pages of that moment are not overwritten, as with a Snapshot.
 type Backup struct {
-	tree  *Tree
-	tx    *bbolt.Tx
-	image *pages.Image
+	readTx
 	metas []byte // the file's first two pages, which commits overwrite
 }
 
@@ -28,42 +23,21 @@ func (t *Tree) Backup() (b *Backup, err error) {
 	if t.Failure() == nil && !t.opts.ReadOnly {
 		_ = t.seal() // if it fails, Open seals the restored tree
 	}
-	t.snapshotGate.enter()
-	defer func() {
-		if b == nil {
-			t.snapshotGate.leave()
-		}
-	}()
-	err = t.mapped.protect(func() error {
-		tx, image, err := t.begin()
-		if err != nil {
-			return err
-		}
-		defer func() {
-			if b == nil {
-				_ = tx.Rollback()
-			}
-		}()
-		metas, err := image.MetaPages()
+	err = t.beginRead(func(r readTx) error {
+		metas, err := r.image.MetaPages()
 		if err == nil {
-			err = t.committed.Load().table.CheckAll(image, metaBucket, pagesBucket)
+			err = t.committed.Load().table.CheckAll(r.image, metaBucket, pagesBucket)
 		}
-		if err != nil {
-			return err
+		if err == nil {
+			b = &Backup{readTx: r, metas: metas}
 		}
-		b = &Backup{tree: t, tx: tx, image: image, metas: metas}
-		t.snapshots.Add(1)
-		return nil
+		return err
 	})
-	return b, t.mapped.describe(err)
+	return b, err
 }
 
 // Close ends the backup.
-func (b *Backup) Close() {
-	_ = b.tx.Rollback()
-	b.tree.snapshotGate.leave()
-	b.tree.snapshots.Done()
-}
+func (b *Backup) Close() { b.end() }
 
 // Size returns the length of the file, in bytes.
 func (b *Backup) Size() int64 { return b.image.Size() }

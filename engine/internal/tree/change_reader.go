@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
@@ -31,7 +30,7 @@ type ChangeReader struct {
 	size    int    // number of values that the next batch should have
 
 	// What follows is known of one state of one tree.
-	tree       *sync.WaitGroup // the snapshots of that tree, which identify it
+	tree       *Tree // of the snapshot
 	generation uint64
 	places     placeHeap // of the values after after
 	horizon    uint64    // there may be chunks after this number that have no place
@@ -101,8 +100,8 @@ func (r *ChangeReader) After() uint64 { return r.after }
 // last of them come together with the *DamagedChanges; After is then that end.
 func (r *ChangeReader) Read(ctx context.Context, s *Snapshot, through uint64) (batch []Change, err error) {
 	r.pool.max = r.max
-	if r.tree != s.open || r.generation != s.State.Generation || r.through != through || r.after >= r.horizon {
-		r.tree, r.generation, r.through = s.open, s.State.Generation, through
+	if r.tree != s.tree || r.generation != s.State.Generation || r.through != through || r.after >= r.horizon {
+		r.tree, r.generation, r.through = s.tree, s.State.Generation, through
 		err = r.locate(ctx, s)
 	}
 	limit := uint64(0)

@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"slices"
 
-	"go.etcd.io/bbolt"
-
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/pages"
@@ -37,8 +35,7 @@ func (t *Tree) Check(ctx context.Context) error {
 // Checking is a Check of the tree as it was when it began. While it is open, the pages of that
 // moment are not overwritten, as with a Snapshot.
 type Checking struct {
-	tree    *Tree
-	tx      *bbolt.Tx
+	readTx
 	checker checker
 	cutOff  bool // pages are missing, so the data cannot be read
 }
@@ -46,29 +43,15 @@ type Checking struct {
 // BeginCheck begins a Check: it verifies what a commit overwrites. Nothing may be written until it
 // returns. The caller must close it.
 func (t *Tree) BeginCheck() (c *Checking, err error) {
-	t.snapshotGate.enter()
-	defer func() {
-		if c == nil {
-			t.snapshotGate.leave()
-		}
-	}()
-	err = t.mapped.protect(func() error {
-		tx, image, err := t.begin()
-		if err != nil {
-			return err
-		}
-		defer func() {
-			if c == nil { // after an error or a panic
-				_ = tx.Rollback()
-			}
-		}()
-		begun := &Checking{tree: t, tx: tx, checker: checker{mapped: t.mapped, coder: t.coder, image: image}}
-		t.checkFrame(begun)
-		c = begun
-		t.snapshots.Add(1)
+	err = t.beginRead(func(r readTx) error {
+		c = &Checking{readTx: r, checker: checker{mapped: t.mapped, coder: t.coder, image: r.image}}
+		t.checkFrame(c)
 		return nil
 	})
-	return c, t.mapped.describe(err)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // checkFrame checks all but the data.
@@ -101,11 +84,7 @@ func (c *Checking) Run(ctx context.Context) error {
 }
 
 // Close ends the Check.
-func (c *Checking) Close() {
-	_ = c.tx.Rollback()
-	c.tree.snapshotGate.leave()
-	c.tree.snapshots.Done()
-}
+func (c *Checking) Close() { c.end() }
 
 // checkMetas checks the meta pages. It adds the damage that Open found in one of them, even if the
 // page was written again after that.

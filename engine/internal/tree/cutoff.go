@@ -10,8 +10,6 @@ import (
 	"math"
 	"slices"
 
-	"go.etcd.io/bbolt"
-
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/pages"
 	"github.com/daybook-db/daybook/index"
@@ -49,8 +47,7 @@ func (t *Tree) Cutoff(
 // Cutting is a Cutoff of the values that were there when it began. While it is open, the pages of
 // that moment are not overwritten, as with a Snapshot.
 type Cutting struct {
-	tree   *Tree
-	tx     *bbolt.Tx
+	readTx
 	search cutoffSearch
 }
 
@@ -58,25 +55,14 @@ type Cutting struct {
 func (t *Tree) BeginCutoff(
 	ctx context.Context, pattern *index.Pattern, order Order, holds Holds, others iter.Seq[codec.Entry],
 ) (c *Cutting, err error) {
-	t.snapshotGate.enter()
-	defer func() {
-		if c == nil {
-			t.snapshotGate.leave()
-		}
-	}()
-	err = t.mapped.protect(func() error {
-		tx, image, err := t.begin()
-		if err != nil {
-			return err
-		}
-		t.snapshots.Add(1)
-		c = &Cutting{tree: t, tx: tx, search: cutoffSearch{
-			ctx: ctx, mapped: t.mapped, image: image, coder: t.coder, pattern: pattern, order: order,
+	err = t.beginRead(func(r readTx) error {
+		c = &Cutting{readTx: r, search: cutoffSearch{
+			ctx: ctx, mapped: t.mapped, image: r.image, coder: t.coder, pattern: pattern, order: order,
 			holds: holds, others: others,
 		}}
 		return nil
 	})
-	return c, t.mapped.describe(err)
+	return c, err
 }
 
 // Find returns what Cutoff returns.
@@ -92,11 +78,7 @@ func (c *Cutting) Find(keep func(all uint64) uint64) (rule Rule, skipped, err er
 }
 
 // Close ends the Cutoff.
-func (c *Cutting) Close() {
-	_ = c.tx.Rollback()
-	c.tree.snapshotGate.leave()
-	c.tree.snapshots.Done()
-}
+func (c *Cutting) Close() { c.end() }
 
 // searchAll calls search. If that meets a damaged page, it calls search once more, for all chunks
 // that can be read.

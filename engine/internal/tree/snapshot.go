@@ -5,8 +5,6 @@ package tree
 import (
 	"sync"
 
-	"go.etcd.io/bbolt"
-
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/pages"
 )
@@ -17,16 +15,13 @@ import (
 type Snapshot struct {
 	State State
 
+	readTx
 	mapped  mappedFile
-	tx      *bbolt.Tx
-	image   *pages.Image
 	coder   *codec.Coder
 	records *pages.Bucket
 	chunks  *pages.Cursor
 	buffer  *codec.Buffer
-	bound   []byte          // scratch for a key
-	open    *sync.WaitGroup // the tree's snapshots
-	gate    *snapshotGate
+	bound   []byte // scratch for a key
 
 	record string      // whose values Next returns
 	wanted codec.Range // of the record's values
@@ -41,46 +36,27 @@ const maxPooled = 1 << 20
 
 // Snapshot begins a snapshot. The caller must close it.
 func (t *Tree) Snapshot() (s *Snapshot, err error) {
-	t.snapshotGate.enter()
-	defer func() {
-		if s == nil {
-			t.snapshotGate.leave()
-		}
-	}()
-	err = t.mapped.protect(func() error {
-		tx, image, err := t.begin()
+	err = t.beginRead(func(r readTx) error {
+		state, err := readState(r.image)
 		if err != nil {
 			return err
 		}
-		defer func() {
-			if s == nil { // after an error or a panic
-				_ = tx.Rollback()
-			}
-		}()
-		state, err := readState(image)
-		if err != nil {
-			return err
-		}
-		values, records, err := dataBuckets(image)
+		values, records, err := dataBuckets(r.image)
 		if err != nil {
 			return err
 		}
 		s = &Snapshot{
 			State:   state,
+			readTx:  r,
 			mapped:  t.mapped,
-			tx:      tx,
-			image:   image,
 			coder:   t.coder,
 			records: records,
 			chunks:  values.Cursor(),
 			buffer:  buffers.Get().(*codec.Buffer),
-			open:    &t.snapshots,
-			gate:    &t.snapshotGate,
 		}
-		t.snapshots.Add(1)
 		return nil
 	})
-	return s, t.mapped.describe(err)
+	return s, err
 }
 
 // Close ends the snapshot.
@@ -91,11 +67,7 @@ func (s *Snapshot) Close() {
 
 // End is the part of Close that ends the read transaction. Another goroutine may call it, while the
 // owner uses what it has read. Then the owner calls Release alone.
-func (s *Snapshot) End() {
-	_ = s.tx.Rollback()
-	s.gate.leave()
-	s.open.Done()
-}
+func (s *Snapshot) End() { s.end() }
 
 // Release is the part of Close that releases the memory for decoded values.
 func (s *Snapshot) Release() {

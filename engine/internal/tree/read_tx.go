@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tree
+
+import (
+	"go.etcd.io/bbolt"
+
+	"github.com/daybook-db/daybook/engine/internal/pages"
+)
+
+// readTx is an open read transaction. While it is open, the pages of its moment are not
+// overwritten. All that read the tree begin here, so that none is unknown to the snapshotGate.
+type readTx struct {
+	tree  *Tree
+	tx    *bbolt.Tx
+	image *pages.Image
+}
+
+// beginRead begins a read transaction, and calls prepare within it. After an error of prepare the
+// transaction has ended.
+func (t *Tree) beginRead(prepare func(r readTx) error) error {
+	t.snapshotGate.enter()
+	begun := false
+	defer func() {
+		if !begun { // after an error or a panic
+			t.snapshotGate.leave()
+		}
+	}()
+	err := t.mapped.protect(func() error {
+		tx, image, err := t.begin()
+		if err != nil {
+			return err
+		}
+		defer func() {
+			if !begun {
+				_ = tx.Rollback()
+			}
+		}()
+		if err := prepare(readTx{tree: t, tx: tx, image: image}); err != nil {
+			return err
+		}
+		t.snapshots.Add(1)
+		begun = true
+		return nil
+	})
+	return t.mapped.describe(err)
+}
+
+// end ends the transaction.
+func (r *readTx) end() {
+	_ = r.tx.Rollback()
+	r.tree.snapshotGate.leave()
+	r.tree.snapshots.Done()
+}
