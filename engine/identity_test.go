@@ -324,16 +324,7 @@ func withTree(t *testing.T, dir string, opts Options, do func(*turn)) {
 // which a Follower reads. The number is given again, in another epoch.
 func TestUndoneGroupForks(t *testing.T) {
 	dir := t.TempDir()
-	fsys := faultfs.NewSystem(disk.OS{})
-	opts, err := (&Options{Durability: OS}).withDefaults()
-	if err != nil {
-		t.Fatal(err)
-	}
-	db, err := open(dir, opts, fsys)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
+	db, fsys := openFaulty(t, dir, Options{Durability: OS})
 	storeNumbered(t, db, 1, 3)
 	var group []*commit
 	for n := range 2 {
@@ -369,7 +360,7 @@ func TestUndoneGroupForks(t *testing.T) {
 		t.Errorf("value 4 has cursor %v, which a Follower has read of another value", now)
 	}
 	var fork *daybook.ForkedError
-	err = f.Read(ctx, func(event daybook.Event) bool { t.Errorf("read %v", event); return false })
+	err := f.Read(ctx, func(event daybook.Event) bool { t.Errorf("read %v", event); return false })
 	if !errors.As(err, &fork) || fork.Common != db.cursorAt(3) {
 		t.Errorf("the follower: got %v; want a fork after 3", err)
 	}
