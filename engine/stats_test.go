@@ -16,7 +16,7 @@ import (
 // must agree with one another: nothing is deleted, so each number of values follows from the last
 // sequence number.
 func TestStatsIsOneSnapshot(t *testing.T) {
-	const batch, records, batches = 7, 13, 500
+	const batch, records, batches = 7, 13, 500 // any two batches have values of every record
 	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS, Tuning: Tuning{HeadSize: 64 << 10}})
 	stop := make(chan struct{})
 	var writing sync.WaitGroup
@@ -25,7 +25,7 @@ func TestStatsIsOneSnapshot(t *testing.T) {
 			for i := range batches {
 				values := make([]daybook.StoredValue, batch)
 				for v := range values {
-					values[v] = daybook.StoredValue{RecordName: fmt.Sprint("record", (i*batch+v)%records),
+					values[v] = daybook.StoredValue{RecordName: fmt.Sprint("record", ((i+w)*batch+v)%records),
 						Value: json.RawMessage(`"` + digits(98) + `"`), StoredAt: uint64(i * (w + 1))}
 				}
 				if err := db.StoreBatch(ctx, values); err != nil {
