@@ -38,7 +38,11 @@ func CompileGlob(pattern string) (*Pattern, error) {
 		return &Pattern{prefix: prefix}, nil
 	}
 	onePass := sync.OnceValue(func() *glob { return compileGlob(rest) })
+	needed := longestText(rest)
 	return &Pattern{prefix: prefix, match: func(name string) bool {
+		if !strings.Contains(name[len(prefix):], needed) { // takes a tenth of the time of a match
+			return false
+		}
 		if len(pattern) <= maxMatchLen {
 			if matched, stopped := match.MatchLimit(name, pattern, complexity); !stopped {
 				return matched
@@ -72,6 +76,19 @@ func globPrefix(pattern string) (prefix, rest string, err error) {
 		return text.String(), "", nil
 	}
 	return text.String(), pattern[wildcard:], nil
+}
+
+// longestText returns the longest text between the wildcards of a pattern, without escapes. Each
+// name that matches contains it.
+func longestText(pattern string) (longest string) {
+	for _, segment := range splitAtStars(pattern) {
+		for _, text := range segment {
+			if len(text) > len(longest) {
+				longest = text
+			}
+		}
+	}
+	return longest
 }
 
 // glob is a pattern, or the rest of one, cut at its stars. It matches a name in one pass, where
