@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -75,7 +76,7 @@ func (ws *watchers) remove(w *watcher) {
 func (ws *watchers) setList(list []*watcher) {
 	ws.list = list
 	// Answers about the former list are void.
-	ws.matched = &matched{version: ws.version.Add(1), found: make(map[string]*matched)}
+	ws.matched = newMatched(ws.version.Add(1))
 }
 
 // addedFunc is called with a value that was added to a record in the head.
@@ -173,12 +174,20 @@ func (ws *watchers) pass(part *recentPart) {
 }
 
 // matched are the watchers that match a record. The record's Tag keeps them, so that patterns are
-// matched once per record and head.
+// matched once per record. A new head has new records, whose names were matched before.
 type matched struct {
 	by      []*watcher
 	all     *matched            // the list of watchers in which they were found: watchers.matched at that time
 	version uint64              // of that list, if this is its watchers.matched
 	found   map[string]*matched // of that list, too: each set of watchers once, by the bits of their indices
+	names   map[string]*matched // of that list, too: of at most maxMatchedNames records, by name
+}
+
+// maxMatchedNames bounds the memory of names whose watchers are known.
+const maxMatchedNames = 64 << 10
+
+func newMatched(version uint64) *matched {
+	return &matched{version: version, found: make(map[string]*matched), names: make(map[string]*matched)}
 }
 
 // matching returns the watchers whose patterns match a record. Only the goroutine that passes
@@ -191,27 +200,44 @@ func (ws *watchers) matching(record *head.Record) []*watcher {
 	if known == all { // most records match no watcher
 		return nil
 	}
-	if known != nil && known.all == all {
-		return known.by
+	if known == nil || known.all != all {
+		if known = all.names[record.Name()]; known == nil {
+			known = all.match(list, record.Name())
+			all.remember(record.Name(), known)
+		}
+		record.Tag = known
+		if known == all {
+			record.Mark.Store(all.version)
+		}
 	}
+	return known.by
+}
+
+// match returns those of all watchers that match a name; all itself if there are none.
+func (all *matched) match(list []*watcher, name string) *matched {
 	var by []*watcher
 	set := make([]byte, len(list)/8+1)
 	for i, w := range list {
-		if w.pattern.Match(record.Name()) {
+		if w.pattern.Match(name) {
 			by = append(by, w)
 			set[i/8] |= 1 << (i % 8)
 		}
 	}
 	if by == nil {
-		record.Tag = all
-		record.Mark.Store(all.version)
-		return nil
+		return all
 	}
 	found := all.found[string(set)]
 	if found == nil {
 		found = &matched{by: by, all: all}
 		all.found[string(set)] = found
 	}
-	record.Tag = found
-	return found.by
+	return found
+}
+
+// remember remembers what matches a name. The name's memory may belong to a head.
+func (all *matched) remember(name string, m *matched) {
+	if len(all.names) == maxMatchedNames {
+		clear(all.names)
+	}
+	all.names[strings.Clone(name)] = m
 }
