@@ -3,13 +3,16 @@
 package identity
 
 import (
+	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"math/rand/v2"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/codec"
 )
 
 var storeS = [16]byte{'S'}
@@ -149,6 +152,22 @@ func TestDecode(t *testing.T) {
 	}
 	if _, ok := Decode((Identity{Store: storeS}).Append(nil)); ok {
 		t.Error("decoded an identity without an epoch")
+	}
+	withMore := picture()
+	withMore.Epochs = make([]Epoch, MaxEpochs+1)
+	if _, ok := Decode(withMore.Append(nil)); ok {
+		t.Errorf("decoded an identity with %d epochs", MaxEpochs+1)
+	}
+	withMore.Epochs = withMore.Epochs[:1]
+	if decoded, ok := Decode(withMore.Append(nil)); !ok || !decoded.Equal(withMore) {
+		t.Errorf("decoded %v, %v; want one epoch", decoded, ok)
+	}
+	for end := 1; end < epochLen; end++ { // the checksum matches
+		longer := append(encoded[:len(encoded)-sumLen:len(encoded)-sumLen], make([]byte, end)...)
+		longer = binary.BigEndian.AppendUint32(longer, crc32.Checksum(longer, codec.Castagnoli))
+		if _, ok := Decode(longer); ok {
+			t.Errorf("decoded with %d more bytes", end)
+		}
 	}
 }
 
