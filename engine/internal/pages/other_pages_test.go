@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pages
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"go.etcd.io/bbolt"
+)
+
+// withOthers calls fn with the damaged image, which verifies the other pages as they were before.
+func (f *testFile) withOthers(id uint64, change func(page []byte), fn func(im *Image, o *OtherPages)) {
+	f.t.Helper()
+	f.view(nil, func(im *Image) {
+		o, err := ReadOtherPages(im, others)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		f.withDamage(id, change, func(im *Image) {
+			im.others = o
+			fn(im, o)
+		})
+	})
+}
+
+// TestOtherPages flips bits of each page that no saved table covers: the root page, the header of
+// the freelist, and those of the bucket of tables. Check must find each.
+func TestOtherPages(t *testing.T) {
+	f := smallFile(t)
+	var root, freelist uint64
+	var ids []uint64
+	f.view(nil, func(im *Image) {
+		meta, err := im.Meta()
+		if err != nil {
+			t.Fatal(err)
+		}
+		root, freelist = im.root, meta.Freelist
+		if ids, err = mustBucket(t, im, others).pages(nil); err != nil || len(ids) < 5 {
+			t.Fatalf("the bucket has pages %d, %v; want several", ids, err)
+		}
+	})
+	f.withOthers(root, func([]byte) {}, func(im *Image, o *OtherPages) {
+		if err := errors.Join(o.Check(im), errOf(im.Names()), errOf(im.Bucket(others))); err != nil {
+			t.Errorf("undamaged: %v", err)
+		}
+	})
+	for _, id := range append(ids, root, freelist) {
+		for bit := range 8 * headerLen {
+			flip := func(page []byte) { page[bit/8] ^= 1 << (bit % 8) }
+			f.withOthers(id, flip, func(im *Image, o *OtherPages) {
+				what := fmt.Sprintf("bit %d of page %d", bit, id)
+				if page := mustDamage(t, o.Check(im)).Page; page != id {
+					t.Errorf("%s: Check names page %d", what, page)
+				}
+				if id != root {
+					return
+				}
+				for _, err := range []error{errOf(im.Names()), errOf(im.Bucket(large)), errOf(im.Bucket(others))} {
+					if page := mustDamage(t, err).Page; page != id {
+						t.Errorf("%s: the error names page %d", what, page)
+					}
+				}
+			})
+		}
+	}
+	f.view(nil, func(im *Image) {
+		if o, err := ReadOtherPages(im, "none"); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("a bucket that does not exist: got %v, %v; want ErrCorrupt", o, err)
+		}
+	})
+}
+
+func errOf[T any](_ T, err error) error { return err }
+
+// TestFreelistOfOtherBuckets changes where pages of a bucket lead to that the table does not have.
+// CheckFree and CheckAll must find that two pages claim one, or that a page in use counts as free.
+func TestFreelistOfOtherBuckets(t *testing.T) {
+	f := smallFile(t)
+	f.view(f.table, func(im *Image) {
+		top, err := mustBucket(t, im, others).loadRoot()
+		if err != nil || top.leaf {
+			t.Fatalf("the root is a leaf, or %v", err)
+		}
+		free, err := im.Free()
+		if err != nil || len(free) < 10 {
+			t.Fatalf("%d free pages, %v", len(free), err)
+		}
+		mine, _, err := mustBucket(t, im, large).Cursor().First()
+		if err != nil || mine == nil {
+			t.Fatal(err)
+		}
+		for _, test := range []struct {
+			name string
+			to   uint64
+			want uint64 // the page that the error names; 0: the one that it leads to
+			free bool   // the freelist has the page
+		}{
+			{"its own sibling", top.child(1), 0, false},
+			{"itself", top.child(0), 0, false},
+			{"a page of the table", f.pagesInUse()[0], 0, false},
+			{"a free page", freeLeaf(t, im, free), 0, true},
+		} {
+			redirect := func(page []byte) { order.PutUint64(page[headerLen+8:], test.to) }
+			f.withDamage(top.id, redirect, func(im *Image) {
+				whole := test.to == top.child(0)
+				for call, err := range map[string]error{
+					"CheckFree": f.table.CheckFree(im, others), "CheckAll": f.table.CheckAll(im, others),
+				} {
+					if whole != (err == nil) || !whole && mustDamage(t, err).Page != test.to {
+						t.Errorf("%s leads to %s: got %v; want an error: %v", call, test.name, err, !whole)
+					}
+				}
+			})
+		}
+	})
+}
+
+// freeLeaf returns a free page with the content of a leaf.
+func freeLeaf(t *testing.T, im *Image, free []uint64) uint64 {
+	t.Helper()
+	for _, id := range free {
+		if p, _, problem := im.parse(id); problem == "" && p.leaf && p.checkFlags() == "" {
+			return id
+		}
+	}
+	t.Fatal("no free page has the content of a leaf")
+	return 0
+}
+
+// TestForgottenPage takes each page out of the freelist in turn. It can never be used again, which
+// CheckAll says.
+func TestForgottenPage(t *testing.T) {
+	f := smallFile(t)
+	f.view(f.table, func(im *Image) {
+		meta, err := im.Meta()
+		if err != nil {
+			t.Fatal(err)
+		}
+		free, err := im.Free()
+		if err != nil || len(free) < 10 {
+			t.Fatalf("%d free pages, %v", len(free), err)
+		}
+		for i, id := range free {
+			forget := func(page []byte) {
+				list := page[headerLen:]
+				copy(list[8*i:], list[8*i+8:8*len(free)])
+				order.PutUint16(page[10:], uint16(len(free)-1))
+			}
+			f.withDamage(meta.Freelist, forget, func(im *Image) {
+				if page := mustDamage(t, f.table.CheckAll(im, others)).Page; page != id {
+					t.Errorf("page %d is forgotten; CheckAll names %d", id, page)
+				}
+				if err := f.table.CheckFree(im, others); err != nil {
+					t.Errorf("page %d is forgotten: CheckFree returns %v; want nil, nothing is overwritten", id, err)
+				}
+			})
+		}
+	})
+}
+
+// TestAdvanceWithoutChange advances a table to the commit that it shows already.
+func TestAdvanceWithoutChange(t *testing.T) {
+	f := smallFile(t)
+	f.view(nil, func(im *Image) {
+		if next, changed, err := f.table.Advance(im); next != f.table || changed != nil || err != nil {
+			t.Errorf("got a new table: %v, changed blocks %d, %v", next != f.table, changed, err)
+		}
+	})
+	before := f.table
+	f.update(func(tx *bbolt.Tx) error { return tx.Bucket([]byte(small)).Put([]byte("key"), []byte("value")) })
+	if f.table.Equal(before) || before.Equal(f.table) {
+		t.Error("the table of another inline page is equal to that before it")
+	}
+}
