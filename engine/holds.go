@@ -40,7 +40,7 @@ func (db *DB) SetHold(ctx context.Context, h daybook.Hold) error {
 	if err != nil {
 		return err
 	}
-	return db.withTurn(ctx, func(t *turn) error {
+	return db.changeHolds(ctx, func(t *turn) error {
 		if err := errors.Join(second(db.resolve(h.At)), t.checkHeldPart(h)); err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ func (db *DB) AdvanceHold(ctx context.Context, name string, at daybook.Cursor) e
 		return err
 	}
 	defer db.gate.leave()
-	return db.withTurn(ctx, func(t *turn) error {
+	return db.changeHolds(ctx, func(t *turn) error {
 		old := t.hold(name)
 		if old == nil {
 			return fmt.Errorf("%w: SetHold makes one", errNoHold(name))
@@ -85,7 +85,7 @@ func (db *DB) ReleaseHold(ctx context.Context, name string) error {
 		return err
 	}
 	defer db.gate.leave()
-	return db.withTurn(ctx, func(t *turn) error {
+	return db.changeHolds(ctx, func(t *turn) error {
 		at := t.indexOfHold(name)
 		if at < 0 {
 			return errNoHold(name)
@@ -129,6 +129,17 @@ func (db *DB) Holds(ctx context.Context) (infos []daybook.HoldInfo, err error) {
 		infos = append(infos, info)
 	}
 	return infos, err
+}
+
+// changeHolds calls do with the turn, unless the tree has failed: it may show holds then that the
+// turn does not have, because the write that made them returned an error.
+func (db *DB) changeHolds(ctx context.Context, do func(*turn) error) error {
+	return db.withTurn(ctx, func(t *turn) error {
+		if err := t.tree().Failure(); err != nil {
+			return err
+		}
+		return do(t)
+	})
 }
 
 func errNoHold(name string) error {

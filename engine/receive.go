@@ -75,9 +75,13 @@ func (db *DB) storeReceived(ctx context.Context, values []daybook.StoredValue, r
 
 // movePosition moves a position without values. A position that has not been posted is posted
 // before, together with its values: a position in the tree must not stand for values that only the
-// log has.
+// log has. After the log has failed, nothing is moved: the next Open may find a batch in the log
+// that was to begin at the same position.
 func (db *DB) movePosition(ctx context.Context, r received) error {
 	return db.withTurn(ctx, func(t *turn) error {
+		if err := db.log.Failure(); err != nil {
+			return err
+		}
 		if db.heads.hasUnposted(r.stream) {
 			if err := t.checkpoint(ctx); err != nil {
 				return err

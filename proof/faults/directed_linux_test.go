@@ -106,6 +106,25 @@ func TestFailedCommitThenFullDisk(t *testing.T) {
 	s.cutPower(ops)
 }
 
+// TestPositionOfFailedBatch fails the sync of a received batch. The next Open may find the batch in
+// the log, so until then no other batch may move the position.
+func TestPositionOfFailedBatch(t *testing.T) {
+	s, end := beginAlone(t, engine.Always)
+	defer end()
+	s.opts.Tuning.HeadSize = 1 << 20 // no checkpoint begins by itself
+	s.open()
+	s.receive(60)
+	s.checkpoint()
+	s.fail(syscall.EIO, fusedisk.Fault{Kinds: []journal.OpKind{journal.Sync}, Glob: "*.log", Times: 1})
+	if s.receive(60, 60); !s.storeFailed {
+		s.blame("a batch whose sync failed returned no ErrFailed")
+	}
+	s.receive() // without values it does not go into the log
+	s.close()
+	s.heal()
+	s.requireUsable("after healing")
+}
+
 // TestReadsGoOn holds up each sync of a checkpoint in turn. It does so for longer than a reader
 // waits for a commit that it did not expect. Queries must return the right values meanwhile.
 func TestReadsGoOn(t *testing.T) {

@@ -12,6 +12,9 @@
 //   - Every acknowledged value is visible, at once and after the store is opened again. A value
 //     whose Store returned an error is not visible; only after ErrFailed the next Open decides.
 //   - Queries succeed and return the right values.
+//   - A call that changes a hold, or the position of a stream, has its whole effect or none; only
+//     after ErrFailed the next Open decides. A position moves with its values, a hold never goes
+//     back, and it counts exactly what it spares and what it has lost.
 //   - An error names the cause. A full disk is ErrNoSpace or ErrFailed, and nothing else is
 //     ErrCorrupt.
 //   - One failed operation makes at most one call fail, unless the content of the log or of the
@@ -34,7 +37,7 @@
 //	go test ./proof/faults -v                     # each workload, operation, error and duration
 //	go test ./proof/faults -v -long               # 500 runs
 //	go test ./proof/faults -v -proof.faults=2000  # 2000 runs
-//	go test ./proof/faults -v -proof.faults=all   # every operation, about 5,400 runs
+//	go test ./proof/faults -v -proof.faults=all   # every operation, about 7,400 runs
 //
 // It needs Linux on amd64 or arm64, root and /dev/fuse, and is skipped elsewhere. With the
 // environment variable DAYBOOK_PROOF=required it fails instead.

@@ -28,6 +28,7 @@ type ledgerEntry struct {
 	daybook.StoredValue
 	batch int // the values of a batch are stored together or not at all
 	fate  fate
+	lost  bool // it was deleted before the hold's consumer had taken it
 }
 
 // ledger knows which values a store must show. The entries are in the order of the attempts to
@@ -52,8 +53,9 @@ func (l ledger) set(n int, f fate) {
 
 // doomed returns the ids of the present values that a deletion selects in a record, or in all
 // records if the name is empty. It selects the values that are older than a timestamp, and those
-// beyond maxPerRecord unless that is 0.
-func (l ledger) doomed(record string, olderThan uint64, maxPerRecord int) (ids []int) {
+// beyond maxPerRecord unless that is 0. A hold may spare some of them.
+func (l ledger) doomed(record string, olderThan uint64, maxPerRecord int, hold heldState) (ids []int) {
+	spared := l.spared(hold)
 	byRecord := make(map[string][]int)
 	for id := range l {
 		if e := &l[id]; e.fate == present && (record == "" || record == e.RecordName) {
@@ -63,7 +65,8 @@ func (l ledger) doomed(record string, olderThan uint64, maxPerRecord int) (ids [
 	for _, all := range byRecord {
 		slices.SortFunc(all, l.newestFirst)
 		for rank, id := range all {
-			if l[id].StoredAt < olderThan || maxPerRecord > 0 && rank >= maxPerRecord {
+			isDoomed := l[id].StoredAt < olderThan || maxPerRecord > 0 && rank >= maxPerRecord
+			if isDoomed && !spared[id] {
 				ids = append(ids, id)
 			}
 		}

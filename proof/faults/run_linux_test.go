@@ -219,6 +219,10 @@ func (s *faultyStore) requireUsable(when string) {
 		}
 		s.store(60, "a", "b")
 		s.prune("b", 0, 3)
+		s.receive(60, 60)
+		s.store(60, heldRecord, heldRecord)
+		s.advance()
+		s.prune("", s.clock, 0)
 	}
 	s.close()
 	if s.failures > before {
@@ -230,6 +234,7 @@ func (s *faultyStore) requireUsable(when string) {
 func (s *faultyStore) clone() *faultyStore {
 	other := *s
 	other.ledger, other.calls = slices.Clone(s.ledger), slices.Clone(s.calls)
+	other.consumers = s.consumers.clone()
 	return &other
 }
 

@@ -22,6 +22,7 @@ type scenario struct {
 	linked     bool // the tree and the log are symbolic links to two directories of the disk
 	image      journal.Image
 	ledger     ledger               // of the values in the image
+	consumers  consumers            // of the image
 	sessions   []func(*faultyStore) // the calls between an Open and a Close
 	kinds      []journal.OpKind     // the kinds of operations that fail
 }
@@ -66,7 +67,11 @@ func killedStore(t *testing.T, disk *fusedisk.Disk) scenario {
 	s.opts.Tuning.HeadSize = 1 << 20 // no checkpoint begins by itself
 	s.open()
 	s.store(100, "a", "b", "c", "a", "b")
+	s.setHold(600)
+	s.store(200, heldRecord, heldRecord, heldRecord, heldRecord)
+	s.receive(100)
 	s.checkpoint()
+	s.receive(100, 100)
 	for range 3 {
 		s.store(900, "a", "b", "c", "d", "a")
 	}
@@ -78,14 +83,17 @@ func killedStore(t *testing.T, disk *fusedisk.Disk) scenario {
 	if s.close(); s.wrong != nil || err != nil {
 		t.Fatal(s.wrong, err, strings.Join(s.calls, "\n"))
 	}
-	sc.ledger = s.ledger
+	sc.ledger, sc.consumers = s.ledger, s.consumers.clone()
 	return sc
 }
 
 // firstSession fills heads and the first segment. So checkpoints run in the background, and
 // segments are prepared, sealed and released. It deletes values too.
 func firstSession(s *faultyStore) {
+	s.setHold(600)
 	s.store(40, "a")
+	s.receive(50)
+	s.store(200, heldRecord, heldRecord, heldRecord, heldRecord, heldRecord, heldRecord)
 	s.store(60, "a", "b", "c", "a", "b")
 	s.store(3000, "c")
 	s.store(2000, "b", "a")
@@ -95,14 +103,17 @@ func firstSession(s *faultyStore) {
 	s.store(40, "b")
 	s.store(largeValue, "big")
 	s.checkpoint()
-	s.prune("", 60, 0)
+	s.receive()
+	s.prune("", 150, 0)
+	s.advance()
 	s.store(50, "c", "b", "b", "b", "d", "a", "a")
 	s.sync()
 	s.prune("big", 0, 1)
 	s.store(700, "b", "b", "b", "a", "a")
 	s.store(40, "b")
-	s.prune("b", 150, 4)
-	s.store(40, "a")
+	s.prune("b", 300, 4)
+	s.receive(900, 900, 900)
+	s.setHold(500)
 }
 
 // secondSession continues with the store of firstSession, and compacts it.
@@ -110,7 +121,11 @@ func secondSession(s *faultyStore) {
 	s.store(1500, "a", "b", "e")
 	s.store(40, "a")
 	s.store(3000, "c")
-	s.prune("", 250, 0)
+	s.receive(50, 50)
+	s.receive()
+	s.store(120, heldRecord, heldRecord, heldRecord)
+	s.advance()
+	s.prune("", 450, 0)
 	s.compact()
 	s.store(40, "b")
 }
@@ -123,7 +138,10 @@ func recoveredSession(s *faultyStore) {
 	s.prune("big", 0, 1)
 	s.store(largeValue, "big")
 	s.store(40, "b", "b")
-	s.prune("", 150, 0)
+	s.receive(700)
+	s.prune("", 200, 0)
+	s.receive()
+	s.advance()
 	s.store(40, "a")
 }
 
@@ -131,7 +149,7 @@ func recoveredSession(s *faultyStore) {
 func (sc scenario) begin(disk *fusedisk.Disk, dogs *watchdog, faults ...fusedisk.Fault) (*faultyStore, error) {
 	s := newFaultyStore(disk, dogs)
 	s.opts.Durability, s.linked = sc.durability, sc.linked
-	s.ledger = slices.Clone(sc.ledger)
+	s.ledger, s.consumers = slices.Clone(sc.ledger), sc.consumers.clone()
 	s.batches, s.clock = len(s.ledger), 10*uint64(len(s.ledger))
 	if _, err := disk.Load(sc.image); err != nil {
 		return nil, err
@@ -159,6 +177,10 @@ func (sc scenario) count(t *testing.T, disk *fusedisk.Disk) (map[journal.OpKind]
 	counts, err := disk.Counts()
 	if s.wrong != nil || s.failures > 0 || err != nil {
 		t.Fatalf("%s without a fault: %v, %v\n%s", sc.name, s.wrong, err, strings.Join(s.calls, "\n"))
+	}
+	if spared := s.ledger.spared(s.hold.now); s.ledger.lost() == 0 || len(spared) == 0 || s.hold.now.taken == 0 {
+		t.Errorf("%s: the hold lost %d values, spares %d, and was advanced to %d; want each at least once",
+			sc.name, s.ledger.lost(), len(spared), s.hold.now.taken)
 	}
 	positions := make(map[journal.OpKind]int)
 	for i, kind := range faultyKinds {

@@ -32,13 +32,14 @@ type faultyStore struct {
 
 	linked bool // the tree and the log are symbolic links, to treeDir and logDir
 
-	ledger  ledger
+	ledger ledger
+	consumers
 	batches int
 	clock   uint64
 
 	// These say which calls have returned daybook.ErrFailed in this session. They must return it
 	// again until the next Open.
-	storeFailed, syncFailed, treeFailed bool
+	storeFailed, syncFailed, treeFailed, moveFailed bool
 
 	failures int      // calls that returned an error
 	poisoned int      // calls that returned daybook.ErrFailed
@@ -149,11 +150,12 @@ func (s *faultyStore) open() bool {
 		s.db = nil
 		return false
 	}
-	s.storeFailed, s.syncFailed, s.treeFailed = false, false, false
+	s.storeFailed, s.syncFailed, s.treeFailed, s.moveFailed = false, false, false, false
 	if visible, ok := s.visible(); ok {
 		if err := s.ledger.verifyReopened(visible); err != nil {
 			s.blame("after Open: %w", err)
 		}
+		s.reopened()
 	}
 	return s.wrong == nil
 }
@@ -195,6 +197,7 @@ func (s *faultyStore) verify() {
 	if err != nil {
 		s.blame("stats: %w", err)
 	}
+	s.verifyConsumers()
 }
 
 // store stores a value of approximately size bytes in each record. Several values are a batch.
@@ -276,7 +279,7 @@ func (s *faultyStore) prune(record string, olderThan uint64, maxPerRecord int) {
 	if s.db == nil || s.wrong != nil {
 		return
 	}
-	doomed := s.ledger.doomed(record, olderThan, maxPerRecord)
+	doomed := s.ledger.doomed(record, olderThan, maxPerRecord, s.hold.now)
 	name := fmt.Sprintf("cleanup before %d", olderThan)
 	if record != "" {
 		name = fmt.Sprintf("prune %s before %d to %d values", record, olderThan, maxPerRecord)
@@ -316,6 +319,7 @@ func (s *faultyStore) verifyDeleted(name string, doomed []int, deleted int, err 
 	}
 	for _, id := range missing {
 		s.ledger[id].fate = absent
+		s.ledger[id].lost = s.ledger[id].RecordName == heldRecord && s.hold.now.maxBytes > 0 && id >= s.hold.now.taken
 		if failed {
 			s.ledger[id].fate = maybeDeleted
 		}
