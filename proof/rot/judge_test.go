@@ -95,11 +95,11 @@ func (j *judge) askAll(o *oracle) {
 	j.askAboutHit(o)
 	j.askRecords(o)
 	j.askStats(o)
-	j.askNotes()
+	j.askNotes(o)
 }
 
 // Each victim has a hold that spares nothing, and a stream that was received without values. The
-// tree keeps both as notes.
+// tree keeps both as notes. Most victims have another stream, whose position is in the log.
 var (
 	someHold  = daybook.Hold{Name: "rot", Pattern: daybook.Pattern{Text: "no such record"}, MaxBytes: 1234}
 	someBatch = func() daybook.Batch {
@@ -107,11 +107,12 @@ var (
 		b.Digest = daybook.DigestOf(&b)
 		return b
 	}()
+	loggedStream = daybook.Batch{Store: [16]byte{1}, Epoch: [16]byte{2}, Stream: "logged"}
 )
 
-// askNotes compares the hold and the position. A hold or a position that is missing would let
+// askNotes compares the hold and the positions. A hold or a position that is missing would let
 // values be deleted, or stored twice.
-func (j *judge) askNotes() {
+func (j *judge) askNotes(o *oracle) {
 	var holds []daybook.HoldInfo
 	err := j.attempt("Holds", func() (err error) {
 		holds, err = j.db.Holds(j.ctx)
@@ -120,13 +121,18 @@ func (j *judge) askNotes() {
 	if err == nil && (len(holds) != 1 || holds[0] != daybook.HoldInfo{Hold: someHold}) {
 		j.report(wrongData, "Holds: %+v; want %+v", holds, someHold)
 	}
+	j.askPosition(&someBatch, someBatch.Position())
+	j.askPosition(&loggedStream, o.position)
+}
+
+func (j *judge) askPosition(of *daybook.Batch, want daybook.Position) {
 	var at daybook.Position
-	err = j.attempt("Position", func() (err error) {
-		at, err = j.db.Position(j.ctx, someBatch.Store, someBatch.Epoch, someBatch.Stream)
+	err := j.attempt("Position", func() (err error) {
+		at, err = j.db.Position(j.ctx, of.Store, of.Epoch, of.Stream)
 		return err
 	})
-	if err == nil && at != someBatch.Position() {
-		j.report(wrongData, "Position: %+v; want %+v", at, someBatch.Position())
+	if err == nil && at != want {
+		j.report(wrongData, "Position of %q: %+v; want %+v", of.Stream, at, want)
 	}
 }
 

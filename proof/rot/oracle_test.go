@@ -20,6 +20,7 @@ type oracle struct {
 	count        uint64
 	bytes        uint64
 	lastSequence uint64
+	position     daybook.Position                 // of the stream in the log
 	answers      map[string][]daybook.StoredValue // to the questions that are asked in every case
 }
 
@@ -33,6 +34,11 @@ func newOracle(m model, keep uint64) *oracle {
 			o.values[v.Record] = append(o.values[v.Record], v)
 			o.count++
 			o.bytes += uint64(len(v.Value))
+		}
+	}
+	for _, p := range m.Positions {
+		if p.Sequence <= keep {
+			o.position = p.Position
 		}
 	}
 	for _, values := range o.values {

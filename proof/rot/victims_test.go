@@ -51,9 +51,16 @@ type modelValue struct {
 	Sequence uint64
 }
 
+// modelPosition is a position of a stream, and the last value of the batch that moved it.
+type modelPosition struct {
+	Sequence uint64
+	Position daybook.Position
+}
+
 // model has all values of a victim, in the order in which they were stored.
 type model struct {
 	Values       []modelValue
+	Positions    []modelPosition // of the stream in the log, after each batch
 	LastSequence uint64
 	Watermark    uint64
 }
@@ -157,6 +164,26 @@ func (b *victimBuilder) note(record, value string, at uint64) {
 	m := &b.victim.model
 	m.LastSequence++
 	m.Values = append(m.Values, modelValue{record, value, at, m.LastSequence})
+}
+
+// receive stores a batch of a stream. Its position is in the frame of its values.
+func (b *victimBuilder) receive(values int) {
+	b.t.Helper()
+	batch, m := loggedStream, &b.victim.model
+	if n := len(m.Positions); n > 0 {
+		batch.From, batch.Previous = m.Positions[n-1].Position.Through, m.Positions[n-1].Position.Digest
+	}
+	batch.Through = batch.From + 100
+	for i := range uint64(values) {
+		at, value := 6000+batch.From+i, b.noise(20)
+		v := daybook.StoredValue{RecordName: "received", Value: json.RawMessage(value), StoredAt: at}
+		batch.Values = append(batch.Values, v)
+		b.note(v.RecordName, value, at)
+	}
+	batch.Digest = daybook.DigestOf(&batch)
+	_, err := b.db.StoreBatchFrom(b.t.Context(), batch)
+	b.must(err)
+	m.Positions = append(m.Positions, modelPosition{m.LastSequence, batch.Position()})
 }
 
 func (b *victimBuilder) checkpoint() {
@@ -285,6 +312,9 @@ func (b *victimBuilder) tiny() {
 func (b *victimBuilder) young() {
 	for i := range uint64(12) {
 		b.put(fmt.Sprintf("young.%d", i%3), b.noise(10), 1000+i)
+		if i%4 == 1 {
+			b.receive(2)
+		}
 	}
 	b.putGroup()
 	b.kill()
@@ -306,15 +336,18 @@ func (b *victimBuilder) partlyPosted() {
 	for i := range uint64(60) {
 		b.put(fmt.Sprintf("posted.%02d", i%20), b.noise(20), 1000+i)
 	}
+	b.receive(2)
 	b.putBulk(270 << 10) // the first segment is sealed
 	b.checkpoint()       // and released
 	for i := range uint64(40) {
 		b.put(fmt.Sprintf("posted.%02d", i%20), b.noise(20), 2000+i)
 	}
+	b.receive(3)
 	b.putBulk(520 << 10) // the second is sealed; the first becomes the fourth
 	for i := range uint64(20) {
 		b.put(fmt.Sprintf("posted.%02d", i), b.noise(20), 3000+i)
 	}
+	b.receive(1)
 	b.putGroup()
 	b.kill()
 }
@@ -332,6 +365,7 @@ func (b *victimBuilder) recycled() {
 	for i := range uint64(20) {
 		b.put(fmt.Sprintf("recycled.%d", i%5), b.noise(20), 2000+i)
 	}
+	b.receive(2)
 	b.putGroup()
 	b.kill()
 }
