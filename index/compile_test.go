@@ -39,6 +39,7 @@ func TestCompile(t *testing.T) {
 
 func TestCompileErrors(t *testing.T) {
 	long, unquotable := strings.Repeat("a", MaxPatternLen+1), "a"+strings.Repeat("é", 40)+`\`
+	quotable := strings.Repeat("a", 63) + `\`
 	tests := []struct {
 		name    string
 		pattern string
@@ -55,6 +56,9 @@ func TestCompileErrors(t *testing.T) {
 			"invalid pattern: \"é\ufffd\\xff.*\" at offset 5: it is not valid UTF-8"},
 		{"too long", long, daybook.Glob, PatternError{long, MaxPatternLen, "it has 4097 bytes; at most 4096"},
 			`invalid pattern: "` + long[:64] + `"... at offset 4096: it has 4097 bytes; at most 4096`},
+		{"as long as a whole quotation", quotable, daybook.Glob,
+			PatternError{quotable, 63, `it ends in a lone \; write \\ for a backslash`},
+			`invalid pattern: "` + quotable + `\" at offset 63: it ends in a lone \; write \\ for a backslash`},
 		{"a character at the end of the quotation", unquotable, daybook.Glob,
 			PatternError{unquotable, 81, `it ends in a lone \; write \\ for a backslash`},
 			`invalid pattern: "a` + strings.Repeat("é", 31) + `"... at offset 81: ` +

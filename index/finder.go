@@ -24,7 +24,7 @@ func newFinder(s segment) *finder {
 		}
 		f.elements += utf8.RuneCountInString(text)
 	}
-	words := (f.elements + wordBits - 1) / wordBits
+	words := f.elements/wordBits + 1
 	f.anything = make([]uint64, words)
 	at := 0
 	for i, text := range s {

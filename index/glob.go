@@ -98,7 +98,6 @@ type glob struct {
 	starred     bool // there is a star; otherwise the name must be first, and nothing more
 	first, last segment
 	middle      []middleSegment
-	minLen      int // of the names that match, in bytes
 }
 
 // compileGlob compiles a pattern whose escapes are complete.
@@ -108,13 +107,8 @@ func compileGlob(pattern string) *glob {
 	if g.starred {
 		g.last = segments[len(segments)-1]
 		for _, s := range segments[1 : len(segments)-1] {
-			if s.minLen() > 0 { // otherwise it is between two stars
-				g.middle = append(g.middle, newMiddleSegment(s))
-			}
+			g.middle = append(g.middle, newMiddleSegment(s))
 		}
-	}
-	for _, s := range segments {
-		g.minLen += s.minLen()
 	}
 	return g
 }
@@ -146,9 +140,6 @@ func splitAtStars(pattern string) []segment {
 // fits: any later one would leave less of the name to the segments after it. So the name is read
 // about once.
 func (g *glob) match(name string) bool {
-	if len(name) < g.minLen {
-		return false
-	}
 	rest, found := g.first.cutPrefix(name)
 	if !g.starred || !found {
 		return found && rest == ""
@@ -166,15 +157,6 @@ func (g *glob) match(name string) bool {
 
 // segment is a part of a glob without stars: texts with one question mark between each two.
 type segment []string
-
-// minLen returns the length in bytes of the shortest text that the segment matches.
-func (s segment) minLen() int {
-	length := len(s) - 1
-	for _, text := range s {
-		length += len(text)
-	}
-	return length
-}
 
 // cutPrefix returns the name without its start, which the segment matches.
 func (s segment) cutPrefix(name string) (after string, found bool) {

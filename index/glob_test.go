@@ -3,6 +3,7 @@
 package index
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -132,19 +133,30 @@ func TestMalformedGlobs(t *testing.T) {
 // TestGlobIsMatch compares the compiled pattern, the match in one pass and the reference with
 // match.Match.
 func TestGlobIsMatch(t *testing.T) {
-	patterns := rapid.StringOfN(rapid.SampledFrom([]rune(`aab*?\é.`)), 1, 10, -1)
-	subjects := rapid.StringOfN(rapid.SampledFrom([]rune(`aaab*?\é.`)), 1, 12, -1)
+	pieces := rapid.SampledFrom([]string{"a", "a", "b", "é", ".", "*", "*", "?", "?", `\*`, `\?`, `\\`, `\é`})
 	rapid.Check(t, func(t *rapid.T) {
-		pattern, name := patterns.Draw(t, "pattern"), subjects.Draw(t, "name")
-		p, err := CompileGlob(pattern)
-		if err != nil {
-			return // a trailing backslash
+		for range 10 {
+			checkGlob(t, rapid.SliceOfN(pieces, 1, 8).Draw(t, "pattern"), 20, match.Match)
 		}
-		want := match.Match(name, pattern)
+	})
+}
+
+// checkGlob compares a pattern with another matcher, on names that it matches, on names that it
+// nearly matches, and on others.
+func checkGlob(t *rapid.T, pieces []string, names int, matches func(name, pattern string) bool) {
+	pattern := strings.Join(pieces, "")
+	p, err := CompileGlob(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prefix, rest, _ := globPrefix(pattern)
+	chars := []rune("aab.é*?\\")
+	for range names {
+		name := nearlyMatching(t, pieces, chars)
+		want := matches(name, pattern)
 		if got := p.Match(name); got != want {
 			t.Errorf("CompileGlob(%q).Match(%q): got %v, want %v", pattern, name, got, want)
 		}
-		prefix, rest, _ := globPrefix(pattern)
 		if end, ok := strings.CutPrefix(name, prefix); ok && rest != "" && compileGlob(rest).match(end) != want {
 			t.Errorf("in one pass, %q on %q: got %v, want %v", rest, end, !want, want)
 		}
@@ -157,7 +169,38 @@ func TestGlobIsMatch(t *testing.T) {
 		if p.Exact() && want != (name == p.Prefix()) {
 			t.Errorf("%q matches only %q; on %q: got %v", pattern, p.Prefix(), name, want)
 		}
-	})
+	}
+}
+
+// nearlyMatching returns a name that the pieces of a pattern match, with up to one character
+// changed, added or removed, or another name.
+func nearlyMatching(t *rapid.T, pieces []string, chars []rune) string {
+	char := rapid.SampledFrom(chars)
+	var name []rune
+	for _, piece := range pieces {
+		switch piece {
+		case "*":
+			name = append(name, rapid.SliceOfN(char, 0, 3).Draw(t, "text of a star")...)
+		case "?":
+			name = append(name, char.Draw(t, "character of a question mark"))
+		default:
+			name = append(name, []rune(strings.TrimPrefix(piece, `\`))...)
+		}
+	}
+	change := rapid.SampledFrom([]string{"none", "none", "changed", "added", "removed", "other"}).Draw(t, "change")
+	if len(name) == 0 || change == "other" {
+		return string(rapid.SliceOfN(char, 1, 12).Draw(t, "name"))
+	}
+	at := rapid.IntRange(0, len(name)-1).Draw(t, "place of the change")
+	switch change {
+	case "changed":
+		name[at] = char.Draw(t, "changed")
+	case "added":
+		name = slices.Insert(name, at, char.Draw(t, "added"))
+	case "removed":
+		name = slices.Delete(name, at, at+1)
+	}
+	return string(name)
 }
 
 // TestHostileGlobs would not end within a lifetime if a matcher tried every way to distribute a
@@ -178,6 +221,8 @@ func TestHostileGlobs(t *testing.T) {
 			"the bound of the steps does not change the result"},
 		{"matches in the last place", strings.Repeat("*a", 1000) + "*b*", strings.Repeat("a", 1023) + "b", true,
 			"only the last way matches"},
+		{"a short pattern matches in the last place", strings.Repeat("*a", 14) + "*b*",
+			strings.Repeat("a", 1023) + "b", true, "a match that takes too many steps is done again, in one pass"},
 		{"question marks", strings.Repeat("*?", 1024) + "*", strings.Repeat("é", 512), false,
 			"more characters than the name has"},
 		{"question marks fit", strings.Repeat("*?", 512) + "*", strings.Repeat("é", 512), true,
@@ -204,20 +249,17 @@ func TestHostileGlobs(t *testing.T) {
 }
 
 // TestLongGlobs matches longer names and patterns than TestGlobIsMatch, for which match.Match would
-// take too long.
+// take too long. Some of the texts between two stars have more than 64 characters.
 func TestLongGlobs(t *testing.T) {
-	literals := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "aa", "ab", "?", "b", `\*`}), 5, 20)
-	subjects := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "aa", "aab", "*"}), 10, 60)
+	literals := rapid.SampledFrom([]string{"a", "a", "a", "b", "é", "?", "?", `\*`})
 	rapid.Check(t, func(t *rapid.T) {
-		pattern := "*" + strings.Join(literals.Draw(t, "pattern"), "*") + "*"
-		name := strings.Join(subjects.Draw(t, "name"), "")
-		p, err := CompileGlob(pattern)
-		if err != nil {
-			t.Fatal(err)
+		pieces := []string{"*"}
+		for range rapid.IntRange(1, 5).Draw(t, "texts") {
+			maxLen := rapid.SampledFrom([]int{3, 20, 150}).Draw(t, "length of a text")
+			pieces = append(pieces, rapid.SliceOfN(literals, max(maxLen/2, 1), maxLen).Draw(t, "text")...)
+			pieces = append(pieces, "*")
 		}
-		if got, want := p.Match(name), referenceGlob(name, pattern); got != want {
-			t.Errorf("CompileGlob(%q).Match(%q): got %v, want %v", pattern, name, got, want)
-		}
+		checkGlob(t, pieces, 3, referenceGlob)
 	})
 }
 

@@ -18,6 +18,7 @@ import (
 type sortedKeys struct {
 	names []string
 	next  int // index of the name that Next returns
+	reads int
 }
 
 func (k *sortedKeys) Seek(wanted []byte) (key, value []byte, err error) {
@@ -26,6 +27,7 @@ func (k *sortedKeys) Seek(wanted []byte) (key, value []byte, err error) {
 }
 
 func (k *sortedKeys) Next() (key, value []byte, err error) {
+	k.reads++
 	if k.next == len(k.names) {
 		return nil, nil, nil
 	}
@@ -150,6 +152,34 @@ func TestNameCursorStaysWithinThePrefix(t *testing.T) {
 			}
 			if diff := cmp.Diff(test.want, asked, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("names that the matcher was asked about (-want +got; %s):\n%s", test.reason, diff)
+			}
+		})
+	}
+}
+
+// TestNameCursorReads: a cursor reads at most one key that does not have the prefix, and none after
+// that.
+func TestNameCursorReads(t *testing.T) {
+	names := []string{"a", "a.b", "a.c", "b", "c.a", "c.b"}
+	tests := []struct {
+		pattern string
+		reads   int
+		reason  string // why the row is here
+	}{
+		{"a.*", 3, "two names, and the one after them"},
+		{"c*", 3, "two names, and the end of the keys"},
+		{"*.a", 7, "all names, and the end of the keys"},
+		{"a.b", 1, "one lookup, because no second name can match"},
+		{"a.d", 1, "one lookup, which finds another name"},
+		{"d", 1, "one lookup, which finds the end of the keys"},
+	}
+	for _, test := range tests {
+		t.Run(test.pattern, func(t *testing.T) {
+			keys := &sortedKeys{names: names}
+			cursor := NewNameCursor(keys, mustCompile(t, CompileGlob, test.pattern), "")
+			matchingNames(t, cursor)
+			if keys.reads != test.reads {
+				t.Errorf("%d reads; want %d: %s", keys.reads, test.reads, test.reason)
 			}
 		})
 	}
