@@ -176,9 +176,9 @@ func (d directory) removeUnfinished() error {
 		errs = append(errs, d.remove(name))
 	}
 	for n := range maxRetired {
-		if err := d.fs.Remove(d.retiredPath(n + 1)); !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, err)
-		}
+		// Windows may refuse it while a reader that gave way still has the file mapped into
+		// memory. That must not make this Open fail, and the next one tries again.
+		_ = d.fs.Remove(d.retiredPath(n + 1))
 	}
 	if filepath.Dir(d.tree) != filepath.Clean(d.path) {
 		// Before the tree became a link, its reserve was here.

@@ -97,6 +97,37 @@ func TestCompactMovesAside(t *testing.T) {
 	}
 }
 
+// TestOldTreeStays opens a daybook, and compacts it, while a replaced tree cannot be removed: on
+// Windows a reader that gave way may have it mapped. A later Open removes it.
+func TestOldTreeStays(t *testing.T) {
+	dir, fsys := testenv.TempDir(t), faultfs.NewSystem(disk.OS{})
+	mustClose(t, openMovingAside(t, dir, fsys))
+	old := filepath.Join(dir, "daybook.old-1.db")
+	if err := os.WriteFile(old, []byte("mapped"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fsys.SetHook(func(op faultfs.Op) error {
+		if op.Name == faultfs.Remove && op.Path == old {
+			return faultfs.ErrInjected
+		}
+		return nil
+	})
+	db := openMovingAside(t, dir, fsys)
+	mustStore(t, db, "r", "1", 1)
+	if err := db.Compact(ctx); err != nil {
+		t.Errorf("Compact: %v", err)
+	}
+	mustClose(t, db)
+	if got, want := filesOf(t, dir), "daybook.db daybook.old-1.db"; got != want {
+		t.Errorf("files %s; want %s", got, want)
+	}
+	fsys.SetHook(nil)
+	mustClose(t, openMovingAside(t, dir, fsys))
+	if got, want := filesOf(t, dir), "daybook.db"; got != want {
+		t.Errorf("after another Open: files %s; want %s", got, want)
+	}
+}
+
 // TestCompactMovesAsideFaults makes each rename of a compaction fail, and those that would undo it:
 // once before it is done, and once after. The process may then die. All values must be there, in
 // the process and after it.

@@ -126,9 +126,9 @@ type Options struct {
 	// ReadOnly opens an existing directory without changing anything in it, beside other readers
 	// but not beside a writer. Every write returns ErrReadOnly. The reader gives way when another
 	// process opens the directory for writing: after a fifth of a second every running and later
-	// call returns ErrLocked, and the reader must be closed and opened again. On Windows, and on a
-	// file system without locks on directories, the writer waits for LockTimeout instead. Default:
-	// false.
+	// call returns ErrLocked, and the reader must be closed and opened again. On a file system that
+	// refuses to lock a directory, which Windows does not need, the writer waits for LockTimeout
+	// instead. Default: false.
 	ReadOnly bool
 	// MaxFuture is how far a timestamp may be ahead of the clock; Store returns ErrTimestampRange
 	// for a later one. It protects a history from a clock that jumped ahead. Default: 0, any

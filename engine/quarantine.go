@@ -64,10 +64,10 @@ func (d directory) checkTreeNotInUse(found os.FileInfo) (err error) {
 	if err != nil {
 		return err
 	}
-	if found == nil || !os.SameFile(found, now) || !disk.TryLock(file) {
+	if found == nil || !os.SameFile(found, now) || !disk.TryLock(file, disk.OfTree) {
 		return errInUse(d.tree)
 	}
-	return disk.Unlock(file)
+	return disk.Unlock(file, disk.OfTree)
 }
 
 func errInUse(path string) error {

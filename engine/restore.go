@@ -85,7 +85,7 @@ func (d directory) claimTree() (c *treeClaim, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if !disk.TryLock(c.empty) {
+	if !disk.TryLock(c.empty, disk.OfTree) {
 		return nil, errors.Join(errInUse(d.tree), c.empty.Close())
 	}
 	// Until it was locked, another process may have filled it, or put another file in its place.
@@ -153,7 +153,7 @@ func (c *treeClaim) fill(ctx context.Context, r io.Reader) error {
 	if !canReplaceOpenFiles {
 		_ = c.empty.Close()
 		_ = restored.Close()
-	} else if !disk.TryLock(restored) {
+	} else if !disk.TryLock(restored, disk.OfTree) {
 		return errors.Join(errInUse(restored.Name()), restored.Close())
 	}
 	if err := dir.rename(restoredName, TreeFile); err != nil {

@@ -122,7 +122,7 @@ func (db *DB) finishSalvage() error {
 		return err
 	}
 	defer file.Close()
-	if !disk.TryLock(file) {
+	if !disk.TryLock(file, disk.OfTree) {
 		return errInUse(path)
 	}
 	return db.dir.rename(salvagedName, TreeFile)

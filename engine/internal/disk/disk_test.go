@@ -236,29 +236,81 @@ func TestOpenFile(t *testing.T) {
 	}
 }
 
-// TestLock locks a file twice.
+// TestLock takes the lock of a file in two that are open.
 func TestLock(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "file")
+	files := openTwice(t, filepath.Join(t.TempDir(), "file"))
+	if !disk.TryLock(files[0], disk.OfTree) || disk.TryLock(files[1], disk.OfTree) {
+		t.Error("one of two must have the lock")
+	}
+	if !disk.IsLockedByAnother(files[1], disk.OfTree) {
+		t.Error("the second does not notice the lock of the first")
+	}
+	if err := files[0].Close(); err != nil {
+		t.Error(err)
+	}
+	if disk.IsLockedByAnother(files[1], disk.OfTree) || !disk.TryLock(files[1], disk.OfTree) {
+		t.Error("after the file was closed, its lock is still there")
+	}
+	again, err := os.OpenFile(files[1].Name(), os.O_RDONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	for range 2 { // the second time it does nothing
+		if err := disk.Unlock(files[1], disk.OfTree); err != nil {
+			t.Error(err)
+		}
+	}
+	if !disk.TryLock(again, disk.OfTree) {
+		t.Error("after Unlock the lock is still there")
+	}
+}
+
+// TestSign locks what a writer locks that waits for readers. It must be another lock than that of
+// the tree's file.
+func TestSign(t *testing.T) {
+	dir := t.TempDir()
+	tree := filepath.Join(dir, "tree")
+	owners := openTwice(t, tree)
+	var signs [2]*os.File
+	for i := range signs {
+		f, err := os.Open(disk.SignPath(dir, tree))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		signs[i] = f
+	}
+	if !disk.TryLock(owners[0], disk.OfTree) {
+		t.Fatal("the file cannot be locked")
+	}
+	if disk.IsLockedByAnother(signs[0], disk.OfSign) {
+		t.Error("the lock of the file shows the sign")
+	}
+	if !disk.TryLock(signs[1], disk.OfSign) || !disk.IsLockedByAnother(signs[0], disk.OfSign) {
+		t.Error("the sign is not seen")
+	}
+	if err := disk.Unlock(owners[0], disk.OfTree); err != nil {
+		t.Error(err)
+	}
+	if !disk.TryLock(owners[1], disk.OfTree) {
+		t.Error("the sign locks the file")
+	}
+	if err := disk.Unlock(signs[1], disk.OfSign); err != nil || disk.IsLockedByAnother(signs[0], disk.OfSign) {
+		t.Errorf("the sign is still seen (Unlock: %v)", err)
+	}
+}
+
+func openTwice(t *testing.T, path string) (files [2]*os.File) {
+	t.Helper()
 	mustWrite(t, path, "")
-	var files [2]*os.File
 	for i := range files {
 		f, err := os.OpenFile(path, os.O_RDWR, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer f.Close()
+		t.Cleanup(func() { _ = f.Close() })
 		files[i] = f
 	}
-	if !disk.TryLock(files[0]) || disk.TryLock(files[1]) {
-		t.Error("one of two must have the lock")
-	}
-	if err := files[0].Close(); err != nil {
-		t.Error(err)
-	}
-	if !disk.TryLock(files[1]) {
-		t.Error("after the file was closed, its lock is still there")
-	}
-	if err := disk.Unlock(files[1]); err != nil {
-		t.Error(err)
-	}
+	return files
 }

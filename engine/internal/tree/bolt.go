@@ -53,7 +53,8 @@ func (t *Tree) openBolt(readOnly bool) (*bbolt.DB, error) {
 	for deadline := begin.Add(options.Timeout); ; {
 		db, file, err := t.openBoltFile(options)
 		if errors.Is(err, bolterrors.ErrTimeout) && !readOnly && time.Since(begin) < maxReaderWait && t.onlyReaders() {
-			options.Timeout = signInterval // they give way
+			time.Sleep(signInterval) // they give way
+			options.Timeout = 1      // bbolt tries once
 			continue
 		}
 		if err != nil && options.InitialMmapSize > 0 && errors.Is(err, errNoAddressSpace) {
@@ -106,6 +107,9 @@ func (t *Tree) initialMapSize() int {
 func (t *Tree) openBoltFile(options *bbolt.Options) (db *bbolt.DB, file *os.File, err error) {
 	options.OpenFile = func(path string, flag int, mode os.FileMode) (*os.File, error) {
 		opened, err := t.mapped.fs.OpenFile(path, flag, mode)
+		if err == nil && !options.ReadOnly {
+			t.moveSign() // before bbolt waits for the lock
+		}
 		file = opened
 		return opened, err
 	}
@@ -171,5 +175,5 @@ func (t *Tree) closeBolt() error {
 // closeHandle closes the file of a bbolt.DB that cannot be closed. It unlocks the file first,
 // because the mapping remains and would keep the lock.
 func closeHandle(file *os.File) error {
-	return errors.Join(disk.Unlock(file), file.Close())
+	return errors.Join(disk.Unlock(file, disk.OfTree), file.Close())
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // A reader gives way to a writer. All readers share the lock on the file, and a writer needs it
-// alone. A writer that waits shows a sign: it locks the directory of the daybook. Readers look for
+// alone. A writer that waits shows a sign, which is another lock: see disk.OfSign. Readers look for
 // the sign again and again.
 const (
 	signInterval = 20 * time.Millisecond // between two looks for the sign
@@ -26,22 +26,23 @@ const (
 	maxReaderWait = 3 * time.Second
 )
 
-// sign says that a writer waits for the readers of a directory, or is about to.
+// sign says that a writer waits for the readers of a file, or is about to.
 type sign struct {
-	directory *os.File
-	lowering  chan struct{}
-	lowered   chan struct{}
+	file     *os.File
+	lowering chan struct{}
+	lowered  chan struct{}
 }
 
-// raiseSign shows the sign until lower is called. If that is not possible, for example because the
-// file system has no locks on directories, readers do not notice the writer.
-func raiseSign(fsys disk.FS, path string) *sign {
-	directory := openForSign(fsys, path)
-	if directory == nil {
+// raiseSign shows the sign until lower is called. It returns nil, which shows nothing, if the
+// file for it cannot be opened. Nor do readers notice the writer if the file system has no such
+// locks.
+func (t *Tree) raiseSign() *sign {
+	file := t.openForSign()
+	if file == nil {
 		return nil
 	}
-	s := &sign{directory: directory, lowering: make(chan struct{}), lowered: make(chan struct{})}
-	if disk.TryLock(directory) {
+	s := &sign{file: file, lowering: make(chan struct{}), lowered: make(chan struct{})}
+	if disk.TryLock(file, disk.OfSign) {
 		close(s.lowered)
 		return s
 	}
@@ -57,7 +58,7 @@ func (s *sign) retry() {
 			return
 		case <-time.After(signInterval / 4):
 		}
-		if disk.TryLock(s.directory) {
+		if disk.TryLock(s.file, disk.OfSign) {
 			return
 		}
 	}
@@ -67,28 +68,61 @@ func (s *sign) lower() {
 	if s != nil {
 		close(s.lowering)
 		<-s.lowered
-		_ = s.directory.Close()
+		_ = disk.Unlock(s.file, disk.OfSign)
+		_ = s.file.Close()
 	}
 }
 
-// openForSign opens a directory to lock it; nil if that is not possible.
-func openForSign(fsys disk.FS, path string) *os.File {
-	if !disk.CanLockDirectories || path == "" {
+// isOn reports whether the sign is shown to those who open the file at a path.
+func (s *sign) isOn(fsys disk.FS, path string) bool {
+	if s == nil {
+		return false
+	}
+	own, err := s.file.Stat()
+	if err != nil {
+		return false
+	}
+	found, err := fsys.Stat(path)
+	return err == nil && os.SameFile(own, found)
+}
+
+// moveSign shows the sign to the readers of the file that the path leads to now, if its place is
+// the file itself. The owner of the lock may have replaced the file, or this writer created it.
+func (t *Tree) moveSign() {
+	path := t.mapped.path
+	if t.signPath() == path && !t.sign.isOn(t.mapped.fs, path) {
+		t.sign.lower()
+		t.sign = t.raiseSign()
+	}
+}
+
+// signPath returns the path of the file for the sign; "" if there is none.
+func (t *Tree) signPath() string {
+	if t.opts.Directory == "" {
+		return ""
+	}
+	return disk.SignPath(t.opts.Directory, t.mapped.path)
+}
+
+// openForSign opens the file for the sign; nil if that is not possible.
+func (t *Tree) openForSign() *os.File {
+	path := t.signPath()
+	if path == "" {
 		return nil
 	}
-	directory, err := fsys.OpenFile(path, os.O_RDONLY, 0)
+	file, err := t.mapped.fs.OpenFile(path, os.O_RDONLY, 0)
 	if err != nil {
 		return nil
 	}
-	return directory
+	return file
 }
 
 // Lease is a reader's right to read the file. It ends when a writer waits for the file, so that a
 // reader never makes a writer fail: not even one that stands still in the middle of its reading.
 type Lease struct {
-	err       error
-	file      *os.File // whose lock is released
-	directory *os.File
+	err  error
+	file *os.File // whose lock is released
+	sign *os.File // where a writer shows the sign; nil: nowhere
 
 	wanted atomic.Bool // reading ends as soon as it can
 	ended  bool        // the file is not locked; guarded by reading
@@ -98,15 +132,15 @@ type Lease struct {
 	closing, closed chan struct{}
 }
 
-// newLease begins a lease of an open file. The caller closes it.
-func newLease(fsys disk.FS, path string, file *os.File, directory string) *Lease {
+// newLease begins a lease of the open file. The caller closes it.
+func (t *Tree) newLease() *Lease {
 	l := &Lease{
 		err: fmt.Errorf("%w: %s: this reader gave way to a program that opens it for writing; open it again",
-			daybook.ErrLocked, path),
-		file: file, directory: openForSign(fsys, directory),
+			daybook.ErrLocked, t.mapped),
+		file: t.file, sign: t.openForSign(),
 		closing: make(chan struct{}), closed: make(chan struct{}),
 	}
-	if l.directory == nil {
+	if l.sign == nil {
 		close(l.closed)
 		return l
 	}
@@ -117,14 +151,14 @@ func newLease(fsys disk.FS, path string, file *os.File, directory string) *Lease
 // run ends the lease when a writer waits.
 func (l *Lease) run() {
 	defer close(l.closed)
-	defer func() { _ = l.directory.Close() }()
+	defer func() { _ = l.sign.Close() }()
 	for seen := time.Duration(0); seen < grace; seen += signInterval {
 		select {
 		case <-l.closing:
 			return
 		case <-time.After(signInterval):
 		}
-		if !disk.IsLockedByAnother(l.directory) {
+		if !disk.IsLockedByAnother(l.sign, disk.OfSign) {
 			seen = -signInterval
 		}
 	}
@@ -132,7 +166,7 @@ func (l *Lease) run() {
 	l.reading.Lock() // waits for the step of reading that is running
 	defer l.reading.Unlock()
 	l.ended = true
-	_ = disk.Unlock(l.file)
+	_ = disk.Unlock(l.file, disk.OfTree)
 }
 
 func (l *Lease) close() {
@@ -186,12 +220,12 @@ func (c leaseContext) Err() error {
 // waitForNoSign waits until no writer shows the sign.
 // Errors: daybook.ErrLocked, after the timeout.
 func (t *Tree) waitForNoSign(timeout time.Duration) error {
-	directory := openForSign(t.mapped.fs, t.opts.Directory)
-	if directory == nil {
+	file := t.openForSign()
+	if file == nil {
 		return nil
 	}
-	defer func() { _ = directory.Close() }()
-	for deadline := time.Now().Add(timeout); disk.IsLockedByAnother(directory); {
+	defer func() { _ = file.Close() }()
+	for deadline := time.Now().Add(timeout); disk.IsLockedByAnother(file, disk.OfSign); {
 		if time.Now().After(deadline) {
 			return fmt.Errorf("%w: %s: another program is opening it for writing", daybook.ErrLocked, t.mapped)
 		}
@@ -207,5 +241,5 @@ func (t *Tree) onlyReaders() bool {
 		return false
 	}
 	defer func() { _ = file.Close() }()
-	return disk.CanLockDirectories && !disk.IsLockedByAnother(file)
+	return !disk.IsLockedByAnother(file, disk.OfTree)
 }

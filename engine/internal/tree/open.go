@@ -36,7 +36,8 @@ func Open(fsys disk.FS, path string, opts Options) (*Tree, error) {
 			return nil, err
 		}
 	} else {
-		defer raiseSign(fsys, opts.Directory).lower()
+		t.sign = t.raiseSign()
+		defer func() { t.sign.lower(); t.sign = nil }()
 	}
 	if !missing && !opts.ReadOnly {
 		if err := t.verifyFile(); err != nil {
@@ -49,7 +50,7 @@ func Open(fsys disk.FS, path string, opts Options) (*Tree, error) {
 	t.bolt.AllocSize = allocSize
 	t.SetMaxBytes(opts.MaxBytes)
 	if opts.ReadOnly {
-		t.mapped.lease = newLease(fsys, path, t.file, opts.Directory)
+		t.mapped.lease = t.newLease()
 	}
 	if err := t.start(); err != nil {
 		_ = t.closeBolt()

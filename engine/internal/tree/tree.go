@@ -19,7 +19,7 @@ import (
 type Options struct {
 	LockTimeout time.Duration // negative: wait for readers, which give way, and not for a writer
 	ReadOnly    bool
-	Directory   string // of the daybook, which a waiting writer locks; "": readers do not give way
+	Directory   string // of the daybook, as disk.SignPath wants it; "": readers do not give way
 	Existing    bool   // the file must exist and have content other than zeros
 	ChunkValues int    // maximum number of values in a chunk
 	ChunkBytes  int    // maximum number of bytes of JSON in a chunk of more than one value
@@ -46,7 +46,8 @@ type Tree struct {
 	opts   Options
 	coder  *codec.Coder
 
-	pageSize int // in bytes
+	pageSize int   // in bytes
+	sign     *sign // of a writer, while Open runs
 
 	committed atomic.Pointer[committedTable] // the checksums of the pages
 	pending   atomic.Pointer[pendingTable]   // of the commit that is being made; nil: none is

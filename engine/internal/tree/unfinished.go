@@ -24,10 +24,10 @@ func eraseUnfinished(f mappedFile) (erased bool, err error) {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	if !disk.TryLock(file) { // another program is opening it, and may have written more
+	if !disk.TryLock(file, disk.OfTree) { // another program is opening it, and may have written more
 		return false, fmt.Errorf("%w: %s: another program is creating it", daybook.ErrLocked, f)
 	}
-	defer func() { err = errors.Join(err, disk.Unlock(file)) }()
+	defer func() { err = errors.Join(err, disk.Unlock(file, disk.OfTree)) }()
 	created := pages.NewFile(os.Getpagesize())
 	longest := max(len(created), minMapSize)
 	if runtime.GOOS == "windows" {

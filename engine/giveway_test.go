@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build unix
-
 package engine
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine/internal/disk"
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
@@ -174,5 +175,55 @@ func TestReadersWaitForAWriterThatWaits(t *testing.T) {
 		if err := <-failures; err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestReaderOfAReplacedTreeGivesWay: a writer waits, the owner replaces the tree's file and closes,
+// and a reader may open the new file before the writer has noticed it. It must give way as well.
+func TestReaderOfAReplacedTreeGivesWay(t *testing.T) {
+	dir := testenv.TempDir(t)
+	owner := mustOpen(t, dir, nil)
+	mustStore(t, owner, "r", "1", 1)
+	writers := make(chan *DB, 1)
+	go func() {
+		writer, err := Open(dir, &Options{LockTimeout: 20 * time.Second})
+		if err != nil {
+			t.Errorf("Open for writing: %v", err)
+		}
+		writers <- writer
+	}()
+	waitForSign(t, dir)
+	if err := owner.Compact(ctx); err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, owner)
+	for {
+		reader, err := Open(dir, &Options{ReadOnly: true, LockTimeout: -1})
+		if err == nil {
+			defer func() { _ = reader.Close() }() // it stands still until then
+		} else if !errors.Is(err, daybook.ErrLocked) {
+			t.Errorf("Open for reading: %v", err)
+		}
+		select {
+		case writer := <-writers:
+			if writer != nil {
+				mustClose(t, writer)
+			}
+			return
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+// waitForSign waits until a writer shows that it waits for the directory.
+func waitForSign(t *testing.T, dir string) {
+	t.Helper()
+	file, err := os.Open(disk.SignPath(dir, filepath.Join(dir, TreeFile)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for !disk.IsLockedByAnother(file, disk.OfSign) {
+		time.Sleep(time.Millisecond)
 	}
 }
