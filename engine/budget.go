@@ -83,7 +83,7 @@ type sizes struct {
 	free    int64 // of the pages of that file which the next transaction may use
 	pinned  int64 // of the pages that will be free when the open snapshots end
 	copy    int64 // of a compaction's copy; 0: there is none
-	log     int64 // of all segments
+	log     int64 // of all segments, and of the session's file
 	reserve int64
 }
 

@@ -32,6 +32,7 @@ type DB struct {
 	heads   *heads
 	trees   trees
 	reserve *reserve
+	session session
 
 	holdClock holdClock // set by Open
 
@@ -128,6 +129,9 @@ func open(path string, opts Options, system disk.System) (_ *DB, err error) {
 			_ = t.closeDirectory()
 		}
 	}()
+	if err := db.session.read(); err != nil {
+		return nil, err
+	}
 	recovery, err := t.recoverLog()
 	if gaveWay := db.reading(context.Background()).Err(); gaveWay != nil {
 		err = gaveWay // the log may have been changed while it was read
@@ -159,6 +163,7 @@ func newDB(dir directory, opts Options) *DB {
 		opts:       opts,
 		heads:      newHeads(opts.Tuning.HeadSize),
 		reserve:    &reserve{dir: dir},
+		session:    session{dir: dir},
 		turns:      turns{free: make(chan *turn, 1)},
 		compacting: make(chan struct{}, 1),
 		watchers:   newWatchers(),
@@ -311,6 +316,9 @@ func (db *DB) shutDown() error {
 	if err = t.lastCheckpoint(); err != nil {
 		err = errors.Join(fmt.Errorf("closed without a last checkpoint; the log keeps the values: %w", err),
 			db.log.Sync())
+	}
+	if err == nil {
+		err = t.endSession() // after that the log may be empty
 	}
 	err = errors.Join(err, db.log.Close(err == nil))
 	return errors.Join(err, t.closeDirectory())

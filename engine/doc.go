@@ -57,6 +57,7 @@
 //	daybook.db           the tree; its lock is the directory's lock
 //	wal/                 the log's segments; empty after Close
 //	reserve              space for Cleanup on a full disk
+//	session              whether the directory was closed, and how far the log had come
 //	daybook.new.db       a copy of the tree, during a compaction
 //	daybook.salvaged.db  the undamaged part of a damaged tree, before it becomes the tree; on
 //	                     Windows also a complete copy, for a moment

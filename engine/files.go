@@ -22,6 +22,7 @@ const TreeFile = "daybook.db"
 const (
 	logName      = "wal"
 	reserveName  = "reserve"
+	sessionName  = "session"
 	copyName     = "daybook.new.db"      // a copy of the tree that compaction or salvage is making
 	salvagedName = "daybook.salvaged.db" // a complete salvaged tree, before it gets the tree's name
 	restoredName = "daybook.restored.db" // a tree that Restore is writing
@@ -105,6 +106,8 @@ func (d directory) file(name string) string {
 		return d.tree
 	case logName:
 		return d.log
+	case sessionName:
+		return filepath.Join(d.path, sessionName)
 	}
 	dir, tree := filepath.Split(d.tree)
 	if tree == TreeFile {

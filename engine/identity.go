@@ -71,13 +71,19 @@ func (d directory) identityOfLog() (identity.Identity, error) {
 // knownToLog returns what the tree says about the log beside it.
 func (t *turn) knownToLog(state tree.State) wal.Known {
 	saved, _ := t.tree().Identity() // prepareIdentity has dealt with damage
-	return wal.Known{Watermark: state.Watermark, Identity: saved, Tree: t.db.dir.file(TreeFile)}
+	return wal.Known{
+		Watermark: state.Watermark, Identity: saved, Tree: t.db.dir.file(TreeFile),
+		Expected: t.db.session.expectedOfLog(saved),
+	}
 }
 
 // chooseEpoch decides whether Open begins a new epoch, and returns the origin of the values that
 // will be stored. A new one is needed if the log was not closed, because numbers may have been
 // given to values that are lost, but were seen. It is also needed in a copy of the directory,
 // because the original goes on to give numbers.
+//
+// The session shows more: that the directory was not closed although no segment is left, or that
+// the tree is not the one that was closed.
 //
 // Nothing would show the next Open that this log is lost, because its directory is made again. So
 // the tree knows the epoch first.
@@ -86,8 +92,9 @@ func (t *turn) chooseEpoch(recovery *wal.Recovery) (origin identity.Origin, err 
 	switch {
 	case known.IsZero(): // it is of an older version, and open for reading: its cursors hold until Close
 		known.Epochs = []identity.Epoch{{ID: identity.NewID()}}
-	case !t.db.opts.ReadOnly && (recovery.Unclean() || t.tree().IsElsewhere()):
-		known, origin = known.BeginRandom(recovery.NextSequence()-1, recovery.EpochUsed())
+	case !t.db.opts.ReadOnly && (recovery.Unclean() || t.tree().IsElsewhere() || t.sessionIsUnclean()):
+		known, origin = known.BeginRandom(recovery.NextSequence()-1,
+			recovery.EpochUsed() || t.db.session.usedEpoch(known.Current()))
 		t.tree().SetIdentity(known)
 		if recovery.IsLost() {
 			err = t.saveIdentity()

@@ -96,6 +96,13 @@ func (t *turn) openLog(recovery *wal.Recovery, origin identity.Origin) error {
 	if err != nil {
 		return err
 	}
+	clean, missing := !recovery.Unclean() && !t.sessionIsUnclean(), recovery.IsMissing()
+	startSession := func() error { return db.session.start(origin, recovery.NextSequence()-1, clean) }
+	if missing { // its directory is made below, and must not be taken for one that lacks its files
+		if err := startSession(); err != nil {
+			return err
+		}
+	}
 	first, others := segmentSizes(db.opts.MaxSize)
 	db.log, err = recovery.Open(state.LastSegment, wal.Options{
 		FirstSegmentSize: first,
@@ -107,9 +114,15 @@ func (t *turn) openLog(recovery *wal.Recovery, origin identity.Origin) error {
 		KeepEvidence:     recovery.Unclean(),
 		OnUndo:           db.forkAfter,
 		VerifyTree:       db.verifyTree,
+		Session:          &db.session,
 	})
 	if err != nil {
 		return err
+	}
+	if !missing { // after the values of the log have become durable
+		if err := startSession(); err != nil {
+			return errors.Join(err, db.log.Close(false))
+		}
 	}
 	if err := db.dir.fs.Hold(db.dir.log); err != nil {
 		return errors.Join(err, db.log.Close(false))

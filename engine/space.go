@@ -25,7 +25,7 @@ func (db *DB) sizes() sizes {
 	db.space.mu.Lock()
 	now := db.space.tree
 	db.space.mu.Unlock()
-	now.log, now.reserve = db.log.Size(), db.reserve.size()
+	now.log, now.reserve = db.log.Size()+db.session.size(), db.reserve.size()
 	return now
 }
 

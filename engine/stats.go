@@ -86,7 +86,7 @@ func (db *DB) measureFiles(stats *daybook.Stats) (err error) {
 	if db.log != nil {
 		stats.LogBytes = db.log.Size()
 	}
-	stats.DiskBytes = stats.TreeBytes + stats.LogBytes + db.reserve.size()
+	stats.DiskBytes = stats.TreeBytes + stats.LogBytes + db.reserve.size() + db.session.size()
 	return err
 }
 

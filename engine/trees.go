@@ -73,7 +73,9 @@ func (t *turn) replace(other *tree.Tree, retired string) {
 }
 
 // closeDirectory closes the tree and then the directory.
-func (t *turn) closeDirectory() error { return errors.Join(t.closeTrees(), t.db.dir.fs.Close()) }
+func (t *turn) closeDirectory() error {
+	return errors.Join(t.db.session.close(), t.closeTrees(), t.db.dir.fs.Close())
+}
 
 // closeTrees closes the tree, and waits until replaced trees are closed.
 func (t *turn) closeTrees() error {

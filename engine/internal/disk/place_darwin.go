@@ -31,5 +31,18 @@ func PlaceOf(file *os.File) Place {
 	return p
 }
 
+// ChangedAt returns when an open file was last written to or renamed, in ns; 0 if the system does
+// not tell. No program can set that time.
+func ChangedAt(file *os.File) uint64 {
+	info, err := file.Stat()
+	if err != nil {
+		return 0
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(stat.Ctimespec.Nano())
+	}
+	return 0
+}
+
 // machineID returns nothing: the system has no file with it.
 func machineID() string { return "" }

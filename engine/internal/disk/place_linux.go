@@ -32,6 +32,22 @@ func PlaceOf(file *os.File) Place {
 	return p
 }
 
+// ChangedAt returns when an open file was last written to or renamed, in ns; 0 if the system does
+// not tell. No program can set that time.
+func ChangedAt(file *os.File) (at uint64) {
+	connection, err := file.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	_ = connection.Control(func(fd uintptr) {
+		var stat unix.Statx_t
+		if err := unix.Statx(int(fd), "", unix.AT_EMPTY_PATH, unix.STATX_CTIME, &stat); err == nil {
+			at = uint64(stat.Ctime.Sec)*1e9 + uint64(stat.Ctime.Nsec)
+		}
+	})
+	return at
+}
+
 // machineID returns what systemd, or D-Bus, says about the machine.
 func machineID() string {
 	for _, path := range []string{"/etc/machine-id", "/var/lib/dbus/machine-id"} {

@@ -21,6 +21,9 @@ func PlaceOf(file *os.File) Place {
 	return p
 }
 
+// ChangedAt returns 0: Windows may set the time of the last write only when the file is closed.
+func ChangedAt(*os.File) uint64 { return 0 }
+
 // machineID returns the identity that the system got when it was installed.
 func machineID() string {
 	key, err := registry.OpenKey(registry.LOCAL_MACHINE, `SOFTWARE\Microsoft\Cryptography`,

@@ -122,6 +122,9 @@ func (t *Tree) confirm() error {
 // examine reports whether the file has a tree, and loads the checksums of its pages and the
 // identity.
 func (t *Tree) examine() (exists bool, err error) {
+	if t.changedBeforeOpen == 0 {
+		t.changedBeforeOpen = t.ChangedAt()
+	}
 	err = t.viewBolt(func(tx *bbolt.Tx) error {
 		if err := t.checkSize(tx); err != nil {
 			return err

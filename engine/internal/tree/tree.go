@@ -11,6 +11,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/disk"
 	"github.com/daybook-db/daybook/engine/internal/identity"
 	"github.com/daybook-db/daybook/engine/internal/pages"
 )
@@ -70,6 +71,8 @@ type Tree struct {
 	snapshotGate snapshotGate
 
 	identity storedIdentity
+
+	changedBeforeOpen uint64
 
 	damagedMeta error // what Open found wrong with one of the two meta pages
 
@@ -180,6 +183,12 @@ func (t *Tree) IsAt(path string) (bool, error) {
 	}
 	return os.SameFile(own, found), nil
 }
+
+// ChangedAt returns when the file was last written to, in ns; 0 if the system does not tell.
+func (t *Tree) ChangedAt() uint64 { return disk.ChangedAt(t.file) }
+
+// ChangedBeforeOpen returns what ChangedAt would have returned before Open, which writes to it.
+func (t *Tree) ChangedBeforeOpen() uint64 { return t.changedBeforeOpen }
 
 // SetPath sets the path of a file that was renamed. The tree may not be used meanwhile.
 func (t *Tree) SetPath(path string) { t.mapped.path = path }

@@ -38,9 +38,10 @@ type machine struct {
 	serial       int         // makes every payload different
 	failed       bool        // a write failed since the last Sync, so a power cut may restore its frames
 
-	saved identity.Identity         // that the tree has
-	now   identity.Identity         // of the log
-	seen  map[daybook.Cursor]string // the payload of each frame that was readable at any time
+	session *testSession
+	saved   identity.Identity         // that the tree has
+	now     identity.Identity         // of the log
+	seen    map[daybook.Cursor]string // the payload of each frame that was readable at any time
 }
 
 // testFrame is a frame and the sequence number of its first value.
@@ -177,7 +178,11 @@ func (m *machine) checkCursors() {
 func (m *machine) closeEmpty(*rapid.T) {
 	m.open()
 	m.watermark, m.notBefore, m.saved = max(m.watermark, m.next-1), m.log.LastSegment(), m.now
-	if err := m.log.Close(true); err != nil {
+	err := m.session.writeDurably(nil)
+	if err == nil {
+		err = m.log.Close(true)
+	}
+	if err != nil {
 		m.crashAfter(err)
 	}
 	m.log = nil
@@ -249,7 +254,12 @@ func (m *machine) crash(powerCut bool) {
 
 func (m *machine) recover() {
 	m.t.Helper()
-	recovery, err := Scan(crashDir, m.fs, Known{Watermark: m.watermark, Identity: m.saved})
+	want, closed, err := readTestSession(m.fs, m.saved)
+	if err != nil {
+		m.crashAfter(err)
+		return
+	}
+	recovery, err := Scan(crashDir, m.fs, Known{Watermark: m.watermark, Identity: m.saved, Expected: want})
 	if err != nil {
 		m.crashAfter(err)
 		return
@@ -267,7 +277,14 @@ func (m *machine) recover() {
 		m.t.Fatalf("the next value is %d; want %d", got, m.next)
 	}
 	m.acknowledged = survived
-	log, err := recovery.Open(m.notBefore, m.options(recovery))
+	opts := m.options(recovery, closed)
+	log, err := recovery.Open(m.notBefore, opts)
+	if err == nil {
+		m.session.file, err = m.fs.Open(sessionPath)
+	}
+	if m.session.now, m.session.synced = nil, true; err == nil && (!closed || opts.KeepEvidence) {
+		err = m.session.writeDurably(&Expected{Sequence: m.next - 1, Origin: opts.Origin})
+	}
 	if err != nil {
 		m.crashAfter(err)
 		return
@@ -277,12 +294,13 @@ func (m *machine) recover() {
 }
 
 // options begins a new epoch where one is needed, as the engine does.
-func (m *machine) options(recovery *Recovery) Options {
+func (m *machine) options(recovery *Recovery, closed bool) Options {
 	opts := testOptions()
+	opts.Session = m.session
 	m.now, opts.Origin = recovery.Identity(), recovery.Identity().Origin()
-	if recovery.Unclean() {
+	if recovery.Unclean() || !closed {
 		m.now, opts.Origin = m.now.BeginRandom(m.next-1, recovery.EpochUsed())
-		opts.KeepEvidence = true
+		opts.KeepEvidence = recovery.Unclean()
 	}
 	opts.OnUndo = func(shared uint64) (origin identity.Origin) {
 		m.now, origin = m.now.BeginRandom(shared, true)
@@ -324,6 +342,10 @@ func TestCrashes(t *testing.T) {
 		d := newMemDisk()
 		m := &machine{t: t, disk: d, fs: faultfs.New(d), next: 1, saved: identity.New()}
 		m.seen, d.written = make(map[daybook.Cursor]string), m.see
+		m.session = &testSession{fs: m.fs}
+		if err := m.session.create(); err != nil {
+			t.Fatal(err)
+		}
 		t.Repeat(map[string]func(*rapid.T){
 			"append":       m.append,
 			"append more":  m.append,

@@ -35,6 +35,10 @@
 // seen. The values after that belong to a new epoch. At least one of the files stays until the tree
 // knows that epoch; see Log.ReleaseEvidence.
 //
+// A log from which files were removed looks shorter, or closed. So the log tells a [Session] which
+// segment it begins, and the next Scan expects that segment and the values before it: see
+// [Expected]. A segment is only released when the session durably names a later one.
+//
 // # Files
 //
 // A file with the name of a segment always has a complete header. So a header that cannot be read

@@ -35,6 +35,8 @@ type Options struct {
 	// VerifyTree returns an error if the tree that is to get the values is no longer the one that
 	// the next Open would find; nil: it is not asked. The log asks when it verifies its directory.
 	VerifyTree func() error
+	// Session keeps, outside the log's directory, how far the log has come; nil: nothing does.
+	Session Session
 }
 
 // Frame is the unit that Append writes: the values of one Store or StoreBatch.
@@ -67,6 +69,7 @@ type Log struct {
 	sealed   []segment      // the segments before the active one that are not released, oldest first
 	durable  uint64         // sequence number of the last durable value
 	evidence evidence       // that an earlier process has left
+	recorded uint64         // number of the segment that the session names; 0: none
 	failure  error          // not nil: the log has failed
 }
 
@@ -296,6 +299,10 @@ func (l *Log) activate(next segment) error {
 		l.pool.removeDurably(next)
 		return err
 	}
+	if err := l.record(next); err != nil {
+		_ = file.Close()
+		return err
+	}
 	l.mu.Lock()
 	l.active = &activeSegment{segment: next, file: file}
 	l.mu.Unlock()
@@ -329,10 +336,15 @@ func (l *Log) sealActiveLocked() error {
 func (l *Log) Release(watermark uint64) {
 	l.mu.Lock()
 	n := 0
-	for n < len(l.sealed) && l.sealed[n].lastSequence <= watermark && l.sealed[n].number != l.evidence.inUse {
+	for n < len(l.sealed) && l.sealed[n].lastSequence <= watermark && !l.isNeededLocked(l.sealed[n].number) {
 		n++
 	}
 	released := l.sealed[:n:n]
+	l.mu.Unlock()
+	if n == 0 || !l.sessionSynced() {
+		return
+	}
+	l.mu.Lock()
 	l.sealed = l.sealed[n:]
 	l.mu.Unlock()
 	for _, s := range released {

@@ -72,6 +72,9 @@ func (r *Recovery) Unclean() bool {
 // the tree was restored and not opened since.
 func (r *Recovery) IsLost() bool { return r.isMissing && r.known.Watermark > 0 }
 
+// IsMissing reports whether the log's directory does not exist.
+func (r *Recovery) IsMissing() bool { return r.isMissing }
+
 // Size returns the total size of the segments, in bytes.
 func (r *Recovery) Size() int64 { return totalSize(r.segments) + totalSize(r.unused) }
 

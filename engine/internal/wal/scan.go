@@ -18,6 +18,7 @@ type Known struct {
 	Watermark uint64            // values up to this sequence number are in the tree
 	Identity  identity.Identity // of the store, with the epochs up to the last checkpoint or later
 	Tree      string            // path of the tree, for errors
+	Expected  Expected          // of the log, by what is known from elsewhere
 }
 
 // Scan reads the log in dir and finds its valid frames. Scan changes nothing. A directory that does
@@ -57,6 +58,9 @@ func ScanUpToDamage(dir string, fsys disk.FS, known Known) (r *Recovery, damage,
 	}
 	if damage != nil && !errors.Is(damage, daybook.ErrCorrupt) {
 		return nil, nil, damage
+	}
+	if missing := r.checkExpected(); damage == nil {
+		damage = missing
 	}
 	return r, damage, nil
 }

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"io/fs"
+	"sync"
+
+	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/disk"
+	"github.com/daybook-db/daybook/engine/internal/identity"
+	"github.com/daybook-db/daybook/engine/internal/tree"
+	"github.com/daybook-db/daybook/engine/internal/wal"
+)
+
+// session is the small file that says whether the directory was closed. Open must not take a log
+// whose files were removed for one that was closed, nor a tree that was replaced by an older copy
+// of itself for the one that was closed. Neither shows it by itself.
+//
+// The file is written in place, when the log takes its next segment and in Close. A directory
+// without the file, as earlier versions left it, is no error: then nothing is known.
+type session struct {
+	dir   directory
+	found sessionRecord // as Open found it
+	state sessionState
+
+	mu     sync.Mutex // guards the fields below
+	file   disk.File  // nil: it could not be created, and no session is kept
+	now    sessionRecord
+	synced bool
+}
+
+// sessionState says what Open found.
+type sessionState int
+
+const (
+	sessionUnknown sessionState = iota // there is no file
+	sessionDamaged
+	sessionFound
+)
+
+// sessionRecord is the content of the file.
+type sessionRecord struct {
+	closed  bool
+	segment uint64 // that was begun last; 0: none, or it may have been released
+	// sequence is the number up to which all values are in the tree or in the log; once the
+	// directory is closed, in the tree.
+	sequence  uint64
+	changedAt uint64          // when the tree's file was last written to, once closed; 0: unknown
+	origin    identity.Origin // of the values after sequence
+}
+
+// A record is encoded as follows, in big-endian order:
+//
+//	 0  magic      8 bytes, "DAYBKSES"
+//	 8  version    uint32, 1
+//	12  closed     uint32, 1 or 0
+//	16  segment    uint64
+//	24  sequence   uint64
+//	32  changed at uint64
+//	40  store, epoch, parent  16 bytes each
+//	88  shared     uint64
+//	96  checksum   uint32, CRC-32C of the bytes before it
+const (
+	sessionMagic   = "DAYBKSES"
+	sessionVersion = 1
+	sessionLen     = 100
+)
+
+func (r *sessionRecord) encode() []byte {
+	data := binary.BigEndian.AppendUint32([]byte(sessionMagic), sessionVersion)
+	closed := uint32(0)
+	if r.closed {
+		closed = 1
+	}
+	data = binary.BigEndian.AppendUint32(data, closed)
+	for _, field := range []uint64{r.segment, r.sequence, r.changedAt} {
+		data = binary.BigEndian.AppendUint64(data, field)
+	}
+	for _, id := range [][16]byte{r.origin.Store, r.origin.Epoch, r.origin.Parent} {
+		data = append(data, id[:]...)
+	}
+	data = binary.BigEndian.AppendUint64(data, r.origin.Shared)
+	return binary.BigEndian.AppendUint32(data, crc32.Checksum(data, codec.Castagnoli))
+}
+
+// decode reports whether data is a record.
+func (r *sessionRecord) decode(data []byte) bool {
+	if len(data) < sessionLen || string(data[:8]) != sessionMagic ||
+		binary.BigEndian.Uint32(data[8:]) != sessionVersion ||
+		binary.BigEndian.Uint32(data[96:]) != crc32.Checksum(data[:96], codec.Castagnoli) {
+		return false
+	}
+	*r = sessionRecord{
+		closed:    binary.BigEndian.Uint32(data[12:]) == 1,
+		segment:   binary.BigEndian.Uint64(data[16:]),
+		sequence:  binary.BigEndian.Uint64(data[24:]),
+		changedAt: binary.BigEndian.Uint64(data[32:]),
+		origin: identity.Origin{
+			Store: [16]byte(data[40:]), Epoch: [16]byte(data[56:]), Parent: [16]byte(data[72:]),
+			Shared: binary.BigEndian.Uint64(data[88:]),
+		},
+	}
+	return true
+}
+
+// read reads the file. A file of zeros is one whose creation a power cut has interrupted.
+func (s *session) read() error {
+	data, _, err := s.dir.fs.ReadStart(s.dir.file(sessionName), sessionLen)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case s.found.decode(data):
+		s.state = sessionFound
+	case len(bytes.Trim(data, "\x00")) > 0:
+		s.state = sessionDamaged
+	}
+	return nil
+}
+
+// expectedOfLog returns what the log must have. It is nothing if the directory was closed, and if
+// the tree has a later epoch: then a process has opened the directory since, and did not know of
+// the session.
+func (s *session) expectedOfLog(saved identity.Identity) wal.Expected {
+	found := s.found
+	isOver := saved.Has(found.origin.Epoch) && saved.Current().ID != found.origin.Epoch
+	if s.state != sessionFound || found.closed || found.origin.Store != saved.Store || isOver {
+		return wal.Expected{}
+	}
+	return wal.Expected{Segment: found.segment, Sequence: found.sequence, Origin: found.origin}
+}
+
+// sessionIsUnclean reports whether the session shows that the directory was not closed, or that the
+// tree was replaced since.
+func (t *turn) sessionIsUnclean() bool {
+	s := &t.db.session
+	if s.state != sessionFound || !s.found.closed {
+		return s.state != sessionUnknown
+	}
+	known, _ := t.tree().Identity()
+	state, err := t.tree().State()
+	isSame := err == nil && s.found.origin.Store == known.Store && s.found.sequence == state.Watermark
+	return !isSame || differs(s.found.changedAt, t.tree().ChangedBeforeOpen())
+}
+
+func differs(a, b uint64) bool { return a != 0 && b != 0 && a != b }
+
+// usedEpoch reports whether the session has given numbers to values in an epoch.
+func (s *session) usedEpoch(e identity.Epoch) bool {
+	found := s.found
+	return s.state == sessionFound && found.origin.Epoch == e.ID && (found.segment > 0 || found.sequence > e.Shared)
+}
+
+// start begins the session of a process that has opened the log. All values up to a sequence number
+// are durable. A directory that was closed counts as closed until the first value is stored.
+//
+// Where the file cannot be created, on a full disk for example, no session is kept.
+func (s *session) start(origin identity.Origin, sequence uint64, clean bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	path := s.dir.file(sessionName)
+	opened := sessionRecord{sequence: sequence, origin: origin}
+	file, err := s.dir.fs.Open(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if file, err = s.dir.fs.Create(path); err != nil {
+			return nil
+		}
+		s.file = file
+		if err = s.writeDurably(opened); err == nil {
+			err = s.dir.fs.SyncDir(s.dir.path)
+		}
+		if err != nil { // nothing knows of the file yet
+			s.file = nil
+			_ = file.Close()
+			_ = s.dir.remove(sessionName)
+		}
+		return nil
+	case err != nil:
+		return err
+	}
+	s.file, s.now, s.synced = file, s.found, true
+	if clean && s.state == sessionFound {
+		return nil
+	}
+	if err := s.writeDurably(opened); err != nil {
+		s.file = nil
+		return errors.Join(tree.WrapNoSpace(err), file.Close())
+	}
+	return nil
+}
+
+// Begin records a segment that gets its first frame. The first one of a session is recorded
+// durably, so that a power cut does not leave a directory that seems to be closed.
+func (s *session) Begin(e wal.Expected) (mayStay bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.file == nil {
+		return false, nil
+	}
+	before := s.now
+	if err := s.write(sessionRecord{segment: e.Segment, sequence: e.Sequence, origin: e.Origin}); err != nil {
+		return s.writeDurably(before) != nil, err
+	}
+	if before.closed {
+		err = s.syncLocked()
+	}
+	return err != nil, err
+}
+
+// Sync makes durable what was recorded last.
+func (s *session) Sync() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.syncLocked()
+}
+
+func (s *session) syncLocked() error {
+	if s.file == nil || s.synced {
+		return nil
+	}
+	err := s.file.Datasync()
+	s.synced = err == nil
+	return err
+}
+
+func (s *session) write(r sessionRecord) error {
+	_, err := s.file.WriteAt(r.encode(), 0)
+	if err == nil {
+		s.now, s.synced = r, false
+	}
+	return err
+}
+
+func (s *session) writeDurably(r sessionRecord) error {
+	err := s.write(r)
+	if err == nil {
+		err = s.syncLocked()
+	}
+	return err
+}
+
+// endSession records that the directory is closed. All values are in the tree, and nothing is
+// written to the tree any more.
+func (t *turn) endSession() error {
+	s := &t.db.session
+	closed := sessionRecord{
+		closed: true, sequence: t.db.heads.last(), changedAt: t.tree().ChangedAt(),
+		origin: t.db.identity.get().Origin(),
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.file == nil || s.now == closed && s.synced {
+		return nil
+	}
+	return s.writeDurably(closed)
+}
+
+// size returns the size of the file, in bytes.
+func (s *session) size() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.file == nil && s.state == sessionUnknown {
+		return 0
+	}
+	return sessionLen
+}
+
+// close closes the file.
+func (s *session) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.file == nil {
+		return nil
+	}
+	err := s.file.Close()
+	s.file = nil
+	return err
+}
