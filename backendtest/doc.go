@@ -28,7 +28,8 @@
 // with it, and programs can use it in their own tests. It shares no code with the engine, not even
 // for patterns.
 //
-// The suite measures no time and never sleeps. With -short it leaves out values of 16 MiB. It
+// The suite measures no time, other than that no call goes on for seconds after the end of its
+// context, and never sleeps. With -short it leaves out values of 16 MiB. It
 // cannot test durability, because no method makes a backend crash: each backend needs tests of its
 // own for that.
 //

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/daybook-db/daybook"
@@ -22,7 +21,7 @@ import (
 // timestamp, returns values byte for byte, and keeps nothing after Close. Make one with NewMemory.
 type Memory struct {
 	// mu guards the fields below.
-	mu       sync.Mutex
+	mu       mutex
 	closed   bool
 	epoch    [16]byte             // random; a Memory has one history
 	stored   []daybook.Change     // in the order of insertion
@@ -53,17 +52,16 @@ var (
 
 // NewMemory returns an empty backend.
 func NewMemory() *Memory {
-	m := &Memory{times: map[uint64]time.Time{}}
+	m := &Memory{mu: newMutex(), times: map[uint64]time.Time{}}
 	_, _ = rand.Read(m.epoch[:]) // never fails
 	return m
 }
 
 // lock begins a call. If it returns nil, the caller must unlock mu.
 func (m *Memory) lock(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
+	if err := m.mu.lockContext(ctx); err != nil {
 		return err
 	}
-	m.mu.Lock()
 	if m.closed {
 		m.mu.Unlock()
 		return daybook.ErrClosed
@@ -161,8 +159,12 @@ func (m *Memory) Query(
 	if err != nil {
 		return nil, err
 	}
+	selected := m.selectLocked(whileRunning(ctx, matches), params)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	var values []daybook.StoredValue
-	for _, c := range m.selectLocked(matches, params) {
+	for _, c := range selected {
 		c.Value = bytes.Clone(c.Value)
 		values = append(values, c.StoredValue)
 	}

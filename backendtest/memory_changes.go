@@ -36,14 +36,14 @@ func (m *Memory) changesAfter(
 	if err != nil {
 		return nil, err
 	}
-	matches = memoized(matches)
+	matches = memoized(whileRunning(ctx, matches))
 	for _, c := range m.stored {
 		if c.Cursor.Sequence > params.After.Sequence && matches(c.RecordName) {
 			c.Value = bytes.Clone(c.Value)
 			changes = append(changes, c)
 		}
 	}
-	return append(changes, daybook.Change{Cursor: m.cursor(m.sequence)}), nil
+	return append(changes, daybook.Change{Cursor: m.cursor(m.sequence)}), ctx.Err()
 }
 
 // cursor returns the place of the value with a number.

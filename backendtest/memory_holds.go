@@ -81,14 +81,14 @@ func (m *Memory) Holds(ctx context.Context) (infos []daybook.HoldInfo, err error
 	defer m.mu.Unlock()
 	for _, h := range m.holds {
 		info := daybook.HoldInfo{Hold: h.Hold, Lost: h.lost}
-		for _, c := range m.heldBy(h) {
+		for _, c := range m.heldBy(ctx, h) {
 			info.Values++
 			info.Bytes += uint64(len(c.Value))
 		}
 		infos = append(infos, info)
 	}
 	slices.SortFunc(infos, func(a, b daybook.HoldInfo) int { return cmp.Compare(a.Name, b.Name) })
-	return infos, nil
+	return infos, ctx.Err()
 }
 
 func (m *Memory) holdLocked(name string) (*memoryHold, error) {
@@ -107,13 +107,14 @@ func later(a, b daybook.Cursor) daybook.Cursor {
 }
 
 // heldBy returns the values that a hold spares: from the last one back, until a bound is exceeded.
-func (m *Memory) heldBy(h *memoryHold) (held []daybook.Change) {
-	size := uint64(0)
+// When ctx ends, the result is a part.
+func (m *Memory) heldBy(ctx context.Context, h *memoryHold) (held []daybook.Change) {
+	size, matches := uint64(0), whileRunning(ctx, h.matches)
 	for _, c := range slices.Backward(m.stored) {
 		if c.Cursor.Sequence <= h.At.Sequence {
 			break
 		}
-		if !h.matches(c.RecordName) {
+		if !matches(c.RecordName) {
 			continue
 		}
 		size += uint64(len(c.Value))
@@ -127,22 +128,29 @@ func (m *Memory) heldBy(h *memoryHold) (held []daybook.Change) {
 	return held
 }
 
-// heldLocked returns the numbers of the values that any hold spares.
-func (m *Memory) heldLocked() map[uint64]bool {
+// heldLocked returns the numbers of the values that any hold spares. When ctx ends, the result is a
+// part.
+func (m *Memory) heldLocked(ctx context.Context) map[uint64]bool {
 	held := map[uint64]bool{}
 	for _, h := range m.holds {
-		for _, c := range m.heldBy(h) {
+		for _, c := range m.heldBy(ctx, h) {
 			held[c.Cursor.Sequence] = true
 		}
 	}
 	return held
 }
 
-// countLostLocked counts the deletion of a value.
-func (m *Memory) countLostLocked(c daybook.Change) {
+// lostLocked returns how many of the values that are to be deleted each hold loses. When ctx ends,
+// the result is a part.
+func (m *Memory) lostLocked(ctx context.Context, doomed map[uint64]bool) map[*memoryHold]uint64 {
+	lost := map[*memoryHold]uint64{}
 	for _, h := range m.holds {
-		if c.Cursor.Sequence > h.At.Sequence && h.matches(c.RecordName) {
-			h.lost++
+		matches := memoized(whileRunning(ctx, h.matches))
+		for _, c := range m.stored {
+			if doomed[c.Cursor.Sequence] && c.Cursor.Sequence > h.At.Sequence && matches(c.RecordName) {
+				lost[h]++
+			}
 		}
 	}
+	return lost
 }

@@ -32,22 +32,23 @@ func (m *Memory) Prune(
 	if err != nil {
 		return 0, err
 	}
+	matches = memoized(whileRunning(ctx, matches))
 	before := len(m.stored)
 	if params.NewerThan > 0 {
-		m.deleteLocked(matches, isBetween(params), 0, 0)
+		m.deleteLocked(ctx, matches, isBetween(params), 0, 0)
 		params.OlderThan = 0 // it was only the end of the span
 	}
 	through := params.StoredThrough
 	isOld := func(c daybook.Change) bool {
 		return c.StoredAt < params.OlderThan && (through.IsZero() || c.Cursor.Sequence <= through.Sequence)
 	}
-	m.deleteLocked(matches, isOld, params.KeepNewest, params.MaxPerRecord)
+	m.deleteLocked(ctx, matches, isOld, params.KeepNewest, params.MaxPerRecord)
 	if params.MaxBytes > 0 {
 		beyond := m.beyondLocked(matches, params.MaxBytes)
 		isBeyond := func(c daybook.Change) bool { return beyond[c.Cursor.Sequence] }
-		m.deleteLocked(matches, isBeyond, params.KeepNewest, 0)
+		m.deleteLocked(ctx, matches, isBeyond, params.KeepNewest, 0)
 	}
-	return uint64(before - len(m.stored)), nil
+	return uint64(before - len(m.stored)), ctx.Err()
 }
 
 // isBetween returns a function that reports whether a value is newer than NewerThan, and older than
@@ -78,22 +79,26 @@ func compileExcept(recordPattern string, params daybook.PruneParams) (func(name 
 
 // deleteLocked deletes expired values, except the newest keepNewest of each record. It also deletes
 // all but the newest maxPerRecord values of each record, unless that is 0. It spares what is held.
+// When ctx ends meanwhile, it deletes nothing.
 func (m *Memory) deleteLocked(
-	matches func(name string) bool, isExpired func(daybook.Change) bool, keepNewest, maxPerRecord int,
+	ctx context.Context, matches func(name string) bool, isExpired func(daybook.Change) bool,
+	keepNewest, maxPerRecord int,
 ) {
-	held, doomed, newer := m.heldLocked(), map[uint64]bool{}, map[string]int{}
+	held, doomed, newer := m.heldLocked(ctx), map[uint64]bool{}, map[string]int{}
 	for _, c := range m.selectLocked(matches, daybook.QueryParams{}) { // newest first
 		expired := isExpired(c) && newer[c.RecordName] >= keepNewest
 		tooMany := maxPerRecord > 0 && newer[c.RecordName] >= maxPerRecord
 		doomed[c.Cursor.Sequence] = (expired || tooMany) && !held[c.Cursor.Sequence]
 		newer[c.RecordName]++
 	}
-	m.stored = slices.DeleteFunc(m.stored, func(c daybook.Change) bool {
-		if doomed[c.Cursor.Sequence] {
-			m.countLostLocked(c)
-		}
-		return doomed[c.Cursor.Sequence]
-	})
+	lost := m.lostLocked(ctx, doomed)
+	if ctx.Err() != nil { // what is known of the values and the holds may be a part
+		return
+	}
+	m.stored = slices.DeleteFunc(m.stored, func(c daybook.Change) bool { return doomed[c.Cursor.Sequence] })
+	for h, values := range lost {
+		h.lost += values
+	}
 }
 
 // beyondLocked returns the sequence numbers of the oldest values, without which the rest holds at

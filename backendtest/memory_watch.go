@@ -27,10 +27,10 @@ func (m *Memory) Watch(
 		return nil, err
 	}
 	w := &memoryWatcher{
-		matches: matches,
+		matches: whileRunning(ctx, matches),
 		buffer:  cmp.Or(params.Buffer, 1024),
 		next:    len(m.watched),
-		changed: sync.NewCond(&m.mu),
+		changed: sync.NewCond(m.mu),
 	}
 	m.watchers = append(m.watchers, w)
 	stop := context.AfterFunc(ctx, func() {
@@ -61,7 +61,7 @@ type memoryWatcher struct {
 func (m *Memory) sendEvents(ctx context.Context, w *memoryWatcher, events chan<- daybook.Event) {
 	defer close(events)
 	for {
-		event, ok := m.awaitEvent(w)
+		event, ok := m.awaitEvent(ctx, w)
 		if !ok {
 			return
 		}
@@ -75,7 +75,7 @@ func (m *Memory) sendEvents(ctx context.Context, w *memoryWatcher, events chan<-
 
 // awaitEvent returns the next event for a watcher. It returns false if there will be no more
 // events.
-func (m *Memory) awaitEvent(w *memoryWatcher) (daybook.Event, bool) {
+func (m *Memory) awaitEvent(ctx context.Context, w *memoryWatcher) (daybook.Event, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for {
@@ -85,7 +85,7 @@ func (m *Memory) awaitEvent(w *memoryWatcher) (daybook.Event, bool) {
 				found = append(found, change)
 			}
 		}
-		if len(found) > 0 && !w.ended {
+		if len(found) > 0 && !w.ended && ctx.Err() == nil {
 			missed := max(len(found)-w.buffer, 0)
 			m.advanceLocked(w, missed+1)
 			event := daybook.Event{Change: found[missed], Missed: uint64(missed)}
@@ -99,9 +99,10 @@ func (m *Memory) awaitEvent(w *memoryWatcher) (daybook.Event, bool) {
 	}
 }
 
-// advanceLocked skips a number of matching values, and the other values before them.
+// advanceLocked skips a number of matching values, and the other values before them. There may be
+// fewer when the watcher's context ends.
 func (m *Memory) advanceLocked(w *memoryWatcher, matching int) {
-	for ; matching > 0; w.next++ {
+	for ; matching > 0 && w.next < len(m.watched); w.next++ {
 		if w.matches(m.watched[w.next].RecordName) {
 			matching--
 		}

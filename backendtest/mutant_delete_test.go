@@ -193,7 +193,7 @@ func (f sparesFuture) Prune(ctx context.Context, pattern string, params daybook.
 	defer f.mu.Unlock()
 	matches, err := compileExcept(pattern, params)
 	before := len(f.stored)
-	f.deleteLocked(matches, isBetween(params), params.KeepNewest, params.MaxPerRecord)
+	f.deleteLocked(ctx, matches, isBetween(params), params.KeepNewest, params.MaxPerRecord)
 	return uint64(before - len(f.stored)), err
 }
 

@@ -143,7 +143,7 @@ func loseOnce(m *Memory, ctx context.Context, olderThan uint64) (uint64, error) 
 // heldByTime deletes no value of a record that is as new as one that is held.
 func heldByTime(m *Memory, ctx context.Context, olderThan uint64) (uint64, error) {
 	for _, h := range m.holds {
-		for _, c := range m.heldBy(h) {
+		for _, c := range m.heldBy(ctx, h) {
 			olderThan = min(olderThan, c.StoredAt)
 		}
 	}

@@ -235,6 +235,42 @@ func (d deafStore) Store(ctx context.Context, recordName string, value json.RawM
 	return d.Memory.Store(context.WithoutCancel(ctx), recordName, value, timestamp)
 }
 
+// deafQuery looks at its context only before it begins.
+type deafQuery struct{ *Memory }
+
+func (d deafQuery) Query(
+	ctx context.Context, recordPattern string, params daybook.QueryParams,
+) (values []daybook.StoredValue, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	all, err := d.Memory.Query(context.WithoutCancel(ctx), "*", daybook.QueryParams{Order: params.Order})
+	matches, compileErr := compile(recordPattern, params.Syntax)
+	if err := errors.Join(err, compileErr); err != nil {
+		return nil, err
+	}
+	for _, v := range all {
+		if matches(v.RecordName) {
+			values = append(values, v)
+		}
+	}
+	return values, nil
+}
+
+// patientStore waits for its turn, whatever its context says.
+type patientStore struct{ *Memory }
+
+func (p patientStore) Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
+	v := daybook.StoredValue{RecordName: recordName, Value: value, StoredAt: timestamp}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := errors.Join(ctx.Err(), validate(v)); err != nil || p.closed {
+		return cmp.Or(err, daybook.ErrClosed)
+	}
+	p.insertLocked(v)
+	return nil
+}
+
 // immortal ignores Close.
 type immortal struct{ *Memory }
 
