@@ -192,6 +192,7 @@ func (t *turn) postingOf(frozen *head.Head, leaveOut doomed) tree.Posting {
 		Watermark:        frozen.LastSequence(),
 		UseAllProcessors: func() bool { return db.log == nil || db.gate.isClosed() }, // during Open and Close
 	}
+	posting.LastSegment = t.lastSegment
 	if db.log != nil {
 		posting.LastSegment = db.log.LastSegment()
 		// Posting in parts needs the rest of the head in the log, durably: after a power cut a part

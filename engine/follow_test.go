@@ -187,3 +187,31 @@ func TestFollowErrors(t *testing.T) {
 		t.Error("there are values where there is no directory")
 	}
 }
+
+// TestSegmentNumbersAreNotUsedAgain kills a store, opens it so that all values are posted while the
+// log is replayed, and closes it, which empties the log. A follower that had read the log would
+// take a segment that got the number of an earlier one for that one.
+func TestSegmentNumbersAreNotUsedAgain(t *testing.T) {
+	dir := t.TempDir()
+	opts := &Options{Durability: OS, Logger: discard, Tuning: Tuning{HeadSize: MinHeadSize}}
+	greatest, last := uint64(0), uint64(0)
+	for round := range 3 {
+		db := mustOpen(t, dir, &Options{Durability: OS, Logger: discard})
+		value := json.RawMessage(`"` + digits(2*MinHeadSize) + `"`) // fills a head
+		if err := db.Store(ctx, "r", value, 1); err != nil {
+			t.Fatal(err)
+		}
+		if used := db.log.LastUsed(); used <= greatest {
+			t.Errorf("round %d: the log is at segment %d; it was at %d before", round, used, greatest)
+		}
+		greatest = max(greatest, db.log.LastUsed())
+		if err := db.abandon(); err != nil {
+			t.Fatal(err)
+		}
+		db = mustOpen(t, dir, opts)
+		if last++; db.heads.last() != last || !db.heads.activeEmpty() {
+			t.Fatalf("round %d: the values up to %d were recovered, and not all were posted", round, db.heads.last())
+		}
+		mustClose(t, db)
+	}
+}

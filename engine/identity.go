@@ -135,16 +135,20 @@ func (t *turn) forkAfterLoss(known identity.Identity, shared uint64) {
 	t.tree().SetIdentity(known)
 }
 
-// saveIdentity makes the tree know the present identity, if it does not know it yet. On a full disk
-// it does so with the space of the reserve.
+// saveIdentity makes the tree know the present identity, if it does not know it yet.
 func (t *turn) saveIdentity() error {
+	return t.saveUsingReserve(func() error { return t.tree().SaveIdentity() })
+}
+
+// saveUsingReserve calls save, on a full disk with the space of the reserve.
+func (t *turn) saveUsingReserve(save func() error) error {
 	err := t.syncRename()
 	if err == nil {
-		err = t.tree().SaveIdentity()
+		err = save()
 	}
 	if errors.Is(err, daybook.ErrNoSpace) && t.releaseReserve() {
 		defer t.takeReserve()
-		err = t.tree().SaveIdentity()
+		err = save()
 	}
 	return err
 }
@@ -158,16 +162,31 @@ func (t *turn) releaseEvidence() {
 }
 
 // lastCheckpoint posts all values, so that the log can be emptied. The tree must know the epoch
-// too, because the log is the evidence of it.
+// too, because the log is the evidence of it. It must know the numbers of the segments that have
+// been in use: a Follower takes another segment with such a number for the one that it has read.
 func (t *turn) lastCheckpoint() error {
 	err := t.checkpoint(context.Background())
 	if err == nil {
 		err = t.saveIdentity()
 	}
 	if err == nil {
+		err = t.saveLastSegment()
+	}
+	if err == nil {
 		err = t.verifyDirectory() // the log is only emptied beside the tree that has its values
 	}
 	return err
+}
+
+// saveLastSegment makes the tree know the numbers of the segments that have been in use. It does so
+// already unless nothing was posted after the last one.
+func (t *turn) saveLastSegment() error {
+	state, err := t.tree().State()
+	used := t.db.log.LastUsed()
+	if err != nil || used <= state.LastSegment {
+		return err
+	}
+	return t.saveUsingReserve(func() error { return t.tree().SaveLastSegment(used) })
 }
 
 // releaseLog removes all files of the log that are not needed.

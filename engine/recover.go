@@ -40,6 +40,7 @@ func (t *turn) scanAndReplay() (*wal.Recovery, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.lastSegment = recovery.LastSegment()
 	if last := recovery.NextSequence() - 1; last < state.MaxPosted() {
 		return recovery, fmt.Errorf("%w: %s ends with sequence number %d, but values up to %d are in the tree",
 			daybook.ErrCorrupt, t.db.dir.file(logName), last, state.MaxPosted())

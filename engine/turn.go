@@ -30,6 +30,8 @@ type turn struct {
 
 	holds []*hold // by name; what the notes of the tree say
 
+	lastSegment uint64 // the greatest number of a segment that recovery has found
+
 	// renameUnsynced is set by adoptTree when another file has got the tree's name and the
 	// directory could not be synced. syncRename clears it.
 	renameUnsynced bool

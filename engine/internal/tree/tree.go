@@ -115,6 +115,18 @@ func (t *Tree) SetWatermark(watermark, lastSegment uint64) error {
 	return err
 }
 
+// SaveLastSegment makes the tree know that segments up to a number have been in use.
+func (t *Tree) SaveLastSegment(lastSegment uint64) error {
+	err := t.update(func(w *writeTx) error {
+		w.state.LastSegment = max(w.state.LastSegment, lastSegment)
+		return nil
+	})
+	if err == nil {
+		err = t.seal()
+	}
+	return err
+}
+
 // Size returns the size of the file, and the size of the pages in use, in bytes.
 func (t *Tree) Size() (file, used int64, err error) {
 	file, free, pending, err := t.Room()

@@ -24,15 +24,16 @@ type Follower struct {
 	parent string // the directory of the log's directory; each Read opens it
 	name   string // of the log's directory
 
-	fs     disk.FS     // the open parent, during Read
-	dir    string      // the path of the log's directory in fs
-	number uint64      // of the segment that is read; 0: none yet
-	offset int64       // of the next frame in the segment
-	first  uint64      // sequence number of the first value of that frame
-	next   uint64      // sequence number of the next value that counts as unread; 0: any
-	missed uint64      // number of values before next that were missed, and that Read has not reported yet
-	seen   []seenFrame // the frames before offset that may still be undone, and at least the last frame
-	data   []byte      // the bytes of the segment, at their offsets
+	fs     disk.FS       // the open parent, during Read
+	dir    string        // the path of the log's directory in fs
+	number uint64        // of the segment that is read; 0: none yet
+	header segmentHeader // of that segment
+	offset int64         // of the next frame in the segment
+	first  uint64        // sequence number of the first value of that frame
+	next   uint64        // sequence number of the next value that counts as unread; 0: any
+	missed uint64        // number of values before next that were missed, and that Read has not reported yet
+	seen   []seenFrame   // the frames before offset that may still be undone, and at least the last frame
+	data   []byte        // the bytes of the segment, at their offsets
 
 	// Origins are those of the segments that were begun, in order, as far as they differ. The
 	// reader of them may take them out.
@@ -128,7 +129,7 @@ func (f *Follower) readSegment(fn func(uint64, uint64, []byte, int) bool) (seale
 	if err != nil {
 		return true, true, nil // the segment has been released
 	}
-	if f.offset == 0 {
+	if f.offset == 0 || header != f.header { // an earlier version could give a number to another segment
 		f.beginSegment(header)
 		f.addOrigin(header)
 	}
@@ -148,7 +149,7 @@ func (f *Follower) beginSegment(header segmentHeader) {
 		f.missed += header.firstSequence - min(f.next, header.firstSequence)
 	}
 	f.next = max(f.next, header.firstSequence)
-	f.offset, f.first, f.seen = header.len(), header.firstSequence, nil
+	f.header, f.offset, f.first, f.seen = header, header.len(), header.firstSequence, nil
 }
 
 func (f *Follower) addOrigin(header segmentHeader) {

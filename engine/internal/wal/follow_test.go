@@ -254,3 +254,38 @@ func TestFollowRemembers(t *testing.T) {
 		})
 	}
 }
+
+// TestFollowNumberUsedAgain reads a part of a segment. Then the log is emptied, and another segment
+// gets the same number, as earlier versions could do after a crash. Its frames must be read from
+// the first on, with their own sequence numbers, wherever they are in the file.
+func TestFollowNumberUsedAgain(t *testing.T) {
+	for _, first := range []uint64{2, 3, 9} {
+		parent := t.TempDir()
+		dir, follower := filepath.Join(parent, "wal"), NewFollower(disk.OS{}, parent, "wal", 0)
+		open := func(watermark uint64) *followedLog {
+			fsys := faultfs.New(openDirectory(t, parent))
+			recovery, err := Scan(dir, fsys, knownAt(watermark))
+			if err != nil {
+				t.Fatal(err)
+			}
+			log, err := recovery.Open(0, testOptions())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return &followedLog{log, t, fsys, follower}
+		}
+		before := open(0)
+		before.read(before.append("one", "two")...)
+		if err := before.Close(true); err != nil {
+			t.Fatal(err)
+		}
+		after := open(first - 1)
+		if after.pool.nextNumber != 1 {
+			t.Fatalf("the next segment has the number %d; want 1 again", after.pool.nextNumber)
+		}
+		want := after.append("ONE", "TWO", "THREE")
+		follower.Skip(first - 1)
+		after.read(want...)
+		mustClose(t, after.Log)
+	}
+}

@@ -67,6 +67,7 @@ type Log struct {
 	mu       sync.Mutex
 	active   *activeSegment // nil before the first append
 	sealed   []segment      // the segments before the active one that are not released, oldest first
+	lastUsed uint64         // the greatest number of a segment that has been in use
 	durable  uint64         // sequence number of the last durable value
 	evidence evidence       // that an earlier process has left
 	recorded uint64         // number of the segment that the session names; 0: none
@@ -304,7 +305,7 @@ func (l *Log) activate(next segment) error {
 		return err
 	}
 	l.mu.Lock()
-	l.active = &activeSegment{segment: next, file: file}
+	l.active, l.lastUsed = &activeSegment{segment: next, file: file}, next.number
 	l.mu.Unlock()
 	return nil
 }
@@ -357,6 +358,14 @@ func (l *Log) Release(watermark uint64) {
 // removed.
 func (l *Log) LastSegment() uint64 {
 	return l.pool.lastSegment()
+}
+
+// LastUsed returns the greatest number of a segment that has been in use, by this process or an
+// earlier one; 0: there is none in the log. Before all segments are removed, the tree must keep it.
+func (l *Log) LastUsed() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lastUsed
 }
 
 // Size returns the total size of the segments in bytes, including released segments that are kept

@@ -153,7 +153,7 @@ func (r *Recovery) Open(notBefore uint64, opts Options) (*Log, error) {
 		if !s.needed { // its values are in the tree
 			s.lastSequence = min(r.watermark, r.segments[i+1].firstSequence-1)
 		}
-		l.sealed = append(l.sealed, s)
+		l.sealed, l.lastUsed = append(l.sealed, s), s.number
 	}
 	return l, nil
 }
