@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	parquetgo "github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/text"
@@ -35,6 +37,11 @@ func (e *RowError) Unwrap() error { return e.Err }
 var errOtherColumns = errors.New("it has other columns, or columns of other types, than an export: " +
 	"record_name, stored_at, value")
 
+// errLZ4 is returned for a file with a column that LZ4 compresses, as damage can make of any file.
+// The Parquet library gives the decoder of LZ4 more and more memory if a page is damaged, until the
+// program dies.
+var errLZ4 = errors.New("it is compressed with LZ4, which cannot be read safely: want zstd, as in an export")
+
 // reader reads the files of writer.
 type reader struct {
 	in     *parquetgo.GenericReader[parquetRow]
@@ -45,8 +52,8 @@ type reader struct {
 }
 
 // NewReader returns a reader of a file that NewWriter wrote, of size bytes. It reads the end of the
-// file first, and fails for a file that is cut off or has other columns. Of the options it uses
-// only Name.
+// file first, and fails for a file that is cut off, has other columns, or is compressed with LZ4. Of
+// the options it uses only Name.
 func NewReader(in io.ReaderAt, size int64, opts text.ReadOptions) (_ text.ValueReader, err error) {
 	r := &reader{name: opts.Name, rows: make([]parquetRow, 64)}
 	defer r.recoverDamage(&err)
@@ -57,8 +64,21 @@ func NewReader(in io.ReaderAt, size int64, opts text.ReadOptions) (_ text.ValueR
 	if !parquetgo.EqualNodes(file.Schema(), parquetgo.SchemaOf(parquetRow{})) {
 		return nil, r.named(errOtherColumns)
 	}
+	if usesLZ4(file.Metadata()) {
+		return nil, r.named(errLZ4)
+	}
 	r.in = parquetgo.NewGenericReader[parquetRow](file)
 	return r, nil
+}
+
+// usesLZ4 reports whether LZ4 compresses a column of a file.
+func usesLZ4(file *format.FileMetaData) bool {
+	return slices.ContainsFunc(file.RowGroups, func(group format.RowGroup) bool {
+		return slices.ContainsFunc(group.Columns, func(column format.ColumnChunk) bool {
+			codec := column.MetaData.Codec
+			return codec == format.Lz4 || codec == format.Lz4Raw
+		})
+	})
 }
 
 // named returns an error with the name of the file.

@@ -68,11 +68,16 @@ func (w *writer) Close() error { return w.out.Close() }
 
 // moduleVersion returns the version of this module that the program was built with.
 func moduleVersion() string {
-	const path = "github.com/daybook-db/daybook"
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return ""
 	}
+	return versionIn(info)
+}
+
+// versionIn returns the version of this module in the build information of a program.
+func versionIn(info *debug.BuildInfo) string {
+	const path = "github.com/daybook-db/daybook"
 	for _, module := range append(info.Deps, &info.Main) {
 		if module.Path == path && module.Version != "" {
 			return module.Version
