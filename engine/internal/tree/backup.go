@@ -26,7 +26,10 @@ func (t *Tree) Backup() (b *Backup, err error) {
 	err = t.beginRead(func(r readTx) error {
 		metas, err := r.image.MetaPages()
 		if err == nil {
-			err = t.committed.Load().table.CheckAll(r.image, metaBucket, pagesBucket)
+			err = t.checkTable(r.image)
+		}
+		if err == nil {
+			_, err = readNotes(r.image)
 		}
 		if err == nil {
 			b = &Backup{readTx: r, metas: metas}

@@ -52,6 +52,14 @@ func TestCheckOrder(t *testing.T) {
 			t.Errorf("Check: got %v; want %q", faults, fault)
 		}
 	}
+	salvaged, err := tree.Salvage(ctx, copyPath(tree))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(salvaged.Check(ctx), salvaged.Close()); !strings.Contains(fmt.Sprint(err), "value 2 is out") ||
+		strings.Contains(fmt.Sprint(err), "value 0 is out") {
+		t.Errorf("Check of the salvaged tree: got %v; want the fault within a chunk alone", err)
+	}
 }
 
 // TestDamageNamesThePlace has an element whose key has no timestamp, and a chunk whose header is

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/index"
 	"github.com/daybook-db/daybook/proof/testenv"
 )
@@ -119,6 +121,15 @@ func TestDamageIsNotWrittenAgain(t *testing.T) {
 		t.Errorf("Prune: got %d, of which it reported %d, %v; want most of %d, and ErrCorrupt at offset %d",
 			deleted, reported, err, 5*300, offset)
 	}
+	all := uint64(0)
+	noted := func(total uint64) uint64 { all = total; return 0 }
+	some := mustPattern(t, "record.1*")
+	rule, skipped, err := tree.Cutoff(ctx, some, ByTime, noted, nil, slices.Values([]codec.Entry(nil)))
+	if whole := bytesOf(t, tree, "record.1"); offsetIn(skipped) != offset || err != nil || rule == (Rule{}) ||
+		all < whole/2 || all > whole {
+		t.Errorf("Cutoff: got %+v of %d bytes, %v, %v; want up to %d bytes, and ErrCorrupt at offset %d",
+			rule, all, skipped, err, whole, offset)
+	}
 	if after, err = os.ReadFile(path); err != nil {
 		t.Fatal(err)
 	}
@@ -131,6 +142,26 @@ func TestDamageIsNotWrittenAgain(t *testing.T) {
 		if got, err := read(tree, record); len(got) != want || err != nil {
 			t.Errorf("after Prune %s has %d values, %v; want %d", record, len(got), err, want)
 		}
+	}
+}
+
+// bytesOf returns the sum that the catalogue entries of the records with a prefix have.
+func bytesOf(t *testing.T, tree *Tree, prefix string) (sum uint64) {
+	t.Helper()
+	s, err := tree.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for names := s.Records(mustPattern(t, prefix+"*")); ; {
+		_, entry, found, err := names.Next(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !found {
+			return sum
+		}
+		sum += entry.Bytes
 	}
 }
 

@@ -7,9 +7,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -75,5 +78,38 @@ func TestDamageAmongEqualTimestamps(t *testing.T) {
 	}
 	if leaves < 3 || refused == 0 {
 		t.Errorf("%d leaves, and %d of them made Post refuse; want at least three, and one", leaves, refused)
+	}
+}
+
+// TestTooManyChunksAtATime has a chunk with the last ordinal that a key can have. A post that would
+// need another chunk after it, or before it, must change nothing.
+func TestTooManyChunksAtATime(t *testing.T) {
+	tree := mustOpen(t, filepath.Join(t.TempDir(), "tree"))
+	var entries []codec.Entry
+	for sequence := range uint64(options().ChunkValues) {
+		entries = append(entries, codec.Entry{Timestamp: 5, Sequence: sequence + 10, Value: []byte("1")})
+	}
+	key := codec.Key{Record: "r", Timestamp: 5, Ordinal: math.MaxUint32 - 1}.Append(nil)
+	err := tree.update(func(w *writeTx) error {
+		entry := codec.CatalogueEntry{Oldest: 5, Count: uint64(len(entries)), Bytes: valueBytes(entries)}
+		entry.SetNewest(5, entries[len(entries)-1].Sequence, []byte("1"))
+		w.state = State{Generation: w.state.Generation, Watermark: 20, Records: 1, Values: entry.Count, Bytes: entry.Bytes}
+		return errors.Join(w.put(key, w.coder.AppendChunk(nil, key, entries)), w.catalogue.put("r", &entry))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, timestamps := range [][]uint64{{5, 5, 5, 5}, {4, 4, 4, 4, 4, 5, 5, 5}} {
+		h := make(history)
+		for i, at := range timestamps {
+			h["r"] = append(h["r"], codec.Entry{Timestamp: at, Sequence: 21 + uint64(i), Value: []byte("2")})
+		}
+		if err := h.post(tree, 30); err == nil || !strings.Contains(err.Error(), "too many chunks") {
+			t.Errorf("a post at %v: got %v; want too many chunks", timestamps, err)
+		}
+	}
+	got, err := read(tree, "r")
+	if err = errors.Join(err, tree.Check(ctx)); err != nil || !slices.EqualFunc(got, entries, sameEntry) {
+		t.Errorf("after that: %d values, %v; want the %d before it", len(got), err, len(entries))
 	}
 }
