@@ -362,3 +362,25 @@ func TestWatchRemoved(t *testing.T) {
 		t.Errorf("%d events wait for a watcher that was removed", len(w.waiting))
 	}
 }
+
+// TestWatcherWithRoomForOne adds events to a watcher that holds one. The last one says how many were
+// missed before it, and each that is received says how many since the one before.
+func TestWatcherWithRoomForOne(t *testing.T) {
+	w := &watcher{maxWaiting: 1, wake: make(chan struct{}, 1)}
+	add := func(sequence uint64) {
+		e := waitingEvent{}
+		e.Cursor.Sequence = sequence
+		w.add(e)
+	}
+	for sequence := range uint64(5) {
+		add(sequence + 1)
+	}
+	if event, found, _ := w.next(); !found || event.Cursor.Sequence != 5 || event.Missed != 4 {
+		t.Errorf("got event %d, %v, with %d missed; want 5 with 4", event.Cursor.Sequence, found, event.Missed)
+	}
+	w.miss(3)
+	add(9)
+	if event, found, _ := w.next(); !found || event.Cursor.Sequence != 9 || event.Missed != 3 {
+		t.Errorf("got event %d, %v, with %d missed; want 9 with 3", event.Cursor.Sequence, found, event.Missed)
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/index"
 )
@@ -59,6 +60,50 @@ func TestCheckOrder(t *testing.T) {
 	if err := errors.Join(salvaged.Check(ctx), salvaged.Close()); !strings.Contains(fmt.Sprint(err), "value 2 is out") ||
 		strings.Contains(fmt.Sprint(err), "value 0 is out") {
 		t.Errorf("Check of the salvaged tree: got %v; want the fault within a chunk alone", err)
+	}
+}
+
+// TestCheckCompares makes one number wrong in the totals, or in a record's catalogue entry. Check
+// must find each, and say which record has it.
+func TestCheckCompares(t *testing.T) {
+	totals := map[string]func(*State){
+		"records": func(s *State) { s.Records++ },
+		"values":  func(s *State) { s.Values++ },
+		"bytes":   func(s *State) { s.Bytes-- },
+	}
+	entries := map[string]func(*codec.CatalogueEntry){
+		"count":           func(e *codec.CatalogueEntry) { e.Count-- },
+		"bytes":           func(e *codec.CatalogueEntry) { e.Bytes++ },
+		"oldest":          func(e *codec.CatalogueEntry) { e.Oldest++ },
+		"newest":          func(e *codec.CatalogueEntry) { e.Newest++ },
+		"newest sequence": func(e *codec.CatalogueEntry) { e.NewestSequence-- },
+		"newest value":    func(e *codec.CatalogueEntry) { e.NewestValue = []byte("7") },
+	}
+	check := func(name, want string, change func(w *writeTx) error) {
+		tree := mustOpen(t, filepath.Join(t.TempDir(), "tree"))
+		mustPost(t, tree, 0)
+		if err := tree.Check(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if err := tree.update(change); err != nil {
+			t.Fatal(err)
+		}
+		if err := tree.Check(ctx); !errors.Is(err, daybook.ErrCorrupt) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s is wrong: got %v; want ErrCorrupt with %q", name, err, want)
+		}
+	}
+	for name, change := range totals {
+		check(name, "the tree says", func(w *writeTx) error { change(&w.state); return nil })
+	}
+	for name, change := range entries {
+		check(name, "record.007", func(w *writeTx) error {
+			entry, found, err := w.entry("record.007")
+			if !found || err != nil {
+				return cmp.Or(err, errors.New("no entry"))
+			}
+			change(&entry)
+			return w.catalogue.put("record.007", &entry)
+		})
 	}
 }
 
