@@ -185,20 +185,13 @@ func (d *directory) FollowLink(path string) (string, error) {
 	return "", &fs.PathError{Op: "open", Path: path, Err: errors.New("too many symbolic links")}
 }
 
-// openPlaceOf opens the directory of a file, and returns the path that the file has in it. links
-// are those that led to it.
+// openPlaceOf opens the directory of a file, which has an absolute path, and returns the path that
+// the file has in it. links are those that led to it.
 func (d *directory) openPlaceOf(path string, links []fs.FileInfo) (string, error) {
 	dir, base := filepath.Split(path)
-	if dir == "" {
-		dir = "."
-	}
 	name, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		return "", err
-	}
-	absolute, err := Absolute(dir)
 	if err == nil {
-		err = d.addPlace(name, absolute, func() (*os.Root, error) { return os.OpenRoot(dir) })
+		err = d.addPlace(name, dir, func() (*os.Root, error) { return os.OpenRoot(dir) })
 	}
 	if err != nil {
 		return "", err

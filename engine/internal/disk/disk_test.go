@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -51,10 +52,38 @@ func TestMkdirAll(t *testing.T) {
 	}
 	file := filepath.Join(parent, "file")
 	mustWrite(t, file, "")
-	for _, path := range []string{file, filepath.Join(file, "below"), filepath.Join(file, "far", "below")} {
-		if made, err := system.MkdirAll(path); err == nil || len(made) > 0 {
-			t.Errorf("MkdirAll(%s): %v, %v; want an error", path, made, err)
+	tooLong := filepath.Join(parent, strings.Repeat("x", 1<<10))
+	for _, path := range []string{file, filepath.Join(file, "below"), filepath.Join(file, "far", "below"), tooLong} {
+		made, err := system.MkdirAll(path)
+		var of *fs.PathError
+		if !errors.As(err, &of) || of.Path != file && of.Path != tooLong || len(made) > 0 {
+			t.Errorf("MkdirAll(%s): %v, %v; want an error with the path that is wrong", path, made, err)
 		}
+	}
+}
+
+// TestMkdirAtOnce has several goroutines make the same directories, as programs do that start
+// together. Each must find the directory there.
+func TestMkdirAtOnce(t *testing.T) {
+	parent := t.TempDir()
+	dir := mustOpen(t, parent)
+	for round := range 30 {
+		at, name := filepath.Join(parent, fmt.Sprint("at", round)), filepath.Join(parent, fmt.Sprint("name", round))
+		var group sync.WaitGroup
+		for range 4 {
+			group.Go(func() {
+				_, err := (disk.OS{}).MkdirAll(filepath.Join(at, "a", "b"))
+				info, statErr := os.Stat(filepath.Join(at, "a", "b"))
+				if err != nil || statErr != nil || !info.IsDir() {
+					t.Errorf("MkdirAll: %v, %v", err, statErr)
+				}
+				err = dir.Mkdir(name)
+				if info, statErr = os.Stat(name); err != nil || statErr != nil || !info.IsDir() {
+					t.Errorf("Mkdir: %v, %v", err, statErr)
+				}
+			})
+		}
+		group.Wait()
 	}
 }
 
@@ -115,11 +144,10 @@ func TestSyncs(t *testing.T) {
 		t.Error(err)
 	}
 	none := filepath.Join(at, "none")
-	if err := dir.SyncDir(none); err == nil && runtime.GOOS != "windows" {
-		t.Error("SyncDir of nothing: no error")
-	}
-	if err := (disk.OS{}).SyncDir(none); err == nil && runtime.GOOS != "windows" {
-		t.Error("SyncDir of nothing by its path: no error")
+	for how, err := range map[string]error{"": dir.SyncDir(none), " by its path": (disk.OS{}).SyncDir(none)} {
+		if !errors.Is(err, fs.ErrNotExist) && runtime.GOOS != "windows" {
+			t.Errorf("SyncDir of nothing%s: %v; want fs.ErrNotExist", how, err)
+		}
 	}
 	f, err := dir.Create(filepath.Join(at, "file"))
 	if err != nil {
@@ -216,7 +244,8 @@ func TestOpenFile(t *testing.T) {
 	if _, err := dir.OpenFile(filepath.Join(at, "none", "file"), os.O_RDWR|os.O_CREATE, 0o600); err == nil {
 		t.Error("in a directory that does not exist: no error")
 	}
-	if _, known := dir.FreeSpace(filepath.Join(at, "none")); known {
+	_, known := dir.FreeSpace(filepath.Join(at, "none"))
+	if _, byPath := disk.FreeSpace(filepath.Join(at, "none")); known || byPath {
 		t.Error("the free space of nothing is known")
 	}
 	if _, _, err := dir.ReadStart(at, 1); err == nil {
@@ -225,8 +254,11 @@ func TestOpenFile(t *testing.T) {
 	if _, err := dir.ReadDir(path); err == nil {
 		t.Error("ReadDir of a file: no error")
 	}
-	if err := dir.Mkdir(filepath.Join(at, "none", "dir")); err == nil {
-		t.Error("Mkdir in a directory that does not exist: no error")
+	if err := dir.Mkdir(filepath.Join(at, "none", "dir")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Mkdir in a directory that does not exist: %v; want fs.ErrNotExist", err)
+	}
+	if err := dir.Mkdir(filepath.Join(at, strings.Repeat("x", 1<<10))); err == nil {
+		t.Error("Mkdir of too long a name: no error")
 	}
 	if err := dir.Close(); err != nil {
 		t.Errorf("Close: %v", err)

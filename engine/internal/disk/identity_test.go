@@ -3,6 +3,9 @@
 package disk
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -24,10 +27,12 @@ func TestUnverifiable(t *testing.T) {
 		{"always another", []string{another, another, another}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			d, opened := &directory{}, 0
+			d, opened, roots := &directory{}, 0, []*os.Root(nil)
 			err := d.addPlace(at, at, func() (*os.Root, error) {
 				opened++
-				return os.OpenRoot(test.opens[opened-1])
+				root, err := os.OpenRoot(test.opens[opened-1])
+				roots = append(roots, root)
+				return root, err
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -38,6 +43,11 @@ func TestUnverifiable(t *testing.T) {
 			}
 			if err := d.Verify(); err != nil {
 				t.Errorf("Verify: %v", err)
+			}
+			for i, root := range roots {
+				if _, err := root.Stat("."); (err == nil) != (i == len(roots)-1) {
+					t.Errorf("directory %d of %d: %v; want the last one open, and no other", i, len(roots), err)
+				}
 			}
 		})
 	}
@@ -63,6 +73,21 @@ func TestPathCannotBeLookedUp(t *testing.T) {
 	}
 }
 
+// TestDescribe gives errors the whole path. An error of another kind stays as it is.
+func TestDescribe(t *testing.T) {
+	broken := errors.New("the disk failed")
+	if err := describe(broken, "path"); err != broken {
+		t.Errorf("got %v; want %v", err, broken)
+	}
+	err := describe(fmt.Errorf("twice: %w", &fs.PathError{Op: "open", Path: "name", Err: broken}), "dir/name")
+	if !errors.Is(err, broken) || err.Error() != "open dir/name: the disk failed" {
+		t.Errorf("got %v; want the whole path", err)
+	}
+	if err := describe(nil, "path"); err != nil {
+		t.Errorf("got %v; want no error", err)
+	}
+}
+
 // TestAbsolute makes paths absolute that lead up from a symbolic link.
 func TestAbsolute(t *testing.T) {
 	working := t.TempDir()
@@ -76,5 +101,17 @@ func TestAbsolute(t *testing.T) {
 		if err != nil || !filepath.IsAbs(got) || !strings.HasSuffix(got, path) {
 			t.Errorf("%s is %s, %v", path, got, err)
 		}
+	}
+	if runtime.GOOS == "windows" { // which does not remove the working directory
+		return
+	}
+	if err := os.Remove(working); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Absolute("a"); err == nil {
+		t.Errorf("in a directory that was removed, a is %s", got)
+	}
+	if d, err := (OS{}).OpenDirectory("."); err == nil {
+		t.Errorf("a directory that was removed was opened: %v", d)
 	}
 }

@@ -40,7 +40,13 @@ func giveToDirectoryOwner(f *os.File, directory fs.FileInfo) {
 func mayFollow(link, directory fs.FileInfo) bool {
 	by, ok := link.Sys().(*syscall.Stat_t)
 	to, known := directory.Sys().(*syscall.Stat_t)
-	return ok && known && (by.Uid == 0 || int(by.Uid) == os.Geteuid() || by.Uid == to.Uid)
+	return ok && known && mayUserFollow(uint32(os.Geteuid()), by.Uid, to.Uid)
+}
+
+// mayUserFollow is mayFollow for the numbers of users: this one, and the owners of the link and of
+// the directory.
+func mayUserFollow(user, link, directory uint32) bool {
+	return link == 0 || link == user || link == directory
 }
 
 // giveEmptyDirectory is giveToDirectoryOwner for a directory that root has just created. Another

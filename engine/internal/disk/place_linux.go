@@ -16,18 +16,14 @@ func PlaceOf(file *os.File) Place {
 		return p
 	}
 	_ = connection.Control(func(fd uintptr) {
+		// What the system does not tell stays 0, also after an error.
 		var stat unix.Statx_t
-		err := unix.Statx(int(fd), "", unix.AT_EMPTY_PATH, unix.STATX_INO|unix.STATX_BTIME, &stat)
-		if err == nil {
-			p.File = stat.Ino
-		}
-		if err == nil && stat.Mask&unix.STATX_BTIME != 0 {
-			p.Born = uint64(stat.Btime.Sec)*1e9 + uint64(stat.Btime.Nsec)
-		}
+		_ = unix.Statx(int(fd), "", unix.AT_EMPTY_PATH, unix.STATX_INO|unix.STATX_BTIME, &stat)
+		p.File = stat.Ino
+		p.Born = uint64(stat.Btime.Sec)*1e9 + uint64(stat.Btime.Nsec)
 		var volume unix.Statfs_t
-		if err := unix.Fstatfs(int(fd), &volume); err == nil {
-			p.Volume = uint64(uint32(volume.Fsid.Val[0]))<<32 | uint64(uint32(volume.Fsid.Val[1]))
-		}
+		_ = unix.Fstatfs(int(fd), &volume)
+		p.Volume = uint64(uint32(volume.Fsid.Val[0]))<<32 | uint64(uint32(volume.Fsid.Val[1]))
 	})
 	return p
 }
@@ -49,10 +45,13 @@ func ChangedAt(file *os.File) (at uint64) {
 }
 
 // machineID returns what systemd, or D-Bus, says about the machine.
-func machineID() string {
-	for _, path := range []string{"/etc/machine-id", "/var/lib/dbus/machine-id"} {
-		if id, err := os.ReadFile(path); err == nil && len(id) > 0 {
-			return string(id)
+func machineID() string { return firstText("/etc/machine-id", "/var/lib/dbus/machine-id") }
+
+// firstText returns the content of the first file that has any.
+func firstText(paths ...string) string {
+	for _, path := range paths {
+		if text, err := os.ReadFile(path); err == nil && len(text) > 0 {
+			return string(text)
 		}
 	}
 	return ""

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 )
 
 func TestDiffers(t *testing.T) {
@@ -29,9 +30,21 @@ func TestDiffers(t *testing.T) {
 	}
 }
 
+// TestFields reads a place from its fields, as the tree saves them.
+func TestFields(t *testing.T) {
+	want := Place{File: 1, Born: 2, Volume: 3, Machine: 4}
+	var got Place
+	for i, field := range want.Fields() {
+		*got.Fields()[i] = *field
+	}
+	if got != want {
+		t.Errorf("got %+v; want %+v", got, want)
+	}
+}
+
 // TestPlaceOf writes a file, renames it, and puts a copy under its old path.
 func TestPlaceOf(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "file")
+	start, path := time.Now(), filepath.Join(t.TempDir(), "file")
 	placeOf := func(path string) Place {
 		t.Helper()
 		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
@@ -53,6 +66,13 @@ func TestPlaceOf(t *testing.T) {
 	}
 	if renamed := placeOf(path + " renamed"); renamed != original {
 		t.Errorf("got %+v after it was renamed; want %+v", renamed, original)
+	}
+	if made := time.Unix(0, int64(original.Born)); original.Born != 0 &&
+		(made.Before(start.Add(-time.Minute)) || made.After(time.Now().Add(time.Minute))) {
+		t.Errorf("the file was made at %v; want about %v", made, start)
+	}
+	if runtime.GOOS == "linux" && original.Volume == 0 {
+		t.Errorf("got %+v; want the file system", original)
 	}
 	if again := placeOf(path); original.File != 0 && !again.Differs(original) {
 		t.Errorf("got %+v for another file under the path; want another place than %+v", again, original)

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package disk
+
+import (
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestPlaceOnLinux compares the place of a directory with what the system tells of its path.
+func TestPlaceOnLinux(t *testing.T) {
+	at := t.TempDir()
+	file, err := os.Open(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	var stat unix.Stat_t
+	var volume unix.Statfs_t
+	if err := unix.Stat(at, &stat); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Statfs(at, &volume); err != nil {
+		t.Fatal(err)
+	}
+	id := binary.BigEndian.AppendUint32(nil, uint32(volume.Fsid.Val[0]))
+	id = binary.BigEndian.AppendUint32(id, uint32(volume.Fsid.Val[1]))
+	if got := PlaceOf(file); got.File != stat.Ino || got.Volume != binary.BigEndian.Uint64(id) {
+		t.Errorf("got %+v; want file %d on file system %x", got, stat.Ino, id)
+	}
+	_ = file.Close()
+	if got := PlaceOf(file); got != (Place{Machine: machine()}) {
+		t.Errorf("the place of a closed file is %+v; want nothing but the machine", got)
+	}
+}
+
+// TestFirstText reads the identity of a machine from the first file that has one.
+func TestFirstText(t *testing.T) {
+	at := t.TempDir()
+	missing, empty := filepath.Join(at, "missing"), filepath.Join(at, "empty")
+	first, second := filepath.Join(at, "first"), filepath.Join(at, "second")
+	for path, text := range map[string]string{empty: "", first: "first", second: "second"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct {
+		paths []string
+		want  string
+	}{
+		{[]string{first, second}, "first"}, {[]string{missing, second}, "second"}, {[]string{empty, second}, "second"},
+		{[]string{missing, empty}, ""}, {nil, ""},
+	} {
+		if got := firstText(test.paths...); got != test.want {
+			t.Errorf("%v: got %q; want %q", test.paths, got, test.want)
+		}
+	}
+}
