@@ -7,7 +7,7 @@ import "encoding/binary"
 // arena keeps the bytes of values in large blocks. Blocks are never moved and bytes in them are
 // never overwritten, so a reader with a copy of the list of blocks needs no lock.
 type arena struct {
-	blocks    [][]byte // of 1<<shift bytes; a larger block is followed by nil for each further 1<<shift bytes
+	blocks    [][]byte // of 1<<shift bytes; a larger block has one value
 	shift     uint
 	last      int   // index of the block that is being filled
 	used      int   // number of bytes used in that block
@@ -15,7 +15,8 @@ type arena struct {
 }
 
 // add stores the length of data and a copy of data. It returns their offset, counted as if all
-// blocks were contiguous.
+// blocks had 1<<shift bytes. A larger block has no room for a second value, so no value begins after
+// that many bytes of its block.
 func (a *arena) add(data []byte) (offset uint32) {
 	if need := binary.MaxVarintLen32 + len(data); len(a.blocks) == 0 || a.used+need > len(a.blocks[a.last]) {
 		a.grow(max(1<<a.shift, need))
@@ -31,9 +32,6 @@ func (a *arena) add(data []byte) (offset uint32) {
 func (a *arena) grow(size int) {
 	a.last, a.used = len(a.blocks), 0
 	a.blocks = append(a.blocks, make([]byte, size))
-	for covered := 1 << a.shift; covered < size; covered += 1 << a.shift {
-		a.blocks = append(a.blocks, nil)
-	}
 	a.allocated += int64(size)
 }
 

@@ -41,7 +41,7 @@ const (
 
 // New returns an empty head that will hold about size bytes.
 func New(size int64) *Head {
-	shift := min(max(uint(bits.Len64(uint64(size)))-blocksShift, minBlockShift), maxBlockShift)
+	shift := uint(min(max(bits.Len64(uint64(size))-blocksShift, minBlockShift), maxBlockShift))
 	return &Head{
 		series: make(map[string]*series),
 		arena:  arena{shift: shift},

@@ -101,7 +101,9 @@ func TestAgainstModel(t *testing.T) {
 			e := codec.Entry{Timestamp: timestamp, Sequence: sequence,
 				Value: bytes.Repeat([]byte{byte(sequence)}, lengths.Draw(t, "length"))}
 			value := slices.Clone(e.Value)
-			h.Add(record, e.Timestamp, sequence, value)
+			if name := h.Add(record, e.Timestamp, sequence, value).Name(); name != record {
+				t.Fatalf("a value of %q was added to %q", record, name)
+			}
 			clear(value) // the head has its own copy
 			m.add(record, e)
 			if rapid.IntRange(0, 5).Draw(t, "capture") == 0 {
@@ -127,15 +129,19 @@ func TestAgainstModel(t *testing.T) {
 
 func checkTotals(t *rapid.T, h *Head, m model, count int) {
 	t.Helper()
-	total, oldest := uint64(0), uint64(math.MaxUint64)
-	for _, entries := range m {
+	total, names, oldest := uint64(0), uint64(0), uint64(math.MaxUint64)
+	for record, entries := range m {
 		total += valueBytes(entries)
+		names += uint64(len(record))
 		oldest = min(oldest, entries[0].Timestamp)
 	}
 	first := uint64(min(count, 1))
 	if h.Values() != count || h.Bytes() != total || h.FirstSequence() != first || h.LastSequence() != uint64(count) {
 		t.Fatalf("%d values of %d bytes, sequences %d to %d; want %d of %d, %d to %d",
 			h.Values(), h.Bytes(), h.FirstSequence(), h.LastSequence(), count, total, first, count)
+	}
+	if h.NameBytes() != names {
+		t.Fatalf("names of %d bytes; want %d", h.NameBytes(), names)
 	}
 	if h.Oldest() != oldest {
 		t.Fatalf("the oldest timestamp is %d; want %d", h.Oldest(), oldest)
@@ -283,6 +289,10 @@ func TestSizeFollowsMemory(t *testing.T) {
 	for i := range uint64(20_000) {
 		h.Add(fmt.Sprintf("record%d", i%7), random.Uint64N(50_000), i+1, []byte(`{"celsius":21.5}`))
 	}
+	// Values share blocks: of 64 KiB here, and a value takes 17 bytes.
+	if blocks := len(h.arena.blocks); blocks > 20_000*17>>15+2 {
+		t.Errorf("the values take %d blocks; want fewer", blocks)
+	}
 	want := h.slab.allocated
 	for _, block := range h.arena.blocks {
 		want += int64(len(block))
@@ -292,6 +302,24 @@ func TestSizeFollowsMemory(t *testing.T) {
 	}
 	if got := h.Size(); got != want {
 		t.Errorf("Size is %d; want %d, the memory that is used", got, want)
+	}
+}
+
+// TestSizeOfANewHead checks that a head with one value takes a small part of the memory that a full
+// one takes.
+func TestSizeOfANewHead(t *testing.T) {
+	for _, test := range []struct {
+		size  int64 // that the head will hold
+		block int64 // size of its first block
+	}{
+		{0, 4 << 10}, {64 << 10, 4 << 10}, {1 << 20, 64 << 10}, {8 << 20, 512 << 10}, {1 << 40, 1 << 20},
+	} {
+		h := New(test.size)
+		h.Add("record", 1, 1, []byte("1"))
+		got, limit := h.Size(), test.block+test.block/2 // the items take less than the JSON
+		if got < test.block || got > limit {
+			t.Errorf("one value in a head for %d bytes takes %d; want %d to %d", test.size, got, test.block, limit)
+		}
 	}
 }
 

@@ -40,6 +40,7 @@ func (m model) clone() model {
 func TestReaderShowsOneMoment(t *testing.T) {
 	type reading struct {
 		reader *Reader
+		last   uint64 // sequence number of the last value at that moment
 		views  []View
 		want   model
 	}
@@ -48,7 +49,10 @@ func TestReaderShowsOneMoment(t *testing.T) {
 		count := rapid.IntRange(1, 250).Draw(t, "values")
 		records := rapid.IntRange(1, 3*stepRecords).Draw(t, "records")
 		disorder := rapid.SampledFrom([]int{0, 1, 5}).Draw(t, "number of ten values that are out of order")
-		var readings []*reading
+		readings := []*reading{ // of the moment before the first value
+			{reader: h.ReadPrefix(new(sync.Mutex), "")}, {reader: h.ReadRecord(new(sync.Mutex), "r0")},
+			{reader: h.ReadSince(new(sync.Mutex), 0)},
+		}
 		for sequence := uint64(1); sequence <= uint64(count); sequence++ {
 			e := codec.Entry{Timestamp: 1000 + sequence, Sequence: sequence + 7, Value: fmt.Append(nil, sequence)}
 			if rapid.IntRange(0, 9).Draw(t, "order") < disorder {
@@ -59,14 +63,16 @@ func TestReaderShowsOneMoment(t *testing.T) {
 			m.add(record, e)
 			switch rapid.IntRange(0, 29).Draw(t, "then") {
 			case 0:
-				readings = append(readings, &reading{reader: h.ReadPrefix(new(sync.Mutex), "r"), want: m.clone()})
+				reader := h.ReadPrefix(new(sync.Mutex), "r")
+				readings = append(readings, &reading{reader: reader, last: e.Sequence, want: m.clone()})
 			case 1:
 				of := fmt.Sprint("r", rapid.IntRange(0, records-1).Draw(t, "of"))
 				want := make(model)
 				if entries, found := m[of]; found {
 					want[of] = slices.Clone(entries)
 				}
-				readings = append(readings, &reading{reader: h.ReadRecord(new(sync.Mutex), of), want: want})
+				reader := h.ReadRecord(new(sync.Mutex), of)
+				readings = append(readings, &reading{reader: reader, last: e.Sequence, want: want})
 			case 2, 3, 4:
 				for _, r := range readings {
 					if view := r.reader.Next(); !view.Empty() {
@@ -76,6 +82,9 @@ func TestReaderShowsOneMoment(t *testing.T) {
 			}
 		}
 		for _, r := range readings {
+			if r.reader.Last() != r.last {
+				t.Fatalf("Last is %d; want %d, the last value when the reader was made", r.reader.Last(), r.last)
+			}
 			checkReading(t, append(r.views, all(r.reader)...), r.want)
 			checkReading(t, all(r.reader.Again()), r.want)
 		}
@@ -123,5 +132,25 @@ func TestReaderSinceShowsOneMoment(t *testing.T) {
 	slices.Sort(got)
 	if len(got) != 50 || got[0] != 251 || got[49] != 300 {
 		t.Errorf("got %d; want 251 to 300", got)
+	}
+}
+
+// TestReaderAfterAdvance counts values as added that the head does not have, because they are in
+// the tree. A reader that is made then has seen them.
+func TestReaderAfterAdvance(t *testing.T) {
+	h := New(1 << 10)
+	h.Add("r", 1, 101, []byte("1"))
+	h.AdvanceTo(110)
+	reader := h.ReadSince(new(sync.Mutex), 105)
+	if h.LastSequence() != 110 || reader.Last() != 110 || h.Values() != 1 || h.FirstSequence() != 101 {
+		t.Errorf("%d values up to %d, read up to %d; want one, and 110", h.Values(), h.LastSequence(), reader.Last())
+	}
+	h.Add("r", 2, 111, []byte("2"))
+	if views := all(reader); len(views) > 0 {
+		t.Errorf("a reader after value 105 yields %d views; want none", len(views))
+	}
+	view := captureOf(h, "r")
+	if got := view.Entries(nil, codec.All); len(got) != 2 || got[1].Sequence != 111 {
+		t.Errorf("got %v; want values 101 and 111", got)
 	}
 }
