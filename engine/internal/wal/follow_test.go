@@ -3,8 +3,10 @@
 package wal
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,8 +14,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/disk"
 	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
+	"github.com/daybook-db/daybook/engine/internal/identity"
 )
 
 // followedLog is a log whose frames have one value each, and a Follower of the log.
@@ -218,6 +223,90 @@ func TestFollowReplaced(t *testing.T) {
 					found, err, f.Replaced, test.want, test.reason)
 			}
 		})
+	}
+}
+
+// TestFollowOtherStore puts a segment of another store, or of a newer version, after the one that a
+// follower reads.
+func TestFollowOtherStore(t *testing.T) {
+	const followed = 5
+	ours, theirs := testIdentity.Origin(), identity.New().Origin()
+	header := func(number uint64, origin identity.Origin) []byte {
+		h := segmentHeader{number: number, firstSequence: 1, size: 100, origin: origin}
+		return append(h.append(nil), make([]byte, 100)...)
+	}
+	newer := header(followed+1, ours)
+	binary.LittleEndian.PutUint32(newer[8:], version+1)
+	binary.LittleEndian.PutUint32(newer[40:], crc32.Checksum(newer[:40], codec.Castagnoli))
+	for _, test := range []struct {
+		name     string
+		files    map[uint64][]byte
+		number   uint64 // of the segment that is read next; 0: an error
+		replaced bool
+		err      error
+	}{
+		{"the next segment", map[uint64][]byte{5: header(5, ours), 6: header(6, ours)}, 6, false, nil},
+		{"after a gap", map[uint64][]byte{8: header(8, ours), 9: header(9, ours)}, 8, false, nil},
+		{"of another store", map[uint64][]byte{5: header(5, ours), 6: header(6, theirs)}, 0, false, daybook.ErrCorrupt},
+		{"of another store, alone", map[uint64][]byte{6: header(6, theirs)}, 6, true, nil},
+		{"of a newer version", map[uint64][]byte{5: header(5, ours), 6: newer}, 0, false, daybook.ErrVersion},
+	} {
+		dir := t.TempDir()
+		f := &Follower{fs: openDirectory(t, dir), dir: dir, number: followed, offset: 9, store: ours.Store}
+		for number, data := range test.files {
+			if err := os.WriteFile(filepath.Join(dir, nameOf(number)), data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		found, err := f.nextSegment()
+		if !errors.Is(err, test.err) || found != (test.err == nil) || f.Replaced != test.replaced {
+			t.Errorf("%s: got %v, %v, replaced %v; want %v, %v",
+				test.name, found, err, f.Replaced, test.err, test.replaced)
+		}
+		if found && (f.number != test.number || f.offset != 0) {
+			t.Errorf("%s: goes on at %d in segment %d; want segment %d", test.name, f.offset, f.number, test.number)
+		}
+		if errors.Is(err, daybook.ErrCorrupt) && (!isCorruptAt(err, filepath.Join(dir, nameOf(followed+1)), 0) ||
+			!strings.Contains(err.Error(), fmt.Sprintf("%x", theirs.Store))) {
+			t.Errorf("%s: got %v; want the segment and both stores", test.name, err)
+		}
+	}
+}
+
+// TestFollowNothing reads logs that cannot be read. What does not exist may come: it is no error.
+func TestFollowNothing(t *testing.T) {
+	parent := t.TempDir()
+	for _, dir := range []string{"empty", "bad/wal"} {
+		if err := os.MkdirAll(filepath.Join(parent, filepath.FromSlash(dir)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, file := range []string{"file", "empty/file"} {
+		if err := os.WriteFile(filepath.Join(parent, filepath.FromSlash(file)), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	segment := segmentHeader{number: 1, firstSequence: 1, size: segmentHeaderLen}.append(nil)
+	binary.LittleEndian.PutUint32(segment[8:], version+1)
+	binary.LittleEndian.PutUint32(segment[40:], crc32.Checksum(segment[:40], codec.Castagnoli))
+	if err := os.WriteFile(filepath.Join(parent, "bad", "wal", nameOf(1)), segment, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name, parent, log string
+		ok                bool
+	}{
+		{"no directory", "none", "wal", true},
+		{"no log", "empty", "wal", true},
+		{"a file in place of the directory", "file", "wal", false},
+		{"a file in place of the log", "empty", "file", false},
+		{"a log of a newer version", "bad", "wal", false},
+	} {
+		err := NewFollower(disk.OS{}, filepath.Join(parent, test.parent), test.log, 0).Read(
+			func(uint64, uint64, []byte, int) bool { t.Errorf("%s has a frame", test.name); return false })
+		if test.ok != (err == nil) {
+			t.Errorf("%s: got %v; want an error: %v", test.name, err, !test.ok)
+		}
 	}
 }
 
