@@ -79,3 +79,31 @@ func TestRunsStayFewInAnyOrder(t *testing.T) {
 		}
 	})
 }
+
+// TestSections takes the first and the last items of each part of runs of several lengths.
+func TestSections(t *testing.T) {
+	for _, count := range []int{0, 1, 2, 3, 4, 7, 8, 20, 40} {
+		var r run
+		var all []item
+		for i := range count {
+			all = append(all, item{timestamp: uint64(10 + i), number: uint32(i)})
+			r.append(all[i], &slab{size: 64})
+		}
+		for from := range count + 1 {
+			for to := from; to <= count; to++ {
+				part := section{}
+				if from < to {
+					part = r.within(uint64(10+from), uint64(9+to))
+				}
+				for n := range to - from + 2 {
+					few := min(n, to-from)
+					first, last := part.first(n).items(), part.last(n).items()
+					if !slices.Equal(first, all[from:from+few]) || !slices.Equal(last, all[to-few:to]) {
+						t.Fatalf("items %d to %d of %d: the first %d are %v, the last are %v",
+							from, to, count, n, first, last)
+					}
+				}
+			}
+		}
+	}
+}
