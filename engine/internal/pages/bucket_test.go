@@ -5,10 +5,12 @@ package pages
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // leafElement is an element of a leaf that leafOf makes.
@@ -248,6 +250,11 @@ func TestGuardCountsPages(t *testing.T) {
 
 // TestStoredSums compares a page's checksum with the table's entry, whatever the checksum is.
 func TestStoredSums(t *testing.T) {
+	for sum, want := range map[uint32]uint32{0: 2, 1: 3, 2: 2, 3: 3, 4: 4, 1 << 31: 1 << 31} {
+		if got := encodeSum(sum); got != want {
+			t.Errorf("checksum %d is stored as %d; want %d", sum, got, want)
+		}
+	}
 	for _, sum := range []uint32{0, 1, 2, 3, 4, 1 << 31} {
 		b := tableBuilder{next: NewTable(), owned: map[uint64]bool{}}
 		b.set(300, encodeSum(sum))
@@ -260,5 +267,128 @@ func TestStoredSums(t *testing.T) {
 				t.Errorf("checksum %d: page %d is accepted with checksum %d", sum, id, wrong)
 			}
 		}
+	}
+}
+
+// TestCursorMeetsDamage damages each leaf in turn. A cursor must find the keys before and after it,
+// and an error instead of those in it.
+func TestCursorMeetsDamage(t *testing.T) {
+	f := smallFile(t)
+	type leaf struct {
+		id          uint64
+		first, last int // index of its keys
+	}
+	var leaves []leaf
+	var keys []string
+	f.view(f.table, func(im *Image) {
+		keys = f.keysOf(im, nil)
+		c := mustBucket(t, im, large).Cursor()
+		for i, key := range keys {
+			if _, _, err := c.Seek([]byte(key)); err != nil {
+				t.Fatal(err)
+			}
+			if id := c.leaf().page.id; len(leaves) == 0 || leaves[len(leaves)-1].id != id {
+				leaves = append(leaves, leaf{id: id, first: i})
+			}
+			leaves[len(leaves)-1].last = i
+		}
+	})
+	for _, l := range leaves {
+		// The flags of an element are no longer those of a value. A page shows that without a table.
+		f.withDamage(l.id, func(page []byte) { page[headerLen] ^= 2 }, func(im *Image) {
+			for _, table := range []*Table{f.table, nil} {
+				im.table = table
+				c := mustBucket(t, im, large).Cursor()
+				before, err := moves(c.First, c.Next)
+				diff := cmp.Diff(keys[:l.first], before, cmpopts.EquateEmpty())
+				if diff != "" || !errors.Is(err, ErrCorrupt) {
+					t.Errorf("forward to page %d: %v (-want +got)\n%s", l.id, err, diff)
+				}
+				after, err := moves(c.Last, c.Prev)
+				slices.Reverse(after)
+				diff = cmp.Diff(keys[l.last+1:], after, cmpopts.EquateEmpty())
+				if diff != "" || !errors.Is(err, ErrCorrupt) {
+					t.Errorf("back to page %d: %v (-want +got)\n%s", l.id, err, diff)
+				}
+				for i, key := range keys {
+					value, err := c.Get([]byte(key))
+					damaged := l.first <= i && i <= l.last
+					if damaged != errors.Is(err, ErrCorrupt) || damaged == (value != nil) {
+						t.Errorf("page %d is damaged: Get of %s returns %d bytes, %v", l.id, key, len(value), err)
+					}
+				}
+			}
+		})
+	}
+	f.view(f.table, func(im *Image) {
+		c := mustBucket(t, im, large).Cursor()
+		for _, key := range []string{"", "key.00001a", "z"} {
+			if value, err := c.Get([]byte(key)); value != nil || err != nil {
+				t.Errorf("Get of %q, which is not there: %d bytes, %v", key, len(value), err)
+			}
+		}
+	})
+}
+
+// moves returns the keys that a cursor finds from a first move on.
+func moves(first, next func() (key, value []byte, err error)) (keys []string, err error) {
+	key, _, err := first()
+	for ; key != nil && err == nil; key, _, err = next() {
+		keys = append(keys, string(key))
+	}
+	return keys, err
+}
+
+// TestCursorStaysAtTheEnds moves a cursor beyond the ends several times, and back.
+func TestCursorStaysAtTheEnds(t *testing.T) {
+	f := smallFile(t)
+	f.view(f.table, func(im *Image) {
+		c, keys := mustBucket(t, im, large).Cursor(), f.keysOf(im, nil)
+		for _, test := range []struct {
+			start, out, back func() (key, value []byte, err error)
+			want             string
+		}{
+			{c.Last, c.Next, c.Prev, keys[len(keys)-1]}, {c.First, c.Prev, c.Next, keys[0]},
+		} {
+			if key, _, err := test.start(); string(key) != test.want || err != nil {
+				t.Errorf("got %q, %v; want %q", key, err, test.want)
+			}
+			for range 3 {
+				if key, _, err := test.out(); key != nil || err != nil {
+					t.Errorf("beyond %q: got %q, %v; want nothing", test.want, key, err)
+				}
+			}
+			if key, _, err := test.back(); string(key) != test.want || err != nil {
+				t.Errorf("back: got %q, %v; want %q", key, err, test.want)
+			}
+		}
+	})
+}
+
+// TestPageEnds parses pages that end around the end of their file pages. A page must have as many
+// overflow pages as it needs.
+func TestPageEnds(t *testing.T) {
+	const size = 4096
+	for end := size - 2; end <= size+2; end++ {
+		for further := range uint32(3) {
+			im := &Image{pageSize: size, data: make([]byte, 6*size), root: 2}
+			value := strings.Repeat("v", end-headerLen-elementLen-1)
+			copy(im.data[2*size:], leafOf(2, leafElement{0, "k", value}))
+			order.PutUint32(im.data[2*size+12:], further)
+			want := further == uint32(end-1)/size
+			if p, _, problem := im.parse(2); want != (problem == "") || want && p.end != uint64(end) {
+				t.Errorf("a page of %d bytes with %d overflow pages: %q; want a problem: %v",
+					end, further, problem, !want)
+			}
+			// A root page has no overflow pages, and is a leaf.
+			if names, err := im.Names(); (want && further == 0) != (err == nil) {
+				t.Errorf("a root page of %d bytes with %d overflow pages: got %q, %v", end, further, names, err)
+			}
+		}
+	}
+	branch := chain(2, 1).image
+	branch.root = 2
+	if names, err := branch.Names(); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("the root page is a branch: got %q, %v; want ErrCorrupt", names, err)
 	}
 }

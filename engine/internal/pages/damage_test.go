@@ -173,6 +173,13 @@ func TestFreelist(t *testing.T) {
 					if err := f.table.CheckFree(im); !errors.Is(err, ErrCorrupt) {
 						t.Errorf("free page %d replaced by %d, which is in use: got %v", id, inUse, err)
 					}
+					if im.table = nil; i > 3 {
+						return
+					}
+					_, _, err := NewTable(large).Advance(im)
+					if f.table.entry(inUse) > overflow && !errors.Is(err, ErrCorrupt) {
+						t.Errorf("free page %d replaced by %d, which is in use: a new table: %v", id, inUse, err)
+					}
 				})
 			}
 		}
@@ -217,6 +224,11 @@ func TestFreelistEntries(t *testing.T) {
 					if got, err := im.Free(); !errors.Is(err, ErrCorrupt) {
 						t.Errorf("entry %d is page %d (%s): got %d pages, %v; want ErrCorrupt",
 							test.entry, test.page, test.reason, len(got), err)
+					}
+					for _, err := range []error{f.table.CheckFree(im), f.table.CheckAll(im, others)} {
+						if !errors.Is(err, ErrCorrupt) {
+							t.Errorf("entry %d is page %d: got %v; want ErrCorrupt", test.entry, test.page, err)
+						}
 					}
 				})
 			})

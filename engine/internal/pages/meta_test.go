@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -104,6 +106,22 @@ func TestDamagedMeta(t *testing.T) {
 	f := smallFile(t)
 	f.view(f.table, func(im *Image) {
 		own := im.tx % 2
+		o, err := ReadOtherPages(im, others)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The checksum of the meta page matches, but its freelist is after the last page.
+		f.withMeta(own, func(page []byte) {
+			order.PutUint64(page[headerLen+32:], im.pages())
+			order.PutUint64(page[headerLen+56:], metaSum(page[headerLen:][:metaLen]))
+		}, func(im *Image) {
+			for call, err := range callsThatReadMeta(f, im, o) {
+				if readsIt := !strings.HasPrefix(call, "Meta"); readsIt != (err != nil) || readsIt &&
+					mustDamage(t, err).Page != im.pages() {
+					t.Errorf("a freelist after the last page: %s returned %v; want an error: %v", call, err, readsIt)
+				}
+			}
+		})
 		otherMeta := im.data[int(1-own)*im.pageSize+headerLen:][:metaLen]
 		for _, test := range []struct {
 			name    string
@@ -127,7 +145,7 @@ func TestDamagedMeta(t *testing.T) {
 				if len(faults) > 1 || test.checked != (len(faults) == 1 && faults[0] == test.id) {
 					t.Errorf("%s: CheckMetas names pages %d; want %d: %v", test.name, faults, test.id, test.checked)
 				}
-				for call, err := range callsThatReadMeta(f, im) {
+				for call, err := range callsThatReadMeta(f, im, o) {
 					if test.damage != (err != nil) || test.damage && mustDamage(t, err).Page != own {
 						t.Errorf("%s: %s returned %v; want an error: %v", test.name, call, err, test.damage)
 					}
@@ -155,7 +173,7 @@ func mustDamage(t *testing.T, err error) *DamagedPage {
 }
 
 // callsThatReadMeta calls each method that needs the image's meta page.
-func callsThatReadMeta(f *testFile, im *Image) map[string]error {
+func callsThatReadMeta(f *testFile, im *Image, o *OtherPages) map[string]error {
 	_, freeErr := im.Free()
 	_, _, pageErr := im.MetaPage()
 	_, pagesErr := im.MetaPages()
@@ -164,6 +182,7 @@ func callsThatReadMeta(f *testFile, im *Image) map[string]error {
 	return map[string]error{
 		"Free": freeErr, "MetaPage": pageErr, "MetaPages": pagesErr, "ReadOtherPages": othersErr, "Advance": advanceErr,
 		"CheckFree": f.table.CheckFree(im, others), "CheckAll": f.table.CheckAll(im, others),
+		"InUse": errOf(f.table.InUse(im)), "OtherPages.Check": o.Check(im),
 	}
 }
 
@@ -235,7 +254,7 @@ func TestHasMeta(t *testing.T) {
 // longFreelist returns an image whose freelist has pages 5000 and following.
 func longFreelist(count int) *Image {
 	const size = 128
-	im := &Image{pageSize: size, data: make([]byte, 80_000*size), root: 3}
+	im := &Image{pageSize: size, data: make([]byte, 80_000*size), root: 4999}
 	meta := im.data[headerLen:][:metaLen]
 	order.PutUint64(meta[32:], 2)
 	order.PutUint64(meta[56:], metaSum(meta))
@@ -251,17 +270,27 @@ func longFreelist(count int) *Image {
 	for i := range count {
 		order.PutUint64(ids[8*i:], 5000+uint64(i))
 	}
-	order.PutUint32(list[12:], uint32((headerLen+8+8*count-1)/size))
+	end := len(list) - len(ids) + 8*count
+	order.PutUint32(list[12:], uint32((end-1)/size))
 	return im
 }
 
 // TestLongFreelist reads freelists around the length from which on the list has its length itself.
 func TestLongFreelist(t *testing.T) {
-	for _, count := range []int{0, 1, longList - 1, longList, longList + 1, 70_000} {
+	for _, count := range []int{0, 1, 14, 15, longList - 1, longList, longList + 14, 70_000} { // 14 fill a page
 		im := longFreelist(count)
 		free, err := im.Free()
 		if err != nil || len(free) != count || count > 0 && (free[0] != 5000 || free[count-1] != 5000+uint64(count)-1) {
 			t.Errorf("got %d free pages, %v; want %d", len(free), err, count)
+		}
+		used, err := NewTable().InUse(im)
+		want := []uint64{im.root}
+		for id := uint64(2); id <= 2+uint64(order.Uint32(im.data[2*im.pageSize+12:])); id++ {
+			want = append(want, id)
+		}
+		if err != nil || !slices.Equal(used, want) {
+			t.Errorf("%d free pages: %d pages are in use, %v; want %d, the root and the list",
+				count, len(used), err, len(want))
 		}
 		if count < longList {
 			continue
@@ -299,7 +328,8 @@ func TestEveryPageIsFreeOrInUse(t *testing.T) {
 	f := smallFile(t)
 	for salt := range 4 {
 		f.update(func(tx *bbolt.Tx) error {
-			return put(tx.Bucket([]byte(others)), 50*salt, 5000, salt)
+			return errors.Join(put(tx.Bucket([]byte(others)), 50*salt, 5000, salt),
+				put(tx.Bucket([]byte(large)), 20, 10_000, salt))
 		})
 		f.view(f.table, func(im *Image) {
 			want := make(map[uint64]string)

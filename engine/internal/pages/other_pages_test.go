@@ -56,12 +56,16 @@ func TestOtherPages(t *testing.T) {
 				if page := mustDamage(t, o.Check(im)).Page; page != id {
 					t.Errorf("%s: Check names page %d", what, page)
 				}
+				if _, err := im.Free(); id == freelist && bit < 80 && !errors.Is(err, ErrCorrupt) {
+					t.Errorf("%s: Free returns %v; want that the page is no freelist", what, err)
+				}
 				if id != root {
 					return
 				}
-				for _, err := range []error{errOf(im.Names()), errOf(im.Bucket(large)), errOf(im.Bucket(others))} {
-					if page := mustDamage(t, err).Page; page != id {
-						t.Errorf("%s: the error names page %d", what, page)
+				want := errOf(im.Names())
+				for _, err := range []error{want, errOf(im.Bucket(large)), errOf(im.Bucket(others))} {
+					if page := mustDamage(t, err).Page; page != id || err.Error() != want.Error() {
+						t.Errorf("%s: got %v; want page %d, and what is wrong with it", what, err, id)
 					}
 				}
 			})
@@ -111,13 +115,18 @@ func TestFreelistOfOtherBuckets(t *testing.T) {
 			{"itself", top.child(0)},
 			{"a page of the table", f.pagesInUse()[0]},
 			{"a free page", freeLeaf(t, im, free)},
+			{"a page after the last", im.pages()},
 		} {
 			redirect := func(page []byte) { order.PutUint64(page[headerLen+8:], test.to) }
 			f.withDamage(top.id, redirect, func(im *Image) {
 				whole := test.to == top.child(0)
-				for call, err := range map[string]error{
+				calls := map[string]error{
 					"CheckFree": f.table.CheckFree(im, others), "CheckAll": f.table.CheckAll(im, others),
-				} {
+				}
+				if test.to == im.pages() {
+					calls["InUse"] = errOf(f.table.InUse(im, others))
+				}
+				for call, err := range calls {
 					if whole != (err == nil) || !whole && mustDamage(t, err).Page != test.to {
 						t.Errorf("%s leads to %s: got %v; want an error: %v", call, test.name, err, !whole)
 					}
@@ -182,5 +191,33 @@ func TestAdvanceWithoutChange(t *testing.T) {
 	f.update(func(tx *bbolt.Tx) error { return tx.Bucket([]byte(small)).Put([]byte("key"), []byte("value")) })
 	if f.table.Equal(before) || before.Equal(f.table) {
 		t.Error("the table of another inline page is equal to that before it")
+	}
+}
+
+// TestAdvanceReadsNewPages damages a page that a commit has not changed. Advance does not read it.
+// It must find damage to any other page.
+func TestAdvanceReadsNewPages(t *testing.T) {
+	f := smallFile(t)
+	before := f.table
+	f.update(func(tx *bbolt.Tx) error { return tx.Bucket([]byte(large)).Put([]byte("key.00001"), []byte("changed")) })
+	unchanged, changed := 0, 0
+	for _, id := range f.pagesInUse() {
+		f.withDamage(id, func(page []byte) { page[8] = 0x40 }, func(im *Image) {
+			im.table = nil
+			next, _, err := before.Advance(im)
+			if before.entry(id) == f.table.entry(id) {
+				if unchanged++; err != nil || !next.Equal(f.table) {
+					t.Errorf("page %d, which has not changed, is damaged: got %v", id, err)
+				}
+			} else if changed++; mustDamage(t, err).Page != id {
+				t.Errorf("page %d, which is new, is damaged: got %v", id, err)
+			}
+			if _, _, err := NewTable(large, small).Advance(im); mustDamage(t, err).Page != id {
+				t.Errorf("page %d is damaged, and no page is known: got %v", id, err)
+			}
+		})
+	}
+	if unchanged < 3 || changed < 2 {
+		t.Errorf("%d pages have not changed, and %d have: too few for this test", unchanged, changed)
 	}
 }

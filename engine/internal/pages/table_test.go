@@ -63,4 +63,11 @@ func TestReadTable(t *testing.T) {
 		delete(f.saved, next)
 	})
 	f.checkTable()
+	broken := errors.New("the blocks cannot be read")
+	f.view(nil, func(im *Image) {
+		next := func() (uint64, []byte, error) { return 0, nil, broken }
+		if _, err := ReadTable(im, f.table.Summary(), next); err != broken {
+			t.Errorf("blocks that cannot be read: got %v; want %v", err, broken)
+		}
+	})
 }
