@@ -162,6 +162,14 @@ func TestFollowAnyLog(t *testing.T) {
 			t.Fatalf("the follower has read up to %d; want %d", m.unread, m.next)
 		}
 		m.checkOrigins()
+		after := rapid.Uint64Range(0, m.next-1).Draw(t, "begin after")
+		if m.follower, m.unread = NewFollower(disk.OS{}, at, "wal", after), 0; after > 0 {
+			m.unread = after + 1
+		}
+		m.read(1 << 20)
+		if m.unread != m.next {
+			t.Fatalf("another follower has read up to %d; want %d", m.unread, m.next)
+		}
 	})
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/disk"
 	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
 	"github.com/daybook-db/daybook/engine/internal/identity"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 // followedLog is a log whose frames have one value each, and a Follower of the log.
@@ -310,6 +311,71 @@ func TestFollowNothing(t *testing.T) {
 	}
 }
 
+// TestFollowIdentity has a follower read an old segment without an identity, and then one of the
+// store. Another store's log in its place is another log.
+func TestFollowIdentity(t *testing.T) {
+	parent := t.TempDir()
+	dir := filepath.Join(parent, "wal")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	w, theirs := write(t), identity.New().Origin()
+	w.makeOld(0)
+	save := func() {
+		t.Helper()
+		for path, file := range w.disk.cached {
+			if err := os.WriteFile(filepath.Join(dir, filepath.Base(path)), file.cached, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	save()
+	f := NewFollower(disk.OS{}, parent, "wal", 0)
+	frames := 0
+	read := func() {
+		t.Helper()
+		if err := f.Read(func(uint64, uint64, []byte, int) bool { frames++; return true }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read()
+	want := []identity.Origin{testIdentity.Origin()}
+	if !cmp.Equal(want, f.Origins) || frames != len(w.frames) || f.Replaced {
+		t.Errorf("read %d frames, of %v; want %d, of %v", frames, f.Origins, len(w.frames), want)
+	}
+	for number := range 3 {
+		if err := os.Remove(filepath.Join(dir, nameOf(uint64(number+1)))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	last := w.disk.cached[w.segments[2]].cached
+	header, err := decodeSegmentHeader(last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	header.number, header.origin = 4, theirs
+	other := append(header.append(nil), last[segmentHeaderLen:]...)
+	if err := os.WriteFile(filepath.Join(dir, nameOf(4)), other, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	read()
+	if want := []identity.Origin{theirs}; !f.Replaced || !cmp.Equal(want, f.Origins) {
+		t.Errorf("another log: replaced %v, of %v; want %v", f.Replaced, f.Origins, want)
+	}
+}
+
+// TestFollowRefusesLoops reads a segment that cannot be opened. It is not taken for one that is
+// gone.
+func TestFollowRefusesLoops(t *testing.T) {
+	dir := t.TempDir()
+	testenv.Symlink(t, nameOf(5), filepath.Join(dir, nameOf(5)))
+	f := &Follower{fs: openDirectory(t, dir), dir: dir, number: 5}
+	sealed, more, err := f.readSegment(func(uint64, uint64, []byte, int) bool { return true })
+	if err == nil {
+		t.Errorf("a link that leads to itself: sealed %v, more %v; want an error", sealed, more)
+	}
+}
+
 // TestFollowRemembers checks that a follower remembers exactly the frames that can still be undone.
 func TestFollowRemembers(t *testing.T) {
 	const small = frameHeaderLen + 1
@@ -324,6 +390,7 @@ func TestFollowRemembers(t *testing.T) {
 		{"one", 1, 1, 0, 1, "the frame may be undone"},
 		{"small frames", 400_000, 1, 0, 400_000, "one write may have written all of them: headers do not count"},
 		{"large frames", 10, 1 << 20, 0, 5, "one write may have written 4 MiB and the last frame"},
+		{"many frames", 50_000, 100, 0, MaxGrouped/100 + 1, "4 MiB, without the headers, and the last frame"},
 		{"the largest", 2, MaxGrouped + 1, 0, 1, "no other frame is of the same write"},
 		{"all durable except one", 10, 1, 9 * small, 1, "every write is synced"},
 		{"some durable", 10, 1, 7 * small, 3, "frames from the durable offset on are not durable"},

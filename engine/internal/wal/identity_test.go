@@ -223,7 +223,12 @@ func TestEvidenceStays(t *testing.T) {
 				}
 				mustClose(t, log)
 			}
-			log := mustOpen(t, d, 1000, 0)
+			opts := testOptions()
+			opts.KeepEvidence = true
+			log, err := mustScan(t, d, 1000).Open(0, opts)
+			if err != nil {
+				t.Fatal(err)
+			}
 			log.ReleaseEvidence()
 			log.Release(1000)
 			log.RemoveReleased()

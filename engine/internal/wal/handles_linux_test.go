@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wal
+
+import (
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"testing"
+
+	"github.com/daybook-db/daybook/engine/internal/disk"
+	"github.com/daybook-db/daybook/proof/testenv"
+)
+
+// TestFollowLeavesNoHandle reads logs again and again, as a reader does for days, and counts the
+// handles that are open before and after.
+func TestFollowLeavesNoHandle(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // the garbage collector would close what was forgotten
+	log := newFollowedLog(t, testOptions())
+	parent := filepath.Dir(log.dir)
+	testenv.Symlink(t, filepath.Join(parent, "none", "wal"), filepath.Join(parent, "unmounted"))
+	lost := NewFollower(disk.OS{}, parent, "unmounted", 0)
+	log.append("a", strings.Repeat("b", 2000), strings.Repeat("c", 4000))
+	log.pool.background.Wait()
+	open := func() int {
+		entries, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries)
+	}
+	nothing := func(uint64, uint64, []byte, int) bool { return true }
+	before := open()
+	for range 5 {
+		if err := NewFollower(disk.OS{}, parent, "wal", 0).Read(nothing); err != nil {
+			t.Fatal(err)
+		}
+		if err := lost.Read(nothing); err == nil {
+			t.Error("a log on a disk that is not mounted: no error")
+		}
+	}
+	if left := open() - before; left != 0 {
+		t.Errorf("reading leaves %d handles open", left)
+	}
+}
