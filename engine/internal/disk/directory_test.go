@@ -247,7 +247,7 @@ func TestFollowManyLinks(t *testing.T) {
 	if err := os.Mkdir(inner, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	testenv.Symlink(t, "file", filepath.Join(inner, "link"))
+	testenv.Symlink(t, filepath.Join(at, "file"), filepath.Join(inner, "link"))
 	dir := mustOpen(t, inner)
 	if err := os.Rename(inner, inner+"2"); err != nil {
 		t.Fatal(err)
