@@ -83,8 +83,8 @@ func (f *Follower) Read(fn func(firstSequence, missed uint64, payload []byte, va
 	}
 	defer func() { _ = f.fs.Close() }()
 	for {
-		sealed, more, err := f.readSegment(fn)
-		if err != nil || !more || !sealed {
+		sealed, err := f.readSegment(fn)
+		if err != nil || !sealed {
 			return err
 		}
 		if found, err := f.nextSegment(); !found || err != nil {
@@ -108,26 +108,26 @@ func (f *Follower) openDirectory() (opened bool, err error) {
 	return err == nil, err
 }
 
-// readSegment reads the new frames of the segment. sealed is true if no more frames can follow in
-// the segment, because it is sealed or gone. more is false if fn returned false.
-func (f *Follower) readSegment(fn func(uint64, uint64, []byte, int) bool) (sealed, more bool, err error) {
+// readSegment reads the new frames of the segment, until fn returns false. sealed is true if all
+// are read and no more can follow in the segment, because it is sealed or gone.
+func (f *Follower) readSegment(fn func(uint64, uint64, []byte, int) bool) (sealed bool, err error) {
 	if f.number == 0 {
-		return true, true, nil
+		return true, nil
 	}
 	file, err := f.fs.OpenFile(filepath.Join(f.dir, nameOf(f.number)), os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return true, true, nil
+		return true, nil
 	}
 	if err != nil {
-		return false, false, err
+		return false, err
 	}
 	defer file.Close()
 	header, err := readUsed(file, f.number)
 	if errors.Is(err, daybook.ErrVersion) {
-		return false, false, err
+		return false, err
 	}
 	if err != nil {
-		return true, true, nil // the segment has been released
+		return true, nil // the segment has been released
 	}
 	if f.offset == 0 || header != f.header { // an earlier version could give a number to another segment
 		f.beginSegment(header)
@@ -136,7 +136,7 @@ func (f *Follower) readSegment(fn func(uint64, uint64, []byte, int) bool) (seale
 	if int64(len(f.data)) < header.size {
 		f.data = make([]byte, header.size)
 	}
-	return f.readFrames(file, fn)
+	return f.readFrames(file, fn), nil
 }
 
 // beginSegment begins to read a segment. Until then f.first and f.next are the sequence numbers
@@ -162,18 +162,18 @@ func (f *Follower) addOrigin(header segmentHeader) {
 }
 
 // readFrames is readSegment for a file that was the segment when it was opened.
-func (f *Follower) readFrames(file *os.File, fn func(uint64, uint64, []byte, int) bool) (sealed, more bool, err error) {
+func (f *Follower) readFrames(file *os.File, fn func(uint64, uint64, []byte, int) bool) (sealed bool) {
 	data, released := f.readNew(file)
 	if released {
-		return true, true, nil
+		return true
 	}
 	for {
 		frame, state := readFrame(data, f.number, f.offset)
 		if state != goodFrame { // not written yet, written in part, or bytes from before the recycling
-			return false, true, nil
+			return false
 		}
 		if frame.sealed() {
-			return true, true, nil
+			return true
 		}
 		first := f.first
 		f.remember(seenFrame{f.offset, first, [frameHeaderLen]byte(data[f.offset:])}, frame.durable)
@@ -184,7 +184,7 @@ func (f *Follower) readFrames(file *os.File, fn func(uint64, uint64, []byte, int
 		missed := f.missed
 		f.next, f.missed = f.first, 0
 		if !fn(first, missed, frame.payload, int(frame.values)) {
-			return false, false, nil
+			return false
 		}
 	}
 }

@@ -171,8 +171,8 @@ func TestFollowRecycled(t *testing.T) {
 		}
 		return true
 	}
-	if released, more, err := log.follower.readFrames(file, onFrame); !released || !more || err != nil {
-		t.Errorf("readFrames of the recycled segment: %t, %t, %v; want true, true, nil", released, more, err)
+	if released := log.follower.readFrames(file, onFrame); !released {
+		t.Error("readFrames of the recycled segment takes it for the one that it read")
 	}
 	if err := log.follower.Read(onFrame); err != nil || missed == 0 || 3+missed+1 != first {
 		t.Errorf("%d values missed after value 3, and then value %d; %v", missed, first, err)
@@ -254,6 +254,9 @@ func TestFollowOtherStore(t *testing.T) {
 	} {
 		dir := t.TempDir()
 		f := &Follower{fs: openDirectory(t, dir), dir: dir, number: followed, offset: 9, store: ours.Store}
+		if err := os.WriteFile(filepath.Join(dir, "!note"), nil, 0o600); err != nil { // it comes first
+			t.Fatal(err)
+		}
 		for number, data := range test.files {
 			if err := os.WriteFile(filepath.Join(dir, nameOf(number)), data, 0o600); err != nil {
 				t.Fatal(err)
@@ -308,6 +311,11 @@ func TestFollowNothing(t *testing.T) {
 		if test.ok != (err == nil) {
 			t.Errorf("%s: got %v; want an error: %v", test.name, err, !test.ok)
 		}
+	}
+	f := NewFollower(disk.OS{}, filepath.Join(parent, "bad"), "wal", 0)
+	f.number = 1
+	if err := f.Read(func(uint64, uint64, []byte, int) bool { return true }); !errors.Is(err, daybook.ErrVersion) {
+		t.Errorf("the segment that is read has a newer version: got %v; want ErrVersion", err)
 	}
 }
 
@@ -367,12 +375,16 @@ func TestFollowIdentity(t *testing.T) {
 // TestFollowRefusesLoops reads a segment that cannot be opened. It is not taken for one that is
 // gone.
 func TestFollowRefusesLoops(t *testing.T) {
-	dir := t.TempDir()
+	parent := t.TempDir()
+	dir := filepath.Join(parent, "wal")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	testenv.Symlink(t, nameOf(5), filepath.Join(dir, nameOf(5)))
-	f := &Follower{fs: openDirectory(t, dir), dir: dir, number: 5}
-	sealed, more, err := f.readSegment(func(uint64, uint64, []byte, int) bool { return true })
-	if err == nil {
-		t.Errorf("a link that leads to itself: sealed %v, more %v; want an error", sealed, more)
+	f := NewFollower(disk.OS{}, parent, "wal", 0)
+	f.number = 5
+	if err := f.Read(func(uint64, uint64, []byte, int) bool { return true }); err == nil {
+		t.Error("a link that leads to itself: no error")
 	}
 }
 

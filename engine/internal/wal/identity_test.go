@@ -318,7 +318,7 @@ func TestSegmentWithoutFramesLinks(t *testing.T) {
 	mustClose(t, begin(1)) // value 2, in the epoch that the tree knows
 	watermark = 2
 	log := begin(1)
-	lost := log.active.path
+	lost, epoch := log.active.path, log.active.origin.Epoch
 	mustClose(t, log)
 	clear(d.cached[lost].cached[segmentHeaderLen:])
 	mustClose(t, begin(1))
@@ -327,5 +327,8 @@ func TestSegmentWithoutFramesLinks(t *testing.T) {
 	}
 	if d.cached[lost] == nil {
 		t.Error("the segment was removed before the tree knew its epoch")
+	}
+	if !mustScan(t, d, watermark).Identity().Has(epoch) {
+		t.Error("the epoch is left out, although a reader may have read the frames that are lost")
 	}
 }
