@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -29,8 +30,14 @@ func TestPlaceOnLinux(t *testing.T) {
 	}
 	id := binary.BigEndian.AppendUint32(nil, uint32(volume.Fsid.Val[0]))
 	id = binary.BigEndian.AppendUint32(id, uint32(volume.Fsid.Val[1]))
-	if got := PlaceOf(file); got.File != stat.Ino || got.Volume != binary.BigEndian.Uint64(id) {
-		t.Errorf("got %+v; want file %d on file system %x", got, stat.Ino, id)
+	var more unix.Statx_t
+	if err := unix.Statx(unix.AT_FDCWD, at, 0, unix.STATX_BTIME, &more); err != nil {
+		t.Fatal(err)
+	}
+	born := time.Unix(more.Btime.Sec, int64(more.Btime.Nsec)).UnixNano() // 0 if the file system does not have it
+	if got := PlaceOf(file); got.File != stat.Ino || got.Volume != binary.BigEndian.Uint64(id) ||
+		got.Born != uint64(born) {
+		t.Errorf("got %+v; want file %d, made at %d, on file system %x", got, stat.Ino, born, id)
 	}
 	_ = file.Close()
 	if got := PlaceOf(file); got != (Place{Machine: machine()}) {
