@@ -83,6 +83,11 @@ func TestBucketOfBytes(t *testing.T) {
 				strings.Count(test.element.value, "l")) {
 				t.Errorf("%s: got %d keys, %v", test.name, keys, err)
 			}
+			for c, n := b.Cursor(), 0; n < 2; n++ { // after an error it may be tried again
+				if _, _, again := c.First(); fmt.Sprint(again) != fmt.Sprint(err) {
+					t.Errorf("%s: First returned %v; want %v", test.name, again, err)
+				}
+			}
 			ignore := func(_, _ []byte) error { return nil }
 			if walkErr := b.Walk(ignore, func(err error) error { return err }); fmt.Sprint(walkErr) != fmt.Sprint(err) {
 				t.Errorf("%s: Walk returned %v; a cursor %v", test.name, walkErr, err)
@@ -158,11 +163,27 @@ func TestWalkSkipsDamage(t *testing.T) {
 		if err := b.Walk(count, func(error) error { return stop }); err != stop || calls != at {
 			t.Errorf("stopped at the damaged page: got %v after %d keys; want %d", err, calls, at)
 		}
+		for key := range b.Suspects(im.damage(large, b.root, nil, "")) {
+			t.Errorf("a branch has suspect %q", key)
+		}
 		for key := range b.Suspects(leaf) { // it may stop early
 			if string(key) != damaged[0] {
 				t.Errorf("the first suspect is %s; want %s", key, damaged[0])
 			}
 			break
+		}
+	})
+	var key int // where the first key begins in its page
+	f.view(nil, func(im *Image) {
+		p, _, _ := im.parse(leaf.Page)
+		from, _, _ := p.extent(0)
+		key = int(from)
+	})
+	f.withDamage(leaf.Page, func(page []byte) { page[key] ^= 1 }, func(im *Image) {
+		var faults []error
+		f.keysOf(im, &faults)
+		if len(faults) != 1 || string(mustDamage(t, faults[0]).FirstKey) != damaged[0] {
+			t.Errorf("the first key is damaged: got %v; want one fault, with key %s", faults, damaged[0])
 		}
 	})
 	f.withDamage(leaf.Page, func(page []byte) { page[8] = 0x40 }, func(im *Image) {
@@ -294,7 +315,7 @@ func TestCursorMeetsDamage(t *testing.T) {
 		}
 	})
 	for _, l := range leaves {
-		// The flags of an element are no longer those of a value. A page shows that without a table.
+		// The flags of an element are not those of a value. That shows without a table, too.
 		f.withDamage(l.id, func(page []byte) { page[headerLen] ^= 2 }, func(im *Image) {
 			for _, table := range []*Table{f.table, nil} {
 				im.table = table

@@ -131,7 +131,6 @@ func (c *Cursor) descend(level int, choose func(*page) int) error {
 		at := &c.path[level]
 		at.index = choose(&at.page)
 		if at.page.leaf {
-			c.path = c.path[:level+1]
 			return nil
 		}
 	}
