@@ -216,11 +216,11 @@ func TestEvidenceStays(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				log.Release(1000)
-				log.RemoveReleased()
 				if !log.KeepsEvidence() {
 					t.Error("the log keeps no evidence")
 				}
+				log.Release(1000)
+				log.RemoveReleased()
 				mustClose(t, log)
 			}
 			opts := testOptions()
@@ -292,9 +292,32 @@ func TestUndoneFrames(t *testing.T) {
 	}
 }
 
+// TestUnusedEpoch scans the log of an epoch that began after one without values. That one is left
+// out again.
+func TestUnusedEpoch(t *testing.T) {
+	unused := testIdentity.Begin(identity.NewID(), 0, true)
+	next, origin := unused.BeginRandom(0, false)
+	w := write(t)
+	w.setOrigin(origin, 0, 1, 2)
+	r, err := Scan(crashDir, w.disk, Known{Identity: unused})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(next, r.Identity()); diff != "" || len(next.Epochs) != 2 {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
 // TestSegmentWithoutFramesLinks crashes after the header of a segment, and recovers twice. The
 // segment has no values, but it is the link between the epoch after it and the tree.
 func TestSegmentWithoutFramesLinks(t *testing.T) {
+	for _, first := range []bool{true, false} { // the segment of the epoch that the tree knows is still there
+		checkLinks(t, first)
+	}
+}
+
+func checkLinks(t *testing.T, first bool) {
+	t.Helper()
 	d, watermark := newMemDisk(), uint64(1)
 	begin := func(values int) *Log {
 		t.Helper()
@@ -317,6 +340,10 @@ func TestSegmentWithoutFramesLinks(t *testing.T) {
 	}
 	mustClose(t, begin(1)) // value 2, in the epoch that the tree knows
 	watermark = 2
+	if !first {
+		clear(d.cached)
+		put(t, d, temporaryNameOf(9), nil) // the log was not closed
+	}
 	log := begin(1)
 	lost, epoch := log.active.path, log.active.origin.Epoch
 	mustClose(t, log)

@@ -3,6 +3,9 @@
 package wal
 
 import (
+	"bytes"
+	"encoding/binary"
+	"errors"
 	"testing"
 )
 
@@ -30,6 +33,54 @@ func TestFramesAfterZeros(t *testing.T) {
 		segment := append(make([]byte, segmentHeaderLen), encoded...)
 		if _, end := findFrames(segment, number, 0); end != segmentHeaderLen+frameHeaderLen {
 			t.Errorf("the seal of segment %d, which begins with %d zeros, was not found", number, leadingZeros(encoded))
+		}
+	}
+}
+
+// TestFrameOfAnotherSegment reads frames under the number of another segment, as in a file that was
+// recycled. Each of the two checksums must show it.
+func TestFrameOfAnotherSegment(t *testing.T) {
+	f := frame{payload: []byte("payload"), values: 1}
+	const offset = segmentHeaderLen
+	ours, theirs := f.append(make([]byte, offset), 7, offset), f.append(make([]byte, offset), 8, offset)
+	if got, state := readFrame(ours, 7, offset); state != goodFrame || !bytes.Equal(got.payload, f.payload) {
+		t.Errorf("in its own segment: got %+v, state %d", got, state)
+	}
+	if _, state := readFrame(theirs, 7, offset); state != noFrame {
+		t.Errorf("a frame of another segment: got state %d; want that there is none", state)
+	}
+	mixed := bytes.Clone(ours)
+	copy(mixed[offset+16:], theirs[offset+16:offset+frameHeaderLen])
+	if _, state := readFrame(mixed, 7, offset); state != badFrame {
+		t.Errorf("a payload of another segment: got state %d; want that it is damaged", state)
+	}
+	if _, state := readFrame(append(make([]byte, 1), ours...), 7, offset+1); state != noFrame {
+		t.Errorf("a frame at another offset: got state %d; want that there is none", state)
+	}
+}
+
+// TestHeaderWithoutSize decodes a header with correct checksums whose size is no size.
+func TestHeaderWithoutSize(t *testing.T) {
+	for size, want := range map[int64]error{0: nil, 1 << 40: nil, -1: errNoHeader, -1 << 63: errNoHeader} {
+		data := segmentHeader{number: 1, firstSequence: 1, size: size}.append(nil)
+		header, err := decodeSegmentHeader(data)
+		if !errors.Is(err, want) || err == nil && header.size != size {
+			t.Errorf("size %d: got %+v, %v; want %v", size, header, err, want)
+		}
+		if got := int64(binary.LittleEndian.Uint64(data[32:])); got != size {
+			t.Errorf("size %d is written as %d", size, got)
+		}
+	}
+}
+
+// TestLargeBufferIsNotKept appends a large frame. The memory for it is not kept.
+func TestLargeBufferIsNotKept(t *testing.T) {
+	log := mustOpen(t, newMemDisk(), 0, 0)
+	defer mustClose(t, log)
+	for _, length := range []int{100, maxBuffer + 1, 100} {
+		mustAppend(t, log, numbered(0, length, 1))
+		if cap(log.buffer) > maxBuffer {
+			t.Errorf("after a frame of %d bytes the log keeps a buffer of %d", length, cap(log.buffer))
 		}
 	}
 }
