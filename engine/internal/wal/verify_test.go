@@ -61,3 +61,55 @@ func TestMovedDirectoryFailsTheLog(t *testing.T) {
 		})
 	}
 }
+
+// TestReplacedTreeFailsTheLog replaces the tree beside the log. The log must fail before the next
+// segment, because the next Open would find another tree.
+func TestReplacedTreeFailsTheLog(t *testing.T) {
+	fsys, opts := faultfs.New(newMemDisk()), testOptions()
+	var replaced error
+	asked, syncs := 0, 0
+	opts.VerifyTree = func() error { asked++; return replaced }
+	opts.OnSync = func(took time.Duration) {
+		if syncs++; took < 0 {
+			t.Errorf("a sync took %v", took)
+		}
+	}
+	log, err := mustScan(t, fsys, 0).Open(0, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mustClose(t, log)
+	for n := range 3 {
+		mustAppend(t, log, numbered(n, 10, 1))
+		mustSync(t, log)
+		mustSync(t, log) // there is nothing to sync
+	}
+	if asked == 0 || syncs != 3 {
+		t.Errorf("the tree was verified %d times, and %d syncs were reported; want some, and 3", asked, syncs)
+	}
+	replaced = errors.New("the tree was replaced")
+	_, err = log.Append([]Frame{numbered(3, 4<<10, 1)})
+	if !errors.Is(err, daybook.ErrFailed) || !errors.Is(err, replaced) {
+		t.Errorf("got %v; want ErrFailed, and the cause", err)
+	}
+}
+
+// TestFullSegment appends frames that leave no byte of a segment free, or one too few for a seal.
+func TestFullSegment(t *testing.T) {
+	for over := range 2 {
+		d := newMemDisk()
+		log := mustOpen(t, d, 0, 0)
+		first := numbered(0, 100, 1)
+		mustAppend(t, log, first)
+		active := log.active
+		second := numbered(1, int(active.size-active.end)-2*frameHeaderLen+over, 1)
+		mustAppend(t, log, second)
+		if same := log.active == active; same != (over == 0) {
+			t.Errorf("%d bytes too many for the segment: the frame is in it: %v", over, same)
+		}
+		third := numbered(2, 10, 1)
+		mustAppend(t, log, third)
+		mustClose(t, log)
+		checkFrames(t, d, 0, placed(1, first, second, third))
+	}
+}
