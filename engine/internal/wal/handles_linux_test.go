@@ -23,15 +23,8 @@ func TestFollowLeavesNoHandle(t *testing.T) {
 	lost := NewFollower(disk.OS{}, parent, "unmounted", 0)
 	log.append("a", strings.Repeat("b", 2000), strings.Repeat("c", 4000))
 	log.pool.background.Wait()
-	open := func() int {
-		entries, err := os.ReadDir("/proc/self/fd")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return len(entries)
-	}
 	nothing := func(uint64, uint64, []byte, int) bool { return true }
-	before := open()
+	before := handles(t)
 	for range 5 {
 		if err := NewFollower(disk.OS{}, parent, "wal", 0).Read(nothing); err != nil {
 			t.Fatal(err)
@@ -40,7 +33,23 @@ func TestFollowLeavesNoHandle(t *testing.T) {
 			t.Error("a log on a disk that is not mounted: no error")
 		}
 	}
-	if left := open() - before; left != 0 {
+	if left := handles(t) - before; left != 0 {
 		t.Errorf("reading leaves %d handles open", left)
 	}
+	for range 20 { // one in each segment
+		log.append(strings.Repeat("d", 3000))
+	}
+	log.pool.background.Wait()
+	if left := handles(t) - before; left != 0 {
+		t.Errorf("full segments leave %d handles open", left)
+	}
+}
+
+func handles(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
 }

@@ -200,6 +200,15 @@ func TestFailedSyncFailsTheLog(t *testing.T) {
 // TestFailedSyncOfAFullSegmentFailsTheLog is TestFailedSyncFailsTheLog for the sync before the next
 // segment begins.
 func TestFailedSyncOfAFullSegmentFailsTheLog(t *testing.T) {
+	for _, cause := range []error{faultfs.ErrInjected, faultfs.ErrDiskFull} {
+		checkFailedSync(t, cause)
+	}
+}
+
+// checkFailedSync makes the sync of a full segment fail. A failed log is no full disk, whatever the
+// cause: deleting values does not help.
+func checkFailedSync(t *testing.T, cause error) {
+	t.Helper()
 	d := newMemDisk()
 	fsys := faultfs.New(d)
 	log := mustOpen(t, fsys, 0, 0)
@@ -208,15 +217,16 @@ func TestFailedSyncOfAFullSegmentFailsTheLog(t *testing.T) {
 	log.pool.stop()
 	fsys.SetHook(func(op faultfs.Op) error {
 		if op.Name == faultfs.Sync && op.Path == segmentsOf(t, d)[0] {
-			return faultfs.ErrInjected
+			return cause
 		}
 		return nil
 	})
-	if _, err := log.Append([]Frame{numbered(1, 1500, 1)}); !errors.Is(err, faultfs.ErrInjected) {
-		t.Fatalf("Append: got %v", err)
+	_, err := log.Append([]Frame{numbered(1, 1500, 1)})
+	if !errors.Is(err, cause) || !errors.Is(err, daybook.ErrFailed) || errors.Is(err, daybook.ErrNoSpace) {
+		t.Fatalf("Append: got %v; want ErrFailed, and not ErrNoSpace", err)
 	}
 	fsys.SetHook(nil)
-	checkFailed(t, log, faultfs.ErrInjected)
+	checkFailed(t, log, cause)
 }
 
 // TestAppendAndSyncAtOnce has several goroutines sync while one appends, as stores that sync

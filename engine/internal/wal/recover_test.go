@@ -6,6 +6,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
 )
 
@@ -76,6 +77,41 @@ func TestFailedHeaderIsNoGap(t *testing.T) {
 	for range 2 {
 		checkFrames(t, d, 0, placed(1, first, second))
 		mustClose(t, mustOpen(t, d, 0, 0))
+	}
+}
+
+// TestFailedHeaderLeavesNoFile makes the write of a segment's header fail, and that of a seal. The
+// log goes on, and no file is left that it does not count.
+func TestFailedHeaderLeavesNoFile(t *testing.T) {
+	for nth := range 2 { // the first write is that of the seal
+		d := newMemDisk()
+		fsys := faultfs.New(d)
+		log := mustOpen(t, fsys, 0, 0)
+		frames := []Frame{numbered(0, 1500, 1), numbered(1, 1500, 1), numbered(2, 1500, 1)}
+		mustAppend(t, log, frames[0])
+		log.PrepareSegment()
+		log.pool.stop()
+		writes := 0
+		fsys.SetHook(func(op faultfs.Op) error {
+			if op.Name == faultfs.Write {
+				if writes++; writes == nth+1 {
+					return faultfs.ErrDiskFull
+				}
+			}
+			return nil
+		})
+		if _, err := log.Append(frames[1:2]); !errors.Is(err, daybook.ErrNoSpace) || log.Failure() != nil {
+			t.Errorf("write %d failed: Append: got %v; want ErrNoSpace, and a log that goes on", nth, err)
+		}
+		fsys.SetHook(nil)
+		checkSize(t, log, d, "a segment whose header was not written is removed")
+		mustAppend(t, log, frames[1])
+		mustAppend(t, log, frames[2])
+		mustSync(t, log)
+		checkSize(t, log, d, "the same")
+		mustClose(t, log)
+		d.cutPower(func(int) int { return 0 })
+		checkFrames(t, d, 0, placed(1, frames...))
 	}
 }
 
