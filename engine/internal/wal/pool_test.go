@@ -203,6 +203,20 @@ func TestSizeAfterFailedRecycling(t *testing.T) {
 	}
 }
 
+// TestSizeOfLargeFrames appends frames for which the segment that is ready is too small. It is kept,
+// and counts.
+func TestSizeOfLargeFrames(t *testing.T) {
+	d := newMemDisk()
+	log := mustOpen(t, d, 0, 0)
+	defer mustClose(t, log)
+	for i, length := range []int{100, 3000, 9000, 100, 20_000, 9000, 40_000, 100} {
+		mustAppend(t, log, numbered(i, length, 1))
+		mustSync(t, log)
+		log.pool.background.Wait()
+		checkSize(t, log, d, "segments that are too small")
+	}
+}
+
 // checkSize compares Size with the number of bytes on the disk.
 func checkSize(t *testing.T, log *Log, d *memDisk, reason string) {
 	t.Helper()
