@@ -72,8 +72,13 @@ func TestOtherPages(t *testing.T) {
 		}
 	}
 	f.view(nil, func(im *Image) {
-		if o, err := ReadOtherPages(im, "none"); !errors.Is(err, ErrCorrupt) {
-			t.Errorf("a bucket that does not exist: got %v, %v; want ErrCorrupt", o, err)
+		for call, err := range map[string]error{
+			"ReadOtherPages": errOf(ReadOtherPages(im, "none")), "CheckFree": f.table.CheckFree(im, "none"),
+			"CheckAll": f.table.CheckAll(im, "none"), "InUse": errOf(f.table.InUse(im, "none")),
+		} {
+			if !errors.Is(err, ErrCorrupt) {
+				t.Errorf("%s with a bucket that does not exist: got %v; want ErrCorrupt", call, err)
+			}
 		}
 	})
 }
