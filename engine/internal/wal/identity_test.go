@@ -194,7 +194,11 @@ func TestEvidenceStays(t *testing.T) {
 		name  string
 		leave func(d *memDisk)
 	}{
-		{"a segment in use", func(d *memDisk) { mustAppend(t, mustOpen(t, d, 0, 0), numbered(0, 100, 1)) }},
+		{"a segment in use", func(d *memDisk) {
+			log := mustOpen(t, d, 0, 0)
+			mustAppend(t, log, numbered(0, 100, 1))
+			log.pool.stop() // it makes no segment any more
+		}},
 		{"a prepared segment", func(d *memDisk) {
 			if _, err := mustOpen(t, d, 0, 0).pool.makeSegment(0); err != nil {
 				t.Fatal(err)
