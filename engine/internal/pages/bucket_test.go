@@ -401,6 +401,11 @@ func TestPageEnds(t *testing.T) {
 				t.Errorf("a page of %d bytes with %d overflow pages: %q; want a problem: %v",
 					end, further, problem, !want)
 			}
+			_, _, problem := im.parse(2)
+			takes := fmt.Sprintf("takes %d pages", further+1)
+			if uint32(end-1)/size < further && !strings.Contains(problem, takes) {
+				t.Errorf("a page of %d bytes with %d overflow pages: %q; want %q", end, further, problem, takes)
+			}
 			// A root page has no overflow pages, and is a leaf.
 			if names, err := im.Names(); (want && further == 0) != (err == nil) {
 				t.Errorf("a root page of %d bytes with %d overflow pages: got %q, %v", end, further, names, err)

@@ -53,6 +53,10 @@ func TestRecycling(t *testing.T) {
 			if files := len(d.cached); files > 10 {
 				t.Fatalf("%d files after %d frames", files, i+1)
 			}
+			checkSize(t, log, d, "what is not kept is removed")
+			if kept := totalSize(log.pool.released); kept > testOptions().KeepReleased {
+				t.Fatalf("%d bytes are kept for recycling; want at most %d", kept, testOptions().KeepReleased)
+			}
 		}
 	}
 	last := numbered(300, 30, 1)
@@ -203,8 +207,31 @@ func TestSizeAfterFailedRecycling(t *testing.T) {
 	}
 }
 
-// TestSizeOfLargeFrames appends frames for which the segment that is ready is too small. It is kept,
-// and counts.
+// TestSizeAfterFailedZeros makes the first write to a new segment fail, and its removal. The file
+// counts with the size that it has.
+func TestSizeAfterFailedZeros(t *testing.T) {
+	d := newMemDisk()
+	fsys := faultfs.New(d)
+	log := mustOpen(t, fsys, 0, 0)
+	log.pool.stop()
+	mustAppend(t, log, numbered(0, 100, 1))
+	partly := &faultfs.PartialError{Written: 300, Err: faultfs.ErrDiskFull}
+	fsys.SetHook(failExceptOn(log.active.path, partly, faultfs.Write, faultfs.Remove))
+	for range 3 {
+		if _, err := log.Append([]Frame{numbered(1, 4000, 1)}); !errors.Is(err, daybook.ErrNoSpace) {
+			t.Fatalf("Append: got %v; want ErrNoSpace", err)
+		}
+		checkSize(t, log, d, "a file that is too short and cannot be removed")
+	}
+	fsys.SetHook(nil)
+	mustAppend(t, log, numbered(1, 4000, 1))
+	mustSync(t, log)
+	mustClose(t, log)
+	checkFrames(t, d, 0, placed(1, numbered(0, 100, 1), numbered(1, 4000, 1)))
+}
+
+// TestSizeOfLargeFrames appends frames for which the segment that is ready is too small. It is
+// kept, and counts.
 func TestSizeOfLargeFrames(t *testing.T) {
 	d := newMemDisk()
 	log := mustOpen(t, d, 0, 0)
