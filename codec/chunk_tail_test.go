@@ -145,6 +145,7 @@ func wantSequences(t *testing.T, key, chunk []byte, entries []Entry) {
 				t.Fatalf("DecodeSequences(%d, %d): got %d values, %v; want %d, from index %d",
 					from, through, len(b.Entries), err, end-first, first)
 			}
+			checkValues(t, &b)
 		}
 	}
 }
@@ -162,11 +163,7 @@ func TestHeaderDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	headerLen := len(chunk) - len(h.body)
-	for bit := range 8 * headerLen {
-		if _, err := ReadHeader(key, flip(chunk, bit)); !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrVersion) {
-			t.Errorf("bit %d of the header flipped: got %v; want ErrCorrupt or ErrVersion", bit, err)
-		}
-	}
+	wantHeaderRefused(t, key, chunk, headerLen)
 	for bit := range 8 * len(key) {
 		if _, err := ReadHeader(flip(key, bit), chunk); !errors.Is(err, ErrCorrupt) {
 			t.Errorf("bit %d of the key flipped: got %v; want ErrCorrupt", bit, err)
@@ -175,6 +172,16 @@ func TestHeaderDamage(t *testing.T) {
 	for n := range headerLen {
 		if _, err := ReadHeader(key, chunk[:n]); !errors.Is(err, ErrCorrupt) {
 			t.Errorf("cut to %d bytes: got %v; want ErrCorrupt", n, err)
+		}
+	}
+}
+
+// wantHeaderRefused flips each bit of a header.
+func wantHeaderRefused(t *testing.T, key, chunk []byte, headerLen int) {
+	t.Helper()
+	for bit := range 8 * headerLen {
+		if _, err := ReadHeader(key, flip(chunk, bit)); !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrVersion) {
+			t.Errorf("bit %d of the header flipped: got %v; want ErrCorrupt or ErrVersion", bit, err)
 		}
 	}
 }
@@ -224,6 +231,9 @@ func TestContradictoryHeaders(t *testing.T) {
 			_, err := ReadHeader(key, chunk)
 			if test.ok && err != nil || !test.ok && !errors.Is(err, ErrCorrupt) {
 				t.Errorf("got %v; want an error: %v (%s)", err, !test.ok, test.reason)
+			}
+			if test.ok { // the checksum alone tells one plausible encoding from another
+				wantHeaderRefused(t, key, chunk, len(chunk)-len(body))
 			}
 		})
 	}

@@ -77,14 +77,32 @@ func checkDecodes(t rapid.TB, b *Buffer, key, chunk []byte, entries []Entry) {
 	if diff := cmp.Diff(headerOf(entries), header, ignoreEncoding); diff != "" {
 		t.Fatalf("header (-want +got):\n%s", diff)
 	}
-	if err := coder.Decode(b, key, chunk); err != nil {
+	mapped := slices.Clone(chunk)
+	if err := coder.Decode(b, key, mapped); err != nil {
 		t.Fatalf("Decode: %v", err)
 	}
+	clear(mapped) // as if it were unmapped
 	if !slices.EqualFunc(entries, b.Entries, equalEntries) {
 		t.Fatalf("entries (-want +got):\n%s", cmp.Diff(entries, b.Entries))
 	}
+	checkValues(t, b)
+	if b.Values == nil || b.Header.body != nil {
+		t.Fatal("Values is nil, although there are no others in its memory; or the header keeps mapped memory")
+	}
 	if diff := cmp.Diff(header, b.Header, ignoreEncoding); diff != "" {
 		t.Fatalf("header after Decode (-want +got):\n%s", diff)
+	}
+}
+
+// checkValues checks that Values, if it is there, is the values of the entries.
+func checkValues(t rapid.TB, b *Buffer) {
+	t.Helper()
+	var values []byte
+	for _, e := range b.Entries {
+		values = append(values, e.Value...)
+	}
+	if b.Values != nil && !bytes.Equal(b.Values, values) {
+		t.Fatalf("Values has %d bytes; want the %d bytes of the entries' values", len(b.Values), len(values))
 	}
 }
 
@@ -121,6 +139,7 @@ func checkRange(t *rapid.T, b *Buffer, key, chunk []byte, entries []Entry) {
 	if !slices.EqualFunc(want, b.Entries, equalEntries) {
 		t.Fatalf("%+v (-want +got):\n%s", wanted, cmp.Diff(want, b.Entries))
 	}
+	checkValues(t, b)
 }
 
 // checkSequences decodes a part of a chunk by its sequence numbers.
@@ -144,6 +163,9 @@ func checkSequences(t *rapid.T, b *Buffer, key, chunk []byte, entries []Entry) {
 	}
 	if !slices.EqualFunc(b.Entries, want, equalEntries) {
 		t.Fatalf("from %d through %d: got %d values; want %d", from, through, len(b.Entries), len(want))
+	}
+	if checkValues(t, b); b.Header.body != nil {
+		t.Fatal("the header keeps mapped memory")
 	}
 }
 

@@ -70,7 +70,10 @@ func (b *Buffer) decodeTemplateSequences(from, through uint64) bool {
 		})
 	}
 	b.resize(end - first)
-	return first == end || t.readTimestamps(b, first) && t.readSequences(b, first) && t.writeValues(b, first, end)
+	if b.Values = nil; first == end {
+		return true
+	}
+	return t.readTimestamps(b, first) && t.readSequences(b, first) && t.writeValues(b, first, end)
 }
 
 // forget drops all references to the body, which may be mapped memory.
