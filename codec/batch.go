@@ -129,7 +129,7 @@ func ReadBatch(encoded []byte) (BatchReader, error) {
 	}
 	r := BatchReader{in: fieldReader{data: encoded}, section: section}
 	r.remaining = r.in.uvarint()
-	if r.in.failed || r.remaining == 0 || r.remaining > uint64(len(encoded)/minBatchValue) {
+	if r.remaining == 0 || r.remaining > uint64(len(encoded)/minBatchValue) { // 0: also if there is no count
 		return BatchReader{}, corruptf("%d bytes cannot be a batch of %d values", len(encoded), r.remaining)
 	}
 	return r, nil

@@ -113,12 +113,42 @@ func TestCompressedBatch(t *testing.T) {
 	}
 	bomb := append([]byte{compressedBatch}, s2.Encode(nil, make([]byte, 1<<20))...)
 	allocated := allocatedBytes(func() {
-		if _, err := ReadBatch(bomb); !errors.Is(err, ErrCorrupt) {
+		if _, err := ReadBatch(bomb); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "compressed") {
 			t.Errorf("%d bytes for 1 MiB: got %v; want ErrCorrupt", len(bomb), err)
 		}
 	})
 	if allocated > 4<<10 {
 		t.Errorf("%d bytes for 1 MiB allocated %d", len(bomb), allocated)
+	}
+}
+
+// TestBatchAtTheRatio has a batch that is as much longer than its compressed form as is allowed,
+// and one that is longer still.
+func TestBatchAtTheRatio(t *testing.T) {
+	noise := []byte("0123456789abcdefghijklmnopqrstuvwxyz")
+	found := false
+	for n := range noise {
+		for compressed := minCompressedBatch/maxBatchRatio + 1; compressed < 60; compressed++ {
+			length := compressed * maxBatchRatio
+			ones := strings.Repeat("1", length-n-len("\x01\x01a\x02\x80\x20"))
+			want := []batchValue{{"a", 1, string(noise[:n]) + ones}}
+			raw := encodeBatch(want)
+			if len(raw) != length || 1+len(s2.Encode(nil, raw)) != compressed {
+				continue
+			}
+			found = true
+			encoded := AppendCompressed(nil, raw)
+			if got, err := decodeBatch(encoded); len(encoded) != compressed || !slices.Equal(got, want) || err != nil {
+				t.Errorf("%d bytes became %d, and %d values, %v", length, len(encoded), len(got), err)
+			}
+			raw = encodeBatch([]batchValue{{"a", 1, want[0].Value + "1"}})
+			if encoded := AppendCompressed(nil, raw); len(encoded) < len(raw) {
+				t.Errorf("%d bytes became %d: by more than the ratio", len(raw), len(encoded))
+			}
+		}
+	}
+	if !found {
+		t.Error("no batch has the greatest ratio; the test needs other batches")
 	}
 }
 
@@ -151,15 +181,20 @@ func TestBatchSection(t *testing.T) {
 		t.Errorf("a batch without section has %q, %v", r.Section(), err)
 	}
 	twice := AppendSection(AppendSection(nil, []byte("1")), []byte("2"))
-	for name, encoded := range map[string][]byte{
-		"an empty section":       append([]byte{0, 0, 0}, encodeBatch(short)...),
-		"a section of a section": append(twice, encodeBatch(short)...),
-		"no batch":               AppendSection(nil, []byte("1")),
-		"no length":              {0, 0},
-		"a length beyond it":     {0, 0, 5, 1},
+	for _, test := range []struct {
+		name    string
+		encoded []byte
+		part    string // which the error names
+	}{
+		{"an empty section", append([]byte{0, 0, 0}, encodeBatch(short)...), "section"},
+		{"a section of a section", append(twice, encodeBatch(short)...), "batch"},
+		{"no batch", AppendSection(nil, []byte("1")), "batch"},
+		{"no length", []byte{0, 0}, "section"},
+		{"a length beyond it", []byte{0, 0, 5, 1}, "section"},
 	} {
-		if _, err := ReadBatch(encoded); !errors.Is(err, ErrCorrupt) {
-			t.Errorf("%s: got %v; want ErrCorrupt", name, err)
+		_, err := ReadBatch(test.encoded)
+		if !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), test.part) {
+			t.Errorf("%s: got %v; want ErrCorrupt that names the %s", test.name, err, test.part)
 		}
 	}
 }
@@ -211,6 +246,23 @@ func TestMalformedBatches(t *testing.T) {
 				t.Errorf("got %v, %v; want ErrCorrupt (%s)", values, err, test.reason)
 			}
 		})
+	}
+}
+
+// TestBatchCount: ReadBatch refuses a count for which the bytes do not suffice, before anybody
+// allocates memory for it.
+func TestBatchCount(t *testing.T) {
+	smallest := []byte("\x01a\x00\x011")
+	for values := range 4 {
+		for count := range 6 {
+			encoded := append([]byte{byte(count)}, bytes.Repeat(smallest, values)...)
+			if count == 0 { // which is the mark of a compressed batch at the start
+				encoded = append([]byte{compressedBatch}, s2.Encode(nil, encoded)...)
+			}
+			if _, err := ReadBatch(encoded); (err == nil) != (count > 0 && count <= values) {
+				t.Errorf("%d values with the count %d: got %v", values, count, err)
+			}
+		}
 	}
 }
 
