@@ -56,6 +56,10 @@ func TestCursorRefuses(t *testing.T) {
 		if c, err := daybook.ParseCursor(text); !errors.Is(err, daybook.ErrInvalidParams) || !c.IsZero() {
 			t.Errorf("%q: got %v, %v; want ErrInvalidParams", text, c, err)
 		}
+		var c daybook.Cursor
+		if err := c.UnmarshalText([]byte(text)); !errors.Is(err, daybook.ErrInvalidParams) {
+			t.Errorf("%q as text: got %v, %v; want ErrInvalidParams", text, c, err)
+		}
 	}
 }
 

@@ -5,6 +5,9 @@ package daybook
 import (
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -20,6 +23,7 @@ var valueTests = []struct {
 	{"object", `{"celsius":21.53,"unit":"C","ok":true}`, nil, "the ordinary case"},
 	{"scalars", `0`, nil, "a text need not be an object"},
 	{"null", `null`, nil, "null is a value like any other"},
+	{"booleans", `[true,false]`, nil, "the other two literals"},
 	{"space around", " \t\r\n[1 , 2]\n", nil, "the grammar has four space characters"},
 	{"empty containers", `[{},[],{"a":[]}]`, nil, "a container may close at once"},
 	{"all escapes", `"\"\\\/\b\f\n\r\t\u00e9\uD800"`, nil, "a lone surrogate is within the grammar"},
@@ -45,10 +49,13 @@ var valueTests = []struct {
 	{"cut escape", `"\`, ErrInvalidValue, "the text ends inside an escape"},
 	{"cut \\u", `"\u12`, ErrInvalidValue, "the text ends inside an escape"},
 	{"unknown escape", `"\x41"`, ErrInvalidValue, "it is not in the grammar"},
+	{"unknown escape in a name", `{"a\1}`, ErrInvalidValue, "the rest is not a value"},
 	{"byte order mark at the end", "1\ufeff", ErrInvalidValue, "it is not a space character of RFC 8259"},
 	{"other space", "\u00a01\v", ErrInvalidValue, "the grammar has only four space characters"},
 	{"over-long UTF-8", "\"\xc0\x80\"", ErrInvalidValue, "it is not valid UTF-8"},
 	{"raw newline", "\"a\nb\"", ErrInvalidValue, "a control character must be escaped"},
+	{"raw newline in a name", "{\"a\n:1}", ErrInvalidValue, "the rest is not a value"},
+	{"replacement character", "\"\ufffd\"", nil, "decoders return it for what is not UTF-8, but it is UTF-8"},
 	{"byte order mark at the start", "\ufeff1", ErrInvalidValue, "RFC 8259 forbids it"},
 	{"latin-1", "\"caf\xe9\"", ErrInvalidValue, "it is not valid UTF-8"},
 	{"surrogate in UTF-8", "\"\xed\xa0\x80\"", ErrInvalidValue, "it is not valid UTF-8"},
@@ -98,6 +105,46 @@ func TestEveryShortText(t *testing.T) {
 	try(4)
 }
 
+// TestHexDigits puts each byte in the place of the last digit of an escape.
+func TestHexDigits(t *testing.T) {
+	for b := range 256 {
+		value := []byte(`"\u00a_"`)
+		value[6] = byte(b)
+		if got, want := ValidateValue(value) == nil, json.Valid(value); got != want {
+			t.Errorf("%q: got valid: %v; want %v", value, got, want)
+		}
+	}
+}
+
+// TestMixedContainers nests arrays and objects at random, deeper than one word of the stack of open
+// containers has bits. Then it closes one of them with the wrong bracket.
+func TestMixedContainers(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 50 {
+		var opened strings.Builder
+		closed := []byte("null")
+		for range 150 {
+			sibling := []string{"1", "[2]", `{"b":3}`}[random.IntN(3)]
+			if random.IntN(2) == 0 {
+				opened.WriteString("[" + sibling + ",")
+				closed = append(closed, ']')
+			} else {
+				opened.WriteString(`{"a":` + sibling + `,"b":`)
+				closed = append(closed, '}')
+			}
+		}
+		start := len("null")
+		slices.Reverse(closed[start:]) // the innermost container was opened last
+		if err := ValidateValue([]byte(opened.String() + string(closed))); err != nil {
+			t.Errorf("%s%s: got %v", opened.String(), closed, err)
+		}
+		closed[start+random.IntN(len(closed)-start)] ^= '[' ^ '{'
+		if err := ValidateValue([]byte(opened.String() + string(closed))); !errors.Is(err, ErrInvalidValue) {
+			t.Errorf("%s%s: got %v; want ErrInvalidValue", opened.String(), closed, err)
+		}
+	}
+}
+
 // TestFaultOfAValue wants the reason and the place of a fault.
 func TestFaultOfAValue(t *testing.T) {
 	for _, test := range []struct{ value, want string }{
@@ -112,6 +159,11 @@ func TestFaultOfAValue(t *testing.T) {
 		{`01`, "a number has no leading zeros at offset 1 of 2 bytes"},
 		{`[1.]`, "a digit was expected after the point at offset 3 of 4 bytes"},
 		{`"\q"`, "an unknown escape at offset 2 of 4 bytes"},
+		{`{"a\q":1}`, "an unknown escape at offset 4 of 9 bytes"},
+		{"\"a\nb\"", "a control character in a string must be escaped at offset 2 of 5 bytes"},
+		{`{"a":`, "the text ends early at offset 5 of 5 bytes"},
+		{`[1`, "the text ends early at offset 2 of 2 bytes"},
+		{nested(MaxValueDepth + 1), "it is nested too deep (the maximum is 10000) at offset 10000 of 20002 bytes"},
 	} {
 		err := ValidateValue(json.RawMessage(test.value))
 		if want := "invalid value: " + test.want; err == nil || err.Error() != want {
@@ -171,6 +223,7 @@ func TestValueValidator(t *testing.T) {
 		{`[1,2]`, `[1,]`, "a number is missing"},
 		{`[1,2]`, `[1,-2]`, "a sign is no digit"},
 		{`[1`, `[2`, "an invalid value is no example"},
+		{`1`, `x`, "nothing is equal"},
 		{`1`, strings.Repeat("1", MaxValueLen+1), "a value of the same shape can be too long"},
 	}
 	for _, test := range tests {
@@ -181,4 +234,60 @@ func TestValueValidator(t *testing.T) {
 			t.Errorf("%.40q after %q: got %v; want %v (%s)", test.value, test.before, got, want, test.reason)
 		}
 	}
+}
+
+// TestShapes draws pairs of readings that differ only in their numbers. They must have one shape,
+// because that is what makes a ValueValidator fast. Then it changes one byte of the second reading.
+func TestShapes(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 5000 {
+		members := 1 + random.IntN(4)
+		names := make([]string, members)
+		for i := range names {
+			names[i] = strings.Repeat("x", random.IntN(9)) + []string{"", "1", "07"}[random.IntN(3)]
+		}
+		before, value := reading(random, names), reading(random, names)
+		if !sameShape(value, before) {
+			t.Fatalf("%s after %s: got another shape", value, before)
+		}
+		want := len(value) == len(before) && len(value) >= 8 && onlyDigitsDiffer(value, before)
+		if got := sameShapeAndLength(value, before); got != want {
+			t.Fatalf("%s after %s: shape and length are the same: got %v", value, before, got)
+		}
+		var v ValueValidator
+		if err := errors.Join(v.Validate(before), v.Validate(value)); err != nil {
+			t.Fatal(err)
+		}
+		v = ValueValidator{valid: before}
+		value[random.IntN(len(value))] = "0123456789.,:\"{}[]-e\\ x"[random.IntN(23)]
+		if got, want := v.Validate(value) == nil, ValidateValue(value) == nil; got != want {
+			t.Fatalf("%s after %s: got valid: %v; want %v", value, before, got, want)
+		}
+	}
+}
+
+// reading returns an object with a number for each name.
+func reading(random *rand.Rand, names []string) []byte {
+	var members []string
+	for i, name := range names {
+		number := strconv.Itoa(random.IntN(200) * random.IntN(100))
+		if i%2 == 1 {
+			number = strconv.FormatFloat(float64(random.IntN(20_000))/100, 'f', 2, 64)
+		}
+		members = append(members, `"`+name+`":`+number)
+	}
+	return []byte("{" + strings.Join(members, ",") + "}")
+}
+
+// onlyDigitsDiffer reports whether each byte that differs is a digit in both texts, and no first
+// digit of a number has become a zero.
+func onlyDigitsDiffer(value, before []byte) bool {
+	for i, b := range value {
+		switch {
+		case b == before[i]:
+		case !isDigit(b), !isDigit(before[i]), b == '0' && !isDigit(value[i-1]) && value[i-1] != '.':
+			return false
+		}
+	}
+	return true
 }

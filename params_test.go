@@ -5,6 +5,7 @@ package daybook_test
 import (
 	"errors"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,6 +74,8 @@ var paramsTests = []paramsTest{
 	{"hold by nothing", daybook.Hold{Name: "h"}, false, "it would hold for ever"},
 	{"hold by a negative age", daybook.Hold{Name: "h", MaxBytes: 1, MaxAge: -time.Second}, false,
 		"there is no such age"},
+	{"hold with the longest name", daybook.Hold{Name: strings.Repeat("n", daybook.MaxHoldNameLen), MaxBytes: 1}, true,
+		"the limit is inclusive"},
 	{"hold with a space", daybook.Hold{Name: "a b", MaxBytes: 1}, true, "a space is no control character"},
 	{"hold with a tab", daybook.Hold{Name: "a\tb", MaxBytes: 1}, false, "a control character"},
 	{"hold with a delete", daybook.Hold{Name: "a\x7f", MaxBytes: 1}, false, "a control character"},

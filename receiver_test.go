@@ -71,6 +71,12 @@ func TestInvalidBatch(t *testing.T) {
 			t.Errorf("%s: got %v; want ErrInvalidParams", name, err)
 		}
 	}
+	full := batchOf(value, value)
+	full.Through = full.From + 2
+	full.Digest = daybook.DigestOf(&full)
+	if err := full.Validate(); err != nil {
+		t.Errorf("as many values as numbers: got %v", err)
+	}
 }
 
 func TestPositionNext(t *testing.T) {

@@ -83,6 +83,13 @@ func TestQueryLatestDecodesAndSkips(t *testing.T) {
 	}
 }
 
+func TestQueryAsReturnsTheError(t *testing.T) {
+	got, err := daybook.QueryLatest[reading](t.Context(), &canned{fail: daybook.ErrClosed}, "*", 1)
+	if got != nil || !errors.Is(err, daybook.ErrClosed) {
+		t.Errorf("QueryLatest: got %v, %v; want ErrClosed", got, err)
+	}
+}
+
 func TestQueryRange(t *testing.T) {
 	c := &canned{}
 	if _, err := daybook.QueryRange[reading](t.Context(), c, "p*", 5, 9); err != nil {
@@ -97,7 +104,9 @@ func TestHelpersWithoutABackend(t *testing.T) {
 	if _, err := daybook.QueryLatest[reading](t.Context(), nil, "*", 1); !errors.Is(err, daybook.ErrNotConfigured) {
 		t.Errorf("QueryLatest: got %v; want ErrNotConfigured", err)
 	}
-	if err := daybook.Persist(t.Context(), nil, "r", make(chan int)); !errors.Is(err, daybook.ErrNotConfigured) {
+	closed := make(chan int)
+	close(closed) // so that a Persist that goes on does not wait
+	if err := daybook.Persist(t.Context(), nil, "r", closed); !errors.Is(err, daybook.ErrNotConfigured) {
 		t.Errorf("Persist: got %v; want ErrNotConfigured", err)
 	}
 }
