@@ -99,6 +99,12 @@ func checkRefused(t *testing.T, what string, key, chunk []byte) {
 	if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrVersion) {
 		t.Errorf("%s: DecodeSequences: got %v, want ErrCorrupt or ErrVersion", what, err)
 	}
+	for _, wanted := range []Range{{End: math.MaxUint64, Limit: 1}, {End: math.MaxUint64, Limit: 1, Newest: true}} {
+		err := coder.DecodeRange(&b, key, chunk, wanted)
+		if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrVersion) {
+			t.Errorf("%s: one value: got %v, want ErrCorrupt or ErrVersion", what, err)
+		}
+	}
 }
 
 // checkNoPanic decodes a chunk that may be anything. A panic says which chunk caused it.
@@ -132,7 +138,11 @@ func TestRekeyKeepsDamage(t *testing.T) {
 	key, chunk := encode([]Entry{{1000, 3, []byte(`{"a":1}`)}, {1000, 4, []byte(`"b"`)}})
 	newKey := Key{Record: "record", Timestamp: 1000, Ordinal: 1}.Append(nil)
 	for bit := range len(chunk) * 8 {
+		_, headerErr := ReadHeader(key, flip(chunk, bit))
 		rekeyed, err := Rekey(key, flip(chunk, bit), newKey)
+		if (err != nil) != (headerErr != nil) {
+			t.Errorf("bit %d: Rekey: got %v; want the error of ReadHeader, %v", bit, err, headerErr)
+		}
 		if err == nil {
 			checkRefused(t, fmt.Sprintf("bit %d, rekeyed", bit), newKey, rekeyed)
 		} else if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrVersion) {

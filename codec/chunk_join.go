@@ -109,7 +109,6 @@ func (f *templateFinder) addBody(t *templateBody, count int) bool {
 		for i := range stored.places {
 			into.numbers[i].addAll(stored.places[i].style, stored.places[i].mantissas)
 		}
-		into.rows += stored.rows
 	}
 	for i := range count {
 		which := 0

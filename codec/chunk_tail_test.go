@@ -70,6 +70,7 @@ func TestTailOfEveryEncoding(t *testing.T) {
 				wantCounts(t, key, chunk, entries)
 				wantTails(t, key, chunk, entries)
 				wantSequences(t, key, chunk, entries)
+				wantRanges(t, key, chunk, entries)
 			})
 		}
 	}
@@ -146,6 +147,28 @@ func wantSequences(t *testing.T, key, chunk []byte, entries []Entry) {
 					from, through, len(b.Entries), err, end-first, first)
 			}
 			checkValues(t, &b)
+		}
+	}
+}
+
+// wantRanges decodes parts of the chunk by their timestamps.
+func wantRanges(t *testing.T, key, chunk []byte, entries []Entry) {
+	t.Helper()
+	first, last := entries[0].Timestamp, entries[len(entries)-1].Timestamp
+	middle := entries[len(entries)/2].Timestamp
+	bounds := []uint64{0, first, first + 1, middle, middle + 1, last - 1, last, last + 1}
+	var b Buffer
+	for _, start := range bounds {
+		for _, end := range bounds {
+			for _, limit := range []int{0, 1, 20} {
+				wanted := Range{Start: start, End: end, Limit: limit, Newest: limit == 20}
+				from, to := wanted.indexes(len(entries), func(i int) uint64 { return entries[i].Timestamp })
+				err := coder.DecodeRange(&b, key, chunk, wanted)
+				if err != nil || !slices.EqualFunc(entries[from:to], b.Entries, equalEntries) {
+					t.Fatalf("%+v: got %d values, %v; want %d", wanted, len(b.Entries), err, to-from)
+				}
+				checkValues(t, &b)
+			}
 		}
 	}
 }

@@ -3,6 +3,7 @@
 package codec
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -62,7 +63,22 @@ func TestIntColumnSizes(t *testing.T) {
 		{"three digits", []uint64{100, 999, 555, 123, 777, 101, 888, 434}, 1 + 2 + 10, "ten bits for each integer"},
 		{"0 to 2^64-1", []uint64{0, math.MaxUint64, 1 << 63, 5}, 1 + 10 + 32, "too wide to be packed"},
 	}
+	for width := range 64 { // of the difference between the two integers
+		want := 1 + 1 + (2*width+7)/8
+		if width > maxPackedWidth {
+			want = 1 + 1 + 16
+		}
+		tests = append(tests, tests[0])
+		last := &tests[len(tests)-1]
+		last.name, last.values, last.want = fmt.Sprint(width, " bits"), []uint64{0, 1<<width - 1}, want
+	}
 	for _, test := range tests {
+		encoded := appendIntColumn(nil, test.values)
+		in, got := fieldReader{data: encoded}, make([]uint64, len(test.values))
+		column := in.intColumn(len(test.values))
+		if column.read(got, 0); in.failed || !slices.Equal(got, test.values) {
+			t.Errorf("%s: read %v; want %v (failed: %v)", test.name, got, test.values, in.failed)
+		}
 		if got := len(appendIntColumn(nil, test.values)); got != test.want {
 			t.Errorf("%s: got %d bytes, want %d (%s)", test.name, got, test.want, test.reason)
 		}

@@ -3,6 +3,7 @@
 package codec
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,13 +21,41 @@ func TestNumberText(t *testing.T) {
 		style.minDecimals = uint8(rapid.IntRange(0, int(style.maxDecimals)).Draw(t, "minDecimals"))
 		mantissa := rapid.Int64().Draw(t, "mantissa") >> rapid.IntRange(0, 63).Draw(t, "shift")
 
-		want := referenceText(style, mantissa)
-		var text [maxNumberLen]byte
-		got := string(text[:style.write(text[:], mantissa)])
-		if got != want || style.length(mantissa) != len(want) {
-			t.Fatalf("%+v: %d is written %q, of length %d; want %q", style, mantissa, got, style.length(mantissa), want)
-		}
+		checkNumber(t, style, mantissa)
 	})
+}
+
+// TestNumberTextOfEdges does the same for every style, and the numbers beside the powers of ten.
+func TestNumberTextOfEdges(t *testing.T) {
+	mantissas := []int64{0, math.MaxInt64, math.MinInt64}
+	for _, power := range powersOfTen {
+		for _, v := range []int64{power - 1, power, power + 1, 5 * (power / 10)} {
+			mantissas = append(mantissas, v, -v)
+		}
+	}
+	for _, minDigits := range []uint8{1, 2, 3, 4, 5, maxNumberDigits} {
+		for maxDecimals := range uint8(maxNumberDigits + 1) {
+			for _, minDecimals := range []uint8{0, maxDecimals / 2, maxDecimals} {
+				for _, mantissa := range mantissas {
+					checkNumber(t, numberStyle{minDigits, maxDecimals, minDecimals}, mantissa)
+				}
+			}
+		}
+	}
+}
+
+func checkNumber(t rapid.TB, style numberStyle, mantissa int64) {
+	t.Helper()
+	want := referenceText(style, mantissa)
+	var text [maxNumberLen]byte
+	got := string(text[:style.write(text[:], mantissa)])
+	if got != want || style.length(mantissa) != len(want) {
+		t.Fatalf("%+v: %d is written %q, of length %d; want %q", style, mantissa, got, style.length(mantissa), want)
+	}
+	var parsed number
+	if length := parsed.parse([]byte(want), false); length == len(want) && parsed != style.number(mantissa) {
+		t.Fatalf("%+v: %d is the number %+v; its text %q has %+v", style, mantissa, style.number(mantissa), want, parsed)
+	}
 }
 
 // referenceText returns the text of mantissa / 10^maxDecimals.

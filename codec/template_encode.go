@@ -24,7 +24,6 @@ type template struct {
 	pieces      [][]byte // the text; one more than there are places
 	integerOnly []bool   // for each place: its numbers never have a fraction
 	numbers     []numberColumn
-	rows        int // number of values that have this template
 }
 
 // templateFinder finds the templates of a chunk's values. It is reused for one chunk after another.
@@ -145,7 +144,6 @@ func (f *templateFinder) addTemplate() {
 		added.integerOnly = append(added.integerOnly, placeIsIntegerOnly(f.pieces, place))
 		added.numbers[place].reset()
 	}
-	added.rows = 0
 }
 
 // placeIsIntegerOnly is numberIsIntegerOnly for a place of a template: a point precedes the place;
@@ -163,7 +161,6 @@ func (f *templateFinder) addFound(i int) {
 	for place := range f.found {
 		known.numbers[place].add(&f.found[place])
 	}
-	known.rows++
 	f.templateOf, f.last = append(f.templateOf, uint64(i)), i
 }
 

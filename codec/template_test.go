@@ -3,6 +3,7 @@
 package codec
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -74,12 +75,16 @@ func TestTemplates(t *testing.T) {
 				}
 			}
 			h := headerOf(entries)
-			if got := len(appendTemplateBody(nil, entries, &h)) > 0; got != test.templated {
+			body := appendTemplateBody(nil, entries, &h)
+			if got := len(body) > 0; got != test.templated {
 				t.Errorf("templates: got %v, want %v (%s)", got, test.templated, test.reason)
 			}
 			key, chunk := encode(entries)
 			var b Buffer
 			checkDecodes(t, &b, key, chunk, entries)
+			if test.templated { // also if zstd is shorter
+				checkDecodes(t, &b, key, appendHeaderAndBody(nil, key, &h, encodingTemplates, body), entries)
+			}
 
 			half := len(entries) / 2
 			firstKey, first := encode(entries[:half])
@@ -129,8 +134,85 @@ func hundredths(v, decimals int) string {
 	return strconv.FormatFloat(float64(v)/100, 'f', decimals, 64)
 }
 
+// TestTemplateLimits has as many values, and as many bytes of values, as may be encoded by
+// templates, and one more of each. A reader refuses more.
+func TestTemplateLimits(t *testing.T) {
+	long := []byte(`"` + strings.Repeat("x", maxTemplateBytes/64-2) + `"`)
+	tests := []struct {
+		name      string
+		value     []byte
+		count     int
+		last      []byte
+		templated bool
+	}{
+		{"the maximum of values", []byte("7"), maxTemplateValues, []byte("7"), true},
+		{"one value more", []byte("7"), maxTemplateValues + 1, []byte("7"), false},
+		{"the maximum of bytes", long, 64, long, true},
+		{"one byte more", long, 64, append(slices.Clone(long), ' '), false},
+	}
+	var b Buffer
+	for _, test := range tests {
+		entries := make([]Entry, test.count)
+		for i := range entries {
+			entries[i] = Entry{uint64(i), uint64(i) + 1, test.value}
+		}
+		entries[len(entries)-1].Value = test.last
+		key, chunk := encode(entries)
+		checkDecodes(t, &b, key, chunk, entries)
+		h := headerOf(entries)
+		if got := len(appendTemplateBody(nil, entries, &h)) > 0; got != test.templated {
+			t.Errorf("%s: encoded by templates: %v; want %v", test.name, got, test.templated)
+		}
+		firstKey, first := encode(entries[:len(entries)/2])
+		joined, err := coder.Join(key, []EncodedChunk{{firstKey, first}}, entries[len(entries)/2:])
+		if (joined != nil) != test.templated || err != nil {
+			t.Errorf("%s: joined to %d bytes, %v; want a chunk: %v", test.name, len(joined), err, test.templated)
+		}
+		if joined != nil {
+			checkDecodes(t, &b, key, joined, entries)
+		}
+	}
+}
+
+// TestFalseValueBytes has headers with every wrong length of the values. No value may be cut off,
+// also if it alone is decoded.
+func TestFalseValueBytes(t *testing.T) {
+	kinds := map[string][]string{
+		"equally long":  {`{"some.name.of.forty.characters":5}`, `{"some.name.of.forty.characters":7}`},
+		"two lengths":   {`{"some.name.of.forty.characters":5}`, `{"some.name.of.forty.characters":77}`},
+		"fractions":     {`["some.text.of.many.characters",5,"x"]`, `["some.text.of.many.characters",7.25,"x"]`},
+		"two templates": {`{"some.name.of.forty.characters":5}`, `{"another.name.of.forty.characters":77,"ok":true}`},
+		"no numbers":    {`"a.text.of.more.than.forty.characters.in.all"`, `"another.text.of.many.characters"`},
+	}
+	for name, values := range kinds {
+		entries := []Entry{{100, 1, []byte(values[0])}, {200, 2, []byte(values[1])}, {300, 3, []byte(values[0])}}
+		h := headerOf(entries)
+		body := appendTemplateBody(nil, entries, &h)
+		key := Key{Record: "record", Timestamp: 100}.Append(nil)
+		whole := h.ValueBytes
+		for h.ValueBytes = 3; h.ValueBytes < 2*whole; h.ValueBytes++ {
+			chunk := appendHeaderAndBody(nil, key, &h, encodingTemplates, body)
+			var b Buffer
+			if err := coder.Decode(&b, key, chunk); (err == nil) != (h.ValueBytes == whole) {
+				t.Errorf("%s: %d bytes in place of %d: Decode: got %v", name, h.ValueBytes, whole, err)
+			}
+			for i, e := range entries {
+				err := coder.DecodeRange(&b, key, chunk, Range{Start: e.Timestamp, End: e.Timestamp})
+				if err == nil && !slices.EqualFunc(b.Entries, entries[i:i+1], equalEntries) ||
+					err != nil && (!errors.Is(err, ErrCorrupt) || h.ValueBytes >= whole) {
+					t.Errorf("%s: %d bytes in place of %d: got %v, %v", name, h.ValueBytes, whole, b.Entries, err)
+				}
+			}
+			tailKey, tail, err := coder.Tail(key, chunk, 1)
+			if err == nil && coder.Decode(&b, tailKey, tail) == nil && h.ValueBytes != whole {
+				t.Errorf("%s: %d bytes in place of %d: the tail decodes", name, h.ValueBytes, whole)
+			}
+		}
+	}
+}
+
 // TestFalseHeaders: Decode, Join and Tail each find a header that contradicts the body, although
-// both checksums match.
+// both checksums match. DecodeRange and CountBefore find false timestamps.
 func TestFalseHeaders(t *testing.T) {
 	var entries []Entry
 	for i := range uint64(20) {
@@ -170,6 +252,14 @@ func TestFalseHeaders(t *testing.T) {
 			if err := coder.Decode(&b, key, chunk); !errors.Is(err, ErrCorrupt) {
 				t.Errorf("Decode: got %v, want ErrCorrupt (%s)", err, test.reason)
 			}
+			if strings.Contains(test.name, "timestamp") {
+				if err := coder.DecodeRange(&b, key, chunk, Range{Start: 101, End: 400}); !errors.Is(err, ErrCorrupt) {
+					t.Errorf("DecodeRange: got %v, want ErrCorrupt (%s)", err, test.reason)
+				}
+				if n, err := coder.CountBefore(key, chunk, 110); !errors.Is(err, ErrCorrupt) {
+					t.Errorf("CountBefore: got %d, %v, want ErrCorrupt (%s)", n, err, test.reason)
+				}
+			}
 			if _, err := coder.Join(key, []EncodedChunk{{key, chunk}}, more); !errors.Is(err, ErrCorrupt) {
 				t.Errorf("Join: got %v, want ErrCorrupt (%s)", err, test.reason)
 			}
@@ -178,5 +268,74 @@ func TestFalseHeaders(t *testing.T) {
 				t.Errorf("Tail: got %v, and a tail that decodes (%s)", err, test.reason)
 			}
 		})
+	}
+}
+
+// TestFalseColumns is TestFalseHeaders for a chunk without templates.
+func TestFalseColumns(t *testing.T) {
+	entries := []Entry{{100, 1, []byte("1")}, {150, 7, []byte("22")}, {900, 3, []byte("3")}}
+	key := Key{Record: "record", Timestamp: 100}.Append(nil)
+	plain := appendColumns(nil, entries, 1)
+	for name, change := range map[string]func(h *Header, body []byte){
+		"the last timestamp":          func(h *Header, _ []byte) { h.Last++ },
+		"the lowest sequence number":  func(h *Header, body []byte) { body[4] = 2 }, // zig-zag: 1
+		"the highest sequence number": func(h *Header, _ []byte) { h.MaxSequence++ },
+		"a length":                    func(_ *Header, body []byte) { body[len(body)-6] = 3 },
+		"a length beyond the values":  func(_ *Header, body []byte) { body[len(body)-5] = 100 },
+		"a varint without end":        func(_ *Header, body []byte) { body[len(body)-5] = 0xff },
+	} {
+		h, body := headerOf(entries), slices.Clone(plain)
+		h.columns = uint64(len(plain)) - h.ValueBytes
+		change(&h, body)
+		chunk := appendHeaderAndBody(nil, key, &h, encodingPlain, body)
+		var b Buffer
+		_, countErr := coder.CountBefore(key, chunk, 200)
+		_, _, tailErr := coder.Tail(key, chunk, 1)
+		for what, err := range map[string]error{
+			"Decode": coder.Decode(&b, key, chunk), "DecodeRange": coder.DecodeRange(&b, key, chunk, Range{End: 100}),
+			"DecodeSequences": coder.DecodeSequences(&b, key, chunk, 1, 1),
+			"CountBefore":     countErr, "Tail": tailErr,
+		} {
+			if !errors.Is(err, ErrCorrupt) {
+				t.Errorf("%s is wrong: %s: got %v; want ErrCorrupt", name, what, err)
+			}
+		}
+	}
+}
+
+// TestSplitAtNumbers wants the text between the numbers of a value, with a # in the place of each.
+// Values whose texts are equal share a template.
+func TestSplitAtNumbers(t *testing.T) {
+	for _, test := range []struct{ value, want, reason string }{
+		{`{"c":-1.5,"d":2}`, `{"c":#,"d":#}`, "signs and fractions belong to the number"},
+		{`a-1 z-1 A-1 Z-1 é-1`, `a-# z-# A-# Z-# é-#`, "a hyphen in a word is not a sign"},
+		{"`-1 {-1 @-1 [-1 \u007f-1", "`# {# @# [# \u007f#", "a hyphen after another character is"},
+		{`5-7`, `##`, "a hyphen after a number is the sign of the next"},
+		{`-0 -0.0 0`, `-# -# #`, "minus zero: the sign is text"},
+		{`1.2.3 10.0.0.1`, `#.#.# #.#.#.#`, "no fractions in a version or an address"},
+		{`1.2 1. .5`, `# #. .#`, "a fraction needs digits on both sides"},
+		{`123456789012345678 -123456789012345678`, `# #`, "18 digits"},
+		{`1234567890123456789 -1234567890123456789`, `1234567890123456789 -1234567890123456789`, "19 digits are text"},
+		{`0.12345678901234567 -0.12345678901234567`, `# #`, "18 digits with a fraction"},
+		{`12345678901234567.8 1.12345678901234567`, `# #`, "18 digits with a fraction"},
+	} {
+		pieces, found := splitAtNumbers([]byte(test.value), nil, nil)
+		if got := string(bytes.Join(pieces, []byte("#"))); got != test.want || len(found) != len(pieces)-1 {
+			t.Errorf("%s: got %s with %d numbers; want %s (%s)", test.value, got, len(found), test.want, test.reason)
+		}
+	}
+}
+
+// TestValueFitsItsTemplate: a value has the template that it made, with the same numbers.
+func TestValueFitsItsTemplate(t *testing.T) {
+	for _, test := range templateTests {
+		for _, value := range test.values {
+			pieces, numbers := splitAtNumbers([]byte(value), nil, nil)
+			f := templateFinder{pieces: pieces}
+			f.addTemplate()
+			if !f.addTo(0, []byte(value)) || !slices.Equal(f.found, numbers) {
+				t.Errorf("%s: got %v; want %v", value, f.found, numbers)
+			}
+		}
 	}
 }
