@@ -266,6 +266,21 @@ func TestShapes(t *testing.T) {
 	}
 }
 
+// TestShapeSparesTheGrammar: after a valid value, one of the same shape does not need the grammar.
+// A text that is no JSON shows whether it was used.
+func TestShapeSparesTheGrammar(t *testing.T) {
+	var v ValueValidator
+	if err := v.Validate([]byte(`{"c":21.5}`)); err != nil || string(v.valid) != `{"c":21.5}` {
+		t.Errorf("got %v; remembered %q", err, v.valid)
+	}
+	for _, value := range []string{`{c:22.5}`, `{c:1234.5}`} {
+		v := ValueValidator{valid: []byte(`{c:21.5}`)}
+		if err := v.Validate([]byte(value)); err != nil {
+			t.Errorf("%s: got %v", value, err)
+		}
+	}
+}
+
 // reading returns an object with a number for each name.
 func reading(random *rand.Rand, names []string) []byte {
 	var members []string
