@@ -214,6 +214,12 @@ var tinyChunks = []struct {
 		"longer values than templates may encode"},
 	{"templates, many numbers", encodingTemplates, headerFields{1, 0, 1, 0, 1 << 20, 0},
 		"\x00\x00\x00\x00\x01\xff\xff\x3f\x00\x00", "each number takes at least one byte of the body"},
+	{"templates, many numbers of many values", encodingTemplates, headerFields{1 << 16, 0, 1, 0, 1 << 20, 0},
+		manyNumbers(1<<16, 1, 60), "a number takes at least one byte of its value"},
+	{"two templates, many numbers", encodingTemplates, headerFields{1 << 16, 0, 1, 0, 500_000, 0},
+		manyNumbers(1<<16, 2, 12), "the numbers of both take bytes of the values"},
+	{"zstd that decodes to much less", encodingZstd, headerFields{1, 0, 1, 0, 1 << 20, 3}, tinyZstdFrame,
+		"a frame of 9 bytes holds at most 256 KiB"},
 	{"templates, columns", encodingTemplates, headerFields{1, 0, 1, 0, 1, 3}, tinyTemplateBody,
 		"a body of templates has no columns"},
 	{"templates, none", encodingTemplates, headerFields{1, 0, 1, 0, 1, 0}, "\x00\x00\x00\x00\x00",
@@ -223,6 +229,27 @@ var tinyChunks = []struct {
 	{"unknown encoding", 3, headerFields{1, 0, 1, 0, 1, 3}, tinyPlainBody, "version 2 has three encodings"},
 	{"varint without end", encodingPlain, headerFields{1, 0, 1, 0, 1, 3}, "\xff\xff\xff1",
 		"a column that ends within a varint"},
+}
+
+// manyNumbers returns a body of equal values with many places. Each column is one integer, for all
+// values.
+func manyNumbers(values, templates, places int) string {
+	const column = "\x00\x02"
+	body := []byte(column + column)
+	body = append(body, byte(templates))
+	if templates > 1 {
+		which := make([]uint64, values)
+		for i := range which {
+			which[i] = uint64(i % templates)
+		}
+		body = appendIntColumn(body, which)
+	}
+	for range templates {
+		body = append(body, byte(places))
+		body = append(body, make([]byte, places+1)...) // the length of each piece
+		body = append(body, strings.Repeat("\x01\x00\x00"+column, places)...)
+	}
+	return string(body)
 }
 
 // TestTinyChunksDoNotAllocate: a header that claims more than the body holds allocates no memory

@@ -51,14 +51,11 @@ func (h *Header) countBefore(timestamp uint64) (int, error) {
 // the same record without an ordinal. The chunk must have more than n values. Of a body of
 // templates, the values are not written out.
 func (c *Coder) Tail(key, chunk []byte, n int) (tailKey, tail []byte, err error) {
-	record, _, _, err := SplitKey(key)
-	if err != nil {
-		return nil, nil, err
-	}
 	var b Buffer
 	if err := b.open(key, chunk); err != nil {
 		return nil, nil, err
 	}
+	record, _, _, _ := SplitKey(key) // open has split it, too
 	if n >= b.Header.Count {
 		return nil, nil, fmt.Errorf("codec: a chunk of %d values has no tail after %d", b.Header.Count, n)
 	}

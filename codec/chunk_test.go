@@ -294,6 +294,9 @@ func TestBufferReuse(t *testing.T) {
 			}
 		}))
 	}
+	if size := b.Size(); size < len(long)*(len(value)+40) || size > 2*len(long)*(len(value)+40) {
+		t.Errorf("a Buffer that has decoded %d values of %d bytes keeps %d bytes", len(long), len(value), size)
+	}
 	if fewest > 1 {
 		t.Errorf("a reused Buffer allocates %v times per chunk; want at most 1", fewest)
 	}

@@ -132,6 +132,9 @@ func TestMalformedKeys(t *testing.T) {
 			if key, err := DecodeKey([]byte(test.key)); !errors.Is(err, ErrCorrupt) {
 				t.Errorf("DecodeKey(%q): got %+v, %v; want ErrCorrupt (%s)", test.key, key, err, test.reason)
 			}
+			if HasRecord([]byte(test.key), test.key) {
+				t.Errorf("%q belongs to a record that is as long as the key", test.key)
+			}
 			chunk := coder.AppendChunk(nil, []byte(test.key), []Entry{{Value: []byte("1")}})
 			if header, err := ReadHeader([]byte(test.key), chunk); !errors.Is(err, ErrCorrupt) {
 				t.Errorf("ReadHeader under %q: got %+v, %v; want ErrCorrupt (%s)", test.key, header, err, test.reason)

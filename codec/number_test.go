@@ -54,7 +54,8 @@ func checkNumber(t rapid.TB, style numberStyle, mantissa int64) {
 	}
 	var parsed number
 	if length := parsed.parse([]byte(want), false); length == len(want) && parsed != style.number(mantissa) {
-		t.Fatalf("%+v: %d is the number %+v; its text %q has %+v", style, mantissa, style.number(mantissa), want, parsed)
+		t.Fatalf("%+v: %d is the number %+v; its text %q has %+v",
+			style, mantissa, style.number(mantissa), want, parsed)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,6 +62,8 @@ var templateTests = []struct {
 		"written place by place, with leading zeros"},
 	{"equally long, except for one", append(slices.Repeat([]string{`100`}, 300), `99`), true,
 		"one value forbids writing place by place"},
+	{"18 digits, padded", []string{`"000000000000000001"`, `"000000000000000123"`}, true, "the widest padding"},
+	{"a point at the end", []string{`7.`, `12.`}, true, "no digits follow it"},
 	{"signs that change", []string{`[1,-2]`, `[-1,2]`}, true, "the sign belongs to the number"},
 }
 
@@ -171,18 +174,46 @@ func TestTemplateLimits(t *testing.T) {
 		if joined != nil {
 			checkDecodes(t, &b, key, joined, entries)
 		}
+		tailKey, tail, err := coder.Tail(key, chunk, 1)
+		if err != nil {
+			t.Fatalf("%s: Tail: %v", test.name, err)
+		}
+		checkDecodes(t, &b, tailKey, tail, entries[1:])
+	}
+}
+
+// TestJoinOfTooManyTemplates: chunks that have together more templates than one may have are not
+// joined.
+func TestJoinOfTooManyTemplates(t *testing.T) {
+	var entries []Entry
+	for i, value := range letters(maxTemplates + 1) {
+		for range 1000 {
+			entries = append(entries, Entry{uint64(i), uint64(len(entries)) + 1, []byte(value)})
+		}
+	}
+	var chunks []EncodedChunk
+	for _, part := range [][]Entry{entries[:10_000], entries[10_000:]} {
+		h := headerOf(part)
+		key := Key{Record: "record", Timestamp: h.First}.Append(nil)
+		body := appendTemplateBody(nil, part, &h)
+		chunks = append(chunks, EncodedChunk{key, appendHeaderAndBody(nil, key, &h, encodingTemplates, body)})
+	}
+	if joined, err := coder.Join(chunks[0].Key, chunks, nil); joined != nil || err != nil {
+		t.Errorf("got %d bytes, %v; want no chunk", len(joined), err)
 	}
 }
 
 // TestFalseValueBytes has headers with every wrong length of the values. No value may be cut off,
 // also if it alone is decoded.
 func TestFalseValueBytes(t *testing.T) {
+	long := `"` + strings.Repeat("text.", 14) + `"`
 	kinds := map[string][]string{
-		"equally long":  {`{"some.name.of.forty.characters":5}`, `{"some.name.of.forty.characters":7}`},
-		"two lengths":   {`{"some.name.of.forty.characters":5}`, `{"some.name.of.forty.characters":77}`},
-		"fractions":     {`["some.text.of.many.characters",5,"x"]`, `["some.text.of.many.characters",7.25,"x"]`},
-		"two templates": {`{"some.name.of.forty.characters":5}`, `{"another.name.of.forty.characters":77,"ok":true}`},
-		"no numbers":    {`"a.text.of.more.than.forty.characters.in.all"`, `"another.text.of.many.characters"`},
+		"equally long":  {`[` + long + `,5]`, `[` + long + `,7]`},
+		"two lengths":   {`[` + long + `,5]`, `[` + long + `,77]`},
+		"fractions":     {`[` + long + `,5,"x"]`, `[` + long + `,7.25,"x"]`},
+		"a long end":    {`[5,` + long + `]`, `[7.25,` + long + `]`},
+		"two templates": {`[` + long + `,5]`, `[true,` + long + `,77]`},
+		"no numbers":    {long, `[` + long + `]`},
 	}
 	for name, values := range kinds {
 		entries := []Entry{{100, 1, []byte(values[0])}, {200, 2, []byte(values[1])}, {300, 3, []byte(values[0])}}
@@ -204,6 +235,9 @@ func TestFalseValueBytes(t *testing.T) {
 				}
 			}
 			tailKey, tail, err := coder.Tail(key, chunk, 1)
+			if dropped := uint64(len(values[0])); h.ValueBytes < dropped+2 && !errors.Is(err, ErrCorrupt) {
+				t.Errorf("%s: %d bytes in place of %d: Tail: got %v", name, h.ValueBytes, whole, err)
+			}
 			if err == nil && coder.Decode(&b, tailKey, tail) == nil && h.ValueBytes != whole {
 				t.Errorf("%s: %d bytes in place of %d: the tail decodes", name, h.ValueBytes, whole)
 			}
@@ -233,6 +267,28 @@ func TestFalseHeaders(t *testing.T) {
 		{"a timestamp before the first", func(_ *Header, at, _ []uint64) { at[1] -= 50 }, true, "the offset wraps"},
 		{"the highest sequence number", func(h *Header, _, _ []uint64) { h.MaxSequence++ }, true,
 			"it is compared with the watermark"},
+		{"a number above the highest", func(h *Header, _, _ []uint64) { h.MaxSequence-- }, true,
+			"also if its value alone is decoded"},
+		{"a timestamp after the last", func(h *Header, _, _ []uint64) { h.Last-- }, true,
+			"also if its value alone is decoded"},
+		{"steady timestamps that wrap", func(h *Header, at, _ []uint64) {
+			for i := range at {
+				at[i] = uint64(i) << 63
+			}
+			h.Last = h.First + 1<<63
+		}, true, "all differences are equal, but the product overflows"},
+		{"steady timestamps from another start", func(h *Header, at, _ []uint64) {
+			for i := range at {
+				at[i] = 5 + uint64(i)*20
+			}
+			h.Last = h.First + at[len(at)-1]
+		}, true, "the first timestamp is in the key"},
+		{"steady timestamps to another end", func(h *Header, at, _ []uint64) {
+			for i := range at {
+				at[i] = uint64(i) * 20
+			}
+			h.Last = h.First + 500
+		}, true, "the newest timestamp must be right"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -251,6 +307,19 @@ func TestFalseHeaders(t *testing.T) {
 			var b Buffer
 			if err := coder.Decode(&b, key, chunk); !errors.Is(err, ErrCorrupt) {
 				t.Errorf("Decode: got %v, want ErrCorrupt (%s)", err, test.reason)
+			}
+			newest := Range{End: math.MaxUint64, Limit: 1, Newest: true}
+			isNewest := test.name == "a number above the highest" || test.name == "a timestamp after the last"
+			if err := coder.DecodeRange(&b, key, chunk, newest); isNewest && !errors.Is(err, ErrCorrupt) {
+				t.Errorf("DecodeRange of the newest value: got %v, want ErrCorrupt (%s)", err, test.reason)
+			}
+			for n := range columns {
+				cut := appendHeaderAndBody(nil, key, &h, encodingTemplates, body[:n])
+				_, _, err := coder.Tail(key, cut, 1)
+				count, countErr := coder.CountBefore(key, cut, 110)
+				if err == nil || countErr == nil && n < len(appendIntColumn(nil, at)) {
+					t.Errorf("cut to %d bytes: Tail: got %v; CountBefore: got %d, %v", n, err, count, countErr)
+				}
 			}
 			if strings.Contains(test.name, "timestamp") {
 				if err := coder.DecodeRange(&b, key, chunk, Range{Start: 101, End: 400}); !errors.Is(err, ErrCorrupt) {
@@ -276,7 +345,10 @@ func TestFalseColumns(t *testing.T) {
 	entries := []Entry{{100, 1, []byte("1")}, {150, 7, []byte("22")}, {900, 3, []byte("3")}}
 	key := Key{Record: "record", Timestamp: 100}.Append(nil)
 	plain := appendColumns(nil, entries, 1)
+	wrapped := slices.Clone(entries)
+	wrapped[1].Timestamp = 50 // the difference wraps
 	for name, change := range map[string]func(h *Header, body []byte){
+		"timestamps out of order":     func(*Header, []byte) {},
 		"the last timestamp":          func(h *Header, _ []byte) { h.Last++ },
 		"the lowest sequence number":  func(h *Header, body []byte) { body[4] = 2 }, // zig-zag: 1
 		"the highest sequence number": func(h *Header, _ []byte) { h.MaxSequence++ },
@@ -286,6 +358,10 @@ func TestFalseColumns(t *testing.T) {
 	} {
 		h, body := headerOf(entries), slices.Clone(plain)
 		h.columns = uint64(len(plain)) - h.ValueBytes
+		if name == "timestamps out of order" {
+			body = appendColumns(nil, wrapped, 1)
+			h.columns = uint64(len(body)) - h.ValueBytes
+		}
 		change(&h, body)
 		chunk := appendHeaderAndBody(nil, key, &h, encodingPlain, body)
 		var b Buffer
@@ -310,6 +386,10 @@ func TestSplitAtNumbers(t *testing.T) {
 		{`{"c":-1.5,"d":2}`, `{"c":#,"d":#}`, "signs and fractions belong to the number"},
 		{`a-1 z-1 A-1 Z-1 é-1`, `a-# z-# A-# Z-# é-#`, "a hyphen in a word is not a sign"},
 		{"`-1 {-1 @-1 [-1 \u007f-1", "`# {# @# [# \u007f#", "a hyphen after another character is"},
+		{`0.123456789012345678`, `0.#`, "19 digits with a fraction"},
+		{`12345678901234567.89`, `12345678901234567.#`, "19 digits with a fraction"},
+		{`1234567890123456789 5`, `1234567890123456789 #`, "a number after one that is too long"},
+		{`À-1`, `À-#`, "its last byte is 0x80"},
 		{`5-7`, `##`, "a hyphen after a number is the sign of the next"},
 		{`-0 -0.0 0`, `-# -# #`, "minus zero: the sign is text"},
 		{`1.2.3 10.0.0.1`, `#.#.# #.#.#.#`, "no fractions in a version or an address"},
