@@ -84,3 +84,23 @@ func TestIntColumnSizes(t *testing.T) {
 		}
 	}
 }
+
+// TestGrowsSteadily: a column that grows steadily is searched without being read.
+func TestGrowsSteadily(t *testing.T) {
+	for _, test := range []struct {
+		values []uint64
+		want   bool
+	}{
+		{[]uint64{0, 20, 40, 60}, true},
+		{[]uint64{7, 8, 9}, true},
+		{[]uint64{0, 20, 41, 60}, false},
+		{[]uint64{60, 40, 20}, false},
+		{[]uint64{0, 1 << 63, 0}, false},
+	} {
+		in := fieldReader{data: appendIntColumn(nil, test.values)}
+		column := in.intColumn(len(test.values))
+		if got := column.growsSteadily(); got != test.want {
+			t.Errorf("%d: got %v", test.values, got)
+		}
+	}
+}

@@ -132,6 +132,10 @@ func TestMalformedKeys(t *testing.T) {
 			if key, err := DecodeKey([]byte(test.key)); !errors.Is(err, ErrCorrupt) {
 				t.Errorf("DecodeKey(%q): got %+v, %v; want ErrCorrupt (%s)", test.key, key, err, test.reason)
 			}
+			_, err := DecodeKey([]byte(test.key))
+			if strings.HasSuffix(test.name, "timestamp") && !strings.HasSuffix(err.Error(), "want 8 or 12") {
+				t.Errorf("DecodeKey(%q): got %v; want the lengths that are possible", test.key, err)
+			}
 			if HasRecord([]byte(test.key), test.key) {
 				t.Errorf("%q belongs to a record that is as long as the key", test.key)
 			}

@@ -228,10 +228,12 @@ func TestFalseValueBytes(t *testing.T) {
 				t.Errorf("%s: %d bytes in place of %d: Decode: got %v", name, h.ValueBytes, whole, err)
 			}
 			for i, e := range entries {
-				err := coder.DecodeRange(&b, key, chunk, Range{Start: e.Timestamp, End: e.Timestamp})
-				if err == nil && !slices.EqualFunc(b.Entries, entries[i:i+1], equalEntries) ||
-					err != nil && (!errors.Is(err, ErrCorrupt) || h.ValueBytes >= whole) {
-					t.Errorf("%s: %d bytes in place of %d: got %v, %v", name, h.ValueBytes, whole, b.Entries, err)
+				for j := i; j < min(i+2, len(entries)); j++ {
+					err := coder.DecodeRange(&b, key, chunk, Range{Start: e.Timestamp, End: entries[j].Timestamp})
+					if err == nil && !slices.EqualFunc(b.Entries, entries[i:j+1], equalEntries) ||
+						err != nil && (!errors.Is(err, ErrCorrupt) || h.ValueBytes >= whole) {
+						t.Errorf("%s: %d bytes in place of %d: got %v, %v", name, h.ValueBytes, whole, b.Entries, err)
+					}
 				}
 			}
 			tailKey, tail, err := coder.Tail(key, chunk, 1)
