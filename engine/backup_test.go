@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -103,6 +104,9 @@ func (s *slowly) Write(p []byte) (int, error) {
 // backup has all values that were acknowledged before, and a prefix of those that were stored
 // later.
 func TestBackupWhileStoring(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there a Backup holds up a checkpoint as an open scan does: TestStoreWithinAScan")
+	}
 	db := mustOpen(t, testenv.TempDir(t),
 		&Options{Durability: OS, Tuning: Tuning{HeadSize: 64 << 10, TransactionSize: 64 << 10}})
 	var acknowledged atomic.Int64

@@ -2,7 +2,11 @@
 
 package engine
 
-import "math"
+import (
+	"math"
+
+	"github.com/daybook-db/daybook/engine/internal/tree"
+)
 
 // Options.MaxSize is divided among the log, the reserve, and the tree, which has the rest.
 const (
@@ -38,6 +42,8 @@ const (
 	// pinnedPart: open snapshots may take up one part in 16 of MaxSize of that room: pages that
 	// they still read do not become free.
 	pinnedPart = 16
+	// emptyTreePart: a tree without values takes less than one part in 64 of MaxSize.
+	emptyTreePart = 64
 )
 
 // demand describes values that are to be stored, for an estimate of the space that they need.
@@ -90,19 +96,30 @@ type sizes struct {
 // budget decides what Options.MaxSize leaves room for. It depends on the options and the sizes
 // alone, so it decides the same after a restart as before.
 type budget struct {
-	maxSize     int64 // 0: no maximum
-	transaction int64 // Tuning.TransactionSize
+	maxSize      int64 // 0: no maximum
+	transaction  int64 // Tuning.TransactionSize
+	fillsMapping bool  // the tree's file does, as on Windows: it cannot have every size
 }
 
-func (o *Options) budget() budget { return budget{o.MaxSize, o.Tuning.TransactionSize} }
+func (o *Options) budget() budget {
+	return budget{o.MaxSize, o.Tuning.TransactionSize, tree.FillsMapping}
+}
 
 // treePart returns the part of MaxSize that the tree's file has beside the reserve, in bytes; 0
-// when there is no maximum.
+// when there is no maximum. The file can have that size.
 func (b budget) treePart() int64 {
 	if b.maxSize == 0 {
 		return 0
 	}
-	return b.maxSize - b.maxSize/logPart - reserveSize
+	return b.reachable(b.maxSize - b.maxSize/logPart - reserveSize)
+}
+
+// reachable returns the greatest size up to limit that the tree's file can have, in bytes.
+func (b budget) reachable(limit int64) int64 {
+	if b.fillsMapping {
+		return tree.LargestMapping(limit)
+	}
+	return limit
 }
 
 // maxTreeFile returns the maximum size of the tree's file in bytes; 0 when there is none. While the
@@ -120,6 +137,13 @@ func (b budget) maxTreeFile(now sizes) int64 {
 
 // allowsReserve reports whether the reserve may take up its space: the tree has not grown into it.
 func (b budget) allowsReserve(now sizes) bool { return b.maxSize == 0 || now.file <= b.treePart() }
+
+// maxBatch returns the maximum size of a batch, in bytes: see maxBatchPart. The tree must have room
+// for one, also where its part is small because its file cannot have every size.
+func (b budget) maxBatch() int64 {
+	room := b.treePart() - b.maxSize/aheadPart - b.maxSize/emptyTreePart
+	return min(b.maxSize/maxBatchPart, room*batchBytesPerValue/treeBytesPerValue)
+}
 
 // leftInTree returns the number of bytes of the tree's part that remain when values with the given
 // demand are posted. It is negative if they do not fit. Deletions make it greater.
@@ -163,6 +187,16 @@ func (b budget) left(now sizes, d demand) int64 {
 // deletions make no room below MaxSize before a compaction.
 func (b budget) isTooLarge(now sizes) bool {
 	return b.maxSize > 0 && now.file > b.treePart()+reserveSize
+}
+
+// roomForNewest returns the maximum size of a file beside the tree's that takes its place with the
+// values that were stored last, in bytes; 0 or less if there is no room. A file that is too large
+// does not count: it shrinks only so, or by a compaction, which takes space beside it as well.
+func (b budget) roomForNewest(now sizes) int64 {
+	if b.isTooLarge(now) {
+		return b.treePart()
+	}
+	return b.reachable(min(b.maxSize-now.file-now.log-now.reserve, b.treePart()))
 }
 
 // segmentSizes returns the sizes of the log's first segment and of the others, in bytes.

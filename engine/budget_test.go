@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-const mib = 1 << 20
+const mib, gib = 1 << 20, 1 << 30
 
 // TestBudget has sizes that were met, and what they leave below a MaxSize of 8 MiB: a quarter for
 // the log, 1 MiB for the reserve, and 5 MiB for the tree.
@@ -83,10 +83,11 @@ func TestBudgetOfEmptyTree(t *testing.T) {
 			t.Fatal(err)
 		}
 		budget := opts.budget()
-		limits := (&DB{opts: opts}).limits()
-		maxValues := min(int64(limits.batchBytes)/(batchBytesPerValue+2), MaxBatchValues)
+		budget.fillsMapping = rapid.Bool().Draw(t, "the file fills its mapping")
+		maxBytes := min(budget.maxBatch(), MaxBatchBytes)
+		maxValues := min(maxBytes/(batchBytesPerValue+2), MaxBatchValues)
 		values := rapid.Int64Range(1, maxValues).Draw(t, "values")
-		rest := int64(limits.batchBytes) - values*(batchBytesPerValue+2)
+		rest := maxBytes - values*(batchBytesPerValue+2)
 		names := values + rapid.Int64Range(0, rest).Draw(t, "bytes of names")
 		d := demand{values: values, nameBytes: names, valueBytes: values + rest - (names - values)}
 		d.logBytes = d.nameBytes + d.valueBytes + 26*values + 64 // three varints; the frame's header
@@ -107,4 +108,26 @@ func TestBudgetOfEmptyTree(t *testing.T) {
 			t.Fatalf("%+v: the tree may have %d bytes", now, bound)
 		}
 	})
+}
+
+// TestBudgetOfMapping divides MaxSize where the tree's file has the size of its mapping: a power of
+// two, or gibibytes. A part that the file cannot fill would be room for values that does not exist.
+func TestBudgetOfMapping(t *testing.T) {
+	for _, test := range []struct {
+		name, reason string
+		maxSize      int64
+		want         int64
+	}{
+		{"none", "there is no maximum", 0, 0},
+		{"the smallest", "5 MiB remain beside the log and the reserve", 8 * mib, 4 * mib},
+		{"medium", "47 MiB remain", 64 * mib, 32 * mib},
+		{"large", "3 GiB less the reserve remain", 4 * gib, 2 * gib},
+		{"huge", "75 GiB less the reserve remain", 100 * gib, 74 * gib},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := (budget{maxSize: test.maxSize, fillsMapping: true}).treePart(); got != test.want {
+				t.Errorf("the tree's part is %d; want %d: %s", got, test.want, test.reason)
+			}
+		})
+	}
 }

@@ -5,6 +5,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"runtime"
 	"testing"
 	"time"
 
@@ -15,6 +16,9 @@ import (
 // TestStoresBesideCheck stores many heads, deletes and compacts while a Check is at its beginning.
 // Nothing of that may wait for the Check, and the Check must find no fault.
 func TestStoresBesideCheck(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there a Check holds up a checkpoint as an open scan does: TestStoreWithinAScan")
+	}
 	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS, Tuning: Tuning{HeadSize: 64 << 10}})
 	soon, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()

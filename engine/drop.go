@@ -133,7 +133,7 @@ const copyRoomPart = 4
 func (t *turn) dropByCopy(ctx context.Context) (deleted uint64, err error) {
 	t.giveUpCopy(daybook.ErrNoSpace)
 	now := t.db.sizes()
-	room := min(t.db.opts.MaxSize-now.file-now.log-now.reserve, t.db.opts.budget().treePart())
+	room := t.db.opts.budget().roomForNewest(now)
 	before, err := t.tree().State()
 	if err != nil {
 		return 0, err

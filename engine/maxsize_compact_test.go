@@ -55,8 +55,12 @@ func TestMaxSizeSmaller(t *testing.T) {
 	mustClose(t, db)
 	opts.WhenFull = DropOldest
 	db = mustOpen(t, dir, opts)
-	if err := db.Store(ctx, "r", json.RawMessage("1"), last); err != nil || occupied(t, dir) > MinMaxSize {
-		t.Errorf("DropOldest: %v, and the directory has %d bytes", err, occupied(t, dir))
+	if err := db.Store(ctx, "r", json.RawMessage("1"), last); err != nil {
+		t.Errorf("DropOldest: %v", err)
+	}
+	wantFilesSoon(t, dir, "daybook.db") // on Windows the old one is there for a moment
+	if size := occupied(t, dir); size > MinMaxSize {
+		t.Errorf("the directory has %d bytes", size)
 	}
 	if got := len(mustQuery(t, db, "*", daybook.QueryParams{})); got < 1000 || got > 3000 {
 		t.Errorf("%d values of 2,000 bytes are left in %d bytes", got, MinMaxSize)

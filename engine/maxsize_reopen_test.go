@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/daybook-db/daybook"
@@ -17,6 +18,9 @@ import (
 // TestMaxSizeReserveGone opens a directory whose tree has grown into the space of the reserve, to
 // its end. All of that is free, so it takes values as any other directory does.
 func TestMaxSizeReserveGone(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there the tree's file doubles, and so does not grow into the space of the reserve")
+	}
 	for _, when := range []WhenFull{Refuse, DropOldest} {
 		t.Run(when.String(), func(t *testing.T) {
 			dir := testenv.TempDir(t)

@@ -83,6 +83,20 @@ func write(t *testing.T, path, data string) {
 	}
 }
 
+// overwrite writes other bytes into a file of the same size, which may be mapped into memory:
+// Windows does not cut off such a file, as write does first.
+func overwrite(t *testing.T, path string, data []byte) {
+	t.Helper()
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err == nil {
+		_, err = file.WriteAt(data, 0)
+		err = errors.Join(err, file.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // contents returns the names and bytes of all files below dir.
 func contents(t *testing.T, dir string) string {
 	t.Helper()

@@ -46,7 +46,7 @@ func rottenStore(t *testing.T) (dir string, whole []row) {
 		damaged[len(damaged)-1] ^= 1
 		data, err := os.ReadFile(path)
 		if err == nil {
-			write(t, path, string(bytes.ReplaceAll(data, chunk, damaged)))
+			overwrite(t, path, bytes.ReplaceAll(data, chunk, damaged))
 		}
 		return err
 	})

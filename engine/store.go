@@ -80,7 +80,7 @@ func (db *DB) limits() valueLimits {
 	}
 	if db.opts.MaxSize > 0 {
 		l.valueBytes = int(min(int64(l.valueBytes), db.opts.MaxSize/maxValuePart))
-		l.batchBytes = int(min(int64(l.batchBytes), db.opts.MaxSize/maxBatchPart))
+		l.batchBytes = int(min(int64(l.batchBytes), db.opts.budget().maxBatch()))
 	}
 	return l
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"sync"
 	"time"
 
@@ -129,6 +130,24 @@ func mappedSize(file int64) int64 {
 		}
 	}
 	return (file + mapStep - 1) / mapStep * mapStep
+}
+
+// FillsMapping says that the file has the size of its mapping.
+const FillsMapping = runtime.GOOS == "windows"
+
+// LargestMapping returns the size of the largest mapping of up to limit bytes; 0 if there is none.
+func LargestMapping(limit int64) int64 {
+	switch {
+	case limit < minMapSize:
+		return 0
+	case limit >= mapStep:
+		return limit / mapStep * mapStep
+	}
+	size := int64(minMapSize)
+	for 2*size <= limit {
+		size *= 2
+	}
+	return size
 }
 
 // findMapping finds out how large the mapping of the open file is.

@@ -98,7 +98,12 @@ func (t *Tree) State() (s State, err error) {
 
 // SetMaxBytes sets the maximum size of the file, in place of Options.MaxBytes, which copies of the
 // tree keep. Nothing may be written meanwhile.
-func (t *Tree) SetMaxBytes(maxBytes int64) { t.maxBytes = maxBytes }
+func (t *Tree) SetMaxBytes(maxBytes int64) {
+	if FillsMapping && maxBytes > 0 {
+		maxBytes = max(LargestMapping(maxBytes), minMapSize)
+	}
+	t.maxBytes = maxBytes
+}
 
 // SetWatermark moves the watermark past values that will never be posted, because they were lost.
 // It must be at least the sequence number of every value in the tree. lastSegment is at least the
