@@ -3,11 +3,13 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
 	"sync/atomic"
 
+	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine/internal/tree"
 	"github.com/daybook-db/daybook/index"
 )
@@ -118,26 +120,51 @@ type prunePlace struct {
 	held      tree.Holds
 	last      uint64 // sequence number of the last value when the Prune began
 	rest      tree.Progress
+	done      []tree.Rule // were finished before rule. A call with NewerThan has two rules
+	damage    error       // that the rules in done have passed over
 }
 
-// resumed returns the place at which a Prune of the tree begins.
-func (t *turn) resumed(rule tree.Rule, held tree.Holds) prunePlace {
+// resumed returns the place at which a Prune of the tree begins. isDone says that the rule was
+// finished in a call that was interrupted later: the Prune has nothing to do. Otherwise a call of
+// two rules whose context ends soon would look at all records by the first of them each time, and
+// never finish the second.
+func (t *turn) resumed(rule tree.Rule, held tree.Holds) (place prunePlace, isDone bool) {
 	place, last := t.place, t.db.heads.last()
 	if t.selection == "" || place.selection != t.selection {
-		place.rest = tree.Progress{}
-	} else if place.rule != rule || place.last != last || !slices.Equal(place.held, held) {
+		return prunePlace{selection: t.selection, rule: rule, held: held, last: last}, false
+	}
+	if place.last != last || !slices.Equal(place.held, held) {
+		place.rest, place.done, place.damage = place.rest.AllFrom(), nil, nil
+	} else if isDone = slices.Contains(place.done, rule); !isDone && place.rule != rule {
 		place.rest = place.rest.AllFrom()
 	}
-	return prunePlace{t.selection, rule, held, last, place.rest}
+	if !isDone {
+		place.rule = rule
+	}
+	place.held, place.last = held, last
+	return place, isDone
 }
 
-// remember keeps the place of a Prune whose context has ended.
+// remember keeps the place of a Prune that has ended, with its error.
 func (t *turn) remember(ctx context.Context, place prunePlace, err error) {
 	switch {
 	case t.selection == "":
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		t.place = place
+	case err == nil || errors.Is(err, daybook.ErrCorrupt):
+		place.done, place.rest = append(slices.Clip(place.done), place.rule), tree.Progress{}
+		place.damage = cmp.Or(place.damage, err)
+		t.place = place
 	case t.place.selection == t.selection:
 		t.place = prunePlace{}
+	}
+}
+
+// forgetPlace forgets the place of a Prune that was not interrupted: it has no rest.
+func (t *turn) forgetPlace(ctx context.Context, err error) {
+	if ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
+		if t.place.selection == t.selection {
+			t.place = prunePlace{}
+		}
 	}
 }

@@ -57,6 +57,7 @@ func (db *DB) Prune(ctx context.Context, recordPattern string, params daybook.Pr
 		t.selection = fmt.Sprintf("%q %v %q", recordPattern, params.Syntax, params.Except)
 		defer func() { t.selection = "" }()
 		deleted, err = t.pruneAsAsked(ctx, pattern, params)
+		t.forgetPlace(ctx, err)
 		return err
 	})
 	return deleted, err
@@ -68,13 +69,14 @@ func (t *turn) pruneAsAsked(
 ) (deleted uint64, err error) {
 	if params.NewerThan > 0 {
 		deleted, err = t.prune(ctx, pattern, tree.Rule{NewerThan: params.NewerThan, OlderThan: params.OlderThan})
-		params.OlderThan = 0 // it was only the end of the span
-		if err != nil || params.MaxPerRecord == 0 && params.MaxBytes == 0 {
+		params.OlderThan = 0                            // it was only the end of the span
+		isDamaged := errors.Is(err, daybook.ErrCorrupt) // of some records; the limits are for the others, too
+		if err != nil && !isDamaged || params.MaxPerRecord == 0 && params.MaxBytes == 0 {
 			return deleted, err
 		}
 	}
-	older, err := t.pruneOldest(ctx, pattern, params)
-	return deleted + older, err
+	older, oldestErr := t.pruneOldest(ctx, pattern, params)
+	return deleted + older, cmp.Or(oldestErr, err)
 }
 
 // pruneOldest deletes the oldest values by age, by number and by size.
@@ -147,6 +149,9 @@ func (t *turn) prune(ctx context.Context, pattern *index.Pattern, rule tree.Rule
 		return leftOut, postErr
 	}
 	pruned, err := t.pruneTree(ctx, pattern, rule, held)
+	if postErr != nil {
+		t.place.done = nil // the heads may hold more for the rule
+	}
 	deleted = leftOut + pruned
 	if err != nil || postErr == nil {
 		return deleted, err
@@ -180,7 +185,11 @@ func (t *turn) pruneTree(
 	if err := t.prepareToWrite(); err != nil {
 		return 0, err
 	}
-	with, place := t.pruningOf(held), t.resumed(rule, held)
+	with := t.pruningOf(held)
+	place, isDone := t.resumed(rule, held)
+	if isDone {
+		return 0, place.damage
+	}
 	with.Progress = &place.rest
 	prune := func() error {
 		n, err := t.tree().Prune(ctx, pattern, rule, with)

@@ -43,6 +43,8 @@ func TestInterruptedPruneGoesOn(t *testing.T) {
 		{"except", daybook.PruneParams{OlderThan: 1 << 40, Except: spared}, false,
 			"it walks over the spared records first, and has deleted nothing when the context ends"},
 		{"number", daybook.PruneParams{MaxPerRecord: 1, Except: spared}, false, "a limit"},
+		{"span and number", daybook.PruneParams{NewerThan: 1 << 40, MaxPerRecord: 1, Except: spared}, false,
+			"of its two rules, the first must not be searched for again in each call"},
 		{"beside stores", daybook.PruneParams{MaxPerRecord: 1, Except: spared}, true,
 			"it must delete, though records that it has looked at get new values"},
 	}

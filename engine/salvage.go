@@ -104,6 +104,7 @@ func (t *turn) adoptSalvaged(salvaged *tree.Tree, damage error) error {
 	if err := t.renameToTree(salvagedName, salvaged); err != nil {
 		return err
 	}
+	t.place = prunePlace{}        // the records that it passed over may be undamaged now
 	_ = t.adoptTree(salvaged, "") // a name that is not durable yet will be before the next write
 	return nil
 }

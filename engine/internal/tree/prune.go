@@ -58,6 +58,8 @@ type Progress struct {
 	From   string
 	Before string // "": none, or if Around is set all the rest
 	Around bool   // the last record has been passed: the rest lies between From and Before
+
+	damaged damagedRecords // that were passed over
 }
 
 // AllFrom returns the Progress that begins at the same name and has yet to look at all records.
@@ -84,8 +86,11 @@ func (t *Tree) Prune(
 		transactionBytes: t.opts.TransactionBytes,
 	}
 	if with.Progress != nil {
-		p.rest = *with.Progress
-		defer func() { *with.Progress = p.rest }()
+		p.rest, p.damaged = *with.Progress, with.Progress.damaged
+		defer func() {
+			*with.Progress = p.rest
+			with.Progress.damaged = p.damaged
+		}()
 	}
 	for p.more = true; p.more; {
 		if err := ctx.Err(); err != nil {
@@ -111,7 +116,9 @@ func (t *Tree) Prune(
 			with.BetweenTransactions()
 		}
 	}
-	return deleted, p.damaged.err()
+	err = p.damaged.err()
+	p.damaged = damagedRecords{} // a further Prune looks again
+	return deleted, err
 }
 
 // pruner is the state of a Prune.
