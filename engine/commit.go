@@ -264,4 +264,7 @@ func (db *DB) write(group []*commit) {
 	} else {
 		db.heads.add(group, sequence, nil)
 	}
+	if db.arrivals.areNoted() {
+		db.arrivals.note(&db.holdClock, db.heads.last())
+	}
 }

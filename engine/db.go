@@ -35,6 +35,7 @@ type DB struct {
 	session session
 
 	holdClock holdClock // set by Open
+	arrivals  arrivals
 
 	turns   turns
 	commits commitQueue
@@ -151,6 +152,7 @@ func open(path string, opts Options, system disk.System) (_ *DB, err error) {
 		if err := t.renewHoldEpochs(); err != nil {
 			opts.Logger.Warn("daybook: the places of holds could not be renewed", "dir", dir.path, "err", err)
 		}
+		t.sampleHolds()
 		db.startBackground()
 	}
 	t.end()
@@ -248,6 +250,7 @@ func (t *turn) loadNotes(opened *tree.Tree) error {
 	t.db.heads.setPosted(posted)
 	t.holds, err = holdsIn(notes)
 	t.db.holdClock = newHoldClock(t.holds)
+	t.noteArrivals()
 	return err
 }
 

@@ -167,6 +167,47 @@ func TestHoldMaxAge(t *testing.T) {
 	})
 }
 
+// TestHoldMaxAgeOfIdleStore stores values for a while, without a checkpoint or a deletion, and then
+// nothing. Each value is spared for MaxAge after it was stored, and at most a sixteenth longer.
+func TestHoldMaxAgeOfIdleStore(t *testing.T) {
+	dir := testenv.TempDir(t)
+	synctest.Test(t, func(t *testing.T) {
+		const maxAge, values = 16 * time.Hour, 100
+		db := mustOpen(t, dir, &Options{Logger: discard})
+		defer func() { mustClose(t, db) }()
+		mustStore(t, db, "r", "0", 0) // before there was a hold: it counts from SetHold
+		time.Sleep(maxAge)
+		mustSetHold(t, db, daybook.Hold{Name: "other", MaxAge: 1000 * maxAge, Pattern: daybook.Pattern{Text: "other"}})
+		mustSetHold(t, db, daybook.Hold{Name: "cloud", MaxAge: maxAge})
+		begin := time.Now()
+		var stored []time.Duration // after begin
+		for i := range uint64(values) {
+			mustStore(t, db, "r", fmt.Sprint(i), i)
+			stored = append(stored, time.Since(begin))
+			time.Sleep(7 * time.Minute)
+		}
+		time.Sleep(5 * time.Minute)
+		for since := time.Since(begin); since < 2*maxAge+2*time.Hour; since = time.Since(begin) {
+			if _, err := db.Cleanup(ctx, math.MaxUint64); err != nil {
+				t.Fatal(err)
+			}
+			least, most := 0, 0
+			for _, at := range append([]time.Duration{0}, stored...) {
+				if since-at < maxAge {
+					least++
+				}
+				if since-at < maxAge+maxAge/samplesPerAge+time.Minute {
+					most++
+				}
+			}
+			if got := len(mustQuery(t, db, "r", daybook.QueryParams{})); got < least || got > most {
+				t.Fatalf("%v after SetHold: %d values are there; want %d to %d", since, got, least, most)
+			}
+			time.Sleep(20 * time.Minute)
+		}
+	})
+}
+
 // TestHoldClockSetBack wants a value that was stored under a clock years ahead to be spared for
 // MaxAge of the right clock, and not for years.
 func TestHoldClockSetBack(t *testing.T) {

@@ -115,6 +115,9 @@ func (h *hold) sample(now time.Time, last uint64) {
 		h.samples[i].Time = min(h.samples[i].Time, nowMs)
 	}
 	n := len(h.samples)
+	if n > 0 && h.samples[n-1].Sequence >= last { // it is known when they were stored
+		return
+	}
 	if n > 0 && nowMs-h.samples[n-1].Time < (h.MaxAge/samplesPerAge).Milliseconds() {
 		return
 	}

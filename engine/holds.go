@@ -22,9 +22,10 @@ const maxHeldPart = 2
 // held values could fill the directory, and DropOldest could drop nothing. Holds that were set
 // without MaxSize, or with a greater one, are bounded to equal parts of that half.
 //
-// MaxAge counts from the first checkpoint or deletion after the value was stored, or from one up to
-// a sixteenth of MaxAge later. It counts the uptime of the process, whatever the wall clock is set
-// to, and between two processes the time that the wall clock says has passed.
+// MaxAge counts from the time when the value was stored, or from SetHold if that was later. A value
+// may be spared for a sixteenth of MaxAge longer. For values that only the log had when a process
+// died, it counts from the next Open. It counts the uptime of the process, whatever the wall clock
+// is set to, and between two processes the time that the wall clock says has passed.
 //
 // Errors: daybook.ErrInvalidParams, ErrInvalidPattern, a *daybook.ForkedError, ErrReadOnly,
 // ErrClosed, ErrNoSpace, ErrFailed, or ctx's.
@@ -93,6 +94,7 @@ func (db *DB) ReleaseHold(ctx context.Context, name string) error {
 		err := t.putNotes(tree.Notes{holdNote(name): nil})
 		if err == nil {
 			t.holds = slices.Delete(t.holds, at, at+1)
+			t.noteArrivals()
 		}
 		return err
 	})
@@ -166,6 +168,7 @@ func (t *turn) putHold(h *hold) error {
 	if err := t.putNotes(tree.Notes{holdNote(h.Name): h.encode()}); err != nil {
 		return err
 	}
+	defer t.noteArrivals()
 	if at := t.indexOfHold(h.Name); at >= 0 {
 		t.holds[at] = h
 		return nil
@@ -301,8 +304,10 @@ func (t *turn) addLost(lost []uint64) {
 
 // sampleHolds notes when the values up to the last one were stored, for the holds with a MaxAge.
 func (t *turn) sampleHolds() {
+	now, last, arrived := t.db.holdClock.now(), t.db.heads.last(), t.db.arrivals.take()
 	for _, h := range t.holds {
-		h.sample(t.db.holdClock.now(), t.db.heads.last())
+		h.arrive(arrived, now)
+		h.sample(now, last)
 	}
 }
 
