@@ -38,6 +38,11 @@ func runBackup(cmd *cobra.Command, dir, name string) (err error) {
 	if name == standard && isTerminal(cmd.OutOrStdout()) {
 		return usagef("a backup is not text, so it is not printed on a terminal: name a file, or use a pipe")
 	}
+	if name != standard {
+		if err := refuseInside(dir, name); err != nil {
+			return err
+		}
+	}
 	db, err := openForReading(dir)
 	if err != nil {
 		return err

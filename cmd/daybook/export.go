@@ -61,6 +61,11 @@ next export to FILE removes it when it was last written more than an hour ago.`,
 			if err != nil {
 				return err
 			}
+			if args[1] != standard {
+				if err := refuseInside(*dir, args[1]); err != nil {
+					return err
+				}
+			}
 			return runExport(cmd, *dir, args[0], args[1], params, format)
 		},
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"github.com/xhit/go-str2duration/v2"
 
@@ -49,6 +50,15 @@ func (f *choiceFlag) Set(text string) error {
 		return fmt.Errorf("want one of %s", strings.Join(f.choices, ", "))
 	}
 	f.value = text
+	return nil
+}
+
+// refuseUseless returns a usage error if two flags were given of which the first makes the second
+// useless.
+func refuseUseless(cmd *cobra.Command, flag, useless string) error {
+	if cmd.Flags().Changed(flag) && cmd.Flags().Changed(useless) {
+		return usagef("--%s does nothing with --%s: leave one of them out", useless, flag)
+	}
 	return nil
 }
 

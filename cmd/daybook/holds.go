@@ -32,6 +32,9 @@ deleted.`,
 		Args:              asUsage(noArguments("")),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := refuseUseless(cmd, "release", "json"); err != nil {
+				return err
+			}
 			if cmd.Flags().Changed("release") {
 				if release == "" {
 					return usagef("--release needs the name of a hold; \"daybook holds\" lists them")

@@ -42,6 +42,33 @@ func writeNewFile(name string, write func(io.Writer) error) (written int64, err 
 	return written, err
 }
 
+// refuseInside returns an error if a new file would be in the directory of the daybook, or in its
+// log. It compares the directories themselves, because links and relative paths have many names.
+func refuseInside(dir, name string) error {
+	parent, err := filepath.Abs(filepath.Dir(name))
+	if err == nil {
+		parent, err = filepath.EvalSymlinks(parent)
+	}
+	if err != nil {
+		return nil // creating the file will fail, and report why
+	}
+	for _, own := range []string{dir, filepath.Join(dir, "wal")} {
+		of, err := os.Stat(own)
+		if err != nil {
+			continue
+		}
+		for above := parent; ; above = filepath.Dir(above) {
+			if found, err := os.Stat(above); err == nil && os.SameFile(found, of) {
+				return usagef("%s is in the directory of the daybook itself, %s: name a file elsewhere", name, own)
+			}
+			if above == filepath.Dir(above) {
+				break
+			}
+		}
+	}
+	return nil
+}
+
 // maxPartAge is the age after which a part file is removed. A process that still writes to it has
 // done so more recently.
 const maxPartAge = time.Hour

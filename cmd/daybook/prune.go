@@ -81,6 +81,10 @@ func (f *pruneFlags) params(now time.Time) (params daybook.PruneParams, err erro
 	if f.newerThan == "" && f.olderThan == "" && !f.hasMaxPerRecord && f.maxBytes == "" {
 		return params, usagef("prune needs --older-than, --newer-than, --max-per-record or --max-bytes")
 	}
+	if hasAges := f.olderThan != "" && f.newerThan == ""; f.keepNewest > 0 && !hasAges && f.maxBytes == "" {
+		return params, usagef("--keep-newest does nothing with --newer-than, and nothing with --max-per-record: " +
+			"want it with --older-than alone, or with --max-bytes")
+	}
 	if err := f.readTimes(&params, now); err != nil {
 		return params, err
 	}

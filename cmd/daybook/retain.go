@@ -69,6 +69,11 @@ func runRetain(cmd *cobra.Command, dir string, flags retainFlags) (err error) {
 	if flags.rules == "" {
 		return usagef("retain needs --rules, a file that says which values to keep (see daybook retain --help)")
 	}
+	if flags.once {
+		if err := refuseUseless(cmd, "once", "interval"); err != nil {
+			return err
+		}
+	}
 	interval, err := str2duration.ParseDuration(flags.interval)
 	if err != nil || interval <= 0 {
 		return usagef("--interval %q: want more than 0, in numbers and units (ms, s, m, h, d, w)", flags.interval)

@@ -59,13 +59,17 @@ which they were stored, and at last on standard error the place that it reached.
 is the beginning. If the history no longer has that place, because of a crash or an older
 backup, tail says so in one line and goes on after the last place that is still there. While
 another process has the daybook open, it prints those that are in the log, and says on standard
-error what may be missing.`,
+error what may be missing. It steps over damaged values, names them on standard error, and fails
+at the end.`,
 		Example:           `  daybook tail "host.*" -n 5`,
 		Args:              asUsage(onePattern),
 		ValidArgsFunction: completeArguments(cobra.NoFileCompletions, recordNames(dir)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if flags.values < 0 || flags.values > maxTailed {
 				return usagef("-n %d: want 0 to %d", flags.values, maxTailed)
+			}
+			if err := refuseUseless(cmd, "after", "values"); err != nil {
+				return err
 			}
 			if flags.after == "" {
 				return runTail(cmd, *dir, args[0], flags, nil)
@@ -97,6 +101,7 @@ type tail struct {
 	after    daybook.Cursor // of the last value that was read
 	written  daybook.Cursor // of the last value before which the whole output has been written
 	lastTree os.FileInfo    // the tree's file when the daybook was opened last
+	damaged  int            // ranges of values that were left out
 }
 
 // runTail prints the newest values, or those after a place if after is not nil.
@@ -121,7 +126,7 @@ func runTail(cmd *cobra.Command, dir, pattern string, flags tailFlags, after *da
 	for err == nil && flags.follow {
 		select {
 		case <-ctx.Done():
-			return nil
+			return t.damageError()
 		case <-time.After(pollInterval):
 		}
 		err = t.printNew(ctx)
@@ -130,7 +135,15 @@ func runTail(cmd *cobra.Command, dir, pattern string, flags tailFlags, after *da
 		}
 		err = t.flush(err)
 	}
-	return err
+	return cmp.Or(err, t.damageError())
+}
+
+// damageError returns an error if damaged values were left out.
+func (t *tail) damageError() error {
+	if t.damaged == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %s left out", daybook.ErrCorrupt, wereCounted(t.damaged, "damaged range"))
 }
 
 // flush writes the buffered output. It returns err, or if that is nil the error of writing.
@@ -319,8 +332,24 @@ func (t *tail) printNewInTree(ctx context.Context) (err error) {
 	return err
 }
 
-// printChanges prints the matching values after t.after, in the order in which they were stored.
+// printChanges prints the matching values after t.after, in the order in which they were stored. It
+// steps over damaged values, and says so.
 func (t *tail) printChanges(ctx context.Context, db daybook.ChangeSource) error {
+	for {
+		before := t.after
+		err := t.printUpToDamage(ctx, db)
+		damage := (*daybook.DamagedChangesError)(nil)
+		if !errors.As(err, &damage) || damage.Through == before {
+			return err
+		}
+		t.damaged++
+		t.after = damage.Through
+		fmt.Fprintf(t.notes, "%s; going on after them\n", errorLine(damage))
+	}
+}
+
+// printUpToDamage prints the matching values after t.after, up to the first ones that are damaged.
+func (t *tail) printUpToDamage(ctx context.Context, db daybook.ChangeSource) error {
 	pattern := daybook.Pattern{Text: t.pattern, Syntax: syntaxOf(t.flags.topic)}
 	for change, err := range db.Changes(ctx, daybook.ChangesParams{After: t.after, Pattern: pattern}) {
 		if err == nil && !change.IsPlace() {
