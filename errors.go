@@ -39,7 +39,8 @@ var (
 	ErrClosed = errors.New("the backend is closed")
 	// ErrReadOnly is returned when a call would write to a backend that was opened read-only.
 	ErrReadOnly = errors.New("the backend is read-only")
-	// ErrLocked is returned when another process, or this one, has the directory open.
+	// ErrLocked is returned when another process, or this one, has the directory open. The error
+	// may be a *LockedError, which names the process.
 	ErrLocked = errors.New("locked by another process")
 	// ErrFailed is returned when a sync of a file fails, or when a call would write to that file
 	// later. It is then unknown which of the last writes reached the disk, so writes to the file

@@ -51,12 +51,25 @@ func open(dir string, opts *engine.Options) (*engine.DB, error) {
 	db, err := engine.Open(dir, opts)
 	switch {
 	case errors.Is(err, daybook.ErrLocked):
-		return nil, fmt.Errorf("the daybook in %s is open in another process: wait for it or end it, then try again; "+
-			"\"daybook tail -f\" works beside it, and a program of yours backs up with DB.Backup", dir)
+		return nil, lockedError(dir, err)
 	case errors.Is(err, fs.ErrNotExist) && opts != nil && opts.ReadOnly:
 		return nil, errNoDaybook(dir)
 	}
 	return db, err
+}
+
+// lockedError says which process has the daybook open, and what to do.
+func lockedError(dir string, err error) error {
+	locked, by := new(daybook.LockedError), "another process"
+	if errors.As(err, &locked) && locked.PID != 0 {
+		by = fmt.Sprintf("another process, %d (%s)", locked.PID, locked.Program)
+	}
+	if locked.Stopped {
+		return fmt.Errorf("the daybook in %s is open in %s, which is stopped: let it go on with kill -CONT %d, "+
+			"or end it, then try again", dir, by, locked.PID)
+	}
+	return fmt.Errorf("the daybook in %s is open in %s: wait for it or end it, then try again; "+
+		"\"daybook tail -f\" works beside it, and a program of yours backs up with DB.Backup", dir, by)
 }
 
 // checkDirectory refuses a path that exists and is not a directory.

@@ -15,3 +15,10 @@ const (
 	// OfSign is the lock of the file that SignPath names.
 	OfSign
 )
+
+// Holder is a process that has a lock.
+type Holder struct {
+	PID     int
+	Program string // "": unknown
+	Stopped bool   // as by SIGSTOP or a debugger
+}

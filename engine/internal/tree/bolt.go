@@ -61,7 +61,10 @@ func (t *Tree) openBolt(readOnly bool) (*bbolt.DB, error) {
 			options.InitialMmapSize = 0
 			db, file, err = t.openBoltFile(options)
 		}
-		if err != nil {
+		switch {
+		case errors.Is(err, bolterrors.ErrTimeout):
+			return nil, t.lockedError()
+		case err != nil:
 			return nil, describeOpenError(path, err)
 		}
 		t.file, t.pageSize = file, db.Info().PageSize

@@ -22,12 +22,20 @@ const (
 	boltSync     = "file sync error: "
 )
 
+// lockedError says which process has the tree's file open.
+func (t *Tree) lockedError() error {
+	locked := &daybook.LockedError{Path: t.mapped.String()}
+	if file, err := t.mapped.fs.Stat(t.mapped.path); err == nil {
+		if holder, ok := disk.FindHolder(file); ok {
+			locked.PID, locked.Program, locked.Stopped = holder.PID, holder.Program, holder.Stopped
+		}
+	}
+	return locked
+}
+
 // describeOpenError returns the error to return for bbolt's error of opening a file.
 func describeOpenError(path string, err error) error {
 	switch {
-	case errors.Is(err, bolterrors.ErrTimeout):
-		return fmt.Errorf("%w: %s: close the program that has it open, or wait longer with LockTimeout",
-			daybook.ErrLocked, path)
 	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum),
 		strings.HasPrefix(err.Error(), boltTooSmall):
 		return fmt.Errorf("%w: %s is not a complete bbolt file, from offset 0 on: %w", daybook.ErrCorrupt, path, err)

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"bufio"
+	"errors"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/proof/testenv"
+)
+
+// openDirEnv makes the test binary open a directory and do nothing more, for reading only if
+// openReadOnlyEnv is set.
+const (
+	openDirEnv      = "DAYBOOK_TEST_OPEN_DIR"
+	openReadOnlyEnv = "DAYBOOK_TEST_OPEN_READ_ONLY"
+)
+
+func init() {
+	dir := os.Getenv(openDirEnv)
+	if dir == "" {
+		return
+	}
+	if _, err := Open(dir, &Options{ReadOnly: os.Getenv(openReadOnlyEnv) != "", Logger: discard}); err != nil {
+		println(err.Error())
+		os.Exit(1)
+	}
+	os.Stdout.WriteString("open\n")
+	time.Sleep(time.Hour)
+}
+
+// TestLockedNamesTheProcess opens a directory that a process has open, which goes on or is stopped.
+// The error must name that process, and say what to do. A reader that goes on gives way.
+func TestLockedNamesTheProcess(t *testing.T) {
+	for _, test := range []struct {
+		name              string
+		readOnly, stopped bool
+		want              string
+	}{
+		{"a writer", false, false, ", which has it open"},
+		{"a writer that is stopped", false, true, "kill -CONT "},
+		{"a reader that is stopped", true, true, "kill -CONT "},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if test.readOnly && !testenv.Long() {
+				t.Skip("waits three seconds for the reader; -long runs it")
+			}
+			dir := testenv.TempDir(t)
+			mustClose(t, mustOpen(t, dir, nil))
+			child := openInChild(t, dir, test.readOnly)
+			if test.stopped {
+				stop(t, child)
+			}
+			db, err := Open(dir, &Options{LockTimeout: -1})
+			if err == nil {
+				mustClose(t, db)
+			}
+			var locked *daybook.LockedError
+			if !errors.As(err, &locked) || !errors.Is(err, daybook.ErrLocked) {
+				t.Fatalf("got %v; want a *LockedError", err)
+			}
+			text := err.Error()
+			isNamed := locked.PID == child.Pid && locked.Program != "" && strings.Contains(text, strconv.Itoa(child.Pid))
+			if !isNamed || locked.Stopped != test.stopped || !strings.Contains(text, test.want) {
+				t.Errorf("got %v, %+v; want process %d, and %q", err, locked, child.Pid, test.want)
+			}
+		})
+	}
+}
+
+// openInChild opens a directory in a process that is killed at the end of the test.
+func openInChild(t *testing.T, dir string, readOnly bool) *os.Process {
+	t.Helper()
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), openDirEnv+"="+dir)
+	if readOnly {
+		child.Env = append(child.Env, openReadOnlyEnv+"=1")
+	}
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = child.Process.Kill()
+		_ = child.Wait()
+	})
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Fatalf("the child says %q: %v", line, err)
+	}
+	return child.Process
+}
+
+// stop stops a process, and waits until it is.
+func stop(t *testing.T, process *os.Process) {
+	t.Helper()
+	if err := process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		stat, err := os.ReadFile("/proc/" + strconv.Itoa(process.Pid) + "/stat")
+		if err == nil && strings.Contains(string(stat), ") T ") {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the process does not stop: %.60s, %v", stat, err)
+		}
+	}
+}
