@@ -16,7 +16,7 @@ import (
 // in KiB.
 //
 //   - busy_timeout comes first: two connections may meet while one of them recovers or resets the
-//     log.
+//     log. The writer sets it to 0 afterwards, and waits by itself.
 //   - journal_mode, synchronous: a commit is one sync of the write-ahead log. synchronous must
 //     follow journal_mode, because some builds of SQLite lower it for WAL.
 //   - fullfsync: on macOS an ordinary fsync leaves the data in the drive's cache.

@@ -3,6 +3,7 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -139,4 +140,45 @@ func TestTwoPrograms(t *testing.T) {
 			t.Errorf("%d values, %v; want 100", len(values), err)
 		}
 	}
+}
+
+// TestWaitEndsWithContext calls each method that writes while another process writes to the file
+// for longer than the call's context allows. Many Stores wait together.
+func TestWaitEndsWithContext(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "history.db")
+	db, other := mustOpen(t, path, nil), mustOpen(t, path, nil)
+	defer mustClose(t, db)
+	defer mustClose(t, other)
+	mustStore(t, db, "r", "1", 1)
+	if _, err := other.writer.conn.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	value := daybook.StoredValue{RecordName: "r", Value: json.RawMessage("2"), StoredAt: 2}
+	calls := []func(context.Context) error{
+		func(ctx context.Context) error { return db.StoreBatch(ctx, []daybook.StoredValue{value, value}) },
+		func(ctx context.Context) error { _, err := db.Cleanup(ctx, 10); return err },
+	}
+	for range 5 {
+		calls = append(calls, func(ctx context.Context) error { return db.Store(ctx, "r", value.Value, 2) })
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	start, errs := time.Now(), make(chan error, len(calls))
+	for _, call := range calls {
+		go func() { errs <- call(ctx) }()
+	}
+	for range calls {
+		if err := <-errs; !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got error %v; want the context's", err)
+		}
+	}
+	if took := time.Since(start); took > DefaultBusyTimeout/2 {
+		t.Errorf("the calls took %v; want them to end with their context", took)
+	}
+	if _, err := other.writer.conn.ExecContext(t.Context(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	wantAll(t, db, "r 1 1")
+	mustStore(t, db, "r", "3", 3)
+	wantAll(t, db, "r 1 1", "r 3 3")
 }

@@ -131,7 +131,7 @@ func Open(path string, options *Options) (*DB, error) {
 		return nil, err
 	}
 	connect := connector{path: path, options: o}
-	w, err := openWriter(context.Background(), sql.OpenDB(connect))
+	w, err := openWriter(context.Background(), sql.OpenDB(connect), o.BusyTimeout)
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", path, translate(err))
 	}

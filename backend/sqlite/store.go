@@ -117,6 +117,17 @@ func (q *queue) remove(p *pendingValue) bool {
 	return true
 }
 
+// takeOnly removes p if it is the only one in the queue, and reports whether it was.
+func (q *queue) takeOnly(p *pendingValue) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	isOnly := len(q.pending) == 1 && q.pending[0] == p
+	if isOnly {
+		q.pending = nil
+	}
+	return isOnly
+}
+
 // takeAll empties the queue.
 func (q *queue) takeAll() []*pendingValue {
 	q.mu.Lock()
@@ -132,7 +143,7 @@ func (w *writer) store(ctx context.Context, value daybook.StoredValue) error {
 	w.waiting.add(p)
 	select {
 	case <-w.free:
-		w.commitPending()
+		w.commitPending(ctx, p)
 		w.release()
 	case err := <-p.done:
 		return err
@@ -144,15 +155,33 @@ func (w *writer) store(ctx context.Context, value daybook.StoredValue) error {
 	return <-p.done
 }
 
-// commitPending commits all values in the queue, of which there may be none. The commit is for all
-// of them, so the end of one call's context does not cancel it. The caller has acquired w.
-func (w *writer) commitPending() {
-	group := w.waiting.takeAll()
-	values := make([]daybook.StoredValue, len(group))
-	for i, p := range group {
-		values[i] = p.value
+// commitPending commits all values in the queue. own is that of the caller, who has acquired w; it
+// may be committed already. The values leave the queue only when no other process writes to the
+// file: until then the end of a call's context takes its value back. After that the commit is for
+// all of them, so the end of one call's context does not cancel it.
+func (w *writer) commitPending(ctx context.Context, own *pendingValue) {
+	if w.waiting.takeOnly(own) {
+		own.done <- w.commit(ctx, []daybook.StoredValue{own.value})
+		return
 	}
-	err := w.commit(context.Background(), values)
+	var group []*pendingValue
+	err := w.transact(ctx, func() error {
+		group = w.waiting.takeAll()
+		values := make([]daybook.StoredValue, len(group))
+		for i, p := range group {
+			values[i] = p.value
+		}
+		return w.insertAll(context.Background(), values)
+	})
+	if cancelled := ctx.Err(); err != nil && len(group) == 0 && cancelled != nil {
+		if w.waiting.remove(own) {
+			own.done <- cancelled
+		}
+		return // the others wait on
+	}
+	if err != nil && len(group) == 0 {
+		group = w.waiting.takeAll()
+	}
 	for _, p := range group {
 		p.done <- err
 	}

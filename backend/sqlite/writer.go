@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/daybook-db/daybook"
 )
@@ -36,12 +37,13 @@ type writer struct {
 	insert, remove *sql.Stmt
 	failure        error // the first I/O error of a write; guarded by free
 	waiting        queue
+	busyTimeout    time.Duration
 }
 
 // openWriter makes the table, if there is none, and prepares the statements. It owns pool.
-func openWriter(ctx context.Context, pool *sql.DB) (*writer, error) {
+func openWriter(ctx context.Context, pool *sql.DB, busyTimeout time.Duration) (*writer, error) {
 	pool.SetMaxOpenConns(1)
-	w := &writer{free: make(chan struct{}, 1), pool: pool}
+	w := &writer{free: make(chan struct{}, 1), pool: pool, busyTimeout: busyTimeout}
 	if err := w.prepare(ctx); err != nil {
 		return nil, errors.Join(err, w.close())
 	}
@@ -59,7 +61,10 @@ func (w *writer) prepare(ctx context.Context) (err error) {
 	if w.insert, err = w.conn.PrepareContext(ctx, insertRow); err != nil {
 		return err
 	}
-	w.remove, err = w.conn.PrepareContext(ctx, deleteRows)
+	if w.remove, err = w.conn.PrepareContext(ctx, deleteRows); err != nil {
+		return err
+	}
+	_, err = w.conn.ExecContext(ctx, "PRAGMA busy_timeout = 0") // whileLocked waits
 	return err
 }
 
@@ -96,7 +101,9 @@ func (w *writer) commit(ctx context.Context, values []daybook.StoredValue) error
 	case 0:
 		return nil
 	case 1: // SQLite makes a transaction of a single insert by itself
-		return w.try(func() error { return w.insertAll(ctx, values) })
+		return w.try(func() error {
+			return w.whileLocked(ctx, func() error { return w.insertAll(ctx, values) })
+		})
 	}
 	return w.transact(ctx, func() error { return w.insertAll(ctx, values) })
 }
@@ -120,10 +127,14 @@ func (w *writer) insertAll(ctx context.Context, values []daybook.StoredValue) er
 func (w *writer) transact(ctx context.Context, do func() error) error {
 	uncancelled := context.WithoutCancel(ctx)
 	return w.try(func() error {
-		if _, err := w.conn.ExecContext(uncancelled, "BEGIN IMMEDIATE"); err != nil {
+		err := w.whileLocked(ctx, func() error {
+			_, err := w.conn.ExecContext(uncancelled, "BEGIN IMMEDIATE")
+			return err
+		})
+		if err != nil {
 			return err
 		}
-		err := do()
+		err = do()
 		if err == nil {
 			_, err = w.conn.ExecContext(uncancelled, "COMMIT")
 		}
@@ -138,6 +149,24 @@ func (w *writer) transact(ctx context.Context, do func() error) error {
 		}
 		return err
 	})
+}
+
+// whileLocked calls begin again and again while another process writes to the file, for as long as
+// Options.BusyTimeout and ctx allow. SQLite's own wait would not end with ctx.
+func (w *writer) whileLocked(ctx context.Context, begin func() error) error {
+	const maxPause = 25 * time.Millisecond
+	deadline := time.Now().Add(w.busyTimeout)
+	for pause := time.Millisecond; ; pause = min(2*pause, maxPause) {
+		err := begin()
+		if code, ok := resultCode(err); !ok || code != codeBusy || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // try runs write, unless the disk has failed before. After a failure it is not known what reached
