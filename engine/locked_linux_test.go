@@ -68,8 +68,9 @@ func TestLockedNamesTheProcess(t *testing.T) {
 				t.Fatalf("got %v; want a *LockedError", err)
 			}
 			text := err.Error()
-			isNamed := locked.PID == child.Pid && locked.Program != "" && strings.Contains(text, strconv.Itoa(child.Pid))
-			if !isNamed || locked.Stopped != test.stopped || !strings.Contains(text, test.want) {
+			isNamed := locked.PID == child.Pid && strings.Contains(text, strconv.Itoa(child.Pid))
+			isRight := locked.Program != "" && locked.Stopped == test.stopped && strings.Contains(text, test.want)
+			if !isNamed || !isRight {
 				t.Errorf("got %v, %+v; want process %d, and %q", err, locked, child.Pid, test.want)
 			}
 		})
