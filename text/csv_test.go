@@ -3,6 +3,8 @@
 package text
 
 import (
+	"errors"
+	"io"
 	"strings"
 	"testing"
 
@@ -22,6 +24,9 @@ func TestCSVReader(t *testing.T) {
 		{"numbers keep their text", "5,1.50,-2e5,0,-0,1E+3", `{"a":1.50,"b":-2e5,"c":0,"column_5":-0,"e":1E+3}`, 5000},
 		{"texts that look like numbers", "5,007,+1,1., 2,0x1F",
 			`{"a":"007","b":"+1","c":"1.","column_5":" 2","e":"0x1F"}`, 5000},
+		{"digits at both ends", "5,9,90,09,1\t,9e9", `{"a":9,"b":90,"c":"09","column_5":"1\t","e":9e9}`, 5000},
+		{"other JSON", `5,[1],"{""x"":1}","""y""",1], 0 `,
+			`{"a":"[1]","b":"{\"x\":1}","c":"\"y\"","column_5":"1]","e":" 0 "}`, 5000},
 		{"true and false", "5,true,false,TRUE,null,NaN",
 			`{"a":true,"b":false,"c":"TRUE","column_5":"null","e":"NaN"}`, 5000},
 		{"empty cells are left out", "5,,1,,,", `{"b":1}`, 5000},
@@ -61,6 +66,7 @@ func TestBadRows(t *testing.T) {
 			`column 1 ("time"): "noon" is not a time: want RFC 3339, Unix seconds or Unix milliseconds`},
 		{"a time without its zone", "1970-01-01 00:00:05,1", "has no time zone"},
 		{"not UTF-8", "5,\xff", `column 2 ("a"): not valid UTF-8`},
+		{"a time that is not UTF-8", "\xff,1", `column 1 ("time"): not valid UTF-8`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -104,6 +110,7 @@ func TestBadCSV(t *testing.T) {
 		{"a header that is not UTF-8", byTime, "t,a\xff\n1,2\n",
 			`column 2 ("a\xff"): its name in the header is not valid UTF-8`},
 		{"a time column without a name", ReadOptions{Record: "r", TimeColumn: "column_2"}, "a,\n1,2\n", ""},
+		{"a quote within a name", byTime, "t,a\"b\n1,2\n", `rows.csv: parse error on line 1, column 4: bare "`},
 		{"an empty file", byTime, "", "rows.csv: it is empty: want a header line"},
 		{"a quote that never closes", byTime, "t,a\n1,\"" + strings.Repeat("x\n", MaxLineLen/2+bufferSize),
 			"rows.csv: after line 1: a row is longer than 17 MiB; is a quote not closed?"},
@@ -137,5 +144,77 @@ func TestUnclosedQuoteCountsItsLines(t *testing.T) {
 	if bad[0].Line != 3 || bad[0].LastLine != 6 || bad[0].Lines() != 4 ||
 		!strings.HasPrefix(bad[0].Error(), "lines 3-6: ") {
 		t.Errorf("%+v, which says %q; want lines 3 to 6", bad[0], bad[0])
+	}
+}
+
+// TestCSVWithoutATimeColumn wants that the first column is a member as each other.
+func TestCSVWithoutATimeColumn(t *testing.T) {
+	r, err := NewCSVReader(strings.NewReader("a,b\n1,2\n"), ReadOptions{Record: "w", StampNow: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := daybook.Now()
+	values := mustReadAll(t, r)
+	if len(values) != 1 || string(values[0].Value) != `{"a":1,"b":2}` ||
+		values[0].StoredAt < before || values[0].StoredAt > daybook.Now() {
+		t.Errorf("values %v; want both columns, and the time of now", values)
+	}
+}
+
+// TestBoundIsThatOfARow reads files that are longer than the longest row, with a bound of one
+// buffer.
+func TestBoundIsThatOfARow(t *testing.T) {
+	rows := strings.Repeat("r,5,123456789\n", maxReads/2) // more than a buffer
+	plain, err := NewCSVReader(strings.NewReader("x,time,a\n"+rows), ReadOptions{Record: "r", TimeColumn: "time"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain.(*csvReader).bound.max = bufferSize
+	exported, err := NewExportedCSVReader(strings.NewReader("record_name,stored_at,value\n"+rows), ReadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	exported.(*exportedCSVReader).bound.max = bufferSize
+	for name, r := range map[string]ValueReader{"plain": plain, "exported": exported} {
+		if values, err := readAll(r); err != nil || len(values) != maxReads/2 {
+			t.Errorf("%s: %d values, %v; want %d", name, len(values), err, maxReads/2)
+		}
+	}
+}
+
+// TestCSVReadErrors wants an error of the input as it is, with the file's name and the last line
+// before it.
+func TestCSVReadErrors(t *testing.T) {
+	broken := errors.New("the cable is cut")
+	input := func(lines string) io.Reader { return io.MultiReader(strings.NewReader(lines), failingReader{broken}) }
+	plain := func(in io.Reader) (ValueReader, error) {
+		return NewCSVReader(in, ReadOptions{Name: "x.csv", Record: "r", TimeColumn: "t"})
+	}
+	exported := func(in io.Reader) (ValueReader, error) { return NewExportedCSVReader(in, ReadOptions{Name: "x.csv"}) }
+	tests := []struct {
+		name  string
+		open  func(io.Reader) (ValueReader, error)
+		lines string
+		want  string
+	}{
+		{"before the header", plain, "", "x.csv: the cable is cut"},
+		{"after half a byte order mark", plain, "\xEF", "x.csv: the cable is cut"},
+		{"in the header", plain, "t,a", "x.csv: the cable is cut"},
+		{"after the header", plain, "t,a\n", "x.csv: after line 1: the cable is cut"},
+		{"after a row", plain, "t,a\n1,1\n", "x.csv: after line 2: the cable is cut"},
+		{"after a malformed row", plain, "t,a\n1,1\n2\n", "x.csv: after line 3: the cable is cut"},
+		{"in the header of an export", exported, "record_name", "x.csv: the cable is cut"},
+		{"in an export", exported, "record_name,stored_at,value\na,1,1\n", "x.csv: the cable is cut"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r, err := test.open(input(test.lines))
+			if err == nil {
+				_, _, err = readGood(r)
+			}
+			if !errors.Is(err, broken) || err.Error() != test.want {
+				t.Errorf("error %v; want %q", err, test.want)
+			}
+		})
 	}
 }

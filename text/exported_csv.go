@@ -34,26 +34,23 @@ func NewCSVWriter(out io.Writer) ValueWriter {
 }
 
 func (w *csvWriter) Write(v daybook.StoredValue) error {
-	if err := w.writeHeader(); err != nil {
-		return err
-	}
+	w.writeHeader()
 	return w.out.Write([]string{v.RecordName, strconv.FormatUint(v.StoredAt, 10), string(v.Value)})
 }
 
-func (w *csvWriter) writeHeader() error {
-	if w.hasHeader {
-		return nil
+// writeHeader writes the header once. Its error stays in the buffer of w.out, which returns it from
+// the next write and from Flush.
+func (w *csvWriter) writeHeader() {
+	if !w.hasHeader {
+		w.hasHeader = true
+		_ = w.out.Write(exportedColumns)
 	}
-	w.hasHeader = true
-	return w.out.Write(exportedColumns)
 }
 
 // Flush writes the header even if there was no value, so that a program that reads the file finds
 // its columns.
 func (w *csvWriter) Flush() error {
-	if err := w.writeHeader(); err != nil {
-		return err
-	}
+	w.writeHeader()
 	w.out.Flush()
 	return w.out.Error()
 }

@@ -28,6 +28,7 @@ func TestDetectFormat(t *testing.T) {
 		{"nothing", "", ""},
 		{"white space", " \n ", ""},
 		{"a byte order mark alone", "\xEF\xBB\xBF", ""},
+		{"an object at the end of the buffer", strings.Repeat(" ", 31) + "{", NDJSON},
 		{"more white space than the buffer holds", strings.Repeat(" ", 64), ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -56,6 +57,10 @@ func TestDetectFormatErrors(t *testing.T) {
 		in := bufio.NewReader(io.MultiReader(strings.NewReader(before), iotest.ErrReader(broken)))
 		if got, err := DetectFormat(in); got != "" || !errors.Is(err, broken) {
 			t.Errorf("a reader that fails after %q: got %q, %v; want its error", before, got, err)
+		}
+		once := iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("\xEF\xBB\xBF\n{")))
+		if got, err := DetectFormat(bufio.NewReader(once)); got != "" || !errors.Is(err, iotest.ErrTimeout) {
+			t.Errorf("a reader that fails once: got %q, %v; want its error", got, err)
 		}
 	}
 }

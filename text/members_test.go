@@ -71,6 +71,7 @@ func TestScanMembersErrors(t *testing.T) {
 		{"two objects", `{} {}`, "want nothing after the object at byte 4"},
 		{"brackets that do not match", `{"a":[}]}`, `member "a": invalid value`},
 		{"an unknown word", `{"a":yes}`, `member "a": invalid value`},
+		{"the longest name that is not cut", `{"` + strings.Repeat("n", 64) + `":x}`, strings.Repeat("n", 64) + `": `},
 		{"a long name, which is cut", `{"` + strings.Repeat("n", 100) + `":x}`, strings.Repeat("n", 64) + `..."`},
 		{"as deep as a line is long", `{"a":` + strings.Repeat("[", MaxLineLen-5), `member "a": value too large`},
 		{"not an object, as deep as a line is long", strings.Repeat("[", MaxLineLen), "want an object"},

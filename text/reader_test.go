@@ -4,6 +4,7 @@ package text
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"testing"
 
@@ -14,9 +15,14 @@ func value(record, text string, storedAt uint64) daybook.StoredValue {
 	return daybook.StoredValue{RecordName: record, Value: json.RawMessage(text), StoredAt: storedAt}
 }
 
+// maxReads is more than the files of these tests need.
+const maxReads = 10_000
+
+var errNoEnd = errors.New("the file has no end")
+
 // readAll returns the values of a file, and the first error that ends it.
 func readAll(r ValueReader) (values []daybook.StoredValue, err error) {
-	for {
+	for len(values) < maxReads {
 		value, err := r.Read()
 		if err == io.EOF {
 			return values, nil
@@ -26,12 +32,13 @@ func readAll(r ValueReader) (values []daybook.StoredValue, err error) {
 		}
 		values = append(values, value)
 	}
+	return nil, errNoEnd
 }
 
 // readGood returns the values of a file and the bad lines that it skipped, up to the first other
 // error.
 func readGood(r ValueReader) (values []daybook.StoredValue, bad []*LineError, err error) {
-	for {
+	for len(values)+len(bad) < maxReads {
 		value, err := r.Read()
 		if err == io.EOF {
 			return values, bad, nil
@@ -45,6 +52,7 @@ func readGood(r ValueReader) (values []daybook.StoredValue, bad []*LineError, er
 		}
 		values = append(values, value)
 	}
+	return nil, nil, errNoEnd
 }
 
 // mustReadAll returns the values of a file without an error.

@@ -167,7 +167,8 @@ func TestDamage(t *testing.T) {
 // TestErrorsWithoutAName wants errors of a file whose name is not known.
 func TestErrorsWithoutAName(t *testing.T) {
 	whole := written(t, []daybook.StoredValue{value("", "1", 1)})
-	if _, err := read(whole[:20], ""); err == nil || !strings.HasPrefix(err.Error(), "it is not a whole Parquet file: ") {
+	const cutOff = "it is not a whole Parquet file: "
+	if _, err := read(whole[:20], ""); err == nil || !strings.HasPrefix(err.Error(), cutOff) {
 		t.Errorf("cut off: error %v", err)
 	}
 	if _, err := read(whole, ""); err == nil || !strings.HasPrefix(err.Error(), "row 1: invalid record name: ") {

@@ -52,8 +52,8 @@ type reader struct {
 }
 
 // NewReader returns a reader of a file that NewWriter wrote, of size bytes. It reads the end of the
-// file first, and fails for a file that is cut off, has other columns, or is compressed with LZ4. Of
-// the options it uses only Name.
+// file first, and fails for a file that is cut off, has other columns, or is compressed with LZ4.
+// Of the options it uses only Name.
 func NewReader(in io.ReaderAt, size int64, opts text.ReadOptions) (_ text.ValueReader, err error) {
 	r := &reader{name: opts.Name, rows: make([]parquetRow, 64)}
 	defer r.recoverDamage(&err)
