@@ -78,6 +78,11 @@ func floor() time.Time {
 	if !ok {
 		return minFloor
 	}
+	return floorIn(info)
+}
+
+// floorIn returns the time of the commit in the build information of a program, or minFloor.
+func floorIn(info *debug.BuildInfo) time.Time {
 	for _, setting := range info.Settings {
 		if setting.Key != "vcs.time" {
 			continue

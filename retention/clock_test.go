@@ -81,6 +81,16 @@ func TestClockJudges(t *testing.T) {
 			{hour, 40 * hour, on, false}, {hour, 0, on, false}, {21 * hour, 0, on, false}, {hour, 23 * hour, on, false},
 			{hour, 2 * hour, on, true},
 		}, "after a day of uptime the clock may be ahead by another day"},
+		{"as far ahead as is believed", []clockStep{{0, 2 * day, on, false}, {0, 2 * hour, on, true}},
+			"two days after a start, and then no more"},
+		{"as early as is believed", []clockStep{{0, -day, on, false}, {0, -hour, on, true}}, "one day"},
+		{"back and forth", []clockStep{
+			{hour, -20 * hour, on, false}, {hour, 40 * hour, on, false}, {hour, 20 * hour, on, true},
+		}, "a jump counts from where the clock was"},
+		{"a small jump, with little uptime after a large one", []clockStep{
+			{hour, 40 * hour, on, false}, {10 * hour, hour, on, false}, {10 * hour, 0, on, false},
+			{hour, 20 * hour, on, false},
+		}, "an hour does not begin the day anew after which the clock may be ahead again"},
 		{"another century for a moment", []clockStep{
 			{hour, 100 * year, on, true}, {hour, 0, on, true}, {hour, -100 * year, on, false}, {hour, 0, on, false},
 		}, "a clock that is set right is believed at once"},
@@ -90,6 +100,9 @@ func TestClockJudges(t *testing.T) {
 		{"ahead by a year", []clockStep{
 			{hour, year, on, true}, {6 * day, 0, on, true}, {day + hour, 0, on, false},
 		}, "a clock that has run for the longest age is believed"},
+		{"ahead for exactly the longest age", []clockStep{
+			{hour, year, on, true}, {3 * day, -hour, on, true}, {2 * day, 2 * day, on, true}, {2 * day, 0, on, false},
+		}, "small jumps on the way do not begin the time anew"},
 		{"ahead, and never steady", []clockStep{
 			{hour, year, on, true}, {6 * day, 3 * day, on, true}, {6 * day, 3 * day, on, true}, {6 * day, 0, on, true},
 		}, "each jump begins the time anew"},
@@ -103,6 +116,8 @@ func TestClockJudges(t *testing.T) {
 		}, "uptime adds up over restarts"},
 		{"set back", []clockStep{{hour, -year, on, true}, {19 * hour, 0, on, true}, {2 * hour, 0, on, false}},
 			"after most of a day it is believed that the clock was ahead before"},
+		{"set back for 20 hours", []clockStep{{hour, -year, on, true}, {20 * hour, 0, on, false}},
+			"which is most of a day"},
 		{"set back, and forward again", []clockStep{
 			{hour, -year, on, true}, {hour, year, on, false}, {hour, 0, on, false},
 		}, "what was known while the clock was early has not changed"},

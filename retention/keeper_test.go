@@ -160,11 +160,50 @@ func TestKeeperRefusesInvalidFields(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if err := test.keeper.Run(t.Context()); !errors.Is(err, test.want) {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel() // so that a keeper that runs ends at once
+			if err := test.keeper.Run(ctx); !errors.Is(err, test.want) {
 				t.Errorf("Run: got %v; want %v", err, test.want)
+			}
+			if deleted, err := test.keeper.Sweep(ctx); deleted != 0 || !errors.Is(err, test.want) {
+				t.Errorf("Sweep: got %d, %v; want %v", deleted, err, test.want)
 			}
 		})
 	}
+}
+
+// TestKeeperByCount has a policy without ages: the keeper sweeps every Interval and does not look
+// at the clock. A change of the rules of a running keeper has no effect.
+func TestKeeperByCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		prunes := 0
+		memory := backendtest.NewMemory()
+		backend := failingPruner{memory, func(daybook.PruneParams) bool { prunes++; return false }}
+		k := Keeper{Backend: backend, Policy: Policy{Rules: []Rule{{Pattern: "*", MaxPerRecord: 1}}}}
+		ctx, cancel := context.WithTimeout(t.Context(), 25*time.Hour)
+		defer cancel()
+		var logged strings.Builder
+		before := slog.Default()
+		slog.SetDefault(slog.New(slog.NewTextHandler(&logged, nil))) // the keeper has no Logger
+		defer slog.SetDefault(before)
+		done := make(chan error)
+		go func() { done <- k.Run(ctx) }()
+		synctest.Wait()
+		k.Policy.Rules[0].MaxPerRecord = 100
+		storeAt(t, backend, today, "a", "a", "a")
+		time.Sleep(23 * time.Hour)
+		wantCount(t, backend, 3, "before the second sweep")
+		if err := <-done; err != nil || prunes != 2 {
+			t.Errorf("%d prunes, %v; want 2", prunes, err)
+		}
+		wantCount(t, backend, 1, "after it")
+		if strings.Count(logged.String(), "deleted=2") != 1 {
+			t.Errorf("logged %q; want the second sweep", logged.String())
+		}
+		if state, err := memory.ClockState(t.Context()); state != nil || err != nil {
+			t.Errorf("the state of the clock is %q, %v; want none", state, err)
+		}
+	})
 }
 
 // TestKeeperCopiesItsFields changes a running keeper, which must have no effect.
