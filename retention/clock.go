@@ -74,15 +74,16 @@ func newClock(policy *Policy, maxJump time.Duration) *clock {
 
 // floor returns the time before which the program was not built.
 func floor() time.Time {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return minFloor
-	}
+	info, _ := debug.ReadBuildInfo()
 	return floorIn(info)
 }
 
-// floorIn returns the time of the commit in the build information of a program, or minFloor.
+// floorIn returns the time of the commit in the build information of a program, which is nil if the
+// program has none, or else minFloor.
 func floorIn(info *debug.BuildInfo) time.Time {
+	if info == nil {
+		return minFloor
+	}
 	for _, setting := range info.Settings {
 		if setting.Key != "vcs.time" {
 			continue

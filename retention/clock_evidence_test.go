@@ -71,6 +71,13 @@ func TestFirstRecords(t *testing.T) {
 		if _, err := f.look(t.Context(), backend); err != nil || !f.Known.Equal(today.Add(known)) {
 			t.Errorf("later records: %v is known, %v; want %v still", f.Known, err, today.Add(known))
 		}
+		if known < 0 {
+			continue
+		}
+		f.advance(hour, 40*hour)
+		if j, err := f.look(t.Context(), backend); err != nil || j.doubt != "" {
+			t.Errorf("records of %v ago, and a jump: doubt %q, %v; want none", age, j.doubt, err)
+		}
 	}
 }
 
@@ -141,7 +148,7 @@ func TestFloor(t *testing.T) {
 		want     time.Time
 	}{
 		{"a time", vcs(built.Format(time.RFC3339)), built},
-		{"no time", nil, minFloor},
+		{"no version control", nil, minFloor},
 		{"a malformed time", vcs("yesterday"), minFloor},
 		{"a time before there was Go", vcs("1980-01-01T00:00:00Z"), minFloor},
 	}
@@ -149,5 +156,8 @@ func TestFloor(t *testing.T) {
 		if got := floorIn(&debug.BuildInfo{Settings: test.settings}); !got.Equal(test.want) {
 			t.Errorf("%s: got %v; want %v", test.name, got, test.want)
 		}
+	}
+	if got := floorIn(nil); !got.Equal(minFloor) {
+		t.Errorf("no build information: got %v; want %v", got, minFloor)
 	}
 }

@@ -67,6 +67,8 @@ func TestScanMembersErrors(t *testing.T) {
 		{"no comma", `{"a":1 "b":2}`, "want a comma"},
 		{"a comma too many", `{"a":1,}`, "want the name of a member at byte 8"},
 		{"a name that is not a string", `{a:1}`, "want the name of a member at byte 2"},
+		{"a name without an end", `{"a`, "want the name of a member at byte 2"},
+		{"a quote alone", `{"`, "want the name of a member at byte 2"},
 		{"a name with a line break", "{\"a\nb\":1}", "want the name of a member"},
 		{"two objects", `{} {}`, "want nothing after the object at byte 4"},
 		{"brackets that do not match", `{"a":[}]}`, `member "a": invalid value`},
