@@ -111,6 +111,22 @@ func TestRecordsEndADoubt(t *testing.T) {
 	}
 }
 
+// TestSweepByTheKnownTime sweeps with a clock that is ahead: what is old by the known time is
+// deleted.
+func TestSweepByTheKnownTime(t *testing.T) {
+	f, backend := newFakeClock(today, day), backendtest.NewMemory()
+	storeAt(t, backend, today.Add(-25*hour), "a")
+	storeAt(t, backend, today.Add(-23*hour), "a")
+	if _, err := f.look(t.Context(), backend); err != nil {
+		t.Fatal(err)
+	}
+	f.advance(0, year)
+	k := Keeper{Backend: backend, Policy: Policy{MaxAge: day}}
+	if deleted, err := k.sweep(t.Context(), f.clock); deleted != 1 || !errors.Is(err, ErrClock) {
+		t.Errorf("deleted %d, %v; want the value of 25 hours ago, and ErrClock", deleted, err)
+	}
+}
+
 // TestSweepInDoubtReturnsErrors sweeps by uptime with records that cannot be listed.
 func TestSweepInDoubtReturnsErrors(t *testing.T) {
 	f := newFakeClock(today, day)

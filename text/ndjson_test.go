@@ -109,6 +109,8 @@ func TestBadLines(t *testing.T) {
 			`member "record_name": it holds half a surrogate pair`},
 		{"half a pair after another escape", `{"record_name":"\n\ud800","value":1,"stored_at":5}`,
 			`member "record_name": it holds half a surrogate pair`},
+		{"half a pair before a text like the other", `{"record_name":"\ud83dxude00","value":1,"stored_at":5}`,
+			`member "record_name": it holds half a surrogate pair`},
 		{"half a pair after a pair", `{"record_name":"\ud83d\ude00\ud83d","value":1,"stored_at":5}`,
 			`member "record_name": it holds half a surrogate pair`},
 		{"the halves in the wrong order", `{"topic":"a\uDC00\uD800","payload":1,"ts":5}`,
