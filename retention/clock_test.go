@@ -319,6 +319,9 @@ func TestClockSavesSeldom(t *testing.T) {
 	if backend.saves != 24 {
 		t.Errorf("%d commits in a day; want one an hour", backend.saves)
 	}
+	if len(f.Marks) != 4 {
+		t.Errorf("%d marks in a day; want one in six hours", len(f.Marks))
+	}
 	f.wallTime = f.wallTime.Add(3 * year)
 	for range 3 {
 		if _, err := f.look(t.Context(), backend); err != nil {

@@ -62,6 +62,7 @@ func TestScanMembersErrors(t *testing.T) {
 		{"not JSON", `x`, "want an object at byte 1"},
 		{"no end", `{"a":1`, "the line ends early at byte 7"},
 		{"no value", `{"a":}`, "want a value at byte 6"},
+		{"a comma for a value", `{"a":,"b":1}`, "want a value at byte 6"},
 		{"no value and no end", `{"a":`, "the line ends early at byte 6"},
 		{"no colon", `{"a" 1}`, "want a colon"},
 		{"no comma", `{"a":1 "b":2}`, "want a comma"},
