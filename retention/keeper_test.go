@@ -305,11 +305,14 @@ func TestSweepReturnsErrors(t *testing.T) {
 		name  string
 		fails func(daybook.PruneParams) bool
 		ahead time.Duration // of the clock
+		says  string        // the text starts with it
 	}{
-		{"a rule's", func(p daybook.PruneParams) bool { return p.MaxPerRecord > 0 }, 0},
-		{"that for MaxAge", func(p daybook.PruneParams) bool { return p.OlderThan > 0 && p.MaxPerRecord == 0 }, 0},
-		{"that for MaxBytes", func(p daybook.PruneParams) bool { return p.MaxBytes > 0 }, 0},
-		{"that by uptime", func(p daybook.PruneParams) bool { return !p.StoredThrough.IsZero() }, 9 * year},
+		{"a rule's", func(p daybook.PruneParams) bool { return p.MaxPerRecord > 0 }, 0, `the rule for "a": `},
+		{"that for MaxAge", func(p daybook.PruneParams) bool { return p.OlderThan > 0 && p.MaxPerRecord == 0 }, 0,
+			`the rule for "*": `},
+		{"that for MaxBytes", func(p daybook.PruneParams) bool { return p.MaxBytes > 0 }, 0, "MaxBytes: "},
+		{"that by uptime", func(p daybook.PruneParams) bool { return !p.StoredThrough.IsZero() }, 9 * year,
+			`the rule for "*": `},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -323,8 +326,9 @@ func TestSweepReturnsErrors(t *testing.T) {
 				t.Fatal(err)
 			}
 			f.advance(2*day, test.ahead)
-			if _, err := k.sweep(t.Context(), f.clock); !errors.Is(err, errPruner) {
-				t.Errorf("got %v; want %v", err, errPruner)
+			_, err := k.sweep(t.Context(), f.clock)
+			if !errors.Is(err, errPruner) || !strings.HasPrefix(err.Error(), test.says) {
+				t.Errorf("got %v; want %v, which says %q", err, errPruner, test.says)
 			}
 		})
 	}

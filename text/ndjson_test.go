@@ -10,6 +10,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -198,6 +199,15 @@ func TestReadErrorEndsTheFile(t *testing.T) {
 	values, bad, err := readGood(NewNDJSONReader(input, ReadOptions{Name: "lines"}))
 	if len(values) != 1 || len(bad) != 0 || !errors.Is(err, broken) || err.Error() != "lines: the cable is cut" {
 		t.Errorf("values %v, bad lines %v, error %v", values, bad, err)
+	}
+}
+
+// TestReadErrorAtTheStart wants the error of an input that fails once, before its first line.
+func TestReadErrorAtTheStart(t *testing.T) {
+	input := iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("\uFEFF{}\n")))
+	values, bad, err := readGood(NewNDJSONReader(input, ReadOptions{Name: "lines"}))
+	if len(values)+len(bad) > 0 || !errors.Is(err, iotest.ErrTimeout) || err.Error() != "lines: timeout" {
+		t.Errorf("values %v, bad lines %v, error %v; want the error of the input", values, bad, err)
 	}
 }
 
