@@ -64,6 +64,16 @@ rules:
 	}
 }
 
+// TestReadPolicyWithAliases has a rule and a count that are written once and used twice.
+func TestReadPolicyWithAliases(t *testing.T) {
+	const text = "rules: [&a {pattern: a, keep_newest: &n 3, max_per_record: *n}, *a]"
+	got, err := retention.ReadPolicy(strings.NewReader(text), "rules.yaml")
+	rule := retention.Rule{Pattern: "a", KeepNewest: 3, MaxPerRecord: 3}
+	if diff := cmp.Diff(retention.Policy{Rules: []retention.Rule{rule, rule}}, got); err != nil || diff != "" {
+		t.Errorf("error %v, policy (-want +got):\n%s", err, diff)
+	}
+}
+
 // wrongPolicies are files that ReadPolicy must refuse.
 var wrongPolicies = []struct {
 	name, text string
