@@ -5,6 +5,7 @@ package bench
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -17,8 +18,40 @@ type changesShape struct {
 	name    string
 	records int
 	values  int
-	thin    bool // Prune keeps the newest 5 values of each record before the last tenth
-	newest  int  // values that the consumer does not have yet; 0: all
+	thin    bool       // Prune keeps the newest 5 values of each record before the last tenth
+	newest  int        // values that the consumer does not have yet; 0: all
+	order   valueOrder // nil: inTurn
+}
+
+// valueOrder returns of which record a value is, and its timestamp.
+type valueOrder func(s *changesShape, number uint64) (record, storedAt uint64)
+
+// inTurn gives one value after another to each record.
+func inTurn(s *changesShape, number uint64) (record, storedAt uint64) {
+	return number * 7 % uint64(s.records), number
+}
+
+// atRandom is no order of records.
+func atRandom(s *changesShape, number uint64) (record, storedAt uint64) {
+	random := rand.New(rand.NewPCG(number, 1))
+	return random.Uint64N(uint64(s.records)), number
+}
+
+// backfilled puts each value of the second half between two of the first.
+func backfilled(s *changesShape, number uint64) (record, storedAt uint64) {
+	record, storedAt = inTurn(s, number)
+	if half := uint64(s.values) / 2; number > half {
+		return record, (storedAt-half)*2 - 1
+	}
+	return record, storedAt * 2
+}
+
+// oneThick gives nine of ten values to one record.
+func oneThick(s *changesShape, number uint64) (record, storedAt uint64) {
+	if number%10 > 0 {
+		return 0, number
+	}
+	return 1 + number/10*7%uint64(s.records-1), number
 }
 
 // BenchmarkChanges compares Changes with a Scan of the same values: how many times as long it
@@ -27,13 +60,16 @@ type changesShape struct {
 //	go test ./bench -run '^$' -bench Changes -benchtime 3x
 func BenchmarkChanges(b *testing.B) {
 	for _, shape := range []changesShape{
-		{"one record", 1, 1_000_000, false, 0},
-		{"100 records", 100, 1_000_000, false, 0},
-		{"10,000 records", 10_000, 2_000_000, false, 0},
-		{"100,000 records", 100_000, 1_000_000, false, 0},
-		{"thinned", 1000, 2_000_000, true, 0},
-		{"near the end of 100", 100, 1_000_000, false, 10_000},
-		{"near the end of 10,000", 10_000, 2_000_000, false, 50_000},
+		{name: "one record", records: 1, values: 1_000_000},
+		{name: "100 records", records: 100, values: 1_000_000},
+		{name: "10,000 records", records: 10_000, values: 2_000_000},
+		{name: "100,000 records", records: 100_000, values: 1_000_000},
+		{name: "10,000 records at random", records: 10_000, values: 1_000_000, order: atRandom},
+		{name: "one thick record", records: 100_000, values: 1_000_000, order: oneThick},
+		{name: "backfilled", records: 1000, values: 1_000_000, order: backfilled},
+		{name: "thinned", records: 1000, values: 2_000_000, thin: true},
+		{name: "near the end of 100", records: 100, values: 1_000_000, newest: 10_000},
+		{name: "near the end of 10,000", records: 10_000, values: 2_000_000, newest: 50_000},
 	} {
 		b.Run(shape.name, func(b *testing.B) {
 			db, bound := shape.fill(b)
@@ -43,16 +79,21 @@ func BenchmarkChanges(b *testing.B) {
 	}
 }
 
-// fill stores the history, with its number as the timestamp of each value, and moves all values to
-// the tree. It returns the last number that the consumer has.
+// fill stores the history, and moves all values to the tree. It returns the last number that the
+// consumer has.
 func (s changesShape) fill(b *testing.B) (db *engine.DB, bound uint64) {
 	b.Helper()
 	db = mustOpen(b, b.TempDir())
+	order := s.order
+	if order == nil {
+		order = inTurn
+	}
 	batch, at := []daybook.StoredValue{}, uint64(0)
 	for at < uint64(s.values) {
 		at++
+		record, storedAt := order(&s, at)
 		batch = append(batch, daybook.StoredValue{
-			RecordName: fmt.Sprintf("sensor.%06d.temperature", at*7%uint64(s.records)), StoredAt: at,
+			RecordName: fmt.Sprintf("sensor.%06d.temperature", record), StoredAt: storedAt,
 			Value: json.RawMessage(fmt.Sprintf(`{"celsius":%d.%d,"sequence":%d}`, at%40, at%10, at)),
 		})
 		if len(batch) == 10_000 {

@@ -95,7 +95,7 @@ func checkRefused(t *testing.T, what string, key, chunk []byte) {
 	if err := coder.Decode(&b, key, chunk); !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrVersion) {
 		t.Errorf("%s: got %v, want ErrCorrupt or ErrVersion", what, err)
 	}
-	err := coder.DecodeSequences(&b, key, chunk, 0, math.MaxUint64)
+	_, err := coder.DecodeSequences(&b, key, chunk, 0, math.MaxUint64)
 	if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrVersion) {
 		t.Errorf("%s: DecodeSequences: got %v, want ErrCorrupt or ErrVersion", what, err)
 	}

@@ -59,39 +59,63 @@ func (c *Coder) DecodeRange(b *Buffer, key, chunk []byte, wanted Range) error {
 	return nil
 }
 
-// DecodeSequences decodes the values of a chunk from the first to the last one with a sequence
-// number from one number through another, if the chunk has any. The values between these two may
-// have other numbers. The fewer they are, the less time it takes.
-func (c *Coder) DecodeSequences(b *Buffer, key, chunk []byte, from, through uint64) error {
-	defer func() { b.Header.body = nil }() // it is a part of chunk
-	if err := b.open(key, chunk); err != nil {
-		return err
-	}
-	if b.Header.encoding == encodingTemplates {
-		if !b.decodeTemplateSequences(from, through) {
-			return errTemplates
-		}
-		return nil
-	}
-	if err := c.decodeColumns(b); err != nil {
-		return err
-	}
-	first, end := indexesBetween(len(b.Entries), func(i int) bool {
-		return b.Entries[i].Sequence >= from && b.Entries[i].Sequence <= through
-	})
-	b.Values = nil
-	b.Entries = b.Entries[first:end]
-	return nil
+// Later says which values of a chunk have greater sequence numbers than those that were decoded.
+type Later struct {
+	Count int    // number of these values
+	Next  uint64 // the least of their sequence numbers, if there are any
 }
 
-// indexesBetween returns the first index that is wanted, and the one after the last.
-func indexesBetween(count int, isWanted func(i int) bool) (first, end int) {
-	for end = count; end > 0 && !isWanted(end-1); end-- {
+// DecodeSequences decodes the values of a chunk from the first to the last one with a sequence
+// number from one number through another, if the chunk has any. The values between these two may
+// have other numbers. The fewer they are, the less time it takes. It also returns which values
+// follow in the order of the numbers.
+func (c *Coder) DecodeSequences(b *Buffer, key, chunk []byte, from, through uint64) (later Later, err error) {
+	defer func() { b.Header.body = nil }() // it is a part of chunk
+	if err := b.open(key, chunk); err != nil {
+		return Later{}, err
 	}
-	for first < end && !isWanted(first) {
-		first++
+	if b.Header.encoding == encodingTemplates {
+		later, ok := b.decodeTemplateSequences(from, through)
+		if !ok {
+			return Later{}, errTemplates
+		}
+		return later, nil
 	}
-	return first, end
+	if err := c.decodeColumns(b); err != nil {
+		return Later{}, err
+	}
+	span := newSequenceSpan(from, through)
+	for i := range b.Entries {
+		span.add(i, b.Entries[i].Sequence)
+	}
+	b.Values = nil
+	b.Entries = b.Entries[span.first:span.end]
+	return span.later, nil
+}
+
+// sequenceSpan finds the values of a chunk with certain sequence numbers.
+type sequenceSpan struct {
+	from, through uint64 // the wanted numbers
+	first, end    int    // index of the first wanted value, and the index after the last
+	later         Later
+}
+
+func newSequenceSpan(from, through uint64) sequenceSpan {
+	return sequenceSpan{from: from, through: through, later: Later{Next: math.MaxUint64}}
+}
+
+// add adds the value with the next index.
+func (s *sequenceSpan) add(index int, sequence uint64) {
+	switch {
+	case sequence > s.through:
+		s.later.Count++
+		s.later.Next = min(s.later.Next, sequence)
+	case sequence >= s.from:
+		if s.end == 0 {
+			s.first = index
+		}
+		s.end = index + 1
+	}
 }
 
 // errTemplates is returned for a body with valid checksums that is not the encoding of anything.

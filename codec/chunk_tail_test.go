@@ -141,7 +141,11 @@ func wantSequences(t *testing.T, key, chunk []byte, entries []Entry) {
 					end = i + 1
 				}
 			}
-			err := coder.DecodeSequences(&b, key, chunk, from, through)
+			later, err := coder.DecodeSequences(&b, key, chunk, from, through)
+			if want := laterThan(entries, through).Count; err == nil && later.Count != want {
+				t.Fatalf("DecodeSequences(%d, %d): got %d values after those; want %d",
+					from, through, later.Count, want)
+			}
 			if err != nil || !slices.EqualFunc(entries[first:end], b.Entries, equalEntries) {
 				t.Fatalf("DecodeSequences(%d, %d): got %d values, %v; want %d, from index %d",
 					from, through, len(b.Entries), err, end-first, first)

@@ -158,7 +158,8 @@ func checkSequences(t *rapid.T, b *Buffer, key, chunk []byte, entries []Entry) {
 		}
 		want = entries[first:end]
 	}
-	if err := coder.DecodeSequences(b, key, chunk, from, through); err != nil {
+	later, err := coder.DecodeSequences(b, key, chunk, from, through)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if !slices.EqualFunc(b.Entries, want, equalEntries) {
@@ -167,6 +168,20 @@ func checkSequences(t *rapid.T, b *Buffer, key, chunk []byte, entries []Entry) {
 	if checkValues(t, b); b.Header.body != nil {
 		t.Fatal("the header keeps mapped memory")
 	}
+	if want := laterThan(entries, through); later.Count != want.Count || want.Count > 0 && later != want {
+		t.Fatalf("from %d through %d: got %+v after those; want %+v", from, through, later, want)
+	}
+}
+
+// laterThan returns which values have sequence numbers greater than one.
+func laterThan(entries []Entry, through uint64) (later Later) {
+	later.Next = math.MaxUint64
+	for _, e := range entries {
+		if e.Sequence > through {
+			later.Count, later.Next = later.Count+1, min(later.Next, e.Sequence)
+		}
+	}
+	return later
 }
 
 // checkTail compares a tail of a chunk, and a count, with those of its entries.

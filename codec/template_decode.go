@@ -53,27 +53,29 @@ func (b *Buffer) decodeTemplateBody(wanted Range) bool {
 }
 
 // decodeTemplateSequences decodes the values of an opened chunk from the first to the last one with
-// a sequence number from one number through another. It returns false if the body is not valid.
-func (b *Buffer) decodeTemplateSequences(from, through uint64) bool {
+// a sequence number from one number through another, and returns which values have later numbers.
+// ok is false if the body is not valid.
+func (b *Buffer) decodeTemplateSequences(from, through uint64) (later Later, ok bool) {
 	t := templateBodies.Get().(*templateBody)
 	defer templateBodies.Put(t)
 	defer t.forget()
 	if !t.parse(&b.Header) {
-		return false
+		return Later{}, false
 	}
 	h, first, end := &b.Header, 0, b.Header.Count
 	if from > h.MinSequence || through < h.MaxSequence {
-		offsets := t.allocate(h.Count)
+		offsets, span := t.allocate(h.Count), newSequenceSpan(from, through)
 		t.sequences.read(offsets, 0)
-		first, end = indexesBetween(h.Count, func(i int) bool {
-			return h.MinSequence+offsets[i] >= from && h.MinSequence+offsets[i] <= through
-		})
+		for i := range offsets {
+			span.add(i, h.MinSequence+offsets[i])
+		}
+		first, end, later = span.first, span.end, span.later
 	}
 	b.resize(end - first)
 	if b.Values = nil; first == end {
-		return true
+		return later, true
 	}
-	return t.readTimestamps(b, first) && t.readSequences(b, first) && t.writeValues(b, first, end)
+	return later, t.readTimestamps(b, first) && t.readSequences(b, first) && t.writeValues(b, first, end)
 }
 
 // forget drops all references to the body, which may be mapped memory.

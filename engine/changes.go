@@ -22,9 +22,13 @@ import (
 // arrived, and continues after it. Watch says when there are new values.
 //
 // Changes holds no snapshot while the loop runs: the loop may take any time, and may call other
-// methods, Close too. It has up to 16 MiB of JSON and 262,144 values in memory. A value that was
-// stored under Interval or OS may be lost in a power cut after it was yielded. Its cursor is then
-// daybook.ErrForked.
+// methods, Close too. It has up to 524,288 values and 32 MiB in memory, and up to 12 MiB that say
+// where the others are. A value that was stored under Interval or OS may be lost in a power cut
+// after it was yielded. Its cursor is then daybook.ErrForked.
+//
+// The first value comes after a look at the header of each chunk. The tree has values in the order
+// of records and times. So where many chunks have values of all numbers, each is decoded once for
+// every 32 MiB that are yielded.
 //
 // Damage does not stop a consumer for good. Changes yields all values that it can read up to the
 // end of the damaged range, and then a *daybook.DamagedChangesError, after whose Through a consumer

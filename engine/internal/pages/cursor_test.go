@@ -69,15 +69,24 @@ func (f *testFile) compareMoves(t *rapid.T, keys *rapid.Generator[string]) {
 	t.Helper()
 	err := f.bolt.View(func(tx *bbolt.Tx) error {
 		theirs, ours := tx.Bucket([]byte(large)).Cursor(), mustBucket(t, NewImage(tx, f.table, nil), large).Cursor()
+		var current []byte // the key at the cursors
 		for range rapid.IntRange(1, 30).Draw(t, "moves") {
 			var key, value, wantKey, wantValue []byte
 			var err error
-			move := rapid.SampledFrom([]string{"seek", "seek", "next", "next", "prev", "first", "last"}).Draw(t, "move")
+			moves := []string{"seek", "seek", "advance", "advance", "next", "next", "prev", "first", "last"}
+			move := rapid.SampledFrom(moves).Draw(t, "move")
 			switch move {
 			case "seek":
 				wanted := []byte(keys.Draw(t, "wanted"))
 				wantKey, wantValue = theirs.Seek(wanted)
 				key, value, err = ours.Seek(wanted)
+			case "advance":
+				wanted := []byte(keys.Draw(t, "wanted"))
+				if at := string(current); string(wanted) < at {
+					wanted = []byte(at)
+				}
+				wantKey, wantValue = theirs.Seek(wanted)
+				key, value, err = ours.Advance(wanted)
 			case "next":
 				wantKey, wantValue = theirs.Next()
 				key, value, err = ours.Next()
@@ -96,9 +105,9 @@ func (f *testFile) compareMoves(t *rapid.T, keys *rapid.Generator[string]) {
 				t.Fatalf("%s: got %q, %d bytes, %v; want %q, %d bytes", move,
 					key, len(value), err, wantKey, len(wantValue))
 			}
-			if key == nil { // then the position of bbolt's cursor is undefined
+			if current = key; key == nil { // then the position of bbolt's cursor is undefined
 				theirs.First()
-				if _, _, err := ours.First(); err != nil {
+				if current, _, err = ours.First(); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -56,6 +56,10 @@ func (im *Image) Offset(part []byte) int64 {
 	return int64(uintptr(unsafe.Pointer(&part[0])) - uintptr(unsafe.Pointer(&im.data[0])))
 }
 
+// Part returns n bytes from an offset on, which Offset has returned for an image of the same
+// transaction.
+func (im *Image) Part(offset int64, n int) []byte { return im.data[offset:][:n:n] }
+
 // pages returns the number of pages.
 func (im *Image) pages() uint64 { return uint64(len(im.data) / im.pageSize) }
 

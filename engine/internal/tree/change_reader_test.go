@@ -101,8 +101,8 @@ func TestChangeReader(t *testing.T) {
 		through := after + h.random.Uint64N(h.last-after+1)
 		r := NewChangeReader(pattern, after)
 		r.size = 1 + h.random.IntN(50)
-		r.max = changeBounds{bytes: 1 + h.random.IntN(4000), values: 2 + h.random.IntN(100),
-			places: 1 + h.random.IntN(60), placeBytes: 1 + h.random.IntN(2000)}
+		r.max = changeBounds{memory: 1 + h.random.IntN(10_000), values: 2 + h.random.IntN(100),
+			places: 1 + h.random.IntN(60)}
 		h.compareReads(seed, r, pattern, after, through)
 	}
 }
@@ -155,8 +155,12 @@ func (h *changeHistory) compareReads(seed uint64, r *ChangeReader, pattern *inde
 		if err != nil || reads > 100_000 {
 			h.t.Fatalf("seed %d: after %d: %v in read %d", seed, r.After(), err, reads)
 		}
-		if len(batch) > r.max.values+options().ChunkValues {
-			h.t.Fatalf("seed %d: %d values in a batch; want at most %d", seed, len(batch), r.max.values)
+		if len(r.pool.values) > r.max.values+options().ChunkValues {
+			h.t.Fatalf("seed %d: %d values in the pool; want at most %d", seed, len(r.pool.values), r.max.values)
+		}
+		bound := r.max.memory + options().ChunkBytes + options().ChunkValues*(valueSize+sourceSize)
+		if r.pool.memory > bound {
+			h.t.Fatalf("seed %d: %d bytes in the pool; want at most %d", seed, r.pool.memory, bound)
 		}
 		got = append(got, batch...)
 		if h.random.IntN(10) == 0 {
@@ -167,6 +171,87 @@ func (h *changeHistory) compareReads(seed uint64, r *ChangeReader, pattern *inde
 	if !slices.EqualFunc(got, want, sameChange) {
 		h.t.Fatalf("seed %d: after %d through %d, with %+v: got %d values; want %d", seed, after, through, r.max,
 			len(got), len(want))
+	}
+}
+
+// TestChangeReaderCost reads chunks of which each has values of nearly all numbers. A chunk is
+// visited once for its header, and then about as often as the pool is filled. Nothing is decoded
+// before the first value but what comes with that.
+func TestChangeReaderCost(t *testing.T) {
+	const records, each, fills = 2000, 4, 3
+	h := &changeHistory{t: t, random: rand.New(rand.NewPCG(1, 3))}
+	h.tree = mustOpen(t, filepath.Join(t.TempDir(), "t.db"))
+	posted := make(history)
+	for i := range uint64(records * each) {
+		record := fmt.Sprintf("r%04d", i*7%records)
+		posted[record] = append(posted[record], codec.Entry{Timestamp: i, Sequence: i + 1, Value: []byte("1")})
+		h.last = i + 1
+	}
+	if err := posted.post(h.tree, h.last); err != nil {
+		t.Fatal(err)
+	}
+	s, err := h.tree.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	r := NewChangeReader(mustPattern(t, "*"), 0)
+	r.max.values, r.size = records*each/fills*16/15+16, 20
+	if _, err := r.Read(ctx, s, h.last); err != nil || r.visited > records+30 {
+		t.Errorf("%v, and %d chunks of %d were visited before the first value", err, r.visited, records)
+	}
+	for r.After() < h.last {
+		if _, err := r.Read(ctx, s, h.last); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if limit := (1 + 1 + fills + 1) * records; r.visited > limit {
+		t.Errorf("%d chunks were visited %d times; want at most %d", records, r.visited, limit)
+	}
+}
+
+// TestChangePool sorts values of which most are close together and a few far away, and keeps half
+// of them. The others return to their places.
+func TestChangePool(t *testing.T) {
+	const count = 2000
+	random := rand.New(rand.NewPCG(1, 4))
+	p := changePool{max: changeBounds{values: count, memory: 1 << 20}}
+	places := make(placeList, count/10)
+	numbers := random.Perm(count)
+	for i := range places {
+		places[i] = place{from: noValue, through: noValue}
+		var b codec.Buffer
+		for _, n := range numbers[10*i : 10*i+10] {
+			number := uint64(n) + 1
+			if n%500 == 0 {
+				number += uint64(n) << 40
+			}
+			e := codec.Entry{Sequence: number, Timestamp: number, Value: fmt.Append(nil, number)}
+			b.Entries = append(b.Entries, e)
+		}
+		p.add(&b, changeSource{fmt.Sprint(i / 2), i}, 0, noValue)
+	}
+	last := p.shrink(places)
+	least, returned := uint64(noValue), 0
+	for i := range places {
+		if places[i].from != noValue {
+			least, returned = min(least, places[i].from), returned+int(places[i].values)
+		}
+	}
+	if last != 1002 || least != 1003 || returned+len(p.values) != count {
+		t.Errorf("kept %d values up to %d; returned %d from %d on", len(p.values), last, returned, least)
+	}
+	p.sort()
+	before := uint64(0)
+	for _, c := range p.take() {
+		if c.Sequence <= before || c.Timestamp != c.Sequence || string(c.Value) != fmt.Sprint(c.Sequence) ||
+			c.Record != fmt.Sprint(slices.Index(numbers, int(c.Sequence)-1)/20) {
+			t.Errorf("after %d: got %v", before, c)
+		}
+		before = c.Sequence
+	}
+	if before != last || !p.isEmpty() {
+		t.Errorf("the last value is %d; want %d", before, last)
 	}
 }
 
@@ -192,7 +277,9 @@ func TestChangeReaderDamage(t *testing.T) {
 			t.Errorf("seed %d: no damage was met", seed)
 		}
 		for _, c := range h.values {
-			at, found := slices.BinarySearchFunc(got, c, compareSequences)
+			at, found := slices.BinarySearchFunc(got, c, func(a, b Change) int {
+				return cmp.Compare(a.Sequence, b.Sequence)
+			})
 			covered := slices.ContainsFunc(damage, func(d *DamagedChanges) bool {
 				return c.Sequence >= d.From && c.Sequence <= d.Through && (d.Record == "" || d.Record == c.Record)
 			})

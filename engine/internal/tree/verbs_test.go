@@ -242,7 +242,7 @@ func readChanges(ctx context.Context, tree *Tree) (string, error) {
 	}
 	var text strings.Builder
 	r := NewChangeReader(everything, 10)
-	r.size, r.max = 20, changeBounds{bytes: 3000, values: 60, places: 30, placeBytes: 3000}
+	r.size, r.max = 20, changeBounds{memory: 6000, values: 60, places: 30}
 	for _, last := verbHistory(); r.After() < last; {
 		s, err := tree.Snapshot()
 		if err != nil {
