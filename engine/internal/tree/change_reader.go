@@ -234,14 +234,21 @@ func (r *ChangeReader) rememberChunk(s *Snapshot, err error, key, chunk []byte) 
 	return r.remember(err, string(record), 1, s.State.MaxPosted())
 }
 
-// remember remembers the damage with the least end. It returns other errors.
+// remember remembers the damage with the least end; of damages with the same end, one range that
+// covers both. It returns other errors.
 func (r *ChangeReader) remember(err error, record string, from, through uint64) error {
 	if !errors.Is(err, daybook.ErrCorrupt) {
 		return err
 	}
 	through = min(through, r.through)
-	if r.damage == nil || through < r.damage.Through {
+	switch {
+	case r.damage == nil || through < r.damage.Through:
 		r.damage = &DamagedChanges{Record: record, From: from, Through: through, Err: err}
+	case through == r.damage.Through:
+		r.damage.From = min(from, r.damage.From)
+		if record != r.damage.Record {
+			r.damage.Record = ""
+		}
 	}
 	return nil
 }

@@ -258,7 +258,7 @@ func TestChangePool(t *testing.T) {
 // TestChangeReaderDamage damages chunks of a tree. All other values come, and the ranges that the
 // errors name cover those that are missing.
 func TestChangeReaderDamage(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range uint64(200) {
 		path := filepath.Join(t.TempDir(), "t.db")
 		h := &changeHistory{t: t, random: rand.New(rand.NewPCG(seed, 2))}
 		h.tree = mustOpen(t, path)
@@ -297,10 +297,48 @@ func TestChangeReaderDamage(t *testing.T) {
 	}
 }
 
+// TestChangeReaderDamageAtOneEnd damages the chunks of two records, whose damaged ranges end at the
+// same number. The one error that the reader returns covers the values of both.
+func TestChangeReaderDamageAtOneEnd(t *testing.T) {
+	h := &changeHistory{t: t, random: rand.New(rand.NewPCG(1, 5))}
+	h.tree = mustOpen(t, filepath.Join(t.TempDir(), "t.db"))
+	h.post(8, 2)
+	chunks := h.chunks()
+	for _, c := range chunks {
+		c.Chunk[2] ^= 1 // the checksum of the header
+	}
+	h.put(chunks)
+	got, damage := h.readDamaged(mustPattern(t, "*"))
+	if len(got) > 0 || len(damage) != 1 || damage[0].Record != "" || damage[0].From != 1 || damage[0].Through != h.last {
+		t.Errorf("got %d values, and %v; want none, and one range for both records", len(got), damage)
+	}
+}
+
 // damageChunks changes a byte of some chunks, as they are written.
 func (h *changeHistory) damageChunks(count int) {
 	h.t.Helper()
-	var chunks []codec.EncodedChunk
+	chunks := h.chunks()
+	h.random.Shuffle(len(chunks), func(i, j int) { chunks[i], chunks[j] = chunks[j], chunks[i] })
+	for _, c := range chunks[:count] {
+		c.Chunk[h.random.IntN(len(c.Chunk)-1)+1] ^= 1 // not the version
+	}
+	h.put(chunks[:count])
+}
+
+// put writes chunks to the tree.
+func (h *changeHistory) put(chunks []codec.EncodedChunk) {
+	h.t.Helper()
+	if err := h.tree.update(func(w *writeTx) error { return w.putAll(chunks) }); err != nil {
+		h.t.Fatal(err)
+	}
+	if err := h.tree.seal(); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// chunks returns all chunks.
+func (h *changeHistory) chunks() (chunks []codec.EncodedChunk) {
+	h.t.Helper()
 	err := h.tree.view(func(_ *bbolt.Tx, image *pages.Image) error {
 		values, err := image.Bucket(valuesBucket)
 		if err != nil {
@@ -314,16 +352,7 @@ func (h *changeHistory) damageChunks(count int) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	h.random.Shuffle(len(chunks), func(i, j int) { chunks[i], chunks[j] = chunks[j], chunks[i] })
-	for _, c := range chunks[:count] {
-		c.Chunk[h.random.IntN(len(c.Chunk)-1)+1] ^= 1 // not the version
-	}
-	if err := h.tree.update(func(w *writeTx) error { return w.putAll(chunks[:count]) }); err != nil {
-		h.t.Fatal(err)
-	}
-	if err := h.tree.seal(); err != nil {
-		h.t.Fatal(err)
-	}
+	return chunks
 }
 
 // readDamaged reads everything, and steps over damage.
