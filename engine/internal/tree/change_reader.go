@@ -75,7 +75,7 @@ func (d *DamagedChanges) Unwrap() error { return d.Err }
 // minBatch is the number of values that are collected first, so that the first value comes soon.
 // Each further time they are more, up to the bound.
 const (
-	minBatch  = 4 << 10
+	minBatch  = 1 << 10
 	batchGrow = 16
 )
 

@@ -309,7 +309,8 @@ func TestChangeReaderDamageAtOneEnd(t *testing.T) {
 	}
 	h.put(chunks)
 	got, damage := h.readDamaged(mustPattern(t, "*"))
-	if len(got) > 0 || len(damage) != 1 || damage[0].Record != "" || damage[0].From != 1 || damage[0].Through != h.last {
+	if len(got) > 0 || len(damage) != 1 || damage[0].Record != "" ||
+		damage[0].From != 1 || damage[0].Through != h.last {
 		t.Errorf("got %d values, and %v; want none, and one range for both records", len(got), damage)
 	}
 }
