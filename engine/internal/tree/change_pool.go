@@ -108,13 +108,24 @@ func (p *changePool) endAt(last uint64) {
 	p.values = slices.DeleteFunc(p.values, func(v pooledValue) bool { return v.sequence > last })
 }
 
-// take returns the next values in order, after sort. They are valid until the pool is used again;
-// their bytes belong to the caller.
-func (p *changePool) take() []Change {
+// next returns the number of the value that take returns next; noValue if there is none.
+func (p *changePool) next() uint64 {
+	if p.isEmpty() {
+		return noValue
+	}
+	return p.at(p.taken).sequence
+}
+
+// take returns the next values up to a number in order, after sort. They are valid until the pool
+// is used again; their bytes belong to the caller.
+func (p *changePool) take(through uint64) []Change {
 	end := min(len(p.values), p.taken+maxTaken)
 	p.batch = p.batch[:0]
 	for ; p.taken < end; p.taken++ {
 		v := p.at(p.taken)
+		if v.sequence > through {
+			break
+		}
 		p.batch = append(p.batch, Change{p.sources[v.source].record,
 			codec.Entry{Timestamp: v.timestamp, Sequence: v.sequence, Value: p.json.get(v.json, v.length)}})
 	}

@@ -94,7 +94,7 @@ func (r *ChangeReader) Skip(after uint64) {
 
 // restart makes the reader go on after a number, and forget everything else.
 func (r *ChangeReader) restart(after uint64) {
-	r.after, r.collected, r.tree = after, after, nil
+	r.after, r.collected, r.tree, r.damage = after, after, nil, nil
 	r.pool.clear()
 }
 
@@ -102,26 +102,26 @@ func (r *ChangeReader) restart(after uint64) {
 func (r *ChangeReader) After() uint64 { return r.after }
 
 // Read returns the next values up to the sequence number through, or some of them, in their order.
-// It reads a snapshot. through must not become smaller. The values are valid until the next call;
-// their bytes belong to the caller.
+// It reads a snapshot. The values are valid until the next call; their bytes belong to the caller.
 //
 // When it meets damage it first returns all other values up to the end of the damaged range. The
 // last of them come together with the *DamagedChanges; After is then that end.
 func (r *ChangeReader) Read(ctx context.Context, s *Snapshot, through uint64) (batch []Change, err error) {
-	if r.pool.isEmpty() {
+	if r.tree != s.tree {
+		r.restart(r.after)
+	}
+	met := r.damage != nil && r.damage.Through <= r.collected // and not returned yet
+	if r.pool.isEmpty() && r.collected < through && !met {
 		if err := r.collect(ctx, s, through); err != nil {
 			r.restart(r.after)
 			return nil, s.mapped.describe(err)
 		}
 	}
-	batch = r.pool.take()
-	if !r.pool.isEmpty() {
-		r.after = batch[len(batch)-1].Sequence
-		return batch, nil
-	}
-	if r.after = r.collected; r.damage != nil && r.damage.Through <= r.after {
-		r.tree = nil
-		return batch, r.damage
+	batch = r.pool.take(through)
+	r.after = max(r.after, min(r.collected, through, r.pool.next()-1))
+	if damage := r.damage; damage != nil && damage.Through <= r.after {
+		r.tree, r.damage = nil, nil
+		return batch, damage
 	}
 	return batch, nil
 }
