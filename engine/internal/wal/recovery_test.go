@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
@@ -139,6 +140,32 @@ func TestRecoveryCounts(t *testing.T) {
 	if damage == nil || err != nil || r.LastAssigned() != assigned || r.NextSequence() > assigned {
 		t.Errorf("got %v, %v; %d numbers were given, and %d is next; want %d", damage, err,
 			r.LastAssigned(), r.NextSequence(), assigned)
+	}
+}
+
+// TestFramesBeforeDamage damages each frame of a log in turn. ScanUpToDamage must find all frames
+// before it, and none after it.
+func TestFramesBeforeDamage(t *testing.T) {
+	w := write(t)
+	segment, last := -1, int64(0)
+	for i, end := range w.ends[:len(w.ends)-1] { // no frame knows the last one to be durable
+		if end < last || i == 0 {
+			segment, last = segment+1, segmentHeaderLen
+		}
+		data := w.disk.cached[w.segments[segment]].cached
+		data[end-1] ^= 1
+		r, damage, err := ScanUpToDamage(crashDir, w.disk, knownAt(0))
+		data[end-1] ^= 1
+		if err != nil || !isCorruptAt(damage, w.segments[segment], last) {
+			t.Fatalf("frame %d is damaged: got %v, %v", i, damage, err)
+		}
+		if diff := cmp.Diff(w.frames[:i], replayAll(t, r), sameFrame, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("frame %d is damaged (-want +got)\n%s", i, diff)
+		}
+		if r.NextSequence() != w.frames[i].sequence {
+			t.Errorf("frame %d is damaged: the next value is %d; want %d", i, r.NextSequence(), w.frames[i].sequence)
+		}
+		last = end
 	}
 }
 
