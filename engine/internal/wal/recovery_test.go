@@ -167,6 +167,16 @@ func TestFramesBeforeDamage(t *testing.T) {
 		}
 		last = end
 	}
+	w.remove(1) // so that the next segment does not continue the first
+	r, damage, err := ScanUpToDamage(crashDir, w.disk, knownAt(0))
+	if err != nil || !isCorruptAt(damage, w.segments[2], 0) {
+		t.Fatalf("a segment is missing: got %v, %v", damage, err)
+	}
+	got := replayAll(t, r)
+	if want := w.frames[:len(got)]; !cmp.Equal(want, got, sameFrame) || len(got) == 0 || len(got) >= w.first ||
+		r.NextSequence() != got[len(got)-1].last()+1 {
+		t.Errorf("a segment is missing: got %v, and %d is next; want the frames before it", got, r.NextSequence())
+	}
 }
 
 // TestDurableSequence appends and syncs. Only what is synced is durable, also by the end of a
