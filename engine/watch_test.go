@@ -363,8 +363,8 @@ func TestWatchRemoved(t *testing.T) {
 	}
 }
 
-// TestWatcherWithRoomForOne adds events to a watcher that holds one. The last one says how many were
-// missed before it, and each that is received says how many since the one before.
+// TestWatcherWithRoomForOne adds events to a watcher that holds one. Each event that is received
+// says how many were missed since the one before.
 func TestWatcherWithRoomForOne(t *testing.T) {
 	w := &watcher{maxWaiting: 1, wake: make(chan struct{}, 1)}
 	add := func(sequence uint64) {

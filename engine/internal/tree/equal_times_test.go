@@ -93,7 +93,7 @@ func TestTooManyChunksAtATime(t *testing.T) {
 	err := tree.update(func(w *writeTx) error {
 		entry := codec.CatalogueEntry{Oldest: 5, Count: uint64(len(entries)), Bytes: valueBytes(entries)}
 		entry.SetNewest(5, entries[len(entries)-1].Sequence, []byte("1"))
-		w.state = State{Generation: w.state.Generation, Watermark: 20, Records: 1, Values: entry.Count, Bytes: entry.Bytes}
+		w.state.Watermark, w.state.Records, w.state.Values, w.state.Bytes = 20, 1, entry.Count, entry.Bytes
 		return errors.Join(w.put(key, w.coder.AppendChunk(nil, key, entries)), w.catalogue.put("r", &entry))
 	})
 	if err != nil {

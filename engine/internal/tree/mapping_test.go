@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/index"
@@ -138,4 +140,39 @@ func TestCutoffHoldsUp(t *testing.T) {
 		t.Fatal("a Cutoff that was closed holds up a commit")
 	}
 	tree.snapshotGate.reopen()
+}
+
+// TestSnapshotGate keeps new snapshots out until the open ones have ended, and no longer. The commit
+// goes on with the end of the last one, or gives up when its patience ends.
+func TestSnapshotGate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g snapshotGate
+		start := time.Now()
+		g.enter()
+		g.enter()
+		time.AfterFunc(time.Second, g.leave)
+		time.AfterFunc(2*time.Second, g.leave)
+		if shut, took := g.shutOut(time.Hour), time.Since(start); !shut || took != 2*time.Second {
+			t.Errorf("shut out: %v after %v; want it with the end of the last snapshot", shut, took)
+		}
+		entered := make(chan time.Duration, 1)
+		go func() {
+			g.enter()
+			entered <- time.Since(start)
+		}()
+		time.Sleep(time.Second)
+		g.reopen()
+		if at := <-entered; at != 3*time.Second || !g.anyOpen() {
+			t.Errorf("a snapshot began after %v; want it when the gate is open again", at)
+		}
+		if g.shutOut(time.Second) {
+			t.Error("shut out although a snapshot is open")
+		}
+		g.enter() // which must not wait
+		g.leave()
+		g.leave()
+		if took := time.Since(start); took != 4*time.Second || g.anyOpen() {
+			t.Errorf("it all took %v; want the time of the patience alone", took)
+		}
+	})
 }

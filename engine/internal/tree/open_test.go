@@ -30,8 +30,8 @@ func TestOpenTwice(t *testing.T) {
 	wantRounds(t, mustOpen(t, path), 1)
 }
 
-// TestMaxBytes posts until the file may not grow any more. Then a post changes nothing, and the next
-// one works as soon as the file may grow.
+// TestMaxBytes posts until the file may not grow any more. Then a post changes nothing, and the
+// next one works as soon as the file may grow.
 func TestMaxBytes(t *testing.T) {
 	opts := options()
 	opts.MaxBytes = 1 << 20

@@ -166,7 +166,7 @@ func verbs(t *testing.T) []verb {
 		{name: "Prune all but two", ends: true, writes: true, run: prune(Rule{MaxPerRecord: 2}, holds)},
 		{name: "Prune a span", ends: true, writes: true, run: prune(Rule{NewerThan: 3, OlderThan: 15}, holds)},
 		{name: "Prune the newest", ends: true, writes: true, run: prune(Rule{NewerThan: 12}, nil)},
-		{name: "Prune all but those stored last", ends: true, writes: true, run: prune(Rule{StoredThrough: 100}, holds)},
+		{name: "Prune the first stored", ends: true, writes: true, run: prune(Rule{StoredThrough: 100}, holds)},
 		{name: "Prune everything", ends: true, writes: true, run: prune(Rule{OlderThan: math.MaxUint64}, nil)},
 		{name: "Copy", ends: true, copies: true, run: copyAll},
 		{name: "Copy, then prune both", copies: true, run: copyAndPrune},
