@@ -33,6 +33,7 @@ type settings struct {
 	match       string
 	parallel    int
 	kill        int
+	reach       string
 	packages    []string
 }
 
@@ -45,6 +46,7 @@ func main() {
 	flag.StringVar(&s.match, "match", "", "only mutants whose names match this regular `expression`")
 	flag.IntVar(&s.parallel, "parallel", 2, "`number` of mutants that run at the same time")
 	flag.IntVar(&s.kill, "kill", 95, "`percentage` of the mutants that the tests must kill, or the command fails")
+	flag.StringVar(&s.reach, "reach", "", "run only the tests that reach a mutant; `directory` keeps what they reach")
 	flag.Parse()
 	s.packages = flag.Args()
 	if len(s.packages) == 0 {
@@ -137,10 +139,13 @@ func runAll(ctx context.Context, s settings, mutants []mutant, known reasons) ([
 		verdicts []verdict
 		workers  sync.WaitGroup
 	)
-	limits := &limits{known: map[string]time.Duration{}}
+	all := runner{limits: &limits{known: map[string]time.Duration{}}}
+	if s.reach != "" {
+		all.reach = &reach{dir: s.reach, known: map[string][]reachingTest{}}
+	}
 	for range s.parallel {
 		workers.Go(func() {
-			if err := work(ctx, s, limits, jobs, known, func(v verdict) {
+			if err := work(ctx, s, all, jobs, known, func(v verdict) {
 				mu.Lock()
 				defer mu.Unlock()
 				verdicts = append(verdicts, v)
@@ -166,14 +171,13 @@ func runAll(ctx context.Context, s settings, mutants []mutant, known reasons) ([
 
 // work runs mutants one after the other.
 func work(
-	ctx context.Context, s settings, limits *limits, jobs <-chan mutant, known reasons, tell func(verdict),
+	ctx context.Context, s settings, r runner, jobs <-chan mutant, known reasons, tell func(verdict),
 ) error {
-	scratch, err := os.MkdirTemp("", "mutation")
-	if err != nil {
+	var err error
+	if r.scratch, err = os.MkdirTemp("", "mutation"); err != nil {
 		return err
 	}
-	defer os.RemoveAll(scratch)
-	r := &runner{scratch: scratch, limits: limits}
+	defer os.RemoveAll(r.scratch)
 	for m := range jobs {
 		v, err := r.judge(ctx, m, known, s.named)
 		if err != nil {

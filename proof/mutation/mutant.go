@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -21,7 +22,8 @@ type mutant struct {
 	start, end int
 	text       string
 	line       int
-	number     int // among the mutants of the file with the same function, operator and code, from 1
+	needs      lines // a test that runs none of these lines cannot notice the change
+	number     int   // among the mutants of the file with the same function, operator and code, from 1
 }
 
 // name identifies the mutant while the code around it does not change.
@@ -46,6 +48,7 @@ type finder struct {
 	source   []byte
 	set      *token.FileSet
 	function string
+	body     lines          // of the function
 	returns  *ast.FieldList // of the innermost function
 	found    []mutant
 	numbers  map[string]int
@@ -65,6 +68,7 @@ func findMutants(path string) ([]mutant, error) {
 	for _, declaration := range parsed.Decls {
 		if function, ok := declaration.(*ast.FuncDecl); ok && function.Body != nil {
 			f.function, f.returns = nameOfFunction(function), function.Type.Results
+			f.body = lines{f.line(function.Pos()), f.line(function.End())}
 			f.inspect(function.Body)
 		}
 	}
@@ -230,9 +234,19 @@ func (f *finder) replace(operator string, n ast.Node, text string) {
 
 func (f *finder) add(m mutant) {
 	m.file, m.function = f.file, f.function
+	m.needs = lines{m.line, m.line}
+	if f.isCase(m.start) {
+		m.needs = f.body // the condition of a case is in no block of its own
+	}
 	f.numbers[m.name()]++
 	m.number = f.numbers[m.name()]
 	f.found = append(f.found, m)
+}
+
+// isCase reports whether the line of an offset begins a case.
+func (f *finder) isCase(offset int) bool {
+	line := f.source[bytes.LastIndexByte(f.source[:offset], '\n')+1:]
+	return bytes.HasPrefix(bytes.TrimLeft(line, "\t"), []byte("case "))
 }
 
 func (f *finder) offset(p token.Pos) int { return f.set.Position(p).Offset }

@@ -189,3 +189,39 @@ func TestTooManySurvivors(t *testing.T) {
 		t.Errorf("1 of 20 survived: got %v; want no error", err)
 	}
 }
+
+// TestReach runs only the tests that reach a mutant, and keeps what they reach.
+func TestReach(t *testing.T) {
+	sampleModule(t)
+	const notReached = "\nfunc (d *disk) idle() { d.synced = 0 }\n"
+	if err := os.WriteFile("a/a.go", []byte(sample+notReached), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mutants, err := findMutants("a/a.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	r := &runner{scratch: t.TempDir(), reach: &reach{dir: dir, known: map[string][]reachingTest{}}}
+	want := map[string]string{
+		"a/a.go disk.write: leave out: d.writes += 1": "killed [TestWrite]",
+		"a/a.go disk.sync: leave out: d.synced++":     "SURVIVED []",
+		"a/a.go disk.idle: leave out: d.synced = 0":   "SURVIVED []",
+	}
+	got := map[string]string{}
+	for i := range mutants {
+		if name := mutants[i].name(); want[name] != "" {
+			outcome, by, err := r.run(context.Background(), &mutants[i], nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[name] = outcome.String() + " [" + by + "]"
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "a", "TestWrite.json")); err != nil {
+		t.Error(err)
+	}
+}

@@ -39,6 +39,7 @@ func (o outcome) String() string {
 type runner struct {
 	scratch string
 	limits  *limits
+	reach   *reach // nil: each mutant meets all tests
 }
 
 // run runs the short tests of the mutant's package, and if they pass those of the package above it;
@@ -48,17 +49,23 @@ func (r *runner) run(ctx context.Context, m *mutant, named *namedTest) (outcome,
 	if err != nil {
 		return 0, "", err
 	}
-	tests := []string{"./" + filepath.Dir(m.file)}
 	if named != nil {
-		tests = []string{"-run", "^" + named.test + "$", "./" + named.pkg}
+		return r.runTests(ctx, overlay, []string{"-run", "^" + named.test + "$", "./" + named.pkg})
 	}
-	outcome, by, err := r.runTests(ctx, overlay, tests)
-	if above := packageAbove(m.file); named == nil && outcome == survived && err == nil && above != "" {
-		if outcome, by, err = r.runTests(ctx, overlay, []string{above}); outcome == killed {
+	outcome, by, err := r.runPackage(ctx, overlay, "./"+filepath.Dir(m.file), m)
+	if above := packageAbove(m.file); outcome == survived && err == nil && above != "" {
+		if outcome, by, err = r.runPackage(ctx, overlay, above, m); outcome == killed {
 			outcome, by = elsewhere, above+" "+by
 		}
 	}
 	return outcome, by, err
+}
+
+func (r *runner) runPackage(ctx context.Context, overlay, pkg string, m *mutant) (outcome, string, error) {
+	if r.reach != nil {
+		return r.runReaching(ctx, overlay, pkg, m)
+	}
+	return r.runTests(ctx, overlay, []string{pkg})
 }
 
 // packageAbove returns the package whose short tests run the code of a file too; "" for none.
@@ -75,6 +82,11 @@ func (r *runner) runTests(ctx context.Context, overlay string, tests []string) (
 		return 0, "", err
 	}
 	text, err := goTest(ctx, append([]string{"-overlay", overlay, "-timeout", limit.String()}, tests...))
+	return judgeOutput(ctx, text, err)
+}
+
+// judgeOutput returns what the end of a run of tests says about a mutant.
+func judgeOutput(ctx context.Context, text string, err error) (outcome, string, error) {
 	var failed *exec.ExitError
 	switch {
 	case err == nil:
