@@ -53,6 +53,17 @@ func TestMetaFallback(t *testing.T) {
 			t.Errorf("meta page %d damaged: Check: got %v", meta, err)
 		}
 		mustPost(t, tree, 2) // the commit or its seal writes the page again
+		whole, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		leaf := damageLeaf(t, path, "record.100")
+		for _, at := range []int{meta * pageSize, leaf} { // other damage hides none
+			if err := tree.Check(ctx); !strings.Contains(fmt.Sprint(err), fmt.Sprintf("at offset %d", at)) {
+				t.Errorf("meta page %d and a leaf damaged: Check: got %v; want offset %d", meta, err, at)
+			}
+		}
+		overwrite(t, path, whole, 0)
 		if err := tree.Close(); err != nil {
 			t.Fatal(err)
 		}

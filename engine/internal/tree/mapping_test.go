@@ -142,7 +142,7 @@ func TestCutoffHoldsUp(t *testing.T) {
 	tree.snapshotGate.reopen()
 }
 
-// TestSnapshotGate keeps new snapshots out until the open ones have ended, and no longer. The commit
+// TestSnapshotGate keeps new snapshots out until the open ones have ended, and no longer. A commit
 // goes on with the end of the last one, or gives up when its patience ends.
 func TestSnapshotGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
