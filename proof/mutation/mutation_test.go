@@ -192,6 +192,9 @@ func TestTooManySurvivors(t *testing.T) {
 
 // TestReach runs only the tests that reach a mutant, and keeps what they reach.
 func TestReach(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the sample three times")
+	}
 	sampleModule(t)
 	const notReached = "\nfunc (d *disk) idle() { d.synced = 0 }\n"
 	if err := os.WriteFile("a/a.go", []byte(sample+notReached), 0o600); err != nil {
