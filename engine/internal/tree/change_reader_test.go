@@ -107,24 +107,6 @@ func TestChangeReader(t *testing.T) {
 	}
 }
 
-// TestChangePoolOrder takes values whose numbers lie close together, or far apart: the memory for
-// their order must not depend on how far.
-func TestChangePoolOrder(t *testing.T) {
-	for _, numbers := range [][]uint64{{}, {1}, {3, 1, 2}, {9, 7, 4, 5}, {1 << 60, 3, 1 << 40, 1}, {1, 1 << 63, 2}} {
-		var p changePool
-		for _, n := range numbers {
-			p.changes = append(p.changes, Change{"r", codec.Entry{Sequence: n}})
-		}
-		var got []uint64
-		for _, c := range p.take() {
-			got = append(got, c.Sequence)
-		}
-		if want := slices.Sorted(slices.Values(numbers)); !slices.Equal(got, want) {
-			t.Errorf("got the order %d; want %d", got, want)
-		}
-	}
-}
-
 // TestChangeReaderOfAnotherTree goes on in another tree that has made as many commits, as after a
 // compaction. Nothing that was known of the first tree may be believed of the second.
 func TestChangeReaderOfAnotherTree(t *testing.T) {
