@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"iter"
-	"time"
 )
 
 // StoredValue is one value of a record's history.
@@ -99,10 +98,4 @@ type RecordLister interface {
 	// ascending. A record without values does not exist. Errors are those of Query. An error is
 	// yielded once, as the last element.
 	Records(ctx context.Context, recordPattern string, syntax PatternSyntax) iter.Seq2[RecordInfo, error]
-}
-
-// Now returns the time of the wall clock in Unix milliseconds. It returns 0 for a clock that is set
-// before 1970.
-func Now() uint64 {
-	return uint64(max(time.Now().UnixMilli(), 0))
 }

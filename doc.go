@@ -24,16 +24,16 @@
 //	latest, err := daybook.QueryLatest[Reading](ctx, db, "sensor.*", 1)
 //
 //	// Everything of the last hour, oldest first, without holding all of it in memory.
-//	params := daybook.Since(daybook.Now() - 3_600_000)
-//	params.Order = daybook.OldestFirst
-//	for value, err := range db.Scan(ctx, "*", params) {
+//	lastHour := daybook.Since(daybook.Ago(time.Hour)).OldestFirst()
+//	for value, err := range db.Scan(ctx, "*", lastHour) {
 //		...
 //	}
 //
 //	// The newest ten values of each record below plant.line1. A topic splits names at their dots.
-//	params = daybook.Latest(10)
-//	params.Syntax = daybook.Topic
-//	values, err := db.Query(ctx, "plant.line1.#", params)
+//	values, err := db.Query(ctx, "plant.line1.#", daybook.Latest(10).Topic())
+//
+// Timestamps are Unix milliseconds. [Now], [Ago] and [Timestamp] make them of times; [Time] and the
+// methods Time make times of them. None of these wraps around, also while the clock is in 1970.
 //
 // # What a crash may lose
 //

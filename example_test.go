@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log"
 	"strings"
+	"time"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/backendtest"
@@ -74,6 +75,29 @@ func ExampleQueryAs() {
 	// Output:
 	// sensor.cellar 1000 12.5
 	// sensor.kitchen 2000 21.5
+}
+
+// The parameters of a query begin with a function, and methods add to them. Here they ask for the
+// newest value of each record before a time.
+func ExampleQueryParams() {
+	noon := time.Date(2026, time.November, 29, 12, 0, 0, 0, time.UTC)
+	ctx, backend := context.Background(), backendtest.NewMemory()
+	for minute, celsius := range []string{"21", "22", "23"} {
+		storedAt := daybook.Timestamp(noon.Add(time.Duration(minute) * time.Minute))
+		if err := backend.Store(ctx, "sensor.kitchen", json.RawMessage(celsius), storedAt); err != nil {
+			log.Fatal(err)
+		}
+	}
+	before := daybook.Latest(1).Until(daybook.Timestamp(noon.Add(90 * time.Second)))
+	values, err := backend.Query(ctx, "sensor.*", before)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, v := range values {
+		fmt.Println(v.Time(), v.RecordName, string(v.Value))
+	}
+	// Output:
+	// 2026-11-29 12:01:00 +0000 UTC sensor.kitchen 22
 }
 
 // Persist stores the values of a channel until the channel is closed.

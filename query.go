@@ -2,7 +2,10 @@
 
 package daybook
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Order is the order of one record's values in a result.
 type Order int
@@ -33,7 +36,7 @@ type QueryParams struct {
 	// Order. 0: no limit; negative: ErrInvalidParams.
 	LimitPerRecord int
 	// StartTime and EndTime bound StoredAt (Unix ms). Both bounds are inclusive. nil: no bound. If
-	// the start is after the end, the result is empty.
+	// the start is after the end, the result is empty. The methods Since and Until set them.
 	StartTime, EndTime *uint64
 	// Syntax is the syntax of the record pattern. Default: Glob.
 	Syntax PatternSyntax
@@ -44,12 +47,53 @@ type QueryParams struct {
 // Latest returns the parameters for the newest n values of each record. n = 0 means all values.
 func Latest(n int) QueryParams { return QueryParams{LimitPerRecord: n} }
 
+// Since returns the parameters for the values with the timestamp start (Unix ms) or a later one.
+// Since(Ago(time.Hour)) asks for the values of the last hour.
+func Since(start uint64) QueryParams { return QueryParams{}.Since(start) }
+
+// Until returns the parameters for the values with the timestamp end (Unix ms) or an earlier one.
+func Until(end uint64) QueryParams { return QueryParams{}.Until(end) }
+
 // Between returns the parameters for the values with timestamps from start to end (Unix ms), both
 // inclusive.
-func Between(start, end uint64) QueryParams { return QueryParams{StartTime: &start, EndTime: &end} }
+func Between(start, end uint64) QueryParams { return Since(start).Until(end) }
 
-// Since returns the parameters for the values with the timestamp start (Unix ms) or a later one.
-func Since(start uint64) QueryParams { return QueryParams{StartTime: &start} }
+// Since returns p with the lower bound start (Unix ms, inclusive).
+func (p QueryParams) Since(start uint64) QueryParams {
+	p.StartTime = &start
+	return p
+}
+
+// Until returns p with the upper bound end (Unix ms, inclusive).
+func (p QueryParams) Until(end uint64) QueryParams {
+	p.EndTime = &end
+	return p
+}
+
+// OldestFirst returns p with the order OldestFirst. LimitPerRecord then counts from the oldest value.
+func (p QueryParams) OldestFirst() QueryParams {
+	p.Order = OldestFirst
+	return p
+}
+
+// Topic returns p for a record pattern in the syntax Topic.
+func (p QueryParams) Topic() QueryParams {
+	p.Syntax = Topic
+	return p
+}
+
+// Bounds returns the least and the greatest timestamp that the parameters select (Unix ms, both
+// inclusive): 0 and 2^64-1 if there is no bound.
+func (p QueryParams) Bounds() (start, end uint64) {
+	end = math.MaxUint64
+	if p.StartTime != nil {
+		start = *p.StartTime
+	}
+	if p.EndTime != nil {
+		end = *p.EndTime
+	}
+	return start, end
+}
 
 // Validate returns an error that matches ErrInvalidParams if a field has a value that its comment
 // excludes.

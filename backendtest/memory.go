@@ -175,10 +175,9 @@ func (m *Memory) Query(
 func (m *Memory) selectLocked(matches func(name string) bool, params daybook.QueryParams) []daybook.Change {
 	var selected []daybook.Change
 	matches = memoized(matches)
+	start, end := params.Bounds()
 	for _, c := range m.stored {
-		afterStart := params.StartTime == nil || c.StoredAt >= *params.StartTime
-		beforeEnd := params.EndTime == nil || c.StoredAt <= *params.EndTime
-		if matches(c.RecordName) && afterStart && beforeEnd {
+		if matches(c.RecordName) && c.StoredAt >= start && c.StoredAt <= end {
 			selected = append(selected, c)
 		}
 	}

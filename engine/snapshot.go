@@ -5,7 +5,6 @@ package engine
 import (
 	"cmp"
 	"context"
-	"math"
 	"sync"
 
 	"github.com/daybook-db/daybook"
@@ -21,18 +20,13 @@ func rangeOf(params daybook.QueryParams) (codec.Range, error) {
 	if err := params.Validate(); err != nil {
 		return codec.Range{}, err
 	}
-	wanted := codec.Range{
-		End:    math.MaxUint64,
+	start, end := params.Bounds()
+	return codec.Range{
+		Start:  start,
+		End:    end,
 		Limit:  params.LimitPerRecord,
 		Newest: params.Order == daybook.NewestFirst,
-	}
-	if params.StartTime != nil {
-		wanted.Start = *params.StartTime
-	}
-	if params.EndTime != nil {
-		wanted.End = *params.EndTime
-	}
-	return wanted, nil
+	}, nil
 }
 
 // snapshot is the whole store at one moment: the tree, and views of the values in the heads that

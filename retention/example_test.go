@@ -23,8 +23,8 @@ func exampleBackend() daybook.Backend {
 	backend := backendtest.NewMemory()
 	for _, name := range []string{"alarm.fire", "sensor.kitchen"} {
 		for age := range 4 {
-			timestamp := daybook.Now() - uint64(age)*uint64(time.Hour/time.Millisecond)
-			if err := backend.Store(context.Background(), name, json.RawMessage("1"), timestamp); err != nil {
+			storedAt := daybook.Ago(time.Duration(age) * time.Hour)
+			if err := backend.Store(context.Background(), name, json.RawMessage("1"), storedAt); err != nil {
 				log.Fatal(err)
 			}
 		}

@@ -33,13 +33,8 @@ func newSelection(recordPattern string, params daybook.QueryParams) (selection, 
 		return selection{}, err
 	}
 	pattern, err := index.Compile(recordPattern, params.Syntax)
-	s := selection{pattern: pattern, to: math.MaxUint64, limit: math.MaxInt, order: params.Order}
-	if params.StartTime != nil {
-		s.from = *params.StartTime
-	}
-	if params.EndTime != nil {
-		s.to = *params.EndTime
-	}
+	s := selection{pattern: pattern, limit: math.MaxInt, order: params.Order}
+	s.from, s.to = params.Bounds()
 	if params.LimitPerRecord > 0 {
 		s.limit = params.LimitPerRecord
 	}
