@@ -109,7 +109,7 @@ func ExamplePersist() {
 		readings <- temperature{21.5}
 		readings <- temperature{21.75}
 	}()
-	if err := daybook.Persist(ctx, backend, "sensor.kitchen", readings); err != nil {
+	if err := daybook.Persist(ctx, backend, "sensor.kitchen", readings, nil); err != nil {
 		log.Fatal(err)
 	}
 	stored, err := backend.Query(ctx, "sensor.kitchen", daybook.QueryParams{Order: daybook.OldestFirst})

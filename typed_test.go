@@ -7,16 +7,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/backendtest"
 )
 
 // canned is a backend whose queries return the same values, and which records its calls.
@@ -100,94 +99,140 @@ func TestQueryRange(t *testing.T) {
 	}
 }
 
-func TestHelpersWithoutABackend(t *testing.T) {
-	if _, err := daybook.QueryLatest[reading](t.Context(), nil, "*", 1); !errors.Is(err, daybook.ErrNotConfigured) {
-		t.Errorf("QueryLatest: got %v; want ErrNotConfigured", err)
-	}
-	closed := make(chan int)
-	close(closed) // so that a Persist that goes on does not wait
-	if err := daybook.Persist(t.Context(), nil, "r", closed); !errors.Is(err, daybook.ErrNotConfigured) {
-		t.Errorf("Persist: got %v; want ErrNotConfigured", err)
+func TestQueryLatestOfNone(t *testing.T) {
+	for _, n := range []int{0, -1} {
+		if _, err := daybook.QueryLatest[reading](t.Context(), &canned{}, "*", n); !errors.Is(err, daybook.ErrInvalidParams) {
+			t.Errorf("the newest %d: got %v; want ErrInvalidParams", n, err)
+		}
 	}
 }
 
-func TestPersistEndsWithTheChannel(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := &canned{}
-		values := make(chan reading)
-		go func() {
-			defer close(values)
-			for i := range 3 {
-				values <- reading{float64(i)}
-				time.Sleep(time.Second)
+func TestHelpersWithoutABackend(t *testing.T) {
+	ctx := t.Context()
+	for name, call := range map[string]func() error{
+		"QueryLatest": func() error { _, err := daybook.QueryLatest[reading](ctx, nil, "*", 1); return err },
+		"ScanAs": func() (err error) {
+			for _, err = range daybook.ScanAs[reading](ctx, nil, "*", daybook.QueryParams{}) {
 			}
-		}()
-		start := daybook.Now()
-		if err := daybook.Persist(t.Context(), c, "r", values); err != nil {
+			return err
+		},
+		"WatchAs": func() error {
+			_, err := daybook.WatchAs[reading](ctx, nil, "*", daybook.WatchParams{})
+			return err
+		},
+		"StoreAs": func() error { return daybook.StoreAs(ctx, nil, "r", reading{}, 1) },
+		"Persist": func() error {
+			closed := make(chan int)
+			close(closed) // so that a Persist that goes on does not wait
+			return daybook.Persist(ctx, nil, "r", closed, nil)
+		},
+	} {
+		if err := call(); !errors.Is(err, daybook.ErrNotConfigured) {
+			t.Errorf("%s: got %v; want ErrNotConfigured", name, err)
+		}
+	}
+}
+
+// TestScanAs scans a Scanner, a wrapped one, and a backend that is none.
+func TestScanAs(t *testing.T) {
+	captureLog(t)
+	memory := backendtest.NewMemory()
+	for i, value := range []string{`{"celsius":1.5}`, `{"celsius":"warm"}`, `{"celsius":2.5}`, `{"celsius":3.5}`} {
+		if err := memory.Store(t.Context(), "r", json.RawMessage(value), uint64(i)); err != nil {
 			t.Fatal(err)
 		}
-		var want []daybook.StoredValue
-		for i := range uint64(3) {
-			value := json.RawMessage(fmt.Sprintf(`{"celsius":%d}`, i))
-			want = append(want, daybook.StoredValue{RecordName: "r", Value: value, StoredAt: start + 1000*i})
+	}
+	for name, backend := range map[string]daybook.Backend{
+		"scanner": memory, "wrapped": wrapper{memory}, "no scanner": opaque{memory},
+	} {
+		var got []float64
+		for v, err := range daybook.ScanAs[reading](t.Context(), backend, "*", daybook.Latest(3).OldestFirst()) {
+			if err != nil || v.RecordName != "r" {
+				t.Fatal(v, err)
+			}
+			if got = append(got, v.Value.Celsius); v.StoredAt == 2 {
+				break
+			}
 		}
-		if diff := cmp.Diff(want, c.values); diff != "" {
-			t.Errorf("stored (-want +got):\n%s", diff)
+		if diff := cmp.Diff([]float64{1.5, 2.5}, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		count := 0
+		for _, err := range daybook.ScanAs[reading](t.Context(), backend, "*", daybook.Latest(-1)) {
+			if count++; !errors.Is(err, daybook.ErrInvalidParams) {
+				t.Errorf("%s: got %v; want ErrInvalidParams", name, err)
+			}
+		}
+		if count != 1 {
+			t.Errorf("%s: %d elements; want the error, once", name, count)
+		}
+	}
+}
+
+// TestWatchAs watches values of which some do not decode. What is missed before one of these counts
+// for the next.
+func TestWatchAs(t *testing.T) {
+	captureLog(t)
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		memory := backendtest.NewMemory()
+		events, err := daybook.WatchAs[reading](ctx, wrapper{memory}, "r", daybook.WatchParams{Buffer: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		store := func(value string, timestamp uint64) {
+			if err := memory.Store(ctx, "r", json.RawMessage(value), timestamp); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		store(`{"celsius":1}`, 1) // waits in WatchAs
+		store(`{"celsius":2}`, 2) // waits in Watch
+		for i := range uint64(5) {
+			store(`"no reading"`, 3+i) // of these, the last two stay
+		}
+		store(`{"celsius":3}`, 8)
+		first, second := <-events, <-events
+		if first.Value.Celsius != 1 || first.Missed != 0 || first.Cursor.Sequence != 1 || first.StoredAt != 1 {
+			t.Errorf("got %+v; want the first reading", first)
+		}
+		total := second.Missed
+		for second.Value.Celsius != 3 {
+			second = <-events
+			total += second.Missed
+		}
+		if second.Cursor.Sequence != 8 || total == 0 {
+			t.Errorf("got %+v, %d missed; want the third reading, after some that were missed", second, total)
+		}
+		cancel()
+		if event, open := <-events; open {
+			t.Errorf("got %+v after the end; want a closed channel", event)
 		}
 	})
 }
 
-func TestPersistEndsWithAPermanentError(t *testing.T) {
-	tests := []struct {
-		name   string
-		record string
-		fail   error
-		want   error
-		reason string
-	}{
-		{"closed backend", "r", daybook.ErrClosed, daybook.ErrClosed, "no later value can be stored"},
-		{"read-only backend", "r", daybook.ErrReadOnly, daybook.ErrReadOnly, "no later value can be stored"},
-		{"bad name", "", nil, daybook.ErrInvalidName, "no value can be stored under this name"},
-		{"full disk", "r", daybook.ErrNoSpace, nil, "there may be room for the next value"},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			captureLog(t)
-			values := make(chan int, 2)
-			values <- 1
-			values <- 2
-			close(values)
-			err := daybook.Persist(t.Context(), &canned{fail: test.fail}, test.record, values)
-			if !errors.Is(err, test.want) {
-				t.Errorf("Persist: got %v; want %v: %s", err, test.want, test.reason)
-			}
-		})
+func TestWatchAsOfNoWatcher(t *testing.T) {
+	_, err := daybook.WatchAs[reading](t.Context(), &canned{}, "*", daybook.WatchParams{})
+	if !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("got %v; want errors.ErrUnsupported", err)
 	}
 }
 
-func TestPersistSkipsValuesThatCannotBeEncoded(t *testing.T) {
-	logged := captureLog(t)
+func TestStoreAs(t *testing.T) {
 	c := &canned{}
-	values := make(chan any, 2)
-	values <- func() {}
-	values <- 7
-	close(values)
-	if err := daybook.Persist(t.Context(), c, "r", values); err != nil {
+	if err := daybook.StoreAs(t.Context(), c, "r", reading{1.5}, 7); err != nil {
 		t.Fatal(err)
 	}
-	if len(c.values) != 1 || string(c.values[0].Value) != "7" || !strings.Contains(logged.String(), "was not stored") {
-		t.Errorf("stored %v, logged %q; want the 7, and one value logged as not stored", c.values, logged)
+	value, err := daybook.NewValue("r", reading{1.5}, 7)
+	if diff := cmp.Diff([]daybook.StoredValue{value}, c.values); diff != "" || err != nil {
+		t.Errorf("%v (-NewValue +StoreAs):\n%s", err, diff)
 	}
-}
-
-func TestPersistEndsWithItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		if err := daybook.Persist(ctx, &canned{}, "r", make(chan int)); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("Persist: got %v; want context.DeadlineExceeded", err)
-		}
-	})
+	if string(value.Value) != `{"celsius":1.5}` || value.RecordName != "r" || value.StoredAt != 7 {
+		t.Errorf("NewValue: got %+v", value)
+	}
+	if err := daybook.StoreAs(t.Context(), c, "r", func() {}, 7); err == nil || !strings.Contains(err.Error(), `"r"`) {
+		t.Errorf("a function: got %v; want an error that names the record", err)
+	}
 }
 
 func TestQueryParamsValidate(t *testing.T) {

@@ -183,7 +183,7 @@ func Example_persist() {
 	readings <- Reading{20.5}
 	readings <- Reading{21}
 	close(readings)
-	if err := daybook.Persist(ctx, db, "sensor.attic", readings); err != nil {
+	if err := daybook.Persist(ctx, db, "sensor.attic", readings, nil); err != nil {
 		log.Fatal(err)
 	}
 	values, err := daybook.QueryAs[Reading](ctx, db, "sensor.attic", daybook.QueryParams{Order: daybook.OldestFirst})

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daybook
+
+// As returns a backend as an optional ability, such as Pruner or Watcher:
+//
+//	if pruner, ok := daybook.As[daybook.Pruner](backend); ok {
+//		...
+//	}
+//
+// A backend that wraps another one, to count calls for example, keeps the abilities of that one if
+// it has a method Unwrap() Backend. As returns the outermost backend that has the ability. Calls of
+// the ability then pass the wrappers around it: a wrapper that must see them has the methods itself.
+func As[Ability any](backend Backend) (ability Ability, ok bool) {
+	for backend != nil {
+		if ability, ok = backend.(Ability); ok {
+			return ability, true
+		}
+		wrapper, isWrapper := backend.(interface{ Unwrap() Backend })
+		if !isWrapper {
+			break
+		}
+		backend = wrapper.Unwrap()
+	}
+	return ability, false
+}
