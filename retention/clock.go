@@ -60,15 +60,16 @@ type judgement struct {
 // set begin in 1970 or 1980.
 var minFloor = time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func newClock(policy *Policy, maxJump time.Duration) *clock {
+// newClock returns the clock of a keeper with defaults.
+func newClock(k *Keeper) *clock {
 	start, booted := time.Now(), bootTime()
 	return &clock{
-		wall: func() time.Time { return time.Now().Round(0) }, // without Go's own steady clock
+		wall: func() time.Time { return k.Now().Round(0) }, // without Go's own steady clock
 		// Go's steady clock may stand still while the machine sleeps. The machine's uptime goes on.
 		steady:  func() time.Duration { return booted + max(time.Since(start), bootTime()-booted) },
 		floor:   floor(),
-		maxJump: maxJump,
-		maxAge:  policy.longestAge(),
+		maxJump: k.MaxJump,
+		maxAge:  k.Policy.longestAge(),
 	}
 }
 
@@ -276,7 +277,7 @@ func (c *clock) jumpLimit() time.Duration {
 // RecordInfo.Newest, so that a few records with values from the future do not decide. It returns
 // the zero time if there are no records, or if the backend cannot list them.
 func newestOfMost(ctx context.Context, backend daybook.Backend) (time.Time, error) {
-	lister, ok := backend.(daybook.RecordLister)
+	lister, ok := daybook.As[daybook.RecordLister](backend)
 	if !ok {
 		return time.Time{}, nil
 	}

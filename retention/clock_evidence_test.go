@@ -122,7 +122,7 @@ func TestSweepByTheKnownTime(t *testing.T) {
 	}
 	f.advance(0, year)
 	k := Keeper{Backend: backend, Policy: Policy{MaxAge: day}}
-	if deleted, err := k.sweep(t.Context(), f.clock); deleted != 1 || !errors.Is(err, ErrClock) {
+	if deleted, err := k.apply(t.Context(), f.clock); deleted != 1 || !errors.Is(err, ErrClock) {
 		t.Errorf("deleted %d, %v; want the value of 25 hours ago, and ErrClock", deleted, err)
 	}
 }
@@ -132,7 +132,7 @@ func TestSweepInDoubtReturnsErrors(t *testing.T) {
 	f := newFakeClock(today, day)
 	f.loaded, f.Known = true, today.Add(-year)
 	k := Keeper{Backend: &failingLister{backendtest.NewMemory()}, Policy: Policy{MaxAge: day}}
-	if _, err := k.sweep(t.Context(), f.clock); !errors.Is(err, errLister) {
+	if _, err := k.apply(t.Context(), f.clock); !errors.Is(err, errLister) {
 		t.Errorf("got %v; want %v", err, errLister)
 	}
 }
@@ -143,7 +143,7 @@ func TestSteadyClock(t *testing.T) {
 	if isKnown := runtime.GOOS == "linux" || runtime.GOOS == "windows"; isKnown != (booted > 0) {
 		t.Errorf("the machine is up for %v", booted)
 	}
-	c := newClock(&Policy{}, DefaultMaxJump)
+	c := newClock(&Keeper{MaxJump: DefaultMaxJump, Now: time.Now})
 	first := c.steady()
 	time.Sleep(2 * time.Millisecond)
 	second := c.steady()

@@ -39,7 +39,7 @@ func newFakeClock(start time.Time, maxAge time.Duration) *fakeClock {
 // restart makes a new clock, as a keeper that starts does.
 func (f *fakeClock) restart(maxAge time.Duration) {
 	f.passed = 0
-	f.clock = newClock(&Policy{MaxAge: maxAge}, DefaultMaxJump)
+	f.clock = newClock(&Keeper{Policy: Policy{MaxAge: maxAge}, MaxJump: DefaultMaxJump, Now: time.Now})
 	f.clock.floor = minFloor
 	f.clock.wall = func() time.Time { return f.wallTime }
 	f.clock.steady = func() time.Duration { return f.passed }
@@ -246,7 +246,7 @@ func TestClockMemoryFails(t *testing.T) {
 			storeAt(t, backend, today.Add(-8*day), "a")
 			storeAt(t, backend, today, "a")
 			k := Keeper{Backend: backend, Policy: Policy{MaxAge: 7 * day}}
-			deleted, err := k.sweep(t.Context(), newFakeClock(today, 7*day).clock)
+			deleted, err := k.apply(t.Context(), newFakeClock(today, 7*day).clock)
 			if deleted != test.deleted || !errors.Is(err, test.want) {
 				t.Errorf("deleted %d, %v; want %d, %v", deleted, err, test.deleted, test.want)
 			}
@@ -369,12 +369,12 @@ func TestSweepWithoutRecords(t *testing.T) {
 	}
 	k.Backend = &failingLister{Memory: backendtest.NewMemory()}
 	k.Policy = Policy{Rules: []Rule{{Pattern: "*", MaxPerRecord: 1}}}
-	if _, err := k.sweep(t.Context(), f.clock); err != nil {
+	if _, err := k.apply(t.Context(), f.clock); err != nil {
 		t.Errorf("by count, with a RecordLister that fails: %v", err)
 	}
 	k.Policy.MaxAge = time.Minute
 	f = newFakeClock(today, hour)
-	if _, err := k.sweep(t.Context(), f.clock); !errors.Is(err, errLister) {
+	if _, err := k.apply(t.Context(), f.clock); !errors.Is(err, errLister) {
 		t.Errorf("by age, with a RecordLister that fails: got %v; want its error", err)
 	}
 }

@@ -174,7 +174,7 @@ func (s *simulation) keep(ctx context.Context) error {
 		Backend: s, Interval: DefaultInterval, Policy: Policy{MaxAge: deviceMaxAge},
 		Logger: slog.New(slog.NewTextHandler(&warnings{s}, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
-	c := newClock(&k.Policy, DefaultMaxJump)
+	c := newClock(&Keeper{Policy: k.Policy, MaxJump: DefaultMaxJump, Now: time.Now})
 	c.floor = minFloor
 	c.wall = func() time.Time { return s.clock(s.at()) }
 	c.steady = func() time.Duration { return s.at().sinceBoot }

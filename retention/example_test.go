@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -69,41 +68,19 @@ func ExampleKeeper_Sweep() {
 // Run sweeps at once, and then every Interval until its context ends.
 func ExampleKeeper_Run() {
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error)
 	keeper := retention.Keeper{
 		Backend:  exampleBackend(),
 		Policy:   examplePolicy,
 		Interval: time.Hour,
-		Logger:   slog.New(onSweep(cancel)), // ends the example after its first sweep
+		OnSweep: func(swept retention.Swept) {
+			fmt.Println("deleted", swept.Deleted, swept.Err)
+			cancel() // ends the example after its first sweep
+		},
 	}
-	go func() { done <- keeper.Run(ctx) }()
-	fmt.Println("ended:", <-done)
+	fmt.Println("ended:", keeper.Run(ctx))
 	// Output:
-	// deleted 3
+	// deleted 3 <nil>
 	// ended: <nil>
-}
-
-// onSweep returns a handler that prints how many values a sweep deleted, and calls then.
-func onSweep(then func()) slog.Handler {
-	return &sweepHandler{Handler: slog.DiscardHandler, then: then}
-}
-
-type sweepHandler struct {
-	slog.Handler
-	then func()
-}
-
-func (*sweepHandler) Enabled(context.Context, slog.Level) bool { return true }
-
-func (h *sweepHandler) Handle(_ context.Context, record slog.Record) error {
-	record.Attrs(func(attr slog.Attr) bool {
-		if attr.Key == "deleted" {
-			fmt.Println("deleted", attr.Value)
-		}
-		return true
-	})
-	h.then()
-	return nil
 }
 
 func ExampleReadPolicy() {

@@ -53,6 +53,22 @@ type Keeper struct {
 	// if not, as a warning if it does not believe the clock, and as an error if it failed. nil:
 	// slog.Default().
 	Logger *slog.Logger
+	// Now is the wall clock, for tests and for devices that get the time elsewhere. Uptime is
+	// counted by time.Now. nil: time.Now.
+	Now func() time.Time
+	// OnSweep is called after each sweep, by the goroutine that runs the keeper. nil: nothing is
+	// called.
+	OnSweep func(Swept)
+}
+
+// Swept is the result of a sweep.
+type Swept struct {
+	At      time.Time     // by Keeper.Now, when the sweep began
+	Took    time.Duration // its duration
+	Deleted uint64        // number of values that it deleted, also if it failed
+	// Err says why the sweep failed, or deleted less than the policy says. It matches ErrClock if
+	// the clock is in doubt, and the context's error if that ended the sweep. nil: it did all.
+	Err error
 }
 
 // Run sweeps at once, and then every Interval. It returns nil when ctx ends. A failed sweep is
@@ -69,7 +85,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return keeper.sweepRepeatedly(ctx, newClock(&keeper.Policy, keeper.MaxJump))
+	return keeper.sweepRepeatedly(ctx, newClock(keeper))
 }
 
 // Sweep sweeps once, and returns the number of values that it deleted. With a backend that is a
@@ -81,7 +97,8 @@ func (k *Keeper) Sweep(ctx context.Context) (deleted uint64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	return keeper.sweep(ctx, newClock(&keeper.Policy, keeper.MaxJump))
+	swept := keeper.sweep(ctx, newClock(keeper))
+	return swept.Deleted, swept.Err
 }
 
 // withDefaults returns a copy of a keeper that can work, with defaults for the fields that are
@@ -98,6 +115,9 @@ func (k *Keeper) withDefaults() (*Keeper, error) {
 	keeper.Interval = cmp.Or(k.Interval, DefaultInterval)
 	keeper.MaxJump = cmp.Or(k.MaxJump, DefaultMaxJump)
 	keeper.Logger = cmp.Or(k.Logger, slog.Default())
+	if keeper.Now == nil {
+		keeper.Now = time.Now
+	}
 	return &keeper, nil
 }
 
@@ -139,8 +159,8 @@ func (k *Keeper) doubtEnds(ctx context.Context, c *clock) bool {
 
 // sweepAndLog returns an error only if the next sweep would fail as well.
 func (k *Keeper) sweepAndLog(ctx context.Context, c *clock) error {
-	start := time.Now()
-	deleted, err := k.sweep(ctx, c)
+	swept := k.sweep(ctx, c)
+	deleted, took, err := swept.Deleted, swept.Took, swept.Err
 	level := slog.LevelDebug
 	if deleted > 0 {
 		level = slog.LevelInfo
@@ -148,7 +168,7 @@ func (k *Keeper) sweepAndLog(ctx context.Context, c *clock) error {
 	switch {
 	case err != nil && ctx.Err() != nil: // an interruption is no failure
 		k.Logger.Log(ctx, level, "daybook: a retention sweep was stopped before its end",
-			"deleted", deleted, "took", time.Since(start))
+			"deleted", deleted, "took", took)
 	case errors.Is(err, daybook.ErrClosed):
 		return err
 	case errors.Is(err, daybook.ErrReadOnly) || errors.Is(err, daybook.ErrFailed):
@@ -161,14 +181,25 @@ func (k *Keeper) sweepAndLog(ctx context.Context, c *clock) error {
 		k.Logger.ErrorContext(ctx, "daybook: a retention sweep failed; the next one will try again",
 			"deleted", deleted, "error", err)
 	default:
-		k.Logger.Log(ctx, level, "daybook: swept", "deleted", deleted, "took", time.Since(start))
+		k.Logger.Log(ctx, level, "daybook: swept", "deleted", deleted, "took", took)
 	}
 	return nil
 }
 
-// sweep applies the policy once. It deletes what is old by uptime, too, where the clock does not
+// sweep sweeps once, and tells OnSweep.
+func (k *Keeper) sweep(ctx context.Context, c *clock) Swept {
+	start, swept := time.Now(), Swept{At: c.wall()}
+	swept.Deleted, swept.Err = k.apply(ctx, c)
+	swept.Took = time.Since(start)
+	if k.OnSweep != nil {
+		k.OnSweep(swept)
+	}
+	return swept
+}
+
+// apply applies the policy once. It deletes what is old by uptime, too, where the clock does not
 // tell. If it cannot believe the clock, it returns ErrClock.
-func (k *Keeper) sweep(ctx context.Context, c *clock) (deleted uint64, err error) {
+func (k *Keeper) apply(ctx context.Context, c *clock) (deleted uint64, err error) {
 	var j judgement
 	if k.Policy.needsTime() {
 		if j, err = c.look(ctx, k.Backend); err != nil {

@@ -252,7 +252,7 @@ func TestSweepInDoubt(t *testing.T) {
 		if text := logged.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, ErrClock.Error()) {
 			t.Errorf("logged %q; want one line with %q", text, ErrClock)
 		}
-		if deleted, err := k.sweep(t.Context(), f.clock); deleted != 0 || !errors.Is(err, ErrClock) {
+		if deleted, err := k.apply(t.Context(), f.clock); deleted != 0 || !errors.Is(err, ErrClock) {
 			t.Errorf("deleted %d, %v; want ErrClock", deleted, err)
 		}
 
@@ -279,7 +279,7 @@ func TestKeeperWithAgesInRulesAlone(t *testing.T) {
 	storeAt(t, backend, today.Add(-2*hour), "a", "b")
 	storeAt(t, backend, today, "a", "b")
 	k := Keeper{Backend: backend, Policy: Policy{Rules: []Rule{{Pattern: "a", MaxAge: hour}}}}
-	if deleted, err := k.sweep(t.Context(), newFakeClock(today, hour).clock); deleted != 1 || err != nil {
+	if deleted, err := k.apply(t.Context(), newFakeClock(today, hour).clock); deleted != 1 || err != nil {
 		t.Errorf("deleted %d, %v; want the old value of a", deleted, err)
 	}
 }
@@ -326,10 +326,82 @@ func TestSweepReturnsErrors(t *testing.T) {
 				t.Fatal(err)
 			}
 			f.advance(2*day, test.ahead)
-			_, err := k.sweep(t.Context(), f.clock)
+			_, err := k.apply(t.Context(), f.clock)
 			if !errors.Is(err, errPruner) || !strings.HasPrefix(err.Error(), test.says) {
 				t.Errorf("got %v; want %v, which says %q", err, errPruner, test.says)
 			}
 		})
+	}
+}
+
+// TestKeeperByAnotherClock runs a keeper for ten days by a clock of its own, which jumps back to 1970
+// and ahead by a year. Nothing that is younger than its maximum age is deleted, and each sweep
+// reports its result.
+func TestKeeperByAnotherClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		backend := backendtest.NewMemory()
+		now := time.Now
+		keeper := Keeper{Policy: Policy{MaxAge: 48 * time.Hour}, Interval: time.Hour, Backend: backend,
+			Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return now() }}
+		var sweeps []Swept
+		keeper.OnSweep = func(s Swept) { sweeps = append(sweeps, s) }
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		ended := make(chan error)
+		go func() { ended <- keeper.Run(ctx) }()
+		for day := range 10 {
+			switch day {
+			case 3:
+				now = func() time.Time { return time.Unix(1000, 0) }
+			case 4:
+				now = func() time.Time { return time.Now().AddDate(1, 0, 0) }
+			case 5:
+				now = time.Now
+			}
+			for range 24 {
+				if err := backend.Store(ctx, "r", json.RawMessage("1"), daybook.Now()); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Hour)
+			}
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		remaining, err := backend.Query(t.Context(), "r", daybook.Latest(0).OldestFirst())
+		if err != nil || len(remaining) < 48 || len(remaining) > 50 {
+			t.Fatalf("%d values remain, %v; want those of the last 48 hours", len(remaining), err)
+		}
+		deleted, doubted := uint64(0), 0
+		for i, s := range sweeps {
+			deleted += s.Deleted
+			if errors.Is(s.Err, ErrClock) {
+				doubted++
+			} else if s.Err != nil {
+				t.Errorf("sweep %d: %v", i, s.Err)
+			}
+		}
+		if len(sweeps) < 240 || doubted < 47 || deleted != 240-uint64(len(remaining)) {
+			t.Errorf("%d sweeps, %d of them in doubt, deleted %d of 240 values; %d remain",
+				len(sweeps), doubted, deleted, len(remaining))
+		}
+		if s := sweeps[3*24+1]; s.At != time.Unix(1000, 0) {
+			t.Errorf("a sweep on the fourth day was at %v; want the keeper's clock", s.At)
+		}
+	})
+}
+
+func TestParsePolicy(t *testing.T) {
+	want := Policy{MaxAge: time.Hour}
+	for _, text := range []string{"max_age: 1h", `{"max_age": "1h"}`} {
+		got, err := ParsePolicy([]byte(text))
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%s: %v (-want +got):\n%s", text, err, diff)
+		}
+	}
+	got, err := ParsePolicy([]byte("max_age: 1h\nmax_agee: 2h"))
+	if wrong := (*PolicyError)(nil); !errors.As(err, &wrong) || wrong.Line != 2 || cmp.Diff(Policy{}, got) != "" {
+		t.Errorf("got %+v, %v; want no policy, and an error about line 2", got, err)
 	}
 }

@@ -51,7 +51,7 @@ func (c *clock) load(ctx context.Context, backend daybook.Backend) error {
 	if c.loaded {
 		return nil
 	}
-	if memory, ok := backend.(daybook.ClockMemory); ok {
+	if memory, ok := daybook.As[daybook.ClockMemory](backend); ok {
 		state, err := memory.ClockState(ctx)
 		if err != nil {
 			return err
@@ -86,7 +86,7 @@ func decodeKnowledge(state []byte) (k knowledge, err error) {
 
 // save makes what is known durable, if enough of it has changed.
 func (c *clock) save(ctx context.Context, backend daybook.Backend, judgementChanged bool) error {
-	memory, ok := backend.(daybook.ClockMemory)
+	memory, ok := daybook.As[daybook.ClockMemory](backend)
 	moved := max(c.Uptime-c.saved.Uptime, c.Wall.Sub(c.saved.Wall).Abs())
 	isSaved := c.saved.Version > 0 && (moved == 0 || !c.doubted && moved < saveInterval)
 	if !ok || isSaved && !judgementChanged {
@@ -108,7 +108,7 @@ func (c *clock) save(ctx context.Context, backend daybook.Backend, judgementChan
 
 // mark notes now and then which value was stored last, and forgets marks that no age needs.
 func (c *clock) mark(ctx context.Context, backend daybook.Backend) error {
-	statser, ok := backend.(daybook.Statser)
+	statser, ok := daybook.As[daybook.Statser](backend)
 	interval := max(minMarkInterval, c.maxAge/maxMarks)
 	if n := len(c.Marks); !ok || n > 0 && c.Uptime-c.Marks[n-1].Uptime < interval {
 		return nil

@@ -90,15 +90,16 @@ func (p Policy) Apply(ctx context.Context, backend daybook.Backend, now time.Tim
 	if err := p.validateFor(backend); err != nil {
 		return 0, err
 	}
+	pruner, _ := daybook.As[daybook.Pruner](backend) // nil if the policy needs none
 	if len(p.Rules) == 0 {
 		deleted, err = p.applyMaxAge(ctx, backend, now)
 	} else {
-		deleted, err = p.applyRules(ctx, backend.(daybook.Pruner), now)
+		deleted, err = p.applyRules(ctx, pruner, now)
 	}
 	if err != nil || p.MaxBytes == 0 {
 		return deleted, err
 	}
-	beyond, err := backend.(daybook.Pruner).Prune(ctx, "*", daybook.PruneParams{MaxBytes: p.MaxBytes})
+	beyond, err := pruner.Prune(ctx, "*", daybook.PruneParams{MaxBytes: p.MaxBytes})
 	if err != nil {
 		err = fmt.Errorf("MaxBytes: %w", err)
 	}
@@ -150,7 +151,7 @@ func (p Policy) validateFor(backend daybook.Backend) error {
 	if err := p.Validate(); err != nil {
 		return err
 	}
-	if _, ok := backend.(daybook.Pruner); !ok && (len(p.Rules) > 0 || p.MaxBytes > 0) {
+	if _, ok := daybook.As[daybook.Pruner](backend); !ok && (len(p.Rules) > 0 || p.MaxBytes > 0) {
 		return fmt.Errorf("%w: got Rules or MaxBytes for a %T, which is no daybook.Pruner; want MaxAge alone",
 			errors.ErrUnsupported, backend)
 	}

@@ -34,10 +34,17 @@ func ReadPolicy(r io.Reader, name string) (Policy, error) {
 	if err != nil {
 		return Policy{}, err
 	}
-	policy, err := parsePolicy(data)
+	policy, err := ParsePolicy(data)
 	if wrong := (*PolicyError)(nil); errors.As(err, &wrong) {
 		wrong.File = name
 	}
+	return policy, err
+}
+
+// ParsePolicy reads a policy from a text, such as a part of a program's configuration. The text is
+// like a file that ReadPolicy reads. Errors: *PolicyError.
+func ParsePolicy(text []byte) (Policy, error) {
+	policy, err := parsePolicy(text)
 	if err != nil {
 		return Policy{}, err
 	}

@@ -18,7 +18,7 @@ func (c *clock) needsUptime(j judgement) bool {
 // the marks of a clock. Such a value is older than that, whatever the clocks have said. It
 // deletes no value whose timestamp is not that old for the latest clock of all.
 func (p Policy) pruneByUptime(ctx context.Context, backend daybook.Backend, c *clock) (deleted uint64, err error) {
-	pruner, ok := backend.(daybook.Pruner)
+	pruner, ok := daybook.As[daybook.Pruner](backend)
 	if !ok {
 		return 0, nil
 	}
