@@ -42,6 +42,10 @@ type QueryParams struct {
 	Syntax PatternSyntax
 	// Order is the order of each record's values. Default: NewestFirst.
 	Order Order
+	// After leaves out all values up to a place in the result, so that the result can be read in
+	// pieces. LimitPerRecord counts the values after it. nil or the zero Place: the beginning. A
+	// Place that no value has: ErrInvalidParams.
+	After *Place
 }
 
 // Latest returns the parameters for the newest n values of each record. n = 0 means all values.
@@ -103,6 +107,9 @@ func (p QueryParams) Validate() error {
 	}
 	if p.Order != NewestFirst && p.Order != OldestFirst {
 		return fmt.Errorf("%w: got order %v; want NewestFirst or OldestFirst", ErrInvalidParams, p.Order)
+	}
+	if err := p.After.validate(); err != nil {
+		return err
 	}
 	return p.Syntax.Validate()
 }

@@ -188,7 +188,28 @@ func (m *Memory) selectLocked(matches func(name string) bool, params daybook.Que
 		}
 		return cmp.Or(cmp.Compare(a.RecordName, b.RecordName), order)
 	})
-	return limit(selected, params.LimitPerRecord)
+	return limit(after(params.After, params.Order, selected), params.LimitPerRecord)
+}
+
+// after returns the values of a result that come after a place.
+func after(place *daybook.Place, order daybook.Order, ordered []daybook.Change) []daybook.Change {
+	if place.IsBeginning() {
+		return ordered
+	}
+	ties := 0
+	return slices.DeleteFunc(ordered, func(c daybook.Change) bool {
+		switch byTime := cmp.Compare(c.StoredAt, place.StoredAt); {
+		case c.RecordName != place.RecordName:
+			return c.RecordName < place.RecordName
+		case byTime == 0:
+			ties++
+			return ties <= place.Ties
+		case order == daybook.NewestFirst:
+			return byTime > 0
+		default:
+			return byTime < 0
+		}
+	})
 }
 
 // compareTimes orders values oldest first.

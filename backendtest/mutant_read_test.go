@@ -9,6 +9,7 @@ import (
 	"errors"
 	"iter"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -75,6 +76,55 @@ func newestFirst(params *daybook.QueryParams) {
 
 func noNegativeLimit(params *daybook.QueryParams) {
 	params.LimitPerRecord = max(params.LimitPerRecord, 0)
+}
+
+func ignorePlace(params *daybook.QueryParams) {
+	if params.Validate() == nil {
+		params.After = nil
+	}
+}
+
+// ignoreTies reads a place as if it was before the first value with its timestamp.
+func ignoreTies(params *daybook.QueryParams) {
+	changePlace(params, func(p *daybook.Place) { p.Ties = 0 })
+}
+
+// skipTies reads a place as if it was after the last value with its timestamp.
+func skipTies(params *daybook.QueryParams) {
+	changePlace(params, func(p *daybook.Place) { p.Ties = math.MaxInt })
+}
+
+func changePlace(params *daybook.QueryParams, change func(*daybook.Place)) {
+	if params.Validate() == nil && !params.After.IsBeginning() {
+		place := *params.After
+		change(&place)
+		params.After = &place
+	}
+}
+
+func mendPlace(params *daybook.QueryParams) {
+	if params.After != nil && params.Validate() != nil {
+		params.After = nil
+	}
+}
+
+// limitBeforePlace applies the limit, and then leaves out the values before the place.
+type limitBeforePlace struct{ *Memory }
+
+func (l limitBeforePlace) Query(
+	ctx context.Context, recordPattern string, params daybook.QueryParams,
+) ([]daybook.StoredValue, error) {
+	from := params
+	from.LimitPerRecord = 0
+	rest, err := l.Memory.Query(ctx, recordPattern, from)
+	if err != nil || params.After == nil || params.LimitPerRecord == 0 {
+		return l.Memory.Query(ctx, recordPattern, params)
+	}
+	params.After = nil
+	first, err := l.Memory.Query(ctx, recordPattern, params)
+	return slices.DeleteFunc(first, func(v daybook.StoredValue) bool {
+		return !slices.ContainsFunc(rest, func(r daybook.StoredValue) bool { return string(r.Value) == string(v.Value) })
+	}), err
 }
 
 // limitBeforeRange applies the limit, and then the range to the rest.

@@ -83,6 +83,7 @@ var themes = []theme{
 	{"equal times", ability{}, equalTimeCases},
 	{"ranges", ability{}, rangeCases},
 	{"limits", ability{}, limitCases},
+	{"places", ability{}, placeCases},
 	{"timestamps", ability{}, timestampCases},
 	{"glob", ability{}, globCases},
 	{"topic", ability{}, topicCases},

@@ -192,5 +192,8 @@ func describe(params daybook.QueryParams) string {
 	if params.EndTime != nil {
 		text += fmt.Sprintf(", to %d", *params.EndTime)
 	}
+	if params.After != nil {
+		text += fmt.Sprintf(", after %+v", *params.After)
+	}
 	return text
 }

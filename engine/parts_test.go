@@ -166,10 +166,10 @@ func TestCapturedBeforeAPart(t *testing.T) {
 	}
 	one, two := `"1`+digits(16<<10)+`"`, `"2`+digits(16<<10)+`"` // more than a transaction takes
 	batch(one)
-	before := db.heads.capture(viewsOf(allRecords))
+	before := db.heads.capture(viewsOf(allRecords, ""))
 	batch(two)
 	db.heads.freeze()
-	within := db.heads.capture(viewsOf(allRecords))
+	within := db.heads.capture(viewsOf(allRecords, ""))
 	entry := func(sequence uint64, value string) codec.Entry {
 		return codec.Entry{Sequence: sequence, Value: json.RawMessage(value)}
 	}

@@ -294,7 +294,7 @@ func (t *turn) cutoff(
 // captureUnposted captures the values in the heads that are not in the tree. Nothing is posted
 // meanwhile, because that needs the turn.
 func (t *turn) captureUnposted(pattern *index.Pattern) (capturedHeads, error) {
-	views, received := viewsOf(pattern), []received(nil)
+	views, received := viewsOf(pattern, ""), []received(nil)
 	heads := t.db.heads.capture(func(of *head.Head, lock sync.Locker) *head.Reader {
 		received = t.db.heads.positions.unposted() // at the same moment
 		return views(of, lock)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
@@ -66,7 +67,11 @@ func (db *DB) scan(
 	if wanted.Empty() {
 		return nil
 	}
-	snapshot, err := db.snapshot(pattern)
+	place := daybook.Place{}
+	if !params.After.IsBeginning() {
+		place = *params.After
+	}
+	snapshot, err := db.snapshotFrom(pattern, place.RecordName)
 	if err != nil {
 		return err
 	}
@@ -74,26 +79,29 @@ func (db *DB) scan(
 	if inLoop {
 		leave = snapshot.iterate()
 	}
-	s := scanner{ctx: ctx, wanted: wanted, tree: snapshot.tree, iteration: snapshot.iteration, yield: yield}
+	s := scanner{ctx: ctx, all: wanted, after: place, tree: snapshot.tree, iteration: snapshot.iteration, yield: yield}
 	return snapshot.records(ctx, func(r recordContent) (bool, error) { return s.record(r) })
 }
 
 // scanner yields the values of one record after another. It merges what the tree and the heads
 // have.
 type scanner struct {
-	ctx    context.Context
-	wanted codec.Range // of each record
-	tree   *tree.Snapshot
-	yield  func(daybook.StoredValue, error) bool
+	ctx   context.Context
+	all   codec.Range   // of each record
+	after daybook.Place // the values before it are left out
+	tree  *tree.Snapshot
+	yield func(daybook.StoredValue, error) bool
 
 	iteration *iteration // nil: a call
 
 	values arena.Values
 	names  arena.Names
 
-	name      string // of the current record
-	remaining int    // number of its values that may still be yielded
-	stopped   bool   // yield has returned false
+	name      string      // of the current record
+	wanted    codec.Range // of its values
+	ties      int         // number of its values that may still be left out because of their time
+	remaining int         // number of its values that may still be yielded
+	stopped   bool        // yield has returned false
 
 	inHeads    []codec.Entry  // the current record's entries in the heads
 	newest     [1]codec.Entry // its newest entry, from the catalogue
@@ -105,8 +113,10 @@ func (s *scanner) record(r recordContent) (more bool, err error) {
 	if err := s.ctx.Err(); err != nil {
 		return false, err
 	}
+	if !s.begin(r.name) {
+		return true, nil
+	}
 	s.inHeads = r.headEntries(s.inHeads[:0], s.wanted)
-	s.remaining = s.wanted.MaxValues()
 	inHeads := entryCursor{entries: s.inHeads, backward: s.wanted.Newest}
 	if r.inTree && s.wanted.Overlaps(r.entry.Oldest, r.entry.Newest) {
 		s.name = s.names.Copy(r.name)
@@ -118,6 +128,28 @@ func (s *scanner) record(r recordContent) (more bool, err error) {
 	}
 	s.emitAll(&inHeads)
 	return !s.stopped, nil
+}
+
+// begin sets what is wanted of a record, and reports whether that may be anything. The record of
+// the place has values that are left out. A limit does not count these, so more are read.
+func (s *scanner) begin(record []byte) (wanted bool) {
+	s.wanted, s.remaining, s.ties = s.all, s.all.MaxValues(), 0
+	if string(record) > s.after.RecordName {
+		return true
+	}
+	if string(record) < s.after.RecordName {
+		return false
+	}
+	if s.wanted.Newest {
+		s.wanted.End = min(s.wanted.End, s.after.StoredAt)
+	} else {
+		s.wanted.Start = max(s.wanted.Start, s.after.StoredAt)
+	}
+	s.ties = s.after.Ties
+	if s.wanted.Limit > 0 {
+		s.wanted.Limit += min(s.ties, math.MaxInt-s.wanted.Limit)
+	}
+	return !s.wanted.Empty()
 }
 
 // merge yields the tree's values, and the heads' values that come before or between them. The
@@ -189,6 +221,10 @@ func (s *scanner) emit(c *entryCursor) {
 		value = s.values.Copy(value)
 	} else {
 		value = c.popCopy(len(value))
+	}
+	if s.ties > 0 && e.Timestamp == s.after.StoredAt {
+		s.ties--
+		return
 	}
 	s.remaining--
 	s.stopped = !s.yield(daybook.StoredValue{RecordName: s.name, Value: value, StoredAt: e.Timestamp}, nil)

@@ -35,6 +35,7 @@ type snapshot struct {
 	db        *DB
 	tree      *tree.Snapshot
 	pattern   *index.Pattern
+	from      string     // the least name of a record
 	iteration *iteration // that the snapshot belongs to; nil: it belongs to a call
 	capturedHeads
 }
@@ -45,7 +46,16 @@ type snapshot struct {
 // between are not above the watermark that the transaction reads, so their views are left out. In
 // the other order such values would be in neither.
 func (db *DB) snapshot(pattern *index.Pattern) (*snapshot, error) {
-	return db.snapshotWith(pattern, viewsOf(pattern))
+	return db.snapshotWith(pattern, viewsOf(pattern, ""))
+}
+
+// snapshotFrom is snapshot without the records whose names are less than from.
+func (db *DB) snapshotFrom(pattern *index.Pattern, from string) (*snapshot, error) {
+	s, err := db.snapshotWith(pattern, viewsOf(pattern, from))
+	if err == nil {
+		s.from = from
+	}
+	return s, err
 }
 
 // snapshotWith is snapshot with the views of the heads' readers that readerOf returns.
@@ -66,15 +76,15 @@ func (db *DB) snapshotWith(
 	}
 }
 
-// viewsOf returns readers of the records whose names begin with the pattern's prefix. They do not
-// match the names, because that may take long with a hostile pattern, and they read under the
-// heads' lock.
-func viewsOf(pattern *index.Pattern) func(*head.Head, sync.Locker) *head.Reader {
+// viewsOf returns readers of the records whose names begin with the pattern's prefix and are not
+// less than from. They do not match the names, because that may take long with a hostile pattern,
+// and they read under the heads' lock. The reader of a single record takes no notice of from.
+func viewsOf(pattern *index.Pattern, from string) func(*head.Head, sync.Locker) *head.Reader {
 	return func(h *head.Head, lock sync.Locker) *head.Reader {
 		if pattern.Exact() {
 			return h.ReadRecord(lock, pattern.Prefix())
 		}
-		return h.ReadPrefix(lock, pattern.Prefix())
+		return h.ReadPrefixFrom(lock, pattern.Prefix(), from)
 	}
 }
 
@@ -128,7 +138,7 @@ type recordContent struct {
 
 // records calls fn for each record, by name, until fn returns false.
 func (s *snapshot) records(ctx context.Context, fn func(recordContent) (more bool, err error)) error {
-	names := s.tree.Records(s.pattern)
+	names := s.tree.RecordsFrom(s.pattern, s.from)
 	var name []byte
 	var entry codec.CatalogueEntry
 	var found bool

@@ -17,6 +17,10 @@ type query struct {
 	args []any
 	// names is what a row's name has to match. The text may select more.
 	names *index.Pattern
+	// after is the place before which rows are left out, and maxPerRecord the number of the rows of
+	// each record after it; 0: all. The text may select more.
+	after        daybook.Place
+	maxPerRecord int
 }
 
 // newQuery writes the statement that makes the best use of the index.
@@ -28,7 +32,10 @@ func newQuery(recordPattern string, params daybook.QueryParams) (*query, error) 
 	if err != nil {
 		return nil, err
 	}
-	q := &query{names: names}
+	q := &query{names: names, maxPerRecord: params.LimitPerRecord}
+	if !params.After.IsBeginning() {
+		q.after = *params.After
+	}
 	glob := translateGlob(recordPattern, names.Prefix(), params.Syntax)
 	switch {
 	case names.Exact():
@@ -55,15 +62,22 @@ func (q *query) selectRecord(params daybook.QueryParams) {
 	q.addBounds(params)
 	q.add(` ORDER BY ` + timeOrder(params.Order))
 	if params.LimitPerRecord > 0 {
-		q.add(` LIMIT ?`, params.LimitPerRecord)
+		q.add(` LIMIT ?`, q.maxRows())
 	}
+}
+
+// maxRows returns the maximum number of rows of a record that are read. The ties of the place are
+// left out when they have been read.
+func (q *query) maxRows() int {
+	return q.maxPerRecord + min(q.after.Ties, math.MaxInt-q.maxPerRecord)
 }
 
 // selectAll reads the index from the first name with the prefix to the last.
 func (q *query) selectAll(params daybook.QueryParams) {
 	q.add(`SELECT record_name, value_json, stored_at FROM record_history`)
-	if prefix := q.names.Prefix(); prefix != "" {
-		q.add(` WHERE record_name >= ? AND record_name < ?`, prefix, prefixEnd(prefix))
+	if from := q.from(); from != "" {
+		q.add(` WHERE record_name >= ? AND record_name < ?`, from, prefixEnd(q.names.Prefix()))
+		q.addPlace(params.Order)
 	}
 	q.add(` ORDER BY record_name, ` + timeOrder(params.Order))
 }
@@ -85,7 +99,7 @@ func (q *query) selectFirstOfEach(glob string, params daybook.QueryParams) {
 	q.add(`SELECT record_name, value_json, stored_at FROM names CROSS JOIN record_history WHERE id IN (` +
 		`SELECT id FROM record_history WHERE record_name = name`)
 	q.addBounds(params)
-	q.add(` ORDER BY `+timeOrder(params.Order)+` LIMIT ?)`, params.LimitPerRecord)
+	q.add(` ORDER BY `+timeOrder(params.Order)+` LIMIT ?)`, q.maxRows())
 	q.add(` ORDER BY record_name, ` + timeOrder(params.Order))
 }
 
@@ -93,10 +107,10 @@ func (q *query) selectFirstOfEach(glob string, params daybook.QueryParams) {
 // empty. It seeks from one name to the next in the index, and so reads one row for each name.
 // SELECT DISTINCT reads them all.
 func (q *query) withNames(glob string) {
-	prefix := q.names.Prefix()
-	q.add(`WITH RECURSIVE walk(name) AS (SELECT min(record_name) FROM record_history WHERE record_name >= ?`, prefix)
+	end := prefixEnd(q.names.Prefix())
+	q.add(`WITH RECURSIVE walk(name) AS (SELECT min(record_name) FROM record_history WHERE record_name >= ?`, q.from())
 	q.add(` UNION ALL SELECT (SELECT min(record_name) FROM record_history WHERE record_name > name) FROM walk`)
-	q.add(` WHERE name < ?), names AS (SELECT name FROM walk WHERE name < ?`, prefixEnd(prefix), prefixEnd(prefix))
+	q.add(` WHERE name < ?), names AS (SELECT name FROM walk WHERE name < ?`, end, end)
 	if glob != "" {
 		q.add(` AND name GLOB ?`, glob)
 	}
@@ -115,6 +129,26 @@ func (q *query) addBounds(params daybook.QueryParams) {
 	}
 	if end := params.EndTime; end != nil && *end <= math.MaxInt64 {
 		q.add(` AND stored_at <= ?`, int64(*end))
+	}
+	q.addPlace(params.Order)
+}
+
+// from returns the least name of a record that is read.
+func (q *query) from() string { return max(q.names.Prefix(), q.after.RecordName) }
+
+// addPlace leaves out the rows before the place, except those with its timestamp.
+func (q *query) addPlace(order daybook.Order) {
+	if q.after.RecordName == "" {
+		return
+	}
+	at := int64(min(q.after.StoredAt, math.MaxInt64))
+	switch {
+	case order == daybook.NewestFirst:
+		q.add(` AND (record_name > ? OR record_name = ? AND stored_at <= ?)`, q.after.RecordName, q.after.RecordName, at)
+	case q.after.StoredAt > math.MaxInt64: // no row is that late
+		q.add(` AND record_name > ?`, q.after.RecordName)
+	default:
+		q.add(` AND (record_name > ? OR record_name = ? AND stored_at >= ?)`, q.after.RecordName, q.after.RecordName, at)
 	}
 }
 

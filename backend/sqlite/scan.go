@@ -3,11 +3,13 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 
 	"github.com/daybook-db/daybook"
 )
@@ -98,6 +100,7 @@ func (db *DB) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
 func (q *query) decode(rows *sql.Rows, yield func(daybook.StoredValue) bool) error {
 	var raw sql.RawBytes // a name, valid until the next row
 	name, matches := "", false
+	ties, remaining := q.after.Ties, 0
 	for rows.Next() {
 		var value []byte
 		var storedAt int64
@@ -107,11 +110,20 @@ func (q *query) decode(rows *sql.Rows, yield func(daybook.StoredValue) bool) err
 		if string(raw) != name {
 			name = string(raw)
 			matches = q.names.Match(name)
+			remaining = cmp.Or(q.maxPerRecord, math.MaxInt)
 		}
 		if storedAt < 0 {
 			return fmt.Errorf("%w: a value of record %q has the timestamp %d", daybook.ErrCorrupt, name, storedAt)
 		}
-		if matches && !yield(daybook.StoredValue{RecordName: name, Value: value, StoredAt: uint64(storedAt)}) {
+		if !matches || remaining == 0 {
+			continue
+		}
+		if ties > 0 && name == q.after.RecordName && uint64(storedAt) == q.after.StoredAt {
+			ties--
+			continue
+		}
+		remaining--
+		if !yield(daybook.StoredValue{RecordName: name, Value: value, StoredAt: uint64(storedAt)}) {
 			return errLoopEnded
 		}
 	}

@@ -22,6 +22,7 @@ type Reader struct {
 	exact  bool   // only the record whose name is prefix
 	since  uint64 // only records with a value of a greater sequence number
 
+	start string // the name from which the first step looks for records
 	from  string // the name from which the next step looks for records
 	ended bool   // there are no further records to look at
 	views []View // found by the last step; the first taken of them have been returned
@@ -32,7 +33,13 @@ type Reader struct {
 // ReadPrefix returns a Reader of the records whose names start with prefix. The lock is that of
 // readers, and the caller holds it.
 func (h *Head) ReadPrefix(lock sync.Locker, prefix string) *Reader {
-	r := &Reader{head: h, lock: lock, last: h.lastSequence, prefix: prefix, from: prefix}
+	return h.ReadPrefixFrom(lock, prefix, prefix)
+}
+
+// ReadPrefixFrom is ReadPrefix without the records whose names are less than from.
+func (h *Head) ReadPrefixFrom(lock sync.Locker, prefix, from string) *Reader {
+	from = max(prefix, from)
+	r := &Reader{head: h, lock: lock, last: h.lastSequence, prefix: prefix, start: from, from: from}
 	r.step()
 	return r
 }
@@ -55,7 +62,7 @@ func (h *Head) ReadSince(lock sync.Locker, sequence uint64) *Reader {
 // Again returns a Reader of the same views, from the first on. The caller does not hold the lock.
 func (r *Reader) Again() *Reader {
 	return &Reader{head: r.head, lock: r.lock, last: r.last, prefix: r.prefix, exact: r.exact, since: r.since,
-		from: r.prefix}
+		start: r.start, from: r.start}
 }
 
 // Last returns the sequence number of the last value that the head held when the Reader was made.

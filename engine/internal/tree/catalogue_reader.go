@@ -20,8 +20,13 @@ type CatalogueReader struct {
 
 // Records returns a reader of the records that the pattern matches.
 func (s *Snapshot) Records(pattern *index.Pattern) *CatalogueReader {
+	return s.RecordsFrom(pattern, "")
+}
+
+// RecordsFrom is Records without the records whose names are less than from.
+func (s *Snapshot) RecordsFrom(pattern *index.Pattern, from string) *CatalogueReader {
 	return &CatalogueReader{
-		mapped: s.mapped, image: s.image, cursor: index.NewNameCursor(s.records.Cursor(), pattern, ""),
+		mapped: s.mapped, image: s.image, cursor: index.NewNameCursor(s.records.Cursor(), pattern, from),
 	}
 }
 

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daybook
+
+import "fmt"
+
+// Place is a place within the result of a query: after some of its values. With it a program reads
+// a result in pieces, without holding a snapshot in between:
+//
+//	place := &daybook.Place{}
+//	for {
+//		params.After = place
+//		for value, err := range db.Scan(ctx, "*", params) {
+//			...
+//			place.Advance(value)
+//			... // break after enough values
+//		}
+//	}
+//
+// A value that is stored or deleted between two pieces is in the next piece if it comes after the
+// place, as in any query. If values with the place's own record and timestamp are stored or deleted,
+// the next piece may repeat or skip one of these.
+type Place struct {
+	RecordName string `json:"record_name"` // of the last value before the place; "": the beginning
+	StoredAt   uint64 `json:"stored_at"`   // its timestamp, Unix ms
+	Ties       int    `json:"ties"`        // number of the record's values with that timestamp before the place
+}
+
+// Advance moves the place to after a value, which must be the next one of the result.
+func (p *Place) Advance(v StoredValue) {
+	if v.RecordName != p.RecordName || v.StoredAt != p.StoredAt {
+		*p = Place{RecordName: v.RecordName, StoredAt: v.StoredAt}
+	}
+	p.Ties++
+}
+
+// IsBeginning reports whether the place is before all values. A nil place is.
+func (p *Place) IsBeginning() bool { return p == nil || p.RecordName == "" }
+
+// validate returns an error that matches ErrInvalidParams if a field has a value that no place has.
+func (p *Place) validate() error {
+	switch {
+	case p.IsBeginning():
+		return nil
+	case p.Ties < 0:
+		return fmt.Errorf("%w: got After.Ties %d; want 0 or more", ErrInvalidParams, p.Ties)
+	}
+	if err := ValidateRecordName(p.RecordName); err != nil {
+		return fmt.Errorf("%w: After.RecordName: %w", ErrInvalidParams, err)
+	}
+	return nil
+}
