@@ -156,6 +156,7 @@ func (s *openScan) finish() error {
 func (o *Scan) run(r *runner) error {
 	scan := r.openScan(&o.Request)
 	defer scan.stop()
+	all := scan.want
 	if scan.take(o.Take) && len(scan.want) >= len(scan.got) {
 		scan.want = scan.want[:len(scan.got)]
 		scan.wantErr = nil
@@ -163,7 +164,24 @@ func (o *Scan) run(r *runner) error {
 	if o.Take == 0 {
 		return nil // the scan has not started
 	}
-	return compareValues(scan.what, scan.want, scan.wantErr, scan.got, scan.gotErr)
+	err := compareValues(scan.what, scan.want, scan.wantErr, scan.got, scan.gotErr)
+	if err != nil || scan.wantErr != nil || o.Limit != 0 {
+		return err
+	}
+	return r.compareRest(o, scan.got, all)
+}
+
+// compareRest compares what comes after the first values of a scan with the rest of the model's
+// result.
+func (r *runner) compareRest(o *Scan, first, all []daybook.StoredValue) error {
+	params := o.params()
+	params.After = &daybook.Place{}
+	for _, v := range first {
+		params.After.Advance(v)
+	}
+	got, err := r.subject.Query(ctx, o.Pattern, params)
+	what := fmt.Sprintf("Query(%q) after %+v", o.Pattern, *params.After)
+	return compareValues(what, all[len(first):], nil, got, err)
 }
 
 func (o *Hold) run(r *runner) error {
