@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -101,16 +102,24 @@ func (t *turn) waitForReaders(
 }
 
 // dropSome deletes the values that were stored first, one part in dropPart of all JSON, or more if
-// those may not be dropped. It passes over damaged values.
+// those may not be dropped. It passes over damaged values. It does nothing if the last call found
+// that nothing may be dropped, and nothing has changed.
 func (t *turn) dropSome(ctx context.Context) (deleted uint64, err error) {
+	before, err := t.tree().State()
+	if err != nil || t.undroppable == before.Generation+1 && len(t.holds) == 0 && t.db.heads.activeEmpty() {
+		return 0, err
+	}
 	for parts := uint64(1); parts <= dropPart && deleted == 0; parts *= 2 {
 		keep := func(all uint64) uint64 { return all - min(all, all/dropPart*parts+dropPart) }
-		deleted, err = t.pruneTo(ctx, allRecords, tree.ByStored, keep, 0)
+		deleted, err = t.dropTo(ctx, keep)
 		if err != nil && !errors.Is(err, daybook.ErrCorrupt) {
 			break
 		}
 	}
 	if deleted == 0 {
+		if after, stateErr := t.tree().State(); err == nil && stateErr == nil {
+			t.undroppable = after.Generation + 1
+		}
 		return 0, err
 	}
 	switch {
@@ -121,6 +130,41 @@ func (t *turn) dropSome(ctx context.Context) (deleted uint64, err error) {
 		return deleted, err
 	}
 	return deleted, nil
+}
+
+// dropTo deletes the values that were stored first until at most keep bytes of JSON remain. keep is
+// given the present number of bytes. What may not be dropped does not count, except the newest
+// values of each record. Values that cannot be read do not count either, and are an error at the
+// end.
+func (t *turn) dropTo(ctx context.Context, keep func(all uint64) uint64) (deleted uint64, err error) {
+	// On a full disk some of the values that count stay in the heads.
+	if _, err := t.postAll(ctx, nil); err != nil && !errors.Is(err, daybook.ErrNoSpace) {
+		return 0, err
+	}
+	spared, err := t.sparedFromDrop(ctx)
+	if err != nil {
+		return 0, err
+	}
+	rule, unreadable, err := t.cutoff(ctx, allRecords, tree.ByStored, keep, spared)
+	if err == nil && t.db.quarantines(unreadable) && t.salvage(ctx, unreadable) == nil {
+		rule, unreadable, err = t.cutoff(ctx, allRecords, tree.ByStored, keep, spared)
+	}
+	if err != nil {
+		return 0, err
+	}
+	rule.KeepNewest = uint64(t.db.opts.DropKeepNewest)
+	deleted, err = t.pruneSparing(ctx, allRecords, rule, spared)
+	return deleted, cmp.Or(err, unreadable)
+}
+
+// sparedFromDrop returns what holds and Options.DropExcept spare.
+func (t *turn) sparedFromDrop(ctx context.Context) (tree.Holds, error) {
+	held, err := t.boundHolds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	never, err := t.db.opts.droppedNever()
+	return append(held, never...), err
 }
 
 // copyRoomPart: dropByCopy fills at most one part in copyRoomPart less than the room for the copy.
@@ -146,15 +190,16 @@ func (t *turn) dropByCopy(ctx context.Context) (deleted uint64, err error) {
 	return before.Values - after.Values, errors.Join(err, stateErr)
 }
 
-// replaceByNewest puts a copy with the values that were stored last, about want bytes of JSON, in
-// the tree's place. Its file has at most room bytes.
+// replaceByNewest puts a copy with the values that were stored last, about want bytes of JSON, and
+// those that may not be dropped, in the tree's place. Its file has at most room bytes.
 func (t *turn) replaceByNewest(ctx context.Context, want uint64, room int64) error {
 	dir := t.db.dir
-	held, err := t.boundHolds(ctx)
+	spared, err := t.sparedFromDrop(ctx)
 	if err != nil {
 		return err
 	}
-	rule, unreadable, err := t.cutoff(ctx, allRecords, tree.ByStored, func(uint64) uint64 { return want }, held)
+	rule, unreadable, err := t.cutoff(ctx, allRecords, tree.ByStored, func(uint64) uint64 { return want }, spared)
+	rule.KeepNewest = uint64(t.db.opts.DropKeepNewest)
 	if err = errors.Join(err, unreadable); err != nil {
 		return err
 	}
@@ -162,8 +207,8 @@ func (t *turn) replaceByNewest(ctx context.Context, want uint64, room int64) err
 	if err := errors.Join(t.db.log.Sync(), t.syncRename(), dir.remove(copyName)); err != nil {
 		return err
 	}
-	with := t.pruningOf(held)
-	newest, lost, err := t.tree().CopyStored(ctx, dir.file(copyName), rule.StoredThrough, room, with)
+	with := t.pruningOf(spared)
+	newest, lost, err := t.tree().CopyStored(ctx, dir.file(copyName), rule, room, with)
 	if err != nil {
 		return errors.Join(err, dir.remove(copyName))
 	}

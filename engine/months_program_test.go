@@ -55,12 +55,16 @@ func parseMonths(text string) (program []monthsOp, err error) {
 
 // monthsOptions returns the options that the numbers of "close" and "kill" say.
 func monthsOptions(args []int64) *Options {
-	return &Options{
+	opts := &Options{
 		MaxSize: args[0], WhenFull: WhenFull(args[1]), Durability: Durability(args[2]), Logger: discard,
 		Tuning: Tuning{
 			HeadSize: args[3], TransactionSize: args[4], ChunkValues: int(args[5]), ChunkBytes: int(args[6]),
 		},
 	}
+	if opts.WhenFull == DropOldest {
+		opts.DropKeepNewest = int(args[7])
+	}
+	return opts
 }
 
 // monthsGenerator draws programs. Between two reopens the values are of one kind.
@@ -99,8 +103,9 @@ func (g *monthsGenerator) options() []int64 {
 	}
 	head := min(int64(MinHeadSize)<<g.IntN(9), g.maxSize/headPartOfMaxSize)
 	transaction := min(int64(MinTransactionSize)<<g.IntN(7), g.maxSize/transactionPartOfMaxSize)
+	keep := []int64{-1, 0, 1, 5}[g.IntN(4)]
 	return []int64{
-		g.maxSize, when, g.Int64N(3), head, transaction, 1 + g.Int64N(1<<g.IntN(11)), 1 + g.Int64N(1<<g.IntN(17)),
+		g.maxSize, when, g.Int64N(3), head, transaction, 1 + g.Int64N(1<<g.IntN(11)), 1 + g.Int64N(1<<g.IntN(17)), keep,
 	}
 }
 

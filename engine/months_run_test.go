@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,6 +31,7 @@ type monthsRun struct {
 	sequence uint64
 	model    []daybook.StoredValue // by sequence number, from 1; without a name: deleted or dropped
 	mayDrop  bool                  // values may have been dropped since the last check
+	keep     int                   // number of values of each record that are not dropped
 
 	scan    func() (daybook.StoredValue, error, bool) // nil: no scan is open
 	endScan func()
@@ -105,7 +107,8 @@ func (r *monthsRun) value(record, size, noise int64) daybook.StoredValue {
 	return daybook.StoredValue{RecordName: name, Value: json.RawMessage(text), StoredAt: uint64(r.now)}
 }
 
-// store stores values. DropOldest must take them; beside a scan, once that has ended.
+// store stores values. DropOldest must take them unless all values are kept; beside a scan, once that
+// has ended.
 func (r *monthsRun) store(batch []daybook.StoredValue) error {
 	store := func() error {
 		if len(batch) == 1 {
@@ -118,7 +121,10 @@ func (r *monthsRun) store(batch []daybook.StoredValue) error {
 		r.closeScan()
 		err = store()
 	}
-	if r.stores++; errors.Is(err, daybook.ErrNoSpace) && r.opts.WhenFull == Refuse {
+	if r.stores++; errors.Is(err, daybook.ErrNoSpace) {
+		if r.opts.WhenFull == DropOldest {
+			return r.mustBeFull(err)
+		}
 		r.refused++
 		return nil
 	}
@@ -143,14 +149,7 @@ func (r *monthsRun) prune(params daybook.PruneParams) error {
 		return err
 	}
 	want := uint64(0)
-	records := make(map[string][]uint64) // sequence numbers
-	for sequence := range r.model {
-		if value := &r.model[sequence]; value.RecordName != "" {
-			records[value.RecordName] = append(records[value.RecordName], uint64(sequence))
-		}
-	}
-	for _, of := range records {
-		slices.SortStableFunc(of, func(a, b uint64) int { return int(r.model[a].StoredAt) - int(r.model[b].StoredAt) })
+	for _, of := range r.records() {
 		for i, sequence := range of {
 			tooMany := params.MaxPerRecord > 0 && len(of)-i > params.MaxPerRecord
 			if tooMany || r.model[sequence].StoredAt < params.OlderThan {
@@ -216,7 +215,7 @@ func (r *monthsRun) reopen(op monthsOp) (err error) {
 	}
 	r.reopens++
 	err = r.check()
-	r.mayDrop = r.opts.WhenFull == DropOldest
+	r.mayDrop, r.keep = r.opts.WhenFull == DropOldest, r.db.opts.DropKeepNewest
 	return err
 }
 
@@ -255,24 +254,21 @@ func (r *monthsRun) checkSize() error {
 }
 
 // check compares the values with the model. If values may have been dropped since the last check,
-// those that were stored before all others may be missing.
+// those that were stored before all others may be missing, without the newest of each record.
 func (r *monthsRun) check() error {
 	if err := r.db.Check(ctx); err != nil {
 		return fmt.Errorf("Check: %w", err)
 	}
-	next := uint64(1) // sequence number
+	isThere := make([]bool, len(r.model))
 	for change, err := range r.db.Changes(ctx, daybook.ChangesParams{}) {
 		if err != nil {
 			return err
 		}
-		sequence := change.Cursor.Sequence
 		if change.IsPlace() {
-			sequence = r.sequence + 1
+			return r.compareMissing(isThere)
 		}
-		if err := r.miss(next, sequence); err != nil || change.IsPlace() {
-			return err
-		}
-		next = sequence + 1
+		sequence := change.Cursor.Sequence
+		isThere[sequence] = true
 		if want, got := &r.model[sequence], &change.StoredValue; got.RecordName != want.RecordName ||
 			got.StoredAt != want.StoredAt || string(got.Value) != string(want.Value) {
 			return fmt.Errorf("value %d is of %s at %d; want %s at %d", sequence, got.RecordName, got.StoredAt,
@@ -282,19 +278,61 @@ func (r *monthsRun) check() error {
 	return errors.New("Changes ended without a place")
 }
 
-// miss tells the model that the values from one sequence number up to another are not there. next
-// is 1 if no value before them is there.
-func (r *monthsRun) miss(next, until uint64) error {
-	mayDrop := r.mayDrop && next == 1 && until <= r.sequence // never the last one
-	for sequence := next; sequence < until; sequence++ {
-		if r.model[sequence].RecordName == "" {
-			continue
+// compareMissing tells the model which values were dropped.
+func (r *monthsRun) compareMissing(isThere []bool) error {
+	records, last := r.records(), uint64(0) // sequence number of the last value that is missing
+	for _, of := range records {
+		for i, sequence := range of {
+			if isThere[sequence] {
+				continue
+			}
+			if isNewest := len(of)-i <= r.keep; !r.mayDrop || isNewest || sequence == r.sequence {
+				return fmt.Errorf("value %d is missing, one of %d of %s; the newest %d are kept", sequence, len(of),
+					r.model[sequence].RecordName, r.keep)
+			}
+			last = max(last, sequence)
 		}
-		if !mayDrop {
-			return fmt.Errorf("value %d is missing; value %d is there", sequence, next-1)
-		}
-		r.model[sequence] = daybook.StoredValue{}
-		r.drops++
 	}
+	for name, of := range records {
+		older := slices.DeleteFunc(slices.Clone(of), func(n uint64) bool { return n > last || !isThere[n] })
+		if len(older) > r.keep {
+			return fmt.Errorf("value %d is missing; of %s, %d values from before it are there: %d", last, name,
+				len(older), older)
+		}
+	}
+	for sequence := range r.model {
+		if r.model[sequence].RecordName != "" && !isThere[sequence] {
+			r.model[sequence] = daybook.StoredValue{}
+			r.drops++
+		}
+	}
+	return nil
+}
+
+// records returns the sequence numbers of each record's values, from the oldest to the newest.
+func (r *monthsRun) records() map[string][]uint64 {
+	records := make(map[string][]uint64)
+	for sequence := range r.model {
+		if value := &r.model[sequence]; value.RecordName != "" {
+			records[value.RecordName] = append(records[value.RecordName], uint64(sequence))
+		}
+	}
+	for _, of := range records {
+		slices.SortStableFunc(of, func(a, b uint64) int { return cmp.Compare(r.model[a].StoredAt, r.model[b].StoredAt) })
+	}
+	return records
+}
+
+// mustBeFull returns an error if there is a value that DropOldest could have dropped.
+func (r *monthsRun) mustBeFull(refusal error) error {
+	if err := r.check(); err != nil {
+		return err
+	}
+	for name, of := range r.records() {
+		if len(of) > r.keep {
+			return fmt.Errorf("%w; but %s has %d values, and %d are kept", refusal, name, len(of), r.keep)
+		}
+	}
+	r.refused++
 	return nil
 }

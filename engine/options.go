@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine/internal/tree"
+	"github.com/daybook-db/daybook/index"
 )
 
 // Durability says how durable a value is when Store returns. In every mode a crash of the process
@@ -50,8 +53,10 @@ const (
 	Refuse WhenFull = iota
 	// DropOldest: the engine deletes the values that were stored first, of all records together, a
 	// sixteenth of all JSON at a time, until the new value fits. Their timestamps do not matter: a
-	// clock that fell back must not make it delete what has just been stored. On a disk that is
-	// full before MaxSize is reached, Store returns daybook.ErrNoSpace, and nothing is deleted.
+	// clock that fell back must not make it delete what has just been stored. It spares what a
+	// daybook.Hold, Options.DropExcept and Options.DropKeepNewest say. When there is nothing else,
+	// Store returns daybook.ErrNoSpace. On a disk that is full before MaxSize is reached it does so,
+	// too, and nothing is deleted.
 	DropOldest
 )
 
@@ -138,9 +143,15 @@ type Options struct {
 	// Quarantine renamed excepted. It also lowers the defaults of Tuning. Default: 0, no maximum;
 	// minimum 8 MiB.
 	MaxSize int64
-	// WhenFull says what Store does when MaxSize is reached. Without MaxSize it has no effect.
-	// Default: Refuse.
+	// WhenFull says what Store does when MaxSize is reached. DropOldest needs a MaxSize. Default:
+	// Refuse.
 	WhenFull WhenFull
+	// DropKeepNewest is the number of values of each record that DropOldest spares: those with the
+	// greatest timestamps. Default: 1, so that no record loses its latest value; negative: none.
+	DropKeepNewest int
+	// DropExcept are records of which DropOldest deletes nothing, such as a configuration. Default:
+	// none.
+	DropExcept []daybook.Pattern
 	// OnCorruption says what the engine does with a damaged directory. Default: Fail.
 	OnCorruption OnCorruption
 	// Logger receives what no caller waits for, such as what recovery dropped and a failed
@@ -198,9 +209,11 @@ func (o *Options) withDefaultsForDisk(maxHeadSize int64) (Options, error) {
 	if err := opts.validate(); err != nil {
 		return Options{}, fmt.Errorf("%w: %w", daybook.ErrInvalidParams, err)
 	}
-	if opts.MaxSize == 0 {
-		opts.WhenFull = Refuse // there is no maximum to reach
+	if opts.WhenFull == DropOldest {
+		setDefault(&opts.DropKeepNewest, 1)
 	}
+	opts.DropKeepNewest = max(opts.DropKeepNewest, 0)
+	opts.DropExcept = slices.Clone(opts.DropExcept)
 	return opts, nil
 }
 
@@ -223,7 +236,40 @@ func (o *Options) validate() error {
 	if o.OnCorruption < Fail || o.OnCorruption > Quarantine {
 		faults = append(faults, fmt.Errorf("OnCorruption is %v; want Fail or Quarantine", o.OnCorruption))
 	}
-	return errors.Join(append(faults, o.validateSizes())...)
+	return errors.Join(append(faults, o.validateDrop(), o.validateSizes())...)
+}
+
+// validateDrop returns an error for options of DropOldest that are wrong, or have no effect.
+func (o *Options) validateDrop() error {
+	var faults []error
+	if o.WhenFull == DropOldest && o.MaxSize == 0 {
+		faults = append(faults, errors.New("WhenFull is drop-oldest without a MaxSize; want both or neither"))
+	}
+	if o.WhenFull != DropOldest && o.DropKeepNewest != 0 {
+		faults = append(faults, fmt.Errorf("DropKeepNewest is %d without DropOldest; want 0", o.DropKeepNewest))
+	}
+	if o.WhenFull != DropOldest && len(o.DropExcept) > 0 {
+		faults = append(faults, fmt.Errorf("DropExcept has %d patterns without DropOldest; want none",
+			len(o.DropExcept)))
+	}
+	if _, err := o.droppedNever(); err != nil {
+		faults = append(faults, fmt.Errorf("DropExcept: %w", err))
+	}
+	return errors.Join(faults...)
+}
+
+// droppedNever returns what spares the records of DropExcept: holds of all their values, which lose
+// none.
+func (o *Options) droppedNever() (tree.Holds, error) {
+	var spares tree.Holds
+	for _, except := range o.DropExcept {
+		pattern, err := index.Compile(except.Text, except.Syntax)
+		if err != nil {
+			return nil, err
+		}
+		spares = append(spares, tree.Hold{Pattern: pattern, At: math.MaxUint64})
+	}
+	return spares, nil
 }
 
 func (o *Options) validateSizes() error {

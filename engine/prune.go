@@ -126,16 +126,23 @@ func compileWithExceptions(recordPattern string, params daybook.PruneParams) (*i
 // instead: after a power cut the deletion must not be there without the values that were stored
 // before it.
 func (t *turn) prune(ctx context.Context, pattern *index.Pattern, rule tree.Rule) (deleted uint64, err error) {
+	held, err := t.boundHolds(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return t.pruneSparing(ctx, pattern, rule, held)
+}
+
+// pruneSparing is prune with what the holds, and others, spare.
+func (t *turn) pruneSparing(
+	ctx context.Context, pattern *index.Pattern, rule tree.Rule, held tree.Holds,
+) (deleted uint64, err error) {
 	defer t.takeReserve()
 	defer func() {
 		if deleted > 0 {
 			t.dropSearch()
 		}
 	}()
-	held, err := t.boundHolds(ctx)
-	if err != nil {
-		return 0, err
-	}
 	// Held values, and those that count as lost, are deleted from the tree alone.
 	leaveOut := doomedBy(ctx, withoutHeld(pattern, held), rule)
 	switch found, err := t.headsHold(ctx, pattern, rule); {
@@ -247,36 +254,7 @@ func (t *turn) pruneToBytes(
 	}
 }
 
-// pruneTo deletes the oldest values of the records that the pattern matches until at most keep
-// bytes of their JSON remain. keep is given the present number of bytes. Values that cannot be read
-// do not count, and are an error at the end. Held values are not deleted. By time they count as if
-// they were; in the order of storing they do not count, and the oldest of the others are deleted.
-func (t *turn) pruneTo(
-	ctx context.Context, pattern *index.Pattern, order tree.Order, keep func(all uint64) uint64, keepNewest uint64,
-) (deleted uint64, err error) {
-	// On a full disk some of the values that count stay in the heads.
-	if _, err := t.postAll(ctx, nil); err != nil && !errors.Is(err, daybook.ErrNoSpace) {
-		return 0, err
-	}
-	var held tree.Holds
-	if order == tree.ByStored {
-		if held, err = t.boundHolds(ctx); err != nil {
-			return 0, err
-		}
-	}
-	rule, unreadable, err := t.cutoff(ctx, pattern, order, keep, held)
-	if err == nil && t.db.quarantines(unreadable) && t.salvage(ctx, unreadable) == nil {
-		rule, unreadable, err = t.cutoff(ctx, pattern, order, keep, held)
-	}
-	if err != nil {
-		return 0, err
-	}
-	rule.KeepNewest = keepNewest
-	deleted, err = t.prune(ctx, pattern, rule)
-	return deleted, cmp.Or(err, unreadable)
-}
-
-// cutoff returns the rule that pruneTo needs, and why some values could not be read; nil if all
+// cutoff returns the rule that deletes what keep does not keep, and why some values could not be read; nil if all
 // could.
 func (t *turn) cutoff(
 	ctx context.Context, pattern *index.Pattern, order tree.Order, keep func(all uint64) uint64, held tree.Holds,

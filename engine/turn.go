@@ -31,6 +31,9 @@ type turn struct {
 	holds []*hold // by name; what the notes of the tree say
 
 	lastSegment uint64 // the greatest number of a segment that recovery has found
+	// undroppable is one more than the tree's generation in which dropSome found nothing to drop.
+	// What holds spare changes with time, so it does not count while there are any.
+	undroppable uint64
 
 	// renameUnsynced is set by adoptTree when another file has got the tree's name and the
 	// directory could not be synced. syncRename clears it.

@@ -32,7 +32,10 @@ func TestCopyStored(t *testing.T) {
 		}
 		defer tree.Close()
 		times := rapid.SampledFrom([]uint64{0, 2, 50}).Draw(t, "times")
-		after := rapid.Uint64Range(0, 60).Draw(t, "after")
+		rule := Rule{
+			StoredThrough: rapid.Uint64Range(0, 60).Draw(t, "after"),
+			KeepNewest:    rapid.SampledFrom([]uint64{0, 0, 1, 2, 7}).Draw(t, "keep"),
+		}
 		hold := Hold{Pattern: held, At: rapid.Uint64Range(0, 60).Draw(t, "at")}
 		hold.From = hold.At + rapid.Uint64Range(0, 20).Draw(t, "from")
 		h, sequence := make(history), uint64(0)
@@ -43,15 +46,18 @@ func TestCopyStored(t *testing.T) {
 			value := []byte(fmt.Sprint(sequence * 1_000_003))
 			at := rapid.Uint64Range(0, times).Draw(t, "time")
 			h[record] = append(h[record], codec.Entry{Timestamp: at, Sequence: sequence, Value: value})
-			switch isHeld := record == "1" && sequence > hold.From; {
-			case sequence > after || isHeld:
-				values, bytes = values+1, bytes+uint64(len(value))
-			case record == "1" && sequence > hold.At:
-				wantLost++
-			}
 		}
-		for _, run := range h {
+		for record, run := range h {
 			slices.SortFunc(run, codec.Entry.Compare)
+			for i, e := range run {
+				isHeld, isNewest := record == "1" && e.Sequence > hold.From, uint64(len(run)-i) <= rule.KeepNewest
+				switch {
+				case e.Sequence > rule.StoredThrough || isHeld || isNewest:
+					values, bytes = values+1, bytes+uint64(len(e.Value))
+				case record == "1" && e.Sequence > hold.At:
+					wantLost++
+				}
+			}
 		}
 		if err := h.post(tree, sequence); err != nil {
 			t.Fatal(err)
@@ -60,7 +66,7 @@ func TestCopyStored(t *testing.T) {
 			return Notes{"hold": fmt.Append(nil, lost[0])}
 		}}
 		path := filepath.Join(parent, fmt.Sprint(runs, ".copy.db"))
-		stored, lost, err := tree.CopyStored(ctx, path, after, 1<<20, with)
+		stored, lost, err := tree.CopyStored(ctx, path, rule, 1<<20, with)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,7 @@
 package tree
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"math"
@@ -21,15 +22,15 @@ func (t *Tree) Salvage(ctx context.Context, path string) (salvaged *Tree, err er
 	return t.copyPart(ctx, path, &salvage{ctx: ctx, skip: func(error) error { return nil }})
 }
 
-// CopyStored makes a new tree at path from the values of this one that were stored after a sequence
-// number, and from those that with.Holds spare. Its file has at most maxBytes. It needs no free
+// CopyStored makes a new tree at path from the values of this one that a rule with StoredThrough does
+// not delete, and from those that with.Holds spare. Its file has at most maxBytes. It needs no free
 // pages in this tree. Nothing may be written to either tree meanwhile. The caller calls with.Lost
 // with lost if it uses the new tree.
 func (t *Tree) CopyStored(
-	ctx context.Context, path string, after uint64, maxBytes int64, with Pruning,
+	ctx context.Context, path string, rule Rule, maxBytes int64, with Pruning,
 ) (newer *Tree, lost []uint64, err error) {
 	fail := func(err error) error { return err }
-	s := &salvage{ctx: ctx, skip: fail, after: after, maxBytes: maxBytes, holds: with.Holds}
+	s := &salvage{ctx: ctx, skip: fail, after: rule.StoredThrough, keepNewest: rule.KeepNewest, maxBytes: maxBytes, holds: with.Holds}
 	s.lost = make([]uint64, len(with.Holds))
 	s.notesOf = with.NotesOf
 	newer, err = t.copyPart(ctx, path, s)
@@ -59,6 +60,11 @@ func (t *Tree) copyPart(ctx context.Context, path string, s *salvage) (part *Tre
 		if values == nil {
 			return err
 		}
+		if s.keepNewest > 0 {
+			if err := s.countFrom(t, image); err != nil {
+				return err
+			}
+		}
 		if err := values.Walk(s.chunk, s.skip); err != nil {
 			return err
 		}
@@ -80,17 +86,21 @@ func (t *Tree) copyPart(ctx context.Context, path string, s *salvage) (part *Tre
 
 // salvage collects chunks and catalogue entries until they fill a transaction.
 type salvage struct {
-	ctx      context.Context
-	to       *Tree
-	skip     func(damage error) error // returns an error to end, and nil to pass over the damage
-	after    uint64                   // only values with greater sequence numbers are collected
-	maxBytes int64                    // of the file; 0: as of the tree
-	holds    Holds                    // what they spare is collected too
-	lost     []uint64                 // of each hold
-	notesOf  func(lost []uint64) Notes
-	buffer   codec.Buffer
+	ctx        context.Context
+	to         *Tree
+	skip       func(damage error) error // returns an error to end, and nil to pass over the damage
+	after      uint64                   // only values with greater sequence numbers are collected
+	keepNewest uint64                   // and this number of the newest values of each record
+	maxBytes   int64                    // of the file; 0: as of the tree
+	holds      Holds                    // what they spare is collected too
+	lost       []uint64                 // of each hold
+	notesOf    func(lost []uint64) Notes
+	buffer     codec.Buffer
+
+	countOf func(record []byte) (uint64, error) // number of a record's values; needed by keepNewest
 
 	record string // whose chunks are being read
+	older  uint64 // number of its next values that are not among the newest
 	spare  spared
 	sums   recordSums
 	key    codec.Key // of its last collected chunk
@@ -104,6 +114,23 @@ type salvage struct {
 type namedEntry struct {
 	record string
 	entry  codec.CatalogueEntry
+}
+
+// countFrom makes countOf return the numbers of values that the catalogue of a tree says.
+func (s *salvage) countFrom(t *Tree, image *pages.Image) error {
+	records, err := image.Bucket(recordsBucket)
+	if err != nil {
+		return err
+	}
+	s.countOf = func(record []byte) (uint64, error) {
+		data, err := records.Cursor().Get(record)
+		if data == nil || err != nil {
+			return 0, cmp.Or(err, error(miscounted(string(record))))
+		}
+		entry, err := t.mapped.decodeEntry(image, record, data)
+		return entry.Count, err
+	}
+	return nil
 }
 
 // chunk collects a chunk, unless it is damaged or overlaps the previous one.
@@ -121,6 +148,13 @@ func (s *salvage) chunk(key, encoded []byte) error {
 	if string(record) != s.record {
 		s.endRecord()
 		s.record, s.spare = string(record), s.holds.of(string(record), s.lost)
+		if s.keepNewest > 0 {
+			count, err := s.countOf(record)
+			if err != nil {
+				return s.skip(err)
+			}
+			s.older = count - min(count, s.keepNewest)
+		}
 	}
 	entries := s.buffer.Entries
 	if s.sums.entry.Count > 0 && entries[0].Compare(s.sums.last) <= 0 {
@@ -144,7 +178,9 @@ func (s *salvage) chunk(key, encoded []byte) error {
 // all chunks get new ordinals.
 func (s *salvage) storedAfter(key, encoded []byte) (newKey, chunk []byte, entries []codec.Entry, err error) {
 	for i := range s.buffer.Entries {
-		if e := &s.buffer.Entries[i]; e.Sequence > s.after || s.spare.spares(e.Sequence) {
+		isNewest := s.keepNewest > 0 && s.older == 0
+		s.older -= min(s.older, 1)
+		if e := &s.buffer.Entries[i]; isNewest || e.Sequence > s.after || s.spare.spares(e.Sequence) {
 			entries = append(entries, *e)
 		} else {
 			s.spare.add(e)

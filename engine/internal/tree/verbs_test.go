@@ -171,7 +171,7 @@ func verbs(t *testing.T) []verb {
 		{name: "Copy", ends: true, copies: true, run: copyAll},
 		{name: "Copy, then prune both", copies: true, run: copyAndPrune},
 		{name: "CopyStored", ends: true, copies: true, run: func(ctx context.Context, tree *Tree) (string, error) {
-			stored, lost, err := tree.CopyStored(ctx, copyPath(tree), 100, 1<<20, Pruning{Holds: holds,
+			stored, lost, err := tree.CopyStored(ctx, copyPath(tree), Rule{StoredThrough: 100}, 1<<20, Pruning{Holds: holds,
 				NotesOf: func([]uint64) Notes { return nil }})
 			if err != nil {
 				return "", err
