@@ -19,8 +19,8 @@ type PersistOptions[T any] struct {
 	// Timestamp returns the timestamp of a value (Unix ms). nil: Now, when Persist receives it.
 	Timestamp func(value T) uint64
 	// MaxBatch is the maximum number of values that are stored in one commit, if the backend is a
-	// BatchStorer: those that wait in the channel. Persist does not wait for more. 0: 256; negative:
-	// ErrInvalidParams.
+	// BatchStorer: those that wait in the channel. Persist does not wait for more. 0: 256;
+	// negative: ErrInvalidParams.
 	MaxBatch int
 	// Failed is called with each value that was received and not stored, and why. nil: slog.Warn.
 	Failed func(value T, err error)
@@ -188,8 +188,8 @@ func (p *persister[T]) fail(batch []received[T], err error) (permanent error) {
 	return nil
 }
 
-// isAboutOneValue reports whether an error of StoreBatch may be about one of the values, so that the
-// others can be stored.
+// isAboutOneValue reports whether an error of StoreBatch may be about one of the values, so that
+// the others can be stored.
 func isAboutOneValue(err error) bool {
 	return matchesAny(err, ErrInvalidName, ErrInvalidValue, ErrValueTooLarge, ErrTimestampRange)
 }

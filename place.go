@@ -18,8 +18,8 @@ import "fmt"
 //	}
 //
 // A value that is stored or deleted between two pieces is in the next piece if it comes after the
-// place, as in any query. If values with the place's own record and timestamp are stored or deleted,
-// the next piece may repeat or skip one of these.
+// place, as in any query. If values with the place's own record and timestamp are stored or
+// deleted, the next piece may repeat or skip one of these.
 type Place struct {
 	RecordName string `json:"record_name"` // of the last value before the place; "": the beginning
 	StoredAt   uint64 `json:"stored_at"`   // its timestamp, Unix ms

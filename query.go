@@ -74,7 +74,8 @@ func (p QueryParams) Until(end uint64) QueryParams {
 	return p
 }
 
-// OldestFirst returns p with the order OldestFirst. LimitPerRecord then counts from the oldest value.
+// OldestFirst returns p with the order OldestFirst. LimitPerRecord then counts from the oldest
+// value.
 func (p QueryParams) OldestFirst() QueryParams {
 	p.Order = OldestFirst
 	return p

@@ -11,8 +11,9 @@ import (
 // before 1970.
 func Now() uint64 { return Timestamp(time.Now()) }
 
-// Ago returns the time of the wall clock minus d, in Unix milliseconds. It returns at least 0, as on
-// a device whose clock has not been set and begins in 1970. A negative d gives a time in the future.
+// Ago returns the time of the wall clock minus d, in Unix milliseconds. It returns at least 0, as
+// on a device whose clock has not been set and begins in 1970. A negative d gives a time in the
+// future.
 func Ago(d time.Duration) uint64 {
 	now, ago := Now(), d.Milliseconds()
 	if ago < 0 {

@@ -43,7 +43,8 @@ func QueryRange[T any](ctx context.Context, backend Backend, pattern string, sta
 }
 
 // QueryAs returns the result of Backend.Query, with each value decoded as T. Values that do not
-// decode, and errors, are treated as in QueryLatest. It holds all values in memory; ScanAs does not.
+// decode, and errors, are treated as in QueryLatest. It holds all values in memory; ScanAs does
+// not.
 func QueryAs[T any](ctx context.Context, backend Backend, pattern string, params QueryParams) ([]Typed[T], error) {
 	typed := []Typed[T]{}
 	for t, err := range ScanAs[T](ctx, backend, pattern, params) {
@@ -60,7 +61,9 @@ func QueryAs[T any](ctx context.Context, backend Backend, pattern string, params
 // decode are logged with slog and skipped. An error is yielded once, as the last element.
 //
 // Errors: ErrNotConfigured for a nil backend, and those of Backend.Query.
-func ScanAs[T any](ctx context.Context, backend Backend, pattern string, params QueryParams) iter.Seq2[Typed[T], error] {
+func ScanAs[T any](
+	ctx context.Context, backend Backend, pattern string, params QueryParams,
+) iter.Seq2[Typed[T], error] {
 	return func(yield func(Typed[T], error) bool) {
 		for stored, err := range scan(ctx, backend, pattern, params) {
 			if err != nil {

@@ -101,7 +101,8 @@ func TestQueryRange(t *testing.T) {
 
 func TestQueryLatestOfNone(t *testing.T) {
 	for _, n := range []int{0, -1} {
-		if _, err := daybook.QueryLatest[reading](t.Context(), &canned{}, "*", n); !errors.Is(err, daybook.ErrInvalidParams) {
+		_, err := daybook.QueryLatest[reading](t.Context(), &canned{}, "*", n)
+		if !errors.Is(err, daybook.ErrInvalidParams) {
 			t.Errorf("the newest %d: got %v; want ErrInvalidParams", n, err)
 		}
 	}

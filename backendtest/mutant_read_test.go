@@ -123,7 +123,8 @@ func (l limitBeforePlace) Query(
 	params.After = nil
 	first, err := l.Memory.Query(ctx, recordPattern, params)
 	return slices.DeleteFunc(first, func(v daybook.StoredValue) bool {
-		return !slices.ContainsFunc(rest, func(r daybook.StoredValue) bool { return string(r.Value) == string(v.Value) })
+		isIt := func(r daybook.StoredValue) bool { return string(r.Value) == string(v.Value) }
+		return !slices.ContainsFunc(rest, isIt)
 	}), err
 }
 

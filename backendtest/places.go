@@ -29,7 +29,8 @@ var placeCases = []testCase{
 // timestamps.
 func someHistory(s *subject) {
 	for i := range uint64(12) {
-		s.store(row{"a", fmt.Sprint(i), i * 7 % 5}, row{"a.b", fmt.Sprint(i), i / 4}, row{"a0", "0", 9}, row{"z", "1", 12 - i})
+		s.store(row{"a", fmt.Sprint(i), i * 7 % 5}, row{"a.b", fmt.Sprint(i), i / 4})
+		s.store(row{"a0", "0", 9}, row{"z", "1", 12 - i})
 	}
 }
 
@@ -113,7 +114,8 @@ func placeWithoutValue(s *subject) {
 			"before the first record"},
 		{daybook.Place{RecordName: "b", StoredAt: 9, Ties: 3}, []row{{"b", "3", 3}, {"b", "1", 1}, {"d", "4", 4}},
 			"before the first value of the record"},
-		{daybook.Place{RecordName: "b", StoredAt: 2, Ties: 3}, []row{{"b", "1", 1}, {"d", "4", 4}}, "between two times"},
+		{daybook.Place{RecordName: "b", StoredAt: 2, Ties: 3}, []row{{"b", "1", 1}, {"d", "4", 4}},
+			"between two times"},
 		{daybook.Place{RecordName: "b", StoredAt: 0}, []row{{"d", "4", 4}}, "after the last value of the record"},
 		{daybook.Place{RecordName: "c", StoredAt: 4}, []row{{"d", "4", 4}}, "between two records"},
 		{daybook.Place{RecordName: "d", StoredAt: 4, Ties: 1}, nil, "after the last value"},

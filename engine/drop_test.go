@@ -24,7 +24,8 @@ func TestDropOldestSpares(t *testing.T) {
 		reason string
 	}{
 		{"default", Options{}, map[string]int{"config": 1, "idle": 1}, "no record loses its latest value"},
-		{"three", Options{DropKeepNewest: 3}, map[string]int{"config": 3, "idle": 2}, "the newest three of each record"},
+		{"three", Options{DropKeepNewest: 3}, map[string]int{"config": 3, "idle": 2},
+			"the newest three of each record"},
 		{"none", Options{DropKeepNewest: -1}, map[string]int{"config": 0, "idle": 0}, "all that was stored first"},
 		{"exceptions", Options{DropKeepNewest: -1, DropExcept: []daybook.Pattern{{Text: "conf*"}}},
 			map[string]int{"config": 5, "idle": 0}, "nothing of these records"},
@@ -74,7 +75,8 @@ func TestDropOldestSpares(t *testing.T) {
 // TestDropOldestRefuses stores the only value of many records, until all of them together fill the
 // store. DropOldest then refuses, at once, and takes values again after a deletion.
 func TestDropOldestRefuses(t *testing.T) {
-	db := mustOpen(t, testenv.TempDir(t), &Options{MaxSize: MinMaxSize, WhenFull: DropOldest, Durability: OS, Logger: discard})
+	db := mustOpen(t, testenv.TempDir(t),
+		&Options{MaxSize: MinMaxSize, WhenFull: DropOldest, Durability: OS, Logger: discard})
 	stored := 0
 	for ; ; stored++ {
 		err := db.Store(ctx, fmt.Sprint("r", stored), json.RawMessage(`"`+digits(20_000)+`"`), uint64(stored))
@@ -112,13 +114,16 @@ func TestDropOptions(t *testing.T) {
 	}{
 		{"drop", Options{WhenFull: DropOldest, MaxSize: MinMaxSize}, true, "the usual options"},
 		{"drop without a maximum", Options{WhenFull: DropOldest}, false, "it would never drop"},
-		{"spare records", Options{WhenFull: DropOldest, MaxSize: MinMaxSize, DropExcept: patterns}, true, "they belong together"},
-		{"spare records from nothing", Options{MaxSize: MinMaxSize, DropExcept: patterns}, false, "Refuse drops nothing"},
+		{"spare records", Options{WhenFull: DropOldest, MaxSize: MinMaxSize, DropExcept: patterns}, true,
+			"they belong together"},
+		{"spare records from nothing", Options{MaxSize: MinMaxSize, DropExcept: patterns}, false,
+			"Refuse drops nothing"},
 		{"spare values from nothing", Options{DropKeepNewest: 3}, false, "Refuse drops nothing"},
 		{"spare a malformed pattern", Options{WhenFull: DropOldest, MaxSize: MinMaxSize,
 			DropExcept: []daybook.Pattern{{Text: `\`}}}, false, "it matches nothing"},
 	} {
-		if _, err := test.opts.withDefaults(); (err == nil) != test.ok || err != nil && !errors.Is(err, daybook.ErrInvalidParams) {
+		_, err := test.opts.withDefaults()
+		if test.ok && err != nil || !test.ok && !errors.Is(err, daybook.ErrInvalidParams) {
 			t.Errorf("%s: got %v; want ok: %v (%s)", test.name, err, test.ok, test.reason)
 		}
 	}

@@ -152,7 +152,8 @@ func TestMaxSizeDropsOldest(t *testing.T) {
 	for _, load := range loads {
 		t.Run(load.name, func(t *testing.T) {
 			dir := testenv.TempDir(t)
-			db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: MinMaxSize, WhenFull: DropOldest, DropKeepNewest: -1, Logger: discard})
+			db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: MinMaxSize, WhenFull: DropOldest,
+				DropKeepNewest: -1, Logger: discard})
 			maxCount, last := uint64(0), uint64(0) // number of values, and the last sequence number
 			for i := uint64(0); last <= maxCount+maxCount/2; i++ {
 				if err := load.store(db, i); err != nil {
@@ -286,7 +287,8 @@ func TestBatchTooLarge(t *testing.T) {
 
 // TestMaxSizeTogether stores large values from many goroutines. Their groups do not fit as a whole.
 func TestMaxSizeTogether(t *testing.T) {
-	db := mustOpen(t, testenv.TempDir(t), &Options{MaxSize: MinMaxSize, WhenFull: DropOldest, DropKeepNewest: -1, Logger: discard})
+	db := mustOpen(t, testenv.TempDir(t), &Options{MaxSize: MinMaxSize, WhenFull: DropOldest, DropKeepNewest: -1,
+		Logger: discard})
 	var storing sync.WaitGroup
 	for g := range 100 {
 		storing.Go(func() {

@@ -107,8 +107,8 @@ func (r *monthsRun) value(record, size, noise int64) daybook.StoredValue {
 	return daybook.StoredValue{RecordName: name, Value: json.RawMessage(text), StoredAt: uint64(r.now)}
 }
 
-// store stores values. DropOldest must take them unless all values are kept; beside a scan, once that
-// has ended.
+// store stores values. DropOldest must take them unless all values are kept; beside a scan, once
+// that has ended.
 func (r *monthsRun) store(batch []daybook.StoredValue) error {
 	store := func() error {
 		if len(batch) == 1 {
@@ -318,7 +318,9 @@ func (r *monthsRun) records() map[string][]uint64 {
 		}
 	}
 	for _, of := range records {
-		slices.SortStableFunc(of, func(a, b uint64) int { return cmp.Compare(r.model[a].StoredAt, r.model[b].StoredAt) })
+		slices.SortStableFunc(of, func(a, b uint64) int {
+			return cmp.Compare(r.model[a].StoredAt, r.model[b].StoredAt)
+		})
 	}
 	return records
 }

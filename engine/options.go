@@ -55,8 +55,8 @@ const (
 	// sixteenth of all JSON at a time, until the new value fits. Their timestamps do not matter: a
 	// clock that fell back must not make it delete what has just been stored. It spares what a
 	// daybook.Hold, Options.DropExcept and Options.DropKeepNewest say. When there is nothing else,
-	// Store returns daybook.ErrNoSpace. On a disk that is full before MaxSize is reached it does so,
-	// too, and nothing is deleted.
+	// Store returns daybook.ErrNoSpace. On a disk that is full before MaxSize is reached it does
+	// so, too, and nothing is deleted.
 	DropOldest
 )
 

@@ -254,8 +254,8 @@ func (t *turn) pruneToBytes(
 	}
 }
 
-// cutoff returns the rule that deletes what keep does not keep, and why some values could not be read; nil if all
-// could.
+// cutoff returns the rule that deletes what keep does not keep, and why some values could not be
+// read; nil if all could.
 func (t *turn) cutoff(
 	ctx context.Context, pattern *index.Pattern, order tree.Order, keep func(all uint64) uint64, held tree.Holds,
 ) (rule tree.Rule, unreadable, err error) {

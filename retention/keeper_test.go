@@ -334,8 +334,8 @@ func TestSweepReturnsErrors(t *testing.T) {
 	}
 }
 
-// TestKeeperByAnotherClock runs a keeper for ten days by a clock of its own, which jumps back to 1970
-// and ahead by a year. Nothing that is younger than its maximum age is deleted, and each sweep
+// TestKeeperByAnotherClock runs a keeper for ten days by a clock of its own, which jumps back to
+// 1970 and ahead by a year. Nothing that is younger than its maximum age is deleted, and each sweep
 // reports its result.
 func TestKeeperByAnotherClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

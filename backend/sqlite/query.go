@@ -141,14 +141,14 @@ func (q *query) addPlace(order daybook.Order) {
 	if q.after.RecordName == "" {
 		return
 	}
-	at := int64(min(q.after.StoredAt, math.MaxInt64))
+	name, at := q.after.RecordName, int64(min(q.after.StoredAt, math.MaxInt64))
 	switch {
 	case order == daybook.NewestFirst:
-		q.add(` AND (record_name > ? OR record_name = ? AND stored_at <= ?)`, q.after.RecordName, q.after.RecordName, at)
+		q.add(` AND (record_name > ? OR record_name = ? AND stored_at <= ?)`, name, name, at)
 	case q.after.StoredAt > math.MaxInt64: // no row is that late
-		q.add(` AND record_name > ?`, q.after.RecordName)
+		q.add(` AND record_name > ?`, name)
 	default:
-		q.add(` AND (record_name > ? OR record_name = ? AND stored_at >= ?)`, q.after.RecordName, q.after.RecordName, at)
+		q.add(` AND (record_name > ? OR record_name = ? AND stored_at >= ?)`, name, name, at)
 	}
 }
 

@@ -22,15 +22,16 @@ func (t *Tree) Salvage(ctx context.Context, path string) (salvaged *Tree, err er
 	return t.copyPart(ctx, path, &salvage{ctx: ctx, skip: func(error) error { return nil }})
 }
 
-// CopyStored makes a new tree at path from the values of this one that a rule with StoredThrough does
-// not delete, and from those that with.Holds spare. Its file has at most maxBytes. It needs no free
-// pages in this tree. Nothing may be written to either tree meanwhile. The caller calls with.Lost
-// with lost if it uses the new tree.
+// CopyStored makes a new tree at path from the values of this one that a rule with StoredThrough
+// does not delete, and from those that with.Holds spare. Its file has at most maxBytes. It needs no
+// free pages in this tree. Nothing may be written to either tree meanwhile. The caller calls
+// with.Lost with lost if it uses the new tree.
 func (t *Tree) CopyStored(
 	ctx context.Context, path string, rule Rule, maxBytes int64, with Pruning,
 ) (newer *Tree, lost []uint64, err error) {
 	fail := func(err error) error { return err }
-	s := &salvage{ctx: ctx, skip: fail, after: rule.StoredThrough, keepNewest: rule.KeepNewest, maxBytes: maxBytes, holds: with.Holds}
+	s := &salvage{ctx: ctx, skip: fail, maxBytes: maxBytes, holds: with.Holds}
+	s.after, s.keepNewest = rule.StoredThrough, rule.KeepNewest
 	s.lost = make([]uint64, len(with.Holds))
 	s.notesOf = with.NotesOf
 	newer, err = t.copyPart(ctx, path, s)
