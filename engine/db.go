@@ -299,6 +299,9 @@ func (db *DB) Initialize(ctx context.Context) error {
 // all the same and returns the reason. No value is lost then: the log stays, and the next Open
 // replays it.
 func (db *DB) Close() error {
+	if db == nil {
+		return errNilDB
+	}
 	db.gate.close()
 	db.closeOnce.Do(func() {
 		db.watchers.end()
@@ -333,8 +336,15 @@ func (db *DB) stopBackground() {
 	db.checkpointer.stop()
 }
 
+// errNilDB is the error of the methods of a nil *DB, which a program has that does not look at the
+// error of Open.
+var errNilDB = fmt.Errorf("%w: the *engine.DB is nil: look at the error of Open", daybook.ErrNotConfigured)
+
 // enter begins a call of a public method, which ends with db.gate.leave.
 func (db *DB) enter(ctx context.Context) error {
+	if db == nil {
+		return errNilDB
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}

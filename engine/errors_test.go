@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -211,4 +212,30 @@ func TestUserPanic(t *testing.T) {
 			panic("mine")
 		}
 	}()
+}
+
+// TestMethodsOfNil calls every method of a nil *DB. Each returns ErrNotConfigured.
+func TestMethodsOfNil(t *testing.T) {
+	var db *DB
+	methods := reflect.TypeOf(db)
+	for i := range methods.NumMethod() {
+		method := methods.Method(i)
+		args := []reflect.Value{reflect.ValueOf(db)}
+		for a := 1; a < method.Type.NumIn(); a++ {
+			args = append(args, reflect.Zero(method.Type.In(a)))
+			if method.Type.In(a) == reflect.TypeFor[context.Context]() {
+				args[a] = reflect.ValueOf(ctx)
+			}
+		}
+		results := method.Func.Call(args)
+		last := results[len(results)-1]
+		if last.Kind() == reflect.Func {
+			for _, yielded := range last.Seq2() {
+				last = yielded
+			}
+		}
+		if err, _ := last.Interface().(error); !errors.Is(err, daybook.ErrNotConfigured) {
+			t.Errorf("%s: got %v; want ErrNotConfigured", method.Name, last)
+		}
+	}
 }
