@@ -169,6 +169,7 @@ func (t *turn) postFrozen(ctx context.Context, leaveOut doomed) (leftOut uint64,
 		t.giveUpCopy(err) // which values the tree has now is unknown
 		return leftOut, err
 	}
+	t.savedSegment = max(t.savedSegment, posting.LastSegment)
 	t.holdsSaved()
 	db.stats.addCheckpoint(time.Since(start))
 	t.updateCopy(func(c *tree.Copy) error { return c.Post(posting) })

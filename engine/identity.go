@@ -181,10 +181,9 @@ func (t *turn) lastCheckpoint() error {
 // saveLastSegment makes the tree know the numbers of the segments that have been in use. It does so
 // already unless nothing was posted after the last one.
 func (t *turn) saveLastSegment() error {
-	state, err := t.tree().State()
 	used := t.db.log.LastUsed()
-	if err != nil || used <= state.LastSegment {
-		return err
+	if used <= t.savedSegment {
+		return nil
 	}
 	return t.saveUsingReserve(func() error { return t.tree().SaveLastSegment(used) })
 }

@@ -104,6 +104,7 @@ func (t *turn) openLog(recovery *wal.Recovery, origin identity.Origin) error {
 			return err
 		}
 	}
+	t.savedSegment = state.LastSegment
 	first, others := segmentSizes(db.opts.MaxSize)
 	db.log, err = recovery.Open(state.LastSegment, wal.Options{
 		FirstSegmentSize: first,

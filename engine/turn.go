@@ -30,7 +30,8 @@ type turn struct {
 
 	holds []*hold // by name; what the notes of the tree say
 
-	lastSegment uint64 // the greatest number of a segment that recovery has found
+	lastSegment  uint64 // the greatest number of a segment that recovery has found
+	savedSegment uint64 // the greatest one that the tree knows, as far as the turn knows
 	// undroppable is one more than the tree's generation in which dropSome found nothing to drop.
 	// What holds spare changes with time, so it does not count while there are any.
 	undroppable uint64
