@@ -48,7 +48,7 @@ func TestDropOldestSpares(t *testing.T) {
 			}
 			store("idle", "1", 7)
 			store("idle", "2", 8)
-			for i := range uint64(900) {
+			for i := range uint64(400) {
 				store(fmt.Sprint("r", i%3), `"`+digits(40_000)+`"`, i)
 			}
 			got := map[string]int{}

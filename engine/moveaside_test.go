@@ -201,12 +201,13 @@ func TestCompactMovesAsideCrash(t *testing.T) {
 	if err := db.Checkpoint(ctx); err != nil {
 		t.Fatal(err)
 	}
-	var mu sync.Mutex // guards copies, because segments are made in the background
+	var mu sync.Mutex // guards copies and ended, because segments are made in the background
 	var copies []string
+	ended := false
 	fsys.SetHook(func(op faultfs.Op) error {
 		mu.Lock()
 		defer mu.Unlock()
-		if op.Name == faultfs.Rename || op.Name == faultfs.SyncDir || op.Name == faultfs.Remove {
+		if !ended && (op.Name == faultfs.Rename || op.Name == faultfs.SyncDir || op.Name == faultfs.Remove) {
 			copied := filepath.Join(testenv.TempDir(t), "copy")
 			if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
 				t.Error(err)
@@ -221,6 +222,7 @@ func TestCompactMovesAsideCrash(t *testing.T) {
 	fsys.SetHook(nil)
 	mu.Lock()
 	defer mu.Unlock()
+	ended = true
 	missing := 0
 	for i, copied := range copies {
 		if _, err := os.Stat(filepath.Join(copied, TreeFile)); err != nil {

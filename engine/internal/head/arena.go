@@ -15,8 +15,8 @@ type arena struct {
 }
 
 // add stores the length of data and a copy of data. It returns their offset, counted as if all
-// blocks had 1<<shift bytes. A larger block has no room for a second value, so no value begins after
-// that many bytes of its block.
+// blocks had 1<<shift bytes. A larger block has no room for a second value, so no value begins
+// after that many bytes of its block.
 func (a *arena) add(data []byte) (offset uint32) {
 	if need := binary.MaxVarintLen32 + len(data); len(a.blocks) == 0 || a.used+need > len(a.blocks[a.last]) {
 		a.grow(max(1<<a.shift, need))

@@ -171,8 +171,8 @@ func verbs(t *testing.T) []verb {
 		{name: "Copy", ends: true, copies: true, run: copyAll},
 		{name: "Copy, then prune both", copies: true, run: copyAndPrune},
 		{name: "CopyStored", ends: true, copies: true, run: func(ctx context.Context, tree *Tree) (string, error) {
-			stored, lost, err := tree.CopyStored(ctx, copyPath(tree), Rule{StoredThrough: 100}, 1<<20, Pruning{Holds: holds,
-				NotesOf: func([]uint64) Notes { return nil }})
+			with := Pruning{Holds: holds, NotesOf: func([]uint64) Notes { return nil }}
+			stored, lost, err := tree.CopyStored(ctx, copyPath(tree), Rule{StoredThrough: 100}, 1<<20, with)
 			if err != nil {
 				return "", err
 			}
