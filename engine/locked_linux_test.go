@@ -40,19 +40,20 @@ func init() {
 // TestLockedNamesTheProcess opens a directory that a process has open, which goes on or is stopped.
 // The error must name that process, and say what to do. A reader that goes on gives way.
 func TestLockedNamesTheProcess(t *testing.T) {
-	for _, test := range []struct {
+	type lockedTest struct {
 		name              string
 		readOnly, stopped bool
 		want              string
-	}{
+	}
+	tests := []lockedTest{
 		{"a writer", false, false, ", which has it open"},
 		{"a writer that is stopped", false, true, "kill -CONT "},
-		{"a reader that is stopped", true, true, "kill -CONT "},
-	} {
+	}
+	if testenv.Long() { // Open waits three seconds for a reader
+		tests = append(tests, lockedTest{"a reader that is stopped", true, true, "kill -CONT "})
+	}
+	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if test.readOnly && !testenv.Long() {
-				t.Skip("waits three seconds for the reader; -long runs it")
-			}
 			dir := testenv.TempDir(t)
 			mustClose(t, mustOpen(t, dir, nil))
 			child := openInChild(t, dir, test.readOnly)
