@@ -59,7 +59,7 @@ func TestHoldOfMaxSize(t *testing.T) {
 func TestHoldOfAllSpace(t *testing.T) {
 	const maxSize = MinMaxSize
 	db := mustOpen(t, testenv.TempDir(t), &Options{
-		MaxSize: maxSize, WhenFull: DropOldest, Durability: OS, Logger: discard,
+		MaxSize: maxSize, WhenFull: DropOldest, DropKeepNewest: -1, Durability: OS, Logger: discard,
 	})
 	mustSetHold(t, db, daybook.Hold{Name: "cloud", MaxBytes: maxSize/2 - 1})
 	// Many small values take more space than their JSON, so the directory is full before the bound

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -159,7 +160,11 @@ func wantNoticed(t *testing.T, dir string, stored uint64, seen []daybook.Change,
 // TestOlderCopyInPlace writes an older copy of a closed directory over its files: the same inodes,
 // and with the times that the copy had.
 func TestOlderCopyInPlace(t *testing.T) {
-	for _, names := range [][]string{{TreeFile}, {sessionName}, {TreeFile, sessionName}} {
+	copies := [][]string{{TreeFile}, {sessionName}, {TreeFile, sessionName}}
+	if runtime.GOOS == "windows" { // which does not tell when a file was changed
+		copies = copies[:2]
+	}
+	for _, names := range copies {
 		t.Run(fmt.Sprint(names), func(t *testing.T) {
 			dir := filepath.Join(testenv.TempDir(t), "daybook")
 			db := mustOpen(t, dir, nil)

@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -303,7 +304,7 @@ func TestFollowNothing(t *testing.T) {
 		{"no directory", "none", "wal", true},
 		{"no log", "empty", "wal", true},
 		{"a file in place of the directory", "file", "wal", false},
-		{"a file in place of the log", "empty", "file", false},
+		{"a file in place of the log", "empty", "file", runtime.GOOS == "windows"}, // there it is no directory
 		{"a log of a newer version", "bad", "wal", false},
 	} {
 		err := NewFollower(disk.OS{}, filepath.Join(parent, test.parent), test.log, 0).Read(
