@@ -37,8 +37,13 @@ func TestUselessFlags(t *testing.T) {
 func TestNoFileInsideTheDaybook(t *testing.T) {
 	dir := filledDir(t, someValues()...)
 	link := filepath.Join(t.TempDir(), "link")
-	if err := os.Symlink(dir, link); err != nil {
-		t.Skip(err) // on Windows only an administrator may
+	err := os.Symlink(dir, link)
+	if err == nil {
+		_, err = os.ReadDir(link)
+	}
+	if err != nil {
+		t.Logf("no symbolic link: %v", err) // on Windows only an administrator may make one
+		link = dir
 	}
 	if err := os.Mkdir(filepath.Join(dir, "below"), 0o700); err != nil {
 		t.Fatal(err)
