@@ -27,8 +27,9 @@ import (
 // that was killed leaves such a file; a later call for path removes it once it is an hour old.
 // After a power cut path may be missing. Then path.1 is the newest backup.
 //
-// Errors: daybook.ErrInvalidParams for keep < 1, or for a path in the daybook's own directory;
-// those of Backup, or the operating system's. After an error the earlier backups are there.
+// Errors: daybook.ErrInvalidParams for keep < 1, for a path in the daybook's own directory or its
+// log's, or where one of the names is that of a directory, or of a link to somewhere else; those of
+// Backup, or the operating system's. After an error the earlier backups are there.
 func (db *DB) BackupFile(ctx context.Context, path string, keep int) (err error) {
 	if err := db.enter(ctx); err != nil {
 		return err
@@ -50,20 +51,46 @@ func (db *DB) BackupFile(ctx context.Context, path string, keep int) (err error)
 			daybook.ErrInvalidParams, path)
 	}
 	f := backupFile{fs: parent, path: path}
+	if err := f.verify(); err != nil {
+		return err
+	}
 	return f.replace(keep, func(w io.Writer) error { return db.Backup(ctx, w) })
 }
 
-// isIn reports whether a directory is the daybook's own.
+// isIn reports whether a directory is the daybook's own, or that of its log.
 func (db *DB) isIn(dir disk.FS, path string) bool {
+	other, err := dir.Stat(path)
+	if err != nil {
+		return false
+	}
 	own, err := db.dir.fs.Stat(db.dir.path)
-	other, otherErr := dir.Stat(path)
-	return err == nil && otherErr == nil && os.SameFile(own, other)
+	log, logErr := db.dir.fs.Stat(db.dir.file(logName))
+	return err == nil && os.SameFile(own, other) || logErr == nil && os.SameFile(log, other)
 }
 
 // backupFile is the newest of some files with backups.
 type backupFile struct {
 	fs   disk.FS // the open directory of path
 	path string
+}
+
+// verify returns an error if the newest or an earlier backup is a directory, or a link that may
+// lead to one. That is no backup, and must not be renamed: it may be the daybook.
+func (f *backupFile) verify() error {
+	for n := 0; n == 0 || f.exists(f.numbered(n)); n++ {
+		path := f.numbered(n)
+		found, err := f.fs.Lstat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil && found.Mode().Type() == fs.ModeSymlink {
+			found, err = f.fs.Stat(path) // fails if the link leads to another directory
+		}
+		if err != nil || found.IsDir() {
+			return fmt.Errorf("%w: %s is there and is no file; want the path of a file", daybook.ErrInvalidParams, path)
+		}
+	}
+	return nil
 }
 
 // replace writes a new file, and gives it the name of the newest one.

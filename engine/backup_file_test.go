@@ -155,6 +155,10 @@ func TestBackupFileFails(t *testing.T) {
 	}
 	ended, end := context.WithCancel(ctx)
 	end()
+	others := t.TempDir()
+	if err := os.Mkdir(filepath.Join(others, "c.1"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		name string
 		ctx  context.Context
@@ -165,7 +169,13 @@ func TestBackupFileFails(t *testing.T) {
 		{"ended context", ended, path, 1, context.Canceled},
 		{"nothing to keep", ctx, path, 0, daybook.ErrInvalidParams},
 		{"its own directory", ctx, filepath.Join(own, "b"), 1, daybook.ErrInvalidParams},
+		{"the directory of its log", ctx, filepath.Join(own, logName, "b"), 1, daybook.ErrInvalidParams},
 		{"its own directory through a link", ctx, filepath.Join(link, "b"), 1, daybook.ErrInvalidParams},
+		{"the daybook", ctx, own, 3, daybook.ErrInvalidParams},
+		{"the daybook through a link", ctx, link, 3, daybook.ErrInvalidParams},
+		{"a directory", ctx, others, 3, daybook.ErrInvalidParams},
+		{"a directory, and a separator", ctx, others + string(filepath.Separator), 3, daybook.ErrInvalidParams},
+		{"an earlier backup is a directory", ctx, filepath.Join(others, "c"), 2, daybook.ErrInvalidParams},
 		{"no directory", ctx, filepath.Join(dir, "missing", "b"), 1, os.ErrNotExist},
 	} {
 		if err := db.BackupFile(test.ctx, test.path, test.keep); !errors.Is(err, test.want) {
