@@ -13,11 +13,14 @@ const (
 	logPart     = 4  // the log has one part in four
 	segmentPart = 32 // a segment of the log has at most one part in 32
 
-	// DropOldest deletes the first sixteenth of all JSON at a time, until the new values fit. It
+	// DropOldest deletes the first sixteenth of what may be dropped, until the new values fit. It
 	// begins when less than one part in 32 of MaxSize would be left, and deletes one sixteenth at
 	// least unless twice as much is left.
 	dropPart    = 16
 	minFreePart = 32
+	// minDropPart: it deletes one part in 1024 of MaxSize at least, if so much may be dropped,
+	// because each time it looks at all chunks.
+	minDropPart = 1024
 
 	// maxValuePart: one value may have one part in 128. Two or three large values share a leaf of
 	// the tree, which is written again as a whole.

@@ -101,16 +101,22 @@ func (t *turn) waitForReaders(
 	return time.Since(started), err
 }
 
-// dropSome deletes the values that were stored first, one part in dropPart of all JSON, or more if
-// those may not be dropped. It passes over damaged values. It does nothing if the last call found
-// that nothing may be dropped, and nothing has changed.
+// dropSome deletes the values that were stored first, one part in dropPart of all JSON that may be
+// dropped. It passes over damaged values. It does nothing if the last call found that nothing may
+// be dropped, and nothing has changed.
 func (t *turn) dropSome(ctx context.Context) (deleted uint64, err error) {
 	before, err := t.tree().State()
 	if err != nil || t.undroppable == before.Generation+1 && len(t.holds) == 0 && t.db.heads.activeEmpty() {
 		return 0, err
 	}
-	for parts := uint64(1); parts <= dropPart && deleted == 0; parts *= 2 {
-		keep := func(all uint64) uint64 { return all - min(all, all/dropPart*parts+dropPart) }
+	// The first part may be of values that cannot be dropped after all, such as damaged ones. Then
+	// it is larger by one part each time, not more: a larger one may go on to values that can be.
+	droppable, least := uint64(1), uint64(t.db.opts.MaxSize/minDropPart)
+	for parts := uint64(1); parts <= dropPart && droppable > 0 && deleted == 0; parts++ {
+		keep := func(all uint64) uint64 {
+			droppable = all
+			return all - min(all, all/dropPart*parts+least)
+		}
 		deleted, err = t.dropTo(ctx, keep)
 		if err != nil && !errors.Is(err, daybook.ErrCorrupt) {
 			break
@@ -133,9 +139,8 @@ func (t *turn) dropSome(ctx context.Context) (deleted uint64, err error) {
 }
 
 // dropTo deletes the values that were stored first until at most keep bytes of JSON remain. keep is
-// given the present number of bytes. What may not be dropped does not count, except the newest
-// values of each record. Values that cannot be read do not count either, and are an error at the
-// end.
+// given the present number of bytes. What may not be dropped does not count. Values that cannot be
+// read do not count either, and are an error at the end.
 func (t *turn) dropTo(ctx context.Context, keep func(all uint64) uint64) (deleted uint64, err error) {
 	// On a full disk some of the values that count stay in the heads.
 	if _, err := t.postAll(ctx, nil); err != nil && !errors.Is(err, daybook.ErrNoSpace) {
@@ -145,14 +150,14 @@ func (t *turn) dropTo(ctx context.Context, keep func(all uint64) uint64) (delete
 	if err != nil {
 		return 0, err
 	}
-	rule, unreadable, err := t.cutoff(ctx, allRecords, tree.ByStored, keep, spared)
+	newest := uint64(t.db.opts.DropKeepNewest)
+	rule, unreadable, err := t.cutoff(ctx, allRecords, tree.ByStored, keep, spared, newest)
 	if err == nil && t.db.quarantines(unreadable) && t.salvage(ctx, unreadable) == nil {
-		rule, unreadable, err = t.cutoff(ctx, allRecords, tree.ByStored, keep, spared)
+		rule, unreadable, err = t.cutoff(ctx, allRecords, tree.ByStored, keep, spared, newest)
 	}
 	if err != nil {
 		return 0, err
 	}
-	rule.KeepNewest = uint64(t.db.opts.DropKeepNewest)
 	deleted, err = t.pruneSparing(ctx, allRecords, rule, spared)
 	return deleted, cmp.Or(err, unreadable)
 }
@@ -170,6 +175,10 @@ func (t *turn) sparedFromDrop(ctx context.Context) (tree.Holds, error) {
 // copyRoomPart: dropByCopy fills at most one part in copyRoomPart less than the room for the copy.
 const copyRoomPart = 4
 
+// copyTries is how often dropByCopy makes a copy of half as much if one does not fit, before the
+// last one, of only what may not be dropped. If that does not fit, no copy does.
+const copyTries = 4
+
 // dropByCopy drops values by copying all others into a new file that has room beside the old one.
 // It helps where the free pages are so scattered that not even a deletion finds those that it
 // needs. More values are dropped then, because the old file takes up its space until the copy is
@@ -183,8 +192,15 @@ func (t *turn) dropByCopy(ctx context.Context) (deleted uint64, err error) {
 		return 0, err
 	}
 	want := uint64(float64(before.Bytes) * float64(room-room/copyRoomPart) / float64(max(now.file-now.free, 1)))
-	for err = error(daybook.ErrNoSpace); errors.Is(err, daybook.ErrNoSpace) && room > 0 && want > 0; want /= 2 {
+	err = daybook.ErrNoSpace
+	for tries := 0; want > 0 && room > 0 && tries <= copyTries; tries++ {
 		err = t.replaceByNewest(ctx, want, room)
+		if !errors.Is(err, daybook.ErrNoSpace) {
+			break
+		}
+		if want /= 2; tries == copyTries-1 {
+			want = 1
+		}
 	}
 	after, stateErr := t.tree().State()
 	return before.Values - after.Values, errors.Join(err, stateErr)
@@ -198,8 +214,8 @@ func (t *turn) replaceByNewest(ctx context.Context, want uint64, room int64) err
 	if err != nil {
 		return err
 	}
-	rule, unreadable, err := t.cutoff(ctx, allRecords, tree.ByStored, func(uint64) uint64 { return want }, spared)
-	rule.KeepNewest = uint64(t.db.opts.DropKeepNewest)
+	keep := func(uint64) uint64 { return want }
+	rule, unreadable, err := t.cutoff(ctx, allRecords, tree.ByStored, keep, spared, uint64(t.db.opts.DropKeepNewest))
 	if err = errors.Join(err, unreadable); err != nil {
 		return err
 	}

@@ -72,6 +72,38 @@ func TestDropOldestSpares(t *testing.T) {
 	}
 }
 
+// TestDropOldestKeepsMost stores the only value of many records first, which take most of the
+// store. Another record then gets more values than fit. It loses the oldest of them, a few at a
+// time.
+func TestDropOldestKeepsMost(t *testing.T) {
+	db := mustOpen(t, testenv.TempDir(t),
+		&Options{MaxSize: MinMaxSize, WhenFull: DropOldest, Durability: OS, Logger: discard})
+	store := func(record string, bytes int, timestamp uint64) {
+		t.Helper()
+		if err := db.Store(ctx, record, json.RawMessage(`"`+digits(bytes)+`"`), timestamp); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range uint64(160) {
+		store(fmt.Sprint("idle", i), 20_000, i)
+	}
+	before, lost := uint64(0), uint64(0)
+	for i := range uint64(100) {
+		store("busy", 10_000, i)
+		values := mustStats(t, db).Values - 160
+		if values <= before {
+			dropped := before + 1 - values
+			if lost += dropped; dropped > 1+before/4 {
+				t.Errorf("value %d: %d of %d values were dropped at once", i, dropped, before)
+			}
+		}
+		before = values
+	}
+	if lost == 0 || lost+before != 100 {
+		t.Errorf("%d values were dropped, and %d remain", lost, before)
+	}
+}
+
 // TestDropOldestRefuses stores the only value of many records, until all of them together fill the
 // store. DropOldest then refuses, at once, and takes values again after a deletion.
 func TestDropOldestRefuses(t *testing.T) {

@@ -52,11 +52,11 @@ const (
 	// Refuse: Store returns daybook.ErrNoSpace until something is deleted.
 	Refuse WhenFull = iota
 	// DropOldest: the engine deletes the values that were stored first, of all records together, a
-	// sixteenth of all JSON at a time, until the new value fits. Their timestamps do not matter: a
-	// clock that fell back must not make it delete what has just been stored. It spares what a
-	// daybook.Hold, Options.DropExcept and Options.DropKeepNewest say. When there is nothing else,
-	// Store returns daybook.ErrNoSpace. On a disk that is full before MaxSize is reached it does
-	// so, too, and nothing is deleted.
+	// sixteenth of their JSON at a time, until the new value fits. Their timestamps do not matter:
+	// a clock that fell back must not make it delete what has just been stored. It spares what a
+	// daybook.Hold, Options.DropExcept and Options.DropKeepNewest say, which does not count for the
+	// sixteenth. When there is nothing else, Store returns daybook.ErrNoSpace. On a disk that is
+	// full before MaxSize is reached it does so, too, and nothing is deleted.
 	DropOldest
 )
 

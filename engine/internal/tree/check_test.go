@@ -122,7 +122,7 @@ func TestDamageNamesThePlace(t *testing.T) {
 	noTimestamp := func() (key, chunk []byte) { return []byte("r\x00damaged"), []byte("chunk") }
 	check := func(tree *Tree) error { return tree.Check(ctx) }
 	cutoff := func(tree *Tree) error {
-		_, skipped, err := tree.Cutoff(ctx, everything, ByTime, func(uint64) uint64 { return 0 }, nil,
+		_, skipped, err := tree.Cutoff(ctx, everything, ByTime, func(uint64) uint64 { return 0 }, nil, 0,
 			slices.Values([]codec.Entry(nil)))
 		return cmp.Or(err, skipped)
 	}

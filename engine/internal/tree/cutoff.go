@@ -31,16 +31,18 @@ const (
 // Only chunks that may have values on both sides of the cut are decoded. A chunk that cannot be
 // decoded is deleted as a whole if its newest value must be. A chunk whose header or page cannot be
 // read does not count: skipped is the first error of that kind. Nor do values count that holds
-// spare; others must have none of those.
+// spare; others must have none of those. Nor do the keepNewest newest values of each record in the
+// tree: how many bytes the others of a chunk take is an estimate then.
 func (t *Tree) Cutoff(
 	ctx context.Context, pattern *index.Pattern, order Order, keep func(all uint64) uint64,
-	holds Holds, others iter.Seq[codec.Entry],
+	holds Holds, keepNewest uint64, others iter.Seq[codec.Entry],
 ) (rule Rule, skipped, err error) {
 	c, err := t.BeginCutoff(ctx, pattern, order, holds, others)
 	if err != nil {
 		return Rule{}, nil, err
 	}
 	defer c.Close()
+	c.search.keepNewest = keepNewest
 	return c.Find(keep)
 }
 
@@ -109,6 +111,9 @@ type cutoffSearch struct {
 	holds        Holds  // the values that they spare do not count
 	sparedRecord string // the record that spared is of
 	spared       spared
+
+	keepNewest uint64 // this number of the newest values of each record do not count
+	older      uint64 // number of the record's next values that are not among them
 
 	after uint64 // ByStored: sequence numbers up to this are the place 0
 
@@ -239,7 +244,7 @@ func (s *cutoffSearch) narrow(low, high uint64) (uint64, uint64, error) {
 			add(stretch{st.last, st.last, st.size})
 			return
 		}
-		for _, e := range s.buffer.Entries {
+		for _, e := range s.buffer.Entries[:h.Count] {
 			place := s.place(e.Timestamp, e.Sequence)
 			add(stretch{place, place, uint64(len(e.Value))})
 		}
@@ -261,7 +266,7 @@ func (s *cutoffSearch) each(visit func(h codec.Header, key, chunk []byte)) error
 		h, err := codec.ReadHeader(key, chunk)
 		s.skipChunk(err, key, chunk)
 		switch {
-		case err != nil:
+		case err != nil || !s.leaveOutNewest(&h):
 		case s.holds == nil:
 			visit(h, key, chunk)
 		default:
@@ -275,6 +280,31 @@ func (s *cutoffSearch) each(visit func(h codec.Header, key, chunk []byte)) error
 		visit(headerOf(e), nil, nil)
 	}
 	return s.ctx.Err() // it may have ended the other values too early
+}
+
+// leaveOutNewest takes the values that are among the record's newest, and do not count, out of the
+// header of the record's next chunk. It reports whether others remain: those are the chunk's first.
+func (s *cutoffSearch) leaveOutNewest(h *codec.Header) (remain bool) {
+	all := uint64(h.Count)
+	count := min(all, s.older)
+	s.older -= count
+	if count < all {
+		h.Count, h.ValueBytes = int(count), uint64(float64(h.ValueBytes)/float64(all)*float64(count))
+	}
+	return count > 0
+}
+
+// beginRecord says that the chunks of a record follow. data is its encoded catalogue entry.
+func (s *cutoffSearch) beginRecord(record, data []byte) {
+	s.older = math.MaxUint64
+	if s.keepNewest == 0 {
+		return
+	}
+	if entry, err := s.mapped.decodeEntry(s.image, record, data); err == nil {
+		s.older = entry.Count - min(entry.Count, s.keepNewest)
+	} else {
+		s.skip(err)
+	}
 }
 
 // visitUnspared visits a chunk, or those of its values that no hold spares, with a header for each.
@@ -294,7 +324,7 @@ func (s *cutoffSearch) visitUnspared(h codec.Header, key, chunk []byte, visit fu
 		s.skipChunk(err, key, chunk)
 		return
 	}
-	for _, e := range s.buffer.Entries {
+	for _, e := range s.buffer.Entries[:h.Count] {
 		if !s.spared.spares(e.Sequence) {
 			visit(headerOf(e), nil, nil)
 		}
@@ -315,11 +345,11 @@ func (s *cutoffSearch) eachChunk(visit func(key, chunk []byte)) error {
 		return err
 	}
 	if s.allChunks {
-		return s.eachOfAllChunks(values, visit)
+		return s.eachOfAllChunks(values, records, visit)
 	}
 	names, chunks := index.NewNameCursor(records.Cursor(), s.pattern, ""), values.Cursor()
 	for {
-		name, _, err := nextMatch(s.ctx, names)
+		name, data, err := nextMatch(s.ctx, names)
 		if err != nil && s.ctx.Err() == nil {
 			s.skip(err)
 			return nil
@@ -328,6 +358,7 @@ func (s *cutoffSearch) eachChunk(visit func(key, chunk []byte)) error {
 			return err
 		}
 		record := string(name)
+		s.beginRecord(name, data)
 		key, chunk, err := chunks.Seek(codec.AppendLowerBound(nil, record, 0))
 		for ; err == nil && codec.HasRecord(key, record); key, chunk, err = chunks.Next() {
 			if err := s.ctx.Err(); err != nil {
@@ -342,14 +373,18 @@ func (s *cutoffSearch) eachChunk(visit func(key, chunk []byte)) error {
 	}
 }
 
-func (s *cutoffSearch) eachOfAllChunks(values *pages.Bucket, visit func(key, chunk []byte)) error {
+func (s *cutoffSearch) eachOfAllChunks(values, records *pages.Bucket, visit func(key, chunk []byte)) error {
 	var last []byte
-	matches := false
+	matches, names := false, records.Cursor()
 	element := func(key, chunk []byte) error {
 		record, _, _, err := codec.SplitKey(key)
 		s.skipChunk(err, key, chunk)
 		if err == nil && !bytes.Equal(record, last) {
 			last, matches = record, s.pattern.Match(string(record))
+			s.older = math.MaxUint64
+			if data, err := names.Get(record); err == nil && data != nil {
+				s.beginRecord(record, data)
+			}
 		}
 		if err == nil && matches {
 			visit(key, chunk)

@@ -43,10 +43,14 @@ func TestCutoff(t *testing.T) {
 		}).Draw(t, "times")
 		h, sequence := make(history), uint64(0)
 		holds := drawHolds(t)
-		var all, held, others []codec.Entry // all: what no hold spares
+		keepNewest, minBytes := rapid.SampledFrom([]uint64{0, 0, 1, 5}).Draw(t, "keep newest"), 1
+		if keepNewest > 0 {
+			minBytes = 30 // values of one length: the estimate is exact then
+		}
+		var all, held, others []codec.Entry // all: what no hold spares, and is not among the newest
 		for range rapid.IntRange(0, 60).Draw(t, "values") {
 			sequence += rapid.SampledFrom([]uint64{1, 1, 1, 7, 1 << 40}).Draw(t, "gap")
-			value := strings.Repeat("1", rapid.IntRange(1, 30).Draw(t, "bytes"))
+			value := strings.Repeat("1", rapid.IntRange(minBytes, 30).Draw(t, "bytes"))
 			e := codec.Entry{Timestamp: times.Draw(t, "at"), Sequence: sequence, Value: []byte(value)}
 			record := rapid.IntRange(0, 3).Draw(t, "record")
 			if spare := holds.of(fmt.Sprint(record), make([]uint64, len(holds))); spare.spares(sequence) {
@@ -62,6 +66,9 @@ func TestCutoff(t *testing.T) {
 		}
 		for _, run := range h {
 			slices.SortFunc(run, codec.Entry.Compare)
+			for _, newest := range run[len(run)-min(len(run), int(keepNewest)):] {
+				all = slices.DeleteFunc(all, func(e codec.Entry) bool { return e.Sequence == newest.Sequence })
+			}
 		}
 		if err := h.post(tree, sequence); err != nil {
 			t.Fatal(err)
@@ -72,7 +79,7 @@ func TestCutoff(t *testing.T) {
 		}
 		keep := rapid.Uint64Range(0, valueBytes(all)+1).Draw(t, "keep")
 		rule, skipped, err := tree.Cutoff(ctx, everything, order, func(uint64) uint64 { return keep },
-			holds, slices.Values(others))
+			holds, keepNewest, slices.Values(others))
 		if err != nil || skipped != nil {
 			t.Fatal(err, skipped)
 		}

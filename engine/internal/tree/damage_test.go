@@ -135,7 +135,7 @@ func TestDamageIsNotWrittenAgain(t *testing.T) {
 	all := uint64(0)
 	noted := func(total uint64) uint64 { all = total; return 0 }
 	some := mustPattern(t, "record.1*")
-	rule, skipped, err := tree.Cutoff(ctx, some, ByTime, noted, nil, slices.Values([]codec.Entry(nil)))
+	rule, skipped, err := tree.Cutoff(ctx, some, ByTime, noted, nil, 0, slices.Values([]codec.Entry(nil)))
 	if whole := bytesOf(t, tree, "record.1"); offsetIn(skipped) != offset || err != nil || rule == (Rule{}) ||
 		all < whole/2 || all > whole {
 		t.Errorf("Cutoff: got %+v of %d bytes, %v, %v; want up to %d bytes, and ErrCorrupt at offset %d",

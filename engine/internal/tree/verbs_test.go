@@ -86,7 +86,7 @@ func verbs(t *testing.T) []verb {
 	third := func(all uint64) uint64 { return all / 3 }
 	cutoff := func(order Order, holds Holds) func(context.Context, *Tree) (string, error) {
 		return func(ctx context.Context, tree *Tree) (string, error) {
-			rule, skipped, err := tree.Cutoff(ctx, everything, order, third, holds, none)
+			rule, skipped, err := tree.Cutoff(ctx, everything, order, third, holds, 0, none)
 			return fmt.Sprintf("%+v", rule), cmp.Or(err, skipped)
 		}
 	}
