@@ -11,7 +11,8 @@ package daybook
 // A backend that wraps another one, to count calls for example, keeps the abilities of that one if
 // it has a method Unwrap() Backend. As returns the outermost backend that has the ability. Calls of
 // the ability then pass the wrappers around it: a wrapper that must see them has the methods
-// itself.
+// itself. The functions of this package use Scan and StoreBatch, which do what Query and Store do,
+// of the outermost backend alone.
 func As[Ability any](backend Backend) (ability Ability, ok bool) {
 	for backend != nil {
 		if ability, ok = backend.(Ability); ok {

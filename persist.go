@@ -18,8 +18,8 @@ type PersistOptions[T any] struct {
 	RecordName func(value T) string
 	// Timestamp returns the timestamp of a value (Unix ms). nil: Now, when Persist receives it.
 	Timestamp func(value T) uint64
-	// MaxBatch is the maximum number of values that are stored in one commit, if the backend is a
-	// BatchStorer: those that wait in the channel. Persist does not wait for more. 0: 256;
+	// MaxBatch is the maximum number of values that are stored in one commit, if the backend itself
+	// is a BatchStorer: those that wait in the channel. Persist does not wait for more. 0: 256;
 	// negative: ErrInvalidParams.
 	MaxBatch int
 	// Failed is called with each value that was received and not stored, and why. nil: slog.Warn.
@@ -94,7 +94,7 @@ func newPersister[T any](
 			ErrInvalidParams, p.opts.MaxBatch, defaultMaxBatch)
 	}
 	p.opts.MaxBatch = cmp.Or(p.opts.MaxBatch, defaultMaxBatch)
-	p.batcher, _ = As[BatchStorer](backend)
+	p.batcher, _ = backend.(BatchStorer) // not As: a wrapper's own Store must see every value
 	if p.opts.Failed == nil {
 		p.opts.Failed = p.logFailed
 	}

@@ -57,8 +57,8 @@ func QueryAs[T any](ctx context.Context, backend Backend, pattern string, params
 }
 
 // ScanAs yields the values that QueryAs would return, in the same order, without holding all of
-// them in memory if the backend is a Scanner. They come from one snapshot. Values that do not
-// decode are logged with slog and skipped. An error is yielded once, as the last element.
+// them in memory if the backend itself is a Scanner. They come from one snapshot. Values that do
+// not decode are logged with slog and skipped. An error is yielded once, as the last element.
 //
 // Errors: ErrNotConfigured for a nil backend, and those of Backend.Query.
 func ScanAs[T any](
@@ -77,9 +77,10 @@ func ScanAs[T any](
 	}
 }
 
-// scan yields the result of Scan, or else of Query.
+// scan yields the result of Scan, or else of Query. It does not use As: a wrapper's own Query must
+// see the call.
 func scan(ctx context.Context, backend Backend, pattern string, params QueryParams) iter.Seq2[StoredValue, error] {
-	if scanner, ok := As[Scanner](backend); ok {
+	if scanner, ok := backend.(Scanner); ok {
 		return scanner.Scan(ctx, pattern, params)
 	}
 	return func(yield func(StoredValue, error) bool) {
