@@ -73,7 +73,7 @@ func (t *turn) knownToLog(state tree.State) wal.Known {
 	saved, _ := t.tree().Identity() // prepareIdentity has dealt with damage
 	return wal.Known{
 		Watermark: state.Watermark, Identity: saved, Tree: t.db.dir.file(TreeFile),
-		Expected: t.db.session.expectedOfLog(saved),
+		Expected: t.db.session.expectedOfLog(saved, state.Watermark),
 	}
 }
 
@@ -166,6 +166,9 @@ func (t *turn) releaseEvidence() {
 // been in use: a Follower takes another segment with such a number for the one that it has read.
 func (t *turn) lastCheckpoint() error {
 	err := t.checkpoint(context.Background())
+	if err == nil && t.db.log.Failure() != nil {
+		err = t.forkAfterFailure()
+	}
 	if err == nil {
 		err = t.saveIdentity()
 	}
@@ -174,6 +177,16 @@ func (t *turn) lastCheckpoint() error {
 	}
 	if err == nil {
 		err = t.verifyDirectory() // the log is only emptied beside the tree that has its values
+	}
+	return err
+}
+
+// forkAfterFailure begins a new epoch for the next process, because the log may have frames whose
+// Store has failed. A Follower may have read them, and nothing shows that once the log is empty.
+func (t *turn) forkAfterFailure() error {
+	err := t.verifyDirectory()
+	if err == nil {
+		t.db.forkAfter(t.db.heads.last())
 	}
 	return err
 }

@@ -407,3 +407,43 @@ func TestRottenIdentity(t *testing.T) {
 		mustClose(t, db)
 	}
 }
+
+// TestCloseAfterFailedSync follows a value whose sync fails, so that its Store fails, too. Close
+// empties the log, and the next process gives its number to another value.
+func TestCloseAfterFailedSync(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "daybook")
+	db, fsys := openFaulty(t, dir, Options{})
+	storeNumbered(t, db, 1, 1)
+	f := mustFollow(t, dir, "*")
+	fsys.SetHook(func(op faultfs.Op) error {
+		if op.Name == faultfs.Sync && inLog(op) {
+			return faultfs.ErrInjected
+		}
+		return nil
+	})
+	if err := db.Store(ctx, "r", json.RawMessage(`"failed"`), 2); !errors.Is(err, daybook.ErrFailed) {
+		t.Fatalf("Store over a failing sync: got %v; want ErrFailed", err)
+	}
+	fsys.SetHook(nil)
+	got := read(t, f)
+	if len(got) != 2 || string(got[1].Value) != `"failed"` {
+		t.Fatalf("the follower has read %v; want the value whose Store failed, too", got)
+	}
+	seen := got[1].Cursor
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db = mustOpen(t, dir, nil)
+	storeNumbered(t, db, 2, 2)
+	if now := db.cursorAt(2); now == seen {
+		t.Errorf("%v means two values", now)
+	}
+	var fork *daybook.ForkedError
+	err := f.Read(ctx, func(event daybook.Event) bool { t.Errorf("read %v", event); return false })
+	if !errors.As(err, &fork) || fork.Common != db.cursorAt(1) {
+		t.Errorf("the follower: got %v; want a fork after 1", err)
+	}
+	if got := read(t, f); len(got) != 1 || got[0].Cursor != db.cursorAt(2) {
+		t.Errorf("after the fork: got %v; want value 2", got)
+	}
+}
