@@ -32,6 +32,7 @@ type session struct {
 	file   disk.File  // nil: it could not be created, and no session is kept
 	now    sessionRecord
 	synced bool
+	failed bool // the last sync
 }
 
 // sessionState says what Open found.
@@ -124,16 +125,25 @@ func (s *session) read() error {
 	return nil
 }
 
-// expectedOfLog returns what the log must have. It is nothing if the directory was closed, and if
-// the tree has a later epoch: then a process has opened the directory since, and did not know of
-// the session.
-func (s *session) expectedOfLog(saved identity.Identity) wal.Expected {
+// expectedOfLog returns what the log must have beside a tree. It is nothing if the directory was
+// closed, and if a process has opened the directory since that did not know of the session.
+func (s *session) expectedOfLog(saved identity.Identity, watermark uint64) wal.Expected {
 	found := s.found
-	isOver := saved.Has(found.origin.Epoch) && saved.Current().ID != found.origin.Epoch
-	if s.state != sessionFound || found.closed || found.origin.Store != saved.Store || isOver {
+	if s.state != sessionFound || found.closed || found.origin.Store != saved.Store ||
+		found.isOver(saved, watermark) {
 		return wal.Expected{}
 	}
 	return wal.Expected{Segment: found.segment, Sequence: found.sequence, Origin: found.origin}
+}
+
+// isOver reports whether the tree has an epoch of a later process. That process may have left out
+// the epoch of the session, because it has found no values of it. But a tree that does not know
+// that epoch yet has no values after its beginning, and no other epoch that begins there, except
+// for the one before it.
+func (r *sessionRecord) isOver(saved identity.Identity, watermark uint64) bool {
+	now, of := saved.Current(), r.origin
+	return now.ID != of.Epoch &&
+		(saved.Has(of.Epoch) || watermark > of.Shared || now.ID != of.Parent && now.Shared >= of.Shared)
 }
 
 // sessionIsUnclean reports whether the session shows that the directory was not closed, or that the
@@ -160,7 +170,8 @@ func (s *session) usedEpoch(e identity.Epoch) bool {
 // start begins the session of a process that has opened the log. All values up to a sequence number
 // are durable. A directory that was closed counts as closed until the first value is stored.
 //
-// Where the file cannot be created, on a full disk for example, no session is kept.
+// Where the file cannot be created, or one without content cannot be written to, on a full disk for
+// example, no session is kept.
 func (s *session) start(origin identity.Origin, sequence uint64, clean bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -189,11 +200,15 @@ func (s *session) start(origin identity.Origin, sequence uint64, clean bool) err
 	if clean && s.state == sessionFound {
 		return nil
 	}
-	if err := s.writeDurably(opened); err != nil {
-		s.file = nil
-		return errors.Join(tree.WrapNoSpace(err), file.Close())
+	err = s.writeDurably(opened)
+	if err == nil {
+		return nil
 	}
-	return nil
+	s.file = nil
+	if err = errors.Join(tree.WrapNoSpace(err), file.Close()); s.state != sessionFound {
+		return nil // the log has all that either content of the file can demand
+	}
+	return err
 }
 
 // Begin records a segment that gets its first frame. The first one of a session is recorded
@@ -221,12 +236,19 @@ func (s *session) Sync() error {
 	return s.syncLocked()
 }
 
+// syncLocked makes durable what was recorded last. After a failed sync the operating system takes
+// the bytes for written, and another sync would write nothing. So they are written again.
 func (s *session) syncLocked() error {
 	if s.file == nil || s.synced {
 		return nil
 	}
+	if s.failed {
+		if err := s.write(s.now); err != nil {
+			return err
+		}
+	}
 	err := s.file.Datasync()
-	s.synced = err == nil
+	s.synced, s.failed = err == nil, err != nil
 	return err
 }
 
