@@ -133,6 +133,10 @@ func open(path string, opts Options, system disk.System) (_ *DB, err error) {
 	if err := db.session.read(); err != nil {
 		return nil, err
 	}
+	if db.session.state == sessionForeign {
+		opts.Logger.Warn("daybook: the file session is not daybook's and stays as it is; without one of its own, "+
+			"daybook cannot tell that files were removed from the log", "path", dir.file(sessionName))
+	}
 	recovery, err := t.recoverLog()
 	if gaveWay := db.reading(context.Background()).Err(); gaveWay != nil {
 		err = gaveWay // the log may have been changed while it was read

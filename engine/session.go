@@ -27,9 +27,11 @@ type session struct {
 	dir   directory
 	found sessionRecord // as Open found it
 	state sessionState
+	// file is nil if no session is kept: it could not be created, or another program's has its name.
+	// Only Open and Close set it, while nothing else uses the session.
+	file disk.File
 
-	mu     sync.Mutex // guards the fields below
-	file   disk.File  // nil: it could not be created, and no session is kept
+	mu     sync.Mutex // is held while the file is written to and synced; guards the fields below
 	now    sessionRecord
 	synced bool
 	failed bool // the last sync
@@ -40,6 +42,7 @@ type sessionState int
 
 const (
 	sessionUnknown sessionState = iota // there is no file
+	sessionForeign                     // a file of another program, which stays as it is
 	sessionDamaged
 	sessionFound
 )
@@ -109,9 +112,10 @@ func (r *sessionRecord) decode(data []byte) bool {
 	return true
 }
 
-// read reads the file. A file of zeros is one whose creation a power cut has interrupted.
+// read reads the file. A file of zeros is one whose creation a power cut has interrupted. A damaged
+// one still has its size, or begins as one; any other file belongs to another program.
 func (s *session) read() error {
-	data, _, err := s.dir.fs.ReadStart(s.dir.file(sessionName), sessionLen)
+	data, size, err := s.dir.fs.ReadStart(s.dir.file(sessionName), sessionLen)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
@@ -119,8 +123,12 @@ func (s *session) read() error {
 		return err
 	case s.found.decode(data):
 		s.state = sessionFound
-	case len(bytes.Trim(data, "\x00")) > 0:
+	case size <= sessionLen && len(bytes.Trim(data, "\x00")) == 0:
+		s.state = sessionUnknown
+	case size == sessionLen, bytes.HasPrefix(data, []byte(sessionMagic)):
 		s.state = sessionDamaged
+	default:
+		s.state = sessionForeign
 	}
 	return nil
 }
@@ -151,7 +159,7 @@ func (r *sessionRecord) isOver(saved identity.Identity, watermark uint64) bool {
 func (t *turn) sessionIsUnclean() bool {
 	s := &t.db.session
 	if s.state != sessionFound || !s.found.closed {
-		return s.state != sessionUnknown
+		return s.state > sessionForeign
 	}
 	known, _ := t.tree().Identity()
 	state, err := t.tree().State()
@@ -175,6 +183,9 @@ func (s *session) usedEpoch(e identity.Epoch) bool {
 func (s *session) start(origin identity.Origin, sequence uint64, clean bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.state == sessionForeign {
+		return nil
+	}
 	path := s.dir.file(sessionName)
 	opened := sessionRecord{sequence: sequence, origin: origin}
 	file, err := s.dir.fs.Open(path)
@@ -284,11 +295,9 @@ func (t *turn) endSession() error {
 	return s.writeDurably(closed)
 }
 
-// size returns the size of the file, in bytes.
+// size returns the size of the file, in bytes. It does not wait for a write or sync of it.
 func (s *session) size() int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.file == nil && s.state == sessionUnknown {
+	if s.file == nil && s.state <= sessionForeign {
 		return 0
 	}
 	return sessionLen

@@ -431,6 +431,70 @@ func TestSessionBeforeOlderVersion(t *testing.T) {
 	}
 }
 
+// TestSessionOfAnotherProgram opens a directory in which another program keeps a file of that name.
+// No version of daybook made it, and it stays as it is.
+func TestSessionOfAnotherProgram(t *testing.T) {
+	for _, content := range []string{"user=me", `{"user": "me", "token": "` + strings.Repeat("x", 200) + `"}`} {
+		dir := filepath.Join(testenv.TempDir(t), "daybook")
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, sessionName), content)
+		for n := range 3 {
+			db := mustOpen(t, dir, &Options{Logger: discard})
+			storeNumbered(t, db, 2*n+1, 2*n+2)
+			if n == 1 {
+				if err := db.abandon(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			mustClose(t, db)
+		}
+		db := mustOpen(t, dir, &Options{ReadOnly: true, Logger: discard})
+		if got := len(mustQuery(t, db, "*", daybook.QueryParams{})); got != 6 {
+			t.Errorf("got %d values; want 6", got)
+		}
+		if got, err := os.ReadFile(filepath.Join(dir, sessionName)); string(got) != content || err != nil {
+			t.Errorf("the file has %q, %v; want what the other program wrote", got, err)
+		}
+	}
+}
+
+// TestStatsBesideSessionSync calls Stats and Store while a checkpoint waits for a sync of the file.
+func TestStatsBesideSessionSync(t *testing.T) {
+	db, fsys := openFaulty(t, filepath.Join(testenv.TempDir(t), "daybook"), Options{MaxSize: 64 << 20})
+	storeLarge(t, db, 3)
+	syncing, goOn := make(chan struct{}), make(chan struct{})
+	fsys.SetHook(func(op faultfs.Op) error {
+		if filepath.Base(op.Path) == sessionName && op.Name == faultfs.Sync {
+			close(syncing)
+			<-goOn
+		}
+		return nil
+	})
+	done := make(chan error, 1)
+	go func() { done <- db.Checkpoint(ctx) }()
+	<-syncing
+	called := make(chan error, 1)
+	go func() {
+		_, err := db.Stats(ctx)
+		called <- errors.Join(err, db.Store(ctx, "r", json.RawMessage("1"), 1))
+	}()
+	select {
+	case err := <-called:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("Stats and Store wait for the sync")
+	}
+	fsys.SetHook(nil)
+	close(goOn)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 // globs returns the files in dir that match one of patterns.
 func globs(t *testing.T, dir string, patterns ...string) (paths []string) {
 	t.Helper()
