@@ -94,7 +94,7 @@ func (t *turn) chooseEpoch(recovery *wal.Recovery) (origin identity.Origin, err 
 		known.Epochs = []identity.Epoch{{ID: identity.NewID()}}
 	case !t.db.opts.ReadOnly && (recovery.Unclean() || t.tree().IsElsewhere() || t.sessionIsUnclean()):
 		known, origin = known.BeginRandom(recovery.NextSequence()-1,
-			recovery.EpochUsed() || t.db.session.usedEpoch(known.Current()))
+			recovery.EpochUsed() || t.db.session.usedEpoch(known.Store, known.Current()))
 		t.tree().SetIdentity(known)
 		if recovery.IsLost() {
 			err = t.saveIdentity()

@@ -169,10 +169,12 @@ func (t *turn) sessionIsUnclean() bool {
 
 func differs(a, b uint64) bool { return a != 0 && b != 0 && a != b }
 
-// usedEpoch reports whether the session has given numbers to values in an epoch.
-func (s *session) usedEpoch(e identity.Epoch) bool {
+// usedEpoch reports whether the session has given numbers to values in an epoch of the tree, or
+// knows of a process that did: numbers after the beginning of that epoch were given in it or later.
+func (s *session) usedEpoch(store [16]byte, e identity.Epoch) bool {
 	found := s.found
-	return s.state == sessionFound && found.origin.Epoch == e.ID && (found.segment > 0 || found.sequence > e.Shared)
+	return s.state == sessionFound && found.origin.Store == store &&
+		(found.sequence > e.Shared || found.origin.Epoch == e.ID && found.segment > 0)
 }
 
 // start begins the session of a process that has opened the log. All values up to a sequence number

@@ -221,6 +221,41 @@ func TestOlderCopyInPlace(t *testing.T) {
 	}
 }
 
+// TestOlderCopyOfUnusedEpoch writes an older tree over a closed one, whose last epoch had no value
+// yet. Values were stored in that epoch since, and in the next one.
+func TestOlderCopyOfUnusedEpoch(t *testing.T) {
+	dir := filepath.Join(testenv.TempDir(t), "daybook")
+	path := filepath.Join(dir, TreeFile)
+	db := mustOpen(t, dir, nil)
+	storeNumbered(t, db, 1, 10)
+	abandon := func() {
+		t.Helper()
+		if err := db.abandon(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	abandon()
+	mustClose(t, mustOpen(t, dir, nil)) // the epoch begins
+	older, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db = mustOpen(t, dir, nil)
+	storeNumbered(t, db, 11, 20)
+	seen := db.cursorAt(15)
+	abandon()
+	db = mustOpen(t, dir, nil)
+	storeNumbered(t, db, 21, 25)
+	mustClose(t, db)
+	write(t, path, string(older))
+	db = mustOpen(t, dir, nil)
+	storeNumbered(t, db, 1011, 1020)
+	var fork *daybook.ForkedError
+	if _, err := db.resolve(seen); !errors.As(err, &fork) || fork.Common.Sequence != 10 {
+		t.Errorf("got %v; want the fork after 10", err)
+	}
+}
+
 // TestSessionOfOthers opens undamaged directories whose session file tells less than it could, or
 // is out of date because a process without sessions has opened the directory since.
 func TestSessionOfOthers(t *testing.T) {
