@@ -27,8 +27,8 @@ type session struct {
 	dir   directory
 	found sessionRecord // as Open found it
 	state sessionState
-	// file is nil if no session is kept: it could not be created, or another program's has its name.
-	// Only Open and Close set it, while nothing else uses the session.
+	// file is nil if no session is kept: it could not be created, or another program's has its
+	// name. Only Open and Close set it, while nothing else uses the session.
 	file disk.File
 
 	mu     sync.Mutex // is held while the file is written to and synced; guards the fields below

@@ -310,9 +310,9 @@ func TestSessionOfOthers(t *testing.T) {
 	}
 }
 
-// TestSessionSyncFails loses what was written to the session's file when a sync of it fails once, as
-// the operating system does that takes the page for clean then. A later sync succeeds, and writes
-// nothing. The log must not be released because of that.
+// TestSessionSyncFails loses what was written to the session's file when a sync of it fails once,
+// as the operating system does that takes the page for clean then. A later sync succeeds, and
+// writes nothing. The log must not be released because of that.
 func TestSessionSyncFails(t *testing.T) {
 	dir := filepath.Join(testenv.TempDir(t), "daybook")
 	db, fsys := openFaulty(t, dir, Options{})

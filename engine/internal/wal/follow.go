@@ -38,7 +38,8 @@ type Follower struct {
 	// Origins are those of the segments that were begun, in order, as far as they differ. The
 	// reader of them may take them out.
 	Origins []identity.Origin
-	store   [16]byte // of the segment that is read; zero: none, or a segment without an identity
+	store   [16]byte          // of the segment that is read; zero: none, or a segment without an identity
+	begun   []identity.Origin // Origins, and those that were taken out
 
 	// Replaced is true if the directory has another log than before, which began again, or belongs
 	// to another store.
@@ -158,6 +159,9 @@ func (f *Follower) addOrigin(header segmentHeader) {
 	}
 	if last := len(f.Origins) - 1; last < 0 || f.Origins[last] != header.origin {
 		f.Origins = append(f.Origins, header.origin)
+	}
+	if last := len(f.begun) - 1; last < 0 || f.begun[last] != header.origin {
+		f.begun = append(f.begun, header.origin)
 	}
 }
 
@@ -288,8 +292,9 @@ func (f *Follower) nextSegment() (found bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	greatest, allRead := uint64(0), true // greatest number in use up to f.number
-	for _, entry := range entries {      // sorted by name, which is by number
+	var last segmentHeader // of the segment in use with the greatest number up to f.number
+	allRead := true
+	for _, entry := range entries { // sorted by name, which is by number
 		number, ok := numberOf(entry.Name())
 		if !ok {
 			continue
@@ -301,7 +306,7 @@ func (f *Follower) nextSegment() (found bool, err error) {
 		case header.number != number:
 			allRead = false
 		case err == nil && number > f.number && f.isOfOtherStore(header):
-			if greatest > 0 {
+			if last.number > 0 {
 				return false, corruptAt(filepath.Join(f.dir, nameOf(number)), 0, fmt.Sprintf(
 					"it belongs to store %x, but the segment before it to store %x", header.origin.Store, f.store))
 			}
@@ -312,14 +317,23 @@ func (f *Follower) nextSegment() (found bool, err error) {
 			f.number, f.offset = number, 0
 			return true, nil
 		case err == nil:
-			greatest = number
+			last = header
 		}
 	}
-	if !allRead || greatest == 0 || greatest == f.number {
+	if !allRead || last.number == 0 || last.number == f.number || f.isEarlier(last) {
 		return false, nil
 	}
 	f.beginAgain()
 	return f.nextSegment()
+}
+
+// isEarlier reports whether a segment is known to come before the one that is read. It has been
+// released, and is still there although that one has been removed.
+func (f *Follower) isEarlier(header segmentHeader) bool {
+	if !header.hasOrigin() || header.firstSequence > f.header.firstSequence {
+		return false
+	}
+	return header.origin.Epoch == f.header.origin.Parent || slices.Contains(f.begun, header.origin)
 }
 
 // isOfOtherStore reports whether a segment is known to belong to another store than the one that is

@@ -458,3 +458,39 @@ func TestFollowNumberUsedAgain(t *testing.T) {
 		mustClose(t, after.Log)
 	}
 }
+
+// TestFollowBesideEarlierSegments removes the segment that was read last, and leaves the one before
+// it, as a log does whose released segments are more than it keeps. That is no other log.
+func TestFollowBesideEarlierSegments(t *testing.T) {
+	parent := t.TempDir()
+	dir, follower := filepath.Join(parent, "wal"), NewFollower(disk.OS{}, parent, "wal", 0)
+	open := func(watermark, notBefore uint64) *followedLog {
+		fsys := faultfs.New(openDirectory(t, parent))
+		recovery, err := Scan(dir, fsys, knownAt(watermark))
+		if err != nil {
+			t.Fatal(err)
+		}
+		log, err := recovery.Open(notBefore, testOptions())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &followedLog{log, t, fsys, follower}
+	}
+	before := open(0, 0)
+	want := before.append("one", strings.Repeat("x", 1500), strings.Repeat("y", 1500))
+	before.read(want...)
+	last := before.active.number
+	mustClose(t, before.Log)
+	for number := uint64(2); number <= last+1; number++ {
+		if err := os.Remove(filepath.Join(dir, nameOf(number))); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	before.read()
+	if follower.Replaced || last < 2 {
+		t.Errorf("after segment %d of %d: the log counts as another one", follower.number, last)
+	}
+	after := open(3, last)
+	after.read(after.append("four")...)
+	mustClose(t, after.Log)
+}
