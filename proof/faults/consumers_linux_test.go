@@ -247,9 +247,11 @@ func (s *faultyStore) reopened() {
 	if s.position.maybe != nil && s.receivedBatch >= 0 {
 		moved := s.position.now.Through > s.position.maybe.Through
 		for id := range s.ledger {
-			if e := &s.ledger[id]; e.batch == s.receivedBatch && (e.fate == present) != moved {
-				s.blame("after Open: the position is %d, but it is %t that its value %d is visible",
-					s.position.now.Through, e.fate == present, id)
+			e := &s.ledger[id]
+			wasStored := e.fate == present || e.deleted
+			if e.batch == s.receivedBatch && wasStored != moved {
+				s.blame("after Open: the position is %d, but it is %t that its value %d was stored",
+					s.position.now.Through, wasStored, id)
 			}
 		}
 	}

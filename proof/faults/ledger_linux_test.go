@@ -29,6 +29,8 @@ type ledgerEntry struct {
 	batch int // the values of a batch are stored together or not at all
 	fate  fate
 	lost  bool // it was deleted before the hold's consumer had taken it
+
+	deleted bool // it was visible, and a deletion has counted it
 }
 
 // ledger knows which values a store must show. The entries are in the order of the attempts to

@@ -318,7 +318,7 @@ func (s *faultyStore) verifyDeleted(name string, doomed []int, deleted int, err 
 		s.blame("%s returned %d deleted values, but deleted %d", name, deleted, len(missing))
 	}
 	for _, id := range missing {
-		s.ledger[id].fate = absent
+		s.ledger[id].fate, s.ledger[id].deleted = absent, !failed
 		s.ledger[id].lost = s.ledger[id].RecordName == heldRecord && s.hold.now.maxBytes > 0 && id >= s.hold.now.taken
 		if failed {
 			s.ledger[id].fate = maybeDeleted
