@@ -86,7 +86,7 @@ func TestFileSizeLimit(t *testing.T) {
 // TestAddressSpaceLimit stores until the tree's file cannot be mapped any more. That is a failure
 // like that of a disk. With more address space everything is there that was acknowledged.
 func TestAddressSpaceLimit(t *testing.T) {
-	if inChild(t) {
+	if testenv.Race || inChild(t) { // the race detector ends the program for want of address space
 		return
 	}
 	takeAddressSpace()

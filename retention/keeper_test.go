@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -340,23 +341,26 @@ func TestSweepReturnsErrors(t *testing.T) {
 func TestKeeperByAnotherClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		backend := backendtest.NewMemory()
-		now := time.Now
+		var now atomic.Pointer[func() time.Time]
+		set := func(clock func() time.Time) { now.Store(&clock) }
+		set(time.Now)
 		keeper := Keeper{Policy: Policy{MaxAge: 48 * time.Hour}, Interval: time.Hour, Backend: backend,
-			Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return now() }}
+			Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return (*now.Load())() }}
 		var sweeps []Swept
 		keeper.OnSweep = func(s Swept) { sweeps = append(sweeps, s) }
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		ended := make(chan error)
 		go func() { ended <- keeper.Run(ctx) }()
+		time.Sleep(30 * time.Minute) // what follows is between two sweeps
 		for day := range 10 {
 			switch day {
 			case 3:
-				now = func() time.Time { return time.Unix(1000, 0) }
+				set(func() time.Time { return time.Unix(1000, 0) })
 			case 4:
-				now = func() time.Time { return time.Now().AddDate(1, 0, 0) }
+				set(func() time.Time { return time.Now().AddDate(1, 0, 0) })
 			case 5:
-				now = time.Now
+				set(time.Now)
 			}
 			for range 24 {
 				if err := backend.Store(ctx, "r", json.RawMessage("1"), daybook.Now()); err != nil {
