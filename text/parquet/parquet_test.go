@@ -19,8 +19,8 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/daybook-db/daybook"
-	"github.com/daybook-db/daybook/text"
 	"github.com/daybook-db/daybook/proof/testenv"
+	"github.com/daybook-db/daybook/text"
 	"github.com/daybook-db/daybook/text/parquet"
 )
 
