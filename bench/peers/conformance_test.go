@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"math"
 	"testing"
 
@@ -100,6 +101,65 @@ func (v validating) StoreBatch(ctx context.Context, values []daybook.StoredValue
 		}
 	}
 	return v.unchecked.StoreBatch(ctx, values)
+}
+
+// Query leaves out the values before a place, which no peer can seek, because the race does not ask
+// for one.
+func (v validating) Query(
+	ctx context.Context, recordPattern string, params daybook.QueryParams,
+) (values []daybook.StoredValue, err error) {
+	if params.After.IsBeginning() {
+		return v.unchecked.Query(ctx, recordPattern, params)
+	}
+	for value, err := range v.Scan(ctx, recordPattern, params) {
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, value)
+	}
+	return values, nil
+}
+
+func (v validating) Scan(
+	ctx context.Context, recordPattern string, params daybook.QueryParams,
+) iter.Seq2[daybook.StoredValue, error] {
+	if params.After.IsBeginning() || params.Validate() != nil {
+		return v.unchecked.Scan(ctx, recordPattern, params)
+	}
+	all := params
+	all.After, all.LimitPerRecord = nil, 0
+	return func(yield func(daybook.StoredValue, error) bool) {
+		ties, record, count := 0, "", 0
+		for value, err := range v.unchecked.Scan(ctx, recordPattern, all) {
+			if err == nil && isBefore(&value, &params, &ties) {
+				continue
+			}
+			if count++; value.RecordName != record {
+				record, count = value.RecordName, 1
+			}
+			if err == nil && params.LimitPerRecord > 0 && count > params.LimitPerRecord {
+				continue
+			}
+			if !yield(value, err) {
+				return
+			}
+		}
+	}
+}
+
+// isBefore reports whether a value comes before params.After. ties is the number of values so far
+// that have its record and time.
+func isBefore(v *daybook.StoredValue, params *daybook.QueryParams, ties *int) bool {
+	place := params.After
+	switch {
+	case v.RecordName != place.RecordName:
+		return v.RecordName < place.RecordName
+	case v.StoredAt == place.StoredAt:
+		*ties++
+		return *ties <= place.Ties
+	default:
+		return (v.StoredAt > place.StoredAt) == (params.Order == daybook.NewestFirst)
+	}
 }
 
 func validate(recordName string, value json.RawMessage) error {
