@@ -30,6 +30,7 @@ type pool struct {
 	mu         sync.Mutex
 	ready      *segment  // prepared, with the greatest number; nil: none
 	released   []segment // to be recycled: only their path and size are used
+	unfinished int64     // size of the segment that is being made; 0: none is
 	nextNumber uint64    // number of the next segment made
 	nextSize   int64     // size of the next segment made from nothing
 	stopped    bool
@@ -48,6 +49,7 @@ func (p *pool) take(size int64) (segment, error) {
 		if s, err = p.makeSegment(size); err != nil {
 			return segment{}, err
 		}
+		p.setUnfinished(0)
 	}
 	p.prepareInBackground()
 	return s, nil
@@ -89,7 +91,7 @@ func (p *pool) prepareInBackground() {
 		// Released segments of a process with other Options may be smaller than FirstSegmentSize.
 		if s, err := p.makeSegment(p.opts.FirstSegmentSize); err == nil {
 			p.mu.Lock()
-			p.ready = &s
+			p.ready, p.unfinished = &s, 0
 			p.mu.Unlock()
 		}
 	})
@@ -103,18 +105,23 @@ func (p *pool) isReady() bool {
 
 // makeSegment makes a prepared segment of at least size bytes, from a released one if one is large
 // enough. If the released one cannot be renamed, it counts as released again. After any later error
-// the file is removed. The caller holds making.
+// the file is removed. The segment counts as unfinished until the caller, who holds making, puts it
+// elsewhere.
 func (p *pool) makeSegment(size int64) (segment, error) {
 	p.mu.Lock()
 	made := segment{number: p.nextNumber, size: max(size, p.nextSize)}
 	p.nextNumber++
 	released, recycled := p.takeReleasedLocked(size)
+	if recycled {
+		made.size = released.size
+	}
+	p.unfinished = made.size
 	p.mu.Unlock()
 
 	made.path = filepath.Join(p.dir, temporaryNameOf(made.number))
 	if recycled {
-		made.size = released.size
 		if err := p.fs.Rename(released.path, made.path); err != nil {
+			p.setUnfinished(0)
 			if !errors.Is(err, fs.ErrNotExist) {
 				p.addReleased(released)
 			}
@@ -122,6 +129,7 @@ func (p *pool) makeSegment(size int64) (segment, error) {
 		}
 	}
 	if err := p.prepare(&made, recycled); err != nil {
+		p.setUnfinished(0)
 		p.remove(made)
 		return segment{}, err
 	}
@@ -131,6 +139,12 @@ func (p *pool) makeSegment(size int64) (segment, error) {
 		p.mu.Unlock()
 	}
 	return made, nil
+}
+
+func (p *pool) setUnfinished(size int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.unfinished = size
 }
 
 func (p *pool) takeReleasedLocked(size int64) (segment, bool) {
@@ -249,7 +263,7 @@ func (p *pool) lastSegment() uint64 {
 func (p *pool) size() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	total := totalSize(p.released)
+	total := totalSize(p.released) + p.unfinished
 	if p.ready != nil {
 		total += p.ready.size
 	}
