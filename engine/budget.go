@@ -18,8 +18,8 @@ const (
 	// least unless twice as much is left.
 	dropPart    = 16
 	minFreePart = 32
-	// minDropPart: it deletes one part in 1024 of MaxSize at least, if so much may be dropped,
-	// because each time it looks at all chunks.
+	// minDropPart: it deletes one part in 1024 of MaxSize more, or a quarter of what may be dropped
+	// if that is less, because each time it looks at all chunks.
 	minDropPart = 1024
 
 	// maxValuePart: one value may have one part in 128. Two or three large values share a leaf of
