@@ -115,8 +115,8 @@ func (t *turn) dropSome(ctx context.Context) (deleted uint64, err error) {
 	for parts := uint64(1); parts <= dropPart && droppable > 0 && deleted == 0; parts++ {
 		keep := func(all uint64) uint64 {
 			droppable = all
-			// Where little may be dropped, a part of it would be too little to make room. But values
-			// can be short, and their names long: then that little is all there is.
+			// Where little may be dropped, a part of it would be too little to make room. But
+			// values can be short, and their names long: then that little is all there is.
 			least := min(uint64(t.db.opts.MaxSize/minDropPart), all/4) + dropPart
 			return all - min(all, all/dropPart*parts+least)
 		}
