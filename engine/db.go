@@ -37,11 +37,12 @@ type DB struct {
 	holdClock holdClock // set by Open
 	arrivals  arrivals
 
-	turns   turns
-	commits commitQueue
-	streams streamLocks
-	space   space
-	stats   statistics
+	turns        turns
+	commits      commitQueue
+	streams      streamLocks
+	neverDropped tree.Holds // what Options.DropExcept spares
+	space        space
+	stats        statistics
 
 	gate      gate
 	closeOnce sync.Once
@@ -174,7 +175,8 @@ func newDB(dir directory, opts Options) *DB {
 		compacting: make(chan struct{}, 1),
 		watchers:   newWatchers(),
 	}
-	db.identity.set(identity.Identity{}) // until Open has read it
+	db.neverDropped, _ = opts.droppedNever() // withDefaults has compiled the patterns
+	db.identity.set(identity.Identity{})     // until Open has read it
 	return db
 }
 

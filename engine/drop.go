@@ -153,10 +153,9 @@ func (t *turn) dropTo(ctx context.Context, keep func(all uint64) uint64) (delete
 	if err != nil {
 		return 0, err
 	}
-	newest := uint64(t.db.opts.DropKeepNewest)
-	rule, unreadable, err := t.cutoff(ctx, allRecords, tree.ByStored, keep, spared, newest)
+	rule, unreadable, err := t.dropRule(ctx, keep, spared)
 	if err == nil && t.db.quarantines(unreadable) && t.salvage(ctx, unreadable) == nil {
-		rule, unreadable, err = t.cutoff(ctx, allRecords, tree.ByStored, keep, spared, newest)
+		rule, unreadable, err = t.dropRule(ctx, keep, spared)
 	}
 	if err != nil {
 		return 0, err
@@ -168,11 +167,24 @@ func (t *turn) dropTo(ctx context.Context, keep func(all uint64) uint64) (delete
 // sparedFromDrop returns what holds and Options.DropExcept spare.
 func (t *turn) sparedFromDrop(ctx context.Context) (tree.Holds, error) {
 	held, err := t.boundHolds(ctx)
+	return append(held, t.db.neverDropped...), err
+}
+
+// dropRule returns the rule that deletes the values that were stored first and that keep does not
+// keep, and why some values could not be read; nil if all could.
+func (t *turn) dropRule(
+	ctx context.Context, keep func(all uint64) uint64, spared tree.Holds,
+) (rule tree.Rule, unreadable, err error) {
+	heads, err := t.captureUnposted(allRecords)
 	if err != nil {
-		return nil, err
+		return rule, nil, err
 	}
-	never, err := t.db.opts.droppedNever()
-	return append(held, never...), err
+	all := func(string) bool { return true }
+	mayDrop := func(record string, sequence uint64) bool { return !spared.Spare(record, sequence) }
+	others, newest := heads.entriesWhere(ctx, all, mayDrop), uint64(t.db.opts.DropKeepNewest)
+	rule, unreadable, err = t.tree().Cutoff(ctx, allRecords, tree.ByStored, keep, spared, newest, others)
+	rule.KeepNewest = newest
+	return rule, unreadable, err
 }
 
 // copyRoomPart: dropByCopy fills at most one part in copyRoomPart less than the room for the copy.
@@ -217,8 +229,7 @@ func (t *turn) replaceByNewest(ctx context.Context, want uint64, room int64) err
 	if err != nil {
 		return err
 	}
-	keep := func(uint64) uint64 { return want }
-	rule, unreadable, err := t.cutoff(ctx, allRecords, tree.ByStored, keep, spared, uint64(t.db.opts.DropKeepNewest))
+	rule, unreadable, err := t.dropRule(ctx, func(uint64) uint64 { return want }, spared)
 	if err = errors.Join(err, unreadable); err != nil {
 		return err
 	}

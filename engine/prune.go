@@ -254,24 +254,6 @@ func (t *turn) pruneToBytes(
 	}
 }
 
-// cutoff returns the rule that deletes what keep does not keep, and why some values could not be
-// read; nil if all could.
-func (t *turn) cutoff(
-	ctx context.Context, pattern *index.Pattern, order tree.Order, keep func(all uint64) uint64,
-	held tree.Holds, keepNewest uint64,
-) (rule tree.Rule, unreadable, err error) {
-	heads, err := t.captureUnposted(pattern)
-	if err != nil {
-		return rule, nil, err
-	}
-	all := func(string) bool { return true }
-	isUnheld := func(record string, sequence uint64) bool { return !held.Spare(record, sequence) }
-	others := heads.entriesWhere(ctx, all, isUnheld)
-	rule, unreadable, err = t.tree().Cutoff(ctx, pattern, order, keep, held, keepNewest, others)
-	rule.KeepNewest = keepNewest
-	return rule, unreadable, err
-}
-
 // captureUnposted captures the values in the heads that are not in the tree. Nothing is posted
 // meanwhile, because that needs the turn.
 func (t *turn) captureUnposted(pattern *index.Pattern) (capturedHeads, error) {
