@@ -27,6 +27,7 @@ type Follower struct {
 	pattern *index.Pattern
 	log     *wal.Follower
 	known   identity.Identity // as far as the segments that were read show it
+	entered int               // number of the log's Origins that known has
 	read    daybook.Cursor    // of the last value that counts as read
 	missed  uint64            // number of missed values of all records, for the next event
 
@@ -54,7 +55,7 @@ func Follow(dir, recordPattern string, syntax daybook.PatternSyntax, after daybo
 // goTo makes the Follower read the log from the value after a cursor on.
 func (f *Follower) goTo(after daybook.Cursor) {
 	f.log, f.read, f.missed = wal.NewFollower(disk.OS{}, f.dir, logName, after.Sequence), after, 0
-	f.known = identity.Identity{}
+	f.known, f.entered = identity.Identity{}, 0
 }
 
 // Skip makes the Follower continue after a cursor, for example that of a value that was read in
@@ -113,19 +114,19 @@ func (f *Follower) Read(ctx context.Context, yield func(daybook.Event) bool) (er
 func (f *Follower) enterSegments() error {
 	if f.log.Replaced {
 		f.read, f.known, f.missed = daybook.Cursor{}, identity.Identity{}, 0
-		f.log.Replaced, f.replaced = false, true
+		f.log.Replaced, f.replaced, f.entered = false, true, 0
 	}
-	if len(f.log.Origins) == 0 {
+	if len(f.log.Origins) == f.entered {
 		return nil
 	}
-	for _, origin := range f.log.Origins {
+	for _, origin := range f.log.Origins[f.entered:] {
 		extended, follows := f.known.Extend(origin, 0, true)
 		if !follows { // it is the first one, or those between have left the log
 			extended = identity.FromOrigin(origin)
 		}
 		f.known = extended
 	}
-	f.log.Origins = nil
+	f.entered = len(f.log.Origins)
 	_, err := f.known.Resolve(f.read, math.MaxUint64)
 	return err
 }

@@ -35,11 +35,9 @@ type Follower struct {
 	seen   []seenFrame   // the frames before offset that may still be undone, and at least the last frame
 	data   []byte        // the bytes of the segment, at their offsets
 
-	// Origins are those of the segments that were begun, in order, as far as they differ. The
-	// reader of them may take them out.
+	// Origins are those of the segments that were begun, in order, as far as they differ.
 	Origins []identity.Origin
-	store   [16]byte          // of the segment that is read; zero: none, or a segment without an identity
-	begun   []identity.Origin // Origins, and those that were taken out
+	store   [16]byte // of the segment that is read; zero: none, or a segment without an identity
 
 	// Replaced is true if the directory has another log than before, which began again, or belongs
 	// to another store.
@@ -159,9 +157,6 @@ func (f *Follower) addOrigin(header segmentHeader) {
 	}
 	if last := len(f.Origins) - 1; last < 0 || f.Origins[last] != header.origin {
 		f.Origins = append(f.Origins, header.origin)
-	}
-	if last := len(f.begun) - 1; last < 0 || f.begun[last] != header.origin {
-		f.begun = append(f.begun, header.origin)
 	}
 }
 
@@ -333,7 +328,7 @@ func (f *Follower) isEarlier(header segmentHeader) bool {
 	if !header.hasOrigin() || header.firstSequence > f.header.firstSequence {
 		return false
 	}
-	return header.origin.Epoch == f.header.origin.Parent || slices.Contains(f.begun, header.origin)
+	return header.origin.Epoch == f.header.origin.Parent || slices.Contains(f.Origins, header.origin)
 }
 
 // isOfOtherStore reports whether a segment is known to belong to another store than the one that is
