@@ -138,7 +138,7 @@ func ExampleValidateRecordName() {
 // after it. The last change is a place without a value.
 func ExampleChangeSource() {
 	ctx, backend := context.Background(), exampleBackend()
-	source, ok := backend.(daybook.ChangeSource)
+	source, ok := daybook.As[daybook.ChangeSource](backend)
 	if !ok {
 		log.Fatal("the backend has no Changes")
 	}

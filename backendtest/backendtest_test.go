@@ -40,6 +40,21 @@ func TestMinimalBackend(t *testing.T) {
 	Run(t, func(*testing.T) daybook.Backend { return minimal{NewMemory()} }, Capabilities{})
 }
 
+// wrapper has the abilities of another backend through Unwrap alone.
+type wrapper struct{ minimal }
+
+func (w wrapper) Unwrap() daybook.Backend { return w.memory }
+
+func TestWrappedBackend(t *testing.T) {
+	open := func(*testing.T) daybook.Backend { return wrapper{minimal{NewMemory()}} }
+	for _, theme := range themes {
+		if missing(t, theme, open(t), Capabilities{}) {
+			t.Errorf("%s would be left out; want it to find the ability through Unwrap", theme.name)
+		}
+	}
+	Run(t, open, Capabilities{})
+}
+
 // sqlLike behaves like a backend over a SQL database whose integers are signed and which has a JSON
 // type.
 type sqlLike struct{ *Memory }

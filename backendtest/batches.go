@@ -28,7 +28,7 @@ var batchCases = []testCase{
 }
 
 func (s *subject) storeBatch(values ...daybook.StoredValue) error {
-	return s.backend.(daybook.BatchStorer).StoreBatch(s.Context(), values)
+	return abilityOf[daybook.BatchStorer](s).StoreBatch(s.Context(), values)
 }
 
 func (s *subject) mustStoreBatch(values ...daybook.StoredValue) {
@@ -59,7 +59,7 @@ func batchBetweenStores(s *subject) {
 
 func emptyBatch(s *subject) {
 	s.mustStoreBatch()
-	if err := s.backend.(daybook.BatchStorer).StoreBatch(s.Context(), []daybook.StoredValue{}); err != nil {
+	if err := abilityOf[daybook.BatchStorer](s).StoreBatch(s.Context(), []daybook.StoredValue{}); err != nil {
 		s.wrong("StoreBatch of an empty slice: %v", err)
 	}
 	s.want("*", daybook.QueryParams{})

@@ -51,7 +51,7 @@ func (s *subject) changes(after daybook.Cursor) []daybook.Change {
 func (s *subject) changesAndPlace(params daybook.ChangesParams) (changes []daybook.Change, place daybook.Cursor) {
 	s.Helper()
 	changes, places := []daybook.Change{}, 0
-	for change, err := range s.backend.(daybook.ChangeSource).Changes(s.Context(), params) {
+	for change, err := range abilityOf[daybook.ChangeSource](s).Changes(s.Context(), params) {
 		switch {
 		case err != nil:
 			s.Fatalf("Changes(%+v): %v\nwhy: %s", params, err, s.why)
@@ -99,7 +99,7 @@ func (s *subject) wantChangesOf(params daybook.ChangesParams, want ...row) []day
 // storeTogether stores rows in one batch, or one by one if the backend has no batches.
 func (s *subject) storeTogether(rows ...row) {
 	s.Helper()
-	if _, ok := s.backend.(daybook.BatchStorer); !ok {
+	if _, ok := daybook.As[daybook.BatchStorer](s.backend); !ok {
 		s.store(rows...)
 		return
 	}
@@ -202,7 +202,7 @@ func changesForked(s *subject) {
 		{beyond, current, "beyond the last value"},
 		{daybook.Cursor{Epoch: current.Epoch, Sequence: math.MaxUint64}, current, "far beyond the last value"},
 	} {
-		err := drain(s, "Changes", s.backend.(daybook.ChangeSource).Changes(s.Context(),
+		err := drain(s, "Changes", abilityOf[daybook.ChangeSource](s).Changes(s.Context(),
 			daybook.ChangesParams{After: test.after}))
 		var forked *daybook.ForkedError
 		if !errors.Is(err, daybook.ErrForked) || !errors.As(err, &forked) {
@@ -226,7 +226,7 @@ func changesImpossible(s *subject) {
 		{daybook.ChangesParams{Pattern: daybook.Pattern{Syntax: -1}}, daybook.ErrInvalidParams},
 		{daybook.ChangesParams{After: daybook.Cursor{Sequence: 1}}, daybook.ErrInvalidParams},
 	} {
-		err := drain(s, "Changes", s.backend.(daybook.ChangeSource).Changes(s.Context(), test.params))
+		err := drain(s, "Changes", abilityOf[daybook.ChangeSource](s).Changes(s.Context(), test.params))
 		s.wantError(fmt.Sprintf("Changes(%+v)", test.params), err, test.want)
 	}
 }
@@ -252,7 +252,7 @@ func storeWithinChanges(s *subject) {
 		s.store(row{"r", fmt.Sprint(i), i})
 	}
 	seen := 0
-	for change, err := range s.backend.(daybook.ChangeSource).Changes(s.Context(), daybook.ChangesParams{}) {
+	for change, err := range abilityOf[daybook.ChangeSource](s).Changes(s.Context(), daybook.ChangesParams{}) {
 		if err != nil {
 			s.Fatalf("Changes: %v", err)
 		}
@@ -272,7 +272,7 @@ func storeWithinChanges(s *subject) {
 
 func changesBeginLate(s *subject) {
 	s.store(row{"r", "1", 1})
-	sequence := s.backend.(daybook.ChangeSource).Changes(s.Context(), daybook.ChangesParams{})
+	sequence := abilityOf[daybook.ChangeSource](s).Changes(s.Context(), daybook.ChangesParams{})
 	for want := 2; want <= 3; want++ {
 		s.store(row{"r", "2", 1})
 		seen := 0
@@ -293,7 +293,7 @@ func changesBeginLate(s *subject) {
 func leaveChangesEarly(s *subject) {
 	s.store(row{"a", "1", 1}, row{"a", "2", 2}, row{"b", "3", 3})
 	seen := 0
-	for _, err := range s.backend.(daybook.ChangeSource).Changes(s.Context(), daybook.ChangesParams{}) {
+	for _, err := range abilityOf[daybook.ChangeSource](s).Changes(s.Context(), daybook.ChangesParams{}) {
 		if err != nil {
 			s.Fatalf("Changes: %v", err)
 		}
@@ -338,7 +338,7 @@ func cancelWithinChanges(s *subject) {
 	defer cancel()
 	seen := 0
 	err := drain(s, "Changes", func(yield func(daybook.Change, error) bool) {
-		for change, err := range s.backend.(daybook.ChangeSource).Changes(ctx, daybook.ChangesParams{}) {
+		for change, err := range abilityOf[daybook.ChangeSource](s).Changes(ctx, daybook.ChangesParams{}) {
 			if cancel(); err == nil && !change.IsPlace() {
 				seen++
 			}
@@ -354,7 +354,7 @@ func cancelWithinChanges(s *subject) {
 }
 
 func changesAgreeWithWatch(s *subject) {
-	if _, ok := s.backend.(daybook.Watcher); !ok {
+	if _, ok := daybook.As[daybook.Watcher](s.backend); !ok {
 		s.Logf("left out: %T is no daybook.Watcher", s.backend)
 		return
 	}

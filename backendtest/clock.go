@@ -19,11 +19,11 @@ var clockCases = []testCase{
 		clockTooLong},
 }
 
-func (s *subject) clock() daybook.ClockMemory { return s.backend.(daybook.ClockMemory) }
+func (s *subject) clock() daybook.ClockMemory { return abilityOf[daybook.ClockMemory](s) }
 
 // clockCalls returns a call of each method of daybook.ClockMemory.
 func clockCalls(ctx context.Context, s *subject) []call {
-	b, ok := s.backend.(daybook.ClockMemory)
+	b, ok := daybook.As[daybook.ClockMemory](s.backend)
 	if !ok {
 		return nil
 	}

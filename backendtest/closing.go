@@ -23,7 +23,7 @@ var closingCases = []testCase{
 
 func (s *subject) close() {
 	s.Helper()
-	if err := s.backend.(io.Closer).Close(); err != nil {
+	if err := abilityOf[io.Closer](s).Close(); err != nil {
 		s.Fatalf("Close: %v", err)
 	}
 }
@@ -41,7 +41,7 @@ func callAfterClose(s *subject) {
 func closeTwice(s *subject) {
 	s.store(row{"r", "1", 1})
 	s.close()
-	if err := s.backend.(io.Closer).Close(); err != nil && !errors.Is(err, daybook.ErrClosed) {
+	if err := abilityOf[io.Closer](s).Close(); err != nil && !errors.Is(err, daybook.ErrClosed) {
 		s.wrong("Close again: got error %v; want nil or daybook.ErrClosed", err)
 	}
 }
@@ -49,15 +49,15 @@ func closeTwice(s *subject) {
 func iterateClosed(s *subject) {
 	s.store(row{"r", "1", 1})
 	calls := []call{}
-	if b, ok := s.backend.(daybook.Scanner); ok {
+	if b, ok := daybook.As[daybook.Scanner](s.backend); ok {
 		sequence := b.Scan(s.Context(), "*", daybook.QueryParams{})
 		calls = append(calls, call{"Scan", func() error { return drain(s, "Scan", sequence) }})
 	}
-	if b, ok := s.backend.(daybook.RecordLister); ok {
+	if b, ok := daybook.As[daybook.RecordLister](s.backend); ok {
 		sequence := b.Records(s.Context(), "*", daybook.Glob)
 		calls = append(calls, call{"Records", func() error { return drain(s, "Records", sequence) }})
 	}
-	if b, ok := s.backend.(daybook.ChangeSource); ok {
+	if b, ok := daybook.As[daybook.ChangeSource](s.backend); ok {
 		sequence := b.Changes(s.Context(), daybook.ChangesParams{})
 		calls = append(calls, call{"Changes", func() error { return drain(s, "Changes", sequence) }})
 	}
@@ -71,7 +71,7 @@ func iterateClosed(s *subject) {
 
 func closeWatched(s *subject) {
 	var events <-chan daybook.Event
-	_, watches := s.backend.(daybook.Watcher)
+	_, watches := daybook.As[daybook.Watcher](s.backend)
 	if watches {
 		events = s.watch(s.Context(), "*", daybook.WatchParams{})
 	}

@@ -45,7 +45,7 @@ func (s *subject) storeHostile() (values []daybook.StoredValue) {
 		}
 		values = append(values, stored(name, "1", uint64(i)))
 	}
-	b, ok := s.backend.(daybook.BatchStorer)
+	b, ok := daybook.As[daybook.BatchStorer](s.backend)
 	if !ok {
 		values = values[:1000]
 		for _, v := range values {
@@ -65,21 +65,21 @@ func longCalls(ctx context.Context, s *subject) []call {
 		_, err := s.backend.Query(ctx, hostile, daybook.QueryParams{})
 		return err
 	}}}
-	if b, ok := s.backend.(daybook.Scanner); ok {
+	if b, ok := daybook.As[daybook.Scanner](s.backend); ok {
 		calls = append(calls, call{"Scan", func() error {
 			return drain(s, "Scan", b.Scan(ctx, hostile, daybook.Latest(1)))
 		}})
 	}
-	if b, ok := s.backend.(daybook.RecordLister); ok {
+	if b, ok := daybook.As[daybook.RecordLister](s.backend); ok {
 		calls = append(calls, call{"Records", func() error {
 			return drain(s, "Records", b.Records(ctx, hostile, daybook.Glob))
 		}})
 	}
-	if b, ok := s.backend.(daybook.ChangeSource); ok {
+	if b, ok := daybook.As[daybook.ChangeSource](s.backend); ok {
 		params := daybook.ChangesParams{Pattern: daybook.Pattern{Text: hostile}}
 		calls = append(calls, call{"Changes", func() error { return drain(s, "Changes", b.Changes(ctx, params)) }})
 	}
-	if b, ok := s.backend.(daybook.Holder); ok {
+	if b, ok := daybook.As[daybook.Holder](s.backend); ok {
 		hold := daybook.Hold{Name: "long", Pattern: daybook.Pattern{Text: hostile}, MaxBytes: 1}
 		calls = append(calls, call{"SetHold", func() error { return b.SetHold(ctx, hold) }})
 		calls = append(calls, call{"Holds", func() error { _, err := b.Holds(ctx); return err }})
@@ -90,7 +90,7 @@ func longCalls(ctx context.Context, s *subject) []call {
 // longDeletions returns deletions that take long. Each adds what it has deleted to deleted.
 func longDeletions(ctx context.Context, s *subject, deleted *uint64) (calls []call) {
 	add := func(n uint64, err error) error { *deleted += n; return err }
-	if b, ok := s.backend.(daybook.Pruner); ok {
+	if b, ok := daybook.As[daybook.Pruner](s.backend); ok {
 		by := func(pattern string, params daybook.PruneParams) func() error {
 			return func() error { return add(b.Prune(ctx, pattern, params)) }
 		}
@@ -173,39 +173,39 @@ func everyCall(ctx context.Context, s *subject) []call {
 		{"Initialize", func() error { return s.backend.Initialize(ctx) }},
 		{"Cleanup", func() error { _, err := s.backend.Cleanup(ctx, math.MaxUint64); return err }},
 	}
-	if b, ok := s.backend.(daybook.BatchStorer); ok {
+	if b, ok := daybook.As[daybook.BatchStorer](s.backend); ok {
 		calls = append(calls, call{"StoreBatch", func() error {
 			return b.StoreBatch(ctx, []daybook.StoredValue{stored("new", "1", 1), stored("new", "2", 2)})
 		}})
 	}
-	if b, ok := s.backend.(daybook.Scanner); ok {
+	if b, ok := daybook.As[daybook.Scanner](s.backend); ok {
 		calls = append(calls, call{"Scan", func() error {
 			return drain(s, "Scan", b.Scan(ctx, "*", daybook.QueryParams{}))
 		}})
 	}
-	if b, ok := s.backend.(daybook.RecordLister); ok {
+	if b, ok := daybook.As[daybook.RecordLister](s.backend); ok {
 		calls = append(calls, call{"Records", func() error {
 			return drain(s, "Records", b.Records(ctx, "*", daybook.Glob))
 		}})
 	}
-	if b, ok := s.backend.(daybook.Pruner); ok {
+	if b, ok := daybook.As[daybook.Pruner](s.backend); ok {
 		calls = append(calls, call{"Prune", func() error {
 			_, err := b.Prune(ctx, "*", daybook.PruneParams{OlderThan: math.MaxUint64})
 			return err
 		}})
 	}
-	if b, ok := s.backend.(daybook.Watcher); ok {
+	if b, ok := daybook.As[daybook.Watcher](s.backend); ok {
 		calls = append(calls, call{"Watch", func() error {
 			_, err := b.Watch(ctx, "*", daybook.WatchParams{})
 			return err
 		}})
 	}
-	if b, ok := s.backend.(daybook.ChangeSource); ok {
+	if b, ok := daybook.As[daybook.ChangeSource](s.backend); ok {
 		calls = append(calls, call{"Changes", func() error {
 			return drain(s, "Changes", b.Changes(ctx, daybook.ChangesParams{}))
 		}})
 	}
-	if b, ok := s.backend.(daybook.Statser); ok {
+	if b, ok := daybook.As[daybook.Statser](s.backend); ok {
 		calls = append(calls, call{"Stats", func() error { _, err := b.Stats(ctx); return err }})
 	}
 	calls = append(append(calls, holdCalls(ctx, s)...), receiveCalls(ctx, s)...)

@@ -60,17 +60,17 @@ func patternCalls(s *subject, pattern string, syntax daybook.PatternSyntax) []ca
 		_, err := s.backend.Query(ctx, pattern, daybook.QueryParams{Syntax: syntax})
 		return err
 	}}}
-	if b, ok := s.backend.(daybook.Scanner); ok {
+	if b, ok := daybook.As[daybook.Scanner](s.backend); ok {
 		calls = append(calls, call{"Scan", func() error {
 			return drain(s, "Scan", b.Scan(ctx, pattern, daybook.QueryParams{Syntax: syntax}))
 		}})
 	}
-	if b, ok := s.backend.(daybook.RecordLister); ok {
+	if b, ok := daybook.As[daybook.RecordLister](s.backend); ok {
 		calls = append(calls, call{"Records", func() error {
 			return drain(s, "Records", b.Records(ctx, pattern, syntax))
 		}})
 	}
-	if b, ok := s.backend.(daybook.Pruner); ok {
+	if b, ok := daybook.As[daybook.Pruner](s.backend); ok {
 		calls = append(calls, call{"Prune", func() error {
 			_, err := b.Prune(ctx, pattern, daybook.PruneParams{Syntax: syntax, OlderThan: math.MaxUint64})
 			return err
@@ -95,7 +95,7 @@ func impossibleParams(s *subject) {
 	for _, test := range tests {
 		_, err := s.backend.Query(s.Context(), "*", test.params)
 		s.wantError("Query with "+test.name, err, daybook.ErrInvalidParams)
-		if b, ok := s.backend.(daybook.Scanner); ok {
+		if b, ok := daybook.As[daybook.Scanner](s.backend); ok {
 			err := drain(s, "Scan", b.Scan(s.Context(), "*", test.params))
 			s.wantError("Scan with "+test.name, err, daybook.ErrInvalidParams)
 		}

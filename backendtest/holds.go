@@ -35,11 +35,11 @@ var holdCases = []testCase{
 		"and change nothing", impossibleHolds},
 }
 
-func (s *subject) holder() daybook.Holder { return s.backend.(daybook.Holder) }
+func (s *subject) holder() daybook.Holder { return abilityOf[daybook.Holder](s) }
 
 // holdCalls returns a call of each method of daybook.Holder.
 func holdCalls(ctx context.Context, s *subject) []call {
-	b, ok := s.backend.(daybook.Holder)
+	b, ok := daybook.As[daybook.Holder](s.backend)
 	if !ok {
 		return nil
 	}

@@ -19,22 +19,22 @@ var maintenanceCases = []testCase{
 // does not have.
 func maintenanceCalls(ctx context.Context, s *subject) []call {
 	calls := []call{}
-	if b, ok := s.backend.(daybook.Checkpointer); ok {
+	if b, ok := daybook.As[daybook.Checkpointer](s.backend); ok {
 		calls = append(calls, call{"Checkpoint", func() error { return b.Checkpoint(ctx) }})
 	} else {
 		s.logMissing("daybook.Checkpointer")
 	}
-	if b, ok := s.backend.(daybook.Compacter); ok {
+	if b, ok := daybook.As[daybook.Compacter](s.backend); ok {
 		calls = append(calls, call{"Compact", func() error { return b.Compact(ctx) }})
 	} else {
 		s.logMissing("daybook.Compacter")
 	}
-	if b, ok := s.backend.(daybook.BackerUp); ok {
+	if b, ok := daybook.As[daybook.BackerUp](s.backend); ok {
 		calls = append(calls, call{"Backup", func() error { return b.Backup(ctx, io.Discard) }})
 	} else {
 		s.logMissing("daybook.BackerUp")
 	}
-	if b, ok := s.backend.(daybook.Checker); ok {
+	if b, ok := daybook.As[daybook.Checker](s.backend); ok {
 		calls = append(calls, call{"Check", func() error { return b.Check(ctx) }})
 	} else {
 		s.logMissing("daybook.Checker")

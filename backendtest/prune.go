@@ -43,7 +43,7 @@ var pruneCases = []testCase{
 
 func (s *subject) prune(pattern string, params daybook.PruneParams, want uint64) {
 	s.Helper()
-	got, err := s.backend.(daybook.Pruner).Prune(s.Context(), pattern, params)
+	got, err := abilityOf[daybook.Pruner](s).Prune(s.Context(), pattern, params)
 	s.wantCount(fmt.Sprintf("Prune(%q, %+v)", pattern, params), got, err, want)
 }
 
@@ -104,9 +104,9 @@ func pruneExcept(s *subject) {
 	s.prune("a.#", daybook.PruneParams{MaxPerRecord: 1, Syntax: daybook.Topic, Except: asGlob}, 1)
 	s.want("*", daybook.QueryParams{}, row{"a", "2", 2}, row{"a.b", "2", 2}, row{"a.b", "1", 1}, row{"a.b.c", "2", 2},
 		row{"b", "2", 2}, row{"b", "1", 1})
-	_, err := s.backend.(daybook.Pruner).Prune(s.Context(), "*", except(daybook.Pattern{Text: ""}))
+	_, err := abilityOf[daybook.Pruner](s).Prune(s.Context(), "*", except(daybook.Pattern{Text: ""}))
 	s.wantError("Prune with an empty pattern in Except", err, daybook.ErrInvalidPattern)
-	_, err = s.backend.(daybook.Pruner).Prune(s.Context(), "*", except(daybook.Pattern{Text: "a", Syntax: 7}))
+	_, err = abilityOf[daybook.Pruner](s).Prune(s.Context(), "*", except(daybook.Pattern{Text: "a", Syntax: 7}))
 	s.wantError("Prune with an unknown syntax in Except", err, daybook.ErrInvalidParams)
 	s.want("b", daybook.QueryParams{}, row{"b", "2", 2}, row{"b", "1", 1})
 }
@@ -212,7 +212,7 @@ func pruneStoredThrough(s *subject) {
 	s.prune("*", daybook.PruneParams{OlderThan: 100, StoredThrough: s.place()}, 4)
 	s.store(row{"r", `"before"`, 5})
 	forked := daybook.Cursor{Epoch: [16]byte{0xff}, Sequence: 1}
-	_, err := s.backend.(daybook.Pruner).Prune(s.Context(), "*",
+	_, err := abilityOf[daybook.Pruner](s).Prune(s.Context(), "*",
 		daybook.PruneParams{OlderThan: 100, StoredThrough: forked})
 	s.wantError("Prune through a cursor of another history", err, daybook.ErrForked)
 	s.want("*", daybook.QueryParams{}, row{"r", `"before"`, 5})
@@ -256,7 +256,7 @@ func pruneImpossible(s *subject) {
 	}
 	s.store(row{"r", `"before"`, 5})
 	for _, test := range tests {
-		_, err := s.backend.(daybook.Pruner).Prune(s.Context(), "*", test.params)
+		_, err := abilityOf[daybook.Pruner](s).Prune(s.Context(), "*", test.params)
 		s.wantError("Prune with "+test.name, err, daybook.ErrInvalidParams)
 	}
 	s.want("*", daybook.QueryParams{}, row{"r", `"before"`, 5})

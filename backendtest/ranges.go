@@ -156,7 +156,7 @@ func beyondTimestamps(s *subject) {
 	for _, at := range []uint64{beyond, math.MaxUint64} {
 		err := s.backend.Store(s.Context(), "r", json.RawMessage("2"), at)
 		s.wantError(fmt.Sprintf("Store at %d", at), err, daybook.ErrTimestampRange)
-		if batch, ok := s.backend.(daybook.BatchStorer); ok {
+		if batch, ok := daybook.As[daybook.BatchStorer](s.backend); ok {
 			err := batch.StoreBatch(s.Context(), []daybook.StoredValue{stored("r", "3", 1), stored("r", "4", at)})
 			s.wantError(fmt.Sprintf("StoreBatch at %d", at), err, daybook.ErrTimestampRange)
 		}

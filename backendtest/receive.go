@@ -48,7 +48,7 @@ func (st *stream) next(through uint64, rows ...row) daybook.Batch {
 
 // receiveCalls returns a call of each method of daybook.Receiver.
 func receiveCalls(ctx context.Context, s *subject) []call {
-	b, ok := s.backend.(daybook.Receiver)
+	b, ok := daybook.As[daybook.Receiver](s.backend)
 	if !ok {
 		return nil
 	}
@@ -59,7 +59,7 @@ func receiveCalls(ctx context.Context, s *subject) []call {
 	}
 }
 
-func (s *subject) receiver() daybook.Receiver { return s.backend.(daybook.Receiver) }
+func (s *subject) receiver() daybook.Receiver { return abilityOf[daybook.Receiver](s) }
 
 // receive stores a batch, and verifies the position after it.
 func (s *subject) receive(b daybook.Batch) {

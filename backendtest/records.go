@@ -24,7 +24,7 @@ var recordCases = []testCase{
 func (s *subject) records(pattern string, syntax daybook.PatternSyntax, want ...daybook.RecordInfo) {
 	s.Helper()
 	got := []daybook.RecordInfo{}
-	for info, err := range s.backend.(daybook.RecordLister).Records(s.Context(), pattern, syntax) {
+	for info, err := range abilityOf[daybook.RecordLister](s).Records(s.Context(), pattern, syntax) {
 		if err != nil {
 			s.Fatalf("Records(%q, %s): %v\nwhy: %s", pattern, syntax, err, s.why)
 		}
@@ -97,7 +97,7 @@ func recordsAfterCleanup(s *subject) {
 	}
 	s.cleanup(7, 7)
 	s.records("*", daybook.Glob, daybook.RecordInfo{RecordName: "r", Count: 13, Bytes: 26, Oldest: 7, Newest: 19})
-	if _, ok := s.backend.(daybook.Pruner); ok {
+	if _, ok := daybook.As[daybook.Pruner](s.backend); ok {
 		s.prune("r", daybook.PruneParams{MaxPerRecord: 4}, 9)
 		s.records("*", daybook.Glob, daybook.RecordInfo{RecordName: "r", Count: 4, Bytes: 8, Oldest: 16, Newest: 19})
 	}
@@ -106,7 +106,7 @@ func recordsAfterCleanup(s *subject) {
 func leaveRecordsEarly(s *subject) {
 	s.storeNames("a", "b", "c")
 	seen := 0
-	for info, err := range s.backend.(daybook.RecordLister).Records(s.Context(), "*", daybook.Glob) {
+	for info, err := range abilityOf[daybook.RecordLister](s).Records(s.Context(), "*", daybook.Glob) {
 		if seen++; err != nil || info.RecordName != "a" {
 			s.wrong("Records yields %+v, %v first; want record a", info, err)
 		}

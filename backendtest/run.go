@@ -48,7 +48,7 @@ type testCase struct {
 	run  func(s *subject)
 }
 
-// ability is an optional interface.
+// ability is an optional interface, which a backend has itself or through its Unwrap.
 type ability struct {
 	name string
 	of   func(daybook.Backend) bool // reports whether a backend has it
@@ -69,7 +69,7 @@ var (
 )
 
 func has[T any](backend daybook.Backend) bool {
-	_, ok := backend.(T)
+	_, ok := daybook.As[T](backend)
 	return ok
 }
 
@@ -129,7 +129,7 @@ func Run(t *testing.T, open func(t *testing.T) daybook.Backend, limits Capabilit
 func openSample(t *testing.T, open func(t *testing.T) daybook.Backend, limits Capabilities) daybook.Backend {
 	t.Helper()
 	sample := open(t)
-	if closing, ok := sample.(io.Closer); ok && !limits.SkipClose {
+	if closing, ok := daybook.As[io.Closer](sample); ok && !limits.SkipClose {
 		if err := closing.Close(); err != nil {
 			t.Errorf("Close of a backend that was not used: %v", err)
 		}

@@ -50,7 +50,7 @@ func drain[T any](s *subject, what string, sequence iter.Seq2[T, error]) error {
 func (s *subject) scan(pattern string, params daybook.QueryParams) []daybook.StoredValue {
 	s.Helper()
 	var values []daybook.StoredValue
-	for v, err := range s.backend.(daybook.Scanner).Scan(s.Context(), pattern, params) {
+	for v, err := range abilityOf[daybook.Scanner](s).Scan(s.Context(), pattern, params) {
 		if err != nil {
 			s.Fatalf("Scan(%q, %s): %v\nwhy: %s", pattern, describe(params), err, s.why)
 		}
@@ -92,7 +92,7 @@ func leaveScanEarly(s *subject) {
 	s.store(row{"a", "1", 1}, row{"a", "2", 2}, row{"b", "3", 3})
 	for leaveAfter := 1; leaveAfter <= 3; leaveAfter++ {
 		seen := 0
-		for _, err := range s.backend.(daybook.Scanner).Scan(s.Context(), "*", daybook.QueryParams{}) {
+		for _, err := range abilityOf[daybook.Scanner](s).Scan(s.Context(), "*", daybook.QueryParams{}) {
 			if err != nil {
 				s.Fatalf("Scan: %v", err)
 			}
@@ -116,7 +116,7 @@ func panicWithinScan(s *subject) {
 				s.wrong("recovered %v; want the panic of the loop", cause)
 			}
 		}()
-		for range s.backend.(daybook.Scanner).Scan(s.Context(), "*", daybook.QueryParams{}) {
+		for range abilityOf[daybook.Scanner](s).Scan(s.Context(), "*", daybook.QueryParams{}) {
 			panic("mine")
 		}
 	}()
@@ -127,7 +127,7 @@ func panicWithinScan(s *subject) {
 
 func scanStartsLate(s *subject) {
 	s.store(row{"r", "1", 1})
-	sequence := s.backend.(daybook.Scanner).Scan(s.Context(), "*", daybook.QueryParams{})
+	sequence := abilityOf[daybook.Scanner](s).Scan(s.Context(), "*", daybook.QueryParams{})
 	for i := range uint64(2) {
 		s.store(row{"r", "2", 2 + i})
 		seen := 0
@@ -148,7 +148,7 @@ func scanIsSnapshot(s *subject) {
 	want := []row{{"a", "1", 1}, {"b", "2", 2}, {"c", "3", 3}}
 	s.store(want...)
 	got := []daybook.StoredValue{}
-	for v, err := range s.backend.(daybook.Scanner).Scan(s.Context(), "*", daybook.QueryParams{}) {
+	for v, err := range abilityOf[daybook.Scanner](s).Scan(s.Context(), "*", daybook.QueryParams{}) {
 		if err != nil {
 			s.Fatalf("Scan: %v", err)
 		}
@@ -189,7 +189,7 @@ func cancelWithinScan(s *subject) {
 	defer cancel()
 	seen := 0
 	err := drain(s, "Scan", func(yield func(daybook.StoredValue, error) bool) {
-		for v, err := range s.backend.(daybook.Scanner).Scan(ctx, "*", daybook.QueryParams{}) {
+		for v, err := range abilityOf[daybook.Scanner](s).Scan(ctx, "*", daybook.QueryParams{}) {
 			if cancel(); err == nil {
 				seen++
 			}

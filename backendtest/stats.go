@@ -35,7 +35,7 @@ func (s *subject) wantStats(values, bytes, records uint64) {
 
 func (s *subject) stats() daybook.Stats {
 	s.Helper()
-	stats, err := s.backend.(daybook.Statser).Stats(s.Context())
+	stats, err := abilityOf[daybook.Statser](s).Stats(s.Context())
 	if err != nil {
 		s.Fatalf("Stats: %v\nwhy: %s", err, s.why)
 	}
@@ -71,7 +71,7 @@ func statsAfterDeletions(s *subject) {
 }
 
 func statsLastSequence(s *subject) {
-	if _, ok := s.backend.(daybook.ChangeSource); !ok {
+	if _, ok := daybook.As[daybook.ChangeSource](s.backend); !ok {
 		s.Logf("left out: %T is no daybook.ChangeSource", s.backend)
 		return
 	}

@@ -32,7 +32,7 @@ func newSubject(t *testing.T, open func(t *testing.T) daybook.Backend, limits Ca
 	if s.backend == nil {
 		t.Fatal("open returned a nil Backend")
 	}
-	if closing, ok := s.backend.(io.Closer); ok && !limits.SkipClose {
+	if closing, ok := daybook.As[io.Closer](s.backend); ok && !limits.SkipClose {
 		t.Cleanup(func() {
 			if err := closing.Close(); err != nil && !errors.Is(err, daybook.ErrClosed) {
 				t.Errorf("Close at the end of the test: %v", err)
@@ -44,6 +44,16 @@ func newSubject(t *testing.T, open func(t *testing.T) daybook.Backend, limits Ca
 	}
 	s.want("*", daybook.QueryParams{})
 	return s
+}
+
+// abilityOf returns the backend as an ability that its theme needs.
+func abilityOf[Ability any](s *subject) Ability {
+	s.Helper()
+	ability, ok := daybook.As[Ability](s.backend)
+	if !ok {
+		s.Fatalf("%T has no %T any more", s.backend, &ability)
+	}
+	return ability
 }
 
 // wrong fails the test and names the broken promise.

@@ -26,7 +26,7 @@ var watchCases = []testCase{
 
 func (s *subject) watch(ctx context.Context, pattern string, params daybook.WatchParams) <-chan daybook.Event {
 	s.Helper()
-	events, err := s.backend.(daybook.Watcher).Watch(ctx, pattern, params)
+	events, err := abilityOf[daybook.Watcher](s).Watch(ctx, pattern, params)
 	if err != nil {
 		s.Fatalf("Watch(%q, %+v): %v\nwhy: %s", pattern, params, err, s.why)
 	}
@@ -84,7 +84,7 @@ func watchEnds(s *subject) {
 }
 
 func watchImpossible(s *subject) {
-	watcher := s.backend.(daybook.Watcher)
+	watcher := abilityOf[daybook.Watcher](s)
 	_, err := watcher.Watch(s.Context(), "", daybook.WatchParams{})
 	s.wantError("Watch with an empty pattern", err, daybook.ErrInvalidPattern)
 	_, err = watcher.Watch(s.Context(), "*", daybook.WatchParams{Buffer: -1})

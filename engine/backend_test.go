@@ -18,8 +18,8 @@ import (
 // history on different ways. It makes no difference whether values are in the head, in the tree, in
 // both, or only in the log. Every store is checked when it is closed.
 func TestBackend(t *testing.T) {
-	small := Options{Durability: OS, Tuning: Tuning{ChunkValues: 2}}
-	cheap := Options{Durability: OS, Tuning: Tuning{ChunkValues: 2, HeadSize: 64 << 10}} // to open: its log is short
+	small := Options{Durability: DurabilityOS, Tuning: Tuning{ChunkValues: 2}}
+	cheap := Options{Durability: DurabilityOS, Tuning: Tuning{ChunkValues: 2, HeadSize: 64 << 10}} // to open: its log is short
 	tests := []struct {
 		name   string
 		reason string
@@ -29,15 +29,15 @@ func TestBackend(t *testing.T) {
 	}{
 		{"always", "the defaults: all that a case stores is in the head", Options{}, checked,
 			backendtest.Capabilities{}},
-		{"interval", "the log is synced by another goroutine", Options{Durability: Interval}, checked,
+		{"interval", "the log is synced by another goroutine", Options{Durability: DurabilityInterval}, checked,
 			backendtest.Capabilities{}},
-		{"os", "the log is not synced", Options{Durability: OS}, checked, backendtest.Capabilities{}},
+		{"os", "the log is not synced", Options{Durability: DurabilityOS}, checked, backendtest.Capabilities{}},
 		{"tiny heads", "heads are frozen and posted under the operations",
-			Options{Durability: OS,
+			Options{Durability: DurabilityOS,
 				Tuning: Tuning{HeadSize: MinHeadSize, TransactionSize: MinTransactionSize, ChunkValues: 2}}, checked,
 			backendtest.Capabilities{}},
 		{"tiny chunks", "each value has a chunk of its own",
-			Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize, ChunkBytes: 1}}, checked,
+			Options{Durability: DurabilityOS, Tuning: Tuning{HeadSize: MinHeadSize, ChunkBytes: 1}}, checked,
 			backendtest.Capabilities{}},
 		{"in the tree", "a checkpoint follows each operation", small, postedEvery(1), backendtest.Capabilities{}},
 		{"in both", "a checkpoint follows every second operation", small, postedEvery(2), backendtest.Capabilities{}},

@@ -55,7 +55,7 @@ func TestBackup(t *testing.T) {
 		{"of many pages", 20_000, 15_000}}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS})
+			db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS})
 			for i := range test.stored {
 				mustStore(t, db, fmt.Sprintf("r%d", i%100), fmt.Sprintf(`"%d %s"`, i, digits(20)), uint64(i))
 				if i+1 == test.posted {
@@ -108,7 +108,7 @@ func TestBackupWhileStoring(t *testing.T) {
 		t.Skip("there a Backup holds up a checkpoint as an open scan does: TestStoreWithinAScan")
 	}
 	db := mustOpen(t, testenv.TempDir(t),
-		&Options{Durability: OS, Tuning: Tuning{HeadSize: 64 << 10, TransactionSize: 64 << 10}})
+		&Options{Durability: DurabilityOS, Tuning: Tuning{HeadSize: 64 << 10, TransactionSize: 64 << 10}})
 	var acknowledged atomic.Int64
 	done := make(chan struct{})
 	var writing sync.WaitGroup
@@ -169,7 +169,7 @@ func TestBackupWhileStoring(t *testing.T) {
 // TestRestoreRefuses cuts a backup off at every place, changes every part of it, and adds bytes to
 // it.
 func TestRestoreRefuses(t *testing.T) {
-	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS})
 	for i := range 50 {
 		mustStore(t, db, fmt.Sprintf("r%d", i%5), fmt.Sprint(i), uint64(i))
 	}
@@ -252,7 +252,7 @@ func (failingReader) Read([]byte) (int, error) { return 0, io.ErrClosedPipe }
 // TestRestoreFaults fails each operation in turn. After an error there is no daybook. After a
 // crash, which keeps the operations before it, there is none or a complete one.
 func TestRestoreFaults(t *testing.T) {
-	db := mustOpen(t, t.TempDir(), &Options{Durability: OS})
+	db := mustOpen(t, t.TempDir(), &Options{Durability: DurabilityOS})
 	mustStore(t, db, "r", "1", 1)
 	backup, want := mustBackup(t, db), mustQuery(t, db, "*", daybook.QueryParams{})
 	for step := 0; ; step++ {

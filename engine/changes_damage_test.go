@@ -62,7 +62,7 @@ func TestChangesStepOverDamage(t *testing.T) {
 // TestChangesMemory yields a thinned history and then a dense one of tiny values. The number of
 // values in memory is bounded, as well as their bytes.
 func TestChangesMemory(t *testing.T) {
-	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS})
 	const batch, sparse, dense = 20_000, 5, 20
 	at := uint64(0)
 	store := func(batches int) {

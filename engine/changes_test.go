@@ -39,7 +39,7 @@ func TestChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer os.RemoveAll(dir)
-		opts := &Options{Durability: OS,
+		opts := &Options{Durability: DurabilityOS,
 			Tuning: Tuning{HeadSize: MinHeadSize, TransactionSize: MinTransactionSize, ChunkValues: 4}, Logger: discard}
 		db, err := Open(dir, opts)
 		if err != nil {
@@ -107,7 +107,7 @@ func TestChanges(t *testing.T) {
 // TestChangesAtOnce has more values, and more bytes, than one window collects, and the times of the
 // records are in another order than their sequence numbers. The loop stores and deletes.
 func TestChangesAtOnce(t *testing.T) {
-	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS})
 	const records, each = 200, 800
 	total := uint64(0)
 	for i := range each {

@@ -19,7 +19,7 @@ func TestStoresBesideCheck(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("there a Check holds up a checkpoint as an open scan does: TestStoreWithinAScan")
 	}
-	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS, Tuning: Tuning{HeadSize: 64 << 10}})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS, Tuning: Tuning{HeadSize: 64 << 10}})
 	soon, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	value := json.RawMessage(`"` + digits(500) + `"`)

@@ -97,7 +97,7 @@ func (db *DB) postWhenFrozen(stopping <-chan struct{}) {
 // checkpoint posts both heads. Under DropOldest it makes the space for that.
 func (t *turn) checkpoint(ctx context.Context) error {
 	_, err := t.postAll(ctx, nil)
-	if tree.IsAtMaxBytes(err) && t.db.opts.WhenFull == DropOldest {
+	if tree.IsAtMaxBytes(err) && t.db.opts.WhenFull == WhenFullDropOldest {
 		err = cmp.Or(t.dropOldest(ctx, ctx, demand{}), t.db.heads.failureToPost())
 	}
 	return err

@@ -16,7 +16,7 @@ import (
 // tree, and in a read-only daybook, which cannot change it.
 func TestClockStateSurvives(t *testing.T) {
 	dir, want := testenv.TempDir(t), []byte("what was known of the time")
-	db := mustOpen(t, dir, &Options{Durability: OS})
+	db := mustOpen(t, dir, &Options{Durability: DurabilityOS})
 	wantState := func(when string) {
 		t.Helper()
 		if got, err := db.ClockState(t.Context()); err != nil || !bytes.Equal(got, want) {
@@ -31,7 +31,7 @@ func TestClockStateSurvives(t *testing.T) {
 	if err := db.abandon(); err != nil {
 		t.Fatal(err)
 	}
-	db = mustOpen(t, dir, &Options{Durability: OS})
+	db = mustOpen(t, dir, &Options{Durability: DurabilityOS})
 	wantState("after a crash")
 	var backup bytes.Buffer
 	if err := errors.Join(db.Compact(t.Context()), db.Backup(t.Context(), &backup)); err != nil {

@@ -50,7 +50,7 @@ func loopsOver(db *DB) map[string]func(body func(n int)) (int, error) {
 func TestCloseWithinLoop(t *testing.T) {
 	for name := range loopsOver(nil) {
 		for _, elsewhere := range []bool{false, true} {
-			db := mustOpen(t, t.TempDir(), &Options{Durability: OS, Tuning: Tuning{ChunkValues: 4}})
+			db := mustOpen(t, t.TempDir(), &Options{Durability: DurabilityOS, Tuning: Tuning{ChunkValues: 4}})
 			for i := range uint64(600) {
 				mustStore(t, db, fmt.Sprintf("r%d", i%150), "1", i)
 				if i == 300 {
@@ -98,7 +98,7 @@ func TestCloseWithinLoop(t *testing.T) {
 // TestCloseBesideLoops closes while loops of all kinds run at full speed.
 func TestCloseBesideLoops(t *testing.T) {
 	for range 20 {
-		db := mustOpen(t, t.TempDir(), &Options{Durability: OS, Tuning: Tuning{ChunkValues: 4}})
+		db := mustOpen(t, t.TempDir(), &Options{Durability: DurabilityOS, Tuning: Tuning{ChunkValues: 4}})
 		for i := range uint64(200) {
 			mustStore(t, db, fmt.Sprintf("r%d", i%10), "1", i)
 		}
@@ -148,7 +148,7 @@ func TestIterationEndsItself(t *testing.T) {
 // TestCloseWithinLoopOverHead calls Close within loops that read the head alone.
 func TestCloseWithinLoopOverHead(t *testing.T) {
 	for name := range loopsOver(nil) {
-		db := mustOpen(t, t.TempDir(), &Options{Durability: OS})
+		db := mustOpen(t, t.TempDir(), &Options{Durability: DurabilityOS})
 		for i := range 10 {
 			mustStore(t, db, fmt.Sprint("r", i), "1", 1)
 		}

@@ -252,7 +252,7 @@ func (db *DB) write(group []*commit) {
 	sequence, err := db.log.Append(frames)
 	clear(frames)
 	db.commits.frames = frames
-	if err == nil && db.opts.Durability == Always {
+	if err == nil && db.opts.Durability == DurabilityAlways {
 		err = db.log.Sync()
 	}
 	if err != nil {

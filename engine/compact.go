@@ -53,7 +53,7 @@ type compactionPace struct {
 //
 // Without room for the copy nothing changes, and the error is daybook.ErrNoSpace. A crash at any
 // moment leaves the old file or the new one. Compact does not copy damaged values: it returns
-// daybook.ErrCorrupt, or with OnCorruption: Quarantine leaves them out and keeps the old file under
+// daybook.ErrCorrupt, or with OnCorruptionQuarantine leaves them out and keeps the old file under
 // another name.
 // Errors: daybook.ErrNoSpace, ErrReadOnly, ErrClosed, ErrCorrupt, ErrFailed,
 // ctx's, or the operating system's, after which it can be tried again.

@@ -131,7 +131,7 @@ func TestCompactFails(t *testing.T) {
 // Neither may become a tree that takes writes again.
 func TestCompactFailedTree(t *testing.T) {
 	db, err := Open(testenv.TempDir(t),
-		&Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize, TransactionSize: MinTransactionSize},
+		&Options{Durability: DurabilityOS, Tuning: Tuning{HeadSize: MinHeadSize, TransactionSize: MinTransactionSize},
 			Logger: discard})
 	if err != nil {
 		t.Fatal(err)
@@ -234,7 +234,7 @@ func TestCompactDamage(t *testing.T) {
 // the space of the copy, the compaction returns ErrNoSpace, and all values stay.
 func TestCompactGivesWay(t *testing.T) {
 	db := mustOpen(t, testenv.TempDir(t),
-		&Options{Durability: OS, Tuning: Tuning{TransactionSize: MinTransactionSize}, Logger: discard})
+		&Options{Durability: DurabilityOS, Tuning: Tuning{TransactionSize: MinTransactionSize}, Logger: discard})
 	stored := uint64(0)
 	store := func(values uint64) {
 		t.Helper()
@@ -295,7 +295,7 @@ func TestCompactGivesWay(t *testing.T) {
 // TestCompactBesideUnsyncedRename makes a checkpoint during a copy while the name of the tree is
 // not durable yet. The file that syncRename makes must not be the copy.
 func TestCompactBesideUnsyncedRename(t *testing.T) {
-	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS, Logger: discard})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS, Logger: discard})
 	mustStore(t, db, "a", "1", 1)
 	if err := db.Checkpoint(ctx); err != nil {
 		t.Fatal(err)

@@ -33,7 +33,7 @@ func TestCompactStepwise(t *testing.T) {
 		}
 		defer os.RemoveAll(dir)
 		db, err := Open(dir,
-			&Options{Durability: OS,
+			&Options{Durability: DurabilityOS,
 				Tuning: Tuning{HeadSize: MinHeadSize, TransactionSize: MinTransactionSize, ChunkValues: 4},
 				Logger: discard})
 		if err != nil {
@@ -132,7 +132,7 @@ func TestCompactShrinks(t *testing.T) {
 		t.Skip("there a Cleanup does not begin beside an open scan: TestStoreWithinAScan, TestCompactMovesAside")
 	}
 	dir := testenv.TempDir(t)
-	db := mustOpen(t, dir, &Options{Durability: OS})
+	db := mustOpen(t, dir, &Options{Durability: DurabilityOS})
 	value := json.RawMessage(`{"celsius":21.5,"humidity":441,"unit":"C","ok":true}`)
 	for tick := range uint64(300) {
 		var batch []daybook.StoredValue
@@ -232,7 +232,7 @@ func TestCompactLock(t *testing.T) {
 // TestCompactLargeRecord copies a record in many transactions, and stops when the context ends.
 func TestCompactLargeRecord(t *testing.T) {
 	db := mustOpen(t, testenv.TempDir(t),
-		&Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize, TransactionSize: MinTransactionSize},
+		&Options{Durability: DurabilityOS, Tuning: Tuning{HeadSize: MinHeadSize, TransactionSize: MinTransactionSize},
 			Logger: discard})
 	const values = 300
 	for i := range uint64(values) {
@@ -281,7 +281,7 @@ func TestCompactByItself(t *testing.T) { waitForCompaction(t, testenv.TempDir(t)
 
 func waitForCompaction(t *testing.T, dir string) {
 	t.Helper()
-	db := mustOpen(t, dir, &Options{Durability: OS, Tuning: Tuning{HeadSize: 4 << 20}})
+	db := mustOpen(t, dir, &Options{Durability: DurabilityOS, Tuning: Tuning{HeadSize: 4 << 20}})
 	for i := range uint64(80) {
 		mustStore(t, db, fmt.Sprintf("r%02d", i), `"`+digits(1<<20)+`"`, i)
 	}
@@ -311,7 +311,7 @@ func waitForCompaction(t *testing.T, dir string) {
 
 // TestCompactWaits shows what the engine learns from one compaction for the next.
 func TestCompactWaits(t *testing.T) {
-	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS, Logger: discard})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS, Logger: discard})
 	for i := range uint64(40) {
 		mustStore(t, db, "a", `"`+digits(1<<20)+`"`, i)
 	}
@@ -327,7 +327,7 @@ func TestCompactWaits(t *testing.T) {
 		}
 	}
 	worth(false, "full")
-	pattern, err := index.Compile("*", daybook.Glob)
+	pattern, err := index.Compile(daybook.Pattern{Text: "*", Syntax: daybook.Glob})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -126,7 +126,7 @@ func TestConsistentSnapshots(t *testing.T) {
 		reads, cleanups = 300, 20
 	}
 	db := mustOpen(t, testenv.TempDir(t),
-		&Options{Durability: OS,
+		&Options{Durability: DurabilityOS,
 			Tuning: Tuning{HeadSize: 16 << 10, TransactionSize: MinTransactionSize, ChunkValues: 8}})
 	tr := &traffic{db: db}
 	running, stop := context.WithCancel(ctx)
@@ -266,7 +266,7 @@ func TestCloseWhileStoring(t *testing.T) {
 // one group, not by all waiting batches.
 func TestHeadIsBounded(t *testing.T) {
 	const writers, batchBytes = 8, 8 << 20
-	db := mustOpen(t, testenv.TempDir(t), &Options{Tuning: Tuning{HeadSize: MinHeadSize}, Durability: OS})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Tuning: Tuning{HeadSize: MinHeadSize}, Durability: DurabilityOS})
 	var batch []daybook.StoredValue
 	for i := range 8 {
 		value := json.RawMessage(`"` + strings.Repeat("x", batchBytes/8-2) + `"`)
@@ -294,7 +294,7 @@ func TestHeadIsBounded(t *testing.T) {
 // TestSecondCloseWaits shows that the directory can be opened again when a second Close returns.
 func TestSecondCloseWaits(t *testing.T) {
 	dir := testenv.TempDir(t)
-	db, err := Open(dir, &Options{Durability: OS})
+	db, err := Open(dir, &Options{Durability: DurabilityOS})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -319,7 +319,7 @@ func TestStoreWithinScan(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("there an open scan holds up a checkpoint: TestStoreWithinAScan")
 	}
-	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize}})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS, Tuning: Tuning{HeadSize: MinHeadSize}})
 	for i := range uint64(200) {
 		mustStore(t, db, "r", "1", i)
 	}

@@ -180,7 +180,7 @@ func newDB(dir directory, opts Options) *DB {
 	return db
 }
 
-// openTree opens the tree, and creates it in a new directory. With OnCorruption: Quarantine it puts
+// openTree opens the tree, and creates it in a new directory. With OnCorruptionQuarantine it puts
 // a new tree in the place of one that does not open.
 func (t *turn) openTree() error {
 	found, _ := t.db.dir.fs.Stat(t.db.dir.file(TreeFile)) // to tell whether another process replaces it meanwhile
@@ -274,7 +274,7 @@ func (db *DB) prepareDirectory() error {
 
 // startBackground starts the goroutines of checkpoints, compactions and, under Interval, syncs.
 func (db *DB) startBackground() {
-	if db.opts.Durability == Interval {
+	if db.opts.Durability == DurabilityInterval {
 		db.syncer.start(db.syncEveryInterval)
 	}
 	db.checkpointer.start(db.postWhenFrozen)

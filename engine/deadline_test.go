@@ -26,7 +26,7 @@ const maxOverrun = 5 * time.Second
 // TestHostilePatternHonoursDeadline queries a head of long names with a topic that takes up to a
 // millisecond for each of them.
 func TestHostilePatternHonoursDeadline(t *testing.T) {
-	db := mustOpen(t, t.TempDir(), &Options{Durability: OS})
+	db := mustOpen(t, t.TempDir(), &Options{Durability: DurabilityOS})
 	const names = 3000
 	batch := make([]daybook.StoredValue, names)
 	for i := range batch {
@@ -164,7 +164,7 @@ func TestDeadlines(t *testing.T) {
 	}
 	for _, load := range loads {
 		t.Run(load.name, func(t *testing.T) {
-			opts := Options{Durability: OS, Tuning: Tuning{HeadSize: load.headSize}}
+			opts := Options{Durability: DurabilityOS, Tuning: Tuning{HeadSize: load.headSize}}
 			db := mustOpen(t, testenv.TempDir(t), &opts)
 			if err := db.StoreBatch(ctx, batch); err != nil {
 				t.Fatal(err)

@@ -34,7 +34,7 @@ func TestDropOldestSpares(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			opts := test.opts
-			opts.MaxSize, opts.WhenFull, opts.Durability, opts.Logger = MinMaxSize, DropOldest, OS, discard
+			opts.MaxSize, opts.WhenFull, opts.Durability, opts.Logger = MinMaxSize, WhenFullDropOldest, DurabilityOS, discard
 			dir := testenv.TempDir(t)
 			db := mustOpen(t, dir, &opts)
 			store := func(record string, value string, timestamp uint64) {
@@ -77,7 +77,7 @@ func TestDropOldestSpares(t *testing.T) {
 // time.
 func TestDropOldestKeepsMost(t *testing.T) {
 	db := mustOpen(t, testenv.TempDir(t),
-		&Options{MaxSize: MinMaxSize, WhenFull: DropOldest, Durability: OS, Logger: discard})
+		&Options{MaxSize: MinMaxSize, WhenFull: WhenFullDropOldest, Durability: DurabilityOS, Logger: discard})
 	store := func(record string, bytes int, timestamp uint64) {
 		t.Helper()
 		if err := db.Store(ctx, record, json.RawMessage(`"`+digits(bytes)+`"`), timestamp); err != nil {
@@ -108,7 +108,7 @@ func TestDropOldestKeepsMost(t *testing.T) {
 // store. DropOldest then refuses, at once, and takes values again after a deletion.
 func TestDropOldestRefuses(t *testing.T) {
 	db := mustOpen(t, testenv.TempDir(t),
-		&Options{MaxSize: MinMaxSize, WhenFull: DropOldest, Durability: OS, Logger: discard})
+		&Options{MaxSize: MinMaxSize, WhenFull: WhenFullDropOldest, Durability: DurabilityOS, Logger: discard})
 	stored := 0
 	for ; ; stored++ {
 		err := db.Store(ctx, fmt.Sprint("r", stored), json.RawMessage(`"`+digits(20_000)+`"`), uint64(stored))
@@ -144,14 +144,14 @@ func TestDropOptions(t *testing.T) {
 		ok     bool
 		reason string
 	}{
-		{"drop", Options{WhenFull: DropOldest, MaxSize: MinMaxSize}, true, "the usual options"},
-		{"drop without a maximum", Options{WhenFull: DropOldest}, false, "it would never drop"},
-		{"spare records", Options{WhenFull: DropOldest, MaxSize: MinMaxSize, DropExcept: patterns}, true,
+		{"drop", Options{WhenFull: WhenFullDropOldest, MaxSize: MinMaxSize}, true, "the usual options"},
+		{"drop without a maximum", Options{WhenFull: WhenFullDropOldest}, false, "it would never drop"},
+		{"spare records", Options{WhenFull: WhenFullDropOldest, MaxSize: MinMaxSize, DropExcept: patterns}, true,
 			"they belong together"},
 		{"spare records from nothing", Options{MaxSize: MinMaxSize, DropExcept: patterns}, false,
 			"Refuse drops nothing"},
 		{"spare values from nothing", Options{DropKeepNewest: 3}, false, "Refuse drops nothing"},
-		{"spare a malformed pattern", Options{WhenFull: DropOldest, MaxSize: MinMaxSize,
+		{"spare a malformed pattern", Options{WhenFull: WhenFullDropOldest, MaxSize: MinMaxSize,
 			DropExcept: []daybook.Pattern{{Text: `\`}}}, false, "it matches nothing"},
 	} {
 		_, err := test.opts.withDefaults()

@@ -23,11 +23,11 @@ func TestDurabilitySyncs(t *testing.T) {
 		want       uint64
 		reason     string
 	}{
-		{Always, 0, 10, "one for each commit"},
-		{Interval, 0, 10, "one a second, by default"},
-		{Interval, 5 * time.Second, 2, "one every interval"},
-		{Interval, 100 * time.Millisecond, 10, "an interval in which nothing was stored needs none"},
-		{OS, 0, 0, "the operating system does as it likes"},
+		{DurabilityAlways, 0, 10, "one for each commit"},
+		{DurabilityInterval, 0, 10, "one a second, by default"},
+		{DurabilityInterval, 5 * time.Second, 2, "one every interval"},
+		{DurabilityInterval, 100 * time.Millisecond, 10, "an interval in which nothing was stored needs none"},
+		{DurabilityOS, 0, 0, "the operating system does as it likes"},
 	}
 	for _, test := range tests {
 		t.Run(test.durability.String()+" "+test.interval.String(), func(t *testing.T) {
@@ -53,7 +53,7 @@ func TestDurabilitySyncs(t *testing.T) {
 
 // TestSyncMakesDurable shows that Sync syncs the log in a mode that does not.
 func TestSyncMakesDurable(t *testing.T) {
-	db := mustOpen(t, t.TempDir(), &Options{Durability: OS})
+	db := mustOpen(t, t.TempDir(), &Options{Durability: DurabilityOS})
 	mustStore(t, db, "r", "1", 1)
 	if err := db.Sync(ctx); err != nil {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func TestSyncMakesDurable(t *testing.T) {
 // it deletes nothing.
 func TestPruneMakesDurable(t *testing.T) {
 	for _, params := range []daybook.PruneParams{{}, {OlderThan: 1}, {MaxPerRecord: 5}, {MaxBytes: 100}} {
-		db := mustOpen(t, t.TempDir(), &Options{Durability: OS})
+		db := mustOpen(t, t.TempDir(), &Options{Durability: DurabilityOS})
 		mustStore(t, db, "r", "1", 1)
 		if deleted, err := db.Prune(ctx, "other.*", params); deleted != 0 || err != nil {
 			t.Fatalf("%+v: Prune = %d, %v; want 0", params, deleted, err)
@@ -82,7 +82,7 @@ func TestPruneMakesDurable(t *testing.T) {
 // from then on, and reads go on.
 func TestFailedBackgroundSync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db, fsys := openFaulty(t, t.TempDir(), Options{Durability: Interval})
+		db, fsys := openFaulty(t, t.TempDir(), Options{Durability: DurabilityInterval})
 		mustStore(t, db, "r", "1", 1)
 		var failed atomic.Bool
 		fsys.SetHook(func(op faultfs.Op) error {

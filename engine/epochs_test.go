@@ -142,7 +142,7 @@ func (h *histories) run(steps int) {
 // open opens the directory, sometimes after a read-only Open, or after Opens that end at once.
 func (h *histories) open(b *branch) {
 	h.t.Helper()
-	opts := &Options{Durability: OS, OnCorruption: Quarantine, Logger: discard, Tuning: Tuning{HeadSize: 8 << 10}}
+	opts := &Options{Durability: DurabilityOS, OnCorruption: OnCorruptionQuarantine, Logger: discard, Tuning: Tuning{HeadSize: 8 << 10}}
 	if exists, _ := Exists(b.dir); exists && h.random.IntN(3) == 0 {
 		if reader, err := Open(b.dir, &Options{ReadOnly: true}); err == nil {
 			h.see(changesOf(h.t, reader, daybook.Cursor{}))
@@ -162,7 +162,7 @@ func (h *histories) open(b *branch) {
 		}
 	}
 	var err error
-	if b.follower, err = Follow(b.dir, "*", daybook.Glob, daybook.Cursor{}); err != nil {
+	if b.follower, err = Follow(b.dir, daybook.Pattern{}, daybook.Cursor{}); err != nil {
 		h.fatalf("Follow: %v", err)
 	}
 }
@@ -205,7 +205,10 @@ func (h *histories) look(b *branch) {
 
 func (h *histories) follow(b *branch) {
 	var changes []daybook.Change
-	err := b.follower.Read(ctx, func(event daybook.Event) bool { changes = append(changes, event.Change); return true })
+	events, err := readEvents(b.follower)
+	for _, event := range events {
+		changes = append(changes, event.Change)
+	}
 	if err != nil && !errors.Is(err, daybook.ErrForked) {
 		h.fatalf("Follower: %v", err)
 	}

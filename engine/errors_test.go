@@ -177,7 +177,7 @@ func TestCancelledContext(t *testing.T) {
 
 // TestCancelDuringScan shows that a long scan ends with its context.
 func TestCancelDuringScan(t *testing.T) {
-	db := mustOpen(t, t.TempDir(), &Options{Durability: OS, Tuning: Tuning{ChunkValues: 2}})
+	db := mustOpen(t, t.TempDir(), &Options{Durability: DurabilityOS, Tuning: Tuning{ChunkValues: 2}})
 	for i := range uint64(100) {
 		mustStore(t, db, "r", "1", i)
 	}

@@ -161,10 +161,10 @@ func Example_retention() {
 	defer stop()
 	keeper := retention.Keeper{Backend: db, Policy: retention.Policy{
 		Rules: []retention.Rule{
-			{Pattern: "alarm.*", MaxAge: 365 * 24 * time.Hour, KeepNewest: 10},
-			{Pattern: "config.*", MaxPerRecord: 100},
+			{Pattern: daybook.Pattern{Text: "alarm.*"}, MaxAge: 365 * 24 * time.Hour, KeepNewest: 10},
+			{Pattern: daybook.Pattern{Text: "config.*"}, MaxPerRecord: 100},
 		},
-		MaxAge: 7 * 24 * time.Hour, // of allRecords else
+		MaxAge: 7 * 24 * time.Hour, // of all other records
 	}}
 	done := make(chan error)
 	go func() { done <- keeper.Run(ctx) }()
@@ -296,9 +296,9 @@ func ExampleOptions_maxSize() {
 	}
 	defer os.RemoveAll(dir)
 	db, err := engine.Open(dir, &engine.Options{
-		Durability: engine.OS,
+		Durability: engine.DurabilityOS,
 		MaxSize:    8 << 20,
-		WhenFull:   engine.DropOldest,
+		WhenFull:   engine.WhenFullDropOldest,
 		Logger:     slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -351,7 +351,7 @@ func ExampleOptions_quarantine() {
 	_, err = engine.Open(dir, nil)
 	fmt.Println("corrupt:", errors.Is(err, daybook.ErrCorrupt))
 
-	db, err = engine.Open(dir, &engine.Options{OnCorruption: engine.Quarantine, Logger: slog.New(slog.DiscardHandler)})
+	db, err = engine.Open(dir, &engine.Options{OnCorruption: engine.OnCorruptionQuarantine, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		log.Fatal(err)
 	}

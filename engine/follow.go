@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"path/filepath"
 
@@ -34,12 +35,15 @@ type Follower struct {
 	replaced bool // another daybook has come into the directory since the last call of Replaced
 }
 
-// Follow returns a Follower of the records that recordPattern matches in dir. It begins after a
-// cursor; the zero Cursor: with the values that are in the log, which were stored since about the
-// last checkpoint.
+// Follow returns a Follower of the records in dir that a pattern matches; the zero Pattern: of all
+// records. It begins after a cursor; the zero Cursor: with the values that are in the log, which
+// were stored since about the last checkpoint.
 // Errors: daybook.ErrInvalidPattern, ErrInvalidParams.
-func Follow(dir, recordPattern string, syntax daybook.PatternSyntax, after daybook.Cursor) (*Follower, error) {
-	pattern, err := index.Compile(recordPattern, syntax)
+func Follow(dir string, pattern daybook.Pattern, after daybook.Cursor) (*Follower, error) {
+	if err := pattern.Syntax.Validate(); err != nil {
+		return nil, err
+	}
+	compiled, err := compileOrAll(pattern)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +51,7 @@ func Follow(dir, recordPattern string, syntax daybook.PatternSyntax, after daybo
 	if err != nil {
 		return nil, err
 	}
-	f := &Follower{dir: absolute, pattern: pattern}
+	f := &Follower{dir: absolute, pattern: compiled}
 	f.goTo(after)
 	return f, nil
 }
@@ -75,9 +79,9 @@ func (f *Follower) Replaced() bool {
 	return replaced
 }
 
-// Read calls yield for each value that was stored since the last call, in the order of the sequence
-// numbers, until there are no more at present, or yield returns false. After false it leaves out
-// the rest of that value's batch.
+// Read yields each value that was stored since the last call, in the order of the sequence numbers,
+// until there are no more at present. An error comes last, with the zero Event. A loop that ends
+// early leaves out the rest of the batch of its last value.
 //
 // A value is read as soon as it is in the log, which may be before the Store that wrote it has
 // returned. If its write fails, or a crash loses it, it was never stored. When the log goes on with
@@ -86,7 +90,20 @@ func (f *Follower) Replaced() bool {
 // next Read begins with the values that are in the log. Values that have left the log before the
 // Follower read them are missed. Event.Missed of the next value is their number, of all records.
 // Errors: *daybook.ForkedError, ErrVersion, ErrCorrupt, the operating system's, or ctx's.
-func (f *Follower) Read(ctx context.Context, yield func(daybook.Event) bool) (err error) {
+func (f *Follower) Read(ctx context.Context) iter.Seq2[daybook.Event, error] {
+	return func(yield func(daybook.Event, error) bool) {
+		more := true
+		err := f.readNew(ctx, func(event daybook.Event) bool {
+			more = yield(event, nil)
+			return more
+		})
+		if err != nil && more {
+			yield(daybook.Event{}, err)
+		}
+	}
+}
+
+func (f *Follower) readNew(ctx context.Context, yield func(daybook.Event) bool) (err error) {
 	failed := f.log.Read(func(sequence, missed uint64, payload []byte, values int) (more bool) {
 		if err = ctx.Err(); err == nil {
 			err = f.enterSegments()

@@ -18,7 +18,7 @@ import (
 
 func mustFollow(t *testing.T, dir, pattern string) *Follower {
 	t.Helper()
-	f, err := Follow(dir, pattern, daybook.Glob, daybook.Cursor{})
+	f, err := Follow(dir, daybook.Pattern{Text: pattern}, daybook.Cursor{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,10 +27,22 @@ func mustFollow(t *testing.T, dir, pattern string) *Follower {
 
 func read(t *testing.T, f *Follower) (events []daybook.Event) {
 	t.Helper()
-	if err := f.Read(ctx, func(event daybook.Event) bool { events = append(events, event); return true }); err != nil {
+	events, err := readEvents(f)
+	if err != nil {
 		t.Fatal(err)
 	}
 	return events
+}
+
+// readEvents returns all events of a Follower, and the error that ended them.
+func readEvents(f *Follower) (events []daybook.Event, err error) {
+	for event, err := range f.Read(ctx) {
+		if err != nil {
+			return events, err
+		}
+		events = append(events, event)
+	}
+	return events, nil
 }
 
 // TestFollow reads the log of an open store through segments, checkpoints, a restart and a kill,
@@ -41,7 +53,7 @@ func TestFollow(t *testing.T) {
 	if got := read(t, f); got != nil {
 		t.Errorf("before there is a log: %v", got)
 	}
-	opts := &Options{Durability: OS, Tuning: Tuning{HeadSize: 256 << 10}}
+	opts := &Options{Durability: DurabilityOS, Tuning: Tuning{HeadSize: 256 << 10}}
 	next, stored := uint64(1), 0
 	follow := func() {
 		t.Helper()
@@ -89,7 +101,7 @@ func TestFollow(t *testing.T) {
 // values that it missed.
 func TestFollowSlowly(t *testing.T) {
 	dir := testenv.TempDir(t)
-	db := mustOpen(t, dir, &Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize}})
+	db := mustOpen(t, dir, &Options{Durability: DurabilityOS, Tuning: Tuning{HeadSize: MinHeadSize}})
 	f := mustFollow(t, dir, "*")
 	mustStore(t, db, "r", "0", 0)
 	got := uint64(len(read(t, f)))
@@ -121,7 +133,7 @@ func TestFollowAfter(t *testing.T) {
 		mustClose(t, db)
 	}
 	store(1, 2, 3)
-	f, err := Follow(dir, "*", daybook.Glob, second)
+	f, err := Follow(dir, daybook.Pattern{}, second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,8 +174,11 @@ func TestFollowAfter(t *testing.T) {
 }
 
 func TestFollowErrors(t *testing.T) {
-	if _, err := Follow(t.TempDir(), "", daybook.Glob, daybook.Cursor{}); !errors.Is(err, daybook.ErrInvalidPattern) {
-		t.Errorf("an empty pattern: got %v", err)
+	if _, err := Follow(t.TempDir(), daybook.Pattern{Text: `a\`}, daybook.Cursor{}); !errors.Is(err, daybook.ErrInvalidPattern) {
+		t.Errorf("a malformed pattern: got %v", err)
+	}
+	if _, err := Follow(t.TempDir(), daybook.Pattern{Syntax: 7}, daybook.Cursor{}); !errors.Is(err, daybook.ErrInvalidParams) {
+		t.Errorf("an unknown syntax: got %v", err)
 	}
 	dir := t.TempDir()
 	db := mustOpen(t, dir, nil)
@@ -173,12 +188,20 @@ func TestFollowErrors(t *testing.T) {
 	f := mustFollow(t, dir, "*")
 	cancelled, cancel := context.WithCancel(ctx)
 	cancel()
-	if err := f.Read(cancelled, func(daybook.Event) bool { return true }); !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled: got %v", err)
+	for event, err := range f.Read(cancelled) {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("cancelled: got %v, %v", event, err)
+		}
 	}
 	seen := 0
-	if err := f.Read(ctx, func(daybook.Event) bool { seen++; return false }); err != nil || seen != 1 {
-		t.Errorf("stopped after the first: %d, %v", seen, err)
+	for _, err := range f.Read(ctx) {
+		if seen++; err != nil {
+			t.Error(err)
+		}
+		break
+	}
+	if seen != 1 {
+		t.Errorf("stopped after the first: read %d", seen)
 	}
 	if got := read(t, f); len(got) != 1 {
 		t.Errorf("after that: %v; want the last one", got)
@@ -193,10 +216,10 @@ func TestFollowErrors(t *testing.T) {
 // take a segment that got the number of an earlier one for that one.
 func TestSegmentNumbersAreNotUsedAgain(t *testing.T) {
 	dir := t.TempDir()
-	opts := &Options{Durability: OS, Logger: discard, Tuning: Tuning{HeadSize: MinHeadSize}}
+	opts := &Options{Durability: DurabilityOS, Logger: discard, Tuning: Tuning{HeadSize: MinHeadSize}}
 	greatest, last := uint64(0), uint64(0)
 	for round := range 3 {
-		db := mustOpen(t, dir, &Options{Durability: OS, Logger: discard})
+		db := mustOpen(t, dir, &Options{Durability: DurabilityOS, Logger: discard})
 		value := json.RawMessage(`"` + digits(2*MinHeadSize) + `"`) // fills a head
 		if err := db.Store(ctx, "r", value, 1); err != nil {
 			t.Fatal(err)

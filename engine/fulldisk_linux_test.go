@@ -205,7 +205,7 @@ func TestCompactOnFullDisk(t *testing.T) {
 // TestOpenOnFullDisk opens a log of more than one head on a disk without room to post it.
 func TestOpenOnFullDisk(t *testing.T) {
 	dir := filepath.Join(smalldisk.Mount(t, 16<<20), "store")
-	opts := &Options{Tuning: Tuning{HeadSize: 256 << 10}, Durability: OS, Logger: discard}
+	opts := &Options{Tuning: Tuning{HeadSize: 256 << 10}, Durability: DurabilityOS, Logger: discard}
 	db := mustOpen(t, dir, opts)
 	random := rand.New(rand.NewPCG(1, 2))
 	takeTheRest(t, filepath.Dir(dir))
@@ -313,7 +313,7 @@ func TestPruneBySizeOnFullDisk(t *testing.T) {
 // the end.
 func TestReserveInPrune(t *testing.T) {
 	dir := filepath.Join(smalldisk.Mount(t, 12<<20), "store")
-	db, fsys := openFaulty(t, dir, Options{Durability: OS, Tuning: Tuning{HeadSize: 1 << 20}})
+	db, fsys := openFaulty(t, dir, Options{Durability: DurabilityOS, Tuning: Tuning{HeadSize: 1 << 20}})
 	for i := range uint64(40) {
 		mustStore(t, db, "r", `"`+digits(8000)+`"`, i)
 	}
@@ -337,7 +337,7 @@ func TestReserveInPrune(t *testing.T) {
 // because nothing else lets Cleanup make room.
 func TestHoldOnFullDisk(t *testing.T) {
 	dir := filepath.Join(smalldisk.Mount(t, 12<<20), "store")
-	db := mustOpen(t, dir, &Options{Tuning: Tuning{HeadSize: 256 << 10}, Durability: OS, Logger: discard})
+	db := mustOpen(t, dir, &Options{Tuning: Tuning{HeadSize: 256 << 10}, Durability: DurabilityOS, Logger: discard})
 	random := rand.New(rand.NewPCG(1, 2))
 	mustSetHold(t, db, daybook.Hold{Name: "cloud", MaxBytes: 1 << 30})
 	const before = 3000
@@ -367,7 +367,7 @@ func TestHoldOnFullDisk(t *testing.T) {
 // it is not the daybook that is too large.
 func TestFullDiskDropsNothing(t *testing.T) {
 	dir := filepath.Join(smalldisk.Mount(t, 12<<20), "store")
-	db := mustOpen(t, dir, &Options{MaxSize: 1 << 30, WhenFull: DropOldest, Logger: discard,
+	db := mustOpen(t, dir, &Options{MaxSize: 1 << 30, WhenFull: WhenFullDropOldest, Logger: discard,
 		Tuning: Tuning{HeadSize: 256 << 10}})
 	random := rand.New(rand.NewPCG(1, 2))
 	acked := storeUntilFull(t, db, random, 0)

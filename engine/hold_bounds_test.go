@@ -20,7 +20,7 @@ import (
 func TestHoldOfMaxSize(t *testing.T) {
 	const maxSize, maxHeld = MinMaxSize, MinMaxSize / 4 // digits hardly compress
 	db := mustOpen(t, testenv.TempDir(t), &Options{
-		MaxSize: maxSize, WhenFull: DropOldest, Durability: OS, Logger: discard,
+		MaxSize: maxSize, WhenFull: WhenFullDropOldest, Durability: DurabilityOS, Logger: discard,
 	})
 	store := func(name string, at uint64) error {
 		return db.Store(ctx, name, json.RawMessage(`"`+digits(10_000)+`"`), at)
@@ -59,7 +59,7 @@ func TestHoldOfMaxSize(t *testing.T) {
 func TestHoldOfAllSpace(t *testing.T) {
 	const maxSize = MinMaxSize
 	db := mustOpen(t, testenv.TempDir(t), &Options{
-		MaxSize: maxSize, WhenFull: DropOldest, DropKeepNewest: -1, Durability: OS, Logger: discard,
+		MaxSize: maxSize, WhenFull: WhenFullDropOldest, DropKeepNewest: -1, Durability: DurabilityOS, Logger: discard,
 	})
 	mustSetHold(t, db, daybook.Hold{Name: "cloud", MaxBytes: maxSize/2 - 1})
 	// Many small values take more space than their JSON, so the directory is full before the bound
@@ -121,11 +121,11 @@ func TestHoldsAndMaxSize(t *testing.T) {
 // must go on, and each hold must count what it loses.
 func TestHoldOfOpenWithMaxSize(t *testing.T) {
 	dir := testenv.TempDir(t)
-	db := mustOpen(t, dir, &Options{Durability: OS, Logger: discard})
+	db := mustOpen(t, dir, &Options{Durability: DurabilityOS, Logger: discard})
 	mustSetHold(t, db, daybook.Hold{Name: "age", MaxAge: 1000 * time.Hour})
 	mustSetHold(t, db, daybook.Hold{Name: "bytes", MaxBytes: 1 << 40})
 	mustClose(t, db)
-	db = mustOpen(t, dir, &Options{Durability: OS, Logger: discard, MaxSize: MinMaxSize, WhenFull: DropOldest})
+	db = mustOpen(t, dir, &Options{Durability: DurabilityOS, Logger: discard, MaxSize: MinMaxSize, WhenFull: WhenFullDropOldest})
 	const values = 3000
 	for i := range uint64(values) {
 		mustStore(t, db, "r", `"`+digits(4000)+fmt.Sprint(i*i*1_000_003)+`"`, i)

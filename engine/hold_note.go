@@ -58,7 +58,7 @@ func newHold(h daybook.Hold) (*hold, error) {
 	if h.Pattern.Text == "" {
 		return &hold{Hold: h, pattern: allRecords}, nil
 	}
-	pattern, err := index.Compile(h.Pattern.Text, h.Pattern.Syntax)
+	pattern, err := index.Compile(h.Pattern)
 	return &hold{Hold: h, pattern: pattern}, err
 }
 

@@ -113,7 +113,7 @@ func TestHoldsSurvive(t *testing.T) {
 // values of the damaged chunk, or to say that they could not.
 func TestHoldAfterSalvage(t *testing.T) {
 	dir, _ := rottenStore(t) // without the values 29 to 32, of b
-	db := mustOpen(t, dir, &Options{Tuning: Tuning{ChunkValues: 4}, OnCorruption: Quarantine, Logger: discard})
+	db := mustOpen(t, dir, &Options{Tuning: Tuning{ChunkValues: 4}, OnCorruption: OnCorruptionQuarantine, Logger: discard})
 	tests := []struct {
 		name, pattern string
 		at            uint64
@@ -155,7 +155,7 @@ func TestHoldAfterSalvage(t *testing.T) {
 // that it is damaged.
 func TestHoldAfterDamagedLog(t *testing.T) {
 	dir := testenv.TempDir(t)
-	opts := &Options{OnCorruption: Quarantine, Logger: discard}
+	opts := &Options{OnCorruption: OnCorruptionQuarantine, Logger: discard}
 	db := mustOpen(t, dir, opts)
 	mustSetHold(t, db, daybook.Hold{Name: "cloud", MaxBytes: 1000})
 	mustStore(t, db, "r", "1", 1)
@@ -189,7 +189,7 @@ func TestHoldAfterDamagedLog(t *testing.T) {
 // store. What is missing afterwards must be exactly what the holds count.
 func TestHoldCountsAcrossCrashes(t *testing.T) {
 	dir := testenv.TempDir(t)
-	opts := &Options{Durability: OS, Logger: discard,
+	opts := &Options{Durability: DurabilityOS, Logger: discard,
 		Tuning: Tuning{ChunkValues: 4, TransactionSize: MinTransactionSize, HeadSize: MinHeadSize}}
 	db := mustOpen(t, dir, opts)
 	const records, each = 60, 20
@@ -279,7 +279,7 @@ func TestHoldReadOnly(t *testing.T) {
 // are stored in their place are held, although the hold is at a later number of the old epoch.
 func TestHoldAfterLoss(t *testing.T) {
 	dir := testenv.TempDir(t)
-	opts := &Options{Durability: OS, Logger: discard}
+	opts := &Options{Durability: DurabilityOS, Logger: discard}
 	db := mustOpen(t, dir, opts)
 	for i := range uint64(5) {
 		mustStore(t, db, "r", fmt.Sprint(i), i)

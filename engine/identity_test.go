@@ -101,7 +101,7 @@ func TestTreeOfAnotherDevice(t *testing.T) {
 	if contents(t, ours) != before {
 		t.Error("Open changed the directory")
 	}
-	db := mustOpen(t, ours, &Options{OnCorruption: Quarantine, Logger: discard})
+	db := mustOpen(t, ours, &Options{OnCorruption: OnCorruptionQuarantine, Logger: discard})
 	if store, _ := storeAndEpoch(t, db); store != theirStore {
 		t.Errorf("got store %x; want that of the tree, %x", store, theirStore)
 	}
@@ -238,7 +238,7 @@ func TestEpochCostsNoCommit(t *testing.T) {
 func TestReplayTakesEpochs(t *testing.T) {
 	dir := t.TempDir()
 	mustClose(t, mustOpen(t, dir, nil))
-	opts, err := (&Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize}}).withDefaults()
+	opts, err := (&Options{Durability: DurabilityOS, Tuning: Tuning{HeadSize: MinHeadSize}}).withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,7 +324,7 @@ func withTree(t *testing.T, dir string, opts Options, do func(*turn)) {
 // which a Follower reads. The number is given again, in another epoch.
 func TestUndoneGroupForks(t *testing.T) {
 	dir := t.TempDir()
-	db, fsys := openFaulty(t, dir, Options{Durability: OS})
+	db, fsys := openFaulty(t, dir, Options{Durability: DurabilityOS})
 	storeNumbered(t, db, 1, 3)
 	var group []*commit
 	for n := range 2 {
@@ -360,7 +360,10 @@ func TestUndoneGroupForks(t *testing.T) {
 		t.Errorf("value 4 has cursor %v, which a Follower has read of another value", now)
 	}
 	var fork *daybook.ForkedError
-	err := f.Read(ctx, func(event daybook.Event) bool { t.Errorf("read %v", event); return false })
+	events, err := readEvents(f)
+	if len(events) > 0 {
+		t.Errorf("read %v", events)
+	}
 	if !errors.As(err, &fork) || fork.Common != db.cursorAt(3) {
 		t.Errorf("the follower: got %v; want a fork after 3", err)
 	}
@@ -397,7 +400,7 @@ func TestRottenIdentity(t *testing.T) {
 				t.Errorf("got %v; want ErrCorrupt, and that it is the identity", err)
 			}
 		}
-		db := mustOpen(t, dir, &Options{OnCorruption: Quarantine, Logger: discard})
+		db := mustOpen(t, dir, &Options{OnCorruption: OnCorruptionQuarantine, Logger: discard})
 		if got := mustQuery(t, db, "r", daybook.QueryParams{}); len(got) != 10 {
 			t.Errorf("with a log: %v: %d values; want all 10", withLog, len(got))
 		}
@@ -439,7 +442,10 @@ func TestCloseAfterFailedSync(t *testing.T) {
 		t.Errorf("%v means two values", now)
 	}
 	var fork *daybook.ForkedError
-	err := f.Read(ctx, func(event daybook.Event) bool { t.Errorf("read %v", event); return false })
+	events, err := readEvents(f)
+	if len(events) > 0 {
+		t.Errorf("read %v", events)
+	}
 	if !errors.As(err, &fork) || fork.Common != db.cursorAt(1) {
 		t.Errorf("the follower: got %v; want a fork after 1", err)
 	}

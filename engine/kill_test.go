@@ -324,7 +324,10 @@ func (k *killer) follow() {
 	if k.follower == nil {
 		k.follower = mustFollow(k.T, k.dir, "*")
 	}
-	err := k.follower.Read(ctx, func(event daybook.Event) bool { k.see(event.Change); return true })
+	events, err := readEvents(k.follower)
+	for _, event := range events {
+		k.see(event.Change)
+	}
 	if err != nil && !errors.Is(err, daybook.ErrForked) {
 		k.Errorf("follower: %v", err)
 	}

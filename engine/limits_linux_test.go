@@ -91,7 +91,7 @@ func TestAddressSpaceLimit(t *testing.T) {
 	}
 	takeAddressSpace()
 	dir := testenv.TempDir(t)
-	opts := &Options{Durability: OS, Logger: discard, Tuning: Tuning{HeadSize: 256 << 10}, OnCorruption: Quarantine}
+	opts := &Options{Durability: DurabilityOS, Logger: discard, Tuning: Tuning{HeadSize: 256 << 10}, OnCorruption: OnCorruptionQuarantine}
 	limitTo(t, unix.RLIMIT_AS, addressSpace(t)+24<<20)
 	db, err := Open(dir, opts)
 	if err != nil {

@@ -140,7 +140,7 @@ func TestLinkedTreeIsSalvaged(t *testing.T) {
 			dir, whole := rottenStore(t)
 			target := moveTree(t, dir)
 			test.damage(t, target)
-			db := mustOpen(t, dir, &Options{Tuning: Tuning{ChunkValues: 4}, OnCorruption: Quarantine, Logger: discard})
+			db := mustOpen(t, dir, &Options{Tuning: Tuning{ChunkValues: 4}, OnCorruption: OnCorruptionQuarantine, Logger: discard})
 			if err := db.Compact(ctx); err != nil {
 				t.Errorf("Compact: %v", err)
 			}
@@ -190,7 +190,7 @@ func TestLinkedTreeWithoutItsDisk(t *testing.T) {
 	if err := os.Rename(filepath.Dir(target), unmounted); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Open(dir, &Options{OnCorruption: Quarantine, Logger: discard})
+	_, err := Open(dir, &Options{OnCorruption: OnCorruptionQuarantine, Logger: discard})
 	exists, existsErr := Exists(dir)
 	_, readErr := Open(dir, &Options{ReadOnly: true})
 	for call, err := range map[string]error{"Open": err, "Exists": existsErr, "Open for reading": readErr} {
@@ -223,7 +223,7 @@ func TestLinkedLog(t *testing.T) {
 		t.Fatal("no segments", err)
 	}
 	flip(t, segments[0], "r1", 0) // of the first value in the log that is not in the tree
-	db := mustOpen(t, dir, &Options{OnCorruption: Quarantine, Logger: discard})
+	db := mustOpen(t, dir, &Options{OnCorruption: OnCorruptionQuarantine, Logger: discard})
 	if got := len(mustQuery(t, db, "*", daybook.QueryParams{})); got < 10 || got >= len(stored) {
 		t.Errorf("%d values; want those of the tree, and not those after the damage", got)
 	}

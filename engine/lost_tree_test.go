@@ -30,7 +30,7 @@ func TestPositionsAfterLostTree(t *testing.T) {
 		t.Fatal(err)
 	}
 	damages[0].do(t, dir) // both meta pages
-	db = mustOpen(t, dir, &Options{OnCorruption: Quarantine, Logger: discard})
+	db = mustOpen(t, dir, &Options{OnCorruption: OnCorruptionQuarantine, Logger: discard})
 	if stats, err := db.Stats(ctx); err != nil || len(stats.Quarantined) != 1 {
 		t.Errorf("set aside %v, %v; want the tree", stats.Quarantined, err)
 	}

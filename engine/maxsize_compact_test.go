@@ -15,7 +15,7 @@ import (
 // TestMaxSizeCompact compacts without room for a copy below the maximum, and then with room.
 func TestMaxSizeCompact(t *testing.T) {
 	dir := testenv.TempDir(t)
-	db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: 4 * MinMaxSize, Logger: discard})
+	db := mustOpen(t, dir, &Options{Durability: DurabilityOS, MaxSize: 4 * MinMaxSize, Logger: discard})
 	i := uint64(0)
 	for ; ; i++ {
 		if err := db.Store(ctx, "r", json.RawMessage(`"`+digits(4000)+`"`), i); err != nil {
@@ -40,7 +40,7 @@ func TestMaxSizeCompact(t *testing.T) {
 // until values are deleted and the tree is compacted. DropOldest does both by itself.
 func TestMaxSizeSmaller(t *testing.T) {
 	dir := testenv.TempDir(t)
-	opts := &Options{Durability: OS, Logger: discard}
+	opts := &Options{Durability: DurabilityOS, Logger: discard}
 	db := mustOpen(t, dir, opts)
 	last := fillUp(t, db, 8_000)
 	mustClose(t, db)
@@ -53,7 +53,7 @@ func TestMaxSizeSmaller(t *testing.T) {
 		t.Errorf("%d values are left of %d", got, last)
 	}
 	mustClose(t, db)
-	opts.WhenFull = DropOldest
+	opts.WhenFull = WhenFullDropOldest
 	db = mustOpen(t, dir, opts)
 	if err := db.Store(ctx, "r", json.RawMessage("1"), last); err != nil {
 		t.Errorf("DropOldest: %v", err)
@@ -71,10 +71,10 @@ func TestMaxSizeSmaller(t *testing.T) {
 // it.
 func TestMaxSizeSmallerRefuses(t *testing.T) {
 	dir := testenv.TempDir(t)
-	db := mustOpen(t, dir, &Options{Durability: OS, Logger: discard})
+	db := mustOpen(t, dir, &Options{Durability: DurabilityOS, Logger: discard})
 	last := fillUp(t, db, 8_000)
 	mustClose(t, db)
-	db = mustOpen(t, dir, &Options{Durability: OS, MaxSize: MinMaxSize, Logger: discard})
+	db = mustOpen(t, dir, &Options{Durability: DurabilityOS, MaxSize: MinMaxSize, Logger: discard})
 	if _, err := db.Cleanup(ctx, last-100); err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestMaxSizeSmallerRefuses(t *testing.T) {
 // the copy has too.
 func TestMaxSizeBesideCopy(t *testing.T) {
 	dir := testenv.TempDir(t)
-	db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: MinMaxSize, Logger: discard})
+	db := mustOpen(t, dir, &Options{Durability: DurabilityOS, MaxSize: MinMaxSize, Logger: discard})
 	last := fillUp(t, db, 10_000)
 	copied := 0
 	for kept := uint64(0); kept < 600; kept += 100 {
@@ -127,10 +127,10 @@ func TestMaxSizeBesideCopy(t *testing.T) {
 // the maximum either.
 func TestMaxSizeBoundsCopy(t *testing.T) {
 	dir := testenv.TempDir(t)
-	db := mustOpen(t, dir, &Options{Durability: OS, Logger: discard})
+	db := mustOpen(t, dir, &Options{Durability: DurabilityOS, Logger: discard})
 	fillUp(t, db, 10_000)
 	mustClose(t, db)
-	small := mustOpen(t, dir, &Options{Durability: OS, MaxSize: MinMaxSize, Logger: discard})
+	small := mustOpen(t, dir, &Options{Durability: DurabilityOS, MaxSize: MinMaxSize, Logger: discard})
 	before := fileSize(t, dir)
 	if before < 2*MinMaxSize {
 		t.Fatalf("the tree has %d bytes; the test wants twice the maximum", before)
@@ -147,12 +147,12 @@ func TestMaxSizeBoundsCopy(t *testing.T) {
 // grow into the space of the reserve, which is there.
 func TestMaxSizeWhileReplaying(t *testing.T) {
 	dir := testenv.TempDir(t)
-	db := mustOpen(t, dir, &Options{Durability: OS, Logger: discard, Tuning: Tuning{HeadSize: 64 << 20}})
+	db := mustOpen(t, dir, &Options{Durability: DurabilityOS, Logger: discard, Tuning: Tuning{HeadSize: 64 << 20}})
 	fillUp(t, db, 10_000)
 	if err := db.abandon(); err != nil {
 		t.Fatal(err)
 	}
-	small, err := Open(dir, &Options{Durability: OS, MaxSize: MinMaxSize, Logger: discard})
+	small, err := Open(dir, &Options{Durability: DurabilityOS, MaxSize: MinMaxSize, Logger: discard})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,15 +21,15 @@ func TestMaxSizeReserveGone(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("there the tree's file doubles, and so does not grow into the space of the reserve")
 	}
-	for _, when := range []WhenFull{Refuse, DropOldest} {
+	for _, when := range []WhenFull{WhenFullRefuse, WhenFullDropOldest} {
 		t.Run(when.String(), func(t *testing.T) {
 			dir := testenv.TempDir(t)
-			opts := &Options{Durability: OS, MaxSize: MinMaxSize, WhenFull: when, Logger: discard}
+			opts := &Options{Durability: DurabilityOS, MaxSize: MinMaxSize, WhenFull: when, Logger: discard}
 			growIntoReserve(t, dir, opts)
 			db := mustOpen(t, dir, opts)
 			for i := range uint64(3000) {
 				err := db.Store(ctx, "r", json.RawMessage(`"`+digits(4000)+`"`), i)
-				if when == Refuse && i > 500 && errors.Is(err, daybook.ErrNoSpace) {
+				if when == WhenFullRefuse && i > 500 && errors.Is(err, daybook.ErrNoSpace) {
 					break
 				}
 				if err != nil {

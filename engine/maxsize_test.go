@@ -103,7 +103,7 @@ func TestMaxSize(t *testing.T) {
 	for _, load := range maxSizeLoads {
 		t.Run(load.name, func(t *testing.T) {
 			dir := testenv.TempDir(t)
-			db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: maxSize, Logger: discard})
+			db := mustOpen(t, dir, &Options{Durability: DurabilityOS, MaxSize: maxSize, Logger: discard})
 			stored, i := uint64(0), uint64(0)
 			for round := range rounds() {
 				var err error
@@ -152,7 +152,7 @@ func TestMaxSizeDropsOldest(t *testing.T) {
 	for _, load := range loads {
 		t.Run(load.name, func(t *testing.T) {
 			dir := testenv.TempDir(t)
-			db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: MinMaxSize, WhenFull: DropOldest,
+			db := mustOpen(t, dir, &Options{Durability: DurabilityOS, MaxSize: MinMaxSize, WhenFull: WhenFullDropOldest,
 				DropKeepNewest: -1, Logger: discard})
 			maxCount, last := uint64(0), uint64(0) // number of values, and the last sequence number
 			for i := uint64(0); last <= maxCount+maxCount/2; i++ {
@@ -196,7 +196,7 @@ func TestMaxSizeDropsOldest(t *testing.T) {
 func TestMaxSizeBesideScan(t *testing.T) {
 	const maxSize = MinMaxSize
 	dir := testenv.TempDir(t)
-	db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: maxSize, WhenFull: DropOldest, Logger: discard})
+	db := mustOpen(t, dir, &Options{Durability: DurabilityOS, MaxSize: maxSize, WhenFull: WhenFullDropOldest, Logger: discard})
 	store := func(i uint64) error { return db.Store(ctx, "r", json.RawMessage(`"`+digits(4000)+`"`), i) }
 	for i := range uint64(1000) {
 		if err := store(i); err != nil {
@@ -244,7 +244,7 @@ func TestMaxSizeOptions(t *testing.T) {
 	if _, err := Open(t.TempDir(), &Options{MaxSize: -1}); err == nil || strings.Count(err.Error(), "want") != 1 {
 		t.Errorf("a MaxSize of -1: got %v; want one fault", err)
 	}
-	db := mustOpen(t, t.TempDir(), &Options{MaxSize: MinMaxSize, WhenFull: DropOldest})
+	db := mustOpen(t, t.TempDir(), &Options{MaxSize: MinMaxSize, WhenFull: WhenFullDropOldest})
 	mustStore(t, db, "r", "1", 1)
 	large := json.RawMessage(`"` + digits(MinMaxSize/maxValuePart) + `"`)
 	if err := db.Store(ctx, "r", large, 2); !errors.Is(err, daybook.ErrValueTooLarge) {
@@ -287,7 +287,7 @@ func TestBatchTooLarge(t *testing.T) {
 
 // TestMaxSizeTogether stores large values from many goroutines. Their groups do not fit as a whole.
 func TestMaxSizeTogether(t *testing.T) {
-	db := mustOpen(t, testenv.TempDir(t), &Options{MaxSize: MinMaxSize, WhenFull: DropOldest, DropKeepNewest: -1,
+	db := mustOpen(t, testenv.TempDir(t), &Options{MaxSize: MinMaxSize, WhenFull: WhenFullDropOldest, DropKeepNewest: -1,
 		Logger: discard})
 	var storing sync.WaitGroup
 	for g := range 100 {
@@ -322,12 +322,12 @@ func fillUp(t *testing.T, db *DB, maxStores uint64) (last uint64) {
 // TestMaxSizeBatches stores the largest batches in a full store, which drops no more values for
 // them than it must, and in a store after a cleanup, where they fit again and again.
 func TestMaxSizeBatches(t *testing.T) {
-	for _, when := range []WhenFull{Refuse, DropOldest} {
+	for _, when := range []WhenFull{WhenFullRefuse, WhenFullDropOldest} {
 		t.Run(when.String(), func(t *testing.T) {
 			dir := testenv.TempDir(t)
-			db := mustOpen(t, dir, &Options{Durability: OS, MaxSize: MinMaxSize, WhenFull: when, Logger: discard})
+			db := mustOpen(t, dir, &Options{Durability: DurabilityOS, MaxSize: MinMaxSize, WhenFull: when, Logger: discard})
 			last := fillUp(t, db, 4000)
-			if when == Refuse {
+			if when == WhenFullRefuse {
 				if _, err := db.Cleanup(ctx, last-10); err != nil {
 					t.Fatal(err)
 				}
@@ -343,7 +343,7 @@ func TestMaxSizeBatches(t *testing.T) {
 						daybook.StoredValue{RecordName: "batch", Value: json.RawMessage(`"` + digits(50_000) + `"`),
 							StoredAt: last + n})
 				}
-				if err := db.StoreBatch(ctx, batch); err != nil && when == DropOldest {
+				if err := db.StoreBatch(ctx, batch); err != nil && when == WhenFullDropOldest {
 					t.Fatalf("batch %d: %v", n, err)
 				} else if err != nil && n < 3 {
 					t.Fatalf("batch %d, after Cleanup: %v", n, err)
@@ -352,7 +352,7 @@ func TestMaxSizeBatches(t *testing.T) {
 					t.Fatalf("the directory has %d bytes", size)
 				}
 			}
-			if after, err := db.Stats(ctx); err != nil || when == DropOldest && after.Values < before.Values/20 {
+			if after, err := db.Stats(ctx); err != nil || when == WhenFullDropOldest && after.Values < before.Values/20 {
 				t.Errorf("%d values are left of %d (%v)", after.Values, before.Values, err)
 			}
 		})

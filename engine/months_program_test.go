@@ -61,7 +61,7 @@ func monthsOptions(args []int64) *Options {
 			HeadSize: args[3], TransactionSize: args[4], ChunkValues: int(args[5]), ChunkBytes: int(args[6]),
 		},
 	}
-	if opts.WhenFull == DropOldest {
+	if opts.WhenFull == WhenFullDropOldest {
 		opts.DropKeepNewest = int(args[7])
 	}
 	return opts
@@ -97,9 +97,9 @@ func (g *monthsGenerator) options() []int64 {
 	}
 	largest := g.maxSize/maxValuePart + 1
 	g.maxBytes = []int64{4, 100, 2000, 18_000, largest}[g.IntN(5)]
-	when := int64(DropOldest)
+	when := int64(WhenFullDropOldest)
 	if g.IntN(6) == 0 {
-		when = int64(Refuse)
+		when = int64(WhenFullRefuse)
 	}
 	head := min(int64(MinHeadSize)<<g.IntN(9), g.maxSize/headPartOfMaxSize)
 	transaction := min(int64(MinTransactionSize)<<g.IntN(7), g.maxSize/transactionPartOfMaxSize)

@@ -122,7 +122,7 @@ func (r *monthsRun) store(batch []daybook.StoredValue) error {
 		err = store()
 	}
 	if r.stores++; errors.Is(err, daybook.ErrNoSpace) {
-		if r.opts.WhenFull == DropOldest {
+		if r.opts.WhenFull == WhenFullDropOldest {
 			return r.mustBeFull(err)
 		}
 		r.refused++
@@ -137,7 +137,7 @@ func (r *monthsRun) store(batch []daybook.StoredValue) error {
 
 // mayRefuse returns the error of a checkpoint, unless Refuse had no room for it.
 func (r *monthsRun) mayRefuse(err error) error {
-	if errors.Is(err, daybook.ErrNoSpace) && (r.opts.WhenFull == Refuse || r.scan != nil) {
+	if errors.Is(err, daybook.ErrNoSpace) && (r.opts.WhenFull == WhenFullRefuse || r.scan != nil) {
 		return nil
 	}
 	return err
@@ -215,7 +215,7 @@ func (r *monthsRun) reopen(op monthsOp) (err error) {
 	}
 	r.reopens++
 	err = r.check()
-	r.mayDrop, r.keep = r.opts.WhenFull == DropOldest, r.db.opts.DropKeepNewest
+	r.mayDrop, r.keep = r.opts.WhenFull == WhenFullDropOldest, r.db.opts.DropKeepNewest
 	return err
 }
 

@@ -44,7 +44,11 @@ func TestOpenWhoseReadsFail(t *testing.T) {
 			}
 			return nil
 		})
-		opts, err := (&Options{Logger: discard, ReadOnly: n%2 == 1, OnCorruption: Quarantine}).withDefaults()
+		how := &Options{Logger: discard, OnCorruption: OnCorruptionQuarantine}
+		if n%2 == 1 {
+			how = &Options{Logger: discard, ReadOnly: true}
+		}
+		opts, err := how.withDefaults()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,7 +77,7 @@ func TestOpenWhoseReadsFail(t *testing.T) {
 // It returns the number of values.
 func writeSegments(t *testing.T, dir string) int {
 	t.Helper()
-	db := mustOpen(t, dir, &Options{Durability: OS, Logger: discard})
+	db := mustOpen(t, dir, &Options{Durability: DurabilityOS, Logger: discard})
 	const values = 20
 	for i := range values {
 		mustStore(t, db, "r", `"`+strings.Repeat("x", 50_000)+`"`, uint64(i))
@@ -128,7 +132,7 @@ func TestReadOnlyOpenRemovesNothing(t *testing.T) {
 // no sync has made durable yet, so Close must sync it.
 func TestCloseSyncsTheLogWithoutACheckpoint(t *testing.T) {
 	dir := t.TempDir()
-	db, fsys := openFaulty(t, dir, Options{Durability: OS})
+	db, fsys := openFaulty(t, dir, Options{Durability: DurabilityOS})
 	mustStore(t, db, "r", "1", 1)
 	_ = db.trees.current.Fail(faultfs.ErrInjected)
 	var syncs atomic.Int64
@@ -161,7 +165,7 @@ func TestTreeWithoutBuckets(t *testing.T) {
 	if _, err := Open(dir, nil); !errors.Is(err, daybook.ErrCorrupt) {
 		t.Errorf("Open of a tree without buckets beside a log: got %v; want ErrCorrupt", err)
 	}
-	db = mustOpen(t, dir, &Options{OnCorruption: Quarantine, Logger: discard})
+	db = mustOpen(t, dir, &Options{OnCorruption: OnCorruptionQuarantine, Logger: discard})
 	if err := db.Store(ctx, "r", json.RawMessage("2"), 2); err != nil {
 		t.Fatal(err)
 	}

@@ -21,25 +21,26 @@ import (
 type Durability int
 
 const (
-	// Always: Store returns when the value's frame is on stable storage (fdatasync). A power cut
-	// loses no acknowledged value.
-	Always Durability = iota
-	// Interval: Store returns when the frame is written to the operating system. The log is synced
-	// every Options.SyncInterval. A power cut loses at most the values of the last interval.
-	Interval
-	// OS: Store returns when the frame is written to the operating system, which decides when to
-	// write it back. A power cut loses the values that it had not written back. A checkpoint syncs
-	// the log first.
-	OS
+	// DurabilityAlways: Store returns when the value's frame is on stable storage (fdatasync). A
+	// power cut loses no acknowledged value.
+	DurabilityAlways Durability = iota
+	// DurabilityInterval: Store returns when the frame is written to the operating system. The log
+	// is synced every Options.SyncInterval. A power cut loses at most the values of the last
+	// interval and of the sync that is running.
+	DurabilityInterval
+	// DurabilityOS: Store returns when the frame is written to the operating system, which decides
+	// when to write it back. A power cut loses the values that it had not written back. A
+	// checkpoint syncs the log first.
+	DurabilityOS
 )
 
 func (d Durability) String() string {
 	switch d {
-	case Always:
+	case DurabilityAlways:
 		return "always"
-	case Interval:
+	case DurabilityInterval:
 		return "interval"
-	case OS:
+	case DurabilityOS:
 		return "os"
 	}
 	return fmt.Sprintf("Durability(%d)", int(d))
@@ -49,22 +50,22 @@ func (d Durability) String() string {
 type WhenFull int
 
 const (
-	// Refuse: Store returns daybook.ErrNoSpace until something is deleted.
-	Refuse WhenFull = iota
-	// DropOldest: the engine deletes the values that were stored first, of all records together, a
-	// sixteenth of their JSON at a time, until the new value fits. Their timestamps do not matter:
-	// a clock that fell back must not make it delete what has just been stored. It spares what a
-	// daybook.Hold, Options.DropExcept and Options.DropKeepNewest say, which does not count for the
-	// sixteenth. When there is nothing else, Store returns daybook.ErrNoSpace. On a disk that is
-	// full before MaxSize is reached it does so, too, and nothing is deleted.
-	DropOldest
+	// WhenFullRefuse: Store returns daybook.ErrNoSpace until something is deleted.
+	WhenFullRefuse WhenFull = iota
+	// WhenFullDropOldest: the engine deletes the values that were stored first, of all records
+	// together, a sixteenth of their JSON at a time, until the new value fits. Their timestamps do
+	// not matter: a clock that fell back must not make it delete what has just been stored. It
+	// spares what a daybook.Hold, Options.DropExcept and Options.DropKeepNewest say, which does not
+	// count for the sixteenth. When there is nothing else, Store returns daybook.ErrNoSpace. On a
+	// disk that is full before MaxSize is reached it does so, too, and nothing is deleted.
+	WhenFullDropOldest
 )
 
 func (w WhenFull) String() string {
 	switch w {
-	case Refuse:
+	case WhenFullRefuse:
 		return "refuse"
-	case DropOldest:
+	case WhenFullDropOldest:
 		return "drop-oldest"
 	}
 	return fmt.Sprintf("WhenFull(%d)", int(w))
@@ -74,19 +75,19 @@ func (w WhenFull) String() string {
 type OnCorruption int
 
 const (
-	// Fail: Open returns daybook.ErrCorrupt and changes nothing. Damage that shows later is
-	// ErrCorrupt too.
-	Fail OnCorruption = iota
-	// Quarantine: the engine gives the damaged tree or log another name, and goes on with the
-	// values that it can read. docs/operating.md says which values those are.
-	Quarantine
+	// OnCorruptionFail: Open returns daybook.ErrCorrupt and changes nothing. Damage that shows
+	// later is ErrCorrupt too.
+	OnCorruptionFail OnCorruption = iota
+	// OnCorruptionQuarantine: the engine gives the damaged tree or log another name, and goes on
+	// with the values that it can read. docs/operating.md says which values those are.
+	OnCorruptionQuarantine
 )
 
 func (o OnCorruption) String() string {
 	switch o {
-	case Fail:
+	case OnCorruptionFail:
 		return "fail"
-	case Quarantine:
+	case OnCorruptionQuarantine:
 		return "quarantine"
 	}
 	return fmt.Sprintf("OnCorruption(%d)", int(o))
@@ -119,10 +120,10 @@ const (
 
 // Options configure Open. The zero value of every field means its default.
 type Options struct {
-	// Durability is what a returned Store means. Default: Always.
+	// Durability is what a returned Store means. Default: DurabilityAlways.
 	Durability Durability
-	// SyncInterval is the time between two syncs of the log under Interval. The other modes ignore
-	// it. Default: 1 s.
+	// SyncInterval is the time between two syncs of the log. It needs DurabilityInterval. Default:
+	// 1 s.
 	SyncInterval time.Duration
 	// LockTimeout is how long Open waits for a directory that another process has open before it
 	// returns ErrLocked. Default: 1 s; negative: no wait. To open it for writing, Open also waits
@@ -133,7 +134,7 @@ type Options struct {
 	// process opens the directory for writing: after a fifth of a second every running and later
 	// call returns ErrLocked, and the reader must be closed and opened again. On a file system that
 	// refuses to lock a directory, which Windows does not need, the writer waits for LockTimeout
-	// instead. Default: false.
+	// instead. Options that are about writing are errors beside it. Default: false.
 	ReadOnly bool
 	// MaxFuture is how far a timestamp may be ahead of the clock; Store returns ErrTimestampRange
 	// for a later one. It protects a history from a clock that jumped ahead. Default: 0, any
@@ -143,8 +144,8 @@ type Options struct {
 	// Quarantine renamed excepted. It also lowers the defaults of Tuning. Default: 0, no maximum;
 	// minimum 8 MiB.
 	MaxSize int64
-	// WhenFull says what Store does when MaxSize is reached. DropOldest needs a MaxSize. Default:
-	// Refuse.
+	// WhenFull says what Store does when MaxSize is reached. WhenFullDropOldest needs a MaxSize.
+	// Default: WhenFullRefuse.
 	WhenFull WhenFull
 	// DropKeepNewest is the number of values of each record that DropOldest spares: those with the
 	// greatest timestamps. Default: 1, so that no record loses its latest value; negative: none.
@@ -152,7 +153,8 @@ type Options struct {
 	// DropExcept are records of which DropOldest deletes nothing, such as a configuration. Default:
 	// none.
 	DropExcept []daybook.Pattern
-	// OnCorruption says what the engine does with a damaged directory. Default: Fail.
+	// OnCorruption says what the engine does with a damaged directory. Default:
+	// OnCorruptionFail.
 	OnCorruption OnCorruption
 	// Logger receives what no caller waits for, such as what recovery dropped and a failed
 	// checkpoint. Default: slog.Default().
@@ -193,6 +195,9 @@ func (o *Options) withDefaultsForDisk(maxHeadSize int64) (Options, error) {
 	if o != nil {
 		opts = *o
 	}
+	if err := opts.validateTogether(); err != nil {
+		return Options{}, fmt.Errorf("%w: %w", daybook.ErrInvalidParams, err)
+	}
 	setDefault(&opts.SyncInterval, DefaultSyncInterval)
 	headSize, transactionSize := min(DefaultHeadSize, maxHeadSize), int64(math.MaxInt64)
 	if opts.MaxSize >= MinMaxSize {
@@ -209,7 +214,7 @@ func (o *Options) withDefaultsForDisk(maxHeadSize int64) (Options, error) {
 	if err := opts.validate(); err != nil {
 		return Options{}, fmt.Errorf("%w: %w", daybook.ErrInvalidParams, err)
 	}
-	if opts.WhenFull == DropOldest {
+	if opts.WhenFull == WhenFullDropOldest {
 		setDefault(&opts.DropKeepNewest, 1)
 	}
 	opts.DropKeepNewest = max(opts.DropKeepNewest, 0)
@@ -221,8 +226,8 @@ func (o *Options) withDefaultsForDisk(maxHeadSize int64) (Options, error) {
 // valid.
 func (o *Options) validate() error {
 	var faults []error
-	if o.Durability < Always || o.Durability > OS {
-		faults = append(faults, fmt.Errorf("Durability is %v; want Always, Interval or OS", o.Durability))
+	if o.Durability < DurabilityAlways || o.Durability > DurabilityOS {
+		faults = append(faults, fmt.Errorf("Durability is %v; want DurabilityAlways, DurabilityInterval or DurabilityOS", o.Durability))
 	}
 	if o.SyncInterval < 0 {
 		faults = append(faults, fmt.Errorf("SyncInterval is %v; want more than 0", o.SyncInterval))
@@ -230,26 +235,48 @@ func (o *Options) validate() error {
 	if o.MaxFuture < 0 {
 		faults = append(faults, fmt.Errorf("MaxFuture is %v; want 0 (no limit) or more", o.MaxFuture))
 	}
-	if o.WhenFull < Refuse || o.WhenFull > DropOldest {
-		faults = append(faults, fmt.Errorf("WhenFull is %v; want Refuse or DropOldest", o.WhenFull))
+	if o.WhenFull < WhenFullRefuse || o.WhenFull > WhenFullDropOldest {
+		faults = append(faults, fmt.Errorf("WhenFull is %v; want WhenFullRefuse or WhenFullDropOldest", o.WhenFull))
 	}
-	if o.OnCorruption < Fail || o.OnCorruption > Quarantine {
-		faults = append(faults, fmt.Errorf("OnCorruption is %v; want Fail or Quarantine", o.OnCorruption))
+	if o.OnCorruption < OnCorruptionFail || o.OnCorruption > OnCorruptionQuarantine {
+		faults = append(faults, fmt.Errorf("OnCorruption is %v; want OnCorruptionFail or OnCorruptionQuarantine", o.OnCorruption))
 	}
 	return errors.Join(append(faults, o.validateDrop(), o.validateSizes())...)
+}
+
+// validateTogether returns an error that names every option, without its default, that has no
+// effect beside the others.
+func (o *Options) validateTogether() error {
+	var faults []error
+	useless := func(isSet bool, option string) {
+		if isSet {
+			faults = append(faults, fmt.Errorf("%s has no effect with ReadOnly; want one of both", option))
+		}
+	}
+	if o.ReadOnly {
+		useless(o.Durability != 0, "Durability")
+		useless(o.MaxFuture != 0, "MaxFuture")
+		useless(o.MaxSize != 0, "MaxSize")
+		useless(o.OnCorruption == OnCorruptionQuarantine, "OnCorruptionQuarantine")
+	}
+	if o.SyncInterval != 0 && o.Durability != DurabilityInterval {
+		faults = append(faults, fmt.Errorf("SyncInterval is %v without DurabilityInterval; want both or neither",
+			o.SyncInterval))
+	}
+	return errors.Join(faults...)
 }
 
 // validateDrop returns an error for options of DropOldest that are wrong, or have no effect.
 func (o *Options) validateDrop() error {
 	var faults []error
-	if o.WhenFull == DropOldest && o.MaxSize == 0 {
+	if o.WhenFull == WhenFullDropOldest && o.MaxSize == 0 {
 		faults = append(faults, errors.New("WhenFull is drop-oldest without a MaxSize; want both or neither"))
 	}
-	if o.WhenFull != DropOldest && o.DropKeepNewest != 0 {
-		faults = append(faults, fmt.Errorf("DropKeepNewest is %d without DropOldest; want 0", o.DropKeepNewest))
+	if o.WhenFull != WhenFullDropOldest && o.DropKeepNewest != 0 {
+		faults = append(faults, fmt.Errorf("DropKeepNewest is %d without WhenFullDropOldest; want 0", o.DropKeepNewest))
 	}
-	if o.WhenFull != DropOldest && len(o.DropExcept) > 0 {
-		faults = append(faults, fmt.Errorf("DropExcept has %d patterns without DropOldest; want none",
+	if o.WhenFull != WhenFullDropOldest && len(o.DropExcept) > 0 {
+		faults = append(faults, fmt.Errorf("DropExcept has %d patterns without WhenFullDropOldest; want none",
 			len(o.DropExcept)))
 	}
 	if _, err := o.droppedNever(); err != nil {
@@ -263,7 +290,7 @@ func (o *Options) validateDrop() error {
 func (o *Options) droppedNever() (tree.Holds, error) {
 	var spares tree.Holds
 	for _, except := range o.DropExcept {
-		pattern, err := index.Compile(except.Text, except.Syntax)
+		pattern, err := index.Compile(except)
 		if err != nil {
 			return nil, err
 		}

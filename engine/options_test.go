@@ -50,3 +50,31 @@ func TestBadMaxSizeIsOneError(t *testing.T) {
 		}
 	}
 }
+
+// TestUselessOptions shows that an option that has no effect beside the others is an error that
+// names it. drop_test.go has those of WhenFullDropOldest.
+func TestUselessOptions(t *testing.T) {
+	tests := []struct {
+		name  string
+		opts  Options
+		names string // in the error; "": the options are valid
+	}{
+		{"read only", Options{ReadOnly: true, LockTimeout: -1, Logger: discard, Tuning: Tuning{HeadSize: 1 << 20}}, ""},
+		{"read only and durable", Options{ReadOnly: true, Durability: DurabilityOS}, "Durability"},
+		{"read only and bounded", Options{ReadOnly: true, MaxSize: MinMaxSize}, "MaxSize"},
+		{"read only and early", Options{ReadOnly: true, MaxFuture: 1}, "MaxFuture"},
+		{"read only and quarantine", Options{ReadOnly: true, OnCorruption: OnCorruptionQuarantine}, "Quarantine"},
+		{"an interval", Options{Durability: DurabilityInterval, SyncInterval: 1}, ""},
+		{"an interval of no syncs", Options{SyncInterval: 1}, "SyncInterval"},
+		{"an interval of no syncs either", Options{Durability: DurabilityOS, SyncInterval: 1}, "SyncInterval"},
+	}
+	for _, test := range tests {
+		_, err := test.opts.withDefaults()
+		switch {
+		case test.names == "" && err != nil:
+			t.Errorf("%s: %v", test.name, err)
+		case test.names != "" && (!errors.Is(err, daybook.ErrInvalidParams) || !strings.Contains(err.Error(), test.names)):
+			t.Errorf("%s: got %v; want ErrInvalidParams that names %s", test.name, err, test.names)
+		}
+	}
+}

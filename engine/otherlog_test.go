@@ -51,7 +51,7 @@ func TestLogOfACopyThatWentOn(t *testing.T) {
 			if !errors.Is(err, daybook.ErrCorrupt) || !strings.Contains(err.Error(), "two copies") {
 				t.Errorf("got %v; want ErrCorrupt, because they are two copies", err)
 			}
-			db = mustOpen(t, closed, &Options{OnCorruption: Quarantine, Logger: discard})
+			db = mustOpen(t, closed, &Options{OnCorruption: OnCorruptionQuarantine, Logger: discard})
 			if diff := cmp.Diff(want, storedOrder(t, db)); diff != "" {
 				t.Errorf("with Quarantine (-want +got):\n%s", diff)
 			}

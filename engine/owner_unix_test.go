@@ -87,7 +87,7 @@ func TestFilesOfAnotherUser(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, TreeFile), make([]byte, 1<<16), 0); err != nil {
 		t.Fatal(err)
 	}
-	db = mustOpen(t, dir, &Options{OnCorruption: Quarantine, Logger: discard})
+	db = mustOpen(t, dir, &Options{OnCorruption: OnCorruptionQuarantine, Logger: discard})
 	mustStore(t, db, "r", "2", 2)
 	check("set aside")
 	mustClose(t, db)

@@ -69,7 +69,7 @@ func TestReplayAfterPart(t *testing.T) {
 		}
 	}
 	from := testenv.TempDir(t)
-	db, err := Open(from, &Options{Durability: OS})
+	db, err := Open(from, &Options{Durability: DurabilityOS})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestReplayAfterPart(t *testing.T) {
 			postPart(t, dir, posted*records, runs, first)
 			checkReplay(t, dir, headSize, posted*records)
 			for _, opts := range []*Options{{ReadOnly: true},
-				{Durability: OS, Tuning: Tuning{HeadSize: headSize, TransactionSize: MinTransactionSize}}} {
+				{Durability: DurabilityOS, Tuning: Tuning{HeadSize: headSize, TransactionSize: MinTransactionSize}}} {
 				db := mustOpen(t, dir, opts)
 				wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{Order: daybook.OldestFirst}), byRecord...)
 				if stats, err := db.Stats(ctx); err != nil || stats.Values != uint64(len(all)) ||
@@ -121,7 +121,7 @@ func TestReplayAfterPart(t *testing.T) {
 // yet; otherwise a crash would replay values that the tree has.
 func checkReplay(t *testing.T, dir string, headSize int64, watermark uint64) {
 	t.Helper()
-	opts, err := (&Options{Durability: OS, Tuning: Tuning{HeadSize: headSize}}).withDefaults()
+	opts, err := (&Options{Durability: DurabilityOS, Tuning: Tuning{HeadSize: headSize}}).withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func checkReplay(t *testing.T, dir string, headSize int64, watermark uint64) {
 // TestCapturedBeforeAPart captures the head before that grows, is frozen and is posted in part, and
 // reads the tree after that. A batch would be seen in half.
 func TestCapturedBeforeAPart(t *testing.T) {
-	db := mustOpen(t, t.TempDir(), &Options{Durability: OS, Tuning: Tuning{TransactionSize: MinTransactionSize}})
+	db := mustOpen(t, t.TempDir(), &Options{Durability: DurabilityOS, Tuning: Tuning{TransactionSize: MinTransactionSize}})
 	batch := func(value string) {
 		t.Helper()
 		if err := db.StoreBatch(ctx, []daybook.StoredValue{
@@ -205,7 +205,7 @@ func TestCapturedBeforeAPart(t *testing.T) {
 // TestChangesOfAPart reads the changes of one record while the head is posted in part: all of its
 // values are in the tree, and more values than a window has were stored before them.
 func TestChangesOfAPart(t *testing.T) {
-	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS, Tuning: Tuning{TransactionSize: MinTransactionSize}})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS, Tuning: Tuning{TransactionSize: MinTransactionSize}})
 	batch := make([]daybook.StoredValue, maxWindowValues+10)
 	for i := range batch {
 		batch[i] = daybook.StoredValue{RecordName: "z", Value: json.RawMessage("1"), StoredAt: uint64(i)}

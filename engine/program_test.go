@@ -60,7 +60,7 @@ type programDir string
 
 func (dir programDir) Open(opts fuzz.StoreOptions, readOnly bool) (fuzz.Subject, error) {
 	db, err := Open(string(dir), &Options{
-		Durability: OS, // process crashes only; power cuts are tested elsewhere
+		Durability: DurabilityOS, // process crashes only; power cuts are tested elsewhere
 		Tuning: Tuning{
 			HeadSize:        int64(opts.HeadSize),
 			TransactionSize: MinTransactionSize,

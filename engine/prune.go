@@ -107,12 +107,12 @@ func (t *turn) pruneOldest(
 
 // compileWithExceptions compiles a record pattern that does not match what params.Except matches.
 func compileWithExceptions(recordPattern string, params daybook.PruneParams) (*index.Pattern, error) {
-	pattern, err := index.Compile(recordPattern, params.Syntax)
+	pattern, err := index.Compile(daybook.Pattern{Text: recordPattern, Syntax: params.Syntax})
 	if err != nil {
 		return nil, err
 	}
 	for _, except := range params.Except {
-		spared, err := index.Compile(except.Text, except.Syntax)
+		spared, err := index.Compile(except)
 		if err != nil {
 			return nil, fmt.Errorf("PruneParams.Except: %w", err)
 		}

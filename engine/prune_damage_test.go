@@ -27,7 +27,7 @@ func TestInterruptedPruneReportsDamage(t *testing.T) {
 		params, interrupted := test.params, 0
 		for looks := test.looks; looks < test.looks+10; looks++ {
 			dir, _ := rottenStore(t)
-			db, err := Open(dir, &Options{Durability: OS, Logger: discard,
+			db, err := Open(dir, &Options{Durability: DurabilityOS, Logger: discard,
 				Tuning: Tuning{TransactionSize: MinTransactionSize}})
 			if err != nil {
 				t.Fatal(err)

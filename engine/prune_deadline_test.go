@@ -50,7 +50,7 @@ func TestInterruptedPruneGoesOn(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS})
+			db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS})
 			storeInTree(t, db, "a", 4000, 1)
 			storeInTree(t, db, "b", 1000, 2)
 			want := 1000
@@ -81,7 +81,7 @@ func TestInterruptedPruneGoesOn(t *testing.T) {
 // TestHoldReleasedDuringInterruptedPrune releases a hold after a Prune was interrupted that had
 // passed over held values. The next Prune must delete them.
 func TestHoldReleasedDuringInterruptedPrune(t *testing.T) {
-	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS})
 	storeInTree(t, db, "a", 300, 1)
 	mustSetHold(t, db, daybook.Hold{Name: "cloud", MaxBytes: 1 << 40})
 	all := daybook.PruneParams{OlderThan: 1 << 40}
@@ -108,7 +108,7 @@ func TestInterruptedMaxBytesGoesOn(t *testing.T) {
 	const records, values, valueSize, maxBytes = 6000, 2, 100, 300_000
 	for _, storing := range []bool{false, true} {
 		t.Run(fmt.Sprint("storing ", storing), func(t *testing.T) {
-			db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS})
+			db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS})
 			storeInTree(t, db, "r", records, values)
 			stored, deleted, calls := records*values, 0, 0
 			for begin := time.Now(); ; calls++ {

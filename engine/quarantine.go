@@ -15,12 +15,12 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/wal"
 )
 
-// This file has what Open does with a damaged directory under OnCorruption: Quarantine. Damage that
+// This file has what Open does with a damaged directory under OnCorruptionQuarantine. Damage that
 // shows later is dealt with in salvage.go.
 
 // quarantines reports whether err is damage that Options.OnCorruption says to set aside.
 func (db *DB) quarantines(err error) bool {
-	return errors.Is(err, daybook.ErrCorrupt) && db.opts.OnCorruption == Quarantine && !db.opts.ReadOnly
+	return errors.Is(err, daybook.ErrCorrupt) && db.opts.OnCorruption == OnCorruptionQuarantine && !db.opts.ReadOnly
 }
 
 // replaceUnreadableTree sets aside a tree that does not open, and opens a new one in its place.

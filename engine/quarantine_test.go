@@ -27,7 +27,7 @@ import (
 func quarantineStore(t *testing.T) (dir string, stored []row) {
 	t.Helper()
 	dir = testenv.TempDir(t)
-	db := mustOpen(t, dir, &Options{Durability: OS, Logger: discard})
+	db := mustOpen(t, dir, &Options{Durability: DurabilityOS, Logger: discard})
 	for i := range uint64(20) {
 		r := row{fmt.Sprintf("r%d", i%3), fmt.Sprint(i + 1), i + 1}
 		mustStore(t, db, r.Name, r.Value, r.At)
@@ -164,7 +164,7 @@ func wantQuarantined(
 	t *testing.T, dir string, opts Options, want []row, last int, aside []string, damaged map[string]string,
 ) {
 	t.Helper()
-	opts.OnCorruption, opts.Durability, opts.Logger = Quarantine, OS, discard
+	opts.OnCorruption, opts.Durability, opts.Logger = OnCorruptionQuarantine, DurabilityOS, discard
 	db := mustOpen(t, dir, &opts)
 	wantRows(t, byTime(mustQuery(t, db, "*", daybook.QueryParams{})), want...)
 	stats, err := db.Stats(ctx)
@@ -217,7 +217,7 @@ func TestQuarantineFaults(t *testing.T) {
 				damage.do(t, dir)
 				fsys := faultfs.NewSystem(disk.OS{})
 				done := failAfter(fsys, step)
-				options, err := (&Options{OnCorruption: Quarantine, Durability: OS, Logger: discard}).withDefaults()
+				options, err := (&Options{OnCorruption: OnCorruptionQuarantine, Durability: DurabilityOS, Logger: discard}).withDefaults()
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -225,7 +225,7 @@ func TestQuarantineFaults(t *testing.T) {
 				if err == nil {
 					_ = db.abandon()
 				}
-				db = mustOpen(t, dir, &Options{OnCorruption: Quarantine, Logger: discard})
+				db = mustOpen(t, dir, &Options{OnCorruption: OnCorruptionQuarantine, Logger: discard})
 				wantRows(t, byTime(mustQuery(t, db, "*", daybook.QueryParams{})), stored[damage.first-1:damage.last]...)
 				if files := filesIn(t, dir); len(damage.aside) > 0 && damage.aside[0] == "daybook.corrupt-1.db" {
 					if _, twice := files["daybook.corrupt-2.db"]; twice || files["daybook.corrupt-1.db"] == "" {
@@ -245,7 +245,7 @@ func TestQuarantineReadOnly(t *testing.T) {
 	dir, _ := quarantineStore(t)
 	damages[0].do(t, dir)
 	before := filesIn(t, dir)
-	_, err := Open(dir, &Options{OnCorruption: Quarantine, ReadOnly: true, Logger: discard})
+	_, err := Open(dir, &Options{ReadOnly: true, Logger: discard})
 	wantCorrupt(t, "read-only", err)
 	if after := filesIn(t, dir); fmt.Sprint(after) != fmt.Sprint(before) {
 		t.Error("a read-only Open changed files")
@@ -256,7 +256,7 @@ func TestQuarantineReadOnly(t *testing.T) {
 // of a later segment is lost.
 func TestQuarantineReleased(t *testing.T) {
 	dir := testenv.TempDir(t)
-	db := mustOpen(t, dir, &Options{Durability: OS, Logger: discard})
+	db := mustOpen(t, dir, &Options{Durability: DurabilityOS, Logger: discard})
 	const stored = 3000
 	for i := range uint64(stored) {
 		mustStore(t, db, "r", `"`+digits(2000)+`"`, i+1)
@@ -278,7 +278,7 @@ func TestQuarantineReleased(t *testing.T) {
 		t.Fatalf("the log begins with value %d; want a segment that has been released", first)
 	}
 	flip(t, path, "DAYBKLOG", 1)
-	db = mustOpen(t, dir, &Options{OnCorruption: Quarantine, Logger: discard})
+	db = mustOpen(t, dir, &Options{OnCorruption: OnCorruptionQuarantine, Logger: discard})
 	if got := mustChange(t, db, daybook.Cursor{}); len(got) != stored {
 		t.Errorf("%d values are left; want %d", len(got), stored)
 	}
@@ -303,7 +303,7 @@ func TestQuarantinePart(t *testing.T) {
 	}
 	postPart(t, dir, stored, runs, 1)
 	flip(t, segment(t, dir), "1038", 1) // just after it: the last value, of r3
-	db = mustOpen(t, dir, &Options{OnCorruption: Quarantine, Logger: discard})
+	db = mustOpen(t, dir, &Options{OnCorruption: OnCorruptionQuarantine, Logger: discard})
 	if got := mustQuery(t, db, "*", daybook.QueryParams{}); len(got) != stored-1 {
 		t.Errorf("%d values are left; want all but the last", len(got))
 	}
@@ -315,7 +315,7 @@ func TestQuarantinePart(t *testing.T) {
 
 // TestQuarantineDamagedTree damages a chunk to which values of the log are to be posted.
 func TestQuarantineDamagedTree(t *testing.T) {
-	opts := Options{Durability: OS, Tuning: Tuning{HeadSize: MinHeadSize, ChunkValues: 10}, Logger: discard}
+	opts := Options{Durability: DurabilityOS, Tuning: Tuning{HeadSize: MinHeadSize, ChunkValues: 10}, Logger: discard}
 	dir := testenv.TempDir(t)
 	db := mustOpen(t, dir, &opts)
 	for i := range uint64(100) {
@@ -335,7 +335,7 @@ func TestQuarantineDamagedTree(t *testing.T) {
 	if err := db.abandon(); err != nil {
 		t.Fatal(err)
 	}
-	opts.OnCorruption = Quarantine
+	opts.OnCorruption = OnCorruptionQuarantine
 	db = mustOpen(t, dir, &opts)
 	minimum := stored + 80 // undamaged values of the tree, and values of the log
 	if got := mustQuery(t, db, "*", daybook.QueryParams{}); len(got) < minimum || len(got) >= stored+99 ||

@@ -60,7 +60,7 @@ func (db *DB) scan(
 	if err != nil {
 		return err
 	}
-	pattern, err := index.Compile(recordPattern, params.Syntax)
+	pattern, err := index.Compile(daybook.Pattern{Text: recordPattern, Syntax: params.Syntax})
 	if err != nil {
 		return err
 	}

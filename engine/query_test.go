@@ -15,7 +15,7 @@ import (
 // which there are pools, which the race detector empties now and then.
 func TestScanAllocations(t *testing.T) {
 	const records, values = 500, 20
-	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS})
 	for at := range uint64(values) {
 		var batch []daybook.StoredValue
 		for record := range records {

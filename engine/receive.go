@@ -43,7 +43,7 @@ func (db *DB) StoreBatchFrom(ctx context.Context, b daybook.Batch) (daybook.Posi
 	default:
 		err = db.storeReceived(ctx, b.Values, received{of, next})
 	}
-	if err == nil && db.opts.Durability != Always {
+	if err == nil && db.opts.Durability != DurabilityAlways {
 		err = db.log.Sync()
 	}
 	if err != nil {

@@ -80,7 +80,7 @@ func (s *sender) wantOnce(t *testing.T, db *DB, when string) {
 // is received and checkpoints are made. The store is abandoned and opened again, and the sender
 // goes on from the position that it is told.
 func TestReceiveExactlyOnce(t *testing.T) {
-	for _, durability := range []Durability{Always, OS} {
+	for _, durability := range []Durability{DurabilityAlways, DurabilityOS} {
 		for _, checkpoints := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%v, checkpoints %v", durability, checkpoints), func(t *testing.T) {
 				receiveWithFaults(t, Options{Durability: durability}, checkpoints)
@@ -176,7 +176,7 @@ func TestPositionSurvives(t *testing.T) {
 // TestReceiveBesideStores receives several streams at once, beside stores and checkpoints. The
 // batches of different streams share commits.
 func TestReceiveBesideStores(t *testing.T) {
-	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS, Logger: discard,
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS, Logger: discard,
 		Tuning: Tuning{HeadSize: MinHeadSize}})
 	var running sync.WaitGroup
 	for i := range 4 {
@@ -204,7 +204,7 @@ func TestReceiveBesideStores(t *testing.T) {
 // TestReceiveIsDurable wants StoreBatchFrom to sync the log under every durability, also for a
 // batch that comes again because its first sync failed.
 func TestReceiveIsDurable(t *testing.T) {
-	for _, durability := range []Durability{Always, Interval, OS} {
+	for _, durability := range []Durability{DurabilityAlways, DurabilityInterval, DurabilityOS} {
 		t.Run(durability.String(), func(t *testing.T) {
 			db := mustOpen(t, testenv.TempDir(t), &Options{Durability: durability, Logger: discard})
 			b := newSender("all", 2).batches[1:][0]

@@ -32,7 +32,7 @@ func (db *DB) listRecords(ctx context.Context, recordPattern string, syntax dayb
 	leave := db.gate.leave
 	defer func() { leave() }()
 	ctx = db.reading(ctx)
-	pattern, err := index.Compile(recordPattern, syntax)
+	pattern, err := index.Compile(daybook.Pattern{Text: recordPattern, Syntax: syntax})
 	if err != nil {
 		return err
 	}

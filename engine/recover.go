@@ -22,7 +22,7 @@ const (
 )
 
 // recoverLog reads the log and puts into the heads the values that are not in the tree. With
-// OnCorruption: Quarantine it goes on without the damaged files.
+// OnCorruptionQuarantine it goes on without the damaged files.
 func (t *turn) recoverLog() (*wal.Recovery, error) {
 	recovery, err := t.scanAndReplay()
 	if t.db.quarantines(err) {

@@ -23,7 +23,7 @@ import (
 func rottenStore(t *testing.T) (dir string, whole []row) {
 	t.Helper()
 	dir = testenv.TempDir(t)
-	db := mustOpen(t, dir, &Options{Durability: OS, Tuning: Tuning{ChunkValues: 4}, Logger: discard})
+	db := mustOpen(t, dir, &Options{Durability: DurabilityOS, Tuning: Tuning{ChunkValues: 4}, Logger: discard})
 	for _, name := range []string{"a", "b", "c"} {
 		for at := uint64(1); at <= 20; at++ {
 			r := row{name, fmt.Sprintf(`"%s %d"`, name, at), at}
@@ -60,7 +60,7 @@ func rottenStore(t *testing.T) (dir string, whole []row) {
 // its record that would be deleted with it.
 func TestRot(t *testing.T) {
 	dir, whole := rottenStore(t)
-	db, err := Open(dir, &Options{Durability: OS, Tuning: Tuning{ChunkValues: 4}, Logger: discard})
+	db, err := Open(dir, &Options{Durability: DurabilityOS, Tuning: Tuning{ChunkValues: 4}, Logger: discard})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,10 +97,10 @@ func TestRot(t *testing.T) {
 // TestMaxSizeDropsRot drops the oldest values while some of them are damaged, with and without
 // Quarantine.
 func TestMaxSizeDropsRot(t *testing.T) {
-	for _, onCorruption := range []OnCorruption{Fail, Quarantine} {
+	for _, onCorruption := range []OnCorruption{OnCorruptionFail, OnCorruptionQuarantine} {
 		t.Run(onCorruption.String(), func(t *testing.T) {
 			dir := testenv.TempDir(t)
-			opts := &Options{Durability: OS, MaxSize: MinMaxSize, WhenFull: DropOldest, OnCorruption: onCorruption,
+			opts := &Options{Durability: DurabilityOS, MaxSize: MinMaxSize, WhenFull: WhenFullDropOldest, OnCorruption: onCorruption,
 				Logger: discard}
 			db, err := Open(dir, opts)
 			if err != nil {
@@ -179,13 +179,13 @@ func damageLeaves(t *testing.T, dir string, those func(key string) bool) {
 // TestRotManyRecords damages pages with hundreds of records. All other records are cleaned up.
 func TestRotManyRecords(t *testing.T) {
 	dir := testenv.TempDir(t)
-	db := mustOpen(t, dir, &Options{Durability: OS})
+	db := mustOpen(t, dir, &Options{Durability: DurabilityOS})
 	for i := range 3000 {
 		mustStore(t, db, fmt.Sprintf("r%04d", i), `"`+digits(60)+`"`, 5)
 	}
 	mustClose(t, db)
 	damageLeaves(t, dir, func(key string) bool { return len(key) == len("r0000")+9 && "r0500" <= key && key < "r0800" })
-	db, err := Open(dir, &Options{Durability: OS, Logger: discard})
+	db, err := Open(dir, &Options{Durability: DurabilityOS, Logger: discard})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,10 +205,10 @@ func TestRotManyRecords(t *testing.T) {
 // values through that page.
 func TestRotBySize(t *testing.T) {
 	const maxBytes = 1 << 20
-	for _, onCorruption := range []OnCorruption{Fail, Quarantine} {
+	for _, onCorruption := range []OnCorruption{OnCorruptionFail, OnCorruptionQuarantine} {
 		t.Run(onCorruption.String(), func(t *testing.T) {
 			dir := testenv.TempDir(t)
-			opts := &Options{Durability: OS, OnCorruption: onCorruption, Logger: discard}
+			opts := &Options{Durability: DurabilityOS, OnCorruption: onCorruption, Logger: discard}
 			db := mustOpen(t, dir, opts)
 			for i := range uint64(750) {
 				mustStore(t, db, "r", `"`+digits(4000)+`"`, i)
@@ -222,7 +222,7 @@ func TestRotBySize(t *testing.T) {
 			}
 			defer db.Close()
 			deleted, err := db.Prune(ctx, "*", daybook.PruneParams{MaxBytes: maxBytes})
-			if onCorruption == Fail {
+			if onCorruption == OnCorruptionFail {
 				wantCorrupt(t, "Prune by size", err)
 				return
 			}

@@ -58,7 +58,7 @@ func TestSalvage(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			opts := &Options{Tuning: Tuning{ChunkValues: 4}, OnCorruption: Quarantine, Logger: discard}
+			opts := &Options{Tuning: Tuning{ChunkValues: 4}, OnCorruption: OnCorruptionQuarantine, Logger: discard}
 			db := mustOpen(t, dir, opts)
 			if err := test.do(db); err != nil {
 				t.Errorf("got %v; want it to go on without the damaged chunk", err)
@@ -90,7 +90,7 @@ func TestSalvage(t *testing.T) {
 // TestSalvageFails fails each operation of a salvage and all later ones, as in a crash. The next
 // Open finds the undamaged values.
 func TestSalvageFails(t *testing.T) {
-	opts, err := (&Options{Tuning: Tuning{ChunkValues: 4}, OnCorruption: Quarantine, Logger: discard}).withDefaults()
+	opts, err := (&Options{Tuning: Tuning{ChunkValues: 4}, OnCorruption: OnCorruptionQuarantine, Logger: discard}).withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,8 +128,8 @@ func TestSalvageFails(t *testing.T) {
 // after the copy of the undamaged part fails, once or for good. Whatever Open does then, the next
 // Open has all undamaged values.
 func TestSalvageOnOpenFails(t *testing.T) {
-	opts, err := (&Options{Durability: OS, Tuning: Tuning{ChunkValues: 4, HeadSize: MinHeadSize}, LockTimeout: -1,
-		OnCorruption: Quarantine, Logger: discard}).withDefaults()
+	opts, err := (&Options{Durability: DurabilityOS, Tuning: Tuning{ChunkValues: 4, HeadSize: MinHeadSize}, LockTimeout: -1,
+		OnCorruption: OnCorruptionQuarantine, Logger: discard}).withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestSalvageOnOpenFails(t *testing.T) {
 	for n := range 12 {
 		for _, once := range []bool{true, false} {
 			dir, whole := rottenStore(t)
-			db, err := Open(dir, &Options{Durability: OS, Tuning: Tuning{ChunkValues: 4}, Logger: discard})
+			db, err := Open(dir, &Options{Durability: DurabilityOS, Tuning: Tuning{ChunkValues: 4}, Logger: discard})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -175,7 +175,7 @@ func TestSalvageOnOpenFails(t *testing.T) {
 // TestSalvageBesideOpen opens the directory between the steps of a salvage: it is still locked.
 func TestSalvageBesideOpen(t *testing.T) {
 	dir, whole := rottenStore(t)
-	opts, err := (&Options{Tuning: Tuning{ChunkValues: 4}, OnCorruption: Quarantine, Logger: discard}).withDefaults()
+	opts, err := (&Options{Tuning: Tuning{ChunkValues: 4}, OnCorruption: OnCorruptionQuarantine, Logger: discard}).withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}

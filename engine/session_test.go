@@ -134,7 +134,7 @@ func wantNoticed(t *testing.T, dir string, stored uint64, seen []daybook.Change,
 		t.Errorf("%s: opened for writing: %v; want ErrCorrupt", what, err)
 		_ = db.Close()
 	}
-	db = mustOpen(t, dir, &Options{OnCorruption: Quarantine, Logger: discard})
+	db = mustOpen(t, dir, &Options{OnCorruption: OnCorruptionQuarantine, Logger: discard})
 	has := changesOf(t, db, daybook.Cursor{})
 	mustStore(t, db, "r", `"new"`, 1)
 	left := uint64(0)

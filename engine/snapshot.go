@@ -102,7 +102,7 @@ func compileOrAll(pattern daybook.Pattern) (*index.Pattern, error) {
 	if pattern.Text == "" {
 		return allRecords, nil
 	}
-	return index.Compile(pattern.Text, pattern.Syntax)
+	return index.Compile(pattern)
 }
 
 func (s *snapshot) close() {

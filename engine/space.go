@@ -111,7 +111,7 @@ func (db *DB) makeSpaceFor(ctx context.Context, d demand, stuck error) error {
 // demand fit: little more would fit, and no snapshot keeps pages of the last deletion. The
 // snapshots that keep pages of this one can end while the rest of the space is filled.
 func (db *DB) shouldDropEarly(d demand) bool {
-	if db.opts.WhenFull != DropOldest {
+	if db.opts.WhenFull != WhenFullDropOldest {
 		return false
 	}
 	now := db.sizes()
@@ -130,7 +130,7 @@ func (t *turn) makeSpaceFor(ctx context.Context, d demand) error {
 			return err
 		}
 	}
-	if db.opts.WhenFull == DropOldest {
+	if db.opts.WhenFull == WhenFullDropOldest {
 		if err := t.dropUntilFits(ctx, waitCtx, d); err != nil {
 			return err
 		}

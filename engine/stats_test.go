@@ -17,7 +17,7 @@ import (
 // sequence number.
 func TestStatsIsOneSnapshot(t *testing.T) {
 	const batch, records, batches = 7, 13, 500 // any two batches have values of every record
-	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS, Tuning: Tuning{HeadSize: 64 << 10}})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS, Tuning: Tuning{HeadSize: 64 << 10}})
 	stop := make(chan struct{})
 	var writing sync.WaitGroup
 	for w := range 2 {

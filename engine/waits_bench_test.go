@@ -62,10 +62,10 @@ func total(took []time.Duration) (sum time.Duration) {
 // 1.2 times.
 func BenchmarkStoreBesideWatchers(b *testing.B) {
 	shapes := []shape{
-		{"one record, no sync", 1, 20, 1, Options{Durability: OS}},
-		{"10000 records, no sync", 10_000, 20, 1, Options{Durability: OS}},
-		{"large values, no sync", 100, 2000, 1, Options{Durability: OS}},
-		{"batches of 100, no sync", 10_000, 20, 100, Options{Durability: OS}},
+		{"one record, no sync", 1, 20, 1, Options{Durability: DurabilityOS}},
+		{"10000 records, no sync", 10_000, 20, 1, Options{Durability: DurabilityOS}},
+		{"large values, no sync", 100, 2000, 1, Options{Durability: DurabilityOS}},
+		{"batches of 100, no sync", 10_000, 20, 100, Options{Durability: DurabilityOS}},
 		{"each synced", 100, 20, 1, Options{}},
 	}
 	for _, s := range shapes {
@@ -74,7 +74,7 @@ func BenchmarkStoreBesideWatchers(b *testing.B) {
 			round := 20_000
 			if s.batch > 1 {
 				round = 12_000
-			} else if s.size > 1000 || s.opts.Durability == Always {
+			} else if s.size > 1000 || s.opts.Durability == DurabilityAlways {
 				round = 500
 			}
 			at, watchedFirst := 0, false

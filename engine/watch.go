@@ -41,7 +41,7 @@ func (db *DB) Watch(
 	if err := params.Validate(); err != nil {
 		return nil, err
 	}
-	pattern, err := index.Compile(recordPattern, params.Syntax)
+	pattern, err := index.Compile(daybook.Pattern{Text: recordPattern, Syntax: params.Syntax})
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func mustWatch(
 // TestWatch stores from several goroutines, in batches too, and wants each matching value once, in
 // the order of the sequence numbers, which is that of Changes.
 func TestWatch(t *testing.T) {
-	db := mustOpen(t, t.TempDir(), &Options{Durability: OS})
+	db := mustOpen(t, t.TempDir(), &Options{Durability: DurabilityOS})
 	mustStore(t, db, "a.early", "0", 1)
 	all := mustWatch(t, ctx, db, "*", daybook.WatchParams{Buffer: 10_000})
 	some := mustWatch(t, ctx, db, "#.temperature", daybook.WatchParams{Syntax: daybook.Topic, Buffer: 10_000})
@@ -89,7 +89,7 @@ func TestWatch(t *testing.T) {
 // TestWatchSlowly does not receive while it stores. It must be told the exact number of missed
 // values, whether the buffer is full by number or by bytes.
 func TestWatchSlowly(t *testing.T) {
-	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS})
 	few := mustWatch(t, ctx, db, "r", daybook.WatchParams{Buffer: 3})
 	many := mustWatch(t, ctx, db, "*", daybook.WatchParams{Buffer: 1 << 30})
 	const stored = 1000
@@ -151,7 +151,7 @@ func TestWatchEnds(t *testing.T) {
 // TestWatchBehind stores more than the 8 MiB of values that may wait to be matched. Stores must go
 // on meanwhile, and each watcher must be told exactly how many of its values it has missed.
 func TestWatchBehind(t *testing.T) {
-	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS, Tuning: Tuning{HeadSize: 4 << 20}})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS, Tuning: Tuning{HeadSize: 4 << 20}})
 	patterns := map[string]uint64{"*": 0, "r1*": 0, "r7": 0}
 	watches := make(map[string]<-chan daybook.Event)
 	for pattern := range patterns {
@@ -196,7 +196,7 @@ func TestWatchBehind(t *testing.T) {
 // TestWatchersAreSmall wants watchers to take less than 64 KiB each, however many records there
 // are, and whatever their patterns.
 func TestWatchersAreSmall(t *testing.T) {
-	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS})
 	batch := make([]daybook.StoredValue, 20_000)
 	for i := range batch {
 		batch[i] = daybook.StoredValue{RecordName: fmt.Sprintf("%s.%d", digits(200), i), Value: json.RawMessage(`1`)}
@@ -241,7 +241,7 @@ func TestWatchersAreSmall(t *testing.T) {
 // TestWatchFlood stores values faster than they can be passed to all watchers. Each must receive
 // some of them meanwhile.
 func TestWatchFlood(t *testing.T) {
-	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS})
 	watching, end := context.WithCancel(ctx)
 	defer end()
 	var receiving, first sync.WaitGroup
@@ -291,7 +291,7 @@ func TestWatchFlood(t *testing.T) {
 // TestWatchBehindOfLarge stores large values that cannot be passed on. At most 8 MiB of them may
 // wait.
 func TestWatchBehindOfLarge(t *testing.T) {
-	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS})
 	mustWatch(t, ctx, db, "*", daybook.WatchParams{})
 	db.watchers.passing <- struct{}{}
 	for range uint64(8) {
@@ -310,7 +310,7 @@ func TestWatchBehindOfLarge(t *testing.T) {
 // TestWatchFromNow watches while earlier values wait to be passed on, which are too many then. They
 // must not count as missed.
 func TestWatchFromNow(t *testing.T) {
-	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS})
 	mustWatch(t, ctx, db, "*", daybook.WatchParams{})
 	store := func(n int) {
 		t.Helper()
@@ -345,7 +345,7 @@ func TestWatchFromNow(t *testing.T) {
 // TestWatchRemoved ends a watcher for which values wait. They must not stay in memory, nor may
 // others be added.
 func TestWatchRemoved(t *testing.T) {
-	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: OS})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS})
 	watching, end := context.WithCancel(ctx)
 	events := mustWatch(t, watching, db, "*", daybook.WatchParams{})
 	mustStore(t, db, "r", "1", 1)

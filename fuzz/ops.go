@@ -53,15 +53,13 @@ type (
 	Finish struct{}
 	// Records lists the records that a pattern matches.
 	Records struct {
-		Pattern string
-		Syntax  daybook.PatternSyntax
+		Pattern daybook.Pattern
 	}
 	// Cleanup deletes all values with a timestamp below Before.
 	Cleanup struct{ Before uint64 }
 	// Prune deletes values of the records that a pattern matches.
 	Prune struct {
-		Pattern      string
-		Syntax       daybook.PatternSyntax
+		Pattern      daybook.Pattern
 		OlderThan    uint64
 		MaxPerRecord int
 		KeepNewest   int
@@ -70,8 +68,7 @@ type (
 	// PruneNewer deletes values of the records that a pattern matches: those that are newer than
 	// NewerThan, and older than OlderThan unless that is 0.
 	PruneNewer struct {
-		Pattern      string
-		Syntax       daybook.PatternSyntax
+		Pattern      daybook.Pattern
 		NewerThan    uint64
 		OlderThan    uint64
 		MaxPerRecord int
@@ -81,8 +78,7 @@ type (
 	// SetHold sets a hold at the place before the last Back values.
 	SetHold struct {
 		Name     string
-		Pattern  string
-		Syntax   daybook.PatternSyntax
+		Pattern  daybook.Pattern
 		Back     int
 		MaxBytes int
 	}
@@ -202,8 +198,7 @@ func readOnlyFirst(to *bool) field { return oneOf(to, []bool{false, true}, "unse
 
 // Request is the parameters of a query.
 type Request struct {
-	Pattern  string
-	Syntax   daybook.PatternSyntax
+	Pattern  daybook.Pattern
 	From, To Bound
 	Limit    int
 	Order    daybook.Order
@@ -214,14 +209,14 @@ func (q *Request) params() daybook.QueryParams {
 		LimitPerRecord: q.Limit,
 		StartTime:      q.From.pointer(),
 		EndTime:        q.To.pointer(),
-		Syntax:         q.Syntax,
+		Syntax:         q.Pattern.Syntax,
 		Order:          q.Order,
 	}
 }
 
 func (q *Request) fields() []field {
 	return []field{
-		pattern(&q.Pattern), syntax(&q.Syntax), word("from"), bound(&q.From), word("to"), bound(&q.To),
+		pattern(&q.Pattern.Text), syntax(&q.Pattern.Syntax), word("from"), bound(&q.From), word("to"), bound(&q.To),
 		word("limit"), number(&q.Limit, 0, 1, 2, 7, 0), order(&q.Order),
 	}
 }
@@ -246,12 +241,14 @@ func take(to *int) field { return number(to, 1, 0, 2, 5, 30) }
 func (o *Scan) fields() []field { return append(o.Request.fields(), word("take"), take(&o.Take)) }
 func (o *Hold) fields() []field { return (*Scan)(o).fields() }
 
-func (o *Records) fields() []field { return []field{pattern(&o.Pattern), syntax(&o.Syntax)} }
+func (o *Records) fields() []field {
+	return []field{pattern(&o.Pattern.Text), syntax(&o.Pattern.Syntax)}
+}
 func (o *Cleanup) fields() []field { return []field{word("before"), timestamp(&o.Before)} }
 
 func (o *Prune) fields() []field {
 	return []field{
-		pattern(&o.Pattern), syntax(&o.Syntax), word("before"), timestamp(&o.OlderThan),
+		pattern(&o.Pattern.Text), syntax(&o.Pattern.Syntax), word("before"), timestamp(&o.OlderThan),
 		word("most"), number(&o.MaxPerRecord, 0, 1, 3, 10), word("keep"), number(&o.KeepNewest, 0, 0, 2),
 		word("size"), number(&o.MaxBytes, 0, 0, 0, 1, 40, 700),
 	}
@@ -259,7 +256,7 @@ func (o *Prune) fields() []field {
 
 func (o *PruneNewer) fields() []field {
 	return []field{
-		pattern(&o.Pattern), syntax(&o.Syntax), word("after"), timestamp(&o.NewerThan),
+		pattern(&o.Pattern.Text), syntax(&o.Pattern.Syntax), word("after"), timestamp(&o.NewerThan),
 		word("before"), timestampOrZero(&o.OlderThan), word("most"), number(&o.MaxPerRecord, 0, 0, 3),
 		word("keep"), number(&o.KeepNewest, 0, 0, 2), word("size"), number(&o.MaxBytes, 0, 0, 0, 40),
 	}
@@ -267,7 +264,7 @@ func (o *PruneNewer) fields() []field {
 
 func (o *SetHold) fields() []field {
 	return []field{
-		holdName(&o.Name), pattern(&o.Pattern), syntax(&o.Syntax), word("back"), back(&o.Back),
+		holdName(&o.Name), pattern(&o.Pattern.Text), syntax(&o.Pattern.Syntax), word("back"), back(&o.Back),
 		word("bytes"), number(&o.MaxBytes, 40, 1, 200, 1<<20, 12, 1<<20),
 	}
 }

@@ -13,7 +13,7 @@ import (
 func (o *SetHold) run(r *runner) error {
 	return r.changeHold("SetHold", o.Back, func(holder daybook.Holder, at daybook.Cursor) error {
 		return holder.SetHold(ctx, daybook.Hold{
-			Name: o.Name, Pattern: daybook.Pattern{Text: o.Pattern, Syntax: o.Syntax}, At: at,
+			Name: o.Name, Pattern: o.Pattern, At: at,
 			MaxBytes: uint64(o.MaxBytes),
 		})
 	})

@@ -49,18 +49,18 @@ func (o *Cleanup) run(r *runner) error {
 
 func (o *Prune) run(r *runner) error {
 	params := daybook.PruneParams{
-		Syntax:       o.Syntax,
+		Syntax:       o.Pattern.Syntax,
 		OlderThan:    o.OlderThan,
 		MaxPerRecord: o.MaxPerRecord,
 		KeepNewest:   o.KeepNewest,
 		MaxBytes:     uint64(o.MaxBytes),
 	}
-	return r.prune(o.Pattern, params)
+	return r.prune(o.Pattern.Text, params)
 }
 
 func (o *PruneNewer) run(r *runner) error {
-	return r.prune(o.Pattern, daybook.PruneParams{
-		Syntax:       o.Syntax,
+	return r.prune(o.Pattern.Text, daybook.PruneParams{
+		Syntax:       o.Pattern.Syntax,
 		NewerThan:    o.NewerThan,
 		OlderThan:    o.OlderThan,
 		MaxPerRecord: o.MaxPerRecord,
@@ -106,9 +106,9 @@ func (r *runner) beforeWriting() error {
 	return nil
 }
 
-func (o *Query) run(r *runner) error { return r.compareQuery(o.Pattern, o.params()) }
+func (o *Query) run(r *runner) error { return r.compareQuery(o.Pattern.Text, o.params()) }
 
-func (o *Records) run(r *runner) error { return r.compareRecords(o.Pattern, o.Syntax) }
+func (o *Records) run(r *runner) error { return r.compareRecords(o.Pattern.Text, o.Pattern.Syntax) }
 
 // openScan is a scan of the store, with the result of the model when the scan started.
 type openScan struct {
@@ -123,9 +123,9 @@ type openScan struct {
 
 // openScan starts a scan.
 func (r *runner) openScan(request *Request) *openScan {
-	s := &openScan{what: fmt.Sprintf("Scan(%q)", request.Pattern)}
-	s.want, s.wantErr = r.model.Query(ctx, request.Pattern, request.params())
-	s.next, s.stop = iter.Pull2(r.subject.Scan(ctx, request.Pattern, request.params()))
+	s := &openScan{what: fmt.Sprintf("Scan(%q)", request.Pattern.Text)}
+	s.want, s.wantErr = r.model.Query(ctx, request.Pattern.Text, request.params())
+	s.next, s.stop = iter.Pull2(r.subject.Scan(ctx, request.Pattern.Text, request.params()))
 	return s
 }
 
@@ -179,8 +179,8 @@ func (r *runner) compareRest(o *Scan, first, all []daybook.StoredValue) error {
 	for _, v := range first {
 		params.After.Advance(v)
 	}
-	got, err := r.subject.Query(ctx, o.Pattern, params)
-	what := fmt.Sprintf("Query(%q) after %+v", o.Pattern, *params.After)
+	got, err := r.subject.Query(ctx, o.Pattern.Text, params)
+	what := fmt.Sprintf("Query(%q) after %+v", o.Pattern.Text, *params.After)
 	return compareValues(what, all[len(first):], nil, got, err)
 }
 

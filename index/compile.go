@@ -13,17 +13,18 @@ import (
 // name with every character escaped. It bounds the cost of matching a hostile pattern.
 const MaxPatternLen = 4096
 
-// Compile compiles a pattern in one of the two syntaxes.
+// Compile compiles a pattern in its syntax. A pattern without a text is malformed: where it stands
+// for all records, the caller says so.
 // Errors: *PatternError, which matches daybook.ErrInvalidPattern, for a malformed pattern;
 // daybook.ErrInvalidParams for an unknown syntax.
-func Compile(pattern string, syntax daybook.PatternSyntax) (*Pattern, error) {
-	if err := syntax.Validate(); err != nil {
+func Compile(pattern daybook.Pattern) (*Pattern, error) {
+	if err := pattern.Syntax.Validate(); err != nil {
 		return nil, err
 	}
-	if syntax == daybook.Topic {
-		return CompileTopic(pattern)
+	if pattern.Syntax == daybook.Topic {
+		return CompileTopic(pattern.Text)
 	}
-	return CompileGlob(pattern)
+	return CompileGlob(pattern.Text)
 }
 
 // validate returns a *PatternError if a pattern is malformed in every syntax.

@@ -28,7 +28,7 @@ func TestCompile(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			p, err := Compile(test.pattern, test.syntax)
+			p, err := Compile(daybook.Pattern{Text: test.pattern, Syntax: test.syntax})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -69,7 +69,7 @@ func TestCompileErrors(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := Compile(test.pattern, test.syntax)
+			_, err := Compile(daybook.Pattern{Text: test.pattern, Syntax: test.syntax})
 			var got *PatternError
 			if !errors.As(err, &got) || !errors.Is(err, daybook.ErrInvalidPattern) {
 				t.Fatalf("got %v; want a *PatternError that matches ErrInvalidPattern", err)
@@ -85,7 +85,7 @@ func TestCompileErrors(t *testing.T) {
 }
 
 func TestCompileUnknownSyntax(t *testing.T) {
-	p, err := Compile("", 7)
+	p, err := Compile(daybook.Pattern{Syntax: 7})
 	if !errors.Is(err, daybook.ErrInvalidParams) || errors.Is(err, daybook.ErrInvalidPattern) {
 		t.Errorf("got %v, %v; want ErrInvalidParams: whether a pattern is valid depends on the syntax", p, err)
 	}

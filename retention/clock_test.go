@@ -368,7 +368,7 @@ func TestSweepWithoutRecords(t *testing.T) {
 		t.Errorf("by age, without a RecordLister: %d cleanups, %v; want 1", len(noLister.cutoffs), err)
 	}
 	k.Backend = &failingLister{Memory: backendtest.NewMemory()}
-	k.Policy = Policy{Rules: []Rule{{Pattern: "*", MaxPerRecord: 1}}}
+	k.Policy = Policy{Rules: []Rule{{Pattern: glob("*"), MaxPerRecord: 1}}}
 	if _, err := k.apply(t.Context(), f.clock); err != nil {
 		t.Errorf("by count, with a RecordLister that fails: %v", err)
 	}

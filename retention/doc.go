@@ -5,8 +5,8 @@
 //
 //	keeper := retention.Keeper{Backend: db, Policy: retention.Policy{
 //		Rules: []retention.Rule{
-//			{Pattern: "alarm.*", MaxAge: 365 * 24 * time.Hour, KeepNewest: 10},
-//			{Pattern: "config.*", MaxPerRecord: 100},
+//			{Pattern: daybook.Pattern{Text: "alarm.*"}, MaxAge: 8760 * time.Hour, KeepNewest: 10},
+//			{Pattern: daybook.Pattern{Text: "config.*"}, MaxPerRecord: 100},
 //		},
 //		MaxAge: 7 * 24 * time.Hour, // of all other records
 //	}}

@@ -25,7 +25,7 @@ func TestDevicesWithTheEngine(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &simulation{device: &d, t: t, open: func() keptBackend {
 					db, err := engine.Open(dir, &engine.Options{
-						Durability: engine.OS, Logger: slog.New(slog.DiscardHandler),
+						Durability: engine.DurabilityOS, Logger: slog.New(slog.DiscardHandler),
 					})
 					if err != nil {
 						t.Fatal(err)

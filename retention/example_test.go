@@ -33,7 +33,7 @@ func exampleBackend() daybook.Backend {
 
 // examplePolicy keeps the newest three alarms, and everything else for 90 minutes.
 var examplePolicy = retention.Policy{
-	Rules:  []retention.Rule{{Pattern: "alarm.*", MaxPerRecord: 3}},
+	Rules:  []retention.Rule{{Pattern: daybook.Pattern{Text: "alarm.*"}, MaxPerRecord: 3}},
 	MaxAge: 90 * time.Minute,
 }
 
@@ -95,7 +95,7 @@ rules:
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(policy.MaxAge, policy.Rules[0].Pattern, policy.Rules[0].KeepNewest)
+	fmt.Println(policy.MaxAge, policy.Rules[0].Pattern.Text, policy.Rules[0].KeepNewest)
 
 	_, err = retention.ReadPolicy(strings.NewReader("max_age: 7d\nmax_agee: 1h\n"), "bad.yaml")
 	fmt.Println(err)

@@ -180,7 +180,7 @@ func TestKeeperByCount(t *testing.T) {
 		prunes := 0
 		memory := backendtest.NewMemory()
 		backend := failingPruner{memory, func(daybook.PruneParams) bool { prunes++; return false }}
-		k := Keeper{Backend: backend, Policy: Policy{Rules: []Rule{{Pattern: "*", MaxPerRecord: 1}}}}
+		k := Keeper{Backend: backend, Policy: Policy{Rules: []Rule{{Pattern: glob("*"), MaxPerRecord: 1}}}}
 		ctx, cancel := context.WithTimeout(t.Context(), 25*time.Hour)
 		defer cancel()
 		var logged strings.Builder
@@ -237,7 +237,7 @@ func TestSweepInDoubt(t *testing.T) {
 		var logged strings.Builder
 		k := Keeper{
 			Backend: backend,
-			Policy:  Policy{Rules: []Rule{{Pattern: "counted", MaxPerRecord: 1}}, MaxAge: day},
+			Policy:  Policy{Rules: []Rule{{Pattern: glob("counted"), MaxPerRecord: 1}}, MaxAge: day},
 			Logger:  slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		}
 		f := newFakeClock(today, day)
@@ -279,7 +279,7 @@ func TestKeeperWithAgesInRulesAlone(t *testing.T) {
 	backend := backendtest.NewMemory()
 	storeAt(t, backend, today.Add(-2*hour), "a", "b")
 	storeAt(t, backend, today, "a", "b")
-	k := Keeper{Backend: backend, Policy: Policy{Rules: []Rule{{Pattern: "a", MaxAge: hour}}}}
+	k := Keeper{Backend: backend, Policy: Policy{Rules: []Rule{{Pattern: glob("a"), MaxAge: hour}}}}
 	if deleted, err := k.apply(t.Context(), newFakeClock(today, hour).clock); deleted != 1 || err != nil {
 		t.Errorf("deleted %d, %v; want the old value of a", deleted, err)
 	}
@@ -320,7 +320,7 @@ func TestSweepReturnsErrors(t *testing.T) {
 			backend := failingPruner{backendtest.NewMemory(), test.fails}
 			storeAt(t, backend, today, "a", "b")
 			k := Keeper{Backend: backend, Policy: Policy{
-				Rules: []Rule{{Pattern: "a", MaxPerRecord: 1}}, MaxAge: day, MaxBytes: 1 << 20,
+				Rules: []Rule{{Pattern: glob("a"), MaxPerRecord: 1}}, MaxAge: day, MaxBytes: 1 << 20,
 			}}
 			f := newFakeClock(today, day)
 			if _, err := f.look(t.Context(), backend); err != nil {

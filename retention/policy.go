@@ -30,9 +30,7 @@ type Policy struct {
 // keeps all of them.
 type Rule struct {
 	// Pattern is the record pattern. Required.
-	Pattern string
-	// Syntax is the syntax of Pattern. Default: daybook.Glob.
-	Syntax daybook.PatternSyntax
+	Pattern daybook.Pattern
 	// MaxAge is the maximum age of a value, by its timestamp. It is rounded down to milliseconds.
 	// 0: no maximum; negative: ErrInvalidParams.
 	MaxAge time.Duration
@@ -40,7 +38,8 @@ type Rule struct {
 	// maximum; negative: ErrInvalidParams.
 	MaxPerRecord int
 	// KeepNewest is the number of values of each record that MaxAge spares, the newest ones.
-	// Default: 0; negative, or more than a positive MaxPerRecord: ErrInvalidParams.
+	// Default: 0; negative, more than a positive MaxPerRecord, or without a MaxAge:
+	// ErrInvalidParams.
 	KeepNewest int
 }
 
@@ -52,14 +51,14 @@ func (p Policy) Validate() error {
 	}
 	for i, rule := range p.Rules {
 		if err := rule.validate(); err != nil {
-			return fmt.Errorf("in Rules[%d] (%q): %w", i, rule.Pattern, err)
+			return fmt.Errorf("in Rules[%d] (%q): %w", i, rule.Pattern.Text, err)
 		}
 	}
 	return nil
 }
 
 func (r Rule) validate() error {
-	if r.Pattern == "" {
+	if r.Pattern.Text == "" {
 		return fmt.Errorf("%w: got an empty Pattern; want one, such as * for all records", daybook.ErrInvalidParams)
 	}
 	if err := validateMaxAge(r.MaxAge); err != nil {
@@ -68,7 +67,11 @@ func (r Rule) validate() error {
 	if err := r.limits().Validate(); err != nil {
 		return err
 	}
-	_, err := index.Compile(r.Pattern, r.Syntax)
+	if r.KeepNewest > 0 && r.MaxAge == 0 {
+		return fmt.Errorf("%w: got KeepNewest %d without a MaxAge, from which it spares values; want both or neither",
+			daybook.ErrInvalidParams, r.KeepNewest)
+	}
+	_, err := index.Compile(r.Pattern)
 	return err
 }
 
@@ -128,17 +131,17 @@ func (p Policy) applyRules(ctx context.Context, pruner daybook.Pruner, now time.
 func (p Policy) pruneByRules(
 	paramsOf func(Rule) daybook.PruneParams, prune func(pattern string, params daybook.PruneParams) (uint64, error),
 ) (deleted uint64, err error) {
-	rules := append(slices.Clone(p.Rules), Rule{Pattern: "*", MaxAge: p.MaxAge})
+	rules := append(slices.Clone(p.Rules), Rule{Pattern: daybook.Pattern{Text: "*"}, MaxAge: p.MaxAge})
 	var earlier []daybook.Pattern // of the rules before this one
 	for _, rule := range rules {
 		if params := paramsOf(rule); params.OlderThan > 0 || params.MaxPerRecord > 0 {
 			params.Except = earlier
-			n, err := prune(rule.Pattern, params)
+			n, err := prune(rule.Pattern.Text, params)
 			if deleted += n; err != nil {
-				return deleted, fmt.Errorf("the rule for %q: %w", rule.Pattern, err)
+				return deleted, fmt.Errorf("the rule for %q: %w", rule.Pattern.Text, err)
 			}
 		}
-		earlier = append(earlier, daybook.Pattern{Text: rule.Pattern, Syntax: rule.Syntax})
+		earlier = append(earlier, rule.Pattern)
 	}
 	return deleted, nil
 }
@@ -160,7 +163,7 @@ func (p Policy) validateFor(backend daybook.Backend) error {
 
 // limits returns the part of the rule that depends on no time.
 func (r Rule) limits() daybook.PruneParams {
-	return daybook.PruneParams{Syntax: r.Syntax, MaxPerRecord: r.MaxPerRecord, KeepNewest: r.KeepNewest}
+	return daybook.PruneParams{Syntax: r.Pattern.Syntax, MaxPerRecord: r.MaxPerRecord, KeepNewest: r.KeepNewest}
 }
 
 // params returns what the rule deletes at a time. The zero time is an unknown one: the policy does

@@ -118,7 +118,7 @@ func parseRule(node *yaml.Node) (rule Rule, err error) {
 		switch key {
 		case "pattern", "topic":
 			patterns++
-			rule.Pattern, rule.Syntax, err = parsePattern(key, value)
+			rule.Pattern, err = parsePattern(key, value)
 		case "max_age":
 			rule.MaxAge, err = parseMaxAge(value)
 		case "max_per_record":
@@ -147,6 +147,9 @@ func checkRule(node *yaml.Node, rule Rule, patterns int) error {
 	case rule.MaxPerRecord > 0 && rule.KeepNewest > rule.MaxPerRecord:
 		return wrongAt(node, "keep_newest", fmt.Sprintf("keep_newest is %d", rule.KeepNewest),
 			fmt.Sprintf("at most max_per_record, %d", rule.MaxPerRecord))
+	case rule.KeepNewest > 0 && rule.MaxAge == 0:
+		return wrongAt(node, "keep_newest", fmt.Sprintf("keep_newest is %d in a rule without max_age", rule.KeepNewest),
+			"a max_age, from which it spares values")
 	}
 	return nil
 }

@@ -22,9 +22,9 @@ func TestReadPolicy(t *testing.T) {
 		MaxAge:   7 * 24 * time.Hour,
 		MaxBytes: 500_000_000,
 		Rules: []retention.Rule{
-			{Pattern: "alarm.*", MaxAge: 90 * time.Minute, KeepNewest: 2},
-			{Pattern: "plant.#", Syntax: daybook.Topic, MaxPerRecord: 3},
-			{Pattern: "config.*"},
+			{Pattern: daybook.Pattern{Text: "alarm.*"}, MaxAge: 90 * time.Minute, KeepNewest: 2},
+			{Pattern: daybook.Pattern{Text: "plant.#", Syntax: daybook.Topic}, MaxPerRecord: 3},
+			{Pattern: daybook.Pattern{Text: "config.*"}},
 		},
 	}
 	tests := []struct{ name, text string }{
@@ -66,9 +66,9 @@ rules:
 
 // TestReadPolicyWithAliases has a rule and a count that are written once and used twice.
 func TestReadPolicyWithAliases(t *testing.T) {
-	const text = "rules: [&a {pattern: a, keep_newest: &n 3, max_per_record: *n}, *a]"
+	const text = "rules: [&a {pattern: a, max_age: 1h, keep_newest: &n 3, max_per_record: *n}, *a]"
 	got, err := retention.ReadPolicy(strings.NewReader(text), "rules.yaml")
-	rule := retention.Rule{Pattern: "a", KeepNewest: 3, MaxPerRecord: 3}
+	rule := retention.Rule{Pattern: daybook.Pattern{Text: "a"}, MaxAge: time.Hour, KeepNewest: 3, MaxPerRecord: 3}
 	if diff := cmp.Diff(retention.Policy{Rules: []retention.Rule{rule, rule}}, got); err != nil || diff != "" {
 		t.Errorf("error %v, policy (-want +got):\n%s", err, diff)
 	}
@@ -86,6 +86,8 @@ var wrongPolicies = []struct {
 		`"max_agee" is unknown: want max_age, max_bytes, rules`, "a typing error must not drop a limit"},
 	{"unknown key of a rule", "rules:\n- pattern: a\n- pattern: b\n  max_years: 1\n", 4, "max_years",
 		`"max_years" is unknown: want pattern or topic`, "a rule has keys of its own"},
+	{"keep_newest without max_age", "rules:\n- pattern: a\n  keep_newest: 2\n", 2, "keep_newest",
+		"keep_newest is 2 in a rule without max_age", "it would spare nothing"},
 	{"the same key twice", "max_age: 7d\nmax_age: 1h\n", 2, "max_age",
 		"max_age is there twice", "one of the two would not count"},
 	{"merged keys", "<<: {rules: [{pattern: a, max_age: -1h}]}\n", 1, "<<",

@@ -25,17 +25,17 @@ func scalar(key string, node *yaml.Node) (string, error) {
 	return node.Value, nil
 }
 
-func parsePattern(key string, node *yaml.Node) (text string, syntax daybook.PatternSyntax, err error) {
-	if text, err = scalar(key, node); err != nil {
-		return "", syntax, err
+func parsePattern(key string, node *yaml.Node) (pattern daybook.Pattern, err error) {
+	if pattern.Text, err = scalar(key, node); err != nil {
+		return daybook.Pattern{}, err
 	}
 	if key == "topic" {
-		syntax = daybook.Topic
+		pattern.Syntax = daybook.Topic
 	}
-	if _, err := index.Compile(text, syntax); err != nil {
-		return "", syntax, &PolicyError{Line: node.Line, Key: key, Err: err}
+	if _, err := index.Compile(pattern); err != nil {
+		return daybook.Pattern{}, &PolicyError{Line: node.Line, Key: key, Err: err}
 	}
-	return text, syntax, nil
+	return pattern, nil
 }
 
 var wholeNumber = regexp.MustCompile(`^(0|[1-9][0-9]*)$`)

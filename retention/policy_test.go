@@ -21,6 +21,9 @@ import (
 	"github.com/daybook-db/daybook/index"
 )
 
+// glob returns a pattern in the syntax of globs.
+func glob(text string) daybook.Pattern { return daybook.Pattern{Text: text} }
+
 var now = time.UnixMilli(1_000_000).UTC()
 
 // TestPolicyMatchesModel compares the values that a policy keeps with those that a simple model
@@ -71,9 +74,11 @@ func drawPolicy(t *rapid.T, patterns []daybook.Pattern) Policy {
 	policy := Policy{MaxAge: age.Draw(t, "age of the others")}
 	for range rapid.IntRange(0, 4).Draw(t, "rules") {
 		pattern := rapid.SampledFrom(patterns).Draw(t, "pattern")
-		rule := Rule{Pattern: pattern.Text, Syntax: pattern.Syntax, MaxAge: age.Draw(t, "age")}
+		rule := Rule{Pattern: pattern, MaxAge: age.Draw(t, "age")}
 		rule.MaxPerRecord = rapid.IntRange(0, 5).Draw(t, "max per record")
-		rule.KeepNewest = rapid.IntRange(0, cmp.Or(rule.MaxPerRecord, 5)).Draw(t, "keep newest")
+		if rule.MaxAge > 0 {
+			rule.KeepNewest = rapid.IntRange(0, cmp.Or(rule.MaxPerRecord, 5)).Draw(t, "keep newest")
+		}
 		policy.Rules = append(policy.Rules, rule)
 	}
 	return policy
@@ -104,7 +109,7 @@ func kept(t *rapid.T, policy Policy, stored []daybook.StoredValue, at time.Time)
 
 func ruleOf(t *rapid.T, policy Policy, name string) Rule {
 	for _, rule := range policy.Rules {
-		pattern, err := index.Compile(rule.Pattern, rule.Syntax)
+		pattern, err := index.Compile(rule.Pattern)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -136,18 +141,21 @@ func TestPolicyRefusesInvalidRules(t *testing.T) {
 		says    string
 	}{
 		{"no pattern", memory, Rule{}, daybook.ErrInvalidParams, "Rules[1]"},
-		{"negative age", memory, Rule{Pattern: "x*", MaxAge: -1}, daybook.ErrInvalidParams, `Rules[1] ("x*")`},
-		{"negative MaxPerRecord", memory, Rule{Pattern: "x*", MaxPerRecord: -1},
+		{"negative age", memory, Rule{Pattern: glob("x*"), MaxAge: -1}, daybook.ErrInvalidParams, `Rules[1] ("x*")`},
+		{"negative MaxPerRecord", memory, Rule{Pattern: glob("x*"), MaxPerRecord: -1},
 			daybook.ErrInvalidParams, `Rules[1] ("x*")`},
-		{"KeepNewest above MaxPerRecord", memory, Rule{Pattern: "x*", MaxPerRecord: 1, KeepNewest: 2},
+		{"KeepNewest above MaxPerRecord", memory, Rule{Pattern: glob("x*"), MaxPerRecord: 1, KeepNewest: 2},
 			daybook.ErrInvalidParams, `Rules[1] ("x*")`},
-		{"unknown syntax", memory, Rule{Pattern: "x*", Syntax: 7}, daybook.ErrInvalidParams, `Rules[1] ("x*")`},
-		{"malformed pattern", memory, Rule{Pattern: `x\`}, daybook.ErrInvalidPattern, "Rules[1]"},
-		{"no Pruner", noPruner, Rule{Pattern: "x*"}, errors.ErrUnsupported, "MaxAge alone"},
+		{"KeepNewest without MaxAge", memory, Rule{Pattern: glob("x*"), MaxPerRecord: 3, KeepNewest: 2},
+			daybook.ErrInvalidParams, "without a MaxAge"},
+		{"unknown syntax", memory, Rule{Pattern: daybook.Pattern{Text: "x*", Syntax: 7}},
+			daybook.ErrInvalidParams, `Rules[1] ("x*")`},
+		{"malformed pattern", memory, Rule{Pattern: glob(`x\`)}, daybook.ErrInvalidPattern, "Rules[1]"},
+		{"no Pruner", noPruner, Rule{Pattern: glob("x*")}, errors.ErrUnsupported, "MaxAge alone"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			k := Keeper{Backend: test.backend, Policy: Policy{Rules: []Rule{{Pattern: "a"}, test.rule}}}
+			k := Keeper{Backend: test.backend, Policy: Policy{Rules: []Rule{{Pattern: glob("a")}, test.rule}}}
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel() // so that a keeper that runs ends at once
 			err := k.Run(ctx)
@@ -168,7 +176,7 @@ func TestMaxBytes(t *testing.T) {
 			}
 		}
 	}
-	policy := Policy{Rules: []Rule{{Pattern: "b", MaxPerRecord: 2}}, MaxBytes: 20}
+	policy := Policy{Rules: []Rule{{Pattern: glob("b"), MaxPerRecord: 2}}, MaxBytes: 20}
 	for _, at := range []time.Time{now, {}} {
 		want := uint64(8 + 7) // 8 values of b by the rule, then 7 of a, so that 5 values of 4 bytes are kept
 		if at.IsZero() {

@@ -31,7 +31,8 @@ func (p Policy) pruneByUptime(ctx context.Context, backend daybook.Backend, c *c
 			return daybook.PruneParams{}
 		}
 		return daybook.PruneParams{
-			Syntax: r.Syntax, KeepNewest: r.KeepNewest, OlderThan: cutoff(c.Latest, r.MaxAge), StoredThrough: at,
+			Syntax: r.Pattern.Syntax, KeepNewest: r.KeepNewest,
+			OlderThan: cutoff(c.Latest, r.MaxAge), StoredThrough: at,
 		}
 	}
 	return p.pruneByRules(paramsOf, func(pattern string, params daybook.PruneParams) (uint64, error) {

@@ -28,7 +28,7 @@ func newQuery(recordPattern string, params daybook.QueryParams) (*query, error) 
 	if err := params.Validate(); err != nil {
 		return nil, err
 	}
-	names, err := index.Compile(recordPattern, params.Syntax)
+	names, err := index.Compile(daybook.Pattern{Text: recordPattern, Syntax: params.Syntax})
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ func newSelection(recordPattern string, params daybook.QueryParams) (selection, 
 	if err := params.Validate(); err != nil {
 		return selection{}, err
 	}
-	pattern, err := index.Compile(recordPattern, params.Syntax)
+	pattern, err := index.Compile(daybook.Pattern{Text: recordPattern, Syntax: params.Syntax})
 	s := selection{pattern: pattern, limit: math.MaxInt, order: params.Order}
 	s.from, s.to = params.Bounds()
 	if params.LimitPerRecord > 0 {

@@ -27,7 +27,7 @@ func newSQLiteQuery(pattern string, params daybook.QueryParams, design sqliteDes
 	if err := params.Validate(); err != nil {
 		return nil, err
 	}
-	compiled, err := index.Compile(pattern, params.Syntax)
+	compiled, err := index.Compile(daybook.Pattern{Text: pattern, Syntax: params.Syntax})
 	if err != nil {
 		return nil, err
 	}

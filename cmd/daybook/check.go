@@ -80,7 +80,7 @@ func openForCheck(dir string, quarantine bool) (*engine.DB, error) {
 	if !quarantine {
 		return openForReading(dir)
 	}
-	opts := &engine.Options{OnCorruption: engine.Quarantine, Logger: slog.New(slog.DiscardHandler)}
+	opts := &engine.Options{OnCorruption: engine.OnCorruptionQuarantine, Logger: slog.New(slog.DiscardHandler)}
 	return openExistingWith(dir, opts)
 }
 

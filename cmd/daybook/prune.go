@@ -94,7 +94,7 @@ func (f *pruneFlags) params(now time.Time) (params daybook.PruneParams, err erro
 		}
 	}
 	for _, pattern := range f.except {
-		if _, err := index.Compile(pattern, params.Syntax); err != nil {
+		if _, err := index.Compile(daybook.Pattern{Text: pattern, Syntax: params.Syntax}); err != nil {
 			return params, usagef("--except: %w", err)
 		}
 		params.Except = append(params.Except, daybook.Pattern{Text: pattern, Syntax: params.Syntax})

@@ -19,6 +19,7 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine"
+	"github.com/daybook-db/daybook/index"
 	"github.com/daybook-db/daybook/text"
 )
 
@@ -91,11 +92,12 @@ at the end.`,
 
 // tail is one run of tail.
 type tail struct {
-	dir, pattern string
-	flags        tailFlags
-	out          text.ValueWriter
-	buffered     *bufio.Writer
-	notes        io.Writer // standard error
+	dir      string
+	pattern  daybook.Pattern
+	flags    tailFlags
+	out      text.ValueWriter
+	buffered *bufio.Writer
+	notes    io.Writer // standard error
 
 	follower *engine.Follower
 	after    daybook.Cursor // of the last value that was read
@@ -110,7 +112,11 @@ func runTail(cmd *cobra.Command, dir, pattern string, flags tailFlags, after *da
 	if err := checkDirectory(dir); err != nil {
 		return err
 	}
-	t := &tail{dir: dir, pattern: pattern, flags: flags, notes: cmd.ErrOrStderr()}
+	recordPattern := daybook.Pattern{Text: pattern, Syntax: syntaxOf(flags.topic)}
+	if _, err := index.Compile(recordPattern); err != nil { // the zero Pattern would match all records
+		return err
+	}
+	t := &tail{dir: dir, pattern: recordPattern, flags: flags, notes: cmd.ErrOrStderr()}
 	t.buffered = bufio.NewWriterSize(cmd.OutOrStdout(), 64<<10)
 	t.out = newValueWriter(flags.format.value, t.buffered, 0)
 	begin := t.printNewest
@@ -167,7 +173,7 @@ func (t *tail) printNewest(ctx context.Context) error {
 	newest, err := t.newestStored(ctx)
 	isLocked := errors.Is(err, daybook.ErrLocked)
 	if isLocked || err == nil && t.flags.follow {
-		t.follower, err = engine.Follow(t.dir, t.pattern, syntaxOf(t.flags.topic), t.after)
+		t.follower, err = engine.Follow(t.dir, t.pattern, t.after)
 	}
 	if isLocked && err == nil {
 		newest, err = t.newestLogged(ctx)
@@ -185,7 +191,7 @@ func (t *tail) printNewest(ctx context.Context) error {
 func (t *tail) printAfter(ctx context.Context) (err error) {
 	err = t.printNewInTree(ctx)
 	if errors.Is(err, daybook.ErrLocked) {
-		t.follower, err = engine.Follow(t.dir, t.pattern, syntaxOf(t.flags.topic), t.after)
+		t.follower, err = engine.Follow(t.dir, t.pattern, t.after)
 		if err == nil {
 			t.noteMissingBeginning()
 			err = t.printNewInLog(ctx)
@@ -212,8 +218,8 @@ func (t *tail) newestStored(ctx context.Context) (newest []daybook.StoredValue, 
 		return nil, err
 	}
 	n := t.flags.values
-	params := daybook.QueryParams{LimitPerRecord: n, Syntax: syntaxOf(t.flags.topic)}
-	for v, err := range db.Scan(ctx, t.pattern, params) {
+	params := daybook.QueryParams{LimitPerRecord: n, Syntax: t.pattern.Syntax}
+	for v, err := range db.Scan(ctx, t.pattern.Text, params) {
 		if err != nil {
 			return nil, err
 		}
@@ -237,14 +243,16 @@ func sortNewest(values []daybook.StoredValue, n int) []daybook.StoredValue {
 // stored.
 func (t *tail) newestLogged(ctx context.Context) (newest []daybook.StoredValue, err error) {
 	n := t.flags.values
-	err = t.follower.Read(ctx, func(event daybook.Event) bool {
+	for event, err := range t.follower.Read(ctx) {
+		if err != nil {
+			return nil, err
+		}
 		newest, t.after = append(newest, event.StoredValue), event.Cursor
 		if len(newest) >= 2*n+1024 {
 			newest = slices.Clone(newest[len(newest)-n:])
 		}
-		return true
-	})
-	return newest[max(len(newest)-n, 0):], err
+	}
+	return newest[max(len(newest)-n, 0):], nil
 }
 
 // printNew prints the values that were stored after the last look. They are in the log, or in the
@@ -268,8 +276,15 @@ func (t *tail) printNewInLog(ctx context.Context) error {
 // printLog prints the values that the follower has not read yet. If the history does not have the
 // place that the follower has reached, printLog says so, and both go back to one that it has.
 func (t *tail) printLog(ctx context.Context) (hasForked bool, err error) {
-	var writeErr error
-	err = t.follower.Read(ctx, func(event daybook.Event) bool {
+	for event, err := range t.follower.Read(ctx) {
+		if fork := (*daybook.ForkedError)(nil); errors.As(err, &fork) {
+			t.goBack(fork.Common)
+			t.noteMissingBeginning()
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
 		if t.follower.Replaced() {
 			t.goBack(daybook.Cursor{})
 		}
@@ -277,15 +292,11 @@ func (t *tail) printLog(ctx context.Context) (hasForked bool, err error) {
 			fmt.Fprintf(t.notes, "missed %s\n", counted(event.Missed, "value"))
 		}
 		t.after = event.Cursor
-		writeErr = t.out.Write(event.StoredValue)
-		return writeErr == nil
-	})
-	if fork := (*daybook.ForkedError)(nil); errors.As(err, &fork) {
-		t.goBack(fork.Common)
-		t.noteMissingBeginning()
-		hasForked, err = true, nil
+		if err := t.out.Write(event.StoredValue); err != nil {
+			return false, err
+		}
 	}
-	return hasForked, cmp.Or(writeErr, err)
+	return false, nil
 }
 
 // noteMissingBeginning says that values may be missing, if tail begins at the beginning: a follower
@@ -328,7 +339,7 @@ func (t *tail) printNewInTree(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	t.follower, err = engine.Follow(t.dir, t.pattern, syntaxOf(t.flags.topic), t.after)
+	t.follower, err = engine.Follow(t.dir, t.pattern, t.after)
 	return err
 }
 
@@ -350,8 +361,7 @@ func (t *tail) printChanges(ctx context.Context, db daybook.ChangeSource) error 
 
 // printUpToDamage prints the matching values after t.after, up to the first ones that are damaged.
 func (t *tail) printUpToDamage(ctx context.Context, db daybook.ChangeSource) error {
-	pattern := daybook.Pattern{Text: t.pattern, Syntax: syntaxOf(t.flags.topic)}
-	for change, err := range db.Changes(ctx, daybook.ChangesParams{After: t.after, Pattern: pattern}) {
+	for change, err := range db.Changes(ctx, daybook.ChangesParams{After: t.after, Pattern: t.pattern}) {
 		if err == nil && !change.IsPlace() {
 			err = t.out.Write(change.StoredValue)
 		}

@@ -136,6 +136,11 @@ func TestTailAfter(t *testing.T) {
 		}
 		place = strings.TrimSpace(reached)
 	}
+	for _, after := range [][]string{nil, {"--after", "0"}, {"-f"}} { // the zero Pattern would be all records
+		if got := run(t, "", append([]string{"tail", "", "--dir", dir}, after...)...); got.status != statusUsage || got.out != "" {
+			t.Errorf("an empty pattern, %q: status %d, got %q, stderr %q", after, got.status, got.out, got.err)
+		}
+	}
 	for _, wrong := range []string{"1", "x:1"} {
 		if got := run(t, "", "tail", "*", "--after", wrong, "--dir", dir); got.status != statusUsage {
 			t.Errorf("--after %s: status %d, stderr %q; want %d", wrong, got.status, got.err, statusUsage)

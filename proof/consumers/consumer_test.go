@@ -45,7 +45,7 @@ func newConsumers() []*consumer {
 		if c.params.Pattern.Text == "" {
 			syntax = daybook.Topic
 		}
-		c.pattern, _ = index.Compile(text, syntax)
+		c.pattern, _ = index.Compile(daybook.Pattern{Text: text, Syntax: syntax})
 	}
 	return all
 }

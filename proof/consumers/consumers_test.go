@@ -53,7 +53,7 @@ func run(dir string, program []op) (err error) {
 		wasDeleted: make(map[uint64]bool)}
 	w.reads = make([]int, len(w.consumers))
 	w.stores = []*store{{dir: filepath.Join(dir, "0")}}
-	if err := w.stores[0].open(engine.Fail); err != nil {
+	if err := w.stores[0].open(engine.OnCorruptionFail); err != nil {
 		return err
 	}
 	defer func() {

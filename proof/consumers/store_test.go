@@ -38,7 +38,7 @@ type store struct {
 }
 
 func (s *store) open(onCorruption engine.OnCorruption) (err error) {
-	s.db, err = engine.Open(s.dir, &engine.Options{Durability: engine.OS, OnCorruption: onCorruption,
+	s.db, err = engine.Open(s.dir, &engine.Options{Durability: engine.DurabilityOS, OnCorruption: onCorruption,
 		Tuning: engine.Tuning{ChunkValues: 8}, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return fmt.Errorf("Open: %w", err)
@@ -74,7 +74,7 @@ func (s *store) kill() error {
 	if err := s.stop(asKilled); err != nil {
 		return err
 	}
-	return s.open(engine.Fail)
+	return s.open(engine.OnCorruptionFail)
 }
 
 func (s *store) cutPower() error {
@@ -82,7 +82,7 @@ func (s *store) cutPower() error {
 		return err
 	}
 	s.history = slices.Clone(s.syncedHistory)
-	return s.open(engine.Fail)
+	return s.open(engine.OnCorruptionFail)
 }
 
 // quarantine damages the log, and goes on without what follows. The model learns from the store
@@ -90,7 +90,7 @@ func (s *store) cutPower() error {
 func (s *store) quarantine(part int) error {
 	err := s.stop(func(files image) image { files.damageLog(part); return files })
 	if err == nil {
-		err = s.open(engine.Quarantine)
+		err = s.open(engine.OnCorruptionQuarantine)
 	}
 	if err != nil {
 		return err
@@ -116,7 +116,7 @@ func (s *store) restart() error {
 	if err := s.db.Close(); err != nil {
 		return fmt.Errorf("Close: %w", err)
 	}
-	return s.open(engine.Fail)
+	return s.open(engine.OnCorruptionFail)
 }
 
 func (s *store) makeBackup() error {
@@ -142,7 +142,7 @@ func (s *store) restore() error {
 		return fmt.Errorf("Restore: %w", err)
 	}
 	s.history = slices.Clone(s.backupHistory)
-	return s.open(engine.Fail)
+	return s.open(engine.OnCorruptionFail)
 }
 
 // copyTo makes a copy of the directory, as a kill would leave it, and opens the copy.
@@ -158,7 +158,7 @@ func (s *store) copyTo(dir string) (*store, error) {
 		return nil, err
 	}
 	c := &store{dir: dir, history: slices.Clone(s.history), backup: s.backup, backupHistory: s.backupHistory}
-	return c, c.open(engine.Fail)
+	return c, c.open(engine.OnCorruptionFail)
 }
 
 // put stores values in one batch. Their timestamps are their ids.

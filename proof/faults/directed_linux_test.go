@@ -53,7 +53,7 @@ func (s *faultyStore) fail(errno syscall.Errno, faults ...fusedisk.Fault) {
 // TestFailedBackgroundSync fails a sync that no call waits for. Store and Sync return ErrFailed
 // until the store is opened again, and then it has all acknowledged values.
 func TestFailedBackgroundSync(t *testing.T) {
-	s, end := beginAlone(t, engine.Interval)
+	s, end := beginAlone(t, engine.DurabilityInterval)
 	defer end()
 	s.open()
 	s.store(60, "a", "b", "a")
@@ -77,7 +77,7 @@ func TestFailedBackgroundSync(t *testing.T) {
 // that are not on the disk. Then the disk has no room to write the tree again. The log must keep
 // these values, although the tree shows them.
 func TestFailedCommitThenFullDisk(t *testing.T) {
-	s, end := beginAlone(t, engine.Always)
+	s, end := beginAlone(t, engine.DurabilityAlways)
 	defer end()
 	s.opts.Tuning.HeadSize = 1 << 20 // no checkpoint begins by itself
 	s.open()
@@ -109,7 +109,7 @@ func TestFailedCommitThenFullDisk(t *testing.T) {
 // TestPositionOfFailedBatch fails the sync of a received batch. The next Open may find the batch in
 // the log, so until then no other batch may move the position.
 func TestPositionOfFailedBatch(t *testing.T) {
-	s, end := beginAlone(t, engine.Always)
+	s, end := beginAlone(t, engine.DurabilityAlways)
 	defer end()
 	s.opts.Tuning.HeadSize = 1 << 20 // no checkpoint begins by itself
 	s.open()

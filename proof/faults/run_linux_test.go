@@ -138,7 +138,7 @@ func (r faultRun) do(disk *fusedisk.Disk, sc scenario) outcome {
 	}
 	if uncut.wrong != nil {
 		s = uncut
-	} else if s.wrong == nil && s.opts.Durability == engine.Always {
+	} else if s.wrong == nil && s.opts.Durability == engine.DurabilityAlways {
 		s.cutPower(ops)
 	}
 	return outcome{hits: hits, failures: s.failures, poisoned: s.poisoned, wrong: s.report(r, ops)}

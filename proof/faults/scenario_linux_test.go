@@ -39,7 +39,8 @@ func newStore() scenario {
 // sync.
 func intervalStore() scenario {
 	sc := newStore()
-	sc.name, sc.durability, sc.kinds = "interval", engine.Interval, []journal.OpKind{journal.Write, journal.Sync}
+	sc.name, sc.durability = "interval", engine.DurabilityInterval
+	sc.kinds = []journal.OpKind{journal.Write, journal.Sync}
 	return sc
 }
 
@@ -149,6 +150,9 @@ func recoveredSession(s *faultyStore) {
 func (sc scenario) begin(disk *fusedisk.Disk, dogs *watchdog, faults ...fusedisk.Fault) (*faultyStore, error) {
 	s := newFaultyStore(disk, dogs)
 	s.opts.Durability, s.linked = sc.durability, sc.linked
+	if sc.durability == engine.DurabilityInterval {
+		s.opts.SyncInterval = time.Millisecond
+	}
 	s.ledger, s.consumers = slices.Clone(sc.ledger), sc.consumers.clone()
 	s.batches, s.clock = len(s.ledger), 10*uint64(len(s.ledger))
 	if _, err := disk.Load(sc.image); err != nil {

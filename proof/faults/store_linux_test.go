@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine"
@@ -54,8 +53,7 @@ func newFaultyStore(disk *fusedisk.Disk, dogs *watchdog) *faultyStore {
 			TransactionSize: 16 << 10, // a checkpoint takes several transactions
 			ChunkValues:     8,
 		},
-		SyncInterval: time.Millisecond,
-		Logger:       slog.New(slog.DiscardHandler),
+		Logger: slog.New(slog.DiscardHandler),
 	}}
 }
 

@@ -98,9 +98,6 @@ func TestFindMutants(t *testing.T) {
 
 // The tests of the sample do not look at the bound of the condition, nor at the sync.
 func TestRun(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the sample six times")
-	}
 	sampleModule(t)
 	mutants, err := findMutants("a/a.go")
 	if err != nil {
@@ -192,9 +189,6 @@ func TestTooManySurvivors(t *testing.T) {
 
 // TestReach runs only the tests that reach a mutant, and keeps what they reach.
 func TestReach(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the sample three times")
-	}
 	sampleModule(t)
 	const notReached = "\nfunc (d *disk) idle() { d.synced = 0 }\n"
 	if err := os.WriteFile("a/a.go", []byte(sample+notReached), 0o600); err != nil {

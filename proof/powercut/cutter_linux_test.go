@@ -112,7 +112,7 @@ func (c *cutter) cutWorkload(disk *fusedisk.Disk, seed uint64, durability engine
 	if c.t.Failed() {
 		return
 	}
-	start := history.New(w.actions, durability == engine.Always)
+	start := history.New(w.actions, durability == engine.DurabilityAlways)
 	start.Held = heldRecords
 	r := &recording{
 		Seed: seed, Durability: durability, Files: files,

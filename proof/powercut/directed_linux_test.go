@@ -169,7 +169,7 @@ func textsIn(db *engine.DB) ([]string, error) {
 }
 
 func quietOptions() *engine.Options {
-	return &engine.Options{Logger: quiet, OnCorruption: engine.Quarantine}
+	return &engine.Options{Logger: quiet, OnCorruption: engine.OnCorruptionQuarantine}
 }
 
 func restoreBackup(_ *testing.T, _ *fusedisk.Disk, dir string) error {

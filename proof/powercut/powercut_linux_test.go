@@ -52,7 +52,9 @@ func TestPowerCut(t *testing.T) {
 	c := newCutter(t, sizeOfRun())
 	started, reported := time.Now(), time.Now()
 	for round := uint64(0); c.wantsMore(round) && !t.Failed(); round++ {
-		durability := []engine.Durability{engine.Always, engine.Interval, engine.Always, engine.OS}[round%4]
+		durability := []engine.Durability{
+			engine.DurabilityAlways, engine.DurabilityInterval, engine.DurabilityAlways, engine.DurabilityOS,
+		}[round%4]
 		c.cutWorkload(disk, seed+round, durability, []layout{plain, plain, linked, linked}[round%4])
 		if time.Since(reported) > progressEvery {
 			reported = time.Now()

@@ -55,9 +55,8 @@ const (
 // workloadOptions returns options with which a short workload fills heads, splits chunks and reuses
 // segments.
 func workloadOptions(durability engine.Durability, random *rand.Rand) engine.Options {
-	return engine.Options{
-		Durability:   durability,
-		SyncInterval: time.Millisecond,
+	opts := engine.Options{
+		Durability: durability,
 		Tuning: engine.Tuning{
 			HeadSize:        engine.MinHeadSize << random.IntN(5),
 			TransactionSize: transactionSize,
@@ -66,6 +65,10 @@ func workloadOptions(durability engine.Durability, random *rand.Rand) engine.Opt
 		},
 		Logger: quiet,
 	}
+	if durability == engine.DurabilityInterval {
+		opts.SyncInterval = time.Millisecond
+	}
+	return opts
 }
 
 // run opens the daybook, does a number of random steps, loses values of the hold, and closes it.
