@@ -19,7 +19,8 @@ import (
 // both, or only in the log. Every store is checked when it is closed.
 func TestBackend(t *testing.T) {
 	small := Options{Durability: DurabilityOS, Tuning: Tuning{ChunkValues: 2}}
-	cheap := Options{Durability: DurabilityOS, Tuning: Tuning{ChunkValues: 2, HeadSize: 64 << 10}} // to open: its log is short
+	cheap := small // to open, because its log is short
+	cheap.Tuning.HeadSize = 64 << 10
 	tests := []struct {
 		name   string
 		reason string

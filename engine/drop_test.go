@@ -34,7 +34,8 @@ func TestDropOldestSpares(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			opts := test.opts
-			opts.MaxSize, opts.WhenFull, opts.Durability, opts.Logger = MinMaxSize, WhenFullDropOldest, DurabilityOS, discard
+			opts.MaxSize, opts.WhenFull = MinMaxSize, WhenFullDropOldest
+			opts.Durability, opts.Logger = DurabilityOS, discard
 			dir := testenv.TempDir(t)
 			db := mustOpen(t, dir, &opts)
 			store := func(record string, value string, timestamp uint64) {

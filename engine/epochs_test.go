@@ -142,7 +142,8 @@ func (h *histories) run(steps int) {
 // open opens the directory, sometimes after a read-only Open, or after Opens that end at once.
 func (h *histories) open(b *branch) {
 	h.t.Helper()
-	opts := &Options{Durability: DurabilityOS, OnCorruption: OnCorruptionQuarantine, Logger: discard, Tuning: Tuning{HeadSize: 8 << 10}}
+	opts := &Options{Durability: DurabilityOS, OnCorruption: OnCorruptionQuarantine, Logger: discard,
+		Tuning: Tuning{HeadSize: 8 << 10}}
 	if exists, _ := Exists(b.dir); exists && h.random.IntN(3) == 0 {
 		if reader, err := Open(b.dir, &Options{ReadOnly: true}); err == nil {
 			h.see(changesOf(h.t, reader, daybook.Cursor{}))

@@ -351,7 +351,8 @@ func ExampleOptions_quarantine() {
 	_, err = engine.Open(dir, nil)
 	fmt.Println("corrupt:", errors.Is(err, daybook.ErrCorrupt))
 
-	db, err = engine.Open(dir, &engine.Options{OnCorruption: engine.OnCorruptionQuarantine, Logger: slog.New(slog.DiscardHandler)})
+	db, err = engine.Open(dir,
+		&engine.Options{OnCorruption: engine.OnCorruptionQuarantine, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -174,10 +174,12 @@ func TestFollowAfter(t *testing.T) {
 }
 
 func TestFollowErrors(t *testing.T) {
-	if _, err := Follow(t.TempDir(), daybook.Pattern{Text: `a\`}, daybook.Cursor{}); !errors.Is(err, daybook.ErrInvalidPattern) {
+	_, err := Follow(t.TempDir(), daybook.Pattern{Text: `a\`}, daybook.Cursor{})
+	if !errors.Is(err, daybook.ErrInvalidPattern) {
 		t.Errorf("a malformed pattern: got %v", err)
 	}
-	if _, err := Follow(t.TempDir(), daybook.Pattern{Syntax: 7}, daybook.Cursor{}); !errors.Is(err, daybook.ErrInvalidParams) {
+	_, err = Follow(t.TempDir(), daybook.Pattern{Syntax: 7}, daybook.Cursor{})
+	if !errors.Is(err, daybook.ErrInvalidParams) {
 		t.Errorf("an unknown syntax: got %v", err)
 	}
 	dir := t.TempDir()

@@ -125,7 +125,8 @@ func TestHoldOfOpenWithMaxSize(t *testing.T) {
 	mustSetHold(t, db, daybook.Hold{Name: "age", MaxAge: 1000 * time.Hour})
 	mustSetHold(t, db, daybook.Hold{Name: "bytes", MaxBytes: 1 << 40})
 	mustClose(t, db)
-	db = mustOpen(t, dir, &Options{Durability: DurabilityOS, Logger: discard, MaxSize: MinMaxSize, WhenFull: WhenFullDropOldest})
+	db = mustOpen(t, dir,
+		&Options{Durability: DurabilityOS, Logger: discard, MaxSize: MinMaxSize, WhenFull: WhenFullDropOldest})
 	const values = 3000
 	for i := range uint64(values) {
 		mustStore(t, db, "r", `"`+digits(4000)+fmt.Sprint(i*i*1_000_003)+`"`, i)

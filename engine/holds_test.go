@@ -113,7 +113,8 @@ func TestHoldsSurvive(t *testing.T) {
 // values of the damaged chunk, or to say that they could not.
 func TestHoldAfterSalvage(t *testing.T) {
 	dir, _ := rottenStore(t) // without the values 29 to 32, of b
-	db := mustOpen(t, dir, &Options{Tuning: Tuning{ChunkValues: 4}, OnCorruption: OnCorruptionQuarantine, Logger: discard})
+	db := mustOpen(t, dir,
+		&Options{Tuning: Tuning{ChunkValues: 4}, OnCorruption: OnCorruptionQuarantine, Logger: discard})
 	tests := []struct {
 		name, pattern string
 		at            uint64

@@ -18,7 +18,8 @@ import (
 // The Checkpoint must return the context's error, the goroutine of the checkpoints must post the
 // rest, and all values must be there.
 func TestInterruptedCheckpoint(t *testing.T) {
-	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS, Tuning: Tuning{TransactionSize: MinTransactionSize}})
+	db := mustOpen(t, testenv.TempDir(t),
+		&Options{Durability: DurabilityOS, Tuning: Tuning{TransactionSize: MinTransactionSize}})
 	stored, interrupted := 0, 0
 	for looks := range int64(12) {
 		batch := make([]daybook.StoredValue, 100)

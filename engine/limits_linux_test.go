@@ -91,7 +91,8 @@ func TestAddressSpaceLimit(t *testing.T) {
 	}
 	takeAddressSpace()
 	dir := testenv.TempDir(t)
-	opts := &Options{Durability: DurabilityOS, Logger: discard, Tuning: Tuning{HeadSize: 256 << 10}, OnCorruption: OnCorruptionQuarantine}
+	opts := &Options{Durability: DurabilityOS, Logger: discard, Tuning: Tuning{HeadSize: 256 << 10},
+		OnCorruption: OnCorruptionQuarantine}
 	limitTo(t, unix.RLIMIT_AS, addressSpace(t)+24<<20)
 	db, err := Open(dir, opts)
 	if err != nil {

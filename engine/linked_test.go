@@ -140,7 +140,8 @@ func TestLinkedTreeIsSalvaged(t *testing.T) {
 			dir, whole := rottenStore(t)
 			target := moveTree(t, dir)
 			test.damage(t, target)
-			db := mustOpen(t, dir, &Options{Tuning: Tuning{ChunkValues: 4}, OnCorruption: OnCorruptionQuarantine, Logger: discard})
+			db := mustOpen(t, dir,
+				&Options{Tuning: Tuning{ChunkValues: 4}, OnCorruption: OnCorruptionQuarantine, Logger: discard})
 			if err := db.Compact(ctx); err != nil {
 				t.Errorf("Compact: %v", err)
 			}

@@ -17,7 +17,8 @@ import (
 // DropOldest takes several times as many values as fit. No Store is refused.
 func TestMaxSizeBesideReaders(t *testing.T) {
 	dir := testenv.TempDir(t)
-	db := mustOpen(t, dir, &Options{Durability: DurabilityOS, MaxSize: MinMaxSize, WhenFull: WhenFullDropOldest, Logger: discard})
+	db := mustOpen(t, dir,
+		&Options{Durability: DurabilityOS, MaxSize: MinMaxSize, WhenFull: WhenFullDropOldest, Logger: discard})
 	stop := make(chan struct{})
 	var reading sync.WaitGroup
 	again := func(read func() error) {

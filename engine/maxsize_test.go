@@ -196,7 +196,8 @@ func TestMaxSizeDropsOldest(t *testing.T) {
 func TestMaxSizeBesideScan(t *testing.T) {
 	const maxSize = MinMaxSize
 	dir := testenv.TempDir(t)
-	db := mustOpen(t, dir, &Options{Durability: DurabilityOS, MaxSize: maxSize, WhenFull: WhenFullDropOldest, Logger: discard})
+	db := mustOpen(t, dir,
+		&Options{Durability: DurabilityOS, MaxSize: maxSize, WhenFull: WhenFullDropOldest, Logger: discard})
 	store := func(i uint64) error { return db.Store(ctx, "r", json.RawMessage(`"`+digits(4000)+`"`), i) }
 	for i := range uint64(1000) {
 		if err := store(i); err != nil {
@@ -287,8 +288,8 @@ func TestBatchTooLarge(t *testing.T) {
 
 // TestMaxSizeTogether stores large values from many goroutines. Their groups do not fit as a whole.
 func TestMaxSizeTogether(t *testing.T) {
-	db := mustOpen(t, testenv.TempDir(t), &Options{MaxSize: MinMaxSize, WhenFull: WhenFullDropOldest, DropKeepNewest: -1,
-		Logger: discard})
+	db := mustOpen(t, testenv.TempDir(t),
+		&Options{MaxSize: MinMaxSize, WhenFull: WhenFullDropOldest, DropKeepNewest: -1, Logger: discard})
 	var storing sync.WaitGroup
 	for g := range 100 {
 		storing.Go(func() {
@@ -325,7 +326,8 @@ func TestMaxSizeBatches(t *testing.T) {
 	for _, when := range []WhenFull{WhenFullRefuse, WhenFullDropOldest} {
 		t.Run(when.String(), func(t *testing.T) {
 			dir := testenv.TempDir(t)
-			db := mustOpen(t, dir, &Options{Durability: DurabilityOS, MaxSize: MinMaxSize, WhenFull: when, Logger: discard})
+			db := mustOpen(t, dir,
+				&Options{Durability: DurabilityOS, MaxSize: MinMaxSize, WhenFull: when, Logger: discard})
 			last := fillUp(t, db, 4000)
 			if when == WhenFullRefuse {
 				if _, err := db.Cleanup(ctx, last-10); err != nil {
@@ -352,7 +354,8 @@ func TestMaxSizeBatches(t *testing.T) {
 					t.Fatalf("the directory has %d bytes", size)
 				}
 			}
-			if after, err := db.Stats(ctx); err != nil || when == WhenFullDropOldest && after.Values < before.Values/20 {
+			after, err := db.Stats(ctx)
+			if err != nil || when == WhenFullDropOldest && after.Values < before.Values/20 {
 				t.Errorf("%d values are left of %d (%v)", after.Values, before.Values, err)
 			}
 		})

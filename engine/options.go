@@ -227,7 +227,8 @@ func (o *Options) withDefaultsForDisk(maxHeadSize int64) (Options, error) {
 func (o *Options) validate() error {
 	var faults []error
 	if o.Durability < DurabilityAlways || o.Durability > DurabilityOS {
-		faults = append(faults, fmt.Errorf("Durability is %v; want DurabilityAlways, DurabilityInterval or DurabilityOS", o.Durability))
+		faults = append(faults,
+			fmt.Errorf("Durability is %v; want DurabilityAlways, DurabilityInterval or DurabilityOS", o.Durability))
 	}
 	if o.SyncInterval < 0 {
 		faults = append(faults, fmt.Errorf("SyncInterval is %v; want more than 0", o.SyncInterval))
@@ -239,7 +240,8 @@ func (o *Options) validate() error {
 		faults = append(faults, fmt.Errorf("WhenFull is %v; want WhenFullRefuse or WhenFullDropOldest", o.WhenFull))
 	}
 	if o.OnCorruption < OnCorruptionFail || o.OnCorruption > OnCorruptionQuarantine {
-		faults = append(faults, fmt.Errorf("OnCorruption is %v; want OnCorruptionFail or OnCorruptionQuarantine", o.OnCorruption))
+		faults = append(faults,
+			fmt.Errorf("OnCorruption is %v; want OnCorruptionFail or OnCorruptionQuarantine", o.OnCorruption))
 	}
 	return errors.Join(append(faults, o.validateDrop(), o.validateSizes())...)
 }

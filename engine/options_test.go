@@ -73,7 +73,8 @@ func TestUselessOptions(t *testing.T) {
 		switch {
 		case test.names == "" && err != nil:
 			t.Errorf("%s: %v", test.name, err)
-		case test.names != "" && (!errors.Is(err, daybook.ErrInvalidParams) || !strings.Contains(err.Error(), test.names)):
+		case test.names != "" &&
+			(!errors.Is(err, daybook.ErrInvalidParams) || !strings.Contains(err.Error(), test.names)):
 			t.Errorf("%s: got %v; want ErrInvalidParams that names %s", test.name, err, test.names)
 		}
 	}

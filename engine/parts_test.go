@@ -155,7 +155,8 @@ func checkReplay(t *testing.T, dir string, headSize int64, watermark uint64) {
 // TestCapturedBeforeAPart captures the head before that grows, is frozen and is posted in part, and
 // reads the tree after that. A batch would be seen in half.
 func TestCapturedBeforeAPart(t *testing.T) {
-	db := mustOpen(t, t.TempDir(), &Options{Durability: DurabilityOS, Tuning: Tuning{TransactionSize: MinTransactionSize}})
+	db := mustOpen(t, t.TempDir(),
+		&Options{Durability: DurabilityOS, Tuning: Tuning{TransactionSize: MinTransactionSize}})
 	batch := func(value string) {
 		t.Helper()
 		if err := db.StoreBatch(ctx, []daybook.StoredValue{
@@ -205,7 +206,8 @@ func TestCapturedBeforeAPart(t *testing.T) {
 // TestChangesOfAPart reads the changes of one record while the head is posted in part: all of its
 // values are in the tree, and more values than a window has were stored before them.
 func TestChangesOfAPart(t *testing.T) {
-	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS, Tuning: Tuning{TransactionSize: MinTransactionSize}})
+	db := mustOpen(t, testenv.TempDir(t),
+		&Options{Durability: DurabilityOS, Tuning: Tuning{TransactionSize: MinTransactionSize}})
 	batch := make([]daybook.StoredValue, maxWindowValues+10)
 	for i := range batch {
 		batch[i] = daybook.StoredValue{RecordName: "z", Value: json.RawMessage("1"), StoredAt: uint64(i)}

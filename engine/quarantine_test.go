@@ -217,7 +217,8 @@ func TestQuarantineFaults(t *testing.T) {
 				damage.do(t, dir)
 				fsys := faultfs.NewSystem(disk.OS{})
 				done := failAfter(fsys, step)
-				options, err := (&Options{OnCorruption: OnCorruptionQuarantine, Durability: DurabilityOS, Logger: discard}).withDefaults()
+				options, err := (&Options{OnCorruption: OnCorruptionQuarantine, Durability: DurabilityOS,
+					Logger: discard}).withDefaults()
 				if err != nil {
 					t.Fatal(err)
 				}

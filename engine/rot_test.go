@@ -100,8 +100,8 @@ func TestMaxSizeDropsRot(t *testing.T) {
 	for _, onCorruption := range []OnCorruption{OnCorruptionFail, OnCorruptionQuarantine} {
 		t.Run(onCorruption.String(), func(t *testing.T) {
 			dir := testenv.TempDir(t)
-			opts := &Options{Durability: DurabilityOS, MaxSize: MinMaxSize, WhenFull: WhenFullDropOldest, OnCorruption: onCorruption,
-				Logger: discard}
+			opts := &Options{Durability: DurabilityOS, MaxSize: MinMaxSize, WhenFull: WhenFullDropOldest,
+				OnCorruption: onCorruption, Logger: discard}
 			db, err := Open(dir, opts)
 			if err != nil {
 				t.Fatal(err)

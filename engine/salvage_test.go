@@ -90,7 +90,8 @@ func TestSalvage(t *testing.T) {
 // TestSalvageFails fails each operation of a salvage and all later ones, as in a crash. The next
 // Open finds the undamaged values.
 func TestSalvageFails(t *testing.T) {
-	opts, err := (&Options{Tuning: Tuning{ChunkValues: 4}, OnCorruption: OnCorruptionQuarantine, Logger: discard}).withDefaults()
+	opts, err := (&Options{Tuning: Tuning{ChunkValues: 4}, OnCorruption: OnCorruptionQuarantine,
+		Logger: discard}).withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,8 +129,8 @@ func TestSalvageFails(t *testing.T) {
 // after the copy of the undamaged part fails, once or for good. Whatever Open does then, the next
 // Open has all undamaged values.
 func TestSalvageOnOpenFails(t *testing.T) {
-	opts, err := (&Options{Durability: DurabilityOS, Tuning: Tuning{ChunkValues: 4, HeadSize: MinHeadSize}, LockTimeout: -1,
-		OnCorruption: OnCorruptionQuarantine, Logger: discard}).withDefaults()
+	opts, err := (&Options{Durability: DurabilityOS, Tuning: Tuning{ChunkValues: 4, HeadSize: MinHeadSize},
+		LockTimeout: -1, OnCorruption: OnCorruptionQuarantine, Logger: discard}).withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +176,8 @@ func TestSalvageOnOpenFails(t *testing.T) {
 // TestSalvageBesideOpen opens the directory between the steps of a salvage: it is still locked.
 func TestSalvageBesideOpen(t *testing.T) {
 	dir, whole := rottenStore(t)
-	opts, err := (&Options{Tuning: Tuning{ChunkValues: 4}, OnCorruption: OnCorruptionQuarantine, Logger: discard}).withDefaults()
+	opts, err := (&Options{Tuning: Tuning{ChunkValues: 4}, OnCorruption: OnCorruptionQuarantine,
+		Logger: discard}).withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}

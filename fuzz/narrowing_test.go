@@ -24,7 +24,8 @@ type namesDB struct {
 
 func openNames(f *testing.F) *namesDB {
 	f.Helper()
-	db, err := engine.Open(f.TempDir(), &engine.Options{Durability: engine.DurabilityOS, Logger: slog.New(slog.DiscardHandler)})
+	db, err := engine.Open(f.TempDir(),
+		&engine.Options{Durability: engine.DurabilityOS, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		f.Fatal(err)
 	}

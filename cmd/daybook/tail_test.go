@@ -137,7 +137,8 @@ func TestTailAfter(t *testing.T) {
 		place = strings.TrimSpace(reached)
 	}
 	for _, after := range [][]string{nil, {"--after", "0"}, {"-f"}} { // the zero Pattern would be all records
-		if got := run(t, "", append([]string{"tail", "", "--dir", dir}, after...)...); got.status != statusUsage || got.out != "" {
+		got := run(t, "", append([]string{"tail", "", "--dir", dir}, after...)...)
+		if got.status != statusUsage || got.out != "" {
 			t.Errorf("an empty pattern, %q: status %d, got %q, stderr %q", after, got.status, got.out, got.err)
 		}
 	}
