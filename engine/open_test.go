@@ -50,7 +50,7 @@ func TestOpenRefuses(t *testing.T) {
 			write(t, filepath.Join(dir, TreeFile), strings.Repeat("x", 1<<16))
 		}, nil, daybook.ErrCorrupt, TreeFile},
 		{"another program's bbolt file", notADaybook, nil, daybook.ErrCorrupt, "theirs"},
-		{"a newer format of the tree", newerTree, nil, daybook.ErrVersion, "format 5"},
+		{"a newer format of the tree", newerTree, nil, daybook.ErrVersion, "format 6"},
 		{"a log without what a checkpoint was posting", halfPosted, nil, daybook.ErrCorrupt,
 			"ends with sequence number 1"},
 		{"read-only where there is nothing", nil, &Options{ReadOnly: true}, fs.ErrNotExist, "holds no daybook"},
@@ -133,7 +133,7 @@ func newerTree(t *testing.T, dir string) {
 		if _, err := tx.CreateBucket([]byte("also")); err != nil { // as a format may have
 			return err
 		}
-		format := binary.BigEndian.AppendUint64(nil, 5)
+		format := binary.BigEndian.AppendUint64(nil, 6)
 		format = binary.BigEndian.AppendUint32(format, crc32.Checksum(format, codec.Castagnoli))
 		return tx.Bucket([]byte("meta")).Put([]byte("format"), format)
 	})

@@ -293,9 +293,13 @@ func recordOfKey(bucket string, key []byte) string {
 	return ""
 }
 
-// addKey adds the spots of a key. The key of a chunk consists of several fields.
+// addKey adds the spots of a key. The key of a chunk consists of several fields. Each key of the
+// bucket "meta" is a kind of its own: another one may be missing without notice.
 func (f *treeFile) addKey(like spot, bucket string, key []byte) {
 	name := bytes.IndexByte(key, 0)
+	if bucket == "meta" {
+		like.kind = fmt.Sprintf("%s: %q", like.kind, key)
+	}
 	if bucket != "values" || name < 0 {
 		f.addFields(like, fieldSpec{"key", len(key), someBits, mustFind})
 		return

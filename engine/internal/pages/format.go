@@ -3,6 +3,7 @@
 package pages
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -148,6 +149,21 @@ func (p *page) checkFlags() (problem string) {
 	for i := 0; p.leaf && i < p.count; i++ {
 		if flags := p.flags(i); flags != 0 {
 			return fmt.Sprintf("element %d has flags %#x; want a plain value", i, flags)
+		}
+	}
+	return ""
+}
+
+// checkOrder returns the problem with a page whose keys do not ascend, or that does not begin with
+// the key that its parent has for it; nil: it has no parent. A search would not find its keys, and
+// bbolt would put the page into its parent a second time.
+func (p *page) checkOrder(firstKey []byte) (problem string) {
+	if firstKey != nil && (p.count == 0 || !bytes.Equal(p.key(0), firstKey)) {
+		return fmt.Sprintf("its first key is not %q, as its parent says", firstKey)
+	}
+	for i := 1; i < p.count; i++ {
+		if bytes.Compare(p.key(i-1), p.key(i)) >= 0 {
+			return fmt.Sprintf("its key %q is followed by %q", p.key(i-1), p.key(i))
 		}
 	}
 	return ""

@@ -145,10 +145,14 @@ func (b *tableBuilder) addBucket(bucket *Bucket) error {
 		return err
 	}
 	b.next.roots[bucket.name] = root
-	if root.Page == 0 {
-		return nil
+	if root.Page != 0 {
+		return b.addPage(bucket, root.Page, nil)
 	}
-	return b.addPage(bucket, root.Page, nil)
+	inline, _, _ := parse(bucket.inline, 0) // rootOf has parsed it
+	if problem := inline.checkOrder(nil); problem != "" {
+		return bucket.inlineDamage(problem)
+	}
+	return nil
 }
 
 // addPage adds a page, and those that it leads to, unless the table has the page already. So it
@@ -162,6 +166,9 @@ func (b *tableBuilder) addPage(bucket *Bucket, id uint64, firstKey []byte) error
 		return nil
 	}
 	p, sum, problem := b.image.parse(id)
+	if problem == "" {
+		problem = p.checkOrder(firstKey)
+	}
 	if problem != "" {
 		return bucket.damage(id, firstKey, problem)
 	}

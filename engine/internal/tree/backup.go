@@ -29,6 +29,9 @@ func (t *Tree) Backup() (b *Backup, err error) {
 			err = t.checkTable(r.image)
 		}
 		if err == nil {
+			err = checkKeys(r.image)
+		}
+		if err == nil {
 			_, err = readNotes(r.image)
 		}
 		if err == nil {

@@ -65,6 +65,9 @@ func (t *Tree) checkFrame(c *Checking) {
 	if err := t.checkFormat(c.checker.image); err != nil {
 		c.checker.add(err)
 	}
+	if err := checkKeys(c.checker.image); err != nil {
+		c.checker.add(err)
+	}
 	if err := t.checkTable(c.checker.image); err != nil {
 		c.checker.add(err)
 	}

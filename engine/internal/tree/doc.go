@@ -8,8 +8,11 @@
 //	bucket "values"  composite key -> chunk               (package codec)
 //	bucket "records" record name   -> catalogue entry     (package codec)
 //	bucket "pages"   block number  -> block of checksums  (package pages)
-//	bucket "meta"    "format"      -> 4 (uint64), CRC-32C of it (uint32); every later format has
-//	                                  this key too, and format 3 is the same without an identity
+//	bucket "meta"    "format"      -> 5 (uint64), CRC-32C of it (uint32); every later format has
+//	                                  this key too. Format 4 has no "keys", and format 3 no identity
+//	                 "keys"        -> number of the other keys of "meta", CRC-32C of them, each
+//	                                  after its length as uint32 (uint64 each), CRC-32C of those
+//	                                  (uint32)
 //	                 "identity"    -> the store and its epochs (package identity)
 //	                 "place"       -> file, when it was made, file system, machine (uint64 each),
 //	                                  CRC-32C of those (uint32): where the file was when "identity"
@@ -28,7 +31,9 @@
 //
 // Integers are big-endian. The generation counts the commits that changed values. bbolt keeps a
 // small bucket inline, within its parent's page, with a checksum here and no root page. The sum of
-// the blocks is that of their checksums, so that a missing block is noticed.
+// the blocks is that of their checksums, so that a missing block is noticed. No checksum of a page
+// covers "meta", but each of its values has one, and "keys" says whether a key is missing or has
+// become another one.
 //
 // The watermark is the sequence number up to which all values are in the tree. It moves in the
 // transaction that posts the values, so that after a crash the tree has both or neither. A post
@@ -41,7 +46,8 @@
 //
 // An identity is written with the next commit that changes values, so that a new epoch costs no
 // sync of its own. A file that is found at another place than "place" is a copy. A file of format 3
-// gets an identity, and format 4, before anything else is written beside it.
+// gets an identity before anything else is written beside it. From then on every commit writes the
+// present format.
 //
 // # Damage
 //

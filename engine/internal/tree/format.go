@@ -19,9 +19,10 @@ import (
 )
 
 const (
-	formatVersion  = 4
+	formatVersion  = 5
 	oldestFormat   = 3
 	identityFormat = 4 // the first format with an identity
+	keysFormat     = 5 // the first format with a digest of the meta bucket's keys
 )
 
 const (
@@ -110,7 +111,7 @@ func (t *Tree) create() error {
 				return err
 			}
 		}
-		if identitySaved, err = t.putIdentity(tx); err != nil { // with the format
+		if identitySaved, err = t.putIdentity(tx); err != nil {
 			return err
 		}
 		if err := putSummary(tx, 0, t.committed.Load().table); err != nil {

@@ -69,11 +69,8 @@ func (t *Tree) putIdentity(tx *bbolt.Tx) (committed func(), err error) {
 	if next == nil {
 		return func() {}, nil
 	}
-	meta, here, format := tx.Bucket([]byte(metaBucket)), t.identity.here, uint64(formatVersion)
-	if err = meta.Put(formatKey, encodeFields([]*uint64{&format})); err == nil {
-		err = meta.Put(identityKey, next.Append(nil))
-	}
-	if err == nil {
+	meta, here := tx.Bucket([]byte(metaBucket)), t.identity.here
+	if err = meta.Put(identityKey, next.Append(nil)); err == nil {
 		err = meta.Put(placeKey, encodeFields(here.Fields()))
 	}
 	return func() {

@@ -138,6 +138,9 @@ func (t *Tree) examine() (exists bool, err error) {
 			_, err = image.Free() // bbolt will read nothing else of an empty file
 			return err
 		}
+		if err := checkKeys(image); err != nil {
+			return err
+		}
 		if metas := image.CheckMetas(); len(metas) > 0 {
 			t.damagedMeta = t.mapped.describe(metas[0])
 		}

@@ -93,6 +93,9 @@ func (t *Tree) commitMapped(fn func(tx *bbolt.Tx) error) error {
 		if err := fn(tx); err != nil {
 			return err
 		}
+		if err := putKeys(tx); err != nil {
+			return err
+		}
 		committing, id, before = true, tx.ID(), t.readMetaPages()
 		t.pending.Store(&pendingTable{id: uint64(id), before: t.committed.Load()})
 		return tx.Commit()
