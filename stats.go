@@ -7,36 +7,57 @@ import (
 	"time"
 )
 
-// Stats says what a backend holds, and what it has done after it was opened. Every Statser fills in
-// the first group of fields. The other groups describe the log, the head and the tree of the
-// embedded engine. A backend without such a part leaves its fields zero.
+// Stats says what a backend holds, how well it is, and what it has done after it was opened. It is
+// what a health endpoint needs: json.Marshal gives an object with names in snake_case and units in
+// the names, and a slog.Logger a short line.
+//
+// Every Statser fills in the first group of fields. The other groups describe the log, the head and
+// the tree of the embedded engine. A backend without such a part leaves its fields zero.
 type Stats struct {
-	Values       uint64 // number of stored values
-	ValueBytes   uint64 // total length of their JSON, in bytes
-	Records      uint64 // number of records with at least one value
-	DiskBytes    int64  // size of all files of the backend; 0: unknown, or no files
-	LastSequence uint64 // sequence number of the last acknowledged value; 0: no values, or no numbers
-	LastCursor   Cursor // place of the last acknowledged value; zero: no values, or no cursors
+	Values       uint64 `json:"values"`        // number of stored values
+	ValueBytes   uint64 `json:"value_bytes"`   // total length of their JSON, in bytes
+	Records      uint64 `json:"records"`       // number of records with at least one value
+	DiskBytes    int64  `json:"disk_bytes"`    // size of all files of the backend; 0: unknown, or no files
+	LastSequence uint64 `json:"last_sequence"` // number of the last acknowledged value; 0: no values, or no numbers
+	LastCursor   Cursor `json:"last_cursor"`   // place of the last acknowledged value; zero: no values, or no cursors
 
-	Store [16]byte // identity of the store; zero: the backend has none
-	Epoch [16]byte // in which values are stored; with LastSequence it makes the Cursor of the end
+	StoreFailures StoreFailures `json:"store_failures"` // calls that stored nothing
+	ValuesDeleted uint64        `json:"values_deleted"` // number of values that Cleanup and Prune have deleted
 
-	TreeBytes int64  // size of the tree's file
-	TreeUsed  int64  // bytes of the tree's pages that are in use; the rest is free for later values
-	LogBytes  int64  // size of the log's segments, including those that are kept for reuse
-	HeadBytes int64  // memory of the values that are not in the tree yet
-	Watermark uint64 // sequence number up to which all values are in the tree
+	// ValuesDropped is the number of values that the embedded engine has deleted because its
+	// MaxSize was reached. ValuesDeleted does not count them.
+	ValuesDropped uint64 `json:"values_dropped"`
+	// Failed says why writes fail until the backend is opened again, as ErrFailed describes. Empty:
+	// they do not.
+	Failed string `json:"failed,omitempty"`
+	// CheckpointFailure has the checkpoints that failed after the last one that succeeded. nil: the
+	// last one succeeded, or there was none.
+	CheckpointFailure *Failure `json:"checkpoint_failure,omitempty"`
+	// CompactionFailure has the compactions in the background that failed after the last one that
+	// succeeded. nil: the last one succeeded, or there was none.
+	CompactionFailure *Failure `json:"compaction_failure,omitempty"`
+	// Holds are the holds, by name.
+	Holds []HoldStats `json:"holds,omitempty"`
+	// Quarantined has the paths of the damaged files that Open put in quarantine.
+	Quarantined []string `json:"quarantined,omitempty"`
+
+	Store [16]byte `json:"store,omitzero"` // identity of the store; zero: the backend has none
+	Epoch [16]byte `json:"epoch,omitzero"` // in which values are stored; with LastSequence the Cursor of the end
+
+	TreeBytes int64  `json:"tree_bytes"`      // size of the tree's file
+	TreeUsed  int64  `json:"tree_used_bytes"` // of the tree's pages in use; the rest is free for later values
+	LogBytes  int64  `json:"log_bytes"`       // size of the log's segments, including those that are kept for reuse
+	HeadBytes int64  `json:"head_bytes"`      // memory of the values that are not in the tree yet
+	Watermark uint64 `json:"watermark"`       // sequence number up to which all values are in the tree
 
 	// OpenScans is the number of running queries, scans and backups. A page that is freed during
 	// one of them stays in use until that one ends.
-	OpenScans int
-	// Quarantined has the paths of the damaged files that Open put in quarantine.
-	Quarantined []string
+	OpenScans int `json:"open_scans"`
 
-	Commits      uint64    // number of group commits; each of them is one write to the log
-	CommitValues uint64    // number of values in these commits
-	Syncs        Durations // syncs of the log to stable storage
-	Checkpoints  Durations // checkpoints, each from the freeze of a head until its values are in the tree
+	Commits      uint64    `json:"commits"`       // number of group commits; each of them is one write to the log
+	CommitValues uint64    `json:"commit_values"` // number of values in these commits
+	Syncs        Durations `json:"syncs"`         // syncs of the log to stable storage
+	Checkpoints  Durations `json:"checkpoints"`   // from the freeze of a head until its values are in the tree
 }
 
 // ValuesPerCommit returns the mean number of values in a group commit. It returns 0 if there was no

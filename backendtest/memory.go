@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/daybook-db/daybook"
@@ -34,6 +35,10 @@ type Memory struct {
 	positions map[memoryStream]daybook.Position
 
 	clockState []byte
+	deleted    uint64 // number of values that Prune has deleted
+
+	health   sync.Mutex // guards failures: to count a call whose context has ended, nothing is waited for
+	failures daybook.StoreFailures
 }
 
 var (
@@ -90,6 +95,18 @@ func (m *Memory) Close() error {
 
 // Store implements daybook.Backend.
 func (m *Memory) Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
+	return m.countStore(m.store(ctx, recordName, value, timestamp))
+}
+
+// countStore counts an error of a method that stores, and returns it.
+func (m *Memory) countStore(err error) error {
+	m.health.Lock()
+	defer m.health.Unlock()
+	m.failures.Add(err, daybook.Now())
+	return err
+}
+
+func (m *Memory) store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
 	v := daybook.StoredValue{RecordName: recordName, Value: value, StoredAt: timestamp}
 	if err := m.lock(ctx); err != nil {
 		return err
@@ -104,6 +121,10 @@ func (m *Memory) Store(ctx context.Context, recordName string, value json.RawMes
 
 // StoreBatch implements daybook.BatchStorer.
 func (m *Memory) StoreBatch(ctx context.Context, values []daybook.StoredValue) error {
+	return m.countStore(m.storeBatch(ctx, values))
+}
+
+func (m *Memory) storeBatch(ctx context.Context, values []daybook.StoredValue) error {
 	if err := m.lock(ctx); err != nil {
 		return err
 	}
@@ -293,6 +314,10 @@ func (m *Memory) Stats(ctx context.Context) (stats daybook.Stats, err error) {
 	}
 	stats.Records, stats.LastSequence = uint64(len(records)), m.sequence
 	stats.LastCursor = m.cursor(m.sequence)
+	stats.ValuesDeleted = m.deleted
+	m.health.Lock()
+	defer m.health.Unlock()
+	stats.StoreFailures = m.failures
 	return stats, nil
 }
 

@@ -48,7 +48,9 @@ func (m *Memory) Prune(
 		isBeyond := func(c daybook.Change) bool { return beyond[c.Cursor.Sequence] }
 		m.deleteLocked(ctx, matches, isBeyond, params.KeepNewest, 0)
 	}
-	return uint64(before - len(m.stored)), ctx.Err()
+	deleted = uint64(before - len(m.stored))
+	m.deleted += deleted
+	return deleted, ctx.Err()
 }
 
 // isBetween returns a function that reports whether a value is newer than NewerThan, and older than

@@ -17,6 +17,11 @@ type memoryStream struct {
 
 // StoreBatchFrom implements daybook.Receiver.
 func (m *Memory) StoreBatchFrom(ctx context.Context, b daybook.Batch) (daybook.Position, error) {
+	position, err := m.storeBatchFrom(ctx, b)
+	return position, m.countStore(err)
+}
+
+func (m *Memory) storeBatchFrom(ctx context.Context, b daybook.Batch) (daybook.Position, error) {
 	if err := m.lock(ctx); err != nil {
 		return daybook.Position{}, err
 	}

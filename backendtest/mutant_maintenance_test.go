@@ -34,6 +34,15 @@ func countInserted(m *Memory, stats *daybook.Stats) { stats.Values = m.sequence 
 
 func countValuesAsRecords(_ *Memory, stats *daybook.Stats) { stats.Records = stats.Values }
 
+func countLastDeletion(_ *Memory, stats *daybook.Stats) {
+	stats.ValuesDeleted = min(stats.ValuesDeleted, 2)
+}
+
+func blameItself(_ *Memory, stats *daybook.Stats) {
+	f := &stats.StoreFailures
+	f.Invalid, f.Other = 0, f.Invalid
+}
+
 func lastRemaining(m *Memory, stats *daybook.Stats) {
 	stats.LastCursor = daybook.Cursor{}
 	if len(m.stored) > 0 {

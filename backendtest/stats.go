@@ -3,6 +3,8 @@
 package backendtest
 
 import (
+	"context"
+	"errors"
 	"fmt"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,6 +20,10 @@ var statsCases = []testCase{
 	{"the last sequence number",
 		"LastSequence and LastCursor are those of the last acknowledged value, also if that value is deleted",
 		statsLastSequence},
+	{"the number of deletions", "ValuesDeleted is the number of values that Cleanup and Prune have deleted",
+		statsDeletions},
+	{"calls that stored nothing",
+		"a call with a wrong argument, or whose context has ended, counts, and the backend is well", statsFailures},
 }
 
 // wantStats compares the numbers that each backend knows.
@@ -68,6 +74,48 @@ func statsAfterDeletions(s *subject) {
 	s.wantStats(0, 0, 0)
 	s.store(row{"record.0", "100", 0})
 	s.wantStats(1, 3, 1)
+}
+
+func statsDeletions(s *subject) {
+	for i := range uint64(6) {
+		s.store(row{fmt.Sprintf("record.%d", i%2), "10", i})
+	}
+	s.wantDeletions(0)
+	s.cleanup(2, 2)
+	s.wantDeletions(2)
+	s.cleanup(2, 0)
+	s.wantDeletions(2)
+	if _, ok := s.backend.(daybook.Pruner); ok {
+		s.prune("record.1", daybook.PruneParams{MaxPerRecord: 1}, 1)
+		s.wantDeletions(3)
+	}
+}
+
+func (s *subject) wantDeletions(want uint64) {
+	s.Helper()
+	if got := s.stats().ValuesDeleted; got != want {
+		s.wrong("ValuesDeleted: got %d, want %d", got, want)
+	}
+}
+
+func statsFailures(s *subject) {
+	s.store(row{"a", "1", 1})
+	ended, cancel := context.WithCancel(s.Context())
+	cancel()
+	s.wantError("Store of no JSON", s.backend.Store(s.Context(), "a", []byte("no JSON"), 1), daybook.ErrInvalidValue)
+	s.wantError("Store of no record", s.backend.Store(s.Context(), "", []byte("1"), 1), daybook.ErrInvalidName)
+	if err := s.backend.Store(ended, "a", []byte("1"), 1); !errors.Is(err, context.Canceled) {
+		s.wrong("Store after its context: got %v, want context.Canceled", err)
+	}
+	want := daybook.StoreFailures{Invalid: 2, Canceled: 1}
+	if _, ok := s.backend.(daybook.BatchStorer); ok {
+		batch := []daybook.StoredValue{{RecordName: "a"}, {RecordName: "b"}}
+		s.wantError("StoreBatch of no JSON", s.storeBatch(batch...), daybook.ErrInvalidValue)
+		want.Invalid++
+	}
+	if diff := cmp.Diff(want, s.stats().StoreFailures); diff != "" {
+		s.wrong("StoreFailures (-want +got):\n%s", diff)
+	}
 }
 
 func statsLastSequence(s *subject) {

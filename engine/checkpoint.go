@@ -145,7 +145,7 @@ func (t *turn) postFrozen(ctx context.Context, leaveOut doomed) (leftOut uint64,
 		return 0, nil
 	}
 	if err := t.prepareToWrite(); err != nil {
-		db.heads.endAttempt(err)
+		t.endAttempt(err)
 		return 0, err
 	}
 	start := time.Now()
@@ -164,7 +164,7 @@ func (t *turn) postFrozen(ctx context.Context, leaveOut doomed) (leftOut uint64,
 		db.checkpointer.nudge()
 		return leftOut, err
 	}
-	db.heads.endAttempt(err)
+	t.endAttempt(err)
 	if err != nil {
 		t.giveUpCopy(err) // which values the tree has now is unknown
 		return leftOut, err
@@ -180,6 +180,12 @@ func (t *turn) postFrozen(ctx context.Context, leaveOut doomed) (leftOut uint64,
 		t.compactIfMostlyFree()
 	}
 	return leftOut, nil
+}
+
+// endAttempt notes the outcome of an attempt to post the frozen head.
+func (t *turn) endAttempt(err error) {
+	t.db.stats.checkpointEnded(err) // before a writer that waits for it can ask
+	t.db.heads.endAttempt(err)
 }
 
 // postingOf returns the posting of a frozen head without doomed values.

@@ -294,6 +294,7 @@ func (t *turn) adoptCopy() error {
 		return err
 	}
 	t.copy = nil
+	t.db.stats.compactionEnded(nil)
 	return t.adoptTree(complete, retired)
 }
 
@@ -348,6 +349,7 @@ func (t *turn) mostlyFree() bool {
 
 // compactLater makes the next compaction by itself wait, after one that failed.
 func (db *DB) compactLater(failure error) {
+	db.stats.compactionEnded(failure)
 	_ = db.withTurnInBackground(func(t *turn) error {
 		t.pace.wait = min(max(2*t.pace.wait, minCompactWait), maxCompactWait)
 		t.pace.until = time.Now().Add(t.pace.wait)

@@ -256,7 +256,7 @@ func (t *turn) loadNotes(opened *tree.Tree) error {
 	t.db.heads.setPosted(posted)
 	t.holds, err = holdsIn(notes)
 	t.db.holdClock = newHoldClock(t.holds)
-	t.noteArrivals()
+	t.holdsChanged()
 	return err
 }
 

@@ -50,6 +50,7 @@ func (t *turn) dropOldest(ctx, waitCtx context.Context, d demand) error {
 		if deleted == 0 && tree.IsAtMaxBytes(err) && t.db.sizes().pinned == 0 {
 			deleted, err = t.dropByCopy(ctx)
 		}
+		db.stats.addDropped(deleted)
 		if deleted == 0 || err != nil {
 			return err
 		}

@@ -94,7 +94,7 @@ func (db *DB) ReleaseHold(ctx context.Context, name string) error {
 		err := t.putNotes(tree.Notes{holdNote(name): nil})
 		if err == nil {
 			t.holds = slices.Delete(t.holds, at, at+1)
-			t.noteArrivals()
+			t.holdsChanged()
 		}
 		return err
 	})
@@ -168,7 +168,7 @@ func (t *turn) putHold(h *hold) error {
 	if err := t.putNotes(tree.Notes{holdNote(h.Name): h.encode()}); err != nil {
 		return err
 	}
-	defer t.noteArrivals()
+	defer t.holdsChanged()
 	if at := t.indexOfHold(h.Name); at >= 0 {
 		t.holds[at] = h
 		return nil
@@ -300,6 +300,7 @@ func (t *turn) addLost(lost []uint64) {
 		h.lost += lost[i]
 	}
 	t.holdsSaved()
+	t.publishHolds()
 }
 
 // sampleHolds notes when the values up to the last one were stored, for the holds with a MaxAge.
@@ -356,6 +357,7 @@ func (t *turn) countDestroyed(ctx context.Context, salvaged *tree.Tree) error {
 	err = salvaged.PutNotes(notes)
 	if err == nil {
 		t.holds = counted
+		t.publishHolds()
 	}
 	return err
 }
@@ -379,5 +381,21 @@ func (t *turn) markHoldsDamaged() error {
 		h.damaged = true
 		notes[holdNote(h.Name)] = h.encode()
 	}
+	t.publishHolds()
 	return t.tree().PutNotes(notes)
+}
+
+// holdsChanged is called when a hold was set, advanced or released.
+func (t *turn) holdsChanged() {
+	t.noteArrivals()
+	t.publishHolds()
+}
+
+// publishHolds tells Stats, which has no turn, the holds.
+func (t *turn) publishHolds() {
+	published := make([]daybook.HoldStats, len(t.holds))
+	for i, h := range t.holds {
+		published[i] = daybook.HoldStats{Name: h.Name, At: h.At, Lost: h.lost, Damaged: h.damaged}
+	}
+	t.db.stats.change(func(s *daybook.Stats) { s.Holds = published })
 }

@@ -60,6 +60,7 @@ func (db *DB) Prune(ctx context.Context, recordPattern string, params daybook.Pr
 		t.forgetPlace(ctx, err)
 		return err
 	})
+	db.stats.addDeleted(deleted)
 	return deleted, err
 }
 

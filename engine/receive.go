@@ -16,6 +16,11 @@ import (
 // of the tree, which takes longer than a frame. So a sender should put several of them into one.
 // Errors: a *daybook.OutOfStepError, daybook.ErrInvalidParams, and those of StoreBatch.
 func (db *DB) StoreBatchFrom(ctx context.Context, b daybook.Batch) (daybook.Position, error) {
+	position, err := db.storeBatchFrom(ctx, b)
+	return position, db.countStore(err)
+}
+
+func (db *DB) storeBatchFrom(ctx context.Context, b daybook.Batch) (daybook.Position, error) {
 	if err := db.enterWriting(ctx); err != nil {
 		return daybook.Position{}, err
 	}

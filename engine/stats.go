@@ -4,6 +4,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -22,21 +23,56 @@ type statistics struct {
 }
 
 func (s *statistics) addSync(took time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.counted.Syncs.Add(took)
+	s.change(func(s *daybook.Stats) { s.Syncs.Add(took) })
 }
 
 func (s *statistics) addCheckpoint(took time.Duration) {
+	s.change(func(s *daybook.Stats) { s.Checkpoints.Add(took) })
+}
+
+// checkpointEnded notes the outcome of an attempt to post a head.
+func (s *statistics) checkpointEnded(err error) {
+	s.change(func(s *daybook.Stats) { s.CheckpointFailure = outcome(s.CheckpointFailure, err) })
+}
+
+// compactionEnded notes the outcome of a compaction.
+func (s *statistics) compactionEnded(err error) {
+	s.change(func(s *daybook.Stats) { s.CompactionFailure = outcome(s.CompactionFailure, err) })
+}
+
+// outcome returns the failures after the last success.
+func outcome(before *daybook.Failure, err error) *daybook.Failure {
+	if err == nil {
+		return nil
+	}
+	return before.After(err, daybook.Now())
+}
+
+// countStore counts a call of a method that stores, if it returned an error, and returns that.
+func (db *DB) countStore(err error) error {
+	if err != nil && db != nil {
+		db.stats.change(func(s *daybook.Stats) { s.StoreFailures.Add(err, daybook.Now()) })
+	}
+	return err
+}
+
+// change lets a function change the counted parts.
+func (s *statistics) change(do func(*daybook.Stats)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.counted.Checkpoints.Add(took)
+	do(&s.counted)
 }
 
 func (s *statistics) addQuarantined(path string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.counted.Quarantined = append(s.counted.Quarantined, path)
+	s.change(func(s *daybook.Stats) { s.Quarantined = append(s.Quarantined, path) })
+}
+
+func (s *statistics) addDeleted(values uint64) {
+	s.change(func(s *daybook.Stats) { s.ValuesDeleted += values })
+}
+
+func (s *statistics) addDropped(values uint64) {
+	s.change(func(s *daybook.Stats) { s.ValuesDropped += values })
 }
 
 // get returns a copy of the counted parts.
@@ -45,6 +81,7 @@ func (s *statistics) get() daybook.Stats {
 	defer s.mu.Unlock()
 	stats := s.counted
 	stats.Quarantined = slices.Clone(stats.Quarantined)
+	stats.Holds = slices.Clone(stats.Holds)
 	return stats
 }
 
@@ -64,6 +101,7 @@ func (db *DB) Stats(ctx context.Context) (stats daybook.Stats, err error) {
 		changes := db.stats.fileChanges.Load()
 		stats = db.stats.get()
 		stats.OpenScans = int(db.trees.snapshots.Load())
+		stats.Failed = db.failed()
 		known := db.identity.get()
 		stats.Store, stats.Epoch = known.Store, known.Current().ID
 		oneMoment, err := db.countValues(ctx, &stats)
@@ -77,6 +115,18 @@ func (db *DB) Stats(ctx context.Context) (stats daybook.Stats, err error) {
 			return stats, nil
 		}
 	}
+}
+
+// failed returns why the log or the tree takes no more writes; nothing if both do.
+func (db *DB) failed() string {
+	failure := db.trees.get().Failure()
+	if db.log != nil {
+		failure = errors.Join(db.log.Failure(), failure)
+	}
+	if failure == nil {
+		return ""
+	}
+	return failure.Error()
 }
 
 // measureFiles sets the sizes of the files.
@@ -104,6 +154,10 @@ func (db *DB) countValues(ctx context.Context, stats *daybook.Stats) (oneMoment 
 	}
 	stats.LastCursor = db.cursorAt(snapshot.last)
 	stats.LastSequence = stats.LastCursor.Sequence
+	for i := range stats.Holds {
+		h := &stats.Holds[i]
+		h.Pending = snapshot.last - min(db.placeOf(h.At), snapshot.last)
+	}
 	stats.Commits, stats.CommitValues, stats.HeadBytes = snapshot.commits, snapshot.added, snapshot.size
 	stats.Watermark = inTree.Watermark
 	stats.Records, stats.Values, stats.ValueBytes = inTree.Records, inTree.Values, inTree.Bytes

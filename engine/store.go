@@ -28,6 +28,10 @@ const (
 // whatever happens to ctx. After daybook.ErrFailed nothing can be written until the directory is
 // opened again. Only then it shows whether the value was stored.
 func (db *DB) Store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
+	return db.countStore(db.store(ctx, recordName, value, timestamp))
+}
+
+func (db *DB) store(ctx context.Context, recordName string, value json.RawMessage, timestamp uint64) error {
 	if err := db.enterWriting(ctx); err != nil {
 		return err
 	}
@@ -50,6 +54,10 @@ func (db *DB) Store(ctx context.Context, recordName string, value json.RawMessag
 // Errors: those of Store, with the index of an invalid element; daybook.ErrValueTooLarge for more
 // than MaxBatchBytes or MaxBatchValues, or a sixteenth of Options.MaxSize: split the batch.
 func (db *DB) StoreBatch(ctx context.Context, values []daybook.StoredValue) error {
+	return db.countStore(db.storeBatch(ctx, values))
+}
+
+func (db *DB) storeBatch(ctx context.Context, values []daybook.StoredValue) error {
 	if err := db.enterWriting(ctx); err != nil {
 		return err
 	}

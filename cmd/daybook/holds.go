@@ -75,7 +75,7 @@ func runHolds(cmd *cobra.Command, dir string, asJSON bool) (err error) {
 	if asJSON {
 		lines := json.NewEncoder(cmd.OutOrStdout())
 		for _, info := range infos {
-			if err := lines.Encode(newHoldJSON(info)); err != nil {
+			if err := lines.Encode(info); err != nil {
 				return err
 			}
 		}
@@ -86,27 +86,6 @@ func runHolds(cmd *cobra.Command, dir string, asJSON bool) (err error) {
 		return err
 	}
 	return writeHolds(cmd.OutOrStdout(), infos)
-}
-
-// holdJSON is a line of holds --json.
-type holdJSON struct {
-	Name          string         `json:"name"`
-	Pattern       string         `json:"pattern"` // without a text: all records
-	Syntax        string         `json:"syntax"`
-	At            daybook.Cursor `json:"at"`
-	MaxBytes      uint64         `json:"max_bytes"` // 0: no bound
-	MaxAgeSeconds float64        `json:"max_age_seconds"`
-	Values        uint64         `json:"values"`
-	Bytes         uint64         `json:"bytes"`
-	Lost          uint64         `json:"lost"`
-	Damaged       bool           `json:"damaged"` // lost is a minimum
-}
-
-func newHoldJSON(h daybook.HoldInfo) holdJSON {
-	return holdJSON{
-		Name: h.Name, Pattern: h.Pattern.Text, Syntax: h.Pattern.Syntax.String(), At: h.At, MaxBytes: h.MaxBytes,
-		MaxAgeSeconds: h.MaxAge.Seconds(), Values: h.Values, Bytes: h.Bytes, Lost: h.Lost, Damaged: h.Damaged,
-	}
 }
 
 func writeHolds(out io.Writer, infos []daybook.HoldInfo) error {

@@ -21,9 +21,10 @@ func TestHolds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	alarms := daybook.Pattern{Text: "a.#", Syntax: daybook.Topic}
 	for _, h := range []daybook.Hold{
 		{Name: "cloud", MaxBytes: 2 << 20, MaxAge: 36 * time.Hour},
-		{Name: "alarms", Pattern: daybook.Pattern{Text: "a.#", Syntax: daybook.Topic}, MaxAge: time.Hour},
+		{Name: "alarms", Pattern: alarms, MaxAge: time.Hour},
 	} {
 		if err := db.SetHold(t.Context(), h); err != nil {
 			t.Fatal(err)
@@ -37,12 +38,12 @@ func TestHolds(t *testing.T) {
 	}
 	out := mustRun(t, "", "holds", "--dir", dir)
 	wantParts(t, out, "HOLD", "alarms", "a.#", "1h0m0s", "cloud", "all records", "2.1 MB, 36h0m0s", "35 B")
-	var got holdJSON
+	var got daybook.HoldInfo
 	lines := mustRun(t, "", "holds", "--json", "--dir", dir)
 	if err := json.Unmarshal([]byte(lines[:strings.IndexByte(lines, '\n')]), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Name != "alarms" || got.Pattern != "a.#" || got.Syntax != "topic" || got.MaxAgeSeconds != 3600 {
+	if got.Name != "alarms" || got.Pattern != alarms || got.MaxAge != time.Hour {
 		t.Errorf("holds --json: %+v", got)
 	}
 	if out := mustRun(t, "", "holds", "--release", "cloud", "--dir", dir); out != "released the hold cloud\n" {

@@ -43,34 +43,9 @@ func runStats(cmd *cobra.Command, dir string, asJSON bool) (err error) {
 		return err
 	}
 	if asJSON {
-		return json.NewEncoder(cmd.OutOrStdout()).Encode(newStatsJSON(stats))
+		return json.NewEncoder(cmd.OutOrStdout()).Encode(stats)
 	}
 	return writeStats(cmd.OutOrStdout(), stats)
-}
-
-// statsJSON is the output of stats --json: the contents of the directory, without the counters of
-// this process.
-type statsJSON struct {
-	Values        uint64 `json:"values"`
-	ValueBytes    uint64 `json:"value_bytes"`
-	Records       uint64 `json:"records"`
-	DiskBytes     int64  `json:"disk_bytes"`
-	TreeBytes     int64  `json:"tree_bytes"`
-	TreeUsedBytes int64  `json:"tree_used_bytes"`
-	LogBytes      int64  `json:"log_bytes"`
-	Store         string `json:"store,omitempty"`
-	Epoch         string `json:"epoch,omitempty"`
-	LastSequence  uint64 `json:"last_sequence"`
-	Watermark     uint64 `json:"watermark"`
-}
-
-func newStatsJSON(s daybook.Stats) statsJSON {
-	return statsJSON{
-		Store: idText(s.Store), Epoch: idText(s.Epoch),
-		Values: s.Values, ValueBytes: s.ValueBytes, Records: s.Records,
-		DiskBytes: s.DiskBytes, TreeBytes: s.TreeBytes, TreeUsedBytes: s.TreeUsed, LogBytes: s.LogBytes,
-		LastSequence: s.LastSequence, Watermark: s.Watermark,
-	}
 }
 
 // idText returns the hexadecimal digits of an identity, or nothing if there is none.

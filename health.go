@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daybook
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+)
+
+// Failure says that one kind of work has failed, how often, and why.
+type Failure struct {
+	Count    uint64 `json:"count"`     // number of failures; the field that has it says which ones count
+	FailedAt uint64 `json:"failed_at"` // time of the last one, Unix ms
+	Message  string `json:"message"`   // text of its error
+}
+
+// Time returns FailedAt as a time in UTC, as the function Time does.
+func (f Failure) Time() time.Time { return Time(f.FailedAt) }
+
+// LogValue returns the fields of the failure as a group.
+func (f Failure) LogValue() slog.Value {
+	return slog.GroupValue(slog.Uint64("count", f.Count), slog.Time("at", f.Time()), slog.String("error", f.Message))
+}
+
+// After returns the failure that follows f, because of err at a time in Unix ms. f may be nil.
+func (f *Failure) After(err error, failedAt uint64) *Failure {
+	next := Failure{Count: 1, FailedAt: failedAt, Message: err.Error()}
+	if f != nil {
+		next.Count += f.Count
+	}
+	return &next
+}
+
+// StoreFailures counts, by reason, the calls of Store, StoreBatch and StoreBatchFrom that returned
+// an error after the backend was opened. A batch counts once. Calls of a closed or read-only
+// backend do not count, nor do batches that are out of step.
+type StoreFailures struct {
+	// These say that the backend or its disk is not well. Last has their sum.
+	NoSpace uint64 `json:"no_space"` // ErrNoSpace: the disk is full, or the backend's bound is reached
+	Failed  uint64 `json:"failed"`   // ErrFailed: a write failed for good
+	Corrupt uint64 `json:"corrupt"`  // ErrCorrupt: damage
+	Other   uint64 `json:"other"`    // any other error of the backend or of the operating system
+
+	// These do not: the caller gave what cannot be stored, or did not wait.
+	Invalid  uint64 `json:"invalid"`  // errors about the arguments, such as ErrInvalidValue
+	Canceled uint64 `json:"canceled"` // the context ended first
+
+	// Last is the last failure that says that the backend or its disk is not well. Its Count is the
+	// number of all such failures. nil: there was none.
+	Last *Failure `json:"last,omitempty"`
+}
+
+// Add counts the error of a call that ended at a time in Unix ms. nil does not count.
+func (s *StoreFailures) Add(err error, failedAt uint64) {
+	counter := s.counterOf(err)
+	if counter == nil {
+		return
+	}
+	*counter++
+	if counter != &s.Invalid && counter != &s.Canceled {
+		s.Last = s.Last.After(err, failedAt)
+	}
+}
+
+// counterOf returns the field that counts an error; nil: none does.
+func (s *StoreFailures) counterOf(err error) *uint64 {
+	switch {
+	case err == nil || isAny(err, ErrClosed, ErrReadOnly, ErrOutOfStep):
+		return nil
+	case errors.Is(err, ErrNoSpace):
+		return &s.NoSpace
+	case errors.Is(err, ErrFailed):
+		return &s.Failed
+	case errors.Is(err, ErrCorrupt):
+		return &s.Corrupt
+	case isAny(err, ErrInvalidName, ErrInvalidValue, ErrValueTooLarge, ErrInvalidPattern, ErrInvalidParams,
+		ErrTimestampRange, ErrNotConfigured):
+		return &s.Invalid
+	case isAny(err, context.Canceled, context.DeadlineExceeded):
+		return &s.Canceled
+	}
+	return &s.Other
+}
+
+func isAny(err error, targets ...error) bool {
+	for _, target := range targets {
+		if errors.Is(err, target) {
+			return true
+		}
+	}
+	return false
+}
+
+// HoldStats is what Stats says of a hold. Holder.Holds says more, and takes longer.
+type HoldStats struct {
+	Name string `json:"name"`
+	At   Cursor `json:"at"` // place up to which the consumer has taken all values
+	// Pending is at least the number of values that the consumer has not taken yet: it counts all
+	// values that were stored after At, also deleted ones and those of other records.
+	Pending uint64 `json:"pending"`
+	Lost    uint64 `json:"lost"`    // as in HoldInfo
+	Damaged bool   `json:"damaged"` // as in HoldInfo: Lost is a minimum
+}
+
+// LogValue returns the attributes that tell at a glance how the backend is. Those that are mostly
+// empty appear only when they are not.
+func (s Stats) LogValue() slog.Value {
+	attrs := []slog.Attr{
+		slog.Uint64("values", s.Values), slog.Uint64("records", s.Records), slog.Int64("disk_bytes", s.DiskBytes),
+		slog.Uint64("last_sequence", s.LastSequence),
+	}
+	for _, count := range []struct {
+		name  string
+		count uint64
+	}{
+		{"values_deleted", s.ValuesDeleted}, {"values_dropped", s.ValuesDropped},
+		{"stores_invalid", s.StoreFailures.Invalid}, {"stores_canceled", s.StoreFailures.Canceled},
+		{"holds", uint64(len(s.Holds))}, {"quarantined", uint64(len(s.Quarantined))},
+	} {
+		if count.count > 0 {
+			attrs = append(attrs, slog.Uint64(count.name, count.count))
+		}
+	}
+	if s.Failed != "" {
+		attrs = append(attrs, slog.String("failed", s.Failed))
+	}
+	for _, failure := range []struct {
+		name string
+		last *Failure
+	}{
+		{"store_failure", s.StoreFailures.Last}, {"checkpoint_failure", s.CheckpointFailure},
+		{"compaction_failure", s.CompactionFailure},
+	} {
+		if failure.last != nil {
+			attrs = append(attrs, slog.Any(failure.name, *failure.last))
+		}
+	}
+	return slog.GroupValue(attrs...)
+}

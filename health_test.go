@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daybook_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/daybook-db/daybook"
+)
+
+var aFailure = &daybook.Failure{Count: 2, FailedAt: 1_700_000_000_123, Message: "the disk is full"}
+
+// fullStats has no field that is zero, or a reader of the tests would not see what is lost.
+var fullStats = daybook.Stats{
+	Values: 1, ValueBytes: 2, Records: 3, DiskBytes: 4, LastSequence: 5,
+	LastCursor: daybook.Cursor{Epoch: [16]byte{1, 15: 2}, Sequence: 5},
+	StoreFailures: daybook.StoreFailures{
+		NoSpace: 1, Failed: 2, Corrupt: 3, Other: 4, Invalid: 5, Canceled: 6, Last: aFailure,
+	},
+	ValuesDeleted: 6, ValuesDropped: 7, Failed: "a sync failed",
+	CheckpointFailure: aFailure, CompactionFailure: aFailure,
+	Holds: []daybook.HoldStats{{
+		Name: "cloud", At: daybook.Cursor{Epoch: [16]byte{1}, Sequence: 2}, Pending: 3, Lost: 4, Damaged: true,
+	}},
+	Quarantined: []string{"/data/daybook.corrupt-1.db"},
+	Store:       [16]byte{0xab}, Epoch: [16]byte{15: 0xcd},
+	TreeBytes: 8, TreeUsed: 9, LogBytes: 10, HeadBytes: 11, Watermark: 12, OpenScans: 13, Commits: 14, CommitValues: 15,
+	Syncs:       daybook.Durations{Count: 16, Total: 1_500_000_017 * time.Nanosecond, Max: time.Millisecond},
+	Checkpoints: daybook.Durations{Count: 17, Total: time.Hour, Max: time.Minute},
+}
+
+// TestStatsAsJSON wants the JSON that a health endpoint serves: plain names, units in the names,
+// identities and errors as text. It must read back as what it was.
+func TestStatsAsJSON(t *testing.T) {
+	fields := reflect.ValueOf(fullStats)
+	for i := range fields.NumField() {
+		if fields.Field(i).IsZero() {
+			t.Errorf("the test gives Stats.%s no value", fields.Type().Field(i).Name)
+		}
+	}
+	text, err := json.Marshal(fullStats)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{
+		`"values":1,`, `"value_bytes":2,`, `"tree_used_bytes":9,`, `"store":"ab000000000000000000000000000000"`,
+		`"last_cursor":"01000000000000000000000000000002:5"`,
+		`"syncs":{"count":16,"total_seconds":1.500000017,"max_seconds":0.001}`,
+		`"checkpoint_failure":{"count":2,"failed_at":1700000000123,"message":"the disk is full"}`,
+		`"holds":[{"name":"cloud",`, `"no_space":1,`,
+	} {
+		if !strings.Contains(string(text), part) {
+			t.Errorf("the JSON has no %s", part)
+		}
+	}
+	for _, name := range regexp.MustCompile(`"(\w+)":`).FindAllStringSubmatch(string(text), -1) {
+		if strings.ToLower(name[1]) != name[1] {
+			t.Errorf("the name %q is not in snake_case", name[1])
+		}
+	}
+	var got daybook.Stats
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(fullStats, got); diff != "" {
+		t.Errorf("read back (-want +got):\n%s\nfrom %s", diff, text)
+	}
+	if text, err := json.Marshal(&daybook.Stats{}); err != nil || strings.Contains(string(text), "null") ||
+		!strings.Contains(string(text), `"values":0`) || strings.Contains(string(text), "failure\":") {
+		t.Errorf("JSON of the zero Stats: %s, %v", text, err)
+	}
+	if err := json.Unmarshal([]byte(`{"store":"xy"}`), &got); !errors.Is(err, daybook.ErrInvalidParams) {
+		t.Errorf("a store that is no identity: %v", err)
+	}
+}
+
+func TestHoldsAsJSON(t *testing.T) {
+	info := daybook.HoldInfo{
+		Hold: daybook.Hold{Name: "cloud", Pattern: daybook.Pattern{Text: "a.#", Syntax: daybook.Topic},
+			At: daybook.Cursor{Epoch: [16]byte{1}, Sequence: 2}, MaxBytes: 3, MaxAge: 36 * time.Hour},
+		Values: 4, Bytes: 5, Lost: 6, Damaged: true,
+	}
+	text, err := json.Marshal(info)
+	if err != nil || !strings.Contains(string(text), `"pattern":"a.#","syntax":"topic",`) ||
+		!strings.Contains(string(text), `"max_age_seconds":129600,"values":4,`) {
+		t.Errorf("JSON of a HoldInfo: %s, %v", text, err)
+	}
+	var got daybook.HoldInfo
+	if err := json.Unmarshal(text, &got); err != nil || got != info {
+		t.Errorf("read back: got %+v, %v; want %+v", got, err, info)
+	}
+	text, err = json.Marshal(info.Hold)
+	var hold daybook.Hold
+	if err != nil || json.Unmarshal(text, &hold) != nil || hold != info.Hold {
+		t.Errorf("read back from %s: got %+v, %v; want %+v", text, hold, err, info.Hold)
+	}
+	if err := json.Unmarshal([]byte(`{"syntax":"regexp"}`), &hold); !errors.Is(err, daybook.ErrInvalidParams) {
+		t.Errorf("an unknown syntax: %v", err)
+	}
+}
+
+// TestStatsInALogLine wants a short line of a store that is well, and the errors of one that is
+// not.
+func TestStatsInALogLine(t *testing.T) {
+	line := func(s daybook.Stats) string {
+		var out bytes.Buffer
+		noTime := func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey || a.Key == slog.LevelKey || a.Key == slog.MessageKey {
+				return slog.Attr{}
+			}
+			return a
+		}
+		slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{ReplaceAttr: noTime})).Info("", "stats", s)
+		return strings.TrimSpace(out.String())
+	}
+	well := daybook.Stats{Values: 3, Records: 2, DiskBytes: 1, LastSequence: 4}
+	want := "stats.values=3 stats.records=2 stats.disk_bytes=1 stats.last_sequence=4"
+	if got := line(well); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	got := line(fullStats)
+	for _, part := range []string{
+		"stats.store_failure.count=2", "stats.checkpoint_failure.at=2023-11-14T22:13:20.123Z",
+		`stats.compaction_failure.error="the disk is full"`, "stats.values_dropped=7", "stats.quarantined=1",
+		`stats.failed="a sync failed"`,
+	} {
+		if !strings.Contains(got, part) {
+			t.Errorf("the line has no %s: %s", part, got)
+		}
+	}
+}
+
+// TestStoreFailures says which errors of a store mean that the backend is not well.
+func TestStoreFailures(t *testing.T) {
+	tests := []struct {
+		name  string
+		err   error
+		want  daybook.StoreFailures
+		isIll bool
+		why   string // the row is here
+	}{
+		{"nil", nil, daybook.StoreFailures{}, false, "it is no failure"},
+		{"full", fmt.Errorf("a: %w", daybook.ErrNoSpace), daybook.StoreFailures{NoSpace: 1}, true,
+			"errors are wrapped"},
+		{"failed", daybook.ErrFailed, daybook.StoreFailures{Failed: 1}, true, "nothing can be stored any more"},
+		{"corrupt", daybook.ErrCorrupt, daybook.StoreFailures{Corrupt: 1}, true, "the heads cannot be posted"},
+		{"other", errors.New("EIO"), daybook.StoreFailures{Other: 1}, true,
+			"an error without a sentinel is the disk's"},
+		{"full and late", errors.Join(context.Canceled, daybook.ErrNoSpace), daybook.StoreFailures{NoSpace: 1}, true,
+			"the full disk is the cause"},
+		{"name", daybook.ErrInvalidName, daybook.StoreFailures{Invalid: 1}, false, "the caller's fault"},
+		{"value", daybook.ErrInvalidValue, daybook.StoreFailures{Invalid: 1}, false, "the caller's fault"},
+		{"large", daybook.ErrValueTooLarge, daybook.StoreFailures{Invalid: 1}, false, "the caller's fault"},
+		{"timestamp", daybook.ErrTimestampRange, daybook.StoreFailures{Invalid: 1}, false, "the caller's clock"},
+		{"canceled", context.Canceled, daybook.StoreFailures{Canceled: 1}, false, "the caller did not wait"},
+		{"late", context.DeadlineExceeded, daybook.StoreFailures{Canceled: 1}, false, "the caller did not wait"},
+		{"closed", daybook.ErrClosed, daybook.StoreFailures{}, false, "the program ends"},
+		{"read-only", daybook.ErrReadOnly, daybook.StoreFailures{}, false, "it was opened so"},
+		{"out of step", &daybook.OutOfStepError{}, daybook.StoreFailures{}, false, "an answer, not a failure"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if test.isIll {
+				test.want.Last = &daybook.Failure{Count: 1, FailedAt: 7, Message: test.err.Error()}
+			}
+			var got daybook.StoreFailures
+			if got.Add(test.err, 7); !cmp.Equal(got, test.want) {
+				t.Errorf("got %+v; want %+v, because %s", got, test.want, test.why)
+			}
+		})
+	}
+	var all daybook.StoreFailures
+	for i, test := range tests {
+		all.Add(test.err, uint64(i))
+	}
+	if all.Last == nil || all.Last.Count != 5 || all.Last.FailedAt != 5 {
+		t.Errorf("the last failure: got %+v; want the fifth one", all.Last)
+	}
+}
