@@ -59,8 +59,7 @@ func programs(t testing.TB) map[string]fuzz.Program {
 type programDir string
 
 func (dir programDir) Open(opts fuzz.StoreOptions, readOnly bool) (fuzz.Subject, error) {
-	db, err := Open(string(dir), &Options{
-		Durability: DurabilityOS, // process crashes only; power cuts are tested elsewhere
+	storeOptions := &Options{
 		Tuning: Tuning{
 			HeadSize:        int64(opts.HeadSize),
 			TransactionSize: MinTransactionSize,
@@ -69,7 +68,11 @@ func (dir programDir) Open(opts fuzz.StoreOptions, readOnly bool) (fuzz.Subject,
 		},
 		ReadOnly: readOnly,
 		Logger:   discard,
-	})
+	}
+	if !readOnly {
+		storeOptions.Durability = DurabilityOS // process crashes only; power cuts are tested elsewhere
+	}
+	db, err := Open(string(dir), storeOptions)
 	if err != nil {
 		return nil, err
 	}
