@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/backendtest"
+)
+
+// ask sends a request to the handler of a gateway.
+func ask(t *testing.T, a *api, method, path, body string) *httptest.ResponseRecorder {
+	t.Helper()
+	answer := httptest.NewRecorder()
+	a.handler().ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body)))
+	return answer
+}
+
+func TestHealth(t *testing.T) {
+	memory := backendtest.NewMemory()
+	a := &api{backend: memory, status: quiet()}
+	a.status.report("poll", nil)
+	a.status.report("forward", errors.New("no route"))
+
+	answer := ask(t, a, http.MethodGet, "/healthz", "")
+	if answer.Code != http.StatusOK {
+		t.Errorf("/healthz answered %d; want 200", answer.Code)
+	}
+	var got map[string]any
+	if err := json.Unmarshal(answer.Body.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"parts", "stats", "status"}, slices.Sorted(maps.Keys(got))); diff != "" {
+		t.Errorf("keys (-want +got):\n%s", diff)
+	}
+	parts := got["parts"].(map[string]any)
+	for part, want := range map[string][]string{"poll": {"failures", "worked"}, "forward": {"error", "failures"}} {
+		if diff := cmp.Diff(want, slices.Sorted(maps.Keys(parts[part].(map[string]any)))); diff != "" {
+			t.Errorf("keys of %s (-want +got):\n%s", part, diff)
+		}
+	}
+
+	if err := memory.Close(); err != nil {
+		t.Fatal(err)
+	}
+	answer = ask(t, a, http.MethodGet, "/healthz", "")
+	if answer.Code != http.StatusServiceUnavailable || !strings.Contains(answer.Body.String(), daybook.ErrClosed.Error()) {
+		t.Errorf("/healthz answered %d, %s; want 503 with ErrClosed", answer.Code, answer.Body)
+	}
+}
+
+func TestLatest(t *testing.T) {
+	memory := backendtest.NewMemory()
+	for at, celsius := range []float64{21, 22} {
+		if err := daybook.StoreAs(t.Context(), memory, "sensor.boiler", reading{celsius}, uint64(at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := &api{backend: memory, status: quiet()}
+	answer := ask(t, a, http.MethodGet, "/latest?pattern=sensor.*", "")
+	want := `[{"record_name":"sensor.boiler","value":{"value":22},"stored_at":1}]` + "\n"
+	if got := answer.Body.String(); answer.Code != http.StatusOK || got != want {
+		t.Errorf("/latest answered %d, %s; want %s", answer.Code, got, want)
+	}
+	if answer = ask(t, a, http.MethodGet, "/latest?pattern=%5C", ""); answer.Code != http.StatusBadRequest {
+		t.Errorf("a malformed pattern: %d; want 400", answer.Code)
+	}
+}
+
+func TestConfigure(t *testing.T) {
+	disk := &badDisk{Backend: backendtest.NewMemory()}
+	a := &api{backend: disk, status: quiet()}
+	if answer := ask(t, a, http.MethodPut, "/config/alarms", `{"boiler":80}`); answer.Code != http.StatusBadRequest {
+		t.Errorf("a limit that is no object: %d; want 400", answer.Code)
+	}
+	answer := ask(t, a, http.MethodPut, "/config/alarms", `{"boiler":{"above":80,"hysteresis":5}}`)
+	if answer.Code != http.StatusNoContent {
+		t.Errorf("limits: %d, %s; want 204", answer.Code, answer.Body)
+	}
+	want := []string{`config.alarms {"boiler":{"above":80,"hysteresis":5}}`}
+	if diff := cmp.Diff(want, values(t, disk, "*")); diff != "" {
+		t.Errorf("stored (-want +got):\n%s", diff)
+	}
+	disk.fail(daybook.ErrNoSpace)
+	if answer := ask(t, a, http.MethodPut, "/config/alarms", `{}`); answer.Code != http.StatusInsufficientStorage {
+		t.Errorf("a full disk: %d; want 507", answer.Code)
+	}
+}
+
+func TestLive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory := backendtest.NewMemory()
+		a := &api{backend: memory, status: quiet()}
+		answer := make(chan *httptest.ResponseRecorder)
+		go func() { answer <- ask(t, a, http.MethodGet, "/live?pattern=sensor.*", "") }()
+		time.Sleep(time.Second)
+		if err := daybook.StoreAs(t.Context(), memory, "sensor.boiler", reading{21}, 1000); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if err := memory.Close(); err != nil { // ends the watch
+			t.Fatal(err)
+		}
+		got := (<-answer).Body.String()
+		const want = `data: {"record_name":"sensor.boiler","value":{"value":21},"stored_at":1000,"cursor":"`
+		if !strings.HasPrefix(got, "id: ") || !strings.Contains(got, want) || !strings.HasSuffix(got, "\n\n") {
+			t.Errorf("/live sent %q; want an event with an id and %s", got, want)
+		}
+	})
+}
