@@ -2,10 +2,12 @@
 
 package pages
 
+import "slices"
+
 // Guard verifies the pages that a write transaction is about to read through bbolt.
 type Guard struct {
 	cursor    *Cursor
-	verified  map[uint64]bool // pages
+	verified  map[uint64]page
 	leaves    map[uint64]bool // the leaves whose surroundings are verified
 	leafBytes int             // total length of leaves
 	pageBytes int             // total length of verified, and of the root
@@ -13,39 +15,35 @@ type Guard struct {
 
 // Guard returns a guard of the bucket as it was when the transaction began.
 func (b *Bucket) Guard() *Guard {
-	return &Guard{cursor: b.Cursor(), verified: make(map[uint64]bool), leaves: make(map[uint64]bool)}
+	return &Guard{cursor: b.Cursor(), verified: make(map[uint64]page), leaves: make(map[uint64]bool)}
 }
 
-// VerifyAround verifies the pages on the way to a key, their neighbours under the same parent, with
-// which bbolt may merge them, and the previous and the next leaf, which a cursor may move to.
+// VerifyAround verifies the pages on the way to a key, and beside each of them those with which
+// bbolt may merge it, or to which a cursor may move.
 func (g *Guard) VerifyAround(key []byte) error {
 	if _, _, err := g.cursor.Seek(key); err != nil {
 		return err
 	}
+	path := g.cursor.path
 	if len(g.leaves) == 0 {
-		g.pageBytes += len(g.cursor.path[0].page.data)
+		g.pageBytes += len(path[0].page.data)
 	}
-	leaf, size := g.cursor.leaf().page.id, len(g.cursor.leaf().page.data)
-	if g.leaves[leaf] {
+	leaf := &path[len(path)-1].page
+	if g.leaves[leaf.id] {
 		return nil
 	}
-	atEdge := false // the previous or the next leaf has another parent
-	for level := range len(g.cursor.path) - 1 {
-		branch := &g.cursor.path[level]
-		atEdge = branch.index == 0 || branch.index == branch.page.last()
-		for i := max(branch.index-1, 0); i <= min(branch.index+1, branch.page.last()); i++ {
-			if err := g.verifyOnce(branch.page.child(i), branch.page.key(i)); err != nil {
+	for level := 1; level < len(path); level++ {
+		if _, err := g.child(&path[level-1]); err != nil {
+			return err
+		}
+		for _, direction := range []int{-1, 1} {
+			if err := g.verifyBeside(slices.Clone(path[:level]), direction); err != nil {
 				return err
 			}
 		}
 	}
-	if atEdge {
-		if err := g.verifyLeavesAround(key); err != nil {
-			return err
-		}
-	}
-	g.leaves[leaf] = true
-	g.leafBytes += size
+	g.leaves[leaf.id] = true
+	g.leafBytes += len(leaf.data)
 	return nil
 }
 
@@ -57,28 +55,67 @@ func (g *Guard) LeafBytes() int { return g.leafBytes }
 // reads no others to change the keys given to it, and writes no others again.
 func (g *Guard) PageBytes() int { return g.pageBytes }
 
-func (g *Guard) verifyOnce(id uint64, firstKey []byte) error {
-	if g.verified[id] {
-		return nil
+// child returns the page that an element of a branch leads to.
+func (g *Guard) child(of *element) (page, error) {
+	id, firstKey := of.page.child(of.index), of.page.key(of.index)
+	if p, ok := g.verified[id]; ok {
+		return p, nil
 	}
-	verified, err := g.cursor.bucket.load(id, firstKey)
+	p, err := g.cursor.bucket.load(id, firstKey)
 	if err != nil {
-		return err
+		return page{}, err
 	}
-	g.verified[id] = true
-	g.pageBytes += len(verified.data)
+	g.verified[id] = p
+	g.pageBytes += len(p.data)
+	return p, nil
+}
+
+// minMergedKeys: bbolt merges a branch that has fewer keys, or less than half a page.
+const minMergedKeys = 3
+
+// verifyBeside verifies the pages on one side of the page to which a path leads, on its level.
+// They may have other parents, because those may be merged, too.
+//
+// Of leaves it is one. bbolt merges a branch whenever it has lost another child, as long as it is
+// small. So of branches they are as many as a merged one has at most: when they have enough keys
+// together, it is not small any more, whatever else it loses.
+func (g *Guard) verifyBeside(path []element, direction int) error {
+	keys, size := 0, uint64(0)
+	for step(path, direction) {
+		last := len(path) - 1
+		for level := range last {
+			p, err := g.child(&path[level])
+			if err != nil {
+				return err
+			}
+			if p.id != path[level+1].page.id {
+				path[level+1] = element{page: p, index: p.last()}
+				if direction > 0 {
+					path[level+1].index = p.first()
+				}
+			}
+		}
+		beside, err := g.child(&path[last])
+		if err != nil {
+			return err
+		}
+		keys, size = keys+beside.count, size+beside.end
+		if beside.leaf || keys >= minMergedKeys && size > uint64(g.cursor.bucket.image.pageSize)/2 {
+			return nil
+		}
+	}
 	return nil
 }
 
-// verifyLeavesAround verifies the leaves before and after the one with the key, at which the cursor
-// is.
-func (g *Guard) verifyLeavesAround(key []byte) error {
-	if _, err := g.cursor.moveToNeighbour(1, (*page).first); err != nil {
-		return err
+// step moves a path to the next element in a direction, and reports whether there is one. The pages
+// below the branch in which it has moved are those of before.
+func step(path []element, direction int) bool {
+	for level := len(path) - 1; level >= 0; level-- {
+		at := &path[level]
+		if index := at.index + direction; index >= 0 && index < at.page.count {
+			at.index = index
+			return true
+		}
 	}
-	if _, _, err := g.cursor.Seek(key); err != nil {
-		return err
-	}
-	_, err := g.cursor.moveToNeighbour(-1, (*page).last)
-	return err
+	return false
 }
