@@ -198,7 +198,9 @@ func (o *Options) withDefaultsForDisk(maxHeadSize int64) (Options, error) {
 	if err := opts.validateTogether(); err != nil {
 		return Options{}, fmt.Errorf("%w: %w", daybook.ErrInvalidParams, err)
 	}
-	setDefault(&opts.SyncInterval, DefaultSyncInterval)
+	if opts.Durability == DurabilityInterval {
+		setDefault(&opts.SyncInterval, DefaultSyncInterval)
+	}
 	headSize, transactionSize := min(DefaultHeadSize, maxHeadSize), int64(math.MaxInt64)
 	if opts.MaxSize >= MinMaxSize {
 		headSize, transactionSize = min(headSize, opts.MaxSize/headPartOfMaxSize), opts.MaxSize/transactionPartOfMaxSize
