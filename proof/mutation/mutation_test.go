@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	_ "github.com/daybook-db/daybook/proof/testenv" // the flag -long, for go test ./proof/... -long
 )
 
 const sample = `package sample

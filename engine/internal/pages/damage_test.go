@@ -247,6 +247,9 @@ func TestPageOutsideFile(t *testing.T) {
 		if _, problem := im.bytesOf(test.page); (problem == "") != test.ok {
 			t.Errorf("page %d: got problem %q; want none: %v", test.page, problem, test.ok)
 		}
+		if at := im.damage("", test.page, nil, "").Offset; at < 0 || at > im.Size() {
+			t.Errorf("the damage of page %d is at offset %d of a file of %d bytes", test.page, at, im.Size())
+		}
 	}
 	for _, test := range []struct {
 		overflow uint32
