@@ -22,7 +22,9 @@ type Policy struct {
 	// down to milliseconds. 0: no maximum; negative: ErrInvalidParams.
 	MaxAge time.Duration
 	// MaxBytes is the maximum size of all values together, in bytes of JSON. Of the values that the
-	// rules and MaxAge keep, it deletes the oldest. It depends on no clock. 0: no maximum.
+	// rules and MaxAge keep, it deletes the oldest, but never the newest value of a record: a
+	// configuration is often the oldest value of all. So these values may pass the maximum. It
+	// depends on no clock. 0: no maximum.
 	MaxBytes uint64
 }
 
@@ -102,7 +104,7 @@ func (p Policy) Apply(ctx context.Context, backend daybook.Backend, now time.Tim
 	if err != nil || p.MaxBytes == 0 {
 		return deleted, err
 	}
-	beyond, err := pruner.Prune(ctx, "*", daybook.PruneParams{MaxBytes: p.MaxBytes})
+	beyond, err := pruner.Prune(ctx, "*", daybook.PruneParams{MaxBytes: p.MaxBytes, KeepNewest: 1})
 	if err != nil {
 		err = fmt.Errorf("MaxBytes: %w", err)
 	}

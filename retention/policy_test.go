@@ -196,6 +196,30 @@ func TestMaxBytes(t *testing.T) {
 	}
 }
 
+// TestMaxBytesSparesTheNewest has a configuration that is the oldest value of all.
+func TestMaxBytesSparesTheNewest(t *testing.T) {
+	backend := backendtest.NewMemory()
+	store := func(name string, timestamp uint64) {
+		t.Helper()
+		if err := backend.Store(t.Context(), name, json.RawMessage("1000"), timestamp); err != nil {
+			t.Fatal(err)
+		}
+	}
+	store("config", 1)
+	for i := range uint64(10) {
+		store("sensor", 100+i)
+	}
+	for _, maxBytes := range []uint64{20, 1} {
+		if _, err := (Policy{MaxBytes: maxBytes}).Apply(t.Context(), backend, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := backend.Query(t.Context(), "*", daybook.Latest(1))
+		if err != nil || len(got) != 2 || got[0].StoredAt != 1 || got[1].StoredAt != 109 {
+			t.Errorf("MaxBytes %d: %v, %v; want the newest value of both records", maxBytes, got, err)
+		}
+	}
+}
+
 func TestPolicyApply(t *testing.T) {
 	now := time.UnixMilli(1_000_000).UTC()
 	tests := []struct {
