@@ -104,6 +104,25 @@ type HoldStats struct {
 	Damaged bool   `json:"damaged"` // as in HoldInfo: Lost is a minimum
 }
 
+// QuarantinedFile is a damaged file, or a directory with the files of a damaged log, that was put
+// in quarantine: it was renamed, and the backend went on without it.
+type QuarantinedFile struct {
+	Name  string `json:"name"` // without the directory
+	Path  string `json:"path"`
+	Bytes int64  `json:"bytes"` // size; that of a directory is the size of its files together
+	// QuarantinedAt is when it was put there, Unix ms. 0: unknown, as after a crash at that moment.
+	QuarantinedAt uint64 `json:"quarantined_at,omitempty"`
+	Reason        string `json:"reason,omitempty"` // the damage; empty: unknown
+}
+
+// Time returns QuarantinedAt as a time in UTC, as the function Time does.
+func (q QuarantinedFile) Time() time.Time { return Time(q.QuarantinedAt) }
+
+// LogValue returns the attributes that tell which file it is and why.
+func (q QuarantinedFile) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("path", q.Path), slog.Int64("bytes", q.Bytes), slog.String("reason", q.Reason))
+}
+
 // LogValue returns the attributes that tell at a glance how the backend is. Those that are mostly
 // empty appear only when they are not.
 func (s Stats) LogValue() slog.Value {

@@ -34,8 +34,10 @@ var fullStats = daybook.Stats{
 	Holds: []daybook.HoldStats{{
 		Name: "cloud", At: daybook.Cursor{Epoch: [16]byte{1}, Sequence: 2}, Pending: 3, Lost: 4, Damaged: true,
 	}},
-	Quarantined: []string{"/data/daybook.corrupt-1.db"},
-	Store:       [16]byte{0xab}, Epoch: [16]byte{15: 0xcd},
+	Quarantined: []daybook.QuarantinedFile{{
+		Name: "daybook.corrupt-1.db", Path: "/data/daybook.corrupt-1.db", Bytes: 7, QuarantinedAt: 8, Reason: "a bit",
+	}},
+	Store: [16]byte{0xab}, Epoch: [16]byte{15: 0xcd},
 	TreeBytes: 8, TreeUsed: 9, LogBytes: 10, HeadBytes: 11, Watermark: 12, OpenScans: 13, Commits: 14, CommitValues: 15,
 	Syncs:       daybook.Durations{Count: 16, Total: 1_500_000_017 * time.Nanosecond, Max: time.Millisecond},
 	Checkpoints: daybook.Durations{Count: 17, Total: time.Hour, Max: time.Minute},

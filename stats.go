@@ -38,8 +38,9 @@ type Stats struct {
 	CompactionFailure *Failure `json:"compaction_failure,omitempty"`
 	// Holds are the holds, by name.
 	Holds []HoldStats `json:"holds,omitempty"`
-	// Quarantined has the paths of the damaged files that Open put in quarantine.
-	Quarantined []string `json:"quarantined,omitempty"`
+	// Quarantined are the damaged files in quarantine, also those that an earlier process has put
+	// there, until they are removed.
+	Quarantined []QuarantinedFile `json:"quarantined,omitempty"`
 
 	Store [16]byte `json:"store,omitzero"` // identity of the store; zero: the backend has none
 	Epoch [16]byte `json:"epoch,omitzero"` // in which values are stored; with LastSequence the Cursor of the end

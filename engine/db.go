@@ -34,6 +34,8 @@ type DB struct {
 	reserve *reserve
 	session session
 
+	quarantined quarantined
+
 	holdClock holdClock // set by Open
 	arrivals  arrivals
 
@@ -146,6 +148,9 @@ func open(path string, opts Options, system disk.System) (_ *DB, err error) {
 		return nil, err
 	}
 	db.stats.logFound = recovery.Size()
+	if err := db.listQuarantined(); err != nil {
+		opts.Logger.Warn("daybook: the files in quarantine could not be listed", "dir", dir.path, "error", err)
+	}
 	origin, err := t.chooseEpoch(recovery)
 	if err != nil {
 		return nil, err
@@ -157,6 +162,7 @@ func open(path string, opts Options, system disk.System) (_ *DB, err error) {
 		if err := t.renewHoldEpochs(); err != nil {
 			opts.Logger.Warn("daybook: the places of holds could not be renewed", "dir", dir.path, "err", err)
 		}
+		t.saveQuarantined()
 		t.sampleHolds()
 		db.startBackground()
 	}
@@ -254,6 +260,7 @@ func (t *turn) loadNotes(opened *tree.Tree) error {
 		return err
 	}
 	t.db.heads.setPosted(posted)
+	t.db.quarantined.load(notes)
 	t.holds, err = holdsIn(notes)
 	t.db.holdClock = newHoldClock(t.holds)
 	t.holdsChanged()

@@ -361,8 +361,8 @@ func ExampleOptions_quarantine() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, path := range stats.Quarantined {
-		fmt.Println("set aside:", filepath.Base(path))
+	for _, file := range stats.Quarantined {
+		fmt.Println("set aside:", file.Name)
 	}
 	// Output:
 	// corrupt: true

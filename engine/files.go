@@ -240,7 +240,7 @@ func numbered(path, word string, n int) string {
 func (d directory) freePath(name string) (string, error) {
 	path := d.file(name)
 	for n := 1; ; n++ {
-		free := numbered(path, "corrupt", n)
+		free := numbered(path, corruptWord, n)
 		if _, err := d.fs.Lstat(free); errors.Is(err, fs.ErrNotExist) {
 			return free, nil
 		} else if err != nil {

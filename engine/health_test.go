@@ -132,8 +132,8 @@ func TestStatsTellCompactionFailure(t *testing.T) {
 // TestStatsCountDeletions wants what Cleanup and Prune have deleted and what DropOldest has dropped
 // to be told apart, and all values to be accounted for.
 func TestStatsCountDeletions(t *testing.T) {
-	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS, MaxSize: MinMaxSize, WhenFull: WhenFullDropOldest,
-		Logger: discard})
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS, MaxSize: MinMaxSize,
+		WhenFull: WhenFullDropOldest, Logger: discard})
 	var stats daybook.Stats
 	for i := uint64(1); stats.ValuesDropped == 0; i++ {
 		mustStore(t, db, "a", `"`+digits(20_000)+`"`, i)

@@ -88,7 +88,8 @@ func (db *DB) setAside(name string, damage error) error {
 	if err := db.dir.fs.Rename(db.dir.file(name), aside); err != nil {
 		return err
 	}
-	db.stats.addQuarantined(aside)
+	db.quarantined.add(aside, damage)
+	_ = db.listQuarantined() // Quarantined lists them again, and tells the error
 	db.opts.Logger.ErrorContext(context.Background(), "daybook: set aside a damaged file, and go on without it",
 		"from", db.dir.file(name), "to", aside, "error", damage)
 	return nil

@@ -172,8 +172,8 @@ func wantQuarantined(
 		t.Fatal(err)
 	}
 	var got []string
-	for _, path := range stats.Quarantined {
-		name, err := filepath.Rel(dir, path)
+	for _, file := range stats.Quarantined {
+		name, err := filepath.Rel(dir, file.Path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -340,8 +340,8 @@ func TestQuarantineDamagedTree(t *testing.T) {
 	db = mustOpen(t, dir, &opts)
 	minimum := stored + 80 // undamaged values of the tree, and values of the log
 	if got := mustQuery(t, db, "*", daybook.QueryParams{}); len(got) < minimum || len(got) >= stored+99 ||
-		len(db.stats.get().Quarantined) != 1 {
-		t.Errorf("%d values are left, %q was set aside; want %d to %d, and the tree", len(got),
-			db.stats.get().Quarantined, minimum, stored+98)
+		len(db.quarantinedNow()) != 1 {
+		t.Errorf("%d values are left, %v was set aside; want %d to %d, and the tree", len(got),
+			db.quarantinedNow(), minimum, stored+98)
 	}
 }

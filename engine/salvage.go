@@ -71,6 +71,7 @@ func (t *turn) replaceBySalvaged(ctx context.Context, damage error, values uint6
 	if err := t.adoptSalvaged(salvaged, damage); err != nil {
 		return err
 	}
+	t.saveQuarantined()
 	t.db.opts.Logger.ErrorContext(ctx, "daybook: left out damaged values", "dir", t.db.dir.path,
 		"values_left", after.Values, "values_lost", values-min(after.Values, values))
 	return nil

@@ -63,10 +63,6 @@ func (s *statistics) change(do func(*daybook.Stats)) {
 	do(&s.counted)
 }
 
-func (s *statistics) addQuarantined(path string) {
-	s.change(func(s *daybook.Stats) { s.Quarantined = append(s.Quarantined, path) })
-}
-
 func (s *statistics) addDeleted(values uint64) {
 	s.change(func(s *daybook.Stats) { s.ValuesDeleted += values })
 }
@@ -80,7 +76,6 @@ func (s *statistics) get() daybook.Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stats := s.counted
-	stats.Quarantined = slices.Clone(stats.Quarantined)
 	stats.Holds = slices.Clone(stats.Holds)
 	return stats
 }
@@ -102,6 +97,7 @@ func (db *DB) Stats(ctx context.Context) (stats daybook.Stats, err error) {
 		stats = db.stats.get()
 		stats.OpenScans = int(db.trees.snapshots.Load())
 		stats.Failed = db.failed()
+		stats.Quarantined = db.quarantinedNow()
 		known := db.identity.get()
 		stats.Store, stats.Epoch = known.Store, known.Current().ID
 		oneMoment, err := db.countValues(ctx, &stats)

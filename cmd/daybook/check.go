@@ -30,8 +30,9 @@ cleaned up, with a pattern that does not match the damaged record.
 With --quarantine, check copies all undamaged values into a new tree and renames the damaged
 tree to daybook.corrupt-1.db. If the daybook does not even open, the damaged tree is renamed
 and the values of the log are stored in a new one. Of a damaged log, everything before the
-damage is kept, and the log is renamed. Check does not delete the renamed files. A program
-does the same with Options.OnCorruption of the Go package engine.`,
+damage is kept, and the log is renamed. Check does not delete the renamed files: "daybook
+quarantine" lists and removes them. A program does the same as --quarantine with
+Options.OnCorruption of the Go package engine.`,
 		Example:           `  daybook check`,
 		Args:              asUsage(noArguments("")),
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -43,6 +44,7 @@ does the same with Options.OnCorruption of the Go package engine.`,
 }
 
 func runCheck(cmd *cobra.Command, dir string, quarantine bool) (err error) {
+	opening := daybook.Now()
 	db, err := openForCheck(dir, quarantine)
 	if err != nil {
 		return err
@@ -60,8 +62,11 @@ func runCheck(cmd *cobra.Command, dir string, quarantine bool) (err error) {
 		}
 		damage = db.Check(cmd.Context())
 	}
-	for _, path := range stats.Quarantined {
-		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "set aside %s\n", path); err != nil {
+	for _, file := range stats.Quarantined {
+		if file.QuarantinedAt < opening { // an earlier process did it
+			continue
+		}
+		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "set aside %s\n", file.Path); err != nil {
 			return err
 		}
 	}

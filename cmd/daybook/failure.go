@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"runtime"
 	"strings"
 	"syscall"
@@ -92,6 +93,8 @@ func remedy(command string, err error) string {
 	case errors.Is(err, retention.ErrClock):
 		return "; set the clock, or if it is right, delete by age with \"daybook prune --older-than\", " +
 			"which believes it, and values from the future with \"daybook prune --newer-than 0s\""
+	case errors.Is(err, fs.ErrNotExist) && command == "quarantine":
+		return "; \"daybook quarantine\" lists the files"
 	case errors.Is(err, daybook.ErrNoHold):
 		return "; \"daybook holds\" lists the holds"
 	}

@@ -22,6 +22,7 @@
 //	daybook holds                 list what consumers hold back from deletion
 //	daybook compact               return the space of deleted values to the file system
 //	daybook check                 read everything and report damage
+//	daybook quarantine            list the damaged files that were set aside
 //
 // Move:
 //
@@ -36,7 +37,8 @@
 //
 // All commands work on the directory that --dir names; the default is ./daybook-demo. Only demo,
 // ingest, import and restore create it. Query, tail, records, stats, export, backup, check without
-// --quarantine, and holds without --release open the directory read-only and change nothing.
+// --quarantine, holds without --release, and quarantine without --remove open the directory
+// read-only and change nothing.
 //
 // The exit status is 0 for success, 1 for a failure, 2 for a wrong command line, and 130 after an
 // interruption. An error is one line on standard error.

@@ -18,7 +18,8 @@ import (
 func TestReadingAnEmptyDirectoryLeavesItEmpty(t *testing.T) {
 	dir := t.TempDir()
 	for _, args := range [][]string{
-		{"query", "*"}, {"records"}, {"stats"}, {"cleanup", "--older-than", "1d"}, {"compact"}, {"holds"},
+		{"query", "*"}, {"records"}, {"stats"}, {"cleanup", "--older-than", "1d"}, {"compact"},
+		{"holds"}, {"quarantine"},
 	} {
 		got := run(t, "", append(args, "--dir", dir)...)
 		if got.status != statusFailed || !strings.Contains(got.err, "there is no daybook in "+dir) {

@@ -88,7 +88,7 @@ func addCommands(root *cobra.Command, dir *string) {
 		}},
 		{"Maintain", []*cobra.Command{
 			newCleanupCommand(dir), newPruneCommand(dir), newRetainCommand(dir), newHoldsCommand(dir),
-			newCompactCommand(dir), newCheckCommand(dir),
+			newCompactCommand(dir), newCheckCommand(dir), newQuarantineCommand(dir),
 		}},
 		{"Move", []*cobra.Command{
 			newBackupCommand(dir), newRestoreCommand(dir), newExportCommand(dir), newImportCommand(dir),

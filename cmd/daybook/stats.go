@@ -20,7 +20,10 @@ func newStatsCommand(dir *string) *cobra.Command {
 		Short: "Show how many values the directory holds and how much space they take",
 		Long: `Show the number of records and values in the directory, and their size: the values alone
 as JSON, the part of the tree (the file daybook.db) that is in use, and the files on disk. The last
-line has the identity of the store, and the epoch that its values are stored in.`,
+line has the identity of the store, and the epoch that its values are stored in.
+
+--json also prints the holds, the files in quarantine, and the counters that a program that keeps
+the directory open reads from DB.Stats; here they are those of this command.`,
 		Example:           `  daybook stats`,
 		Args:              asUsage(noArguments("")),
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -48,6 +51,13 @@ func runStats(cmd *cobra.Command, dir string, asJSON bool) (err error) {
 	return writeStats(cmd.OutOrStdout(), stats)
 }
 
+func sizeOfAll(files []daybook.QuarantinedFile) (bytes int64) {
+	for _, file := range files {
+		bytes += file.Bytes
+	}
+	return bytes
+}
+
 // idText returns the hexadecimal digits of an identity, or nothing if there is none.
 func idText(id [16]byte) string {
 	if id == [16]byte{} {
@@ -60,7 +70,7 @@ func writeStats(out io.Writer, s daybook.Stats) error {
 	table := newBlockTable(out, column{title: "WHAT"}, rightColumn("HOW MUCH"), rightColumn("PER VALUE"),
 		column{title: "MEANING"})
 	inUse := ratio(s.TreeUsed, s.ValueBytes) + " the raw JSON, with names and times"
-	for _, row := range [][]string{
+	rows := [][]string{
 		{"records", count(s.Records), "", "names with at least one value"},
 		{"values", count(s.Values), "", "of all records together"},
 		{"raw JSON", size(s.ValueBytes), perValue(s.ValueBytes, s.Values), "the values alone, without names and times"},
@@ -68,7 +78,12 @@ func writeStats(out io.Writer, s daybook.Stats) error {
 		{"tree, file", size(s.TreeBytes), "", "with free pages for new values"},
 		{"log", size(s.LogBytes), "", "write-ahead log, with segments kept for reuse"},
 		{"directory", size(s.DiskBytes), "", "all files, with the reserve for a full disk"},
-	} {
+	}
+	if len(s.Quarantined) > 0 {
+		rows = append(rows, []string{"quarantine", size(sizeOfAll(s.Quarantined)), "",
+			"damaged files beside these: see daybook quarantine"})
+	}
+	for _, row := range rows {
 		if err := table.append(row...); err != nil {
 			return err
 		}

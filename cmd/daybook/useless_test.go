@@ -16,6 +16,7 @@ func TestUselessFlags(t *testing.T) {
 	rules := writeFile(t, "rules.yaml", "max_age: 1d\n")
 	for _, args := range [][]string{
 		{"holds", "--release", "x", "--json"},
+		{"quarantine", "--remove", "x", "--json"},
 		{"tail", "*", "--after", "0", "-n", "5"},
 		{"retain", "--rules", rules, "--once", "--interval", "1h"},
 		{"prune", "*", "--max-per-record", "1", "--keep-newest", "1"},
