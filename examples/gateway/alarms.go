@@ -44,7 +44,7 @@ type alarms struct {
 	readings map[string]daybook.Typed[reading] // the last of each sensor
 }
 
-// run works until ctx ends. It watches the limits before it reads them, so that it misses no change.
+// run works until ctx ends. It watches the limits before it reads them, so that it misses none.
 func (a *alarms) run(ctx context.Context) error {
 	readings, err := daybook.WatchAs[reading](ctx, a.backend, sensorPrefix+"*", daybook.WatchParams{})
 	if err != nil {

@@ -42,7 +42,7 @@ func values(t *testing.T, backend daybook.Backend, pattern string) (texts []stri
 	return texts
 }
 
-// badDisk wraps a backend. Its stores fail while err is set. As finds the other abilities by Unwrap.
+// badDisk wraps a backend. Its stores fail while err is set. Unwrap keeps the other abilities.
 type badDisk struct {
 	daybook.Backend
 	err atomic.Pointer[error]

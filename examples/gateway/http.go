@@ -59,8 +59,8 @@ type health struct {
 	Stats  daybook.Stats         `json:"stats"`
 }
 
-// health answers 503 if the backend does not work. A part that fails now and then, such as a sensor,
-// is no reason to start the gateway again.
+// health answers 503 if the backend does not work. A part that fails now and then, such as a
+// sensor, is no reason to start the gateway again.
 func (a *api) health(w http.ResponseWriter, r *http.Request) {
 	answer := health{Status: "ok", Parts: a.status.all()}
 	err := error(errors.ErrUnsupported)

@@ -56,8 +56,9 @@ func TestHealth(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer = ask(t, a, http.MethodGet, "/healthz", "")
-	if answer.Code != http.StatusServiceUnavailable || !strings.Contains(answer.Body.String(), daybook.ErrClosed.Error()) {
-		t.Errorf("/healthz answered %d, %s; want 503 with ErrClosed", answer.Code, answer.Body)
+	body := answer.Body.String()
+	if answer.Code != http.StatusServiceUnavailable || !strings.Contains(body, daybook.ErrClosed.Error()) {
+		t.Errorf("/healthz answered %d, %s; want 503 with ErrClosed", answer.Code, body)
 	}
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Gateway is a complete program around Daybook, as a device in the field would run it. It polls
-// sensors, raises alarms, keeps the history within its bounds, and tells over HTTP how it is. Take
-// it as the beginning of your own, and put a real bus in the place of the simulated sensors.
+// sensors, raises alarms, keeps the history within its bounds, forwards it to a server, backs it up
+// each night, and tells over HTTP how it is. Take it as the beginning of your own, and put a real
+// bus in the place of the simulated sensors.
 //
-//	go run ./examples/gateway -dir history
+//	go run ./examples/gateway -dir history -backup history.daybook
 //	curl localhost:8080/healthz
 //	curl 'localhost:8080/latest?pattern=sensor.*'
 //	curl -N localhost:8080/live
@@ -17,6 +18,8 @@
 //	poll.go      batches of readings; a full disk does not end them
 //	alarms.go    watches the readings; its limits are a record that can change at any time
 //	rules.go     rules of retention in YAML, and the keeper that applies them
+//	forward.go   sends the history to a server; a hold keeps the place
+//	backup.go    a backup each night, also for a device that is off at night
 //	http.go      health, the newest values, a live view, and a new configuration
 //	status.go    what went wrong in a part, for the log and the health
 //
@@ -31,6 +34,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"sync"
@@ -39,6 +43,7 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine"
+	"github.com/daybook-db/daybook/retention"
 )
 
 // settings are what the flags say.
@@ -48,6 +53,12 @@ type settings struct {
 	poll    time.Duration
 	maxSize int64
 	rules   string
+
+	forward string
+
+	backup     string
+	backupHour int
+	backupKeep int
 }
 
 func main() {
@@ -57,6 +68,10 @@ func main() {
 	flag.DurationVar(&s.poll, "poll", time.Second, "time between two readings")
 	flag.Int64Var(&s.maxSize, "max-size", 64<<20, "maximum size of the directory in `bytes`")
 	flag.StringVar(&s.rules, "rules", "", "`file` with rules of retention; without it: built-in rules")
+	flag.StringVar(&s.forward, "forward", "", "`URL` to which all values are sent; without it: nowhere")
+	flag.StringVar(&s.backup, "backup", "", "`file` of the nightly backup; without it: none")
+	flag.IntVar(&s.backupHour, "backup-hour", 2, "`hour` of the backup, in local time")
+	flag.IntVar(&s.backupKeep, "backup-keep", 7, "`number` of backups that stay")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -89,21 +104,39 @@ func run(ctx context.Context, s settings, listener net.Listener) (err error) {
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 
+	return runParts(ctx, parts(s, db, policy, listener))
+}
+
+// parts returns all parts that the settings ask for.
+func parts(s settings, db daybook.Backend, policy retention.Policy, listener net.Listener) map[string]part {
 	status := newStatus(slog.Default())
-	parts := map[string]func(context.Context) error{
+	api := &api{backend: db, status: status}
+	all := map[string]part{
 		"poll":   (&poller{backend: db, sensors: simulatedSensors(), interval: s.poll, status: status}).run,
 		"alarms": (&alarms{backend: db, status: status}).run,
 		"keeper": newKeeper(db, policy, status).Run,
-		"http": func(ctx context.Context) error {
-			return serve(ctx, listener, (&api{backend: db, status: status}).handler())
-		},
+		"http":   func(ctx context.Context) error { return serve(ctx, listener, api.handler()) },
 	}
-	return runParts(ctx, parts)
+	if s.forward != "" {
+		client := &http.Client{Timeout: time.Minute}
+		all["forward"] = (&forwarder{
+			backend: db, url: s.forward, client: client, maxBytes: uint64(s.maxSize) / 4, status: status,
+		}).run
+	}
+	if s.backup != "" {
+		all["backup"] = (&backups{
+			backend: db, path: s.backup, hour: s.backupHour, keep: s.backupKeep, now: time.Now, status: status,
+		}).run
+	}
+	return all
 }
+
+// part is a part of the gateway. It runs until ctx ends, and returns nil then.
+type part func(ctx context.Context) error
 
 // runParts runs all parts until ctx ends. If a part fails, the others end, too: what a part returns
 // is an error that only a new start can mend.
-func runParts(ctx context.Context, parts map[string]func(context.Context) error) error {
+func runParts(ctx context.Context, parts map[string]part) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var running sync.WaitGroup

@@ -26,8 +26,8 @@ type poller struct {
 	status   *status
 }
 
-// run polls until ctx ends. A batch that cannot be stored, because the disk is full, is reported and
-// lost. Polling goes on, because there may be room for the next one.
+// run polls until ctx ends. A batch that cannot be stored, because the disk is full, is reported
+// and lost. Polling goes on, because there may be room for the next one.
 func (p *poller) run(ctx context.Context) error {
 	storer, ok := daybook.As[daybook.BatchStorer](p.backend)
 	if !ok {

@@ -3,14 +3,16 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"sync"
 	"time"
 )
 
-// status remembers how each part of the gateway does. It logs when a part begins to fail and when it
-// works again, so that a disk that is full for a night takes two lines of the log.
+// status remembers how each part of the gateway does. It logs when a part begins to fail and when
+// it works again, so that a disk that is full for a night takes two lines of the log.
 type status struct {
 	logger *slog.Logger
 	mu     sync.Mutex
@@ -28,8 +30,12 @@ func newStatus(logger *slog.Logger) *status {
 	return &status{logger: logger, parts: map[string]partStatus{}}
 }
 
-// report says how a part did: err is nil if it worked.
+// report says how a part did: err is nil if it worked. A part that was interrupted, because the
+// gateway ends, did neither well nor badly.
 func (s *status) report(part string, err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.parts[part]
