@@ -29,7 +29,7 @@ type history interface {
 }
 
 // forwarder sends all values to a server, in the order in which they were stored. A batch is
-// NDJSON: a line has a value and its cursor. The server answers 2xx when the batch is durable there.
+// NDJSON: a line has a value and its cursor. The server answers 2xx when it has made that durable.
 //
 // A batch whose answer got lost is sent again. The server knows its values by their cursors, which
 // never mean two values, and ignores those that it has.
