@@ -234,25 +234,29 @@ func ExampleDB_Backup() {
 	// Output: sensor.kitchen 21.5 1000
 }
 
-// A program that forwards values asks for the changes after the last value that has arrived, and
-// then waits for more.
+// A program that forwards values asks for the changes after the last value that has arrived. It
+// waits for more when it has read all of them, because there may be a backlog when it starts.
 func ExampleDB_Changes() {
 	db, remove := tempStore()
 	defer remove()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	store := func(values ...int) {
+		for _, value := range values {
+			if err := daybook.StoreAs(ctx, db, "counter", value, daybook.Now()); err != nil {
+				log.Fatal(err)
+			}
+		}
+	}
+	store(1, 2, 3) // before the program starts
+
 	var last daybook.Cursor // kept where a restart finds it, in real life
+	// Watch before the first Changes: a value that comes between the two is not missed.
 	news, err := db.Watch(ctx, "*", daybook.WatchParams{Buffer: 1})
 	if err != nil {
 		log.Fatal(err)
 	}
-	for at := range uint64(3) {
-		if err := db.Store(ctx, "counter", json.RawMessage(fmt.Sprint(at)), at); err != nil {
-			log.Fatal(err)
-		}
-	}
-	for last.Sequence < 3 { // for ever, in real life
-		<-news
+	for {
 		for change, err := range db.Changes(ctx, daybook.ChangesParams{After: last}) {
 			if err != nil {
 				log.Fatal(err)
@@ -262,11 +266,20 @@ func ExampleDB_Changes() {
 			}
 			last = change.Cursor
 		}
+		if last.Sequence == 5 { // never, in real life
+			break
+		}
+		fmt.Println("waiting")
+		store(4, 5) // by another goroutine, in real life
+		<-news
 	}
 	// Output:
-	// 1 counter 0
-	// 2 counter 1
-	// 3 counter 2
+	// 1 counter 1
+	// 2 counter 2
+	// 3 counter 3
+	// waiting
+	// 4 counter 4
+	// 5 counter 5
 }
 
 func ExampleDB_Watch() {
