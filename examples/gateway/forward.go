@@ -19,6 +19,7 @@ const (
 	maxBatchBytes = 256 << 10
 	minRetry      = time.Second
 	maxRetry      = time.Minute
+	saveInterval  = time.Minute
 )
 
 // history is what a forwarder needs of a backend.
@@ -33,6 +34,8 @@ type history interface {
 //
 // A batch whose answer got lost is sent again. The server knows its values by their cursors, which
 // never mean two values, and ignores those that it has.
+//
+// Its hold stays when it is switched off: daybook holds --release forward removes it.
 type forwarder struct {
 	backend  daybook.Backend
 	url      string
@@ -42,6 +45,7 @@ type forwarder struct {
 
 	history history
 	place   daybook.Cursor // the server has all values up to it
+	saved   time.Time      // when the place was last saved
 	batch   bytes.Buffer   // the lines of the values after it
 }
 
@@ -74,7 +78,7 @@ func (f *forwarder) run(ctx context.Context) error {
 			<-news // or ctx has ended, which closes it
 		}
 	}
-	return nil
+	return f.save(context.WithoutCancel(ctx))
 }
 
 // resume makes the hold at the first start, and finds its place at the others. It is a bounded one:
@@ -120,8 +124,7 @@ func (f *forwarder) sendBacklog(ctx context.Context) error {
 	return nil
 }
 
-// send sends the batch, and then moves the place and the hold. The hold is durable, so the next
-// start goes on there.
+// send sends the batch, and then moves the place. Now and then it saves it.
 func (f *forwarder) send(ctx context.Context, through daybook.Cursor) error {
 	if f.batch.Len() > 0 {
 		if err := f.post(ctx); err != nil {
@@ -129,11 +132,18 @@ func (f *forwarder) send(ctx context.Context, through daybook.Cursor) error {
 		}
 		f.batch.Reset()
 	}
-	if through == f.place {
+	f.place = through
+	if time.Since(f.saved) < saveInterval {
 		return nil
 	}
-	f.place = through
-	return f.history.AdvanceHold(ctx, holdName, through)
+	return f.save(ctx)
+}
+
+// save moves the hold to the place, durably: the next start goes on there. That writes more than a
+// reading does, so it is not done for each batch. After a crash the last minute is sent again.
+func (f *forwarder) save(ctx context.Context) error {
+	f.saved = time.Now()
+	return f.history.AdvanceHold(ctx, holdName, f.place)
 }
 
 // post sends the batch to the server.

@@ -167,6 +167,39 @@ func TestForwardAdvancesTheHold(t *testing.T) {
 	})
 }
 
+// advances counts the calls of AdvanceHold, each of which writes to the tree.
+type advances struct {
+	*backendtest.Memory
+	number int
+}
+
+func (b *advances) AdvanceHold(ctx context.Context, name string, at daybook.Cursor) error {
+	b.number++
+	return b.Memory.AdvanceHold(ctx, name, at)
+}
+
+func TestForwardSavesItsPlaceNowAndThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, g := &advances{Memory: backendtest.NewMemory()}, &target{}
+		stop := start(t, forwarderTo(g, b).run)
+		for n := range 600 {
+			if err := daybook.StoreAs(t.Context(), b, "counter", n, daybook.Now()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		stop()
+		g.wantTaken(t, b)
+		if b.number < 10 || b.number > 12 {
+			t.Errorf("saved %d times in ten minutes; want once a minute, and at the end", b.number)
+		}
+		holds, err := b.Holds(t.Context())
+		if err != nil || len(holds) != 1 || holds[0].Values != 0 {
+			t.Errorf("the holds are %+v, %v; want one that has nothing left to spare", holds, err)
+		}
+	})
+}
+
 func TestForwardInBatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory, g := backendtest.NewMemory(), &target{}

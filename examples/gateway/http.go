@@ -59,19 +59,28 @@ type health struct {
 	Stats  daybook.Stats         `json:"stats"`
 }
 
-// health answers 503 if the backend does not work. A part that fails now and then, such as a
-// sensor, is no reason to start the gateway again.
+// health answers 503 if the backend stores nothing until it is opened again. What a new start does
+// not mend, such as a full disk or a silent sensor, is in the answer and no reason for it.
 func (a *api) health(w http.ResponseWriter, r *http.Request) {
-	answer := health{Status: "ok", Parts: a.status.all()}
-	err := error(errors.ErrUnsupported)
-	if statser, ok := daybook.As[daybook.Statser](a.backend); ok {
-		answer.Stats, err = statser.Stats(r.Context())
-	}
-	code := http.StatusOK
-	if err != nil {
+	answer, code := health{Status: "ok", Parts: a.status.all()}, http.StatusOK
+	var err error
+	if answer.Stats, err = a.stats(r.Context()); err != nil {
 		answer.Status, answer.Error, code = "failed", err.Error(), http.StatusServiceUnavailable
 	}
 	writeJSON(w, code, answer)
+}
+
+// stats returns the numbers of the backend, and why it has failed.
+func (a *api) stats(ctx context.Context) (daybook.Stats, error) {
+	statser, ok := daybook.As[daybook.Statser](a.backend)
+	if !ok {
+		return daybook.Stats{}, errors.ErrUnsupported
+	}
+	stats, err := statser.Stats(ctx)
+	if err == nil && stats.Failed != "" {
+		err = errors.New(stats.Failed)
+	}
+	return stats, err
 }
 
 // latest answers with the newest value of each record.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -52,13 +53,44 @@ func TestHealth(t *testing.T) {
 		}
 	}
 
-	if err := memory.Close(); err != nil {
+	stats := got["stats"].(map[string]any)
+	for _, key := range []string{"values", "disk_bytes", "store_failures", "values_deleted", "values_dropped"} {
+		if _, ok := stats[key]; !ok {
+			t.Errorf("the stats have no %q, which an operator looks at: %v", key, stats)
+		}
+	}
+}
+
+// failed is a backend whose log takes no more writes.
+type failed struct{ *backendtest.Memory }
+
+func (f failed) Stats(ctx context.Context) (daybook.Stats, error) {
+	stats, err := f.Memory.Stats(ctx)
+	stats.Failed = "no sync"
+	return stats, err
+}
+
+func TestHealthFails(t *testing.T) {
+	closed := backendtest.NewMemory()
+	if err := closed.Close(); err != nil {
 		t.Fatal(err)
 	}
-	answer = ask(t, a, http.MethodGet, "/healthz", "")
-	body := answer.Body.String()
-	if answer.Code != http.StatusServiceUnavailable || !strings.Contains(body, daybook.ErrClosed.Error()) {
-		t.Errorf("/healthz answered %d, %s; want 503 with ErrClosed", answer.Code, body)
+	for name, test := range map[string]struct {
+		backend daybook.Backend
+		want    string
+	}{
+		"its log failed":  {failed{backendtest.NewMemory()}, "no sync"},
+		"it was closed":   {closed, daybook.ErrClosed.Error()},
+		"it has no stats": {struct{ daybook.Backend }{closed}, errors.ErrUnsupported.Error()},
+	} {
+		answer := ask(t, &api{backend: test.backend, status: quiet()}, http.MethodGet, "/healthz", "")
+		var got health
+		if err := json.Unmarshal(answer.Body.Bytes(), &got); err != nil {
+			t.Error(err)
+		}
+		if answer.Code != http.StatusServiceUnavailable || got.Status != "failed" || got.Error != test.want {
+			t.Errorf("%s: /healthz answered %d, %+v; want 503, and %q", name, answer.Code, got, test.want)
+		}
 	}
 }
 

@@ -104,6 +104,11 @@ func run(ctx context.Context, s settings, listener net.Listener) (err error) {
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 
+	stats, err := db.Stats(ctx)
+	if err != nil {
+		return err
+	}
+	slog.Info("opened", "directory", s.dir, "stats", stats) // also says what is in quarantine
 	return runParts(ctx, parts(s, db, policy, listener))
 }
 
