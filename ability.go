@@ -8,6 +8,9 @@ package daybook
 //		...
 //	}
 //
+// Ability may be any interface: one of your own, such as one with the engine's BackupFile, or one
+// that joins several abilities, and then one backend must have all of them.
+//
 // A backend that wraps another one, to count calls for example, keeps the abilities of that one if
 // it has a method Unwrap() Backend. As returns the outermost backend that has the ability. Calls of
 // the ability then pass the wrappers around it: a wrapper that must see them has the methods

@@ -62,8 +62,9 @@ type ChangeSource interface {
 	//
 	// Errors: ErrForked if params.After is no place in the history; ErrInvalidPattern,
 	// ErrInvalidParams, ErrCorrupt, ErrClosed, or ctx's. An error is yielded once, as the last
-	// element. A *DamagedChangesError, which matches ErrCorrupt, names the values that cannot be
-	// read: all others up to its Through have been yielded, and Changes goes on after Through.
+	// element; the Change beside it, and its Cursor, mean nothing. A *DamagedChangesError, which
+	// matches ErrCorrupt, names the values that cannot be read: all others up to its Through have
+	// been yielded, and Changes goes on after Through.
 	Changes(ctx context.Context, params ChangesParams) iter.Seq2[Change, error]
 }
 

@@ -86,14 +86,16 @@ type HoldInfo struct {
 type Holder interface {
 	// SetHold makes a hold. If there is one with this name and pattern, SetHold sets its bounds,
 	// and advances it to h.At as AdvanceHold does; it keeps counting what it has lost. If there is
-	// one with this name and another pattern, the new one takes its place, and has lost nothing.
+	// one with this name and another pattern, the new one takes its place, and has lost nothing. So
+	// a consumer calls SetHold at each start, and goes on after the At that Holds tells.
 	//
 	// Errors: ErrInvalidParams, ErrInvalidPattern, a *ForkedError if h.At is no place in the
 	// backend's history, ErrReadOnly, ErrClosed, ErrNoSpace, ErrFailed, or ctx's.
 	SetHold(ctx context.Context, h Hold) error
 
 	// AdvanceHold tells a hold that its consumer has taken all values up to a place. A place before
-	// the hold's At changes nothing, and is no error.
+	// the hold's At changes nothing, and is no error. It may take more than a Store does, so a
+	// consumer calls it from time to time, and not for each value.
 	//
 	// Errors: ErrNoHold if there is no such hold, a *ForkedError, ErrReadOnly, ErrClosed,
 	// ErrNoSpace, ErrFailed, or ctx's.

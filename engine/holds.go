@@ -56,7 +56,7 @@ func (db *DB) SetHold(ctx context.Context, h daybook.Hold) error {
 }
 
 // AdvanceHold tells a hold that its consumer has taken all values up to a place. It is durable when
-// it returns nil. It works on a full disk.
+// it returns nil. It works on a full disk. It is a commit of the tree, which writes about 20 KiB.
 // Errors: daybook.ErrNoHold, a *daybook.ForkedError, ErrReadOnly, ErrClosed, ErrNoSpace, ErrFailed,
 // or ctx's.
 func (db *DB) AdvanceHold(ctx context.Context, name string, at daybook.Cursor) error {
