@@ -24,7 +24,7 @@ var aFailure = &daybook.Failure{Count: 2, FailedAt: 1_700_000_000_123, Message: 
 
 // fullStats has no field that is zero, or a reader of the tests would not see what is lost.
 var fullStats = daybook.Stats{
-	Values: 1, ValueBytes: 2, Records: 3, DiskBytes: 4, LastSequence: 5,
+	Values: 1, ValueBytes: 2, Records: 3, RecordsEstimated: true, DiskBytes: 4, LastSequence: 5,
 	LastCursor: daybook.Cursor{Epoch: [16]byte{1, 15: 2}, Sequence: 5},
 	StoreFailures: daybook.StoreFailures{
 		NoSpace: 1, Failed: 2, Corrupt: 3, Other: 4, Invalid: 5, Canceled: 6, Last: aFailure,

@@ -21,6 +21,10 @@ type Stats struct {
 	LastSequence uint64 `json:"last_sequence"` // number of the last acknowledged value; 0: no values, or no numbers
 	LastCursor   Cursor `json:"last_cursor"`   // place of the last acknowledged value; zero: no values, or no cursors
 
+	// RecordsEstimated says that Records is an estimate: it was counted in a part of the records,
+	// because to count all takes too long for a call that is made again and again.
+	RecordsEstimated bool `json:"records_estimated,omitempty"`
+
 	StoreFailures StoreFailures `json:"store_failures"` // calls that stored nothing
 	ValuesDeleted uint64        `json:"values_deleted"` // number of values that Cleanup and Prune have deleted
 

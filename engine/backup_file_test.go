@@ -45,7 +45,7 @@ func backupsIn(t *testing.T, dir string) map[string]uint64 {
 	return found
 }
 
-func mustStats(t *testing.T, db *DB) daybook.Stats {
+func mustStats(t testing.TB, db *DB) daybook.Stats {
 	t.Helper()
 	stats, err := db.Stats(ctx)
 	if err != nil {

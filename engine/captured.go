@@ -19,6 +19,8 @@ type capturedHeads struct {
 	commits, added uint64 // as in heads
 	size           int64  // memory of both heads in bytes
 
+	postedFrom *tree.State // of the tree before the frozen head began to be posted; nil: unknown
+
 	received []received // positions that the values moved; only captureUnposted sets it
 }
 
@@ -30,7 +32,20 @@ type capturedHead struct {
 	first   head.View      // the first remaining view; empty until peek reads it
 	pattern *index.Pattern // that the names match
 	inTree  *tree.State    // says which values are in the tree
+
+	of      *head.Head // nil: there is no such head
+	values  uint64     // number of its values at the moment of the capture
+	bytes   uint64     // total length of their JSON
+	records int        // number of their records
 }
+
+// captureHead captures a head. The caller holds its lock.
+func captureHead(h *head.Head, reader *head.Reader) capturedHead {
+	return capturedHead{reader: reader, of: h, values: uint64(h.Values()), bytes: h.Bytes(), records: h.Records()}
+}
+
+// isUnposted reports whether the head has values that are not in the tree.
+func (c *capturedHead) isUnposted() bool { return c.reader != nil && c.values > 0 }
 
 // leaveOutPosted leaves out the views of values that are in the tree, whose state was read after
 // the capture, and the views that the pattern does not match. A head is posted after it was frozen,

@@ -148,6 +148,12 @@ func (t *turn) postFrozen(ctx context.Context, leaveOut doomed) (leftOut uint64,
 		t.endAttempt(err)
 		return 0, err
 	}
+	if inTree, err := t.tree().State(); err == nil {
+		db.heads.beginAttempt(inTree)
+	}
+	if leaveOut != nil {
+		db.heads.treeShrinks()
+	}
 	start := time.Now()
 	posting := t.postingOf(frozen, leaveOut)
 	posting.Interrupted = func() error {

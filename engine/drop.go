@@ -201,6 +201,7 @@ const copyTries = 4
 // complete.
 func (t *turn) dropByCopy(ctx context.Context) (deleted uint64, err error) {
 	t.giveUpCopy(daybook.ErrNoSpace)
+	t.db.heads.treeShrinks()
 	now := t.db.sizes()
 	room := t.db.opts.budget().roomForNewest(now)
 	before, err := t.tree().State()

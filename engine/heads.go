@@ -28,6 +28,7 @@ type heads struct {
 	added        uint64        // number of values in them
 	attempted    chan struct{} // is closed after the next attempt to post the frozen head
 	postFailure  error         // of the last attempt, while the frozen head is still there
+	postedFrom   *tree.State   // of the tree before any of the frozen head was in it; nil: unknown
 }
 
 func newHeads(maxSize int64) *heads {
@@ -159,7 +160,7 @@ func (h *heads) freeze() {
 func (h *heads) freezeLocked() {
 	h.frozen, h.active = h.active, head.New(h.maxSize)
 	h.positions.freeze()
-	h.postFailure = nil
+	h.postFailure, h.postedFrom = nil, nil
 }
 
 // unfreeze makes the frozen head the active one again. Nothing may have been added meanwhile.
@@ -191,6 +192,23 @@ func (h *heads) frozenHead() *head.Head {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return h.frozen
+}
+
+// beginAttempt notes the state of the tree before an attempt to post the frozen head, unless a part
+// of the head is in the tree already.
+func (h *heads) beginAttempt(inTree tree.State) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if inTree.Partial.Watermark != h.frozen.LastSequence() {
+		h.postedFrom = &inTree
+	}
+}
+
+// treeShrinks is called before values that are in the tree are deleted.
+func (h *heads) treeShrinks() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.postedFrom = nil
 }
 
 // endAttempt records the outcome of an attempt to post the frozen head, and wakes the writers that
@@ -258,15 +276,34 @@ func (h *heads) first() uint64 {
 	return math.MaxUint64
 }
 
+// sampleStep is the number of names that sample takes while it holds the lock, as a head.Reader
+// does.
+const sampleStep = 64
+
+// sample returns the names of at most limit of a head's records, at equal distances among the first
+// ones in the order of the names.
+func (h *heads) sample(of *head.Head, records, limit int) []string {
+	names := make([]string, 0, min(records, limit))
+	for len(names) < cap(names) {
+		h.mu.RLock()
+		for range min(sampleStep, cap(names)-len(names)) {
+			names = append(names, of.NameAt(len(names)*records/cap(names)))
+		}
+		h.mu.RUnlock()
+	}
+	return names
+}
+
 // capture captures both heads at one moment: of each, the views of the reader that readerOf
 // returns.
 func (h *heads) capture(readerOf func(*head.Head, sync.Locker) *head.Reader) (c capturedHeads) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	if h.frozen != nil {
-		c.frozen.reader = readerOf(h.frozen, h.mu.RLocker())
+		c.frozen = captureHead(h.frozen, readerOf(h.frozen, h.mu.RLocker()))
+		c.postedFrom = h.postedFrom
 	}
-	c.active.reader = readerOf(h.active, h.mu.RLocker())
+	c.active = captureHead(h.active, readerOf(h.active, h.mu.RLocker()))
 	c.last, c.commits, c.added = h.lastSequence, h.commits, h.added
 	c.size = h.active.Size()
 	if h.frozen != nil {

@@ -199,6 +199,7 @@ func (t *turn) pruneTree(
 		return 0, place.damage
 	}
 	with.Progress = &place.rest
+	t.db.heads.treeShrinks()
 	prune := func() error {
 		n, err := t.tree().Prune(ctx, pattern, rule, with)
 		deleted += n

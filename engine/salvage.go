@@ -35,6 +35,7 @@ func (t *turn) retrySalvaged(ctx context.Context, err error, work func() error) 
 // more writes.
 func (t *turn) salvage(ctx context.Context, damage error) error {
 	t.giveUpCopy(damage)
+	t.db.heads.treeShrinks()
 	before, err := t.tree().State()
 	if errors.Is(err, daybook.ErrCorrupt) {
 		return damage

@@ -5,12 +5,14 @@ package engine
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine/internal/tree"
 )
 
 // statistics are the parts of Stats that are counted as they happen.
@@ -82,9 +84,13 @@ func (s *statistics) get() daybook.Stats {
 
 // Stats returns what the store holds and has done since it was opened. Its numbers of values,
 // records, commits and sequence numbers, and HeadBytes, are from one moment. The sizes of the files
-// are from that moment too, unless checkpoints and deletions follow one another closely. Stats
-// counts the records, which takes time in proportion to the records in the heads. Errors:
-// daybook.ErrCorrupt, ErrClosed, ctx's, or the operating system's.
+// are from that moment too, unless checkpoints and deletions follow one another closely.
+//
+// The time of a call does not grow with the store: it is some milliseconds. Stats looks up in the
+// tree at most 1024 of the records in the heads. With more of them Records is an estimate. Only
+// after a crash or a deletion amid a checkpoint, and until the next one, it looks at all of them.
+//
+// Errors: daybook.ErrCorrupt, ErrClosed, ctx's, or the operating system's.
 func (db *DB) Stats(ctx context.Context) (stats daybook.Stats, err error) {
 	if err := db.enter(ctx); err != nil {
 		return daybook.Stats{}, err
@@ -136,6 +142,10 @@ func (db *DB) measureFiles(stats *daybook.Stats) (err error) {
 	return err
 }
 
+// maxLookups is the maximum number of records in the heads that Stats looks up in the tree. Each
+// lookup takes some microseconds.
+const maxLookups = 1024
+
 // countValues counts the values and records in the tree, and those in the heads that are not in the
 // tree. It reports false if the tree has values that were stored after the heads were captured.
 func (db *DB) countValues(ctx context.Context, stats *daybook.Stats) (oneMoment bool, err error) {
@@ -157,13 +167,24 @@ func (db *DB) countValues(ctx context.Context, stats *daybook.Stats) (oneMoment 
 	stats.Commits, stats.CommitValues, stats.HeadBytes = snapshot.commits, snapshot.added, snapshot.size
 	stats.Watermark = inTree.Watermark
 	stats.Records, stats.Values, stats.ValueBytes = inTree.Records, inTree.Values, inTree.Bytes
-	for {
-		r, found, err := snapshot.next(ctx)
-		if !found || err != nil {
-			return true, err
+	if snapshot.frozen.records+snapshot.active.records > maxLookups {
+		if isKnown := snapshot.sumUnposted(stats); isKnown {
+			return true, snapshot.estimateRecords(ctx, stats)
 		}
-		if inTree, err := snapshot.tree.HasRecord(string(r.name)); err != nil {
-			return false, err
+	}
+	return true, snapshot.countUnposted(ctx, stats)
+}
+
+// countUnposted adds the values and records in the heads that are not in the tree. It looks at each
+// record.
+func (s *snapshot) countUnposted(ctx context.Context, stats *daybook.Stats) error {
+	for {
+		r, found, err := s.next(ctx)
+		if !found || err != nil {
+			return err
+		}
+		if inTree, err := s.tree.HasRecord(string(r.name)); err != nil {
+			return err
 		} else if !inTree {
 			stats.Records++
 		}
@@ -172,4 +193,50 @@ func (db *DB) countValues(ctx context.Context, stats *daybook.Stats) (oneMoment 
 			stats.ValueBytes += r.views[i].Bytes()
 		}
 	}
+}
+
+// sumUnposted adds the values in the heads that are not in the tree, without looking at them. While
+// a part of the frozen head is in the tree, that needs the number of values that the tree had
+// before. It reports false if that is unknown: after a crash or a deletion amid a checkpoint.
+func (s *snapshot) sumUnposted(stats *daybook.Stats) (isKnown bool) {
+	if partial := s.tree.State.Partial; partial != (tree.PartialPost{}) {
+		if s.postedFrom == nil || s.frozen.reader == nil || s.frozen.reader.Last() != partial.Watermark {
+			return false
+		}
+		stats.Values, stats.ValueBytes = s.postedFrom.Values, s.postedFrom.Bytes
+	}
+	for _, h := range []*capturedHead{&s.frozen, &s.active} {
+		if h.isUnposted() {
+			stats.Values += h.values
+			stats.ValueBytes += h.bytes
+		}
+	}
+	return true
+}
+
+// estimateRecords adds the number of records in the heads that are not in the tree. It looks up
+// some of them, and takes these for typical.
+func (s *snapshot) estimateRecords(ctx context.Context, stats *daybook.Stats) error {
+	stats.RecordsEstimated = true
+	for _, h := range []*capturedHead{&s.frozen, &s.active} {
+		if !h.isUnposted() {
+			continue
+		}
+		names, found := s.db.heads.sample(h.of, h.records, maxLookups/2), 0
+		for _, name := range names {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			inTree, err := s.tree.HasRecord(name)
+			if err != nil {
+				return err
+			}
+			if !inTree && (h == &s.frozen || !s.frozen.isUnposted() || !s.frozen.of.Has(name)) {
+				found++
+			}
+		}
+		share := float64(found) / float64(max(len(names), 1))
+		stats.Records += uint64(math.Round(share * float64(h.records)))
+	}
+	return nil
 }

@@ -3,9 +3,13 @@
 package engine
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/daybook-db/daybook"
@@ -60,4 +64,120 @@ func TestStatsIsOneSnapshot(t *testing.T) {
 	if got := db.heads.last(); got != 2*batch*batches {
 		t.Errorf("%d values were stored; want %d", got, 2*batch*batches)
 	}
+}
+
+// TestStatsOfManyRecords is TestStatsIsOneSnapshot for heads with so many records that Stats does
+// not look at each. Half of the records are in the tree before, so the heads have known and new
+// ones. The values are exact, also while a part of a head is in the tree.
+func TestStatsOfManyRecords(t *testing.T) {
+	const batch, records, rounds = 100, 4000, 6
+	opts := &Options{Durability: DurabilityOS, Logger: discard,
+		Tuning: Tuning{HeadSize: 2 << 20, TransactionSize: 16 << 10}}
+	db := mustOpen(t, testenv.TempDir(t), opts)
+	nameOf := func(i int) string { return fmt.Sprintf("record%05d", i*1567%records) }
+	store := func(from, to, step int) {
+		var values []daybook.StoredValue
+		for i := from; i < to; i += step {
+			values = append(values, daybook.StoredValue{RecordName: nameOf(i), Value: []byte(`"` + digits(98) + `"`)})
+		}
+		if err := db.StoreBatch(ctx, values); err != nil {
+			t.Error(err)
+		}
+	}
+	store(0, records, 2)
+	if err := db.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	var writing atomic.Bool
+	writing.Store(true)
+	go func() {
+		defer writing.Store(false)
+		for i := 0; i < rounds*records; i += batch {
+			store(i, i+batch, 1)
+		}
+	}()
+	estimates, parts := 0, 0
+	for writing.Load() {
+		before, err := db.trees.state()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := mustStats(t, db)
+		if after, err := db.trees.state(); err == nil && before.Partial.Watermark > 0 && s.RecordsEstimated &&
+			after.Partial.Watermark == before.Partial.Watermark {
+			parts++
+		}
+		last := s.LastSequence
+		if s.Values != last || s.CommitValues != last || s.ValueBytes != 100*last || s.Watermark > last {
+			t.Fatalf("the numbers are not from one moment: %+v", s)
+		}
+		isNew := (min(last-records/2, records) + 1) / 2 // each second one
+		want := records/2 + isNew
+		if s.RecordsEstimated {
+			estimates++
+		}
+		if off := math.Abs(float64(s.Records) - float64(want)); off > 0.05*records || !s.RecordsEstimated && off > 0 {
+			t.Fatalf("%d records, estimated: %v; want %d", s.Records, s.RecordsEstimated, want)
+		}
+	}
+	if estimates == 0 || parts == 0 {
+		t.Errorf("%d calls of Stats had an estimate, %d of them amid a checkpoint", estimates, parts)
+	}
+	if err := db.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if s := mustStats(t, db); s.Records != records || s.RecordsEstimated {
+		t.Errorf("all values are in the tree: %d records, estimated: %v", s.Records, s.RecordsEstimated)
+	}
+}
+
+// TestStatsAmidCheckpoint wants exact numbers when a checkpoint has ended after a part of a head,
+// and after a deletion from the tree then.
+func TestStatsAmidCheckpoint(t *testing.T) {
+	const records = 2000
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS, Logger: discard,
+		Tuning: Tuning{TransactionSize: 16 << 10}})
+	want := func(when string, values uint64) {
+		t.Helper()
+		s := mustStats(t, db)
+		if s.Values != values || s.ValueBytes != values || s.Records != records {
+			t.Errorf("%s: %d values of %d bytes, %d records; want %d of as many bytes, %d records", when, s.Values,
+				s.ValueBytes, s.Records, values, records)
+		}
+	}
+	for _, at := range []uint64{1, 10} {
+		var values []daybook.StoredValue
+		for i := range records {
+			values = append(values, daybook.StoredValue{RecordName: fmt.Sprint(i), Value: []byte("1"), StoredAt: at})
+		}
+		if err := errors.Join(db.Checkpoint(ctx), db.StoreBatch(ctx, values)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want("before", 2*records)
+	db.checkpointer.stop()
+	db.checkpointer = background{}
+	held := mustTakeTurn(t, db)
+	db.heads.freeze()
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := held.postFrozen(ended, nil); !errors.Is(err, context.Canceled) {
+		t.Fatalf("posting a part: %v", err)
+	}
+	held.end()
+	if state, err := db.trees.state(); err != nil || state.Partial.Watermark == 0 {
+		t.Fatalf("%+v, %v; want a part of the head in the tree", state, err)
+	}
+	want("after a part", 2*records)
+	if deleted, err := db.Prune(ctx, "1999", daybook.PruneParams{OlderThan: 5}); deleted != 1 || err != nil {
+		t.Fatalf("Prune: %d, %v", deleted, err)
+	}
+	if state, err := db.trees.state(); err != nil || state.Partial.Watermark == 0 {
+		t.Fatalf("%+v, %v; want the head still to be posted in part", state, err)
+	}
+	want("after a deletion", 2*records-1)
+	if err := db.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	want("at the end", 2*records-1)
 }

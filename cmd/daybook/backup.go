@@ -48,7 +48,7 @@ func runBackup(cmd *cobra.Command, dir, name string) (err error) {
 		return err
 	}
 	defer closeDB(db, &err)
-	stats, err := db.Stats(cmd.Context())
+	stats, err := exactStats(cmd.Context(), db)
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func runCheck(cmd *cobra.Command, dir string, quarantine bool) (err error) {
 	}
 	defer closeDB(db, &err)
 	started := time.Now()
-	stats, err := db.Stats(cmd.Context())
+	stats, err := exactStats(cmd.Context(), db)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func openForCheck(dir string, quarantine bool) (*engine.DB, error) {
 // quarantineTree copies the undamaged values into a new tree, and prints how many values that lost.
 func quarantineTree(cmd *cobra.Command, db *engine.DB, before uint64) (stats daybook.Stats, err error) {
 	if err = db.Compact(cmd.Context()); err == nil {
-		stats, err = db.Stats(cmd.Context())
+		stats, err = exactStats(cmd.Context(), db)
 	}
 	if lost := before - min(before, stats.Values); lost > 0 && err == nil {
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "lost %s that could not be read\n", counted(lost, "value"))

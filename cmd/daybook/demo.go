@@ -110,7 +110,7 @@ func runDemo(cmd *cobra.Command, dir string, flags demoFlags, sensors []sensor) 
 
 // introduce announces the recording, and says how much earlier runs have recorded.
 func (d *demo) introduce(ctx context.Context) error {
-	stats, err := d.db.Stats(ctx)
+	stats, err := exactStats(ctx, d.db)
 	if err != nil {
 		return err
 	}

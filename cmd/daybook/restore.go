@@ -60,7 +60,7 @@ func reportRestored(ctx context.Context, out io.Writer, dir string) (err error) 
 		return err
 	}
 	defer closeDB(db, &err)
-	stats, err := db.Stats(ctx)
+	stats, err := exactStats(ctx, db)
 	if err != nil {
 		return err
 	}

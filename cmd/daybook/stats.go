@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine"
 )
 
 func newStatsCommand(dir *string) *cobra.Command {
@@ -41,7 +43,7 @@ func runStats(cmd *cobra.Command, dir string, asJSON bool) (err error) {
 		return err
 	}
 	defer closeDB(db, &err)
-	stats, err := db.Stats(cmd.Context())
+	stats, err := exactStats(cmd.Context(), db)
 	if err != nil {
 		return err
 	}
@@ -49,6 +51,22 @@ func runStats(cmd *cobra.Command, dir string, asJSON bool) (err error) {
 		return json.NewEncoder(cmd.OutOrStdout()).Encode(stats)
 	}
 	return writeStats(cmd.OutOrStdout(), stats)
+}
+
+// exactStats returns the numbers of a daybook with the exact number of its records.
+func exactStats(ctx context.Context, db *engine.DB) (daybook.Stats, error) {
+	stats, err := db.Stats(ctx)
+	if err != nil || !stats.RecordsEstimated {
+		return stats, err
+	}
+	stats.Records, stats.RecordsEstimated = 0, false
+	for _, err := range db.Records(ctx, "*", daybook.Glob) {
+		if err != nil {
+			return daybook.Stats{}, err
+		}
+		stats.Records++
+	}
+	return stats, nil
 }
 
 func sizeOfAll(files []daybook.QuarantinedFile) (bytes int64) {

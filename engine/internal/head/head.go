@@ -101,6 +101,19 @@ func (h *Head) Bytes() uint64 { return h.bytes }
 // NameBytes returns the total length of the record names.
 func (h *Head) NameBytes() uint64 { return h.nameBytes }
 
+// Records returns the number of records in the head.
+func (h *Head) Records() int { return len(h.series) }
+
+// Has reports whether the head has values of a record.
+func (h *Head) Has(record string) bool { return h.series[record] != nil }
+
+// NameAt returns the name of a record by its place in the order of the names, from 0. The place is
+// less than Records.
+func (h *Head) NameAt(place int) string {
+	name, _, _ := h.names.GetAt(place)
+	return name
+}
+
 // Oldest returns the smallest timestamp, or 2^64-1 for an empty head.
 func (h *Head) Oldest() uint64 { return h.oldest }
 
