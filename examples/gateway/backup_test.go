@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,11 +35,11 @@ func (c *copier) BackupFile(_ context.Context, path string, keep int) error {
 
 // clock is a clock in a time zone that can be set.
 type clock struct {
-	ahead time.Duration
+	ahead atomic.Int64 // nanoseconds
 	zone  *time.Location
 }
 
-func (c *clock) now() time.Time { return time.Now().Add(c.ahead).In(c.zone) }
+func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())).In(c.zone) }
 
 func TestBackups(t *testing.T) {
 	tests := []struct {
@@ -61,15 +62,15 @@ func TestBackups(t *testing.T) {
 		{"a clock that is set ahead", nil, func(c *clock, start func() func()) {
 			stop := start()
 			time.Sleep(time.Hour + time.Second)
-			c.ahead = 24 * 365 * time.Hour
+			c.ahead.Store(int64(24 * 365 * time.Hour))
 			time.Sleep(time.Hour + 30*time.Minute)
 			stop()
 		}, []string{"2000-01-01T00:00:00Z", "2000-12-31T01:01:00Z", "2000-12-31T02:00:00Z"}},
 		{"a clock that is set back", nil, func(c *clock, start func() func()) {
-			c.ahead = 24 * 365 * time.Hour
+			c.ahead.Store(int64(24 * 365 * time.Hour))
 			stop := start()
 			time.Sleep(time.Hour)
-			c.ahead = 0
+			c.ahead.Store(0)
 			time.Sleep(2 * time.Hour)
 			stop()
 		}, []string{"2000-12-31T00:00:00Z", "2000-01-01T02:00:00Z"}},

@@ -72,6 +72,7 @@ func (g *target) take(line []byte) error {
 // wantTaken checks that each value of the backend's only record has arrived once, in order.
 func (g *target) wantTaken(t *testing.T, backend daybook.Backend) {
 	t.Helper()
+	synctest.Wait()
 	if diff := cmp.Diff(values(t, backend, "*"), g.taken); diff != "" {
 		t.Errorf("arrived (-want +got):\n%s", diff)
 	}
