@@ -78,31 +78,20 @@ func fromSeconds(seconds float64) time.Duration {
 
 // holdJSON is the JSON of Hold.
 type holdJSON struct {
-	Name          string  `json:"name"`
-	Pattern       string  `json:"pattern"` // without a text: all records
-	Syntax        string  `json:"syntax"`
-	At            Cursor  `json:"at"`
-	MaxBytes      uint64  `json:"max_bytes"` // 0: no bound
-	MaxAgeSeconds float64 `json:"max_age_seconds"`
+	Name          string        `json:"name"`
+	Pattern       string        `json:"pattern"` // without a text: all records
+	Syntax        PatternSyntax `json:"syntax"`
+	At            Cursor        `json:"at"`
+	MaxBytes      uint64        `json:"max_bytes"` // 0: no bound
+	MaxAgeSeconds float64       `json:"max_age_seconds"`
 }
 
 func (h Hold) forJSON() holdJSON {
-	return holdJSON{h.Name, h.Pattern.Text, h.Pattern.Syntax.String(), h.At, h.MaxBytes, h.MaxAge.Seconds()}
+	return holdJSON{h.Name, h.Pattern.Text, h.Pattern.Syntax, h.At, h.MaxBytes, h.MaxAge.Seconds()}
 }
 
-func (j holdJSON) hold() (Hold, error) {
-	h := Hold{
-		Name: j.Name, Pattern: Pattern{Text: j.Pattern}, At: j.At, MaxBytes: j.MaxBytes,
-		MaxAge: fromSeconds(j.MaxAgeSeconds),
-	}
-	switch j.Syntax {
-	case Glob.String(), "":
-	case Topic.String():
-		h.Pattern.Syntax = Topic
-	default:
-		return Hold{}, fmt.Errorf("%w: got syntax %q; want glob or topic", ErrInvalidParams, shorten(j.Syntax))
-	}
-	return h, nil
+func (j holdJSON) hold() Hold {
+	return Hold{j.Name, Pattern{j.Pattern, j.Syntax}, j.At, j.MaxBytes, fromSeconds(j.MaxAgeSeconds)}
 }
 
 // MarshalJSON writes the fields in snake_case. MaxAge is max_age_seconds, and the Pattern is its
@@ -113,9 +102,7 @@ func (h Hold) MarshalJSON() ([]byte, error) { return json.Marshal(h.forJSON()) }
 func (h *Hold) UnmarshalJSON(data []byte) error {
 	var read holdJSON
 	err := json.Unmarshal(data, &read)
-	if err == nil {
-		*h, err = read.hold()
-	}
+	*h = read.hold()
 	return err
 }
 
@@ -137,10 +124,7 @@ func (h HoldInfo) MarshalJSON() ([]byte, error) {
 func (h *HoldInfo) UnmarshalJSON(data []byte) error {
 	var read holdInfoJSON
 	err := json.Unmarshal(data, &read)
-	if err == nil {
-		h.Hold, err = read.hold()
-		h.Values, h.Bytes, h.Lost, h.Damaged = read.Values, read.Bytes, read.Lost, read.Damaged
-	}
+	*h = HoldInfo{read.hold(), read.Values, read.Bytes, read.Lost, read.Damaged}
 	return err
 }
 

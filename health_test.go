@@ -113,6 +113,30 @@ func TestHoldsAsJSON(t *testing.T) {
 	}
 }
 
+// TestPatternAsJSON wants the syntax of a pattern as text, and no other text than those of the two.
+func TestPatternAsJSON(t *testing.T) {
+	want := daybook.Pattern{Text: "a.#", Syntax: daybook.Topic}
+	text, err := json.Marshal(want)
+	if err != nil || string(text) != `{"text":"a.#","syntax":"topic"}` {
+		t.Errorf("got %s, %v", text, err)
+	}
+	var got daybook.Pattern
+	if err := json.Unmarshal(text, &got); err != nil || got != want {
+		t.Errorf("read back: got %+v, %v; want %+v", got, err, want)
+	}
+	if err := json.Unmarshal([]byte(`{"text":"a","syntax":""}`), &got); err != nil || got.Syntax != daybook.Glob {
+		t.Errorf("without a syntax: got %+v, %v; want Glob", got, err)
+	}
+	for _, syntax := range []string{`"regexp"`, `"Glob"`} {
+		if err := json.Unmarshal([]byte(`{"syntax":`+syntax+`}`), &got); !errors.Is(err, daybook.ErrInvalidParams) {
+			t.Errorf("syntax %s: got %v; want ErrInvalidParams", syntax, err)
+		}
+	}
+	if _, err := json.Marshal(daybook.Pattern{Syntax: 7}); !errors.Is(err, daybook.ErrInvalidParams) {
+		t.Errorf("an impossible syntax: got %v; want ErrInvalidParams", err)
+	}
+}
+
 // TestStatsInALogLine wants a short line of a store that is well, and the errors of one that is
 // not.
 func TestStatsInALogLine(t *testing.T) {

@@ -32,6 +32,23 @@ func (s PatternSyntax) String() string {
 	return fmt.Sprintf("PatternSyntax(%d)", int(s))
 }
 
+// MarshalText returns "glob" or "topic".
+func (s PatternSyntax) MarshalText() ([]byte, error) { return []byte(s.String()), s.Validate() }
+
+// UnmarshalText reads what MarshalText has returned. An empty text is Glob. Other texts are
+// ErrInvalidParams.
+func (s *PatternSyntax) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "", Glob.String():
+		*s = Glob
+	case Topic.String():
+		*s = Topic
+	default:
+		return fmt.Errorf("%w: got syntax %q; want glob or topic", ErrInvalidParams, shorten(string(text)))
+	}
+	return nil
+}
+
 // Validate returns an error that matches ErrInvalidParams if s is neither Glob nor Topic.
 func (s PatternSyntax) Validate() error {
 	if s != Glob && s != Topic {
@@ -42,6 +59,6 @@ func (s PatternSyntax) Validate() error {
 
 // Pattern is a record pattern together with its syntax.
 type Pattern struct {
-	Text   string
-	Syntax PatternSyntax // default: Glob
+	Text   string        `json:"text"`
+	Syntax PatternSyntax `json:"syntax"` // default: Glob
 }

@@ -61,16 +61,6 @@ type Keeper struct {
 	OnSweep func(Swept)
 }
 
-// Swept is the result of a sweep.
-type Swept struct {
-	At      time.Time     // by Keeper.Now, when the sweep began
-	Took    time.Duration // its duration
-	Deleted uint64        // number of values that it deleted, also if it failed
-	// Err says why the sweep failed, or deleted less than the policy says. It matches ErrClock if
-	// the clock is in doubt, and the context's error if that ended the sweep. nil: it did all.
-	Err error
-}
-
 // Run sweeps at once, and then every Interval. It returns nil when ctx ends. A failed sweep is
 // logged, and the next one tries again.
 //
