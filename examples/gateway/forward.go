@@ -81,8 +81,9 @@ func (f *forwarder) run(ctx context.Context) error {
 	return f.save(context.WithoutCancel(ctx))
 }
 
-// resume makes the hold at the first start, and finds its place at the others. It is a bounded one:
-// if the server is away for too long, the oldest values expire, and Holds says how many.
+// resume makes the hold at the first start, and finds its place at the others. The hold is bounded:
+// if the server is away for too long, values are deleted that it has not got, and Stats says how
+// many.
 func (f *forwarder) resume(ctx context.Context) error {
 	if err := f.history.SetHold(ctx, daybook.Hold{Name: holdName, MaxBytes: f.maxBytes}); err != nil {
 		return err
@@ -102,12 +103,8 @@ func (f *forwarder) sendBacklog(ctx context.Context) error {
 	f.batch.Reset()
 	through := f.place
 	for change, err := range f.history.Changes(ctx, daybook.ChangesParams{After: f.place}) {
-		if err != nil { // what came before it is sent first
-			if err := f.send(ctx, through); err != nil {
-				return err
-			}
-			f.stepOver(err)
-			return err
+		if err != nil {
+			return f.stepOver(ctx, through, err)
 		}
 		through = change.Cursor
 		if !change.IsPlace() {
@@ -122,6 +119,22 @@ func (f *forwarder) sendBacklog(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// stepOver sends what came before an error of Changes, and moves the place past one that every
+// later try would meet, too. It returns the error, so that a log has what the server misses, or has
+// too much.
+func (f *forwarder) stepOver(ctx context.Context, through daybook.Cursor, err error) error {
+	if failed := f.send(ctx, through); failed != nil {
+		return failed
+	}
+	if damaged, ok := errors.AsType[*daybook.DamagedChangesError](err); ok {
+		f.place = damaged.Through // the values up to it cannot be read, and never will
+	}
+	if forked, ok := errors.AsType[*daybook.ForkedError](err); ok {
+		f.place = forked.Common // the server has values after it that this history has lost
+	}
+	return err
 }
 
 // send sends the batch, and then moves the place. Now and then it saves it.
@@ -162,17 +175,6 @@ func (f *forwarder) post(ctx context.Context) error {
 		return fmt.Errorf("%s answered %s", f.url, answer.Status)
 	}
 	return nil
-}
-
-// stepOver moves the place past an error that would meet every later try, too. The error is
-// reported, so that somebody can ask what the server misses, or has too much.
-func (f *forwarder) stepOver(err error) {
-	if damaged, ok := errors.AsType[*daybook.DamagedChangesError](err); ok {
-		f.place = damaged.Through // the values up to it cannot be read, and never will
-	}
-	if forked, ok := errors.AsType[*daybook.ForkedError](err); ok {
-		f.place = forked.Common // the server has values after it that this history has lost
-	}
 }
 
 // sleep waits for a time, or until ctx ends.

@@ -5,6 +5,7 @@ package main
 import (
 	"cmp"
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,9 @@ import (
 
 	"github.com/daybook-db/daybook"
 )
+
+//go:embed live.html
+var livePage []byte
 
 // serve serves until ctx ends, and then waits a moment for the running requests. Those of live end
 // with ctx.
@@ -44,11 +48,18 @@ type api struct {
 
 func (a *api) handler() http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", page)
 	mux.HandleFunc("GET /healthz", a.health)
 	mux.HandleFunc("GET /latest", a.latest)
 	mux.HandleFunc("GET /live", a.live)
 	mux.HandleFunc("PUT /config/alarms", a.configure)
 	return mux
+}
+
+// page answers with a page that shows the newest values, live.
+func page(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = w.Write(livePage)
 }
 
 // health is what GET /healthz answers.

@@ -112,6 +112,17 @@ func TestLatest(t *testing.T) {
 	}
 }
 
+func TestPage(t *testing.T) {
+	a := &api{backend: backendtest.NewMemory(), status: quiet()}
+	answer := ask(t, a, http.MethodGet, "/", "")
+	if answer.Code != http.StatusOK || !strings.Contains(answer.Body.String(), `new EventSource("live")`) {
+		t.Errorf("/ answered %d, %s; want the live page", answer.Code, answer.Body)
+	}
+	if answer := ask(t, a, http.MethodGet, "/elsewhere", ""); answer.Code != http.StatusNotFound {
+		t.Errorf("/elsewhere answered %d; want 404", answer.Code)
+	}
+}
+
 func TestConfigure(t *testing.T) {
 	disk := &badDisk{Backend: backendtest.NewMemory()}
 	a := &api{backend: disk, status: quiet()}

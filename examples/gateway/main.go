@@ -8,7 +8,7 @@
 //	go run ./examples/gateway -dir history -backup history.daybook
 //	curl localhost:8080/healthz
 //	curl 'localhost:8080/latest?pattern=sensor.*'
-//	curl -N localhost:8080/live
+//	curl -N localhost:8080/live                       # or a browser at localhost:8080
 //	curl -X PUT -d '{"boiler":{"above":80,"hysteresis":5}}' localhost:8080/config/alarms
 //
 // A file has one part:
