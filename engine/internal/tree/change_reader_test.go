@@ -73,6 +73,17 @@ func (h *changeHistory) newer(pattern *index.Pattern, after, through uint64) (ne
 	return newer
 }
 
+// someNumbers returns two numbers with values between them: numbers of values, or others near them.
+func (h *changeHistory) someNumbers() (after, through uint64) {
+	if len(h.values) == 0 {
+		return 0, h.last
+	}
+	at := h.random.IntN(len(h.values))
+	after = h.values[at].Sequence - h.random.Uint64N(2)
+	through = h.values[at+h.random.IntN(len(h.values)-at)].Sequence + h.random.Uint64N(2)
+	return after, min(through, h.last)
+}
+
 func mustPattern(t *testing.T, text string) *index.Pattern {
 	t.Helper()
 	pattern, err := index.CompileGlob(text)
@@ -96,13 +107,12 @@ func TestChangeReader(t *testing.T) {
 				h.thin(mustPattern(t, []string{"*", "r1*"}[h.random.IntN(2)]), h.random.Uint64N(h.last+1))
 			}
 		}
-		pattern := mustPattern(t, []string{"*", "r0*", "*3", "r07", "none"}[h.random.IntN(5)])
-		after := h.random.Uint64N(h.last + 1)
-		through := after + h.random.Uint64N(h.last-after+1)
+		pattern := mustPattern(t, []string{"*", "*", "r0*", "*3", "r07", "none"}[h.random.IntN(6)])
+		after, through := h.someNumbers()
 		r := NewChangeReader(pattern, after)
 		r.size = 1 + h.random.IntN(50)
 		r.max = changeBounds{memory: 1 + h.random.IntN(10_000), values: 2 + h.random.IntN(100),
-			places: 1 + h.random.IntN(60)}
+			places: 1 + h.random.IntN(30)}
 		h.compareReads(seed, r, pattern, after, through)
 	}
 }
@@ -364,7 +374,7 @@ func (h *changeHistory) chunks() (chunks []codec.EncodedChunk) {
 func (h *changeHistory) readDamaged(pattern *index.Pattern) (got []Change, met []*DamagedChanges) {
 	h.t.Helper()
 	r := NewChangeReader(pattern, 0)
-	r.max.values = 50 + h.random.IntN(2000)
+	r.max.values, r.max.places = 50+h.random.IntN(2000), 1+h.random.IntN(300)
 	for r.After() < h.last {
 		s, err := h.tree.Snapshot()
 		if err != nil {
