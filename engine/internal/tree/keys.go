@@ -40,6 +40,10 @@ func putKeys(tx *bbolt.Tx) error {
 	if meta.Get(identityKey) == nil {
 		return nil
 	}
+	format := uint64(formatVersion)
+	if err := putChanged(meta, formatKey, encodeFields([]*uint64{&format})); err != nil {
+		return err
+	}
 	var digest keyDigest
 	err := meta.ForEach(func(key, _ []byte) error {
 		if !bytes.Equal(key, keysKey) {
@@ -48,10 +52,6 @@ func putKeys(tx *bbolt.Tx) error {
 		return nil
 	})
 	if err != nil {
-		return err
-	}
-	format := uint64(formatVersion)
-	if err := putChanged(meta, formatKey, encodeFields([]*uint64{&format})); err != nil {
 		return err
 	}
 	return putChanged(meta, keysKey, encodeFields(digest.fields()))

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"os"
 	"path/filepath"
 	"strings"
@@ -187,6 +188,31 @@ func TestKeysOfFormer(t *testing.T) {
 		return errors.Join(err, checkKeys(image))
 	})
 	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestKeysOfFirstCommit opens a new file as a power cut leaves it after its first commit: without
+// the second one, which writes the digest again.
+func TestKeysOfFirstCommit(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tree")
+	if err := mustOpen(t, path).Close(); err != nil {
+		t.Fatal(err)
+	}
+	first := mustRead(t, path)[:pageSize] // the meta page of transaction 2
+	const transactionAt, checksumAt = 64, 72
+	if id := binary.NativeEndian.Uint64(first[transactionAt:]); id != 2 {
+		t.Fatalf("the first meta page is of transaction %d; want 2", id)
+	}
+	former := bytes.Clone(first)
+	binary.NativeEndian.PutUint64(former, 1) // the number of the page
+	binary.NativeEndian.PutUint64(former[transactionAt:], 1)
+	sum := fnv.New64a()
+	sum.Write(former[16:checksumAt])
+	binary.NativeEndian.PutUint64(former[checksumAt:], sum.Sum64())
+	overwrite(t, path, former, pageSize)
+	opened := mustOpen(t, path)
+	if err := errors.Join(opened.Check(ctx), opened.Close()); err != nil {
 		t.Error(err)
 	}
 }
