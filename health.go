@@ -50,6 +50,9 @@ type StoreFailures struct {
 	// Last is the last failure that says that the backend or its disk is not well. Its Count is the
 	// number of all such failures. nil: there was none.
 	Last *Failure `json:"last,omitempty"`
+	// Failing says that nothing was stored after Last: it may last. A backend that does not tell
+	// leaves it false.
+	Failing bool `json:"failing"`
 }
 
 // Add counts the error of a call that ended at a time in Unix ms. nil does not count.
@@ -141,6 +144,9 @@ func (s Stats) LogValue() slog.Value {
 		if count.count > 0 {
 			attrs = append(attrs, slog.Uint64(count.name, count.count))
 		}
+	}
+	if s.StoreFailures.Failing {
+		attrs = append(attrs, slog.Bool("stores_failing", true))
 	}
 	if s.Failed != "" {
 		attrs = append(attrs, slog.String("failed", s.Failed))

@@ -27,7 +27,7 @@ var fullStats = daybook.Stats{
 	Values: 1, ValueBytes: 2, Records: 3, RecordsEstimated: true, DiskBytes: 4, LastSequence: 5,
 	LastCursor: daybook.Cursor{Epoch: [16]byte{1, 15: 2}, Sequence: 5},
 	StoreFailures: daybook.StoreFailures{
-		NoSpace: 1, Failed: 2, Corrupt: 3, Other: 4, Invalid: 5, Canceled: 6, Last: aFailure,
+		NoSpace: 1, Failed: 2, Corrupt: 3, Other: 4, Invalid: 5, Canceled: 6, Last: aFailure, Failing: true,
 	},
 	ValuesDeleted: 6, ValuesDropped: 7, Failed: "a sync failed",
 	CheckpointFailure: aFailure, CompactionFailure: aFailure,
@@ -158,7 +158,8 @@ func TestStatsInALogLine(t *testing.T) {
 	}
 	got := line(fullStats)
 	for _, part := range []string{
-		"stats.store_failure.count=2", "stats.checkpoint_failure.at=2023-11-14T22:13:20.123Z",
+		"stats.stores_failing=true", "stats.store_failure.count=2",
+		"stats.checkpoint_failure.at=2023-11-14T22:13:20.123Z",
 		`stats.compaction_failure.error="the disk is full"`, "stats.values_dropped=7", "stats.quarantined=1",
 		`stats.failed="a sync failed"`,
 	} {

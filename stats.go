@@ -11,22 +11,21 @@ import (
 // what a health endpoint needs: json.Marshal gives an object with names in snake_case and units in
 // the names, and a slog.Logger a short line.
 //
-// Every Statser fills in the first group of fields. The other groups describe the log, the head and
+// Every Statser fills in the fields up to ValuesDeleted. The others describe the log, the head and
 // the tree of the embedded engine. A backend without such a part leaves its fields zero.
 type Stats struct {
 	Values       uint64 `json:"values"`        // number of stored values
 	ValueBytes   uint64 `json:"value_bytes"`   // total length of their JSON, in bytes
-	Records      uint64 `json:"records"`       // number of records with at least one value
+	Records      uint64 `json:"records"`       // number of records with at least one value; see RecordsEstimated
 	DiskBytes    int64  `json:"disk_bytes"`    // size of all files of the backend; 0: unknown, or no files
 	LastSequence uint64 `json:"last_sequence"` // number of the last acknowledged value; 0: no values, or no numbers
 	LastCursor   Cursor `json:"last_cursor"`   // place of the last acknowledged value; zero: no values, or no cursors
 
-	// RecordsEstimated says that Records is an estimate: it was counted in a part of the records,
-	// because to count all takes too long for a call that is made again and again.
-	RecordsEstimated bool `json:"records_estimated,omitempty"`
-
-	StoreFailures StoreFailures `json:"store_failures"` // calls that stored nothing
+	StoreFailures StoreFailures `json:"store_failures"` // calls that stored nothing, by reason
 	ValuesDeleted uint64        `json:"values_deleted"` // number of values that Cleanup and Prune have deleted
+
+	// RecordsEstimated says that Records is an estimate, because to count them takes long.
+	RecordsEstimated bool `json:"records_estimated,omitempty"`
 
 	// ValuesDropped is the number of values that the embedded engine has deleted because its
 	// MaxSize was reached. ValuesDeleted does not count them.
@@ -39,9 +38,8 @@ type Stats struct {
 	CheckpointFailure *Failure `json:"checkpoint_failure,omitempty"`
 	// CompactionFailure has the compactions in the background that failed after the last one that
 	// succeeded. nil: the last one succeeded, or there was none.
-	CompactionFailure *Failure `json:"compaction_failure,omitempty"`
-	// Holds are the holds, by name.
-	Holds []HoldStats `json:"holds,omitempty"`
+	CompactionFailure *Failure    `json:"compaction_failure,omitempty"`
+	Holds             []HoldStats `json:"holds,omitempty"` // by name
 	// Quarantined are the damaged files in quarantine, also those that an earlier process has put
 	// there, until they are removed.
 	Quarantined []QuarantinedFile `json:"quarantined,omitempty"`

@@ -94,6 +94,13 @@ func (h *heads) clear() {
 	h.positions.active, h.positions.frozen = nil, nil
 }
 
+// commitCount returns the number of groups that were added.
+func (h *heads) commitCount() uint64 {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.commits
+}
+
 // last returns the sequence number of the last acknowledged value.
 func (h *heads) last() uint64 {
 	h.mu.RLock()

@@ -43,20 +43,24 @@ func TestStatsCountFailedStores(t *testing.T) {
 		failure syscall.Errno
 		store   func() error
 		want    error
+		failing bool // by Stats
 	}{
-		{"no JSON", 0, func() error { return db.Store(ctx, "a", json.RawMessage("{"), 1) }, daybook.ErrInvalidValue},
-		{"no name", 0, func() error { return db.StoreBatch(ctx, []daybook.StoredValue{{}}) }, daybook.ErrInvalidName},
+		{"no JSON", 0, func() error { return db.Store(ctx, "a", json.RawMessage("{"), 1) }, daybook.ErrInvalidValue, false},
+		{"no name", 0, func() error { return db.StoreBatch(ctx, []daybook.StoredValue{{}}) }, daybook.ErrInvalidName, false},
 		{"no batch", 0, func() error { _, err := db.StoreBatchFrom(ctx, daybook.Batch{}); return err },
-			daybook.ErrInvalidParams},
-		{"late", 0, func() error { return db.Store(ended, "a", json.RawMessage("1"), 1) }, context.Canceled},
-		{"full", syscall.ENOSPC, func() error { return db.Store(ctx, "a", big, 1) }, daybook.ErrNoSpace},
-		{"well", 0, func() error { return db.Store(ctx, "a", json.RawMessage("2"), 1) }, nil},
-		{"bad disk", syscall.EIO, func() error { return db.Store(ctx, "a", json.RawMessage("3"), 1) }, syscall.EIO},
-		{"after it", 0, func() error { return db.Store(ctx, "a", json.RawMessage("3"), 1) }, daybook.ErrFailed},
+			daybook.ErrInvalidParams, false},
+		{"late", 0, func() error { return db.Store(ended, "a", json.RawMessage("1"), 1) }, context.Canceled, false},
+		{"full", syscall.ENOSPC, func() error { return db.Store(ctx, "a", big, 1) }, daybook.ErrNoSpace, true},
+		{"well", 0, func() error { return db.Store(ctx, "a", json.RawMessage("2"), 1) }, nil, false},
+		{"bad disk", syscall.EIO, func() error { return db.Store(ctx, "a", json.RawMessage("3"), 1) }, syscall.EIO, true},
+		{"after it", 0, func() error { return db.Store(ctx, "a", json.RawMessage("3"), 1) }, daybook.ErrFailed, true},
 	} {
 		failure.Store(error(step.failure))
 		if err := step.store(); !errors.Is(err, step.want) {
 			t.Fatalf("%s: got %v; want %v", step.name, err, step.want)
+		}
+		if got := mustStats(t, db).StoreFailures.Failing; got != step.failing {
+			t.Errorf("%s: stores fail: %v; want %v", step.name, got, step.failing)
 		}
 	}
 	got := mustStats(t, db)
@@ -68,7 +72,7 @@ func TestStatsCountFailedStores(t *testing.T) {
 	if !strings.Contains(got.Failed, "input/output error") {
 		t.Errorf("why writes fail for good: got %q", got.Failed)
 	}
-	got.StoreFailures.Last = nil
+	got.StoreFailures.Last, got.StoreFailures.Failing = nil, false
 	want := daybook.StoreFailures{NoSpace: 1, Failed: 2, Invalid: 3, Canceled: 1}
 	if diff := cmp.Diff(want, got.StoreFailures); diff != "" {
 		t.Errorf("failed stores (-want +got):\n%s", diff)

@@ -21,6 +21,8 @@ type statistics struct {
 	counted  daybook.Stats
 	logFound int64 // size of the log in bytes as Open found it
 
+	commitsAtFailure uint64 // number of commits when the last store failed, if that is in counted
+
 	fileChanges atomic.Uint64 // number of checkpoints and deletions that have changed tree or log
 }
 
@@ -52,9 +54,16 @@ func outcome(before *daybook.Failure, err error) *daybook.Failure {
 
 // countStore counts a call of a method that stores, if it returned an error, and returns that.
 func (db *DB) countStore(err error) error {
-	if err != nil && db != nil {
-		db.stats.change(func(s *daybook.Stats) { s.StoreFailures.Add(err, daybook.Now()) })
+	if err == nil || db == nil {
+		return err
 	}
+	commits := db.heads.commitCount()
+	db.stats.change(func(s *daybook.Stats) {
+		before := s.StoreFailures.Last
+		if s.StoreFailures.Add(err, daybook.Now()); s.StoreFailures.Last != before {
+			db.stats.commitsAtFailure = commits
+		}
+	})
 	return err
 }
 
@@ -73,13 +82,13 @@ func (s *statistics) addDropped(values uint64) {
 	s.change(func(s *daybook.Stats) { s.ValuesDropped += values })
 }
 
-// get returns a copy of the counted parts.
-func (s *statistics) get() daybook.Stats {
+// get returns a copy of the counted parts, and the number of commits when the last store failed.
+func (s *statistics) get() (stats daybook.Stats, commitsAtFailure uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	stats := s.counted
+	stats = s.counted
 	stats.Holds = slices.Clone(stats.Holds)
-	return stats
+	return stats, s.commitsAtFailure
 }
 
 // Stats returns what the store holds and has done since it was opened. Its numbers of values,
@@ -100,13 +109,15 @@ func (db *DB) Stats(ctx context.Context) (stats daybook.Stats, err error) {
 	const maxTries = 20 // one checkpoint may follow another for long
 	for try := 1; ; try = min(try+1, maxTries) {
 		changes := db.stats.fileChanges.Load()
-		stats = db.stats.get()
+		counted, commitsAtFailure := db.stats.get()
+		stats = counted
 		stats.OpenScans = int(db.trees.snapshots.Load())
 		stats.Failed = db.failed()
 		stats.Quarantined = db.quarantinedNow()
 		known := db.identity.get()
 		stats.Store, stats.Epoch = known.Store, known.Current().ID
 		oneMoment, err := db.countValues(ctx, &stats)
+		stats.StoreFailures.Failing = stats.StoreFailures.Last != nil && stats.Commits == commitsAtFailure
 		if err == nil {
 			err = db.measureFiles(&stats)
 		}

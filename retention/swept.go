@@ -28,8 +28,8 @@ type sweptJSON struct {
 	Error   string  `json:"error,omitempty"`
 }
 
-// MarshalJSON writes At in Unix ms as swept_at, Took in seconds as took_seconds, and the text of Err
-// as error if there is one.
+// MarshalJSON writes At in Unix ms as swept_at, Took in seconds as took_seconds, and the text of
+// Err as error if there is one.
 func (s Swept) MarshalJSON() ([]byte, error) {
 	out := sweptJSON{At: daybook.Timestamp(s.At), Took: s.Took.Seconds(), Deleted: s.Deleted}
 	if s.Err != nil {
