@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"reflect"
 	"slices"
@@ -107,7 +108,14 @@ func deadlineCalls(db *DB, pattern string) map[string]func(context.Context) erro
 			}
 			return ctx.Err()
 		},
-		"Stats":      func(ctx context.Context) error { _, err := db.Stats(ctx); return err },
+		"Stats":       func(ctx context.Context) error { _, err := db.Stats(ctx); return err },
+		"Quarantined": func(ctx context.Context) error { _, err := db.Quarantined(ctx); return err },
+		"RemoveQuarantined": func(ctx context.Context) error {
+			if err := db.RemoveQuarantined(ctx, "daybook.corrupt-1.db"); !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			return nil
+		},
 		"Sync":       db.Sync,
 		"Check":      db.Check,
 		"Backup":     func(ctx context.Context) error { return db.Backup(ctx, discardWriter{}) },

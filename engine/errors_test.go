@@ -128,16 +128,18 @@ func TestAfterClose(t *testing.T) {
 		t.Errorf("second Close: %v", err)
 	}
 	calls := map[string]func() error{
-		"Store":      func() error { return db.Store(ctx, "r", json.RawMessage("1"), 1) },
-		"StoreBatch": func() error { return db.StoreBatch(ctx, nil) },
-		"Query":      func() error { _, err := db.Query(ctx, "*", daybook.QueryParams{}); return err },
-		"Initialize": func() error { return db.Initialize(ctx) },
-		"Cleanup":    func() error { _, err := db.Cleanup(ctx, 1); return err },
-		"Prune":      func() error { _, err := db.Prune(ctx, "*", daybook.PruneParams{}); return err },
-		"Sync":       func() error { return db.Sync(ctx) },
-		"Checkpoint": func() error { return db.Checkpoint(ctx) },
-		"Check":      func() error { return db.Check(ctx) },
-		"Stats":      func() error { _, err := db.Stats(ctx); return err },
+		"Store":             func() error { return db.Store(ctx, "r", json.RawMessage("1"), 1) },
+		"StoreBatch":        func() error { return db.StoreBatch(ctx, nil) },
+		"Query":             func() error { _, err := db.Query(ctx, "*", daybook.QueryParams{}); return err },
+		"Initialize":        func() error { return db.Initialize(ctx) },
+		"Cleanup":           func() error { _, err := db.Cleanup(ctx, 1); return err },
+		"Prune":             func() error { _, err := db.Prune(ctx, "*", daybook.PruneParams{}); return err },
+		"Sync":              func() error { return db.Sync(ctx) },
+		"Checkpoint":        func() error { return db.Checkpoint(ctx) },
+		"Check":             func() error { return db.Check(ctx) },
+		"Stats":             func() error { _, err := db.Stats(ctx); return err },
+		"Quarantined":       func() error { _, err := db.Quarantined(ctx); return err },
+		"RemoveQuarantined": func() error { return db.RemoveQuarantined(ctx, "daybook.corrupt-1.db") },
 		"Scan": func() error {
 			for _, err := range db.Scan(ctx, "*", daybook.QueryParams{}) {
 				return err

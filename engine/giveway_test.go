@@ -111,10 +111,11 @@ func openAndReplaceAll(t *testing.T, dir string, store func(*DB, string)) {
 func checkGivenWay(t *testing.T, reader *DB) {
 	t.Helper()
 	calls := map[string]func() error{
-		"Query":  func() error { _, err := reader.Query(ctx, "*", daybook.QueryParams{}); return err },
-		"Stats":  func() error { _, err := reader.Stats(ctx); return err },
-		"Check":  func() error { return reader.Check(ctx) },
-		"Backup": func() error { return reader.Backup(ctx, discardWriter{}) },
+		"Query":       func() error { _, err := reader.Query(ctx, "*", daybook.QueryParams{}); return err },
+		"Stats":       func() error { _, err := reader.Stats(ctx); return err },
+		"Quarantined": func() error { _, err := reader.Quarantined(ctx); return err },
+		"Check":       func() error { return reader.Check(ctx) },
+		"Backup":      func() error { return reader.Backup(ctx, discardWriter{}) },
 		"Records": func() (failure error) {
 			for _, err := range reader.Records(ctx, "*", daybook.Glob) {
 				failure = err

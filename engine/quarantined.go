@@ -50,6 +50,9 @@ func (db *DB) Quarantined(ctx context.Context) ([]daybook.QuarantinedFile, error
 		return nil, err
 	}
 	defer db.gate.leave()
+	if err := db.reading(ctx).Err(); err != nil {
+		return nil, err
+	}
 	if err := db.listQuarantined(); err != nil {
 		return nil, err
 	}

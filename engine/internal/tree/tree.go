@@ -77,6 +77,8 @@ type Tree struct {
 	damagedMeta error // what Open found wrong with one of the two meta pages
 
 	failure atomic.Pointer[error] // why writes fail
+
+	freePages atomic.Pointer[int64] // of a read-only tree, once it was read
 }
 
 // Lease returns the lease of a tree that was opened read-only; nil if it was opened for writing.
@@ -149,17 +151,30 @@ func (t *Tree) Room() (file, free, pending int64, err error) {
 		stats := t.bolt.Stats()
 		free, pending = int64(stats.FreePageN), int64(stats.PendingPageN)
 		if t.opts.ReadOnly { // then bbolt does not read the freelist
-			list, err := image.Free()
-			if err != nil {
+			if free, err = t.freeWhenReadOnly(image); err != nil {
 				return err
 			}
-			free = int64(len(list))
 		}
 		pageSize := int64(t.pageSize)
 		free, pending = free*pageSize+max(info.Size()-tx.Size(), 0), pending*pageSize
 		return nil
 	})
 	return info.Size(), free, pending, err
+}
+
+// freeWhenReadOnly returns the number of free pages of a tree that nobody writes to. It reads the
+// list of them once.
+func (t *Tree) freeWhenReadOnly(image *pages.Image) (int64, error) {
+	if known := t.freePages.Load(); known != nil {
+		return *known, nil
+	}
+	list, err := image.Free()
+	if err != nil {
+		return 0, err
+	}
+	free := int64(len(list))
+	t.freePages.Store(&free)
+	return free, nil
 }
 
 // RoomForNext is Room for the goroutine that writes. It is exact about the next transaction: free
