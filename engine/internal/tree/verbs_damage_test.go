@@ -4,14 +4,20 @@ package tree
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 
 	"go.etcd.io/bbolt"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/pages"
 )
 
@@ -23,7 +29,7 @@ func TestVerbsMeetDamage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	damages := append(damagedPages(len(file)/pageSize), damagedElements(t, path)...)
+	damages := slices.Concat(damagedPages(len(file)/pageSize), damagedElements(t, path), damagedMetas(t, path))
 	for _, v := range verbs(t) {
 		want, err := v.do(t, ctx, file, func(*Tree) {})
 		if err != nil {
@@ -32,13 +38,18 @@ func TestVerbsMeetDamage(t *testing.T) {
 		for _, d := range damages {
 			got, err := v.do(t, ctx, file, func(tree *Tree) { d.to(t, tree) })
 			switch {
-			case err != nil && !errors.Is(err, daybook.ErrCorrupt):
+			case err != nil && !isDamage(err):
 				t.Errorf("%s: %s is damaged: %v", v.name, d.name, err)
 			case err == nil && got != want && !v.passesOver:
 				t.Errorf("%s: %s is damaged: got another result, and no error", v.name, d.name)
 			}
 		}
 	}
+}
+
+// isDamage reports whether an error says that the tree is damaged, or that its backup is.
+func isDamage(err error) bool {
+	return errors.Is(err, daybook.ErrCorrupt) || strings.HasPrefix(err.Error(), "the backup ")
 }
 
 // damage is a change of an open tree.
@@ -92,9 +103,210 @@ func damagedElements(t *testing.T, path string) (all []damage) {
 			t.Fatal(err)
 		}
 	}
-	add(valuesBucket, 13)
+	add(valuesBucket, 11)
 	add(recordsBucket, 50)
+	for _, key := range []string{"a", "az", "zz"} {
+		all = append(all, damage{fmt.Sprintf("the key %q among the chunks", key), func(t *testing.T, tree *Tree) {
+			putElement(t, tree, valuesBucket, []byte(key), []byte("no chunk"))
+		}})
+	}
 	return all
+}
+
+// damagedMetas returns the damage of each value of the bucket "meta": a byte has changed, the end is
+// missing, or all of it. The checksum of its page matches.
+func damagedMetas(t *testing.T, path string) (all []damage) {
+	t.Helper()
+	tree := mustOpen(t, path)
+	defer tree.Close()
+	err := tree.view(func(tx *bbolt.Tx, _ *pages.Image) error {
+		return tx.Bucket([]byte(metaBucket)).ForEach(func(key, value []byte) error {
+			if bytes.Equal(key, formatKey) || bytes.Equal(key, keysKey) { // each commit writes them
+				return nil
+			}
+			changed := bytes.Clone(value)
+			changed[len(changed)/2] ^= 4
+			for what, value := range map[string][]byte{
+				"changed": changed, "cut off": value[:len(value)-1], "empty": {},
+			} {
+				key, value := bytes.Clone(key), bytes.Clone(value)
+				name := fmt.Sprintf("the value of %q in %s is %s:", key, metaBucket, what)
+				all = append(all, damage{name, func(t *testing.T, tree *Tree) { putMeta(t, tree, key, value) }})
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func putMeta(t *testing.T, tree *Tree, key, value []byte) {
+	t.Helper()
+	err := tree.commit(0, func(tx *bbolt.Tx) error { return tx.Bucket([]byte(metaBucket)).Put(key, value) })
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOpenMeetsDamagedMeta opens a tree in which a value of the bucket "meta" is damaged. Open must
+// say so, or Check, if only a reader of the notes needs the value.
+func TestOpenMeetsDamagedMeta(t *testing.T) {
+	path := makeVerbTree(t)
+	file := mustRead(t, path)
+	for _, d := range damagedMetas(t, path) {
+		overwrite(t, path, file, 0)
+		tree := mustOpen(t, path)
+		d.to(t, tree)
+		if err := tree.bolt.Close(); err != nil { // Close would seal it
+			t.Fatal(err)
+		}
+		tree, err := openAt(t, path, options())
+		if err == nil {
+			err = errors.Join(tree.Check(ctx), tree.Close())
+		}
+		if !errors.Is(err, daybook.ErrCorrupt) {
+			t.Errorf("%s Open and Check: got %v; want ErrCorrupt", d.name, err)
+		}
+	}
+}
+
+// TestBackupMeetsDamage begins and verifies a backup of a damaged tree. It must find all damage that
+// Check finds, because nobody reads the backup before it is needed.
+func TestBackupMeetsDamage(t *testing.T) {
+	path := makeVerbTree(t)
+	file, v := mustRead(t, path), verb{run: func(ctx context.Context, tree *Tree) (string, error) {
+		b, err := tree.Backup()
+		if err != nil {
+			return "", err
+		}
+		defer b.Close()
+		return "", b.Verify(ctx)
+	}}
+	found := 0
+	for _, d := range append(damagedPages(len(file)/pageSize), damagedElements(t, path)...) {
+		var check error
+		_, err := v.do(t, ctx, file, func(tree *Tree) { d.to(t, tree); check = tree.Check(ctx) })
+		if errors.Is(check, daybook.ErrCorrupt) != errors.Is(err, daybook.ErrCorrupt) {
+			t.Errorf("%s is damaged: the backup says %v; Check says %v", d.name, err, check)
+		}
+		if err != nil {
+			found++
+		}
+	}
+	if found < 30 {
+		t.Errorf("only %d of the damages were found", found)
+	}
+}
+
+// TestVerbsMeetMiscounts changes what the catalogue says of a record, so that it does not agree with
+// the record's chunks. The verbs that count must say so.
+func TestVerbsMeetMiscounts(t *testing.T) {
+	file := mustRead(t, makeVerbTree(t))
+	count := func(by int) func(*codec.CatalogueEntry) {
+		return func(e *codec.CatalogueEntry) { e.Count += uint64(by) }
+	}
+	miscounts := map[string]func(*codec.CatalogueEntry){
+		"a value more": count(1), "a value less": count(-1), "half of them": count(-30), "twice as many": count(60),
+	}
+	counting := []string{"Check", "Prune everything", "Copy", "Copy, then prune both"}
+	for _, v := range verbs(t) {
+		if !slices.Contains(counting, v.name) {
+			continue
+		}
+		for name, change := range miscounts {
+			got, err := v.do(t, ctx, file, func(tree *Tree) { changeEntry(t, tree, "b", change) })
+			if !errors.Is(err, daybook.ErrCorrupt) {
+				t.Errorf("%s: the catalogue has %s: got %.60s, %v; want ErrCorrupt", v.name, name, got, err)
+			}
+		}
+	}
+}
+
+// changeEntry changes the catalogue entry of a record.
+func changeEntry(t *testing.T, tree *Tree, record string, change func(*codec.CatalogueEntry)) {
+	t.Helper()
+	err := tree.update(func(w *writeTx) error {
+		entry, _, err := w.entry(record)
+		if err != nil {
+			return err
+		}
+		change(&entry)
+		return w.catalogue.put(record, &entry)
+	})
+	if err := errors.Join(err, tree.seal()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestVerbsMeetDamageOnTheWay damages pages when a verb asks its context for its error, or between
+// two changes of a Prune: at each of these times in turn, all pages or some of them. What the verb
+// has read before must not be taken for undamaged when it is read again.
+func TestVerbsMeetDamageOnTheWay(t *testing.T) {
+	file := mustRead(t, makeVerbTree(t))
+	random := rand.New(rand.NewPCG(1, 7))
+	for _, v := range verbs(t) {
+		whole := &countdown{ctx, math.MaxInt}
+		want, err := v.do(t, whole, file, func(*Tree) {})
+		if err != nil {
+			t.Fatalf("%s: %v", v.name, err)
+		}
+		asked := math.MaxInt - whole.left
+		for n := 0; n < asked; n += 1 + asked/10 {
+			for _, part := range []int{1, 4, 10} {
+				var of *Tree
+				hit := &hook{Context: ctx, left: n, run: func() { damageSomePages(t, of, random, part) }}
+				got, err := v.do(t, hit, file, func(tree *Tree) { of = tree })
+				switch {
+				case err != nil && !isDamage(err) && !errors.Is(err, daybook.ErrFailed):
+					t.Errorf("%s: damage after %d of %d checks: %v", v.name, n, asked, err)
+				case err == nil && got != want && !v.passesOver:
+					t.Errorf("%s: damage after %d of %d checks: got another result, and no error", v.name, n, asked)
+				}
+			}
+		}
+	}
+}
+
+// hook is a context that runs a function when it has been asked for its error a number of times.
+type hook struct {
+	context.Context
+	left int
+	run  func()
+}
+
+func (h *hook) Err() error {
+	if h.left--; h.left == -1 {
+		h.run()
+	}
+	return nil
+}
+
+// damageSomePages damages about one of the pages in every part, and no meta page.
+func damageSomePages(t *testing.T, tree *Tree, random *rand.Rand, part int) {
+	t.Helper()
+	file, err := os.OpenFile(tree.mapped.path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for page := int64(2); page < info.Size()/pageSize; page++ {
+		if random.IntN(part) == 0 {
+			one := make([]byte, 1)
+			at := page*pageSize + 10 // the number of elements
+			if _, err := file.ReadAt(one, at); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := file.WriteAt([]byte{one[0] ^ 4}, at); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }
 
 func putElement(t *testing.T, tree *Tree, bucket string, key, data []byte) {
