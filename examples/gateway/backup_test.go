@@ -25,6 +25,8 @@ type copier struct {
 	errs []error // of the first backups
 }
 
+func (c *copier) Unwrap() daybook.Backend { return c.Backend }
+
 func (c *copier) BackupFile(_ context.Context, path string, keep int) error {
 	c.made = append(c.made, c.now().Format(time.RFC3339))
 	if len(c.errs) >= len(c.made) {

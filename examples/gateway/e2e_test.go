@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -163,18 +164,23 @@ func TestRunFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	for name, s := range map[string]settings{
-		"another process has the directory": {dir: busy},
-		"the rules are not there":           {dir: t.TempDir(), rules: "no such file"},
-		"the directory is too small":        {dir: t.TempDir(), maxSize: 1},
-	} {
-		t.Run(name, func(t *testing.T) {
+	tests := []struct {
+		name     string
+		settings settings
+		want     error
+	}{
+		{"the directory is in use", settings{dir: busy, maxSize: 8 << 20}, daybook.ErrLocked},
+		{"there are no rules", settings{dir: t.TempDir(), maxSize: 8 << 20, rules: "no such file"}, fs.ErrNotExist},
+		{"the directory is too small", settings{dir: t.TempDir(), maxSize: 1}, daybook.ErrInvalidParams},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
 			listener, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := run(t.Context(), s, listener); err == nil {
-				t.Error("run returned nil; want an error")
+			if err := run(t.Context(), test.settings, listener); !errors.Is(err, test.want) {
+				t.Errorf("run returned %v; want %v", err, test.want)
 			}
 		})
 	}

@@ -75,7 +75,7 @@ func main() {
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	listener, err := net.Listen("tcp", s.listen)
 	if err == nil {
 		err = run(ctx, s, listener)
