@@ -39,7 +39,8 @@ type statsJSON struct {
 }
 
 // MarshalJSON writes the fields under their names in the tags. Identities are hexadecimal, times
-// Unix ms.
+// Unix ms. A larger answer has Stats as a field: a struct that embeds it gets this method, and its
+// own fields are not written.
 func (s Stats) MarshalJSON() ([]byte, error) {
 	return json.Marshal(statsJSON{(*plainStats)(&s), hexID(s.Store), hexID(s.Epoch)})
 }
