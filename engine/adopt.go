@@ -86,6 +86,7 @@ func (t *turn) adoptTree(complete *tree.Tree, retired string) error {
 	t.passIdentity()
 	t.limitTree()
 	t.pace.wait = 0 // a compaction was possible
+	t.undroppable = 0
 	if file, used, err := complete.Size(); err == nil {
 		t.pace.spread = float64(file) / float64(max(used, 1))
 	}

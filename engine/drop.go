@@ -26,7 +26,10 @@ func (t *turn) dropUntilFits(ctx, waitCtx context.Context, d demand) error {
 	if t.isStuck() || t.db.spaceLeft(d) >= 0 || !t.db.opts.budget().isTooLarge(t.db.sizes()) {
 		return nil
 	}
-	return t.compactNow(ctx)
+	if err := t.compactNow(ctx); err != nil {
+		return err
+	}
+	return t.dropOldest(ctx, waitCtx, d) // large values may take more pages in the copy than before
 }
 
 // dropOldest is dropUntilFits for the tree's part of MaxSize.

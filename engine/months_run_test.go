@@ -31,12 +31,13 @@ type monthsRun struct {
 	sequence uint64
 	model    []daybook.StoredValue // by sequence number, from 1; without a name: deleted or dropped
 	mayDrop  bool                  // values may have been dropped since the last check
+	full     bool                  // also the one that was stored last, to make room for one that was refused
 	keep     int                   // number of values of each record that are not dropped
 
 	scan    func() (daybook.StoredValue, error, bool) // nil: no scan is open
 	endScan func()
 
-	tooLarge                        int64 // size of the directory that Open found beyond MaxSize; 0 once it was below
+	tooLarge                        int64 // size of the directory that Open found too large; 0 once it was not
 	stores, refused, drops, reopens int
 }
 
@@ -207,7 +208,7 @@ func (r *monthsRun) reopen(op monthsOp) (err error) {
 	r.tooLarge = 0
 	if r.dir == "" {
 		r.dir = filepath.Join(r.parent, "0")
-	} else if size := occupied(r.t, r.dir); size > r.opts.MaxSize {
+	} else if size := occupied(r.t, r.dir); size > r.opts.MaxSize || r.treeIsTooLarge() {
 		r.tooLarge = size
 	}
 	if r.db, err = Open(r.dir, r.opts); err != nil {
@@ -239,18 +240,44 @@ func (r *monthsRun) kill() error {
 	return nil
 }
 
-// checkSize returns an error if the directory is larger than MaxSize. One that was larger already
-// may stay so until it is compacted, and deletions may use the reserve.
+// treeIsTooLarge reports whether the tree's file is larger than MaxSize lets it become, because
+// MaxSize was greater before.
+func (r *monthsRun) treeIsTooLarge() bool {
+	info, err := os.Stat(filepath.Join(r.dir, TreeFile))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return r.opts.budget().isTooLarge(sizes{file: info.Size()})
+}
+
+// checkSize returns an error if the directory is larger than MaxSize. One that was too large already
+// may stay so until it is compacted, beside its copy, and deletions may use the reserve.
 func (r *monthsRun) checkSize() error {
 	size := occupied(r.t, r.dir)
 	if size <= r.opts.MaxSize {
-		r.tooLarge = 0
+		if !r.treeIsTooLarge() {
+			r.tooLarge = 0
+		}
 		return nil
 	}
-	if r.tooLarge > 0 && size <= r.tooLarge+2*reserveSize {
+	if r.tooLarge > 0 && size <= r.tooLarge+r.opts.budget().treePart()+2*reserveSize {
 		return nil
 	}
-	return fmt.Errorf("the directory has %d bytes; MaxSize is %d", size, r.opts.MaxSize)
+	return fmt.Errorf("the directory has %d bytes; MaxSize is %d: %s; the account says %+v", size, r.opts.MaxSize,
+		r.listing(), r.db.sizes())
+}
+
+// listing lists the files of the directory with their sizes.
+func (r *monthsRun) listing() (all []string) {
+	_ = filepath.WalkDir(r.dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			if info, err := entry.Info(); err == nil {
+				all = append(all, fmt.Sprintf("%s of %d", filepath.Base(path), info.Size()))
+			}
+		}
+		return nil
+	})
+	return all
 }
 
 // check compares the values with the model. If values may have been dropped since the last check,
@@ -286,9 +313,9 @@ func (r *monthsRun) compareMissing(isThere []bool) error {
 			if isThere[sequence] {
 				continue
 			}
-			if isNewest := len(of)-i <= r.keep; !r.mayDrop || isNewest || sequence == r.sequence {
-				return fmt.Errorf("value %d is missing, one of %d of %s; the newest %d are kept", sequence, len(of),
-					r.model[sequence].RecordName, r.keep)
+			if isNewest := len(of)-i <= r.keep; !r.mayDrop || isNewest || sequence == r.sequence && !r.full {
+				return fmt.Errorf("value %d, the %d. of %d of %s, is missing; the newest %d are kept, and values may be "+
+					"dropped: %v", sequence, i+1, len(of), r.model[sequence].RecordName, r.keep, r.mayDrop)
 			}
 			last = max(last, sequence)
 		}
@@ -327,6 +354,8 @@ func (r *monthsRun) records() map[string][]uint64 {
 
 // mustBeFull returns an error if there is a value that DropOldest could have dropped.
 func (r *monthsRun) mustBeFull(refusal error) error {
+	r.full = true
+	defer func() { r.full = false }()
 	if err := r.check(); err != nil {
 		return err
 	}

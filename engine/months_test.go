@@ -18,6 +18,15 @@ var (
 	monthsProgram = flag.String("months.program", "", "a file with the operations that TestMonths runs, one a line")
 )
 
+// monthsSeeds are programs that found a fault.
+var monthsSeeds = []struct {
+	seed   uint64
+	length int
+	reason string
+}{
+	{1796004163610264202, 540, "large values take more pages in the copy of a compaction than before"},
+}
+
 // TestMonths runs random programs below a small MaxSize for simulated months: stores of values of 1
 // byte to the maximum, prunes, scans that are left open, and reopens and kills with other options
 // each time. DropOldest never refuses a value, and drops only what was stored first. The directory
@@ -40,6 +49,11 @@ func TestMonths(t *testing.T) {
 			t.Error(err)
 		}
 		return
+	}
+	for _, seed := range monthsSeeds {
+		if _, err := runMonths(t, generateMonths(seed.seed, seed.length)); err != nil {
+			t.Errorf("seed %d, %s: %v", seed.seed, seed.reason, err)
+		}
 	}
 	programs, length := 1, 1200
 	if testenv.Long() {

@@ -12,9 +12,9 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// TestGuardMerges deletes keys of buckets with branches above branches, of which the long keys leave
-// room for few. bbolt frees each page that it has read in order to change or merge it, so a guard of
-// the deleted keys must have verified every page that the commit frees.
+// TestGuardMerges deletes keys of buckets with branches above branches, of which the long keys
+// leave room for few. bbolt frees each page that it has read in order to change or merge it, so a
+// guard of the deleted keys must have verified every page that the commit frees.
 func TestGuardMerges(t *testing.T) {
 	for seed := range uint64(60) {
 		random := rand.New(rand.NewPCG(seed, 0))
