@@ -79,7 +79,8 @@ type Scanner interface {
 	//
 	// Each backend says for itself whether the loop may store into it.
 	//
-	// Errors are those of Query. An error is yielded once, as the last element.
+	// Errors are those of Query, and ErrSnapshotEnded. An error is yielded once, as the last
+	// element.
 	Scan(ctx context.Context, recordPattern string, params QueryParams) iter.Seq2[StoredValue, error]
 }
 

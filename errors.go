@@ -62,6 +62,9 @@ var (
 	// ErrOutOfStep is returned when a batch does not begin at the receiver's position. The error is
 	// an *OutOfStepError, which has the position.
 	ErrOutOfStep = errors.New("out of step")
+	// ErrSnapshotEnded is returned by a loop over Scan or Records whose snapshot the backend has
+	// ended, because it needs the space that the snapshot held. Read on with QueryParams.After.
+	ErrSnapshotEnded = errors.New("the snapshot has ended")
 	// ErrNoSpace is returned when the disk is full, or the backend uses all the space that it may
 	// use. Stored values stay readable, and storing works again when there is room.
 	ErrNoSpace = errors.New("no space left")

@@ -47,10 +47,12 @@
 // is free.
 //
 // While a Scan is open, pages that were freed after it began cannot be used again, so the file
-// grows if a Scan stays open for long. On Windows, and on 32-bit systems once the file exceeds 256
-// MiB, an open Scan can hold up a checkpoint. Stores go on meanwhile, until a head has four times
-// its size. Then they fail with [daybook.ErrNoSpace], and work again when the Scan has ended. Close
-// waits for running calls, and ends the loops over Scan, Records and Changes.
+// grows if a Scan stays open for long. With WhenFullDropOldest a Scan that lasts longer than a
+// second ends with daybook.ErrSnapshotEnded if new values need these pages. On Windows, and on
+// 32-bit systems once the file exceeds 256 MiB, an open Scan can hold up a checkpoint. Stores go on
+// meanwhile, until a head has four times its size. Then they fail with [daybook.ErrNoSpace], and
+// work again when the Scan has ended. Close waits for running calls, and ends the loops over Scan,
+// Records and Changes.
 //
 // # The directory
 //

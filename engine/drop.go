@@ -12,13 +12,19 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/tree"
 )
 
-// maxReaderWait is how long DropOldest waits for snapshots that keep pages from being used again.
-const maxReaderWait = time.Second
+// maxReaderWait is how long DropOldest waits for snapshots that keep pages from being used again,
+// before it ends those of loops. Then it waits for minReaderWait, in which loops that were reading
+// notice that.
+const (
+	maxReaderWait = time.Second
+	minReaderWait = maxReaderWait / 16
+)
 
 // dropUntilFits deletes the values that were stored first until values with the given demand fit, a
 // little space is left for the next ones, and the heads can be posted. It waits for snapshots, as
-// far as waitCtx allows, rather than drop values whose pages they would keep from being used again.
-// A file that is too large for MaxSize is compacted then.
+// far as waitCtx allows, rather than drop values whose pages they would keep from being used again,
+// and ends those of loops that go on for too long. A file that is too large for MaxSize is
+// compacted then.
 func (t *turn) dropUntilFits(ctx, waitCtx context.Context, d demand) error {
 	if err := t.dropOldest(ctx, waitCtx, d); err != nil {
 		return err
@@ -40,6 +46,9 @@ func (t *turn) dropOldest(ctx, waitCtx context.Context, d demand) error {
 			return nil
 		}
 		if t.readersPin(d, wanted) {
+			if patience <= 0 && t.endLoops() {
+				patience = minReaderWait
+			}
 			if patience <= 0 || waitCtx.Err() != nil {
 				return nil // the caller refuses the values
 			}
@@ -63,6 +72,17 @@ func (t *turn) dropOldest(ctx, waitCtx context.Context, d demand) error {
 		db.opts.Logger.InfoContext(ctx, "daybook: dropped the oldest values because MaxSize was reached",
 			"dir", db.dir.path, "deleted", deleted, "max_size", db.opts.MaxSize)
 	}
+}
+
+// endLoops ends the loops over snapshots that have lasted for maxReaderWait, because a reader must
+// not make a Store fail. It reports whether there were any. Queries and backups are not ended.
+func (t *turn) endLoops() bool {
+	ended := t.db.gate.expire(time.Now().Add(-maxReaderWait))
+	if ended > 0 {
+		t.db.opts.Logger.Warn("daybook: ended loops over Scan or Records, because they held space that new values need",
+			"dir", t.db.dir.path, "loops", ended)
+	}
+	return ended > 0
 }
 
 // fitsInTree reports whether the heads are posted, and wanted bytes of the tree's part remain when
@@ -96,7 +116,7 @@ func (t *turn) waitForReaders(
 		case <-time.After(wait):
 		case <-ctx.Done():
 		}
-		wait = min(2*wait, maxReaderWait/16)
+		wait = min(2*wait, minReaderWait)
 		if err := t.measure(); err != nil {
 			return time.Since(started), err
 		}

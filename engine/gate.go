@@ -3,8 +3,11 @@
 package engine
 
 import (
+	"cmp"
+	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/daybook-db/daybook"
 )
@@ -14,7 +17,7 @@ import (
 //
 // A loop over a Scan may run for ever, and its body may call Close. So an iteration counts as
 // running only while it reads its snapshot. Close ends the others, and their loops end with
-// ErrClosed.
+// ErrClosed. In the same way expire ends those that keep space from being used.
 type gate struct {
 	mu         sync.Mutex // guards iterations, and is held while closed is set, so that nothing begins after it
 	closed     atomic.Bool
@@ -25,10 +28,16 @@ type gate struct {
 
 // iteration is a loop over a snapshot.
 type iteration struct {
-	gate  *gate
-	state atomic.Int32 // an iterationState
-	end   func()       // closes the snapshot
+	gate    *gate
+	state   atomic.Int32 // an iterationState
+	began   time.Time
+	expired atomic.Bool // it ends with ErrSnapshotEnded when it reads again
+	end     func()      // closes the snapshot
 }
+
+// errExpired is the error of an iteration that expire has ended.
+var errExpired = fmt.Errorf("%w: MaxSize is reached, and it held space for too long: "+
+	"go on after the last value with QueryParams.After", daybook.ErrSnapshotEnded)
 
 type iterationState = int32
 
@@ -63,10 +72,7 @@ func (g *gate) close() {
 	}
 	for len(g.iterations) > 0 {
 		for it := range g.iterations {
-			if it.state.CompareAndSwap(isParked, hasEnded) {
-				it.end()
-				delete(g.iterations, it)
-			}
+			it.endIfParked()
 		}
 		if len(g.iterations) > 0 {
 			g.parked.Wait()
@@ -74,6 +80,21 @@ func (g *gate) close() {
 	}
 	g.mu.Unlock()
 	g.running.Wait()
+}
+
+// expire ends the iterations that began before a time. Those that are reading their snapshot end
+// after that. It returns how many there were.
+func (g *gate) expire(before time.Time) (ended int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for it := range g.iterations {
+		if it.began.Before(before) {
+			ended++
+			it.expired.Store(true)
+			it.endIfParked()
+		}
+	}
+	return ended
 }
 
 // iterate makes an iteration of a running call, which leaves the gate. end closes its snapshot. If
@@ -87,55 +108,71 @@ func (g *gate) iterate(end func()) *iteration {
 	if g.iterations == nil {
 		g.iterations = make(map[*iteration]bool)
 	}
-	it := &iteration{gate: g, end: end}
+	it := &iteration{gate: g, began: time.Now(), end: end}
 	g.iterations[it] = true
 	g.running.Done()
 	return it
 }
 
-// read calls fn, which reads the snapshot, unless Close has ended the iteration. The body of the
-// loop must not run within fn. A nil iteration is a call, which Close waits for.
+// endIfParked closes the snapshot unless it is being read, or has been closed before. The caller
+// holds gate.mu.
+func (it *iteration) endIfParked() {
+	if it.state.CompareAndSwap(isParked, hasEnded) {
+		it.end()
+		delete(it.gate.iterations, it)
+	}
+}
+
+// read calls fn, which reads the snapshot, unless the iteration has ended. The body of the loop
+// must not run within fn. A nil iteration is a call, which Close waits for.
 func (it *iteration) read(fn func() error) error {
 	if it == nil {
 		return fn()
 	}
 	// An iteration that reads again and again, with little in between, would hardly ever be found
 	// parked. So it ends by itself, too.
-	if it.gate.isClosed() || !it.state.CompareAndSwap(isParked, isReading) {
-		return daybook.ErrClosed
+	if err := it.check(); err != nil {
+		return err
+	}
+	if !it.state.CompareAndSwap(isParked, isReading) {
+		return cmp.Or(it.check(), daybook.ErrClosed)
 	}
 	defer it.park()
 	return fn()
 }
 
-// check returns ErrClosed if Close has begun. The parts of a loop that do not read the snapshot
-// call it.
+// check returns ErrClosed if Close has begun, and ErrSnapshotEnded if the iteration has expired. The
+// parts of a loop that do not read the snapshot call it.
 func (it *iteration) check() error {
-	if it != nil && it.gate.isClosed() {
+	switch {
+	case it == nil:
+		return nil
+	case it.gate.isClosed():
 		return daybook.ErrClosed
+	case it.expired.Load():
+		return errExpired
 	}
 	return nil
 }
 
 func (it *iteration) park() {
 	it.state.Store(isParked)
-	if it.gate.isClosed() { // close may wait for this
+	if it.expired.Load() {
+		it.finish() // the body of the loop may run for long
+	} else if it.gate.isClosed() { // close may wait for this
 		it.gate.mu.Lock()
 		defer it.gate.mu.Unlock()
 		it.gate.parked.Broadcast()
 	}
 }
 
-// finish ends the iteration, unless Close has ended it.
+// finish ends the iteration, unless it has been ended.
 func (it *iteration) finish() {
 	it.gate.mu.Lock()
 	defer it.gate.mu.Unlock()
-	if it.state.CompareAndSwap(isParked, hasEnded) {
-		it.end()
-		delete(it.gate.iterations, it)
-		if it.gate.isClosed() {
-			it.gate.parked.Broadcast()
-		}
+	it.endIfParked()
+	if it.gate.isClosed() {
+		it.gate.parked.Broadcast()
 	}
 }
 

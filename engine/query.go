@@ -33,7 +33,9 @@ func (db *DB) Query(
 
 // Scan yields the values that Query returns, one after another, without holding the whole result.
 // It takes its snapshot when the iteration starts, and holds it until the iteration ends: the
-// package documentation says what that costs. An error is yielded once, as the last element.
+// package documentation says what that costs. An error is yielded once, as the last element: also
+// daybook.ErrSnapshotEnded, with WhenFullDropOldest, if new values need the space that the snapshot
+// holds.
 func (db *DB) Scan(
 	ctx context.Context, recordPattern string, params daybook.QueryParams,
 ) iter.Seq2[daybook.StoredValue, error] {

@@ -161,7 +161,7 @@ func (db *DB) errMaxSize() error {
 	remedy := "delete values with Cleanup or Prune, compact it if it was larger before, or open it with a greater " +
 		"MaxSize"
 	if db.trees.snapshots.Load() > 0 {
-		remedy = "running queries keep pages from being used again; end them, or " + remedy
+		remedy = "running queries or backups keep pages from being used again; end them, or " + remedy
 	}
 	return fmt.Errorf("%w: %s has reached MaxSize, %d bytes: %s", daybook.ErrNoSpace, db.dir.path, db.opts.MaxSize,
 		remedy)
