@@ -32,6 +32,9 @@ func (t *Tree) Backup() (b *Backup, err error) {
 			err = checkKeys(r.image)
 		}
 		if err == nil {
+			_, err = readState(r.image)
+		}
+		if err == nil {
 			_, err = readNotes(r.image)
 		}
 		if err == nil {

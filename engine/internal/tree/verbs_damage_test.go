@@ -80,7 +80,7 @@ func damagedElements(t *testing.T, path string) (all []damage) {
 	t.Helper()
 	tree := mustOpen(t, path)
 	defer tree.Close()
-	add := func(bucket string, every int) {
+	add := func(bucket string, isWanted func(seen int) bool) {
 		seen := 0
 		err := tree.view(func(_ *bbolt.Tx, image *pages.Image) error {
 			b, err := image.Bucket(bucket)
@@ -88,7 +88,7 @@ func damagedElements(t *testing.T, path string) (all []damage) {
 				return err
 			}
 			return b.Walk(func(key, data []byte) error {
-				if seen++; seen%every == 0 {
+				if seen++; isWanted(seen) {
 					key, data = bytes.Clone(key), bytes.Clone(data)
 					data[len(data)/2] ^= 4
 					name := fmt.Sprintf("the element %q of %s", key, bucket)
@@ -103,8 +103,8 @@ func damagedElements(t *testing.T, path string) (all []damage) {
 			t.Fatal(err)
 		}
 	}
-	add(valuesBucket, 11)
-	add(recordsBucket, 50)
+	add(valuesBucket, func(seen int) bool { return seen <= 45 && seen%2 == 0 || seen%80 == 0 }) // first a, b, c
+	add(recordsBucket, func(seen int) bool { return seen <= 2 || seen%50 == 0 })
 	for _, key := range []string{"a", "az", "zz"} {
 		all = append(all, damage{fmt.Sprintf("the key %q among the chunks", key), func(t *testing.T, tree *Tree) {
 			putElement(t, tree, valuesBucket, []byte(key), []byte("no chunk"))
