@@ -34,14 +34,17 @@ func (p *Place) Advance(v StoredValue) {
 	p.Ties++
 }
 
-// IsBeginning reports whether the place is before all values. A nil place is.
-func (p *Place) IsBeginning() bool { return p == nil || p.RecordName == "" }
+// IsBeginning reports whether the place is before all values. A nil place is, and the zero Place.
+func (p *Place) IsBeginning() bool { return p == nil || *p == Place{} }
 
-// validate returns an error that matches ErrInvalidParams if a field has a value that no place has.
+// validate returns an error that matches ErrInvalidParams if the place is malformed.
 func (p *Place) validate() error {
 	switch {
 	case p.IsBeginning():
 		return nil
+	case p.RecordName == "":
+		return fmt.Errorf("%w: got After.StoredAt %d and After.Ties %d without After.RecordName; want the record "+
+			"of the last value before the place, or the zero Place", ErrInvalidParams, p.StoredAt, p.Ties)
 	case p.Ties < 0:
 		return fmt.Errorf("%w: got After.Ties %d; want 0 or more", ErrInvalidParams, p.Ties)
 	}

@@ -44,7 +44,8 @@ type QueryParams struct {
 	Order Order
 	// After leaves out all values up to a place in the result, so that the result can be read in
 	// pieces. LimitPerRecord counts the values after it. nil or the zero Place: the beginning. A
-	// Place that no value has: ErrInvalidParams.
+	// malformed Place, as one without a RecordName, is ErrInvalidParams. The place of a value that
+	// was deleted is none.
 	After *Place
 }
 

@@ -13,9 +13,9 @@ import (
 
 // Typed is a stored value that was decoded as T.
 type Typed[T any] struct {
-	RecordName string
-	Value      T
-	StoredAt   uint64 // Unix ms
+	RecordName string `json:"record_name"`
+	Value      T      `json:"value"`
+	StoredAt   uint64 `json:"stored_at"` // Unix ms
 }
 
 // QueryLatest returns the newest n values of every record that matches the glob pattern, decoded as
@@ -115,8 +115,8 @@ func decodeOrLog[T any](ctx context.Context, stored *StoredValue) (t Typed[T], o
 // TypedEvent is an Event whose value was decoded as T.
 type TypedEvent[T any] struct {
 	Typed[T]
-	Cursor Cursor // the place of the value
-	Missed uint64 // as in Event
+	Cursor Cursor `json:"cursor"`           // the place of the value
+	Missed uint64 `json:"missed,omitempty"` // as in Event
 }
 
 // WatchAs returns a channel of the values that the backend's Watch sends, decoded as T. Values that

@@ -219,6 +219,29 @@ func TestWatchAsOfNoWatcher(t *testing.T) {
 	}
 }
 
+// TestTypedJSON wants a decoded value to have the JSON of the stored one.
+func TestTypedJSON(t *testing.T) {
+	stored := daybook.StoredValue{RecordName: "r", Value: json.RawMessage(`{"celsius":1.5}`), StoredAt: 7}
+	typed := daybook.Typed[reading]{RecordName: "r", Value: reading{1.5}, StoredAt: 7}
+	cursor := daybook.Cursor{Epoch: [16]byte{1}, Sequence: 3}
+	for _, test := range []struct {
+		name       string
+		typed, raw any
+	}{
+		{"a value", typed, stored},
+		{"an event", daybook.TypedEvent[reading]{Typed: typed, Cursor: cursor},
+			daybook.Event{Change: daybook.Change{StoredValue: stored, Cursor: cursor}}},
+		{"an event after missed ones", daybook.TypedEvent[reading]{Typed: typed, Cursor: cursor, Missed: 2},
+			daybook.Event{Change: daybook.Change{StoredValue: stored, Cursor: cursor}, Missed: 2}},
+	} {
+		got, err := json.Marshal(test.typed)
+		want, wantErr := json.Marshal(test.raw)
+		if string(got) != string(want) || err != nil || wantErr != nil {
+			t.Errorf("%s: got %s, %v; want %s, %v", test.name, got, err, want, wantErr)
+		}
+	}
+}
+
 func TestStoreAs(t *testing.T) {
 	c := &canned{}
 	if err := daybook.StoreAs(t.Context(), c, "r", reading{1.5}, 7); err != nil {
@@ -247,6 +270,9 @@ func TestQueryParamsValidate(t *testing.T) {
 		{"negative limit", daybook.Latest(-1), daybook.ErrInvalidParams},
 		{"unknown order", daybook.QueryParams{Order: -1}, daybook.ErrInvalidParams},
 		{"unknown syntax", daybook.QueryParams{Syntax: 2}, daybook.ErrInvalidParams},
+		{"after the zero place", daybook.QueryParams{After: &daybook.Place{}}, nil},
+		{"after a place without a record", daybook.QueryParams{After: &daybook.Place{StoredAt: 1}},
+			daybook.ErrInvalidParams},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

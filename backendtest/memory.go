@@ -131,7 +131,7 @@ func (m *Memory) storeBatch(ctx context.Context, values []daybook.StoredValue) e
 	defer m.mu.Unlock()
 	for i, v := range values {
 		if err := validate(v); err != nil {
-			return fmt.Errorf("batch element %d of %d: %w", i, len(values), err)
+			return fmt.Errorf("values[%d] of %d in the batch: %w", i, len(values), err)
 		}
 	}
 	for _, v := range values {
