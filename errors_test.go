@@ -4,6 +4,7 @@ package daybook_test
 
 import (
 	"errors"
+	"os"
 	"testing"
 
 	"github.com/daybook-db/daybook"
@@ -32,6 +33,13 @@ func TestTypedErrors(t *testing.T) {
 		{&daybook.OutOfStepError{Position: daybook.Position{Through: 5}, From: 5}, daybook.ErrOutOfStep,
 			"out of step: the batch begins after 5, as it should, but after other batches: " +
 				"two stores have the same identity, or the sender has lost its state"},
+		{&daybook.LockedError{Path: "d/daybook.db"}, daybook.ErrLocked,
+			"locked by another process: d/daybook.db: close the program that has it open, or wait longer with LockTimeout"},
+		{&daybook.LockedError{Path: "d/daybook.db", PID: 1, Program: "init"}, daybook.ErrLocked,
+			"locked by another process: d/daybook.db: close process 1 (init), which has it open, " +
+				"or wait longer with LockTimeout"},
+		{&daybook.LockedError{Path: "d/daybook.db", PID: os.Getpid(), Program: "this"}, daybook.ErrLocked,
+			"locked: d/daybook.db: this process has it open already: use that backend, or close it first"},
 	}
 	for _, test := range tests {
 		if got := test.err.Error(); got != test.want {

@@ -2,17 +2,25 @@
 
 package daybook
 
-import "fmt"
+import (
+	"fmt"
+	"os"
+)
 
 // LockedError says which process has a file open. It matches ErrLocked.
 type LockedError struct {
 	Path    string
-	PID     int    // of the process; 0: unknown
+	PID     int    // of the process, which may be this one; 0: unknown
 	Program string // the name of the process; "": unknown
 	Stopped bool   // the process is stopped, as by SIGSTOP or a debugger
 }
 
-func (e *LockedError) Error() string { return fmt.Sprintf("%v: %s: %s", ErrLocked, e.Path, e.remedy()) }
+func (e *LockedError) Error() string {
+	if e.PID == os.Getpid() {
+		return fmt.Sprintf("locked: %s: this process has it open already: use that backend, or close it first", e.Path)
+	}
+	return fmt.Sprintf("%v: %s: %s", ErrLocked, e.Path, e.remedy())
+}
 
 func (e *LockedError) remedy() string {
 	switch {

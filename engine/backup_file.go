@@ -27,6 +27,8 @@ import (
 // that was killed leaves such a file; a later call for path removes it once it is an hour old.
 // After a power cut path may be missing. Then path.1 is the newest backup.
 //
+// The directory of path must exist: on a disk that is not mounted it does not.
+//
 // Errors: daybook.ErrInvalidParams for keep < 1, for a path in the daybook's own directory or its
 // log's, or where one of the names is that of a directory, or of a link to somewhere else; those of
 // Backup, or the operating system's. After an error the earlier backups are there.
@@ -42,6 +44,9 @@ func (db *DB) BackupFile(ctx context.Context, path string, keep int) (err error)
 		return err
 	}
 	parent, err := disk.OS{}.OpenDirectory(filepath.Dir(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("make the directory first, or mount its disk: %w", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -181,6 +182,11 @@ func TestBackupFileFails(t *testing.T) {
 		if err := db.BackupFile(test.ctx, test.path, test.keep); !errors.Is(err, test.want) {
 			t.Errorf("%s: got %v; want %v", test.name, err, test.want)
 		}
+	}
+	missing := filepath.Join(dir, "missing")
+	err = db.BackupFile(ctx, filepath.Join(missing, "b"), 1)
+	if err == nil || !strings.Contains(err.Error(), "make the directory") || !strings.Contains(err.Error(), missing) {
+		t.Errorf("no directory: got %v; want what to do, and %s", err, missing)
 	}
 	f := backupFile{fs: openParent(t, path), path: path}
 	fail := errors.New("the source fails")

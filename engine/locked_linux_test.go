@@ -78,6 +78,18 @@ func TestLockedNamesTheProcess(t *testing.T) {
 	}
 }
 
+// TestLockedByThisProcess opens a directory twice. The error must not ask for the end of the process
+// that reads it.
+func TestLockedByThisProcess(t *testing.T) {
+	dir := testenv.TempDir(t)
+	mustOpen(t, dir, nil)
+	_, err := Open(dir, &Options{LockTimeout: -1})
+	var locked *daybook.LockedError
+	if !errors.As(err, &locked) || locked.PID != os.Getpid() || !strings.Contains(err.Error(), "this process") {
+		t.Errorf("got %v; want a *LockedError that says that this process has it open", err)
+	}
+}
+
 // openInChild opens a directory in a process that is killed at the end of the test.
 func openInChild(t *testing.T, dir string, readOnly bool) *os.Process {
 	t.Helper()

@@ -69,7 +69,8 @@ func lockedError(dir string, err error) error {
 			"or end it, then try again", dir, by, locked.PID)
 	}
 	return fmt.Errorf("the daybook in %s is open in %s: wait for it or end it, then try again; "+
-		"\"daybook tail -f\" works beside it, and a program of yours backs up with DB.Backup", dir, by)
+		"\"daybook tail -f\" works beside it, and a program of yours does the rest by itself with DB.Stats, "+
+		"DB.Scan, DB.Check, DB.Backup and the other methods", dir, by)
 }
 
 // checkDirectory refuses a path that exists and is not a directory.
