@@ -141,8 +141,8 @@ func (it *iteration) read(fn func() error) error {
 	return fn()
 }
 
-// check returns ErrClosed if Close has begun, and ErrSnapshotEnded if the iteration has expired. The
-// parts of a loop that do not read the snapshot call it.
+// check returns ErrClosed if Close has begun, and ErrSnapshotEnded if the iteration has expired.
+// The parts of a loop that do not read the snapshot call it.
 func (it *iteration) check() error {
 	switch {
 	case it == nil:
