@@ -12,6 +12,8 @@ import (
 	"log"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"time"
@@ -151,6 +153,30 @@ func ExampleDB_Stats() {
 	}
 	fmt.Println(stats.Values, "value of", stats.Records, "record in", stats.Commits, "commit")
 	// Output: 1 value of 1 record in 1 commit
+}
+
+// A health endpoint serves Stats as it is.
+func ExampleDB_Stats_health() {
+	db, remove := tempStore()
+	defer remove()
+	health := func(w http.ResponseWriter, r *http.Request) {
+		stats, err := db.Stats(r.Context())
+		if err != nil || stats.Failed != "" || stats.StoreFailures.Failing {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		_ = json.NewEncoder(w).Encode(stats)
+	}
+	if err := db.Store(context.Background(), "a", json.RawMessage(`no JSON`), 1); err != nil {
+		fmt.Println(errors.Is(err, daybook.ErrInvalidValue)) // the program's fault: the store is well
+	}
+	answer := httptest.NewRecorder()
+	health(answer, httptest.NewRequest(http.MethodGet, "/health", nil))
+	var stats daybook.Stats
+	err := json.Unmarshal(answer.Body.Bytes(), &stats)
+	fmt.Println(answer.Code, stats.StoreFailures.Invalid, stats.StoreFailures.Last, err)
+	// Output:
+	// true
+	// 200 1 <nil> <nil>
 }
 
 // A keeper sweeps at once and then every day, for as long as the program runs.
@@ -374,10 +400,13 @@ func ExampleOptions_quarantine() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, file := range stats.Quarantined {
-		fmt.Println("set aside:", file.Name)
+	for _, file := range stats.Quarantined { // also after a restart
+		fmt.Println("set aside:", file.Name, file.Bytes, "bytes")
+		if err := db.RemoveQuarantined(ctx, file.Name); err != nil { // when nobody needs it any more
+			log.Fatal(err)
+		}
 	}
 	// Output:
 	// corrupt: true
-	// set aside: daybook.corrupt-1.db
+	// set aside: daybook.corrupt-1.db 26 bytes
 }

@@ -390,12 +390,3 @@ func (t *turn) holdsChanged() {
 	t.noteArrivals()
 	t.publishHolds()
 }
-
-// publishHolds tells Stats, which has no turn, the holds.
-func (t *turn) publishHolds() {
-	published := make([]daybook.HoldStats, len(t.holds))
-	for i, h := range t.holds {
-		published[i] = daybook.HoldStats{Name: h.Name, At: h.At, Lost: h.lost, Damaged: h.damaged}
-	}
-	t.db.stats.change(func(s *daybook.Stats) { s.Holds = published })
-}

@@ -82,6 +82,15 @@ func (s *statistics) addDropped(values uint64) {
 	s.change(func(s *daybook.Stats) { s.ValuesDropped += values })
 }
 
+// publishHolds tells Stats, which has no turn, the holds.
+func (t *turn) publishHolds() {
+	published := make([]daybook.HoldStats, len(t.holds))
+	for i, h := range t.holds {
+		published[i] = daybook.HoldStats{Name: h.Name, At: h.At, Lost: h.lost, Damaged: h.damaged}
+	}
+	t.db.stats.change(func(s *daybook.Stats) { s.Holds = published })
+}
+
 // get returns a copy of the counted parts, and the number of commits when the last store failed.
 func (s *statistics) get() (stats daybook.Stats, commitsAtFailure uint64) {
 	s.mu.Lock()
