@@ -165,6 +165,9 @@ func (h *changeHistory) compareReads(seed uint64, r *ChangeReader, pattern *inde
 		if err != nil || reads > 100_000 {
 			h.t.Fatalf("seed %d: after %d: %v in read %d", seed, r.After(), err, reads)
 		}
+		if len(r.places) >= 2*r.max.places {
+			h.t.Fatalf("seed %d: %d places; want less than twice %d", seed, len(r.places), r.max.places)
+		}
 		if len(r.pool.values) > r.max.values+options().ChunkValues {
 			h.t.Fatalf("seed %d: %d values in the pool; want at most %d", seed, len(r.pool.values), r.max.values)
 		}

@@ -5,6 +5,7 @@ package tree
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -67,6 +68,10 @@ func TestReaderGivesWay(t *testing.T) {
 	if _, err := s.Next(); err != nil {
 		t.Fatal(err)
 	}
+	backup, err := reader.Backup()
+	if err != nil {
+		t.Fatal(err)
+	}
 	during := reader.Lease().Context(ctx)
 	if err := during.Err(); err != nil {
 		t.Errorf("the context of a lease before it ends: %v", err)
@@ -82,6 +87,7 @@ func TestReaderGivesWay(t *testing.T) {
 		"Snapshot":             func() error { return second(reader.Snapshot()) },
 		"State of another one": func() error { _, err := other.State(); return err },
 		"Context":              during.Err,
+		"a backup":             func() error { _, err := io.ReadAll(backup.Reader()); return err },
 	} {
 		if err := call(); !errors.Is(err, daybook.ErrLocked) {
 			t.Errorf("%s of a reader that gave way: got %v; want ErrLocked", name, err)
@@ -95,6 +101,7 @@ func TestReaderGivesWay(t *testing.T) {
 	wantNoSign(t, opts.Directory)
 	mustPost(t, writer, 1)
 	s.Close()
+	backup.Close()
 	for _, r := range []*Tree{reader, other} {
 		sign := r.Lease().sign
 		if err := r.Close(); err != nil {

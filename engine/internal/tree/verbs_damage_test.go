@@ -184,6 +184,14 @@ func TestBackupMeetsDamage(t *testing.T) {
 		defer b.Close()
 		return "", b.Verify(ctx)
 	}}
+	whole := &countdown{ctx, math.MaxInt}
+	if _, err := v.do(t, whole, file, func(*Tree) {}); err != nil {
+		t.Fatal(err)
+	}
+	last := &countdown{ctx, math.MaxInt - whole.left - 1}
+	if _, err := v.do(t, last, file, func(*Tree) {}); !errors.Is(err, context.Canceled) {
+		t.Errorf("the context ended before the last catalogue entry: got %v; want Canceled", err)
+	}
 	found := 0
 	for _, d := range append(damagedPages(len(file)/pageSize), damagedElements(t, path)...) {
 		var check error
@@ -197,6 +205,44 @@ func TestBackupMeetsDamage(t *testing.T) {
 	}
 	if found < 30 {
 		t.Errorf("only %d of the damages were found", found)
+	}
+}
+
+// TestCutoffMeetsDamagedNames damages each page of the catalogue in turn. Cutoff must count the
+// chunks of all records all the same, and name the damage.
+func TestCutoffMeetsDamagedNames(t *testing.T) {
+	path := makeVerbTree(t)
+	file, leaves, none := mustRead(t, path), 0, slices.Values([]codec.Entry(nil))
+	count := func(prepare func(*Tree)) (all uint64, rule Rule, err error) {
+		var skipped error
+		v := verb{run: func(ctx context.Context, tree *Tree) (_ string, err error) {
+			keep := func(of uint64) uint64 { all = of; return of / 3 }
+			rule, skipped, err = tree.Cutoff(ctx, mustPattern(t, "*"), ByTime, keep, nil, 1, none)
+			return "", err
+		}}
+		if _, err := v.do(t, ctx, file, prepare); err != nil {
+			t.Fatal(err)
+		}
+		return all, rule, skipped
+	}
+	whole, _, err := count(func(*Tree) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for page := 2; page < len(file)/pageSize; page++ {
+		data := file[page*pageSize:][:pageSize]
+		if !bytes.Contains(data, []byte("one.100")) || bytes.Contains(data, []byte("one.100\x00")) {
+			continue // it has no names
+		}
+		leaves++
+		at := page*pageSize + 10
+		all, rule, err := count(func(tree *Tree) { overwrite(t, tree.mapped.path, []byte{file[at] ^ 4}, at) })
+		if offsetIn(err) != page*pageSize || rule == (Rule{}) || all < whole {
+			t.Errorf("page %d: got %d bytes, %+v, %v; want at least %d, and the damage", page, all, rule, err, whole)
+		}
+	}
+	if leaves == 0 {
+		t.Error("no page has names")
 	}
 }
 
