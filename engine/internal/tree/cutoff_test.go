@@ -180,3 +180,49 @@ func TestLastStored(t *testing.T) {
 		}
 	})
 }
+
+// TestCutoffKeepsNewest asks for the cut of records whose newest values do not count. All values
+// have one length, so that the estimate for a chunk of which some count is exact.
+func TestCutoffKeepsNewest(t *testing.T) {
+	const values, length = 30, 100 // of each of two records
+	tree, h, last := mustOpen(t, filepath.Join(testenv.TempDir(t), "tree")), make(history), uint64(0)
+	for range values {
+		for _, record := range []string{"a", "b"} {
+			last++
+			value := fmt.Appendf(nil, `"%0*d"`, length-2, last)
+			h[record] = append(h[record], codec.Entry{Timestamp: last, Sequence: last, Value: value})
+		}
+	}
+	if err := h.post(tree, last); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name                 string
+		keepNewest, excess   uint64 // excess: number of values too many
+		counting, olderCount uint64 // number of values that count, and that the rule deletes by age
+	}{
+		{"none is kept", 0, 5, 60, 5},
+		{"one of each is kept", 1, 5, 58, 5},
+		{"a part of a chunk is kept", 6, 5, 48, 5},
+		{"the first value is too many", 6, 1, 48, 1},
+		{"all but one of each are kept", 29, 2, 2, 2},
+		{"all are kept", 30, 0, 0, 0},
+		{"more than all are kept", 100, 0, 0, 0},
+	} {
+		all := uint64(0)
+		keep := func(of uint64) uint64 { all = of; return of - test.excess*length }
+		rule, skipped, err := tree.Cutoff(
+			ctx, mustPattern(t, "*"), ByTime, keep, nil, test.keepNewest, slices.Values([]codec.Entry(nil)))
+		if err != nil || skipped != nil {
+			t.Fatalf("%s: %v, %v", test.name, skipped, err)
+		}
+		older := uint64(0)
+		for _, entries := range h {
+			older += uint64(len(rule.deleted(entries)))
+		}
+		if all != test.counting*length || older != test.olderCount {
+			t.Errorf("%s: got %d bytes, of which %+v deletes %d values; want %d bytes, and %d values",
+				test.name, all, rule, older, test.counting*length, test.olderCount)
+		}
+	}
+}

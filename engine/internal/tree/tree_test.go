@@ -246,3 +246,36 @@ func pruneInParts(t *testing.T, file []byte, checks int) (deleted uint64, err er
 	}
 	return deleted, err, parts
 }
+
+// TestFail fails a tree and an incomplete copy. The owner of a daybook stops after the first, and
+// goes on after the second.
+func TestFail(t *testing.T) {
+	tree, cause := mustOpen(t, filepath.Join(testenv.TempDir(t), "tree")), errors.New("a fault")
+	mustPost(t, tree, 0)
+	c := mustCopy(t, tree, func(*Copy) {})
+	h, watermark := round(1)
+	if err := c.to.Fail(cause); errors.Is(err, daybook.ErrFailed) || !errors.Is(err, cause) {
+		t.Errorf("a copy that fails: got %v; want its cause, and not ErrFailed", err)
+	}
+	if err := c.Post(h.posting(watermark)); !errors.Is(err, cause) {
+		t.Errorf("Post to a failed copy: got %v; want the cause", err)
+	}
+	if err := errors.Join(c.Close(), h.post(tree, watermark)); err != nil {
+		t.Fatal(err)
+	}
+	if err := tree.Fail(cause); !errors.Is(err, daybook.ErrFailed) || !errors.Is(err, cause) {
+		t.Errorf("a tree that fails: got %v; want ErrFailed with its cause", err)
+	}
+	wantRounds(t, tree, 2) // reading goes on
+}
+
+// TestCreateFull creates a tree that may not have its first pages.
+func TestCreateFull(t *testing.T) {
+	opts := options()
+	opts.MaxBytes = 5 * pageSize // bbolt's own pages are four
+	path := filepath.Join(testenv.TempDir(t), "tree")
+	if _, err := openAt(t, path, opts); !errors.Is(err, daybook.ErrNoSpace) {
+		t.Errorf("got %v; want ErrNoSpace", err)
+	}
+	mustPost(t, mustOpen(t, path), 0) // with more space it goes on
+}
