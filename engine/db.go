@@ -162,6 +162,7 @@ func open(path string, opts Options, system disk.System) (_ *DB, err error) {
 		if err := t.renewHoldEpochs(); err != nil {
 			opts.Logger.Warn("daybook: the places of holds could not be renewed", "dir", dir.path, "err", err)
 		}
+		db.warnOfSmallDisk()
 		t.saveQuarantined()
 		t.sampleHolds()
 		db.startBackground()

@@ -78,8 +78,8 @@ func TestLockedNamesTheProcess(t *testing.T) {
 	}
 }
 
-// TestLockedByThisProcess opens a directory twice. The error must not ask for the end of the process
-// that reads it.
+// TestLockedByThisProcess opens a directory twice. The error must not ask to close the process that
+// reads it.
 func TestLockedByThisProcess(t *testing.T) {
 	dir := testenv.TempDir(t)
 	mustOpen(t, dir, nil)

@@ -142,7 +142,8 @@ type Options struct {
 	MaxFuture time.Duration
 	// MaxSize is the maximum number of bytes of the directory's files together, files that
 	// Quarantine renamed excepted. It also lowers the defaults of Tuning. Default: 0, no maximum;
-	// minimum 8 MiB.
+	// minimum 8 MiB. Open logs a warning if the file system is smaller, where the system tells its
+	// size.
 	MaxSize int64
 	// WhenFull says what Store does when MaxSize is reached. WhenFullDropOldest needs a MaxSize.
 	// Default: WhenFullRefuse.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"path/filepath"
 	"sync"
 
 	"github.com/daybook-db/daybook"
@@ -165,4 +166,16 @@ func (db *DB) errMaxSize() error {
 	}
 	return fmt.Errorf("%w: %s has reached MaxSize, %d bytes: %s", daybook.ErrNoSpace, db.dir.path, db.opts.MaxSize,
 		remedy)
+}
+
+// warnOfSmallDisk logs that MaxSize can never be reached. A disk that is full before is
+// daybook.ErrNoSpace, and WhenFullDropOldest drops nothing then: a recorder would stop.
+func (db *DB) warnOfSmallDisk() {
+	size, known := db.dir.fs.DiskSize(filepath.Dir(db.dir.tree))
+	if !known || db.opts.MaxSize <= size {
+		return
+	}
+	db.opts.Logger.Warn("daybook: MaxSize is larger than the file system, so the disk will be full before MaxSize "+
+		"is reached: stores fail then, and WhenFullDropOldest drops nothing; set a smaller MaxSize",
+		"dir", db.dir.path, "max_size", db.opts.MaxSize, "file_system", size)
 }

@@ -398,3 +398,12 @@ func (d *directory) FreeSpace(path string) (free int64, known bool) {
 	defer f.Close()
 	return freeSpace(f)
 }
+
+func (d *directory) DiskSize(path string) (size int64, known bool) {
+	f, err := d.open(path, os.O_RDONLY, 0)
+	if err != nil {
+		return 0, false
+	}
+	defer f.Close()
+	return diskSize(f)
+}

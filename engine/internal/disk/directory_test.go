@@ -328,4 +328,8 @@ func TestReads(t *testing.T) {
 	if runtime.GOOS == "linux" && (!known || !knownByPath) {
 		t.Error("FreeSpace is not known")
 	}
+	size, sizeKnown := dir.DiskSize(made)
+	if sizeKnown != known || known && size < free {
+		t.Errorf("DiskSize: %d bytes, %v; want at least the %d that are free", size, sizeKnown, free)
+	}
 }

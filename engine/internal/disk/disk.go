@@ -71,6 +71,9 @@ type FS interface {
 	// FreeSpace returns the number of bytes that a user without privileges may still write to the
 	// disk of a directory. known is false if the system does not tell.
 	FreeSpace(path string) (free int64, known bool)
+	// DiskSize returns the number of bytes of the file system of a directory, used and free. known
+	// is false if the system does not tell.
+	DiskSize(path string) (size int64, known bool)
 	// FollowLink returns the path of the file that a symbolic link leads to, and opens the
 	// directory of that file as well. The file need not exist, but its directory must; it is on a
 	// disk that is not mounted otherwise. A path that is no link is returned unchanged.

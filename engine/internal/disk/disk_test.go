@@ -248,6 +248,9 @@ func TestOpenFile(t *testing.T) {
 	if _, byPath := disk.FreeSpace(filepath.Join(at, "none")); known || byPath {
 		t.Error("the free space of nothing is known")
 	}
+	if _, known := dir.DiskSize(filepath.Join(at, "none")); known {
+		t.Error("the size of nothing is known")
+	}
 	if _, _, err := dir.ReadStart(at, 1); err == nil {
 		t.Error("ReadStart of a directory: no error")
 	}

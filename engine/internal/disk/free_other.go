@@ -10,3 +10,5 @@ import "os"
 func FreeSpace(path string) (free int64, known bool) { return 0, false }
 
 func freeSpace(*os.File) (free int64, known bool) { return 0, false }
+
+func diskSize(*os.File) (size int64, known bool) { return 0, false }

@@ -87,4 +87,7 @@ func TestFreeSpaceOfNothing(t *testing.T) {
 	if free, known := freeSpace(file); known || free != 0 {
 		t.Errorf("got %d, %v; want that it is not known", free, known)
 	}
+	if size, known := diskSize(file); known || size != 0 {
+		t.Errorf("the size: got %d, %v; want that it is not known", size, known)
+	}
 }

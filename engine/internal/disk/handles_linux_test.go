@@ -54,6 +54,7 @@ func TestNoHandleIsLeft(t *testing.T) {
 		"ReadStart": func() error { _, _, err := dir.ReadStart(file, 1); return err },
 		"Stat":      func() error { _, err := dir.Stat(file); return err },
 		"FreeSpace": func() error { dir.FreeSpace(at); return nil },
+		"DiskSize":  func() error { dir.DiskSize(at); return nil },
 		"Verify":    dir.Verify,
 		"Hold":      func() error { return dir.Hold(large) }, // Close closes it
 	} {
