@@ -34,7 +34,8 @@ func TestTypedErrors(t *testing.T) {
 			"out of step: the batch begins after 5, as it should, but after other batches: " +
 				"two stores have the same identity, or the sender has lost its state"},
 		{&daybook.LockedError{Path: "d/daybook.db"}, daybook.ErrLocked,
-			"locked by another process: d/daybook.db: close the program that has it open, or wait longer with LockTimeout"},
+			"locked by another process: d/daybook.db: close the program that has it open, " +
+				"or wait longer with LockTimeout"},
 		{&daybook.LockedError{Path: "d/daybook.db", PID: 1, Program: "init"}, daybook.ErrLocked,
 			"locked by another process: d/daybook.db: close process 1 (init), which has it open, " +
 				"or wait longer with LockTimeout"},
