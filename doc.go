@@ -43,10 +43,12 @@
 // that were committed before it are there, too. The engine's option Durability trades this for
 // speed:
 //
-//	Durability  Store returns when       a process crash loses  a power cut loses
-//	Always      it is on stable storage  nothing acknowledged   nothing acknowledged
-//	Interval    the OS has it            nothing acknowledged   at most the last interval and sync
-//	OS          the OS has it            nothing acknowledged   what the OS had not written back
+//	Options.Durability  Store returns when    a process crash loses  a power cut loses
+//	DurabilityAlways    it is on the disk     nothing acknowledged   nothing acknowledged
+//	DurabilityInterval  it is written         nothing acknowledged   the last interval and sync
+//	DurabilityOS        it is written         nothing acknowledged   what the OS had not written
+//
+// "Written" means that the operating system has it, "on the disk" that stable storage has it.
 //
 // The last interval is the option SyncInterval long, one second by default. What was stored during
 // the sync that is running may be lost, too.

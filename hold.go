@@ -13,9 +13,9 @@ import (
 const MaxHoldNameLen = 128
 
 // Hold spares the values that a consumer has not taken yet from Cleanup, Prune and the embedded
-// engine's DropOldest. It spares the matching values that were stored after At, up to its bounds:
-// MaxBytes, MaxAge or both. It deletes nothing itself. A value beyond a bound may be deleted as if
-// there were no hold, and the hold counts it as lost then.
+// engine's WhenFullDropOldest. It spares the matching values that were stored after At, up to its
+// bounds: MaxBytes, MaxAge or both. It deletes nothing itself. A value beyond a bound may be
+// deleted as if there were no hold, and the hold counts it as lost then.
 type Hold struct {
 	// Name names the hold: 1 to MaxHoldNameLen bytes of UTF-8 without control characters.
 	Name string

@@ -16,10 +16,11 @@
 //
 // # What a crash can and cannot lose
 //
-//	Durability  Store returns when its frame is  a process crash loses  a power cut loses
-//	Always      on stable storage                nothing acknowledged   nothing acknowledged
-//	Interval    written; synced every second     nothing acknowledged   the last interval and sync
-//	OS          written to the OS                nothing acknowledged   what the OS had not written
+//	Options.Durability  Store returns when its  a process crash loses  a power cut loses
+//	                    frame is
+//	DurabilityAlways    on stable storage       nothing acknowledged   nothing acknowledged
+//	DurabilityInterval  written; synced each s  nothing acknowledged   last interval and sync
+//	DurabilityOS        written to the OS       nothing acknowledged   what the OS had not written
 //
 // In every mode the remaining values are a prefix of what was stored: whole batches, in order, with
 // no gap. A value whose Store had not returned yet, or had failed because the disk did, may or may
@@ -36,8 +37,9 @@
 //
 // A directory has an identity, and a value has a [daybook.Cursor]: an epoch and a sequence number.
 // Open begins a new epoch where numbers could be given a second time: after a crash, and in a copy
-// of the directory. So do Restore, Quarantine of a log, and a failed write that was undone. A log
-// that belongs to another store, or to another copy, is daybook.ErrCorrupt; identity.go has more.
+// of the directory. So do Restore, the quarantine of a log, and a failed write that was undone. A
+// log that belongs to another store, or to another copy, is daybook.ErrCorrupt; identity.go has
+// more.
 //
 // # Limits
 //
@@ -66,7 +68,7 @@
 //	daybook.old-1.db     on Windows: a tree that was replaced and that queries still read
 //	daybook.restored.db  the tree that Restore was writing when it was interrupted
 //	daybook.sync         an empty file that is made and removed to make the directory durable
-//	daybook.corrupt-1.db, wal.corrupt-1    what Quarantine has set aside
+//	daybook.corrupt-1.db, wal.corrupt-1    what OnCorruptionQuarantine has set aside
 //
 // Files have mode 0600, directories 0700. The file daybook.db and the directory wal may be symbolic
 // links to another disk. The copies of the tree and the reserve are beside the real file then, and

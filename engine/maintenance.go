@@ -11,8 +11,8 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/wal"
 )
 
-// Sync makes durable all values that were acknowledged before the call. Under Always they already
-// are. After an error the log takes no more writes.
+// Sync makes durable all values that were acknowledged before the call. Under DurabilityAlways
+// they already are. After an error the log takes no more writes.
 // Errors: daybook.ErrReadOnly, ErrClosed, ErrFailed, or ctx's.
 func (db *DB) Sync(ctx context.Context) error {
 	if err := db.enterWriting(ctx); err != nil {

@@ -136,23 +136,26 @@ type Options struct {
 	// refuses to lock a directory, which Windows does not need, the writer waits for LockTimeout
 	// instead. Options that are about writing are errors beside it. Default: false.
 	ReadOnly bool
-	// MaxFuture is how far a timestamp may be ahead of the clock; Store returns ErrTimestampRange
-	// for a later one. It protects a history from a clock that jumped ahead. Default: 0, any
+	// MaxFuture is how far a timestamp may be ahead of this machine's clock; Store returns
+	// ErrTimestampRange for a later one. It refuses the timestamps of other clocks, such as a
+	// sensor's. It does not protect from this machine's own clock, because the bound moves with it:
+	// daybook.PruneParams.NewerThan deletes what a clock that was ahead has stored. Default: 0, any
 	// timestamp.
 	MaxFuture time.Duration
 	// MaxSize is the maximum number of bytes of the directory's files together, files that
-	// Quarantine renamed excepted. It also lowers the defaults of Tuning. Default: 0, no maximum;
+	// were quarantined excepted. It also lowers the defaults of Tuning. Default: 0, no maximum;
 	// minimum 8 MiB. Open logs a warning if the file system is smaller, where the system tells its
 	// size.
 	MaxSize int64
 	// WhenFull says what Store does when MaxSize is reached. WhenFullDropOldest needs a MaxSize.
 	// Default: WhenFullRefuse.
 	WhenFull WhenFull
-	// DropKeepNewest is the number of values of each record that DropOldest spares: those with the
-	// greatest timestamps. Default: 1, so that no record loses its latest value; negative: none.
-	DropKeepNewest int
-	// DropExcept are records of which DropOldest deletes nothing, such as a configuration. Default:
+	// DropKeepNewest is the number of values of each record that WhenFullDropOldest spares: those
+	// with the greatest timestamps. Default: 1, so that no record loses its latest value; negative:
 	// none.
+	DropKeepNewest int
+	// DropExcept are records of which WhenFullDropOldest deletes nothing, such as a configuration.
+	// Default: none.
 	DropExcept []daybook.Pattern
 	// OnCorruption says what the engine does with a damaged directory. Default:
 	// OnCorruptionFail.

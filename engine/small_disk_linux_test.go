@@ -34,7 +34,7 @@ func TestMaxSizeBeyondTheDisk(t *testing.T) {
 			Tuning: Tuning{HeadSize: 256 << 10}}
 		mustClose(t, mustOpen(t, filepath.Join(mounted, "store"), opts))
 		if got := strings.Count(logged.String(), "MaxSize is larger than the file system"); got != test.want {
-			t.Errorf("%s: %d warnings; want %d, because %s:\n%s", test.name, got, test.want, test.reason, logged.String())
+			t.Errorf("%s: %d warnings; want %d, because %s:\n%s", test.name, got, test.want, test.reason, &logged)
 		}
 	}
 }

@@ -28,7 +28,7 @@ func Open(fsys disk.FS, path string, opts Options) (*Tree, error) {
 	missing := errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0
 	if missing && opts.Existing {
 		return nil, fmt.Errorf("%w: %s is missing or cut off at offset 0, though other files of the daybook exist: "+
-			"restore a backup, or open it with OnCorruption: Quarantine to keep what the log has",
+			"restore a backup, or open it with OnCorruptionQuarantine to keep what the log has",
 			daybook.ErrCorrupt, path)
 	}
 	if opts.ReadOnly {

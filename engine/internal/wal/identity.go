@@ -25,7 +25,7 @@ func (r *Recovery) checkStore(s *segment) error {
 
 // mendForeign ends the errors of a log that does not belong to the tree.
 const mendForeign = ": put the two together again that belong together, or move the log away. " +
-	"OnCorruption: Quarantine sets the log aside"
+	"OnCorruptionQuarantine sets the log aside"
 
 // extendIdentity adds the epoch of a segment in use to the identity, and reports whether it is one
 // of the identity's epochs now.

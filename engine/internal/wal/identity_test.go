@@ -91,7 +91,7 @@ func TestOtherStore(t *testing.T) {
 				t.Fatalf("got %v; want ErrCorrupt at the beginning of %s", err, w.segments[test.named])
 			}
 			for _, part := range []string{fmt.Sprintf("%x", other.Store), fmt.Sprintf("%x", testIdentity.Store),
-				knownAt(0).Tree, "Quarantine"} {
+				knownAt(0).Tree, "OnCorruptionQuarantine"} {
 				if !strings.Contains(err.Error(), part) {
 					t.Errorf("%v does not name %s", err, part)
 				}

@@ -89,7 +89,7 @@ func (r *Recovery) checkExpected() error {
 			nameOf(want.Segment), want.Sequence)
 	}
 	return fmt.Errorf("%w: the log %s: %s: put it back, or restore a backup, or move the directory away to go on "+
-		"without it. OnCorruption: Quarantine goes on with what is left", daybook.ErrCorrupt, r.dir, cause)
+		"without it. OnCorruptionQuarantine goes on with what is left", daybook.ErrCorrupt, r.dir, cause)
 }
 
 // hasSegment reports whether there is a file of a segment, in use or not.
