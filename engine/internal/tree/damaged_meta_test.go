@@ -4,6 +4,7 @@ package tree
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -224,5 +225,80 @@ func TestLossOfAHold(t *testing.T) {
 		if lost[0] != want {
 			t.Errorf("a hold %s loses %d values; want %d", test.name, lost[0], want)
 		}
+	}
+}
+
+// TestCutoffNamesDamage damages what Cutoff needs beside the headers of chunks: the entry of a
+// record whose newest values do not count, and a chunk of which a hold spares a part.
+func TestCutoffNamesDamage(t *testing.T) {
+	path := makeVerbTree(t)
+	file, none := mustRead(t, path), slices.Values([]codec.Entry(nil))
+	holds := Holds{{Pattern: mustPattern(t, "a"), At: 20, From: 90}}
+	third := func(all uint64) uint64 { return all / 3 }
+	named := map[string]int{}
+	for _, d := range damagedElements(t, path) {
+		v := verb{run: func(ctx context.Context, tree *Tree) (string, error) {
+			_, byCount, err := tree.Cutoff(ctx, mustPattern(t, "*"), ByTime, third, nil, 1, none)
+			if err != nil {
+				return "", err
+			}
+			_, byHold, err := tree.Cutoff(ctx, mustPattern(t, "*"), ByTime, third, holds, 0, none)
+			for what, err := range map[string]error{"entry": byCount, "hold": byHold} {
+				if errors.Is(err, daybook.ErrCorrupt) {
+					named[what]++
+				}
+			}
+			isEntry := strings.HasSuffix(d.name, " of "+recordsBucket)
+			if isEntry && byCount == nil {
+				t.Errorf("%s is damaged: got no error; want the damage", d.name)
+			}
+			return "", err
+		}}
+		if _, err := v.do(t, ctx, file, func(tree *Tree) { d.to(t, tree) }); err != nil {
+			t.Fatalf("%s is damaged: %v", d.name, err)
+		}
+	}
+	if named["entry"] == 0 || named["hold"] == 0 {
+		t.Errorf("the damages that were named: %v; want some of both", named)
+	}
+}
+
+// TestDamagedFreelist damages the list of free pages of an open tree. Check and a backup must say so,
+// though no value is lost yet.
+func TestDamagedFreelist(t *testing.T) {
+	file := mustRead(t, makeVerbTree(t))
+	for name, at := range map[string]int{"kind": 8, "length": 10, "first page": 16} {
+		at += freelistOf(file)
+		for _, v := range verbs(t) {
+			if v.name != "Check" && v.name != "Backup" {
+				continue
+			}
+			_, err := v.do(t, ctx, file, func(tree *Tree) {
+				overwrite(t, tree.mapped.path, []byte{file[at] ^ 4}, at)
+			})
+			if !errors.Is(err, daybook.ErrCorrupt) {
+				t.Errorf("the %s of the list is damaged: %s: got %v; want ErrCorrupt", name, v.name, err)
+			}
+		}
+	}
+}
+
+// TestUnknownVersion reads a chunk of a later format. It must not be taken for damage, which a
+// quarantine would put away.
+func TestUnknownVersion(t *testing.T) {
+	tree := mustOpen(t, makeVerbTree(t))
+	key := codec.AppendLowerBound(nil, "a", 0)
+	var chunk []byte
+	err := tree.viewBolt(func(tx *bbolt.Tx) error {
+		chunk = bytes.Clone(tx.Bucket([]byte(valuesBucket)).Get(key))
+		return nil
+	})
+	if err != nil || chunk == nil {
+		t.Fatalf("the first chunk: %x, %v", chunk, err)
+	}
+	chunk[0] = 0xff
+	putElement(t, tree, valuesBucket, key, chunk)
+	if _, err := read(tree, "a"); !errors.Is(err, daybook.ErrVersion) || errors.Is(err, daybook.ErrCorrupt) {
+		t.Errorf("got %v; want ErrVersion, and not ErrCorrupt", err)
 	}
 }

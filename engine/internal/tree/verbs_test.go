@@ -83,6 +83,17 @@ func verbs(t *testing.T) []verb {
 			return run(ctx, tree, s)
 		}
 	}
+	copyStored := func(rule Rule) func(context.Context, *Tree) (string, error) {
+		return func(ctx context.Context, tree *Tree) (string, error) {
+			with := Pruning{Holds: holds, NotesOf: func([]uint64) Notes { return nil }}
+			stored, lost, err := tree.CopyStored(ctx, copyPath(tree), rule, 1<<20, with)
+			if err != nil {
+				return "", err
+			}
+			text, err := readAll(ctx, stored)
+			return fmt.Sprint(lost, text), errors.Join(err, stored.Close())
+		}
+	}
 	third := func(all uint64) uint64 { return all / 3 }
 	cutoff := func(order Order, holds Holds) func(context.Context, *Tree) (string, error) {
 		return func(ctx context.Context, tree *Tree) (string, error) {
@@ -133,6 +144,7 @@ func verbs(t *testing.T) []verb {
 			return "", tree.Check(ctx)
 		}},
 		{name: "read everything", want: allVerbHistory(), run: onSnapshot(readEverything)},
+		{name: "read ranges", run: onSnapshot(readRanges)},
 		{name: "HasRecord", want: "true", run: onSnapshot(hasRecord)},
 		{name: "Notes of a snapshot", want: "map[noted:a note]", run: onSnapshot(notesOf)},
 		{name: "Records of which none matches", ends: true, want: "false", run: onSnapshot(noRecord)},
@@ -170,15 +182,9 @@ func verbs(t *testing.T) []verb {
 		{name: "Prune everything", ends: true, writes: true, run: prune(Rule{OlderThan: math.MaxUint64}, nil)},
 		{name: "Copy", ends: true, copies: true, run: copyAll},
 		{name: "Copy, then prune both", copies: true, run: copyAndPrune},
-		{name: "CopyStored", ends: true, copies: true, run: func(ctx context.Context, tree *Tree) (string, error) {
-			with := Pruning{Holds: holds, NotesOf: func([]uint64) Notes { return nil }}
-			stored, lost, err := tree.CopyStored(ctx, copyPath(tree), Rule{StoredThrough: 100}, 1<<20, with)
-			if err != nil {
-				return "", err
-			}
-			text, err := readAll(ctx, stored)
-			return fmt.Sprint(lost, text), errors.Join(err, stored.Close())
-		}},
+		{name: "CopyStored", ends: true, copies: true, run: copyStored(Rule{StoredThrough: 100})},
+		{name: "CopyStored but the newest", ends: true, copies: true,
+			run: copyStored(Rule{StoredThrough: 100, KeepNewest: 30})},
 	}
 }
 
@@ -216,6 +222,21 @@ func readEverything(ctx context.Context, tree *Tree, s *Snapshot) (string, error
 		}
 		writeRecord(&text, string(name), entry.Count, entries)
 	}
+}
+
+// readRanges reads a range of each long record that begins and ends within it, in both directions.
+func readRanges(_ context.Context, _ *Tree, s *Snapshot) (string, error) {
+	var text strings.Builder
+	for _, name := range []string{"a", "b", "c"} {
+		for _, newest := range []bool{false, true} {
+			entries, err := readRange(s, name, codec.Range{Start: 7, End: 12, Newest: newest})
+			if err != nil {
+				return "", err
+			}
+			writeRecord(&text, name, uint64(len(entries)), entries)
+		}
+	}
+	return text.String(), nil
 }
 
 func writeRecord(text *strings.Builder, name string, count uint64, entries []codec.Entry) {
