@@ -23,7 +23,8 @@
 //	// The newest value of every sensor, decoded.
 //	latest, err := daybook.QueryLatest[Reading](ctx, db, "sensor.*", 1)
 //
-//	// Everything of the last hour, oldest first, without holding all of it in memory.
+//	// Everything of the last hour, without holding all of it in memory: record after record, by
+//	// name, and the values of each record oldest first.
 //	lastHour := daybook.Since(daybook.Ago(time.Hour)).OldestFirst()
 //	for value, err := range db.Scan(ctx, "*", lastHour) {
 //		...

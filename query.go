@@ -7,7 +7,8 @@ import (
 	"math"
 )
 
-// Order is the order of one record's values in a result.
+// Order is the order of one record's values in a result. Records come one after the other, by name,
+// whatever the Order: it does not mix their values.
 type Order int
 
 const (
@@ -75,8 +76,8 @@ func (p QueryParams) Until(end uint64) QueryParams {
 	return p
 }
 
-// OldestFirst returns p with the order OldestFirst. LimitPerRecord then counts from the oldest
-// value.
+// OldestFirst returns p with the order OldestFirst of each record's values; records are ordered by
+// name as before. LimitPerRecord then counts from the oldest value.
 func (p QueryParams) OldestFirst() QueryParams {
 	p.Order = OldestFirst
 	return p

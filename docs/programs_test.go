@@ -44,6 +44,24 @@ func TestProgramsAreExamples(t *testing.T) {
 	}
 }
 
+// TestForwardIsExample shows that the functions which forward values, in reference.md, are those of
+// an example that the tests of package engine compile and run.
+func TestForwardIsExample(t *testing.T) {
+	example, err := os.ReadFile(filepath.Join(root, "engine/example_forward_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range documentAt(t, "docs/reference.md").blocks {
+		if b.language == "go" && strings.HasPrefix(b.content, "// forward ") {
+			if !strings.Contains(string(example), strings.TrimSpace(b.content)) {
+				t.Error("forward in docs/reference.md differs from that of engine/example_forward_test.go")
+			}
+			return
+		}
+	}
+	t.Error("docs/reference.md has no function forward")
+}
+
 // program returns the first Go program of a document.
 func program(t *testing.T, path string) string {
 	t.Helper()
