@@ -92,7 +92,8 @@ type sizes struct {
 	free    int64 // of the pages of that file which the next transaction may use
 	pinned  int64 // of the pages that will be free when the open snapshots end
 	copy    int64 // of a compaction's copy; 0: there is none
-	log     int64 // of all segments, and of the session's file
+	log     int64 // of all files of the log, and of the session's file
+	spare   int64 // number of segments that the log has ready or can use again
 	reserve int64
 }
 
@@ -165,19 +166,38 @@ func (b budget) tree(now sizes, d demand) int64 {
 }
 
 // leftInDirectory returns the number of bytes below MaxSize that remain when values with the given
-// demand are stored. It is negative if they do not fit. A file that is too large for it shrinks
-// only by a compaction.
+// demand are stored. It is negative if they do not fit. The log never takes more than the tree's
+// part and the reserve leave: the tree's file may grow to that part at any time, however many of its
+// pages are free, where values need pages that lie together.
 func (b budget) leftInDirectory(now sizes, d demand) int64 {
 	if b.maxSize == 0 {
 		return math.MaxInt64
 	}
-	_, segment := segmentSizes(b.maxSize)
-	all := now.log + d.logBytes + 2*segment // the log may begin a segment, and prepare the next one
-	all += max(b.tree(now, d)+reserveSize, now.file+now.reserve)
+	return min(b.leftForCopy(now, d), b.maxSize-b.log(now, d)-b.treePart()-reserveSize)
+}
+
+// leftForCopy is leftInDirectory for a compaction's copy, which may use what the tree does not. A
+// file that is too large for it shrinks only by a compaction.
+func (b budget) leftForCopy(now sizes, d demand) int64 {
+	all := b.log(now, d) + max(b.tree(now, d)+reserveSize, now.file+now.reserve)
 	if now.copy > 0 { // the copy takes in the heads' values too, and a transaction's pages twice
 		all += now.copy + d.inTree() + 2*b.transaction
 	}
 	return b.maxSize - all
+}
+
+// segmentOverhead is more than what a segment takes beside its frames.
+const segmentOverhead = 1 << 10
+
+// log returns what the log takes when values with the given demand are stored, in bytes. It may
+// begin a segment, and prepare the next one, unless it has them.
+func (b budget) log(now sizes, d demand) int64 {
+	_, segment := segmentSizes(b.maxSize)
+	all := now.log + max(0, 2-now.spare)*segment
+	if d.logBytes > 0 {
+		all += d.logBytes + segmentOverhead
+	}
+	return all
 }
 
 // left returns the number of bytes that remain in the tree's part and in the directory, whichever

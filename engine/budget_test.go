@@ -22,13 +22,21 @@ func TestBudget(t *testing.T) {
 		left         int64
 		reserve      bool
 	}{{
-		name: "new", reason: "the tree has an eighth of MaxSize beside its values",
+		name: "new", reason: "the log has a quarter of MaxSize, and may begin two segments",
 		now:         sizes{reserve: mib, log: mib / 2},
-		maxTreeFile: 5 * mib, left: 4 * mib, reserve: true,
+		maxTreeFile: 5 * mib, left: mib, reserve: true,
+	}, {
+		name: "spare segments", reason: "the log does not make others",
+		now:         sizes{reserve: mib, log: mib / 2, spare: 3},
+		maxTreeFile: 5 * mib, left: mib + mib/2, reserve: true,
+	}, {
+		name: "half full", reason: "the tree has an eighth of MaxSize beside its values",
+		now:         sizes{file: 4 * mib, free: mib / 2, reserve: mib, log: mib / 2},
+		maxTreeFile: 5 * mib, left: mib / 2, reserve: true,
 	}, {
 		name: "no reserve", reason: "the tree's part does not depend on whether the reserve could be taken",
 		now:         sizes{log: mib / 2},
-		maxTreeFile: 6 * mib, left: 4 * mib, reserve: true,
+		maxTreeFile: 6 * mib, left: mib, reserve: true,
 	}, {
 		name: "grown into the reserve", reason: "free pages are as good as those of a smaller file",
 		now:         sizes{file: 6 * mib, free: 5 * mib, log: mib / 2},
@@ -47,9 +55,14 @@ func TestBudget(t *testing.T) {
 		maxTreeFile: 5 * mib, left: 0, reserve: true,
 	}, {
 		name: "a batch", reason: "values count twice in the tree, as they do with a reserve that is not there",
-		now:         sizes{reserve: mib, log: mib / 2},
+		now:         sizes{file: 3 * mib, reserve: mib, log: mib / 4},
 		demand:      demand{values: 1, valueBytes: mib/2 - 128, logBytes: mib / 2},
-		maxTreeFile: 5 * mib, left: 3 * mib, reserve: true,
+		maxTreeFile: 5 * mib, left: 0, reserve: true,
+	}, {
+		name: "a batch in the log", reason: "it takes a segment of its own",
+		now:         sizes{reserve: mib, log: mib / 4},
+		demand:      demand{values: 1, valueBytes: mib/2 - 128, logBytes: mib / 2},
+		maxTreeFile: 5 * mib, left: 3*mib/4 - segmentOverhead, reserve: true,
 	}, {
 		name: "larger before", reason: "deletions may use the file and the reserve, but only a compaction makes room",
 		now:         sizes{file: 9 * mib, free: 8 * mib},
@@ -130,4 +143,31 @@ func TestBudgetOfMapping(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestBudgetOfFullTree draws sizes, and values that fit. When the log has taken them, and the tree's
+// file has grown as far as it may, as it does where no free pages lie together, the directory must
+// not have passed MaxSize.
+func TestBudgetOfFullTree(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		maxSize := rapid.Int64Range(MinMaxSize, gib).Draw(t, "MaxSize")
+		budget := budget{maxSize: maxSize, transaction: MinTransactionSize,
+			fillsMapping: rapid.Bool().Draw(t, "the file fills its mapping")}
+		now := sizes{
+			file:  rapid.Int64Range(0, budget.treePart()+reserveSize).Draw(t, "file"),
+			log:   rapid.Int64Range(0, maxSize/2).Draw(t, "log"),
+			spare: rapid.Int64Range(0, 4).Draw(t, "spare segments"),
+		}
+		now.free = rapid.Int64Range(0, now.file).Draw(t, "free")
+		if budget.allowsReserve(now) && rapid.Bool().Draw(t, "reserve") {
+			now.reserve = reserveSize
+		}
+		d := demand{values: 1, valueBytes: 1, nameBytes: 1, logBytes: rapid.Int64Range(1, maxSize/16).Draw(t, "frame")}
+		_, segment := segmentSizes(maxSize)
+		grown := now.log + d.logBytes + max(0, 2-now.spare)*segment
+		if all := budget.maxTreeFile(now) + now.reserve + grown; budget.left(now, d) >= 0 && all > maxSize {
+			t.Fatalf("%+v leaves %d for %+v; then the files may have %d bytes, %d too many", now, budget.left(now, d), d,
+				all, all-maxSize)
+		}
+	})
 }

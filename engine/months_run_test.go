@@ -250,8 +250,8 @@ func (r *monthsRun) treeIsTooLarge() bool {
 	return r.opts.budget().isTooLarge(sizes{file: info.Size()})
 }
 
-// checkSize returns an error if the directory is larger than MaxSize. One that was too large already
-// may stay so until it is compacted, beside its copy, and deletions may use the reserve.
+// checkSize returns an error if the directory is larger than MaxSize. One that was too large
+// already may stay so until it is compacted, beside its copy, and deletions may use the reserve.
 func (r *monthsRun) checkSize() error {
 	size := occupied(r.t, r.dir)
 	if size <= r.opts.MaxSize {
@@ -314,8 +314,8 @@ func (r *monthsRun) compareMissing(isThere []bool) error {
 				continue
 			}
 			if isNewest := len(of)-i <= r.keep; !r.mayDrop || isNewest || sequence == r.sequence && !r.full {
-				return fmt.Errorf("value %d, the %d. of %d of %s, is missing; the newest %d are kept, and values may be "+
-					"dropped: %v", sequence, i+1, len(of), r.model[sequence].RecordName, r.keep, r.mayDrop)
+				return fmt.Errorf("value %d, the %d. of %d of %s, is missing; the newest %d are kept, and values may "+
+					"be dropped: %v", sequence, i+1, len(of), r.model[sequence].RecordName, r.keep, r.mayDrop)
 			}
 			last = max(last, sequence)
 		}

@@ -24,9 +24,10 @@ import (
 // The file is written in place, when the log takes its next segment and in Close. A directory
 // without the file, as earlier versions left it, is no error: then nothing is known.
 type session struct {
-	dir   directory
-	found sessionRecord // as Open found it
-	state sessionState
+	dir    directory
+	found  sessionRecord // as Open found it
+	length int64         // of the file, as Open found it
+	state  sessionState
 	// file is nil if no session is kept: it could not be created, or another program's has its
 	// name. Only Open and Close set it, while nothing else uses the session.
 	file disk.File
@@ -121,6 +122,9 @@ func (s *session) read() error {
 		return nil
 	case err != nil:
 		return err
+	}
+	s.length = size
+	switch {
 	case s.found.decode(data):
 		s.state = sessionFound
 	case size <= sessionLen && len(bytes.Trim(data, "\x00")) == 0:
@@ -299,10 +303,10 @@ func (t *turn) endSession() error {
 
 // size returns the size of the file, in bytes. It does not wait for a write or sync of it.
 func (s *session) size() int64 {
-	if s.file == nil && s.state <= sessionForeign {
-		return 0
+	if s.file == nil {
+		return s.length
 	}
-	return sessionLen
+	return max(s.length, sessionLen)
 }
 
 // close closes the file.

@@ -26,6 +26,7 @@ func (db *DB) sizes() sizes {
 	db.space.mu.Lock()
 	now := db.space.tree
 	db.space.mu.Unlock()
+	now.spare = int64(db.log.Spare()) // before the size, in which those that come meanwhile count then
 	now.log, now.reserve = db.log.Size()+db.session.size(), db.reserve.size()
 	return now
 }
@@ -95,6 +96,16 @@ func (db *DB) spaceLeft(d demand) int64 {
 	// all.
 	d = d.plus(db.heads.demand())
 	return db.opts.budget().left(db.sizes(), d)
+}
+
+// leftForCopy returns the number of bytes below MaxSize that a compaction's copy may take.
+func (db *DB) leftForCopy() int64 {
+	if db.opts.MaxSize == 0 {
+		return math.MaxInt64
+	}
+	b, d := db.opts.budget(), db.heads.demand()
+	now := db.sizes()
+	return min(b.leftInTree(now, d), b.leftForCopy(now, d))
 }
 
 // makeSpaceFor returns nil when values with the given demand may be stored. As far as it must and

@@ -49,7 +49,7 @@ type Frame struct {
 // may call the other methods at the same time.
 type Log struct {
 	dir  string
-	fs   disk.FS
+	fs   *files
 	opts Options
 	pool *pool
 
@@ -81,7 +81,7 @@ type activeSegment struct {
 	durable int64 // offset up to which the segment is durable
 }
 
-func newLog(dir string, fsys disk.FS, opts Options, nextNumber, nextSequence uint64) *Log {
+func newLog(dir string, fsys *files, opts Options, nextNumber, nextSequence uint64) *Log {
 	return &Log{
 		dir: dir, fs: fsys, opts: opts, next: nextSequence, durable: nextSequence - 1, origin: opts.Origin,
 		pool: &pool{dir: dir, fs: fsys, opts: opts, nextNumber: nextNumber, nextSize: opts.FirstSegmentSize},
@@ -368,17 +368,13 @@ func (l *Log) LastUsed() uint64 {
 	return l.lastUsed
 }
 
-// Size returns the total size of the segments in bytes, including released segments that are kept
-// for recycling.
-func (l *Log) Size() int64 {
-	l.mu.Lock()
-	total := totalSize(l.sealed) + totalSize(l.evidence.unused)
-	if l.active != nil {
-		total += l.active.size
-	}
-	l.mu.Unlock()
-	return total + l.pool.size()
-}
+// Size returns the total size of the log's files in bytes, whatever they are for: segments in use,
+// being made, ready, kept for recycling, or as evidence.
+func (l *Log) Size() int64 { return l.fs.size() }
+
+// Spare returns the number of segments that later frames can use before the log makes another one:
+// those that are ready, being made, or kept for recycling.
+func (l *Log) Spare() int { return l.pool.spare() }
 
 // PrepareSegment makes the first segment in the background, so that the first Append need not wait
 // for it.

@@ -20,7 +20,7 @@ import (
 // background.
 type pool struct {
 	dir  string
-	fs   disk.FS
+	fs   *files
 	opts Options
 
 	// making is held while a segment is made. It is locked before mu.
@@ -30,7 +30,7 @@ type pool struct {
 	mu         sync.Mutex
 	ready      *segment  // prepared, with the greatest number; nil: none
 	released   []segment // to be recycled: only their path and size are used
-	unfinished int64     // size of the segment that is being made; 0: none is
+	unfinished bool      // a segment is being made
 	nextNumber uint64    // number of the next segment made
 	nextSize   int64     // size of the next segment made from nothing
 	stopped    bool
@@ -49,7 +49,7 @@ func (p *pool) take(size int64) (segment, error) {
 		if s, err = p.makeSegment(size); err != nil {
 			return segment{}, err
 		}
-		p.setUnfinished(0)
+		p.setUnfinished(false)
 	}
 	p.prepareInBackground()
 	return s, nil
@@ -91,7 +91,7 @@ func (p *pool) prepareInBackground() {
 		// Released segments of a process with other Options may be smaller than FirstSegmentSize.
 		if s, err := p.makeSegment(p.opts.FirstSegmentSize); err == nil {
 			p.mu.Lock()
-			p.ready, p.unfinished = &s, 0
+			p.ready, p.unfinished = &s, false
 			p.mu.Unlock()
 		}
 	})
@@ -115,13 +115,13 @@ func (p *pool) makeSegment(size int64) (segment, error) {
 	if recycled {
 		made.size = released.size
 	}
-	p.unfinished = made.size
+	p.unfinished = true
 	p.mu.Unlock()
 
 	made.path = filepath.Join(p.dir, temporaryNameOf(made.number))
 	if recycled {
 		if err := p.fs.Rename(released.path, made.path); err != nil {
-			p.setUnfinished(0)
+			p.setUnfinished(false)
 			if !errors.Is(err, fs.ErrNotExist) {
 				p.addReleased(released)
 			}
@@ -129,7 +129,7 @@ func (p *pool) makeSegment(size int64) (segment, error) {
 		}
 	}
 	if err := p.prepare(&made, recycled); err != nil {
-		p.setUnfinished(0)
+		p.setUnfinished(false)
 		p.remove(made)
 		return segment{}, err
 	}
@@ -141,10 +141,10 @@ func (p *pool) makeSegment(size int64) (segment, error) {
 	return made, nil
 }
 
-func (p *pool) setUnfinished(size int64) {
+func (p *pool) setUnfinished(is bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.unfinished = size
+	p.unfinished = is
 }
 
 func (p *pool) takeReleasedLocked(size int64) (segment, bool) {
@@ -174,7 +174,7 @@ func (p *pool) prepare(s *segment, recycled bool) error {
 // writePreparedFile durably writes a prepared header, and zeros after it unless the file is a
 // recycled one.
 func (p *pool) writePreparedFile(s *segment, recycled bool) (err error) {
-	file, err := p.createOrOpen(s.path, recycled)
+	file, err := p.createOrOpen(s, recycled)
 	if err != nil {
 		return err
 	}
@@ -190,17 +190,17 @@ func (p *pool) writePreparedFile(s *segment, recycled bool) (err error) {
 	return err
 }
 
-// createOrOpen creates a file, or opens a recycled one that has been renamed to path. The new name
+// createOrOpen creates a file, or opens a recycled one that has been renamed. The new name
 // is durable before the file gets another header: under its old name, a prepared header would hide
 // that the segment had values.
-func (p *pool) createOrOpen(path string, recycled bool) (disk.File, error) {
+func (p *pool) createOrOpen(s *segment, recycled bool) (disk.File, error) {
 	if !recycled {
-		return p.fs.Create(path)
+		return p.fs.Create(s.path, s.size)
 	}
 	if err := p.fs.SyncDir(p.dir); err != nil {
 		return nil, err
 	}
-	return p.fs.Open(path)
+	return p.fs.Open(s.path)
 }
 
 // release keeps a segment for recycling. It removes the segment if the kept ones would then exceed
@@ -259,15 +259,19 @@ func (p *pool) lastSegment() uint64 {
 	return p.nextNumber - 1
 }
 
-// size returns the total size of the pool's segments, in bytes.
-func (p *pool) size() int64 {
+// spare returns the number of segments that can be used before another one is made from nothing.
+func (p *pool) spare() (n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	total := totalSize(p.released) + p.unfinished
-	if p.ready != nil {
-		total += p.ready.size
+	if p.ready != nil || p.unfinished {
+		n++
 	}
-	return total
+	for _, s := range p.released {
+		if s.size >= p.opts.FirstSegmentSize {
+			n++
+		}
+	}
+	return n
 }
 
 // stop waits for the segment that is being made. No further segments are made in the background.

@@ -134,15 +134,22 @@ func (r *Recovery) Open(notBefore uint64, opts Options) (*Log, error) {
 	if opts.KeepEvidence {
 		kept = r.keepEvidence()
 	}
+	counted := newFiles(r.fs)
+	for _, s := range slices.Concat(r.segments, r.unused, kept.unused) {
+		counted.set(s.path, s.size)
+	}
+	for _, path := range kept.unfinished {
+		counted.measure(path)
+	}
 	for _, path := range r.unfinished {
-		if err := r.fs.Remove(path); err != nil {
+		if err := counted.Remove(path); err != nil {
 			return nil, err
 		}
 	}
 	if r.DroppedBytes > 0 {
 		opts.Logger.Warn("daybook: dropped the incomplete tail of the log", "dir", r.dir, "bytes", r.DroppedBytes)
 	}
-	l := newLog(r.dir, r.fs, opts, max(r.lastSegment, notBefore)+1, r.next)
+	l := newLog(r.dir, counted, opts, max(r.lastSegment, notBefore)+1, r.next)
 	l.pool.released, l.evidence = slices.Clone(r.unused), kept
 	for i, s := range r.segments {
 		if i == len(r.segments)-1 {

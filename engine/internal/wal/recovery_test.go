@@ -258,7 +258,7 @@ func TestCheckEnds(t *testing.T) {
 	l.disk.cached[first].cached[segmentHeaderLen]++
 	ctx, cancel := context.WithCancel(context.Background())
 	fsys := faultfs.New(l.disk)
-	l.log.fs = fsys
+	l.log.fs.FS = fsys
 	fsys.SetHook(func(faultfs.Op) error { cancel(); return nil })
 	if err := l.log.Check(ctx); !errors.Is(err, context.Canceled) || !isCorruptAt(err, first, segmentHeaderLen) {
 		t.Errorf("got %v; want the damage, and that the context ended", err)
