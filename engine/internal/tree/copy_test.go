@@ -5,6 +5,7 @@ package tree
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -164,4 +165,41 @@ func chunksOf(t *testing.T, tree *Tree, record string) (count int) {
 		t.Fatal(err)
 	}
 	return count
+}
+
+// TestFinishCompares completes a copy of a tree whose sums do not agree with its chunks. Such a copy
+// must not take the place of the tree.
+func TestFinishCompares(t *testing.T) {
+	for name, change := range map[string]func(*State){
+		"records": func(s *State) { s.Records++ },
+		"values":  func(s *State) { s.Values++ },
+		"bytes":   func(s *State) { s.Bytes++ },
+	} {
+		tree := mustOpen(t, filepath.Join(testenv.TempDir(t), "tree"))
+		mustPost(t, tree, 0)
+		err := tree.update(func(w *writeTx) error { change(&w.state); return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := mustCopy(t, tree, func(*Copy) {})
+		if _, err := c.Finish(); !errors.Is(err, daybook.ErrCorrupt) {
+			t.Errorf("another number of %s: got %v; want ErrCorrupt", name, err)
+		}
+	}
+}
+
+// TestCopyToNowhere copies to a directory that does not exist. The tree must stay as it is.
+func TestCopyToNowhere(t *testing.T) {
+	dir := testenv.TempDir(t)
+	tree := mustOpen(t, filepath.Join(dir, "tree"))
+	mustPost(t, tree, 0)
+	path := filepath.Join(dir, "missing", "copy")
+	if _, err := tree.Copy(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Copy: got %v; want ErrNotExist", err)
+	}
+	with := Pruning{NotesOf: func([]uint64) Notes { return nil }}
+	if _, _, err := tree.CopyStored(ctx, path, Rule{StoredThrough: 100}, 1<<20, with); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("CopyStored: got %v; want ErrNotExist", err)
+	}
+	wantRounds(t, tree, 1)
 }

@@ -343,3 +343,29 @@ func TestManyFaults(t *testing.T) {
 		t.Errorf("Check with a cancelled context: %v", err)
 	}
 }
+
+// TestDamageSaysWhere lists damages with their texts. An engineer looks for the place that they
+// name.
+func TestDamageSaysWhere(t *testing.T) {
+	cause := errors.New("a fault")
+	for _, test := range []struct {
+		name   string
+		damage Damage
+		want   string
+	}{
+		{"chunk", Damage{Bucket: valuesBucket, Record: "r", Key: []byte{1, 2}, Offset: 7},
+			`chunk of record "r" under key 0102 at offset 7: a fault`},
+		{"chunk of no known record", Damage{Bucket: valuesBucket, Key: []byte{1, 2}, Offset: 7},
+			`chunk under key 0102 at offset 7: a fault`},
+		{"chunk that is not written yet", Damage{Bucket: valuesBucket, Record: "r", Key: []byte{1}},
+			`chunk of record "r" under key 01: a fault`},
+		{"entry", Damage{Bucket: recordsBucket, Record: "r", Offset: 7},
+			`catalogue entry of record "r" at offset 7: a fault`},
+		{"no bucket", Damage{Offset: 7}, `a fault`},
+	} {
+		test.damage.Kind, test.damage.Path, test.damage.cause = daybook.ErrCorrupt, "the file", cause
+		if got, want := test.damage.Error(), "corrupt: the file: "+test.want; got != want {
+			t.Errorf("%s: got %q; want %q", test.name, got, want)
+		}
+	}
+}

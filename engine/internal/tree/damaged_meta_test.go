@@ -263,8 +263,8 @@ func TestCutoffNamesDamage(t *testing.T) {
 	}
 }
 
-// TestDamagedFreelist damages the list of free pages of an open tree. Check and a backup must say so,
-// though no value is lost yet.
+// TestDamagedFreelist damages the list of free pages of an open tree. Check and a backup must say
+// so, though no value is lost yet.
 func TestDamagedFreelist(t *testing.T) {
 	file := mustRead(t, makeVerbTree(t))
 	for name, at := range map[string]int{"kind": 8, "length": 10, "first page": 16} {

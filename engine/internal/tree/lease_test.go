@@ -151,8 +151,8 @@ func TestLeaseOutlivesShortSigns(t *testing.T) {
 	}
 }
 
-// TestLeaseWaitsForAStep lets a writer wait while a reader reads. The lock may be released only when
-// that step has ended, because the writer overwrites what the reader reads.
+// TestLeaseWaitsForAStep lets a writer wait while a reader reads. The lock may be released only
+// when that step has ended, because the writer overwrites what the reader reads.
 func TestLeaseWaitsForAStep(t *testing.T) {
 	t.Parallel()
 	path, opts := makeShared(t)
@@ -278,8 +278,8 @@ func TestSigns(t *testing.T) {
 	}
 }
 
-// TestMoveSign replaces the file that the sign is shown on, where its place is the tree's file. Then
-// the sign must move, because readers open the new one.
+// TestMoveSign replaces the file that the sign is shown on, where its place is the tree's file.
+// Then the sign must move, because readers open the new one.
 func TestMoveSign(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows does not rename a file that is open")

@@ -3,6 +3,10 @@
 package tree
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -45,5 +49,37 @@ func TestPruneSpanMovesTheNextChunk(t *testing.T) {
 	}
 	if err := tree.Check(ctx); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestPruneSpans deletes random spans, whose bounds lie within chunks and between them, and compares
+// the rest with the history.
+func TestPruneSpans(t *testing.T) {
+	file, random := mustRead(t, makeVerbTree(t)), rand.New(rand.NewPCG(1, 8))
+	for range 60 {
+		rule := Rule{NewerThan: 1 + random.Uint64N(20)}
+		rule.OlderThan = rule.NewerThan + random.Uint64N(12)
+		if random.IntN(4) == 0 {
+			rule.OlderThan = 0
+		}
+		h, _ := verbHistory()
+		want, wantDeleted := make(history), 0
+		for name, entries := range h {
+			for _, e := range entries {
+				if e.Timestamp > rule.NewerThan && (rule.OlderThan == 0 || e.Timestamp < rule.OlderThan) {
+					wantDeleted++
+				} else {
+					want[name] = append(want[name], e)
+				}
+			}
+		}
+		prune := verb{writes: true, run: func(ctx context.Context, tree *Tree) (string, error) {
+			deleted, err := tree.Prune(ctx, mustPattern(t, "*"), rule, pruning(func([]Deletion) {}))
+			return fmt.Sprint(deleted), errors.Join(err, tree.Check(ctx))
+		}}
+		got, err := prune.do(t, ctx, file, func(*Tree) {})
+		if err != nil || got != fmt.Sprint(wantDeleted)+"\n"+textOf(want) {
+			t.Errorf("%+v: %v, or another rest than wanted", rule, err)
+		}
 	}
 }

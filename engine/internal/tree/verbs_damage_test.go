@@ -113,8 +113,8 @@ func damagedElements(t *testing.T, path string) (all []damage) {
 	return all
 }
 
-// damagedMetas returns the damage of each value of the bucket "meta": a byte has changed, the end is
-// missing, or all of it. The checksum of its page matches.
+// damagedMetas returns the damage of each value of the bucket "meta": a byte has changed, the end
+// is missing, or all of it. The checksum of its page matches.
 func damagedMetas(t *testing.T, path string) (all []damage) {
 	t.Helper()
 	tree := mustOpen(t, path)
@@ -172,8 +172,8 @@ func TestOpenMeetsDamagedMeta(t *testing.T) {
 	}
 }
 
-// TestBackupMeetsDamage begins and verifies a backup of a damaged tree. It must find all damage that
-// Check finds, because nobody reads the backup before it is needed.
+// TestBackupMeetsDamage begins and verifies a backup of a damaged tree. It must find all damage
+// that Check finds, because nobody reads the backup before it is needed.
 func TestBackupMeetsDamage(t *testing.T) {
 	path := makeVerbTree(t)
 	file, v := mustRead(t, path), verb{run: func(ctx context.Context, tree *Tree) (string, error) {
@@ -246,8 +246,8 @@ func TestCutoffMeetsDamagedNames(t *testing.T) {
 	}
 }
 
-// TestVerbsMeetMiscounts changes what the catalogue says of a record, so that it does not agree with
-// the record's chunks. The verbs that count must say so.
+// TestVerbsMeetMiscounts changes what the catalogue says of a record, so that it does not agree
+// with the record's chunks. The verbs that count must say so.
 func TestVerbsMeetMiscounts(t *testing.T) {
 	file := mustRead(t, makeVerbTree(t))
 	count := func(by int) func(*codec.CatalogueEntry) {

@@ -248,8 +248,13 @@ func writeRecord(text *strings.Builder, name string, count uint64, entries []cod
 
 // allVerbHistory returns what readEverything returns of verbHistory.
 func allVerbHistory() string {
-	var text strings.Builder
 	h, _ := verbHistory()
+	return textOf(h)
+}
+
+// textOf returns what readEverything returns of a history.
+func textOf(h history) string {
+	var text strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(h)) {
 		writeRecord(&text, name, uint64(len(h[name])), h[name])
 	}
