@@ -101,7 +101,9 @@ type HoldStats struct {
 	Name string `json:"name"`
 	At   Cursor `json:"at"` // place up to which the consumer has taken all values
 	// Pending is at least the number of values that the consumer has not taken yet: it counts all
-	// values that were stored after At, also deleted ones and those of other records.
+	// values that were stored after At, also deleted ones and those of other records. It stays
+	// small for a consumer of some records if that advances the hold to the last place that Changes
+	// yields.
 	Pending uint64 `json:"pending"`
 	Lost    uint64 `json:"lost"`    // as in HoldInfo
 	Damaged bool   `json:"damaged"` // as in HoldInfo: Lost is a minimum

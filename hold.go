@@ -20,6 +20,8 @@ type Hold struct {
 	// Name names the hold: 1 to MaxHoldNameLen bytes of UTF-8 without control characters.
 	Name string
 	// Pattern says which records the consumer takes. The zero Pattern: all records.
+	// HoldStats.Pending counts all records nevertheless, so a consumer of some records also
+	// advances its hold to the places after others: Changes yields one at its end.
 	Pattern Pattern
 	// At is the place up to which the consumer has taken all values.
 	At Cursor
@@ -70,7 +72,7 @@ func validateLabel(what, text string) error {
 // HoldInfo is a hold and what it does.
 type HoldInfo struct {
 	Hold
-	Values uint64 // number of values that the hold spares
+	Values uint64 // number of values that the hold spares, of its Pattern only
 	Bytes  uint64 // total length of their JSON, in bytes
 	// Lost is the number of matching values that were deleted before the consumer had taken them,
 	// from the first SetHold with this name and pattern on. It is exact, also across crashes,

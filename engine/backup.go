@@ -21,7 +21,9 @@ import (
 // Backup writes all values that were acknowledged before the call to w, as one consistent snapshot.
 // Restore makes a directory of it. Backup begins with a checkpoint; after that, stores and queries
 // go on at full speed. Pages that are freed while it writes stay in use until it ends, as with a
-// Scan. It verifies all checksums before it writes, so of a damaged store it writes nothing.
+// Scan. It verifies all checksums before it writes, so of a damaged store it writes nothing: one
+// damaged chunk makes every Backup and BackupFile fail. To mend that, open the directory with
+// OnCorruptionQuarantine and call Compact, which keeps the undamaged values. Then Backup works.
 //
 // The backup is the tree's file, followed by 64 bytes with its length and SHA-256, so that Restore
 // notices every cut and every change. The free pages are part of it; call Compact before to leave

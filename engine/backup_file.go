@@ -31,7 +31,8 @@ import (
 //
 // Errors: daybook.ErrInvalidParams for keep < 1, for a path in the daybook's own directory or its
 // log's, or where one of the names is that of a directory, or of a link to somewhere else; those of
-// Backup, or the operating system's. After an error the earlier backups are there.
+// Backup, as daybook.ErrCorrupt, which says how to mend it; or the operating system's. After an
+// error the earlier backups are there.
 func (db *DB) BackupFile(ctx context.Context, path string, keep int) (err error) {
 	if err := db.enter(ctx); err != nil {
 		return err

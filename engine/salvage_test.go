@@ -87,6 +87,35 @@ func TestSalvage(t *testing.T) {
 	}
 }
 
+// TestBackupAfterDamage mends a store of which no backup can be made, as the comment of Backup says.
+// The undamaged values are in the next backup.
+func TestBackupAfterDamage(t *testing.T) {
+	dir, whole := rottenStore(t)
+	db := mustOpen(t, dir, &Options{OnCorruption: OnCorruptionQuarantine, Logger: discard})
+	path := filepath.Join(t.TempDir(), "b")
+	for range 2 { // each night again
+		if err := db.BackupFile(ctx, path, 1); !errors.Is(err, daybook.ErrCorrupt) {
+			t.Fatalf("BackupFile: got %v; want ErrCorrupt", err)
+		}
+	}
+	if err := db.Compact(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.BackupFile(ctx, path, 1); err != nil {
+		t.Fatal(err)
+	}
+	backup, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer backup.Close()
+	restored := filepath.Join(t.TempDir(), "restored")
+	if err := Restore(ctx, restored, backup); err != nil {
+		t.Fatal(err)
+	}
+	wantRows(t, mustQuery(t, mustOpen(t, restored, nil), "*", oldestFirst), whole...)
+}
+
 // TestSalvageFails fails each operation of a salvage and all later ones, as in a crash. The next
 // Open finds the undamaged values.
 func TestSalvageFails(t *testing.T) {

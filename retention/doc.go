@@ -46,6 +46,12 @@
 //   - it is early, and has run steadily for 20 hours of uptime, or the newest timestamps of the
 //     records are no later: then the clock was ahead before.
 //
+// A clock that is wrong by less than that counts as right: a value may be deleted up to twice
+// MaxJump too early. So an age that is shorter than two days is not protected at all from such a
+// clock by the default MaxJump of a day. For short ages set MaxJump to a fraction of the shortest
+// one, such as an hour for an age of a day. The price: after a device was off for more than twice
+// MaxJump, its clock is in doubt at the start, and old values are deleted later.
+//
 // During a doubt the keeper counts age by uptime. It does so, too, while the clock is earlier than
 // it has been, because values from before seem young then. It notes now and then which value was
 // stored last, and deletes the values that were stored MaxAge of uptime ago. These are older than

@@ -46,8 +46,9 @@ type Keeper struct {
 	Interval time.Duration
 	// MaxJump is how far the wall clock may jump ahead in a day of uptime and still be believed.
 	// After a start it may be ahead by twice as much, because the device may have been off. A
-	// device that is often off for longer than two days needs a greater one. 0: 24 h; negative: a
-	// clock that is ahead is always believed.
+	// device that is often off for longer than two days needs a greater one; a MaxAge of a few days
+	// or less needs a smaller one, because within these limits nothing protects young values. 0: 24
+	// h; negative: a clock that is ahead is always believed.
 	MaxJump time.Duration
 	// Logger gets one log line for each sweep: at info level if it deleted values, at debug level
 	// if not, as a warning if it does not believe the clock, and as an error if it failed. nil:
