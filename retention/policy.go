@@ -22,9 +22,10 @@ type Policy struct {
 	// down to milliseconds. 0: no maximum; negative: ErrInvalidParams.
 	MaxAge time.Duration
 	// MaxBytes is the maximum size of all values together, in bytes of JSON. Of the values that the
-	// rules and MaxAge keep, it deletes the oldest, but never the newest value of a record: a
-	// configuration is often the oldest value of all. So these values may pass the maximum. It
-	// depends on no clock. 0: no maximum.
+	// rules and MaxAge keep, it deletes the oldest. It spares the records of a rule without a limit,
+	// which do not count, and the newest values of each other record: one, or as many as the
+	// greatest KeepNewest of a rule. These may pass the maximum. It depends on no clock. 0: no
+	// maximum.
 	MaxBytes uint64
 }
 
@@ -104,12 +105,28 @@ func (p Policy) Apply(ctx context.Context, backend daybook.Backend, now time.Tim
 	if err != nil || p.MaxBytes == 0 {
 		return deleted, err
 	}
-	beyond, err := pruner.Prune(ctx, "*", daybook.PruneParams{MaxBytes: p.MaxBytes, KeepNewest: 1})
+	beyond, err := pruner.Prune(ctx, "*", p.sizeParams())
 	if err != nil {
 		err = fmt.Errorf("MaxBytes: %w", err)
 	}
 	return deleted + beyond, err
 }
+
+// sizeParams returns what MaxBytes deletes of all records. One call of Prune goes by time over all
+// records, so each record keeps as many values as the rule with the greatest KeepNewest says.
+func (p Policy) sizeParams() daybook.PruneParams {
+	params := daybook.PruneParams{MaxBytes: p.MaxBytes, KeepNewest: 1}
+	for _, rule := range p.Rules {
+		params.KeepNewest = max(params.KeepNewest, rule.KeepNewest)
+		if rule.keepsAll() {
+			params.Except = append(params.Except, rule.Pattern)
+		}
+	}
+	return params
+}
+
+// keepsAll reports whether the rule has no limit.
+func (r Rule) keepsAll() bool { return r.MaxAge == 0 && r.MaxPerRecord == 0 }
 
 func (p Policy) applyMaxAge(ctx context.Context, backend daybook.Backend, now time.Time) (deleted uint64, err error) {
 	olderThan := cutoff(now, p.MaxAge)

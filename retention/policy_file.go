@@ -15,7 +15,7 @@ import (
 // in UTF-8:
 //
 //	max_age: 7d                # of values of records that no rule matches; without it: no maximum
-//	max_bytes: 500MB           # of JSON, of all records together; without it: no maximum
+//	max_bytes: 500MB           # of JSON, of records with a limit; without it: no maximum
 //	rules:                     # the first rule that matches a record applies
 //	  - pattern: "alarm.*"     # a glob
 //	    max_age: 365d          # without it: no maximum

@@ -220,6 +220,31 @@ func TestMaxBytesSparesTheNewest(t *testing.T) {
 	}
 }
 
+// TestMaxBytesAndRules has a rule that keeps everything, and one that keeps the newest ten.
+func TestMaxBytesAndRules(t *testing.T) {
+	backend := backendtest.NewMemory()
+	for i := range uint64(40) {
+		for _, name := range []string{"alarm.a", "config.a", "sensor.a"} {
+			if err := backend.Store(t.Context(), name, json.RawMessage("1000"), i); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	policy := Policy{MaxBytes: 1, Rules: []Rule{
+		{Pattern: glob("alarm.*"), MaxAge: time.Hour, KeepNewest: 10},
+		{Pattern: glob("config.*")},
+	}}
+	if _, err := policy.Apply(t.Context(), backend, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int{"alarm.a": 10, "config.a": 40, "sensor.a": 10} {
+		got, err := backend.Query(t.Context(), name, daybook.QueryParams{})
+		if err != nil || len(got) != want {
+			t.Errorf("%s has %d values, %v; want %d", name, len(got), err, want)
+		}
+	}
+}
+
 func TestPolicyApply(t *testing.T) {
 	now := time.UnixMilli(1_000_000).UTC()
 	tests := []struct {

@@ -34,7 +34,7 @@ Each record follows the first rule whose pattern matches its name. A record that
 matches follows max_age. The file is YAML or JSON:
 
   max_age: 7d                  # of records that no rule matches; default: keep for ever
-  max_bytes: 500MB             # of JSON, of all records; beyond it the oldest are deleted
+  max_bytes: 500MB             # of JSON, of records with a limit; beyond it the oldest are deleted
   rules:
     - pattern: "alarm.*"       # a glob
       max_age: 365d
