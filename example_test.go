@@ -100,6 +100,37 @@ func ExampleQueryParams() {
 	// 2026-11-29 12:01:00 +0000 UTC sensor.kitchen 22
 }
 
+// Persist stores the values of a channel until the channel is closed. The producer closes it, when
+// it is to stop and has sent its last value: so each value that was sent is stored. The context of
+// Persist does not end before.
+func ExamplePersist_stop() {
+	backend := backendtest.NewMemory()
+	running, stop := context.WithCancel(context.Background()) // as with signal.NotifyContext
+	readings := make(chan temperature)
+	go func() {
+		defer close(readings)
+		for celsius := 20.0; running.Err() == nil; celsius++ {
+			readings <- temperature{celsius}
+			if celsius == 21 {
+				stop() // as a signal would
+			}
+		}
+	}()
+	if err := daybook.Persist(context.WithoutCancel(running), backend, "sensor.kitchen", readings, nil); err != nil {
+		log.Fatal(err)
+	}
+	latest, err := daybook.QueryLatest[temperature](context.Background(), backend, "sensor.kitchen", 2)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, v := range latest {
+		fmt.Println(v.Value.Celsius)
+	}
+	// Output:
+	// 21
+	// 20
+}
+
 // Persist stores the values of a channel until the channel is closed.
 func ExamplePersist() {
 	ctx, backend := context.Background(), backendtest.NewMemory()

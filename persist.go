@@ -32,13 +32,15 @@ const defaultMaxBatch = 256
 // with encoding/json, and takes the wall clock's time as the timestamp. opts changes that; nil: the
 // defaults. It returns nil when the channel is closed, and ctx's error when ctx ends.
 //
-// A value that was sent is stored, also when ctx ends: Persist then stores what it has received and
-// what waits in the channel, without ctx, before it returns.
+// When ctx ends, Persist stores what it has received and what waits in the channel, without ctx,
+// before it returns. A value that is sent after that is not stored: it stays in the channel, or its
+// sender blocks. To store all values, let the producer close the channel after the last one, and
+// give Persist a ctx that does not end before.
 //
 // A value that cannot be encoded or stored is logged, or given to opts.Failed, and skipped, so that
 // Persist outlasts a full disk. Persist ends only with an error that all later values would meet,
-// too: ErrNotConfigured for a nil backend, ErrInvalidParams, ErrInvalidName for recordName,
-// ErrReadOnly, ErrFailed, or ErrClosed.
+// too: ErrNotConfigured for a nil backend or a nil *engine.DB, ErrInvalidParams, ErrInvalidName for
+// recordName, ErrReadOnly, ErrFailed, or ErrClosed.
 func Persist[T any](
 	ctx context.Context, backend Backend, recordName string, values <-chan T, opts *PersistOptions[T],
 ) error {
@@ -182,7 +184,7 @@ func (p *persister[T]) fail(batch []received[T], err error) (permanent error) {
 	for i := range batch {
 		p.opts.Failed(batch[i].value, err)
 	}
-	if matchesAny(err, ErrReadOnly, ErrFailed, ErrClosed) {
+	if matchesAny(err, ErrNotConfigured, ErrReadOnly, ErrFailed, ErrClosed) {
 		return err
 	}
 	return nil

@@ -54,6 +54,8 @@ func TestPersistEndsWithAPermanentError(t *testing.T) {
 	}{
 		{"closed backend", "r", daybook.ErrClosed, daybook.ErrClosed, "no later value can be stored"},
 		{"read-only backend", "r", daybook.ErrReadOnly, daybook.ErrReadOnly, "no later value can be stored"},
+		{"nil backend in an interface", "r", daybook.ErrNotConfigured, daybook.ErrNotConfigured,
+			"no later value can be stored"},
 		{"bad name", "", nil, daybook.ErrInvalidName, "no value can be stored under this name"},
 		{"full disk", "r", daybook.ErrNoSpace, nil, "there may be room for the next value"},
 	}

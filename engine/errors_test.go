@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"reflect"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/retention"
 )
 
 // TestBadInput shows that bad input gets an error that names it, and changes nothing.
@@ -238,6 +240,41 @@ func TestMethodsOfNil(t *testing.T) {
 		}
 		if err, _ := last.Interface().(error); !errors.Is(err, daybook.ErrNotConfigured) {
 			t.Errorf("%s: got %v; want ErrNotConfigured", method.Name, last)
+		}
+	}
+}
+
+// TestLoopsOverNil gives a nil *DB to the helpers that go on after an error. Each ends, because no
+// later call can succeed, and returns ErrNotConfigured.
+func TestLoopsOverNil(t *testing.T) {
+	var db *DB
+	values := make(chan int, 3)
+	for i := range cap(values) {
+		values <- i
+	}
+	soon, cancel := context.WithTimeout(ctx, time.Second) // for a helper that does not end
+	defer cancel()
+	failed := 0
+	persist := &daybook.PersistOptions[int]{Failed: func(int, error) { failed++ }}
+	if err := daybook.Persist(soon, db, "r", values, persist); !errors.Is(err, daybook.ErrNotConfigured) || failed != 3 {
+		t.Errorf("Persist: got %v and %d values that failed; want ErrNotConfigured and all 3", err, failed)
+	}
+	for _, policy := range []retention.Policy{
+		{MaxAge: time.Hour},
+		{MaxBytes: 1},
+		{Rules: []retention.Rule{{Pattern: daybook.Pattern{Text: "*"}, MaxPerRecord: 1}}},
+	} {
+		keeper := retention.Keeper{Backend: db, Policy: policy, Interval: time.Hour, Logger: slog.New(slog.DiscardHandler)}
+		if err := keeper.Run(soon); !errors.Is(err, daybook.ErrNotConfigured) {
+			t.Errorf("Keeper.Run with %+v: got %v; want ErrNotConfigured", policy, err)
+		}
+	}
+	if _, err := daybook.WatchAs[int](ctx, db, "*", daybook.WatchParams{}); !errors.Is(err, daybook.ErrNotConfigured) {
+		t.Errorf("WatchAs: got %v; want ErrNotConfigured", err)
+	}
+	for _, err := range daybook.ScanAs[int](ctx, db, "*", daybook.QueryParams{}) {
+		if !errors.Is(err, daybook.ErrNotConfigured) {
+			t.Errorf("ScanAs: got %v; want ErrNotConfigured", err)
 		}
 	}
 }

@@ -65,8 +65,8 @@ type Keeper struct {
 // Run sweeps at once, and then every Interval. It returns nil when ctx ends. A failed sweep is
 // logged, and the next one tries again.
 //
-// Errors, for a keeper that cannot work: daybook.ErrNotConfigured without a backend,
-// ErrInvalidParams or ErrInvalidPattern for an invalid policy or interval, and
+// Errors, for a keeper that cannot work: daybook.ErrNotConfigured without a backend or with a nil
+// *engine.DB, ErrInvalidParams or ErrInvalidPattern for an invalid policy or interval, and
 // errors.ErrUnsupported for rules or MaxBytes with a backend that is no daybook.Pruner. Errors of
 // the backend that end a running keeper, because all later sweeps would meet them, too:
 // ErrReadOnly, ErrClosed, and ErrFailed. The embedded engine returns ErrFailed to a keeper only
@@ -160,7 +160,7 @@ func (k *Keeper) sweepAndLog(ctx context.Context, c *clock) error {
 	case err != nil && ctx.Err() != nil: // an interruption is no failure
 		k.Logger.Log(ctx, level, "daybook: a retention sweep was stopped before its end",
 			"deleted", deleted, "took", took)
-	case errors.Is(err, daybook.ErrClosed):
+	case errors.Is(err, daybook.ErrClosed) || errors.Is(err, daybook.ErrNotConfigured):
 		return err
 	case errors.Is(err, daybook.ErrReadOnly) || errors.Is(err, daybook.ErrFailed):
 		k.Logger.ErrorContext(ctx, "daybook: a retention sweep failed, and there will be no more of them",

@@ -99,7 +99,9 @@ func TestKeeperSweepsAgainAfterAFailure(t *testing.T) {
 // TestKeeperEndsWithAPermanentError runs a keeper on a backend whose later Cleanups would fail,
 // too.
 func TestKeeperEndsWithAPermanentError(t *testing.T) {
-	for _, failure := range []error{daybook.ErrReadOnly, daybook.ErrClosed, daybook.ErrFailed} {
+	for _, failure := range []error{
+		daybook.ErrReadOnly, daybook.ErrClosed, daybook.ErrFailed, daybook.ErrNotConfigured,
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			r := &recorder{fail: map[int]error{1: fmt.Errorf("the log: %w", failure)}}
 			k := Keeper{Backend: r, Policy: Policy{MaxAge: time.Hour}, Interval: time.Minute}
