@@ -36,6 +36,25 @@ func (m minimal) Cleanup(ctx context.Context, olderThan uint64) (uint64, error) 
 	return m.memory.Cleanup(ctx, olderThan)
 }
 
+// TestMemoryNamesTheElement wants the words of the embedded engine for a bad value of a batch: a
+// program that is tested with a Memory logs what it will log later.
+func TestMemoryNamesTheElement(t *testing.T) {
+	m := NewMemory()
+	values := []daybook.StoredValue{
+		{RecordName: "good", Value: json.RawMessage(`1`)}, {RecordName: "bad", Value: json.RawMessage(`{`)},
+	}
+	err := m.StoreBatch(t.Context(), values)
+	if want := `values[1] of 2 in the batch: record "bad": `; err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("StoreBatch: got %v; want %q in front", err, want)
+	}
+	batch := daybook.Batch{Store: [16]byte{1}, Epoch: [16]byte{2}, Through: 2, Values: values}
+	batch.Digest = daybook.DigestOf(&batch)
+	_, err = m.StoreBatchFrom(t.Context(), batch)
+	if want := `values[1] of 2 in the batch: record "bad": `; err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("StoreBatchFrom: got %v; want %q in front", err, want)
+	}
+}
+
 func TestMinimalBackend(t *testing.T) {
 	Run(t, func(*testing.T) daybook.Backend { return minimal{NewMemory()} }, Capabilities{})
 }

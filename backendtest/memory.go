@@ -144,7 +144,10 @@ func validate(v daybook.StoredValue) error {
 	if err := daybook.ValidateRecordName(v.RecordName); err != nil {
 		return err
 	}
-	return daybook.ValidateValue(v.Value)
+	if err := daybook.ValidateValue(v.Value); err != nil {
+		return fmt.Errorf("record %q: %w", v.RecordName, err)
+	}
+	return nil
 }
 
 func (m *Memory) insertLocked(v daybook.StoredValue) {

@@ -31,7 +31,7 @@ func (m *Memory) storeBatchFrom(ctx context.Context, b daybook.Batch) (daybook.P
 	}
 	for i, v := range b.Values {
 		if err := validate(v); err != nil {
-			return daybook.Position{}, fmt.Errorf("batch element %d of %d: %w", i, len(b.Values), err)
+			return daybook.Position{}, fmt.Errorf("values[%d] of %d in the batch: %w", i, len(b.Values), err)
 		}
 	}
 	stream := memoryStream{b.Store, b.Epoch, b.Stream}

@@ -19,8 +19,8 @@ const maxHeldPart = 2
 
 // SetHold makes a hold, or changes the one with this name. With Options.MaxSize a hold needs
 // MaxBytes, and the MaxBytes of all holds together must be less than half of MaxSize. Otherwise
-// held values could fill the directory, and DropOldest could drop nothing. Holds that were set
-// without MaxSize, or with a greater one, are bounded to equal parts of that half.
+// held values could fill the directory, and WhenFullDropOldest could drop nothing. Holds that were
+// set without MaxSize, or with a greater one, are bounded to equal parts of that half.
 //
 // MaxAge counts from the time when the value was stored, or from SetHold if that was later. A value
 // may be spared for a sixteenth of MaxAge longer. For values that only the log had when a process

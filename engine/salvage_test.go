@@ -87,8 +87,8 @@ func TestSalvage(t *testing.T) {
 	}
 }
 
-// TestBackupAfterDamage mends a store of which no backup can be made, as the comment of Backup says.
-// The undamaged values are in the next backup.
+// TestBackupAfterDamage mends a store of which no backup can be made, as the comment of Backup
+// says. The undamaged values are in the next backup.
 func TestBackupAfterDamage(t *testing.T) {
 	dir, whole := rottenStore(t)
 	db := mustOpen(t, dir, &Options{OnCorruption: OnCorruptionQuarantine, Logger: discard})

@@ -31,7 +31,7 @@ func (db *DB) Store(ctx context.Context, recordName string, value json.RawMessag
 func (db *DB) StoreBatch(ctx context.Context, values []daybook.StoredValue) error {
 	for i, v := range values {
 		if err := validate(v); err != nil {
-			return fmt.Errorf("batch element %d of %d: %w", i, len(values), err)
+			return fmt.Errorf("values[%d] of %d in the batch: %w", i, len(values), err)
 		}
 	}
 	if err := db.gate.enter(ctx); err != nil {
