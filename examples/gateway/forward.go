@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -47,6 +48,15 @@ type forwarder struct {
 	place   daybook.Cursor // the server has all values up to it
 	saved   time.Time      // when the place was last saved
 	batch   bytes.Buffer   // the lines of the values after it
+}
+
+// newClient returns the client for a forwarder. It follows no redirect, because it would follow most
+// of them without the batch: what answers then has not got the values.
+func newClient() *http.Client {
+	return &http.Client{
+		Timeout:       time.Minute,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 // run forwards until ctx ends. While the server does not answer, it tries again, up to once a
@@ -159,7 +169,8 @@ func (f *forwarder) save(ctx context.Context) error {
 	return f.history.AdvanceHold(ctx, holdName, f.place)
 }
 
-// post sends the batch to the server.
+// post sends the batch to the server. It reads the answer to its end, so that the next batch can use
+// the connection again. An error has the URL without its password, because the health shows it.
 func (f *forwarder) post(ctx context.Context) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, f.url, bytes.NewReader(f.batch.Bytes()))
 	if err != nil {
@@ -171,8 +182,9 @@ func (f *forwarder) post(ctx context.Context) error {
 		return err
 	}
 	defer answer.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10))
 	if answer.StatusCode/100 != 2 {
-		return fmt.Errorf("%s answered %s", f.url, answer.Status)
+		return fmt.Errorf("%s answered %s", request.URL.Redacted(), answer.Status)
 	}
 	return nil
 }

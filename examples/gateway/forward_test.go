@@ -9,6 +9,7 @@ import (
 	"errors"
 	"iter"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -32,7 +33,11 @@ type target struct {
 }
 
 // client returns a client whose requests all go to the target, without a network.
-func (g *target) client() *http.Client { return &http.Client{Transport: g} }
+func (g *target) client() *http.Client {
+	client := newClient()
+	client.Transport = g
+	return client
+}
 
 func (g *target) RoundTrip(r *http.Request) (*http.Response, error) {
 	if g.isDown.Load() {
@@ -310,4 +315,53 @@ func TestForwardEnds(t *testing.T) {
 			t.Errorf("run returned %v; want ErrClosed", err)
 		}
 	})
+}
+
+// A server that has moved has not got the values, whatever the page answers that it points to.
+func TestForwardFollowsNoRedirect(t *testing.T) {
+	for _, code := range []int{301, 302, 303, 307, 308} {
+		moved := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/values" {
+				http.Redirect(w, r, "/login", code)
+			}
+		}))
+		f := &forwarder{url: moved.URL + "/values", client: newClient()}
+		f.batch.WriteString("{}\n")
+		if err := f.post(t.Context()); err == nil || !strings.Contains(err.Error(), http.StatusText(code)) {
+			t.Errorf("a redirect with %d: post returned %v; want an error that names it", code, err)
+		}
+		moved.Close()
+	}
+}
+
+func TestForwardHidesThePassword(t *testing.T) {
+	g := &target{}
+	g.losesAnswers.Store(true)
+	f := &forwarder{url: "http://gateway:secret@target/values", client: g.client()}
+	refused := f.post(t.Context())
+	g.isDown.Store(true)
+	for _, err := range []error{refused, f.post(t.Context())} {
+		if err == nil || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "target/values") {
+			t.Errorf("post returned %v; want an error with the URL, without its password", err)
+		}
+	}
+}
+
+// The connection is used again, also after an answer that has a body.
+func TestForwardKeepsItsConnection(t *testing.T) {
+	addresses := map[string]bool{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		addresses[r.RemoteAddr] = true
+		_, _ = w.Write(make([]byte, 10_000))
+	}))
+	defer server.Close()
+	f := &forwarder{url: server.URL, client: newClient()}
+	for range 3 {
+		if err := f.post(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(addresses) != 1 {
+		t.Errorf("three batches took %d connections; want one", len(addresses))
+	}
 }

@@ -34,7 +34,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"sync"
@@ -123,9 +122,8 @@ func parts(s settings, db daybook.Backend, policy retention.Policy, listener net
 		"http":   func(ctx context.Context) error { return serve(ctx, listener, api.handler()) },
 	}
 	if s.forward != "" {
-		client := &http.Client{Timeout: time.Minute}
 		all["forward"] = (&forwarder{
-			backend: db, url: s.forward, client: client, maxBytes: uint64(s.maxSize) / 4, status: status,
+			backend: db, url: s.forward, client: newClient(), maxBytes: uint64(s.maxSize) / 4, status: status,
 		}).run
 	}
 	if s.backup != "" {
