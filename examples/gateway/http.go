@@ -70,12 +70,15 @@ type health struct {
 	Stats  daybook.Stats         `json:"stats"`
 }
 
-// health answers 503 if the backend stores nothing until it is opened again. What a new start does
-// not mend, such as a full disk or a silent sensor, is in the answer and no reason for it.
+// health answers 503 if only a new start helps: the backend stores nothing until it is opened again,
+// or a part is stuck. A full disk, or a silent sensor, is in the answer and no reason for 503.
 func (a *api) health(w http.ResponseWriter, r *http.Request) {
 	answer, code := health{Status: "ok", Parts: a.status.all()}, http.StatusOK
 	var err error
-	if answer.Stats, err = a.stats(r.Context()); err != nil {
+	if answer.Stats, err = a.stats(r.Context()); err == nil {
+		err = a.status.stuck()
+	}
+	if err != nil {
 		answer.Status, answer.Error, code = "failed", err.Error(), http.StatusServiceUnavailable
 	}
 	writeJSON(w, code, answer)

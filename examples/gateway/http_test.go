@@ -47,7 +47,7 @@ func TestHealth(t *testing.T) {
 		t.Errorf("keys (-want +got):\n%s", diff)
 	}
 	parts := got["parts"].(map[string]any)
-	for part, want := range map[string][]string{"poll": {"failures", "worked"}, "forward": {"error", "failures"}} {
+	for part, want := range map[string][]string{"poll": {"failures", "worked_at"}, "forward": {"error", "failures"}} {
 		if diff := cmp.Diff(want, slices.Sorted(maps.Keys(parts[part].(map[string]any)))); diff != "" {
 			t.Errorf("keys of %s (-want +got):\n%s", part, diff)
 		}

@@ -11,7 +11,10 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-const sensorPrefix = "sensor."
+const (
+	sensorPrefix = "sensor."
+	readTimeout  = 2 * time.Second // of one sensor
+)
 
 // reading is a value of the records sensor.*.
 type reading struct {
@@ -27,12 +30,14 @@ type poller struct {
 }
 
 // run polls until ctx ends. A batch that cannot be stored, because the disk is full, is reported
-// and lost. Polling goes on, because there may be room for the next one.
+// and lost. Polling goes on, because there may be room for the next one. A round that does not end,
+// because the driver of a sensor ignores its context, fails the health.
 func (p *poller) run(ctx context.Context) error {
 	storer, ok := daybook.As[daybook.BatchStorer](p.backend)
 	if !ok {
 		return fmt.Errorf("batches: %w", errors.ErrUnsupported)
 	}
+	p.status.expect("poll", 3*(p.interval+time.Duration(len(p.sensors))*readTimeout))
 	ticker := time.NewTicker(p.interval)
 	defer ticker.Stop()
 	for {
@@ -51,19 +56,23 @@ func (p *poller) run(ctx context.Context) error {
 
 // read reads all sensors. One that does not answer is reported, and the others are read.
 func (p *poller) read(ctx context.Context) (values []daybook.StoredValue) {
-	now := daybook.Now()
 	for _, s := range p.sensors {
-		measured, err := s.Read(ctx)
+		value, err := readSensor(ctx, s)
 		p.status.report(sensorPrefix+s.Name(), err)
-		if err != nil {
-			continue
+		if err == nil {
+			values = append(values, value)
 		}
-		value, err := daybook.NewValue(sensorPrefix+s.Name(), reading{measured}, now)
-		if err != nil { // a NaN is no JSON
-			p.status.report(sensorPrefix+s.Name(), err)
-			continue
-		}
-		values = append(values, value)
 	}
 	return values
+}
+
+// readSensor reads one sensor. A NaN is an error, because it is no JSON.
+func readSensor(ctx context.Context, s sensor) (daybook.StoredValue, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	measured, err := s.Read(ctx)
+	if err != nil {
+		return daybook.StoredValue{}, err
+	}
+	return daybook.NewValue(sensorPrefix+s.Name(), reading{measured}, daybook.Now())
 }

@@ -3,9 +3,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"math"
+	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -83,5 +87,73 @@ func TestPollReadsTheOtherSensors(t *testing.T) {
 		if got := p.status.all()[name]; (got.Error != "") != want {
 			t.Errorf("the status of %s is %+v; want an error: %t", name, got, want)
 		}
+	}
+}
+
+// silent is a sensor that does not answer. One with a stuck driver waits for that alone.
+type silent struct{ stuck chan struct{} }
+
+func (silent) Name() string { return "silent" }
+
+func (s silent) Read(ctx context.Context) (float64, error) {
+	if s.stuck != nil {
+		<-s.stuck
+		return 0, nil
+	}
+	<-ctx.Done()
+	return 0, ctx.Err()
+}
+
+func TestPollOutlastsASilentSensor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory := backendtest.NewMemory()
+		sensors := []sensor{silent{}, &counter{}}
+		p := &poller{backend: memory, sensors: sensors, interval: time.Second, status: quiet()}
+		stop := start(t, p.run)
+		time.Sleep(time.Hour)
+		answer := ask(t, &api{backend: memory, status: p.status}, http.MethodGet, "/healthz", "")
+		if answer.Code != http.StatusOK {
+			t.Errorf("/healthz answered %d; want 200, because the others are read", answer.Code)
+		}
+		stop()
+		if got := len(values(t, memory, "sensor.counter")); got < 1000 {
+			t.Errorf("read the other sensor %d times in an hour; want 1000 times or more", got)
+		}
+		if got := p.status.all()["sensor.silent"]; got.Failures < 1000 || !strings.Contains(got.Error, "deadline") {
+			t.Errorf("the status of sensor.silent is %+v; want an error for each read", got)
+		}
+	})
+}
+
+func TestHealthFailsWhenPollingIsStuck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory, stuck := backendtest.NewMemory(), make(chan struct{})
+		p := &poller{backend: memory, sensors: []sensor{silent{stuck}}, interval: time.Second, status: quiet()}
+		a := &api{backend: memory, status: p.status}
+		stop := start(t, p.run)
+		time.Sleep(time.Second)
+		if answer := ask(t, a, http.MethodGet, "/healthz", ""); answer.Code != http.StatusOK {
+			t.Errorf("/healthz answered %d after a second; want 200", answer.Code)
+		}
+		time.Sleep(time.Minute)
+		answer := ask(t, a, http.MethodGet, "/healthz", "")
+		if answer.Code != http.StatusServiceUnavailable || !strings.Contains(answer.Body.String(), "poll is stuck") {
+			t.Errorf("/healthz answered %d, %s; want 503, and what is stuck", answer.Code, answer.Body)
+		}
+		close(stuck)
+		stop()
+	})
+}
+
+// A NaN each second is one line of the log.
+func TestPollReportsANaNOnce(t *testing.T) {
+	var log bytes.Buffer
+	broken := wave{name: "broken", mean: math.NaN(), period: time.Second}
+	p := &poller{sensors: []sensor{broken}, status: newStatus(slog.New(slog.NewTextHandler(&log, nil)))}
+	for range 5 {
+		p.read(t.Context())
+	}
+	if lines := strings.Count(log.String(), "\n"); lines != 1 || p.status.all()["sensor.broken"].Failures != 5 {
+		t.Errorf("logged %d lines, status %+v; want one line, and 5 failures:\n%s", lines, p.status.all(), &log)
 	}
 }

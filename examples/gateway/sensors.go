@@ -12,6 +12,7 @@ import (
 type sensor interface {
 	// Name becomes the last part of the record's name: sensor.boiler.
 	Name() string
+	// Read returns when ctx ends, at the latest.
 	Read(ctx context.Context) (float64, error)
 }
 
