@@ -190,3 +190,29 @@ func ExampleChangeSource() {
 	// 3 sensor.kitchen {"celsius":21.75}
 	// taken up to 3
 }
+
+// A program reads a result in pieces, here of two values. Between them it holds no snapshot.
+func ExamplePlace_Advance() {
+	ctx, backend := context.Background(), exampleBackend()
+	place := &daybook.Place{}
+	for read := 2; read == 2; {
+		read = 0
+		for v, err := range daybook.ScanAs[temperature](ctx, backend, "*", daybook.QueryParams{After: place}) {
+			if err != nil {
+				log.Fatal(err)
+			}
+			fmt.Println(v.RecordName, v.Value.Celsius)
+			place.Advance(v.RecordName, v.StoredAt)
+			if read++; read == 2 {
+				break
+			}
+		}
+		fmt.Println("piece of", read)
+	}
+	// Output:
+	// sensor.cellar 12.5
+	// sensor.kitchen 21.75
+	// piece of 2
+	// sensor.kitchen 21.5
+	// piece of 1
+}

@@ -24,8 +24,8 @@ func (f Failure) LogValue() slog.Value {
 	return slog.GroupValue(slog.Uint64("count", f.Count), slog.Time("at", f.Time()), slog.String("error", f.Message))
 }
 
-// After returns the failure that follows f, because of err at a time in Unix ms. f may be nil.
-func (f *Failure) After(err error, failedAt uint64) *Failure {
+// Next returns the failure that follows f, because of err at a time in Unix ms. f may be nil.
+func (f *Failure) Next(err error, failedAt uint64) *Failure {
 	next := Failure{Count: 1, FailedAt: failedAt, Message: err.Error()}
 	if f != nil {
 		next.Count += f.Count
@@ -63,7 +63,7 @@ func (s *StoreFailures) Add(err error, failedAt uint64) {
 	}
 	*counter++
 	if counter != &s.Invalid && counter != &s.Canceled {
-		s.Last = s.Last.After(err, failedAt)
+		s.Last = s.Last.Next(err, failedAt)
 	}
 }
 

@@ -12,7 +12,7 @@ import "fmt"
 //		params.After = place
 //		for value, err := range db.Scan(ctx, "*", params) {
 //			...
-//			place.Advance(value)
+//			place.Advance(value.RecordName, value.StoredAt)
 //			... // break after enough values
 //		}
 //	}
@@ -26,10 +26,12 @@ type Place struct {
 	Ties       int    `json:"ties"`        // number of the record's values with that timestamp before the place
 }
 
-// Advance moves the place to after a value, which must be the next one of the result.
-func (p *Place) Advance(v StoredValue) {
-	if v.RecordName != p.RecordName || v.StoredAt != p.StoredAt {
-		*p = Place{RecordName: v.RecordName, StoredAt: v.StoredAt}
+// Advance moves the place to after the next value of the result, by its record name and timestamp:
+// those of a StoredValue or of a Typed. If ScanAs has skipped a value that does not decode, the next
+// piece may repeat one with the same record name and timestamp.
+func (p *Place) Advance(recordName string, storedAt uint64) {
+	if recordName != p.RecordName || storedAt != p.StoredAt {
+		*p = Place{RecordName: recordName, StoredAt: storedAt}
 	}
 	p.Ties++
 }

@@ -63,7 +63,7 @@ func (s *subject) piecesAre(pattern string, params daybook.QueryParams, piece in
 			break
 		}
 		for _, v := range values {
-			place.Advance(v)
+			place.Advance(v.RecordName, v.StoredAt)
 		}
 	}
 	if diff := cmp.Diff(want, s.rows(got)); diff != "" {

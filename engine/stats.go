@@ -49,7 +49,7 @@ func outcome(before *daybook.Failure, err error) *daybook.Failure {
 	if err == nil {
 		return nil
 	}
-	return before.After(err, daybook.Now())
+	return before.Next(err, daybook.Now())
 }
 
 // countStore counts a call of a method that stores, if it returned an error, and returns that.

@@ -177,7 +177,7 @@ func (r *runner) compareRest(o *Scan, first, all []daybook.StoredValue) error {
 	params := o.params()
 	params.After = &daybook.Place{}
 	for _, v := range first {
-		params.After.Advance(v)
+		params.After.Advance(v.RecordName, v.StoredAt)
 	}
 	got, err := r.subject.Query(ctx, o.Pattern.Text, params)
 	what := fmt.Sprintf("Query(%q) after %+v", o.Pattern.Text, *params.After)
