@@ -4,8 +4,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/daybook-db/daybook"
@@ -123,23 +125,59 @@ func (a *alarms) check(ctx context.Context, sensor string) error {
 		return nil
 	}
 	value := alarm{Active: active, Reading: last.Value.Value, Limit: limit.Above}
-	err := daybook.StoreAs(ctx, a.backend, alarmPrefix+sensor, value, last.StoredAt)
+	err := storeNewest(ctx, a.backend, alarmPrefix+sensor, value, last.StoredAt)
 	if err == nil {
 		a.active[sensor] = active
 	}
 	return err
 }
 
-// storeLimits stores new limits. They are in force a moment later, and after each start. The newest
-// value is the one with the latest time, so these get one, also if the clock has been set back.
+// readLimits reads limits that somebody has written. A mistake is an error, such as a field with a
+// wrong name: a limit that is not in force would be noticed too late.
+func readLimits(r io.Reader) (limits, error) {
+	var written map[string]*struct{ Above, Hysteresis *float64 }
+	decoder := json.NewDecoder(r)
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&written); err != nil {
+		return nil, err
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return nil, errors.New("something follows the limits; send one JSON object")
+	}
+	if written == nil {
+		return nil, errors.New("null is no limits; send {} for none")
+	}
+	read := limits{}
+	for sensor, w := range written {
+		if w == nil || w.Above == nil {
+			return nil, fmt.Errorf(`the limit of %q has no number "above"`, sensor)
+		}
+		l := limit{Above: *w.Above}
+		if w.Hysteresis != nil {
+			l.Hysteresis = *w.Hysteresis
+		}
+		if l.Hysteresis < 0 {
+			return nil, fmt.Errorf("the hysteresis of %q is %v; it must be 0 or more", sensor, l.Hysteresis)
+		}
+		read[sensor] = l
+	}
+	return read, nil
+}
+
+// storeLimits stores new limits. They are in force a moment later, and after each start.
 func storeLimits(ctx context.Context, backend daybook.Backend, l limits) error {
-	now := daybook.Now()
-	before, err := backend.Query(ctx, limitsRecord, daybook.Latest(1))
+	return storeNewest(ctx, backend, limitsRecord, l, daybook.Now())
+}
+
+// storeNewest stores a value that becomes the newest of its record. The newest is the one with the
+// latest time, so it gets one, also if the clock has been set back.
+func storeNewest[T any](ctx context.Context, backend daybook.Backend, record string, value T, at uint64) error {
+	before, err := backend.Query(ctx, record, daybook.Latest(1))
 	if err != nil {
 		return err
 	}
 	for _, v := range before {
-		now = max(now, v.StoredAt+1)
+		at = max(at, v.StoredAt+1)
 	}
-	return daybook.StoreAs(ctx, backend, limitsRecord, l, now)
+	return daybook.StoreAs(ctx, backend, record, value, at)
 }

@@ -134,3 +134,28 @@ func TestLimitsWithAClockThatWasSetBack(t *testing.T) {
 		}
 	})
 }
+
+// An alarm that ends while the clock is behind has ended all the same, also for the next start.
+func TestAlarmsWithAClockThatWasSetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory := backendtest.NewMemory()
+		configure(t, memory, 80, 5)
+		later := daybook.Timestamp(time.Now().Add(time.Hour))
+		raised := alarm{Active: true, Reading: 90, Limit: 80}
+		if err := daybook.StoreAs(t.Context(), memory, "alarm.boiler", raised, later); err != nil {
+			t.Fatal(err)
+		}
+		a := &alarms{backend: memory, status: quiet()}
+		stop := start(t, a.run)
+		synctest.Wait()
+		measure(t, memory, 60)
+		stop()
+		newest, err := daybook.QueryLatest[alarm](t.Context(), memory, "alarm.boiler", 1)
+		if err != nil || len(newest) != 1 || newest[0].Value.Active || newest[0].Value.Reading != 60 {
+			t.Errorf("the newest alarm is %+v, %v; want the end of it, at 60", newest, err)
+		}
+		if err := a.load(t.Context()); err != nil || a.active["boiler"] {
+			t.Errorf("after a start the alarm is active: %t, %v; want that it has ended", a.active["boiler"], err)
+		}
+	})
+}

@@ -50,8 +50,8 @@ type forwarder struct {
 	batch   bytes.Buffer   // the lines of the values after it
 }
 
-// newClient returns the client for a forwarder. It follows no redirect, because it would follow most
-// of them without the batch: what answers then has not got the values.
+// newClient returns the client for a forwarder. It follows no redirect, because it would follow
+// most of them without the batch: what answers then has not got the values.
 func newClient() *http.Client {
 	return &http.Client{
 		Timeout:       time.Minute,
@@ -169,8 +169,8 @@ func (f *forwarder) save(ctx context.Context) error {
 	return f.history.AdvanceHold(ctx, holdName, f.place)
 }
 
-// post sends the batch to the server. It reads the answer to its end, so that the next batch can use
-// the connection again. An error has the URL without its password, because the health shows it.
+// post sends the batch to the server. It reads the answer to its end, so that the next batch can
+// use the connection again. An error has the URL without its password: the health shows it.
 func (f *forwarder) post(ctx context.Context) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, f.url, bytes.NewReader(f.batch.Bytes()))
 	if err != nil {

@@ -70,8 +70,8 @@ type health struct {
 	Stats  daybook.Stats         `json:"stats"`
 }
 
-// health answers 503 if only a new start helps: the backend stores nothing until it is opened again,
-// or a part is stuck. A full disk, or a silent sensor, is in the answer and no reason for 503.
+// health answers 503 if only a new start helps: the backend stores nothing until it is opened
+// again, or a part is stuck. A full disk or a silent sensor is in the answer, and no reason for it.
 func (a *api) health(w http.ResponseWriter, r *http.Request) {
 	answer, code := health{Status: "ok", Parts: a.status.all()}, http.StatusOK
 	var err error
@@ -103,6 +103,9 @@ func (a *api) latest(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		writeError(w, err)
 		return
+	}
+	if values == nil {
+		values = []daybook.StoredValue{} // JSON has [] for it, and null for nil
 	}
 	writeJSON(w, http.StatusOK, values)
 }
@@ -138,8 +141,8 @@ func (a *api) live(w http.ResponseWriter, r *http.Request) {
 
 // configure stores new limits of alarms.
 func (a *api) configure(w http.ResponseWriter, r *http.Request) {
-	var configured limits
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&configured); err != nil {
+	configured, err := readLimits(http.MaxBytesReader(w, r.Body, 1<<20))
+	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}

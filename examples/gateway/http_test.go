@@ -107,6 +107,10 @@ func TestLatest(t *testing.T) {
 	if got := answer.Body.String(); answer.Code != http.StatusOK || got != want {
 		t.Errorf("/latest answered %d, %s; want %s", answer.Code, got, want)
 	}
+	answer = ask(t, a, http.MethodGet, "/latest?pattern=none", "")
+	if got := answer.Body.String(); answer.Code != http.StatusOK || got != "[]\n" {
+		t.Errorf("/latest of no record answered %d, %s; want []", answer.Code, got)
+	}
 	if answer = ask(t, a, http.MethodGet, "/latest?pattern=%5C", ""); answer.Code != http.StatusBadRequest {
 		t.Errorf("a malformed pattern: %d; want 400", answer.Code)
 	}
@@ -126,8 +130,24 @@ func TestPage(t *testing.T) {
 func TestConfigure(t *testing.T) {
 	disk := &badDisk{Backend: backendtest.NewMemory()}
 	a := &api{backend: disk, status: quiet()}
-	if answer := ask(t, a, http.MethodPut, "/config/alarms", `{"boiler":80}`); answer.Code != http.StatusBadRequest {
-		t.Errorf("a limit that is no object: %d; want 400", answer.Code)
+	for name, body := range map[string]string{
+		"a limit that is no object": `{"boiler":80}`,
+		"an unknown field":          `{"boiler":{"above":80,"hysterese":5}}`,
+		"something after it":        `{"boiler":{"above":80}} {}`,
+		"garbage after it":          `{"boiler":{"above":80}}x`,
+		"null":                      `null`,
+		"a limit that is null":      `{"boiler":null}`,
+		"no limit":                  `{"boiler":{"hysteresis":5}}`,
+		"a limit of null":           `{"boiler":{"above":null}}`,
+		"no number":                 `{"boiler":{"above":NaN}}`,
+		"a number out of range":     `{"boiler":{"above":1e999}}`,
+		"a negative hysteresis":     `{"boiler":{"above":80,"hysteresis":-1}}`,
+		"nothing":                   ``,
+		"too much":                  strings.Repeat(" ", 2<<20) + `{}`,
+	} {
+		if answer := ask(t, a, http.MethodPut, "/config/alarms", body); answer.Code != http.StatusBadRequest {
+			t.Errorf("%s: %d; want 400", name, answer.Code)
+		}
 	}
 	answer := ask(t, a, http.MethodPut, "/config/alarms", `{"boiler":{"above":80,"hysteresis":5}}`)
 	if answer.Code != http.StatusNoContent {
