@@ -13,12 +13,8 @@ import (
 )
 
 // maxReaderWait is how long DropOldest waits for snapshots that keep pages from being used again,
-// before it ends those of loops. Then it waits for minReaderWait, in which loops that were reading
-// notice that.
-const (
-	maxReaderWait = time.Second
-	minReaderWait = maxReaderWait / 16
-)
+// before it ends those of loops. Then it waits as long once more for loops that were reading.
+const maxReaderWait = time.Second
 
 // dropUntilFits deletes the values that were stored first until values with the given demand fit, a
 // little space is left for the next ones, and the heads can be posted. It waits for snapshots, as
@@ -43,11 +39,12 @@ func (t *turn) dropOldest(ctx, waitCtx context.Context, d demand) error {
 	db, patience := t.db, maxReaderWait
 	for wanted := 2 * db.opts.MaxSize / minFreePart; ; wanted = 0 {
 		if t.fitsInTree(d, wanted) {
+			t.endedInVain = false
 			return nil
 		}
 		if t.readersPin(d, wanted) {
 			if patience <= 0 && t.endLoops() {
-				patience = minReaderWait
+				patience = maxReaderWait
 			}
 			if patience <= 0 || waitCtx.Err() != nil {
 				return nil // the caller refuses the values
@@ -75,8 +72,13 @@ func (t *turn) dropOldest(ctx, waitCtx context.Context, d demand) error {
 }
 
 // endLoops ends the loops over snapshots that have lasted for maxReaderWait, because a reader must
-// not make a Store fail. It reports whether there were any. Queries and backups are not ended.
+// not make a Store fail. It reports whether there were any. Queries and backups are not ended: while
+// one of these keeps the space from being used, it does not end further loops in vain.
 func (t *turn) endLoops() bool {
+	if t.endedInVain && t.db.trees.snapshots.Load() > int64(t.db.gate.loops()) {
+		return false
+	}
+	t.endedInVain = true
 	ended := t.db.gate.expire(time.Now().Add(-maxReaderWait))
 	if ended > 0 {
 		t.db.opts.Logger.Warn("daybook: ended loops over Scan or Records, because they held space that new values need",
@@ -116,7 +118,7 @@ func (t *turn) waitForReaders(
 		case <-time.After(wait):
 		case <-ctx.Done():
 		}
-		wait = min(2*wait, minReaderWait)
+		wait = min(2*wait, maxReaderWait/16)
 		if err := t.measure(); err != nil {
 			return time.Since(started), err
 		}

@@ -105,9 +105,10 @@ func (f *Follower) Read(ctx context.Context) iter.Seq2[daybook.Event, error] {
 
 func (f *Follower) readNew(ctx context.Context, yield func(daybook.Event) bool) (err error) {
 	failed := f.log.Read(func(sequence, missed uint64, payload []byte, values int) (more bool) {
-		if err = ctx.Err(); err == nil {
-			err = f.enterSegments()
+		if err = ctx.Err(); err != nil {
+			return false
 		}
+		err = f.enterSegments()
 		f.missed += missed
 		if err == nil {
 			more, err = f.readBatch(sequence, payload, values, yield)
@@ -119,8 +120,13 @@ func (f *Follower) readNew(ctx context.Context, yield func(daybook.Event) bool) 
 		err = f.enterSegments()
 	}
 	var fork *daybook.ForkedError
-	if errors.As(err, &fork) {
+	switch {
+	case errors.As(err, &fork):
 		f.goTo(fork.Common)
+	case err != nil && ctx.Err() != nil: // the log is past a frame that was not read
+		missed := f.missed
+		f.goTo(f.read)
+		f.missed = missed
 	}
 	return err
 }

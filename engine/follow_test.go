@@ -173,6 +173,37 @@ func TestFollowAfter(t *testing.T) {
 	}
 }
 
+// TestFollowWithADeadline reads with contexts that end in the body of the loop, and between two
+// frames. Each value is read once, or counted as missed.
+func TestFollowWithADeadline(t *testing.T) {
+	dir := t.TempDir()
+	db := mustOpen(t, dir, &Options{Durability: DurabilityOS})
+	f := mustFollow(t, dir, "even")
+	const stored = 90
+	next := uint64(0)
+	for i := range uint64(stored) {
+		mustStore(t, db, []string{"even", "odd"}[i%2], fmt.Sprint(i), i)
+		reading, cancel := context.WithCancel(ctx)
+		if i%3 == 0 {
+			cancel()
+		}
+		for event, err := range f.Read(reading) {
+			if err != nil {
+				continue
+			}
+			if event.StoredAt != next || event.Missed > 0 {
+				t.Fatalf("read %d with %d missed; want %d", event.StoredAt, event.Missed, next)
+			}
+			next += 2
+			cancel()
+		}
+		cancel()
+	}
+	if rest := read(t, f); next+2*uint64(len(rest)) != stored {
+		t.Errorf("read up to %d, and %d more; want all of %d", next, len(rest), stored/2)
+	}
+}
+
 func TestFollowErrors(t *testing.T) {
 	_, err := Follow(t.TempDir(), daybook.Pattern{Text: `a\`}, daybook.Cursor{})
 	if !errors.Is(err, daybook.ErrInvalidPattern) {
@@ -205,8 +236,8 @@ func TestFollowErrors(t *testing.T) {
 	if seen != 1 {
 		t.Errorf("stopped after the first: read %d", seen)
 	}
-	if got := read(t, f); len(got) != 1 {
-		t.Errorf("after that: %v; want the last one", got)
+	if got := read(t, f); len(got) != 2 {
+		t.Errorf("after that: %v; want the other two", got)
 	}
 	if f := mustFollow(t, filepath.Join(dir, "nothing"), "*"); read(t, f) != nil {
 		t.Error("there are values where there is no directory")

@@ -82,15 +82,23 @@ func (g *gate) close() {
 	g.running.Wait()
 }
 
+// loops returns the number of iterations.
+func (g *gate) loops() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.iterations)
+}
+
 // expire ends the iterations that began before a time. Those that are reading their snapshot end
-// after that. It returns how many there were.
+// after that. It returns the number of those that it has not ended before.
 func (g *gate) expire(before time.Time) (ended int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for it := range g.iterations {
 		if it.began.Before(before) {
-			ended++
-			it.expired.Store(true)
+			if !it.expired.Swap(true) {
+				ended++
+			}
 			it.endIfParked()
 		}
 	}

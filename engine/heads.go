@@ -211,7 +211,15 @@ func (h *heads) beginAttempt(inTree tree.State) {
 	}
 }
 
-// treeShrinks is called before values that are in the tree are deleted.
+// isPostedFrom reports whether inTree is still the state from which the values in the tree are
+// counted: no deletion has begun since.
+func (h *heads) isPostedFrom(inTree *tree.State) bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return inTree != nil && h.postedFrom == inTree
+}
+
+// treeShrinks is called before each transaction that deletes values in the tree.
 func (h *heads) treeShrinks() {
 	h.mu.Lock()
 	defer h.mu.Unlock()

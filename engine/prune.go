@@ -223,9 +223,12 @@ func (t *turn) pruningOf(held tree.Holds) tree.Pruning {
 		Deleted: func(deletions []tree.Deletion) {
 			t.updateCopy(func(c *tree.Copy) error { return c.Prune(deletions) })
 		},
-		BetweenTransactions: t.postForWriters,
-		Pause:               newPauses(t.db).pauseIfDue,
-		FreeSpace:           t.freeSpace,
+		BetweenTransactions: func() {
+			t.postForWriters()
+			t.db.heads.treeShrinks() // in the next transaction
+		},
+		Pause:     newPauses(t.db).pauseIfDue,
+		FreeSpace: t.freeSpace,
 	}
 }
 

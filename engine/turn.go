@@ -35,6 +35,8 @@ type turn struct {
 	// undroppable is one more than the tree's generation in which dropSome found nothing to drop.
 	// What holds spare changes with time, so it does not count while there are any.
 	undroppable uint64
+	// endedInVain says that dropOldest has ended loops, and values did not fit since.
+	endedInVain bool
 
 	// renameUnsynced is set by adoptTree when another file has got the tree's name and the
 	// directory could not be synced. syncRename clears it.
