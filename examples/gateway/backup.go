@@ -25,6 +25,8 @@ type backups struct {
 	keep    int              // number of backups
 	now     func() time.Time // in the local time zone
 	status  *status
+
+	tried time.Time // the last time; zero after a start
 }
 
 // run makes backups until ctx ends. It looks at the clock each minute, because it may be set
@@ -34,33 +36,64 @@ func (b *backups) run(ctx context.Context) error {
 	if !ok {
 		return fmt.Errorf("backups in files: %w", errors.ErrUnsupported)
 	}
-	for due := b.firstDue(); ctx.Err() == nil; sleep(ctx, time.Minute) {
-		next := nextBackup(b.now(), b.hour)
-		if due.After(next) {
-			due = next // the clock was ahead, and has been set back
-		}
-		if b.now().Before(due) {
+	for ; ctx.Err() == nil; sleep(ctx, time.Minute) {
+		if b.time().Before(b.due()) {
 			continue
 		}
+		b.tried = b.time()
 		err := backend.BackupFile(ctx, b.path, b.keep)
 		b.status.report("backup", err)
 		if isFinal(err) {
 			return err
 		}
-		due = next
 	}
 	return nil
 }
 
-// firstDue returns when the first backup after a start is due. A gateway that was off at that hour
-// makes the backup when it is on again, and one that has no backup makes it at once.
-func (b *backups) firstDue() time.Time {
-	last, err := os.Stat(b.path)
-	if err != nil {
+// due returns when the next backup is due. A gateway that was off at that hour makes the backup
+// when it is on again, and one that has no backup makes it at once.
+//
+// A device without a battery for its clock is in 1970 when it starts. Its backups are from the
+// future then, and say nothing until the clock is right. So a start alone makes no backup.
+func (b *backups) due() time.Time {
+	now := b.time()
+	last, exists := b.newest(now)
+	if b.tried.After(last) && !b.tried.After(now) {
+		last = b.tried
+	}
+	switch {
+	case !last.IsZero():
+		return nextBackup(last, b.hour)
+	case exists:
+		b.tried = now // not yet, but the hour is awaited from here on
+		return nextBackup(now, b.hour)
+	default:
 		return time.Time{}
 	}
-	return nextBackup(last.ModTime().In(b.now().Location()), b.hour)
 }
+
+// newest returns when the newest backup was made that is not from the future, and whether there is
+// a backup at all.
+func (b *backups) newest(now time.Time) (newest time.Time, exists bool) {
+	for n := range b.keep {
+		path := b.path
+		if n > 0 {
+			path = fmt.Sprintf("%s.%d", b.path, n)
+		}
+		file, err := os.Stat(path)
+		if err != nil {
+			continue
+		}
+		exists = true
+		if made := file.ModTime().In(now.Location()); made.After(newest) && !made.After(now) {
+			newest = made
+		}
+	}
+	return newest, exists
+}
+
+// time returns what the clock on the wall shows, which may be set. Round removes the other clock.
+func (b *backups) time() time.Time { return b.now().Round(0) }
 
 // nextBackup returns the first time after now at which the clock on the wall shows the hour. On a
 // day that lacks the hour, because the clock is put forward, it is an hour earlier or later.

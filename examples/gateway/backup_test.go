@@ -13,6 +13,8 @@ import (
 	"time"
 	_ "time/tzdata" // the rules of time zones, on any system
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/backendtest"
 )
@@ -32,7 +34,12 @@ func (c *copier) BackupFile(_ context.Context, path string, keep int) error {
 	if len(c.errs) >= len(c.made) {
 		return c.errs[len(c.made)-1]
 	}
-	return os.WriteFile(path, nil, 0o600)
+	return writeBackup(path, c.now())
+}
+
+// writeBackup writes a file that was made at a time.
+func writeBackup(path string, made time.Time) error {
+	return errors.Join(os.WriteFile(path, nil, 0o600), os.Chtimes(path, made, made))
 }
 
 // clock is a clock in a time zone that can be set.
@@ -101,10 +108,8 @@ func TestBackups(t *testing.T) {
 // A device that is off each night makes its backup each morning.
 func TestBackupThatWasMissed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "history.daybook")
-	if err := os.WriteFile(path, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	b := &backups{path: path, hour: 2, now: func() time.Time { return time.Date(2026, 11, 30, 8, 0, 0, 0, time.UTC) }}
+	eight := func() time.Time { return time.Date(2026, 11, 30, 8, 0, 0, 0, time.UTC) }
+	b := &backups{path: path, hour: 2, keep: 3, now: eight}
 	for made, want := range map[string]bool{
 		"2026-11-30T02:10:00Z": false, "2026-11-30T01:50:00Z": true, "2026-11-28T02:10:00Z": true,
 	} {
@@ -112,13 +117,74 @@ func TestBackupThatWasMissed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Chtimes(path, at, at); err != nil {
+		if err := writeBackup(path, at); err != nil {
 			t.Fatal(err)
 		}
-		if due := b.firstDue(); due.Before(b.now()) != want {
+		if due := b.due(); due.Before(b.now()) != want {
 			t.Errorf("after a backup at %s the next is due at %s; want before 8:00: %t", made, due, want)
 		}
 	}
+}
+
+// The newest file counts, whichever name it has. One from the future, of a clock that was ahead,
+// does not put the next backup off for years.
+func TestBackupsOfAWrongClock(t *testing.T) {
+	const none, past, lastNight, future = "", "1970-01-01T02:00:00Z", "2026-11-30T02:00:00Z", "2031-01-01T02:00:00Z"
+	tests := []struct {
+		name  string
+		files [3]string // when history.daybook, .1 and .2 were made
+		want  string
+	}{
+		{"none", [3]string{none, none, none}, "0001-01-01T00:00:00Z"},
+		{"the newest has no number", [3]string{lastNight, past, past}, "2026-12-01T02:00:00Z"},
+		{"one was made in 1970", [3]string{past, lastNight, past}, "2026-12-01T02:00:00Z"},
+		{"after a power cut", [3]string{none, lastNight, none}, "2026-12-01T02:00:00Z"},
+		{"one is from the future", [3]string{future, past, none}, "1970-01-02T02:00:00Z"},
+		{"all are from the future", [3]string{future, none, future}, "2026-12-01T02:00:00Z"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "history.daybook")
+			for i, name := range []string{path, path + ".1", path + ".2"} {
+				if made, err := time.Parse(time.RFC3339, test.files[i]); err == nil {
+					if err := writeBackup(name, made); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			eight := func() time.Time { return time.Date(2026, 11, 30, 8, 0, 0, 0, time.UTC) }
+			b := &backups{path: path, hour: 2, keep: 3, now: eight}
+			if got := b.due().Format(time.RFC3339); got != test.want {
+				t.Errorf("due at %s; want %s", got, test.want)
+			}
+		})
+	}
+}
+
+// A device that starts in 1970, and knows the time a moment later, makes one backup a day, however
+// often it starts. Else its starts would soon replace the backups of a week.
+func TestBackupsOfADeviceWithoutAClock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "history.daybook")
+	synctest.Test(t, func(t *testing.T) {
+		c := &clock{zone: time.UTC}
+		disk := &copier{Backend: backendtest.NewMemory(), now: c.now}
+		for range 10 {
+			c.ahead.Store(-time.Now().UnixNano())
+			if len(disk.made) == 0 {
+				c.ahead.Store(0) // the first start has the right time
+			}
+			b := &backups{backend: disk, path: path, hour: 2, keep: 7, now: c.now, status: quiet()}
+			stop := start(t, b.run)
+			time.Sleep(30 * time.Second)
+			c.ahead.Store(0)
+			time.Sleep(30 * time.Minute)
+			stop()
+		}
+		want := []string{"2000-01-01T00:00:00Z", "2000-01-01T02:00:30Z"}
+		if diff := cmp.Diff(want, disk.made); diff != "" {
+			t.Errorf("backups (-want +got):\n%s", diff)
+		}
+	})
 }
 
 // Each day has one backup, wherever the clock is put forward and back.
