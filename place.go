@@ -27,8 +27,8 @@ type Place struct {
 }
 
 // Advance moves the place to after the next value of the result, by its record name and timestamp:
-// those of a StoredValue or of a Typed. If ScanAs has skipped a value that does not decode, the next
-// piece may repeat one with the same record name and timestamp.
+// those of a StoredValue or of a Typed. If ScanAs has skipped a value that does not decode, the
+// next piece may repeat one with the same record name and timestamp.
 func (p *Place) Advance(recordName string, storedAt uint64) {
 	if recordName != p.RecordName || storedAt != p.StoredAt {
 		*p = Place{RecordName: recordName, StoredAt: storedAt}

@@ -167,8 +167,8 @@ func (b budget) tree(now sizes, d demand) int64 {
 
 // leftInDirectory returns the number of bytes below MaxSize that remain when values with the given
 // demand are stored. It is negative if they do not fit. The log never takes more than the tree's
-// part and the reserve leave: the tree's file may grow to that part at any time, however many of its
-// pages are free, where values need pages that lie together.
+// part and the reserve leave: the tree's file may grow to that part at any time, however many of
+// its pages are free, where values need pages that lie together.
 func (b budget) leftInDirectory(now sizes, d demand) int64 {
 	if b.maxSize == 0 {
 		return math.MaxInt64

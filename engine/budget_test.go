@@ -145,9 +145,9 @@ func TestBudgetOfMapping(t *testing.T) {
 	}
 }
 
-// TestBudgetOfFullTree draws sizes, and values that fit. When the log has taken them, and the tree's
-// file has grown as far as it may, as it does where no free pages lie together, the directory must
-// not have passed MaxSize.
+// TestBudgetOfFullTree draws sizes, and values that fit. When the log has taken them, and the
+// tree's file has grown as far as it may, as it does where no free pages lie together, the
+// directory must not have passed MaxSize.
 func TestBudgetOfFullTree(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		maxSize := rapid.Int64Range(MinMaxSize, gib).Draw(t, "MaxSize")
@@ -166,7 +166,8 @@ func TestBudgetOfFullTree(t *testing.T) {
 		_, segment := segmentSizes(maxSize)
 		grown := now.log + d.logBytes + max(0, 2-now.spare)*segment
 		if all := budget.maxTreeFile(now) + now.reserve + grown; budget.left(now, d) >= 0 && all > maxSize {
-			t.Fatalf("%+v leaves %d for %+v; then the files may have %d bytes, %d too many", now, budget.left(now, d), d,
+			t.Fatalf("%+v leaves %d for %+v; then the files may have %d bytes, %d too many", now, budget.left(now, d),
+				d,
 				all, all-maxSize)
 		}
 	})

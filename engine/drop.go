@@ -72,8 +72,8 @@ func (t *turn) dropOldest(ctx, waitCtx context.Context, d demand) error {
 }
 
 // endLoops ends the loops over snapshots that have lasted for maxReaderWait, because a reader must
-// not make a Store fail. It reports whether there were any. Queries and backups are not ended: while
-// one of these keeps the space from being used, it does not end further loops in vain.
+// not make a Store fail. It reports whether there were any. Queries and backups are not ended:
+// while one of these keeps the space from being used, it does not end further loops in vain.
 func (t *turn) endLoops() bool {
 	if t.endedInVain && t.db.trees.snapshots.Load() > int64(t.db.gate.loops()) {
 		return false

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math"
 	"reflect"
 	"strings"
@@ -256,7 +255,8 @@ func TestLoopsOverNil(t *testing.T) {
 	defer cancel()
 	failed := 0
 	persist := &daybook.PersistOptions[int]{Failed: func(int, error) { failed++ }}
-	if err := daybook.Persist(soon, db, "r", values, persist); !errors.Is(err, daybook.ErrNotConfigured) || failed != 3 {
+	err := daybook.Persist(soon, db, "r", values, persist)
+	if !errors.Is(err, daybook.ErrNotConfigured) || failed != 3 {
 		t.Errorf("Persist: got %v and %d values that failed; want ErrNotConfigured and all 3", err, failed)
 	}
 	for _, policy := range []retention.Policy{
@@ -264,7 +264,7 @@ func TestLoopsOverNil(t *testing.T) {
 		{MaxBytes: 1},
 		{Rules: []retention.Rule{{Pattern: daybook.Pattern{Text: "*"}, MaxPerRecord: 1}}},
 	} {
-		keeper := retention.Keeper{Backend: db, Policy: policy, Interval: time.Hour, Logger: slog.New(slog.DiscardHandler)}
+		keeper := retention.Keeper{Backend: db, Policy: policy, Interval: time.Hour, Logger: discard}
 		if err := keeper.Run(soon); !errors.Is(err, daybook.ErrNotConfigured) {
 			t.Errorf("Keeper.Run with %+v: got %v; want ErrNotConfigured", policy, err)
 		}

@@ -45,14 +45,17 @@ func TestStatsCountFailedStores(t *testing.T) {
 		want    error
 		failing bool // by Stats
 	}{
-		{"no JSON", 0, func() error { return db.Store(ctx, "a", json.RawMessage("{"), 1) }, daybook.ErrInvalidValue, false},
-		{"no name", 0, func() error { return db.StoreBatch(ctx, []daybook.StoredValue{{}}) }, daybook.ErrInvalidName, false},
+		{"no JSON", 0, func() error { return db.Store(ctx, "a", json.RawMessage("{"), 1) },
+			daybook.ErrInvalidValue, false},
+		{"no name", 0, func() error { return db.StoreBatch(ctx, []daybook.StoredValue{{}}) },
+			daybook.ErrInvalidName, false},
 		{"no batch", 0, func() error { _, err := db.StoreBatchFrom(ctx, daybook.Batch{}); return err },
 			daybook.ErrInvalidParams, false},
 		{"late", 0, func() error { return db.Store(ended, "a", json.RawMessage("1"), 1) }, context.Canceled, false},
 		{"full", syscall.ENOSPC, func() error { return db.Store(ctx, "a", big, 1) }, daybook.ErrNoSpace, true},
 		{"well", 0, func() error { return db.Store(ctx, "a", json.RawMessage("2"), 1) }, nil, false},
-		{"bad disk", syscall.EIO, func() error { return db.Store(ctx, "a", json.RawMessage("3"), 1) }, syscall.EIO, true},
+		{"bad disk", syscall.EIO, func() error { return db.Store(ctx, "a", json.RawMessage("3"), 1) },
+			syscall.EIO, true},
 		{"after it", 0, func() error { return db.Store(ctx, "a", json.RawMessage("3"), 1) }, daybook.ErrFailed, true},
 	} {
 		failure.Store(error(step.failure))

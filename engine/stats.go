@@ -220,7 +220,8 @@ func (s *snapshot) countUnposted(ctx context.Context, stats *daybook.Stats) erro
 // before. It reports false if that is unknown: after a crash or a deletion amid a checkpoint.
 func (s *snapshot) sumUnposted(stats *daybook.Stats) (isKnown bool) {
 	if partial := s.tree.State.Partial; partial != (tree.PartialPost{}) {
-		if !s.db.heads.isPostedFrom(s.postedFrom) || s.frozen.reader == nil || s.frozen.reader.Last() != partial.Watermark {
+		if !s.db.heads.isPostedFrom(s.postedFrom) || s.frozen.reader == nil ||
+			s.frozen.reader.Last() != partial.Watermark {
 			return false
 		}
 		stats.Values, stats.ValueBytes = s.postedFrom.Values, s.postedFrom.Bytes

@@ -22,8 +22,8 @@ type Policy struct {
 	// down to milliseconds. 0: no maximum; negative: ErrInvalidParams.
 	MaxAge time.Duration
 	// MaxBytes is the maximum size of all values together, in bytes of JSON. Of the values that the
-	// rules and MaxAge keep, it deletes the oldest. It spares the records of a rule without a limit,
-	// which do not count, and the newest values of each other record: one, or as many as the
+	// rules and MaxAge keep, it deletes the oldest. It spares the records of a rule without a
+	// limit, which do not count, and the newest values of each other record: one, or as many as the
 	// greatest KeepNewest of a rule. These may pass the maximum. It depends on no clock. 0: no
 	// maximum.
 	MaxBytes uint64

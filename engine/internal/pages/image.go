@@ -89,8 +89,8 @@ func (im *Image) parse(id uint64) (p page, sum uint32, problem string) {
 	return p, sum, problem
 }
 
-// damage returns the error for a problem with a page. A page that the file does not have would begin
-// at its end or after it; the offset is that of the end, because the number may be any.
+// damage returns the error for a problem with a page. A page that the file does not have would
+// begin at its end or after it; the offset is that of the end, because the number may be any.
 func (im *Image) damage(bucket string, id uint64, firstKey []byte, problem string) *DamagedPage {
 	offset := int64(min(id, im.pages())) * int64(im.pageSize)
 	return &DamagedPage{Bucket: bucket, Page: id, Offset: offset, FirstKey: bytes.Clone(firstKey), Problem: problem}

@@ -167,8 +167,8 @@ func chunksOf(t *testing.T, tree *Tree, record string) (count int) {
 	return count
 }
 
-// TestFinishCompares completes a copy of a tree whose sums do not agree with its chunks. Such a copy
-// must not take the place of the tree.
+// TestFinishCompares completes a copy of a tree whose sums do not agree with its chunks. Such a
+// copy must not take the place of the tree.
 func TestFinishCompares(t *testing.T) {
 	for name, change := range map[string]func(*State){
 		"records": func(s *State) { s.Records++ },

@@ -138,8 +138,8 @@ func (p *recordPrune) subtract(values, bytes uint64) {
 	p.tx.state.Bytes -= bytes
 }
 
-// cutOldest deletes the n oldest values of a chunk, which has more, without decoding the others. The
-// record must have no chunk before it.
+// cutOldest deletes the n oldest values of a chunk, which has more, without decoding the others.
+// The record must have no chunk before it.
 func (p *recordPrune) cutOldest(c *chunk, n uint64) (rest *chunk, err error) {
 	if rest, err = p.tx.tail(p.record, c, n); err != nil {
 		return nil, err

@@ -52,8 +52,8 @@ func TestPruneSpanMovesTheNextChunk(t *testing.T) {
 	}
 }
 
-// TestPruneSpans deletes random spans, whose bounds lie within chunks and between them, and compares
-// the rest with the history.
+// TestPruneSpans deletes random spans, whose bounds lie within chunks and between them, and
+// compares the rest with the history.
 func TestPruneSpans(t *testing.T) {
 	file, random := mustRead(t, makeVerbTree(t)), rand.New(rand.NewPCG(1, 8))
 	for range 60 {

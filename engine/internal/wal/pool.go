@@ -112,13 +112,15 @@ func (p *pool) makeSegment(size int64) (segment, error) {
 	made := segment{number: p.nextNumber, size: max(size, p.nextSize)}
 	p.nextNumber++
 	released, recycled := p.takeReleasedLocked(size)
+	made.path = filepath.Join(p.dir, temporaryNameOf(made.number))
 	if recycled {
 		made.size = released.size
+	} else {
+		p.fs.set(made.path, made.size) // counts from the moment when it counts as a spare one
 	}
 	p.unfinished = true
 	p.mu.Unlock()
 
-	made.path = filepath.Join(p.dir, temporaryNameOf(made.number))
 	if recycled {
 		if err := p.fs.Rename(released.path, made.path); err != nil {
 			p.setUnfinished(false)
