@@ -33,6 +33,14 @@ func (f *Failure) Next(err error, failedAt uint64) *Failure {
 	return &next
 }
 
+func (f *Failure) clone() *Failure {
+	if f == nil {
+		return nil
+	}
+	copied := *f
+	return &copied
+}
+
 // StoreFailures counts, by reason, the calls of Store, StoreBatch and StoreBatchFrom that returned
 // an error after the backend was opened. A batch counts once. Calls of a closed or read-only
 // backend do not count, nor do batches that are out of step.

@@ -88,6 +88,33 @@ func TestStatsAsJSON(t *testing.T) {
 	}
 }
 
+// TestStatsClone wants a copy of each field that refers to something, also of one that is added
+// later.
+func TestStatsClone(t *testing.T) {
+	clone := fullStats.Clone()
+	if diff := cmp.Diff(fullStats, clone); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	wantNothingShared(t, "Stats", reflect.ValueOf(fullStats), reflect.ValueOf(clone))
+	if diff := cmp.Diff(daybook.Stats{}, daybook.Stats{}.Clone()); diff != "" {
+		t.Errorf("of the zero Stats (-want +got):\n%s", diff)
+	}
+}
+
+func wantNothingShared(t *testing.T, name string, a, b reflect.Value) {
+	t.Helper()
+	switch a.Kind() {
+	case reflect.Struct:
+		for i := range a.NumField() {
+			wantNothingShared(t, name+"."+a.Type().Field(i).Name, a.Field(i), b.Field(i))
+		}
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		if a.Pointer() == b.Pointer() {
+			t.Errorf("%s is shared with the copy", name)
+		}
+	}
+}
+
 func TestHoldsAsJSON(t *testing.T) {
 	info := daybook.HoldInfo{
 		Hold: daybook.Hold{Name: "cloud", Pattern: daybook.Pattern{Text: "a.#", Syntax: daybook.Topic},

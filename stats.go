@@ -4,6 +4,7 @@ package daybook
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -61,6 +62,16 @@ type Stats struct {
 	CommitValues uint64    `json:"commit_values"` // number of values in these commits
 	Syncs        Durations `json:"syncs"`         // syncs of the log to stable storage
 	Checkpoints  Durations `json:"checkpoints"`   // from the freeze of a head until its values are in the tree
+}
+
+// Clone returns a copy that shares nothing with s, so that a Statser can give it to the caller.
+func (s Stats) Clone() Stats {
+	s.StoreFailures.Last = s.StoreFailures.Last.clone()
+	s.CheckpointFailure = s.CheckpointFailure.clone()
+	s.CompactionFailure = s.CompactionFailure.clone()
+	s.Holds = slices.Clone(s.Holds)
+	s.Quarantined = slices.Clone(s.Quarantined)
+	return s
 }
 
 // ValuesPerCommit returns the mean number of values in a group commit. It returns 0 if there was no

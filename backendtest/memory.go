@@ -24,6 +24,7 @@ type Memory struct {
 	// mu guards the fields below.
 	mu       mutex
 	closed   bool
+	id       [16]byte             // identity; random
 	epoch    [16]byte             // random; a Memory has one history
 	stored   []daybook.Change     // in the order of insertion
 	sequence uint64               // of the last insertion
@@ -58,7 +59,8 @@ var (
 // NewMemory returns an empty backend.
 func NewMemory() *Memory {
 	m := &Memory{mu: newMutex(), times: map[uint64]time.Time{}}
-	_, _ = rand.Read(m.epoch[:]) // never fails
+	_, _ = rand.Read(m.id[:]) // never fails
+	_, _ = rand.Read(m.epoch[:])
 	return m
 }
 
@@ -318,10 +320,11 @@ func (m *Memory) Stats(ctx context.Context) (stats daybook.Stats, err error) {
 	stats.Records, stats.LastSequence = uint64(len(records)), m.sequence
 	stats.LastCursor = m.cursor(m.sequence)
 	stats.ValuesDeleted = m.deleted
+	stats.Store, stats.Epoch, stats.Holds = m.id, m.epoch, m.holdStatsLocked()
 	m.health.Lock()
 	defer m.health.Unlock()
 	stats.StoreFailures = m.failures
-	return stats, nil
+	return stats.Clone(), nil
 }
 
 // yieldAll yields elements until the loop or ctx ends. After them it yields err, or ctx's error.

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -89,6 +90,17 @@ func (m *Memory) Holds(ctx context.Context) (infos []daybook.HoldInfo, err error
 	}
 	slices.SortFunc(infos, func(a, b daybook.HoldInfo) int { return cmp.Compare(a.Name, b.Name) })
 	return infos, ctx.Err()
+}
+
+// holdStatsLocked returns what Stats says of the holds, by name.
+func (m *Memory) holdStatsLocked() (holds []daybook.HoldStats) {
+	for _, name := range slices.Sorted(maps.Keys(m.holds)) {
+		h := m.holds[name]
+		holds = append(holds, daybook.HoldStats{
+			Name: name, At: h.At, Pending: m.sequence - h.At.Sequence, Lost: h.lost,
+		})
+	}
+	return holds
 }
 
 func (m *Memory) holdLocked(name string) (*memoryHold, error) {

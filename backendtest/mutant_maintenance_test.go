@@ -43,6 +43,26 @@ func blameItself(_ *Memory, stats *daybook.Stats) {
 	f.Invalid, f.Other = 0, f.Invalid
 }
 
+func forgetHolds(_ *Memory, stats *daybook.Stats) { stats.Holds = nil }
+
+func countNoPending(_ *Memory, stats *daybook.Stats) {
+	for i := range stats.Holds {
+		stats.Holds[i].Pending = 0
+	}
+}
+
+// sharedStats has failed once, and returns its own note of that.
+type sharedStats struct {
+	*Memory
+	last *daybook.Failure
+}
+
+func (f sharedStats) Stats(ctx context.Context) (daybook.Stats, error) {
+	stats, err := f.Memory.Stats(ctx)
+	stats.CheckpointFailure = f.last
+	return stats, err
+}
+
 func lastRemaining(m *Memory, stats *daybook.Stats) {
 	stats.LastCursor = daybook.Cursor{}
 	if len(m.stored) > 0 {

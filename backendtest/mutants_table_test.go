@@ -156,6 +156,11 @@ var mutants = []mutant{
 	{"takes a wrong argument for its own failure", onStats(blameItself),
 		[]string{"stats/calls that stored nothing"}},
 	{"forgets the last number with its value", onStats(lastRemaining), []string{"stats/the last sequence number"}},
+	{"keeps its holds out of Stats", onStats(forgetHolds), []string{"stats/its holds"}},
+	{"counts too few pending values", onStats(countNoPending), []string{"stats/its holds"}},
+	{"returns its own failures", func(m *Memory) daybook.Backend {
+		return sharedStats{m, &daybook.Failure{Count: 1, Message: "the disk is full"}}
+	}, []string{"stats/the result is the caller's"}},
 	{"holds all records", onHold(holdEverything), []string{"holds/spares what was not taken", "holds/several holds"}},
 	{"reads the topic of a hold as a glob", onHold(holdTopicAsGlob), []string{"holds/spares what was not taken"}},
 	{"knows no bound of a hold", onHold(holdWithoutBound), []string{"holds/up to its bytes"}},

@@ -4,6 +4,7 @@ package backendtest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -24,6 +25,10 @@ var statsCases = []testCase{
 		statsDeletions},
 	{"calls that stored nothing",
 		"a call with a wrong argument, or whose context has ended, counts, and the backend is well", statsFailures},
+	{"its holds", "Stats of a Holder tells its holds by name: their places, what they have lost, and at least the " +
+		"number of the values that were not taken", statsHolds},
+	{"the result is the caller's", "what a caller writes into the result of Stats changes no later result",
+		statsAreTheCallers},
 }
 
 // wantStats compares the numbers that each backend knows.
@@ -85,7 +90,7 @@ func statsDeletions(s *subject) {
 	s.wantDeletions(2)
 	s.cleanup(2, 0)
 	s.wantDeletions(2)
-	if _, ok := s.backend.(daybook.Pruner); ok {
+	if pruner.of(s.backend) {
 		s.prune("record.1", daybook.PruneParams{MaxPerRecord: 1}, 1)
 		s.wantDeletions(3)
 	}
@@ -108,7 +113,7 @@ func statsFailures(s *subject) {
 		s.wrong("Store after its context: got %v, want context.Canceled", err)
 	}
 	want := daybook.StoreFailures{Invalid: 2, Canceled: 1}
-	if _, ok := s.backend.(daybook.BatchStorer); ok {
+	if batchStorer.of(s.backend) {
 		batch := []daybook.StoredValue{{RecordName: "a"}, {RecordName: "b"}}
 		s.wantError("StoreBatch of no JSON", s.storeBatch(batch...), daybook.ErrInvalidValue)
 		want.Invalid++
@@ -119,7 +124,7 @@ func statsFailures(s *subject) {
 }
 
 func statsLastSequence(s *subject) {
-	if _, ok := daybook.As[daybook.ChangeSource](s.backend); !ok {
+	if !changeSource.of(s.backend) {
 		s.Logf("left out: %T is no daybook.ChangeSource", s.backend)
 		return
 	}
@@ -133,4 +138,82 @@ func statsLastSequence(s *subject) {
 		}
 		s.cleanup(5, uint64(len(s.changes(daybook.Cursor{}))-1)) // all values except the first
 	}
+}
+
+func statsHolds(s *subject) {
+	if !holder.of(s.backend) {
+		s.Logf("left out: %T is no %s", s.backend, holder.name)
+		return
+	}
+	s.setHold(daybook.Hold{Name: "z", MaxBytes: 1})
+	s.store(row{"a", "1", 1})
+	s.setHold(daybook.Hold{Name: "b", At: s.place(), MaxBytes: 1000})
+	s.store(row{"a", "2", 2}, row{"a", "3", 3})
+	s.statsTellHolds()
+	s.cleanup(100, 1) // beyond the bound of z
+	s.statsTellHolds()
+	s.advanceHold("b", s.place())
+	s.statsTellHolds()
+	if err := s.holder().ReleaseHold(s.Context(), "z"); err != nil {
+		s.Fatalf("ReleaseHold: %v\nwhy: %s", err, s.why)
+	}
+	s.statsTellHolds()
+}
+
+// statsTellHolds compares what Stats says about the holds with what Holds says.
+func (s *subject) statsTellHolds() {
+	s.Helper()
+	infos, err := s.holder().Holds(s.Context())
+	if err != nil {
+		s.Fatalf("Holds: %v\nwhy: %s", err, s.why)
+	}
+	want, got := []daybook.HoldStats{}, s.stats().Holds
+	for _, info := range infos {
+		want = append(want, daybook.HoldStats{Name: info.Name, At: info.At, Lost: info.Lost, Damaged: info.Damaged})
+	}
+	for i := range got {
+		if i < len(infos) && got[i].Pending < infos[i].Values {
+			s.wrong("Pending of the hold %q: got %d; want at least %d", got[i].Name, got[i].Pending, infos[i].Values)
+		}
+		got[i].Pending = 0
+	}
+	if diff := cmp.Diff(want, append([]daybook.HoldStats{}, got...)); diff != "" {
+		s.wrong("Holds of Stats (-want +got):\n%s", diff)
+	}
+}
+
+func statsAreTheCallers(s *subject) {
+	s.store(row{"a", "1", 1})
+	if holder.of(s.backend) {
+		s.setHold(daybook.Hold{Name: "cloud", MaxBytes: 1000})
+	}
+	first, want := s.stats(), sharedParts(s.stats())
+	for i := range first.Holds {
+		first.Holds[i] = daybook.HoldStats{Name: "of the caller"}
+	}
+	for i := range first.Quarantined {
+		first.Quarantined[i] = daybook.QuarantinedFile{Name: "of the caller"}
+	}
+	for _, failure := range []*daybook.Failure{
+		first.StoreFailures.Last, first.CheckpointFailure, first.CompactionFailure,
+	} {
+		if failure != nil {
+			*failure = daybook.Failure{Message: "of the caller"}
+		}
+	}
+	if diff := cmp.Diff(want, sharedParts(s.stats())); diff != "" {
+		s.wrong("Stats after the caller changed an earlier result (-want +got):\n%s", diff)
+	}
+}
+
+// sharedParts returns, as JSON, the parts of a result that are not in the struct itself.
+func sharedParts(stats daybook.Stats) string {
+	text, err := json.Marshal(daybook.Stats{
+		StoreFailures: stats.StoreFailures, CheckpointFailure: stats.CheckpointFailure,
+		CompactionFailure: stats.CompactionFailure, Holds: stats.Holds, Quarantined: stats.Quarantined,
+	})
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
 }

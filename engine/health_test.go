@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -200,4 +201,25 @@ func TestStatsTellHolds(t *testing.T) {
 		t.Fatal(err)
 	}
 	want(cloud)
+}
+
+// TestStatsAreTheCallers changes what the result of Stats refers to. Later results are as before.
+func TestStatsAreTheCallers(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), nil)
+	failed := errors.New("the disk is on fire")
+	_ = db.countStore(failed)
+	db.stats.checkpointEnded(failed)
+	db.stats.compactionEnded(failed)
+	stats := mustStats(t, db)
+	for _, last := range []*daybook.Failure{
+		stats.StoreFailures.Last, stats.CheckpointFailure, stats.CompactionFailure,
+	} {
+		last.Message, last.Count = "mine", 99
+	}
+	_ = db.countStore(failed)
+	later := mustStats(t, db)
+	got := []string{later.StoreFailures.Last.Message, later.CheckpointFailure.Message, later.CompactionFailure.Message}
+	if slices.Contains(got, "mine") || later.StoreFailures.Last.Count != 2 {
+		t.Errorf("later failures: got %q, and %d of stores; want what failed, and 2", got, later.StoreFailures.Last.Count)
+	}
 }

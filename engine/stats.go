@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -95,9 +94,7 @@ func (t *turn) publishHolds() {
 func (s *statistics) get() (stats daybook.Stats, commitsAtFailure uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	stats = s.counted
-	stats.Holds = slices.Clone(stats.Holds)
-	return stats, s.commitsAtFailure
+	return s.counted.Clone(), s.commitsAtFailure
 }
 
 // Stats returns what the store holds and has done since it was opened. Its numbers of values,
