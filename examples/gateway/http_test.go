@@ -6,7 +6,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -183,4 +185,33 @@ func TestLive(t *testing.T) {
 			t.Errorf("/live sent %q; want an event with an id and %s", got, want)
 		}
 	})
+}
+
+// Neither a client that listens, nor a connection that a browser opened ahead, delays the end.
+func TestServeEndsSoon(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &api{backend: backendtest.NewMemory(), status: quiet()}
+	stop := start(t, func(ctx context.Context) error { return serve(ctx, listener, a.handler()) })
+	unused, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unused.Close()
+	live, err := http.Get("http://" + listener.Addr().String() + "/live")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer live.Body.Close()
+
+	began := time.Now()
+	stop()
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("the end took %s; want a moment", took)
+	}
+	if _, err := io.ReadAll(live.Body); err != nil {
+		t.Errorf("/live was broken off: %v; want an orderly end", err)
+	}
 }
