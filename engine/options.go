@@ -134,7 +134,7 @@ type Options struct {
 	// process opens the directory for writing: after a fifth of a second every running and later
 	// call returns ErrLocked, and the reader must be closed and opened again. On a file system that
 	// refuses to lock a directory, which Windows does not need, the writer waits for LockTimeout
-	// instead. Options that are about writing are errors beside it. Default: false.
+	// instead. Options that are about writing are errors beside it, except Tuning. Default: false.
 	ReadOnly bool
 	// MaxFuture is how far a timestamp may be ahead of this machine's clock; Store returns
 	// ErrTimestampRange for a later one. It refuses the timestamps of other clocks, such as a

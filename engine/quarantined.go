@@ -203,7 +203,8 @@ func (d directory) quarantined() (files []daybook.QuarantinedFile, err error) {
 		}
 		for _, entry := range entries {
 			path := filepath.Join(filepath.Dir(of), entry.Name())
-			if !isQuarantinePath(of, path) || entry.IsDir() != (of == d.log) {
+			isOurs := entry.Type().IsRegular() && of == d.tree || entry.IsDir() && of == d.log
+			if !isOurs || !isQuarantinePath(of, path) {
 				continue
 			}
 			bytes, err := d.sizeOf(path, entry)
@@ -246,8 +247,9 @@ func (d directory) sizeOf(path string, entry fs.DirEntry) (bytes int64, err erro
 	return bytes, nil
 }
 
-// removeQuarantined removes a file, or a directory with its files, unless it is open. A person may
-// have made it the tree of another daybook, to look at what it has.
+// removeQuarantined removes a file, or a directory with its files. It refuses a tree that is open,
+// because a person may have made it the tree of another daybook, to look at what it has; and a
+// directory with another one in it, which is no log of the engine's.
 func (d directory) removeQuarantined(path string) error {
 	info, err := d.fs.Lstat(path)
 	if err != nil {
@@ -255,6 +257,9 @@ func (d directory) removeQuarantined(path string) error {
 	}
 	if info.IsDir() {
 		entries, err := d.fs.ReadDir(path)
+		if slices.ContainsFunc(entries, fs.DirEntry.IsDir) {
+			return fmt.Errorf("%s has a directory, which no log has: remove it by hand", path)
+		}
 		for _, entry := range entries {
 			err = errors.Join(err, d.fs.Remove(filepath.Join(path, entry.Name())))
 		}

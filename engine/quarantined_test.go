@@ -171,6 +171,24 @@ func TestRemoveQuarantinedRefuses(t *testing.T) {
 	}
 }
 
+// TestRemoveQuarantinedForeign has a directory that is named like a log in quarantine, and that no
+// log can be. All of it stays.
+func TestRemoveQuarantinedForeign(t *testing.T) {
+	dir, _ := quarantineLogAndTree(t)
+	foreign := filepath.Join(dir, "wal.corrupt-3")
+	if err := os.MkdirAll(filepath.Join(foreign, "photos"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(foreign, "1.log"), "a file")
+	db := mustOpen(t, dir, nil)
+	if err := db.RemoveQuarantined(ctx, "wal.corrupt-3"); err == nil || !strings.Contains(err.Error(), "by hand") {
+		t.Errorf("got %v; want an error that says what to do", err)
+	}
+	if _, err := os.Stat(filepath.Join(foreign, "1.log")); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestRemoveQuarantinedInUse wants a file to stay that a person has made the tree of another
 // daybook, to look at what it has.
 func TestRemoveQuarantinedInUse(t *testing.T) {
