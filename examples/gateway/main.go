@@ -14,6 +14,7 @@
 // A file has one part:
 //
 //	main.go      options of the engine, start, and an orderly end at SIGTERM
+//	settings.go  the flags; a wrong one is an error at the start
 //	sensors.go   what is polled
 //	poll.go      batches of readings; a full disk does not end them
 //	alarms.go    watches the readings; its limits are a record that can change at any time
@@ -30,7 +31,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"log/slog"
 	"net"
@@ -45,34 +45,12 @@ import (
 	"github.com/daybook-db/daybook/retention"
 )
 
-// settings are what the flags say.
-type settings struct {
-	dir     string
-	listen  string
-	poll    time.Duration
-	maxSize int64
-	rules   string
-
-	forward string
-
-	backup     string
-	backupHour int
-	backupKeep int
-}
-
 func main() {
-	var s settings
-	flag.StringVar(&s.dir, "dir", "history", "`directory` of the history")
-	flag.StringVar(&s.listen, "listen", "localhost:8080", "`address` of the HTTP server")
-	flag.DurationVar(&s.poll, "poll", time.Second, "time between two readings")
-	flag.Int64Var(&s.maxSize, "max-size", 64<<20, "maximum size of the directory in `bytes`")
-	flag.StringVar(&s.rules, "rules", "", "`file` with rules of retention; without it: built-in rules")
-	flag.StringVar(&s.forward, "forward", "", "`URL` to which all values are sent; without it: nowhere")
-	flag.StringVar(&s.backup, "backup", "", "`file` of the nightly backup; without it: none")
-	flag.IntVar(&s.backupHour, "backup-hour", 2, "`hour` of the backup, in local time")
-	flag.IntVar(&s.backupKeep, "backup-keep", 7, "`number` of backups that stay")
-	flag.Parse()
-
+	s, err := parseSettings(os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "gateway:", err)
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	listener, err := net.Listen("tcp", s.listen)
