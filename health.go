@@ -5,7 +5,6 @@ package daybook
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 )
 
@@ -18,11 +17,6 @@ type Failure struct {
 
 // Time returns FailedAt as a time in UTC, as the function Time does.
 func (f Failure) Time() time.Time { return Time(f.FailedAt) }
-
-// LogValue returns the fields of the failure as a group.
-func (f Failure) LogValue() slog.Value {
-	return slog.GroupValue(slog.Uint64("count", f.Count), slog.Time("at", f.Time()), slog.String("error", f.Message))
-}
 
 // Next returns the failure that follows f, because of err at a time in Unix ms. f may be nil.
 func (f *Failure) Next(err error, failedAt uint64) *Failure {
@@ -130,47 +124,3 @@ type QuarantinedFile struct {
 
 // Time returns QuarantinedAt as a time in UTC, as the function Time does.
 func (q QuarantinedFile) Time() time.Time { return Time(q.QuarantinedAt) }
-
-// LogValue returns the attributes that tell which file it is and why.
-func (q QuarantinedFile) LogValue() slog.Value {
-	return slog.GroupValue(slog.String("path", q.Path), slog.Int64("bytes", q.Bytes), slog.String("reason", q.Reason))
-}
-
-// LogValue returns the attributes that tell at a glance how the backend is. Those that are mostly
-// empty appear only when they are not.
-func (s Stats) LogValue() slog.Value {
-	attrs := []slog.Attr{
-		slog.Uint64("values", s.Values), slog.Uint64("records", s.Records), slog.Int64("disk_bytes", s.DiskBytes),
-		slog.Uint64("last_sequence", s.LastSequence),
-	}
-	for _, count := range []struct {
-		name  string
-		count uint64
-	}{
-		{"values_deleted", s.ValuesDeleted}, {"values_dropped", s.ValuesDropped},
-		{"stores_invalid", s.StoreFailures.Invalid}, {"stores_canceled", s.StoreFailures.Canceled},
-		{"holds", uint64(len(s.Holds))}, {"quarantined", uint64(len(s.Quarantined))},
-	} {
-		if count.count > 0 {
-			attrs = append(attrs, slog.Uint64(count.name, count.count))
-		}
-	}
-	if s.StoreFailures.Failing {
-		attrs = append(attrs, slog.Bool("stores_failing", true))
-	}
-	if s.Failed != "" {
-		attrs = append(attrs, slog.String("failed", s.Failed))
-	}
-	for _, failure := range []struct {
-		name string
-		last *Failure
-	}{
-		{"store_failure", s.StoreFailures.Last}, {"checkpoint_failure", s.CheckpointFailure},
-		{"compaction_failure", s.CompactionFailure},
-	} {
-		if failure.last != nil {
-			attrs = append(attrs, slog.Any(failure.name, *failure.last))
-		}
-	}
-	return slog.GroupValue(attrs...)
-}

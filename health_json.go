@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"math"
 	"time"
 )
@@ -19,12 +18,32 @@ type hexID [16]byte
 
 func (id hexID) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, id[:]), nil }
 
-func (id *hexID) UnmarshalText(text []byte) error {
-	if len(text) != hex.EncodedLen(len(id)) {
-		return fmt.Errorf("%w: got identity %q; want %d hexadecimal digits", ErrInvalidParams, shorten(string(text)),
-			hex.EncodedLen(len(id)))
+func (id *hexID) UnmarshalText(text []byte) error { return parseHex("identity", id[:], text) }
+
+// parseHex fills dst, an array of bytes with a name, from its hexadecimal digits.
+func parseHex(name string, dst, text []byte) error {
+	read, err := hex.DecodeString(string(text))
+	if err != nil || len(read) != len(dst) {
+		return fmt.Errorf("%w: got %s %q; want %d hexadecimal digits", ErrInvalidParams, name, shorten(string(text)),
+			hex.EncodedLen(len(dst)))
 	}
-	_, err := hex.Decode(id[:], text)
+	copy(dst, read)
+	return nil
+}
+
+// unmarshal decodes data into read, and sets to to what value makes of it. After an error to is as
+// it was, and after null, too: encoding/json wants that of an UnmarshalJSON.
+func unmarshal[J, T any](data []byte, read J, to *T, value func(J) (T, error)) error {
+	if string(data) == "null" {
+		return nil
+	}
+	if err := json.Unmarshal(data, &read); err != nil {
+		return err
+	}
+	decoded, err := value(read)
+	if err == nil {
+		*to = decoded
+	}
 	return err
 }
 
@@ -47,10 +66,12 @@ func (s Stats) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads what MarshalJSON has written.
 func (s *Stats) UnmarshalJSON(data []byte) error {
-	read := statsJSON{plainStats: (*plainStats)(s), Store: s.Store, Epoch: s.Epoch}
-	err := json.Unmarshal(data, &read)
-	s.Store, s.Epoch = read.Store, read.Epoch
-	return err
+	copied := plainStats(s.Clone())
+	return unmarshal(data, statsJSON{&copied, hexID(s.Store), hexID(s.Epoch)}, s, func(j statsJSON) (Stats, error) {
+		stats := Stats(*j.plainStats)
+		stats.Store, stats.Epoch = j.Store, j.Epoch
+		return stats, nil
+	})
 }
 
 // durationsJSON is the JSON of Durations.
@@ -60,21 +81,39 @@ type durationsJSON struct {
 	Max   float64 `json:"max_seconds"`
 }
 
-// MarshalJSON writes the durations in seconds.
-func (d Durations) MarshalJSON() ([]byte, error) {
-	return json.Marshal(durationsJSON{d.Count, d.Total.Seconds(), d.Max.Seconds()})
+func (d Durations) forJSON() durationsJSON {
+	return durationsJSON{d.Count, d.Total.Seconds(), d.Max.Seconds()}
 }
+
+func (j durationsJSON) durations() (Durations, error) {
+	total, err := fromSeconds("total_seconds", j.Total)
+	if err != nil {
+		return Durations{}, err
+	}
+	longest, err := fromSeconds("max_seconds", j.Max)
+	return Durations{j.Count, total, longest}, err
+}
+
+// MarshalJSON writes the durations in seconds.
+func (d Durations) MarshalJSON() ([]byte, error) { return json.Marshal(d.forJSON()) }
 
 // UnmarshalJSON reads what MarshalJSON has written.
 func (d *Durations) UnmarshalJSON(data []byte) error {
-	read := durationsJSON{d.Count, d.Total.Seconds(), d.Max.Seconds()}
-	err := json.Unmarshal(data, &read)
-	*d = Durations{read.Count, fromSeconds(read.Total), fromSeconds(read.Max)}
-	return err
+	return unmarshal(data, d.forJSON(), d, durationsJSON.durations)
 }
 
-func fromSeconds(seconds float64) time.Duration {
-	return time.Duration(math.Round(seconds * float64(time.Second)))
+// fromSeconds returns a number of seconds as a duration. A float64 cannot tell the longest duration
+// from 2^63 ns, so fromSeconds takes that for the longest.
+func fromSeconds(name string, seconds float64) (time.Duration, error) {
+	const limit = 1 << 63
+	nanoseconds := math.Round(seconds * float64(time.Second))
+	switch {
+	case nanoseconds > limit || nanoseconds < -limit:
+		return 0, fmt.Errorf("%w: got %s %g; want seconds of 292 years at most", ErrInvalidParams, name, seconds)
+	case nanoseconds == limit:
+		return math.MaxInt64, nil
+	}
+	return time.Duration(nanoseconds), nil
 }
 
 // holdJSON is the JSON of Hold.
@@ -91,8 +130,9 @@ func (h Hold) forJSON() holdJSON {
 	return holdJSON{h.Name, h.Pattern.Text, h.Pattern.Syntax, h.At, h.MaxBytes, h.MaxAge.Seconds()}
 }
 
-func (j holdJSON) hold() Hold {
-	return Hold{j.Name, Pattern{j.Pattern, j.Syntax}, j.At, j.MaxBytes, fromSeconds(j.MaxAgeSeconds)}
+func (j holdJSON) hold() (Hold, error) {
+	maxAge, err := fromSeconds("max_age_seconds", j.MaxAgeSeconds)
+	return Hold{j.Name, Pattern{j.Pattern, j.Syntax}, j.At, j.MaxBytes, maxAge}, err
 }
 
 // MarshalJSON writes the fields in snake_case. MaxAge is max_age_seconds, and the Pattern is its
@@ -100,12 +140,7 @@ func (j holdJSON) hold() Hold {
 func (h Hold) MarshalJSON() ([]byte, error) { return json.Marshal(h.forJSON()) }
 
 // UnmarshalJSON reads what MarshalJSON has written.
-func (h *Hold) UnmarshalJSON(data []byte) error {
-	var read holdJSON
-	err := json.Unmarshal(data, &read)
-	*h = read.hold()
-	return err
-}
+func (h *Hold) UnmarshalJSON(data []byte) error { return unmarshal(data, holdJSON{}, h, holdJSON.hold) }
 
 // holdInfoJSON is the JSON of HoldInfo.
 type holdInfoJSON struct {
@@ -123,14 +158,8 @@ func (h HoldInfo) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads what MarshalJSON has written.
 func (h *HoldInfo) UnmarshalJSON(data []byte) error {
-	var read holdInfoJSON
-	err := json.Unmarshal(data, &read)
-	*h = HoldInfo{read.hold(), read.Values, read.Bytes, read.Lost, read.Damaged}
-	return err
-}
-
-// LogValue returns the attributes of the hold that tell how its consumer is.
-func (h HoldInfo) LogValue() slog.Value {
-	return slog.GroupValue(slog.String("name", h.Name), slog.String("at", h.At.String()),
-		slog.Uint64("values", h.Values), slog.Uint64("bytes", h.Bytes), slog.Uint64("lost", h.Lost))
+	return unmarshal(data, holdInfoJSON{}, h, func(j holdInfoJSON) (HoldInfo, error) {
+		hold, err := j.hold()
+		return HoldInfo{hold, j.Values, j.Bytes, j.Lost, j.Damaged}, err
+	})
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"reflect"
 	"regexp"
 	"strings"
@@ -85,6 +86,92 @@ func TestStatsAsJSON(t *testing.T) {
 	}
 	if err := json.Unmarshal([]byte(`{"store":"xy"}`), &got); !errors.Is(err, daybook.ErrInvalidParams) {
 		t.Errorf("a store that is no identity: %v", err)
+	}
+}
+
+// TestJSONOfDurations wants durations back as they were, and an error for those that no
+// time.Duration can be.
+func TestJSONOfDurations(t *testing.T) {
+	for _, age := range []time.Duration{0, 1, time.Hour, 2400 * time.Hour, -time.Minute, math.MaxInt64, math.MinInt64} {
+		text, err := json.Marshal(daybook.Hold{Name: "cloud", MaxAge: age})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got daybook.Hold
+		if err := json.Unmarshal(text, &got); err != nil || got.MaxAge != age {
+			t.Errorf("read back: got %d, %v; want %d, from %s", got.MaxAge, err, age, text)
+		}
+	}
+	for _, seconds := range []string{"1e300", "-1e300", "9300000000"} {
+		for text, to := range map[string]any{
+			`{"max_age_seconds":` + seconds + `}`: &daybook.Hold{},
+			`{"total_seconds":` + seconds + `}`:   &daybook.Durations{},
+			`{"max_seconds":` + seconds + `}`:     &daybook.Durations{},
+		} {
+			if err := json.Unmarshal([]byte(text), to); !errors.Is(err, daybook.ErrInvalidParams) {
+				t.Errorf("%s: got %v; want ErrInvalidParams", text, err)
+			}
+		}
+	}
+}
+
+// TestJSONThatDoesNotDecode wants a value that is as it was after null and after each error.
+func TestJSONThatDoesNotDecode(t *testing.T) {
+	hold := daybook.Hold{Name: "cloud", Pattern: daybook.Pattern{Text: "a"}, MaxBytes: 3, MaxAge: time.Hour}
+	info := daybook.HoldInfo{Hold: hold, Values: 4, Lost: 5}
+	durations, stats := daybook.Durations{Count: 1, Total: 2, Max: 3}, fullStats.Clone()
+	position := daybook.Position{Through: 1, Digest: [32]byte{2}}
+	batch := daybook.Batch{Stream: "s", From: 1, Through: 2}
+	for _, test := range []struct{ value, want any }{
+		{&hold, hold}, {&info, info}, {&durations, durations}, {&stats, fullStats.Clone()},
+		{&position, position}, {&batch, batch},
+	} {
+		for _, text := range []string{
+			"null", "7", `{"name":"x","through":9,"count":9,"values":"many"}`, `{"max_age_seconds":1e300,"digest":"xy"}`,
+			`{"name":"x","at":"nowhere","count":"x","digest":"ab","store_failures":{"last":{"count":"x"}}}`,
+			`{"values":99,"holds":[{"name":"x","lost":-1}]}`,
+		} {
+			err := json.Unmarshal([]byte(text), test.value)
+			if diff := cmp.Diff(test.want, reflect.ValueOf(test.value).Elem().Interface()); diff != "" {
+				if err != nil || text == "null" {
+					t.Errorf("%T after %s and %v (-want +got):\n%s", test.want, text, err, diff)
+				}
+				reflect.ValueOf(test.value).Elem().Set(reflect.ValueOf(test.want)) // fields that it does not know
+			}
+			if text == "null" && err != nil {
+				t.Errorf("%T from null: %v", test.want, err)
+			}
+		}
+	}
+}
+
+// TestLogLines wants the keys of the JSON, and no Go structs.
+func TestLogLines(t *testing.T) {
+	at := daybook.Cursor{Epoch: [16]byte{1}, Sequence: 2}
+	hold := daybook.Hold{Name: "cloud", Pattern: daybook.Pattern{Text: "a.#", Syntax: daybook.Topic}, At: at,
+		MaxBytes: 3, MaxAge: time.Minute}
+	for _, value := range []any{
+		hold, daybook.HoldInfo{Hold: hold, Lost: 1, Damaged: true}, fullStats.Holds[0], fullStats.Syncs,
+		fullStats.StoreFailures, daybook.Position{Through: 7}, daybook.Batch{Through: 7},
+	} {
+		var logged bytes.Buffer
+		slog.New(slog.NewTextHandler(&logged, nil)).Info("", "v", value)
+		text, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys := regexp.MustCompile(`v\.(\w+)[=.]`).FindAllStringSubmatch(logged.String(), -1)
+		if len(keys) == 0 {
+			t.Errorf("%T is no group: %s", value, &logged)
+		}
+		for _, key := range keys {
+			if !strings.Contains(string(text), `"`+key[1]+`":`) {
+				t.Errorf("%T has the key %q in a log line, and not in its JSON %s", value, key[1], text)
+			}
+		}
+		if _, isInfo := value.(daybook.HoldInfo); isInfo && !strings.Contains(logged.String(), "v.damaged=true") {
+			t.Errorf("a HoldInfo does not say that it is damaged: %s", &logged)
+		}
 	}
 }
 

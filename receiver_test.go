@@ -4,11 +4,14 @@ package daybook_test
 
 import (
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"math"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/daybook-db/daybook"
 )
@@ -146,5 +149,47 @@ func TestInvalidHold(t *testing.T) {
 		if err := h.Validate(); !errors.Is(err, daybook.ErrInvalidParams) {
 			t.Errorf("%s: got %v; want ErrInvalidParams", name, err)
 		}
+	}
+}
+
+// TestBatchAsJSON sends a batch as JSON. The bytes of its values arrive as they were, also white
+// space and characters that encoding/json escapes, or the digest would be another one.
+func TestBatchAsJSON(t *testing.T) {
+	b := daybook.Batch{
+		Store: [16]byte{0xab}, Epoch: [16]byte{15: 0xcd}, Stream: "alarms", From: 3, Through: 9,
+		Previous: [32]byte{0xef},
+		Values: []daybook.StoredValue{
+			{RecordName: "a", Value: json.RawMessage(" { \"html\": \"<&>\u2028\u00e4\\u00e4\" } "),
+				StoredAt: math.MaxUint64},
+			{RecordName: "b", Value: json.RawMessage("1.0"), StoredAt: 0},
+		},
+	}
+	b.Digest = daybook.DigestOf(&b)
+	text, err := json.Marshal(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{
+		`"store":"ab000000000000000000000000000000"`, `"previous":"ef00`, `"record_name":"b"`,
+	} {
+		if !strings.Contains(string(text), part) {
+			t.Errorf("the JSON has no %s: %s", part, text)
+		}
+	}
+	var got daybook.Batch
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(b, got); diff != "" || got.Validate() != nil {
+		t.Errorf("read back: %v (-want +got):\n%s", got.Validate(), diff)
+	}
+	var position daybook.Position
+	text, err = json.Marshal(b.Position())
+	if err != nil || json.Unmarshal(text, &position) != nil || position != b.Position() ||
+		!strings.HasPrefix(string(text), `{"through":9,"digest":"`) {
+		t.Errorf("a Position: %s, %v, read back as %+v", text, err, position)
+	}
+	if err := json.Unmarshal([]byte(`{"digest":"xy"}`), &position); !errors.Is(err, daybook.ErrInvalidParams) {
+		t.Errorf("a digest that is none: %v", err)
 	}
 }
