@@ -127,7 +127,8 @@ func TestJSONThatDoesNotDecode(t *testing.T) {
 		{&position, position}, {&batch, batch},
 	} {
 		for _, text := range []string{
-			"null", "7", `{"name":"x","through":9,"count":9,"values":"many"}`, `{"max_age_seconds":1e300,"digest":"xy"}`,
+			"null", "7", `{"name":"x","through":9,"count":9,"values":"many"}`,
+			`{"max_age_seconds":1e300,"digest":"xy"}`,
 			`{"name":"x","at":"nowhere","count":"x","digest":"ab","store_failures":{"last":{"count":"x"}}}`,
 			`{"values":99,"holds":[{"name":"x","lost":-1}]}`,
 		} {

@@ -12,24 +12,41 @@ import (
 // what a health endpoint needs: json.Marshal gives an object with names in snake_case and units in
 // the names, and a slog.Logger a short line.
 //
-// Every Statser fills in the fields up to ValuesDeleted. The others describe the log, the head and
-// the tree of the embedded engine. A backend without such a part leaves its fields zero.
+// Each group of fields says which backends fill it in. For the others its fields are zero.
 type Stats struct {
-	Values       uint64 `json:"values"`        // number of stored values
-	ValueBytes   uint64 `json:"value_bytes"`   // total length of their JSON, in bytes
-	Records      uint64 `json:"records"`       // number of records with at least one value; see RecordsEstimated
-	DiskBytes    int64  `json:"disk_bytes"`    // size of all files of the backend; 0: unknown, or no files
-	LastSequence uint64 `json:"last_sequence"` // number of the last acknowledged value; 0: no values, or no numbers
-	LastCursor   Cursor `json:"last_cursor"`   // place of the last acknowledged value; zero: no values, or no cursors
+	// Every Statser fills in Values, ValueBytes and Records.
 
-	StoreFailures StoreFailures `json:"store_failures"` // calls that stored nothing, by reason
-	ValuesDeleted uint64        `json:"values_deleted"` // number of values that Cleanup and Prune have deleted
+	Values     uint64 `json:"values"`      // number of stored values
+	ValueBytes uint64 `json:"value_bytes"` // total length of their JSON, in bytes
+	Records    uint64 `json:"records"`     // number of records with at least one value
 
 	// RecordsEstimated says that Records is an estimate, because to count them takes long.
 	RecordsEstimated bool `json:"records_estimated,omitempty"`
 
-	// ValuesDropped is the number of values that the embedded engine has deleted because its
-	// MaxSize was reached. ValuesDeleted does not count them.
+	// Every Statser fills in StoreFailures and ValuesDeleted.
+
+	StoreFailures StoreFailures `json:"store_failures"` // calls that returned an error, by reason
+	ValuesDeleted uint64        `json:"values_deleted"` // number of values that Cleanup and Prune have deleted
+
+	// A Statser that is a ChangeSource fills in LastSequence and LastCursor, which are zero before
+	// the first value. It fills in Store and Epoch if it has identities, as a Receiver asks for them.
+
+	LastSequence uint64   `json:"last_sequence"`  // number of the last acknowledged value
+	LastCursor   Cursor   `json:"last_cursor"`    // place of the last acknowledged value
+	Store        [16]byte `json:"store,omitzero"` // identity of the store
+	Epoch        [16]byte `json:"epoch,omitzero"` // in which values are stored
+
+	// Holds are those of a Statser that is a Holder, by name.
+	Holds []HoldStats `json:"holds,omitempty"`
+
+	// DiskBytes is the size of the files with which a Statser works; 0: unknown, or no files. It
+	// leaves out files in quarantine, and the copy that a running compaction writes.
+	DiskBytes int64 `json:"disk_bytes"`
+
+	// The embedded engine fills in these fields about its health.
+
+	// ValuesDropped is the number of values that the engine has deleted because its MaxSize was
+	// reached. ValuesDeleted does not count them.
 	ValuesDropped uint64 `json:"values_dropped"`
 	// Failed says why writes fail until the backend is opened again, as ErrFailed describes. Empty:
 	// they do not.
@@ -39,14 +56,12 @@ type Stats struct {
 	CheckpointFailure *Failure `json:"checkpoint_failure,omitempty"`
 	// CompactionFailure has the compactions in the background that failed after the last one that
 	// succeeded. nil: the last one succeeded, or there was none.
-	CompactionFailure *Failure    `json:"compaction_failure,omitempty"`
-	Holds             []HoldStats `json:"holds,omitempty"` // by name
+	CompactionFailure *Failure `json:"compaction_failure,omitempty"`
 	// Quarantined are the damaged files in quarantine, also those that an earlier process has put
 	// there, until they are removed.
 	Quarantined []QuarantinedFile `json:"quarantined,omitempty"`
 
-	Store [16]byte `json:"store,omitzero"` // identity of the store; zero: the backend has none
-	Epoch [16]byte `json:"epoch,omitzero"` // in which values are stored; with LastSequence the Cursor of the end
+	// The embedded engine fills in these fields about its tree, log and heads.
 
 	TreeBytes int64  `json:"tree_bytes"`      // size of the tree's file
 	TreeUsed  int64  `json:"tree_used_bytes"` // of the tree's pages in use; the rest is free for later values
@@ -54,9 +69,11 @@ type Stats struct {
 	HeadBytes int64  `json:"head_bytes"`      // memory of the values that are not in the tree yet
 	Watermark uint64 `json:"watermark"`       // sequence number up to which all values are in the tree
 
-	// OpenScans is the number of running queries, scans and backups. A page that is freed during
-	// one of them stays in use until that one ends.
+	// OpenScans is the number of the engine's running queries, scans and backups. A page that is
+	// freed during one of them stays in use until that one ends.
 	OpenScans int `json:"open_scans"`
+
+	// The embedded engine fills in these fields about its work.
 
 	Commits      uint64    `json:"commits"`       // number of group commits; each of them is one write to the log
 	CommitValues uint64    `json:"commit_values"` // number of values in these commits

@@ -154,7 +154,7 @@ var mutants = []mutant{
 	{"counts values in place of records", onStats(countValuesAsRecords), []string{"stats/values, bytes and records"}},
 	{"counts only the last deletion", onStats(countLastDeletion), []string{"stats/the number of deletions"}},
 	{"takes a wrong argument for its own failure", onStats(blameItself),
-		[]string{"stats/calls that stored nothing"}},
+		[]string{"stats/calls that returned an error"}},
 	{"forgets the last number with its value", onStats(lastRemaining), []string{"stats/the last sequence number"}},
 	{"keeps its holds out of Stats", onStats(forgetHolds), []string{"stats/its holds"}},
 	{"counts too few pending values", onStats(countNoPending), []string{"stats/its holds"}},

@@ -23,7 +23,7 @@ var statsCases = []testCase{
 		statsLastSequence},
 	{"the number of deletions", "ValuesDeleted is the number of values that Cleanup and Prune have deleted",
 		statsDeletions},
-	{"calls that stored nothing",
+	{"calls that returned an error",
 		"a call with a wrong argument, or whose context has ended, counts, and the backend is well", statsFailures},
 	{"its holds", "Stats of a Holder tells its holds by name: their places, what they have lost, and at least the " +
 		"number of the values that were not taken", statsHolds},

@@ -29,10 +29,10 @@ import (
 //
 // The directory of path must exist: on a disk that is not mounted it does not.
 //
-// Errors: daybook.ErrInvalidParams for keep < 1, for a path in the daybook's own directory or its
-// log's, or where one of the names is that of a directory, or of a link to somewhere else; those of
-// Backup, as daybook.ErrCorrupt, which says how to mend it; or the operating system's. After an
-// error the earlier backups are there.
+// Errors: daybook.ErrInvalidParams for keep < 1, for an empty path, for one in the daybook's own
+// directory or its log's, or where one of the names is that of a directory, or of a link to
+// somewhere else; those of Backup, as daybook.ErrCorrupt, which says how to mend it; or the
+// operating system's. After an error the earlier backups are there.
 func (db *DB) BackupFile(ctx context.Context, path string, keep int) (err error) {
 	if err := db.enter(ctx); err != nil {
 		return err
@@ -40,6 +40,9 @@ func (db *DB) BackupFile(ctx context.Context, path string, keep int) (err error)
 	defer db.gate.leave()
 	if keep < 1 {
 		return fmt.Errorf("%w: got keep = %d; want 1 (the new backup alone) or more", daybook.ErrInvalidParams, keep)
+	}
+	if path == "" {
+		return fmt.Errorf("%w: got an empty path; want that of a file for the backup", daybook.ErrInvalidParams)
 	}
 	if path, err = disk.Absolute(path); err != nil {
 		return err

@@ -183,6 +183,10 @@ func TestBackupFileFails(t *testing.T) {
 			t.Errorf("%s: got %v; want %v", test.name, err, test.want)
 		}
 	}
+	if err := db.BackupFile(ctx, "", 1); !errors.Is(err, daybook.ErrInvalidParams) ||
+		!strings.Contains(err.Error(), "empty path") {
+		t.Errorf("no path: got %v; want ErrInvalidParams that names the empty path", err)
+	}
 	missing := filepath.Join(dir, "missing")
 	err = db.BackupFile(ctx, filepath.Join(missing, "b"), 1)
 	if err == nil || !strings.Contains(err.Error(), "make the directory") || !strings.Contains(err.Error(), missing) {

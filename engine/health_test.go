@@ -20,7 +20,7 @@ import (
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
-// TestStatsCountFailedStores wants each call that stored nothing to count under its reason, and the
+// TestStatsCountFailedStores wants each call that returned an error to count under its reason, and the
 // last error of the disk to be told.
 func TestStatsCountFailedStores(t *testing.T) {
 	db, fsys := openFaulty(t, testenv.TempDir(t), Options{})

@@ -18,6 +18,8 @@ type stream struct {
 	name         string
 }
 
+func newStream(store, epoch [16]byte, name string) stream { return stream{store, epoch, name} }
+
 // received is a stream and the position in it.
 type received struct {
 	stream   stream

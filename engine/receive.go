@@ -31,7 +31,7 @@ func (db *DB) storeBatchFrom(ctx context.Context, b daybook.Batch) (daybook.Posi
 	if err := validateBatch(b.Values, db.limits()); err != nil {
 		return daybook.Position{}, err
 	}
-	of := stream{b.Store, b.Epoch, b.Stream}
+	of := newStream(b.Store, b.Epoch, b.Stream)
 	unlock, err := db.streams.lock(ctx, of)
 	if err != nil {
 		return daybook.Position{}, err
@@ -59,15 +59,15 @@ func (db *DB) storeBatchFrom(ctx context.Context, b daybook.Batch) (daybook.Posi
 
 // Position returns the position of a stream, the zero Position if nothing was received.
 // Errors: daybook.ErrInvalidParams, ErrClosed, or ctx's.
-func (db *DB) Position(ctx context.Context, store, epoch [16]byte, name string) (daybook.Position, error) {
+func (db *DB) Position(ctx context.Context, store, epoch [16]byte, stream string) (daybook.Position, error) {
 	if err := db.enter(ctx); err != nil {
 		return daybook.Position{}, err
 	}
 	defer db.gate.leave()
-	if err := daybook.ValidateStream(store, epoch, name); err != nil {
+	if err := daybook.ValidateStream(store, epoch, stream); err != nil {
 		return daybook.Position{}, err
 	}
-	return db.heads.position(stream{store, epoch, name}), nil
+	return db.heads.position(newStream(store, epoch, stream)), nil
 }
 
 // storeReceived stores values together with the position that they move.
