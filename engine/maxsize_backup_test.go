@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"runtime"
 	"testing"
 
 	"github.com/daybook-db/daybook"
@@ -16,6 +17,9 @@ import (
 // TestMaxSizeBesideStandingBackup has a backup whose writer stands. DropOldest ends loops once, in
 // case they hold the space. It ends no further ones, because the backup does.
 func TestMaxSizeBesideStandingBackup(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("an open snapshot holds up checkpoints there")
+	}
 	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS, MaxSize: MinMaxSize,
 		WhenFull: WhenFullDropOldest, Logger: discard})
 	stored := uint64(0)

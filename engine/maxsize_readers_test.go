@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -76,6 +77,9 @@ func TestMaxSizeBesideReaders(t *testing.T) {
 // TestMaxSizeBesideStandingLoops has loops whose bodies stand, as for a client that takes nothing
 // more. DropOldest ends them, so no Store is refused, and each goes on after its last value.
 func TestMaxSizeBesideStandingLoops(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("an open snapshot holds up checkpoints there")
+	}
 	for _, headSize := range []int64{0, MinHeadSize} {
 		t.Run(fmt.Sprint(headSize), func(t *testing.T) {
 			dir := testenv.TempDir(t)

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 // TestGuardMerges deletes keys of buckets with branches above branches, of which the long keys
@@ -18,7 +20,7 @@ import (
 func TestGuardMerges(t *testing.T) {
 	for seed := range uint64(60) {
 		random := rand.New(rand.NewPCG(seed, 0))
-		f := newFile(t, t.TempDir())
+		f := newFile(t, testenv.TempDir(t))
 		var keys [][]byte
 		longest := []int{40, 400, 950, 1300}[seed%4]
 		f.update(func(tx *bbolt.Tx) error {
@@ -65,6 +67,9 @@ func TestGuardMerges(t *testing.T) {
 					t.Fatalf("seed %d: the commit has freed page %d, which was not verified", seed, id)
 				}
 			}
+		}
+		if err := f.bolt.Close(); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -271,6 +272,9 @@ func TestFail(t *testing.T) {
 
 // TestCreateFull creates a tree that may not have its first pages.
 func TestCreateFull(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the file's size is a power of two there")
+	}
 	opts := options()
 	opts.MaxBytes = 5 * pageSize // bbolt's own pages are four
 	path := filepath.Join(testenv.TempDir(t), "tree")
