@@ -29,7 +29,7 @@ type Stats struct {
 	ValuesDeleted uint64        `json:"values_deleted"` // number of values that Cleanup and Prune have deleted
 
 	// A Statser that is a ChangeSource fills in LastSequence and LastCursor, which are zero before
-	// the first value. It fills in Store and Epoch if it has identities, as a Receiver asks for them.
+	// the first value. It fills in Store and Epoch if it has such identities, as a Batch needs.
 
 	LastSequence uint64   `json:"last_sequence"`  // number of the last acknowledged value
 	LastCursor   Cursor   `json:"last_cursor"`    // place of the last acknowledged value

@@ -21,8 +21,8 @@ import (
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
-// TestStatsCountFailedStores wants each call that returned an error to count under its reason, and the
-// last error of the disk to be told.
+// TestStatsCountFailedStores wants each call that returned an error to count under its reason, and
+// the last error of the disk to be told.
 func TestStatsCountFailedStores(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("it has other error numbers")

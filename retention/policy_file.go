@@ -51,9 +51,21 @@ func ParsePolicy(text []byte) (Policy, error) {
 	return policy, nil
 }
 
-// parsePolicy visits the nodes of the document. Decoding into a struct would lose the lines, and
+// parsePolicy returns an error for a policy that deletes nothing, too.
+func parsePolicy(data []byte) (Policy, error) {
+	policy, err := parseAnyPolicy(data)
+	if err == nil && policy.MaxAge == 0 && policy.MaxBytes == 0 && len(policy.Rules) == 0 {
+		err = &PolicyError{
+			Problem: "there is nothing in it that deletes",
+			Want:    `"max_age: 7d", "max_bytes: 500MB", or "rules:"`,
+		}
+	}
+	return policy, err
+}
+
+// parseAnyPolicy visits the nodes of the document. Decoding into a struct would lose the lines, and
 // would read 010 as 8.
-func parsePolicy(data []byte) (policy Policy, err error) {
+func parseAnyPolicy(data []byte) (policy Policy, err error) {
 	document, err := parseDocument(data)
 	if err != nil {
 		return policy, err
@@ -72,12 +84,6 @@ func parsePolicy(data []byte) (policy Policy, err error) {
 			}
 			return known, err
 		})
-	}
-	if err == nil && policy.MaxAge == 0 && policy.MaxBytes == 0 && len(policy.Rules) == 0 {
-		err = &PolicyError{
-			Problem: "there is nothing in it that deletes",
-			Want:    `"max_age: 7d", "max_bytes: 500MB", or "rules:"`,
-		}
 	}
 	return policy, err
 }
