@@ -115,9 +115,9 @@ type HoldStats struct {
 // in quarantine: it was renamed, and the backend went on without it.
 type QuarantinedFile struct {
 	Name string `json:"name"` // without the directory
-	// Path is Name in its directory, as that was given when the backend was opened: it is relative to
-	// the working directory of the process if that was. Where the tree or the log is a symbolic link,
-	// it is in the directory of the link's target.
+	// Path is Name in its directory, as that was given when the backend was opened: it is relative
+	// to the working directory of the process if that was. Where the tree or the log is a symbolic
+	// link, it is in the directory of the link's target.
 	Path  string `json:"path"`
 	Bytes int64  `json:"bytes"` // size; that of a directory is the size of its files together
 	// QuarantinedAt is when it was put there, Unix ms. 0: unknown, as after a crash at that moment.

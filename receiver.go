@@ -41,7 +41,8 @@ type Batch struct {
 // Position returns the place in the stream after the batch.
 func (b *Batch) Position() Position { return Position{Through: b.Through, Digest: b.Digest} }
 
-// Position is how far a receiver has come in a stream. The zero Position is the beginning.
+// Position is how far a receiver has come in a stream. The zero Position is the beginning. Its JSON
+// has the digest in hexadecimal digits.
 type Position struct {
 	Through uint64   // the sender's sequence number up to which the receiver has all values
 	Digest  [32]byte // of the last batch

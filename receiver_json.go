@@ -52,8 +52,8 @@ type batchValueJSON struct {
 	StoredAt   uint64 `json:"stored_at"`
 }
 
-// MarshalJSON writes the fields in snake_case. Identities and digests are hexadecimal digits. The
-// JSON of each value is value_text, a text, so that it comes back byte for byte, as the Digest needs.
+// MarshalJSON writes the fields in snake_case. Identities and digests are hexadecimal digits. Each
+// value is a text, value_text: so it comes back byte for byte, as the Digest needs.
 func (b Batch) MarshalJSON() ([]byte, error) {
 	j := batchJSON{
 		hexID(b.Store), hexID(b.Epoch), b.Stream, b.From, b.Through, hexDigest(b.Previous), hexDigest(b.Digest),
