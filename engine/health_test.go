@@ -223,7 +223,7 @@ func TestStatsAreTheCallers(t *testing.T) {
 	_ = db.countStore(failed)
 	later := mustStats(t, db)
 	got := []string{later.StoreFailures.Last.Message, later.CheckpointFailure.Message, later.CompactionFailure.Message}
-	if slices.Contains(got, "mine") || later.StoreFailures.Last.Count != 2 {
-		t.Errorf("later failures: got %q, and %d of stores; want what failed, and 2", got, later.StoreFailures.Last.Count)
+	if count := later.StoreFailures.Last.Count; slices.Contains(got, "mine") || count != 2 {
+		t.Errorf("later failures: got %q, and %d of stores; want what failed, and 2", got, count)
 	}
 }
