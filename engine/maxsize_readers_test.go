@@ -80,54 +80,50 @@ func TestMaxSizeBesideStandingLoops(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("an open snapshot holds up checkpoints there")
 	}
-	for _, headSize := range []int64{0, MinHeadSize} {
-		t.Run(fmt.Sprint(headSize), func(t *testing.T) {
-			dir := testenv.TempDir(t)
-			db := mustOpen(t, dir, &Options{Durability: DurabilityOS, MaxSize: MinMaxSize,
-				WhenFull: WhenFullDropOldest, Logger: discard, Tuning: Tuning{HeadSize: headSize}})
-			stored := uint64(0)
-			fill := func() {
-				t.Helper()
-				for range 600 {
-					stored++
-					mustStore(t, db, fmt.Sprintf("r%02d", stored%50), `"`+digits(24_000)+`"`, stored)
-				}
-			}
-			fill()
-			next, stop := iter.Pull2(db.Scan(ctx, "*", daybook.Latest(3)))
-			defer stop()
-			nextRecord, stopRecords := iter.Pull2(db.Records(ctx, "*", daybook.Glob))
-			defer stopRecords()
-			first, err, _ := next()
-			if _, recordErr, _ := nextRecord(); err != nil || recordErr != nil {
-				t.Fatal(err, recordErr)
-			}
-			fill()
-			if open := int(db.trees.snapshots.Load()); open != 0 {
-				t.Errorf("%d snapshots are open; want none", open)
-			}
-			wantSnapshotEnded(t, "Scan", func() (error, bool) { _, err, more := next(); return err, more })
-			wantSnapshotEnded(t, "Records", func() (error, bool) { _, err, more := nextRecord(); return err, more })
-			place := daybook.Place{RecordName: first.RecordName, StoredAt: first.StoredAt, Ties: 1}
-			params := daybook.Latest(3)
-			params.After = &place
-			if rest := mustQuery(t, db, "*", params); len(rest) == 0 || rest[0].Name < first.RecordName {
-				t.Errorf("after %v: %d values", place, len(rest))
-			}
-			if err := db.Check(ctx); err != nil {
-				t.Error(err)
-			}
-		})
+	dir := testenv.TempDir(t)
+	db := mustOpen(t, dir, &Options{Durability: DurabilityOS, MaxSize: MinMaxSize,
+		WhenFull: WhenFullDropOldest, Logger: discard})
+	stored := uint64(0)
+	fill := func() {
+		t.Helper()
+		for range 600 {
+			stored++
+			mustStore(t, db, fmt.Sprintf("r%02d", stored%50), `"`+digits(24_000)+`"`, stored)
+		}
+	}
+	fill()
+	next, stop := iter.Pull2(db.Scan(ctx, "*", daybook.Latest(3)))
+	defer stop()
+	nextRecord, stopRecords := iter.Pull2(db.Records(ctx, "*", daybook.Glob))
+	defer stopRecords()
+	first, err, _ := next()
+	if _, recordErr, _ := nextRecord(); err != nil || recordErr != nil {
+		t.Fatal(err, recordErr)
+	}
+	fill()
+	if open := int(db.trees.snapshots.Load()); open != 0 {
+		t.Errorf("%d snapshots are open; want none", open)
+	}
+	wantSnapshotEnded(t, "Scan", func() (bool, error) { _, err, more := next(); return more, err })
+	wantSnapshotEnded(t, "Records", func() (bool, error) { _, err, more := nextRecord(); return more, err })
+	place := daybook.Place{RecordName: first.RecordName, StoredAt: first.StoredAt, Ties: 1}
+	params := daybook.Latest(3)
+	params.After = &place
+	if rest := mustQuery(t, db, "*", params); len(rest) == 0 || rest[0].Name < first.RecordName {
+		t.Errorf("after %v: %d values", place, len(rest))
+	}
+	if err := db.Check(ctx); err != nil {
+		t.Error(err)
 	}
 }
 
 // wantSnapshotEnded wants a loop to end with ErrSnapshotEnded, after the values that it had read
 // ahead.
-func wantSnapshotEnded(t *testing.T, loop string, next func() (error, bool)) {
+func wantSnapshotEnded(t *testing.T, loop string, next func() (more bool, err error)) {
 	t.Helper()
 	const maxReadAhead = 100
 	for range maxReadAhead {
-		err, more := next()
+		more, err := next()
 		if err == nil && more {
 			continue
 		}

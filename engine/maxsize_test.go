@@ -202,9 +202,9 @@ func TestMaxSizeBesideScan(t *testing.T) {
 	dir := testenv.TempDir(t)
 	db := mustOpen(t, dir,
 		&Options{Durability: DurabilityOS, MaxSize: maxSize, WhenFull: WhenFullDropOldest, Logger: discard})
-	value := `"` + digits(4000) + `"`
+	store := func(at uint64) { mustStore(t, db, "r", `"`+digits(4000)+`"`, at) }
 	for i := range uint64(1000) {
-		mustStore(t, db, "r", value, i)
+		store(i)
 	}
 	before := mustStats(t, db)
 	yielded, ended := uint64(0), false
@@ -217,8 +217,8 @@ func TestMaxSizeBesideScan(t *testing.T) {
 			break
 		}
 		if yielded++; yielded == 1 {
-			for i := range uint64(9000) {
-				mustStore(t, db, "r", value, 1000+i)
+			for i := range uint64(5000) {
+				store(1000 + i)
 			}
 			if after := mustStats(t, db); after.Values < before.Values/2 {
 				t.Errorf("%d values are left of %d", after.Values, before.Values)

@@ -207,12 +207,12 @@ func TestProgress(t *testing.T) {
 			damageLeaf(t, path, "record.100")
 		}
 		file := mustRead(t, path)
-		want, wantErr, _ := pruneInParts(t, file, math.MaxInt)
+		want, _, wantErr := pruneInParts(t, file, math.MaxInt)
 		if errors.Is(wantErr, daybook.ErrCorrupt) != damaged || want < 5*200 {
 			t.Fatalf("a Prune in one part: got %d, %v", want, wantErr)
 		}
 		for n := range 12 {
-			got, err, parts := pruneInParts(t, file, n)
+			got, parts, err := pruneInParts(t, file, n)
 			if got != want || errors.Is(err, daybook.ErrCorrupt) != damaged || parts < 2 {
 				t.Errorf("damaged: %v, after %d checks, in %d parts: got %d, %v; want %d, %v",
 					damaged, n, parts, got, err, want, wantErr)
@@ -223,7 +223,7 @@ func TestProgress(t *testing.T) {
 
 // pruneInParts prunes a copy of a tree. The context of each part ends after a number of checks, and
 // one more than for the part before. It returns the last part's error.
-func pruneInParts(t *testing.T, file []byte, checks int) (deleted uint64, err error, parts int) {
+func pruneInParts(t *testing.T, file []byte, checks int) (deleted uint64, parts int, err error) {
 	t.Helper()
 	path := filepath.Join(testenv.TempDir(t), "tree")
 	if err := os.WriteFile(path, file, 0o600); err != nil {
@@ -245,7 +245,7 @@ func pruneInParts(t *testing.T, file []byte, checks int) (deleted uint64, err er
 	if progress.From != "" || progress.Before != "" || progress.Around {
 		t.Errorf("after the end there is more to do: %+v", progress)
 	}
-	return deleted, err, parts
+	return deleted, parts, err
 }
 
 // TestFail fails a tree and an incomplete copy. The owner of a daybook stops after the first, and
