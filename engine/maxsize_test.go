@@ -192,8 +192,8 @@ func TestMaxSizeDropsOldest(t *testing.T) {
 	}
 }
 
-// TestMaxSizeBesideScan stores within the loop of a scan, whose pages cannot be used again. The scan
-// ends, and no Store is refused.
+// TestMaxSizeBesideScan stores within the loop of a scan, whose pages cannot be used again. The
+// scan ends, and no Store is refused.
 func TestMaxSizeBesideScan(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("an open snapshot holds up checkpoints there")
