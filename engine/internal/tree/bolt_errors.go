@@ -43,6 +43,9 @@ func describeOpenError(path string, err error) error {
 		return fmt.Errorf("%w: %s: %w", daybook.ErrVersion, path, err)
 	case isNoSpace(err):
 		return fmt.Errorf("%w: %w", daybook.ErrNoSpace, err)
+	case errors.Is(err, errNoAddressSpace):
+		return fmt.Errorf("%w: %s cannot be mapped: the process has too little memory or address space for it: %w",
+			daybook.ErrFailed, path, err)
 	}
 	return err
 }

@@ -158,6 +158,7 @@ func TestOpenErrors(t *testing.T) {
 		{"a full disk, as text", errors.New(boltResize + full.Error()), daybook.ErrNoSpace},
 		{"a full disk at a sync, as text", errors.New(boltSync + full.Error()), daybook.ErrNoSpace},
 		{"a maximum size", bolterrors.ErrMaxSizeReached, daybook.ErrNoSpace},
+		{"too little address space", errNoAddressSpace, daybook.ErrFailed},
 		{"another fault", fault, fault},
 	} {
 		if got := describeOpenError("a path", test.err); !errors.Is(got, test.want) {
