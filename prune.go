@@ -24,8 +24,8 @@ type PruneParams struct {
 	// StoredThrough spares from OlderThan the values that were stored after this place. It needs
 	// OlderThan, without NewerThan, MaxPerRecord and MaxBytes: ErrInvalidParams otherwise. It needs
 	// a backend that is a ChangeSource. A cursor that is no place in its history: a *ForkedError.
-	// Default: none is spared.
-	StoredThrough Cursor
+	// The zero Cursor is the beginning, so it spares all; nil: none is spared.
+	StoredThrough *Cursor
 	// MaxPerRecord deletes all but the newest MaxPerRecord values of each record. 0: no limit;
 	// negative: ErrInvalidParams.
 	MaxPerRecord int
@@ -72,7 +72,7 @@ func (p PruneParams) Validate() error {
 }
 
 func (p PruneParams) validateStoredThrough() error {
-	if p.StoredThrough.IsZero() {
+	if p.StoredThrough == nil {
 		return nil
 	}
 	if p.OlderThan == 0 || p.NewerThan > 0 || p.MaxPerRecord > 0 || p.MaxBytes > 0 {

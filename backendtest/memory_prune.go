@@ -26,8 +26,9 @@ func (m *Memory) Prune(
 		return 0, err
 	}
 	matches, err := compileExcept(recordPattern, params)
-	if err == nil {
-		err = m.resolveLocked(params.StoredThrough)
+	through := params.StoredThrough
+	if err == nil && through != nil {
+		err = m.resolveLocked(*through)
 	}
 	if err != nil {
 		return 0, err
@@ -38,9 +39,8 @@ func (m *Memory) Prune(
 		m.deleteLocked(ctx, matches, isBetween(params), 0, 0)
 		params.OlderThan = 0 // it was only the end of the span
 	}
-	through := params.StoredThrough
 	isOld := func(c daybook.Change) bool {
-		return c.StoredAt < params.OlderThan && (through.IsZero() || c.Cursor.Sequence <= through.Sequence)
+		return c.StoredAt < params.OlderThan && (through == nil || c.Cursor.Sequence <= through.Sequence)
 	}
 	m.deleteLocked(ctx, matches, isOld, params.KeepNewest, params.MaxPerRecord)
 	if params.MaxBytes > 0 {

@@ -217,13 +217,13 @@ func (f countsFuture) Prune(
 }
 
 func ignoreStoredThrough(_ *string, params *daybook.PruneParams) {
-	if params.Validate() == nil && params.StoredThrough.Epoch[0] != 0xff {
-		params.StoredThrough = daybook.Cursor{}
+	if through := params.StoredThrough; params.Validate() == nil && through != nil && through.Epoch[0] != 0xff {
+		params.StoredThrough = nil
 	}
 }
 
 func pruneOneMore(_ *string, params *daybook.PruneParams) {
-	if params.StoredThrough.Sequence > 0 && params.StoredThrough.Sequence < 5 {
-		params.StoredThrough.Sequence++
+	if through := params.StoredThrough; through != nil && through.Sequence > 0 && through.Sequence < 5 {
+		params.StoredThrough = &daybook.Cursor{Epoch: through.Epoch, Sequence: through.Sequence + 1}
 	}
 }

@@ -199,8 +199,9 @@ func pruneStoredThrough(s *subject) {
 	place := s.place()
 	s.store(row{"a", "5", 15}, row{"a", "6", 10}, row{"b", "7", 40}, row{"d", "8", 1})
 	through := func(olderThan uint64, keepNewest int) daybook.PruneParams {
-		return daybook.PruneParams{OlderThan: olderThan, StoredThrough: place, KeepNewest: keepNewest}
+		return daybook.PruneParams{OlderThan: olderThan, StoredThrough: &place, KeepNewest: keepNewest}
 	}
+	s.prune("*", daybook.PruneParams{OlderThan: 100, StoredThrough: &daybook.Cursor{}}, 0) // the beginning
 	s.prune("*", through(5, 0), 0)
 	s.prune("a", through(11, 0), 1)
 	s.want("a", daybook.QueryParams{}, row{"a", "2", 30}, row{"a", "5", 15}, row{"a", "6", 10})
@@ -209,11 +210,12 @@ func pruneStoredThrough(s *subject) {
 	s.prune("*", through(math.MaxUint64, 0), 2)
 	s.want("*", daybook.QueryParams{},
 		row{"a", "5", 15}, row{"a", "6", 10}, row{"b", "7", 40}, row{"d", "8", 1})
-	s.prune("*", daybook.PruneParams{OlderThan: 100, StoredThrough: s.place()}, 4)
+	last := s.place()
+	s.prune("*", daybook.PruneParams{OlderThan: 100, StoredThrough: &last}, 4)
 	s.store(row{"r", `"before"`, 5})
 	forked := daybook.Cursor{Epoch: [16]byte{0xff}, Sequence: 1}
 	_, err := abilityOf[daybook.Pruner](s).Prune(s.Context(), "*",
-		daybook.PruneParams{OlderThan: 100, StoredThrough: forked})
+		daybook.PruneParams{OlderThan: 100, StoredThrough: &forked})
 	s.wantError("Prune through a cursor of another history", err, daybook.ErrForked)
 	s.want("*", daybook.QueryParams{}, row{"r", `"before"`, 5})
 }
@@ -248,10 +250,10 @@ func pruneImpossible(s *subject) {
 		{"KeepNewest above MaxPerRecord", daybook.PruneParams{OlderThan: 10, MaxPerRecord: 1, KeepNewest: 2}},
 		{"OlderThan before NewerThan", daybook.PruneParams{OlderThan: 4, NewerThan: 6}},
 		{"nothing between NewerThan and OlderThan", daybook.PruneParams{OlderThan: 5, NewerThan: 4}},
-		{"StoredThrough without OlderThan", daybook.PruneParams{StoredThrough: place}},
-		{"StoredThrough with NewerThan", daybook.PruneParams{OlderThan: 10, StoredThrough: place, NewerThan: 1}},
-		{"StoredThrough with MaxPerRecord", daybook.PruneParams{OlderThan: 10, StoredThrough: place, MaxPerRecord: 1}},
-		{"StoredThrough with MaxBytes", daybook.PruneParams{OlderThan: 10, StoredThrough: place, MaxBytes: 1}},
+		{"StoredThrough without OlderThan", daybook.PruneParams{StoredThrough: &place}},
+		{"StoredThrough with NewerThan", daybook.PruneParams{OlderThan: 10, StoredThrough: &place, NewerThan: 1}},
+		{"StoredThrough with MaxPerRecord", daybook.PruneParams{OlderThan: 10, StoredThrough: &place, MaxPerRecord: 1}},
+		{"StoredThrough with MaxBytes", daybook.PruneParams{OlderThan: 10, StoredThrough: &place, MaxBytes: 1}},
 		{"unknown syntax", daybook.PruneParams{OlderThan: 10, Syntax: 7}},
 	}
 	s.store(row{"r", `"before"`, 5})

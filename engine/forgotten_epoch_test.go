@@ -33,7 +33,7 @@ func TestForgottenEpochForks(t *testing.T) {
 			"Changes":       second(firstChange(db, old)),
 			"SetHold":       db.SetHold(ctx, daybook.Hold{Name: "other", At: old, MaxBytes: 1}),
 			"AdvanceHold":   db.AdvanceHold(ctx, "h", old),
-			"StoredThrough": second(db.Prune(ctx, "*", daybook.PruneParams{StoredThrough: old, OlderThan: 1})),
+			"StoredThrough": second(db.Prune(ctx, "*", daybook.PruneParams{StoredThrough: &old, OlderThan: 1})),
 		} {
 			var fork *daybook.ForkedError
 			if !errors.As(err, &fork) || !fork.Common.IsZero() || fork.Current != db.cursorAt(7) {

@@ -194,7 +194,7 @@ func TestStatsTellHolds(t *testing.T) {
 	}
 	cloud := daybook.HoldStats{Name: "cloud", At: first, Pending: 3}
 	want(cloud, daybook.HoldStats{Name: "slow", Pending: 4})
-	if _, err := db.Prune(ctx, "*", daybook.PruneParams{StoredThrough: first, OlderThan: 9}); err != nil {
+	if _, err := db.Prune(ctx, "*", daybook.PruneParams{StoredThrough: &first, OlderThan: 9}); err != nil {
 		t.Fatal(err)
 	}
 	want(cloud, daybook.HoldStats{Name: "slow", Pending: 4, Lost: 1})

@@ -84,9 +84,12 @@ func (t *turn) pruneAsAsked(
 func (t *turn) pruneOldest(
 	ctx context.Context, pattern *index.Pattern, params daybook.PruneParams,
 ) (deleted uint64, err error) {
-	through, err := t.db.resolve(params.StoredThrough)
-	if err != nil || through == 0 && !params.StoredThrough.IsZero() { // nothing was stored up to there
-		return 0, err
+	through := uint64(0) // no bound
+	if params.StoredThrough != nil {
+		through, err = t.db.resolve(*params.StoredThrough)
+		if err != nil || through == 0 { // nothing was stored up to there
+			return 0, err
+		}
 	}
 	rule := tree.Rule{
 		StoredThrough: through,

@@ -110,13 +110,13 @@ func (p *forkedPruner) Prune(_ context.Context, _ string, params daybook.PrunePa
 	if params.StoredThrough.Epoch != p.common.Epoch {
 		return 0, &daybook.ForkedError{Common: p.common}
 	}
-	p.places = append(p.places, params.StoredThrough)
+	p.places = append(p.places, *params.StoredThrough)
 	return 1, nil
 }
 
 // TestPruneShared prunes up to a place in a history that the backend has lost.
 func TestPruneShared(t *testing.T) {
-	lost := daybook.PruneParams{OlderThan: 9, StoredThrough: daybook.Cursor{Epoch: [16]byte{1}, Sequence: 5}}
+	lost := daybook.PruneParams{OlderThan: 9, StoredThrough: &daybook.Cursor{Epoch: [16]byte{1}, Sequence: 5}}
 	p := &forkedPruner{common: daybook.Cursor{Epoch: [16]byte{2}, Sequence: 3}}
 	deleted, err := pruneShared(t.Context(), p, "*", lost)
 	if deleted != 1 || err != nil || len(p.places) != 1 || p.places[0] != p.common {

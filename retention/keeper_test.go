@@ -314,7 +314,7 @@ func TestSweepReturnsErrors(t *testing.T) {
 		{"that for MaxAge", func(p daybook.PruneParams) bool { return p.OlderThan > 0 && p.MaxPerRecord == 0 }, 0,
 			`the rule for "*": `},
 		{"that for MaxBytes", func(p daybook.PruneParams) bool { return p.MaxBytes > 0 }, 0, "MaxBytes: "},
-		{"that by uptime", func(p daybook.PruneParams) bool { return !p.StoredThrough.IsZero() }, 9 * year,
+		{"that by uptime", func(p daybook.PruneParams) bool { return p.StoredThrough != nil }, 9 * year,
 			`the rule for "*": `},
 	}
 	for _, test := range tests {

@@ -32,7 +32,7 @@ func (p Policy) pruneByUptime(ctx context.Context, backend daybook.Backend, c *c
 		}
 		return daybook.PruneParams{
 			Syntax: r.Pattern.Syntax, KeepNewest: r.KeepNewest,
-			OlderThan: cutoff(c.Latest, r.MaxAge), StoredThrough: at,
+			OlderThan: cutoff(c.Latest, r.MaxAge), StoredThrough: &at,
 		}
 	}
 	return p.pruneByRules(paramsOf, func(pattern string, params daybook.PruneParams) (uint64, error) {
@@ -53,6 +53,6 @@ func pruneShared(
 	case common.IsZero():
 		return 0, nil
 	}
-	params.StoredThrough = common
+	params.StoredThrough = &common
 	return pruner.Prune(ctx, pattern, params)
 }
