@@ -88,8 +88,13 @@ type HoldInfo struct {
 type Holder interface {
 	// SetHold makes a hold. If there is one with this name and pattern, SetHold sets its bounds,
 	// and advances it to h.At as AdvanceHold does; it keeps counting what it has lost. If there is
-	// one with this name and another pattern, the new one takes its place, and has lost nothing. So
-	// a consumer calls SetHold at each start, and goes on after the At that Holds tells.
+	// one with this name and another pattern, the new one takes its place: it has lost nothing, and
+	// begins at h.At, so give it the place of the other. A consumer calls SetHold at each start,
+	// and goes on after the At that Holds tells.
+	//
+	// A consumer that has a place of its own gives it as h.At. After a *ForkedError it calls
+	// SetHold once more, with Common, and goes on after the At that Holds tells: where a backup was
+	// restored, the hold in it knows more than Common.
 	//
 	// Errors: ErrInvalidParams, ErrInvalidPattern, a *ForkedError if h.At is no place in the
 	// backend's history, ErrReadOnly, ErrClosed, ErrNoSpace, ErrFailed, or ctx's.

@@ -2,7 +2,10 @@
 
 package daybook
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // PatternSyntax says how a record pattern is read. Matching is case-sensitive in both syntaxes.
 //
@@ -56,6 +59,14 @@ func (s PatternSyntax) Validate() error {
 	}
 	return nil
 }
+
+// QuoteGlob returns the Glob that matches the record of this name and no other. Use it where a name
+// comes from somebody else, such as from a URL: it may have a `*` in it. A Topic has no escape.
+func QuoteGlob(name string) string {
+	return globEscaper.Replace(name)
+}
+
+var globEscaper = strings.NewReplacer(`*`, `\*`, `?`, `\?`, `\`, `\\`)
 
 // Pattern is a record pattern together with its syntax.
 type Pattern struct {

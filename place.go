@@ -17,6 +17,9 @@ import "fmt"
 //		}
 //	}
 //
+// Read pieces with Query or Scan, and decode afterwards: QueryAs may return fewer values than the
+// limit while more follow. The JSON of a Place is a token for the next page; escape it in a URL.
+//
 // A value that is stored or deleted between two pieces is in the next piece if it comes after the
 // place, as in any query. If values with the place's own record and timestamp are stored or
 // deleted, the next piece may repeat or skip one of these.

@@ -43,8 +43,9 @@ func QueryRange[T any](ctx context.Context, backend Backend, pattern string, sta
 }
 
 // QueryAs returns the result of Backend.Query, with each value decoded as T. Values that do not
-// decode, and errors, are treated as in QueryLatest. It holds all values in memory; ScanAs does
-// not.
+// decode, and errors, are treated as in QueryLatest: they count for the limit, and the result has
+// fewer. A sum that must not leave out a value decodes the values itself. QueryAs holds all values
+// in memory; ScanAs does not.
 func QueryAs[T any](ctx context.Context, backend Backend, pattern string, params QueryParams) ([]Typed[T], error) {
 	typed := []Typed[T]{}
 	for t, err := range ScanAs[T](ctx, backend, pattern, params) {

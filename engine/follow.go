@@ -36,7 +36,8 @@ type Follower struct {
 }
 
 // Follow returns a Follower of the records in dir that a pattern matches; the zero Pattern: of all
-// records. It begins after a cursor; the zero Cursor: with the values that are in the log, which
+// records. A directory that does not exist has no values until somebody makes it: see Exists. The
+// Follower begins after a cursor; the zero Cursor: with the values that are in the log, which
 // were stored since about the last checkpoint.
 // Errors: daybook.ErrInvalidPattern, ErrInvalidParams.
 func Follow(dir string, pattern daybook.Pattern, after daybook.Cursor) (*Follower, error) {

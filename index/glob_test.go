@@ -10,6 +10,8 @@ import (
 
 	"github.com/tidwall/match"
 	"pgregory.net/rapid"
+
+	"github.com/daybook-db/daybook"
 )
 
 var globTests = []struct {
@@ -333,4 +335,19 @@ func referenceGlob(name, pattern string) bool {
 		matched = next
 	}
 	return matched[len(chars)]
+}
+
+// TestQuotedName wants the pattern of a quoted name to match that name alone, without a search.
+func TestQuotedName(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		name := rapid.StringOfN(rapid.SampledFrom([]rune(`ab.*?\#`)), 1, 12, -1).Draw(t, "name")
+		p := mustCompile(t, CompileGlob, daybook.QuoteGlob(name))
+		if !p.Exact() || p.Prefix() != name || !p.Match(name) {
+			t.Fatalf("%q: prefix %q, exact %v", daybook.QuoteGlob(name), p.Prefix(), p.Exact())
+		}
+		other := rapid.StringOfN(rapid.SampledFrom([]rune(`ab.*?\#`)), 1, 12, -1).Draw(t, "other")
+		if other != name && p.Match(other) {
+			t.Fatalf("%q matches %q", daybook.QuoteGlob(name), other)
+		}
+	})
 }

@@ -4,6 +4,7 @@ package retention
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -28,8 +29,8 @@ type ruleJSON struct {
 }
 
 // UnmarshalJSON reads a policy as ParsePolicy does, so that a program's configuration may have one.
-// A policy that deletes nothing is no error here: it is {}. Errors: *PolicyError, with the line in
-// the policy's own text.
+// A policy that deletes nothing is no error here: it is {}. Errors: *PolicyError, whose File is
+// "the policy", because the line is that in the policy's own text.
 func (p *Policy) UnmarshalJSON(data []byte) error {
 	if string(data) == "null" { // it changes nothing, as encoding/json wants
 		return nil
@@ -37,6 +38,9 @@ func (p *Policy) UnmarshalJSON(data []byte) error {
 	policy, err := parseAnyPolicy(data)
 	if err == nil {
 		*p = policy
+	}
+	if wrong := (*PolicyError)(nil); errors.As(err, &wrong) {
+		wrong.File = "the policy"
 	}
 	return err
 }

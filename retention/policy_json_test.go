@@ -32,7 +32,8 @@ func TestPolicyInAConfiguration(t *testing.T) {
 		{`{"rules": [{"pattern": "a", "max_per_record": 0}]}`, "max_per_record", "0 could mean two things"},
 	} {
 		err := json.Unmarshal([]byte(`{"retention":`+test.text+`}`), &config)
-		if wrong := (*retention.PolicyError)(nil); !errors.As(err, &wrong) || wrong.Key != test.key {
+		if wrong := (*retention.PolicyError)(nil); !errors.As(err, &wrong) || wrong.Key != test.key ||
+			wrong.File != "the policy" {
 			t.Errorf("%s: got %v; want a PolicyError about %s: %s", test.text, err, test.key, test.reason)
 		}
 		if config.Retention.MaxAge != 7*24*time.Hour {
