@@ -17,6 +17,7 @@ import (
 // TestMaxSizeBesideStandingBackup has a backup whose writer stands. DropOldest ends loops once, in
 // case they hold the space. It ends no further ones, because the backup does.
 func TestMaxSizeBesideStandingBackup(t *testing.T) {
+	t.Parallel() // it waits
 	if runtime.GOOS == "windows" {
 		t.Skip("an open snapshot holds up checkpoints there")
 	}

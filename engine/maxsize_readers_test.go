@@ -77,6 +77,7 @@ func TestMaxSizeBesideReaders(t *testing.T) {
 // TestMaxSizeBesideStandingLoops has loops whose bodies stand, as for a client that takes nothing
 // more. DropOldest ends them, so no Store is refused, and each goes on after its last value.
 func TestMaxSizeBesideStandingLoops(t *testing.T) {
+	t.Parallel() // it waits
 	if runtime.GOOS == "windows" {
 		t.Skip("an open snapshot holds up checkpoints there")
 	}

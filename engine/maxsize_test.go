@@ -195,6 +195,7 @@ func TestMaxSizeDropsOldest(t *testing.T) {
 // TestMaxSizeBesideScan stores within the loop of a scan, whose pages cannot be used again. The
 // scan ends, and no Store is refused.
 func TestMaxSizeBesideScan(t *testing.T) {
+	t.Parallel() // it waits
 	if runtime.GOOS == "windows" {
 		t.Skip("an open snapshot holds up checkpoints there")
 	}
@@ -202,8 +203,8 @@ func TestMaxSizeBesideScan(t *testing.T) {
 	dir := testenv.TempDir(t)
 	db := mustOpen(t, dir,
 		&Options{Durability: DurabilityOS, MaxSize: maxSize, WhenFull: WhenFullDropOldest, Logger: discard})
-	store := func(at uint64) { mustStore(t, db, "r", `"`+digits(4000)+`"`, at) }
-	for i := range uint64(1000) {
+	store := func(at uint64) { mustStore(t, db, "r", `"`+digits(24_000)+`"`, at) }
+	for i := range uint64(400) {
 		store(i)
 	}
 	before := mustStats(t, db)
@@ -217,7 +218,7 @@ func TestMaxSizeBesideScan(t *testing.T) {
 			break
 		}
 		if yielded++; yielded == 1 {
-			for i := range uint64(5000) {
+			for i := range uint64(600) {
 				store(1000 + i)
 			}
 			if after := mustStats(t, db); after.Values < before.Values/2 {
