@@ -39,7 +39,8 @@ var fullStats = daybook.Stats{
 		Name: "daybook.corrupt-1.db", Path: "/data/daybook.corrupt-1.db", Bytes: 7, QuarantinedAt: 8, Reason: "a bit",
 	}},
 	Store: [16]byte{0xab}, Epoch: [16]byte{15: 0xcd},
-	TreeBytes: 8, TreeUsed: 9, LogBytes: 10, HeadBytes: 11, Watermark: 12, OpenScans: 13, Commits: 14, CommitValues: 15,
+	TreeBytes: 8, TreeUsedBytes: 9, LogBytes: 10, HeadBytes: 11, Watermark: 12, OpenScans: 13,
+	Commits: 14, CommitValues: 15,
 	Syncs:       daybook.Durations{Count: 16, Total: 1_500_000_017 * time.Nanosecond, Max: time.Millisecond},
 	Checkpoints: daybook.Durations{Count: 17, Total: time.Hour, Max: time.Minute},
 }

@@ -63,11 +63,11 @@ type Stats struct {
 
 	// The embedded engine fills in these fields about its tree, log and heads.
 
-	TreeBytes int64  `json:"tree_bytes"`      // size of the tree's file
-	TreeUsed  int64  `json:"tree_used_bytes"` // of the tree's pages in use; the rest is free for later values
-	LogBytes  int64  `json:"log_bytes"`       // size of the log's segments, including those that are kept for reuse
-	HeadBytes int64  `json:"head_bytes"`      // memory of the values that are not in the tree yet
-	Watermark uint64 `json:"watermark"`       // sequence number up to which all values are in the tree
+	TreeBytes     int64  `json:"tree_bytes"`      // size of the tree's file
+	TreeUsedBytes int64  `json:"tree_used_bytes"` // of the tree's pages in use; the rest is free for later values
+	LogBytes      int64  `json:"log_bytes"`       // size of the log's segments, including those that are kept for reuse
+	HeadBytes     int64  `json:"head_bytes"`      // memory of the values that are not in the tree yet
+	Watermark     uint64 `json:"watermark"`       // sequence number up to which all values are in the tree
 
 	// OpenScans is the number of the engine's running queries, scans and backups. A page that is
 	// freed during one of them stays in use until that one ends.

@@ -177,7 +177,7 @@ func BenchmarkSize(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		used, file = stats.TreeUsed, stats.TreeBytes
+		used, file = stats.TreeUsedBytes, stats.TreeBytes
 		mustClose(b, db)
 		segments, err := os.ReadDir(filepath.Join(dir, "wal"))
 		if err != nil {

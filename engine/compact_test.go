@@ -167,10 +167,10 @@ func TestCompactShrinks(t *testing.T) {
 			}
 			after := fileSize(t, dir)
 			stats, err := db.Stats(ctx)
-			if err != nil || after > before/2 || stats.TreeBytes != after || stats.TreeUsed < after/2 ||
+			if err != nil || after > before/2 || stats.TreeBytes != after || stats.TreeUsedBytes < after/2 ||
 				stats.Values != 2000 {
 				t.Errorf("the file had %d bytes and has %d, of which %d are in use for %d values (%v)", before, after,
-					stats.TreeUsed, stats.Values, err)
+					stats.TreeUsedBytes, stats.Values, err)
 			}
 		}
 	}

@@ -159,7 +159,7 @@ func TestCompactOnFullDisk(t *testing.T) {
 		wantCount(t, db, values)
 	}
 
-	take(size - before.TreeBytes - before.TreeUsed/2 - 2<<20)
+	take(size - before.TreeBytes - before.TreeUsedBytes/2 - 2<<20)
 	if err := db.Compact(ctx); !errors.Is(err, daybook.ErrNoSpace) {
 		t.Errorf("Compact without room for the copy: %v; want ErrNoSpace", err)
 	}

@@ -150,7 +150,7 @@ func (db *DB) failed() string {
 
 // measureFiles sets the sizes of the files.
 func (db *DB) measureFiles(stats *daybook.Stats) (err error) {
-	stats.TreeBytes, stats.TreeUsed, err = db.trees.size()
+	stats.TreeBytes, stats.TreeUsedBytes, err = db.trees.size()
 	stats.LogBytes = db.stats.logFound
 	if db.log != nil {
 		stats.LogBytes = db.log.Size()

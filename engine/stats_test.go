@@ -57,7 +57,7 @@ func TestStatsIsOneSnapshot(t *testing.T) {
 		if s.Values != last || s.CommitValues != last || s.ValueBytes != 100*last || last%batch != 0 ||
 			s.LastCursor.Sequence != last || s.Watermark > last || s.Commits > last/batch ||
 			s.Records != min(last, records) || (last > s.Watermark) != (s.HeadBytes > 0 && s.Values > s.Watermark) ||
-			s.DiskBytes != s.TreeBytes+s.LogBytes+db.reserve.size()+db.session.size() || s.TreeUsed > s.TreeBytes {
+			s.DiskBytes != s.TreeBytes+s.LogBytes+db.reserve.size()+db.session.size() || s.TreeUsedBytes > s.TreeBytes {
 			t.Fatalf("the numbers are not from one moment: %+v", s)
 		}
 	}

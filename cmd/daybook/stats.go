@@ -87,12 +87,12 @@ func idText(id [16]byte) string {
 func writeStats(out io.Writer, s daybook.Stats) error {
 	table := newBlockTable(out, column{title: "WHAT"}, rightColumn("HOW MUCH"), rightColumn("PER VALUE"),
 		column{title: "MEANING"})
-	inUse := ratio(s.TreeUsed, s.ValueBytes) + " the raw JSON, with names and times"
+	inUse := ratio(s.TreeUsedBytes, s.ValueBytes) + " the raw JSON, with names and times"
 	rows := [][]string{
 		{"records", count(s.Records), "", "names with at least one value"},
 		{"values", count(s.Values), "", "of all records together"},
 		{"raw JSON", size(s.ValueBytes), perValue(s.ValueBytes, s.Values), "the values alone, without names and times"},
-		{"tree, in use", size(s.TreeUsed), perValue(s.TreeUsed, s.Values), inUse},
+		{"tree, in use", size(s.TreeUsedBytes), perValue(s.TreeUsedBytes, s.Values), inUse},
 		{"tree, file", size(s.TreeBytes), "", "with free pages for new values"},
 		{"log", size(s.LogBytes), "", "write-ahead log, with segments kept for reuse"},
 		{"directory", size(s.DiskBytes), "", "all files, with the reserve for a full disk"},
