@@ -41,9 +41,6 @@ type Follower struct {
 // were stored since about the last checkpoint.
 // Errors: daybook.ErrInvalidPattern, ErrInvalidParams.
 func Follow(dir string, pattern daybook.Pattern, after daybook.Cursor) (*Follower, error) {
-	if err := pattern.Syntax.Validate(); err != nil {
-		return nil, err
-	}
 	compiled, err := compileOrAll(pattern)
 	if err != nil {
 		return nil, err

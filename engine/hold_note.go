@@ -55,10 +55,7 @@ const holdNotes = "hold." // followed by the name of the hold
 func holdNote(name string) string { return holdNotes + name }
 
 func newHold(h daybook.Hold) (*hold, error) {
-	if h.Pattern.Text == "" {
-		return &hold{Hold: h, pattern: allRecords}, nil
-	}
-	pattern, err := index.Compile(h.Pattern)
+	pattern, err := compileOrAll(h.Pattern)
 	return &hold{Hold: h, pattern: pattern}, err
 }
 

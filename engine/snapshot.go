@@ -98,9 +98,10 @@ var allRecords = func() *index.Pattern {
 }()
 
 // compileOrAll compiles a pattern. One without a text matches every record.
+// Errors: those of index.Compile.
 func compileOrAll(pattern daybook.Pattern) (*index.Pattern, error) {
 	if pattern.Text == "" {
-		return allRecords, nil
+		return allRecords, pattern.Syntax.Validate()
 	}
 	return index.Compile(pattern)
 }

@@ -66,8 +66,8 @@ func TestStatsIsOneSnapshot(t *testing.T) {
 	}
 }
 
-// TestStatsOfManyRecords is TestStatsIsOneSnapshot for heads with so many records that Stats does
-// not look at each. Half of the records are in the tree before, so the heads have known and new
+// TestStatsOfManyRecords is TestStatsIsOneSnapshot for heads with more records than Stats looks
+// at. Half of the records are in the tree before, so the heads have known and new
 // ones. The values are exact, also while a part of a head is in the tree.
 func TestStatsOfManyRecords(t *testing.T) {
 	const batch, records, rounds = 100, 4000, 6

@@ -4,7 +4,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"time"
@@ -73,13 +72,7 @@ func runHolds(cmd *cobra.Command, dir string, asJSON bool) (err error) {
 		return err
 	}
 	if asJSON {
-		lines := json.NewEncoder(cmd.OutOrStdout())
-		for _, info := range infos {
-			if err := lines.Encode(info); err != nil {
-				return err
-			}
-		}
-		return nil
+		return writeJSONLines(cmd.OutOrStdout(), infos)
 	}
 	if len(infos) == 0 {
 		_, err = fmt.Fprintln(cmd.ErrOrStderr(), "no holds")

@@ -4,7 +4,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -71,13 +70,7 @@ func runQuarantine(cmd *cobra.Command, dir string, asJSON bool) (err error) {
 		return err
 	}
 	if asJSON {
-		lines := json.NewEncoder(cmd.OutOrStdout())
-		for _, file := range files {
-			if err := lines.Encode(file); err != nil {
-				return err
-			}
-		}
-		return nil
+		return writeJSONLines(cmd.OutOrStdout(), files)
 	}
 	if len(files) == 0 {
 		_, err = fmt.Fprintln(cmd.ErrOrStderr(), "no files in quarantine")

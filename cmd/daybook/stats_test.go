@@ -30,8 +30,8 @@ func TestStats(t *testing.T) {
 		"store "+store+", in epoch "+epoch)
 }
 
-// TestStatsAreExact wants the exact number of records of a program that was killed with so many in
-// its log that a running program gets an estimate.
+// TestStatsAreExact wants the exact number of records of a program that was killed. Its log has
+// more of them than Stats looks at, so a running program gets an estimate.
 func TestStatsAreExact(t *testing.T) {
 	const records = 1999
 	dir, killed := t.TempDir(), t.TempDir()

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/json"
 	"io"
 
 	prettytext "github.com/jedib0t/go-pretty/v6/text"
@@ -31,6 +32,17 @@ func newValueWriter(format string, out io.Writer, width int) text.ValueWriter {
 		return parquet.NewWriter(out)
 	}
 	return newTableWriter(out, width)
+}
+
+// writeJSONLines prints each item as a JSON object on a line of its own.
+func writeJSONLines[T any](out io.Writer, items []T) error {
+	lines := json.NewEncoder(out)
+	for _, item := range items {
+		if err := lines.Encode(item); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tableWriter prints values for people.

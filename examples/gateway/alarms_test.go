@@ -119,7 +119,8 @@ func TestAlarmOnAFullDiskIsStoredLater(t *testing.T) {
 	})
 }
 
-// Limits that are stored while the clock is behind are the newest all the same.
+// Limits that are stored after the clock was set back are the newest, although they have an earlier
+// time.
 func TestLimitsWithAClockThatWasSetBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := backendtest.NewMemory()
@@ -135,7 +136,7 @@ func TestLimitsWithAClockThatWasSetBack(t *testing.T) {
 	})
 }
 
-// An alarm that ends while the clock is behind has ended all the same, also for the next start.
+// An alarm that ends after the clock was set back has ended, also for the next start.
 func TestAlarmsWithAClockThatWasSetBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := backendtest.NewMemory()

@@ -11,8 +11,8 @@ import (
 
 // TestSizeAtEachOperation compares Size with the disk before each operation of a log, also of the
 // segments that are made in the background, while segments are sealed, released, recycled and
-// removed. Size may be more for a moment, and never less: whoever decides then whether there is
-// room would give the same room away twice.
+// removed. Size may be more for a moment, and never less: otherwise the engine would give the same
+// room to two values.
 func TestSizeAtEachOperation(t *testing.T) {
 	d := newMemDisk()
 	fsys := faultfs.New(d)
