@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -22,10 +23,20 @@ const diskSize = 8 << 20 // bytes
 // diskFiller is an output that fills the disk at each write.
 type diskFiller struct {
 	bytes.Buffer
-	ballast string // the file that fills the disk
+	nextSegment string // the log makes it in the background
+	ballast     string // the file that fills the disk
 }
 
+// Write waits for the log's next segment first: on a full disk the log would remove the unfinished
+// file, and its space would be enough for the tree.
 func (f *diskFiller) Write(p []byte) (int, error) {
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		if _, err := os.Stat(f.nextSegment); err == nil {
+			break
+		} else if time.Now().After(deadline) {
+			return 0, fmt.Errorf("waiting for the next segment: %w", err)
+		}
+	}
 	if err := os.WriteFile(f.ballast, make([]byte, diskSize), 0o600); !errors.Is(err, unix.ENOSPC) {
 		return 0, fmt.Errorf("filling the disk: %w", err)
 	}
@@ -42,7 +53,10 @@ func TestStoredOnFullDisk(t *testing.T) {
 		t.Run(command, func(t *testing.T) {
 			disk := smalldisk.Mount(t, diskSize)
 			dir := filepath.Join(disk, "history")
-			out := &diskFiller{ballast: filepath.Join(disk, "ballast")}
+			out := &diskFiller{
+				nextSegment: filepath.Join(dir, "wal", "00000000000000000002.log"),
+				ballast:     filepath.Join(disk, "ballast"),
+			}
 			var errOut bytes.Buffer
 			args := []string{command, "-", "--format", "ndjson", "--dir", dir}
 			status := execute(t.Context(), args, strings.NewReader(line), out, &errOut)
