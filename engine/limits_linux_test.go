@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -35,7 +36,7 @@ func inChild(t *testing.T) bool {
 		child.Env = append(os.Environ(), limitEnv+"=1")
 		out, err := child.CombinedOutput()
 		// A limit of memory may end Go's runtime before anything of the daybook meets it.
-		if err != nil && bytes.Contains(out, []byte("\nruntime stack:")) && attempt < 5 {
+		if err != nil && endedByRuntime(out) && attempt < 5 {
 			continue
 		}
 		if err != nil {
@@ -43,6 +44,13 @@ func inChild(t *testing.T) bool {
 		}
 		return true
 	}
+}
+
+// endedByRuntime reports whether the output is that of a process that Go's runtime ended, because it
+// got no memory or no thread.
+func endedByRuntime(out []byte) bool {
+	return bytes.Contains(out, []byte("\nruntime stack:")) ||
+		bytes.Contains(out, []byte("runtime/cgo: pthread_create failed"))
 }
 
 // limitTo sets one of the process's limits.
@@ -90,6 +98,7 @@ func TestAddressSpaceLimit(t *testing.T) {
 		return
 	}
 	takeAddressSpace()
+	takeThreads()
 	dir := testenv.TempDir(t)
 	opts := &Options{Durability: DurabilityOS, Logger: discard, Tuning: Tuning{HeadSize: 256 << 10},
 		OnCorruption: OnCorruptionQuarantine}
@@ -123,6 +132,23 @@ func takeAddressSpace() {
 		runtime.KeepAlive(heap)
 		runtime.GC()
 	}
+}
+
+// takeThreads makes Go's runtime begin more threads than the test needs, and keep them. Each takes
+// megabytes of address space for its stack.
+func takeThreads() {
+	const threads = 16
+	var begun, ended sync.WaitGroup
+	begun.Add(threads)
+	for range threads {
+		ended.Go(func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread() // the thread stays, for other goroutines
+			begun.Done()
+			begun.Wait()
+		})
+	}
+	ended.Wait()
 }
 
 // addressSpace returns the number of bytes of the process's address space that are in use.
