@@ -46,7 +46,7 @@ func inChild(t *testing.T) bool {
 	}
 }
 
-// endedByRuntime reports whether the output is that of a process that Go's runtime ended, because it
+// endedByRuntime reports whether the output is that of a process that Go's runtime ended because it
 // got no memory or no thread.
 func endedByRuntime(out []byte) bool {
 	return bytes.Contains(out, []byte("\nruntime stack:")) ||
