@@ -30,7 +30,7 @@ type diskFiller struct {
 // Write waits for the log's next segment first: on a full disk the log would remove the unfinished
 // file, and its space would be enough for the tree.
 func (f *diskFiller) Write(p []byte) (int, error) {
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		if _, err := os.Stat(f.nextSegment); err == nil {
 			break
 		} else if time.Now().After(deadline) {
