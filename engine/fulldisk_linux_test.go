@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -69,6 +70,22 @@ func takeTheRest(t *testing.T, dir string) {
 	}
 	if !errors.Is(err, unix.ENOSPC) {
 		t.Fatal(err)
+	}
+}
+
+// waitForNextSegment waits until the log has its next segment, which it makes in the background. On
+// a disk that is filled meanwhile the log removes the unfinished file, and then there is room again.
+func waitForNextSegment(t *testing.T, db *DB) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		last := db.log.LastSegment()
+		_, err := os.Stat(filepath.Join(db.dir.path, logName, fmt.Sprintf("%020d.log", last)))
+		if err == nil && last > db.log.LastUsed() {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the log has not made segment %d, or has it in use: %v", last, err)
+		}
 	}
 }
 
@@ -172,6 +189,7 @@ func TestCompactOnFullDisk(t *testing.T) {
 	if err := db.withTurn(ctx, func(t *turn) error { _, err := t.copy.Step(ctx); return err }); err != nil {
 		t.Fatal(err)
 	}
+	waitForNextSegment(t, db)
 	takeTheRest(t, disk)
 	for i := range uint64(60) { // more than two heads, so that a checkpoint finds no room but the copy's
 		mustStore(t, db, "more", string(jsonNoise(t, random, 12<<10)), values+i)
@@ -208,8 +226,12 @@ func TestOpenOnFullDisk(t *testing.T) {
 	opts := &Options{Tuning: Tuning{HeadSize: 256 << 10}, Durability: DurabilityOS, Logger: discard}
 	db := mustOpen(t, dir, opts)
 	random := rand.New(rand.NewPCG(1, 2))
+	waitForNextSegment(t, db)
 	takeTheRest(t, filepath.Dir(dir))
 	acked := storeUntilFull(t, db, random, 0)
+	if acked == 0 {
+		t.Fatal("the log has no values")
+	}
 	if err := db.abandon(); err != nil {
 		t.Fatal(err)
 	}
@@ -317,6 +339,7 @@ func TestReserveInPrune(t *testing.T) {
 	for i := range uint64(40) {
 		mustStore(t, db, "r", `"`+digits(8000)+`"`, i)
 	}
+	waitForNextSegment(t, db)
 	takeTheRest(t, filepath.Dir(dir))
 	var created atomic.Int64
 	fsys.SetHook(func(op faultfs.Op) error {
@@ -344,6 +367,7 @@ func TestHoldOnFullDisk(t *testing.T) {
 	for i := range uint64(before) {
 		mustStore(t, db, "before", string(jsonNoise(t, random, 900)), i)
 	}
+	waitForNextSegment(t, db)
 	takeTheRest(t, filepath.Dir(dir))
 	stored := before + uint64(storeUntilFull(t, db, random, before))
 	mustCleanup(t, db, math.MaxUint64, 0)
