@@ -73,8 +73,8 @@ func takeTheRest(t *testing.T, dir string) {
 	}
 }
 
-// waitForNextSegment waits until the log has its next segment, which it makes in the background. On
-// a disk that is filled meanwhile the log removes the unfinished file, and then there is room again.
+// waitForNextSegment waits until the log has its next segment, which it makes in the background. If
+// the disk is full meanwhile, the log removes the unfinished file, and then there is room again.
 func waitForNextSegment(t *testing.T, db *DB) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
