@@ -9,6 +9,7 @@ import (
 	"errors"
 	"iter"
 	"slices"
+	"sync"
 
 	"github.com/daybook-db/daybook"
 )
@@ -82,26 +83,34 @@ func countFromNumber(all []daybook.Change, after uint64) []daybook.Change {
 // numberedBatches gives all values of a batch the number of the first value.
 type numberedBatches struct {
 	*Memory
-	firsts map[uint64]uint64 // by the number that Memory gave
+	storing sync.Mutex        // held by a StoreBatch, whose numbers are those that no other takes meanwhile
+	firsts  map[uint64]uint64 // by the number that Memory gave; guarded by Memory's lock
 }
 
 func (n *numberedBatches) StoreBatch(ctx context.Context, values []daybook.StoredValue) error {
-	before := n.Memory.sequence
+	n.storing.Lock()
+	defer n.storing.Unlock()
+	var before uint64
+	n.locked(func() { before = n.sequence })
 	err := n.Memory.StoreBatch(ctx, values)
-	if n.firsts == nil {
-		n.firsts = map[uint64]uint64{}
-	}
-	for sequence := before + 1; sequence <= n.Memory.sequence; sequence++ {
-		n.firsts[sequence] = before + 1
-	}
+	n.locked(func() {
+		if n.firsts == nil {
+			n.firsts = map[uint64]uint64{}
+		}
+		for sequence := before + 1; sequence <= n.sequence; sequence++ {
+			n.firsts[sequence] = before + 1
+		}
+	})
 	return err
 }
 
 func (n *numberedBatches) Changes(ctx context.Context, params daybook.ChangesParams) iter.Seq2[daybook.Change, error] {
 	return n.changesOf(ctx, params, func(all []daybook.Change, after uint64) []daybook.Change {
-		for i := range all {
-			all[i].Cursor.Sequence = cmp.Or(n.firsts[all[i].Cursor.Sequence], all[i].Cursor.Sequence)
-		}
+		n.locked(func() {
+			for i := range all {
+				all[i].Cursor.Sequence = cmp.Or(n.firsts[all[i].Cursor.Sequence], all[i].Cursor.Sequence)
+			}
+		})
 		return newerThan(all, after)
 	})
 }

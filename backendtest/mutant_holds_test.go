@@ -56,9 +56,11 @@ func keepLost(m *Memory, h *daybook.Hold) {
 type backwardHold struct{ *Memory }
 
 func (b backwardHold) AdvanceHold(ctx context.Context, name string, at daybook.Cursor) error {
-	if h := b.holds[name]; h != nil && ctx.Err() == nil && b.resolveLocked(at) == nil {
-		h.At = daybook.Cursor{}
-	}
+	b.locked(func() {
+		if h := b.holds[name]; h != nil && ctx.Err() == nil && b.resolveLocked(at) == nil {
+			h.At = daybook.Cursor{}
+		}
+	})
 	return b.Memory.AdvanceHold(ctx, name, at)
 }
 
@@ -66,9 +68,7 @@ func (b backwardHold) AdvanceHold(ctx context.Context, name string, at daybook.C
 type forgivingHold struct{ *Memory }
 
 func (f forgivingHold) ReleaseHold(ctx context.Context, name string) error {
-	if err := f.Memory.ReleaseHold(ctx, name); err != nil && ctx.Err() == nil && !f.closed {
-		return nil
-	}
+	_ = f.Memory.ReleaseHold(ctx, name)
 	return f.Memory.lockError(ctx)
 }
 
@@ -78,6 +78,21 @@ func (m *Memory) lockError(ctx context.Context) error {
 	}
 	m.mu.Unlock()
 	return nil
+}
+
+// locked calls f with the lock, without which a mistake could not be told from a data race.
+func (m *Memory) locked(f func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f()
+}
+
+// withoutHolds calls remove while there are no holds.
+func (m *Memory) withoutHolds(remove func() (uint64, error)) (uint64, error) {
+	var holds map[string]*memoryHold
+	m.locked(func() { holds, m.holds = m.holds, nil })
+	defer m.locked(func() { m.holds = holds })
+	return remove()
 }
 
 // faultyDeletion deletes in another way.
@@ -96,57 +111,65 @@ func onHeldCleanup(cleanup func(*Memory, context.Context, uint64) (uint64, error
 
 // cleanHeld deletes held values, too.
 func cleanHeld(m *Memory, ctx context.Context, olderThan uint64) (uint64, error) {
-	holds := m.holds
-	m.holds = nil
-	defer func() { m.holds = holds }()
-	return m.Cleanup(ctx, olderThan)
+	return m.withoutHolds(func() (uint64, error) { return m.Cleanup(ctx, olderThan) })
 }
 
 // countHeld counts held values as deleted ones.
 func countHeld(m *Memory, ctx context.Context, olderThan uint64) (uint64, error) {
 	deleted, err := m.Cleanup(ctx, olderThan)
-	for _, c := range m.stored {
-		if c.StoredAt < olderThan {
-			deleted++
+	m.locked(func() {
+		for _, c := range m.stored {
+			if c.StoredAt < olderThan {
+				deleted++
+			}
 		}
-	}
+	})
 	return deleted, err
 }
 
 // countAllLost counts values as lost that the consumer had taken, too.
 func countAllLost(m *Memory, ctx context.Context, olderThan uint64) (uint64, error) {
-	before := slices.Clone(m.stored)
+	var before []daybook.Change
+	m.locked(func() { before = slices.Clone(m.stored) })
 	deleted, err := m.Cleanup(ctx, olderThan)
-	for _, h := range m.holds {
-		for _, c := range before[:min(int(deleted), len(before))] {
-			if c.Cursor.Sequence <= h.At.Sequence && h.matches(c.RecordName) {
-				h.lost++
+	m.locked(func() {
+		for _, h := range m.holds {
+			for _, c := range before[:min(int(deleted), len(before))] {
+				if c.Cursor.Sequence <= h.At.Sequence && h.matches(c.RecordName) {
+					h.lost++
+				}
 			}
 		}
-	}
+	})
 	return deleted, err
 }
 
 // loseOnce counts each deletion as one lost value.
 func loseOnce(m *Memory, ctx context.Context, olderThan uint64) (uint64, error) {
 	before := map[string]uint64{}
-	for name, h := range m.holds {
-		before[name] = h.lost
-	}
+	m.locked(func() {
+		for name, h := range m.holds {
+			before[name] = h.lost
+		}
+	})
 	deleted, err := m.Cleanup(ctx, olderThan)
-	for name, h := range m.holds {
-		h.lost = min(h.lost, before[name]+1)
-	}
+	m.locked(func() {
+		for name, h := range m.holds {
+			h.lost = min(h.lost, before[name]+1)
+		}
+	})
 	return deleted, err
 }
 
 // heldByTime deletes no value of a record that is as new as one that is held.
 func heldByTime(m *Memory, ctx context.Context, olderThan uint64) (uint64, error) {
-	for _, h := range m.holds {
-		for _, c := range m.heldBy(ctx, h) {
-			olderThan = min(olderThan, c.StoredAt)
+	m.locked(func() {
+		for _, h := range m.holds {
+			for _, c := range m.heldBy(ctx, h) {
+				olderThan = min(olderThan, c.StoredAt)
+			}
 		}
-	}
+	})
 	return m.Cleanup(ctx, olderThan)
 }
 
@@ -163,10 +186,7 @@ func (u unsortedHolds) Holds(ctx context.Context) ([]daybook.HoldInfo, error) {
 type unheldPrune struct{ *Memory }
 
 func (u unheldPrune) Prune(ctx context.Context, pattern string, params daybook.PruneParams) (uint64, error) {
-	holds := u.holds
-	u.holds = nil
-	defer func() { u.holds = holds }()
-	return u.Memory.Prune(ctx, pattern, params)
+	return u.withoutHolds(func() (uint64, error) { return u.Memory.Prune(ctx, pattern, params) })
 }
 
 // Mistakes of a receiver.
@@ -189,9 +209,25 @@ func onReceive(
 
 func streamOf(b daybook.Batch) memoryStream { return memoryStream{b.Store, b.Epoch, b.Stream} }
 
+// position returns the position of a stream.
+func (m *Memory) position(of memoryStream) (p daybook.Position) {
+	m.locked(func() { p = m.positions[of] })
+	return p
+}
+
+// setPosition sets the position of a stream.
+func (m *Memory) setPosition(of memoryStream, p daybook.Position) {
+	m.locked(func() {
+		if m.positions == nil {
+			m.positions = map[memoryStream]daybook.Position{}
+		}
+		m.positions[of] = p
+	})
+}
+
 // receiveTwice stores a batch again that comes again.
 func receiveTwice(ctx context.Context, m *Memory, b daybook.Batch) (daybook.Position, error) {
-	if m.positions[streamOf(b)] == b.Position() && ctx.Err() == nil {
+	if m.position(streamOf(b)) == b.Position() && ctx.Err() == nil {
 		return b.Position(), m.StoreBatch(ctx, b.Values)
 	}
 	return m.StoreBatchFrom(ctx, b)
@@ -199,7 +235,7 @@ func receiveTwice(ctx context.Context, m *Memory, b daybook.Batch) (daybook.Posi
 
 // refuseAgain refuses a batch that comes again.
 func refuseAgain(ctx context.Context, m *Memory, b daybook.Batch) (daybook.Position, error) {
-	if p := m.positions[streamOf(b)]; p == b.Position() && ctx.Err() == nil {
+	if p := m.position(streamOf(b)); p == b.Position() && ctx.Err() == nil {
 		return p, &daybook.OutOfStepError{Position: p, From: b.From}
 	}
 	return m.StoreBatchFrom(ctx, b)
@@ -207,17 +243,17 @@ func refuseAgain(ctx context.Context, m *Memory, b daybook.Batch) (daybook.Posit
 
 // receiveByNumber compares the numbers alone.
 func receiveByNumber(ctx context.Context, m *Memory, b daybook.Batch) (daybook.Position, error) {
-	if p := m.positions[streamOf(b)]; p.Through == b.From && p.Digest != b.Previous && b.Validate() == nil {
-		m.positions[streamOf(b)] = daybook.Position{Through: b.From, Digest: b.Previous}
+	if p := m.position(streamOf(b)); p.Through == b.From && p.Digest != b.Previous && b.Validate() == nil {
+		m.setPosition(streamOf(b), daybook.Position{Through: b.From, Digest: b.Previous})
 	}
 	return m.StoreBatchFrom(ctx, b)
 }
 
 // receiveWithGaps accepts batches after a gap.
 func receiveWithGaps(ctx context.Context, m *Memory, b daybook.Batch) (daybook.Position, error) {
-	p := m.positions[streamOf(b)]
-	if p.Through < b.From && b.Validate() == nil && m.positions != nil {
-		m.positions[streamOf(b)] = daybook.Position{Through: b.From, Digest: b.Previous}
+	p := m.position(streamOf(b))
+	if p.Through < b.From && b.Validate() == nil {
+		m.setPosition(streamOf(b), daybook.Position{Through: b.From, Digest: b.Previous})
 	}
 	return m.StoreBatchFrom(ctx, b)
 }
@@ -229,7 +265,7 @@ func receiveUnverified(ctx context.Context, m *Memory, b daybook.Batch) (daybook
 	p, err := m.StoreBatchFrom(ctx, b)
 	if stream := streamOf(b); err == nil && p == b.Position() {
 		p.Digest = digest
-		m.positions[stream] = p
+		m.setPosition(stream, p)
 	}
 	return p, err
 }
@@ -245,9 +281,9 @@ func skipEmpty(ctx context.Context, m *Memory, b daybook.Batch) (daybook.Positio
 // receivePosition moves the position before it validates the values.
 func receivePosition(ctx context.Context, m *Memory, b daybook.Batch) (daybook.Position, error) {
 	p, err := m.StoreBatchFrom(ctx, b)
-	next, _, stepErr := m.positions[streamOf(b)].Next(&b)
-	if err != nil && b.Validate() == nil && stepErr == nil && m.positions != nil {
-		m.positions[streamOf(b)] = next
+	next, _, stepErr := m.position(streamOf(b)).Next(&b)
+	if err != nil && b.Validate() == nil && stepErr == nil {
+		m.setPosition(streamOf(b), next)
 	}
 	return p, err
 }
@@ -261,16 +297,13 @@ func receiveIn(change func(b *daybook.Batch)) func(context.Context, *Memory, day
 		digest := b.Digest
 		change(&b)
 		stream := streamOf(b)
-		next, isDuplicate, err := m.positions[stream].Next(&daybook.Batch{
+		next, isDuplicate, err := m.position(stream).Next(&daybook.Batch{
 			From: b.From, Through: b.Through, Previous: b.Previous, Digest: digest,
 		})
 		if isDuplicate || err != nil {
 			return next, err
 		}
-		if m.positions == nil {
-			m.positions = map[memoryStream]daybook.Position{}
-		}
-		m.positions[stream] = next
+		m.setPosition(stream, next)
 		return next, m.StoreBatch(ctx, b.Values)
 	}
 }
@@ -289,11 +322,6 @@ func receiveInSteps(ctx context.Context, m *Memory, b daybook.Batch) (daybook.Po
 	if err := m.StoreBatch(ctx, b.Values); err != nil {
 		return p, fmt.Errorf("storing: %w", err)
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.positions == nil {
-		m.positions = map[memoryStream]daybook.Position{}
-	}
-	m.positions[streamOf(b)] = next
+	m.setPosition(streamOf(b), next)
 	return next, nil
 }
