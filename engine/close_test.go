@@ -13,14 +13,14 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// mustEnd calls fn, and fails if it has not returned after ten seconds.
+// mustEnd calls fn, and fails if it has not returned after a minute.
 func mustEnd(t *testing.T, what string, fn func()) {
 	t.Helper()
 	ended := make(chan struct{})
 	go func() { defer close(ended); fn() }()
 	select {
 	case <-ended:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("%s has not returned", what)
 	}
 }

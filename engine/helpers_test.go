@@ -50,7 +50,7 @@ func mustClose(t testing.TB, db *DB) {
 		return
 	}
 	// The search of a Prune that its context interrupted goes on for a while.
-	for end := time.Now().Add(10 * time.Second); db.trees.snapshots.Load() > 0 && time.Now().Before(end); {
+	for end := time.Now().Add(time.Minute); db.trees.snapshots.Load() > 0 && time.Now().Before(end); {
 		time.Sleep(time.Millisecond)
 	}
 	if open := db.trees.snapshots.Load(); open > 0 {

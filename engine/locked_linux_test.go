@@ -121,7 +121,7 @@ func stop(t *testing.T, process *os.Process) {
 	if err := process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		stat, err := os.ReadFile("/proc/" + strconv.Itoa(process.Pid) + "/stat")
 		if err == nil && strings.Contains(string(stat), ") T ") {
 			return

@@ -52,7 +52,7 @@ func filesOf(t *testing.T, dir string) string {
 func wantFilesSoon(t *testing.T, dir, want string) {
 	t.Helper()
 	got := ""
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		if got = filesOf(t, dir); got == want {
 			return
 		}

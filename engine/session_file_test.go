@@ -286,7 +286,7 @@ func TestStatsBesideSessionSync(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("Stats and Store wait for the sync")
 	}
 	fsys.SetHook(nil)

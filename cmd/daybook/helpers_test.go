@@ -178,11 +178,11 @@ func (b *lockedBuffer) String() string {
 // waitFor waits until the buffer contains text.
 func (b *lockedBuffer) waitFor(t *testing.T, text string) {
 	t.Helper()
-	for range 1000 {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
 		if strings.Contains(b.String(), text) {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatalf("%q was not printed in 10 s; got %q", text, b.String())
+	t.Fatalf("%q was not printed in a minute; got %q", text, b.String())
 }

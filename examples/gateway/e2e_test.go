@@ -32,7 +32,7 @@ func runUntil(t *testing.T, s settings, condition func(url string) bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- run(ctx, s, listener) }()
@@ -40,7 +40,7 @@ func runUntil(t *testing.T, s settings, condition func(url string) bool) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	if ctx.Err() != nil {
-		t.Error("the condition does not hold after 20 s")
+		t.Error("the condition does not hold after a minute")
 	}
 	stop()
 	if err := <-ended; err != nil {

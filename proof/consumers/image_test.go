@@ -20,7 +20,7 @@ type image map[string][]byte // by path in the directory
 // capture reads a directory when the log has prepared its first segment, and nothing changes any
 // more. A segment in the making is on its way to the disk without any call.
 func capture(dir string) (files image, err error) {
-	for range 2000 {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
 		before := files
 		files, err = read(dir)
 		if !maps.EqualFunc(before, files, bytes.Equal) {

@@ -58,7 +58,7 @@ func TestFailedBackgroundSync(t *testing.T) {
 	s.open()
 	s.store(60, "a", "b", "a")
 	s.fail(syscall.EIO, fusedisk.Fault{Kinds: []journal.OpKind{journal.Sync}, Glob: "*.log", Times: -1})
-	for deadline := time.Now().Add(10 * time.Second); !s.storeFailed && s.wrong == nil; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !s.storeFailed && s.wrong == nil; time.Sleep(time.Millisecond) {
 		if s.store(60, "a"); time.Now().After(deadline) {
 			s.blame("no store returned an error after a sync in the background had failed")
 		}
