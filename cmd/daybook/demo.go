@@ -7,9 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -103,9 +100,11 @@ func runDemo(cmd *cobra.Command, dir string, flags demoFlags, sensors []sensor) 
 		return err
 	}
 	// An interruption ended only the recording. A second one ends the rest.
-	ctx, stop := signal.NotifyContext(context.WithoutCancel(cmd.Context()), os.Interrupt, syscall.SIGTERM)
+	wasInterrupted := cmd.Context().Err() != nil
+	ctx, stop := untilInterrupted(context.WithoutCancel(cmd.Context()))
 	defer stop()
-	return d.show(ctx, rec, cmd.Context().Err() != nil)
+	cmd.SetContext(ctx) // whose interruption is the one that the exit status tells
+	return d.show(ctx, rec, wasInterrupted)
 }
 
 // introduce announces the recording, and says how much earlier runs have recorded.

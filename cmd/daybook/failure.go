@@ -22,7 +22,7 @@ const (
 	statusDone        = 0
 	statusFailed      = 1
 	statusUsage       = 2
-	statusInterrupted = 130 // what shells report for a process that SIGINT ended
+	statusInterrupted = 130 // by SIGINT; see interruption.status for other signals
 )
 
 // usageError is an error of the command line itself, not of the work that it asked for.
@@ -70,13 +70,13 @@ func isUsage(err error) bool {
 		errors.Is(err, daybook.ErrInvalidParams)
 }
 
-// statusOf returns the exit status for an error.
-func statusOf(err error) int {
+// statusOf returns the exit status for an error of a command that ran with ctx.
+func statusOf(ctx context.Context, err error) int {
 	switch {
 	case isUsage(err):
 		return statusUsage
 	case errors.Is(err, context.Canceled):
-		return statusInterrupted
+		return interruptedStatus(ctx)
 	}
 	return statusFailed
 }

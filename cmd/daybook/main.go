@@ -40,8 +40,9 @@
 // --quarantine, holds without --release, and quarantine without --remove open the directory
 // read-only and change nothing.
 //
-// The exit status is 0 for success, 1 for a failure, 2 for a wrong command line, and 130 after an
-// interruption. An error is one line on standard error.
+// The exit status is 0 for success, 1 for a failure, and 2 for a wrong command line. After an
+// interruption it is 130 for SIGINT (Ctrl-C), 143 for SIGTERM and 129 for SIGHUP. An error is one
+// line on standard error.
 //
 // Each subcommand has a file of its own. root.go joins them, and failure.go turns errors into lines
 // and exit statuses.
@@ -58,18 +59,8 @@ func main() {
 	// A write to a closed pipe (daybook query ... | head) then returns an error. The signal would
 	// kill the process before it has closed its directory.
 	signal.Ignore(syscall.SIGPIPE)
-	ctx, stop := signal.NotifyContext(context.Background(), interruptions()...)
+	ctx, stop := untilInterrupted(context.Background())
 	status := execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(status)
-}
-
-// interruptions returns the signals after which a command closes its directory and ends. SIGHUP,
-// which a closed terminal sends, is not one of them under nohup. Windows never sends it.
-func interruptions() []os.Signal {
-	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) {
-		signals = append(signals, syscall.SIGHUP)
-	}
-	return signals
 }

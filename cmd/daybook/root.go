@@ -27,7 +27,7 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 		return statusDone
 	}
 	fmt.Fprintln(errOut, "daybook: "+errorLine(err)+remedy(cmd.Name(), err))
-	return statusOf(err)
+	return statusOf(cmd.Context(), err)
 }
 
 func newRootCommand() *cobra.Command {
@@ -45,8 +45,8 @@ A time on the command line is RFC 3339 (2026-11-23T06:00:00Z), a date in local t
 (2026-11-23), Unix milliseconds, or relative to now (-90m, -1h, -7d, -2w). A date is its
 first moment; with --until it is the whole day.
 
-The exit status is 0 for success, 1 for a failure, 2 for a wrong command line, and 130
-after an interruption.`,
+The exit status is 0 for success, 1 for a failure, and 2 for a wrong command line. After
+an interruption it is 130 for SIGINT (Ctrl-C), 143 for SIGTERM and 129 for SIGHUP.`,
 		Example: `  daybook demo                               # ten seconds of readings of this machine
   daybook records                            # list the records
   daybook query "host.cpu.*" --limit 1       # the newest value of each CPU

@@ -5,21 +5,82 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
+
+// TestStatusOfSignals sends signals to a command that waits for input. Its exit status is what
+// shells report for the signal, so that a supervisor sees what has ended it.
+func TestStatusOfSignals(t *testing.T) {
+	handleHangUp(t)
+	tests := []struct {
+		sent syscall.Signal
+		want int
+	}{
+		{syscall.SIGINT, 130},
+		{syscall.SIGTERM, 143},
+		{syscall.SIGHUP, 129},
+	}
+	for _, test := range tests {
+		t.Run(test.sent.String(), func(t *testing.T) {
+			t.Parallel()
+			dir := newDir(t)
+			command := exec.Command(os.Args[0], "ingest", "--format", "ndjson", "--dir", dir)
+			command.Env = append(os.Environ(), "DAYBOOK_TEST_COMMAND=1")
+			var errOut lockedBuffer
+			command.Stderr = &errOut
+			sender, err := command.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := command.Start(); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = command.Process.Kill() })
+			fmt.Fprintln(sender, `{"record_name":"r","value":1,"stored_at":5}`)
+			waitForFile(t, dir)
+			if err := command.Process.Signal(test.sent); err != nil {
+				t.Fatal(err)
+			}
+			_ = command.Wait() // the state has what it returns
+			status := command.ProcessState.ExitCode()
+			if status != test.want || !strings.HasPrefix(errOut.String(), "daybook: interrupted: ") {
+				t.Errorf("status %d, stderr %q; want %d after an interruption", status, errOut.String(), test.want)
+			}
+		})
+	}
+}
+
+// handleHangUp makes this process handle SIGHUP during the test. If nohup has started it, its
+// children would otherwise ignore the signal too.
+func handleHangUp(t *testing.T) {
+	handled := make(chan os.Signal, 1)
+	signal.Notify(handled, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(handled) })
+}
+
+// waitForFile waits until there is a file or directory with this name.
+func waitForFile(t *testing.T, name string) {
+	t.Helper()
+	for range 1000 {
+		if _, err := os.Stat(name); err == nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("%s was not created in 10 s", name)
+}
 
 // TestHangUp sends a command the signal of a closed terminal. The command closes its directory and
 // ends, unless nohup has started it.
 func TestHangUp(t *testing.T) {
-	// If nohup has started this process, its children ignore the signal too, unless this process
-	// handles it.
-	handled := make(chan os.Signal, 1)
-	signal.Notify(handled, syscall.SIGHUP)
-	defer signal.Stop(handled)
+	handleHangUp(t)
 	const header = "record_name,stored_at,value\n"
 	dir := filledDir(t, someValues()...)
 	tests := []struct {
