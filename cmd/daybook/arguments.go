@@ -5,7 +5,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -30,12 +29,12 @@ func restrictBuiltins(root *cobra.Command) {
 		case "help":
 			cmd.Args = asUsage(func(_ *cobra.Command, args []string) error {
 				if found, unknown, err := root.Find(args); err != nil || len(unknown) > 0 {
-					return fmt.Errorf("unknown command %q for %q", strings.Join(args, " "), found.CommandPath())
+					return unknownCommand(found, args...)
 				}
 				return nil
 			})
 		case "completion":
-			cmd.Args = asUsage(cobra.NoArgs)
+			cmd.Args = asUsage(onlySubcommands)
 			// A command that does not run would print its help before cobra checks the arguments.
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 			for _, shell := range cmd.Commands() {

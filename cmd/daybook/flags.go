@@ -85,8 +85,11 @@ func timeFlag(
 }
 
 // flagError makes a usage error of an error of pflag. For a number or a switch it names the wanted
-// form.
-func flagError(err error) error {
+// form, and for an unknown flag the closest one.
+func flagError(cmd *cobra.Command, err error) error {
+	if unknown := (*pflag.NotExistError)(nil); errors.As(err, &unknown) {
+		return unknownFlag(cmd, unknown)
+	}
 	var invalid *pflag.InvalidValueError
 	var number *strconv.NumError
 	if !errors.As(err, &invalid) || !errors.As(err, &number) {

@@ -31,8 +31,9 @@
 //	daybook export PATTERN FILE   write values into an NDJSON, CSV or Parquet file
 //	daybook import FILE...        store the values of exported files
 //
-// And for the shell:
+// Other:
 //
+//	daybook version               print the version of this command
 //	daybook completion SHELL      print a script that completes these commands
 //
 // All commands work on the directory that --dir names; the default is ./daybook-demo. Only demo,

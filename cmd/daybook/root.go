@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 )
@@ -54,7 +53,7 @@ an interruption it is 130 for SIGINT (Ctrl-C), 143 for SIGTERM and 129 for SIGHU
 		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          asUsage(cobra.NoArgs),
+		Args:          asUsage(onlySubcommands),
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			if dir == "" { // for example from an unset variable of a script
@@ -63,7 +62,7 @@ an interruption it is 130 for SIGINT (Ctrl-C), 143 for SIGTERM and 129 for SIGHU
 			return nil
 		},
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
+	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().StringVar(&dir, "dir", defaultDir, "the `directory` that holds the daybook")
 	addCommands(root, &dir)
 	for _, cmd := range append(root.Commands(), root) {
@@ -75,6 +74,9 @@ an interruption it is 130 for SIGINT (Ctrl-C), 143 for SIGTERM and 129 for SIGHU
 func init() {
 	cobra.EnableCommandSorting = false // help lists the commands in the order of addCommands
 }
+
+// otherGroup is the group of the commands that do not work on a directory.
+const otherGroup = "Other"
 
 // addCommands adds all subcommands, in the groups that the help of root shows.
 func addCommands(root *cobra.Command, dir *string) {
@@ -93,6 +95,7 @@ func addCommands(root *cobra.Command, dir *string) {
 		{"Move", []*cobra.Command{
 			newBackupCommand(dir), newRestoreCommand(dir), newExportCommand(dir), newImportCommand(dir),
 		}},
+		{otherGroup, []*cobra.Command{newVersionCommand()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: group.id, Title: group.id + ":"})
 		for _, cmd := range group.commands {
@@ -100,12 +103,6 @@ func addCommands(root *cobra.Command, dir *string) {
 			root.AddCommand(cmd)
 		}
 	}
-}
-
-// version returns the module version that the binary was built from.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
+	root.SetCompletionCommandGroupID(otherGroup)
+	root.SetHelpCommandGroupID(otherGroup)
 }

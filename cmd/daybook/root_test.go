@@ -21,6 +21,21 @@ func TestErrorsAreOneLine(t *testing.T) {
 	}{
 		{"an unknown subcommand", []string{"remember"}, `unknown command "remember"`, statusUsage},
 		{"an unknown flag", []string{"stats", "--yaml"}, "unknown flag: --yaml", statusUsage},
+		{"a subcommand with two letters swapped", []string{"qurey", "*"},
+			`unknown command "qurey" for "daybook"; did you mean query? (see daybook --help)`, statusUsage},
+		{"the same for help", []string{"help", "exprot"},
+			`unknown command "exprot" for "daybook"; did you mean export?`, statusUsage},
+		{"a shell without a letter", []string{"completion", "bsh"},
+			`unknown command "bsh" for "daybook completion"; did you mean bash?`, statusUsage},
+		{"a flag without a letter", []string{"query", "*", "--formt", "csv"},
+			"unknown flag: --formt; did you mean --format? (see daybook query --help)", statusUsage},
+		{"a flag of all commands", []string{"stats", "--dri", "x"},
+			"unknown flag: --dri; did you mean --dir?", statusUsage},
+		{"a long flag after one hyphen", []string{"query", "*", "-limit=1"},
+			"in -limit=1; did you mean --limit?", statusUsage},
+		{"a short flag that is like no other", []string{"query", "*", "-z5"},
+			"unknown shorthand flag: 'z' in -z5 (see daybook query --help)", statusUsage},
+		{"an argument of version", []string{"version", "1"}, `version takes no arguments, and got "1"`, statusUsage},
 		{"too few arguments", []string{"query"}, "query needs a PATTERN", statusUsage},
 		{"a pattern that the shell has expanded", []string{"query", "a", "b"}, "is it in quotes?", statusUsage},
 		{"the same for records", []string{"records", "a", "b"},
@@ -103,6 +118,14 @@ func TestErrorsAreOneLine(t *testing.T) {
 	}
 	if _, err := os.Stat(missing); !os.IsNotExist(err) {
 		t.Errorf("%s: %v; want that no command created the directory", missing, err)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	want := mustRun(t, "", "--version")
+	got := mustRun(t, "", "version")
+	if got != want || !strings.HasPrefix(got, "daybook version ") {
+		t.Errorf("version prints %q; want the same as --version: %q", got, want)
 	}
 }
 
