@@ -18,9 +18,9 @@ func newBackupCommand(dir *string) *cobra.Command {
 exist yet; - is standard output.
 
 FILE appears only when it is complete and on stable storage. It ends with its length and its
-SHA-256, so that restore notices when a part is missing or was changed. A backup that was
-killed leaves a file named .FILE.NUMBER.part; the next backup to FILE removes it when it was
-last written more than an hour ago.
+SHA-256, so that restore notices when a part is missing or was changed. Only its
+owner can read it (mode 0600). A backup that was killed leaves a file named .FILE.NUMBER.part;
+the next backup to FILE removes it when it was last written more than an hour ago.
 
 Nothing is written to the daybook, so that this works on a read-only or full disk. Values that
 are in the log alone are in memory meanwhile, as in any program that opens the daybook.
@@ -58,7 +58,9 @@ func runBackup(cmd *cobra.Command, dir, name string) (err error) {
 	if name == standard {
 		return requireReader("backup", db.Backup(cmd.Context(), bar.countWriter(cmd.OutOrStdout())))
 	}
-	written, err := writeNewFile(name, func(w io.Writer) error { return db.Backup(cmd.Context(), bar.countWriter(w)) })
+	written, err := writeNewFile(name, backupMode, func(w io.Writer) error {
+		return db.Backup(cmd.Context(), bar.countWriter(w))
+	})
 	bar.clear()
 	if err != nil {
 		return err

@@ -40,7 +40,8 @@ turns \r\n inside a value into \n, and refuses a record with \r\n in its name.
 The values are written while they are read, so a large export needs no large memory. FILE
 appears only when it is complete. An interrupted export to standard output ends with a whole
 line, except in parquet. An export that was killed leaves a file named .FILE.NUMBER.part; the
-next export to FILE removes it when it was last written more than an hour ago.`,
+next export to FILE removes it when it was last written more than an hour ago. The umask says
+who can read FILE, as of any new file.`,
 		Example: `  daybook export "*" history.parquet
   daybook export "sensor.*" week.csv --since -7d
   daybook export "*" - --format ndjson | gzip > history.ndjson.gz`,
@@ -105,7 +106,7 @@ func runExport(cmd *cobra.Command, dir, pattern, name string, params daybook.Que
 		return requireReader("export", err)
 	}
 	var found int
-	written, err := writeNewFile(name, func(w io.Writer) (err error) {
+	written, err := writeNewFile(name, exportMode, func(w io.Writer) (err error) {
 		found, err = export(w)
 		return err
 	})

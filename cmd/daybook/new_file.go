@@ -7,20 +7,27 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 )
 
+// Modes of new files, before the umask.
+const (
+	backupMode fs.FileMode = 0o600 // a backup is private, as the directory is that it holds
+	exportMode fs.FileMode = 0o666 // an export is made for other programs
+)
+
 // writeNewFile writes a file that must not exist yet, and returns its size. The file gets its name
 // only when it is complete and on stable storage. Until then it is a hidden part file beside it.
-func writeNewFile(name string, write func(io.Writer) error) (written int64, err error) {
+func writeNewFile(name string, mode fs.FileMode, write func(io.Writer) error) (written int64, err error) {
 	if err := checkAbsent(name); err != nil {
 		return 0, err
 	}
 	removeOldParts(name)
-	file, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*.part")
+	file, err := createPart(name, mode)
 	if err != nil {
 		return 0, creationError(name, err)
 	}
@@ -40,6 +47,19 @@ func writeNewFile(name string, write func(io.Writer) error) (written int64, err 
 		err = renameToNew(part, name)
 	}
 	return written, err
+}
+
+// createPart creates a part file of name, whose mode the umask can only restrict. os.CreateTemp
+// creates all files with mode 0600.
+func createPart(name string, mode fs.FileMode) (*os.File, error) {
+	const maxTries = 1000
+	for try := 1; ; try++ {
+		part := filepath.Join(filepath.Dir(name), fmt.Sprintf(".%s.%d.part", filepath.Base(name), rand.Uint32()))
+		file, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
+		if !errors.Is(err, fs.ErrExist) || try == maxTries {
+			return file, err
+		}
+	}
 }
 
 // refuseInside returns an error if a new file would be in the directory of the daybook, or in its
