@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"testing"
 
@@ -74,6 +75,37 @@ func TestWrittenFilesAreRead(t *testing.T) {
 	}
 }
 
+// TestExportedCSVThatWasRewritten reads exports that another program has loaded and written again.
+func TestExportedCSVThatWasRewritten(t *testing.T) {
+	withMark, err := os.ReadFile("testdata/import_bom.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := []daybook.StoredValue{value("a", "1", 1)}
+	tests := []struct {
+		name, data string
+		want       []daybook.StoredValue
+	}{
+		{"with a byte order mark", string(withMark), one},
+		{"with a byte order mark before a quote", "\xEF\xBB\xBF\"record_name\",stored_at,value\na,1,1\n", one},
+		{"a byte order mark alone", "\xEF\xBB\xBF", nil},
+		{"sorted columns", "value,record_name,stored_at\n\"{\"\"x\"\":2}\",b,7\n",
+			[]daybook.StoredValue{value("b", `{"x":2}`, 7)}},
+		{"columns in reverse", "value,stored_at,record_name\r\n1,1,a\r\n", one},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r, err := NewExportedCSVReader(strings.NewReader(test.data), ReadOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, mustReadAll(t, r)); diff != "" {
+				t.Errorf("values (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // TestExportedCSVRefuses reads files that NewCSVWriter does not write.
 func TestExportedCSVRefuses(t *testing.T) {
 	const header = "record_name,stored_at,value\n"
@@ -82,6 +114,11 @@ func TestExportedCSVRefuses(t *testing.T) {
 	}{
 		{"a binary file", "PAR1" + strings.Repeat("\x01\xff", 1000), `x.csv: the header is ["PAR1\x01\xff`},
 		{"another header", "a,b\n1,2\n", `x.csv: the header is ["a" "b"]; want ["record_name" "stored_at" "value"]`},
+		{"a column more", "record_name,stored_at,value,unit\na,1,1,m\n", `"unit"]; want ["record_name"`},
+		{"a column less", "record_name,value\na,1\n", `want ["record_name" "stored_at" "value"]`},
+		{"a column twice", "record_name,value,value\na,1,1\n", `want ["record_name" "stored_at" "value"]`},
+		{"a word for a time in another column", "stored_at,value,record_name\nsoon,1,a\n",
+			`x.csv:2: column 1 ("stored_at"): "soon" is not a time`},
 		{"a row that is too short", header + "a,1,1\nb,2\n", "x.csv:3: wrong number of fields"},
 		{"a value that is not JSON", header + "a,1,1\nb,2,{\n", "x.csv:3: invalid value"},
 		{"a word for a time", header + "a,soon,1\n",

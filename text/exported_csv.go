@@ -59,28 +59,46 @@ func (w *csvWriter) Close() error { return w.Flush() }
 
 // exportedCSVReader reads those columns.
 type exportedCSVReader struct {
-	rows  *csv.Reader
-	bound *boundedReader
-	opts  ReadOptions
+	rows   *csv.Reader
+	bound  *boundedReader
+	opts   ReadOptions
+	places [3]int // of exportedColumns in a row
 }
 
-// NewExportedCSVReader returns a reader of the CSV that NewCSVWriter writes. It reads the header,
-// and fails for any other header. A file that holds nothing is an export without values. Of the
-// options it uses only Name.
+// NewExportedCSVReader returns a reader of the CSV that NewCSVWriter writes. A program that has
+// rewritten the file may have put the columns in another order, and a byte order mark before them.
+// It reads the header, and fails for any other header. A file that holds nothing is an export
+// without values. Of the options it uses only Name.
 func NewExportedCSVReader(in io.Reader, opts ReadOptions) (ValueReader, error) {
 	bound := &boundedReader{in: in, max: maxExportedRow}
-	r := &exportedCSVReader{rows: csv.NewReader(buffered(bound)), bound: bound, opts: opts}
-	header, err := r.rows.Read()
-	switch {
-	case err == io.EOF:
-		return r, nil
-	case err != nil:
-		return nil, fmt.Errorf("%s%w", prefix(opts.Name), err)
-	case !slices.Equal(header, exportedColumns):
-		err := &HeaderError{Got: header, Want: fmt.Sprintf("%q", exportedColumns)}
+	lines := buffered(bound)
+	r := &exportedCSVReader{rows: csv.NewReader(lines), bound: bound, opts: opts}
+	err := skipByteOrderMark(lines)
+	if err == nil {
+		err = r.readHeader()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s%w", prefix(opts.Name), err)
 	}
 	return r, nil
+}
+
+// readHeader finds the place of each column. The header has exactly exportedColumns, in any order.
+func (r *exportedCSVReader) readHeader() error {
+	header, err := r.rows.Read()
+	if err == io.EOF {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for i, name := range exportedColumns {
+		r.places[i] = slices.Index(header, name)
+		if r.places[i] < 0 || len(header) != len(exportedColumns) {
+			return &HeaderError{Got: header, Want: fmt.Sprintf("%q", exportedColumns)}
+		}
+	}
+	return nil
 }
 
 func (r *exportedCSVReader) Read() (daybook.StoredValue, error) {
@@ -89,7 +107,7 @@ func (r *exportedCSVReader) Read() (daybook.StoredValue, error) {
 	if err != nil {
 		return daybook.StoredValue{}, r.rowError(err)
 	}
-	value, err := parseExportedRow(row)
+	value, err := r.parseRow(row)
 	if err != nil {
 		line, _ := r.rows.FieldPos(0)
 		return value, &LineError{File: r.opts.Name, Line: line, LastLine: line, Err: err}
@@ -108,10 +126,11 @@ func (r *exportedCSVReader) rowError(err error) error {
 	return fmt.Errorf("%s%w", prefix(r.opts.Name), err)
 }
 
-func parseExportedRow(row []string) (daybook.StoredValue, error) {
-	storedAt, err := ParseMillis(row[1])
+func (r *exportedCSVReader) parseRow(row []string) (daybook.StoredValue, error) {
+	name, time, value := r.places[0], r.places[1], r.places[2]
+	storedAt, err := ParseMillis(row[time])
 	if err != nil {
-		return daybook.StoredValue{}, &ColumnError{Column: 2, Name: exportedColumns[1], Err: err}
+		return daybook.StoredValue{}, &ColumnError{Column: time + 1, Name: exportedColumns[1], Err: err}
 	}
-	return checkedValue(row[0], json.RawMessage(row[2]), storedAt)
+	return checkedValue(row[name], json.RawMessage(row[value]), storedAt)
 }

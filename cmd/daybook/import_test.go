@@ -56,6 +56,16 @@ func TestExportAndImport(t *testing.T) {
 	}
 }
 
+func TestImportOfRewrittenCSV(t *testing.T) {
+	dir := newDir(t)
+	sorted := writeFile(t, "sorted.csv", "value,record_name,stored_at\n2,b,7\n")
+	mustRun(t, "", "import", "../../text/testdata/import_bom.csv", sorted, "--dir", dir)
+	want := []daybook.StoredValue{value("a", "1", 1), value("b", "2", 7)}
+	if diff := cmp.Diff(want, stored(t, dir)); diff != "" {
+		t.Errorf("imported values (-want +got):\n%s", diff)
+	}
+}
+
 // TestImportRefuses wants one line for a file that is cut off, altered, or not exported at all.
 func TestImportRefuses(t *testing.T) {
 	dir := filledDir(t, awkwardValues()...)
