@@ -29,11 +29,10 @@ type csvReader struct {
 // NewCSVReader returns a reader of CSV with a header line. Each row is one value of the record
 // opts.Record: a JSON object whose members have the names of the header.
 //
-// The column opts.TimeColumn holds the time and is no member: RFC 3339, or a number. A whole number
-// of 100000000000 or more is Unix milliseconds; a smaller one, and any with a fraction, is Unix
-// seconds. Cells that are JSON numbers, true or false keep their text. Empty cells are left out.
-// All other cells become strings. A column without a name in the header is called column_N, counted
-// from 1. A byte order mark is ignored.
+// The column opts.TimeColumn holds the time and is no member: RFC 3339, or a JSON number of
+// opts.TimeUnit, rounded down to milliseconds. Cells that are JSON numbers, true or false keep
+// their text. Empty cells are left out. All other cells become strings. A column without a name in
+// the header is called column_N, counted from 1. A byte order mark is ignored.
 //
 // It reads the header, and fails if the header and the options do not fit together.
 func NewCSVReader(in io.Reader, opts ReadOptions) (ValueReader, error) {
@@ -57,6 +56,9 @@ func NewCSVReader(in io.Reader, opts ReadOptions) (ValueReader, error) {
 func (o ReadOptions) validateForCSV() error {
 	if o.TimeColumn == "" && !o.StampNow {
 		return fmt.Errorf("%w: ReadOptions has neither TimeColumn nor StampNow", daybook.ErrInvalidParams)
+	}
+	if err := o.TimeUnit.validate(); err != nil {
+		return err
 	}
 	return daybook.ValidateRecordName(o.Record)
 }
@@ -161,7 +163,7 @@ func (r *csvReader) parseTime(cells []string) (storedAt uint64, err error) {
 	if cell := strings.TrimSpace(cells[r.timeColumn]); cell == "" {
 		storedAt, err = r.opts.missingTime()
 	} else {
-		storedAt, err = parseColumnTime(cell)
+		storedAt, err = r.opts.TimeUnit.parse(cell)
 	}
 	if err != nil {
 		return 0, r.columnError(r.timeColumn, err)

@@ -21,18 +21,20 @@ func TestCSVReader(t *testing.T) {
 		want string
 		time uint64
 	}{
-		{"numbers keep their text", "5,1.50,-2e5,0,-0,1E+3", `{"a":1.50,"b":-2e5,"c":0,"column_5":-0,"e":1E+3}`, 5000},
-		{"texts that look like numbers", "5,007,+1,1., 2,0x1F",
-			`{"a":"007","b":"+1","c":"1.","column_5":" 2","e":"0x1F"}`, 5000},
-		{"digits at both ends", "5,9,90,09,1\t,9e9", `{"a":9,"b":90,"c":"09","column_5":"1\t","e":9e9}`, 5000},
-		{"other JSON", `5,[1],"{""x"":1}","""y""",1], 0 `,
-			`{"a":"[1]","b":"{\"x\":1}","c":"\"y\"","column_5":"1]","e":" 0 "}`, 5000},
-		{"true and false", "5,true,false,TRUE,null,NaN",
-			`{"a":true,"b":false,"c":"TRUE","column_5":"null","e":"NaN"}`, 5000},
-		{"empty cells are left out", "5,,1,,,", `{"b":1}`, 5000},
-		{"only a time", "5,,,,,", `{}`, 5000},
-		{"quotes, separators and lines in a cell", "5,\"a \"\"b\"\", c\",\"x\ny\",<é>,,",
-			`{"a":"a \"b\", c","b":"x\ny","c":"<é>"}`, 5000},
+		{"numbers keep their text", "1764000005,1.50,-2e5,0,-0,1E+3",
+			`{"a":1.50,"b":-2e5,"c":0,"column_5":-0,"e":1E+3}`, 1764000005000},
+		{"texts that look like numbers", "1764000005,007,+1,1., 2,0x1F",
+			`{"a":"007","b":"+1","c":"1.","column_5":" 2","e":"0x1F"}`, 1764000005000},
+		{"digits at both ends", "1764000005,9,90,09,1\t,9e9",
+			`{"a":9,"b":90,"c":"09","column_5":"1\t","e":9e9}`, 1764000005000},
+		{"other JSON", `1764000005,[1],"{""x"":1}","""y""",1], 0 `,
+			`{"a":"[1]","b":"{\"x\":1}","c":"\"y\"","column_5":"1]","e":" 0 "}`, 1764000005000},
+		{"true and false", "1764000005,true,false,TRUE,null,NaN",
+			`{"a":true,"b":false,"c":"TRUE","column_5":"null","e":"NaN"}`, 1764000005000},
+		{"empty cells are left out", "1764000005,,1,,,", `{"b":1}`, 1764000005000},
+		{"only a time", "1764000005,,,,,", `{}`, 1764000005000},
+		{"quotes, separators and lines in a cell", "1764000005,\"a \"\"b\"\", c\",\"x\ny\",<é>,,",
+			`{"a":"a \"b\", c","b":"x\ny","c":"<é>"}`, 1764000005000},
 		{"milliseconds", "1764000000123,1,,,,", `{"a":1}`, 1764000000123},
 		{"RFC 3339", "1970-01-01T00:00:07+00:00,1,,,,", `{"a":1}`, 7000},
 	}
@@ -58,19 +60,20 @@ func TestBadRows(t *testing.T) {
 		row  string
 		want string
 	}{
-		{"too few cells", "5", "wrong number of fields"},
-		{"too many cells", "5,1,2", "wrong number of fields"},
-		{"a quote in the middle", `5,a"b`, "bare"},
+		{"too few cells", "1764000005", "wrong number of fields"},
+		{"too many cells", "1764000005,1,2", "wrong number of fields"},
+		{"a quote in the middle", `1764000005,a"b`, "bare"},
 		{"no time", ",1", `column 1 ("time"): it has no time`},
 		{"a word for a time", "noon,1",
-			`column 1 ("time"): "noon" is not a time: want RFC 3339, Unix seconds or Unix milliseconds`},
+			`column 1 ("time"): "noon" is not a time: want RFC 3339, or Unix time in s, ms, us or ns`},
+		{"a date that is a number", "20140214,1", `column 1 ("time"): "20140214" is not a time without a unit`},
 		{"a time without its zone", "1970-01-01 00:00:05,1", "has no time zone"},
-		{"not UTF-8", "5,\xff", `column 2 ("a"): not valid UTF-8`},
+		{"not UTF-8", "1764000005,\xff", `column 2 ("a"): not valid UTF-8`},
 		{"a time that is not UTF-8", "\xff,1", `column 1 ("time"): not valid UTF-8`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			input := "time,a\n1,\"x\ny\"\n" + test.row + "\n2,2\n" // the first row has two lines
+			input := "time,a\n1764000001,\"x\ny\"\n" + test.row + "\n1764000002,2\n" // the first row has two lines
 			opts := ReadOptions{Name: "rows.csv", Record: "w", TimeColumn: "time"}
 			r, err := NewCSVReader(strings.NewReader(input), opts)
 			if err != nil {
@@ -100,21 +103,22 @@ func TestBadCSV(t *testing.T) {
 	}{
 		{"no record", ReadOptions{TimeColumn: "t"}, "t\n1\n", "invalid record name: it is empty"},
 		{"no time column", ReadOptions{Record: "r"}, "t\n1\n", "neither TimeColumn nor StampNow"},
+		{"another unit", ReadOptions{Record: "r", TimeColumn: "t", TimeUnit: "m"}, "t\n1\n", "want s, ms, us or ns"},
 		{"an invalid record name", ReadOptions{Record: "a\x00b", TimeColumn: "t"}, "t\n1\n", "with a NUL; want none"},
 		{"a missing time column", ReadOptions{Record: "r", TimeColumn: "when"}, "t,a\n1,2\n",
 			`the header is ["t" "a"]; want a column "when"`},
 		{"a column twice", byTime, "t,a,a\n1,2,3\n", `column 3 ("a"): column 2 of the header has the same name`},
-		{"two columns without a name", byTime, "t,a,,\n1,2,3,4\n", ""},
+		{"two columns without a name", byTime, "t,a,,\n1764000001,2,3,4\n", ""},
 		{"a name that a column without a name gets", byTime, "t,,column_2\n1,2,3\n",
 			`column 3 ("column_2"): column 2 of the header has the same name`},
 		{"a header that is not UTF-8", byTime, "t,a\xff\n1,2\n",
 			`column 2 ("a\xff"): its name in the header is not valid UTF-8`},
-		{"a time column without a name", ReadOptions{Record: "r", TimeColumn: "column_2"}, "a,\n1,2\n", ""},
+		{"a time column without a name", ReadOptions{Record: "r", TimeColumn: "column_2"}, "a,\n1,1764000002\n", ""},
 		{"a quote within a name", byTime, "t,a\"b\n1,2\n", `rows.csv: parse error on line 1, column 4: bare "`},
 		{"an empty file", byTime, "", "rows.csv: it is empty: want a header line"},
 		{"a quote that never closes", byTime, "t,a\n1,\"" + strings.Repeat("x\n", MaxLineLen/2+bufferSize),
 			"rows.csv: after line 1: a row is longer than 17 MiB; is a quote not closed?"},
-		{"a byte order mark", byTime, "\uFEFFt,a\n1,2\n", ""},
+		{"a byte order mark", byTime, "\uFEFFt,a\n1764000001,2\n", ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -132,7 +136,7 @@ func TestBadCSV(t *testing.T) {
 // TestUnclosedQuoteCountsItsLines wants that an error names all lines that an unclosed quote makes
 // one row.
 func TestUnclosedQuoteCountsItsLines(t *testing.T) {
-	input := "t,a\n1,1\n2,\"two\n3,3\n4,4\n5,5\n"
+	input := "t,a\n1764000001,1\n2,\"two\n3,3\n4,4\n5,5\n"
 	r, err := NewCSVReader(strings.NewReader(input), ReadOptions{Record: "r", TimeColumn: "t"})
 	if err != nil {
 		t.Fatal(err)
@@ -164,7 +168,7 @@ func TestCSVWithoutATimeColumn(t *testing.T) {
 // TestBoundIsThatOfARow reads files that are longer than the longest row, with a bound of one
 // buffer.
 func TestBoundIsThatOfARow(t *testing.T) {
-	rows := strings.Repeat("r,5,123456789\n", maxReads/2) // more than a buffer
+	rows := strings.Repeat("r,1764000005,123456789\n", maxReads/2) // more than a buffer
 	plain, err := NewCSVReader(strings.NewReader("x,time,a\n"+rows), ReadOptions{Record: "r", TimeColumn: "time"})
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,9 @@ var (
 	ErrNotTime = errors.New("is not a time")
 	// ErrNoZone is returned for a time that is complete except for its time zone.
 	ErrNoZone = errors.New("has no time zone")
+	// ErrNoUnit is returned for a number whose digits do not say its unit, unless
+	// ReadOptions.TimeUnit does.
+	ErrNoUnit = errors.New("is not a time without a unit")
 )
 
 // LineError says why the value of a line, or of a CSV row, cannot be stored. The reader that

@@ -30,6 +30,9 @@ func kindOf(text []byte) string {
 
 // isNumber reports whether text is a JSON number and nothing else: 007 and +1 are none.
 func isNumber(text string) bool {
+	if text == "" {
+		return false
+	}
 	first, last := text[0], text[len(text)-1]
 	return (first == '-' || first >= '0' && first <= '9') && last >= '0' && last <= '9' && json.Valid([]byte(text))
 }

@@ -29,8 +29,9 @@ type ndjsonReader struct {
 //	{"record_name":"sensor.kitchen","value":{"celsius":21.5},"stored_at":1764000000000}
 //	{"topic":"sensor.kitchen","payload":{"celsius":21.5},"ts":1764000000000}
 //
-// The time is Unix milliseconds or an RFC 3339 string. The value is returned byte for byte. Lines
-// of white space are ignored, and so is a byte order mark.
+// A time is an RFC 3339 string or a number. In stored_at a number is Unix milliseconds. In ts it
+// may be in quotes, counts opts.TimeUnit, and is rounded down to milliseconds. The value is
+// returned byte for byte. Lines of white space are ignored, and so is a byte order mark.
 func NewNDJSONReader(in io.Reader, opts ReadOptions) ValueReader {
 	return &ndjsonReader{in: buffered(in), opts: opts}
 }
@@ -173,6 +174,7 @@ var (
 	errTwice   = errors.New("it is there twice")
 	errMissing = errors.New("it is missing")
 	errNotUTF8 = errors.New("not valid UTF-8")
+	errOwnUnit = errors.New("is Unix milliseconds in any file")
 )
 
 func parseLine(line []byte, opts ReadOptions) (daybook.StoredValue, error) {
@@ -196,26 +198,49 @@ func parseLine(line []byte, opts ReadOptions) (daybook.StoredValue, error) {
 	if err != nil {
 		return none, &MemberError{form.name, err}
 	}
-	storedAt, err := parseStoredAt(*members.named(form.time), opts)
+	storedAt, err := form.parseTime(*members.named(form.time), opts)
 	if err != nil {
 		return none, &MemberError{form.time, err}
 	}
 	return checkedValue(name, bytes.Clone(value), storedAt)
 }
 
-// parseStoredAt reads the time of a line, a number of milliseconds or an RFC 3339 string.
-func parseStoredAt(member json.RawMessage, opts ReadOptions) (uint64, error) {
-	const want = "Unix milliseconds, a whole number, or an RFC 3339 string"
-	var written string
+// parseTime reads the member with the time of a line, which is nil if the line has none.
+func (f lineForm) parseTime(member json.RawMessage, opts ReadOptions) (uint64, error) {
 	switch {
 	case member == nil || isNull(member):
 		return opts.missingTime()
+	case f == ownForm:
+		return parseStoredAt(member, opts.TimeUnit)
+	}
+	return parseForeignTime(member, opts.TimeUnit)
+}
+
+// parseStoredAt reads a time that Daybook wrote. It must read each time that a record can have, so
+// it cannot tell a number of another unit: a caller who expects one gets an error.
+func parseStoredAt(member json.RawMessage, unit TimeUnit) (uint64, error) {
+	const want = "Unix milliseconds, a whole number, or an RFC 3339 string"
+	var written string
+	switch {
+	case isDigits(string(member)) && unit != ByDigits && unit != Milliseconds:
+		return 0, &TimeError{string(member), errOwnUnit, `"topic", "payload" and "ts" for another unit`}
 	case isDigits(string(member)):
 		return ParseMillis(string(member))
 	case json.Unmarshal(member, &written) == nil:
 		return parseTimeOr(written, want)
 	}
 	return 0, &TimeError{Text: string(member), Err: ErrNotTime, Want: want}
+}
+
+// parseForeignTime reads a time that another program wrote, as a number or as a string.
+func parseForeignTime(member json.RawMessage, unit TimeUnit) (uint64, error) {
+	written := string(member)
+	if kindOf(member) == "string" {
+		if err := json.Unmarshal(member, &written); err != nil {
+			return 0, err
+		}
+	}
+	return unit.parse(written)
 }
 
 func isNull(value json.RawMessage) bool { return string(value) == "null" }

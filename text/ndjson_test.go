@@ -27,8 +27,16 @@ func TestNDJSONReader(t *testing.T) {
 	}{
 		{"a value keeps its bytes", `{"record_name":"r","value":{"x": 1.50, "s":"<\u00e9>"},"stored_at":5}` + "\n",
 			[]daybook.StoredValue{value("r", `{"x": 1.50, "s":"<\u00e9>"}`, 5)}},
-		{"AimDB's form, with other members", `{"type":"data","topic":"r","payload":[1],"ts":5}` + "\n",
-			[]daybook.StoredValue{value("r", `[1]`, 5)}},
+		{"AimDB's form, with other members", `{"type":"data","topic":"r","payload":[1],"ts":1764000000005}` + "\n",
+			[]daybook.StoredValue{value("r", `[1]`, 1764000000005)}},
+		{"AimDB's form, in seconds", `{"topic":"r","payload":1,"ts":1764000000}`,
+			[]daybook.StoredValue{value("r", `1`, 1764000000000)}},
+		{"AimDB's form, in seconds as a text", `{"topic":"r","payload":1,"ts":"1764000000.5"}`,
+			[]daybook.StoredValue{value("r", `1`, 1764000000500)}},
+		{"AimDB's form, in seconds with an exponent", `{"topic":"r","payload":1,"ts":1.764e9}`,
+			[]daybook.StoredValue{value("r", `1`, 1764000000000)}},
+		{"AimDB's form, in RFC 3339", `{"topic":"r","payload":1,"ts":"2025-11-24T16:00:00Z"}`,
+			[]daybook.StoredValue{value("r", `1`, 1764000000000)}},
 		{"null is a value", `{"record_name":"r","value":null,"stored_at":5}`,
 			[]daybook.StoredValue{value("r", `null`, 5)}},
 		{"members in another order, and no line break at the end",
@@ -44,7 +52,8 @@ func TestNDJSONReader(t *testing.T) {
 			[]daybook.StoredValue{value(`küche "1"`, `1`, 5)}},
 		{"members whose names differ in case only",
 			`{"record_name":"r","Record_Name":1,"value":1,"Value":2,"stored_at":5,"STORED_AT":6}`, one},
-		{"a name that is null does not count", `{"record_name":null,"topic":"r","payload":1,"ts":5}`, one},
+		{"a name that is null does not count", `{"record_name":null,"topic":"r","payload":1,"ts":1764000000005}`,
+			[]daybook.StoredValue{value("r", `1`, 1764000000005)}},
 		{"both halves of a surrogate pair", `{"record_name":"\ud83d\uDE00","value":1,"stored_at":5}`,
 			[]daybook.StoredValue{value("😀", `1`, 5)}},
 		{"two pairs", `{"record_name":"\ud83d\uDE00\ud83d\uDE00","value":1,"stored_at":5}`,
@@ -94,6 +103,14 @@ func TestBadLines(t *testing.T) {
 		{"no time in AimDB's form", `{"topic":"r","payload":1}`, `member "ts": it has no time`},
 		{"a time with a fraction", `{"record_name":"r","value":1,"stored_at":5.5}`,
 			`member "stored_at": "5.5" is not a time: want Unix milliseconds`},
+		{"a time in quotes, which Daybook does not write", `{"record_name":"r","value":1,"stored_at":"5"}`,
+			`member "stored_at": "5" is not a time: want Unix milliseconds`},
+		{"a number without a unit in AimDB's form", `{"topic":"r","payload":1,"ts":20140214}`,
+			`member "ts": "20140214" is not a time without a unit`},
+		{"a text without a unit in AimDB's form", `{"topic":"r","payload":1,"ts":"2010"}`,
+			`member "ts": "2010" is not a time without a unit`},
+		{"another kind of JSON in AimDB's form", `{"topic":"r","payload":1,"ts":[1764000000]}`,
+			`member "ts": "[1764000000]" is not a time: want RFC 3339`},
 		{"a negative time", `{"record_name":"r","value":1,"stored_at":-5}`, `member "stored_at": "-5" is not a time`},
 		{"a word for a time", `{"record_name":"r","value":1,"stored_at":"now"}`,
 			`member "stored_at": "now" is not a time`},
@@ -145,11 +162,42 @@ func TestBadLines(t *testing.T) {
 
 func TestStampNow(t *testing.T) {
 	before := daybook.Now()
-	lines := `{"record_name":"r","value":1}` + "\n" + `{"topic":"r","payload":2,"ts":5}`
+	lines := `{"record_name":"r","value":1}` + "\n" + `{"topic":"r","payload":2,"ts":1764000000005}`
 	values := mustReadAll(t, NewNDJSONReader(strings.NewReader(lines), ReadOptions{StampNow: true}))
-	if len(values) != 2 || values[1].StoredAt != 5 ||
+	if len(values) != 2 || values[1].StoredAt != 1764000000005 ||
 		values[0].StoredAt < before || values[0].StoredAt > daybook.Now() {
 		t.Errorf("values %v", values)
+	}
+}
+
+// TestUnitOfLines wants that a unit is about the lines of other programs alone. A number in a line
+// of Daybook's own is an error with any other unit than that of Daybook.
+func TestUnitOfLines(t *testing.T) {
+	own, foreign := `{"record_name":"r","value":1,"stored_at":7}`+"\n", `{"topic":"r","payload":2,"ts":7}`+"\n"
+	tests := []struct {
+		unit    TimeUnit
+		own     uint64 // 0: an error
+		foreign uint64
+	}{
+		{ByDigits, 7, 0},
+		{Seconds, 0, 7000},
+		{Milliseconds, 7, 7},
+	}
+	for _, test := range tests {
+		t.Run("unit "+string(test.unit), func(t *testing.T) {
+			opts := ReadOptions{TimeUnit: test.unit}
+			values, bad, err := readGood(NewNDJSONReader(strings.NewReader(own+foreign), opts))
+			var want []daybook.StoredValue
+			if test.own > 0 {
+				want = append(want, value("r", "1", test.own))
+			}
+			if test.foreign > 0 {
+				want = append(want, value("r", "2", test.foreign))
+			}
+			if diff := cmp.Diff(want, values); diff != "" || err != nil || len(bad) != 2-len(want) {
+				t.Errorf("bad lines %v, error %v; values (-want +got):\n%s", bad, err, diff)
+			}
+		})
 	}
 }
 

@@ -38,6 +38,10 @@ type ReadOptions struct {
 	// StampNow gives values that have no time the clock's time. Default: such a value is
 	// ErrMissingTime.
 	StampNow bool
+	// TimeUnit is what numbers count that are times, in CSV and in "ts" of NDJSON. Default:
+	// ByDigits. Files of Daybook's own have Unix milliseconds in stored_at, whatever it is, and
+	// NewNDJSONReader refuses a number there if TimeUnit is another unit.
+	TimeUnit TimeUnit
 }
 
 // buffered returns in with a buffer of at least bufferSize.

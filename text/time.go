@@ -4,23 +4,16 @@ package text
 
 import (
 	"errors"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// minMillis is the least whole number in a time column that counts milliseconds; smaller ones count
-// seconds. As seconds it is the year 5138, as milliseconds March 1973: readings have times in
-// between.
-const minMillis = 100_000_000_000
-
 // Causes of a TimeError.
 var (
 	errBefore1970 = errors.New("is before 1970, where a daybook's time starts")
 	errTooLarge   = errors.New("is not a time: it does not fit into 64 bits")
-	errNotSeconds = errors.New("is not a time: a number with a fraction counts seconds since 1970")
 )
 
 // ParseMillis reads Unix milliseconds, a whole number. Its error is a *TimeError.
@@ -70,22 +63,6 @@ func isLocalTime(text string) bool {
 	})
 }
 
-// parseColumnTime reads a cell of a time column: RFC 3339, or a number of seconds or milliseconds
-// since 1970. A whole number below minMillis, and every number with a fraction, counts seconds.
-func parseColumnTime(text string) (ms uint64, err error) {
-	if isDigits(text) {
-		number, err := ParseMillis(text)
-		if err == nil && number < minMillis {
-			number *= 1000
-		}
-		return number, err
-	}
-	if whole, fraction, ok := strings.Cut(text, "."); ok && isDigits(whole) && isDigits(fraction) {
-		return parseSeconds(text)
-	}
-	return parseTimeOr(text, "RFC 3339, Unix seconds or Unix milliseconds")
-}
-
 // parseTimeOr reads RFC 3339. Its error for any other text says that want was wanted.
 func parseTimeOr(text, want string) (ms uint64, err error) {
 	ms, err = ParseRFC3339(text)
@@ -93,15 +70,6 @@ func parseTimeOr(text, want string) (ms uint64, err error) {
 		return 0, &TimeError{Text: text, Err: ErrNotTime, Want: want}
 	}
 	return ms, err
-}
-
-// parseSeconds reads a decimal number of seconds.
-func parseSeconds(text string) (ms uint64, err error) {
-	seconds, err := strconv.ParseFloat(text, 64)
-	if err != nil || seconds >= minMillis {
-		return 0, &TimeError{Text: text, Err: errNotSeconds}
-	}
-	return uint64(math.Round(seconds * 1000)), nil
 }
 
 func isDigits(text string) bool {

@@ -12,7 +12,10 @@ import (
 )
 
 func newIngestCommand(dir *string) *cobra.Command {
-	flags := ingestFlags{format: choiceFlag{"auto", []string{"auto", "ndjson", "csv"}}}
+	flags := ingestFlags{
+		format:   choiceFlag{"auto", []string{"auto", "ndjson", "csv"}},
+		timeUnit: choiceFlag{choices: []string{"s", "ms", "us", "ns"}},
+	}
 	cmd := &cobra.Command{
 		Use:   "ingest [FILE...]",
 		Short: "Store values from NDJSON or CSV",
@@ -23,14 +26,17 @@ NDJSON has one JSON object per line, in one of two forms:
   {"record_name":"sensor.kitchen","value":{"celsius":21.5},"stored_at":1764000000000}
   {"topic":"sensor.kitchen","payload":{"celsius":21.5},"ts":1764000000000}
 Each of these members occurs once; other members are ignored. The value is stored byte for
-byte. The time is Unix milliseconds or an RFC 3339 string. A line has at most 17 MiB, and empty
-lines are ignored.
+byte. A line has at most 17 MiB, and empty lines are ignored.
 
 CSV has a header line, and needs --record and --time-column. Each row becomes one JSON object
 with the names of the header, without the time column. A cell that is a JSON number, true or
 false is stored as it is, an empty cell is left out, and any other cell becomes a string. A
-column without a name is called column_1, column_2 and so on, after its place. The time is
-RFC 3339, or a number: 100000000000 or more is Unix milliseconds, less is Unix seconds.
+column without a name is called column_1, column_2 and so on, after its place.
+
+A time is RFC 3339 or a number. In stored_at a number is Unix milliseconds. In ts and in CSV
+its digits before any fraction say what it counts since 1970: 10 are seconds, 13 are
+milliseconds, 16 microseconds and 19 nanoseconds. A number with other digits is an error
+unless --time-unit says its unit. What is below a millisecond is cut off.
 
 With --format auto the ending of the name decides: .csv, .ndjson, .jsonl or .json. For other
 names the first character decides: { is NDJSON, any other is CSV.
@@ -50,6 +56,7 @@ all values are in the log but not all in the tree, ingest prints a warning and s
 	cmd.Flags().Var(&flags.format, "format", "input format")
 	cmd.Flags().StringVar(&flags.record, "record", "", "CSV: the `name` of the record that the rows belong to")
 	cmd.Flags().StringVar(&flags.timeColumn, "time-column", "", "CSV: the `name` of the column that holds the time")
+	cmd.Flags().Var(&flags.timeUnit, "time-unit", "what numbers in ts or CSV count that are times")
 	cmd.Flags().BoolVar(&flags.stampNow, "now", false, "stamp values that have no time with the clock")
 	cmd.Flags().BoolVar(&flags.skipBad, "skip-bad", false, "report, count and skip bad lines instead of stopping")
 	return cmd

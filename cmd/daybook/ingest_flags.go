@@ -12,6 +12,7 @@ type ingestFlags struct {
 	format     choiceFlag
 	record     string
 	timeColumn string
+	timeUnit   choiceFlag // "": by digits
 	stampNow   bool
 	skipBad    bool
 }
@@ -30,7 +31,10 @@ func (f *ingestFlags) formatOf(name string) text.Format {
 
 // newReader returns a reader of an input's values.
 func (f *ingestFlags) newReader(in *input) (text.ValueReader, error) {
-	opts := text.ReadOptions{Name: in.name, Record: f.record, TimeColumn: f.timeColumn, StampNow: f.stampNow}
+	opts := text.ReadOptions{
+		Name: in.name, Record: f.record, TimeColumn: f.timeColumn,
+		TimeUnit: text.TimeUnit(f.timeUnit.value), StampNow: f.stampNow,
+	}
 	if in.format == text.CSV {
 		return text.NewCSVReader(in.opened.Reader, opts)
 	}

@@ -101,7 +101,7 @@ func TestValuesOfSlowSenderAreStored(t *testing.T) {
 
 func TestRowsOfSlowSenderAreStored(t *testing.T) {
 	rows := slowSender{"within a row of several lines", []sentPiece{
-		{"t,a\n1,x\n2,y\n3,\"one\ntwo\n", 2}, {"three\"\n", 1}}}
+		{"t,a\n1764000001,x\n1764000002,y\n1764000003,\"one\ntwo\n", 2}, {"three\"\n", 1}}}
 	in, out := io.Pipe()
 	flags := autoFormat()
 	flags.record, flags.timeColumn = "r", "t"

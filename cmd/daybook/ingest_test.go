@@ -65,15 +65,16 @@ func TestBadRow(t *testing.T) {
 		row  string
 		want string
 	}{
-		{"too few cells", "5", "wrong number of fields"},
+		{"too few cells", "1764000005", "wrong number of fields"},
 		{"no time", ",1", `column 1 ("time"): it has no time: 1 value was stored before it; --now stamps`},
 		{"a word for a time", "noon,1", `"noon" is not a time`},
+		{"a date that is a number", "20140214,1", "; --time-unit says the unit, if this is a Unix time"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			dir := newDir(t)
 			args := []string{"ingest", "--record", "w", "--time-column", "time", "--dir", dir}
-			input := "time,a\n1,\"x\ny\"\n" + test.row + "\n2,2\n" // the first row has two lines
+			input := "time,a\n1764000001,\"x\ny\"\n" + test.row + "\n1764000002,2\n" // the first row has two lines
 			got := run(t, input, args...)
 			if got.status != statusFailed || !strings.HasPrefix(got.err, "daybook: stdin:4: ") ||
 				!strings.Contains(got.err, test.want) {
@@ -89,7 +90,7 @@ func TestBadRow(t *testing.T) {
 
 func TestUnclosedQuoteLosesNoLineSilently(t *testing.T) {
 	dir := newDir(t)
-	input := "t,a\n1,1\n2,\"two\n3,3\n4,4\n5,5\n"
+	input := "t,a\n1764000001,1\n2,\"two\n3,3\n4,4\n5,5\n"
 	got := run(t, input, "ingest", "--record", "r", "--time-column", "t", "--skip-bad", "--dir", dir)
 	if !strings.HasPrefix(got.err, "skipped stdin:3-6: ") || strings.Count(got.err, "\n") != 1 ||
 		!strings.HasSuffix(got.out, ", skipped 4 bad lines\n") || got.status != statusDone {
@@ -111,17 +112,54 @@ func TestManyBadLinesAreCountedQuietly(t *testing.T) {
 func TestNowStampsValuesWithoutTime(t *testing.T) {
 	dir := newDir(t)
 	before := daybook.Now()
-	lines := `{"record_name":"r","value":1}` + "\n" + `{"topic":"r","payload":2,"ts":5}`
+	lines := `{"record_name":"r","value":1}` + "\n" + `{"topic":"r","payload":2,"ts":1764000000005}`
 	mustRun(t, lines, "ingest", "--now", "--dir", dir)
 	values := stored(t, dir)
-	if len(values) != 2 || values[0].StoredAt != 5 ||
+	if len(values) != 2 || values[0].StoredAt != 1764000000005 ||
 		values[1].StoredAt < before || values[1].StoredAt > daybook.Now() {
 		t.Errorf("stored %v", values)
 	}
 }
 
+// TestNumbersAsTimes ingests times that were stored in January 1970, August 1970 or a far future.
+func TestNumbersAsTimes(t *testing.T) {
+	csv := []string{"--record", "r", "--time-column", "time"}
+	tests := []struct {
+		name  string
+		input string
+		args  []string
+		want  uint64 // 0: an error that names --time-unit
+	}{
+		{"seconds in NDJSON", `{"topic":"r","payload":1,"ts":1585673980}`, nil, 1585673980000},
+		{"seconds in quotes", `{"topic":"r","payload":1,"ts":"1585673980"}`, nil, 1585673980000},
+		{"microseconds in CSV", "time,v\n1571140860123456,1\n", csv, 1571140860123},
+		{"nanoseconds in CSV", "time,v\n1571140860123456789,1\n", csv, 1571140860123},
+		{"a date in CSV", "time,v\n20140214,1\n", csv, 0},
+		{"a year in NDJSON", `{"topic":"r","payload":1,"ts":2010}`, nil, 0},
+		{"a day of Excel", "time,v\n41684.6,1\n", csv, 0},
+		{"few seconds", "time,v\n999999999.5,1\n", append(csv, "--time-unit", "s"), 999999999500},
+		{"an own line", `{"record_name":"r","value":1,"stored_at":20140214}`, nil, 20140214},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			dir := newDir(t)
+			got := run(t, test.input, append([]string{"ingest", "--dir", dir}, test.args...)...)
+			if test.want == 0 {
+				if got.status != statusFailed || !strings.Contains(got.err, "; --time-unit says the unit") {
+					t.Errorf("%+v; want an error that names --time-unit", got)
+				}
+				return
+			}
+			values := stored(t, dir)
+			if got.status != statusDone || len(values) != 1 || values[0].StoredAt != test.want {
+				t.Errorf("%+v; stored %v; want the time %d", got, values, test.want)
+			}
+		})
+	}
+}
+
 func TestIngestFindsTheFormat(t *testing.T) {
-	line, rows := `{"record_name":"r","value":1,"stored_at":5}`, "t,a\n5,1\n"
+	line, rows := `{"record_name":"r","value":1,"stored_at":5}`, "t,a\n1764000005,1\n"
 	tests := []struct {
 		name    string
 		file    string

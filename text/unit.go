@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package text
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/daybook-db/daybook"
+)
+
+// TimeUnit is what a number counts, from the start of 1970, where it is a time.
+type TimeUnit string
+
+// The units of a time. The zero value stands for a file whose numbers say their unit by the number
+// of their digits before any fraction: 10 are seconds, 13 milliseconds, 16 microseconds and 19
+// nanoseconds. Each of them reaches from 2001 to 2286.
+const (
+	ByDigits     TimeUnit = ""
+	Seconds      TimeUnit = "s"
+	Milliseconds TimeUnit = "ms"
+	Microseconds TimeUnit = "us"
+	Nanoseconds  TimeUnit = "ns"
+)
+
+// unitDigits is how many digits a time between 2001 and 2286 has in each unit.
+var unitDigits = map[TimeUnit]int{Seconds: 10, Milliseconds: 13, Microseconds: 16, Nanoseconds: 19}
+
+func (u TimeUnit) validate() error {
+	if u != ByDigits && unitDigits[u] == 0 {
+		return fmt.Errorf("%w: ReadOptions.TimeUnit is %q; want s, ms, us or ns", daybook.ErrInvalidParams, u)
+	}
+	return nil
+}
+
+// digitsFor returns unitDigits of the unit, or of the unit that a number says by its digits.
+func (u TimeUnit) digitsFor(number decimal) (int, error) {
+	if u != ByDigits {
+		return unitDigits[u], u.validate()
+	}
+	for _, digits := range unitDigits {
+		if number.point == digits {
+			return digits, nil
+		}
+	}
+	return 0, ErrNoUnit
+}
+
+// parse reads a time that another program wrote, RFC 3339 or a number of the unit, and returns Unix
+// milliseconds, rounded down.
+func (u TimeUnit) parse(text string) (ms uint64, err error) {
+	number, ok := parseDecimal(text)
+	if !ok {
+		return parseTimeOr(text, "RFC 3339, or Unix time in s, ms, us or ns")
+	}
+	digits, err := u.digitsFor(number)
+	if err == nil {
+		ms, err = number.shifted(unitDigits[Milliseconds] - digits).floor()
+	}
+	switch err {
+	case nil:
+		return ms, nil
+	case ErrNoUnit:
+		return 0, &TimeError{text, err, "10 digits before any fraction for s, 13 for ms, 16 for us or 19 for ns"}
+	}
+	return 0, &TimeError{Text: text, Err: err}
+}
+
+// decimal is a decimal number, exactly: 0.DIGITS times 10 to the power of point. Zero has no
+// digits, and its point is 0.
+type decimal struct {
+	negative bool
+	digits   string // without zeros at the start
+	point    int    // how many digits the number has before its decimal point; not above 0: none
+}
+
+// parseDecimal reads a JSON number, and reports whether text is one.
+func parseDecimal(text string) (number decimal, ok bool) {
+	if !isNumber(text) {
+		return decimal{}, false
+	}
+	text, number.negative = strings.CutPrefix(text, "-")
+	mantissa, exponent := text, "0"
+	if e := strings.IndexAny(text, "eE"); e >= 0 {
+		mantissa, exponent = text[:e], text[e+1:]
+	}
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	digits := whole + fraction
+	number.digits = strings.TrimLeft(digits, "0")
+	if number.digits != "" {
+		number.point = len(whole) - (len(digits) - len(number.digits)) + parseExponent(exponent)
+	}
+	return number, true
+}
+
+// parseExponent reads an exponent. It bounds the exponent where the digits of a line, of which
+// there are at most MaxLineLen, cannot make up for it.
+func parseExponent(text string) int {
+	const bound = 1 << 28
+	exponent, _ := strconv.Atoi(text) // which returns the greatest number if text is greater
+	return min(max(exponent, -bound), bound)
+}
+
+// shifted returns the number times 10 to the power of places.
+func (d decimal) shifted(places int) decimal {
+	if d.digits != "" {
+		d.point += places
+	}
+	return d
+}
+
+// floor returns the whole part of a number that is not negative. Its error is the cause of a
+// TimeError.
+func (d decimal) floor() (uint64, error) {
+	const maxDigits = 20 // of 64 bits
+	switch {
+	case d.negative && d.digits != "":
+		return 0, errBefore1970
+	case d.point <= 0:
+		return 0, nil
+	case d.point > maxDigits:
+		return 0, errTooLarge
+	}
+	whole := d.digits + strings.Repeat("0", max(d.point-len(d.digits), 0))
+	number, err := strconv.ParseUint(whole[:d.point], 10, 64)
+	if err != nil {
+		return 0, errTooLarge
+	}
+	return number, nil
+}
