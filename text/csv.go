@@ -163,7 +163,7 @@ func (r *csvReader) parseTime(cells []string) (storedAt uint64, err error) {
 	if cell := strings.TrimSpace(cells[r.timeColumn]); cell == "" {
 		storedAt, err = r.opts.missingTime()
 	} else {
-		storedAt, err = r.opts.TimeUnit.parse(cell)
+		storedAt, err = r.opts.parseTime(cell)
 	}
 	if err != nil {
 		return 0, r.columnError(r.timeColumn, err)

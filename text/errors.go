@@ -18,6 +18,9 @@ var (
 	// ErrNoUnit is returned for a number whose digits do not say its unit, unless
 	// ReadOptions.TimeUnit does.
 	ErrNoUnit = errors.New("is not a time without a unit")
+	// ErrImplausible is returned for a time before 1980, or more than a day after now, unless
+	// ReadOptions.AnyTime is set.
+	ErrImplausible = errors.New("which is not a plausible time")
 )
 
 // LineError says why the value of a line, or of a CSV row, cannot be stored. The reader that

@@ -40,7 +40,7 @@ func ExampleNewNDJSONReader() {
 
 // Each row becomes one JSON object, and the objects are written as NDJSON.
 func ExampleNewCSVReader() {
-	rows := strings.NewReader("time,celsius,sky\n2026-11-23T06:00:00Z,3.50,clear\n2026-11-23T07:00:00Z,4,\n")
+	rows := strings.NewReader("time,celsius,sky\n2025-11-23T06:00:00Z,3.50,clear\n2025-11-23T07:00:00Z,4,\n")
 	values, err := text.NewCSVReader(rows, text.ReadOptions{Record: "vienna", TimeColumn: "time"})
 	if err != nil {
 		fmt.Println(err)
@@ -64,6 +64,6 @@ func ExampleNewCSVReader() {
 		fmt.Println(err)
 	}
 	// Output:
-	// {"record_name":"vienna","value":{"celsius":3.50,"sky":"clear"},"stored_at":1795413600000}
-	// {"record_name":"vienna","value":{"celsius":4},"stored_at":1795417200000}
+	// {"record_name":"vienna","value":{"celsius":3.50,"sky":"clear"},"stored_at":1763877600000}
+	// {"record_name":"vienna","value":{"celsius":4},"stored_at":1763881200000}
 }

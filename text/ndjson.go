@@ -213,7 +213,7 @@ func (f lineForm) parseTime(member json.RawMessage, opts ReadOptions) (uint64, e
 	case f == ownForm:
 		return parseStoredAt(member, opts.TimeUnit)
 	}
-	return parseForeignTime(member, opts.TimeUnit)
+	return parseForeignTime(member, opts)
 }
 
 // parseStoredAt reads a time that Daybook wrote. It must read each time that a record can have, so
@@ -233,14 +233,14 @@ func parseStoredAt(member json.RawMessage, unit TimeUnit) (uint64, error) {
 }
 
 // parseForeignTime reads a time that another program wrote, as a number or as a string.
-func parseForeignTime(member json.RawMessage, unit TimeUnit) (uint64, error) {
+func parseForeignTime(member json.RawMessage, opts ReadOptions) (uint64, error) {
 	written := string(member)
 	if kindOf(member) == "string" {
 		if err := json.Unmarshal(member, &written); err != nil {
 			return 0, err
 		}
 	}
-	return unit.parse(written)
+	return opts.parseTime(written)
 }
 
 func isNull(value json.RawMessage) bool { return string(value) == "null" }

@@ -185,7 +185,7 @@ func TestUnitOfLines(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run("unit "+string(test.unit), func(t *testing.T) {
-			opts := ReadOptions{TimeUnit: test.unit}
+			opts := ReadOptions{TimeUnit: test.unit, AnyTime: true}
 			values, bad, err := readGood(NewNDJSONReader(strings.NewReader(own+foreign), opts))
 			var want []daybook.StoredValue
 			if test.own > 0 {

@@ -42,6 +42,10 @@ type ReadOptions struct {
 	// ByDigits. Files of Daybook's own have Unix milliseconds in stored_at, whatever it is, and
 	// NewNDJSONReader refuses a number there if TimeUnit is another unit.
 	TimeUnit TimeUnit
+	// AnyTime allows each time since 1970 in CSV and in "ts" of NDJSON. Default: a time before
+	// MinPlausible, or more than a day after now, is ErrImplausible. While the clock is before
+	// MinPlausible, the future has no bound. Files of Daybook's own may have any time.
+	AnyTime bool
 }
 
 // buffered returns in with a buffer of at least bufferSize.

@@ -88,6 +88,8 @@ func remedy(command string, err error) string {
 		return "; \"daybook check --quarantine\" sets damaged files aside and keeps the values that can be read"
 	case errors.Is(err, text.ErrMissingTime):
 		return "; --now stamps such values with the clock"
+	case errors.Is(err, text.ErrImplausible):
+		return "; --any-time allows such times, and --time-unit says the unit of numbers"
 	case errors.Is(err, text.ErrNoUnit):
 		return "; --time-unit says the unit, if this is a Unix time"
 	case errors.As(err, new(*text.HeaderError)) && command == "import":

@@ -138,7 +138,7 @@ func openExported(cmd *cobra.Command, name, format string) (*exportedFile, error
 
 // newExportedReader returns a reader of NDJSON or of the CSV that export writes.
 func newExportedReader(name, format string, in io.Reader) (text.ValueReader, error) {
-	opts := text.ReadOptions{Name: name, TimeUnit: text.Milliseconds}
+	opts := text.ReadOptions{Name: name, TimeUnit: text.Milliseconds, AnyTime: true}
 	if format == "csv" {
 		return text.NewExportedCSVReader(in, opts)
 	}

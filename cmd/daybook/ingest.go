@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/text"
 )
 
 func newIngestCommand(dir *string) *cobra.Command {
@@ -36,7 +39,8 @@ column without a name is called column_1, column_2 and so on, after its place.
 A time is RFC 3339 or a number. In stored_at a number is Unix milliseconds. In ts and in CSV
 its digits before any fraction say what it counts since 1970: 10 are seconds, 13 are
 milliseconds, 16 microseconds and 19 nanoseconds. A number with other digits is an error
-unless --time-unit says its unit. What is below a millisecond is cut off.
+unless --time-unit says its unit. What is below a millisecond is cut off. A time in ts or CSV
+before 1980, or more than a day after now, is an error unless --any-time allows it.
 
 With --format auto the ending of the name decides: .csv, .ndjson, .jsonl or .json. For other
 names the first character decides: { is NDJSON, any other is CSV.
@@ -57,6 +61,7 @@ all values are in the log but not all in the tree, ingest prints a warning and s
 	cmd.Flags().StringVar(&flags.record, "record", "", "CSV: the `name` of the record that the rows belong to")
 	cmd.Flags().StringVar(&flags.timeColumn, "time-column", "", "CSV: the `name` of the column that holds the time")
 	cmd.Flags().Var(&flags.timeUnit, "time-unit", "what numbers in ts or CSV count that are times")
+	cmd.Flags().BoolVar(&flags.anyTime, "any-time", false, "allow times before 1980 and after tomorrow in ts or CSV")
 	cmd.Flags().BoolVar(&flags.stampNow, "now", false, "stamp values that have no time with the clock")
 	cmd.Flags().BoolVar(&flags.skipBad, "skip-bad", false, "report, count and skip bad lines instead of stopping")
 	return cmd
@@ -77,6 +82,9 @@ func runIngest(cmd *cobra.Command, dir string, names []string, flags ingestFlags
 	} else {
 		fmt.Fprintln(i.notes, "reading lines from this terminal; an end of file (Ctrl-D, on Windows Ctrl-Z) ends them")
 	}
+	if !flags.anyTime {
+		noteUnsetClock(i.notes, daybook.Now())
+	}
 	started := time.Now()
 	defer closeAll(inputs)
 	if err := i.examine(cmd.Context(), inputs); err != nil {
@@ -92,6 +100,13 @@ func runIngest(cmd *cobra.Command, dir string, names []string, flags ingestFlags
 		return i.stoppedBy(err)
 	}
 	return i.summarize(cmd.OutOrStdout(), inputs, time.Since(started))
+}
+
+// noteUnsetClock says that a clock before 1980 bounds no times.
+func noteUnsetClock(notes io.Writer, now uint64) {
+	if now < text.MinPlausible {
+		fmt.Fprintln(notes, "the clock of this machine is before 1980, so that times in the future are not noticed")
+	}
 }
 
 // ingestion is one run of ingest.

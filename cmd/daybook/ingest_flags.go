@@ -13,6 +13,7 @@ type ingestFlags struct {
 	record     string
 	timeColumn string
 	timeUnit   choiceFlag // "": by digits
+	anyTime    bool
 	stampNow   bool
 	skipBad    bool
 }
@@ -33,7 +34,7 @@ func (f *ingestFlags) formatOf(name string) text.Format {
 func (f *ingestFlags) newReader(in *input) (text.ValueReader, error) {
 	opts := text.ReadOptions{
 		Name: in.name, Record: f.record, TimeColumn: f.timeColumn,
-		TimeUnit: text.TimeUnit(f.timeUnit.value), StampNow: f.stampNow,
+		TimeUnit: text.TimeUnit(f.timeUnit.value), AnyTime: f.anyTime, StampNow: f.stampNow,
 	}
 	if in.format == text.CSV {
 		return text.NewCSVReader(in.opened.Reader, opts)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/text"
 )
 
 // TestBadLine wants that a bad line ends the command, and that --skip-bad goes on after it. Package
@@ -155,6 +156,57 @@ func TestNumbersAsTimes(t *testing.T) {
 				t.Errorf("%+v; stored %v; want the time %d", got, values, test.want)
 			}
 		})
+	}
+}
+
+// TestAnyTime wants an error for an implausible time of another program, which names the flag that
+// allows it. An own line may have any time, and so may each file that import reads.
+func TestAnyTime(t *testing.T) {
+	const foreign, own = `{"topic":"r","payload":1,"ts":"1971-01-01T00:00:00Z"}`,
+		`{"record_name":"r","value":1,"stored_at":18446744073709551615}`
+	tests := []struct {
+		name  string
+		input string
+		args  []string
+		want  uint64 // 0: an error that names --any-time
+	}{
+		{"a line", foreign, []string{"ingest"}, 0},
+		{"a row", "t\n9999999999\n", []string{"ingest", "--record", "r", "--time-column", "t"}, 0},
+		{"a unit that is wrong", "t\n20140214\n",
+			[]string{"ingest", "--record", "r", "--time-column", "t", "--time-unit", "s"}, 0},
+		{"a line with the flag", foreign, []string{"ingest", "--any-time"}, 31_536_000_000},
+		{"a row with the flag", "t\n9999999999\n",
+			[]string{"ingest", "--any-time", "--record", "r", "--time-column", "t"}, 9_999_999_999_000},
+		{"an own line", own, []string{"ingest"}, math.MaxUint64},
+		{"an own line that is imported", own, []string{"import", "-", "--format", "ndjson"}, math.MaxUint64},
+		{"AimDB's line that is imported", `{"topic":"r","payload":1,"ts":5}`,
+			[]string{"import", "-", "--format", "ndjson"}, 5},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			dir := newDir(t)
+			got := run(t, test.input, append(test.args, "--dir", dir)...)
+			if test.want == 0 {
+				if got.status != statusFailed || !strings.Contains(got.err, "--any-time allows such times") {
+					t.Errorf("%+v; want an error that names --any-time", got)
+				}
+				return
+			}
+			values := stored(t, dir)
+			if got.status != statusDone || len(values) != 1 || values[0].StoredAt != test.want {
+				t.Errorf("%+v; stored %v; want the time %d", got, values, test.want)
+			}
+		})
+	}
+}
+
+func TestUnsetClockIsNoted(t *testing.T) {
+	for now, want := range map[uint64]bool{0: true, text.MinPlausible - 1: true, text.MinPlausible: false} {
+		var notes strings.Builder
+		noteUnsetClock(&notes, now)
+		if got := strings.Contains(notes.String(), "before 1980"); got != want {
+			t.Errorf("at %d the note is %q; want one: %v", now, notes.String(), want)
+		}
 	}
 }
 
