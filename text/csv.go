@@ -30,9 +30,13 @@ type csvReader struct {
 // opts.Record: a JSON object whose members have the names of the header.
 //
 // The column opts.TimeColumn holds the time and is no member: RFC 3339, or a JSON number of
-// opts.TimeUnit, rounded down to milliseconds. Cells that are JSON numbers, true or false keep
-// their text. Empty cells are left out. All other cells become strings. A column without a name in
-// the header is called column_N, counted from 1. A byte order mark is ignored.
+// opts.TimeUnit, rounded down to milliseconds.
+//
+// Cells that are true, false or a number keep their text. A number has the form of JSON, but no
+// exponent, and at most 15 digits unless it has a fraction: 1E5 and 12345678901234567890 are more
+// often names, and not each program reads them exactly. Cells that are empty, NaN, null or N/A are
+// left out. All other cells become strings. A column without a name in the header is called
+// column_N, counted from 1. A byte order mark is ignored.
 //
 // It reads the header, and fails if the header and the options do not fit together.
 func NewCSVReader(in io.Reader, opts ReadOptions) (ValueReader, error) {
@@ -171,11 +175,11 @@ func (r *csvReader) parseTime(cells []string) (storedAt uint64, err error) {
 	return storedAt, nil
 }
 
-// object makes a JSON object of a row, without its time and its empty cells.
+// object makes a JSON object of a row, without its time and its cells that say nothing.
 func (r *csvReader) object(cells []string) json.RawMessage {
 	object := []byte{'{'}
 	for i, cell := range cells {
-		if cell == "" || i == r.timeColumn {
+		if isMissing(cell) || i == r.timeColumn {
 			continue
 		}
 		if len(object) > 1 {
@@ -187,12 +191,27 @@ func (r *csvReader) object(cells []string) json.RawMessage {
 	return append(object, '}')
 }
 
+// isMissing reports whether a cell stands for no value.
+func isMissing(cell string) bool {
+	return cell == "" || cell == "NaN" || cell == "null" || cell == "N/A"
+}
+
 // appendCell appends a cell as JSON. A number keeps its text: 21.50 stays 21.50.
 func appendCell(object []byte, cell string) []byte {
-	if cell == "true" || cell == "false" || isNumber(cell) {
+	if cell == "true" || cell == "false" || isNumberCell(cell) {
 		return append(object, cell...)
 	}
 	return appendString(object, cell)
+}
+
+// isNumberCell reports whether a cell is a number, and not a name made of digits. The identifier of
+// a CAN frame may be 1E5, and no float holds each whole number of 16 digits.
+func isNumberCell(cell string) bool {
+	const maxDigits = 15
+	if !isNumber(cell) || strings.ContainsAny(cell, "eE") {
+		return false
+	}
+	return strings.Contains(cell, ".") || len(strings.TrimPrefix(cell, "-")) <= maxDigits
 }
 
 // boundedReader fails once it has read more than max bytes since the last call of reset.

@@ -32,8 +32,9 @@ Each of these members occurs once; other members are ignored. The value is store
 byte. A line has at most 17 MiB, and empty lines are ignored.
 
 CSV has a header line, and needs --record and --time-column. Each row becomes one JSON object
-with the names of the header, without the time column. A cell that is a JSON number, true or
-false is stored as it is, an empty cell is left out, and any other cell becomes a string. A
+with the names of the header, without the time column. A cell that is true, false or a number
+is stored as it is, a cell that is empty, NaN, null or N/A is left out, and any other cell
+becomes a string, also a number with an exponent and a whole number of more than 15 digits. A
 column without a name is called column_1, column_2 and so on, after its place.
 
 A time is RFC 3339 or a number. In stored_at a number is Unix milliseconds. In ts and in CSV
