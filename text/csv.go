@@ -208,10 +208,14 @@ func appendCell(object []byte, cell string) []byte {
 // a CAN frame may be 1E5, and no float holds each whole number of 16 digits.
 func isNumberCell(cell string) bool {
 	const maxDigits = 15
-	if !isNumber(cell) || strings.ContainsAny(cell, "eE") {
+	whole, fraction, hasFraction := strings.Cut(strings.TrimPrefix(cell, "-"), ".")
+	if !isDigits(whole) || whole[0] == '0' && whole != "0" {
 		return false
 	}
-	return strings.Contains(cell, ".") || len(strings.TrimPrefix(cell, "-")) <= maxDigits
+	if hasFraction {
+		return isDigits(fraction)
+	}
+	return len(whole) <= maxDigits
 }
 
 // boundedReader fails once it has read more than max bytes since the last call of reset.

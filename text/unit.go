@@ -24,27 +24,42 @@ const (
 	Nanoseconds  TimeUnit = "ns"
 )
 
-// unitDigits is how many digits a time between 2001 and 2286 has in each unit.
-var unitDigits = map[TimeUnit]int{Seconds: 10, Milliseconds: 13, Microseconds: 16, Nanoseconds: 19}
+// digits returns how many digits a time between 2001 and 2286 has in the unit, or 0 for ByDigits
+// and for any text that is no unit.
+func (u TimeUnit) digits() int {
+	switch u {
+	case Seconds:
+		return 10
+	case Milliseconds:
+		return millisDigits
+	case Microseconds:
+		return 16
+	case Nanoseconds:
+		return 19
+	}
+	return 0
+}
+
+const millisDigits = 13
 
 func (u TimeUnit) validate() error {
-	if u != ByDigits && unitDigits[u] == 0 {
+	if u != ByDigits && u.digits() == 0 {
 		return fmt.Errorf("%w: ReadOptions.TimeUnit is %q; want s, ms, us or ns", daybook.ErrInvalidParams, u)
 	}
 	return nil
 }
 
-// digitsFor returns unitDigits of the unit, or of the unit that a number says by its digits.
-func (u TimeUnit) digitsFor(number decimal) (int, error) {
+// unitOf returns the unit of a number: u, or the one that the number says by its digits.
+func (u TimeUnit) unitOf(number decimal) (TimeUnit, error) {
 	if u != ByDigits {
-		return unitDigits[u], u.validate()
+		return u, u.validate()
 	}
-	for _, digits := range unitDigits {
-		if number.point == digits {
-			return digits, nil
+	for _, unit := range [...]TimeUnit{Milliseconds, Seconds, Microseconds, Nanoseconds} {
+		if number.point == unit.digits() {
+			return unit, nil
 		}
 	}
-	return 0, ErrNoUnit
+	return "", ErrNoUnit
 }
 
 // parse reads a time that another program wrote, RFC 3339 or a number of the unit, and returns Unix
@@ -54,9 +69,9 @@ func (u TimeUnit) parse(text string) (ms uint64, err error) {
 	if !ok {
 		return parseTimeOr(text, "RFC 3339, or Unix time in s, ms, us or ns")
 	}
-	digits, err := u.digitsFor(number)
+	unit, err := u.unitOf(number)
 	if err == nil {
-		ms, err = number.shifted(unitDigits[Milliseconds] - digits).floor()
+		ms, err = number.shifted(millisDigits - unit.digits()).floor()
 	}
 	switch err {
 	case nil:
@@ -75,8 +90,11 @@ type decimal struct {
 	point    int    // how many digits the number has before its decimal point; not above 0: none
 }
 
-// parseDecimal reads a JSON number, and reports whether text is one.
+// parseDecimal reads a JSON number, and reports whether text is one. Most times are digits alone.
 func parseDecimal(text string) (number decimal, ok bool) {
+	if isDigits(text) && text[0] != '0' {
+		return decimal{digits: text, point: len(text)}, true
+	}
 	if !isNumber(text) {
 		return decimal{}, false
 	}
