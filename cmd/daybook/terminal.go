@@ -31,7 +31,7 @@ func terminalWidth(out io.Writer, fallback int) int {
 // printable escapes the characters of text that would not show, or would control a terminal. A
 // record name may hold any character except NUL, and a JSON string some control characters.
 func printable(text string) string {
-	if strings.IndexFunc(text, isHidden) < 0 {
+	if strings.IndexFunc(text[printableASCII(text):], isHidden) < 0 {
 		return text
 	}
 	var shown strings.Builder

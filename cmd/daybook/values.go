@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"io"
 
-	prettytext "github.com/jedib0t/go-pretty/v6/text"
-
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/text"
 	"github.com/daybook-db/daybook/text/parquet"
@@ -49,20 +47,25 @@ func writeJSONLines[T any](out io.Writer, items []T) error {
 type tableWriter struct {
 	table     *blockTable
 	width     int
-	nameWidth int // of the widest name so far
+	name      string // of the last value
+	shownName string // how it is printed
+	nameWidth int    // of the widest name so far
 }
 
 func newTableWriter(out io.Writer, width int) *tableWriter {
 	columns := []column{{title: "RECORD"}, {title: "STORED AT"}, {title: "VALUE"}}
-	return &tableWriter{table: newBlockTable(out, columns...), width: width}
+	return &tableWriter{table: newBlockTable(out, columns...), width: width, nameWidth: len("RECORD")}
 }
 
 func (w *tableWriter) Write(v daybook.StoredValue) error {
-	name, storedAt := printable(v.RecordName), formatTime(v.StoredAt)
-	w.nameWidth = max(w.nameWidth, prettytext.StringWidth(name), len("RECORD"))
+	if v.RecordName != w.name {
+		w.name, w.shownName = v.RecordName, printable(v.RecordName)
+		w.nameWidth = max(w.nameWidth, textWidth(w.shownName))
+	}
+	storedAt := formatTime(v.StoredAt)
 	const gaps = 4 // two spaces after each of the first two columns
 	room := max(w.width-w.nameWidth-len(storedAt)-gaps, minValueWidth)
-	return w.table.append(name, storedAt, shorten(v.Value, room))
+	return w.table.append(w.shownName, storedAt, shorten(v.Value, room))
 }
 
 func (w *tableWriter) Flush() error { return w.table.flush() }
