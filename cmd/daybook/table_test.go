@@ -58,8 +58,10 @@ func prettyTable(columns []column, rows [][]string) string {
 // textParts are texts of different widths: some take no column, some two, and some join those
 // beside them. The first simpleParts are simple.
 var textParts = []string{
-	"a", "Z", "7", " ", "  ", "\"", "{", "~", "°", "é", "ß", "µ", "Ω", "Я", "ё", "\u0301", "\u0483", "\u200d", "\u00ad",
-	"生", "ﾊ", "한", "👩", "👩\u200d🔬", "🇦🇹", "─", "█", "…", "\t", "\n", "\x1b[31m", "\xff", "\\", "©", "®\ufe0f",
+	"a", "Z", "7", " ", "  ", "\"", "{", "~", "°", "é", "ß", "µ", "Ω", "Я", "ё",
+	"\u0301", "\u0483", "\u200d", "\u00ad",
+	"生", "ﾊ", "한", "👩", "👩\u200d🔬", "🇦🇹", "─", "█", "…",
+	"\t", "\n", "\x1b[31m", "\xff", "\\", "©", "®\ufe0f",
 }
 
 const simpleParts = 15
