@@ -21,7 +21,7 @@ func newCleanupCommand(dir *string) *cobra.Command {
 		Long: `Delete every value of every record that was stored before a time, and print the exact
 number of deleted values.
 
-The time is an age, RFC 3339, a date in local time, or Unix milliseconds. An age is counted
+The time is an age, RFC 3339, a day in local time, or Unix milliseconds. An age is counted
 back from now: 7d means before the time seven days ago. Its units are ms, s, m, h, d and w.
 A time in the future is refused; 0s deletes all values until now.
 

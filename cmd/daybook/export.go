@@ -41,7 +41,7 @@ The values are written while they are read, so a large export needs no large mem
 appears only when it is complete. An interrupted export to standard output ends with a whole
 line, except in parquet. An export that was killed leaves a file named .FILE.NUMBER.part; the
 next export to FILE removes it when it was last written more than an hour ago. The umask says
-who can read FILE, as of any new file.`,
+who can read FILE, as of any new file; a backup is private (mode 0600).`,
 		Example: `  daybook export "*" history.parquet
   daybook export "sensor.*" week.csv --since -7d
   daybook export "*" - --format ndjson | gzip > history.ndjson.gz`,

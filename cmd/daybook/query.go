@@ -69,9 +69,9 @@ The values are printed while they are read, so a large result needs no large mem
 
 // addSelection adds the flags that select values by time and read the pattern.
 func (f *queryFlags) addSelection(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.since, "since", "", "only values with this `time` or a later one")
+	cmd.Flags().StringVar(&f.since, "since", "", "only values with this `time` or a later one, such as yesterday")
 	cmd.Flags().StringVar(&f.until, "until", "",
-		"only values with this `time` or an earlier one; a date means that whole day")
+		"only values with this `time` or an earlier one; a day means all of it")
 	cmd.Flags().BoolVar(&f.topic, "topic", false, topicUsage)
 }
 

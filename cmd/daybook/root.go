@@ -40,9 +40,9 @@ record ever had, with its time.
 A record has a name, such as sensor.kitchen. A value is any JSON, such as {"celsius":21.5}.
 All commands work on the directory that --dir names.
 
-A time on the command line is RFC 3339 (2026-11-23T06:00:00Z), a date in local time
-(2026-11-23), Unix milliseconds, or relative to now (-90m, -1h, -7d, -2w). A date is its
-first moment; with --until it is the whole day.
+A time on the command line is RFC 3339 (2026-11-23T06:00:00Z), a day in local time
+(2026-11-23, today, yesterday), Unix milliseconds, or relative to now (-90m, -1h, -7d, -2w).
+A day is its first moment; with --until it is the whole day.
 
 The exit status is 0 for success, 1 for a failure, and 2 for a wrong command line. After
 an interruption it is 130 for SIGINT (Ctrl-C), 143 for SIGTERM and 129 for SIGHUP.`,

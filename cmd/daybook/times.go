@@ -32,7 +32,7 @@ func formatTime(ms uint64) string {
 // millisOf returns Unix milliseconds, and 0 for a time before 1970.
 func millisOf(t time.Time) uint64 { return uint64(max(t.UnixMilli(), 0)) }
 
-// parseTime reads a time from the command line: RFC 3339, a date, which is its first instant in
+// parseTime reads a time from the command line: RFC 3339, a day, which is its first instant in
 // local time, Unix milliseconds, or a signed duration relative to now.
 func parseTime(typed string, now time.Time) (uint64, error) {
 	switch {
@@ -41,7 +41,7 @@ func parseTime(typed string, now time.Time) (uint64, error) {
 	case strings.HasPrefix(typed, "-"), strings.HasPrefix(typed, "+"):
 		return parseRelative(typed, now)
 	}
-	if date, err := time.Parse(time.DateOnly, typed); err == nil {
+	if date, ok := parseDay(typed, now); ok {
 		return unixMillis(startOfDay(date, time.Local), typed)
 	}
 	ms, err := text.ParseRFC3339(typed)
@@ -52,17 +52,31 @@ func parseTime(typed string, now time.Time) (uint64, error) {
 		return 0, fmt.Errorf("%q has no sign: a time relative to now is written -%s", typed, typed)
 	}
 	return 0, &text.TimeError{Text: typed, Err: text.ErrNotTime, Want: "RFC 3339 (2026-11-23T06:00:00Z), " +
-		"a date (2026-11-23), Unix milliseconds, or a time relative to now (-90m, -7d)"}
+		"a date (2026-11-23), today, yesterday, Unix milliseconds, or a time relative to now (-90m, -7d)"}
 }
 
 // parseEnd reads the time of the last values that are wanted: a time as parseTime reads it, except
-// that a date is its last millisecond.
+// that a day is its last millisecond.
 func parseEnd(typed string, now time.Time) (uint64, error) {
-	if date, err := time.Parse(time.DateOnly, typed); err == nil {
+	if date, ok := parseDay(typed, now); ok {
 		next := startOfDay(date.AddDate(0, 0, 1), time.Local)
 		return unixMillis(next.Add(-time.Millisecond), typed)
 	}
 	return parseTime(typed, now)
+}
+
+// parseDay reads a day: a date such as 2026-11-23, today or yesterday. The result is its midnight
+// in UTC, because local days may have none.
+func parseDay(typed string, now time.Time) (date time.Time, ok bool) {
+	year, month, day := now.In(time.Local).Date()
+	switch typed {
+	case "today":
+		return time.Date(year, month, day, 0, 0, 0, 0, time.UTC), true
+	case "yesterday":
+		return time.Date(year, month, day-1, 0, 0, 0, 0, time.UTC), true
+	}
+	date, err := time.Parse(time.DateOnly, typed)
+	return date, err == nil
 }
 
 // startOfDay returns the first instant at which a clock in zone shows the given date, of which only
@@ -96,7 +110,7 @@ func parseCutoff(typed string, now time.Time) (uint64, error) {
 	return cutoff, err
 }
 
-// parseNewerThan reads the time after which values are deleted: a time, of which a date is its last
+// parseNewerThan reads the time after which values are deleted: a time, of which a day is its last
 // millisecond, or an age such as 7d.
 func parseNewerThan(typed string, now time.Time) (uint64, error) {
 	end, err := parseEnd(typed, now)

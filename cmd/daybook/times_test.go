@@ -42,6 +42,8 @@ func TestParseTime(t *testing.T) {
 		{name: "more digits than milliseconds are cut off", text: "2025-11-24T16:00:00.1239Z", want: 1_764_000_000_123},
 		{name: "a space instead of the T", text: "2025-11-24 16:00:00Z", want: 1_764_000_000_000},
 		{name: "a date starts at local midnight", text: "2025-11-24", want: 1_763_938_800_000},
+		{name: "today starts at local midnight", text: "today", want: 1_763_938_800_000},
+		{name: "yesterday starts a day before", text: "yesterday", want: 1_763_852_400_000},
 		{name: "a small number is milliseconds", text: "1500", want: 1500},
 		{name: "the first millisecond", text: "0", want: 0},
 		{name: "the last millisecond", text: "18446744073709551615", want: math.MaxUint64},
@@ -61,7 +63,8 @@ func TestParseTime(t *testing.T) {
 		{name: "no zone and no seconds", text: "2025-11-24 16:00", reason: "has no time zone"},
 		{name: "longer ago than a time.Duration", text: "-400000d", reason: "before 1970"},
 		{name: "further ahead than a time.Duration", text: "+400000d", reason: "292 years ahead"},
-		{name: "a word", text: "yesterday", reason: "is not a time"},
+		{name: "a word", text: "noon", reason: "is not a time"},
+		{name: "a day that has no word", text: "tomorrow", reason: "today, yesterday"},
 		{name: "no zone", text: "2025-11-24T16:00:00", reason: "has no time zone"},
 		{name: "a day that does not exist", text: "2025-02-30", reason: "is not a time"},
 		{name: "more than 64 bits", text: "18446744073709551616", reason: "64 bits"},
@@ -85,6 +88,7 @@ func TestParseCutoff(t *testing.T) {
 		{name: "zero is milliseconds too", text: "0", want: 0},
 		{name: "a time", text: "2025-11-24T16:00:00Z", want: 1_764_000_000_000},
 		{name: "a date", text: "2025-11-24", want: 1_763_938_800_000},
+		{name: "yesterday is its start, as a date is", text: "yesterday", want: 1_763_852_400_000},
 		{name: "now in milliseconds", text: "1764000000000", want: 1_764_000_000_000},
 
 		{name: "the future, which would delete everything", text: "+7d", reason: "in the future"},
@@ -143,6 +147,8 @@ func TestStartOfDay(t *testing.T) {
 		{"America/Havana", "2026-03-08", "2026-03-08T01:00:00-04:00", "the clock is set forward at midnight"},
 		{"America/Havana", "2026-11-01", "2026-11-01T00:00:00-04:00", "the first of two midnights"},
 		{"Atlantic/Azores", "2026-03-29", "2026-03-29T01:00:00Z", "the clock is set forward at midnight"},
+		{"America/Sao_Paulo", "2018-11-04", "2018-11-04T01:00:00-02:00", "the clock is set forward at midnight"},
+		{"Asia/Beirut", "2022-03-27", "2022-03-27T01:00:00+03:00", "the clock is set forward at midnight"},
 		{"Europe/Vienna", "2026-03-29", "2026-03-29T00:00:00+01:00", "set forward later on that day"},
 		{"Europe/Vienna", "2026-10-25", "2026-10-25T00:00:00+02:00", "set back later on that day"},
 		{"Pacific/Apia", "2011-12-30", "2011-12-31T00:00:00+14:00", "the day was left out"},
@@ -179,6 +185,8 @@ func TestDaysOfOtherLengths(t *testing.T) {
 		{"America/Santiago", "2026-09-06", 23 * time.Hour, "midnight does not exist"},
 		{"America/Santiago", "2026-04-04", 25 * time.Hour, "its last hour comes twice"},
 		{"America/Havana", "2026-11-01", 25 * time.Hour, "its first hour comes twice"},
+		{"America/Sao_Paulo", "2018-11-04", 23 * time.Hour, "midnight does not exist"},
+		{"Asia/Beirut", "2022-03-27", 23 * time.Hour, "midnight does not exist"},
 		{"Atlantic/Azores", "2026-03-29", 23 * time.Hour, "midnight does not exist"},
 		{"Australia/Lord_Howe", "2026-10-04", 23*time.Hour + 30*time.Minute, "set forward by half an hour"},
 		{"UTC", "2026-06-01", 24 * time.Hour, "no change of the clock"},
@@ -206,11 +214,53 @@ func TestDaysOfOtherLengths(t *testing.T) {
 	}
 }
 
+// TestWordsForDays wants of today and yesterday what their dates give, in the zone of the machine,
+// also on and after a day without a midnight, and late in the evening.
+func TestWordsForDays(t *testing.T) {
+	defer func(zone *time.Location) { time.Local = zone }(time.Local)
+	tests := []struct {
+		zone, now, today, yesterday string
+		reason                      string // why the row is here
+	}{
+		{"America/Sao_Paulo", "2018-11-04T15:00:00Z", "2018-11-04", "2018-11-03", "midnight does not exist today"},
+		{"America/Sao_Paulo", "2018-11-03T03:30:00Z", "2018-11-03", "2018-11-02", "this time is missing tomorrow"},
+		{"America/Sao_Paulo", "2018-11-05T15:00:00Z", "2018-11-05", "2018-11-04", "nor did it yesterday"},
+		{"Asia/Beirut", "2022-03-26T22:00:00Z", "2022-03-27", "2022-03-26", "the first instant of such a day"},
+		{"Asia/Beirut", "2022-03-26T21:59:59Z", "2022-03-26", "2022-03-25", "the last second before it"},
+		{"Pacific/Auckland", "2026-01-31T23:00:00Z", "2026-02-01", "2026-01-31", "UTC has another date"},
+		{"UTC", "2024-03-01T00:00:00Z", "2024-03-01", "2024-02-29", "a leap day"},
+	}
+	for _, test := range tests {
+		t.Run(test.zone+" "+test.now, func(t *testing.T) {
+			zone, err := time.LoadLocation(test.zone)
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Local = zone
+			now, err := time.Parse(time.RFC3339, test.now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, parse := range []func(string, time.Time) (uint64, error){parseTime, parseEnd} {
+				for word, date := range map[string]string{"today": test.today, "yesterday": test.yesterday} {
+					got, err := parse(word, now)
+					want, wantErr := parse(date, now)
+					if err != nil || wantErr != nil || got != want {
+						t.Errorf("%s: %d, %v; want %d as for %s: %s", word, got, err, want, date, test.reason)
+					}
+				}
+			}
+		})
+	}
+}
+
 // TestParseEnd shows that a date includes its whole day, and that other times stay as they are.
 func TestParseEnd(t *testing.T) {
 	now := time.UnixMilli(1_764_000_000_000)
 	runTimeTests(t, []timeTest{
 		{name: "a date ends with its last millisecond", text: "2025-11-24", want: 1_764_025_199_999},
+		{name: "today ends with its last millisecond", text: "today", want: 1_764_025_199_999},
+		{name: "yesterday too", text: "yesterday", want: 1_763_938_799_999},
 		{name: "a time is itself", text: "2025-11-24T16:00:00Z", want: 1_764_000_000_000},
 		{name: "milliseconds are themselves", text: "1500", want: 1500},
 		{name: "no time", text: "tomorrow", reason: "is not a time"},
