@@ -29,7 +29,7 @@ type csvReader struct {
 // NewCSVReader returns a reader of CSV with a header line. Each row is one value of the record
 // opts.Record: a JSON object whose members have the names of the header.
 //
-// The column opts.TimeColumn holds the time and is no member: RFC 3339, or a JSON number of
+// The column opts.Time holds the time and is no member: RFC 3339, or a JSON number of
 // opts.TimeUnit, rounded down to milliseconds.
 //
 // Cells that are true, false or a number keep their text. A number has the form of JSON, but no
@@ -58,8 +58,8 @@ func NewCSVReader(in io.Reader, opts ReadOptions) (ValueReader, error) {
 }
 
 func (o ReadOptions) validateForCSV() error {
-	if o.TimeColumn == "" && !o.StampNow {
-		return fmt.Errorf("%w: ReadOptions has neither TimeColumn nor StampNow", daybook.ErrInvalidParams)
+	if len(o.Time) == 0 && !o.StampNow {
+		return fmt.Errorf("%w: ReadOptions has neither Time nor StampNow", daybook.ErrInvalidParams)
 	}
 	if err := o.TimeUnit.validate(); err != nil {
 		return err
@@ -82,9 +82,9 @@ func (r *csvReader) readHeader() error {
 		return err
 	}
 	r.timeColumn = -1
-	if r.opts.TimeColumn != "" {
-		if r.timeColumn = slices.Index(r.names, r.opts.TimeColumn); r.timeColumn < 0 {
-			return &HeaderError{Got: header, Want: fmt.Sprintf("a column %q", r.opts.TimeColumn)}
+	if len(r.opts.Time) > 0 {
+		if r.timeColumn = slices.Index(r.names, r.opts.Time[0]); r.timeColumn < 0 {
+			return &HeaderError{Got: header, Want: fmt.Sprintf("a column %q", r.opts.Time[0])}
 		}
 	}
 	for _, name := range r.names {

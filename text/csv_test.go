@@ -53,7 +53,7 @@ func TestCSVReader(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			opts := ReadOptions{Record: "w", TimeColumn: "time"}
+			opts := ReadOptions{Record: "w", Time: []string{"time"}}
 			r, err := NewCSVReader(strings.NewReader(header+test.row+"\n"), opts)
 			if err != nil {
 				t.Fatal(err)
@@ -87,7 +87,7 @@ func TestBadRows(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			input := "time,a\n1764000001,\"x\ny\"\n" + test.row + "\n1764000002,2\n" // the first row has two lines
-			opts := ReadOptions{Name: "rows.csv", Record: "w", TimeColumn: "time"}
+			opts := ReadOptions{Name: "rows.csv", Record: "w", Time: []string{"time"}}
 			r, err := NewCSVReader(strings.NewReader(input), opts)
 			if err != nil {
 				t.Fatal(err)
@@ -107,18 +107,18 @@ func TestBadRows(t *testing.T) {
 // TestBadCSV wants errors that end a file.
 func TestBadCSV(t *testing.T) {
 	t.Parallel()
-	byTime := ReadOptions{Name: "rows.csv", Record: "r", TimeColumn: "t"}
+	byTime := ReadOptions{Name: "rows.csv", Record: "r", Time: []string{"t"}}
 	tests := []struct {
 		name  string
 		opts  ReadOptions
 		input string
 		want  string // "": no error
 	}{
-		{"no record", ReadOptions{TimeColumn: "t"}, "t\n1\n", "invalid record name: it is empty"},
-		{"no time column", ReadOptions{Record: "r"}, "t\n1\n", "neither TimeColumn nor StampNow"},
-		{"another unit", ReadOptions{Record: "r", TimeColumn: "t", TimeUnit: "m"}, "t\n1\n", "want s, ms, us or ns"},
-		{"an invalid record name", ReadOptions{Record: "a\x00b", TimeColumn: "t"}, "t\n1\n", "with a NUL; want none"},
-		{"a missing time column", ReadOptions{Record: "r", TimeColumn: "when"}, "t,a\n1,2\n",
+		{"no record", ReadOptions{Time: []string{"t"}}, "t\n1\n", "invalid record name: it is empty"},
+		{"no time column", ReadOptions{Record: "r"}, "t\n1\n", "neither Time nor StampNow"},
+		{"another unit", ReadOptions{Record: "r", Time: []string{"t"}, TimeUnit: "m"}, "t\n1\n", "want s, ms, us or ns"},
+		{"an invalid record name", ReadOptions{Record: "a\x00b", Time: []string{"t"}}, "t\n1\n", "with a NUL; want none"},
+		{"a missing time column", ReadOptions{Record: "r", Time: []string{"when"}}, "t,a\n1,2\n",
 			`the header is ["t" "a"]; want a column "when"`},
 		{"a column twice", byTime, "t,a,a\n1,2,3\n", `column 3 ("a"): column 2 of the header has the same name`},
 		{"two columns without a name", byTime, "t,a,,\n1764000001,2,3,4\n", ""},
@@ -126,7 +126,7 @@ func TestBadCSV(t *testing.T) {
 			`column 3 ("column_2"): column 2 of the header has the same name`},
 		{"a header that is not UTF-8", byTime, "t,a\xff\n1,2\n",
 			`column 2 ("a\xff"): its name in the header is not valid UTF-8`},
-		{"a time column without a name", ReadOptions{Record: "r", TimeColumn: "column_2"}, "a,\n1,1764000002\n", ""},
+		{"a time column without a name", ReadOptions{Record: "r", Time: []string{"column_2"}}, "a,\n1,1764000002\n", ""},
 		{"a quote within a name", byTime, "t,a\"b\n1,2\n", `rows.csv: parse error on line 1, column 4: bare "`},
 		{"an empty file", byTime, "", "rows.csv: it is empty: want a header line"},
 		{"a quote that never closes", byTime, "t,a\n1,\"" + strings.Repeat("x\n", MaxLineLen/2+bufferSize),
@@ -150,7 +150,7 @@ func TestBadCSV(t *testing.T) {
 // one row.
 func TestUnclosedQuoteCountsItsLines(t *testing.T) {
 	input := "t,a\n1764000001,1\n2,\"two\n3,3\n4,4\n5,5\n"
-	r, err := NewCSVReader(strings.NewReader(input), ReadOptions{Record: "r", TimeColumn: "t"})
+	r, err := NewCSVReader(strings.NewReader(input), ReadOptions{Record: "r", Time: []string{"t"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +182,7 @@ func TestCSVWithoutATimeColumn(t *testing.T) {
 // buffer.
 func TestBoundIsThatOfARow(t *testing.T) {
 	rows := strings.Repeat("r,1764000005,123456789\n", maxReads/2) // more than a buffer
-	plain, err := NewCSVReader(strings.NewReader("x,time,a\n"+rows), ReadOptions{Record: "r", TimeColumn: "time"})
+	plain, err := NewCSVReader(strings.NewReader("x,time,a\n"+rows), ReadOptions{Record: "r", Time: []string{"time"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +205,7 @@ func TestCSVReadErrors(t *testing.T) {
 	broken := errors.New("the cable is cut")
 	input := func(lines string) io.Reader { return io.MultiReader(strings.NewReader(lines), failingReader{broken}) }
 	plain := func(in io.Reader) (ValueReader, error) {
-		return NewCSVReader(in, ReadOptions{Name: "x.csv", Record: "r", TimeColumn: "t"})
+		return NewCSVReader(in, ReadOptions{Name: "x.csv", Record: "r", Time: []string{"t"}})
 	}
 	exported := func(in io.Reader) (ValueReader, error) { return NewExportedCSVReader(in, ReadOptions{Name: "x.csv"}) }
 	tests := []struct {

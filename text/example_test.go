@@ -41,7 +41,7 @@ func ExampleNewNDJSONReader() {
 // Each row becomes one JSON object, and the objects are written as NDJSON.
 func ExampleNewCSVReader() {
 	rows := strings.NewReader("time,celsius,sky\n2025-11-23T06:00:00Z,3.50,clear\n2025-11-23T07:00:00Z,4,\n")
-	values, err := text.NewCSVReader(rows, text.ReadOptions{Record: "vienna", TimeColumn: "time"})
+	values, err := text.NewCSVReader(rows, text.ReadOptions{Record: "vienna", Time: []string{"time"}})
 	if err != nil {
 		fmt.Println(err)
 		return

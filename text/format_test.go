@@ -90,7 +90,7 @@ func TestCauses(t *testing.T) {
 
 func TestCSVReaderRefusesARecordName(t *testing.T) {
 	for _, opts := range []ReadOptions{
-		{Record: "", TimeColumn: "t"}, {Record: "a\x00", TimeColumn: "t"}, {Record: "", StampNow: true},
+		{Record: "", Time: []string{"t"}}, {Record: "a\x00", Time: []string{"t"}}, {Record: "", StampNow: true},
 	} {
 		if _, err := NewCSVReader(strings.NewReader("t,v\n1,2\n"), opts); !errors.Is(err, daybook.ErrInvalidName) {
 			t.Errorf("%+v: got %v; want ErrInvalidName", opts, err)

@@ -16,6 +16,9 @@ const MinPlausible uint64 = 315_532_800_000
 
 // parseTime reads a time that another program wrote.
 func (o ReadOptions) parseTime(text string) (ms uint64, err error) {
+	if o.Times != nil {
+		return o.Times.ParseTime(text)
+	}
 	ms, err = o.TimeUnit.parse(text)
 	if err == nil && !o.AnyTime && !isPlausible(ms, daybook.Now()) {
 		err := fmt.Errorf("is %s, %w", daybook.Time(ms).Format(time.RFC3339), ErrImplausible)

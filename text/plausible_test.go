@@ -55,7 +55,7 @@ func TestImplausibleTimes(t *testing.T) {
 		for _, anyTime := range []bool{false, true} {
 			t.Run(test.name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					opts := ReadOptions{Record: "r", TimeColumn: "t", AnyTime: anyTime}
+					opts := ReadOptions{Record: "r", Time: []string{"t"}, AnyTime: anyTime}
 					for form, r := range foreignReaders(t, test.time, opts) {
 						mustRead(t, form, r, test.ms, anyTime || test.plausible)
 					}

@@ -29,12 +29,24 @@ type ValueReader interface {
 type ReadOptions struct {
 	// Name is what errors call the file. Default: errors name none.
 	Name string
-	// Record is the record that the rows of CSV belong to. NewCSVReader requires it; other readers
-	// ignore it.
+	// Record names the record of each value. It may hold fields of the value in braces, as in
+	// "ha.{entity_id}": columns of CSV, paths of JSON. NewCSVReader requires it; NewNDJSONReader
+	// ignores it.
 	Record string
-	// TimeColumn is the header of the CSV column that holds the time. NewCSVReader requires it
-	// unless StampNow is set; other readers ignore it.
-	TimeColumn string
+	// Split makes one value of each column that is no time and no field of Record, and the record of
+	// each is named by the field {column} of Record. It is for CSV.
+	Split bool
+	// Time are the columns of CSV, or the paths of JSON, that hold the time. The texts of several are
+	// joined by a space. NewCSVReader requires one unless StampNow is set; NewNDJSONReader ignores
+	// it.
+	Time []string
+	// Times reads the texts of times. It serves one reader. Default: RFC 3339, or a number of
+	// TimeUnit, bounded by AnyTime.
+	Times TimeParser
+	// Value is the path of the JSON that is stored. Default: all members but those of Time and Record.
+	Value string
+	// CSV says how rows and cells are made of text.
+	CSV CSVOptions
 	// StampNow gives values that have no time the clock's time. Default: such a value is
 	// ErrMissingTime.
 	StampNow bool
@@ -66,4 +78,27 @@ func checkedValue(name string, value json.RawMessage, storedAt uint64) (daybook.
 		err = daybook.ValidateValue(value)
 	}
 	return daybook.StoredValue{RecordName: name, Value: value, StoredAt: storedAt}, err
+}
+
+// CSVOptions say how CSV is read. The zero value reads the CSV of RFC 4180 with a header.
+type CSVOptions struct {
+	Delimiter rune // between cells; 0: a comma
+	Comment   rune // what lines begin with that are skipped; 0: there are none
+	SkipLines int  // before the header, or before the first row
+	// Columns names the columns of a file without a header. Default: the first row is the header.
+	Columns []string
+	// KeepBlanks keeps spaces and tabs around a cell. Default: they are dropped.
+	KeepBlanks bool
+	// DecimalComma reads 21,5 as 21.5 and 1.234,50 as 1234.5.
+	DecimalComma bool
+	// Text are columns whose cells are strings also where they look like numbers.
+	Text []string
+	// Number are columns whose cells are numbers; another text there is an error.
+	Number []string
+}
+
+// TimeParser reads the times of one file, in the file's order.
+type TimeParser interface {
+	// ParseTime returns Unix milliseconds, rounded down. Its error is a *TimeError.
+	ParseTime(text string) (ms uint64, err error)
 }

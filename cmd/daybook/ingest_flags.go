@@ -33,8 +33,11 @@ func (f *ingestFlags) formatOf(name string) text.Format {
 // newReader returns a reader of an input's values.
 func (f *ingestFlags) newReader(in *input) (text.ValueReader, error) {
 	opts := text.ReadOptions{
-		Name: in.name, Record: f.record, TimeColumn: f.timeColumn,
+		Name: in.name, Record: f.record,
 		TimeUnit: text.TimeUnit(f.timeUnit.value), AnyTime: f.anyTime, StampNow: f.stampNow,
+	}
+	if f.timeColumn != "" {
+		opts.Time = []string{f.timeColumn}
 	}
 	if in.format == text.CSV {
 		return text.NewCSVReader(in.opened.Reader, opts)

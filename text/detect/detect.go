@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package detect finds out what a file of another program is: its kind, how it is encoded, and
+// where it keeps its times. [Detect] returns what it found as data, as options that a reader of
+// package text takes, and as one sentence for a person.
+package detect
+
+import (
+	"strings"
+
+	"github.com/daybook-db/daybook/text"
+	"github.com/daybook-db/daybook/text/timeform"
+)
+
+// SampleLen is how much of a file Detect looks at, in bytes.
+const SampleLen = 64 << 10
+
+// Kind is what a file is.
+type Kind string
+
+// The kinds. Own says that export wrote the file.
+const (
+	CSV          Kind = "CSV"
+	NDJSON       Kind = "NDJSON"
+	JSONArray    Kind = "JSON array"
+	JSONDocument Kind = "JSON document"
+	LineProtocol Kind = "Influx line protocol"
+	Parquet      Kind = "Parquet"
+	SQLite       Kind = "SQLite"
+)
+
+// Hints are what a person said about a file. What they leave out, Detect finds.
+type Hints struct {
+	Kind Kind
+	// Reader are the options of the reader that are known: a field that has its zero value is found.
+	// Name is the file's name, and names its record, without its directory and endings.
+	Reader text.ReadOptions
+	// NoHeader says that the first row of CSV is not a header. Its columns are c1, c2 and so on.
+	NoHeader bool
+	// DecimalPoint says that a comma in CSV is no decimal comma.
+	DecimalPoint bool
+	// Time are what is known of the times.
+	Time timeform.Options
+}
+
+// Finding is what Detect found.
+type Finding struct {
+	Kind    Kind
+	Own     bool // the values are in the form that export writes
+	Reader  text.ReadOptions
+	Time    *timeform.Form // nil: the values have no time, or are in our own form
+	details []string       // of the sentence, after the kind
+}
+
+// String returns the sentence that tells a person what was found, without the file's name:
+//
+//	CSV, ';' between columns, decimal comma, header; time: "Datum" as DD.MM.YYYY; record "sensors"
+func (f *Finding) String() string {
+	return strings.Join(append([]string{string(f.Kind)}, f.details...), "; ")
+}
+
+// Sample is the beginning of a file, decompressed, in UTF-8 and without a byte order mark.
+type Sample struct {
+	Text  []byte
+	Whole bool // the file ends after Text
+}
+
+// Detect finds what the file is that starts with sample.
+func Detect(sample Sample, hints Hints) (*Finding, error) {
+	f := &Finding{Kind: hints.Kind, Reader: hints.Reader}
+	return f, nil
+}
