@@ -91,6 +91,10 @@ func TestExportedCSVThatWasRewritten(t *testing.T) {
 		{"a byte order mark alone", "\xEF\xBB\xBF", nil},
 		{"sorted columns", "value,record_name,stored_at\n\"{\"\"x\"\":2}\",b,7\n",
 			[]daybook.StoredValue{value("b", `{"x":2}`, 7)}},
+		{"an index of pandas", ",record_name,stored_at,value\n0,a,1,1\n", one},
+		{"an index of pandas that was read and written again",
+			"Unnamed: 0.1,Unnamed: 0,record_name,stored_at,value\n0,0,a,1,1\n", one},
+		{"an index between sorted columns", "value,,stored_at,record_name\n1,7,1,a\n", one},
 		{"columns in reverse", "value,stored_at,record_name\r\n1,1,a\r\n", one},
 	}
 	for _, test := range tests {
@@ -115,6 +119,10 @@ func TestExportedCSVRefuses(t *testing.T) {
 		{"a binary file", "PAR1" + strings.Repeat("\x01\xff", 1000), `x.csv: the header is ["PAR1\x01\xff`},
 		{"another header", "a,b\n1,2\n", `x.csv: the header is ["a" "b"]; want ["record_name" "stored_at" "value"]`},
 		{"a column more", "record_name,stored_at,value,unit\na,1,1,m\n", `"unit"]; want ["record_name"`},
+		{"a column in place of an index", "Unnamed: x,record_name,stored_at,value\n0,a,1,1\n", `want ["record_name"`},
+		{"an index in place of a column", ",record_name,value\n0,a,1\n", `want ["record_name" "stored_at" "value"]`},
+		{"a column twice beside an index", ",record_name,stored_at,value,value\n0,a,1,1,2\n", `want ["record_name"`},
+		{"a value that pandas took for missing", ",record_name,stored_at,value\n0,a,1,\n", "x.csv:2: invalid value"},
 		{"a column less", "record_name,value\na,1\n", `want ["record_name" "stored_at" "value"]`},
 		{"a column twice", "record_name,value,value\na,1,1\n", `want ["record_name" "stored_at" "value"]`},
 		{"a word for a time in another column", "stored_at,value,record_name\nsoon,1,a\n",

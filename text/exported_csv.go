@@ -10,6 +10,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/daybook-db/daybook"
 )
@@ -67,8 +68,9 @@ type exportedCSVReader struct {
 
 // NewExportedCSVReader returns a reader of the CSV that NewCSVWriter writes. A program that has
 // rewritten the file may have put the columns in another order, and a byte order mark before them.
-// It reads the header, and fails for any other header. A file that holds nothing is an export
-// without values. Of the options it uses only Name.
+// Columns that pandas adds for its index, without a name or called "Unnamed: 0", are ignored. It
+// reads the header, and fails for any other header. A file that holds nothing is an export without
+// values. Of the options it uses only Name.
 func NewExportedCSVReader(in io.Reader, opts ReadOptions) (ValueReader, error) {
 	bound := &boundedReader{in: in, max: maxExportedRow}
 	lines := buffered(bound)
@@ -83,7 +85,8 @@ func NewExportedCSVReader(in io.Reader, opts ReadOptions) (ValueReader, error) {
 	return r, nil
 }
 
-// readHeader finds the place of each column. The header has exactly exportedColumns, in any order.
+// readHeader finds the place of each column. The header has exactly exportedColumns, in any order,
+// and columns of an index.
 func (r *exportedCSVReader) readHeader() error {
 	header, err := r.rows.Read()
 	if err == io.EOF {
@@ -94,11 +97,24 @@ func (r *exportedCSVReader) readHeader() error {
 	}
 	for i, name := range exportedColumns {
 		r.places[i] = slices.Index(header, name)
-		if r.places[i] < 0 || len(header) != len(exportedColumns) {
-			return &HeaderError{Got: header, Want: fmt.Sprintf("%q", exportedColumns)}
+	}
+	own := 0 // columns that are not of an index
+	for _, name := range header {
+		if !isIndexColumn(name) {
+			own++
 		}
 	}
+	if own != len(exportedColumns) || slices.Contains(r.places[:], -1) {
+		return &HeaderError{Got: header, Want: fmt.Sprintf("%q", exportedColumns)}
+	}
 	return nil
+}
+
+// isIndexColumn reports whether a column numbers the rows. pandas writes its index without a name,
+// and calls a column without a name "Unnamed: 0" or "Unnamed: 0.1" when it writes the file again.
+func isIndexColumn(name string) bool {
+	number, isUnnamed := strings.CutPrefix(name, "Unnamed: ")
+	return name == "" || isUnnamed && isDigits(strings.ReplaceAll(number, ".", ""))
 }
 
 func (r *exportedCSVReader) Read() (daybook.StoredValue, error) {

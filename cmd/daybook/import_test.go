@@ -60,7 +60,9 @@ func TestImportOfRewrittenCSV(t *testing.T) {
 	dir := newDir(t)
 	sorted := writeFile(t, "sorted.csv", "value,record_name,stored_at\n2,b,7\n")
 	mustRun(t, "", "import", "../../text/testdata/import_bom.csv", sorted, "--dir", dir)
-	want := []daybook.StoredValue{value("a", "1", 1), value("b", "2", 7)}
+	indexed := writeFile(t, "indexed.csv", ",record_name,stored_at,value\n0,c,8,\"{\"\"x\"\":3}\"\n")
+	mustRun(t, "", "import", indexed, "--dir", dir)
+	want := []daybook.StoredValue{value("a", "1", 1), value("b", "2", 7), value("c", `{"x":3}`, 8)}
 	if diff := cmp.Diff(want, stored(t, dir)); diff != "" {
 		t.Errorf("imported values (-want +got):\n%s", diff)
 	}
