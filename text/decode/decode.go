@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package decode makes UTF-8 text of the bytes of a file: it decompresses gzip and zstd, and decodes
-// other encodings. [NewReader] recognises compression and byte order marks by themselves.
+// Package decode makes UTF-8 text of the bytes of a file: it decompresses gzip and zstd, and
+// decodes other encodings. [NewReader] recognises compression and byte order marks by themselves.
 //
 // It stands apart from package text, because its tables of encodings are large.
 package decode
@@ -23,7 +23,8 @@ import (
 )
 
 // ErrUnknownEncoding is returned for a name that is no encoding.
-var ErrUnknownEncoding = errors.New("is not the name of an encoding: want one such as latin1, windows-1252 or utf-16le")
+var ErrUnknownEncoding = errors.New("is not the name of an encoding: " +
+	"want one such as latin1, windows-1252 or utf-16le")
 
 // bufferSize is the size of the buffer between two stages, in bytes.
 const bufferSize = 64 << 10
@@ -33,8 +34,8 @@ type Reader struct {
 	io.Reader
 	// Compression is gzip, zstd, or "" if the file is not compressed.
 	Compression string
-	// Encoding is the name of the encoding: that of NewReader, utf-16 where a byte order mark says so,
-	// or utf-8. Text that is said to be UTF-8 by nobody is returned as it is, and may be none.
+	// Encoding is the name of the encoding: that of NewReader, utf-16 where a byte order mark says
+	// so, or utf-8. Text that is said to be UTF-8 by nobody is returned as it is, and may be none.
 	Encoding string
 
 	close func()
@@ -111,8 +112,8 @@ func (r *Reader) named(in io.Reader) *bufio.Reader {
 	return bufio.NewReaderSize(&compressedReader{in, r.Compression}, bufferSize)
 }
 
-// startsWith reports whether in starts with magic. It asks for one byte more only while those before
-// it match, because a pipe may be slow to send it.
+// startsWith reports whether in starts with magic. It asks for one byte more only while those
+// before it match, because a pipe may be slow to send it.
 func startsWith(in *bufio.Reader, magic []byte) (bool, error) {
 	for n := 1; n <= len(magic); n++ {
 		head, err := in.Peek(n)

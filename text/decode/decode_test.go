@@ -103,7 +103,8 @@ func TestDamagedReader(t *testing.T) {
 				r.Close()
 			}
 			if err == nil || !strings.HasPrefix(err.Error(), compression+": ") {
-				t.Errorf("%s, %d of %d bytes: error %v; want one that begins with its name", compression, cut, len(whole), err)
+				t.Errorf("%s, %d of %d bytes: error %v; want one that begins with its name",
+					compression, cut, len(whole), err)
 			}
 		}
 	}

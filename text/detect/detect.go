@@ -32,8 +32,8 @@ const (
 // Hints are what a person said about a file. What they leave out, Detect finds.
 type Hints struct {
 	Kind Kind
-	// Reader are the options of the reader that are known: a field that has its zero value is found.
-	// Name is the file's name, and names its record, without its directory and endings.
+	// Reader are the options of the reader that are known: a field that has its zero value is
+	// found. Name is the file's name, and names its record, without its directory and endings.
 	Reader text.ReadOptions
 	// NoHeader says that the first row of CSV is not a header. Its columns are c1, c2 and so on.
 	NoHeader bool
