@@ -19,12 +19,34 @@ func (o ReadOptions) parseTime(text string) (ms uint64, err error) {
 	if o.Times != nil {
 		return o.Times.ParseTime(text)
 	}
-	ms, err = o.TimeUnit.parse(text)
-	if err == nil && !o.AnyTime && !isPlausible(ms, daybook.Now()) {
-		err := fmt.Errorf("is %s, %w", daybook.Time(ms).Format(time.RFC3339), ErrImplausible)
-		return 0, &TimeError{Text: text, Err: err, Want: "a time from 1980 to a day after now"}
+	ms, err = o.TimeUnit.ParseTime(text)
+	if err == nil && !o.AnyTime {
+		err = new(PlausibleTimes).Check(text, ms)
 	}
-	return ms, err
+	if err != nil {
+		return 0, err
+	}
+	return ms, nil
+}
+
+// PlausibleTimes tells the times that a reading can have from others. It is for the times of one
+// file, and asks the clock again only for a time that is later than it was, so that it is cheap.
+type PlausibleTimes struct {
+	now uint64 // what the clock said when it was last asked
+}
+
+// Check returns a *TimeError that matches ErrImplausible for a time before MinPlausible, or more
+// than a day after now. text is the time as the file has it.
+func (p *PlausibleTimes) Check(text string, ms uint64) error {
+	if p.now >= MinPlausible && isPlausible(ms, p.now) {
+		return nil
+	}
+	p.now = daybook.Now()
+	if isPlausible(ms, p.now) {
+		return nil
+	}
+	err := fmt.Errorf("is %s, %w", daybook.Time(ms).Format(time.RFC3339), ErrImplausible)
+	return &TimeError{Text: text, Err: err, Want: "a time from 1980 to a day after now"}
 }
 
 // isPlausible reports whether a reading can have a time. Times have no upper bound while the clock

@@ -60,7 +60,7 @@ func TestParseForeignTime(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := ByDigits.parse(test.text)
+			got, err := ByDigits.ParseTime(test.text)
 			switch {
 			case test.reason == "" && (err != nil || got != test.want):
 				t.Errorf("%q: %d, %v; want %d", test.text, got, err, test.want)
@@ -99,7 +99,7 @@ func TestTimeUnit(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := test.unit.parse(test.text)
+			got, err := test.unit.ParseTime(test.text)
 			switch {
 			case test.reason == "" && (err != nil || got != test.want):
 				t.Errorf("%q: %d, %v; want %d", test.text, got, err, test.want)
@@ -125,7 +125,7 @@ func FuzzTimeUnit(f *testing.F) {
 		}
 		number.Mul(number, big.NewRat(1000, perSecond[n]))
 		want := new(big.Int).Div(number.Num(), number.Denom()) // rounds down, as the denominator is positive
-		got, err := units[n].parse(text)
+		got, err := units[n].ParseTime(text)
 		if (err == nil) != want.IsUint64() || err == nil && got != want.Uint64() {
 			t.Errorf("%q in %s: %d, %v; want %d", text, units[n], got, err, want)
 		}

@@ -62,9 +62,20 @@ func (u TimeUnit) unitOf(number decimal) (TimeUnit, error) {
 	return "", ErrNoUnit
 }
 
-// parse reads a time that another program wrote, RFC 3339 or a number of the unit, and returns Unix
-// milliseconds, rounded down.
-func (u TimeUnit) parse(text string) (ms uint64, err error) {
+// UnitOf returns the unit that a number says by its digits, or ByDigits if they say none. isNumber
+// reports whether text is a number at all.
+func UnitOf(text string) (unit TimeUnit, isNumber bool) {
+	number, ok := parseDecimal(text)
+	if !ok {
+		return ByDigits, false
+	}
+	unit, _ = ByDigits.unitOf(number)
+	return unit, true
+}
+
+// ParseTime reads a time that another program wrote, RFC 3339 or a number of the unit, and returns
+// Unix milliseconds, rounded down. It makes TimeUnit a TimeParser. It allows each time since 1970.
+func (u TimeUnit) ParseTime(text string) (ms uint64, err error) {
 	number, ok := parseDecimal(text)
 	if !ok {
 		return parseTimeOr(text, "RFC 3339, or Unix time in s, ms, us or ns")

@@ -2,6 +2,12 @@
 
 package timeform
 
+import (
+	"strings"
+
+	"github.com/daybook-db/daybook/text"
+)
+
 // Likelihood says how much texts look like times. A greater one is more likely.
 type Likelihood int
 
@@ -19,7 +25,7 @@ func Looks(samples []string) Likelihood {
 	var counts [Times + 1]int
 	full := 0
 	for _, sample := range samples {
-		if sample != "" {
+		if strings.TrimSpace(sample) != "" {
 			full++
 			counts[looksLike(sample)]++
 		}
@@ -32,28 +38,22 @@ func Looks(samples []string) Likelihood {
 	return NotTimes
 }
 
-// looksLike judges one text by its characters.
-func looksLike(text string) Likelihood {
-	digits, colons, separators := 0, 0, 0
-	for _, c := range []byte(text) {
-		switch {
-		case c >= '0' && c <= '9':
-			digits++
-		case c == ':':
-			colons++
-		case c == '-' || c == '/' || c == '.':
-			separators++
-		}
-	}
-	switch {
-	case digits == len(text) && (digits == 10 || digits == 13 || digits == 16 || digits == 19):
+// looksLike judges one text.
+func looksLike(sample string) Likelihood {
+	sample = strings.TrimSpace(sample)
+	if unit, isNumber := text.UnitOf(sample); isNumber && unit != text.ByDigits {
 		return Numbers
-	case digits >= 3 && colons > 0 && separators < 2:
-		return Clocks
-	case digits >= 4 && colons == 0 && separators == 2 && digits+separators == len(text):
+	}
+	var c civil
+	if may := layoutsOf(sample); len(may) > 0 && may[0].read(sample, &c) {
+		if c.clock {
+			return Times
+		}
 		return Dates
-	case digits >= 6 && colons > 0:
-		return Times
+	}
+	s := cursor{text: sample}
+	if s.clock(&c) && s.zone(&c) {
+		return Clocks
 	}
 	return NotTimes
 }

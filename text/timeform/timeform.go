@@ -1,42 +1,273 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package timeform finds out in which form a file writes its times, and reads them.
+//
+// [Detect] takes the first times of a file, and returns their [Form], which says itself in words. A
+// parser of the form reads all times of the file, in the file's order:
+//
+//	samples := []string{"31.12.2024 23:59", "01.01.2025 00:00"}
+//	form, err := timeform.Detect(samples, timeform.Options{})
+//	fmt.Println(form) // DD.MM.YYYY HH:MM, Europe/Vienna (this machine's zone)
+//	ms, err := form.NewParser().ParseTime("31.12.2024 23:59")
+//
+// # Forms
+//
+// A form is one order of year, month and day with one separator, for all lines of a file. What
+// follows the date may change from line to line: a T or a blank, seconds or none, a fraction after
+// a point or a comma, AM or PM, a zone or none. These are the forms:
+//
+//	2024-01-31T23:59:59Z                 RFC 3339; also 2024/01/31, 2024.01.31 and 2024:01:31
+//	31.01.2024 23:59                     dots: the day is first
+//	31/01/2024, 01/31/2024, 31-01-24     the samples decide
+//	31-Jan-2024, Jan 31, 2024            the English name of a month decides
+//	31/Jan/2024:23:59:59 +0000           the log of a web server
+//	20240131T235959Z                     with a time of day only, because 20240131 is a number
+//	1764000000                           a number whose digits, or Options.Unit, say the unit
+//
+// A two-digit year from 69 is one of the last century. The second 60 is the first of the next
+// minute, and 24:00 the end of the day. A date alone is the first instant of its day. It is read
+// only in a file whose samples have one, because elsewhere the time of day is lost.
+//
+// # Zones
+//
+// A text's own offset decides. Other texts are in Options.Zone. Where its clock is set forward, a
+// local time that does not exist is an error, [ErrSkipped]. Where it is set back, an hour comes
+// twice. The order of the lines tells which one is meant in a file whose times never turn;
+// otherwise it is an error, [ErrRepeated].
 package timeform
 
 import (
+	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/daybook-db/daybook/text"
 )
 
+// Causes of a text.TimeError.
+var (
+	// ErrAmbiguous is returned for dates such as 03/04/2024, if no sample tells which number is the
+	// day. Options.Formats tells it.
+	ErrAmbiguous = errors.New("is ambiguous")
+	// ErrRepeated is returned for a local time that came twice, as a clock was set back, if the
+	// order of the lines does not tell which one is meant.
+	ErrRepeated = errors.New("came twice, because the clock was set back")
+	// ErrSkipped is returned for a local time that did not exist, as a clock was set forward. Often
+	// Options.Zone is another zone than the one where the times were written.
+	ErrSkipped = errors.New("did not exist, because the clock was set forward")
+)
+
 // Options say what is known of the times before they are looked at.
 type Options struct {
-	// Formats are the forms in the words of strptime, such as "%d.%m.%Y %H:%M". Default: Detect
-	// finds the form.
+	// Formats are the forms in the words of strptime, such as "%d.%m.%Y %H:%M". The first that fits
+	// a text reads it. Default: Detect finds the form.
 	Formats []string
 	// Zone is where times without a zone were written. Default: this machine's zone.
 	Zone *time.Location
 	// Unit is what numbers count that are times. Default: text.ByDigits.
 	Unit text.TimeUnit
-	// AnyTime allows each time since 1970. Default: a time before 1980, or more than a day after now,
-	// is text.ErrImplausible.
+	// AnyTime allows each time since 1970. Default: a time before 1980, or more than a day after
+	// now, is text.ErrImplausible.
 	AnyTime bool
 }
 
 // Form is the form of a file's times.
 type Form struct {
-	opts Options
+	opts   Options
+	reader reader // nil: the times are numbers
+	seen   features
+	name   string // of the texts, without the zone
+	lines  lines  // the samples
 }
 
-// Detect finds the form of the times of a file from samples of them, in the file's order. It is an
-// error if they have none, or if they have several, as 03/04/2024 has.
+// reader reads texts of one form.
+type reader interface {
+	// read reports whether a text has the form, and the calendar its day.
+	read(text string, c *civil) (ok bool)
+}
+
+// features are what the samples of a form have.
+type features struct {
+	clock, noClock, seconds, fraction, meridiem, zoned, abbreviated, unzoned bool
+}
+
+func (f *features) add(c *civil) {
+	f.clock = f.clock || c.clock
+	f.noClock = f.noClock || !c.clock
+	f.seconds = f.seconds || c.seconds
+	f.fraction = f.fraction || c.milli != 0
+	f.meridiem = f.meridiem || c.meridiem
+	f.zoned = f.zoned || c.zoned || c.zone != ""
+	f.abbreviated = f.abbreviated || c.zone != ""
+	f.unzoned = f.unzoned || !c.zoned && c.zone == ""
+}
+
+// Detect finds the form of the times of a file from samples of them, in the file's order. Samples
+// that are empty do not count. Up to half of the others may be no times of the form. It is an error
+// if the samples have no form, or if they have several, as 03/04/2024 has.
 func Detect(samples []string, opts Options) (*Form, error) {
-	return &Form{opts}, nil
+	samples = full(samples)
+	if len(samples) == 0 {
+		return nil, text.ErrMissingTime
+	}
+	if opts.Zone == nil {
+		opts.Zone = time.Local
+	}
+	f := &Form{opts: opts}
+	if len(opts.Formats) > 0 {
+		f.reader = strptime(opts.Formats)
+		f.name = "the format " + strings.Join(opts.Formats, " or ")
+	} else if err := f.findLayout(samples); err != nil {
+		return nil, err
+	}
+	return f, f.learn(samples)
 }
 
-// String names the form for a person, and the zone where the form has none:
-// "DD.MM.YYYY HH:MM:SS, Europe/Vienna (this machine's zone)".
-func (f *Form) String() string { return "RFC 3339" }
+// full returns the samples that are not empty, without the blanks around them.
+func full(samples []string) (rest []string) {
+	for _, sample := range samples {
+		if sample = strings.TrimSpace(sample); sample != "" {
+			rest = append(rest, sample)
+		}
+	}
+	return rest
+}
 
-// NewParser returns a parser for the times of one file.
-func (f *Form) NewParser() text.TimeParser { return nil }
+// findLayout finds the layout that reads the most samples.
+func (f *Form) findLayout(samples []string) error {
+	counts := make(map[layout]int)
+	numbers, most := 0, 0
+	for _, sample := range samples {
+		if _, isNumber := text.UnitOf(sample); isNumber {
+			numbers++
+			continue
+		}
+		for _, l := range layoutsOf(sample) {
+			counts[l]++
+			most = max(most, counts[l])
+		}
+	}
+	if 2*max(numbers, most) < len(samples) || max(numbers, most) == 0 {
+		return notTime(firstUnread(samples), wantTime)
+	}
+	if numbers >= most {
+		f.name = nameOfUnit(samples, f.opts.Unit)
+		return nil
+	}
+	var found []layout
+	for l, count := range counts {
+		if count == most {
+			found = append(found, l)
+		}
+	}
+	if len(found) > 1 {
+		return ambiguous(samples, found)
+	}
+	f.reader = found[0]
+	return nil
+}
+
+const wantTime = "a date such as 2024-01-31 or 31.01.2024, perhaps with a time of day, or Unix time in s, ms, us or ns"
+
+func notTime(sample, want string) error {
+	return &text.TimeError{Text: sample, Err: text.ErrNotTime, Want: want}
+}
+
+func firstUnread(samples []string) string {
+	for _, sample := range samples {
+		if len(layoutsOf(sample)) == 0 {
+			return sample
+		}
+	}
+	return samples[0]
+}
+
+// ambiguous returns an error that shows what one sample may mean.
+func ambiguous(samples []string, found []layout) error {
+	for _, sample := range samples {
+		if len(layoutsOf(sample)) < 2 {
+			continue
+		}
+		var meanings []string
+		for _, l := range found {
+			var c civil
+			if l.read(sample, &c) {
+				meanings = append(meanings, fmt.Sprintf("%04d-%02d-%02d (%s)", c.year, c.month, c.day, l.pattern()))
+			}
+		}
+		err := fmt.Errorf("%w, because it may be %s", ErrAmbiguous, strings.Join(sorted(meanings), " or "))
+		return &text.TimeError{Text: sample, Err: err, Want: "the form of the dates"}
+	}
+	return notTime(samples[0], wantTime)
+}
+
+// learn reads the samples with the reader that was found, to know what they have and which way
+// their times go.
+func (f *Form) learn(samples []string) error {
+	if f.reader == nil {
+		return f.checkNumbers(samples)
+	}
+	read := 0
+	local := zone{location: f.opts.Zone}
+	for _, sample := range samples {
+		var c civil
+		if !f.reader.read(sample, &c) {
+			continue
+		}
+		read++
+		f.seen.add(&c)
+		if c.zoned {
+			f.lines.add((c.local()-int64(c.offset))*1000 + int64(c.milli))
+		} else if at, ok := local.only(c.local()); ok {
+			f.lines.add(at*1000 + int64(c.milli))
+		} else {
+			f.lines.any = false // the step over this one says nothing
+		}
+	}
+	if 2*read < len(samples) {
+		return notTime(f.firstOther(samples), f.name)
+	}
+	if l, ok := f.reader.(layout); ok {
+		f.name = f.seen.pattern(l)
+	}
+	return nil
+}
+
+// firstOther returns the first sample that the reader does not read.
+func (f *Form) firstOther(samples []string) string {
+	for _, sample := range samples {
+		if !f.reader.read(sample, new(civil)) {
+			return sample
+		}
+	}
+	return samples[0]
+}
+
+// checkNumbers returns an error if most samples are numbers that are no times.
+func (f *Form) checkNumbers(samples []string) error {
+	var first error
+	read := 0
+	for _, sample := range samples {
+		_, err := f.opts.Unit.ParseTime(sample)
+		if err == nil {
+			read++
+		} else if first == nil {
+			first = err
+		}
+	}
+	if 2*read < len(samples) {
+		return first
+	}
+	return nil
+}
+
+// NewParser returns a parser for the times of one file. It takes them in the file's order.
+func (f *Form) NewParser() text.TimeParser {
+	if f.reader == nil {
+		return &numberParser{unit: f.opts.Unit, anyTime: f.opts.AnyTime}
+	}
+	p := &parser{form: f, zone: zone{location: f.opts.Zone}, lines: f.lines}
+	p.lines.any = false // the samples were lines of the file, and come again
+	return p
+}

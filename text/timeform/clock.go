@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package timeform
+
+// cursor reads a text from its start to its end. Each of its methods that returns false has read
+// nothing that matters, because the text is then not in the form.
+type cursor struct {
+	text string
+	at   int
+}
+
+func (s *cursor) atEnd() bool { return s.at == len(s.text) }
+
+// peek returns the next byte, or 0 at the end.
+func (s *cursor) peek() byte {
+	if s.at < len(s.text) {
+		return s.text[s.at]
+	}
+	return 0
+}
+
+func isDigit(c byte) bool { return c-'0' <= 9 }
+
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+// number reads digits, at most max of them, and returns how many there were.
+func (s *cursor) number(max int) (value, width int) {
+	text := s.text[s.at:]
+	for width < len(text) && width < max && isDigit(text[width]) {
+		value = value*10 + int(text[width]-'0')
+		width++
+	}
+	s.at += width
+	return value, width
+}
+
+// twoDigits reads exactly two digits.
+func (s *cursor) twoDigits() (value int, ok bool) {
+	if s.at+2 > len(s.text) {
+		return 0, false
+	}
+	a, b := s.text[s.at]-'0', s.text[s.at+1]-'0'
+	s.at += 2
+	return int(a)*10 + int(b), a <= 9 && b <= 9
+}
+
+func (s *cursor) blanks() (any bool) {
+	start := s.at
+	for s.at < len(s.text) && s.text[s.at] == ' ' {
+		s.at++
+	}
+	return s.at > start
+}
+
+// word reads letters.
+func (s *cursor) word() string {
+	start := s.at
+	for s.at < len(s.text) && isLetter(s.text[s.at]) {
+		s.at++
+	}
+	return s.text[start:s.at]
+}
+
+// skip skips c if it is next.
+func (s *cursor) skip(c byte) bool {
+	if s.peek() != c || s.atEnd() {
+		return false
+	}
+	s.at++
+	return true
+}
+
+// tail reads what follows a date: nothing, or a time of day and perhaps a zone.
+func (s *cursor) tail(c *civil) (ok bool) {
+	if s.atEnd() {
+		return true
+	}
+	switch s.text[s.at] {
+	case 'T', 't', '_':
+		s.at++
+	case ',':
+		s.at++
+		s.blanks()
+	default:
+		if !s.blanks() {
+			return false
+		}
+	}
+	return s.clock(c) && s.zone(c)
+}
+
+// clock reads HH:MM, HH:MM:SS or HH:MM:SS.fff, and AM or PM after it. Dots may stand in place of
+// the colons if there are seconds.
+func (s *cursor) clock(c *civil) (ok bool) {
+	hour, width := s.number(2)
+	separator := s.peek()
+	if width == 0 || separator != ':' && separator != '.' {
+		return false
+	}
+	s.at++
+	minute, ok := s.twoDigits()
+	second := 0
+	if ok && s.skip(separator) {
+		second, ok = s.twoDigits()
+		c.seconds = true
+		ok = ok && s.fraction(c)
+	}
+	isPastEnd := hour > 24 || hour == 24 && (minute != 0 || second != 0 || c.milli != 0)
+	if !ok || isPastEnd || minute > 59 || second > 60 || separator == '.' && !c.seconds {
+		return false
+	}
+	c.clock = true
+	c.second = hour*3600 + minute*60 + second
+	return s.meridiem(c, hour) && !isDigit(s.peek())
+}
+
+// fraction reads the fraction of a second, if there is one, and rounds it down to milliseconds.
+func (s *cursor) fraction(c *civil) (ok bool) {
+	if next := s.peek(); next != '.' && next != ',' {
+		return true
+	}
+	s.at++
+	milli, width := s.number(3)
+	for i := width; i < 3; i++ {
+		milli *= 10
+	}
+	c.milli = milli
+	for isDigit(s.peek()) {
+		s.at++
+	}
+	return width > 0
+}
+
+// meridiem reads AM or PM, if one of them is there, with or without a blank and dots. 12 AM is 0.
+func (s *cursor) meridiem(c *civil, hour int) (ok bool) {
+	start := s.at
+	s.blanks()
+	half := s.peek() | 0x20
+	if half != 'a' && half != 'p' {
+		s.at = start
+		return true
+	}
+	s.at++
+	dotted := s.skip('.')
+	if dotted {
+		s.blanks()
+	}
+	if s.peek()|0x20 != 'm' {
+		s.at = start
+		return true
+	}
+	s.at++
+	if dotted && !s.skip('.') || hour < 1 || hour > 12 {
+		return false
+	}
+	c.meridiem = true
+	if hour == 12 {
+		c.second -= 12 * 3600
+	}
+	if half == 'p' {
+		c.second += 12 * 3600
+	}
+	return true
+}
+
+// zone reads what says the zone, if it is there, to the end of the text: Z, an offset, UTC or GMT
+// with or without an offset, or the abbreviation of a zone.
+func (s *cursor) zone(c *civil) (ok bool) {
+	s.blanks()
+	if s.atEnd() {
+		return true
+	}
+	name := s.word()
+	switch {
+	case isUTC(name):
+		c.zoned = true
+	case name != "":
+		if len(name) > maxZoneName {
+			return false
+		}
+		c.zone = name
+	}
+	if sign := s.peek(); c.zone == "" && (sign == '+' || sign == '-') {
+		return s.offset(c) && s.afterOffset()
+	}
+	return s.atEnd()
+}
+
+const maxZoneName = 5 // letters of an abbreviation
+
+// isUTC reports whether a word stands for UTC.
+func isUTC(word string) bool {
+	switch len(word) {
+	case 1:
+		return word[0]|0x20 == 'z'
+	case 3:
+		return equalFold(word, "utc") || equalFold(word, "gmt")
+	}
+	return false
+}
+
+// equalFold compares letters of ASCII. The second text has small letters.
+func equalFold(text, small string) bool {
+	for i := range len(small) {
+		if i >= len(text) || text[i]|0x20 != small[i] {
+			return false
+		}
+	}
+	return len(text) == len(small)
+}
+
+// offset reads a sign and HH:MM, HHMM, HH or H.
+func (s *cursor) offset(c *civil) (ok bool) {
+	negative := s.peek() == '-'
+	s.at++
+	hours, width := s.number(2)
+	minutes := 0
+	ok = width > 0
+	if ok && (s.skip(':') || width == 2 && isDigit(s.peek())) {
+		minutes, ok = s.twoDigits()
+	}
+	c.zoned = true
+	c.offset = hours*3600 + minutes*60
+	if negative {
+		c.offset = -c.offset
+	}
+	return ok && hours < 24 && minutes < 60
+}
+
+// afterOffset reads the name of the zone that some write after its offset, and the text is over.
+func (s *cursor) afterOffset() (ok bool) {
+	if s.blanks() {
+		s.word()
+	}
+	return s.atEnd()
+}

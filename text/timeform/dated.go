@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package timeform
+
+// order is how a date is written.
+type order uint8
+
+const (
+	yearFirst  order = iota // 2024-01-31
+	dayFirst                // 31.01.2024
+	monthFirst              // 01/31/2024
+	named                   // 31-Jan-2024, and all others with the English name of a month
+	compact                 // 20240131T235959
+)
+
+// layout is how a file writes the dates of its times. What follows a date is read in all its forms.
+type layout struct {
+	order     order
+	separator byte // between the numbers of a date
+	shortYear bool // the year has two digits
+}
+
+// read reads one text, and reports whether it has the layout and the calendar has its day.
+func (l layout) read(text string, c *civil) (ok bool) {
+	s := cursor{text: text}
+	switch l.order {
+	case named:
+		return s.namedTime(c) && isDay(c.year, c.month, c.day)
+	case compact:
+		return s.compactDate(c) && isDay(c.year, c.month, c.day) && s.compactTail(c)
+	}
+	t, ok := s.triple()
+	return ok && l.fits(t) && l.date(t, c) && s.tail(c)
+}
+
+// triple is a date of three numbers whose meaning is not known.
+type triple struct {
+	separator byte
+	a, b, c   int
+	widthA    int
+	widthC    int
+}
+
+// triple reads three numbers and the separators between them. The year may have two or four digits.
+func (s *cursor) triple() (t triple, ok bool) {
+	t.a, t.widthA = s.number(5)
+	t.separator = s.peek()
+	if t.widthA == 0 || t.widthA == 3 || t.widthA > 4 || !isSeparator(t.separator) {
+		return t, false
+	}
+	s.at++
+	width := 0
+	if t.b, width = s.number(3); width == 0 || width > 2 || !s.skip(t.separator) {
+		return t, false
+	}
+	t.c, t.widthC = s.number(5)
+	return t, t.widthC > 0 && t.widthC <= 4 && t.widthC != 3
+}
+
+func isSeparator(c byte) bool { return c == '-' || c == '/' || c == '.' || c == ':' }
+
+// layouts appends the layouts that a date of three numbers may have. Dots stand after the day.
+func (t triple) layouts() (may []layout) {
+	orders := []order{yearFirst}
+	short := t.widthA < 4 && t.widthC < 4
+	switch {
+	case t.widthA == 4:
+	case t.separator == '.':
+		orders[0] = dayFirst
+	default:
+		orders = []order{dayFirst, monthFirst, yearFirst}
+	}
+	for _, order := range orders {
+		l := layout{order, t.separator, short}
+		if l.fits(t) && l.date(t, new(civil)) {
+			may = append(may, l)
+		}
+	}
+	return may
+}
+
+// fits reports whether the numbers have the widths and the separator of the layout.
+func (l layout) fits(t triple) bool {
+	year, day := t.widthC, t.widthA
+	if l.order == yearFirst {
+		year, day = day, year
+	}
+	want := 4
+	if l.shortYear {
+		want = 2
+	}
+	isClock := l.separator == ':' && (l.shortYear || l.order != yearFirst)
+	return t.separator == l.separator && year == want && day <= 2 && !isClock
+}
+
+// date takes the numbers for a date, and reports whether the calendar has it.
+func (l layout) date(t triple, c *civil) (ok bool) {
+	switch l.order {
+	case yearFirst:
+		c.year, c.month, c.day = t.a, t.b, t.c
+	case dayFirst:
+		c.day, c.month, c.year = t.a, t.b, t.c
+	default:
+		c.month, c.day, c.year = t.a, t.b, t.c
+	}
+	if l.shortYear {
+		c.year = fullYear(c.year)
+	}
+	return isDay(c.year, c.month, c.day)
+}
+
+// compactDate reads YYYYMMDD.
+func (s *cursor) compactDate(c *civil) (ok bool) {
+	number, width := s.number(9)
+	c.year, c.month, c.day = number/10000, number/100%100, number%100
+	return width == 8
+}
+
+// compactTail reads a T or a blank, and a time of day as HHMM, HHMMSS or in its other forms. A
+// compact date alone is a number, which may mean anything.
+func (s *cursor) compactTail(c *civil) (ok bool) {
+	start := s.at
+	if s.tail(c) {
+		return c.clock
+	}
+	*s = cursor{s.text, start}
+	*c = civil{year: c.year, month: c.month, day: c.day, clock: true}
+	if next := s.peek(); next != 'T' && next != 't' && next != ' ' && next != '_' && next != '-' {
+		return false
+	}
+	s.at++
+	number, width := s.number(7)
+	switch width {
+	case 4:
+		number *= 100
+	case 6:
+		c.seconds = true
+		if !s.fraction(c) {
+			return false
+		}
+	default:
+		return false
+	}
+	hour, minute, second := number/10000, number/100%100, number%100
+	c.second = hour*3600 + minute*60 + second
+	return hour < 24 && minute < 60 && second <= 60 && s.zone(c)
+}
+
+// layoutsOf returns the layouts that a text may have: none if it is no time, and several if the day
+// and the month of a date could change places.
+func layoutsOf(text string) []layout {
+	may := []layout{{order: named}}
+	if s := (cursor{text: text}); isDigit(s.peek()) {
+		t, ok := s.triple()
+		if ok {
+			may = t.layouts()
+		} else {
+			may = append(may, layout{order: compact})
+		}
+	}
+	fitting := may[:0]
+	for _, l := range may {
+		if l.read(text, new(civil)) {
+			fitting = append(fitting, l)
+		}
+	}
+	return fitting
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package timeform
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/daybook-db/daybook/text"
+)
+
+// String names the form for a person, and the zone where the form has none:
+// "DD.MM.YYYY HH:MM:SS, Europe/Vienna (this machine's zone)".
+func (f *Form) String() string {
+	if f.reader == nil || !f.seen.unzoned {
+		return f.name
+	}
+	return f.name + ", " + nameOfZone(f.opts.Zone)
+}
+
+// pattern names a date: DD.MM.YYYY.
+func (l layout) pattern() string {
+	year := "YYYY"
+	if l.shortYear {
+		year = "YY"
+	}
+	separator := string(l.separator)
+	switch l.order {
+	case yearFirst:
+		return year + separator + "MM" + separator + "DD"
+	case dayFirst:
+		return "DD" + separator + "MM" + separator + year
+	case monthFirst:
+		return "MM" + separator + "DD" + separator + year
+	case compact:
+		return "YYYYMMDD"
+	}
+	return "English dates"
+}
+
+// pattern names the texts of a layout: DD.MM.YYYY HH:MM:SS.
+func (f features) pattern(l layout) string {
+	isISO := l == layout{order: yearFirst, separator: '-'}
+	switch {
+	case !f.clock:
+		return l.pattern()
+	case isISO && f.seconds && !f.meridiem && !f.unzoned && !f.abbreviated:
+		return "RFC 3339"
+	case f.zoned:
+		return l.pattern() + " " + f.clockPattern() + " with a zone"
+	}
+	return l.pattern() + " " + f.clockPattern()
+}
+
+// clockPattern names a time of day.
+func (f features) clockPattern() string {
+	pattern := "HH:MM"
+	if f.seconds {
+		pattern += ":SS"
+	}
+	if f.fraction {
+		pattern += ".fff"
+	}
+	if f.meridiem {
+		pattern += " AM/PM"
+	}
+	return pattern
+}
+
+// nameOfUnit names times that are numbers.
+func nameOfUnit(samples []string, unit text.TimeUnit) string {
+	if unit == text.ByDigits {
+		var units []string
+		for _, sample := range samples {
+			if one, _ := text.UnitOf(sample); one != text.ByDigits && !slices.Contains(units, string(one)) {
+				units = append(units, string(one))
+			}
+		}
+		return "Unix time in " + strings.Join(units, " or ")
+	}
+	return "Unix time in " + string(unit)
+}
+
+func sorted(texts []string) []string {
+	slices.Sort(texts)
+	return texts
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package timeform
+
+// monthNames and dayNames are English. A text has their first three letters, or all of them.
+var (
+	monthNames = [...]string{"january", "february", "march", "april", "may", "june", "july", "august",
+		"september", "october", "november", "december"}
+	dayNames = [...]string{"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"}
+)
+
+// indexOfName returns the place of a word among names, or -1.
+func indexOfName(word string, names []string) int {
+	for i, name := range names {
+		isWhole := equalFold(word, name)
+		isShort := equalFold(word, name[:3]) || len(word) == 4 && equalFold(word, "sept") && name == "september"
+		if isWhole || isShort {
+			return i
+		}
+	}
+	return -1
+}
+
+// namedTime reads a date with the English name of its month and what follows it:
+//
+//	02-Jan-2024 15:04:05          Jan 2, 2024 3:04 PM
+//	02/Jan/2024:15:04:05 +0000    Mon Jan  2 15:04:05 2024
+//	Tue, 02 Jan 2024 15:04:05 GMT
+//	2024-Jan-02
+func (s *cursor) namedTime(c *civil) (ok bool) {
+	word := s.word()
+	if word != "" && indexOfName(word, dayNames[:]) >= 0 {
+		s.skip('.')
+		s.skip(',')
+		if !s.blanks() {
+			return false
+		}
+		word = s.word()
+	}
+	if word != "" {
+		return s.monthName(word, c) && s.afterMonth(c)
+	}
+	return s.dayOrYear(c)
+}
+
+// monthName takes word for the name of a month, with or without a dot after it.
+func (s *cursor) monthName(word string, c *civil) (ok bool) {
+	c.month = indexOfName(word, monthNames[:]) + 1
+	s.skip('.')
+	return c.month > 0
+}
+
+// gap skips what stands between the parts of a date: blanks, or one of - / and a comma.
+func (s *cursor) gap() (ok bool) {
+	if s.skip('-') || s.skip('/') {
+		return true
+	}
+	comma := s.skip(',')
+	return s.blanks() || comma
+}
+
+// dayOrYear reads 02-Jan-2024 or 2024-Jan-02 and what follows it.
+func (s *cursor) dayOrYear(c *civil) (ok bool) {
+	first, widthFirst := s.number(5)
+	if widthFirst == 0 || !s.gap() || !s.monthName(s.word(), c) || !s.gap() {
+		return false
+	}
+	last, widthLast := s.number(5)
+	if widthFirst == 4 {
+		c.year, c.day = first, last
+		ok = widthLast == 1 || widthLast == 2
+	} else {
+		c.day = first
+		ok = widthFirst <= 2 && c.setYear(last, widthLast)
+	}
+	if !ok {
+		return false
+	}
+	if s.peek() == ':' { // as the logs of web servers have it
+		s.at++
+		return s.clock(c) && s.zone(c)
+	}
+	return s.tail(c)
+}
+
+// setYear takes a number of two or four digits for the year.
+func (c *civil) setYear(number, width int) (ok bool) {
+	c.year = number
+	if width == 2 {
+		c.year = fullYear(number)
+	}
+	return width == 2 || width == 4
+}
+
+// afterMonth reads what follows the name of a month that comes first: the day, and then the year
+// and a time of day, or a time of day, perhaps a zone, and the year.
+func (s *cursor) afterMonth(c *civil) (ok bool) {
+	width := 0
+	if !s.gap() {
+		return false
+	}
+	if c.day, width = s.number(3); width == 0 || width > 2 || !s.gap() {
+		return false
+	}
+	start := s.at
+	number, width := s.number(5)
+	if s.peek() != ':' {
+		return c.setYear(number, width) && s.tail(c)
+	}
+	s.at = start
+	return s.clock(c) && s.zoneAndYear(c)
+}
+
+// zoneAndYear reads the end of Mon Jan  2 15:04:05 UTC 2024.
+func (s *cursor) zoneAndYear(c *civil) (ok bool) {
+	if !s.blanks() {
+		return false
+	}
+	if !isDigit(s.peek()) {
+		end := s.at
+		for end < len(s.text) && s.text[end] != ' ' {
+			end++
+		}
+		zone := cursor{s.text[:end], s.at}
+		if !zone.zone(c) {
+			return false
+		}
+		s.at = end
+		s.blanks()
+	}
+	year, width := s.number(5)
+	c.year = year
+	return width == 4 && s.atEnd()
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package timeform
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/daybook-db/daybook/text"
+)
+
+// parser reads the times of one file.
+type parser struct {
+	form      *Form
+	zone      zone
+	lines     lines
+	plausible text.PlausibleTimes
+}
+
+// errBefore1970 is the cause of a text.TimeError.
+var errBefore1970 = errors.New("is before 1970, where a daybook's time starts")
+
+// ParseTime implements text.TimeParser.
+func (p *parser) ParseTime(written string) (ms uint64, err error) {
+	var c civil
+	if !p.form.reader.read(strings.TrimSpace(written), &c) || !p.form.seen.allow(&c) {
+		return 0, notTime(written, p.form.name)
+	}
+	second, err := p.second(&c)
+	if err == nil && second < 0 {
+		err = errBefore1970
+	}
+	if err != nil {
+		return 0, &text.TimeError{Text: written, Err: err}
+	}
+	instant := second*1000 + int64(c.milli)
+	if !p.form.opts.AnyTime {
+		if err := p.plausible.Check(written, uint64(instant)); err != nil {
+			return 0, err
+		}
+	}
+	p.lines.add(instant)
+	return uint64(instant), nil
+}
+
+// allow reports whether a text has what all samples had: a date alone has lost its time of day, and
+// an hour without AM or PM its half of the day.
+func (f *features) allow(c *civil) bool {
+	return (c.clock || f.noClock) && (c.meridiem || !f.meridiem || !c.clock)
+}
+
+// second returns the Unix second of a text. Its error is the cause of a text.TimeError.
+func (p *parser) second(c *civil) (int64, error) {
+	local := c.local()
+	switch {
+	case c.zoned:
+		return local - int64(c.offset), nil
+	case c.zone != "":
+		if at, ok := p.zone.named(local, c.zone); ok {
+			return at, nil
+		}
+		return 0, fmt.Errorf("%w: want an offset in the place of %s", text.ErrNoZone, c.zone)
+	case !c.clock:
+		return p.zone.startOfDay(local), nil
+	}
+	if at, ok := p.zone.only(local); ok {
+		return at, nil
+	}
+	return p.twice(local, int64(c.milli))
+}
+
+// twice returns the instant of a local time that has none or several.
+func (p *parser) twice(local, milli int64) (int64, error) {
+	all := p.zone.all(local)
+	if len(all) == 0 {
+		return 0, fmt.Errorf("%w in %s", ErrSkipped, nameOfZone(p.form.opts.Zone))
+	}
+	for i := range all {
+		all[i] = all[i]*1000 + milli
+	}
+	at, ok := p.lines.choose(all)
+	if !ok {
+		return 0, fmt.Errorf("%w in %s, and the lines before it do not tell which one is meant",
+			ErrRepeated, nameOfZone(p.form.opts.Zone))
+	}
+	return (at - milli) / 1000, nil
+}
+
+// numberParser reads times that are numbers.
+type numberParser struct {
+	unit      text.TimeUnit
+	anyTime   bool
+	plausible text.PlausibleTimes
+}
+
+// ParseTime implements text.TimeParser.
+func (p *numberParser) ParseTime(written string) (ms uint64, err error) {
+	ms, err = p.unit.ParseTime(strings.TrimSpace(written))
+	if err == nil && !p.anyTime {
+		err = p.plausible.Check(written, ms)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return ms, nil
+}
