@@ -2,7 +2,10 @@
 
 package daybook
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Match these errors with errors.Is. A returned error wraps one of them, and adds the name, size,
 // pattern, path or offset in question. Their texts do not begin with the name of the package,
@@ -78,3 +81,17 @@ var (
 	// damaged: that version reads it.
 	ErrVersion = errors.New("written by a newer version")
 )
+
+// ValueError says where a value stops to be JSON. It matches ErrInvalidValue.
+type ValueError struct {
+	Offset int    // of the byte that is wrong
+	Len    int    // of the value
+	Reason string // "a value was expected"
+}
+
+func (e *ValueError) Error() string {
+	return fmt.Sprintf("%v: %s at offset %d of %d bytes", ErrInvalidValue, e.Reason, e.Offset, e.Len)
+}
+
+// Unwrap returns ErrInvalidValue.
+func (e *ValueError) Unwrap() error { return ErrInvalidValue }

@@ -56,14 +56,14 @@ func isPlainASCII(name string) bool {
 }
 
 // ValidateValue returns nil if value is a JSON text that a record can hold. Otherwise its error
-// matches ErrInvalidValue or ErrValueTooLarge. It uses constant stack space, however deeply value
+// is a *ValueError or matches ErrValueTooLarge. It uses constant stack space, however deeply value
 // is nested.
 func ValidateValue(value json.RawMessage) error {
 	if len(value) > MaxValueLen {
 		return fmt.Errorf("%w: got %d bytes; want at most %d", ErrValueTooLarge, len(value), MaxValueLen)
 	}
 	if fault := checkJSON(value); fault != nil {
-		return fmt.Errorf("%w: %s at offset %d of %d bytes", ErrInvalidValue, fault.reason, fault.offset, len(value))
+		return &ValueError{Offset: fault.offset, Len: len(value), Reason: fault.reason}
 	}
 	return nil
 }

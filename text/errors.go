@@ -3,6 +3,7 @@
 package text
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -49,18 +50,24 @@ func (e *LineError) Unwrap() error { return e.Err }
 // Lines returns the number of lines that are lost.
 func (e *LineError) Lines() int { return max(e.LastLine-e.Line, 0) + 1 }
 
-// SyntaxError says where a line is not one JSON object.
+// SyntaxError says where a line is not one JSON object, or not a part of a JSON document.
 type SyntaxError struct {
 	Offset     int    // of the byte that is wrong, from the start of the line, counted from 0
 	Want       string // wanted there: "a value"
 	Incomplete bool   // the line ends at Offset
+	Reason     string // what is wrong there, where Want does not say it: "a control character"
+	Format     string // that the line has not. Default: JSON
 }
 
 func (e *SyntaxError) Error() string {
-	if e.Incomplete {
-		return fmt.Sprintf("not JSON: the line ends early at byte %d: want %s", e.Offset+1, e.Want)
+	format := cmp.Or(e.Format, "JSON")
+	if e.Reason != "" {
+		return fmt.Sprintf("not %s: %s at byte %d", format, e.Reason, e.Offset+1)
 	}
-	return fmt.Sprintf("not JSON: want %s at byte %d", e.Want, e.Offset+1)
+	if e.Incomplete {
+		return fmt.Sprintf("not %s: the line ends early at byte %d: want %s", format, e.Offset+1, e.Want)
+	}
+	return fmt.Sprintf("not %s: want %s at byte %d", format, e.Want, e.Offset+1)
 }
 
 // KindError says that a JSON text is not of the kind that was wanted.

@@ -31,7 +31,9 @@ type ndjsonReader struct {
 //
 // A time is an RFC 3339 string or a number. In stored_at a number is Unix milliseconds. In ts it
 // may be in quotes, counts opts.TimeUnit, and is rounded down to milliseconds. The value is
-// returned byte for byte. Lines of white space are ignored, and so is a byte order mark.
+// returned byte for byte, and a payload that is no JSON as a string. A "/" in a topic, which MQTT
+// puts between its parts, becomes ".". Lines of white space are ignored, and so is a byte order
+// mark.
 func NewNDJSONReader(in io.Reader, opts ReadOptions) ValueReader {
 	return &ndjsonReader{in: buffered(in), opts: opts}
 }
@@ -184,7 +186,13 @@ func parseLine(line []byte, opts ReadOptions) (daybook.StoredValue, error) {
 	}
 	var members lineMembers
 	if err := members.scan(line); err != nil {
-		return none, err
+		quoted, ok := quotePayload(line)
+		if !ok {
+			return none, err
+		}
+		if members = (lineMembers{}); members.scan(quoted) != nil {
+			return none, err
+		}
 	}
 	form, err := members.form()
 	if err != nil {
@@ -202,7 +210,7 @@ func parseLine(line []byte, opts ReadOptions) (daybook.StoredValue, error) {
 	if err != nil {
 		return none, &MemberError{form.time, err}
 	}
-	return checkedValue(name, bytes.Clone(value), storedAt)
+	return checkedValue(form.recordName(name), bytes.Clone(value), storedAt)
 }
 
 // parseTime reads the member with the time of a line, which is nil if the line has none.

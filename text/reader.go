@@ -45,6 +45,8 @@ type ReadOptions struct {
 	Times TimeParser
 	// Value is the path of the JSON that is stored. Default: all members but those of Time and Record.
 	Value string
+	// JSON says where the values of NewJSONReader are.
+	JSON JSONOptions
 	// CSV says how rows and cells are made of text.
 	CSV CSVOptions
 	// StampNow gives values that have no time the clock's time. Default: such a value is
