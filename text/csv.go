@@ -3,237 +3,274 @@
 package text
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/text/internal/rows"
 )
 
-// csvReader reads CSV with a header. Each row is one value of the same record.
-type csvReader struct {
-	rows       *csv.Reader
-	bound      *boundedReader
-	opts       ReadOptions
-	names      []string // of the columns
-	members    [][]byte // `"name":` of each column
-	timeColumn int      // -1: there is none, and opts.StampNow is set
-	line       int      // of the last row that was read, or of the header
+// Noter is a ValueReader that has something to say about the values that it read.
+type Noter interface {
+	// Notes returns sentences for a person. They are complete after the last value.
+	Notes() []string
 }
 
-// NewCSVReader returns a reader of CSV with a header line. Each row is one value of the record
-// opts.Record: a JSON object whose members have the names of the header.
+// csvReader reads CSV. Each row is one value, or with opts.Split one value for each column.
+type csvReader struct {
+	rows    *rows.Reader
+	opts    ReadOptions
+	name    NameTemplate
+	columns []column
+	times   []int                 // places of the columns of the time; none: opts.StampNow is set
+	fields  []int                 // places of the columns that name the record; fieldColumn for {column}
+	texts   []string              // of the fields, for the next name
+	line    []byte                // for the next value
+	pending []daybook.StoredValue // of the last row, with opts.Split
+}
+
+// NewCSVReader returns a reader of CSV. Each row is one value: a JSON object whose members have the
+// names of the header, or of opts.CSV.Columns. With opts.Split, each cell is a value by itself.
 //
-// The column opts.Time holds the time and is no member: RFC 3339, or a JSON number of
-// opts.TimeUnit, rounded down to milliseconds.
+// The columns opts.Time hold the time, and the fields of opts.Record name the record; neither are
+// members. A slash in a column called topic becomes a dot in the name. Without opts.Times a time is
+// RFC 3339, or a JSON number of opts.TimeUnit, rounded down to milliseconds.
 //
 // Cells that are true, false or a number keep their text. A number has the form of JSON, but no
 // exponent, and at most 15 digits unless it has a fraction: 1E5 and 12345678901234567890 are more
-// often names, and not each program reads them exactly. Cells that are empty, NaN, null or N/A are
-// left out. All other cells become strings. A column without a name in the header is called
-// column_N, counted from 1. A byte order mark is ignored.
+// often names, and not each program reads them exactly. A column of opts.CSV.Number may have any
+// number of JSON. Cells that are empty, NaN, null or N/A are left out. All other cells become
+// strings, and so do all cells of opts.CSV.Text. The reader is a Noter: it says which columns have
+// both numbers and strings.
+//
+// A column without a name in the header is called column_N, counted from 1. A name that is repeated
+// gets a number, as in Year and Year_2. A byte order mark is ignored.
 //
 // It reads the header, and fails if the header and the options do not fit together.
 func NewCSVReader(in io.Reader, opts ReadOptions) (ValueReader, error) {
-	if err := opts.validateForCSV(); err != nil {
-		return nil, err
-	}
-	bound := &boundedReader{in: in, max: MaxLineLen}
-	lines := buffered(bound)
-	r := &csvReader{rows: csv.NewReader(lines), bound: bound, opts: opts}
-	r.rows.ReuseRecord = true
-	err := skipByteOrderMark(lines)
-	if err == nil {
-		err = r.readHeader()
-	}
+	r := &csvReader{opts: opts}
+	err := r.open(in)
 	if err != nil {
 		return nil, fmt.Errorf("%s%w", prefix(opts.Name), err)
 	}
 	return r, nil
 }
 
-func (o ReadOptions) validateForCSV() error {
-	if len(o.Time) == 0 && !o.StampNow {
-		return fmt.Errorf("%w: ReadOptions has neither Time nor StampNow", daybook.ErrInvalidParams)
-	}
-	if err := o.TimeUnit.validate(); err != nil {
+func (r *csvReader) open(in io.Reader) (err error) {
+	if r.name, err = r.opts.validateForCSV(); err != nil {
 		return err
 	}
-	return daybook.ValidateRecordName(o.Record)
+	lines := buffered(in)
+	if err := skipByteOrderMark(lines); err != nil {
+		return err
+	}
+	r.rows = rows.NewReader(lines, r.opts.CSV.rowOptions(MaxLineLen))
+	if err := r.rows.SkipLines(r.opts.CSV.SkipLines); err != nil && err != io.EOF {
+		return err
+	}
+	header := r.opts.CSV.Columns
+	if len(header) == 0 {
+		if header, err = r.readHeader(); err != nil {
+			return err
+		}
+	}
+	return r.setColumns(header)
+}
+
+// validateForCSV returns the template of the record's name if the options are valid.
+func (o ReadOptions) validateForCSV() (NameTemplate, error) {
+	name, err := ParseNameTemplate(o.Record)
+	switch {
+	case len(o.Time) == 0 && !o.StampNow:
+		return name, fmt.Errorf("%w: ReadOptions has neither Time nor StampNow", daybook.ErrInvalidParams)
+	case o.TimeUnit.validate() != nil:
+		return name, o.TimeUnit.validate()
+	case !o.CSV.isValid():
+		return name, fmt.Errorf("%w: CSVOptions.Delimiter and Comment must be two characters of ASCII, "+
+			"and neither a quote nor a line end", daybook.ErrInvalidParams)
+	}
+	return name, err
+}
+
+func (o CSVOptions) isValid() bool {
+	isOne := func(r rune) bool { return r >= 0 && r < utf8.RuneSelf && r != '"' && r != '\r' && r != '\n' }
+	return isOne(o.Delimiter) && isOne(o.Comment) && (o.Comment == 0 || o.Comment != o.Delimiter) && o.SkipLines >= 0
+}
+
+func (o CSVOptions) rowOptions(maxLen int) rows.Options {
+	opts := rows.Options{Delimiter: ',', Comment: byte(o.Comment), KeepBlanks: o.KeepBlanks, MaxLen: maxLen}
+	if o.Delimiter != 0 {
+		opts.Delimiter = byte(o.Delimiter)
+	}
+	return opts
 }
 
 var errNoHeader = errors.New("it is empty: want a header line")
 
-func (r *csvReader) readHeader() error {
-	header, err := r.rows.Read()
+func (r *csvReader) readHeader() ([]string, error) {
+	cells, err := r.rows.Read()
 	if err == io.EOF {
-		return errNoHeader
+		return nil, errNoHeader
 	}
-	if err != nil {
-		return err
+	header := make([]string, len(cells))
+	for i, cell := range cells {
+		header[i] = string(cell)
 	}
-	r.line, _ = r.rows.FieldPos(0)
-	if r.names, err = columnNames(header); err != nil {
-		return err
-	}
-	r.timeColumn = -1
-	if len(r.opts.Time) > 0 {
-		if r.timeColumn = slices.Index(r.names, r.opts.Time[0]); r.timeColumn < 0 {
-			return &HeaderError{Got: header, Want: fmt.Sprintf("a column %q", r.opts.Time[0])}
-		}
-	}
-	for _, name := range r.names {
-		r.members = append(r.members, append(appendString(nil, name), ':'))
-	}
-	return nil
+	return header, err
 }
-
-// columnNames names the columns as the header does, and a column without a header after its place,
-// as in "column_1". No two columns may have the same name in the end.
-func columnNames(header []string) ([]string, error) {
-	names := make([]string, len(header))
-	columns := make(map[string]int)
-	for i, name := range header {
-		if !utf8.ValidString(name) {
-			return nil, &ColumnError{Column: i + 1, Name: name, Err: errHeaderNotUTF8}
-		}
-		if name == "" {
-			name = fmt.Sprintf("column_%d", i+1)
-		}
-		if first, taken := columns[name]; taken {
-			err := fmt.Errorf("column %d of the header has the same name", first)
-			return nil, &ColumnError{Column: i + 1, Name: name, Err: err}
-		}
-		names[i], columns[name] = name, i+1
-	}
-	return names, nil
-}
-
-var errHeaderNotUTF8 = errors.New("its name in the header is not valid UTF-8")
 
 func (r *csvReader) Read() (daybook.StoredValue, error) {
-	r.bound.reset()
-	cells, err := r.rows.Read()
-	if err != nil {
-		return daybook.StoredValue{}, r.rowError(err)
+	for len(r.pending) == 0 {
+		cells, err := r.rows.Read()
+		if err != nil {
+			return daybook.StoredValue{}, r.rowError(err)
+		}
+		value, err := r.parseRow(cells)
+		if err != nil {
+			line := r.rows.Line()
+			return value, &LineError{File: r.opts.Name, Line: line, LastLine: line, Err: err}
+		}
+		if !r.opts.Split {
+			return value, nil
+		}
 	}
-	r.line, _ = r.rows.FieldPos(0)
-	value, err := r.parseRow(cells)
-	if err != nil {
-		return value, &LineError{File: r.opts.Name, Line: r.line, LastLine: r.line, Err: err}
-	}
+	value := r.pending[0]
+	r.pending = r.pending[1:]
 	return value, nil
 }
 
 // rowError tells a malformed row from the end of the file. A quote that is not closed makes one row
 // of all the lines after it, and the error says which lines are lost.
 func (r *csvReader) rowError(err error) error {
-	var parse *csv.ParseError
+	var malformed *rows.Error
 	switch {
 	case err == io.EOF:
 		return err
-	case errors.As(err, &parse):
-		r.line = parse.StartLine
-		return &LineError{File: r.opts.Name, Line: parse.StartLine, LastLine: parse.Line, Err: parse.Err}
+	case errors.As(err, &malformed):
+		cause := malformed.Err
+		if i := malformed.Column - 1; i >= 0 {
+			cause = r.columnError(i, cause)
+		}
+		return &LineError{File: r.opts.Name, Line: malformed.Line, LastLine: malformed.LastLine, Err: cause}
 	}
-	return fmt.Errorf("%safter line %d: %w", prefix(r.opts.Name), r.line, err)
+	return fmt.Errorf("%safter line %d: %w", prefix(r.opts.Name), r.rows.NextLine()-1, err)
 }
 
-func (r *csvReader) parseRow(cells []string) (daybook.StoredValue, error) {
-	notUTF8 := func(cell string) bool { return !utf8.ValidString(cell) }
-	if i := slices.IndexFunc(cells, notUTF8); i >= 0 {
-		return daybook.StoredValue{}, r.columnError(i, errNotUTF8)
+// parseRow returns the value of a row, or puts its values into r.pending.
+func (r *csvReader) parseRow(cells [][]byte) (value daybook.StoredValue, err error) {
+	if len(cells) != len(r.columns) {
+		return value, fmt.Errorf("it has %s; want %d, one for each column", countedCells(len(cells)), len(r.columns))
 	}
-	storedAt, err := r.parseTime(cells)
-	if err != nil {
-		return daybook.StoredValue{}, err
+	for i, cell := range cells {
+		if !utf8.Valid(cell) {
+			return value, r.columnError(i, errNotUTF8)
+		}
 	}
-	return checkedValue(r.opts.Record, r.object(cells), storedAt)
+	if value.StoredAt, err = r.parseTime(cells); err != nil {
+		return value, err
+	}
+	if r.opts.Split {
+		r.pending, err = r.splitRow(r.pending[:0], cells, value.StoredAt)
+		return value, err
+	}
+	if value.RecordName, err = r.recordName(cells, ""); err != nil {
+		return value, err
+	}
+	value.Value, err = r.object(cells)
+	return value, err
+}
+
+func countedCells(n int) string {
+	if n == 1 {
+		return "1 cell"
+	}
+	return fmt.Sprintf("%d cells", n)
 }
 
 func (r *csvReader) columnError(i int, err error) error {
-	return &ColumnError{Column: i + 1, Name: r.names[i], Err: err}
+	e := &ColumnError{Column: i + 1, Err: err}
+	if i < len(r.columns) {
+		e.Name = r.columns[i].name
+	}
+	return e
 }
 
-func (r *csvReader) parseTime(cells []string) (storedAt uint64, err error) {
-	if r.timeColumn < 0 {
+// parseTime reads the time of a row. The texts of several columns are joined by a space.
+func (r *csvReader) parseTime(cells [][]byte) (storedAt uint64, err error) {
+	if len(r.times) == 0 {
 		return daybook.Now(), nil
 	}
-	if cell := strings.TrimSpace(cells[r.timeColumn]); cell == "" {
+	text := ""
+	for _, i := range r.times {
+		cell := string(cells[i])
+		if text != "" && cell != "" {
+			text += " "
+		}
+		text += cell
+	}
+	if text == "" {
 		storedAt, err = r.opts.missingTime()
 	} else {
-		storedAt, err = r.opts.parseTime(cell)
+		storedAt, err = r.opts.parseTime(text)
 	}
 	if err != nil {
-		return 0, r.columnError(r.timeColumn, err)
+		return 0, r.columnError(r.times[0], err)
 	}
 	return storedAt, nil
 }
 
-// object makes a JSON object of a row, without its time and its cells that say nothing.
-func (r *csvReader) object(cells []string) json.RawMessage {
-	object := []byte{'{'}
+// object makes a JSON object of a row's cells, except those that say nothing.
+func (r *csvReader) object(cells [][]byte) (_ json.RawMessage, err error) {
+	object := append(r.line[:0], '{')
 	for i, cell := range cells {
-		if isMissing(cell) || i == r.timeColumn {
+		column := &r.columns[i]
+		if column.role != isMember || rows.IsMissing(cell) {
 			continue
 		}
 		if len(object) > 1 {
 			object = append(object, ',')
 		}
-		object = append(object, r.members[i]...)
-		object = appendCell(object, cell)
+		object = append(object, column.member...)
+		if object, err = r.appendCell(object, i, cell); err != nil {
+			return nil, err
+		}
 	}
-	return append(object, '}')
+	object = append(object, '}')
+	r.line = object
+	return r.newValue(object)
 }
 
-// isMissing reports whether a cell stands for no value.
-func isMissing(cell string) bool {
-	return cell == "" || cell == "NaN" || cell == "null" || cell == "N/A"
+// splitRow appends one value for each cell, except those that say nothing.
+func (r *csvReader) splitRow(
+	values []daybook.StoredValue, cells [][]byte, storedAt uint64,
+) ([]daybook.StoredValue, error) {
+	for i, cell := range cells {
+		if r.columns[i].role != isMember || rows.IsMissing(cell) {
+			continue
+		}
+		name, err := r.recordName(cells, r.columns[i].name)
+		if err != nil {
+			return nil, err
+		}
+		if r.line, err = r.appendCell(r.line[:0], i, cell); err != nil {
+			return nil, err
+		}
+		value, err := r.newValue(r.line)
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, daybook.StoredValue{RecordName: name, Value: value, StoredAt: storedAt})
+	}
+	return values, nil
 }
 
-// appendCell appends a cell as JSON. A number keeps its text: 21.50 stays 21.50.
-func appendCell(object []byte, cell string) []byte {
-	if cell == "true" || cell == "false" || isNumberCell(cell) {
-		return append(object, cell...)
+// newValue returns a copy of JSON that was made of cells, which is valid unless it is too long.
+func (r *csvReader) newValue(value []byte) (json.RawMessage, error) {
+	if len(value) > daybook.MaxValueLen {
+		return nil, daybook.ValidateValue(value)
 	}
-	return appendString(object, cell)
-}
-
-// isNumberCell reports whether a cell is a number, and not a name made of digits. The identifier of
-// a CAN frame may be 1E5, and no float holds each whole number of 16 digits.
-func isNumberCell(cell string) bool {
-	const maxDigits = 15
-	whole, fraction, hasFraction := strings.Cut(strings.TrimPrefix(cell, "-"), ".")
-	if !isDigits(whole) || whole[0] == '0' && whole != "0" {
-		return false
-	}
-	if hasFraction {
-		return isDigits(fraction)
-	}
-	return len(whole) <= maxDigits
-}
-
-// boundedReader fails once it has read more than max bytes since the last call of reset.
-// encoding/csv reads a field with an unclosed quote into memory as far as the file goes, and this
-// stops it.
-type boundedReader struct {
-	in   io.Reader
-	max  int
-	read int // bytes since the last reset
-}
-
-func (b *boundedReader) reset() { b.read = 0 }
-
-func (b *boundedReader) Read(p []byte) (int, error) {
-	if b.read > b.max {
-		return 0, fmt.Errorf("a row is longer than %d MiB; is a quote not closed?", b.max>>20)
-	}
-	n, err := b.in.Read(p)
-	b.read += n
-	return n, err
+	return append(make(json.RawMessage, 0, len(value)), value...), nil
 }

@@ -150,3 +150,23 @@ func (r *exportedCSVReader) parseRow(row []string) (daybook.StoredValue, error) 
 	}
 	return checkedValue(row[name], json.RawMessage(row[value]), storedAt)
 }
+
+// boundedReader fails once it has read more than max bytes since the last call of reset.
+// encoding/csv reads a field with an unclosed quote into memory as far as the file goes, and this
+// stops it.
+type boundedReader struct {
+	in   io.Reader
+	max  int
+	read int // bytes since the last reset
+}
+
+func (b *boundedReader) reset() { b.read = 0 }
+
+func (b *boundedReader) Read(p []byte) (int, error) {
+	if b.read > b.max {
+		return 0, fmt.Errorf("a row is longer than %d MiB; is a quote not closed?", b.max>>20)
+	}
+	n, err := b.in.Read(p)
+	b.read += n
+	return n, err
+}

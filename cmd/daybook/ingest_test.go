@@ -66,7 +66,7 @@ func TestBadRow(t *testing.T) {
 		row  string
 		want string
 	}{
-		{"too few cells", "1764000005", "wrong number of fields"},
+		{"too few cells", "1764000005", "it has 1 cell; want 2, one for each column"},
 		{"no time", ",1", `column 1 ("time"): it has no time: 1 value was stored before it; --now stamps`},
 		{"a word for a time", "noon,1", `"noon" is not a time`},
 		{"a date that is a number", "20140214,1", "; --time-unit says the unit, if this is a Unix time"},

@@ -49,14 +49,16 @@ type Finding struct {
 	Own     bool // the values are in the form that export writes
 	Reader  text.ReadOptions
 	Time    *timeform.Form // nil: the values have no time, or are in our own form
-	details []string       // of the sentence, after the kind
+	shape   []string       // of the sentence, after the kind: how the text is written
+	details []string       // of the sentence, after the shape
 }
 
 // String returns the sentence that tells a person what was found, without the file's name:
 //
 //	CSV, ';' between columns, decimal comma, header; time: "Datum" as DD.MM.YYYY; record "sensors"
 func (f *Finding) String() string {
-	return strings.Join(append([]string{string(f.Kind)}, f.details...), "; ")
+	kind := strings.Join(append([]string{string(f.Kind)}, f.shape...), ", ")
+	return strings.Join(append([]string{kind}, f.details...), "; ")
 }
 
 // Sample is the beginning of a file, decompressed, in UTF-8 and without a byte order mark.

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/daybook-db/daybook/text"
+	"github.com/daybook-db/daybook/text/internal/rows"
+)
+
+// csvDetection is the detection of one file of CSV. Its methods fill in the finding, each from what
+// those before it found.
+type csvDetection struct {
+	sample  Sample
+	hints   Hints
+	opts    text.CSVOptions // hints.Reader.CSV, and what was found
+	table   *table
+	names   []string // of the columns
+	data    []tableRow
+	header  bool // the names are those of the file
+	finding *Finding
+}
+
+var (
+	errEmpty   = errors.New("it is empty: want a header line")
+	errNoTable = errors.New("it is no table: want rows whose cells are separated by a comma, a semicolon, a tab or |")
+)
+
+// detectCSV finds how a file of CSV is written.
+func detectCSV(sample Sample, hints Hints) (*Finding, error) {
+	d := &csvDetection{
+		sample: cutLine(sample), hints: hints, opts: hints.Reader.CSV,
+		finding: &Finding{Kind: CSV, Reader: hints.Reader},
+	}
+	d.findDelimiter()
+	switch {
+	case len(d.table.rows) == 0:
+		return nil, errEmpty
+	case d.table.width < 2 && hints.Kind != CSV:
+		return nil, errNoTable
+	}
+	if err := d.findHeader(); err != nil {
+		return nil, err
+	}
+	if d.isOwn() {
+		d.finding.Own = true
+		d.say("in the form that export writes")
+		return d.finding, nil
+	}
+	d.findDecimalComma()
+	if err := d.findTime(); err != nil {
+		return nil, err
+	}
+	d.findRecord()
+	d.findTexts()
+	d.finding.Reader.CSV = d.opts
+	return d.finding, nil
+}
+
+// cutLine drops the last line of a sample, unless the file ends there.
+func cutLine(sample Sample) Sample {
+	if !sample.Whole {
+		if end := strings.LastIndexAny(string(sample.Text), "\r\n"); end >= 0 {
+			sample.Text = sample.Text[:end+1]
+		}
+	}
+	return sample
+}
+
+// say adds to the part of the sentence that says how the text is written.
+func (d *csvDetection) say(format string, args ...any) {
+	d.finding.shape = append(d.finding.shape, fmt.Sprintf(format, args...))
+}
+
+// add adds a part to the sentence.
+func (d *csvDetection) add(format string, args ...any) {
+	d.finding.details = append(d.finding.details, fmt.Sprintf(format, args...))
+}
+
+// isOwn reports whether the columns are those that export writes.
+func (d *csvDetection) isOwn() bool {
+	names := slices.Sorted(slices.Values(d.names))
+	return d.header && slices.Equal(names, []string{"record_name", "stored_at", "value"})
+}
+
+// cells returns the cells of a column.
+func (d *csvDetection) cells(column int) []string {
+	cells := make([]string, len(d.data))
+	for i, row := range d.data {
+		cells[i] = row.cells[column]
+	}
+	return cells
+}
+
+// findDecimalComma finds whether a comma is a decimal comma. Some number must have one, and no
+// number may have a point.
+func (d *csvDetection) findDecimalComma() {
+	if !d.opts.DecimalComma && !d.hints.DecimalPoint && (d.opts.Delimiter == ';' || d.opts.Delimiter == '\t') {
+		commas := 0
+		for _, row := range d.data {
+			for _, cell := range row.cells {
+				switch {
+				case rows.IsNumber([]byte(cell)) && strings.Contains(cell, ".") && !rows.IsCommaNumber([]byte(cell)),
+					pointThousands.MatchString(cell):
+					return
+				case rows.IsCommaNumber([]byte(cell)) && strings.Contains(cell, ","):
+					commas++
+				}
+			}
+		}
+		d.opts.DecimalComma = commas > 0
+	}
+	if d.opts.DecimalComma {
+		d.say("decimal comma")
+	}
+}
+
+// findRecord finds what names the record: a column, or the file.
+func (d *csvDetection) findRecord() {
+	opts := &d.finding.Reader
+	if opts.Record == "" {
+		opts.Record = recordOfFile(opts.Name)
+		for _, name := range []string{"record_name", "topic"} {
+			if d.header && slices.Contains(d.names, name) && !slices.Contains(opts.Time, name) {
+				opts.Record = "{" + name + "}"
+				break
+			}
+		}
+		if opts.Split {
+			opts.Record += ".{column}"
+		}
+	}
+	d.add("record %q", opts.Record)
+}
+
+// findTexts finds the columns that have a text, or cells of several kinds. All their cells are
+// texts.
+func (d *csvDetection) findTexts() {
+	for i, name := range d.names {
+		if slices.Contains(d.opts.Number, name) || slices.Contains(d.opts.Text, name) ||
+			slices.Contains(d.finding.Reader.Time, name) {
+			continue
+		}
+		kinds := map[cellKind]bool{}
+		for _, row := range d.data {
+			kinds[d.kindOf(row.cells[i])] = true
+		}
+		delete(kinds, missing)
+		if kinds[textual] || len(kinds) > 1 {
+			d.opts.Text = append(d.opts.Text, name)
+		}
+	}
+}

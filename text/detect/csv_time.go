@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/daybook-db/daybook/text/timeform"
+)
+
+// ErrNoTime is returned for a file in which nothing looks like a time, unless the hints say where
+// the time is, or that values without one get the clock's.
+var ErrNoTime = errors.New("nothing in it looks like a time")
+
+// findTime finds the columns that hold the time, and their form.
+func (d *csvDetection) findTime() error {
+	opts := &d.finding.Reader
+	said := len(opts.Time) > 0
+	columns := d.timeColumns(opts.Time)
+	if len(columns) == 0 {
+		if said || opts.StampNow {
+			return nil // a reader says that a column is missing
+		}
+		return fmt.Errorf("%w: its columns are %s", ErrNoTime, quoted(d.names))
+	}
+	opts.Time = nil
+	for _, i := range columns {
+		opts.Time = append(opts.Time, d.names[i])
+	}
+	if d.hints.Time.Zone == nil {
+		d.hints.Time.Zone = d.findZone(columns)
+	}
+	samples := d.joined(columns)
+	if len(samples) == 0 {
+		d.add("time: %s", quoted(opts.Time))
+		return nil
+	}
+	form, err := timeform.Detect(samples, d.hints.Time)
+	if err != nil {
+		return fmt.Errorf("line %d: time in %s: %w", d.data[0].line, quoted(opts.Time), err)
+	}
+	d.finding.Time = form
+	opts.Times = form.NewParser()
+	d.add("time: %s as %s", quoted(opts.Time)+d.others(columns), form)
+	return nil
+}
+
+// quoted names columns.
+func quoted(names []string) string {
+	const maxNames = 20
+	var text strings.Builder
+	for i, name := range names {
+		switch {
+		case i == maxNames:
+			text.WriteString(" and others")
+			return text.String()
+		case i > 0 && i == len(names)-1:
+			text.WriteString(" and ")
+		case i > 0:
+			text.WriteString(", ")
+		}
+		text.WriteString(strconv.Quote(name))
+	}
+	return text.String()
+}
+
+// timeColumns returns the places of the columns that a person named, or of those that look like a
+// time: one, or a date and a time of day.
+func (d *csvDetection) timeColumns(named []string) (columns []int) {
+	for _, name := range named {
+		i := slices.Index(d.names, name)
+		if i < 0 {
+			return nil
+		}
+		columns = append(columns, i)
+	}
+	if len(columns) > 0 {
+		return columns
+	}
+	best := d.bestColumn()
+	if best < 0 {
+		return nil
+	}
+	if timeform.Looks(d.cells(best)) == timeform.Dates {
+		if clock := d.clockFor(best); clock >= 0 {
+			return []int{best, clock}
+		}
+	}
+	return []int{best}
+}
+
+// bestColumn returns the column whose name and cells look most like a time, or -1. A column that is
+// called a time wins also if its cells are none, if no other can be one: its error says why.
+func (d *csvDetection) bestColumn() int {
+	best, bestScore := -1, 0
+	for i := range d.names {
+		if score := d.timeScore(i); score > bestScore {
+			best, bestScore = i, score
+		}
+	}
+	if best >= 0 || !d.header {
+		return best
+	}
+	return slices.IndexFunc(d.names, func(name string) bool { return likelihoodOfName(name) == strongName })
+}
+
+// timeScore says how much a column looks like a time. Numbers need the name of a time, if columns
+// have names.
+func (d *csvDetection) timeScore(column int) int {
+	cells, name := timeform.Looks(d.cells(column)), 0
+	if d.header {
+		name = likelihoodOfName(d.names[column])
+	}
+	switch {
+	case cells < timeform.Numbers, cells == timeform.Numbers && d.header && name == 0:
+		return 0
+	}
+	return 2*name + int(cells)
+}
+
+// clockFor returns the column with the times of day that belong to a column of dates, or -1. It has
+// the name of a time, or stands beside the dates if columns have no names.
+func (d *csvDetection) clockFor(dates int) int {
+	return slices.IndexFunc(d.names, func(name string) bool {
+		i := slices.Index(d.names, name)
+		beside := i == dates+1 || i == dates-1
+		return timeform.Looks(d.cells(i)) == timeform.Clocks && (beside || d.header) &&
+			(!d.header || likelihoodOfName(name) > 0)
+	})
+}
+
+// others names the other columns that look as much like a time.
+func (d *csvDetection) others(columns []int) string {
+	var names []string
+	for i, name := range d.names {
+		if !slices.Contains(columns, i) && d.timeScore(i) > 0 &&
+			timeform.Looks(d.cells(i)) >= timeform.Looks(d.cells(columns[0])) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return " (not " + quoted(names) + ")"
+}
+
+// joined returns the texts of the time. Those that are no times at all are left out, if there are
+// others: reading the file refuses them, with their lines.
+func (d *csvDetection) joined(columns []int) []string {
+	var all, times []string
+	for _, row := range d.data {
+		var parts []string
+		for _, i := range columns {
+			if row.cells[i] != "" {
+				parts = append(parts, row.cells[i])
+			}
+		}
+		sample := strings.Join(parts, " ")
+		if sample == "" {
+			continue
+		}
+		all = append(all, sample)
+		if timeform.Looks([]string{sample}) > timeform.Clocks {
+			times = append(times, sample)
+		}
+	}
+	if len(times) > 0 {
+		return times
+	}
+	return all
+}
+
+// Likelihoods of names.
+const (
+	weakName   = 1 // a word of it can name a time
+	strongName = 2 // it names a time
+)
+
+// timeNames are the words that name a time, and weakTimeNames those that may.
+var (
+	timeNames = strings.Fields("time timestamp ts date datetime datestamp epoch datum zeit zeitstempel zeitpunkt " +
+		"uhrzeit datumzeit fecha hora fechahora horodate horodatage heure ora tijd tijdstip tid dato czas")
+	weakTimeNames = strings.Fields("changed updated created received recorded measured observed at when last")
+)
+
+// likelihoodOfName says how much the name of a column is that of a time. The words of a name may be
+// written as in last_changed or LastChanged.
+func likelihoodOfName(name string) int {
+	words := wordsOf(name)
+	if len(words) == 0 {
+		return 0
+	}
+	if slices.Contains(timeNames, strings.Join(words, "")) || slices.Contains(timeNames, words[0]) {
+		return strongName
+	}
+	for _, word := range words {
+		if slices.Contains(timeNames, word) || slices.Contains(weakTimeNames, word) {
+			return weakName
+		}
+	}
+	return 0
+}
+
+func wordsOf(name string) (words []string) {
+	const maxName = 100 // a cell may be as long as a file
+	if len(name) > maxName {
+		return nil
+	}
+	var word []rune
+	flush := func() {
+		if len(word) > 0 {
+			words = append(words, strings.ToLower(string(word)))
+		}
+		word = word[:0]
+	}
+	for _, c := range name {
+		switch {
+		case !unicode.IsLetter(c):
+			flush()
+			continue
+		case unicode.IsUpper(c) && len(word) > 0 && !unicode.IsUpper(word[len(word)-1]):
+			flush()
+		}
+		word = append(word, c)
+	}
+	flush()
+	return words
+}
+
+// zoneInText matches an offset such as GMT-05:00 or UTC+1.
+var zoneInText = regexp.MustCompile(`\b(?:GMT|UTC) ?([+-])([0-9]{1,2})(?::?([0-9]{2}))?\b`)
+
+// utcInName matches the name of a column whose times are UTC.
+var utcInName = regexp.MustCompile(`(?i)(?:\b|_)utc(?:\b|_)`)
+
+// findZone returns the zone that the names of the columns or the lines before them say, or nil.
+func (d *csvDetection) findZone(columns []int) *time.Location {
+	for _, i := range columns {
+		if !d.header {
+			break
+		}
+		if zone := zoneIn(d.names[i]); zone != nil {
+			return zone
+		}
+		if utcInName.MatchString(d.names[i]) {
+			return time.UTC
+		}
+	}
+	for _, row := range d.table.rows {
+		if len(d.data) == 0 || row.line >= d.data[0].line {
+			break
+		}
+		if zone := zoneIn(strings.Join(row.cells, " ")); zone != nil {
+			return zone
+		}
+	}
+	return nil
+}
+
+func zoneIn(text string) *time.Location {
+	match := zoneInText.FindStringSubmatch(text)
+	if match == nil {
+		return nil
+	}
+	hours, _ := strconv.Atoi(match[2])
+	minutes, _ := strconv.Atoi(match[3]) // 0 if there are none
+	if hours > 14 || minutes > 59 {
+		return nil
+	}
+	offset := (hours*60 + minutes) * 60
+	if match[1] == "-" {
+		offset = -offset
+	}
+	return time.FixedZone(match[0], offset)
+}
