@@ -32,7 +32,8 @@ yet; - is standard output. They are sorted by record name, then by time, the old
 The ending of FILE (.ndjson, .csv, .parquet) or --format chooses the format:
   ndjson   one {"record_name":...,"value":...,"stored_at":...} per line
   csv      the columns record_name, stored_at and value, with the value as JSON
-  parquet  the columns record_name (string), stored_at (unsigned 64-bit) and value (JSON)
+  parquet  the columns record_name (string), stored_at (unsigned 64-bit), stored_at_utc (the
+           same as a timestamp, null after the year 9999) and value (JSON)
 In all of them stored_at is in Unix milliseconds. Only parquet keeps every value byte for byte.
 ndjson drops white space around a value, and turns line breaks inside it into spaces. csv
 turns \r\n inside a value into \n, and refuses a record with \r\n in its name.

@@ -22,9 +22,9 @@ func newImportCommand(dir *string) *cobra.Command {
 		Short: "Store the values of exported files",
 		Long: `Store the values of files that "daybook export" wrote, in NDJSON, CSV or Parquet; - is standard
 input. The directory is created if it does not exist. A file that is imported twice is stored
-twice. "daybook ingest" reads the files of other programs. A spreadsheet or a script may have
-written the CSV again: its three columns may be in another order, after a byte order mark,
-and beside the index of pandas.
+twice. "daybook ingest" reads the files of other programs. A spreadsheet, DuckDB or pandas
+may have written the CSV or Parquet again: the columns may be in another order, and an index
+of pandas is ignored.
 
 Values are stored in the order of the file, in batches: a batch is stored completely or not at
 all. A value that cannot be stored ends the command, which then names the line and the number

@@ -99,7 +99,7 @@ func TestWrittenFilesAreRead(t *testing.T) {
 func TestOtherFiles(t *testing.T) {
 	type otherRow struct {
 		RecordName string `parquet:"record_name"`
-		StoredAt   int64  `parquet:"stored_at"`
+		StoredAt   int32  `parquet:"stored_at"`
 		Value      string `parquet:"value"`
 	}
 	type ownRow struct {

@@ -33,10 +33,6 @@ func (e *RowError) Error() string {
 // Unwrap returns e.Err.
 func (e *RowError) Unwrap() error { return e.Err }
 
-// errOtherColumns is returned for a Parquet file that NewWriter did not write.
-var errOtherColumns = errors.New("it has other columns, or columns of other types, than an export: " +
-	"record_name, stored_at, value")
-
 // errLZ4 is returned for a file with a column that LZ4 compresses, as damage can make of any file.
 // The Parquet library gives the decoder of LZ4 more and more memory if a page is damaged, until the
 // program dies.
@@ -44,30 +40,39 @@ var errLZ4 = errors.New("it is compressed with LZ4, which cannot be read safely:
 
 // reader reads the files of writer.
 type reader struct {
-	in     *parquetgo.GenericReader[parquetRow]
-	name   string       // of the file, in errors
-	rows   []parquetRow // room for the rows that are read at a time
-	unread []parquetRow // rows that were read and not returned yet
-	row    int64        // number of the row that was returned last
+	groups  []parquetgo.RowGroup // that were not read yet
+	columns []*columnReader
+	name    string // of the file, in errors
+	rows    []row  // room for the rows that are read at a time
+	unread  []row  // rows that were read and not returned yet
+	inGroup int64  // rows of the group that is being read, which were not read yet
+	row     int64  // number of the row that was returned last
 }
 
-// NewReader returns a reader of a file that NewWriter wrote, of size bytes. It reads the end of the
-// file first, and fails for a file that is cut off, has other columns, or is compressed with LZ4.
-// Of the options it uses only Name.
+// maxRows is the number of rows that are read at a time.
+const maxRows = 64
+
+// NewReader returns a reader of a file that NewWriter wrote, of size bytes. Another program may
+// have written the file again: the columns may be in another order and optional, stored_at may be
+// a signed number or a timestamp, and the index of pandas is ignored. A cell that is null is an
+// error, and so is a stored_at_utc that differs from stored_at.
+//
+// It reads the end of the file first, and fails for a file that is cut off, has other columns, or
+// is compressed with LZ4. Of the options it uses only Name.
 func NewReader(in io.ReaderAt, size int64, opts text.ReadOptions) (_ text.ValueReader, err error) {
-	r := &reader{name: opts.Name, rows: make([]parquetRow, 64)}
+	r := &reader{name: opts.Name, rows: make([]row, maxRows)}
 	defer r.recoverDamage(&err)
 	file, err := parquetgo.OpenFile(in, size)
 	if err != nil {
 		return nil, r.named(fmt.Errorf("it is not a whole Parquet file: %w", err))
 	}
-	if !parquetgo.EqualNodes(file.Schema(), parquetgo.SchemaOf(parquetRow{})) {
-		return nil, r.named(errOtherColumns)
+	if r.columns, err = columnReaders(file.Root()); err != nil {
+		return nil, r.named(err)
 	}
 	if usesLZ4(file.Metadata()) {
 		return nil, r.named(errLZ4)
 	}
-	r.in = parquetgo.NewGenericReader[parquetRow](file)
+	r.groups = file.RowGroups()
 	return r, nil
 }
 
@@ -103,31 +108,63 @@ func (r *reader) Read() (value daybook.StoredValue, err error) {
 			return value, err
 		}
 	}
-	row := r.unread[0]
+	row := &r.unread[0]
 	r.unread = r.unread[1:]
 	r.row++
-	value = daybook.StoredValue{RecordName: row.RecordName, Value: json.RawMessage(row.Value), StoredAt: row.StoredAt}
-	err = daybook.ValidateRecordName(value.RecordName)
-	if err == nil {
-		err = daybook.ValidateValue(value.Value)
-	}
-	if err != nil {
+	value = daybook.StoredValue{RecordName: row.name, Value: json.RawMessage(row.value), StoredAt: row.storedAt}
+	if err := row.validate(); err != nil {
 		return value, &RowError{File: r.name, Row: r.row, Err: err}
 	}
 	return value, nil
 }
 
+// validate returns why the value of a row cannot be stored.
+func (r *row) validate() error {
+	if r.err != nil {
+		return r.err
+	}
+	if r.utc != nil && *r.utc != r.storedAt {
+		return fmt.Errorf("the columns %q and %q differ: %d and %d ms; one of them was changed, so remove %[2]q or mend it",
+			timeColumn, utcColumn, r.storedAt, *r.utc)
+	}
+	if err := daybook.ValidateRecordName(r.name); err != nil {
+		return err
+	}
+	return daybook.ValidateValue(json.RawMessage(r.value))
+}
+
 // readRows reads at least one row.
 func (r *reader) readRows() error {
-	n, err := r.in.Read(r.rows)
-	switch {
-	case n > 0 && (err == nil || err == io.EOF):
-		r.unread = r.rows[:n]
-		return nil
-	case err == io.EOF:
-		return io.EOF
-	case err == nil:
-		err = io.ErrNoProgress
+	for r.inGroup == 0 {
+		if len(r.groups) == 0 {
+			return io.EOF
+		}
+		r.openGroup()
 	}
-	return r.named(fmt.Errorf("after row %d: %w", r.row, err))
+	n := min(r.inGroup, maxRows)
+	rows := r.rows[:n]
+	clear(rows)
+	for _, column := range r.columns {
+		if err := column.fill(rows); err != nil {
+			return r.named(fmt.Errorf("after row %d: %w", r.row, err))
+		}
+	}
+	r.inGroup -= n
+	r.unread = rows
+	return nil
+}
+
+// openGroup begins the next group of rows.
+func (r *reader) openGroup() {
+	group := r.groups[0]
+	r.groups = r.groups[1:]
+	r.inGroup = group.NumRows()
+	chunks := group.ColumnChunks()
+	for _, column := range r.columns {
+		if column.cells != nil {
+			_ = column.cells.Close() // it was only read
+		}
+		column.cells = parquetgo.NewColumnChunkValueReader(chunks[column.index])
+		column.buffer = make([]parquetgo.Value, maxRows)
+	}
 }

@@ -3,13 +3,18 @@
 // Package parquet writes stored values into Parquet files and reads them back, byte for byte. It is
 // not a part of package text because the Parquet library adds 7 MB to a program.
 //
-// The columns are record_name (string), stored_at (unsigned 64-bit, Unix milliseconds) and value
-// (JSON). Files are compressed with zstd.
+// The columns are record_name (string), stored_at (unsigned 64-bit, Unix milliseconds),
+// stored_at_utc and value (JSON). Files are compressed with zstd.
+//
+// stored_at_utc is the same time as a TIMESTAMP in UTC with milliseconds, which DuckDB and pandas
+// read without a cast. It is null for a time after the year 9999, which those programs do not
+// have.
 package parquet
 
 import (
 	"io"
 	"runtime/debug"
+	"time"
 
 	parquetgo "github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress/zstd"
@@ -24,8 +29,13 @@ import (
 type parquetRow struct {
 	RecordName string `parquet:"record_name,dict"`
 	StoredAt   uint64 `parquet:"stored_at,delta"`
-	Value      string `parquet:"value,json"`
+	// StoredAtUTC is null if it is zero, for a time after maxUTC.
+	StoredAtUTC time.Time `parquet:"stored_at_utc,optional,delta,timestamp(millisecond:utc)"`
+	Value       string    `parquet:"value,json"`
 }
+
+// maxUTC is the last millisecond of the year 9999.
+const maxUTC = 253_402_300_799_999
 
 // Limits of a row group, which is in memory until it is written.
 const (
@@ -50,7 +60,10 @@ func NewWriter(out io.Writer) text.ValueWriter {
 }
 
 func (w *writer) Write(v daybook.StoredValue) error {
-	w.row[0] = parquetRow{v.RecordName, v.StoredAt, string(v.Value)}
+	w.row[0] = parquetRow{v.RecordName, v.StoredAt, time.Time{}, string(v.Value)}
+	if v.StoredAt <= maxUTC {
+		w.row[0].StoredAtUTC = time.UnixMilli(int64(v.StoredAt)).UTC()
+	}
 	if _, err := w.out.Write(w.row[:]); err != nil {
 		return err
 	}
