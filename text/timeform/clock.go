@@ -228,9 +228,10 @@ func (s *cursor) offset(c *civil) (ok bool) {
 }
 
 // afterOffset reads the name of the zone that some write after its offset, and the text is over.
+// The name may be another offset: +0530 is the name of a zone.
 func (s *cursor) afterOffset() (ok bool) {
-	if s.blanks() {
-		s.word()
+	if s.blanks() && s.word() == "" && (s.skip('+') || s.skip('-')) {
+		s.number(4)
 	}
 	return s.atEnd()
 }

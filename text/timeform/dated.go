@@ -30,6 +30,7 @@ func (l layout) read(text string, c *civil) (ok bool) {
 		return s.compactDate(c) && isDay(c.year, c.month, c.day) && s.compactTail(c)
 	}
 	t, ok := s.triple()
+	c.dateLen = s.at
 	return ok && l.fits(t) && l.date(t, c) && s.tail(c)
 }
 

@@ -12,7 +12,7 @@ import (
 // String names the form for a person, and the zone where the form has none:
 // "DD.MM.YYYY HH:MM:SS, Europe/Vienna (this machine's zone)".
 func (f *Form) String() string {
-	if f.reader == nil || !f.seen.unzoned {
+	if f.number || !f.seen.unzoned {
 		return f.name
 	}
 	return f.name + ", " + nameOfZone(f.opts.Zone)

@@ -7,11 +7,12 @@ import "slices"
 // lines remembers the times of the lines before the next one. Where a clock was set back, and an
 // hour was repeated, it tells which of two instants the next line has.
 //
-// It decides only in a file whose times never turn. There, a repeated hour that was already passed
-// is the other one. The hour itself is decided by the recent steps from line to line: the instant
-// counts that makes a step no longer than they were.
+// It decides only in a file whose times never turn. There, an hour that was already passed is the
+// other one. Where both instants are possible, the one counts that makes a step no longer than the
+// recent steps from line to line, or not much longer.
 type lines struct {
 	any       bool
+	unread    bool  // a line after the last one has no known time
 	last      int64 // the instant of the line before, in milliseconds
 	forward   bool  // a time was later than the one before it
 	backward  bool  // a time was earlier
@@ -22,25 +23,21 @@ type lines struct {
 
 // add takes the time of one more line.
 func (l *lines) add(instant int64) {
-	step := instant - l.last
-	l.last = instant
-	if !l.any {
-		l.any = true
-		return
+	step, isNext := instant-l.last, l.any && !l.unread
+	if l.any {
+		l.forward = l.forward || step > 0
+		l.backward = l.backward || step < 0
+		l.repeating = l.repeating || step == 0
 	}
-	switch {
-	case step == 0:
-		l.repeating = true
-		return
-	case step > 0:
-		l.forward = true
-	default:
-		l.backward = true
-		step = -step
+	if isNext && step != 0 {
+		l.steps[l.count%len(l.steps)] = max(step, -step)
+		l.count++
 	}
-	l.steps[l.count%len(l.steps)] = step
-	l.count++
+	l.last, l.any, l.unread = instant, true, false
 }
+
+// skip takes a line whose time is not known.
+func (l *lines) skip() { l.unread = true }
 
 // choose returns the one of a few instants that the next line has, if that can be known.
 func (l *lines) choose(instants []int64) (instant int64, ok bool) {
@@ -53,17 +50,19 @@ func (l *lines) choose(instants []int64) (instant int64, ok bool) {
 	if len(inOrder) == 1 {
 		return inOrder[0], true
 	}
-	near := slices.DeleteFunc(inOrder, func(at int64) bool { return !l.isUsual(at - l.last) })
-	if len(near) != 1 {
-		return 0, false
+	for _, factor := range []int64{1, 2} {
+		near := slices.DeleteFunc(slices.Clone(inOrder), func(at int64) bool { return !l.isUsual(at-l.last, factor) })
+		if len(near) > 0 {
+			return near[0], len(near) == 1
+		}
 	}
-	return near[0], true
+	return 0, false
 }
 
-// isUsual reports whether a step is no longer than the recent ones.
-func (l *lines) isUsual(step int64) bool {
+// isUsual reports whether a step is no longer than the recent ones times a factor.
+func (l *lines) isUsual(step, factor int64) bool {
 	if step == 0 {
 		return l.repeating
 	}
-	return max(step, -step) <= slices.Max(l.steps[:])
+	return max(step, -step) <= factor*slices.Max(l.steps[:])
 }

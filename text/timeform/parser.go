@@ -15,6 +15,7 @@ type parser struct {
 	form      *Form
 	zone      zone
 	lines     lines
+	dates     dateMemory
 	plausible text.PlausibleTimes
 }
 
@@ -23,25 +24,64 @@ var errBefore1970 = errors.New("is before 1970, where a daybook's time starts")
 
 // ParseTime implements text.TimeParser.
 func (p *parser) ParseTime(written string) (ms uint64, err error) {
+	ms, err = p.parse(written)
+	if err != nil {
+		p.lines.skip()
+		return 0, err
+	}
+	p.lines.add(int64(ms))
+	return ms, nil
+}
+
+func (p *parser) parse(written string) (ms uint64, err error) {
 	var c civil
-	if !p.form.reader.read(strings.TrimSpace(written), &c) || !p.form.seen.allow(&c) {
+	local, ok := p.local(strings.TrimSpace(written), &c)
+	if !ok || !p.form.seen.allow(&c) {
 		return 0, notTime(written, p.form.name)
 	}
-	second, err := p.second(&c)
+	second, err := p.second(local, &c)
 	if err == nil && second < 0 {
 		err = errBefore1970
 	}
 	if err != nil {
 		return 0, &text.TimeError{Text: written, Err: err}
 	}
-	instant := second*1000 + int64(c.milli)
-	if !p.form.opts.AnyTime {
-		if err := p.plausible.Check(written, uint64(instant)); err != nil {
-			return 0, err
-		}
+	ms = uint64(second)*1000 + uint64(c.milli)
+	if p.form.opts.AnyTime {
+		return ms, nil
 	}
-	p.lines.add(instant)
-	return uint64(instant), nil
+	return ms, p.plausible.Check(written, ms)
+}
+
+// local reads a text, and returns its local time.
+func (p *parser) local(written string, c *civil) (local int64, ok bool) {
+	if midnight, tail, ok := p.dates.recall(written); ok && tail.tail(c) {
+		return midnight + int64(c.second), true
+	}
+	*c = civil{}
+	if !p.form.reader.read(written, c) {
+		return 0, false
+	}
+	local = c.local()
+	p.dates.remember(written[:c.dateLen], local-int64(c.second))
+	return local, true
+}
+
+// dateMemory remembers the date of the line before, because most lines have the same.
+type dateMemory struct {
+	text     [10]byte
+	length   int
+	midnight int64 // the local time at which the date begins
+}
+
+// recall returns the midnight of a text that begins with the date, and a cursor after the date.
+func (m *dateMemory) recall(written string) (midnight int64, tail cursor, ok bool) {
+	ok = m.length > 0 && len(written) >= m.length && written[:m.length] == string(m.text[:m.length])
+	return m.midnight, cursor{written, m.length}, ok
+}
+
+func (m *dateMemory) remember(date string, midnight int64) {
+	m.length, m.midnight = copy(m.text[:], date), midnight
 }
 
 // allow reports whether a text has what all samples had: a date alone has lost its time of day, and
@@ -50,9 +90,8 @@ func (f *features) allow(c *civil) bool {
 	return (c.clock || f.noClock) && (c.meridiem || !f.meridiem || !c.clock)
 }
 
-// second returns the Unix second of a text. Its error is the cause of a text.TimeError.
-func (p *parser) second(c *civil) (int64, error) {
-	local := c.local()
+// second returns the Unix second of a text and its local time. Its error is the cause of a text.TimeError.
+func (p *parser) second(local int64, c *civil) (int64, error) {
 	switch {
 	case c.zoned:
 		return local - int64(c.offset), nil

@@ -75,16 +75,25 @@ type Options struct {
 // Form is the form of a file's times.
 type Form struct {
 	opts   Options
-	reader reader // nil: the times are numbers
+	reader reader
+	number bool // the times are numbers, and there is no reader
 	seen   features
 	name   string // of the texts, without the zone
 	lines  lines  // the samples
 }
 
 // reader reads texts of one form.
-type reader interface {
-	// read reports whether a text has the form, and the calendar its day.
-	read(text string, c *civil) (ok bool)
+type reader struct {
+	layout  layout
+	formats strptime // nil: the texts have the layout
+}
+
+// read reports whether a text has the form, and the calendar its day.
+func (r *reader) read(text string, c *civil) (ok bool) {
+	if r.formats != nil {
+		return r.formats.read(text, c)
+	}
+	return r.layout.read(text, c)
 }
 
 // features are what the samples of a form have.
@@ -116,7 +125,7 @@ func Detect(samples []string, opts Options) (*Form, error) {
 	}
 	f := &Form{opts: opts}
 	if len(opts.Formats) > 0 {
-		f.reader = strptime(opts.Formats)
+		f.reader.formats = opts.Formats
 		f.name = "the format " + strings.Join(opts.Formats, " or ")
 	} else if err := f.findLayout(samples); err != nil {
 		return nil, err
@@ -152,6 +161,7 @@ func (f *Form) findLayout(samples []string) error {
 		return notTime(firstUnread(samples), wantTime)
 	}
 	if numbers >= most {
+		f.number = true
 		f.name = nameOfUnit(samples, f.opts.Unit)
 		return nil
 	}
@@ -164,7 +174,7 @@ func (f *Form) findLayout(samples []string) error {
 	if len(found) > 1 {
 		return ambiguous(samples, found)
 	}
-	f.reader = found[0]
+	f.reader.layout = found[0]
 	return nil
 }
 
@@ -205,7 +215,7 @@ func ambiguous(samples []string, found []layout) error {
 // learn reads the samples with the reader that was found, to know what they have and which way
 // their times go.
 func (f *Form) learn(samples []string) error {
-	if f.reader == nil {
+	if f.number {
 		return f.checkNumbers(samples)
 	}
 	read := 0
@@ -222,14 +232,14 @@ func (f *Form) learn(samples []string) error {
 		} else if at, ok := local.only(c.local()); ok {
 			f.lines.add(at*1000 + int64(c.milli))
 		} else {
-			f.lines.any = false // the step over this one says nothing
+			f.lines.skip()
 		}
 	}
 	if 2*read < len(samples) {
 		return notTime(f.firstOther(samples), f.name)
 	}
-	if l, ok := f.reader.(layout); ok {
-		f.name = f.seen.pattern(l)
+	if f.reader.formats == nil {
+		f.name = f.seen.pattern(f.reader.layout)
 	}
 	return nil
 }
@@ -264,7 +274,7 @@ func (f *Form) checkNumbers(samples []string) error {
 
 // NewParser returns a parser for the times of one file. It takes them in the file's order.
 func (f *Form) NewParser() text.TimeParser {
-	if f.reader == nil {
+	if f.number {
 		return &numberParser{unit: f.opts.Unit, anyTime: f.opts.AnyTime}
 	}
 	p := &parser{form: f, zone: zone{location: f.opts.Zone}, lines: f.lines}
