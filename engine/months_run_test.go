@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/proof/journal"
 )
 
 // monthsRun runs a months program, and compares the store with what was acknowledged.
@@ -224,15 +225,7 @@ func (r *monthsRun) reopen(op monthsOp) (err error) {
 // while nothing is stored, no file changes but for a segment that is being made.
 func (r *monthsRun) kill() error {
 	next := filepath.Join(r.parent, fmt.Sprint(r.reopens))
-	err := r.db.withTurn(ctx, func(*turn) (err error) {
-		for range 10 {
-			if err = os.CopyFS(next, os.DirFS(r.dir)); !errors.Is(err, fs.ErrNotExist) { // renamed meanwhile
-				return err
-			}
-			_ = os.RemoveAll(next)
-		}
-		return err
-	})
+	err := r.db.withTurn(ctx, func(*turn) error { return journal.CopyOpenDir(next, r.dir) })
 	if err := errors.Join(err, r.db.abandon(), os.RemoveAll(r.dir)); err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine/internal/disk"
 	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
+	"github.com/daybook-db/daybook/proof/journal"
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
@@ -209,7 +210,7 @@ func TestCompactMovesAsideCrash(t *testing.T) {
 		defer mu.Unlock()
 		if !ended && (op.Name == faultfs.Rename || op.Name == faultfs.SyncDir || op.Name == faultfs.Remove) {
 			copied := filepath.Join(testenv.TempDir(t), "copy")
-			if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
+			if err := journal.CopyOpenDir(copied, dir); err != nil {
 				t.Error(err)
 			}
 			copies = append(copies, copied)

@@ -13,6 +13,7 @@ import (
 	"github.com/daybook-db/daybook/bench"
 	"github.com/daybook-db/daybook/bench/peers"
 	"github.com/daybook-db/daybook/engine"
+	"github.com/daybook-db/daybook/proof/journal"
 )
 
 // alone returns a heat for Daybook only.
@@ -79,7 +80,7 @@ func killed(b *testing.B) (dir string, remove func()) {
 		must(b, daybookPeer, db.StoreBatch(ctx, w.Tick()))
 	}
 	dir, remove = temporary(b)
-	must(b, daybookPeer, os.CopyFS(dir, os.DirFS(live)))
+	must(b, daybookPeer, journal.CopyOpenDir(dir, live))
 	must(b, daybookPeer, db.Close())
 	return dir, remove
 }

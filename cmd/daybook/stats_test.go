@@ -5,11 +5,11 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"testing"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine"
+	"github.com/daybook-db/daybook/proof/journal"
 )
 
 func TestStats(t *testing.T) {
@@ -55,7 +55,7 @@ func TestStatsAreExact(t *testing.T) {
 	if stats, err := db.Stats(t.Context()); err != nil || !stats.RecordsEstimated {
 		t.Fatalf("the program gets %+v, %v; want an estimate", stats, err)
 	}
-	if err := os.CopyFS(killed, os.DirFS(dir)); err != nil {
+	if err := journal.CopyOpenDir(killed, dir); err != nil {
 		t.Fatal(err)
 	}
 	var got daybook.Stats

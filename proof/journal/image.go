@@ -3,12 +3,16 @@
 package journal
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
 	"hash/maphash"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 )
 
 // Image is the content of a disk. Paths are relative to the root and have slashes.
@@ -17,8 +21,50 @@ type Image struct {
 	Files map[string][]byte
 }
 
-// ReadImage reads the tree below dir.
+// maxWait is how long a directory may change until ReadImage returns an error. It is far longer
+// than any background work of an open daybook takes on a busy machine.
+const maxWait = time.Minute
+
+// ReadImage reads the tree below dir. A program may have it open, and make, rename and remove files
+// meanwhile: an open daybook makes log segments in the background. ReadImage reads until two
+// readings in a row are equal, so that the image has all files as they were at one moment.
 func ReadImage(dir string) (Image, error) {
+	before, err := readOnce(dir)
+	for deadline := time.Now().Add(maxWait); err == nil || errors.Is(err, fs.ErrNotExist); {
+		if _, err := os.Stat(dir); err != nil {
+			return Image{}, err
+		}
+		image, nextErr := readOnce(dir)
+		if err == nil && nextErr == nil && image.equal(before) {
+			return image, nil
+		}
+		if time.Now().After(deadline) {
+			return Image{}, errors.Join(fmt.Errorf("%s has not stopped changing for %v", dir, maxWait), nextErr)
+		}
+		before, err = image, nextErr
+	}
+	return Image{}, err
+}
+
+// CopyOpenDir copies a directory that a program may have open, as a kill of the program would leave
+// it. The directory that it makes must not exist, or must be empty.
+func CopyOpenDir(to, from string) error {
+	image, err := ReadImage(from)
+	if err == nil {
+		err = os.MkdirAll(to, 0o700)
+	}
+	if err == nil {
+		err = image.WriteTo(to)
+	}
+	return err
+}
+
+func (im Image) equal(other Image) bool {
+	return slices.Equal(im.Dirs, other.Dirs) && maps.EqualFunc(im.Files, other.Files, bytes.Equal)
+}
+
+// readOnce reads each file once. It returns fs.ErrNotExist if one was renamed or removed before.
+func readOnce(dir string) (Image, error) {
 	image := Image{Files: make(map[string][]byte)}
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || path == dir {

@@ -3,8 +3,13 @@
 package journal
 
 import (
+	"errors"
+	"fmt"
 	"hash/maphash"
+	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -46,6 +51,56 @@ func TestImage(t *testing.T) {
 	if image.Sum(seed) == sum {
 		t.Error("the sum does not change when a file is missing")
 	}
+}
+
+// TestImageOfAnOpenDirectory reads a directory while log segments are made, renamed and removed in
+// it. Of each file the image has all bytes under one name.
+func TestImageOfAnOpenDirectory(t *testing.T) {
+	for round := range 20 {
+		from, to := t.TempDir(), filepath.Join(t.TempDir(), "copy")
+		if err := os.Mkdir(filepath.Join(from, "wal"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		begun, made := make(chan struct{}), make(chan error, 1)
+		go func() { made <- makeSegments(filepath.Join(from, "wal"), sync.OnceFunc(func() { close(begun) })) }()
+		<-begun
+		if err := CopyOpenDir(to, from); err != nil {
+			t.Errorf("round %d: %v", round, err)
+		}
+		if err := <-made; err != nil {
+			t.Fatal(err)
+		}
+		image, err := ReadImage(to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if segments := len(image.Files); segments > 2 {
+			t.Errorf("round %d: the image has %d files; want those of one moment, at most 2", round, segments)
+		}
+	}
+}
+
+// makeSegments makes 200 files, one after the other, and gives each its name when it is written.
+// Before it makes one it removes the last but one. It calls begun when it has made some.
+func makeSegments(dir string, begun func()) error {
+	defer begun()
+	name := func(number int) string { return filepath.Join(dir, fmt.Sprintf("%d.log", number)) }
+	for number := range 200 {
+		if number == 10 {
+			begun()
+		}
+		if number > 1 {
+			if err := os.Remove(name(number - 2)); err != nil {
+				return err
+			}
+		}
+		temporary := filepath.Join(dir, fmt.Sprintf("%d.new.log", number))
+		err := os.WriteFile(temporary, make([]byte, 64<<10), 0o600)
+		if err := errors.Join(err, os.Rename(temporary, name(number))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // TestOpString compares the lines that a failing test prints.

@@ -263,11 +263,7 @@ func damagedLog(t *testing.T, dir string) {
 
 // killed copies an open directory, as the death of its process would leave it.
 func killed(t *testing.T, from, to string) {
-	image, err := journal.ReadImage(from)
-	if err == nil {
-		err = image.WriteTo(to)
-	}
-	if err != nil {
+	if err := journal.CopyOpenDir(to, from); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -5,11 +5,14 @@ package rot
 import (
 	"encoding/binary"
 	"hash/crc32"
-	"os"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/daybook-db/daybook/proof/journal"
 )
 
 // The format of the log is documented in package engine/internal/wal. The tests read it with their
@@ -58,23 +61,19 @@ func (s *logSegment) lastSequence() uint64 {
 	return last
 }
 
-// readLog reads the segments of a store, in the order of their numbers.
+// readLog reads the segments of a store, in the order of their numbers. The store may be open.
 func readLog(t *testing.T, store string) (segments []*logSegment) {
 	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(store, logName, "*.log"))
+	log, err := journal.ReadImage(filepath.Join(store, logName))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range paths {
-		number, err := strconv.ParseUint(strings.TrimSuffix(filepath.Base(path), ".log"), 10, 64)
+	for _, name := range slices.Sorted(maps.Keys(log.Files)) {
+		number, err := strconv.ParseUint(strings.TrimSuffix(name, ".log"), 10, 64)
 		if err != nil {
 			continue
 		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := &logSegment{file: filepath.Join(logName, filepath.Base(path)), data: data, number: number}
+		s := &logSegment{file: filepath.Join(logName, name), data: log.Files[name], number: number}
 		s.parse()
 		segments = append(segments, s)
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine"
+	"github.com/daybook-db/daybook/proof/journal"
 )
 
 const (
@@ -215,35 +215,25 @@ func (b *victimBuilder) kill() {
 	b.t.Helper()
 	b.must(b.db.Check(b.t.Context()))
 	killed := filepath.Join(b.victim.dir, "killed")
-	before := ""
-	for now := listFiles(b.t, b.victim.store()); now != before; now = listFiles(b.t, b.victim.store()) {
-		before = now // the next segment is prepared in the background
-		time.Sleep(50 * time.Millisecond)
-	}
-	b.must(os.CopyFS(killed, os.DirFS(b.victim.store())))
+	waitForNextSegment(b.t, b.victim.store())
+	b.must(journal.CopyOpenDir(killed, b.victim.store()))
 	b.must(b.db.Close())
 	b.must(os.RemoveAll(b.victim.store()))
 	b.must(os.Rename(killed, b.victim.store()))
 }
 
-// listFiles lists the files below a directory with their sizes and modification times.
-func listFiles(t *testing.T, dir string) string {
+// waitForNextSegment waits until the log has made its next segment, in the background.
+func waitForNextSegment(t *testing.T, store string) {
 	t.Helper()
-	var listing strings.Builder
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		segments := readLog(t, store)
+		if n := len(segments); n > 0 && segments[n-1].header && segments[n-1].first == 0 {
+			return
 		}
-		info, err := entry.Info()
-		if err == nil {
-			fmt.Fprintln(&listing, path, info.Size(), info.ModTime().UnixNano())
+		if time.Now().After(deadline) {
+			t.Fatalf("the last of %d segments is in use", len(segments))
 		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
-	return listing.String()
 }
 
 // noise returns a value with n random bytes.
