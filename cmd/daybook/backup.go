@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -56,7 +57,7 @@ func runBackup(cmd *cobra.Command, dir, name string) (err error) {
 	defer bar.clear()
 	started := time.Now()
 	if name == standard {
-		return requireReader("backup", db.Backup(cmd.Context(), bar.countWriter(cmd.OutOrStdout())))
+		return requireReader(db.Backup(cmd.Context(), bar.countWriter(cmd.OutOrStdout())))
 	}
 	written, err := writeNewFile(name, backupMode, func(w io.Writer) error {
 		return db.Backup(cmd.Context(), bar.countWriter(w))
@@ -70,11 +71,10 @@ func runBackup(cmd *cobra.Command, dir, name string) (err error) {
 	return err
 }
 
-// requireReader makes a broken pipe a failure: only the whole of the output is of use to its
-// reader.
-func requireReader(output string, err error) error {
+// requireReader makes a broken pipe a failure: a part of a backup is of no use.
+func requireReader(err error) error {
 	if isBrokenPipe(err) {
-		return fmt.Errorf("the reader of the %s has closed the pipe: it got only a part", output)
+		return errors.New("the reader of the backup has closed the pipe: it got only a part")
 	}
 	return err
 }

@@ -40,7 +40,8 @@ turns \r\n inside a value into \n, and refuses a record with \r\n in its name.
 
 The values are written while they are read, so a large export needs no large memory. FILE
 appears only when it is complete. An interrupted export to standard output ends with a whole
-line, except in parquet. An export that was killed leaves a file named .FILE.NUMBER.part; the
+line, except in parquet. When the reader of a pipe closes it, as head does, export ends
+without an error, and with the exit status 141. An export that was killed leaves a file named .FILE.NUMBER.part; the
 next export to FILE removes it when it was last written more than an hour ago. The umask says
 who can read FILE, as of any new file; a backup is private (mode 0600).`,
 		Example: `  daybook export "*" history.parquet
@@ -104,7 +105,10 @@ func runExport(cmd *cobra.Command, dir, pattern, name string, params daybook.Que
 	}
 	if name == standard {
 		_, err := export(cmd.OutOrStdout())
-		return requireReader("export", err)
+		if isBrokenPipe(err) {
+			return cutOffError{err}
+		}
+		return err
 	}
 	var found int
 	written, err := writeNewFile(name, exportMode, func(w io.Writer) (err error) {

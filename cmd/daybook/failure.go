@@ -23,7 +23,22 @@ const (
 	statusFailed      = 1
 	statusUsage       = 2
 	statusInterrupted = 130 // by SIGINT; see interruption.status for other signals
+	statusCutOff      = 141 // of a cutOffError: what shells report after SIGPIPE
 )
+
+// cutOffError is the error of an export whose reader has closed the pipe. Nobody needs to be told,
+// but a script sees that the export is not whole.
+type cutOffError struct{ error }
+
+func (e cutOffError) Unwrap() error { return e.error }
+
+// quietStatus returns the exit status for nil and for a broken pipe.
+func quietStatus(err error) int {
+	if errors.As(err, new(cutOffError)) {
+		return statusCutOff
+	}
+	return statusDone
+}
 
 // usageError is an error of the command line itself, not of the work that it asked for.
 type usageError struct{ error }

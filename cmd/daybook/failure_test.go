@@ -105,14 +105,26 @@ func TestBrokenPipeIsQuiet(t *testing.T) {
 	}
 }
 
-// TestBrokenPipeLosesABackup wants a failure: a part of a backup or an export is of no use.
+// TestBrokenPipeLosesABackup wants a failure: a part of a backup is of no use.
 func TestBrokenPipeLosesABackup(t *testing.T) {
 	dir := filledDir(t, someValues()...)
-	for _, args := range [][]string{{"backup", "-"}, {"export", "*", "-", "--format", "csv"}} {
+	var errOut bytes.Buffer
+	status := execute(t.Context(), []string{"backup", "-", "--dir", dir}, strings.NewReader(""), closedPipe{}, &errOut)
+	if status != statusFailed || !strings.Contains(errOut.String(), "it got only a part") {
+		t.Errorf("status %d, stderr %q; want a failure", status, errOut.String())
+	}
+}
+
+// TestBrokenPipeOfAnExport wants a quiet end for "export - | head", whose status a script can tell
+// from that of a whole export.
+func TestBrokenPipeOfAnExport(t *testing.T) {
+	dir := filledDir(t, someValues()...)
+	for _, format := range exportFormats {
+		args := []string{"export", "*", "-", "--format", format, "--dir", dir}
 		var errOut bytes.Buffer
-		status := execute(t.Context(), append(args, "--dir", dir), strings.NewReader(""), closedPipe{}, &errOut)
-		if status != statusFailed || !strings.Contains(errOut.String(), "it got only a part") {
-			t.Errorf("daybook %q: status %d, stderr %q; want a failure", args, status, errOut.String())
+		status := execute(t.Context(), args, strings.NewReader(""), closedPipe{}, &errOut)
+		if status != 141 || errOut.Len() > 0 {
+			t.Errorf("%s: status %d, stderr %q; want 141 without an error", format, status, errOut.String())
 		}
 	}
 }

@@ -42,8 +42,8 @@
 // read-only and change nothing.
 //
 // The exit status is 0 for success, 1 for a failure, and 2 for a wrong command line. After an
-// interruption it is 130 for SIGINT (Ctrl-C), 143 for SIGTERM and 129 for SIGHUP. An error is one
-// line on standard error.
+// interruption it is 130 for SIGINT (Ctrl-C), 143 for SIGTERM and 129 for SIGHUP. It is 141 for an
+// export whose reader has closed the pipe. An error is one line on standard error.
 //
 // Each subcommand has a file of its own. root.go joins them, and failure.go turns errors into lines
 // and exit statuses.

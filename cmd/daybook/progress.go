@@ -4,13 +4,17 @@ package main
 
 import (
 	"io"
+	"runtime"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
 )
 
 // byteBar is a progress bar of bytes on a terminal. A nil byteBar shows nothing.
-type byteBar struct{ bar *progressbar.ProgressBar }
+type byteBar struct {
+	bar *progressbar.ProgressBar
+	out io.Writer
+}
 
 // newByteBar returns a bar with a label, or nil if errOut is not a terminal. A total of -1 is
 // unknown.
@@ -18,20 +22,27 @@ func newByteBar(errOut io.Writer, label string, total int64) *byteBar {
 	if !isTerminal(errOut) {
 		return nil
 	}
-	return &byteBar{progressbar.NewOptions64(total,
+	bar := progressbar.NewOptions64(total,
 		progressbar.OptionSetWriter(errOut),
 		progressbar.OptionSetDescription(label),
 		progressbar.OptionSetSpinnerChangeInterval(0), // the spinner's own clock would redraw a cleared bar
 		progressbar.OptionShowBytes(true),
 		progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionSetWidth(30),
-		progressbar.OptionClearOnFinish())}
+		progressbar.OptionClearOnFinish())
+	return &byteBar{bar, errOut}
 }
 
-// clear removes the bar from the terminal. A bar that cannot be drawn is ignored here and below.
+// clear removes the bar from the terminal, and the ^C after it that the terminal shows for an
+// interruption. A bar that cannot be drawn is ignored here and below.
 func (b *byteBar) clear() {
-	if b != nil {
-		_ = b.bar.Clear()
+	if b == nil {
+		return
+	}
+	_ = b.bar.Clear()
+	if runtime.GOOS != "windows" { // whose consoles show no ^C, and may not know the sequence
+		const eraseLine = "\r\033[K"
+		_, _ = io.WriteString(b.out, eraseLine)
 	}
 }
 

@@ -22,8 +22,8 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 	root.SetErr(errOut)
 	restrictBuiltins(root)
 	cmd, err := root.ExecuteContextC(ctx)
-	if err == nil || isBrokenPipe(err) {
-		return statusDone
+	if err == nil || isBrokenPipe(err) { // which is no failure
+		return quietStatus(err)
 	}
 	fmt.Fprintln(errOut, "daybook: "+errorLine(err)+remedy(cmd.Name(), err))
 	return statusOf(cmd.Context(), err)
@@ -45,7 +45,9 @@ A time on the command line is RFC 3339 (2026-11-23T06:00:00Z), a day in local ti
 A day is its first moment; with --until it is the whole day.
 
 The exit status is 0 for success, 1 for a failure, and 2 for a wrong command line. After
-an interruption it is 130 for SIGINT (Ctrl-C), 143 for SIGTERM and 129 for SIGHUP.`,
+an interruption it is 130 for SIGINT (Ctrl-C), 143 for SIGTERM and 129 for SIGHUP. A command
+whose output is a pipe that its reader closes, as head does, ends without an error: export
+with 141, the others with 0. Only a backup is a failure then.`,
 		Example: `  daybook demo                               # ten seconds of readings of this machine
   daybook records                            # list the records
   daybook query "host.cpu.*" --limit 1       # the newest value of each CPU
