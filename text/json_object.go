@@ -50,7 +50,10 @@ func newObjectForm(opts ReadOptions) (form *objectForm, err error) {
 // parse reads an object. key is what AnyMember stood for on the way to it.
 func (f *objectForm) parse(raw []byte, key string) (daybook.StoredValue, error) {
 	if f.known {
-		return parseLine(raw, f.opts)
+		value, err := parseLine(raw, f.opts)
+		if !isWithoutValue(err) {
+			return value, err
+		}
 	}
 	var none daybook.StoredValue
 	raw, err := checkObject(raw)
@@ -72,6 +75,15 @@ func (f *objectForm) parse(raw []byte, key string) (daybook.StoredValue, error) 
 	}
 	return checkedValue(name, value, storedAt)
 }
+
+// isWithoutValue reports whether an object lacks only the payload beside a topic.
+func isWithoutValue(err error) bool {
+	var member *MemberError
+	return errors.As(err, &member) && member.Member == topicForm.value && member.Err == errMissing
+}
+
+// isTime reports whether a column of a table has the time.
+func (f *objectForm) isTime(column string) bool { return f.times[0][0] == column }
 
 // hasTime reports whether an element of an array is an object with a time.
 func (f *objectForm) hasTime(element []byte) bool {
@@ -203,6 +215,9 @@ func (f *objectForm) parseName(o *objectParser, key string) (string, error) {
 		}
 		if texts[i], err = memberText(member); err != nil {
 			return "", &MemberError{path.String(), err}
+		}
+		if len(path) == 1 && path[0] == topicForm.name {
+			texts[i] = topicForm.recordName(texts[i])
 		}
 	}
 	return f.name.Name(texts)

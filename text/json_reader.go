@@ -46,11 +46,12 @@ func NewJSONReader(in io.Reader, opts ReadOptions) (ValueReader, error) {
 	}
 	r := &jsonReader{in: buffered(in), opts: opts, form: form}
 	if opts.JSON.Rows != "" || opts.JSON.Columns {
-		rows, err := parsePath(opts.JSON.Rows)
-		if err != nil {
+		r.rows = &rowScanner{columns: opts.JSON.Columns}
+	}
+	if opts.JSON.Rows != "" {
+		if r.rows.rows, err = parsePath(opts.JSON.Rows); err != nil {
 			return nil, err
 		}
-		r.rows = &rowScanner{rows: rows, columns: opts.JSON.Columns}
 	}
 	return r, nil
 }
@@ -104,7 +105,7 @@ func (r *jsonReader) useRows(in *bufio.Reader) {
 		r.rows = &rowScanner{}
 	}
 	r.rows.stream = jsonStream{in: in, at: place{line: 1}}
-	r.rows.isValue = r.form.hasTime
+	r.rows.isValue, r.rows.isTime = r.form.hasTime, r.form.isTime
 }
 
 // peekLines reads lines until it knows whether each is one value: the first is complete, or another

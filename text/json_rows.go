@@ -27,6 +27,7 @@ type rowScanner struct {
 	rows    jsonPath // nil: the file is a series of values, or one array
 	columns bool
 	isValue func(element []byte) bool // whether an element looks like one of the values
+	isTime  func(column string) bool  // whether a column looks like the time of a table
 	frames  []rowFrame
 	found   bool // in this document, the array of values
 	table   *columnTable
@@ -38,7 +39,7 @@ type rowFrame struct {
 	depth   int    // of the object: how many names of the path lead to it
 	key     string // of the array: the name that AnyMember stands for
 	started bool   // an element or member was read
-	other   bool   // the array is another one, whose elements are skipped
+	other   bool   // it is no part of the path, and is skipped
 }
 
 // Causes of a LineError.
@@ -79,6 +80,8 @@ func (r *rowScanner) topLevel() (raw []byte, err error) {
 	case len(r.rows) == 0 && first == '[':
 		r.enter(rowFrame{array: true})
 		return nil, nil
+	case len(r.rows) == 0 && r.columns && first == '{':
+		return nil, r.readTable("")
 	case len(r.rows) == 0:
 		return r.stream.value()
 	case first != '{':
@@ -136,13 +139,16 @@ func (r *rowScanner) element(frame *rowFrame) (raw []byte, err error) {
 
 // member reads a member of an object: it enters those of the path, and skips all others.
 func (r *rowScanner) member(frame *rowFrame) error {
-	depth := frame.depth
+	isDocument := len(r.frames) == 1
 	more, err := r.more('}', "a comma or the end of the object")
 	if err != nil {
 		return err
 	}
 	if !more {
-		return r.left(depth)
+		if isDocument && !r.found {
+			return &placedError{r.stream.at, &MemberError{r.rows.String(), errNoRows}}
+		}
+		return nil
 	}
 	name, err := r.name()
 	if err != nil {
@@ -152,24 +158,37 @@ func (r *rowScanner) member(frame *rowFrame) error {
 	if err != nil {
 		return r.stream.wrong("a value", err)
 	}
-	wanted := r.rows[depth] == name || r.rows[depth] == AnyMember
-	isLast := depth == len(r.rows)-1
+	if frame.other || r.rows[frame.depth] != name && r.rows[frame.depth] != AnyMember {
+		return r.enterOther(name, first)
+	}
+	isLast := frame.depth == len(r.rows)-1
 	switch {
-	case wanted && isLast && first == '[' && !r.columns:
+	case isLast && first == '[' && !r.columns:
 		r.found = true
 		r.enter(rowFrame{array: true, key: name})
 		return nil
-	case wanted && !isLast && first == '{':
-		r.enter(rowFrame{depth: depth + 1})
-		return nil
-	case wanted && isLast && first == '{' && r.columns:
+	case isLast && first == '{' && r.columns:
 		r.found = true
 		return r.readTable(name)
-	case wanted:
-		at := r.stream.at
-		return &placedError{at, &MemberError{name, fmt.Errorf("want %s", r.wantedKind(isLast))}}
-	case isLast && first == '[':
+	case !isLast && first == '{':
+		r.enter(rowFrame{depth: frame.depth + 1})
+		return nil
+	}
+	return &placedError{r.stream.at, &MemberError{name, fmt.Errorf("want %s", r.wantedKind(isLast))}}
+}
+
+// enterOther enters a member that is no part of the path, to find out whether it holds values that
+// the reader would lose. It skips a member that cannot.
+func (r *rowScanner) enterOther(name string, first byte) error {
+	const maxFrames = 4
+	switch {
+	case first == '[' && r.columns && r.isTime(name):
+		return &placedError{r.stream.at, &MemberError{name, errTwoArrays}}
+	case first == '[':
 		r.enter(rowFrame{array: true, key: name, other: true})
+		return nil
+	case first == '{' && len(r.frames) < maxFrames:
+		r.enter(rowFrame{other: true})
 		return nil
 	}
 	return r.stream.skip()
@@ -180,14 +199,6 @@ func (r *rowScanner) wantedKind(isLast bool) string {
 		return "an array"
 	}
 	return "an object"
-}
-
-// left is called at the end of an object.
-func (r *rowScanner) left(depth int) error {
-	if depth == 0 && !r.found {
-		return &placedError{r.stream.at, &MemberError{r.rows.String(), errNoRows}}
-	}
-	return nil
 }
 
 // name reads the name of a member and its colon.

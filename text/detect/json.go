@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/daybook-db/daybook/text"
+)
+
+// ErrUnknownShape is returned for JSON that has values in a place where only a person can tell
+// which of them belong together, such as arrays in arrays.
+var ErrUnknownShape = errors.New("it has arrays, and it cannot be known which of their elements are the values")
+
+// jsonDetection is the detection of one file of JSON.
+type jsonDetection struct {
+	sample  Sample
+	hints   Hints
+	objects []*node // the values in the sample
+	keyed   bool    // the values are in an array of each member
+	finding *Finding
+}
+
+// detectJSON finds how a file of JSON is written.
+func detectJSON(sample Sample, hints Hints) (*Finding, error) {
+	d := &jsonDetection{sample: sample, hints: hints, finding: &Finding{Reader: hints.Reader}}
+	if err := d.findValues(); err != nil {
+		return nil, err
+	}
+	if d.isOwn() {
+		d.finding.Own = true
+		d.shape("in the form that export writes")
+		return d.finding, nil
+	}
+	if err := d.findTime(); err != nil {
+		return nil, err
+	}
+	d.findRecord()
+	return d.finding, nil
+}
+
+// shape adds to the part of the sentence that says where the values are.
+func (d *jsonDetection) shape(text string) { d.finding.shape = append(d.finding.shape, text) }
+
+// add adds a part to the sentence.
+func (d *jsonDetection) add(format string, args ...any) {
+	d.finding.details = append(d.finding.details, fmt.Sprintf(format, args...))
+}
+
+// findValues finds the kind of the file, and its first values.
+func (d *jsonDetection) findValues() error {
+	head := bytes.TrimLeft(d.sample.Text, " \t\r\n")
+	if len(head) > 0 && head[0] == '[' {
+		d.finding.Kind = JSONArray
+		return d.useElements(newTreeParser(d.sample.Text).values())
+	}
+	d.finding.Kind = NDJSON
+	if d.hints.Kind == NDJSON || kindOfObjects(d.sample) == NDJSON {
+		d.objects = treesOfLines(cutLine(d.sample).Text)
+		if len(d.objects) != 1 || !d.sample.Whole || d.hints.Kind == NDJSON {
+			return d.checkObjects()
+		}
+	}
+	values := newTreeParser(d.sample.Text).values()
+	if len(values) != 1 {
+		d.objects = slices.DeleteFunc(values, func(n *node) bool { return n.kind != objectNode || !n.complete })
+		return d.checkObjects()
+	}
+	return d.useDocument(values[0])
+}
+
+// useElements takes the objects of an array.
+func (d *jsonDetection) useElements(values []*node) error {
+	if len(values) == 0 {
+		return d.checkObjects()
+	}
+	for _, element := range values[0].nodes {
+		if element.kind == arrayNode {
+			return ErrUnknownShape
+		}
+		if element.kind == objectNode && element.complete {
+			d.objects = append(d.objects, element)
+		}
+	}
+	return d.checkObjects()
+}
+
+// useDocument takes the values of a document, or the document as one value.
+func (d *jsonDetection) useDocument(document *node) error {
+	if found, err := d.findRows(document); found || err != nil {
+		d.finding.Kind = JSONDocument
+		return err
+	}
+	if !document.complete {
+		d.finding.Kind = JSONDocument
+		return ErrUnknownShape
+	}
+	if d.finding.Kind = NDJSON; bytes.Contains(bytes.TrimSpace(d.sample.Text), []byte{'\n'}) {
+		d.finding.Kind = JSONDocument
+	}
+	d.objects = []*node{document}
+	return nil
+}
+
+// checkObjects returns the error of a file without a value. A reader knows where it is wrong.
+func (d *jsonDetection) checkObjects() error {
+	if len(d.objects) > 0 {
+		return nil
+	}
+	values, err := text.NewJSONReader(bytes.NewReader(d.sample.Text), text.ReadOptions{Name: d.hints.Reader.Name})
+	if err != nil {
+		return err
+	}
+	if _, err = values.Read(); err == nil || err == io.EOF {
+		return nil
+	}
+	return err
+}
+
+// isOwn reports whether export wrote the values.
+func (d *jsonDetection) isOwn() bool {
+	opts := d.hints.Reader
+	if d.finding.Kind != NDJSON || opts.Record != "" || len(opts.Time) > 0 || opts.Value != "" {
+		return false
+	}
+	for _, object := range d.objects {
+		names := slices.Sorted(slices.Values(object.names))
+		if !slices.Equal(names, []string{"record_name", "stored_at", "value"}) {
+			return false
+		}
+	}
+	return len(d.objects) > 0
+}
+
+// allHave reports whether each object has a member.
+func (d *jsonDetection) allHave(name string) bool {
+	return len(d.objects) > 0 &&
+		!slices.ContainsFunc(d.objects, func(object *node) bool { return object.member(name) == nil })
+}
+
+// findTime finds the members that hold the time, and their form.
+func (d *jsonDetection) findTime() error {
+	opts := &d.finding.Reader
+	if len(d.objects) == 0 {
+		return nil // nor has it a time
+	}
+	if len(opts.Time) > 0 {
+		return d.useSaidTime(opts.Time)
+	}
+	isOwnForm := d.allHave("record_name") && d.allHave("value") && d.allHave("stored_at")
+	if isOwnForm && opts.Record == "" && opts.Value == "" {
+		d.add(`time: "stored_at"`)
+		return nil
+	}
+	times, others := timesOf(d.objects)
+	if times == nil {
+		if named := namedLikeTime(d.objects); named != nil {
+			times = []*timeMember{named}
+		}
+	}
+	switch {
+	case times != nil:
+		return d.useTime(times, others)
+	case opts.StampNow:
+		d.add("time: now")
+		return nil
+	}
+	return d.noTime()
+}
+
+// useSaidTime finds the form of the time that a person named.
+func (d *jsonDetection) useSaidTime(paths []string) error {
+	var times []*timeMember
+	members := scalars(d.objects)
+	for _, path := range paths {
+		i := slices.IndexFunc(members, func(m *timeMember) bool { return m.path() == path })
+		if i < 0 {
+			return nil // a reader says that it is missing
+		}
+		times = append(times, members[i])
+	}
+	return d.useTime(times, nil)
+}
+
+// noTime returns the error of values in which nothing looks like a time.
+func (d *jsonDetection) noTime() error {
+	if slices.ContainsFunc(d.objects, func(object *node) bool { return object.nests(false) }) {
+		return ErrUnknownShape
+	}
+	members := scalars(d.objects)
+	if len(members) == 0 {
+		return ErrNoTime
+	}
+	return fmt.Errorf("%w: its members are %s", ErrNoTime, quotedPaths(members))
+}
+
+// findRecord finds what names the record: a member, or the file.
+func (d *jsonDetection) findRecord() {
+	opts := &d.finding.Reader
+	switch {
+	case opts.Record != "":
+	case d.keyed:
+		opts.Record = recordOfFile(opts.Name) + ".{" + text.AnyMember + "}"
+	case d.allHave("record_name"):
+		d.add(`record from "record_name"`)
+		return
+	case d.allHave("topic"):
+		d.add(`record from "topic"`)
+		return
+	default:
+		opts.Record = recordOfFile(opts.Name)
+	}
+	d.add("record %q", opts.Record)
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/daybook-db/daybook/text"
+)
+
+// rowsMember is a member of a document that may hold the values: an array of objects, or an object
+// of arrays that are equally long.
+type rowsMember struct {
+	names   []string
+	columns bool
+	objects []*node
+}
+
+// rowsOf returns the members of a document that hold objects with a time.
+func rowsOf(document *node) (found []rowsMember) {
+	var walk func(n *node, names []string)
+	walk = func(n *node, names []string) {
+		objects, columns := rowsIn(n)
+		if times, _ := timesOf(objects); len(objects) > 0 && (times != nil || namedLikeTime(objects) != nil) {
+			found = append(found, rowsMember{names, columns, objects})
+			return
+		}
+		if n.kind == objectNode && len(names) < maxTimePath {
+			for i, value := range n.nodes {
+				walk(value, append(slices.Clone(names), n.names[i]))
+			}
+		}
+	}
+	walk(document, nil)
+	return found
+}
+
+// rowsIn returns the objects that are the elements of a node, or the rows of its columns.
+func rowsIn(n *node) (objects []*node, columns bool) {
+	if n.kind == objectNode {
+		return tableRows(n), true
+	}
+	for _, element := range n.nodes {
+		if n.kind != arrayNode || element.kind != objectNode {
+			return nil, false
+		}
+		if element.complete {
+			objects = append(objects, element)
+		}
+	}
+	return objects, false
+}
+
+// tableRows returns an object for each index of an object of arrays, as far as the sample has them.
+// Arrays that the sample does not reach are left out.
+func tableRows(n *node) (rows []*node) {
+	if len(n.nodes) < 2 && n.complete {
+		return nil
+	}
+	for c, column := range n.nodes {
+		if column.kind != arrayNode {
+			return nil
+		}
+		for i, value := range column.nodes {
+			if value.kind == objectNode || value.kind == arrayNode {
+				return nil
+			}
+			if i == len(rows) && c == 0 {
+				rows = append(rows, &node{kind: objectNode, line: value.line, complete: true})
+			}
+			if i < len(rows) {
+				rows[i].names, rows[i].nodes = append(rows[i].names, n.names[c]), append(rows[i].nodes, value)
+			}
+		}
+	}
+	return rows
+}
+
+// isThingsBoard reports whether a document is the telemetry that ThingsBoard exports: an array of
+// {"ts":...,"value":...} for each key.
+func isThingsBoard(document *node) bool {
+	for _, series := range document.nodes {
+		objects, _ := rowsIn(series)
+		if series.kind != arrayNode || series.complete && len(objects) == 0 && len(series.nodes) > 0 {
+			return false
+		}
+		for _, object := range objects {
+			if len(object.nodes) != 2 || object.member("ts") == nil || object.member("value") == nil {
+				return false
+			}
+		}
+	}
+	return len(document.nodes) > 0
+}
+
+// findRows finds where the values of a document are. It reports false if the document is one value.
+func (d *jsonDetection) findRows(document *node) (found bool, err error) {
+	rows := rowsOf(document)
+	options := &d.finding.Reader.JSON
+	switch {
+	case len(rows) == 0:
+		return false, nil
+	case isThingsBoard(document):
+		options.Rows = text.AnyMember
+		d.objects = rows[0].objects
+		d.keyed = true
+		d.shape("an array of values in each member")
+		return true, nil
+	case len(rows) > 1:
+		return false, ErrUnknownShape
+	}
+	options.Rows, options.Columns = pathOf(rows[0].names), rows[0].columns
+	d.objects = rows[0].objects
+	d.sayRows()
+	d.findZone(document)
+	return true, nil
+}
+
+func (d *jsonDetection) sayRows() {
+	options := d.finding.Reader.JSON
+	what := "values in "
+	if options.Columns {
+		what = "columns in "
+	}
+	if options.Rows == "" {
+		d.shape(what + "its members")
+		return
+	}
+	d.shape(what + strconv.Quote(options.Rows))
+}
+
+// findZone takes the zone that a document of Open-Meteo says beside its values. All its times have
+// the offset.
+func (d *jsonDetection) findZone(document *node) {
+	const maxOffset = 14 * 60 * 60
+	if d.hints.Time.Zone != nil {
+		return
+	}
+	if offset := document.member("utc_offset_seconds"); offset != nil && offset.kind == numberNode {
+		seconds, err := strconv.Atoi(offset.text)
+		if err == nil && -maxOffset <= seconds && seconds <= maxOffset {
+			d.hints.Time.Zone = time.FixedZone(offsetName(seconds), seconds)
+		}
+		return
+	}
+	if name := document.member("timezone"); name != nil && name.kind == stringNode && name.text != "" {
+		if zone, err := time.LoadLocation(name.text); err == nil {
+			d.hints.Time.Zone = zone
+		}
+	}
+}
+
+// offsetName is the name of an offset, as in UTC+01:00.
+func offsetName(seconds int) string {
+	return "UTC" + time.Unix(0, 0).In(time.FixedZone("", seconds)).Format("-07:00")
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/daybook-db/daybook/text/timeform"
+)
+
+// maxTimePath is how many names the path of a time has.
+const maxTimePath = 3
+
+// timeMember is a member that may be the time of objects.
+type timeMember struct {
+	names   []string
+	samples []string // its texts, in the order of the objects
+	lines   []int
+	objects int // that have it
+}
+
+func (m *timeMember) path() string { return pathOf(m.names) }
+
+// parent is the path of the object around it.
+func (m *timeMember) parent() string { return pathOf(m.names[:len(m.names)-1]) }
+
+// scalars returns the members of objects that are strings or numbers, in the order of their first
+// appearance.
+func scalars(objects []*node) (members []*timeMember) {
+	byPath := make(map[string]*timeMember)
+	var walk func(object *node, names []string)
+	walk = func(object *node, names []string) {
+		for i, value := range object.nodes {
+			path := append(slices.Clone(names), object.names[i])
+			switch {
+			case value.kind == objectNode && len(path) < maxTimePath:
+				walk(value, path)
+			case value.kind == stringNode || value.kind == numberNode:
+				key := pathOf(path)
+				if byPath[key] == nil {
+					byPath[key] = &timeMember{names: path}
+					members = append(members, byPath[key])
+				}
+				m := byPath[key]
+				m.objects++
+				m.samples, m.lines = append(m.samples, value.text), append(m.lines, object.line)
+			}
+		}
+	}
+	for _, object := range objects {
+		walk(object, nil)
+	}
+	return members
+}
+
+// namesOfTimes are names of times that wordsOf does not tell: of mosquitto_sub, OpenWeather,
+// journald and OTLP.
+var namesOfTimes = strings.Fields("tst dt __REALTIME_TIMESTAMP timeUnixNano @t")
+
+// otherTimes are words of names of times at which nothing was measured.
+var otherTimes = strings.Fields("expires expire expiry expiration until end next due birth birthday deleted " +
+	"monotonic sunrise sunset valid")
+
+// nameLikelihood says how much the name of a member is that of a time, and reports false for the
+// name of a time that is none of a reading.
+func nameLikelihood(name string) (likelihood int, ok bool) {
+	for _, word := range wordsOf(name) {
+		if slices.Contains(otherTimes, word) {
+			return 0, false
+		}
+	}
+	if slices.Contains(namesOfTimes, name) {
+		return strongName, true
+	}
+	return likelihoodOfName(name), true
+}
+
+// score says how much a member looks like the time of objects; 0 is not at all.
+func (m *timeMember) score(objects int) int {
+	name, ok := nameLikelihood(m.names[len(m.names)-1])
+	looks := timeform.Looks(m.samples)
+	switch {
+	case !ok || 2*m.objects < objects || looks < timeform.Numbers:
+		return 0
+	case name == 0 && looks < timeform.Times:
+		return 0
+	}
+	score := 2*name + int(looks)
+	if m.objects == objects {
+		score++
+	}
+	return (maxTimePath+1)*score - len(m.names)
+}
+
+// timesOf returns the members that are the time of objects: one, or a date and a time of day. The
+// others look like times, too.
+func timesOf(objects []*node) (times, others []*timeMember) {
+	members := scalars(objects)
+	var best *timeMember
+	for _, m := range members {
+		if score := m.score(len(objects)); score > 0 && (best == nil || score > best.score(len(objects))) {
+			best = m
+		}
+	}
+	if best == nil {
+		return nil, nil
+	}
+	times = []*timeMember{best}
+	if timeform.Looks(best.samples) == timeform.Dates {
+		if clock := clockBeside(best, members); clock != nil {
+			times = append(times, clock)
+		}
+	}
+	for _, m := range members {
+		if !slices.Contains(times, m) && m.score(len(objects)) > 0 &&
+			timeform.Looks(m.samples) >= timeform.Looks(best.samples) {
+			others = append(others, m)
+		}
+	}
+	return times, others
+}
+
+// namedLikeTime returns a member that has the name of a time, whatever its values are. Their error
+// says more than that there is no time.
+func namedLikeTime(objects []*node) *timeMember {
+	for _, m := range scalars(objects) {
+		name, ok := nameLikelihood(m.names[len(m.names)-1])
+		if ok && name == strongName && m.objects == len(objects) && timeform.Looks(m.samples) != timeform.Clocks {
+			return m
+		}
+	}
+	return nil
+}
+
+// clockBeside returns the time of day that belongs to a date, or nil.
+func clockBeside(date *timeMember, members []*timeMember) *timeMember {
+	for _, m := range members {
+		name, ok := nameLikelihood(m.names[len(m.names)-1])
+		if ok && name > 0 && m.parent() == date.parent() && m.objects == date.objects &&
+			timeform.Looks(m.samples) == timeform.Clocks {
+			return m
+		}
+	}
+	return nil
+}
+
+// joinedSamples returns the texts of a time, and the line of the first.
+func joinedSamples(times []*timeMember) (samples []string, line int) {
+	for i := range times[0].samples {
+		var parts []string
+		for _, m := range times {
+			if i < len(m.samples) {
+				parts = append(parts, m.samples[i])
+			}
+		}
+		samples = append(samples, strings.Join(parts, " "))
+	}
+	return samples, times[0].lines[0]
+}
+
+// quotedPaths names members.
+func quotedPaths(members []*timeMember) string {
+	paths := make([]string, len(members))
+	for i, m := range members {
+		paths[i] = m.path()
+	}
+	return quoted(paths)
+}
+
+// useTime fills in the time of a finding.
+func (d *jsonDetection) useTime(times, others []*timeMember) error {
+	opts := &d.finding.Reader
+	samples, line := joinedSamples(times)
+	form, err := timeform.Detect(samples, d.hints.Time)
+	if err != nil {
+		return fmt.Errorf("line %d: time in %s: %w", line, quotedPaths(times), err)
+	}
+	d.finding.Time, opts.Times = form, form.NewParser()
+	opts.Time = nil
+	for _, m := range times {
+		opts.Time = append(opts.Time, m.path())
+	}
+	not := ""
+	if len(others) > 0 {
+		not = " (not " + quotedPaths(others) + ")"
+	}
+	d.add("time: %s%s as %s", quotedPaths(times), not, form)
+	return nil
+}
