@@ -25,6 +25,7 @@ type csvReader struct {
 	opts    ReadOptions
 	name    NameTemplate
 	columns []column
+	places  map[string]int        // of the columns, by their names
 	times   []int                 // places of the columns of the time; none: opts.StampNow is set
 	fields  []int                 // places of the columns that name the record; fieldColumn for {column}
 	texts   []string              // of the fields, for the next name

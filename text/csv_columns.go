@@ -55,7 +55,10 @@ func (r *csvReader) setColumns(header []string) error {
 	if errors.As(err, &column) {
 		return &ColumnError{Column: column.Column, Name: header[column.Column-1], Err: column.Err}
 	}
-	r.columns = newColumns(names)
+	r.columns, r.places = newColumns(names), make(map[string]int, len(names))
+	for i, name := range names {
+		r.places[name] = i
+	}
 	for _, name := range r.opts.Time {
 		i, err := r.find(name, header, "")
 		if err != nil {
@@ -80,9 +83,9 @@ func newColumns(names []string) []column {
 
 // find returns the place of a column. Its error says what the column is wanted for.
 func (r *csvReader) find(name string, header []string, reason string) (int, error) {
-	i := slices.IndexFunc(r.columns, func(c column) bool { return c.name == name })
-	if i < 0 {
-		return i, &HeaderError{Got: header, Want: fmt.Sprintf("a column %q%s", name, reason)}
+	i, ok := r.places[name]
+	if !ok {
+		return 0, &HeaderError{Got: header, Want: fmt.Sprintf("a column %q%s", name, reason)}
 	}
 	return i, nil
 }
@@ -150,7 +153,8 @@ func (r *csvReader) recordName(cells [][]byte, column string) (string, error) {
 	return name, daybook.ValidateRecordName(name)
 }
 
-// Notes says which columns have both numbers and strings, although nothing said that they are texts.
+// Notes says which columns have both numbers and strings, although nothing said that they are
+// texts.
 func (r *csvReader) Notes() (notes []string) {
 	for i, c := range r.columns {
 		if !c.numbers || c.strings == 0 {

@@ -33,17 +33,18 @@ type ReadOptions struct {
 	// "ha.{entity_id}": columns of CSV, paths of JSON. NewCSVReader requires it; NewNDJSONReader
 	// ignores it.
 	Record string
-	// Split makes one value of each column that is no time and no field of Record, and the record of
-	// each is named by the field {column} of Record. It is for CSV.
+	// Split makes one value of each column that is no time and no field of Record, and the record
+	// of each is named by the field {column} of Record. It is for CSV.
 	Split bool
-	// Time are the columns of CSV, or the paths of JSON, that hold the time. The texts of several are
-	// joined by a space. NewCSVReader requires one unless StampNow is set; NewNDJSONReader ignores
-	// it.
+	// Time are the columns of CSV, or the paths of JSON, that hold the time. The texts of several
+	// are joined by a space. NewCSVReader requires one unless StampNow is set; NewNDJSONReader
+	// ignores it.
 	Time []string
 	// Times reads the texts of times. It serves one reader. Default: RFC 3339, or a number of
 	// TimeUnit, bounded by AnyTime.
 	Times TimeParser
-	// Value is the path of the JSON that is stored. Default: all members but those of Time and Record.
+	// Value is the path of the JSON that is stored. Default: all members but those of Time and
+	// Record.
 	Value string
 	// JSON says where the values of NewJSONReader are.
 	JSON JSONOptions

@@ -10,6 +10,7 @@ import (
 
 	"github.com/daybook-db/daybook/text"
 	"github.com/daybook-db/daybook/text/internal/rows"
+	"github.com/daybook-db/daybook/text/timeform"
 )
 
 // csvDetection is the detection of one file of CSV. Its methods fill in the finding, each from what
@@ -21,7 +22,8 @@ type csvDetection struct {
 	table   *table
 	names   []string // of the columns
 	data    []tableRow
-	header  bool // the names are those of the file
+	header  bool  // the names are those of the file
+	times   []int // places of the columns of the time
 	finding *Finding
 }
 
@@ -115,7 +117,7 @@ func (d *csvDetection) findDecimalComma() {
 		d.opts.DecimalComma = commas > 0
 	}
 	if d.opts.DecimalComma {
-		d.say("decimal comma")
+		d.finding.shape = slices.Insert(d.finding.shape, 1, "decimal comma") // after the delimiter
 	}
 }
 
@@ -138,15 +140,21 @@ func (d *csvDetection) findRecord() {
 }
 
 // findTexts finds the columns that have a text, or cells of several kinds. All their cells are
-// texts.
+// texts. Rows without a time do not count, because they are refused.
 func (d *csvDetection) findTexts() {
+	var counted []tableRow
+	for _, row := range d.data {
+		if len(d.times) == 0 || timeform.Looks([]string{joined(row, d.times)}) > timeform.Clocks {
+			counted = append(counted, row)
+		}
+	}
+	said := slices.Concat(d.opts.Text, d.opts.Number)
 	for i, name := range d.names {
-		if slices.Contains(d.opts.Number, name) || slices.Contains(d.opts.Text, name) ||
-			slices.Contains(d.finding.Reader.Time, name) {
+		if slices.Contains(said, name) || slices.Contains(d.times, i) {
 			continue
 		}
 		kinds := map[cellKind]bool{}
-		for _, row := range d.data {
+		for _, row := range counted {
 			kinds[d.kindOf(row.cells[i])] = true
 		}
 		delete(kinds, missing)

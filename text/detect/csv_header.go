@@ -3,10 +3,14 @@
 package detect
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/daybook-db/daybook/text"
 	"github.com/daybook-db/daybook/text/internal/rows"
+	"github.com/daybook-db/daybook/text/timeform"
 )
 
 // maxUnits is how many lines of units and the like may follow a header.
@@ -18,22 +22,114 @@ func (d *csvDetection) findHeader() error {
 		return d.useNames()
 	}
 	first := d.firstOfWidth()
-	all := d.table.rows
-	if !isHeader(all[first].cells) {
-		d.sayTitles(first)
-		d.data = d.ofWidth(all[first:])
-		return d.nameColumns()
+	if !d.isHeader(first) {
+		return d.findOtherHeader(first)
 	}
-	d.header = true
-	data := first + 1
+	all, data := d.table.rows, first+1
 	for data < len(all) && data-first <= maxUnits && len(all[data].cells) == d.table.width && isUnits(all[data].cells) {
 		data++
 	}
-	if data == len(all) || data-first > maxUnits+1 {
+	if data == len(all) || isUnits(all[data].cells) {
 		data = first + 1 // they are values
 	}
 	d.data = d.ofWidth(all[data:])
 	return d.useHeader(first, data)
+}
+
+// findOtherHeader finds a header that has more or fewer cells than the rows, because their lines
+// end with a delimiter, or a header in a comment.
+func (d *csvDetection) findOtherHeader(first int) error {
+	d.data = d.ofWidth(d.table.rows[first:])
+	if names, line := d.commentedHeader(d.table.rows[first].line); names != nil {
+		return d.useTexts(names, line, d.table.rows[first].line)
+	}
+	if first == 0 || len(d.table.rows[first-1].cells) < 2 || !isLabels(d.table.rows[first-1].cells) {
+		d.sayTitles(first)
+		return d.nameColumns()
+	}
+	header := d.table.rows[first-1]
+	names := d.fitted(header.cells)
+	if names == nil {
+		return &text.LineError{File: d.hints.Reader.Name, Line: header.line, LastLine: header.line,
+			Err: fmt.Errorf("%w: it has %d names, and most rows have %d cells",
+				ErrHeader, len(header.cells), d.table.width)}
+	}
+	d.sayTitles(first - 1)
+	return d.useTexts(names, header.line, header.after)
+}
+
+// ErrHeader is returned for a header that does not fit its rows.
+var ErrHeader = errors.New("the header does not fit the rows")
+
+// fitted returns the names of a header for rows of another width, or nil if more than empty cells
+// make the difference.
+func (d *csvDetection) fitted(header []string) []string {
+	names := slices.Clone(header)
+	for len(names) > d.table.width && names[len(names)-1] == "" {
+		names = names[:len(names)-1]
+	}
+	for len(names) < d.table.width && !d.hasValues(len(names)) {
+		names = append(names, "")
+	}
+	if len(names) != d.table.width {
+		return nil
+	}
+	return names
+}
+
+// hasValues reports whether a column has a cell that is not empty.
+func (d *csvDetection) hasValues(column int) bool {
+	return slices.ContainsFunc(d.data, func(row tableRow) bool { return row.cells[column] != "" })
+}
+
+// commentedHeader returns the names that the last comment before a line holds, or nil, and the line
+// of the comment. Zeek writes them after "#fields".
+func (d *csvDetection) commentedHeader(before int) (names []string, line int) {
+	if d.opts.Comment == 0 {
+		return nil, 0
+	}
+	n := 0
+	for text := range strings.Lines(strings.ReplaceAll(string(d.sample.Text), "\r", "\n")) {
+		if n++; n >= before {
+			break
+		}
+		comment, ok := strings.CutPrefix(strings.TrimSuffix(text, "\n"), string(d.opts.Comment))
+		if !ok {
+			continue
+		}
+		cells, isZeek := d.splitComment(comment)
+		if len(cells) == d.table.width && isLabels(cells) {
+			names, line = cells, n
+			if isZeek {
+				break
+			}
+		}
+	}
+	return names, line
+}
+
+// splitComment splits a comment as a row. A column may be called #.
+func (d *csvDetection) splitComment(comment string) (cells []string, isZeek bool) {
+	delimiter := string(d.opts.Delimiter)
+	fields, isZeek := strings.CutPrefix(comment, "fields"+delimiter)
+	switch {
+	case isZeek:
+	case strings.HasPrefix(comment, delimiter):
+		fields = string(d.opts.Comment) + comment
+	default:
+		fields = strings.TrimLeft(comment, " \t"+string(d.opts.Comment))
+	}
+	return splitLine(fields, d.opts.Delimiter), isZeek
+}
+
+// splitLine splits one line as a row.
+func splitLine(line string, delimiter rune) []string {
+	r := rows.NewReader(strings.NewReader(line), rows.Options{Delimiter: byte(delimiter), MaxLen: text.MaxLineLen})
+	cells, err := r.Read()
+	if err != nil {
+		return nil
+	}
+	return toStrings(cells)
 }
 
 // useNames uses the names that a person gave, or makes names.
@@ -62,29 +158,38 @@ func (d *csvDetection) nameColumns() error {
 	return nil
 }
 
+// useTexts uses the names in a line for the rows from another line on.
+func (d *csvDetection) useTexts(header []string, line, from int) (err error) {
+	d.header = true
+	d.names, _, err = rows.Names(header)
+	d.say("header in line %d", line)
+	d.skipTo(from)
+	return err
+}
+
 // useHeader uses the names in a row, and skips the rows between it and the data.
 func (d *csvDetection) useHeader(header, data int) error {
 	names, renamed, err := rows.Names(d.table.rows[header].cells)
 	if err != nil {
 		return err
 	}
-	d.names = names
+	d.names, d.header = names, true
 	line := d.table.rows[header].line
 	d.sayTitles(header)
-	if header > 0 {
+	if d.opts.SkipLines > d.hints.Reader.CSV.SkipLines {
 		d.say("header in line %d", line)
 	} else {
 		d.say("header")
 	}
 	for _, i := range renamed {
-		d.say("the second column %q is called %q", d.table.rows[header].cells[i], names[i])
+		d.say("column %d %q is called %q", i+1, d.table.rows[header].cells[i], names[i])
 	}
 	units := d.table.rows[header+1 : data]
 	switch {
 	case len(units) > 0:
 		d.say("%s after the header skipped", lines(units))
 		d.skipTo(d.table.rows[data].line)
-	case header > 0:
+	case d.opts.SkipLines > d.hints.Reader.CSV.SkipLines:
 		d.skipTo(d.table.rows[header].after)
 	}
 	return nil
@@ -97,10 +202,16 @@ func (d *csvDetection) skipTo(line int) {
 
 // sayTitles says that the rows before the first one of the table are skipped.
 func (d *csvDetection) sayTitles(first int) {
-	if first > 0 {
-		d.say("%s skipped", lines(d.table.rows[:first]))
-		d.opts.SkipLines = d.table.rows[first].line - 1
+	before := d.table.rows[:first]
+	switch {
+	case d.table.firstBad > 0 && d.table.firstBad < d.table.rows[first].line:
+		d.say("lines before line %d skipped", d.table.rows[first].line)
+	case len(before) > 0:
+		d.say("%s skipped", lines(before))
+	default:
+		return
 	}
+	d.opts.SkipLines = d.table.rows[first].line - 1
 }
 
 // lines names the lines that rows are in.
@@ -132,8 +243,24 @@ func (d *csvDetection) ofWidth(all []tableRow) (fit []tableRow) {
 	return fit
 }
 
-// isHeader reports whether a row can be a header: its cells are labels, and some may be empty.
-func isHeader(cells []string) bool {
+// isHeader reports whether a row can be a header: its cells are labels, and some may be empty. A
+// row that calls a column a time may have numbers too, if the column of the next row has a time.
+func (d *csvDetection) isHeader(row int) bool {
+	cells := d.table.rows[row].cells
+	if isLabels(cells) {
+		return true
+	}
+	if row+1 == len(d.table.rows) || len(d.table.rows[row+1].cells) != len(cells) {
+		return false
+	}
+	return slices.ContainsFunc(cells, func(cell string) bool {
+		next := d.table.rows[row+1].cells[slices.Index(cells, cell)]
+		return likelihoodOfName(cell) == strongName && timeform.Looks([]string{next}) >= timeform.Numbers
+	})
+}
+
+// isLabels reports whether cells are labels, and not all empty.
+func isLabels(cells []string) bool {
 	labels := 0
 	for _, cell := range cells {
 		switch {

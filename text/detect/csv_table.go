@@ -19,6 +19,8 @@ type table struct {
 	width int // the number of cells that rows have most often
 	fit   int // rows that have so many
 	bad   int // malformed rows
+
+	firstBad int // the line of the first of them
 }
 
 type tableRow struct {
@@ -35,23 +37,34 @@ func (d *csvDetection) findDelimiter() {
 	if d.opts.Comment == 0 && beginsWithComment(d.sample.Text) {
 		d.opts.Comment = '#'
 	}
+	if match := excelSeparator.FindSubmatch(d.sample.Text); match != nil && d.opts.SkipLines == 0 {
+		d.opts.SkipLines = 1
+		if d.opts.Delimiter == 0 {
+			d.opts.Delimiter = rune(match[1][0])
+		}
+	}
 	if d.opts.Delimiter != 0 {
 		d.table = d.split(d.opts.Delimiter)
-	}
-	best := -1.0
-	for _, delimiter := range delimiters {
-		if d.hints.Reader.CSV.Delimiter != 0 {
-			break
-		}
-		table := d.split(delimiter)
-		if score := table.score(); score > best {
-			best, d.table, d.opts.Delimiter = score, table, delimiter
-		}
+	} else {
+		d.tryDelimiters()
 	}
 	if d.opts.Delimiter == '\t' {
 		d.say("a tab between columns")
 	} else {
 		d.say("%q between columns", d.opts.Delimiter)
+	}
+}
+
+// excelSeparator matches the line that tells Excel what separates the cells.
+var excelSeparator = regexp.MustCompile(`^sep=([,;\t|])[\r\n]`)
+
+func (d *csvDetection) tryDelimiters() {
+	best := -1.0
+	for _, delimiter := range delimiters {
+		table := d.split(delimiter)
+		if score := table.score(); score > best {
+			best, d.table, d.opts.Delimiter = score, table, delimiter
+		}
 	}
 }
 
@@ -63,7 +76,8 @@ func beginsWithComment(sample []byte) bool {
 // split splits the sample. The last row may be malformed because the sample ends in it.
 func (d *csvDetection) split(delimiter rune) *table {
 	r := rows.NewReader(bytes.NewReader(d.sample.Text), rows.Options{
-		Delimiter: byte(delimiter), Comment: byte(d.opts.Comment), KeepBlanks: d.opts.KeepBlanks, MaxLen: text.MaxLineLen,
+		Delimiter: byte(delimiter), Comment: byte(d.opts.Comment), KeepBlanks: d.opts.KeepBlanks,
+		MaxLen: text.MaxLineLen,
 	})
 	_ = r.SkipLines(d.opts.SkipLines)
 	t := &table{}
@@ -74,7 +88,9 @@ func (d *csvDetection) split(delimiter rune) *table {
 			return t
 		}
 		if err != nil {
-			t.bad++
+			if t.bad++; t.bad == 1 {
+				t.firstBad = r.Line()
+			}
 			continue
 		}
 		t.rows = append(t.rows, tableRow{r.Line(), r.NextLine(), toStrings(cells)})

@@ -9,11 +9,14 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/daybook-db/daybook/text"
+	"github.com/daybook-db/daybook/text/timeform"
 )
 
 // readCSV detects how a file of CSV is written, reads it, and returns a line for each value or bad
@@ -47,41 +50,111 @@ func readCSV(sample Sample, hints Hints) (sentence string, lines []string, err e
 func TestCSVCases(t *testing.T) {
 	tests := []struct {
 		file     string
-		sentence string
+		sentence string // after "CSV, "
 		lines    []string
 	}{
-		{"cr_only.csv", `CSV, ',' between columns, header; time: "time" as RFC 3339; record "cr_only"`,
+		{"cr_only.csv", `',' between columns, header; time: "time" as RFC 3339; record "cr_only"`,
 			[]string{`cr_only 1704067200000 {"v":5}`}},
-		{"ha.csv", `CSV, ',' between columns, header; time: "last_changed" as RFC 3339; record "ha"`, []string{
+		{"date_and_time.csv", `',' between columns, header; time: "Date" and "Time" as DD/MM/YYYY HH:MM, UTC; ` +
+			`record "date_and_time"`, []string{`date_and_time 1761696000000 {"Min":13.28}`}},
+		{"dateonly.csv", `',' between columns, header; time: "date" as YYYY-MM-DD, UTC; record "dateonly"`,
+			[]string{`dateonly 1325376000000 {"v":12.8}`}},
+		{"ha.csv", `',' between columns, header; time: "last_changed" as RFC 3339; record "ha"`, []string{
 			`ha 1766772000000 {"entity_id":"sensor.voltmeter_a","state":"13.249470"}`,
 			`ha 1766772003000 {"entity_id":"sensor.voltmeter_b","state":"unavailable"}`,
 		}},
-		{"no_header.csv", `CSV, ',' between columns, no header; time: "c1" as RFC 3339; record "no_header"`,
+		{"hex_ids.csv", `',' between columns, header; time: "time" as Unix time in s; record "hex_ids"`, []string{
+			`hex_ids 1696758378500 {"id":"1E5","data":"1000000000000001"}`,
+			`hex_ids 1696758378600 {"id":"0F7","data":"01FD01C780000300"}`,
+			`hex_ids 1696758378700 {"id":"1E999","data":"12345678901234567890"}`,
+		}},
+		{"micros.csv", `',' between columns, header; time: "time" as Unix time in us; record "micros"`,
+			[]string{`micros 1571140860123 {"v":1}`}},
+		{"no_header.csv", `',' between columns, no header; time: "c1" as RFC 3339; record "no_header"`,
 			[]string{`no_header 1704067200000 {"c2":5}`, `no_header 1704067201000 {"c2":6}`}},
-		{"semicolon.csv",
-			`CSV, ';' between columns, header, decimal comma; time: "time" as RFC 3339; record "semicolon"`,
+		{"nozone.csv", `',' between columns, header; time: "time" as YYYY-MM-DD HH:MM:SS, UTC; record "nozone"`,
+			[]string{`nozone 1386018900000 {"v":73.96}`}},
+		{"semicolon.csv", `';' between columns, decimal comma, header; time: "time" as RFC 3339; record "semicolon"`,
 			[]string{`semicolon 1704067200000 {"v":21.5}`}},
-		{"semicolon_now.csv", `CSV, ';' between columns, header; time: "time" as RFC 3339; record "semicolon_now"`,
+		{"semicolon_now.csv", `';' between columns, header; time: "time" as RFC 3339; record "semicolon_now"`,
 			[]string{`semicolon_now 1704067200000 {"v":21.5}`}},
-		{"space_after_comma.csv", `CSV, ',' between columns, header; time: "time" as RFC 3339; record "space_after_comma"`,
+		{"space_after_comma.csv", `',' between columns, header; time: "time" as RFC 3339; record "space_after_comma"`,
 			[]string{`space_after_comma 1704067200000 {"v":5}`}},
+		{"total.csv", `',' between columns, header; time: "time" as RFC 3339; record "total"`, []string{
+			`total 1704067200000 {"v":5}`, `total 1704067201000 {"v":6}`,
+			`total.csv:4: column 1 ("time"): "Total" is not a time: want RFC 3339`,
+		}},
 	}
 	for _, test := range tests {
 		t.Run(test.file, func(t *testing.T) {
-			path := filepath.Join("testdata", test.file)
-			data, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			sentence, lines, err := readCSV(Sample{data, true}, Hints{Reader: text.ReadOptions{Name: path}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(test.sentence, sentence); diff != "" {
-				t.Errorf("sentence (-want +got):\n%s", diff)
-			}
-			if diff := cmp.Diff(test.lines, lines); diff != "" {
-				t.Errorf("values (-want +got):\n%s", diff)
+			mustRead(t, readFile(t, test.file), test.file, test.sentence, test.lines)
+		})
+	}
+}
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// inUTC are hints for a file whose times without a zone are UTC.
+func inUTC(name string) Hints {
+	return Hints{Reader: text.ReadOptions{Name: name}, Time: timeform.Options{Zone: time.UTC}}
+}
+
+// mustRead wants what is found in a file, and its values and bad lines.
+func mustRead(t *testing.T, file, name, sentence string, lines []string) {
+	t.Helper()
+	got, gotLines, err := readCSV(Sample{[]byte(file), true}, inUTC(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff("CSV, "+sentence, got); diff != "" {
+		t.Errorf("sentence (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(lines, gotLines); diff != "" {
+		t.Errorf("values (-want +got):\n%s", diff)
+	}
+}
+
+func TestOwnCSV(t *testing.T) {
+	for _, file := range []string{readFile(t, "import_bom.csv")[3:], "stored_at,value,record_name\n1,2,a\n"} {
+		f, err := detectCSV(Sample{[]byte(file), true}, Hints{})
+		if err != nil || !f.Own {
+			t.Errorf("%q: %+v, error %v; want a file of our own", file, f, err)
+		}
+	}
+}
+
+// TestRefusedCSV wants errors before anything is read.
+func TestRefusedCSV(t *testing.T) {
+	tests := []struct {
+		name string
+		file string
+		is   error
+		want string
+	}{
+		{"a date that is a number", readFile(t, "yyyymmdd.csv"), text.ErrNoUnit,
+			`x.csv:2: column 1 ("time"): "20140214" is not a time without a unit`},
+		{"a date that is ambiguous", readFile(t, "hobo_title.csv"), nil, // 06/08/22
+			`x.csv:3: column 2 ("Date Time, GMT-05:00"): "06/08/22 07:00:00 PM" is ambiguous`},
+		{"no time", "a,b\n1,2\n", ErrNoTime, `nothing in it looks like a time: its columns are "a" and "b"`},
+		{"times of day alone", "Time,b\n10:00,2\n11:00,2\n", nil, `column 1 ("Time")`},
+		{"a header with too few names", "time,v\n2024-01-01T00:00:00Z,1,2\n2024-01-01T00:00:01Z,1,2\n", ErrHeader,
+			"x.csv:1: the header does not fit the rows: it has 2 names, and most rows have 3 cells"},
+		{"nothing", "\n", nil, "it is empty"},
+		{"no table", "hello\nworld\n", nil, "it is no table"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := detectCSV(Sample{[]byte(test.file), true}, inUTC("x.csv"))
+			if err == nil || !strings.Contains(err.Error(), test.want) ||
+				test.is != nil && !errors.Is(err, test.is) {
+				t.Errorf("error %v; want %q", err, test.want)
 			}
 		})
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/daybook-db/daybook/text"
 	"github.com/daybook-db/daybook/text/timeform"
 )
 
@@ -30,26 +31,42 @@ func (d *csvDetection) findTime() error {
 		}
 		return fmt.Errorf("%w: its columns are %s", ErrNoTime, quoted(d.names))
 	}
-	opts.Time = nil
+	opts.Time, d.times = nil, columns
 	for _, i := range columns {
 		opts.Time = append(opts.Time, d.names[i])
 	}
 	if d.hints.Time.Zone == nil {
 		d.hints.Time.Zone = d.findZone(columns)
 	}
-	samples := d.joined(columns)
+	samples := d.timeSamples()
 	if len(samples) == 0 {
 		d.add("time: %s", quoted(opts.Time))
 		return nil
 	}
 	form, err := timeform.Detect(samples, d.hints.Time)
 	if err != nil {
-		return fmt.Errorf("line %d: time in %s: %w", d.data[0].line, quoted(opts.Time), err)
+		return d.timeError(err)
 	}
 	d.finding.Time = form
 	opts.Times = form.NewParser()
 	d.add("time: %s as %s", quoted(opts.Time)+d.others(columns), form)
 	return nil
+}
+
+// timeError says where the time is that an error is about.
+func (d *csvDetection) timeError(err error) error {
+	line := d.data[0].line
+	var cause *text.TimeError
+	if errors.As(err, &cause) {
+		for _, row := range d.data {
+			if joined(row, d.times) == cause.Text {
+				line = row.line
+				break
+			}
+		}
+	}
+	err = &text.ColumnError{Column: d.times[0] + 1, Name: d.names[d.times[0]], Err: err}
+	return &text.LineError{File: d.hints.Reader.Name, Line: line, LastLine: line, Err: err}
 }
 
 // quoted names columns.
@@ -128,12 +145,15 @@ func (d *csvDetection) timeScore(column int) int {
 // clockFor returns the column with the times of day that belong to a column of dates, or -1. It has
 // the name of a time, or stands beside the dates if columns have no names.
 func (d *csvDetection) clockFor(dates int) int {
-	return slices.IndexFunc(d.names, func(name string) bool {
-		i := slices.Index(d.names, name)
+	for i, name := range d.names {
 		beside := i == dates+1 || i == dates-1
-		return timeform.Looks(d.cells(i)) == timeform.Clocks && (beside || d.header) &&
-			(!d.header || likelihoodOfName(name) > 0)
-	})
+		if d.header && likelihoodOfName(name) > 0 || !d.header && beside {
+			if timeform.Looks(d.cells(i)) == timeform.Clocks {
+				return i
+			}
+		}
+	}
+	return -1
 }
 
 // others names the other columns that look as much like a time.
@@ -151,18 +171,12 @@ func (d *csvDetection) others(columns []int) string {
 	return " (not " + quoted(names) + ")"
 }
 
-// joined returns the texts of the time. Those that are no times at all are left out, if there are
-// others: reading the file refuses them, with their lines.
-func (d *csvDetection) joined(columns []int) []string {
+// timeSamples returns the texts of the time. Those that are no times at all are left out, if there
+// are others: reading the file refuses them, with their lines.
+func (d *csvDetection) timeSamples() []string {
 	var all, times []string
 	for _, row := range d.data {
-		var parts []string
-		for _, i := range columns {
-			if row.cells[i] != "" {
-				parts = append(parts, row.cells[i])
-			}
-		}
-		sample := strings.Join(parts, " ")
+		sample := joined(row, d.times)
 		if sample == "" {
 			continue
 		}
@@ -175,6 +189,18 @@ func (d *csvDetection) joined(columns []int) []string {
 		return times
 	}
 	return all
+}
+
+// joined joins cells as the reader does.
+func joined(row tableRow, columns []int) string {
+	text := ""
+	for _, i := range columns {
+		if text != "" && row.cells[i] != "" {
+			text += " "
+		}
+		text += row.cells[i]
+	}
+	return text
 }
 
 // Likelihoods of names.

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/daybook-db/daybook/text"
+)
+
+// TestCSVForms reads files in the forms of programs and devices.
+func TestCSVForms(t *testing.T) {
+	tests := []struct {
+		name     string
+		file     string
+		sentence string // after "CSV, "
+		lines    []string
+	}{
+		{"Campbell TOA5: title, units and processing",
+			"\"TOA5\",\"CR1000\",\"CR1000\",\"1234\"\n\"TIMESTAMP\",\"RECORD\",\"batt\"\n" +
+				"\"TS\",\"RN\",\"Volts\"\n\"\",\"\",\"Min\"\n\"2009-04-01 00:00:00\",0,12.5\n",
+			`',' between columns, line 1 skipped, header in line 2, lines 3-4 after the header skipped; ` +
+				`time: "TIMESTAMP" as YYYY-MM-DD HH:MM:SS, UTC; record "x"`,
+			[]string{`x 1238544000000 {"RECORD":0,"batt":12.5}`}},
+		{"HOBO: a title, and the zone in the header",
+			"\"Plot Title: x\"\n\"#\",\"Date Time, GMT-05:00\",\"Temp\"\n1,06/18/22 07:00:00 PM,15.7\n",
+			`',' between columns, line 1 skipped, header in line 2; ` +
+				`time: "Date Time, GMT-05:00" as MM/DD/YY HH:MM:SS AM/PM, UTC; record "x"`,
+			[]string{`x 1655578800000 {"#":1,"Temp":15.7}`}},
+		{"Zeek: the header in a comment",
+			"#separator \\x09\n#path\tconn\n#fields\tts\tuid\tid.orig_p\n#types\ttime\tstring\tport\n" +
+				"1559839210.123456\tCabc\t5353\n#close\t2019-06-06-16-50-10\n",
+			`a tab between columns, header in line 3; time: "ts" as Unix time in s; record "x"`,
+			[]string{`x 1559839210123 {"uid":"Cabc","id.orig_p":5353}`}},
+		{"numpy: the header in a comment",
+			"# time, temp\n2024-01-01T00:00:00Z, 1.5\n",
+			`',' between columns, header in line 1; time: "time" as RFC 3339; record "x"`,
+			[]string{`x 1704067200000 {"temp":1.5}`}},
+		{"InfluxDB: annotations, and a second table",
+			"#group,false,false,true,true\n#datatype,string,long,dateTime:RFC3339,double\n" +
+				"#default,_result,,,\n,result,table,_start,_time,_value\n" +
+				",,0,2022-12-31T05:41:24Z,2023-01-01T00:52:00Z,15.43\n" +
+				",,0,2022-12-31T05:41:24Z,2023-01-01T00:53:00Z,15\n\n,result,table,_start,_time,_value\n",
+			`',' between columns, header; time: "_time" as RFC 3339; record "x"`,
+			[]string{
+				`x 1672534320000 {"table":0,"_start":"2022-12-31T05:41:24Z","_value":15.43}`,
+				`x 1672534380000 {"table":0,"_start":"2022-12-31T05:41:24Z","_value":15}`,
+				`x.csv:8: column 5 ("_time"): "_time" is not a time: want RFC 3339`,
+			}},
+		{"a PLC: a date and a time of day, points of thousands, a delimiter at the end",
+			"Datum;Uhrzeit;A;B;\n13.01.2024;00:00:05;21,5;1.234,50;\n13.01.2024;00:00:10;-1,0;999,00;\n",
+			`';' between columns, decimal comma, header; ` +
+				`time: "Datum" and "Uhrzeit" as DD.MM.YYYY HH:MM:SS, UTC; record "x"`,
+			[]string{`x 1705104005000 {"A":21.5,"B":1234.50}`, `x 1705104010000 {"A":-1.0,"B":999.00}`}},
+		{"rows whose last delimiter the header has not",
+			"Zeit;Wert\n13.01.2024 00:00:05;21,5;\n13.01.2024 00:00:10;2;\n",
+			`';' between columns, decimal comma, header in line 1; ` +
+				`time: "Zeit" as DD.MM.YYYY HH:MM:SS, UTC; record "x"`,
+			[]string{`x 1705104005000 {"Wert":21.5}`, `x 1705104010000 {"Wert":2}`}},
+		{"a header whose last delimiter the rows have not",
+			"Zeit;Wert;\n13.01.2024 00:00:05;21,5\n13.01.2024 00:00:10;2\n",
+			`';' between columns, decimal comma, header in line 1; ` +
+				`time: "Zeit" as DD.MM.YYYY HH:MM:SS, UTC; record "x"`,
+			[]string{`x 1705104005000 {"Wert":21.5}`, `x 1705104010000 {"Wert":2}`}},
+		{"Excel: the line that says the delimiter",
+			"sep=;\nDatum;Wert\n13.01.2024 10:00;1,5\n",
+			`';' between columns, decimal comma, header in line 2; ` +
+				`time: "Datum" as DD.MM.YYYY HH:MM, UTC; record "x"`,
+			[]string{`x 1705140000000 {"Wert":1.5}`}},
+		{"numbers for names",
+			"time,1,2\n2024-01-01T00:00:00Z,1.5,2\n",
+			`',' between columns, header; time: "time" as RFC 3339; record "x"`,
+			[]string{`x 1704067200000 {"1":1.5,"2":2}`}},
+		{"a topic for each row",
+			"ts,topic,payload\n1700000000,home/kitchen,21.5\n1700000001,home/hall,on\n",
+			`',' between columns, header; time: "ts" as Unix time in s; record "{topic}"`,
+			[]string{
+				`home.kitchen 1700000000000 {"payload":"21.5"}`,
+				`home.hall 1700000001000 {"payload":"on"}`,
+			}},
+		{"a name twice",
+			"Date,Year,Year\n2024-01-13,1,2\n",
+			`',' between columns, header, column 3 "Year" is called "Year_2"; ` +
+				`time: "Date" as YYYY-MM-DD, UTC; record "x"`,
+			[]string{`x 1705104000000 {"Year":1,"Year_2":2}`}},
+		{"times of day that are readings",
+			"date,sunrise,rain\n2024-01-13,07:45,0.0\n",
+			`',' between columns, header; time: "date" as YYYY-MM-DD, UTC; record "x"`,
+			[]string{`x 1705104000000 {"sunrise":"07:45","rain":0.0}`}},
+		{"texts alone beside the time",
+			"time,level,message\n2024-01-01T00:00:00Z,info,\"hello, world\"\n2024-01-01T00:00:01Z,warn,bye\n",
+			`',' between columns, header; time: "time" as RFC 3339; record "x"`,
+			[]string{
+				`x 1704067200000 {"level":"info","message":"hello, world"}`,
+				`x 1704067201000 {"level":"warn","message":"bye"}`,
+			}},
+		{"points and commas: no decimal comma",
+			"time;v\n2024-01-01T00:00:00Z;1,234.5\n2024-01-01T00:00:01Z;2\n",
+			`';' between columns, header; time: "time" as RFC 3339; record "x"`,
+			[]string{`x 1704067200000 {"v":"1,234.5"}`, `x 1704067201000 {"v":"2"}`}},
+		{"UTC in the name",
+			"Time (UTC);v\n2024-01-13 00:00:00;1\n",
+			`';' between columns, header; time: "Time (UTC)" as YYYY-MM-DD HH:MM:SS, UTC; record "x"`,
+			[]string{`x 1705104000000 {"v":1}`}},
+		{"a title with a quote in it",
+			"Station \"Wien\"\ntime,v,w\n2024-01-01T00:00:00Z,5,\n",
+			`',' between columns, lines before line 2 skipped, header in line 2; ` +
+				`time: "time" as RFC 3339; record "x"`,
+			[]string{`x 1704067200000 {"v":5}`}},
+		{"a title line and a line end in a quoted name",
+			"log\ntime,\"a\nb\"\n2024-01-01T00:00:00Z,5\n",
+			`',' between columns, line 1 skipped, header in line 2; time: "time" as RFC 3339; record "x"`,
+			[]string{`x 1704067200000 {"a\nb":5}`}},
+		{"cells without a value decide nothing",
+			"time,a,b\n2024-01-01T00:00:00Z,,NaN\n2024-01-01T00:00:01Z,5,N/A\n",
+			`',' between columns, header; time: "time" as RFC 3339; record "x"`,
+			[]string{`x 1704067200000 {}`, `x 1704067201000 {"a":5}`}},
+		{"bars, and truths",
+			"time|a|b\n2024-01-01T00:00:00Z|true|true\n2024-01-01T00:00:01Z|false|1\n",
+			`'|' between columns, header; time: "time" as RFC 3339; record "x"`,
+			[]string{`x 1704067200000 {"a":true,"b":"true"}`, `x 1704067201000 {"a":false,"b":"1"}`}},
+		{"a header alone",
+			"time,v\n",
+			`',' between columns, header; time: "time"; record "x"`,
+			nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) { mustRead(t, test.file, "x.csv", test.sentence, test.lines) })
+	}
+}
+
+// TestZoneInText wants the zone that a header or a title names, unless a person has said another.
+func TestZoneInText(t *testing.T) {
+	tests := []struct {
+		name string
+		file string
+		want uint64
+	}{
+		{"in the header", "\"Date Time, GMT-05:00\",v\n06/18/22 07:00:00 PM,1\n", 1655596800000},
+		{"with minutes and without a colon", "Time (UTC+0530),v\n2022-06-18 19:00:00,1\n", 1655559000000},
+		{"UTC in the header", "timestamp_utc,v\n2022-06-18 19:00:00,1\n", 1655578800000},
+		{"in a title", "Station X GMT+1\ntime,v\n2022-06-18 19:00:00,1\n", 1655575200000},
+		{"in a text", "time,v\n2022-06-18T19:00:00Z,GMT+1\n", 1655578800000},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			f, err := detectCSV(Sample{[]byte(test.file), true}, Hints{Reader: text.ReadOptions{Name: "x"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := text.NewCSVReader(strings.NewReader(test.file), f.Reader)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v, err := r.Read()
+			if err != nil || v.StoredAt != test.want {
+				t.Errorf("%s: time %d, error %v; want %d", f, v.StoredAt, err, test.want)
+			}
+		})
+	}
+}
