@@ -18,8 +18,6 @@ type civil struct {
 	zoned            bool   // the text has an offset, or says UTC
 }
 
-const secondsOfDay = 24 * 60 * 60
-
 // local returns the seconds from the start of 1970 as a clock without a zone shows them.
 func (c *civil) local() int64 {
 	date := time.Date(c.year, time.Month(c.month), c.day, 0, 0, 0, 0, time.UTC)

@@ -80,8 +80,3 @@ func nameOfUnit(samples []string, unit text.TimeUnit) string {
 	}
 	return "Unix time in " + string(unit)
 }
-
-func sorted(texts []string) []string {
-	slices.Sort(texts)
-	return texts
-}

@@ -11,37 +11,39 @@ import (
 
 // nameOfZone returns what a person calls a zone.
 func nameOfZone(zone *time.Location) string {
-	if zone == time.Local {
-		if name := localName(); name != "" {
-			return name + " (this machine's zone)"
-		}
-		return "this machine's zone, " + offsetOf(zone)
-	}
-	if zone.String() == "" {
+	switch name := zone.String(); {
+	case zone != time.Local && name == "":
 		return offsetOf(zone)
+	case zone != time.Local:
+		return name
+	case name != "Local": // TZ is UTC, or no zone at all
+		return name + " (this machine's zone)"
 	}
-	return zone.String()
+	if name := localName(); name != "" {
+		return name + " (this machine's zone)"
+	}
+	return "this machine's zone, " + offsetOf(zone)
 }
 
 // localName returns the name that this machine's zone has in the tz database, such as
 // Europe/Vienna, or nothing if it cannot be known.
 func localName() string {
 	name, isSet := os.LookupEnv("TZ")
-	name = strings.TrimPrefix(name, ":")
 	if !isSet {
 		name, _ = filepath.EvalSymlinks("/etc/localtime")
+		name = filepath.ToSlash(name)
+	} else if name == "" {
+		return "UTC"
 	}
+	name = strings.TrimPrefix(name, ":")
 	if _, after, isPath := strings.Cut(name, "zoneinfo/"); isPath {
 		name = after
 	}
-	switch {
-	case isSet && name == "", name == "Etc/UTC":
+	switch _, err := time.LoadLocation(name); {
+	case name == "" || err != nil:
+		return ""
+	case name == "Etc/UTC":
 		return "UTC"
-	case strings.HasPrefix(name, "/"):
-		return ""
-	}
-	if _, err := time.LoadLocation(name); err != nil {
-		return ""
 	}
 	return name
 }

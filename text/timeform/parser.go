@@ -39,6 +39,9 @@ func (p *parser) parse(written string) (ms uint64, err error) {
 	if !ok || !p.form.seen.allow(&c) {
 		return 0, notTime(written, p.form.name)
 	}
+	if !c.zoned && c.zone == "" && !p.form.seen.unzoned {
+		return 0, &text.TimeError{Text: written, Err: text.ErrNoZone, Want: "one, as the lines before it have"}
+	}
 	second, err := p.second(local, &c)
 	if err == nil && second < 0 {
 		err = errBefore1970
@@ -90,7 +93,8 @@ func (f *features) allow(c *civil) bool {
 	return (c.clock || f.noClock) && (c.meridiem || !f.meridiem || !c.clock)
 }
 
-// second returns the Unix second of a text and its local time. Its error is the cause of a text.TimeError.
+// second returns the Unix second of a text with a local time. Its error is the cause of a
+// text.TimeError.
 func (p *parser) second(local int64, c *civil) (int64, error) {
 	switch {
 	case c.zoned:

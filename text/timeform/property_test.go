@@ -35,7 +35,8 @@ type written struct {
 	want         time.Time
 }
 
-// drawWritten draws a time in a zone and a form. What the form does not hold, the time does not have.
+// drawWritten draws a time in a zone and a form. What the form does not hold, the time does not
+// have.
 func drawWritten(t *rapid.T, zone *time.Location) written {
 	at := time.UnixMilli(rapid.Int64Range(int64(text.MinPlausible), 1_764_000_000_000).Draw(t, "instant")).In(zone)
 	layout := rapid.SampledFrom(dateLayouts).Draw(t, "date")
@@ -95,7 +96,8 @@ func TestWrittenTimesAreRead(t *testing.T) {
 			return
 		}
 		if err != nil || int64(ms) != w.want.UnixMilli() {
-			rt.Fatalf("%q, as %q, by %q: %s, %v; want %s", w.text, w.layout, f, time.UnixMilli(int64(ms)).In(zone), err, w.want)
+			got := time.UnixMilli(int64(ms)).In(zone)
+			rt.Fatalf("%q, as %q, by %q: %s, %v; want %s", w.text, w.layout, f, got, err, w.want)
 		}
 	})
 }

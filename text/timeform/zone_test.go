@@ -60,7 +60,8 @@ func TestZones(t *testing.T) {
 	}
 }
 
-// TestStrangeZones reads the local times around changes that are not by one hour in spring and autumn.
+// TestStrangeZones reads the local times around changes that are not by one hour in spring and
+// autumn.
 func TestStrangeZones(t *testing.T) {
 	tests := []struct{ zone, change, reason string }{
 		{"Pacific/Apia", "2011-12-30T10:00:00Z", "a whole day is left out"},
