@@ -16,10 +16,12 @@ func TestDependencies(t *testing.T) {
 		forbidden []string
 		reason    string
 	}{
-		{".", []string{"daybook/engine", "go.etcd.io/bbolt", "spf13/cobra", "parquet-go"},
+		{".", []string{"daybook/engine", "go.etcd.io/bbolt", "spf13/cobra", "parquet-go", "itchyny/gojq"},
 			"small programs read and write NDJSON and CSV"},
 		{"./parquet", []string{"daybook/engine", "go.etcd.io/bbolt", "spf13/cobra"},
 			"any backend can be exported"},
+		{"./jq", []string{"daybook/engine", "go.etcd.io/bbolt", "spf13/cobra", "parquet-go"},
+			"expressions serve any backend"},
 	}
 	for _, test := range tests {
 		out, err := exec.Command("go", "list", "-deps", test.dir).CombinedOutput()

@@ -104,6 +104,11 @@ func checkObject(raw []byte) ([]byte, error) {
 	if s.skipSpace() != '{' {
 		return nil, s.notAnObject()
 	}
+	return checkJSON(raw)
+}
+
+// checkJSON returns a JSON text: raw, unless that is an object whose payload is no JSON.
+func checkJSON(raw []byte) ([]byte, error) {
 	err := daybook.ValidateValue(raw)
 	if err == nil {
 		return raw, nil

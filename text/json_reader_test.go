@@ -134,7 +134,7 @@ func TestBadJSON(t *testing.T) {
 		{"a word in a line", plain, "{\"t\":1764000000}\n{\"t\":on}\n{\"t\":1764000000}", 2,
 			"line 2: not JSON: a value was expected at byte 6"},
 		{"a line that ends early", plain, "{\"t\":17640\n{\"t\":1764000000}\n", 1,
-			"line 1: not JSON: the text ends early at byte 12"},
+			"line 1: not JSON: the text ends early at byte 11"},
 		{"an array that ends early", plain, "[{\"t\":1764000000},\n", 1,
 			"line 2: not JSON: the line ends early at byte 1: want a value"},
 		{"a comma too many", plain, "[{\"t\":1764000000},\n ]", 1, "line 2: not JSON: want a value at byte 2"},

@@ -73,7 +73,7 @@ func (r *lineProtocolReader) parse(line []byte) (daybook.StoredValue, error) {
 	if err != nil {
 		return none, err
 	}
-	storedAt, err := r.parseTime(point.time)
+	storedAt, err := r.opts.ParseTime(point.time)
 	if err != nil {
 		return none, err
 	}
@@ -82,13 +82,6 @@ func (r *lineProtocolReader) parse(line []byte) (daybook.StoredValue, error) {
 		return none, err
 	}
 	return checkedValue(name, point.value, storedAt)
-}
-
-func (r *lineProtocolReader) parseTime(text string) (uint64, error) {
-	if text == "" {
-		return r.opts.missingTime()
-	}
-	return r.opts.parseTime(text)
 }
 
 // name returns the name of a point's record.

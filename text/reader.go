@@ -66,6 +66,14 @@ type ReadOptions struct {
 // buffered returns in with a buffer of at least bufferSize.
 func buffered(in io.Reader) *bufio.Reader { return bufio.NewReaderSize(in, bufferSize) }
 
+// ParseTime reads a time that another program wrote. An empty text is no time.
+func (o ReadOptions) ParseTime(text string) (ms uint64, err error) {
+	if text == "" {
+		return o.missingTime()
+	}
+	return o.parseTime(text)
+}
+
 // missingTime returns the clock's time for a value that has none, if the options ask for it.
 func (o ReadOptions) missingTime() (uint64, error) {
 	if !o.StampNow {
