@@ -4,6 +4,7 @@ package text
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -56,6 +57,12 @@ func TestWrittenFilesAreRead(t *testing.T) {
 		{"NDJSON", NewNDJSONWriter, func(data []byte) (ValueReader, error) {
 			return NewNDJSONReader(bytes.NewReader(data), ReadOptions{}), nil
 		}},
+		{"JSON", NewJSONWriter, func(data []byte) (ValueReader, error) {
+			if !json.Valid(data) {
+				return nil, fmt.Errorf("%.100q is not JSON", data)
+			}
+			return NewJSONReader(bytes.NewReader(data), ReadOptions{AnyTime: true})
+		}},
 		{"CSV", NewCSVWriter, func(data []byte) (ValueReader, error) {
 			return NewExportedCSVReader(bytes.NewReader(data), ReadOptions{})
 		}},
@@ -72,6 +79,40 @@ func TestWrittenFilesAreRead(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestJSONWriter wants one array, with each value on a line of its own, and no valid JSON before
+// Close.
+func TestJSONWriter(t *testing.T) {
+	one, two := value("a", "{\n\"x\": 1 }", 1), value("b", "null", 1<<64-1)
+	tests := []struct {
+		name   string
+		values []daybook.StoredValue
+		want   string
+	}{
+		{"no values", nil, "[]\n"},
+		{"one value", []daybook.StoredValue{one}, "[\n" + `{"record_name":"a","value":{ "x": 1 },"stored_at":1}` + "\n]\n"},
+		{"two values", []daybook.StoredValue{one, two}, "[\n" +
+			`{"record_name":"a","value":{ "x": 1 },"stored_at":1}` + ",\n" +
+			`{"record_name":"b","value":null,"stored_at":18446744073709551615}` + "\n]\n"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var out bytes.Buffer
+			w := NewJSONWriter(&out)
+			for _, v := range test.values {
+				if err := w.Write(v); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := w.Flush(); err != nil || json.Valid(out.Bytes()) {
+				t.Errorf("flushed: %v, %q; want an array without its end", err, out.String())
+			}
+			if err := w.Close(); err != nil || out.String() != test.want || !json.Valid(out.Bytes()) {
+				t.Errorf("%v, got %q; want %q", err, out.String(), test.want)
+			}
+		})
 	}
 }
 

@@ -39,6 +39,40 @@ func (w *ndjsonWriter) Write(v daybook.StoredValue) error {
 func (w *ndjsonWriter) Flush() error { return nil }
 func (w *ndjsonWriter) Close() error { return nil }
 
+// jsonWriter writes one JSON array.
+type jsonWriter struct {
+	out   io.Writer
+	text  []byte
+	begun bool
+}
+
+// NewJSONWriter returns a writer of one JSON array, whose elements are the objects that
+// NewNDJSONWriter writes, each on a line of its own. NewJSONReader reads it. The array ends at
+// Close, so that a file that was cut off is not valid. It does not buffer.
+func NewJSONWriter(out io.Writer) ValueWriter { return &jsonWriter{out: out} }
+
+func (w *jsonWriter) Write(v daybook.StoredValue) error {
+	separator := ",\n"
+	if !w.begun {
+		w.begun, separator = true, "[\n"
+	}
+	w.text = append(w.text[:0], separator...)
+	w.text = appendLine(w.text, v)
+	_, err := w.out.Write(w.text[:len(w.text)-len("\n")])
+	return err
+}
+
+func (w *jsonWriter) Flush() error { return nil }
+
+func (w *jsonWriter) Close() error {
+	end := "\n]\n"
+	if !w.begun {
+		end = "[]\n"
+	}
+	_, err := io.WriteString(w.out, end)
+	return err
+}
+
 // appendLine appends the line of one value. encoding/json would compact the value and escape HTML
 // in it. Here only line breaks, which JSON allows between tokens alone, become spaces.
 func appendLine(line []byte, v daybook.StoredValue) []byte {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -18,29 +19,30 @@ import (
 )
 
 // exportFormats are the formats that export writes and import reads.
-var exportFormats = []string{"ndjson", "csv", "parquet"}
+var exportFormats = []string{"ndjson", "json", "csv", "parquet"}
 
 func newExportCommand(dir *string) *cobra.Command {
 	flags := queryFlags{oldestFirst: true, format: choiceFlag{"auto", append([]string{"auto"}, exportFormats...)}}
 	cmd := &cobra.Command{
 		Use:   "export PATTERN FILE",
-		Short: "Write values into an NDJSON, CSV or Parquet file",
+		Short: "Write values into an NDJSON, JSON, CSV or Parquet file",
 		Long: `Write the values of all records whose name matches PATTERN into FILE, which must not exist
 yet; - is standard output. They are sorted by record name, then by time, the oldest first.
 "daybook import" reads the file. "daybook help query" explains PATTERN.
 
-The ending of FILE (.ndjson, .csv, .parquet) or --format chooses the format:
+The ending of FILE (.ndjson, .json, .csv, .parquet) or --format chooses the format:
   ndjson   one {"record_name":...,"value":...,"stored_at":...} per line
+  json     one array of these objects
   csv      the columns record_name, stored_at and value, with the value as JSON
   parquet  the columns record_name (string), stored_at (unsigned 64-bit), stored_at_utc (the
            same as a timestamp, null after the year 9999) and value (JSON)
 In all of them stored_at is in Unix milliseconds. Only parquet keeps every value byte for byte.
-ndjson drops white space around a value, and turns line breaks inside it into spaces. csv
-turns \r\n inside a value into \n, and refuses a record with \r\n in its name.
+ndjson and json drop white space around a value, and turn line breaks inside it into spaces.
+csv turns \r\n inside a value into \n, and refuses a record with \r\n in its name.
 
 The values are written while they are read, so a large export needs no large memory. FILE
 appears only when it is complete. An interrupted export to standard output ends with a whole
-line, except in parquet. When the reader of a pipe closes it, as head does, export ends
+line, except in parquet; json then lacks its end. When the reader of a pipe closes it, as head does, export ends
 without an error, and with the exit status 141. An export that was killed leaves a file named .FILE.NUMBER.part; the
 next export to FILE removes it when it was last written more than an hour ago. The umask says
 who can read FILE, as of any new file; a backup is private (mode 0600).`,
@@ -82,10 +84,13 @@ func exportFormat(name, format string) (string, error) {
 	if format != "auto" {
 		return format, nil
 	}
+	if strings.EqualFold(filepath.Ext(name), ".json") { // an array, unlike the .json of ingest
+		return "json", nil
+	}
 	if format := text.FormatOfName(name); format != "" {
 		return string(format), nil
 	}
-	return "", usagef("the name %s does not tell the format: want one that ends in .ndjson, .csv or .parquet, "+
+	return "", usagef("the name %s does not tell the format: want one that ends in .ndjson, .json, .csv or .parquet, "+
 		"or --format", name)
 }
 

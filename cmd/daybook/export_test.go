@@ -78,7 +78,8 @@ func TestInterruptedExportEndsWithALine(t *testing.T) {
 		values = append(values, value("r", fmt.Sprintf(`{"n":%d,"text":"%060d"}`, i, i), i))
 	}
 	dir := filledDir(t, values...)
-	for _, format := range []string{"ndjson", "csv"} {
+	lineEnd := map[string]string{"ndjson": "\n", "json": "}", "csv": "\n"}
+	for _, format := range []string{"ndjson", "json", "csv"} {
 		ctx, cancel := context.WithCancel(t.Context())
 		out := &interruptingWriter{interrupt: cancel}
 		var errOut bytes.Buffer
@@ -88,7 +89,7 @@ func TestInterruptedExportEndsWithALine(t *testing.T) {
 			t.Errorf("%s: status %d, stderr %q", format, status, errOut.String())
 		}
 		whole := mustRun(t, "", "export", "*", "-", "--format", format, "--dir", dir)
-		if got := out.String(); got == whole || !strings.HasPrefix(whole, got) || !strings.HasSuffix(got, "\n") {
+		if got := out.String(); got == whole || !strings.HasPrefix(whole, got) || !strings.HasSuffix(got, lineEnd[format]) {
 			t.Errorf("%s: %d of %d bytes, which end with %q; want the first of them, in whole lines",
 				format, len(got), len(whole), got[max(len(got)-20, 0):])
 		}

@@ -20,8 +20,8 @@ func newImportCommand(dir *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import FILE...",
 		Short: "Store the values of exported files",
-		Long: `Store the values of files that "daybook export" wrote, in NDJSON, CSV or Parquet; - is standard
-input. The directory is created if it does not exist. A file that is imported twice is stored
+		Long: `Store the values of files that "daybook export" wrote, in NDJSON, JSON, CSV or Parquet; - is
+standard input. The directory is created if it does not exist. A file that is imported twice is stored
 twice. "daybook ingest" reads the files of other programs. A spreadsheet, DuckDB or pandas
 may have written the CSV or Parquet again: the columns may be in another order, and an index
 of pandas is ignored.
@@ -137,11 +137,14 @@ func openExported(cmd *cobra.Command, name, format string) (*exportedFile, error
 	return f, nil
 }
 
-// newExportedReader returns a reader of NDJSON or of the CSV that export writes.
+// newExportedReader returns a reader of the NDJSON, JSON or CSV that export writes.
 func newExportedReader(name, format string, in io.Reader) (text.ValueReader, error) {
 	opts := text.ReadOptions{Name: name, TimeUnit: text.Milliseconds, AnyTime: true}
-	if format == "csv" {
+	switch format {
+	case "csv":
 		return text.NewExportedCSVReader(in, opts)
+	case "json": // NDJSON, too: programs call it .json as well
+		return text.NewJSONReader(in, opts)
 	}
 	return text.NewNDJSONReader(in, opts), nil
 }

@@ -68,6 +68,30 @@ func TestImportOfRewrittenCSV(t *testing.T) {
 	}
 }
 
+// TestImportOfJSONFiles wants the values of a .json file that holds an array, or lines. The end of
+// an array that was cut off is missing, and the values before it are stored.
+func TestImportOfJSONFiles(t *testing.T) {
+	const one = `{"record_name":"a","value":1,"stored_at":18446744073709551615}`
+	tests := []struct{ name, data, problem string }{
+		{"an array", "[" + one + "]", ""},
+		{"lines", one + "\n", ""},
+		{"an array that was cut off", "[\n" + one, "x.json:2: "},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			dir := newDir(t)
+			got := run(t, "", "import", writeFile(t, "x.json", test.data), "--dir", dir)
+			if (got.status != statusDone) != (test.problem != "") || !strings.Contains(got.err, test.problem) ||
+				strings.Count(got.err, "\n") > 1 {
+				t.Errorf("status %d, stderr %q; want %q", got.status, got.err, test.problem)
+			}
+			if diff := cmp.Diff([]daybook.StoredValue{value("a", "1", 1<<64-1)}, stored(t, dir)); diff != "" {
+				t.Errorf("values (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // TestImportRefuses wants one line for a file that is cut off, altered, or not exported at all.
 func TestImportRefuses(t *testing.T) {
 	dir := filledDir(t, awkwardValues()...)

@@ -28,7 +28,7 @@
 //
 //	daybook backup FILE           write the whole history into one file
 //	daybook restore FILE          create a directory from a backup
-//	daybook export PATTERN FILE   write values into an NDJSON, CSV or Parquet file
+//	daybook export PATTERN FILE   write values into an NDJSON, JSON, CSV or Parquet file
 //	daybook import FILE...        store the values of exported files
 //
 // Other:

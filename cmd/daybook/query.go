@@ -25,7 +25,7 @@ type queryFlags struct {
 }
 
 func newQueryCommand(dir *string) *cobra.Command {
-	flags := queryFlags{format: choiceFlag{"table", []string{"table", "ndjson", "csv"}}}
+	flags := queryFlags{format: choiceFlag{"table", []string{"table", "ndjson", "json", "csv"}}}
 	cmd := &cobra.Command{
 		Use:   "query PATTERN",
 		Short: "Print the values of records",
@@ -42,8 +42,9 @@ The formats are
   table    for people: times are local, and long values are shortened
   ndjson   one {"record_name":...,"value":...,"stored_at":...} per line; values are printed
            byte for byte, except that line breaks inside them become spaces
+  json     one array of these objects
   csv      the columns record_name, stored_at and value, with the value as JSON
-In ndjson and csv, stored_at is in Unix milliseconds. "daybook ingest" reads ndjson.
+Except in the table, stored_at is in Unix milliseconds. "daybook ingest" reads ndjson.
 
 The values are printed while they are read, so a large result needs no large memory.`,
 		Example: `  daybook query "host.cpu.*" --limit 1

@@ -19,6 +19,10 @@ func TestQuery(t *testing.T) {
 		args []string
 		want string
 	}{
+		{"json is one array", []string{"a.one", "--format", "json"}, "[\n" +
+			`{"record_name":"a.one","value":{"x":2},"stored_at":2000}` + ",\n" +
+			`{"record_name":"a.one","value":{"x": 1},"stored_at":1000}` + "\n]\n"},
+		{"json of no values is an array too", []string{"c", "--format", "json"}, "[]\n"},
 		{"ndjson keeps a value's bytes", []string{"*", "--format", "ndjson"},
 			`{"record_name":"a.one","value":{"x":2},"stored_at":2000}
 {"record_name":"a.one","value":{"x": 1},"stored_at":1000}

@@ -73,7 +73,7 @@ func TestErrorsAreOneLine(t *testing.T) {
 		{"seconds instead of milliseconds", []string{"query", "*", "--since", "1764000000"},
 			"want Unix milliseconds, 1764000000000", statusUsage},
 		{"a word that is not a choice", []string{"query", "*", "--format", "xml"},
-			"want one of table, ndjson, csv", statusUsage},
+			"want one of table, ndjson, json, csv", statusUsage},
 		{"a negative limit", []string{"query", "*", "--limit", "-1"}, "--limit -1", statusUsage},
 		{"a word instead of a time", []string{"query", "*", "--since", "noon"},
 			`--since "noon" is not a time`, statusUsage},

@@ -24,6 +24,8 @@ func newValueWriter(format string, out io.Writer, width int) text.ValueWriter {
 	switch format {
 	case "ndjson":
 		return text.NewNDJSONWriter(out)
+	case "json":
+		return text.NewJSONWriter(out)
 	case "csv":
 		return text.NewCSVWriter(out)
 	case "parquet":
