@@ -7,7 +7,7 @@ import "time"
 // civil is what one text says: a date, and often a time of day and a zone.
 type civil struct {
 	year, month, day int
-	dateLen          int // of the date's text; only if it is three numbers
+	dateLen          int // of the text up to the end of the date, or 0
 	second           int // of the day; 86,400 is its end, which some write as 24:00
 	milli            int
 	offset           int    // from UTC in seconds, to the east; only if zoned

@@ -2,6 +2,11 @@
 
 package timeform
 
+import (
+	"strings"
+	"unicode/utf8"
+)
+
 // cursor reads a text from its start to its end. Each of its methods that returns false has read
 // nothing that matters, because the text is then not in the form.
 type cursor struct {
@@ -44,13 +49,32 @@ func (s *cursor) twoDigits() (value int, ok bool) {
 	return int(a)*10 + int(b), a <= 9 && b <= 9
 }
 
+// blanks skips blanks, also those at which a line is not broken: newer programs write one before
+// PM.
 func (s *cursor) blanks() (any bool) {
 	start := s.at
-	for s.at < len(s.text) && s.text[s.at] == ' ' {
-		s.at++
+	for s.at < len(s.text) {
+		rest := s.text[s.at:]
+		switch {
+		case rest[0] == ' ':
+			s.at++
+		case rest[0] < utf8.RuneSelf:
+			return s.at > start
+		case strings.HasPrefix(rest, noBreakSpace):
+			s.at += len(noBreakSpace)
+		case strings.HasPrefix(rest, narrowSpace):
+			s.at += len(narrowSpace)
+		default:
+			return s.at > start
+		}
 	}
 	return s.at > start
 }
+
+const (
+	noBreakSpace = "\u00a0"
+	narrowSpace  = "\u202f"
+)
 
 // word reads letters.
 func (s *cursor) word() string {
@@ -183,7 +207,7 @@ func (s *cursor) zone(c *civil) (ok bool) {
 	if sign := s.peek(); c.zone == "" && (sign == '+' || sign == '-') {
 		return s.offset(c) && s.afterOffset()
 	}
-	return s.atEnd()
+	return s.atEnd() || c.zoned && s.peek() == '[' && s.afterOffset()
 }
 
 const maxZoneName = 5 // letters of an abbreviation
@@ -227,9 +251,13 @@ func (s *cursor) offset(c *civil) (ok bool) {
 	return ok && hours < 24 && minutes < 60
 }
 
-// afterOffset reads the name of the zone that some write after its offset, and the text is over.
-// The name may be another offset: +0530 is the name of a zone.
+// afterOffset reads the name of the zone that some write after its offset, and the text is over:
+// CET, [Europe/Vienna], or another offset, because +0530 is the name of a zone.
 func (s *cursor) afterOffset() (ok bool) {
+	if s.peek() == '[' {
+		s.at = max(s.at, strings.IndexByte(s.text, ']')+1)
+		return s.atEnd()
+	}
 	if s.blanks() && s.word() == "" && (s.skip('+') || s.skip('-')) {
 		s.number(4)
 	}

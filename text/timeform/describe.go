@@ -9,10 +9,11 @@ import (
 	"github.com/daybook-db/daybook/text"
 )
 
-// String names the form for a person, and the zone where the form has none:
+// String names the form for a person, and the zone if the texts have none, or only its
+// abbreviation:
 // "DD.MM.YYYY HH:MM:SS, Europe/Vienna (this machine's zone)".
 func (f *Form) String() string {
-	if f.number || !f.seen.unzoned {
+	if f.number || !f.seen.unzoned && !f.seen.abbreviated {
 		return f.name
 	}
 	return f.name + ", " + nameOfZone(f.opts.Zone)

@@ -76,8 +76,14 @@ func (s *cursor) dayOrYear(c *civil) (ok bool) {
 	if !ok {
 		return false
 	}
-	if s.peek() == ':' { // as the logs of web servers have it
-		s.at++
+	c.dateLen = s.at
+	return s.namedTail(c)
+}
+
+// namedTail reads what follows a date, as tail does. The logs of web servers have a colon before
+// the time of day.
+func (s *cursor) namedTail(c *civil) (ok bool) {
+	if s.skip(':') {
 		return s.clock(c) && s.zone(c)
 	}
 	return s.tail(c)
@@ -105,6 +111,7 @@ func (s *cursor) afterMonth(c *civil) (ok bool) {
 	start := s.at
 	number, width := s.number(5)
 	if s.peek() != ':' {
+		c.dateLen = s.at
 		return c.setYear(number, width) && s.tail(c)
 	}
 	s.at = start

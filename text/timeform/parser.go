@@ -58,7 +58,7 @@ func (p *parser) parse(written string) (ms uint64, err error) {
 
 // local reads a text, and returns its local time.
 func (p *parser) local(written string, c *civil) (local int64, ok bool) {
-	if midnight, tail, ok := p.dates.recall(written); ok && tail.tail(c) {
+	if midnight, tail, ok := p.dates.recall(written); ok && p.form.reader.tail(tail, c) {
 		return midnight + int64(c.second), true
 	}
 	*c = civil{}
@@ -72,7 +72,7 @@ func (p *parser) local(written string, c *civil) (local int64, ok bool) {
 
 // dateMemory remembers the date of the line before, because most lines have the same.
 type dateMemory struct {
-	text     [10]byte
+	text     [24]byte
 	length   int
 	midnight int64 // the local time at which the date begins
 }
@@ -84,7 +84,10 @@ func (m *dateMemory) recall(written string) (midnight int64, tail cursor, ok boo
 }
 
 func (m *dateMemory) remember(date string, midnight int64) {
-	m.length, m.midnight = copy(m.text[:], date), midnight
+	m.length, m.midnight = 0, midnight
+	if len(date) <= len(m.text) {
+		m.length = copy(m.text[:], date)
+	}
 }
 
 // allow reports whether a text has what all samples had: a date alone has lost its time of day, and

@@ -94,6 +94,14 @@ func (r *reader) read(text string, c *civil) (ok bool) {
 	return r.layout.read(text, c)
 }
 
+// tail reads what follows a date whose length was known.
+func (r *reader) tail(after cursor, c *civil) (ok bool) {
+	if r.layout.order == named {
+		return after.namedTail(c)
+	}
+	return after.tail(c)
+}
+
 // features are what the samples of a form have.
 type features struct {
 	clock, noClock, seconds, fraction, meridiem, zoned, abbreviated, unzoned bool
