@@ -46,7 +46,15 @@ var notYet = []string{
 	"array_flat.json", "exported.csv", "rfc3339.csv", "leap_second.csv", "micros.csv",
 	"semicolon_date_only.csv", "ambiguous.csv", "day_first.csv", "yyyymmdd.csv", "years.ndjson",
 	"dst_repeated.csv", "dst_unclear.csv", "dst_skipped.csv", "unset_clock.csv", "no_time.csv", "nul_bytes.csv",
-	"total.csv", "short_row.csv", "empty.csv", "settings.sqlite",
+	"total.csv", "short_row.csv", "empty.csv", "settings.sqlite", "case_air.lp", "case_array.json",
+	"case_cr_only.csv", "case_date_and_time.csv", "case_dateonly.csv", "case_ha.csv", "case_hex_ids.csv",
+	"case_hobo_title.csv", "case_import_bom.csv", "case_latin1b.csv", "case_micros.csv",
+	"case_mosquitto_plain.ndjson", "case_no_header.csv", "case_nozone.csv", "case_semicolon.csv",
+	"case_semicolon_now.csv", "case_space_after_comma.csv", "case_tb.ndjson", "case_total.csv",
+	"case_yyyymmdd.csv", "case_duckdb_copy.parquet", "rtl_433.ndjson", "sysstat.csv", "collectd.csv",
+	"pandas_index.csv", "postgres.csv", "sqlite_mode_tabs.tsv", "elastic.ndjson", "splunk.csv", "zap.ndjson",
+	"slog.ndjson", "victron_vrm.csv", "netatmo.csv", "solaredge.csv", "loki.ndjson", "coap_relative.csv",
+	"rows_of_days.csv", "newest_first.csv", "utc_title.csv", "text_column.csv",
 }
 
 // corpusWant is what want.json says about one file.
@@ -100,8 +108,7 @@ func TestCorpus(t *testing.T) {
 		len(wants), right, refused, wrong, len(notYet))
 }
 
-// TestCorpusIsWhole wants an expectation for each file, enough files, and a name in notYet for files
-// only.
+// TestCorpusIsWhole wants an expectation for each file, enough files, and names of files in notYet.
 func TestCorpusIsWhole(t *testing.T) {
 	var named []string
 	right := 0
@@ -116,8 +123,8 @@ func TestCorpusIsWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, entry := range entries {
-		if name := entry.Name(); !slices.Contains([]string{"want.json", "README.md"}, name) && !slices.Contains(named, name) {
-			t.Errorf("want.json says nothing about %s", name)
+		if !slices.Contains(append(named, "want.json", "README.md"), entry.Name()) {
+			t.Errorf("want.json says nothing about %s", entry.Name())
 		}
 	}
 	for _, name := range notYet {
@@ -242,7 +249,8 @@ func outcomes(t *testing.T, dir string, started uint64) (all []outcome) {
 	}
 	for _, v := range stored(t, dir) {
 		if len(all) == 0 || all[len(all)-1].Record != v.RecordName {
-			all = append(all, outcome{Record: v.RecordName, First: printedTime(v.StoredAt, started), Value: decoded(t, v.Value)})
+			first := printedTime(v.StoredAt, started)
+			all = append(all, outcome{Record: v.RecordName, First: first, Value: decoded(t, v.Value)})
 		}
 		last := &all[len(all)-1]
 		last.Count++
