@@ -115,14 +115,15 @@ func (t *table) score() float64 {
 	if t.width < 2 {
 		return 0
 	}
-	cells, known := 1, 0
+	cells, known := 1, 0 // a header alone has none
 	for i, row := range t.rows {
-		if len(row.cells) == t.width && i > 0 {
-			for _, cell := range row.cells {
-				cells++
-				if !isLabel(cell) {
-					known++
-				}
+		if len(row.cells) != t.width || i == 0 && isLabels(row.cells) {
+			continue
+		}
+		for _, cell := range row.cells {
+			cells++
+			if !isLabel(cell) && !strings.ContainsAny(cell, ";\t|") {
+				known++
 			}
 		}
 	}
