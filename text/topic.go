@@ -32,7 +32,7 @@ func quotePayload(text []byte) (quoted []byte, ok bool) {
 	if start < 0 || !utf8.Valid(text) || bytes.IndexByte([]byte(`{["`), text[start]) >= 0 || text[len(text)-1] != '}' {
 		return nil, false
 	}
-	const maxTries = 32 // each costs as much as the line is long
+	const maxTries = 8 // each costs as much as the line is long
 	for end, tries := start-1, 0; end < len(text)-1 && tries <= maxTries; tries++ {
 		end = nextPayloadEnd(text, end+1)
 		if tries == maxTries {

@@ -19,6 +19,8 @@ type timeMember struct {
 	samples []string // its texts, in the order of the objects
 	lines   []int
 	objects int // that have it
+	looks   timeform.Likelihood
+	score   int // how much it looks like the time of the objects; 0 is not at all
 }
 
 func (m *timeMember) path() string { return pathOf(m.names) }
@@ -52,6 +54,9 @@ func scalars(objects []*node) (members []*timeMember) {
 	for _, object := range objects {
 		walk(object, nil)
 	}
+	for _, m := range members {
+		m.judge(len(objects))
+	}
 	return members
 }
 
@@ -77,21 +82,21 @@ func nameLikelihood(name string) (likelihood int, ok bool) {
 	return likelihoodOfName(name), true
 }
 
-// score says how much a member looks like the time of objects; 0 is not at all.
-func (m *timeMember) score(objects int) int {
+// judge says how much a member looks like the time of objects.
+func (m *timeMember) judge(objects int) {
 	name, ok := nameLikelihood(m.names[len(m.names)-1])
-	looks := timeform.Looks(m.samples)
+	m.looks = timeform.Looks(m.samples)
 	switch {
-	case !ok || 2*m.objects < objects || looks < timeform.Numbers:
-		return 0
-	case name == 0 && looks < timeform.Times:
-		return 0
+	case !ok || 2*m.objects < objects || m.looks < timeform.Numbers:
+		return
+	case name == 0 && m.looks < timeform.Times:
+		return
 	}
-	score := 2*name + int(looks)
+	score := 2*name + int(m.looks)
 	if m.objects == objects {
 		score++
 	}
-	return (maxTimePath+1)*score - len(m.names)
+	m.score = (maxTimePath+1)*score - len(m.names)
 }
 
 // timesOf returns the members that are the time of objects: one, or a date and a time of day. The
@@ -100,7 +105,7 @@ func timesOf(objects []*node) (times, others []*timeMember) {
 	members := scalars(objects)
 	var best *timeMember
 	for _, m := range members {
-		if score := m.score(len(objects)); score > 0 && (best == nil || score > best.score(len(objects))) {
+		if m.score > 0 && (best == nil || m.score > best.score) {
 			best = m
 		}
 	}
@@ -108,14 +113,13 @@ func timesOf(objects []*node) (times, others []*timeMember) {
 		return nil, nil
 	}
 	times = []*timeMember{best}
-	if timeform.Looks(best.samples) == timeform.Dates {
+	if best.looks == timeform.Dates {
 		if clock := clockBeside(best, members); clock != nil {
 			times = append(times, clock)
 		}
 	}
 	for _, m := range members {
-		if !slices.Contains(times, m) && m.score(len(objects)) > 0 &&
-			timeform.Looks(m.samples) >= timeform.Looks(best.samples) {
+		if !slices.Contains(times, m) && m.score > 0 && m.looks >= best.looks {
 			others = append(others, m)
 		}
 	}
@@ -127,7 +131,7 @@ func timesOf(objects []*node) (times, others []*timeMember) {
 func namedLikeTime(objects []*node) *timeMember {
 	for _, m := range scalars(objects) {
 		name, ok := nameLikelihood(m.names[len(m.names)-1])
-		if ok && name == strongName && m.objects == len(objects) && timeform.Looks(m.samples) != timeform.Clocks {
+		if ok && name == strongName && m.objects == len(objects) && m.looks != timeform.Clocks {
 			return m
 		}
 	}
@@ -139,7 +143,7 @@ func clockBeside(date *timeMember, members []*timeMember) *timeMember {
 	for _, m := range members {
 		name, ok := nameLikelihood(m.names[len(m.names)-1])
 		if ok && name > 0 && m.parent() == date.parent() && m.objects == date.objects &&
-			timeform.Looks(m.samples) == timeform.Clocks {
+			m.looks == timeform.Clocks {
 			return m
 		}
 	}
