@@ -58,6 +58,15 @@ func (db *DB) waitForHead(ctx context.Context) error {
 	return nil
 }
 
+// postToReleaseLog has the heads posted, because the log has no room, and can release segments
+// then. It returns a channel that is closed after that; nil if it would not help.
+func (db *DB) postToReleaseLog() (released <-chan struct{}) {
+	if released = db.heads.freezeToPost(db.log.MayRelease()); released != nil {
+		db.checkpointer.nudge()
+	}
+	return released
+}
+
 // postWhenFrozen is the background work of checkpoints. After a failure it tries again when a
 // writer waits for it, and otherwise after a while. It logs the first failure in a row; waiting
 // writers learn of each.
@@ -185,6 +194,7 @@ func (t *turn) postFrozen(ctx context.Context, leaveOut doomed) (leftOut uint64,
 		db.stats.fileChanges.Add(1)
 		t.compactIfMostlyFree()
 	}
+	db.heads.releasedLog()
 	return leftOut, nil
 }
 

@@ -25,7 +25,12 @@ type commit struct {
 
 	received *received // the position that the values move; nil in a Store or StoreBatch
 
-	toLead bool // lead has been sent to wake; the queue's mu guards it
+	refused bool // the log had no room for it; only the leader uses it
+	retries int  // how often it was put back into the queue; only the leader uses it
+
+	// The queue's mu guards these fields.
+	toLead     bool // lead has been sent to wake
+	toWithdraw bool // its context ended while it was in a group
 }
 
 // wakeUp tells a waiting commit what happens next.
@@ -34,6 +39,7 @@ type wakeUp int
 const (
 	committed wakeUp = iota // it has been written, or has failed: see its err
 	lead                    // it has to write the next group, to which it belongs
+	withdrawn               // it has left the queue, because its context has ended
 )
 
 // maxPooled is the maximum size in bytes of a buffer that is kept for a later commit.
@@ -97,31 +103,68 @@ func (db *DB) commit(ctx context.Context, c *commit) error {
 			return err
 		}
 	}
-	// Only the leader waits for room in the head, so the head exceeds its bound by one group at
-	// most.
-	blocked := db.waitForHead(ctx)
-	if failure := db.log.Failure(); failure != nil { // room in the head would not help
-		blocked = failure
+	for {
+		// Only the leader waits for room in the head, so the head exceeds its bound by one group at
+		// most.
+		blocked := db.waitForHead(ctx)
+		if failure := db.log.Failure(); failure != nil { // room in the head would not help
+			blocked = failure
+		}
+		if blocked != nil && ctx.Err() != nil {
+			db.commits.resign(c)
+			return blocked
+		}
+		posted := db.writeNextGroup(ctx, c, blocked)
+		if posted == nil {
+			db.commits.passOn()
+			return c.err
+		}
+		select {
+		case <-posted:
+		case <-ctx.Done():
+			db.commits.resign(c)
+			return ctx.Err()
+		}
 	}
-	if blocked != nil && ctx.Err() != nil {
-		db.commits.resign(c)
-		return blocked
-	}
+}
+
+// writeNextGroup writes the next group, and wakes its commits but c, the leader's. blocked is why
+// the active head takes no commits; nil if it does.
+//
+// Commits that the log had no room for go back into the queue if segments can be released. If c is
+// one of them, writeNextGroup returns a channel that is closed when that has been tried.
+func (db *DB) writeNextGroup(ctx context.Context, c *commit, blocked error) (posted <-chan struct{}) {
 	group := db.commits.take()
 	if blocked == nil || db.opts.MaxSize > 0 && errors.Is(blocked, daybook.ErrNoSpace) {
 		db.writeWhatFits(ctx, group, blocked)
 	} else {
 		failAll(group, blocked)
 	}
-	for _, other := range group {
+	done, leaderRetries := group, mayRetry(c)
+	if slices.ContainsFunc(group, mayRetry) {
+		posted = db.postToReleaseLog()
+	}
+	if posted != nil {
+		done = db.commits.putBack(group)
+	}
+	for _, other := range done {
 		if other != c {
 			other.wake <- committed
 		}
 	}
 	clear(group)
-	db.commits.passOn()
-	return c.err
+	if !leaderRetries {
+		return nil
+	}
+	return posted
 }
+
+// maxRetries is how often a commit goes back into the queue because the log has no room for it:
+// once for each head that can be posted, and for one whose post was ending.
+const maxRetries = 3
+
+// mayRetry reports whether a commit may go back into the queue.
+func mayRetry(c *commit) bool { return c.refused && c.retries < maxRetries }
 
 func failAll(group []*commit, err error) {
 	for _, c := range group {
@@ -147,20 +190,20 @@ func (q *commitQueue) wait(ctx context.Context, c *commit) (leading bool, err er
 		return told == lead, c.err
 	case <-ctx.Done():
 	}
-	if q.withdraw(c) {
+	if q.withdraw(c) || <-c.wake == withdrawn { // otherwise it can only be committed now
 		return false, ctx.Err()
 	}
-	<-c.wake // it can only be committed now
 	return false, c.err
 }
 
 // withdraw removes c from the queue, and reports whether c was still there. If c had been told to
-// lead, the next commit leads.
+// lead, the next commit leads. A c that is in a group does not go back into the queue.
 func (q *commitQueue) withdraw(c *commit) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	at := slices.Index(q.waiting, c)
 	if at < 0 {
+		c.toWithdraw = true
 		return false
 	}
 	q.waiting = slices.Delete(q.waiting, at, at+1)
@@ -205,6 +248,28 @@ func (q *commitQueue) take() (group []*commit) {
 	q.waiting = slices.Delete(q.waiting, 0, n)
 	q.lastGroup = n
 	return q.group
+}
+
+// putBack puts the commits of a group that may be retried before the waiting ones, and returns the
+// others. Of those it withdraws the ones whose context has ended.
+func (q *commitQueue) putBack(group []*commit) (done []*commit) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var again []*commit
+	for _, c := range group {
+		switch {
+		case !mayRetry(c):
+			done = append(done, c)
+		case c.toWithdraw:
+			c.wake <- withdrawn
+		default:
+			c.refused, c.err = false, nil
+			c.retries++
+			again = append(again, c)
+		}
+	}
+	q.waiting = slices.Concat(again, q.waiting)
+	return done
 }
 
 // passOn makes the first waiting commit lead.
@@ -252,6 +317,11 @@ func (db *DB) write(group []*commit) {
 	sequence, err := db.log.Append(frames)
 	clear(frames)
 	db.commits.frames = frames
+	if errors.Is(err, daybook.ErrNoSpace) {
+		for _, c := range group {
+			c.refused = true
+		}
+	}
 	if err == nil && db.opts.Durability == DurabilityAlways {
 		err = db.log.Sync()
 	}

@@ -27,12 +27,16 @@ type heads struct {
 	commits      uint64        // number of groups that were added
 	added        uint64        // number of values in them
 	attempted    chan struct{} // is closed after the next attempt to post the frozen head
+	released     chan struct{} // is closed after that, when the log has released segments
+	releasing    bool          // attempted has been closed, and released has not
 	postFailure  error         // of the last attempt, while the frozen head is still there
+	deleted      bool          // something was deleted from the tree since the last attempt
 	postedFrom   *tree.State   // of the tree before any of the frozen head was in it; nil: unknown
 }
 
 func newHeads(maxSize int64) *heads {
-	return &heads{maxSize: maxSize, active: head.New(maxSize), attempted: make(chan struct{})}
+	return &heads{maxSize: maxSize, active: head.New(maxSize), attempted: make(chan struct{}),
+		released: make(chan struct{})}
 }
 
 // add adds the values of a group of commits, the first of which has the given sequence number. If
@@ -157,6 +161,29 @@ func (h *heads) freezeIfFull() (blocked <-chan struct{}) {
 	return nil
 }
 
+// freezeToPost freezes the active head, unless there is a frozen one. It returns a channel that is
+// closed when the frozen head was posted, or not, and the log has released segments. mayRelease
+// says whether the log has any that a post may release.
+//
+// The channel is nil if there is nothing to release or to post. It is also nil if nothing was
+// deleted since the last attempt failed, because another one would fail too.
+func (h *heads) freezeToPost(mayRelease bool) (released <-chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.releasing:
+	case !mayRelease:
+		return nil
+	case h.frozen != nil && h.postFailure != nil && !h.deleted:
+		return nil
+	case h.frozen == nil && h.active.Values() == 0:
+		return nil
+	case h.frozen == nil:
+		h.freezeLocked()
+	}
+	return h.released
+}
+
 // freeze freezes the active head. There must be no frozen head.
 func (h *heads) freeze() {
 	h.mu.Lock()
@@ -226,8 +253,16 @@ func (h *heads) treeShrinks() {
 	h.postedFrom = nil
 }
 
+// treeShrank is called after values were deleted from the tree, which may have room for the frozen
+// head now.
+func (h *heads) treeShrank() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.deleted = true
+}
+
 // endAttempt records the outcome of an attempt to post the frozen head, and wakes the writers that
-// wait for it. After success there is no frozen head any more.
+// wait for it. After success there is no frozen head any more, and releasedLog must be called.
 func (h *heads) endAttempt(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -235,9 +270,25 @@ func (h *heads) endAttempt(err error) {
 		h.frozen = nil
 		h.positions.frozenPosted()
 	}
-	h.postFailure = err
+	h.postFailure, h.deleted = err, false
 	close(h.attempted)
 	h.attempted = make(chan struct{})
+	if h.releasing = err == nil; !h.releasing {
+		h.releasedLocked()
+	}
+}
+
+// releasedLog is called after a head was posted, when the log has released segments.
+func (h *heads) releasedLog() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.releasedLocked()
+}
+
+func (h *heads) releasedLocked() {
+	h.releasing = false
+	close(h.released)
+	h.released = make(chan struct{})
 }
 
 // failureToPost returns why the last attempt to post the frozen head failed; nil if there is no

@@ -210,6 +210,9 @@ func (t *turn) pruneTree(
 	}
 	err = t.retrySalvaged(ctx, prune(), prune)
 	t.remember(ctx, place, err)
+	if deleted > 0 {
+		t.db.heads.treeShrank()
+	}
 	if measured := t.measure(); err == nil {
 		err = measured
 	}

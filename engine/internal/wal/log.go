@@ -353,6 +353,14 @@ func (l *Log) Release(watermark uint64) {
 	}
 }
 
+// MayRelease reports whether there are sealed segments. Release may release them, once their values
+// are in the tree.
+func (l *Log) MayRelease() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.sealed) > 0
+}
+
 // LastSegment returns the greatest number that a segment got. The tree keeps it with the watermark
 // and passes it to Recovery.Open, so that no number is used again after the segments have been
 // removed.
