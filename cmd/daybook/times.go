@@ -13,6 +13,7 @@ import (
 	"github.com/xhit/go-str2duration/v2"
 
 	"github.com/daybook-db/daybook/text"
+	"github.com/daybook-db/daybook/text/timeform"
 )
 
 // timeLayout is RFC 3339 with milliseconds, the resolution of a daybook.
@@ -42,7 +43,7 @@ func parseTime(typed string, now time.Time) (uint64, error) {
 		return parseRelative(typed, now)
 	}
 	if date, ok := parseDay(typed, now); ok {
-		return unixMillis(startOfDay(date, time.Local), typed)
+		return unixMillis(timeform.StartOfDay(date, time.Local), typed)
 	}
 	ms, err := text.ParseRFC3339(typed)
 	if !errors.Is(err, text.ErrNotTime) {
@@ -59,7 +60,7 @@ func parseTime(typed string, now time.Time) (uint64, error) {
 // that a day is its last millisecond.
 func parseEnd(typed string, now time.Time) (uint64, error) {
 	if date, ok := parseDay(typed, now); ok {
-		next := startOfDay(date.AddDate(0, 0, 1), time.Local)
+		next := timeform.StartOfDay(date.AddDate(0, 0, 1), time.Local)
 		return unixMillis(next.Add(-time.Millisecond), typed)
 	}
 	return parseTime(typed, now)
@@ -77,26 +78,6 @@ func parseDay(typed string, now time.Time) (date time.Time, ok bool) {
 	}
 	date, err := time.Parse(time.DateOnly, typed)
 	return date, err == nil
-}
-
-// startOfDay returns the first instant at which a clock in zone shows the given date, of which only
-// year, month and day count. That is not always midnight: where a clock is set forward at midnight,
-// the day begins at 1 o'clock. Where a clock is set back to midnight, it shows midnight twice.
-func startOfDay(date time.Time, zone *time.Location) time.Time {
-	year, month, day := date.Date()
-	midnight := time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
-	_, before := midnight.AddDate(0, 0, -1).In(zone).Zone()
-	_, after := midnight.AddDate(0, 0, 1).In(zone).Zone()
-	// The greater offset gives the earlier instant.
-	for _, offset := range []int{max(before, after), min(before, after)} {
-		start := midnight.Add(-time.Duration(offset) * time.Second).In(zone)
-		if y, m, d := start.Date(); y == year && m == month && d == day {
-			return start
-		}
-	}
-	// A zone that moved across the date line has left the day out: it begins and ends at that
-	// moment.
-	return midnight.Add(-time.Duration(before) * time.Second).In(zone)
 }
 
 // parseCutoff reads the time before which values are deleted: a time, or an age such as 7d. It

@@ -3,12 +3,8 @@
 // Package timeform finds out in which form a file writes its times, and reads them.
 //
 // [Detect] takes the first times of a file, and returns their [Form], which says itself in words. A
-// parser of the form reads all times of the file, in the file's order:
-//
-//	samples := []string{"31.12.2024 23:59", "01.01.2025 00:00"}
-//	form, err := timeform.Detect(samples, timeform.Options{})
-//	fmt.Println(form) // DD.MM.YYYY HH:MM, Europe/Vienna (this machine's zone)
-//	ms, err := form.NewParser().ParseTime("31.12.2024 23:59")
+// parser of the form reads all times of the file, in the file's order. [Looks] says how much texts
+// look like times at all. What cannot be known is an error, and never a guess.
 //
 // # Forms
 //
@@ -24,6 +20,11 @@
 //	20240131T235959Z                     with a time of day only, because 20240131 is a number
 //	1764000000                           a number whose digits, or Options.Unit, say the unit
 //
+// Where the day and the month could change places, a day above 12 in any sample decides. Otherwise
+// lines on both sides of a midnight decide, if a step of at most an hour is usual there: under
+// another form the log would make a step of a month. If neither decides, or samples of both forms
+// are there, it is an error, [ErrAmbiguous]. Options.Formats name the form in the words of strptime.
+//
 // A two-digit year from 69 is one of the last century. The second 60 is the first of the next
 // minute, and 24:00 the end of the day. A date alone is the first instant of its day. It is read
 // only in a file whose samples have one, because elsewhere the time of day is lost.
@@ -32,8 +33,9 @@
 //
 // A text's own offset decides. Other texts are in Options.Zone. Where its clock is set forward, a
 // local time that does not exist is an error, [ErrSkipped]. Where it is set back, an hour comes
-// twice. The order of the lines tells which one is meant in a file whose times never turn;
-// otherwise it is an error, [ErrRepeated].
+// twice. The order of the lines tells which one is meant, in a file whose times never turn: a time
+// that lies before the last one is in the second pass, and a step from line to line is about as long
+// as the last ones were. Otherwise it is an error, [ErrRepeated].
 package timeform
 
 import (

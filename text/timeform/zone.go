@@ -101,6 +101,17 @@ func (z *zone) named(local int64, name string) (instant int64, ok bool) {
 	return 0, false
 }
 
+// StartOfDay returns the first instant at which a clock in zone shows the given date, of which only
+// year, month and day count. That is not always midnight: where a clock is set forward at midnight,
+// the day begins at one o'clock. A day that a zone has left out, as it moved across the date line,
+// begins and ends at that moment.
+func StartOfDay(date time.Time, location *time.Location) time.Time {
+	year, month, day := date.Date()
+	z := zone{location: location}
+	midnight := time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Unix()
+	return time.Unix(z.startOfDay(midnight), 0).In(location)
+}
+
 // startOfDay returns the first instant of a day that begins at the local time midnight. That is one
 // o'clock where a clock is set forward at midnight, and the first of two midnights where it is set
 // back.
