@@ -98,15 +98,20 @@ func (o ReadOptions) validateForCSV() (NameTemplate, error) {
 
 func (o CSVOptions) isValid() bool {
 	isOne := func(r rune) bool { return r >= 0 && r < utf8.RuneSelf && r != '"' && r != '\r' && r != '\n' }
-	return isOne(o.Delimiter) && isOne(o.Comment) && (o.Comment == 0 || o.Comment != o.Delimiter) && o.SkipLines >= 0
+	return isOne(o.Delimiter) && isOne(o.Comment) && byte(o.Comment) != o.delimiter() && o.SkipLines >= 0
+}
+
+func (o CSVOptions) delimiter() byte {
+	if o.Delimiter == 0 {
+		return ','
+	}
+	return byte(o.Delimiter)
 }
 
 func (o CSVOptions) rowOptions(maxLen int) rows.Options {
-	opts := rows.Options{Delimiter: ',', Comment: byte(o.Comment), KeepBlanks: o.KeepBlanks, MaxLen: maxLen}
-	if o.Delimiter != 0 {
-		opts.Delimiter = byte(o.Delimiter)
+	return rows.Options{
+		Delimiter: o.delimiter(), Comment: byte(o.Comment), KeepBlanks: o.KeepBlanks, MaxLen: maxLen,
 	}
-	return opts
 }
 
 var errNoHeader = errors.New("it is empty: want a header line")

@@ -9,7 +9,7 @@
 //	NewNDJSONReader       one JSON object per line: with record_name, value and stored_at, or
 //	                      with topic, payload and ts, as AimDB names them
 //	NewJSONReader         JSON of other programs, and the array that NewJSONWriter writes
-//	NewCSVReader          any CSV with a header: each row becomes one JSON object of one record
+//	NewCSVReader          any CSV: each row becomes one JSON object, or one value per column
 //	NewExportedCSVReader  the CSV that NewCSVWriter writes
 //	parquet.NewReader     the Parquet that parquet.NewWriter writes
 //

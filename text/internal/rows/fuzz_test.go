@@ -18,7 +18,8 @@ import (
 // encoding/csv, where both read the same language.
 func FuzzRows(f *testing.F) {
 	for _, seed := range []string{
-		"a,b\n1,\"x\ny\"\n", "a;b\r\n1;\"x\"\"y\"\r\n", "a\rb\r\r\nc", "#c\na,b\"c\n", "\"", "\"a\" , b \n", "\x00\x00a\n1",
+		"a,b\n1,\"x\ny\"\n", "a;b\r\n1;\"x\"\"y\"\r\n", "a\rb\r\r\nc", "#c\na,b\"c\n",
+		"\"", "\"a\" , b \n", "\x00\x00a\n1",
 		"\"a\"b\n\"c", ",\n,,\n", "a,\"\"\n\"\"\n", "\n\n", "x,\"a\rb\r\nc\nd\"\ne",
 	} {
 		f.Add([]byte(seed), byte(','), byte('#'), false)

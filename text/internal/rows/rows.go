@@ -119,8 +119,8 @@ func (r *Reader) SkipLines(n int) error {
 	return nil
 }
 
-// findRow skips empty lines, comments and NULs up to the first byte of a row, and returns the number
-// of NULs. The row may be empty if there were NULs.
+// findRow skips empty lines, comments and NULs up to the first byte of a row, and returns how many
+// NULs. The row may be empty if there were NULs.
 func (r *Reader) findRow() (nuls int, err error) {
 	for {
 		b, err := r.peek()
