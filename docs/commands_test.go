@@ -25,7 +25,7 @@ const (
 	maxNotRun = 12
 	// commandTime is how long a block may take, and interruptAfter how long one runs that is then
 	// interrupted.
-	commandTime    = time.Minute
+	commandTime    = 5 * time.Minute
 	interruptAfter = 500 * time.Millisecond
 )
 

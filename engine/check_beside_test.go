@@ -20,7 +20,7 @@ func TestStoresBesideCheck(t *testing.T) {
 		t.Skip("there a Check holds up a checkpoint as an open scan does: TestStoreWithinAScan")
 	}
 	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS, Tuning: Tuning{HeadSize: 64 << 10}})
-	soon, cancel := context.WithTimeout(ctx, 30*time.Second)
+	soon, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	value := json.RawMessage(`"` + digits(500) + `"`)
 	at := uint64(0)

@@ -251,7 +251,7 @@ func TestLoopsOverNil(t *testing.T) {
 	for i := range cap(values) {
 		values <- i
 	}
-	soon, cancel := context.WithTimeout(ctx, time.Second) // for a helper that does not end
+	soon, cancel := context.WithTimeout(ctx, time.Minute) // for a helper that does not end
 	defer cancel()
 	failed := 0
 	persist := &daybook.PersistOptions[int]{Failed: func(int, error) { failed++ }}

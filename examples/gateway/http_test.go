@@ -208,7 +208,7 @@ func TestServeEndsSoon(t *testing.T) {
 
 	began := time.Now()
 	stop()
-	if took := time.Since(began); took > 2*time.Second {
+	if took := time.Since(began); took > 4*time.Second { // a connection that is not ended delays it for 5 s
 		t.Errorf("the end took %s; want a moment", took)
 	}
 	if _, err := io.ReadAll(live.Body); err != nil {

@@ -43,7 +43,7 @@ func TestPartsEndWithTheBackend(t *testing.T) {
 	}
 	disk := &copier{Backend: closed, now: time.Now, errs: []error{daybook.ErrClosed}}
 	for name, run := range partsOf(t, disk) {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		if err := run(ctx); !errors.Is(err, daybook.ErrClosed) {
 			t.Errorf("%s returned %v; want ErrClosed", name, err)
 		}

@@ -11,17 +11,11 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/daybook-db/daybook/proof/testenv"
 )
 
-// patience is the longest time that a call may take.
-var patience = func() time.Duration {
-	if testenv.Race { // a busy machine once took more than 20 seconds for an Open
-		return 90 * time.Second
-	}
-	return 20 * time.Second
-}()
+// patience is the longest time that a call may take. A busy machine once took more than 20 seconds
+// for an Open.
+const patience = 90 * time.Second
 
 // watchdog ends the test binary when a run makes no progress, and prints the stacks of all
 // goroutines. There is no other way to end a call that hangs.

@@ -17,7 +17,7 @@ import (
 
 // patience is the longest time that a case may take. It usually takes milliseconds, but the machine
 // may be busy.
-const patience = 20 * time.Second
+const patience = 90 * time.Second
 
 // child is a process that runs cases. A case may end it, and then the next case starts another one.
 type child struct {

