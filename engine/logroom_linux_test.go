@@ -191,7 +191,7 @@ func TestPutBack(t *testing.T) {
 	all[1].refused, all[3].retries = false, maxRetries
 	done := q.putBack(group)
 	if len(done) != 2 || done[0] != all[1] || done[1] != all[3] {
-		t.Errorf("%d commits are done; want the one that was written, and the one that was put back too often", len(done))
+		t.Errorf("%d commits are done; want the written one, and the one that was put back too often", len(done))
 	}
 	if q.withdraw(all[2]) || len(all[2].wake) != 1 || <-all[2].wake != withdrawn {
 		t.Error("the commit whose context has ended is in the queue, or does not know that it is not")
