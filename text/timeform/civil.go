@@ -24,6 +24,14 @@ func (c *civil) local() int64 {
 	return date.Unix() + int64(c.second)
 }
 
+// setClock takes a time of day, and reports whether a day has it.
+func (c *civil) setClock(hour, minute, second int) (ok bool) {
+	c.clock = true
+	c.second = hour*3600 + minute*60 + second
+	isEnd := hour == 24 && minute == 0 && second == 0 && c.milli == 0
+	return (hour < 24 || isEnd) && minute < 60 && second <= 60
+}
+
 // isDay reports whether a calendar has the day.
 func isDay(year, month, day int) bool {
 	return month >= 1 && month <= 12 && day >= 1 && (day <= 28 || day <= daysOf(year, month))

@@ -129,12 +129,9 @@ func (s *cursor) clock(c *civil) (ok bool) {
 		c.seconds = true
 		ok = ok && s.fraction(c)
 	}
-	isPastEnd := hour > 24 || hour == 24 && (minute != 0 || second != 0 || c.milli != 0)
-	if !ok || isPastEnd || minute > 59 || second > 60 || separator == '.' && !c.seconds {
+	if !ok || separator == '.' && !c.seconds || !c.setClock(hour, minute, second) {
 		return false
 	}
-	c.clock = true
-	c.second = hour*3600 + minute*60 + second
 	return s.meridiem(c, hour) && !isDigit(s.peek())
 }
 

@@ -125,7 +125,7 @@ func (s *cursor) compactTail(c *civil) (ok bool) {
 		return c.clock
 	}
 	*s = cursor{s.text, start}
-	*c = civil{year: c.year, month: c.month, day: c.day, clock: true}
+	*c = civil{year: c.year, month: c.month, day: c.day}
 	if next := s.peek(); next != 'T' && next != 't' && next != ' ' && next != '_' && next != '-' {
 		return false
 	}
@@ -142,9 +142,7 @@ func (s *cursor) compactTail(c *civil) (ok bool) {
 	default:
 		return false
 	}
-	hour, minute, second := number/10000, number/100%100, number%100
-	c.second = hour*3600 + minute*60 + second
-	return hour < 24 && minute < 60 && second <= 60 && s.zone(c)
+	return c.setClock(number/10000, number/100%100, number%100) && s.zone(c)
 }
 
 // layoutsOf returns the layouts that a text may have: none if it is no time, and several if the day

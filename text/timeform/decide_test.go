@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/daybook-db/daybook/text"
 )
 
 func TestDecide(t *testing.T) {
@@ -28,6 +30,7 @@ func TestDecide(t *testing.T) {
 			`"04/13/2024" is ambiguous: it is MM/DD/YYYY, and others are DD/MM/YYYY`},
 		{"two forms", "2024-04-13|13.04.2024", "is ambiguous: it is YYYY-MM-DD, and others are DD.MM.YYYY"},
 		{"one other text among many", "2024-04-13|2024-04-14|Total", "YYYY-MM-DD"},
+		{"one number among many", "5|2024-04-13|2024-04-14", "YYYY-MM-DD"},
 		{"too many other texts", "2024-04-13|Total|Mean", `"Total" is not a time`},
 		{"over midnight, the day first", "03/04/2024 23:50|03/04/2024 23:55|04/04/2024 00:00", "DD/MM/YYYY HH:MM"},
 		{"over midnight, the month first", "03/04/24 11:50 PM|03/04/24 11:55 PM|03/05/24 12:00 AM",
@@ -40,6 +43,8 @@ func TestDecide(t *testing.T) {
 		{"dates alone", "01/02/2024|01/03/2024|01/04/2024", "is ambiguous"},
 		{"nothing", " |", "it has no time"},
 		{"numbers that are more than dates", "1764000000|1764000001|2024-01-01", "Unix time in s"},
+		{"numbers that are mostly no times", "1764000000|5|6", `"5" is not a time without a unit`},
+		{"numbers, half of which are times", "1764000000|5", "Unix time in s"},
 		{"numbers of two units", "1764000000|1764000001000", "Unix time in s or ms"},
 	}
 	for _, test := range tests {
@@ -70,6 +75,7 @@ func TestLinesThatLackSomething(t *testing.T) {
 		{"digits of the year", "31.01.2024 10:00", "31.01.24 11:00", "is not a time: want DD.MM.YYYY HH:MM"},
 		{"its order", "31/01/2024 10:00", "01/31/2024 11:00", "is not a time: want DD/MM/YYYY HH:MM"},
 		{"its separator", "2024-01-31 10:00", "2024/01/31 11:00", "is not a time: want YYYY-MM-DD HH:MM"},
+		{"its date", "20240131T100000", "T10:00", "is not a time: want YYYYMMDD HH:MM:SS"},
 		{"digits of a number", "1764000000", "176400000", "is not a time without a unit"},
 		{"seconds, which is no harm", "2024-01-31 10:00:01", "2024-01-31 11:00", ""},
 		{"no zone, which is no harm", "2024-01-31 10:00", "2024-01-31 11:00Z", ""},
@@ -88,6 +94,19 @@ func TestLinesThatLackSomething(t *testing.T) {
 				t.Errorf("%q after %q: %v; want %q", test.line, test.sample, err, test.want)
 			}
 		})
+	}
+}
+
+// TestAnyTime wants that no time is refused for being early or late, and that a unit is believed.
+func TestAnyTime(t *testing.T) {
+	for _, sample := range []string{"1970-01-02", "2999-01-01", "9999999999", "5"} {
+		f, err := Detect([]string{sample}, Options{Zone: time.UTC, Unit: text.Seconds, AnyTime: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.NewParser().ParseTime(sample); err != nil {
+			t.Errorf("%q: %v; want none", sample, err)
+		}
 	}
 }
 

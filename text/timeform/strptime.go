@@ -67,8 +67,7 @@ func hasOne(format, directives string) bool {
 		if format[i] != '%' {
 			continue
 		}
-		for i++; format[i] == ':' && i+1 < len(format); i++ {
-		}
+		i++
 		if strings.IndexByte(directives, format[i]) >= 0 {
 			return true
 		}

@@ -44,7 +44,7 @@ func TestStrptime(t *testing.T) {
 		{"31.04.2024", "%d.%m.%Y", "is not a time", "a day that April has not"},
 		{"30.02.2024 10:00", "%d.%m.%Y %H:%M", "is not a time", "a day that February has not"},
 		{"2023 366", "%Y %j", "is not a time", "a day that 2023 has not"},
-		{"2024-01-31 10:00:30", "%Y-%m-%d %H:%M", "is not a time: want the format %Y-%m-%d %H:%M", "a rest"},
+		{"2024-01-31 10:00:30", "%Y-%m-%d %H:%M", `"2024-01-31 10:00:30" is not a time: want the format %Y`, "a rest"},
 		{"2024-01-31", "%Y-%q", "is not a time", "a directive that does not exist"},
 		{"2024-01-31", "%", "is not a time", "a format that is none"},
 		{"10:00", "%H:%M", "before 1970", "a format without a year"},

@@ -23,7 +23,7 @@
 // Where the day and the month could change places, a day above 12 in any sample decides. Otherwise
 // lines on both sides of a midnight decide, if a step of at most an hour is usual there: under
 // another form the log would make a step of a month. If neither decides, or samples of both forms
-// are there, it is an error, [ErrAmbiguous]. Options.Formats name the form in the words of strptime.
+// are there, it is an error, [ErrAmbiguous]. Options.Formats name the form, as strptime does.
 //
 // A two-digit year from 69 is one of the last century. The second 60 is the first of the next
 // minute, and 24:00 the end of the day. A date alone is the first instant of its day. It is read
@@ -34,8 +34,8 @@
 // A text's own offset decides. Other texts are in Options.Zone. Where its clock is set forward, a
 // local time that does not exist is an error, [ErrSkipped]. Where it is set back, an hour comes
 // twice. The order of the lines tells which one is meant, in a file whose times never turn: a time
-// that lies before the last one is in the second pass, and a step from line to line is about as long
-// as the last ones were. Otherwise it is an error, [ErrRepeated].
+// that lies before the last one is in the second pass, and a step from line to line is about as
+// long as the last ones were. Otherwise it is an error, [ErrRepeated].
 package timeform
 
 import (
