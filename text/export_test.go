@@ -92,7 +92,8 @@ func TestJSONWriter(t *testing.T) {
 		want   string
 	}{
 		{"no values", nil, "[]\n"},
-		{"one value", []daybook.StoredValue{one}, "[\n" + `{"record_name":"a","value":{ "x": 1 },"stored_at":1}` + "\n]\n"},
+		{"one value", []daybook.StoredValue{one},
+			"[\n" + `{"record_name":"a","value":{ "x": 1 },"stored_at":1}` + "\n]\n"},
 		{"two values", []daybook.StoredValue{one, two}, "[\n" +
 			`{"record_name":"a","value":{ "x": 1 },"stored_at":1}` + ",\n" +
 			`{"record_name":"b","value":null,"stored_at":18446744073709551615}` + "\n]\n"},

@@ -10,12 +10,14 @@ import (
 
 // Primary result codes of SQLite, from https://www.sqlite.org/rescode.html.
 const (
+	codeError        = 1 // such as a table that does not exist
 	codeBusy         = 5
 	codeLocked       = 6
 	codeReadOnly     = 8
 	codeIOError      = 10
 	codeCorrupt      = 11
 	codeFull         = 13
+	codeCantOpen     = 14
 	codeNotADatabase = 26
 )
 

@@ -13,6 +13,7 @@
 //	CREATE INDEX idx_record_time ON record_history (record_name, stored_at DESC);
 //
 // [DB] is also a [daybook.BatchStorer] and a [daybook.Scanner], and passes package backendtest.
+// [History] reads the values of such a file without changing it.
 //
 // # Guarantees
 //

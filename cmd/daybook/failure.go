@@ -99,6 +99,8 @@ func statusOf(ctx context.Context, err error) int {
 // remedy returns what the user can do about an error of a command, to be printed after the error.
 func remedy(command string, err error) string {
 	switch {
+	case errors.As(err, new(historyError)):
+		return ""
 	case errors.Is(err, daybook.ErrCorrupt) && command != "restore": // the remedy for a backup is another backup
 		return "; \"daybook check --quarantine\" sets damaged files aside and keeps the values that can be read"
 	case errors.Is(err, text.ErrMissingTime):

@@ -30,6 +30,10 @@ func TestExamplesOfHelpRun(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	history := newHistory(t, "history.db", value("temp::kitchen", "21.5", 1))
+	if err := os.Symlink(history, filepath.Join(dir, "history.db")); err != nil {
+		t.Fatal(err)
+	}
 	for _, command := range newRootCommand().Commands() {
 		if command.Example == "" {
 			t.Errorf("the help of %s has no example", command.Name())

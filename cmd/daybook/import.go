@@ -19,22 +19,26 @@ func newImportCommand(dir *string) *cobra.Command {
 	format := choiceFlag{"auto", append([]string{"auto"}, exportFormats...)}
 	cmd := &cobra.Command{
 		Use:   "import FILE...",
-		Short: "Store the values of exported files",
+		Short: "Store the values of exported files, and of AimDB's history.db",
 		Long: `Store the values of files that "daybook export" wrote, in NDJSON, JSON, CSV or Parquet; - is
-standard input. The directory is created if it does not exist. A file that is imported twice is stored
-twice. "daybook ingest" reads the files of other programs. A spreadsheet, DuckDB or pandas
-may have written the CSV or Parquet again: the columns may be in another order, and an index
-of pandas is ignored.
+standard input. The directory is created if it does not exist. A file that is imported twice
+is stored twice. "daybook ingest" reads the files of other programs. A spreadsheet, DuckDB or
+pandas may have written the CSV or Parquet again: the columns may be in another order, and an
+index of pandas is ignored.
+
+A SQLite file with AimDB's table is read as it is, whatever its name, with the log beside it.
+AimDB may have it open. The file is not changed.
 
 Values are stored in the order of the file, in batches: a batch is stored completely or not at
 all. A value that cannot be stored ends the command, which then names the line and the number
 of values that were stored before it. If the disk becomes full when all values are in the log
 but not all in the tree, import prints a warning and succeeds.`,
 		Example: `  daybook import history.parquet --dir ./copy
+  daybook import history.db --dir ./copy
   gunzip < history.ndjson.gz | daybook import - --format ndjson --dir ./copy`,
 		Args: asUsage(func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return errors.New("import needs a FILE that export wrote")
+				return errors.New("import needs a FILE that export or AimDB wrote")
 			}
 			return nil
 		}),
@@ -47,7 +51,7 @@ but not all in the tree, import prints a warning and succeeds.`,
 // exportedFile is a file that export wrote, open for reading.
 type exportedFile struct {
 	text.ValueReader
-	file *os.File // nil for standard input
+	file io.Closer // nil for standard input
 	bar  *byteBar
 }
 
@@ -91,10 +95,6 @@ func runImport(cmd *cobra.Command, dir string, names []string, format string) (e
 // before it.
 func openExportedFiles(cmd *cobra.Command, names []string, format string) (files []*exportedFile, err error) {
 	for _, name := range names {
-		format, err := exportFormat(name, format)
-		if err != nil {
-			return files, err
-		}
 		f, err := openExported(cmd, name, format)
 		if err != nil {
 			return files, err
@@ -105,6 +105,13 @@ func openExportedFiles(cmd *cobra.Command, names []string, format string) (files
 }
 
 func openExported(cmd *cobra.Command, name, format string) (*exportedFile, error) {
+	if format == "auto" && isHistory(name) {
+		return openHistory(cmd, name)
+	}
+	format, err := exportFormat(name, format)
+	if err != nil {
+		return nil, err
+	}
 	if name == standard {
 		if format == "parquet" {
 			return nil, usagef("Parquet is read from its end, so it cannot come from standard input: name a file")

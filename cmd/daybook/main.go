@@ -29,7 +29,7 @@
 //	daybook backup FILE           write the whole history into one file
 //	daybook restore FILE          create a directory from a backup
 //	daybook export PATTERN FILE   write values into an NDJSON, JSON, CSV or Parquet file
-//	daybook import FILE...        store the values of exported files
+//	daybook import FILE...        store the values of exported files, and of AimDB's history.db
 //
 // Other:
 //

@@ -124,8 +124,8 @@ func (r *row) validate() error {
 		return r.err
 	}
 	if r.utc != nil && *r.utc != r.storedAt {
-		return fmt.Errorf("the columns %q and %q differ: %d and %d ms; one of them was changed, so remove %[2]q or mend it",
-			timeColumn, utcColumn, r.storedAt, *r.utc)
+		return fmt.Errorf("the columns %q and %q differ: %d and %d ms; "+
+			"one of them was changed, so remove %[2]q or mend it", timeColumn, utcColumn, r.storedAt, *r.utc)
 	}
 	if err := daybook.ValidateRecordName(r.name); err != nil {
 		return err
