@@ -8,10 +8,13 @@
 //
 //	NewNDJSONReader       one JSON object per line: with record_name, value and stored_at, or
 //	                      with topic, payload and ts, as AimDB names them
-//	NewJSONReader         JSON of other programs, and the array that NewJSONWriter writes
+//	NewJSONReader         JSON of other programs: lines, an array, or a document with paths to its
+//	                      values; and the array that NewJSONWriter writes
+//	NewLineProtocolReader Influx line protocol
 //	NewCSVReader          any CSV: each row becomes one JSON object, or one value per column
 //	NewExportedCSVReader  the CSV that NewCSVWriter writes
 //	parquet.NewReader     the Parquet that parquet.NewWriter writes
+//	jq.NewReader          any JSON, with an expression
 //
 // A [ValueWriter] writes values. All formats hold the name of the record, the time in Unix
 // milliseconds and the JSON of the value:
@@ -36,7 +39,7 @@
 //
 // A value that cannot be stored is a [*LineError] with the name of the file and the line. The
 // reader goes on with the next value after it. The cause of a LineError has fields, too. A
-// [SyntaxError] has the byte where a JSON text is wrong, and says what was wanted there. A
+// [SyntaxError] has the byte where a text is wrong, and says what was wanted there. A
 // [MemberError] has the member of an object, a [ColumnError] the column of a row, a [TimeError] the
-// text that is not a time.
+// text that is not a time. JSON that does not say where its next value starts ends the file.
 package text

@@ -7,26 +7,24 @@
 //
 //	.results[] | {record_name: "weather.\(.city)", stored_at: .time, value: {celsius: .t}}
 //
-// A time is a number or a text, as other readers take them. Numbers that the expression does not
-// calculate with keep their digits. The members of an object come in the order of their names,
-// because jq does not know another.
+// A time is a number, or a text in any form that package timeform finds. Numbers that the
+// expression does not calculate with keep their digits. The members of an object come in the order
+// of their names, because jq does not know another.
 //
 // It is not part of package text, because the interpreter is large.
 package jq
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
-	"strconv"
 
 	"github.com/itchyny/gojq"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/text"
+	"github.com/daybook-db/daybook/text/timeform"
 )
 
 // reader reads the results of an expression.
@@ -35,13 +33,17 @@ type reader struct {
 	code    *gojq.Code
 	values  *text.JSONValues
 	opts    text.ReadOptions
-	results gojq.Iter // of the last value; nil before the first
+	times   timeform.Options
+	results gojq.Iter // of the last value; nil: there is none
+	ahead   []any     // results that were taken from it to find the form of their times
 }
 
 // NewReader returns a reader of what an expression makes of the values of in. A result without a
-// record_name is of the record opts.Record, which has no fields. An expression that does not end is
-// ended by ctx.
-func NewReader(ctx context.Context, in io.Reader, expression string, opts text.ReadOptions) (text.ValueReader, error) {
+// record_name is of the record opts.Record, which has no fields. What is known of the times is in
+// times: opts has neither a unit nor a parser. An expression that does not end is ended by ctx.
+func NewReader(ctx context.Context, in io.Reader, expression string,
+	opts text.ReadOptions, times timeform.Options,
+) (text.ValueReader, error) {
 	code, err := compile(expression)
 	if err != nil {
 		return nil, err
@@ -55,7 +57,8 @@ func NewReader(ctx context.Context, in io.Reader, expression string, opts text.R
 	if err != nil {
 		return nil, err
 	}
-	return &reader{ctx: ctx, code: code, values: values, opts: opts}, nil
+	opts.TimeUnit, opts.AnyTime, opts.Times = times.Unit, times.AnyTime, nil
+	return &reader{ctx: ctx, code: code, values: values, opts: opts, times: times}, nil
 }
 
 func compile(expression string) (*gojq.Code, error) {
@@ -77,7 +80,7 @@ func (r *reader) Read() (daybook.StoredValue, error) {
 				return daybook.StoredValue{}, err
 			}
 		}
-		result, ok := r.results.Next()
+		result, ok := r.nextResult()
 		if err := r.ctx.Err(); err != nil {
 			return daybook.StoredValue{}, err
 		}
@@ -91,6 +94,15 @@ func (r *reader) Read() (daybook.StoredValue, error) {
 		}
 		return value, nil
 	}
+}
+
+// nextResult returns the next result of the last value.
+func (r *reader) nextResult() (result any, ok bool) {
+	if len(r.ahead) > 0 {
+		result, r.ahead = r.ahead[0], r.ahead[1:]
+		return result, true
+	}
+	return r.results.Next()
 }
 
 // nextValue gives the expression the next value.
@@ -110,7 +122,7 @@ func (r *reader) nextValue() error {
 // parse makes a value of a result. After an error of the expression it has no other results.
 func (r *reader) parse(result any) (value daybook.StoredValue, err error) {
 	if err, isError := result.(error); isError {
-		r.results = nil
+		r.results, r.ahead = nil, nil
 		return value, fmt.Errorf("the expression fails: %w", err)
 	}
 	object, isObject := result.(map[string]any)
@@ -150,24 +162,6 @@ func (r *reader) recordName(object map[string]any) (string, error) {
 	default:
 		return "", &text.MemberError{Member: "record_name", Err: &text.KindError{Got: kindOf(name), Want: "a string"}}
 	}
-}
-
-func (r *reader) storedAt(result any) (uint64, error) {
-	switch result := result.(type) {
-	case nil:
-		return r.opts.ParseTime("")
-	case string:
-		return r.opts.ParseTime(result)
-	case int:
-		return r.opts.ParseTime(strconv.Itoa(result))
-	case float64:
-		return r.opts.ParseTime(strconv.FormatFloat(result, 'f', -1, 64))
-	case *big.Int:
-		return r.opts.ParseTime(result.String())
-	case json.Number:
-		return r.opts.ParseTime(result.String())
-	}
-	return 0, &text.KindError{Got: kindOf(result), Want: "a number or a string"}
 }
 
 // kindOf names the kind of a result.

@@ -16,12 +16,15 @@ import (
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/text"
 	"github.com/daybook-db/daybook/text/jq"
+	"github.com/daybook-db/daybook/text/timeform"
 )
 
 // read returns a line for each value or bad line.
-func read(t *testing.T, expression, input string, opts text.ReadOptions) (lines []string) {
+func read(
+	t *testing.T, expression, input string, opts text.ReadOptions, times timeform.Options,
+) (lines []string) {
 	t.Helper()
-	r, err := jq.NewReader(t.Context(), strings.NewReader(input), expression, opts)
+	r, err := jq.NewReader(t.Context(), strings.NewReader(input), expression, opts, times)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +85,7 @@ func TestReader(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got := read(t, test.expression, test.input, text.ReadOptions{})
+			got := read(t, test.expression, test.input, text.ReadOptions{}, timeform.Options{})
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("lines (-want +got):\n%s", diff)
 			}
@@ -91,15 +94,46 @@ func TestReader(t *testing.T) {
 }
 
 func TestRecordOfOptions(t *testing.T) {
-	got := read(t, `{stored_at: .t, value: 1}`, `{"t":1764000000}`, text.ReadOptions{Record: "x"})
+	got := read(t, `{stored_at: .t, value: 1}`, `{"t":1764000000}`, text.ReadOptions{Record: "x"}, timeform.Options{})
 	if diff := cmp.Diff([]string{"x 1764000000000 1"}, got); diff != "" {
 		t.Errorf("lines (-want +got):\n%s", diff)
 	}
 }
 
+// TestFormsOfTimes wants that the results of one value say the form of their times.
+func TestFormsOfTimes(t *testing.T) {
+	zone := time.FixedZone("UTC+01:00", 3600)
+	const expression = `.t[] | {record_name: "r", stored_at: ., value: 1}`
+	tests := []struct {
+		name  string
+		times timeform.Options
+		input string
+		want  []string
+	}{
+		{"a local time", timeform.Options{Zone: zone}, `{"t":["2025-11-24 17:00"]}`, []string{"r 1764000000000 1"}},
+		{"a later one tells the day", timeform.Options{Zone: zone}, `{"t":["03/04/2025 01:00","24/11/2025 17:00"]}`,
+			[]string{"r 1743638400000 1", "r 1764000000000 1"}},
+		{"a unit", timeform.Options{Unit: text.Seconds, AnyTime: true}, `{"t":[7]}`, []string{"r 7000 1"}},
+		{"a form that a person said", timeform.Options{Zone: zone, Formats: []string{"%d|%m|%Y"}},
+			`{"t":["24|11|2025",1764000000]}`, []string{"r 1763938800000 1", "r 1764000000000 1"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got := read(t, expression, test.input, text.ReadOptions{}, test.times)
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("lines (-want +got):\n%s", diff)
+			}
+		})
+	}
+	got := read(t, expression, `{"t":["03/04/2025 01:00"]}`, text.ReadOptions{}, timeform.Options{})
+	if len(got) != 1 || !strings.Contains(got[0], "is ambiguous") {
+		t.Errorf("got %s; want that it is ambiguous", got)
+	}
+}
+
 func TestInvalidExpression(t *testing.T) {
 	for _, expression := range []string{`.a[`, `nosuchfunction`} {
-		_, err := jq.NewReader(t.Context(), strings.NewReader(""), expression, text.ReadOptions{})
+		_, err := jq.NewReader(t.Context(), strings.NewReader(""), expression, text.ReadOptions{}, timeform.Options{})
 		if !errors.Is(err, daybook.ErrInvalidParams) {
 			t.Errorf("%q: got %v; want ErrInvalidParams", expression, err)
 		}
@@ -110,7 +144,7 @@ func TestInvalidExpression(t *testing.T) {
 func TestEndlessExpression(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	r, err := jq.NewReader(ctx, strings.NewReader("{}"), `last(repeat(.))`, text.ReadOptions{})
+	r, err := jq.NewReader(ctx, strings.NewReader("{}"), `last(repeat(.))`, text.ReadOptions{}, timeform.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
