@@ -13,6 +13,7 @@ type civil struct {
 	offset           int    // from UTC in seconds, to the east; only if zoned
 	zone             string // the abbreviation of a zone, such as CET; empty if there is none
 	clock            bool   // the text has a time of day
+	minutes          bool   // the time of day has minutes
 	seconds          bool   // the time of day has seconds
 	meridiem         bool   // the time of day has AM or PM
 	zoned            bool   // the text has an offset, or says UTC

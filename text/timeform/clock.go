@@ -110,7 +110,33 @@ func (s *cursor) tail(c *civil) (ok bool) {
 			return false
 		}
 	}
+	if s.hours(c) {
+		return true
+	}
 	return s.clock(c) && s.zone(c)
+}
+
+// hours reads an hour alone, to the end of the text, or an hour, a minute and a second with blanks
+// between them, as several columns have them.
+func (s *cursor) hours(c *civil) (ok bool) {
+	start := s.at
+	var parts [3]int
+	for i := range parts {
+		number, width := s.number(2)
+		parts[i] = number
+		if width == 0 {
+			break
+		}
+		if s.atEnd() {
+			c.minutes, c.seconds = i > 0, i > 1
+			return c.setClock(parts[0], parts[1], parts[2])
+		}
+		if !s.skip(' ') {
+			break
+		}
+	}
+	s.at = start
+	return false
 }
 
 // clock reads HH:MM, HH:MM:SS or HH:MM:SS.fff, and AM or PM after it. Dots may stand in place of
@@ -123,6 +149,7 @@ func (s *cursor) clock(c *civil) (ok bool) {
 	}
 	s.at++
 	minute, ok := s.twoDigits()
+	c.minutes = true
 	second := 0
 	if ok && s.skip(separator) {
 		second, ok = s.twoDigits()

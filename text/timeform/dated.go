@@ -58,7 +58,7 @@ func (s *cursor) triple() (t triple, ok bool) {
 	return t, t.widthC > 0 && t.widthC <= 4 && t.widthC != 3
 }
 
-func isSeparator(c byte) bool { return c == '-' || c == '/' || c == '.' || c == ':' }
+func isSeparator(c byte) bool { return c == '-' || c == '/' || c == '.' || c == ':' || c == ' ' }
 
 // layouts appends the layouts that a date of three numbers may have. Dots stand after the day.
 func (t triple) layouts() (may []layout) {
@@ -80,7 +80,8 @@ func (t triple) layouts() (may []layout) {
 	return may
 }
 
-// fits reports whether the numbers have the widths and the separator of the layout.
+// fits reports whether the numbers have the widths and the separator of the layout. With colons or
+// blanks they are a date only if a year of four digits comes first.
 func (l layout) fits(t triple) bool {
 	year, day := t.widthC, t.widthA
 	if l.order == yearFirst {
@@ -90,8 +91,9 @@ func (l layout) fits(t triple) bool {
 	if l.shortYear {
 		want = 2
 	}
-	isClock := l.separator == ':' && (l.shortYear || l.order != yearFirst)
-	return t.separator == l.separator && year == want && day <= 2 && !isClock
+	needsYear := l.separator == ':' || l.separator == ' '
+	hasYear := l.order == yearFirst && !l.shortYear
+	return t.separator == l.separator && year == want && day <= 2 && (hasYear || !needsYear)
 }
 
 // date takes the numbers for a date, and reports whether the calendar has it.
@@ -131,6 +133,7 @@ func (s *cursor) compactTail(c *civil) (ok bool) {
 	}
 	s.at++
 	number, width := s.number(7)
+	c.minutes = true
 	switch width {
 	case 4:
 		number *= 100

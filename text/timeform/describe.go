@@ -55,7 +55,10 @@ func (f features) pattern(l layout) string {
 
 // clockPattern names a time of day.
 func (f features) clockPattern() string {
-	pattern := "HH:MM"
+	pattern := "HH"
+	if f.minutes {
+		pattern += ":MM"
+	}
 	if f.seconds {
 		pattern += ":SS"
 	}

@@ -115,20 +115,21 @@ func (v votes) with(count int) (found []layout) {
 // their times go.
 func (f *Form) learn(samples []string) error {
 	read, unread := 0, ""
-	local := zone{location: f.opts.Zone}
+	learner := learner{lines: &f.lines, zone: zone{location: f.opts.Zone}}
 	for _, sample := range samples {
 		var c civil
 		if !f.reader.read(sample, &c) {
 			if unread == "" {
 				unread = sample
 			}
-			f.lines.skip()
+			learner.skip()
 			continue
 		}
 		read++
 		f.seen.add(&c)
-		f.lines.learn(&local, &c)
+		learner.add(&c)
 	}
+	learner.finish()
 	if 2*read < len(samples) {
 		return notTime(unread, f.name)
 	}
@@ -136,19 +137,6 @@ func (f *Form) learn(samples []string) error {
 		f.name = f.seen.pattern(f.reader.layout)
 	}
 	return nil
-}
-
-// learn takes the time of a sample, if it is known without the lines before it.
-func (l *lines) learn(zone *zone, c *civil) {
-	at, ok := c.local()-int64(c.offset), c.zoned
-	if !ok {
-		at, ok = zone.only(c.local())
-	}
-	if !ok {
-		l.skip()
-		return
-	}
-	l.add(at*1000 + int64(c.milli))
 }
 
 // checkNumbers returns an error if most samples are numbers that are no times.

@@ -30,10 +30,14 @@ func (l *lines) add(instant int64) {
 		l.repeating = l.repeating || step == 0
 	}
 	if isNext && step != 0 {
-		l.steps[l.count%len(l.steps)] = max(step, -step)
-		l.count++
+		l.addStep(step)
 	}
 	l.last, l.any, l.unread = instant, true, false
+}
+
+func (l *lines) addStep(step int64) {
+	l.steps[l.count%len(l.steps)] = max(step, -step)
+	l.count++
 }
 
 // skip takes a line whose time is not known.
@@ -65,4 +69,51 @@ func (l *lines) isUsual(step, factor int64) bool {
 		return l.repeating
 	}
 	return max(step, -step) <= factor*slices.Max(l.steps[:])
+}
+
+// learner learns from samples which way the times of a file go, and how long its steps are.
+type learner struct {
+	lines        *lines
+	zone         zone
+	repeated     bool    // the last sample came twice
+	lastRepeated int64   // its local time, in milliseconds
+	steps        []int64 // between samples that came twice
+}
+
+// add takes one more sample.
+func (l *learner) add(c *civil) {
+	at, ok := c.local()-int64(c.offset), c.zoned
+	if !ok {
+		at, ok = l.zone.only(c.local())
+	}
+	if ok {
+		l.repeated = false
+		l.lines.add(at*1000 + int64(c.milli))
+		return
+	}
+	local, before := c.local()*1000+int64(c.milli), l.repeated
+	l.skip()
+	if len(l.zone.all(c.local())) < 2 {
+		return
+	}
+	if before {
+		l.steps = append(l.steps, local-l.lastRepeated)
+	}
+	l.repeated, l.lastRepeated = true, local
+}
+
+// skip takes a sample whose time is not known.
+func (l *learner) skip() {
+	l.repeated = false
+	l.lines.skip()
+}
+
+// finish takes the steps within repeated hours for steps of the file, if they go its way. Some are
+// an hour longer, and the file is then decided less often.
+func (l *learner) finish() {
+	for _, step := range l.steps {
+		if l.lines.forward != l.lines.backward && step != 0 && (step > 0) == l.lines.forward {
+			l.lines.addStep(step)
+		}
+	}
 }

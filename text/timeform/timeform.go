@@ -13,6 +13,7 @@
 // a point or a comma, AM or PM, a zone or none. These are the forms:
 //
 //	2024-01-31T23:59:59Z                 RFC 3339; also 2024/01/31, 2024.01.31 and 2024:01:31
+//	2024-01-31 23, 2024 01 31 23 59      an hour alone, and the numbers of several columns
 //	31.01.2024 23:59                     dots: the day is first
 //	31/01/2024, 01/31/2024, 31-01-24     the samples decide
 //	31-Jan-2024, Jan 31, 2024            the English name of a month decides
@@ -106,12 +107,13 @@ func (r *reader) tail(after cursor, c *civil) (ok bool) {
 
 // features are what the samples of a form have.
 type features struct {
-	clock, noClock, seconds, fraction, meridiem, zoned, abbreviated, unzoned bool
+	clock, noClock, minutes, seconds, fraction, meridiem, zoned, abbreviated, unzoned bool
 }
 
 func (f *features) add(c *civil) {
 	f.clock = f.clock || c.clock
 	f.noClock = f.noClock || !c.clock
+	f.minutes = f.minutes || c.minutes
 	f.seconds = f.seconds || c.seconds
 	f.fraction = f.fraction || c.milli != 0
 	f.meridiem = f.meridiem || c.meridiem
