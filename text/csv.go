@@ -172,7 +172,7 @@ func (r *csvReader) parseRow(cells [][]byte) (value daybook.StoredValue, err err
 	}
 	for i, cell := range cells {
 		if !utf8.Valid(cell) {
-			return value, r.columnError(i, errNotUTF8)
+			return value, r.columnError(i, ErrNotUTF8)
 		}
 	}
 	if value.StoredAt, err = r.parseTime(cells); err != nil {

@@ -22,6 +22,8 @@ var (
 	// ErrImplausible is returned for a time before 1980, or more than a day after now, unless
 	// ReadOptions.AnyTime is set.
 	ErrImplausible = errors.New("which is not a plausible time")
+	// ErrNotUTF8 is returned for a line or a cell that is not UTF-8.
+	ErrNotUTF8 = errors.New("not valid UTF-8")
 )
 
 // LineError says why the value of a line, or of a CSV row, cannot be stored. The reader that

@@ -66,7 +66,7 @@ func (r *lineProtocolReader) Read() (daybook.StoredValue, error) {
 func (r *lineProtocolReader) parse(line []byte) (daybook.StoredValue, error) {
 	var none daybook.StoredValue
 	if !utf8.Valid(line) {
-		return none, errNotUTF8
+		return none, ErrNotUTF8
 	}
 	p := pointScanner{line: string(line)}
 	point, err := p.point()

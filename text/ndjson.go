@@ -175,14 +175,13 @@ var (
 	errNoName  = errors.New(`neither "record_name" nor "topic" names the record`)
 	errTwice   = errors.New("it is there twice")
 	errMissing = errors.New("it is missing")
-	errNotUTF8 = errors.New("not valid UTF-8")
 	errOwnUnit = errors.New("is Unix milliseconds in any file")
 )
 
 func parseLine(line []byte, opts ReadOptions) (daybook.StoredValue, error) {
 	var none daybook.StoredValue
 	if !utf8.Valid(line) { // encoding/json would put U+FFFD into a name
-		return none, errNotUTF8
+		return none, ErrNotUTF8
 	}
 	var members lineMembers
 	if err := members.scan(line); err != nil {

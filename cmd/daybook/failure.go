@@ -15,6 +15,8 @@ import (
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/retention"
 	"github.com/daybook-db/daybook/text"
+	"github.com/daybook-db/daybook/text/detect"
+	"github.com/daybook-db/daybook/text/timeform"
 )
 
 // Exit statuses.
@@ -103,12 +105,6 @@ func remedy(command string, err error) string {
 		return ""
 	case errors.Is(err, daybook.ErrCorrupt) && command != "restore": // the remedy for a backup is another backup
 		return "; \"daybook check --quarantine\" sets damaged files aside and keeps the values that can be read"
-	case errors.Is(err, text.ErrMissingTime):
-		return "; --now stamps such values with the clock"
-	case errors.Is(err, text.ErrImplausible):
-		return "; --any-time allows such times, and --time-unit says the unit of numbers"
-	case errors.Is(err, text.ErrNoUnit):
-		return "; --time-unit says the unit, if this is a Unix time"
 	case errors.As(err, new(*text.HeaderError)) && command == "import":
 		return "; \"daybook ingest\" reads CSV that \"daybook export\" did not write"
 	case errors.Is(err, retention.ErrClock):
@@ -118,6 +114,33 @@ func remedy(command string, err error) string {
 		return "; \"daybook quarantine\" lists the files"
 	case errors.Is(err, daybook.ErrNoHold):
 		return "; \"daybook holds\" lists the holds"
+	}
+	return readingRemedy(err)
+}
+
+// readingRemedy returns the flag of ingest that says what a file does not.
+func readingRemedy(err error) string {
+	for _, known := range []struct {
+		err    error
+		remedy string
+	}{
+		{detect.ErrUnknownShape, "--jq makes values of them"},
+		{text.ErrMissingTime, "--now stamps such values with the clock"},
+		{detect.ErrNoTime, "--time names the column or path of the time, --now stamps values with the clock"},
+		{text.ErrImplausible, "--any-time allows such times, and --time-unit says the unit of numbers"},
+		{text.ErrNoUnit, "--time-unit says the unit, if this is a Unix time"},
+		{timeform.ErrAmbiguous, `--time-format says the form: --time-format "%d/%m/%Y %H:%M:%S"`},
+		{timeform.ErrRepeated, "--time-zone says the zone, if it is another"},
+		{timeform.ErrSkipped, "--time-zone says the zone, if it is another"},
+		{text.ErrNotTime, "--time names another column or path, --time-format the form, " +
+			"and --skip-bad skips such lines"},
+		{text.ErrNotNumber, "--text keeps such cells as texts"},
+		{text.ErrNotUTF8, "--encoding says the encoding: --encoding latin1"},
+		{detect.ErrNotText, "--encoding says the encoding: --encoding latin1"},
+	} {
+		if errors.Is(err, known.err) {
+			return "; " + known.remedy
+		}
 	}
 	return ""
 }

@@ -20,10 +20,13 @@ func TestExamplesOfHelpRun(t *testing.T) {
 	dir, bin := t.TempDir(), t.TempDir()
 	script := fmt.Sprintf("#!/bin/sh\nDAYBOOK_TEST_COMMAND=1 exec '%s' \"$@\"\n", os.Args[0])
 	files := map[string]string{
-		filepath.Join(dir, "readings.ndjson"): `{"record_name":"host.cpu.0","value":3,"stored_at":1764000000000}`,
-		filepath.Join(dir, "vienna.csv"):      "time,celsius\n2026-11-23T06:00:00Z,3.5\n",
-		filepath.Join(dir, "rules.yaml"):      "rules: [{pattern: \"debug.*\", max_per_record: 1}]\n",
-		filepath.Join(bin, "daybook"):         script,
+		filepath.Join(dir, "sensors.csv"): "time,celsius\n2026-11-23T06:00:00Z,3.5\n",
+		filepath.Join(dir, "history.csv"): "entity_id,state,last_changed\nsensor.door,open,2026-11-23T06:00:00.000Z\n",
+		filepath.Join(dir, "log.csv"):     "Date,Time,Min\n03/04/2026,00:15,13.28\n",
+		filepath.Join(dir, "rules.yaml"):  "rules: [{pattern: \"debug.*\", max_per_record: 1}]\n",
+		filepath.Join(bin, "daybook"):     script,
+		filepath.Join(bin, "mosquitto_sub"): "#!/bin/sh\necho '" + `{"tst":"2026-11-23T06:00:00.123456+0100",` +
+			`"topic":"home/door","qos":0,"retain":0,"payloadlen":4,"payload":"open"}` + "'\n",
 	}
 	for path, content := range files {
 		if err := os.WriteFile(path, []byte(content), 0o700); err != nil {

@@ -3,87 +3,235 @@
 package main
 
 import (
-	"github.com/daybook-db/daybook"
+	"errors"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
 	"github.com/daybook-db/daybook/text"
+	"github.com/daybook-db/daybook/text/decode"
+	"github.com/daybook-db/daybook/text/detect"
+	"github.com/daybook-db/daybook/text/timeform"
 )
 
-// ingestFlags are the flags of ingest.
+// ingestFlags are the flags of ingest. What they leave out is detected.
 type ingestFlags struct {
-	format     choiceFlag
-	record     string
-	timeColumn string
-	timeUnit   choiceFlag // "": by digits
-	anyTime    bool
-	stampNow   bool
-	skipBad    bool
+	format   choiceFlag
+	encoding encodingFlag
+
+	delimiter, comment characterFlag
+	columns            []string
+	noHeader           bool
+	skipLines          int
+	keepBlanks         bool
+	decimal            choiceFlag
+	text, number       []string
+
+	time          []string
+	timeFormats   []string
+	timeUnit      choiceFlag
+	timeZone      zoneFlag
+	anyTime       bool
+	stampNow      bool
+	record, value string
+	split         bool
+	jq            string
+	skipBad       bool
+	skipExisting  bool
+	dryRun        bool
+	timeColumn    string                 // the old name of --time
+	changed       func(name string) bool // whether a flag was given
 }
 
-// formatOf returns the format that the flag or the name of an input says, or "" if neither does. It
-// does not know Parquet, which import reads.
-func (f *ingestFlags) formatOf(name string) text.Format {
-	if f.format.value != "auto" {
-		return text.Format(f.format.value)
+func newIngestFlags() *ingestFlags {
+	return &ingestFlags{
+		format:   choiceFlag{"auto", []string{"auto", "csv", "ndjson", "json", "line-protocol"}},
+		decimal:  choiceFlag{choices: []string{",", "."}},
+		timeUnit: choiceFlag{choices: []string{"s", "ms", "us", "ns"}},
 	}
-	if format := text.FormatOfName(name); format != text.Parquet {
-		return format
+}
+
+// add adds the flags to the command, those that are needed most often first.
+func (f *ingestFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.BoolVar(&f.dryRun, "dry-run", false, "show what would be stored, and store nothing")
+	flags.StringVar(&f.record, "record", "", "the record, `NAME` or with columns in it: ha.{entity_id}")
+	flags.StringSliceVar(&f.time, "time", nil, "the `COLUMN` or path of the time; two are joined: Date,Time")
+	flags.BoolVar(&f.stampNow, "now", false, "stamp values that have no time with the clock")
+	flags.BoolVar(&f.skipExisting, "skip-existing", false, "skip values that the daybook has")
+	flags.BoolVar(&f.skipBad, "skip-bad", false, "report, count and skip bad lines instead of stopping")
+	flags.StringArrayVar(&f.timeFormats, "time-format", nil, "the time's `FORM`, such as %d/%m/%Y %H:%M; repeatable")
+	flags.Var(&f.timeZone, "time-zone", "where times without a zone are from: Europe/Vienna, +01:00")
+	flags.Var(&f.timeUnit, "time-unit", "what numbers count that are times")
+	flags.BoolVar(&f.anyTime, "any-time", false, "allow times before 1980 and after tomorrow")
+	flags.Var(&f.format, "format", "input format")
+	flags.Var(&f.encoding, "encoding", "of the text: latin1, windows-1252, utf-16le, ...")
+	flags.Var(&f.delimiter, "delimiter", "CSV: between columns, such as ; or tab")
+	flags.Var(&f.decimal, "decimal", "CSV: the decimal mark")
+	flags.StringSliceVar(&f.columns, "header", nil, "CSV: the `NAMES` of the columns of a file without a header")
+	flags.BoolVar(&f.noHeader, "no-header", false, "CSV: there is no header; the columns are c1, c2, ...")
+	flags.IntVar(&f.skipLines, "skip-lines", 0, "CSV: the `NUMBER` of lines before the header")
+	flags.Var(&f.comment, "comment", "CSV: what comment lines begin with")
+	flags.StringSliceVar(&f.text, "text", nil, "CSV: `COLUMNS` that are text, also where they look like numbers")
+	flags.StringSliceVar(&f.number, "number", nil, "CSV: `COLUMNS` that are numbers; another text is a bad line")
+	flags.BoolVar(&f.keepBlanks, "keep-blanks", false, "CSV: keep blanks around cells")
+	flags.BoolVar(&f.split, "split", false, "CSV: one record per column, named by {column} in --record")
+	flags.StringVar(&f.value, "value", "", "JSON: the `PATH` of what is stored")
+	flags.StringVar(&f.jq, "jq", "", "JSON: an `EXPRESSION` that gives {record_name, stored_at, value}")
+	flags.StringVar(&f.timeColumn, "time-column", "", "the column of the time")
+	_ = flags.MarkHidden("time-column") // the flag exists
+}
+
+// check refuses flags that contradict each other.
+func (f *ingestFlags) check(cmd *cobra.Command) error {
+	f.changed = cmd.Flags().Changed
+	if f.timeColumn != "" {
+		f.time = append(f.time, f.timeColumn)
+	}
+	if f.skipLines < 0 {
+		return usagef("--skip-lines %d: want 0 or more", f.skipLines)
+	}
+	if _, err := text.ParseNameTemplate(f.record); f.record != "" && err != nil {
+		return usagef("--record: %w", err)
+	}
+	return errors.Join(
+		refuseUseless(cmd, "header", "no-header"),
+		refuseUseless(cmd, "now", "skip-existing"),
+		refuseUseless(cmd, "dry-run", "skip-existing"),
+		refuseUseless(cmd, "jq", "value"),
+		refuseUseless(cmd, "jq", "record"),
+		refuseUseless(cmd, "time-format", "time-unit"),
+	)
+}
+
+// flagsOfCSV and flagsOfJSON are those that only files of this kind take, and ownFlags those that
+// files do without that export wrote.
+var (
+	flagsOfCSV = []string{"delimiter", "decimal", "header", "no-header", "skip-lines", "comment", "text", "number",
+		"keep-blanks", "split"}
+	flagsOfJSON = []string{"value", "jq"}
+	ownFlags    = []string{"record", "time", "time-column", "time-format", "value", "jq", "split"}
+)
+
+// checkFinding refuses flags that a file of what was found has no use for.
+func (f *ingestFlags) checkFinding(in *input) error {
+	found := in.finding
+	if found.Own && found.Kind != detect.NDJSON {
+		if name := f.given(ownFlags); name != "" {
+			return usagef("%s is in the form that export writes, which has its records and times: leave out --%s",
+				in.name, name)
+		}
+	}
+	if name := f.given(flagsOfCSV); name != "" && found.Kind != detect.CSV {
+		return usagef("%s is %s: --%s is for CSV", in.name, found.Kind, name)
+	}
+	if name := f.given(flagsOfJSON); name != "" && (found.Kind == detect.CSV || found.Kind == detect.LineProtocol) {
+		return usagef("%s is %s: --%s is for JSON", in.name, found.Kind, name)
+	}
+	return nil
+}
+
+// given returns the first of the flags of these names that was given, or "".
+func (f *ingestFlags) given(names []string) string {
+	for _, name := range names {
+		if f.changed != nil && f.changed(name) {
+			return name
+		}
 	}
 	return ""
 }
 
-// newReader returns a reader of an input's values.
-func (f *ingestFlags) newReader(in *input) (text.ValueReader, error) {
-	opts := text.ReadOptions{
-		Name: in.name, Record: f.record,
-		TimeUnit: text.TimeUnit(f.timeUnit.value), AnyTime: f.anyTime, StampNow: f.stampNow,
-	}
-	if f.timeColumn != "" {
-		opts.Time = []string{f.timeColumn}
-	}
-	if in.format == text.CSV {
-		return text.NewCSVReader(in.opened.Reader, opts)
-	}
-	return text.NewNDJSONReader(in.opened.Reader, opts), nil
+// kinds are what the words of --format stand for. auto is none of them.
+var kinds = map[string]detect.Kind{
+	"csv": detect.CSV, "ndjson": detect.NDJSON, "json": detect.JSONDocument, "line-protocol": detect.LineProtocol,
 }
 
-// check finds whether the flags fit an input's format, if that is known.
-func (f *ingestFlags) check(in *input) error {
-	switch in.format {
-	case text.CSV:
-		return f.checkCSV(in)
-	case text.NDJSON:
-		return f.checkNDJSON(in)
+// hints returns what the flags say about the file of a name.
+func (f *ingestFlags) hints(name string) detect.Hints {
+	return detect.Hints{
+		Kind:         kinds[f.format.value],
+		NoHeader:     f.noHeader,
+		DecimalPoint: f.decimal.value == ".",
+		Time: timeform.Options{
+			Formats: f.timeFormats, Zone: f.timeZone.zone, Unit: text.TimeUnit(f.timeUnit.value), AnyTime: f.anyTime,
+		},
+		Reader: text.ReadOptions{
+			Name: name, Record: f.record, Split: f.split, Value: f.value,
+			Time: f.time, StampNow: f.stampNow, TimeUnit: text.TimeUnit(f.timeUnit.value), AnyTime: f.anyTime,
+			CSV: text.CSVOptions{
+				Delimiter: f.delimiter.value, Comment: f.comment.value, SkipLines: f.skipLines, Columns: f.columns,
+				KeepBlanks: f.keepBlanks, DecimalComma: f.decimal.value == ",", Text: f.text, Number: f.number,
+			},
+		},
+	}
+}
+
+// characterFlag is a flag that takes one character, also by its name.
+type characterFlag struct{ value rune }
+
+func (f *characterFlag) Type() string { return "CHARACTER" }
+
+func (f *characterFlag) String() string {
+	if f.value == 0 {
+		return ""
+	}
+	return string(f.value)
+}
+
+func (f *characterFlag) Set(typed string) error {
+	switch typed {
+	case "tab", `\t`:
+		typed = "\t"
+	case "space":
+		typed = " "
+	}
+	character, size := utf8.DecodeRuneInString(typed)
+	if size == 0 || size != len(typed) || character == utf8.RuneError || character == '\n' || character == '\r' ||
+		character == '"' || character == 0 {
+		return errors.New("want one character, such as ; or tab")
+	}
+	f.value = character
+	return nil
+}
+
+// encodingFlag is a flag that takes the name of an encoding.
+type encodingFlag struct{ name string }
+
+func (f *encodingFlag) String() string { return f.name }
+func (f *encodingFlag) Type() string   { return "NAME" }
+func (f *encodingFlag) Set(name string) error {
+	f.name = name
+	return decode.CheckEncoding(name)
+}
+
+// zoneFlag is a flag that takes a time zone: a name of the time zone database, or an offset from
+// UTC.
+type zoneFlag struct {
+	typed string
+	zone  *time.Location
+}
+
+func (f *zoneFlag) String() string { return f.typed }
+func (f *zoneFlag) Type() string   { return "ZONE" }
+func (f *zoneFlag) Set(typed string) (err error) {
+	f.typed = typed
+	for _, layout := range []string{"-07:00", "-0700", "-07"} {
+		if at, err := time.Parse(layout, typed); err == nil {
+			_, offset := at.Zone()
+			f.zone = time.FixedZone("UTC"+typed, offset)
+			return nil
+		}
+	}
+	if typed == "" {
+		return errNoZone
+	}
+	if f.zone, err = time.LoadLocation(typed); err != nil {
+		return fmt.Errorf("%q is not a time zone: %w", typed, errNoZone)
 	}
 	return nil
 }
 
-func (f *ingestFlags) checkCSV(in *input) error {
-	finding := in.name + " is CSV"
-	if in.guessed {
-		finding = in.name + " does not begin with {, so it was read as CSV (--format ndjson reads it as NDJSON)"
-	}
-	if f.record == "" {
-		return usagef("%s, which needs --record, the name of the record that its rows belong to", finding)
-	}
-	if f.timeColumn == "" && !f.stampNow {
-		return usagef("%s, which needs --time-column, the name of the column that holds the time (or --now)", finding)
-	}
-	if err := daybook.ValidateRecordName(f.record); err != nil {
-		return usagef("--record: %w", err)
-	}
-	return nil
-}
-
-// checkNDJSON refuses the flags of CSV, which would be ignored.
-func (f *ingestFlags) checkNDJSON(in *input) error {
-	finding := in.name + " is NDJSON"
-	if in.guessed {
-		finding = in.name + " begins with {, so it was read as NDJSON (--format csv reads it as CSV)"
-	}
-	if f.record != "" {
-		return usagef("%s, whose lines name their records: --record is for CSV", finding)
-	}
-	if f.timeColumn != "" {
-		return usagef("%s, whose lines hold their times: --time-column is for CSV", finding)
-	}
-	return nil
-}
+var errNoZone = errors.New("want a name such as Europe/Vienna, UTC, Local, or an offset such as +01:00")

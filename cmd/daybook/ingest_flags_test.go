@@ -14,32 +14,27 @@ import (
 func TestUsageErrorsOfIngestCreateNothing(t *testing.T) {
 	line := `{"record_name":"r","value":1,"stored_at":5}` + "\n"
 	lines := writeFile(t, "lines.ndjson", line)
-	rows := writeFile(t, "rows.csv", "t,a\n1,2\n")
-	const guessed = "does not begin with {, so it was read as CSV (--format ndjson reads it as NDJSON)"
+	exported := writeFile(t, "exported.csv", "record_name,stored_at,value\nr,5,1\n")
 	tests := []struct {
 		name  string
 		input string
 		args  []string
 		want  string
 	}{
-		{"CSV by its name, without a record", "", []string{rows}, rows + " is CSV, which needs --record"},
-		{"CSV by its flag, without a record", "", []string{"--format", "csv"}, "stdin is CSV, which needs --record"},
-		{"CSV without a time column", "t\n1\n", []string{"--record", "r"}, "needs --time-column"},
-		{"an invalid record name", "t\n1\n", []string{"--record", "a\x00b", "--time-column", "t"},
-			"with a NUL; want none"},
-		{"a binary file", "", []string{writeFile(t, "binary", "\x7fELF\x02")}, guessed},
-		{"a binary file that begins with a NUL", "", []string{writeFile(t, "blank", "\x00\x01")}, guessed},
-		{"an array", "[1,2]\n", nil, "stdin " + guessed},
-		{"a comment before NDJSON", "# comment\n" + line, nil, guessed},
-		{"a guess with a record and without a time", "t,a\n", []string{"--record", "r"},
-			guessed + ", which needs --time-column"},
-		{"a wrong guess about the second file", "", []string{lines, writeFile(t, "second", "[1]")}, guessed},
-		{"a record for NDJSON by its name", "", []string{"--record", "r", lines},
-			lines + " is NDJSON, whose lines name their records"},
-		{"a time column for NDJSON by its flag", line, []string{"--format", "ndjson", "--time-column", "t"},
-			"stdin is NDJSON, whose lines hold their times"},
-		{"a record for guessed NDJSON", line, []string{"--record", "r"},
-			"stdin begins with {, so it was read as NDJSON (--format csv reads it as CSV)"},
+		{"an invalid record name", "t,a\n1,2\n", []string{"--record", "a\x00b"}, "with a NUL; want none"},
+		{"a field without an end", "t,a\n1,2\n", []string{"--record", "ha.{a"}, "--record: "},
+		{"a record for a file of our own", "", []string{"--record", "r", exported},
+			exported + " is in the form that export writes, which has its records and times: leave out --record"},
+		{"a time for a file of our own", "", []string{"--time", "t", exported}, "leave out --time"},
+		{"an unknown encoding", line, []string{"--encoding", "klingon"}, "is not the name of an encoding"},
+		{"an unknown zone", line, []string{"--time-zone", "Europe/Atlantis"}, "is not a time zone"},
+		{"a delimiter of two characters", line, []string{"--delimiter", ";;"}, "want one character"},
+		{"a negative number of lines", line, []string{"--skip-lines", "-1"}, "want 0 or more"},
+		{"a header and none", line, []string{"--header", "a,b", "--no-header"},
+			"--no-header does nothing with --header"},
+		{"the clock for values that exist", line, []string{"--now", "--skip-existing"}, "--skip-existing does nothing"},
+		{"flags of CSV for lines of JSON", "", []string{"--delimiter", ";", lines},
+			lines + " is NDJSON: --delimiter is for CSV"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -75,8 +70,8 @@ func TestLaterLiveInputIsExaminedInItsTurn(t *testing.T) {
 	dir := newDir(t)
 	lines := writeFile(t, "lines.ndjson", `{"record_name":"r","value":1,"stored_at":5}`)
 	got := run(t, "[1]", "ingest", "--dir", dir, lines, "-")
-	if got.status != statusUsage || !strings.Contains(got.err, "1 value was stored before it") {
-		t.Errorf("%+v; want a usage error after 1 value", got)
+	if got.status != statusFailed || !strings.Contains(got.err, "1 value was stored before it") {
+		t.Errorf("%+v; want an error after 1 value", got)
 	}
 	if n := len(stored(t, dir)); n != 1 {
 		t.Errorf("%d values are stored; want 1", n)

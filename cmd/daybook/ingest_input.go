@@ -4,12 +4,16 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 
 	"github.com/daybook-db/daybook/text"
+	"github.com/daybook-db/daybook/text/decode"
+	"github.com/daybook-db/daybook/text/detect"
 )
 
 // stdinName is what errors call standard input.
@@ -20,12 +24,11 @@ const standard = "-"
 
 // input is one input of ingest: a file, or standard input.
 type input struct {
-	name    string      // stdinName for standard input
-	path    string      // "" for standard input
-	live    bool        // reading may have to wait: it is anything but a regular file
-	format  text.Format // "" before the content has been looked at, and for an input without content
-	guessed bool        // format is what the content looks like
-	opened  *openInput  // nil before it is opened
+	name    string          // stdinName for standard input
+	path    string          // "" for standard input
+	live    bool            // reading may have to wait: it is anything but a regular file
+	finding *detect.Finding // nil before the content has been looked at
+	opened  *openInput      // nil before it is opened
 }
 
 // findInputs returns the inputs that names stand for, and their size in bytes, or -1 if a size is
@@ -59,55 +62,57 @@ func findInputs(names []string) ([]input, int64, error) {
 	return inputs, total, nil
 }
 
-// openInput is an input being read.
+// openInput is the text of an input being read.
 type openInput struct {
 	*bufio.Reader
+	source source
+	text   *decode.Reader
+}
+
+// source is where the bytes of an input come from.
+type source struct {
+	io.Reader
 	close func() error
 }
 
-// inputBuffer is the number of bytes of an input that are read at a time.
-const inputBuffer = 64 << 10
+// inputBuffer is the number of bytes of an input that are read at a time. A sample fits into it.
+const inputBuffer = detect.SampleLen
 
-// open opens an input and looks at its beginning, unless that has been done. A live one calls
-// beforeWait before it waits.
-func (in *input) open(ctx context.Context, stdin io.Reader, bar *byteBar, beforeWait func() error) (err error) {
+// open opens an input, unless that has been done. A live one calls beforeWait before it waits.
+func (in *input) open(
+	ctx context.Context, stdin io.Reader, bar *byteBar, encoding string, beforeWait func() error,
+) error {
 	if in.opened != nil {
 		return nil
 	}
+	source := source{}
 	if in.live {
-		in.openLive(ctx, stdin, bar, beforeWait)
-	} else if err := in.openFile(bar); err != nil {
-		return err
+		source = in.openLive(ctx, stdin, beforeWait)
+	} else {
+		file, err := os.Open(in.path)
+		if err != nil {
+			return err
+		}
+		source.Reader, source.close = file, file.Close
 	}
-	if err := in.detectFormat(); err != nil {
-		_ = in.close() // it was only read
+	text, err := decode.NewReader(bar.countReader(source), encoding)
+	if err != nil {
+		_ = source.close() // it was only read
 		return fmt.Errorf("%s: %w", in.name, err)
 	}
+	in.opened = &openInput{bufio.NewReaderSize(text, inputBuffer), source, text}
 	return nil
 }
 
-func (in *input) openLive(ctx context.Context, stdin io.Reader, bar *byteBar, beforeWait func() error) {
+func (in *input) openLive(ctx context.Context, stdin io.Reader, beforeWait func() error) source {
 	ctx, cancel := context.WithCancel(ctx)
-	source := func() (io.ReadCloser, error) {
+	open := func() (io.ReadCloser, error) {
 		if in.path == "" {
 			return io.NopCloser(stdin), nil
 		}
 		return os.Open(in.path)
 	}
-	in.opened = newOpenInput(newLiveReader(ctx, source, beforeWait), bar, func() error { cancel(); return nil })
-}
-
-func (in *input) openFile(bar *byteBar) error {
-	file, err := os.Open(in.path)
-	if err != nil {
-		return err
-	}
-	in.opened = newOpenInput(file, bar, file.Close)
-	return nil
-}
-
-func newOpenInput(r io.Reader, bar *byteBar, close func() error) *openInput {
-	return &openInput{Reader: bufio.NewReaderSize(bar.countReader(r), inputBuffer), close: close}
+	return source{newLiveReader(ctx, open, beforeWait), func() error { cancel(); return nil }}
 }
 
 // close closes the input. It may be opened again, and is then read from its beginning.
@@ -115,17 +120,80 @@ func (in *input) close() error {
 	if in.opened == nil {
 		return nil
 	}
-	err := in.opened.close()
+	in.opened.text.Close()
+	err := in.opened.source.close()
 	in.opened = nil
 	return err
 }
 
-// detectFormat reads as much as the format takes to detect, unless the format is known. The format
-// of an input that holds nothing stays unknown.
-func (in *input) detectFormat() (err error) {
-	if in.format == "" {
-		in.format, err = text.DetectFormat(in.opened.Reader)
-		in.guessed = in.format != ""
+// detect looks at the beginning of an open input, unless that has been done. Of a live input it
+// waits for no more lines than it takes to find what it is.
+func (in *input) detect(hints detect.Hints) error {
+	for lines := 1; in.finding == nil; lines *= 2 {
+		sample, err := in.sample(lines)
+		if err != nil {
+			return fmt.Errorf("%s: %w", in.name, err)
+		}
+		finding, err := detect.Detect(sample, hints)
+		if err != nil && (!in.live || sample.Whole || len(sample.Text) == detect.SampleLen) {
+			return in.named(err)
+		}
+		if err == nil {
+			in.finding = finding
+		}
 	}
-	return err
+	return nil
+}
+
+// named puts the input's name before an error that has it not.
+func (in *input) named(err error) error {
+	if line := (*text.LineError)(nil); errors.As(err, &line) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", in.name, err)
+}
+
+// sample returns the beginning of the input: of a live one, at least so many lines and what has
+// come with them, if it has so many.
+func (in *input) sample(lines int) (detect.Sample, error) {
+	n := detect.SampleLen
+	if in.live {
+		n = 1
+	}
+	for {
+		head, err := in.opened.Peek(n)
+		if err != nil && err != io.EOF {
+			return detect.Sample{}, err
+		}
+		if err == nil && in.live {
+			head, _ = in.opened.Peek(in.opened.Buffered()) // they are in the buffer
+		}
+		if err == io.EOF || len(head) == detect.SampleLen || linesOf(head) >= lines {
+			return detect.Sample{Text: head, Whole: err == io.EOF}, nil
+		}
+		n = len(head) + 1
+	}
+}
+
+// linesOf counts the ends of lines, of any of the three forms.
+func linesOf(text []byte) int {
+	return max(bytes.Count(text, []byte("\n")), bytes.Count(text, []byte("\r")))
+}
+
+// newReader returns a reader of the values of an open input that has been looked at.
+func (f *ingestFlags) newReader(in *input) (text.ValueReader, error) {
+	opts := in.finding.Reader
+	switch in.finding.Kind {
+	case detect.CSV:
+		if in.finding.Own {
+			return text.NewExportedCSVReader(in.opened.Reader, opts)
+		}
+		return text.NewCSVReader(in.opened.Reader, opts)
+	case detect.LineProtocol:
+		return text.NewLineProtocolReader(in.opened.Reader, opts)
+	}
+	if in.finding.Own {
+		return text.NewNDJSONReader(in.opened.Reader, opts), nil
+	}
+	return text.NewJSONReader(in.opened.Reader, opts)
 }

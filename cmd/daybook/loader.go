@@ -19,6 +19,8 @@ type loader struct {
 	skipBad bool      // skip bad lines, instead of ending with the first
 	bar     *byteBar
 
+	existing *existingValues // which are skipped; nil: none
+
 	batch      []daybook.StoredValue
 	batchBytes int   // of the values in batch
 	storeError error // of a store before a wait
@@ -69,9 +71,16 @@ func (l *loader) store(ctx context.Context) error {
 	if len(l.batch) == 0 {
 		return nil
 	}
-	err := l.db.StoreBatch(context.WithoutCancel(ctx), l.batch)
+	ctx = context.WithoutCancel(ctx)
+	batch, err := l.batch, error(nil)
+	if l.existing != nil {
+		batch, err = l.existing.drop(ctx, batch)
+	}
+	if err == nil && len(batch) > 0 {
+		err = l.db.StoreBatch(ctx, batch)
+	}
 	if err == nil {
-		l.stored += len(l.batch)
+		l.stored += len(batch)
 	}
 	clear(l.batch)
 	l.batch, l.batchBytes = l.batch[:0], 0

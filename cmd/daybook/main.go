@@ -54,6 +54,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // the zones of --time-zone, also on a machine that has none
 )
 
 func main() {

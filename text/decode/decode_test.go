@@ -134,7 +134,8 @@ func TestErrorOfTheInput(t *testing.T) {
 }
 
 func FuzzReader(f *testing.F) {
-	for _, text := range []string{sample, gzipped(f, sample), zstdOf(f, sample), utf16Of(f, unicode.BigEndian, sample)} {
+	encoded := utf16Of(f, unicode.BigEndian, sample)
+	for _, text := range []string{sample, gzipped(f, sample), zstdOf(f, sample), encoded} {
 		f.Add([]byte(text), "")
 		f.Add([]byte(text), "latin1")
 	}

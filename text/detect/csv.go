@@ -42,7 +42,7 @@ func detectCSV(sample Sample, hints Hints) (*Finding, error) {
 	switch {
 	case len(d.table.rows) == 0:
 		return nil, errEmpty
-	case d.table.width < 2 && hints.Kind != CSV:
+	case d.table.width < 2 && hints.Kind != CSV && len(hints.Reader.Time) == 0 && !hints.Reader.StampNow:
 		return nil, errNoTable
 	}
 	if err := d.findHeader(); err != nil {

@@ -6,7 +6,9 @@
 package detect
 
 import (
+	"errors"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/daybook-db/daybook/text"
 	"github.com/daybook-db/daybook/text/timeform"
@@ -67,8 +69,42 @@ type Sample struct {
 	Whole bool // the file ends after Text
 }
 
-// Detect finds what the file is that starts with sample.
+// ErrNotText is returned for a file that is neither UTF-8 text nor of a kind that has none.
+var ErrNotText = errors.New("it is no text in UTF-8, nor in UTF-16 with a byte order mark")
+
+// Detect finds what the file is that starts with sample. It keeps nothing of the sample. Its error
+// says what of the file cannot be known, or why it can be of no kind.
 func Detect(sample Sample, hints Hints) (*Finding, error) {
-	f := &Finding{Kind: hints.Kind, Reader: hints.Reader}
-	return f, nil
+	kind := hints.Kind
+	if kind == "" {
+		kind = kindOf(sample)
+	}
+	switch kind {
+	case Parquet, SQLite:
+		return &Finding{Kind: kind, Own: true, Reader: hints.Reader}, nil
+	}
+	if !isText(sample) {
+		return nil, ErrNotText
+	}
+	switch kind {
+	case CSV:
+		return detectCSV(sample, hints)
+	case LineProtocol:
+		return detectLineProtocol(sample, hints)
+	}
+	return detectJSON(sample, hints)
+}
+
+// isText reports whether a sample is UTF-8. Its end may have cut a character.
+func isText(sample Sample) bool {
+	text := sample.Text
+	for cut := 0; cut < utf8.UTFMax && cut < len(text) && !sample.Whole; cut++ {
+		if utf8.RuneStart(text[len(text)-1-cut]) {
+			if last := text[len(text)-1-cut:]; !utf8.FullRune(last) {
+				text = text[:len(text)-1-cut]
+			}
+			break
+		}
+	}
+	return utf8.Valid(text)
 }

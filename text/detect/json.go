@@ -4,6 +4,7 @@ package detect
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -59,11 +60,12 @@ func (d *jsonDetection) findValues() error {
 		return d.useElements(newTreeParser(d.sample.Text).values())
 	}
 	d.finding.Kind = NDJSON
-	if d.hints.Kind == NDJSON || kindOfObjects(d.sample) == NDJSON {
+	if d.hints.Kind == NDJSON || kindOfObjects(d.sample) == NDJSON && !isOneText(d.sample) {
 		d.objects = treesOfLines(cutLine(d.sample).Text)
-		if len(d.objects) != 1 || !d.sample.Whole || d.hints.Kind == NDJSON {
-			return d.checkObjects()
+		if len(d.objects) == 0 && !d.sample.Whole && !bytes.Contains(d.sample.Text, []byte{'\n'}) {
+			d.objects = newTreeParser(d.sample.Text).values() // a line that is longer than the sample
 		}
+		return d.checkObjects()
 	}
 	values := newTreeParser(d.sample.Text).values()
 	if len(values) != 1 {
@@ -96,6 +98,10 @@ func (d *jsonDetection) useDocument(document *node) error {
 		return err
 	}
 	if !document.complete {
+		if document.member("record_name") != nil || document.member("topic") != nil {
+			d.objects = []*node{document} // a line that is longer than the sample
+			return nil
+		}
 		d.finding.Kind = JSONDocument
 		return ErrUnknownShape
 	}
@@ -106,9 +112,15 @@ func (d *jsonDetection) useDocument(document *node) error {
 	return nil
 }
 
-// checkObjects returns the error of a file without a value. A reader knows where it is wrong.
+// isOneText reports whether a file is one JSON text.
+func isOneText(sample Sample) bool {
+	return sample.Whole && json.Valid(sample.Text)
+}
+
+// checkObjects returns the error of a file without a value. A reader knows where it is wrong. It
+// also knows where each line is that is wrong, if all are.
 func (d *jsonDetection) checkObjects() error {
-	if len(d.objects) > 0 {
+	if len(d.objects) > 0 || d.finding.Kind == NDJSON && d.sample.Whole {
 		return nil
 	}
 	values, err := text.NewJSONReader(bytes.NewReader(d.sample.Text), text.ReadOptions{Name: d.hints.Reader.Name})
@@ -121,19 +133,24 @@ func (d *jsonDetection) checkObjects() error {
 	return err
 }
 
-// isOwn reports whether export wrote the values.
+// isOwn reports whether export wrote the values: the first has no other members than those of
+// export, among them the record's name. The others may be damaged.
 func (d *jsonDetection) isOwn() bool {
 	opts := d.hints.Reader
 	if d.finding.Kind != NDJSON || opts.Record != "" || len(opts.Time) > 0 || opts.Value != "" {
 		return false
 	}
-	for _, object := range d.objects {
-		names := slices.Sorted(slices.Values(object.names))
-		if !slices.Equal(names, []string{"record_name", "stored_at", "value"}) {
-			return false
-		}
+	if len(d.objects) == 0 {
+		return true // nor is it anything else
 	}
-	return len(d.objects) > 0
+	first := d.objects[0]
+	if !first.complete { // its time is beyond the sample
+		return true
+	}
+	others := slices.DeleteFunc(slices.Clone(first.names), func(name string) bool {
+		return name == "record_name" || name == "stored_at" || name == "value"
+	})
+	return len(others) == 0 && first.member("record_name") != nil
 }
 
 // allHave reports whether each object has a member.

@@ -183,6 +183,28 @@ func TestPayloadsWithoutTime(t *testing.T) {
 	}
 }
 
+// TestMalformedLines wants that lines are left to the reader, which says where each is wrong, if
+// none of them is JSON.
+func TestMalformedLines(t *testing.T) {
+	for _, input := range []string{`{"a":`, "{\n{\n", `{"record_name":`} {
+		found, err := detectJSON(Sample{[]byte(input), true}, Hints{})
+		if err != nil || found.Kind != NDJSON || !found.Own {
+			t.Errorf("%q: got %+v, %v; want lines in our own form", input, found, err)
+		}
+	}
+}
+
+// TestLongFirstLine wants that a line that is longer than a sample is known by its first member.
+func TestLongFirstLine(t *testing.T) {
+	for _, kind := range []Kind{"", NDJSON} {
+		line := `{"record_name":"r","value":"` + strings.Repeat("x", SampleLen)
+		found, err := detectJSON(Sample{Text: []byte(line)[:SampleLen]}, Hints{Kind: kind})
+		if err != nil || found.Kind != NDJSON || !found.Own {
+			t.Errorf("kind %q: got %+v, %v; want lines in our own form", kind, found, err)
+		}
+	}
+}
+
 // TestRefusedJSON wants an error that a person can act on.
 func TestRefusedJSON(t *testing.T) {
 	tests := []struct {
@@ -199,7 +221,6 @@ func TestRefusedJSON(t *testing.T) {
 		{"arrays in arrays", `[[1764000000,1]]`, ErrUnknownShape, ""},
 		{"Prometheus", `{"data":{"result":[{"metric":{},"values":[[1764000000,"1"]]}]}}`, ErrUnknownShape, ""},
 		{"two arrays of values", `{"a":[{"time":1764000000}],"b":[{"time":1764000000}]}`, ErrUnknownShape, ""},
-		{"not JSON", `{"a":`, nil, "line 1: not JSON"},
 		{"an array that is cut", `[{"time":17640`, nil, "line 1: not JSON"},
 	}
 	for _, test := range tests {

@@ -19,7 +19,7 @@ func kindOf(sample Sample) Kind {
 	case bytes.HasPrefix(head, []byte("SQLite format 3\x00")):
 		return SQLite
 	}
-	head = bytes.TrimLeft(head, " \t\r\n")
+	head = withoutComments(head)
 	switch {
 	case len(head) == 0:
 		return NDJSON // without a line
@@ -31,6 +31,18 @@ func kindOf(sample Sample) Kind {
 		return LineProtocol
 	}
 	return CSV
+}
+
+// withoutComments returns a text from its first line on that is neither blank nor a comment.
+func withoutComments(head []byte) []byte {
+	for {
+		head = bytes.TrimLeft(head, " \t\r\n")
+		end := bytes.IndexAny(head, "\r\n")
+		if len(head) == 0 || head[0] != '#' || end < 0 {
+			return head
+		}
+		head = head[end:]
+	}
 }
 
 // arrayStart matches an array whose elements can be values. A line of a log may begin with "[2024".
@@ -76,15 +88,11 @@ func isDocument(sample Sample) bool {
 	return err == io.ErrUnexpectedEOF
 }
 
-// isLineProtocol reports whether the first line that is no comment has the form of Influx line
+// isLineProtocol reports whether the first line of head has the form of Influx line
 // protocol: a measurement with its tags, a space, and a field.
 func isLineProtocol(head []byte) bool {
-	for line := range bytes.Lines(head) {
-		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' {
-			return lineOfProtocol.Match(line)
-		}
-	}
-	return false
+	line, _, _ := bytes.Cut(head, []byte("\n"))
+	return lineOfProtocol.Match(bytes.TrimSpace(line))
 }
 
 // lineOfProtocol matches a measurement, tags, fields, and the time, which may be missing. A

@@ -16,6 +16,8 @@ func TestKind(t *testing.T) {
 		{"Parquet", "PAR1\x15\x04", Parquet},
 		{"SQLite", "SQLite format 3\x00\x10", SQLite},
 		{"lines of JSON", "\n {\"a\":1}\n{\"a\":2}\n", NDJSON},
+		{"a comment before lines of JSON", "# made by hand\n{\"a\":1}\n{\"a\":2}\n", NDJSON},
+		{"only a comment", "# made by hand", CSV},
 		{"one line of JSON", `{"a":{"b":[1]}}`, NDJSON},
 		{"a malformed first line", "{\"a\":\n{\"a\":2}\n{\"a\":3}\n", NDJSON},
 		{"malformed lines", "{\n{\n", NDJSON},
