@@ -40,6 +40,8 @@ func detectCSV(sample Sample, hints Hints) (*Finding, error) {
 	}
 	d.findDelimiter()
 	switch {
+	case len(d.table.rows) == 0 && d.table.bad > 0:
+		return nil, fmt.Errorf("%w: %w", errNoTable, d.table.badError)
 	case len(d.table.rows) == 0:
 		return nil, errEmpty
 	case d.table.width < 2 && hints.Kind != CSV && len(hints.Reader.Time) == 0 && !hints.Reader.StampNow:

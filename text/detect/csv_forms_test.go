@@ -3,6 +3,7 @@
 package detect
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -103,6 +104,21 @@ func TestCSVForms(t *testing.T) {
 			"Time (UTC);v\n2024-01-13 00:00:00;1\n",
 			`';' between columns, header; time: "Time (UTC)" as YYYY-MM-DD HH:MM:SS, UTC; record "x"`,
 			[]string{`x 1705104000000 {"v":1}`}},
+		{"LibreHardwareMonitor: identifiers over the names",
+			",/cpu/0,/cpu/1\nTime,\"CPU Core\",Load\n01/15/2024 14:30:00,\"54.1\",\"5.5\"\n",
+			`',' between columns, line 1 skipped, header in line 2; ` +
+				`time: "Time" as MM/DD/YYYY HH:MM:SS, UTC; record "x"`,
+			[]string{`x 1705329000000 {"CPU Core":54.1,"Load":5.5}`}},
+		{"SBFspot: serial numbers over the names, and a form of the time for its name",
+			"sep=;\nVersion CSV1|Tool\n\n;SN: 1;SN: 1\n;2100000001;2100000001\ndd/MM/yyyy HH:mm:ss;kWh;kW\n" +
+				"15/01/2024 12:00:00;1234,567;0,554\n",
+			`';' between columns, decimal comma, lines 2-5 skipped, header in line 6; ` +
+				`time: "dd/MM/yyyy HH:mm:ss" as DD/MM/YYYY HH:MM:SS, UTC; record "x"`,
+			[]string{`x 1705320000000 {"kWh":1234.567,"kW":0.554}`}},
+		{"start and end", "DATE,START TIME,END TIME,v\n2024-01-15,00:00,00:14,0.12\n",
+			`',' between columns, header; time: "DATE" and "START TIME" (not "END TIME") as YYYY-MM-DD HH:MM, UTC; ` +
+				`record "x"`,
+			[]string{`x 1705276800000 {"END TIME":"00:14","v":0.12}`}},
 		{"a title with a quote in it",
 			"Station \"Wien\"\ntime,v,w\n2024-01-01T00:00:00Z,5,\n",
 			`',' between columns, lines before line 2 skipped, header in line 2; ` +
@@ -156,6 +172,36 @@ func TestZoneInText(t *testing.T) {
 			v, err := r.Read()
 			if err != nil || v.StoredAt != test.want {
 				t.Errorf("%s: time %d, error %v; want %d", f, v.StoredAt, err, test.want)
+			}
+		})
+	}
+}
+
+// TestPartsOfTime wants that a file is refused if a part of its time stands in a column that is not
+// added to it.
+func TestPartsOfTime(t *testing.T) {
+	tests := []struct {
+		name string
+		file string
+		hint []string // columns of the time
+		want string   // "": no error
+	}{
+		{"hours beside a date", "date,hour,v\n2024-01-15,0,1\n2024-01-15,1,2\n", nil, `x.csv:2: column 2 ("hour"): `},
+		{"times of day as numbers", "Datum,Zeit,v\n2024-01-15,1430,1\n", nil, `x.csv:2: column 2 ("Zeit"): `},
+		{"no hours in the column", "date,hour,v\n2024-01-15,,1\n", nil, ""},
+		{"a person has named the time", "date,hour,v\n2024-01-15,0,1\n", []string{"date"}, ""},
+		{"a column of zones", "time,tz_cd\n2024-01-15 08:30,EST\n", nil, `x.csv:2: column 2 ("tz_cd"): `},
+		{"a column of zones beside times with one", "time,timezone\n2024-01-15T08:30:00Z,EST\n", nil, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			hints := Hints{Reader: text.ReadOptions{Name: "x.csv", Time: test.hint}}
+			_, err := detectCSV(Sample{[]byte(test.file), true}, hints)
+			if (err != nil) != (test.want != "") || err != nil && !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v; want %q", err, test.want)
+			}
+			if test.want != "" && !errors.Is(err, ErrPartOfTime) {
+				t.Errorf("error %v; want ErrPartOfTime", err)
 			}
 		})
 	}

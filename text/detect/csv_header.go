@@ -22,18 +22,50 @@ func (d *csvDetection) findHeader() error {
 		return d.useNames()
 	}
 	first := d.firstOfWidth()
-	if !d.isHeader(first) {
+	if first = d.headerRow(first); !d.isHeader(first) {
 		return d.findOtherHeader(first)
 	}
-	all, data := d.table.rows, first+1
-	for data < len(all) && data-first <= maxUnits && len(all[data].cells) == d.table.width && isUnits(all[data].cells) {
+	data := d.afterUnits(first)
+	d.data = d.ofWidth(d.table.rows[data:])
+	return d.useHeader(first, data)
+}
+
+// headerRow returns the row that names the columns: the first one, or one before the first time
+// that names a time where the rows before it are empty. A title may be as wide as the rows.
+func (d *csvDetection) headerRow(first int) int {
+	named := make([]bool, d.table.width) // the columns that have a cell in the rows so far
+	for i, row := range d.ofWidth(d.table.rows[first:]) {
+		if i > maxTitles || slices.ContainsFunc(row.cells, isDated) {
+			return first
+		}
+		for column, cell := range row.cells {
+			if !named[column] && namesTime(cell) && isLabels(row.cells) {
+				return slices.IndexFunc(d.table.rows, func(r tableRow) bool { return r.line == row.line })
+			}
+			named[column] = named[column] || cell != ""
+		}
+	}
+	return first
+}
+
+// maxTitles is how many rows may stand before a header that are as wide as it is.
+const maxTitles = 12
+
+func isDated(cell string) bool { return timeform.Looks([]string{cell}) >= timeform.Dates }
+
+func namesTime(name string) bool { return likelihoodOfName(name) == strongName }
+
+// afterUnits returns the first row of values after a header. A few rows without a number and a time
+// may stand between them, as for units; more are values.
+func (d *csvDetection) afterUnits(header int) int {
+	all, data := d.table.rows, header+1
+	for data < len(all) && len(all[data].cells) == d.table.width && isUnits(all[data].cells) {
 		data++
 	}
-	if data == len(all) || isUnits(all[data].cells) {
-		data = first + 1 // they are values
+	if data == len(all) || data-header > maxUnits+1 {
+		return header + 1
 	}
-	d.data = d.ofWidth(all[data:])
-	return d.useHeader(first, data)
+	return data
 }
 
 // findOtherHeader finds a header that has more or fewer cells than the rows, because their lines
@@ -171,7 +203,7 @@ func (d *csvDetection) useTexts(header []string, line, from int) (err error) {
 func (d *csvDetection) useHeader(header, data int) error {
 	names, renamed, err := rows.Names(d.table.rows[header].cells)
 	if err != nil {
-		return err
+		return d.nameError(d.table.rows[header], err)
 	}
 	d.names, d.header = names, true
 	line := d.table.rows[header].line
@@ -193,6 +225,15 @@ func (d *csvDetection) useHeader(header, data int) error {
 		d.skipTo(d.table.rows[header].after)
 	}
 	return nil
+}
+
+// nameError says where the name is that an error of rows.Names is about.
+func (d *csvDetection) nameError(header tableRow, err error) error {
+	var cause *rows.Error
+	if errors.As(err, &cause) {
+		err = &text.ColumnError{Column: cause.Column, Name: header.cells[cause.Column-1], Err: cause.Err}
+	}
+	return &text.LineError{File: d.hints.Reader.Name, Line: header.line, LastLine: header.line, Err: err}
 }
 
 // skipTo skips the lines before a line, the header too.

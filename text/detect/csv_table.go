@@ -21,6 +21,7 @@ type table struct {
 	bad   int // malformed rows
 
 	firstBad int // the line of the first of them
+	badError error
 }
 
 type tableRow struct {
@@ -89,7 +90,7 @@ func (d *csvDetection) split(delimiter rune) *table {
 		}
 		if err != nil {
 			if t.bad++; t.bad == 1 {
-				t.firstBad = r.Line()
+				t.firstBad, t.badError = r.Line(), err
 			}
 			continue
 		}

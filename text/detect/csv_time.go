@@ -43,13 +43,56 @@ func (d *csvDetection) findTime() error {
 		d.add("time: %s", quoted(opts.Time))
 		return nil
 	}
+	if err := d.checkHours(said); err != nil {
+		return err
+	}
 	form, err := timeform.Detect(samples, d.hints.Time)
 	if err != nil {
 		return d.timeError(err)
 	}
+	if err := d.checkZone(form, said); err != nil {
+		return err
+	}
 	d.finding.Time = form
 	opts.Times = form.NewParser()
 	d.add("time: %s as %s", quoted(opts.Time)+d.others(columns), form)
+	return nil
+}
+
+// ErrPartOfTime is returned for a column that looks like a part of the time, which Detect cannot
+// add: hours beside a date, or zones, unless the hints say where the time or its zone is.
+var ErrPartOfTime = errors.New("it may be a part of the time")
+
+// checkHours refuses dates that have their hours in another column, as numbers: the times of a day
+// would be one.
+func (d *csvDetection) checkHours(said bool) error {
+	if said || len(d.times) != 1 || timeform.Looks(d.cells(d.times[0])) != timeform.Dates {
+		return nil
+	}
+	return d.checkNames("hour hours hr stunde stunden hora heure ora uur time uhrzeit zeit")
+}
+
+// checkZone refuses times without a zone that have it in another column.
+func (d *csvDetection) checkZone(form *timeform.Form, said bool) error {
+	if said || d.hints.Time.Zone != nil || !form.UsesZone() {
+		return nil
+	}
+	return d.checkNames("tz timezone zeitzone")
+}
+
+// checkNames refuses a column that has values and a name with one of some words.
+func (d *csvDetection) checkNames(words string) error {
+	for i, name := range d.names {
+		has := func(word string) bool { return slices.Contains(strings.Fields(words), word) }
+		if !d.header || slices.Contains(d.times, i) || !slices.ContainsFunc(wordsOf(name), has) || !d.hasValues(i) {
+			continue
+		}
+		if timeform.Looks(d.cells(i)) < timeform.Numbers {
+			err := fmt.Errorf("%w in %q", ErrPartOfTime, d.names[d.times[0]])
+			err = &text.ColumnError{Column: i + 1, Name: name, Err: err}
+			return &text.LineError{File: d.hints.Reader.Name, Line: d.data[0].line, LastLine: d.data[0].line, Err: err}
+		}
+	}
 	return nil
 }
 
@@ -160,8 +203,9 @@ func (d *csvDetection) clockFor(dates int) int {
 func (d *csvDetection) others(columns []int) string {
 	var names []string
 	for i, name := range d.names {
-		if !slices.Contains(columns, i) && d.timeScore(i) > 0 &&
-			timeform.Looks(d.cells(i)) >= timeform.Looks(d.cells(columns[0])) {
+		like := columns[min(len(columns)-1, 1)] // the column of the clock, if there is one
+		if !slices.Contains(columns, i) && d.header == (likelihoodOfName(name) > 0) &&
+			timeform.Looks(d.cells(i)) >= timeform.Looks(d.cells(like)) {
 			names = append(names, name)
 		}
 	}
@@ -211,8 +255,8 @@ const (
 
 // timeNames are the words that name a time, and weakTimeNames those that may.
 var (
-	timeNames = strings.Fields("time timestamp ts date datetime datestamp epoch datum zeit zeitstempel zeitpunkt " +
-		"uhrzeit datumzeit fecha hora fechahora horodate horodatage heure ora tijd tijdstip tid dato czas")
+	timeNames = strings.Fields("time timestamp tstamp ts date datetime datestamp epoch datum zeit zeitstempel " +
+		"zeitpunkt uhrzeit datumzeit fecha hora fechahora horodate horodatage heure ora tijd tijdstip tid dato czas")
 	weakTimeNames = strings.Fields("changed updated created received recorded measured observed at when last")
 )
 
@@ -220,8 +264,11 @@ var (
 // written as in last_changed or LastChanged.
 func likelihoodOfName(name string) int {
 	words := wordsOf(name)
-	if len(words) == 0 {
+	switch {
+	case len(words) == 0:
 		return 0
+	case strings.Contains(strings.ToLower(name), "yyyy"): // as in dd/MM/yyyy
+		return strongName
 	}
 	if slices.Contains(timeNames, strings.Join(words, "")) || slices.Contains(timeNames, words[0]) {
 		return strongName

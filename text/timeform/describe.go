@@ -13,10 +13,16 @@ import (
 // abbreviation:
 // "DD.MM.YYYY HH:MM:SS, Europe/Vienna (this machine's zone)".
 func (f *Form) String() string {
-	if f.number || !f.seen.unzoned && !f.seen.abbreviated {
+	if !f.UsesZone() {
 		return f.name
 	}
 	return f.name + ", " + nameOfZone(f.opts.Zone)
+}
+
+// UsesZone reports whether some of the times have no zone of their own, or only its abbreviation,
+// so that Options.Zone decides which instants they are.
+func (f *Form) UsesZone() bool {
+	return !f.number && (f.seen.unzoned || f.seen.abbreviated)
 }
 
 // pattern names a date: DD.MM.YYYY.
