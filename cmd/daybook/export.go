@@ -42,12 +42,15 @@ csv turns \r\n inside a value into \n, and refuses a record with \r\n in its nam
 
 The values are written while they are read, so a large export needs no large memory. FILE
 appears only when it is complete. An interrupted export to standard output ends with a whole
-line, except in parquet; json then lacks its end. When the reader of a pipe closes it, as head does, export ends
-without an error, and with the exit status 141. An export that was killed leaves a file named .FILE.NUMBER.part; the
-next export to FILE removes it when it was last written more than an hour ago. The umask says
-who can read FILE, as of any new file; a backup is private (mode 0600).`,
+line, except in parquet; json then lacks its end. When the reader of a pipe closes it, as head
+does, export ends without an error, and with the exit status 141. An export that was killed
+leaves a file named .FILE.NUMBER.part; the next export to FILE removes it when it was last
+written more than an hour ago. The umask says who can read FILE, as of any new file; a backup
+is private (mode 0600).`,
 		Example: `  daybook export "*" history.parquet
   daybook export "sensor.*" week.csv --since -7d
+  daybook export "sensor.#" sensors.ndjson --topic
+  daybook export "*" yesterday.json --since yesterday --until yesterday
   daybook export "*" - --format ndjson | gzip > history.ndjson.gz`,
 		Args: asUsage(func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {

@@ -35,6 +35,8 @@ of values that were stored before it. If the disk becomes full when all values a
 but not all in the tree, import prints a warning and succeeds.`,
 		Example: `  daybook import history.parquet --dir ./copy
   daybook import history.db --dir ./copy
+  daybook import week.csv sensors.ndjson
+  daybook import yesterday.json --dir ./copy
   gunzip < history.ndjson.gz | daybook import - --format ndjson --dir ./copy`,
 		Args: asUsage(func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {

@@ -57,8 +57,9 @@ func TestImportRefusesOtherSQLite(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			dir, path := newDir(t), writeFile(t, "history.db", test.data)
 			got := run(t, "", "import", path, "--dir", dir)
-			if got.status != statusFailed || strings.Count(got.err, "\n") != 1 || !strings.Contains(got.err, path+": ") ||
-				!strings.Contains(got.err, test.want) || strings.Contains(got.err, "daybook check") {
+			if got.status != statusFailed || strings.Count(got.err, "\n") != 1 ||
+				!strings.Contains(got.err, path+": ") || !strings.Contains(got.err, test.want) ||
+				strings.Contains(got.err, "daybook check") {
 				t.Errorf("status %d, stderr %q; want one line with %q", got.status, got.err, test.want)
 			}
 			if _, err := os.Stat(dir); err == nil {

@@ -49,6 +49,8 @@ Except in the table, stored_at is in Unix milliseconds. "daybook ingest" reads n
 The values are printed while they are read, so a large result needs no large memory.`,
 		Example: `  daybook query "host.cpu.*" --limit 1
   daybook query host.memory --since -1h --oldest-first
+  daybook query "host.*" --since yesterday --until yesterday
+  daybook query host.memory --format csv > memory.csv
   daybook query "#" --topic --until 2026-11-23T06:00:00Z --format ndjson > history.ndjson`,
 		Args:              asUsage(onePattern),
 		ValidArgsFunction: completeArguments(cobra.NoFileCompletions, recordNames(dir)),

@@ -38,19 +38,16 @@ func newRootCommand() *cobra.Command {
 record ever had, with its time.
 
 A record has a name, such as sensor.kitchen. A value is any JSON, such as {"celsius":21.5}.
-All commands work on the directory that --dir names.
 
-A time on the command line is RFC 3339 (2026-11-23T06:00:00Z), a day in local time
-(2026-11-23, today, yesterday), Unix milliseconds, or relative to now (-90m, -1h, -7d, -2w).
-A day is its first moment; with --until it is the whole day.
+A time is RFC 3339 (2026-11-23T06:00:00Z), a day in local time (2026-11-23, today, yesterday;
+all of it with --until), Unix milliseconds, or relative to now (-90m, -1h, -7d, -2w).
 
-The exit status is 0 for success, 1 for a failure, and 2 for a wrong command line. After
-an interruption it is 130 for SIGINT (Ctrl-C), 143 for SIGTERM and 129 for SIGHUP. A command
-whose output is a pipe that its reader closes, as head does, ends without an error: export
-with 141, the others with 0. Only a backup is a failure then.`,
+The exit status is 0 when done, 1 when failed, 2 for a wrong command line, 130 after Ctrl-C
+(SIGTERM: 143, SIGHUP: 129), and 141 for an export whose reader closed the pipe, as head does.`,
 		Example: `  daybook demo                               # ten seconds of readings of this machine
   daybook records                            # list the records
   daybook query "host.cpu.*" --limit 1       # the newest value of each CPU
+  daybook ingest readings.ndjson             # store your own readings
   daybook query host.memory --since -5m --format csv`,
 		Version:       version(),
 		SilenceUsage:  true,
@@ -65,6 +62,7 @@ with 141, the others with 0. Only a backup is a failure then.`,
 		},
 	}
 	root.SetFlagErrorFunc(flagError)
+	root.SetHelpFunc(printHelp)
 	root.PersistentFlags().StringVar(&dir, "dir", defaultDir, "the `directory` that holds the daybook")
 	addCommands(root, &dir)
 	for _, cmd := range append(root.Commands(), root) {

@@ -5,8 +5,10 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestErrorsAreOneLine(t *testing.T) {
@@ -137,6 +139,31 @@ func TestHelpOfEveryCommand(t *testing.T) {
 		}
 		if command.GroupID == "" {
 			t.Errorf("%s is in no group", command.Name())
+		}
+	}
+}
+
+// TestHelpFitsTwoScreens wants at most 50 lines of at most 120 columns, with the examples on the
+// first screen.
+func TestHelpFitsTwoScreens(t *testing.T) {
+	for _, command := range append(newRootCommand().Commands(), newRootCommand()) {
+		args := []string{command.Name(), "--help"}
+		if !command.HasParent() {
+			args = args[1:]
+		}
+		help := mustRun(t, "", args...)
+		lines := strings.Split(strings.TrimSuffix(help, "\n"), "\n")
+		if len(lines) > 50 {
+			t.Errorf("help of %s has %d lines; want at most 50", command.Name(), len(lines))
+		}
+		for _, line := range lines {
+			if utf8.RuneCountInString(line) > 120 {
+				t.Errorf("help of %s has the line %q; want at most 120 columns", command.Name(), line)
+			}
+		}
+		examples := strings.Count(command.Example, "\n") + 1
+		if slices.Index(lines, "Examples:") > 8 || examples > 5 {
+			t.Errorf("help of %s has %d examples, and not among the first lines:\n%s", command.Name(), examples, help)
 		}
 	}
 }
