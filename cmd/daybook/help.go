@@ -31,8 +31,10 @@ func printHelp(cmd *cobra.Command, _ []string) {
 	}
 	fmt.Fprintf(out, "\nUsage: %s\n", use)
 	printCommands(out, cmd)
-	printSection(out, "Flags", flagLines(cmd.LocalFlags()))
-	printSection(out, "Flags of all commands", flagLines(cmd.InheritedFlags()))
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	flags.AddFlagSet(cmd.LocalFlags())
+	flags.AddFlagSet(cmd.InheritedFlags()) // --dir
+	printSection(out, "Flags", strings.TrimRight(flags.FlagUsages(), "\n"))
 }
 
 // printSection prints a title and lines, unless there are none.
@@ -41,8 +43,6 @@ func printSection(out io.Writer, title, lines string) {
 		fmt.Fprintf(out, "\n%s:\n%s\n", title, lines)
 	}
 }
-
-func flagLines(flags *pflag.FlagSet) string { return strings.TrimRight(flags.FlagUsages(), "\n") }
 
 // printCommands prints the subcommands, group after group.
 func printCommands(out io.Writer, cmd *cobra.Command) {
