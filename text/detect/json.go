@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
+	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/text"
 )
 
@@ -40,8 +42,7 @@ func detectJSON(sample Sample, hints Hints) (*Finding, error) {
 	if err := d.findTime(); err != nil {
 		return nil, err
 	}
-	d.findRecord()
-	return d.finding, nil
+	return d.finding, d.findRecord()
 }
 
 // shape adds to the part of the sentence that says where the values are.
@@ -216,20 +217,25 @@ func (d *jsonDetection) noTime() error {
 }
 
 // findRecord finds what names the record: a member, or the file.
-func (d *jsonDetection) findRecord() {
+func (d *jsonDetection) findRecord() error {
 	opts := &d.finding.Reader
+	const field = "{" + text.AnyMember + "}"
 	switch {
+	case d.keyed && opts.Record != "" && !strings.Contains(opts.Record, field):
+		return fmt.Errorf("%w: %q is one record for the arrays of all members; want %s in it, their name",
+			daybook.ErrInvalidParams, opts.Record, field)
 	case opts.Record != "":
 	case d.keyed:
-		opts.Record = recordOfFile(opts.Name) + ".{" + text.AnyMember + "}"
+		opts.Record = recordOfFile(opts.Name) + "." + field
 	case d.allHave("record_name"):
 		d.add(`record from "record_name"`)
-		return
+		return nil
 	case d.allHave("topic"):
 		d.add(`record from "topic"`)
-		return
+		return nil
 	default:
 		opts.Record = recordOfFile(opts.Name)
 	}
 	d.add("record %q", opts.Record)
+	return nil
 }

@@ -5,9 +5,9 @@ package detect
 import (
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/daybook-db/daybook/text"
+	"github.com/daybook-db/daybook/text/timeform"
 )
 
 // rowsMember is a member of a document that may hold the values: an array of objects, or an object
@@ -18,12 +18,28 @@ type rowsMember struct {
 	objects []*node
 }
 
+// hasTime reports whether objects have a time: the one that a person named, or one that looks like
+// it.
+func (d *jsonDetection) hasTime(objects []*node) bool {
+	if len(objects) == 0 {
+		return false
+	}
+	if said := d.hints.Reader.Time; len(said) > 0 {
+		members := scalars(objects)
+		return !slices.ContainsFunc(said, func(path string) bool {
+			return !slices.ContainsFunc(members, func(m *timeMember) bool { return m.path() == path })
+		})
+	}
+	times, _ := timesOf(objects)
+	return times != nil || namedLikeTime(objects) != nil
+}
+
 // rowsOf returns the members of a document that hold objects with a time.
-func rowsOf(document *node) (found []rowsMember) {
+func (d *jsonDetection) rowsOf(document *node) (found []rowsMember) {
 	var walk func(n *node, names []string)
 	walk = func(n *node, names []string) {
 		objects, columns := rowsIn(n)
-		if times, _ := timesOf(objects); len(objects) > 0 && (times != nil || namedLikeTime(objects) != nil) {
+		if d.hasTime(objects) {
 			found = append(found, rowsMember{names, columns, objects})
 			return
 		}
@@ -97,7 +113,7 @@ func isThingsBoard(document *node) bool {
 
 // findRows finds where the values of a document are. It reports false if the document is one value.
 func (d *jsonDetection) findRows(document *node) (found bool, err error) {
-	rows := rowsOf(document)
+	rows := d.rowsOf(document)
 	options := &d.finding.Reader.JSON
 	switch {
 	case len(rows) == 0:
@@ -108,7 +124,7 @@ func (d *jsonDetection) findRows(document *node) (found bool, err error) {
 		d.keyed = true
 		d.shape("an array of values in each member")
 		return true, nil
-	case len(rows) > 1:
+	case len(rows) > 1, d.isReport(document):
 		return false, ErrUnknownShape
 	}
 	options.Rows, options.Columns = pathOf(rows[0].names), rows[0].columns
@@ -116,6 +132,15 @@ func (d *jsonDetection) findRows(document *node) (found bool, err error) {
 	d.sayRows()
 	d.findZone(document)
 	return true, nil
+}
+
+// isReport reports whether a document has a time of its own beside the values in it. It may be the
+// answer to a question, or one value.
+func (d *jsonDetection) isReport(document *node) bool {
+	return slices.ContainsFunc(scalars([]*node{document}), func(m *timeMember) bool {
+		name, ok := nameLikelihood(m.names[0])
+		return len(m.names) == 1 && ok && name == strongName && m.looks > timeform.Clocks
+	})
 }
 
 func (d *jsonDetection) sayRows() {
@@ -129,30 +154,4 @@ func (d *jsonDetection) sayRows() {
 		return
 	}
 	d.shape(what + strconv.Quote(options.Rows))
-}
-
-// findZone takes the zone that a document of Open-Meteo says beside its values. All its times have
-// the offset.
-func (d *jsonDetection) findZone(document *node) {
-	const maxOffset = 14 * 60 * 60
-	if d.hints.Time.Zone != nil {
-		return
-	}
-	if offset := document.member("utc_offset_seconds"); offset != nil && offset.kind == numberNode {
-		seconds, err := strconv.Atoi(offset.text)
-		if err == nil && -maxOffset <= seconds && seconds <= maxOffset {
-			d.hints.Time.Zone = time.FixedZone(offsetName(seconds), seconds)
-		}
-		return
-	}
-	if name := document.member("timezone"); name != nil && name.kind == stringNode && name.text != "" {
-		if zone, err := time.LoadLocation(name.text); err == nil {
-			d.hints.Time.Zone = zone
-		}
-	}
-}
-
-// offsetName is the name of an offset, as in UTC+01:00.
-func offsetName(seconds int) string {
-	return "UTC" + time.Unix(0, 0).In(time.FixedZone("", seconds)).Format("-07:00")
 }

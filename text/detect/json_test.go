@@ -127,6 +127,8 @@ func TestForms(t *testing.T) {
 			`NDJSON; time: "dt" as Unix time in s; record "in"`,
 			[]string{`in 1764000000000 {"coord":{"lon":1,"lat":2},"weather":[{"id":800}],` +
 				`"sys":{"sunrise":1763990000},"name":"W"}`}},
+		{"a zone beside times that have one", `{"time":"2025-11-24T16:00:00Z","tz":"America/New_York"}`,
+			`NDJSON; time: "time" as RFC 3339; record "in"`, []string{`in 1764000000000 {"tz":"America/New_York"}`}},
 		{"Zeek", `{"ts":1764000000.305988,"uid":"C"}` + "\n" + `{"ts":1764000001.1,"uid":"D"}` + "\n",
 			`NDJSON; time: "ts" as Unix time in s; record "in"`,
 			[]string{`in 1764000000305 {"uid":"C"}`, `in 1764000001100 {"uid":"D"}`}},
@@ -205,6 +207,48 @@ func TestLongFirstLine(t *testing.T) {
 	}
 }
 
+// TestHintsForJSON wants that a person's words decide.
+func TestHintsForJSON(t *testing.T) {
+	const series = `{"k":[{"ts":1764000000000,"value":"1"}]}`
+	tests := []struct {
+		name  string
+		input string
+		opts  text.ReadOptions
+		want  []string // of the values, or one text of the error
+	}{
+		{"a time in an array", `{"x":1,"a":[{"b":1764000000,"v":1}]}`, text.ReadOptions{Time: []string{"b"}},
+			[]string{`in 1764000000000 {"v":1}`}},
+		{"another time", `{"time":"2025-11-24T17:00:00Z","b":{"c":1764000000}}`,
+			text.ReadOptions{Time: []string{"b.c"}},
+			[]string{`in 1764000000000 {"time":"2025-11-24T17:00:00Z","b":{}}`}},
+		{"record and value", `{"time":1764000000,"id":7,"v":[1.50]}`, text.ReadOptions{Record: "x.{id}", Value: "v.0"},
+			[]string{`x.7 1764000000000 1.50`}},
+		{"a topic in a name", `{"time":1764000000,"topic":"a/b","v":1}`, text.ReadOptions{Record: "x.{topic}"},
+			[]string{`x.a.b 1764000000000 {"v":1}`}},
+		{"our own form under another name", `{"record_name":"r","value":1,"stored_at":1764000000000}`,
+			text.ReadOptions{Record: "x.{record_name}"}, []string{`x.r 1764000000000 1`}},
+		{"a name for each array", series, text.ReadOptions{Record: "tb.{*}"},
+			[]string{`tb.k 1764000000000 {"value":"1"}`}},
+		{"one name for all arrays", series, text.ReadOptions{Record: "tb"}, []string{`want {*} in it`}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			test.opts.Name = "in.json"
+			f, err := detectJSON(Sample{[]byte(test.input), true}, Hints{Reader: test.opts})
+			if err != nil {
+				if !strings.Contains(err.Error(), test.want[0]) {
+					t.Errorf("got %v; want %q", err, test.want)
+				}
+				return
+			}
+			lines, err := readFound([]byte(test.input), f)
+			if diff := cmp.Diff(test.want, lines); diff != "" || err != nil {
+				t.Errorf("error %v; values (-want +got):\n%s", err, diff)
+			}
+		})
+	}
+}
+
 // TestRefusedJSON wants an error that a person can act on.
 func TestRefusedJSON(t *testing.T) {
 	tests := []struct {
@@ -218,6 +262,13 @@ func TestRefusedJSON(t *testing.T) {
 			`line 1: time in "ts": "1" is not`},
 		{"a day as a number", `{"date":20140214,"v":1}`, text.ErrNoUnit, `"20140214"`},
 		{"expiry is no time of a reading", `{"expires_at":"2025-11-24T16:00:00Z"}`, ErrNoTime, ""},
+		{"a document with a time of its own", `{"time":1764000000,"sensors":[{"seen":"2025-11-24T16:00:00Z"}]}`,
+			ErrUnknownShape, ""},
+		{"an id is no time", `{"last_id":1764000000,"v":1}`, ErrNoTime, ""},
+		{"a zone for each value", `{"time":"2025-11-24 16:00","tz":"America/New_York"}`, text.ErrNoZone,
+			`as "tz" says`},
+		{"an offset for each value", `{"a":{"time":"2025-11-24 16:00","utc_offset":"-05:00"}}`, text.ErrNoZone,
+			`as "a.utc_offset" says`},
 		{"arrays in arrays", `[[1764000000,1]]`, ErrUnknownShape, ""},
 		{"Prometheus", `{"data":{"result":[{"metric":{},"values":[[1764000000,"1"]]}]}}`, ErrUnknownShape, ""},
 		{"two arrays of values", `{"a":[{"time":1764000000}],"b":[{"time":1764000000}]}`, ErrUnknownShape, ""},

@@ -64,9 +64,9 @@ func scalars(objects []*node) (members []*timeMember) {
 // journald and OTLP.
 var namesOfTimes = strings.Fields("tst dt __REALTIME_TIMESTAMP timeUnixNano @t")
 
-// otherTimes are words of names of times at which nothing was measured.
+// otherTimes are words of the names of times at which nothing was measured, and of numbers.
 var otherTimes = strings.Fields("expires expire expiry expiration until end next due birth birthday deleted " +
-	"monotonic sunrise sunset valid")
+	"monotonic sunrise sunset valid id by count counter serial duration interval timeout elapsed taken uptime")
 
 // nameLikelihood says how much the name of a member is that of a time, and reports false for the
 // name of a time that is none of a reading.
@@ -179,6 +179,9 @@ func (d *jsonDetection) useTime(times, others []*timeMember) error {
 	samples, line := joinedSamples(times)
 	form, err := timeform.Detect(samples, d.hints.Time)
 	if err != nil {
+		return fmt.Errorf("line %d: time in %s: %w", line, quotedPaths(times), err)
+	}
+	if err := d.checkZones(form, times[0]); err != nil {
 		return fmt.Errorf("line %d: time in %s: %w", line, quotedPaths(times), err)
 	}
 	d.finding.Time, opts.Times = form, form.NewParser()

@@ -122,6 +122,9 @@ func (f *features) add(c *civil) {
 	f.unzoned = f.unzoned || !c.zoned && c.zone == ""
 }
 
+// NeedsZone reports whether some of the times have no zone of their own, and are in Options.Zone.
+func (f *Form) NeedsZone() bool { return !f.number && f.seen.unzoned }
+
 // NewParser returns a parser for the times of one file. It takes them in the file's order.
 func (f *Form) NewParser() text.TimeParser {
 	if f.number {
