@@ -115,7 +115,17 @@ func remedy(command string, err error) string {
 	case errors.Is(err, daybook.ErrNoHold):
 		return "; \"daybook holds\" lists the holds"
 	}
-	return readingRemedy(err)
+	return readingRemedy(err) + skippingRemedy(command, err)
+}
+
+// skippingRemedy returns the flag that skips the bad line that stopped ingest, unless readingRemedy
+// names it.
+func skippingRemedy(command string, err error) string {
+	stopped := errors.As(err, new(*stoppedError)) && errors.As(err, new(*text.LineError))
+	if command != "ingest" || !stopped || strings.Contains(readingRemedy(err), "--skip-bad") {
+		return ""
+	}
+	return "; --skip-bad skips such lines"
 }
 
 // readingRemedy returns the flag of ingest that says what a file does not.
@@ -126,7 +136,9 @@ func readingRemedy(err error) string {
 	}{
 		{detect.ErrUnknownShape, "--jq makes values of them"},
 		{text.ErrMissingTime, "--now stamps such values with the clock"},
-		{detect.ErrNoTime, "--time names the column or path of the time, --now stamps values with the clock"},
+		{detect.ErrNoTime, "--time names the column or path of the time, --skip-lines the lines before the header, " +
+			"and --now stamps values with the clock"},
+		{detect.ErrPartOfTime, "--time names each column of the time, as in --time Date,Hour, and --time-zone the zone"},
 		{text.ErrImplausible, "--any-time allows such times, and --time-unit says the unit of numbers"},
 		{text.ErrNoUnit, "--time-unit says the unit, if this is a Unix time"},
 		{timeform.ErrAmbiguous, `--time-format says the form: --time-format "%d/%m/%Y %H:%M:%S"`},

@@ -247,7 +247,8 @@ func TestSeveralFilesInOrder(t *testing.T) {
 	first := writeFile(t, "first.ndjson", `{"record_name":"r","value":1,"stored_at":5}`)
 	second := writeFile(t, "second.ndjson", `{"record_name":"r","value":3,"stored_at":5}`+"\nbad\n")
 	got := run(t, `{"record_name":"r","value":2,"stored_at":5}`, "ingest", "--dir", dir, first, "-", second)
-	want := "daybook: " + second + ":2: not JSON: want an object at byte 1: 3 values were stored before it\n"
+	want := "daybook: " + second + ":2: not JSON: want an object at byte 1: 3 values were stored before it; " +
+		"--skip-bad skips such lines\n"
 	if got.err != want {
 		t.Errorf("stderr %q; want %q", got.err, want)
 	}
