@@ -28,8 +28,12 @@ type csvDetection struct {
 }
 
 var (
-	errEmpty   = errors.New("it is empty: want a header line")
-	errNoTable = errors.New("it is no table: want rows whose cells are separated by a comma, a semicolon, a tab or |")
+	// ErrNoTable is returned for a text that is of no other kind, and no CSV either.
+	ErrNoTable = errors.New("it is no table: want rows whose cells are separated by a comma, a semicolon, a tab or |")
+	// ErrHeader is returned for a header that does not fit its rows.
+	ErrHeader = errors.New("the header does not fit the rows")
+
+	errEmpty = errors.New("it is empty: want a header line")
 )
 
 // detectCSV finds how a file of CSV is written.
@@ -41,11 +45,11 @@ func detectCSV(sample Sample, hints Hints) (*Finding, error) {
 	d.findDelimiter()
 	switch {
 	case len(d.table.rows) == 0 && d.table.bad > 0:
-		return nil, fmt.Errorf("%w: %w", errNoTable, d.table.badError)
+		return nil, fmt.Errorf("%w: %w", ErrNoTable, d.table.badError)
 	case len(d.table.rows) == 0:
 		return nil, errEmpty
 	case d.table.width < 2 && hints.Kind != CSV && len(hints.Reader.Time) == 0 && !hints.Reader.StampNow:
-		return nil, errNoTable
+		return nil, ErrNoTable
 	}
 	if err := d.findHeader(); err != nil {
 		return nil, err

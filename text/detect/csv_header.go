@@ -75,6 +75,9 @@ func (d *csvDetection) findOtherHeader(first int) error {
 	if names, line := d.commentedHeader(d.table.rows[first].line); names != nil {
 		return d.useTexts(names, line, d.table.rows[first].line)
 	}
+	if row := d.table.rows[first]; slices.ContainsFunc(row.cells, namesTime) {
+		return d.headerError(row, "it names a time, and the row after it has none there")
+	}
 	if first == 0 || len(d.table.rows[first-1].cells) < 2 || !isLabels(d.table.rows[first-1].cells) {
 		d.sayTitles(first)
 		return d.nameColumns()
@@ -82,16 +85,17 @@ func (d *csvDetection) findOtherHeader(first int) error {
 	header := d.table.rows[first-1]
 	names := d.fitted(header.cells)
 	if names == nil {
-		return &text.LineError{File: d.hints.Reader.Name, Line: header.line, LastLine: header.line,
-			Err: fmt.Errorf("%w: it has %d names, and most rows have %d cells",
-				ErrHeader, len(header.cells), d.table.width)}
+		return d.headerError(header, fmt.Sprintf("it has %d names, and most rows have %d cells",
+			len(header.cells), d.table.width))
 	}
 	d.sayTitles(first - 1)
 	return d.useTexts(names, header.line, header.after)
 }
 
-// ErrHeader is returned for a header that does not fit its rows.
-var ErrHeader = errors.New("the header does not fit the rows")
+func (d *csvDetection) headerError(header tableRow, reason string) error {
+	err := fmt.Errorf("%w: %s", ErrHeader, reason)
+	return &text.LineError{File: d.hints.Reader.Name, Line: header.line, LastLine: header.line, Err: err}
+}
 
 // fitted returns the names of a header for rows of another width, or nil if more than empty cells
 // make the difference.

@@ -146,8 +146,10 @@ func TestRefusedCSV(t *testing.T) {
 		{"times of day alone", "Time,b\n10:00,2\n11:00,2\n", nil, `column 1 ("Time")`},
 		{"a header with too few names", "time,v\n2024-01-01T00:00:00Z,1,2\n2024-01-01T00:00:01Z,1,2\n", ErrHeader,
 			"x.csv:1: the header does not fit the rows: it has 2 names, and most rows have 3 cells"},
+		{"names and numbers over units", "Date,Time,1\n,,flow\n2024/01/15,14:30:00,12\n2024/01/15,14:31:00,12\n",
+			ErrHeader, "x.csv:1: the header does not fit the rows: it names a time, and the row after it has none"},
 		{"nothing", "\n", nil, "it is empty"},
-		{"no table", "hello\nworld\n", nil, "it is no table"},
+		{"no table", "hello\nworld\n", ErrNoTable, "it is no table"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
