@@ -74,11 +74,11 @@ func runImport(cmd *cobra.Command, dir string, names []string, format string) (e
 	if err != nil {
 		return err // before a directory is created
 	}
-	db, err := openForWriting(dir)
+	db, err := newLateStore(dir)
 	if err != nil {
 		return err
 	}
-	defer closeAfterStoring(db, cmd.ErrOrStderr(), &err)
+	defer db.closeAfterStoring(cmd.ErrOrStderr(), &err)
 	started := time.Now()
 	l := &loader{db: db, notes: cmd.ErrOrStderr()}
 	for _, f := range files {
@@ -87,6 +87,9 @@ func runImport(cmd *cobra.Command, dir string, names []string, format string) (e
 		if err != nil {
 			return l.stoppedBy(err)
 		}
+	}
+	if err := db.open(); err != nil { // files without values leave an empty daybook
+		return err
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "imported %s from %s in %.1f s\n",
 		counted(l.stored, "value"), counted(len(names), "file"), time.Since(started).Seconds())

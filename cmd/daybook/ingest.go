@@ -52,6 +52,7 @@ func runIngest(cmd *cobra.Command, dir string, names []string, flags *ingestFlag
 	i := &ingestion{
 		loader: loader{notes: cmd.ErrOrStderr(), skipBad: flags.skipBad},
 		flags:  flags,
+		cmd:    cmd,
 		stdin:  cmd.InOrStdin(),
 		out:    cmd.OutOrStdout(),
 	}
@@ -105,6 +106,7 @@ func noteUnsetClock(notes io.Writer, now uint64) {
 type ingestion struct {
 	loader
 	flags *ingestFlags
+	cmd   *cobra.Command
 	stdin io.Reader
 	out   io.Writer
 }
@@ -133,18 +135,27 @@ func (i *ingestion) examineInput(ctx context.Context, in *input) error {
 	}
 	err := in.open(ctx, i.stdin, bar, i.flags.encoding.name, i.beforeWait(ctx))
 	if err == nil {
-		err = in.detect(i.flags.hints(in.name))
-	}
-	if err == nil {
-		err = i.flags.checkFinding(in)
+		err = i.detect(in)
 	}
 	if err == nil && !in.live {
-		_, err = i.flags.newReader(in)
+		_, err = i.newReader(ctx, in)
 	}
 	if err != nil || in.live {
 		return i.cause(err)
 	}
 	return in.close()
+}
+
+// detect finds what an open input is, and whether the flags suit it.
+func (i *ingestion) detect(in *input) error {
+	hints := i.flags.hints(in.name)
+	if i.flags.jq != "" {
+		in.finding = findingOfJQ(hints)
+	}
+	if err := in.detect(hints); err != nil {
+		return err
+	}
+	return i.flags.checkFinding(in)
 }
 
 func closeAll(inputs []input) {
@@ -168,16 +179,13 @@ func (i *ingestion) runInput(ctx context.Context, in *input) error {
 	err := in.open(ctx, i.stdin, i.bar, i.flags.encoding.name, i.beforeWait(ctx))
 	defer in.close()
 	if err == nil {
-		err = in.detect(i.flags.hints(in.name))
-	}
-	if err == nil {
-		err = i.flags.checkFinding(in)
+		err = i.detect(in)
 	}
 	if err != nil {
 		return i.cause(err)
 	}
 	i.tell(in)
-	values, err := i.flags.newReader(in)
+	values, err := i.newReader(ctx, in)
 	if err == nil {
 		err = i.load(ctx, values)
 	}

@@ -102,7 +102,7 @@ func (f *ingestFlags) check(cmd *cobra.Command) error {
 		refuseUseless(cmd, "now", "skip-existing"),
 		refuseUseless(cmd, "dry-run", "skip-existing"),
 		refuseUseless(cmd, "jq", "value"),
-		refuseUseless(cmd, "jq", "record"),
+		refuseUseless(cmd, "jq", "time"),
 		refuseUseless(cmd, "time-format", "time-unit"),
 	)
 }
@@ -130,6 +130,9 @@ func (f *ingestFlags) checkFinding(in *input) error {
 	}
 	if name := f.given(flagsOfJSON); name != "" && (found.Kind == detect.CSV || found.Kind == detect.LineProtocol) {
 		return usagef("%s is %s: --%s is for JSON", in.name, found.Kind, name)
+	}
+	if in.path == "" && f.record == "" && found.Reader.Record == detect.RecordOfFile(in.name) {
+		return usagef("nothing on standard input names its record: --record does")
 	}
 	return nil
 }

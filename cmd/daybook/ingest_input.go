@@ -29,6 +29,7 @@ type input struct {
 	live    bool            // reading may have to wait: it is anything but a regular file
 	finding *detect.Finding // nil before the content has been looked at
 	opened  *openInput      // nil before it is opened
+	export  *exportedFile   // of a file that is not text; nil before a reader was made
 }
 
 // findInputs returns the inputs that names stand for, and their size in bytes, or -1 if a size is
@@ -117,6 +118,10 @@ func (in *input) openLive(ctx context.Context, stdin io.Reader, beforeWait func(
 
 // close closes the input. It may be opened again, and is then read from its beginning.
 func (in *input) close() error {
+	if in.export != nil {
+		in.export.close()
+		in.export = nil
+	}
 	if in.opened == nil {
 		return nil
 	}
@@ -178,22 +183,4 @@ func (in *input) sample(lines int) (detect.Sample, error) {
 // linesOf counts the ends of lines, of any of the three forms.
 func linesOf(text []byte) int {
 	return max(bytes.Count(text, []byte("\n")), bytes.Count(text, []byte("\r")))
-}
-
-// newReader returns a reader of the values of an open input that has been looked at.
-func (f *ingestFlags) newReader(in *input) (text.ValueReader, error) {
-	opts := in.finding.Reader
-	switch in.finding.Kind {
-	case detect.CSV:
-		if in.finding.Own {
-			return text.NewExportedCSVReader(in.opened.Reader, opts)
-		}
-		return text.NewCSVReader(in.opened.Reader, opts)
-	case detect.LineProtocol:
-		return text.NewLineProtocolReader(in.opened.Reader, opts)
-	}
-	if in.finding.Own {
-		return text.NewNDJSONReader(in.opened.Reader, opts), nil
-	}
-	return text.NewJSONReader(in.opened.Reader, opts)
 }

@@ -14,7 +14,7 @@ import (
 
 // tell prints what an input was taken for. A file in our own form needs no explanation.
 func (i *ingestion) tell(in *input) {
-	if !in.finding.Own {
+	if !in.finding.Own && i.flags.jq == "" {
 		i.bar.clear()
 		fmt.Fprintln(i.out, printable(in.name+": "+in.finding.String()))
 	}

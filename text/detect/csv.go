@@ -131,7 +131,7 @@ func (d *csvDetection) findDecimalComma() {
 func (d *csvDetection) findRecord() {
 	opts := &d.finding.Reader
 	if opts.Record == "" {
-		opts.Record = recordOfFile(opts.Name)
+		opts.Record = RecordOfFile(opts.Name)
 		for _, name := range []string{"record_name", "topic"} {
 			if d.header && slices.Contains(d.names, name) && !slices.Contains(opts.Time, name) {
 				opts.Record = "{" + name + "}"

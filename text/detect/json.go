@@ -226,7 +226,7 @@ func (d *jsonDetection) findRecord() error {
 			daybook.ErrInvalidParams, opts.Record, field)
 	case opts.Record != "":
 	case d.keyed:
-		opts.Record = recordOfFile(opts.Name) + "." + field
+		opts.Record = RecordOfFile(opts.Name) + "." + field
 	case d.allHave("record_name"):
 		d.add(`record from "record_name"`)
 		return nil
@@ -234,7 +234,7 @@ func (d *jsonDetection) findRecord() error {
 		d.add(`record from "topic"`)
 		return nil
 	default:
-		opts.Record = recordOfFile(opts.Name)
+		opts.Record = RecordOfFile(opts.Name)
 	}
 	d.add("record %q", opts.Record)
 	return nil

@@ -11,9 +11,9 @@ import (
 // endings are those that names of files lose.
 var endings = strings.Fields(".gz .zst .csv .tsv .tab .txt .log .dat .ndjson .jsonl .json .lp")
 
-// recordOfFile returns the name of a record for the values of a file: the file's name without its
+// RecordOfFile returns the name of a record for the values of a file: the file's name without its
 // directory and its endings. Braces would be those of a template.
-func recordOfFile(name string) string {
+func RecordOfFile(name string) string {
 	base := filepath.Base(name)
 	for {
 		ending := filepath.Ext(base)
