@@ -35,6 +35,8 @@ type tailFlags struct {
 const (
 	// pollInterval is the time between two looks for new values.
 	pollInterval = 200 * time.Millisecond
+	// maxCommandWait is how long tail waits for a command that stores, if it must read the tree.
+	maxCommandWait = 3 * time.Second
 	// maxTailed is the largest number of values that tail begins with. They are in memory together.
 	maxTailed = 1_000_000
 )
@@ -102,6 +104,7 @@ type tail struct {
 	follower *engine.Follower
 	after    daybook.Cursor // of the last value that was read
 	written  daybook.Cursor // of the last value before which the whole output has been written
+	owned    bool           // a process has kept the daybook open for longer than maxCommandWait
 	lastTree os.FileInfo    // the tree's file when the daybook was opened last
 	damaged  int            // ranges of values that were left out
 }
@@ -207,7 +210,7 @@ func (t *tail) printAfter(ctx context.Context) (err error) {
 // other process has open.
 func (t *tail) newestStored(ctx context.Context) (newest []daybook.StoredValue, err error) {
 	t.lastTree, _ = os.Stat(t.treePath())
-	db, err := t.open()
+	db, err := t.open(-1)
 	if err != nil {
 		return nil, err
 	}
@@ -289,6 +292,9 @@ func (t *tail) printLog(ctx context.Context) (hasForked bool, err error) {
 			t.goBack(daybook.Cursor{})
 		}
 		if event.Missed > 0 {
+			if err := t.printMissed(ctx); !errors.Is(err, daybook.ErrLocked) {
+				return false, err // the tree had the event's value too, or tail cannot go on
+			}
 			fmt.Fprintf(t.notes, "missed %s\n", counted(event.Missed, "value"))
 		}
 		t.after = event.Cursor
@@ -297,6 +303,19 @@ func (t *tail) printLog(ctx context.Context) (hasForked bool, err error) {
 		}
 	}
 	return false, nil
+}
+
+// printMissed prints the values that have left the log before they were read. They are in the tree.
+// If a command stores now, it soon ends, and printMissed waits for it. A process that did not end
+// is waited for once: its values would be missed meanwhile.
+// Errors: ErrLocked if the process has not ended.
+func (t *tail) printMissed(ctx context.Context) error {
+	if t.owned {
+		return daybook.ErrLocked
+	}
+	err := t.printTree(ctx, maxCommandWait)
+	t.owned = errors.Is(err, daybook.ErrLocked)
+	return err
 }
 
 // noteMissingBeginning says that values may be missing, if tail begins at the beginning: a follower
@@ -320,17 +339,26 @@ func (t *tail) goBack(common daybook.Cursor) {
 
 // printNewInTree prints the new values of a daybook that no other process has open, if the tree's
 // file has changed.
-func (t *tail) printNewInTree(ctx context.Context) (err error) {
+func (t *tail) printNewInTree(ctx context.Context) error {
 	tree, err := os.Stat(t.treePath())
 	if err != nil || sameFile(tree, t.lastTree) {
 		return nil // a daybook without a tree may be about to be restored
 	}
-	db, err := t.open()
+	return t.printTree(ctx, -1)
+}
+
+// printTree prints the new values of a daybook, and waits while another process has it open.
+func (t *tail) printTree(ctx context.Context, wait time.Duration) (err error) {
+	tree, err := os.Stat(t.treePath())
+	if err != nil {
+		return err
+	}
+	db, err := t.open(wait)
 	if err != nil {
 		return err
 	}
 	defer closeDB(db, &err)
-	t.lastTree = tree
+	t.lastTree, t.owned = tree, false
 	err = t.printChanges(ctx, db)
 	if fork := (*daybook.ForkedError)(nil); errors.As(err, &fork) {
 		t.goBack(fork.Common)
@@ -380,9 +408,10 @@ func sameFile(a, b os.FileInfo) bool {
 
 func (t *tail) treePath() string { return filepath.Join(t.dir, engine.TreeFile) }
 
-// open opens the daybook read-only, and does not wait for another process.
-func (t *tail) open() (*engine.DB, error) {
-	db, err := engine.Open(t.dir, &engine.Options{ReadOnly: true, LockTimeout: -1})
+// open opens the daybook read-only, and waits while another process has it open. Negative: it does
+// not wait.
+func (t *tail) open(wait time.Duration) (*engine.DB, error) {
+	db, err := engine.Open(t.dir, &engine.Options{ReadOnly: true, LockTimeout: wait})
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errNoDaybook(t.dir)
 	}
