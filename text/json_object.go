@@ -51,7 +51,7 @@ func newObjectForm(opts ReadOptions) (form *objectForm, err error) {
 func (f *objectForm) parse(raw []byte, key string) (daybook.StoredValue, error) {
 	if f.known {
 		value, err := parseLine(raw, f.opts)
-		if !isWithoutValue(err) {
+		if err == nil || !isWithoutValue(err) {
 			return value, err
 		}
 	}

@@ -50,11 +50,13 @@ func parsePaths(texts []string) (paths []jsonPath, err error) {
 	return paths, nil
 }
 
+var pathEscapes = strings.NewReplacer(`\`, `\\`, `.`, `\.`)
+
 // String returns the text that parsePath reads.
 func (p jsonPath) String() string {
 	names := make([]string, len(p))
 	for i, name := range p {
-		names[i] = strings.NewReplacer(`\`, `\\`, `.`, `\.`).Replace(name)
+		names[i] = pathEscapes.Replace(name)
 	}
 	return strings.Join(names, ".")
 }

@@ -166,11 +166,13 @@ func treesOfLines(text []byte) (objects []*node) {
 	return objects
 }
 
+var pathEscapes = strings.NewReplacer(`\`, `\\`, `.`, `\.`)
+
 // pathOf returns the path of names, as readers take it.
 func pathOf(names []string) string {
 	escaped := make([]string, len(names))
 	for i, name := range names {
-		escaped[i] = strings.NewReplacer(`\`, `\\`, `.`, `\.`).Replace(name)
+		escaped[i] = pathEscapes.Replace(name)
 	}
 	return strings.Join(escaped, ".")
 }
