@@ -32,18 +32,19 @@ func TestCSVForms(t *testing.T) {
 		{"Zeek: the header in a comment",
 			"#separator \\x09\n#path\tconn\n#fields\tts\tuid\tid.orig_p\n#types\ttime\tstring\tport\n" +
 				"1559839210.123456\tCabc\t5353\n#close\t2019-06-06-16-50-10\n",
-			`a tab between columns, header in line 3; time: "ts" as Unix time in s; record "x"`,
+			`a tab between columns, lines that begin with # skipped, header in line 3; time: "ts" as Unix time in s; record "x"`,
 			[]string{`x 1559839210123 {"uid":"Cabc","id.orig_p":5353}`}},
 		{"numpy: the header in a comment",
 			"# time, temp\n2024-01-01T00:00:00Z, 1.5\n",
-			`',' between columns, header in line 1; time: "time" as RFC 3339; record "x"`,
+			`',' between columns, lines that begin with # skipped, header in line 1; ` +
+				`time: "time" as RFC 3339; record "x"`,
 			[]string{`x 1704067200000 {"temp":1.5}`}},
 		{"InfluxDB: annotations, and a second table",
 			"#group,false,false,true,true\n#datatype,string,long,dateTime:RFC3339,double\n" +
 				"#default,_result,,,\n,result,table,_start,_time,_value\n" +
 				",,0,2022-12-31T05:41:24Z,2023-01-01T00:52:00Z,15.43\n" +
 				",,0,2022-12-31T05:41:24Z,2023-01-01T00:53:00Z,15\n\n,result,table,_start,_time,_value\n",
-			`',' between columns, header; time: "_time" as RFC 3339; record "x"`,
+			`',' between columns, lines that begin with # skipped, header; time: "_time" as RFC 3339; record "x"`,
 			[]string{
 				`x 1672534320000 {"table":0,"_start":"2022-12-31T05:41:24Z","_value":15.43}`,
 				`x 1672534380000 {"table":0,"_start":"2022-12-31T05:41:24Z","_value":15}`,
@@ -115,6 +116,9 @@ func TestCSVForms(t *testing.T) {
 			`';' between columns, decimal comma, lines 2-5 skipped, header in line 6; ` +
 				`time: "dd/MM/yyyy HH:mm:ss" as DD/MM/YYYY HH:MM:SS, UTC; record "x"`,
 			[]string{`x 1705320000000 {"kWh":1234.567,"kW":0.554}`}},
+		{"a text without a time, before the first time", "time,event\n,boot\n2024-01-01T00:00:00Z,run\n",
+			`',' between columns, header; time: "time" as RFC 3339; record "x"`,
+			[]string{`x.csv:2: column 1 ("time"): it has no time`, `x 1704067200000 {"event":"run"}`}},
 		{"start and end", "DATE,START TIME,END TIME,v\n2024-01-15,00:00,00:14,0.12\n",
 			`',' between columns, header; time: "DATE" and "START TIME" (not "END TIME") as YYYY-MM-DD HH:MM, UTC; ` +
 				`record "x"`,

@@ -65,7 +65,23 @@ func (d *csvDetection) afterUnits(header int) int {
 	if data == len(all) || data-header > maxUnits+1 {
 		return header + 1
 	}
+	for _, row := range all[header+1 : data] {
+		if !d.isOverNumbers(row.cells, all[data].cells) {
+			return header + 1
+		}
+	}
 	return data
+}
+
+// isOverNumbers reports whether a row has a text in a column where the first values have a number.
+// Any other row without a number may be values whose time is missing, and reading refuses it.
+func (d *csvDetection) isOverNumbers(units, values []string) bool {
+	for i, cell := range units {
+		if i < len(values) && cell != "" && anyNumber.MatchString(values[i]) {
+			return true
+		}
+	}
+	return false
 }
 
 // findOtherHeader finds a header that has more or fewer cells than the rows, because their lines

@@ -54,6 +54,9 @@ func (d *csvDetection) findDelimiter() {
 	} else {
 		d.say("%q between columns", d.opts.Delimiter)
 	}
+	if d.opts.Comment != d.hints.Reader.CSV.Comment {
+		d.say("lines that begin with %c skipped", d.opts.Comment)
+	}
 }
 
 // excelSeparator matches the line that tells Excel what separates the cells.
