@@ -49,26 +49,33 @@ func (s *cursor) twoDigits() (value int, ok bool) {
 	return int(a)*10 + int(b), a <= 9 && b <= 9
 }
 
-// blanks skips blanks, also those at which a line is not broken: newer programs write one before
-// PM.
+// blanks skips blanks.
 func (s *cursor) blanks() (any bool) {
 	start := s.at
 	for s.at < len(s.text) {
-		rest := s.text[s.at:]
-		switch {
-		case rest[0] == ' ':
-			s.at++
-		case rest[0] < utf8.RuneSelf:
-			return s.at > start
-		case strings.HasPrefix(rest, noBreakSpace):
-			s.at += len(noBreakSpace)
-		case strings.HasPrefix(rest, narrowSpace):
-			s.at += len(narrowSpace)
-		default:
-			return s.at > start
+		width := blankWidth(s.text[s.at:])
+		if width == 0 {
+			break
 		}
+		s.at += width
 	}
 	return s.at > start
+}
+
+// blankWidth returns how many bytes the blank has with which a text begins. Newer programs write
+// one before PM at which a line is not broken.
+func blankWidth(text string) int {
+	switch {
+	case text[0] == ' ':
+		return 1
+	case text[0] < utf8.RuneSelf:
+		return 0
+	case strings.HasPrefix(text, noBreakSpace):
+		return len(noBreakSpace)
+	case strings.HasPrefix(text, narrowSpace):
+		return len(narrowSpace)
+	}
+	return 0
 }
 
 const (

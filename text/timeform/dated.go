@@ -42,11 +42,11 @@ type triple struct {
 	widthC    int
 }
 
-// triple reads three numbers and the separators between them. The year may have two or four digits.
+// triple reads three numbers and the separators between them.
 func (s *cursor) triple() (t triple, ok bool) {
 	t.a, t.widthA = s.number(5)
 	t.separator = s.peek()
-	if t.widthA == 0 || t.widthA == 3 || t.widthA > 4 || !isSeparator(t.separator) {
+	if t.widthA == 0 || !isSeparator(t.separator) {
 		return t, false
 	}
 	s.at++
@@ -55,7 +55,7 @@ func (s *cursor) triple() (t triple, ok bool) {
 		return t, false
 	}
 	t.c, t.widthC = s.number(5)
-	return t, t.widthC > 0 && t.widthC <= 4 && t.widthC != 3
+	return t, true
 }
 
 func isSeparator(c byte) bool { return c == '-' || c == '/' || c == '.' || c == ':' || c == ' ' }

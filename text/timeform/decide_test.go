@@ -97,6 +97,21 @@ func TestLinesThatLackSomething(t *testing.T) {
 	}
 }
 
+// TestIsDay compares the calendar with that of package time.
+func TestIsDay(t *testing.T) {
+	for year := 1970; year < 2410; year++ {
+		for month := 0; month <= 13; month++ {
+			for day := 0; day <= 32; day++ {
+				date := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
+				want := date.Year() == year && int(date.Month()) == month && date.Day() == day
+				if got := isDay(year, month, day); got != want {
+					t.Fatalf("%d-%d-%d: %v; want %v", year, month, day, got, want)
+				}
+			}
+		}
+	}
+}
+
 // TestAnyTime wants that no time is refused for being early or late, and that a unit is believed.
 func TestAnyTime(t *testing.T) {
 	for _, sample := range []string{"1970-01-02", "2999-01-01", "9999999999", "5"} {

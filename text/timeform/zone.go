@@ -124,7 +124,7 @@ func (z *zone) startOfDay(midnight int64) int64 {
 	}
 	// The clock was set from before midnight to after it.
 	for _, p := range z.periodsNear(midnight) {
-		if p.end != math.MaxInt64 && p.end+p.offset <= midnight && p.end+z.periodAt(p.end).offset > midnight {
+		if p.end != math.MaxInt64 && p.end+z.periodAt(p.end).offset > midnight {
 			return p.end
 		}
 	}
