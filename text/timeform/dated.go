@@ -2,6 +2,8 @@
 
 package timeform
 
+import "strings"
+
 // order is how a date is written.
 type order uint8
 
@@ -18,10 +20,18 @@ type layout struct {
 	order     order
 	separator byte // between the numbers of a date
 	shortYear bool // the year has two digits
+	clockLead bool // the time of day stands before the date
 }
 
 // read reads one text, and reports whether it has the layout and the calendar has its day.
 func (l layout) read(text string, c *civil) (ok bool) {
+	if l.clockLead {
+		text, ok = clockLast(text)
+		l.clockLead = false
+		ok = ok && l.read(text, c)
+		c.dateLen = 0 // it is not at the start
+		return ok
+	}
 	s := cursor{text: text}
 	switch l.order {
 	case named:
@@ -72,7 +82,7 @@ func (t triple) layouts() (may []layout) {
 		orders = []order{dayFirst, monthFirst, yearFirst}
 	}
 	for _, order := range orders {
-		l := layout{order, t.separator, short}
+		l := layout{order: order, separator: t.separator, shortYear: short}
 		if l.fits(t) && l.date(t, new(civil)) {
 			may = append(may, l)
 		}
@@ -148,9 +158,32 @@ func (s *cursor) compactTail(c *civil) (ok bool) {
 	return c.setClock(number/10000, number/100%100, number%100) && s.zone(c)
 }
 
+// clockLast moves the time of day, with which a text begins, after the date: 14:30 15.01.2024.
+func clockLast(text string) (moved string, ok bool) {
+	blank := strings.LastIndexByte(text, ' ')
+	colon := strings.IndexByte(text, ':')
+	if blank < 0 || colon < 1 || colon > 2 || !isDigit(text[0]) {
+		return "", false
+	}
+	return text[blank+1:] + " " + text[:blank], true
+}
+
 // layoutsOf returns the layouts that a text may have: none if it is no time, and several if the day
 // and the month of a date could change places.
 func layoutsOf(text string) []layout {
+	moved, ok := clockLast(text)
+	if !ok {
+		return dateLeadLayouts(text)
+	}
+	may := dateLeadLayouts(moved)
+	for i := range may {
+		may[i].clockLead = true
+	}
+	return may
+}
+
+// dateLeadLayouts returns the layouts of a text that begins with its date.
+func dateLeadLayouts(text string) []layout {
 	may := []layout{{order: named}}
 	if s := (cursor{text: text}); isDigit(s.peek()) {
 		t, ok := s.triple()

@@ -53,6 +53,8 @@ func (f features) pattern(l layout) string {
 		return l.pattern()
 	case isISO && f.seconds && !f.meridiem && !f.unzoned && !f.abbreviated:
 		return "RFC 3339"
+	case l.clockLead:
+		return f.clockPattern() + " " + l.pattern()
 	case f.zoned:
 		return l.pattern() + " " + f.clockPattern() + " with a zone"
 	}

@@ -49,29 +49,29 @@ func drawWritten(t *rapid.T, zone *time.Location) written {
 	if layout == "02/Jan/2006" && rapid.Bool().Draw(t, "web server") {
 		gap = ":"
 	}
+	if !strings.Contains(layout, " ") && clock != "15.04.05" && rapid.Bool().Draw(t, "clock first") {
+		layout, gap, clock, offset = clock, " ", layout, ""
+	}
 	layout += gap + clock + offset
 	if strings.HasPrefix(layout, "20060102T15:04:05Z07:00") && rapid.Bool().Draw(t, "compact") {
 		layout = "20060102T150405Z0700"
 	}
-	return written{at.Format(layout), layout, at.Truncate(unitOf(clock))}
+	return written{at.Format(layout), layout, at.Truncate(unitOf(layout))}
 }
 
-// unitOf returns the least time that a layout of a time of day holds.
-func unitOf(clock string) time.Duration {
+// unitOf returns the least time that a layout holds.
+func unitOf(layout string) time.Duration {
 	switch {
-	case strings.Contains(clock, "00"):
+	case strings.Contains(layout, "05.000"), strings.Contains(layout, "05,000"):
 		return time.Millisecond
-	case strings.Contains(clock, "05"):
+	case strings.Contains(layout, "05"):
 		return time.Second
 	}
 	return time.Minute
 }
 
 // mayBeAmbiguous reports whether the numbers of a date could change places.
-func (w written) mayBeAmbiguous() bool {
-	date := strings.FieldsFunc(w.text, func(c rune) bool { return !strings.ContainsRune("0123456789-/", c) })[0]
-	return len(layoutsOf(date)) > 1
-}
+func (w written) mayBeAmbiguous() bool { return len(layoutsOf(w.text)) > 1 }
 
 // hasOffset reports whether the text says its zone.
 func (w written) hasOffset() bool { return strings.Contains(w.layout, "07") }

@@ -14,7 +14,7 @@
 //
 //	2024-01-31T23:59:59Z                 RFC 3339; also 2024/01/31, 2024.01.31 and 2024:01:31
 //	2024-01-31 23, 2024 01 31 23 59      an hour alone, and the numbers of several columns
-//	31.01.2024 23:59                     dots: the day is first
+//	31.01.2024 23:59, 23:59 31.01.2024   dots: the day is first
 //	31/01/2024, 01/31/2024, 31-01-24     the samples decide
 //	31-Jan-2024, Jan 31, 2024            the English name of a month decides
 //	31/Jan/2024:23:59:59 +0000           the log of a web server
