@@ -339,7 +339,6 @@ func TestReserveInPrune(t *testing.T) {
 	for i := range uint64(40) {
 		mustStore(t, db, "r", `"`+digits(8000)+`"`, i)
 	}
-	waitForNextSegment(t, db)
 	takeTheRest(t, filepath.Dir(dir))
 	var created atomic.Int64
 	fsys.SetHook(func(op faultfs.Op) error {

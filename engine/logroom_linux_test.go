@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -198,5 +199,58 @@ func TestPutBack(t *testing.T) {
 	}
 	if len(q.waiting) != 3 || q.waiting[0] != all[0] || q.waiting[1] != all[4] || q.waiting[2] != later {
 		t.Errorf("%d commits wait; want the refused ones, and then the later one", len(q.waiting))
+	}
+}
+
+// TestLogLeavesReserveAlone lets the log want another segment while the reserve's space is the
+// tree's. It must make none in the background before the reserve is back, and one after that.
+func TestLogLeavesReserveAlone(t *testing.T) {
+	var disk struct {
+		sync.Mutex
+		isFull, isReleased bool
+		during, after      int // segments that were begun while the reserve was released, and later
+	}
+	db, fsys := openFaulty(t, t.TempDir(), Options{Durability: DurabilityOS})
+	mustStore(t, db, "first", "1", 0)
+	waitForNextSegment(t, db)
+	disk.isFull = true
+	fsys.SetHook(func(op faultfs.Op) error {
+		disk.Lock()
+		defer disk.Unlock()
+		switch isReserve := strings.HasSuffix(op.Path, reserveName); {
+		case op.Name == faultfs.Remove && isReserve:
+			disk.isReleased = true
+		case op.Name == faultfs.Create && isReserve:
+			disk.isReleased = false
+		case op.Name == faultfs.Create && inLog(op) && disk.isReleased:
+			disk.during++
+		case op.Name == faultfs.Create && inLog(op) && disk.isFull:
+			return faultfs.ErrDiskFull
+		case op.Name == faultfs.Create && inLog(op):
+			disk.after++
+		}
+		return nil
+	})
+	storeFromSeveral(t, db, 1, 50) // begins the second segment, so the log wants a third one
+	if err := db.withTurn(ctx, func(turn *turn) error {
+		if !turn.releaseReserve() {
+			t.Error("there was no reserve")
+		}
+		db.log.PrepareSegment()
+		time.Sleep(50 * time.Millisecond)
+		disk.Lock()
+		disk.isFull = false
+		disk.Unlock()
+		turn.takeReserve()
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	waitForNextSegment(t, db)
+	disk.Lock()
+	defer disk.Unlock()
+	if disk.during != 0 || disk.after == 0 {
+		t.Errorf("%d segments were begun while the reserve was released, and %d later; want none, and then one",
+			disk.during, disk.after)
 	}
 }

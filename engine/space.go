@@ -65,15 +65,29 @@ func (t *turn) limitTree() {
 	t.tree().SetMaxBytes(t.db.opts.budget().maxTreeFile(now))
 }
 
-// releaseReserve gives the reserve's space to the tree, and reports whether there was a reserve.
+// releaseReserve gives the reserve's space to the tree, and reports whether there was a reserve. If
+// so, takeReserve must be called. Until then the log's background leaves the space alone.
 func (t *turn) releaseReserve() bool {
+	if t.db.log != nil {
+		t.db.log.LeaveRoom()
+	}
 	released := t.db.reserve.release()
+	if !released {
+		t.resumeSegments()
+	}
 	t.limitTree()
 	return released
 }
 
+func (t *turn) resumeSegments() {
+	if t.db.log != nil {
+		t.db.log.ResumeSegments()
+	}
+}
+
 // takeReserve takes the reserve's space back, unless the tree has grown into it.
 func (t *turn) takeReserve() {
+	defer t.resumeSegments()
 	file, _, err := t.tree().Size()
 	switch {
 	case t.db.opts.MaxSize > 0 && err != nil:

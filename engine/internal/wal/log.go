@@ -388,6 +388,15 @@ func (l *Log) Spare() int { return l.pool.spare() }
 // for it.
 func (l *Log) PrepareSegment() { l.pool.prepareInBackground() }
 
+// LeaveRoom makes no more segments in the background until ResumeSegments is called, because the
+// disk is full and another file needs the room that is about to be free. An Append that needs a
+// segment still makes one.
+func (l *Log) LeaveRoom() { l.pool.pause() }
+
+// ResumeSegments makes segments in the background again. Without a LeaveRoom before it, it does
+// nothing.
+func (l *Log) ResumeSegments() { l.pool.resume() }
+
 // RemoveReleased removes the released segments that are kept for recycling.
 func (l *Log) RemoveReleased() { l.pool.removeReleased() }
 

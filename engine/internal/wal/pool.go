@@ -34,6 +34,8 @@ type pool struct {
 	nextNumber uint64    // number of the next segment made
 	nextSize   int64     // size of the next segment made from nothing
 	stopped    bool
+	paused     bool // no segment is made in the background
+	skipped    bool // one would have been made, but for the pause
 
 	background sync.WaitGroup
 }
@@ -85,7 +87,7 @@ func (p *pool) prepareInBackground() {
 	p.background.Go(func() {
 		p.making.Lock()
 		defer p.making.Unlock()
-		if p.isReady() {
+		if p.isReady() || p.skipIfPaused() {
 			return
 		}
 		// Released segments of a process with other Options may be smaller than FirstSegmentSize.
@@ -101,6 +103,34 @@ func (p *pool) isReady() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.ready != nil
+}
+
+// pause makes no more segments in the background until resume. It waits for the one that is being
+// made. If the disk has no room for that, its file is removed, too.
+func (p *pool) pause() {
+	p.making.Lock()
+	defer p.making.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.paused = true
+}
+
+// resume ends a pause, and makes the segment that would have been made meanwhile.
+func (p *pool) resume() {
+	p.mu.Lock()
+	skipped := p.skipped
+	p.paused, p.skipped = false, false
+	p.mu.Unlock()
+	if skipped {
+		p.prepareInBackground()
+	}
+}
+
+func (p *pool) skipIfPaused() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.skipped = p.skipped || p.paused
+	return p.paused
 }
 
 // makeSegment makes a prepared segment of at least size bytes, from a released one if one is large

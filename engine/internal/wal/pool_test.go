@@ -319,3 +319,33 @@ func TestSmallSegmentDoesNotStopPreparation(t *testing.T) {
 	}
 	mustClose(t, log)
 }
+
+// TestLeaveRoom checks that a log which leaves room makes segments only for frames that need one,
+// and that it makes its next segment once it may again.
+func TestLeaveRoom(t *testing.T) {
+	log := mustOpen(t, newMemDisk(), 0, 0)
+	want := func(when string, last uint64) {
+		t.Helper()
+		log.pool.background.Wait()
+		if got := log.LastSegment(); got != last {
+			t.Fatalf("%s the last segment is %d; want %d", when, got, last)
+		}
+	}
+	beginSegment := func() {
+		for used := log.LastUsed(); log.LastUsed() == used; {
+			mustAppend(t, log, numbered(1, 700, 1))
+		}
+	}
+	beginSegment()
+	want("after the first frame", 2)
+	log.LeaveRoom()
+	beginSegment()
+	want("while the log leaves room", 2)
+	beginSegment()
+	want("after a frame that needed a segment", 3)
+	log.ResumeSegments()
+	want("after that", 4)
+	log.ResumeSegments()
+	want("when it left no room", 4)
+	mustClose(t, log)
+}
