@@ -155,6 +155,7 @@ func (d *csvDetection) findTexts() {
 		}
 	}
 	said := slices.Concat(d.opts.Text, d.opts.Number)
+	d.opts.Text = slices.Clip(d.opts.Text) // so that the hints keep theirs
 	for i, name := range d.names {
 		if slices.Contains(said, name) || slices.Contains(d.times, i) {
 			continue

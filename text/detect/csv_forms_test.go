@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/daybook-db/daybook/text"
 )
 
@@ -32,7 +34,8 @@ func TestCSVForms(t *testing.T) {
 		{"Zeek: the header in a comment",
 			"#separator \\x09\n#path\tconn\n#fields\tts\tuid\tid.orig_p\n#types\ttime\tstring\tport\n" +
 				"1559839210.123456\tCabc\t5353\n#close\t2019-06-06-16-50-10\n",
-			`a tab between columns, lines that begin with # skipped, header in line 3; time: "ts" as Unix time in s; record "x"`,
+			`a tab between columns, lines that begin with # skipped, header in line 3; ` +
+				`time: "ts" as Unix time in s; record "x"`,
 			[]string{`x 1559839210123 {"uid":"Cabc","id.orig_p":5353}`}},
 		{"numpy: the header in a comment",
 			"# time, temp\n2024-01-01T00:00:00Z, 1.5\n",
@@ -208,5 +211,40 @@ func TestPartsOfTime(t *testing.T) {
 				t.Errorf("error %v; want ErrPartOfTime", err)
 			}
 		})
+	}
+}
+
+// TestColumnsOfTexts wants that what a person said of a column is not changed.
+func TestColumnsOfTexts(t *testing.T) {
+	const file = "time,a,b,c,d\n2024-01-01T00:00:00Z,1,x,1,\n2024-01-01T00:00:01Z,x,y,1,\n"
+	hints := Hints{Reader: text.ReadOptions{CSV: text.CSVOptions{Number: []string{"a"}, Text: []string{"c"}}}}
+	f, err := detectCSV(Sample{[]byte(file), true}, hints)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"c", "b"}, f.Reader.CSV.Text); diff != "" {
+		t.Errorf("columns of texts (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"c"}, hints.Reader.CSV.Text); diff != "" {
+		t.Errorf("the hints have changed (-want +got):\n%s", diff)
+	}
+}
+
+// TestFirstOfEqualTimesIsNamed wants the first line with the time that an error is about.
+func TestFirstOfEqualTimesIsNamed(t *testing.T) {
+	const file = "time,a\n2024-13-45,1\n2024-13-45,2\n2024-13-45,3\n"
+	_, err := detectCSV(Sample{[]byte(file), true}, inUTC("x.csv"))
+	if err == nil || !strings.HasPrefix(err.Error(), "x.csv:2: column 1") {
+		t.Errorf("error %v; want one about line 2", err)
+	}
+}
+
+func BenchmarkDetectCSV(b *testing.B) {
+	row := "2024-01-01T00:00:00Z,21.5,1013,on\n"
+	sample := Sample{[]byte("time,celsius,hPa,state\n" + strings.Repeat(row, SampleLen/len(row))), false}
+	for b.Loop() {
+		if _, err := detectCSV(sample, Hints{}); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

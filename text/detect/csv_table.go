@@ -113,6 +113,9 @@ func toStrings(cells [][]byte) []string {
 	return texts
 }
 
+// maxScored is how many rows score looks into.
+const maxScored = 200
+
 // score says how well a delimiter explains the file: rows have equally many cells, and the cells
 // after the header are numbers and times. It is 0 if there is but one column.
 func (t *table) score() float64 {
@@ -120,7 +123,7 @@ func (t *table) score() float64 {
 		return 0
 	}
 	cells, known := 1, 0 // a header alone has none
-	for i, row := range t.rows {
+	for i, row := range t.rows[:min(len(t.rows), maxScored)] {
 		if len(row.cells) != t.width || i == 0 && isLabels(row.cells) {
 			continue
 		}
