@@ -38,7 +38,8 @@ The ending of FILE (.ndjson, .json, .csv, .parquet) or --format chooses the form
            same as a timestamp, null after the year 9999) and value (JSON)
 In all of them stored_at is in Unix milliseconds. Only parquet keeps every value byte for byte.
 ndjson and json drop white space around a value, and turn line breaks inside it into spaces.
-csv turns \r\n inside a value into \n, and refuses a record with \r\n in its name.
+csv turns \r\n inside a value into \n, and refuses a record with \r\n in its name. With --flat,
+csv is for spreadsheets, and import does not read it: "daybook help query".
 
 The values are written while they are read, so a large export needs no large memory. FILE
 appears only when it is complete. An interrupted export to standard output ends with a whole
@@ -66,6 +67,12 @@ is private (mode 0600).`,
 				return err
 			}
 			format, err := exportFormat(args[1], flags.format.value)
+			if flags.flat && args[1] == standard && !cmd.Flags().Changed("format") {
+				format, err = "csv", nil
+			}
+			if err == nil {
+				format, err = flags.flattened(cmd, format)
+			}
 			if err != nil {
 				return err
 			}
@@ -79,6 +86,7 @@ is private (mode 0600).`,
 	}
 	flags.addSelection(cmd)
 	cmd.Flags().Var(&flags.format, "format", "output format")
+	flags.addFlat(cmd)
 	return cmd
 }
 
@@ -140,7 +148,10 @@ func exportTo(
 ) (found int, err error) {
 	bar := newByteBar(cmd.ErrOrStderr(), "exporting", matchingBytes(cmd.Context(), db, pattern, params))
 	defer bar.clear()
-	out := newValueWriter(format, w, 0)
+	out, err := newScanWriter(cmd.Context(), db, pattern, params, format, w, 0)
+	if err != nil {
+		return 0, err
+	}
 	for value, err := range db.Scan(cmd.Context(), pattern, params) {
 		if err == nil && format == "csv" && strings.Contains(value.RecordName, "\r\n") {
 			err = fmt.Errorf("record %q: csv would turn the \\r\\n in its name into \\n: export to ndjson or parquet",

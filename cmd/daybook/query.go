@@ -21,6 +21,7 @@ type queryFlags struct {
 	since, until string
 	topic        bool
 	oldestFirst  bool
+	flat         bool
 	format       choiceFlag
 }
 
@@ -44,7 +45,10 @@ The formats are
            byte for byte, except that line breaks inside them become spaces
   json     one array of these objects
   csv      the columns record_name, stored_at and value, with the value as JSON
-Except in the table, stored_at is in Unix milliseconds. "daybook ingest" reads ndjson.
+With --flat, csv has a column for each member, such as motor.rpm, and one called value for what
+is no object; times are RFC 3339 in UTC, null is an empty cell, and an array is JSON. It reads
+the values twice: a member that is stored meanwhile is an error.
+Otherwise, except in the table, stored_at is in Unix milliseconds. "daybook ingest" reads ndjson.
 
 The values are printed while they are read, so a large result needs no large memory.`,
 		Example: `  daybook query "host.cpu.*" --limit 1
@@ -59,7 +63,11 @@ The values are printed while they are read, so a large result needs no large mem
 			if err != nil {
 				return err
 			}
-			return runQuery(cmd, *dir, args[0], params, flags.format.value)
+			format, err := flags.flattened(cmd, flags.format.value)
+			if err != nil {
+				return err
+			}
+			return runQuery(cmd, *dir, args[0], params, format)
 		},
 	}
 	cmd.Flags().IntVar(&flags.limit, "limit", 0, "print at most `N` values of each record (0: all)")
@@ -67,6 +75,7 @@ The values are printed while they are read, so a large result needs no large mem
 	cmd.Flags().BoolVar(&flags.oldestFirst, "oldest-first", false,
 		"print the oldest values first; --limit then takes the oldest")
 	cmd.Flags().Var(&flags.format, "format", "output format")
+	flags.addFlat(cmd)
 	return cmd
 }
 
@@ -102,7 +111,11 @@ func runQuery(cmd *cobra.Command, dir, pattern string, params daybook.QueryParam
 	}
 	defer closeDB(db, &err)
 	buffered := bufio.NewWriterSize(cmd.OutOrStdout(), 64<<10)
-	out := newValueWriter(format, buffered, terminalWidth(cmd.OutOrStdout(), pipedWidth))
+	width := terminalWidth(cmd.OutOrStdout(), pipedWidth)
+	out, err := newScanWriter(cmd.Context(), db, pattern, params, format, buffered, width)
+	if err != nil {
+		return err
+	}
 	found, err := writeValues(cmd.Context(), out, db, pattern, params)
 	if flushErr := buffered.Flush(); err == nil {
 		err = flushErr

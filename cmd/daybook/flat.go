@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/text"
+)
+
+// flatFormat is the format that --flat makes of csv.
+const flatFormat = "flat"
+
+func (f *queryFlags) addFlat(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.flat, "flat", false,
+		"csv for Excel and pandas: a column for each member")
+}
+
+// flattened returns the format that --flat makes of a format. A format that nobody asked for
+// becomes csv.
+func (f *queryFlags) flattened(cmd *cobra.Command, format string) (string, error) {
+	switch {
+	case !f.flat:
+		return format, nil
+	case format != "csv" && cmd.Flags().Changed("format"), format != "csv" && format != "table":
+		return "", usagef("--flat makes columns, which only csv has: leave it out for %s", format)
+	}
+	return flatFormat, nil
+}
+
+// newScanWriter returns a writer of the values of a query. For flat CSV it reads the values once,
+// to find the columns. Values that are stored after that may need other columns; the writer then
+// returns an error.
+func newScanWriter(
+	ctx context.Context, db daybook.Scanner, pattern string, params daybook.QueryParams,
+	format string, out io.Writer, width int,
+) (text.ValueWriter, error) {
+	if format != flatFormat {
+		return newValueWriter(format, out, width), nil
+	}
+	columns := text.NewFlatColumns()
+	for value, err := range db.Scan(ctx, pattern, params) {
+		if err == nil {
+			err = columns.Add(value)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return text.NewFlatCSVWriter(out, columns), nil
+}
