@@ -23,6 +23,8 @@ import (
 const (
 	// maxNotRun is the number of blocks that may be marked as not run.
 	maxNotRun = 12
+	// recipeMark is before the name of a block that TestRecipes runs.
+	recipeMark = "recipe: "
 	// commandTime is how long a block may take, and interruptAfter how long one runs that is then
 	// interrupted.
 	commandTime    = 5 * time.Minute
@@ -148,7 +150,7 @@ func runBlocks(t *testing.T, d document) {
 			}
 		case b.mark == "output":
 			compareOutput(t, d.path, b, output)
-		case b.language != "sh" || strings.HasPrefix(b.mark, "not run: "):
+		case b.language != "sh" || strings.HasPrefix(b.mark, "not run: ") || strings.HasPrefix(b.mark, recipeMark):
 		case b.mark == "runs until it is interrupted":
 			if r := runCommand(t, dir, b.content, interruptAfter); r.early {
 				t.Fatalf("%s:%d ended by itself: %v\n%s", d.path, b.line, r.err, r.output)
