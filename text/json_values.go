@@ -132,9 +132,10 @@ func (v *JSONValues) useRows(in *bufio.Reader) {
 }
 
 // peekLines reads lines until it knows whether each is one value: the first is complete, or another
-// object begins with the second. It keeps them.
+// object begins with the second, in a place where the first does not go on with one. It keeps them.
 func (v *JSONValues) peekLines(lines *ndjsonReader) (isLines bool, err error) {
 	const maxPeeked = 1000 // lines, most of them empty
+	goesOn := false        // the first line may go on with an object
 	for texts := 0; len(v.peeked) < maxPeeked; {
 		line, err := lines.readLine()
 		if err == io.EOF {
@@ -149,14 +150,24 @@ func (v *JSONValues) peekLines(lines *ndjsonReader) (isLines bool, err error) {
 			continue
 		}
 		if texts++; texts == 2 {
-			return line[0] == '{', nil
+			return line[0] == '{' && !goesOn, nil
 		}
+		goesOn = bytes.IndexByte([]byte("[,:"), lastCharacter(line)) >= 0
 		s.at = s.valueEnd(s.at)
 		if s.at < len(line) && s.skipSpace() == 0 {
 			return true, nil
 		}
 	}
 	return true, nil
+}
+
+// lastCharacter returns the last character of a line that is no white space, or 0.
+func lastCharacter(line []byte) byte {
+	line = bytes.TrimSpace(line)
+	if len(line) == 0 {
+		return 0
+	}
+	return line[len(line)-1]
 }
 
 // nextLine returns the next line that is not empty.

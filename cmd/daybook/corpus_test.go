@@ -25,12 +25,6 @@ const (
 	minCorpusRight = 50 // of them without a flag
 )
 
-// notYet are the files of the corpus that ingest does not treat as want.json says. A file that it
-// does treat so must not be here.
-var notYet = []string{
-	"openmeteo_jq.json", "ha_rest.json", "prometheus.json",
-}
-
 // corpusWant is what want.json says about one file.
 type corpusWant struct {
 	File    string
@@ -65,10 +59,6 @@ func TestCorpus(t *testing.T) {
 	for _, want := range wants {
 		faults := want.faults(t)
 		switch {
-		case slices.Contains(notYet, want.File) && len(faults) == 0:
-			t.Errorf("%s is treated as want.json says: remove it from notYet", want.File)
-		case slices.Contains(notYet, want.File):
-			t.Logf("%s, not yet: %s", want.File, faults[0])
 		case len(faults) > 0:
 			wrong++
 			t.Errorf("%s: %s", want.File, strings.Join(faults, "\n\t"))
@@ -78,11 +68,10 @@ func TestCorpus(t *testing.T) {
 			refused++
 		}
 	}
-	t.Logf("of %d files %d are right with no flag, %d refused, %d wrong, %d not yet",
-		len(wants), right, refused, wrong, len(notYet))
+	t.Logf("of %d files %d are right with no flag, %d refused, %d wrong", len(wants), right, refused, wrong)
 }
 
-// TestCorpusIsWhole wants an expectation for each file, enough files, and names of files in notYet.
+// TestCorpusIsWhole wants an expectation for each file, and enough files.
 func TestCorpusIsWhole(t *testing.T) {
 	var named []string
 	right := 0
@@ -99,11 +88,6 @@ func TestCorpusIsWhole(t *testing.T) {
 	for _, entry := range entries {
 		if !slices.Contains(append(named, "want.json", "README.md"), entry.Name()) {
 			t.Errorf("want.json says nothing about %s", entry.Name())
-		}
-	}
-	for _, name := range notYet {
-		if !slices.Contains(named, name) {
-			t.Errorf("notYet has %s, which want.json does not have", name)
 		}
 	}
 	if len(named) < minCorpusFiles || right < minCorpusRight {

@@ -138,7 +138,8 @@ func readingRemedy(err error) string {
 		{text.ErrMissingTime, "--now stamps such values with the clock"},
 		{detect.ErrNoTime, "--time names the column or path of the time, --skip-lines the lines before the header, " +
 			"and --now stamps values with the clock"},
-		{detect.ErrPartOfTime, "--time names each column of the time, as in --time Date,Hour, and --time-zone the zone"},
+		{detect.ErrPartOfTime, "--time names each column of the time, as in --time Date,Hour, " +
+			"and --time-zone the zone"},
 		{detect.ErrHeader, "--header names the columns, and --skip-lines skips lines before the rows"},
 		{detect.ErrNoTable, "--delimiter says what separates the cells"},
 		{text.ErrImplausible, "--any-time allows such times, and --time-unit says the unit of numbers"},

@@ -57,6 +57,8 @@ func TestReader(t *testing.T) {
 			`.data.result[] | .metric.job as $j | .values[] | {record_name: $j, stored_at: .[0], value: .[1]}`,
 			`{"data":{"result":[{"metric":{"job":"a"},"values":[[1764000000,"1"],[1764000001,"2"]]}]}}`,
 			[]string{`a 1764000000000 "1"`, `a 1764000001000 "2"`}},
+		{"a document whose second line begins with an object", `.a[] | {record_name: "r", stored_at: .t, value: 1}`,
+			"{\"a\":[\n{\"t\":1764000000},\n{\"t\":1764000001}]}", []string{`r 1764000000000 1`, `r 1764000001000 1`}},
 		{"elements of an array", `select(.v > 1) | {record_name: "r", stored_at: .t, value: .v}`,
 			"[{\"t\":1764000000,\"v\":1},\n{\"t\":\"2025-11-24T16:00:00Z\",\"v\":2}]", []string{`r 1764000000000 2`}},
 		{"arrays in an array", `.[] | {record_name: "r", stored_at: .t, value: .v}`,
