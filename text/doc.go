@@ -23,6 +23,9 @@
 //	CSV      record_name,stored_at,value
 //	         sensor.kitchen,1764000000000,"{""celsius"":21.5}"
 //
+// [NewJSONWriter] writes one array of the objects of NDJSON. [NewFlatCSVWriter] writes a column for
+// each member of the values, for spreadsheets; no reader here gives them back.
+//
 // Only Parquet keeps every value byte for byte. NDJSON drops white space around a value, and turns
 // each line break inside a value into a space. CSV turns "\r\n" inside a name or a value into "\n".
 //

@@ -67,7 +67,8 @@ func TestFlatReadsTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = writeValues(t.Context(), w, db, "*", daybook.QueryParams{})
-	if err == nil || !strings.Contains(err.Error(), `the member "y" has no column`) || !strings.HasSuffix(out.String(), ",1\n") {
+	if err == nil || !strings.Contains(err.Error(), `the member "y" has no column`) ||
+		!strings.HasSuffix(out.String(), ",1\n") {
 		t.Errorf("error %v after %q; want one about y, after the first value", err, out.String())
 	}
 }
