@@ -44,5 +44,6 @@
 // reader goes on with the next value after it. The cause of a LineError has fields, too. A
 // [SyntaxError] has the byte where a text is wrong, and says what was wanted there. A
 // [MemberError] has the member of an object, a [ColumnError] the column of a row, a [TimeError] the
-// text that is not a time. JSON that does not say where its next value starts ends the file.
+// text that is not a time. An [*EndError] ends an array or a document that is damaged between its
+// values.
 package text

@@ -52,6 +52,21 @@ func (e *LineError) Unwrap() error { return e.Err }
 // Lines returns the number of lines that are lost.
 func (e *LineError) Lines() int { return max(e.LastLine-e.Line, 0) + 1 }
 
+// EndError says why the rest of a file cannot be read: it does not say where its next value starts.
+type EndError struct {
+	File string // ReadOptions.Name
+	Line int    // counted from 1
+	Err  error  // the cause
+}
+
+func (e *EndError) Error() string {
+	line := LineError{File: e.File, Line: e.Line, Err: e.Err}
+	return line.Error() + "; the file cannot be read after that"
+}
+
+// Unwrap returns e.Err.
+func (e *EndError) Unwrap() error { return e.Err }
+
 // SyntaxError says where a line is not one JSON object, or not a part of a JSON document.
 type SyntaxError struct {
 	Offset     int    // of the byte that is wrong, from the start of the line, counted from 0

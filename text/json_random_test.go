@@ -171,8 +171,9 @@ func TestDeepJSON(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if values, bad, err := readGood(r); err != nil || len(values) > 0 || len(bad) != 1 {
-				t.Errorf("%.30s: values %v, bad lines %d, error %v; want one bad line", input, values, len(bad), err)
+			values, bad, err := readGood(r)
+			if isEnd := errors.As(err, new(*EndError)); len(values) > 0 || len(bad) == 1 == isEnd || len(bad) > 1 {
+				t.Errorf("%.30s: values %v, bad lines %d, error %v; want one error", input, values, len(bad), err)
 			}
 		}
 	}
@@ -238,8 +239,14 @@ func checkReader(t *testing.T, r ValueReader, lines int) {
 	for n := 0; ; n++ {
 		v, err := r.Read()
 		var bad *LineError
+		var end *EndError
 		switch {
 		case err == io.EOF:
+			return
+		case errors.As(err, &end):
+			if end.Line < 1 || end.Line > lines {
+				t.Fatalf("%+v, which says %v; the file has %d lines", end, err, lines)
+			}
 			return
 		case err == nil:
 			if _, err := checkedValue(v.RecordName, v.Value, v.StoredAt); err != nil {

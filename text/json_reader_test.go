@@ -3,6 +3,8 @@
 package text
 
 import (
+	"errors"
+	"io"
 	"strings"
 	"testing"
 
@@ -11,16 +13,22 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// mustReadJSON returns the values of JSON and its bad lines.
-func mustReadJSON(t *testing.T, input string, opts ReadOptions) ([]daybook.StoredValue, []*LineError) {
+// mustReadJSON returns the values of JSON and the errors about the others.
+func mustReadJSON(t *testing.T, input string, opts ReadOptions) (values []daybook.StoredValue, bad []error) {
 	t.Helper()
 	r, err := NewJSONReader(strings.NewReader(input), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	values, bad, err := readGood(r)
-	if err != nil {
+	values, lines, err := readGood(r)
+	for _, line := range lines {
+		bad = append(bad, line)
+	}
+	if err != nil && !errors.As(err, new(*EndError)) {
 		t.Fatal(err)
+	}
+	if err != nil {
+		bad = append(bad, err)
 	}
 	return values, bad
 }
@@ -158,5 +166,23 @@ func TestBadJSON(t *testing.T) {
 				t.Errorf("%d values, bad lines %v; want %d and %q", len(values), bad, test.good, test.want)
 			}
 		})
+	}
+}
+
+// TestDamagedArray wants that an array whose values cannot be told apart is no bad line: whoever
+// skips those would lose the rest of the file without a word.
+func TestDamagedArray(t *testing.T) {
+	input := "[{\"t\":1764000000}\n{\"t\":1764000000},{\"t\":1764000000}]"
+	r, err := NewJSONReader(strings.NewReader(input), ReadOptions{Name: "a.json", Record: "r", Time: []string{"t"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, bad, err := readGood(r)
+	want := "a.json:2: not JSON: want a comma or the end of the array at byte 1; the file cannot be read after that"
+	if len(values) != 1 || len(bad) != 0 || err == nil || err.Error() != want {
+		t.Errorf("values %v, bad lines %v, error %v; want one value and %s", values, bad, err, want)
+	}
+	if _, err := r.Read(); err != io.EOF {
+		t.Errorf("after it: %v; want the end", err)
 	}
 }

@@ -45,7 +45,8 @@ func NewJSONValues(in io.Reader, opts ReadOptions) (v *JSONValues, err error) {
 }
 
 // Next returns the next value, which the next call overwrites. It returns io.EOF after the last
-// one. For a value that is no JSON it returns a *LineError, and the caller may go on.
+// one. For a value that is no JSON it returns a *LineError, and the caller may go on. An *EndError
+// ends an array or a document that is damaged between its values.
 func (v *JSONValues) Next() (json.RawMessage, error) {
 	raw, _, err := v.next()
 	if err != nil {
@@ -191,15 +192,14 @@ func (v *JSONValues) nextLine() (line []byte, err error) {
 	}
 }
 
-// placed returns an error of the scanner with its line.
+// placed returns an error of the scanner, which ends the file, with its line.
 func (v *JSONValues) placed(err error) error {
 	var placed *placedError
 	switch {
 	case err == io.EOF:
 		return err
 	case errors.As(err, &placed):
-		line := placed.line
-		return &LineError{File: v.opts.Name, Line: line, LastLine: max(line, v.rows.stream.at.line), Err: placed.err}
+		return &EndError{File: v.opts.Name, Line: placed.line, Err: placed.err}
 	}
 	return v.readError(err)
 }

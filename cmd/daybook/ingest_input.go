@@ -152,7 +152,7 @@ func (in *input) detect(hints detect.Hints) error {
 
 // named puts the input's name before an error that has it not.
 func (in *input) named(err error) error {
-	if line := (*text.LineError)(nil); errors.As(err, &line) {
+	if errors.As(err, new(*text.LineError)) || errors.As(err, new(*text.EndError)) {
 		return err
 	}
 	return fmt.Errorf("%s: %w", in.name, err)

@@ -52,7 +52,7 @@ func checkFound(t *testing.T, input []byte, found *Finding) {
 		t.Fatalf("the sentence is %q", sentence)
 	}
 	_, err := readFound(input, found)
-	if err != nil && !errors.As(err, new(*text.LineError)) {
+	if err != nil && !errors.As(err, new(*text.EndError)) {
 		t.Fatalf("%s: %v", found, err)
 	}
 }
