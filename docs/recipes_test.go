@@ -176,8 +176,10 @@ var recipes = []recipe{
 		prepare: writeArchive,
 		want:    map[string]string{"": archiveRow(0) + archiveRow(1) + archiveRow(2)},
 		check: func(t *testing.T, output string) {
-			if !strings.Contains(output, "stored 20,000 values ") || !strings.Contains(output, "exported 20,000 values") {
-				t.Errorf("want %d values stored and exported", archiveRows)
+			for _, want := range []string{"stored 20,000 values ", "exported 20,000 values"} {
+				if !strings.Contains(output, want) {
+					t.Errorf("want %q of %d rows", want, archiveRows)
+				}
 			}
 		},
 	},
@@ -384,6 +386,6 @@ func writeArchive(t *testing.T, dir string) {
 
 // archiveRow returns what a row of the archive becomes.
 func archiveRow(i int) string {
-	return fmt.Sprintf(`{"record_name":"plant.archive","value":{"celsius":%d.5,"percent":%d,"state":"ok"},"stored_at":%d}`+"\n",
-		i%40, i%100, (1764000000+i)*1000)
+	value := fmt.Sprintf(`{"celsius":%d.5,"percent":%d,"state":"ok"}`, i%40, i%100)
+	return fmt.Sprintf(`{"record_name":"plant.archive","value":%s,"stored_at":%d}`+"\n", value, (1764000000+i)*1000)
 }
