@@ -4,6 +4,7 @@ package detect
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -198,6 +199,15 @@ func TestPartsOfTime(t *testing.T) {
 		{"no hours in the column", "date,hour,v\n2024-01-15,,1\n", nil, ""},
 		{"a person has named the time", "date,hour,v\n2024-01-15,0,1\n", []string{"date"}, ""},
 		{"a column of zones", "time,tz_cd\n2024-01-15 08:30,EST\n", nil, `x.csv:2: column 2 ("tz_cd"): `},
+		{"minutes beside a date", "date,hhmm,v\n2024-01-15,0815,1\n", nil, `x.csv:2: column 2 ("hhmm"): `},
+		{"periods of a day", "date,Settlement Period,v\n2024-01-15,1,1\n2024-01-15,2,2\n", nil,
+			`x.csv:2: column 2 ("Settlement Period"): `},
+		{"a period that is no part of a date", "date,period,v\n2024-01-15,7,1\n2024-01-16,7,2\n", nil, ""},
+		{"AM and PM", "date,time,half\n2024-01-15,02:30,PM\n", nil, `x.csv:2: column 3 ("half"): `},
+		{"a column of offsets", "time,o\n2024-01-15 08:30,-0500\n", nil, `x.csv:2: column 2 ("o"): `},
+		{"a column of hours from UTC", "time,utc_offset\n2024-01-15 08:30,-5\n", nil,
+			`x.csv:2: column 2 ("utc_offset"): `},
+		{"an offset that is a reading", "time,offset\n2024-01-15 08:30,-5\n", nil, ""},
 		{"a column of zones beside times with one", "time,timezone\n2024-01-15T08:30:00Z,EST\n", nil, ""},
 	}
 	for _, test := range tests {
@@ -211,6 +221,17 @@ func TestPartsOfTime(t *testing.T) {
 				t.Errorf("error %v; want ErrPartOfTime", err)
 			}
 		})
+	}
+}
+
+func TestAbbreviationOfZone(t *testing.T) {
+	for name, refused := range map[string]bool{"Time (EST)": true, "MTU (CET/CEST)": true, "Time (UTC)": false,
+		"TEST": false, "Date Time, GMT-05:00": false} {
+		file := strconv.Quote(name) + ",v\n2024-01-15 08:30,1\n"
+		_, err := detectCSV(Sample{[]byte(file), true}, Hints{Reader: text.ReadOptions{Name: "x.csv"}})
+		if errors.Is(err, text.ErrNoZone) != refused || err != nil && !refused {
+			t.Errorf("%s: error %v; want one: %v", name, err, refused)
+		}
 	}
 }
 

@@ -50,49 +50,12 @@ func (d *csvDetection) findTime() error {
 	if err != nil {
 		return d.timeError(err)
 	}
-	if err := d.checkZone(form, said); err != nil {
+	if err := d.checkRest(form, said); err != nil {
 		return err
 	}
 	d.finding.Time = form
 	opts.Times = form.NewParser()
 	d.add("time: %s as %s", quoted(opts.Time)+d.others(columns), form)
-	return nil
-}
-
-// ErrPartOfTime is returned for a column that looks like a part of the time, which Detect cannot
-// add: hours beside a date, or zones, unless the hints say where the time or its zone is.
-var ErrPartOfTime = errors.New("it may be a part of the time")
-
-// checkHours refuses dates that have their hours in another column, as numbers: the times of a day
-// would be one.
-func (d *csvDetection) checkHours(said bool) error {
-	if said || len(d.times) != 1 || timeform.Looks(d.cells(d.times[0])) != timeform.Dates {
-		return nil
-	}
-	return d.checkNames("hour hours hr stunde stunden hora heure ora uur time uhrzeit zeit")
-}
-
-// checkZone refuses times without a zone that have it in another column.
-func (d *csvDetection) checkZone(form *timeform.Form, said bool) error {
-	if said || d.hints.Time.Zone != nil || !form.UsesZone() {
-		return nil
-	}
-	return d.checkNames("tz timezone zeitzone")
-}
-
-// checkNames refuses a column that has values and a name with one of some words.
-func (d *csvDetection) checkNames(words string) error {
-	for i, name := range d.names {
-		has := func(word string) bool { return slices.Contains(strings.Fields(words), word) }
-		if !d.header || slices.Contains(d.times, i) || !slices.ContainsFunc(wordsOf(name), has) || !d.hasValues(i) {
-			continue
-		}
-		if timeform.Looks(d.cells(i)) < timeform.Numbers {
-			err := fmt.Errorf("%w in %q", ErrPartOfTime, d.names[d.times[0]])
-			err = &text.ColumnError{Column: i + 1, Name: name, Err: err}
-			return &text.LineError{File: d.hints.Reader.Name, Line: d.data[0].line, LastLine: d.data[0].line, Err: err}
-		}
-	}
 	return nil
 }
 

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/daybook-db/daybook/text"
+	"github.com/daybook-db/daybook/text/timeform"
+)
+
+// ErrPartOfTime is returned for a column that looks like a part of the time, which Detect cannot
+// add: hours beside a date, AM and PM, or zones, unless the hints say where the time or its zone
+// is.
+var ErrPartOfTime = errors.New("it may be a part of the time")
+
+// checkHours refuses dates that have their hours in another column, as numbers: the times of a day
+// would be one. The number of a period of the day is no part of a date that comes once.
+func (d *csvDetection) checkHours(said bool) error {
+	if said || len(d.times) != 1 || timeform.Looks(d.cells(d.times[0])) != timeform.Dates {
+		return nil
+	}
+	words := "hour hours hr hhmm minute minutes stunde stunden hora heure ora uur time uhrzeit zeit"
+	if d.repeatsDate() {
+		words += " period slot interval"
+	}
+	return d.refusePart(d.named(words))
+}
+
+// repeatsDate reports whether two rows after each other have the same date.
+func (d *csvDetection) repeatsDate() bool {
+	for i := 1; i < len(d.data); i++ {
+		if joined(d.data[i], d.times) == joined(d.data[i-1], d.times) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkRest refuses times that have AM and PM in another column, and times without a zone that have
+// it in another column or in their name.
+func (d *csvDetection) checkRest(form *timeform.Form, said bool) error {
+	if said {
+		return nil
+	}
+	if err := d.refusePart(d.filled(isHalf)); err != nil || d.hints.Time.Zone != nil || !form.UsesZone() {
+		return err
+	}
+	if err := d.refusePart(d.named("tz timezone zeitzone")); err != nil {
+		return err
+	}
+	if err := d.refusePart(d.offsets()); err != nil {
+		return err
+	}
+	return d.checkAbbreviation()
+}
+
+// abbreviation matches what some call a zone in the name of a column. None of them means one offset
+// everywhere and all year.
+var abbreviation = regexp.MustCompile(`\b(?:[ECMP][SD]T|CES?T|MES?Z|MET|WES?T|BST|JST|AE[SD]T)\b`)
+
+// checkAbbreviation refuses times whose zone is an abbreviation in the name of their column.
+func (d *csvDetection) checkAbbreviation() error {
+	for _, i := range d.times {
+		if found := abbreviation.FindString(d.names[i]); d.header && found != "" {
+			return d.timeError(&text.TimeError{Text: joined(d.data[0], d.times), Err: text.ErrNoZone,
+				Want: "an offset in the place of " + found + " in the column's name"})
+		}
+	}
+	return nil
+}
+
+// named returns the first column beside the time that has a name with one of some words, and values
+// that are no whole times, or -1.
+func (d *csvDetection) named(words string) int {
+	all := strings.Fields(words)
+	isOne := func(word string) bool { return slices.Contains(all, word) }
+	return d.beside(func(i int) bool {
+		return slices.ContainsFunc(wordsOf(d.names[i]), isOne) && d.header &&
+			timeform.Looks(d.cells(i)) < timeform.Numbers
+	})
+}
+
+// filled returns the first column beside the time whose values are all of one sort, or -1.
+func (d *csvDetection) filled(isOfSort func(cell string) bool) int {
+	return d.beside(func(i int) bool {
+		return !slices.ContainsFunc(d.data, func(row tableRow) bool {
+			return row.cells[i] != "" && !isOfSort(row.cells[i])
+		})
+	})
+}
+
+// beside returns the first column beside the time that has values and is wanted, or -1.
+func (d *csvDetection) beside(isWanted func(column int) bool) int {
+	for i := range d.names {
+		if !slices.Contains(d.times, i) && d.hasValues(i) && isWanted(i) {
+			return i
+		}
+	}
+	return -1
+}
+
+// isHalf reports whether a cell is AM or PM.
+func isHalf(cell string) bool {
+	half := strings.ToLower(strings.ReplaceAll(strings.TrimSpace(cell), ".", ""))
+	return half == "am" || half == "pm"
+}
+
+// wholeOffset matches a cell that can be nothing but an offset from UTC.
+var wholeOffset = regexp.MustCompile(`^(?:UTC|GMT)?[+-][0-9]{2}:?[0-9]{2}$`)
+
+// offsets returns a column of offsets from UTC, by its cells or its name, or -1.
+func (d *csvDetection) offsets() int {
+	if i := d.filled(wholeOffset.MatchString); i >= 0 {
+		return i
+	}
+	i := d.named("offset")
+	if i >= 0 && d.named("utc gmt zone") == i {
+		return i
+	}
+	return -1
+}
+
+// refusePart returns an error about a column that may be a part of the time, unless it is -1.
+func (d *csvDetection) refusePart(column int) error {
+	if column < 0 {
+		return nil
+	}
+	err := fmt.Errorf("%w in %q", ErrPartOfTime, d.names[d.times[0]])
+	err = &text.ColumnError{Column: column + 1, Name: d.names[column], Err: err}
+	return &text.LineError{File: d.hints.Reader.Name, Line: d.data[0].line, LastLine: d.data[0].line, Err: err}
+}
