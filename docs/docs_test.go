@@ -7,7 +7,7 @@
 // the command built from this source. An HTML comment on the line before says more about a block:
 //
 //	<!-- not run: REASON -->             the block cannot run in a test; there are few of those
-//	<!-- recipe: NAME -->                the block runs in a directory of its own, with the files that
+//	<!-- recipe: NAME -->                the block runs in a directory of its own, with files that
 //	                                     TestRecipes has for it
 //	<!-- runs until it is interrupted --> the block's command is interrupted after a moment
 //	<!-- file: NAME -->                  the block is the content of a file that later commands use

@@ -31,7 +31,7 @@ type recipe struct {
 	needs   []string                          // programs that Daybook does not come with
 	files   map[string]string                 // by name
 	prepare func(t *testing.T, dir string)    // makes more files, or starts programs; nil: nothing
-	want    map[string]string                 // what query prints as NDJSON, by directory
+	want    map[string]string                 // after a line break, what query prints, by directory
 	now     bool                              // the times in want are NOW, a moment ago
 	exports map[string]string                 // the content of files that it writes, by name
 	check   func(t *testing.T, output string) // the output; nil: anything
@@ -53,7 +53,8 @@ var recipes = []recipe{
 			"sensor.attic,18.42,2025-11-24T16:00:00.000Z\n" +
 			"sensor.attic,unavailable,2025-11-24T16:00:12.345Z\n" +
 			"binary_sensor.door,on,2025-11-24T16:01:00.000Z\n"},
-		want: map[string]string{"": `{"record_name":"ha.binary_sensor.door","value":{"state":"on"},"stored_at":1764000060000}
+		want: map[string]string{"": `
+{"record_name":"ha.binary_sensor.door","value":{"state":"on"},"stored_at":1764000060000}
 {"record_name":"ha.sensor.attic","value":{"state":"18.42"},"stored_at":1764000000000}
 {"record_name":"ha.sensor.attic","value":{"state":"unavailable"},"stored_at":1764000012345}
 `},
@@ -64,12 +65,14 @@ var recipes = []recipe{
 		prepare: func(t *testing.T, dir string) {
 			mustRun(t, dir, `sqlite3 home-assistant_v2.db "
 				CREATE TABLE states_meta (metadata_id INTEGER PRIMARY KEY, entity_id TEXT);
-				CREATE TABLE states (state_id INTEGER PRIMARY KEY, state TEXT, last_updated_ts FLOAT, metadata_id INTEGER);
+				CREATE TABLE states
+					(state_id INTEGER PRIMARY KEY, state TEXT, last_updated_ts FLOAT, metadata_id INTEGER);
 				INSERT INTO states_meta VALUES (1, 'sensor.attic'), (2, 'binary_sensor.door');
 				INSERT INTO states VALUES (1, '18.42', 1764000000.25, 1), (2, 'on', 1764000060.5, 2),
 					(3, 'unavailable', 1764000120, 1);"`)
 		},
-		want: map[string]string{"": `{"record_name":"ha.binary_sensor.door","value":{"state":"on"},"stored_at":1764000060500}
+		want: map[string]string{"": `
+{"record_name":"ha.binary_sensor.door","value":{"state":"on"},"stored_at":1764000060500}
 {"record_name":"ha.sensor.attic","value":{"state":"18.42"},"stored_at":1764000000250}
 `},
 	},
@@ -78,7 +81,8 @@ var recipes = []recipe{
 		needs: []string{"jq"},
 		files: map[string]string{"Messung.csv": "\uFEFFDatum;Temperatur;Feuchte\r\n" +
 			"24.11.2025 17:00;21,5;\r\n24.11.2025 17:15;21,75;41\r\n"},
-		want: map[string]string{"": fmt.Sprintf(`{"record_name":"cellar","value":{"Temperatur":21.5},"stored_at":%d}
+		want: map[string]string{"": fmt.Sprintf(`
+{"record_name":"cellar","value":{"Temperatur":21.5},"stored_at":%d}
 {"record_name":"cellar","value":{"Temperatur":21.75,"Feuchte":41},"stored_at":%d}
 `, local(17, 0).UnixMilli(), local(17, 15).UnixMilli())},
 		exports: map[string]string{"cellar.csv": fmt.Sprintf("%q,21.5,\n%q,21.75,41\n",
@@ -89,7 +93,8 @@ var recipes = []recipe{
 		needs:   []string{"mosquitto", "mosquitto_sub", "mosquitto_pub"},
 		prepare: startBroker,
 		now:     true,
-		want: map[string]string{"": `{"record_name":"home.door","value":"open","stored_at":NOW}
+		want: map[string]string{"": `
+{"record_name":"home.door","value":"open","stored_at":NOW}
 {"record_name":"home.kitchen","value":{"celsius":21.5},"stored_at":NOW}
 `},
 	},
@@ -109,7 +114,8 @@ var recipes = []recipe{
 				t.Fatal(err)
 			}
 		},
-		want: map[string]string{"": `{"record_name":"temp::kitchen","value":{"celsius": 21.50},"stored_at":1764000000000}
+		want: map[string]string{"": `
+{"record_name":"temp::kitchen","value":{"celsius": 21.50},"stored_at":1764000000000}
 {"record_name":"temp::kitchen","value":null,"stored_at":1764000060000}
 `},
 	},
@@ -139,7 +145,8 @@ var recipes = []recipe{
 		name: "InfluxDB",
 		files: map[string]string{"home.lp": "air,sensor=hall celsius=21.5 1764000000000000000\n" +
 			"air,sensor=hall humidity=41i 1764000000000000000\nair,sensor=attic celsius=12.25 1764000060000000000\n"},
-		want: map[string]string{"": `{"record_name":"air.attic","value":{"celsius":12.25},"stored_at":1764000060000}
+		want: map[string]string{"": `
+{"record_name":"air.attic","value":{"celsius":12.25},"stored_at":1764000060000}
 {"record_name":"air.hall","value":{"celsius":21.5},"stored_at":1764000000000}
 {"record_name":"air.hall","value":{"humidity":41},"stored_at":1764000000000}
 `},
@@ -151,15 +158,18 @@ var recipes = []recipe{
 			",result,table,_time,_value,_field,_measurement,sensor\r\n" +
 			",,0,2025-11-24T16:00:00Z,21.5,celsius,air,hall\r\n" +
 			",,1,2025-11-24T16:01:00Z,12.25,celsius,air,attic\r\n\r\n"},
-		want: map[string]string{"": `{"record_name":"air.attic.celsius","value":{"table":1,"_value":12.25},"stored_at":1764000060000}
+		want: map[string]string{"": `
+{"record_name":"air.attic.celsius","value":{"table":1,"_value":12.25},"stored_at":1764000060000}
 {"record_name":"air.hall.celsius","value":{"table":0,"_value":21.5},"stored_at":1764000000000}
 `},
 	},
 	{
 		name: "Node-RED",
-		files: map[string]string{"flow.ndjson": `{"topic":"boiler/flow","payload":{"celsius":61.2},"ts":1764000000123}` + "\n" +
+		files: map[string]string{"flow.ndjson": "" +
+			`{"topic":"boiler/flow","payload":{"celsius":61.2},"ts":1764000000123}` + "\n" +
 			`{"topic":"boiler/state","payload":"heating","ts":1764000001000}` + "\n"},
-		want: map[string]string{"": `{"record_name":"boiler.flow","value":{"celsius":61.2},"stored_at":1764000000123}
+		want: map[string]string{"": `
+{"record_name":"boiler.flow","value":{"celsius":61.2},"stored_at":1764000000123}
 {"record_name":"boiler.state","value":"heating","stored_at":1764000001000}
 `},
 	},
@@ -167,7 +177,8 @@ var recipes = []recipe{
 		name: "PLC",
 		files: map[string]string{"line1.csv": "Datum;Zeit;Druck_bar;Temp_C;Status\r\n" +
 			"24.11.2025;17:00:00;4,07;61,2;1\r\n24.11.2025;17:00:10;4,11;61,3;1\r\n"},
-		want: map[string]string{"": `{"record_name":"plant.line1","value":{"Druck_bar":4.07,"Temp_C":61.2,"Status":1},"stored_at":1764000000000}
+		want: map[string]string{"": `
+{"record_name":"plant.line1","value":{"Druck_bar":4.07,"Temp_C":61.2,"Status":1},"stored_at":1764000000000}
 {"record_name":"plant.line1","value":{"Druck_bar":4.11,"Temp_C":61.3,"Status":1},"stored_at":1764000010000}
 `},
 	},
@@ -295,7 +306,7 @@ func compareStored(t *testing.T, dir string, r recipe) {
 				return `"stored_at":NOW}`
 			})
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(strings.TrimPrefix(want, "\n"), got); diff != "" {
 			t.Errorf("what is stored in %q (-want +got):\n%s", name, diff)
 		}
 	}
