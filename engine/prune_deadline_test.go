@@ -130,7 +130,7 @@ func TestInterruptedMaxBytesGoesOn(t *testing.T) {
 				}
 			}
 			if left := (stored - deleted) * valueSize; calls < 3 || left > maxBytes || left <= maxBytes-valueSize {
-				t.Errorf("%d bytes remain after %d calls; want several calls, at most %d bytes, and no less than must be",
+				t.Errorf("%d bytes remain after %d calls; want several, at most %d bytes, and no less than must be",
 					left, calls, maxBytes)
 			}
 		})
