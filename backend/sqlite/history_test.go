@@ -87,7 +87,8 @@ func TestHistory(t *testing.T) {
 			mainData, mainErr := os.ReadFile(main)
 			logData, logErr := os.ReadFile(log)
 			mustClose(t, db)
-			if err := errors.Join(mainErr, logErr, os.WriteFile(main, mainData, 0o600), os.WriteFile(log, logData, 0o600)); err != nil {
+			err := errors.Join(mainErr, logErr, os.WriteFile(main, mainData, 0o600), os.WriteFile(log, logData, 0o600))
+			if err != nil {
 				t.Fatal(err)
 			}
 		}},
@@ -204,7 +205,8 @@ func TestOtherFilesAreNoHistory(t *testing.T) {
 	}{
 		{"no tables", "PRAGMA user_version = 1", ErrOtherTables},
 		{"another table", "CREATE TABLE readings (id INTEGER)", ErrOtherTables},
-		{"a table without a column", "CREATE TABLE record_history (id INTEGER, record_name, value_json)", ErrOtherTables},
+		{"a table without a column", "CREATE TABLE record_history (id INTEGER, record_name, value_json)",
+			ErrOtherTables},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -89,7 +89,8 @@ func TestInterruptedExportEndsWithALine(t *testing.T) {
 			t.Errorf("%s: status %d, stderr %q", format, status, errOut.String())
 		}
 		whole := mustRun(t, "", "export", "*", "-", "--format", format, "--dir", dir)
-		if got := out.String(); got == whole || !strings.HasPrefix(whole, got) || !strings.HasSuffix(got, lineEnd[format]) {
+		got := out.String()
+		if got == whole || !strings.HasPrefix(whole, got) || !strings.HasSuffix(got, lineEnd[format]) {
 			t.Errorf("%s: %d of %d bytes, which end with %q; want the first of them, in whole lines",
 				format, len(got), len(whole), got[max(len(got)-20, 0):])
 		}

@@ -32,8 +32,8 @@ func startCommand(t *testing.T, out io.Writer, args ...string) *exec.Cmd {
 	return command
 }
 
-// mustOpenBesideReaders opens the directory for writing, and stores and reads a value. Open waits for
-// a minute, because the readers are processes that may be late to give way on a busy machine.
+// mustOpenBesideReaders opens the directory for writing, and stores and reads a value. Open waits
+// for a minute, because the readers are processes that may be late to give way on a busy machine.
 func mustOpenBesideReaders(t *testing.T, dir string) {
 	t.Helper()
 	start := time.Now()
