@@ -18,13 +18,16 @@ import (
 // is.
 var ErrPartOfTime = errors.New("it may be a part of the time")
 
+// namesOfHours are words in the names of columns that hold the hours of a date.
+const namesOfHours = "hour hours hr hhmm minute minutes stunde stunden hora heure ora uur time uhrzeit zeit"
+
 // checkHours refuses dates that have their hours in another column, as numbers: the times of a day
 // would be one. The number of a period of the day is no part of a date that comes once.
 func (d *csvDetection) checkHours(said bool) error {
 	if said || len(d.times) != 1 || timeform.Looks(d.cells(d.times[0])) != timeform.Dates {
 		return nil
 	}
-	words := "hour hours hr hhmm minute minutes stunde stunden hora heure ora uur time uhrzeit zeit"
+	words := namesOfHours
 	if d.repeatsDate() {
 		words += " period slot interval"
 	}

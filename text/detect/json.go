@@ -182,6 +182,9 @@ func (d *jsonDetection) findTime() error {
 	}
 	switch {
 	case times != nil:
+		if err := d.checkParts(times); err != nil {
+			return err
+		}
 		return d.useTime(times, others)
 	case opts.StampNow:
 		d.add("time: now")
