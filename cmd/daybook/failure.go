@@ -145,7 +145,7 @@ func readingRemedy(err error) string {
 		{text.ErrImplausible, "--any-time allows such times, and --time-unit says the unit of numbers"},
 		{text.ErrNoUnit, "--time-unit says the unit, if this is a Unix time"},
 		{timeform.ErrAmbiguous, `--time-format says the form: --time-format "%d/%m/%Y %H:%M:%S"`},
-		{text.ErrNoZone, "--time-zone says the zone of such times"},
+		{text.ErrNoZone, "--time-zone says the zone of such times, as in --time-zone America/New_York"},
 		{timeform.ErrRepeated, "--time-zone says the zone, if it is another"},
 		{timeform.ErrSkipped, "--time-zone says the zone, if it is another"},
 		{text.ErrNotTime, "--time names another column or path, --time-format the form, " +

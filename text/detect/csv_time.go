@@ -145,7 +145,11 @@ func (d *csvDetection) timeScore(column int) int {
 	case cells < timeform.Numbers, cells == timeform.Numbers && d.header && name == 0:
 		return 0
 	}
-	return 2*name + int(cells)
+	score := 2 * (2*name + int(cells))
+	if d.header && utcInName.MatchString(d.names[column]) {
+		score++ // of two that look alike, the one whose zone is known
+	}
+	return score
 }
 
 // clockFor returns the column with the times of day that belong to a column of dates, or -1. It has
