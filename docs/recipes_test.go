@@ -24,6 +24,9 @@ import (
 // archiveRows is the number of rows of the archive.
 const archiveRows = 20_000
 
+// rfc3339 is how --flat writes times.
+const rfc3339 = "2006-01-02T15:04:05.000Z07:00"
+
 // recipe is what a block of docs/files.md with the mark "recipe: NAME" needs, and what must be
 // stored after it.
 type recipe struct {
@@ -77,16 +80,16 @@ var recipes = []recipe{
 `},
 	},
 	{
-		name:  "Excel",
-		needs: []string{"jq"},
+		name: "Excel",
 		files: map[string]string{"Messung.csv": "\uFEFFDatum;Temperatur;Feuchte\r\n" +
 			"24.11.2025 17:00;21,5;\r\n24.11.2025 17:15;21,75;41\r\n"},
 		want: map[string]string{"": fmt.Sprintf(`
 {"record_name":"cellar","value":{"Temperatur":21.5},"stored_at":%d}
 {"record_name":"cellar","value":{"Temperatur":21.75,"Feuchte":41},"stored_at":%d}
 `, local(17, 0).UnixMilli(), local(17, 15).UnixMilli())},
-		exports: map[string]string{"cellar.csv": fmt.Sprintf("%q,21.5,\n%q,21.75,41\n",
-			local(17, 0).UTC().Format(time.DateTime), local(17, 15).UTC().Format(time.DateTime))},
+		exports: map[string]string{"cellar.csv": fmt.Sprintf(
+			"record_name,stored_at,Temperatur,Feuchte\ncellar,%s,21.5,\ncellar,%s,21.75,41\n",
+			local(17, 0).UTC().Format(rfc3339), local(17, 15).UTC().Format(rfc3339))},
 	},
 	{
 		name:    "MQTT",
