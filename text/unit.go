@@ -73,6 +73,17 @@ func UnitOf(text string) (unit TimeUnit, isNumber bool) {
 	return unit, true
 }
 
+// IsFiner reports whether a text is a number that says more than milliseconds.
+func (u TimeUnit) IsFiner(text string) bool {
+	number, ok := parseDecimal(text)
+	if !ok {
+		return false
+	}
+	unit, err := u.unitOf(number)
+	number = number.shifted(millisDigits - unit.digits())
+	return err == nil && len(strings.TrimRight(number.digits, "0")) > max(number.point, 0)
+}
+
 // ParseTime reads a time that another program wrote, RFC 3339 or a number of the unit, and returns
 // Unix milliseconds, rounded down. It makes TimeUnit a TimeParser. It allows each time since 1970.
 func (u TimeUnit) ParseTime(text string) (ms uint64, err error) {

@@ -4,11 +4,8 @@ package detect
 
 import (
 	"errors"
-	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/daybook-db/daybook/text"
 )
@@ -36,7 +33,7 @@ func TestCSVForms(t *testing.T) {
 			"#separator \\x09\n#path\tconn\n#fields\tts\tuid\tid.orig_p\n#types\ttime\tstring\tport\n" +
 				"1559839210.123456\tCabc\t5353\n#close\t2019-06-06-16-50-10\n",
 			`a tab between columns, lines that begin with # skipped, header in line 3; ` +
-				`time: "ts" as Unix time in s; record "x"`,
+				`time: "ts" as Unix time in s, cut off below 1 ms; record "x"`,
 			[]string{`x 1559839210123 {"uid":"Cabc","id.orig_p":5353}`}},
 		{"numpy: the header in a comment",
 			"# time, temp\n2024-01-01T00:00:00Z, 1.5\n",
@@ -199,15 +196,6 @@ func TestPartsOfTime(t *testing.T) {
 		{"no hours in the column", "date,hour,v\n2024-01-15,,1\n", nil, ""},
 		{"a person has named the time", "date,hour,v\n2024-01-15,0,1\n", []string{"date"}, ""},
 		{"a column of zones", "time,tz_cd\n2024-01-15 08:30,EST\n", nil, `x.csv:2: column 2 ("tz_cd"): `},
-		{"minutes beside a date", "date,hhmm,v\n2024-01-15,0815,1\n", nil, `x.csv:2: column 2 ("hhmm"): `},
-		{"periods of a day", "date,Settlement Period,v\n2024-01-15,1,1\n2024-01-15,2,2\n", nil,
-			`x.csv:2: column 2 ("Settlement Period"): `},
-		{"a period that is no part of a date", "date,period,v\n2024-01-15,7,1\n2024-01-16,7,2\n", nil, ""},
-		{"AM and PM", "date,time,half\n2024-01-15,02:30,PM\n", nil, `x.csv:2: column 3 ("half"): `},
-		{"a column of offsets", "time,o\n2024-01-15 08:30,-0500\n", nil, `x.csv:2: column 2 ("o"): `},
-		{"a column of hours from UTC", "time,utc_offset\n2024-01-15 08:30,-5\n", nil,
-			`x.csv:2: column 2 ("utc_offset"): `},
-		{"an offset that is a reading", "time,offset\n2024-01-15 08:30,-5\n", nil, ""},
 		{"a column of zones beside times with one", "time,timezone\n2024-01-15T08:30:00Z,EST\n", nil, ""},
 	}
 	for _, test := range tests {
@@ -221,51 +209,5 @@ func TestPartsOfTime(t *testing.T) {
 				t.Errorf("error %v; want ErrPartOfTime", err)
 			}
 		})
-	}
-}
-
-func TestAbbreviationOfZone(t *testing.T) {
-	for name, refused := range map[string]bool{"Time (EST)": true, "MTU (CET/CEST)": true, "Time (UTC)": false,
-		"TEST": false, "Date Time, GMT-05:00": false} {
-		file := strconv.Quote(name) + ",v\n2024-01-15 08:30,1\n"
-		_, err := detectCSV(Sample{[]byte(file), true}, Hints{Reader: text.ReadOptions{Name: "x.csv"}})
-		if errors.Is(err, text.ErrNoZone) != refused || err != nil && !refused {
-			t.Errorf("%s: error %v; want one: %v", name, err, refused)
-		}
-	}
-}
-
-// TestColumnsOfTexts wants that what a person said of a column is not changed.
-func TestColumnsOfTexts(t *testing.T) {
-	const file = "time,a,b,c,d\n2024-01-01T00:00:00Z,1,x,1,\n2024-01-01T00:00:01Z,x,y,1,\n"
-	hints := Hints{Reader: text.ReadOptions{CSV: text.CSVOptions{Number: []string{"a"}, Text: []string{"c"}}}}
-	f, err := detectCSV(Sample{[]byte(file), true}, hints)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]string{"c", "b"}, f.Reader.CSV.Text); diff != "" {
-		t.Errorf("columns of texts (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff([]string{"c"}, hints.Reader.CSV.Text); diff != "" {
-		t.Errorf("the hints have changed (-want +got):\n%s", diff)
-	}
-}
-
-// TestFirstOfEqualTimesIsNamed wants the first line with the time that an error is about.
-func TestFirstOfEqualTimesIsNamed(t *testing.T) {
-	const file = "time,a\n2024-13-45,1\n2024-13-45,2\n2024-13-45,3\n"
-	_, err := detectCSV(Sample{[]byte(file), true}, inUTC("x.csv"))
-	if err == nil || !strings.HasPrefix(err.Error(), "x.csv:2: column 1") {
-		t.Errorf("error %v; want one about line 2", err)
-	}
-}
-
-func BenchmarkDetectCSV(b *testing.B) {
-	row := "2024-01-01T00:00:00Z,21.5,1013,on\n"
-	sample := Sample{[]byte("time,celsius,hPa,state\n" + strings.Repeat(row, SampleLen/len(row))), false}
-	for b.Loop() {
-		if _, err := detectCSV(sample, Hints{}); err != nil {
-			b.Fatal(err)
-		}
 	}
 }

@@ -103,7 +103,7 @@ func TestForms(t *testing.T) {
 			[]string{`z.b 1764000000123 {"x":1}`}},
 		{"journald", `{"__MONOTONIC_TIMESTAMP":"1764000000",` +
 			`"__REALTIME_TIMESTAMP":"1764000000123456","MESSAGE":"m"}` + "\n",
-			`NDJSON; time: "__REALTIME_TIMESTAMP" as Unix time in us; record "in"`,
+			`NDJSON; time: "__REALTIME_TIMESTAMP" as Unix time in us, cut off below 1 ms; record "in"`,
 			[]string{`in 1764000000123 {"__MONOTONIC_TIMESTAMP":"1764000000","MESSAGE":"m"}`}},
 		{"GeoJSON", `{"type":"FeatureCollection","metadata":{"generated":1764000009000},"features":[` +
 			`{"type":"Feature","properties":{"mag":1.20,"time":1764000000000,"updated":1764000001000},"id":"a"}]}`,
@@ -130,7 +130,7 @@ func TestForms(t *testing.T) {
 		{"a zone beside times that have one", `{"time":"2025-11-24T16:00:00Z","tz":"America/New_York"}`,
 			`NDJSON; time: "time" as RFC 3339; record "in"`, []string{`in 1764000000000 {"tz":"America/New_York"}`}},
 		{"Zeek", `{"ts":1764000000.305988,"uid":"C"}` + "\n" + `{"ts":1764000001.1,"uid":"D"}` + "\n",
-			`NDJSON; time: "ts" as Unix time in s; record "in"`,
+			`NDJSON; time: "ts" as Unix time in s, cut off below 1 ms; record "in"`,
 			[]string{`in 1764000000305 {"uid":"C"}`, `in 1764000001100 {"uid":"D"}`}},
 		{"a name for each value", `{"record_name":"r","value":{"x":1},"at":"2025-11-24T16:00:00Z"}`,
 			`NDJSON; time: "at" as RFC 3339; record from "record_name"`, []string{`r 1764000000000 {"x":1}`}},

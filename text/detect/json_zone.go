@@ -49,7 +49,7 @@ var offsetText = regexp.MustCompile(`^(?:UTC|GMT)?[+-][0-9]{1,2}(?::?[0-9]{2})?$
 // checkZones refuses times without a zone beside a member that has one: each value may have its
 // own.
 func (d *jsonDetection) checkZones(form *timeform.Form, member *timeMember) error {
-	if d.hints.Time.Zone != nil || !form.NeedsZone() {
+	if d.hints.Time.Zone != nil || !form.UsesZone() {
 		return nil
 	}
 	for _, m := range scalars(d.objects) {

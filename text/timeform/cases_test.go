@@ -26,7 +26,7 @@ func TestFilesOfPeople(t *testing.T) {
 		{"an offset in the header", []string{"06/08/22 11:00:00 PM", "06/08/22 11:30:00 PM", "06/09/22 12:00:00 AM"},
 			gmt5, "MM/DD/YY HH:MM:SS AM/PM, GMT-05:00",
 			[]string{"2022-06-09T04:00:00Z", "2022-06-09T04:30:00Z", "2022-06-09T05:00:00Z"}},
-		{"microseconds", []string{"1571140860123456"}, vienna(t), "Unix time in us",
+		{"microseconds", []string{"1571140860123456"}, vienna(t), "Unix time in us, cut off below 1 ms",
 			[]string{"2019-10-15T12:01:00.123Z"}},
 		{"a log of a web server", []string{"10/Oct/2000:13:55:36 -0700", "10/Oct/2000:13:55:37 -0700"}, vienna(t),
 			"English dates HH:MM:SS with a zone", []string{"2000-10-10T20:55:36Z", "2000-10-10T20:55:37Z"}},

@@ -10,6 +10,7 @@ type civil struct {
 	dateLen          int // of the text up to the end of the date, or 0
 	second           int // of the day; 86,400 is its end, which some write as 24:00
 	milli            int
+	finer            bool   // the text has more than milliseconds
 	offset           int    // from UTC in seconds, to the east; only if zoned
 	zone             string // the abbreviation of a zone, such as CET; empty if there is none
 	clock            bool   // the text has a time of day

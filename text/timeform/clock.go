@@ -181,6 +181,7 @@ func (s *cursor) fraction(c *civil) (ok bool) {
 	}
 	c.milli = milli
 	for isDigit(s.peek()) {
+		c.finer = c.finer || s.peek() != '0'
 		s.at++
 	}
 	return width > 0

@@ -9,14 +9,18 @@ import (
 	"github.com/daybook-db/daybook/text"
 )
 
-// String names the form for a person, and the zone if the texts have none, or only its
-// abbreviation:
+// String names the form for a person, the zone if the texts have none, or only its abbreviation, and
+// what is lost of the samples:
 // "DD.MM.YYYY HH:MM:SS, Europe/Vienna (this machine's zone)".
 func (f *Form) String() string {
-	if !f.UsesZone() {
-		return f.name
+	text := f.name
+	if f.UsesZone() {
+		text += ", " + nameOfZone(f.opts.Zone)
 	}
-	return f.name + ", " + nameOfZone(f.opts.Zone)
+	if f.seen.finer {
+		text += ", cut off below 1 ms"
+	}
+	return text
 }
 
 // UsesZone reports whether some of the times have no zone of their own, or only its abbreviation,

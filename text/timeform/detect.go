@@ -147,6 +147,7 @@ func (f *Form) checkNumbers(samples []string) error {
 		_, err := f.opts.Unit.ParseTime(sample)
 		if err == nil {
 			read++
+			f.seen.finer = f.seen.finer || f.opts.Unit.IsFiner(sample)
 		} else if first == nil {
 			first = err
 		}

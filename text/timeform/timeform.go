@@ -107,7 +107,7 @@ func (r *reader) tail(after cursor, c *civil) (ok bool) {
 
 // features are what the samples of a form have.
 type features struct {
-	clock, noClock, minutes, seconds, fraction, meridiem, zoned, abbreviated, unzoned bool
+	clock, noClock, minutes, seconds, fraction, finer, meridiem, zoned, abbreviated, unzoned bool
 }
 
 func (f *features) add(c *civil) {
@@ -116,14 +116,12 @@ func (f *features) add(c *civil) {
 	f.minutes = f.minutes || c.minutes
 	f.seconds = f.seconds || c.seconds
 	f.fraction = f.fraction || c.milli != 0
+	f.finer = f.finer || c.finer
 	f.meridiem = f.meridiem || c.meridiem
 	f.zoned = f.zoned || c.zoned || c.zone != ""
 	f.abbreviated = f.abbreviated || c.zone != ""
 	f.unzoned = f.unzoned || !c.zoned && c.zone == ""
 }
-
-// NeedsZone reports whether some of the times have no zone of their own, and are in Options.Zone.
-func (f *Form) NeedsZone() bool { return !f.number && f.seen.unzoned }
 
 // NewParser returns a parser for the times of one file. It takes them in the file's order.
 func (f *Form) NewParser() text.TimeParser {

@@ -44,7 +44,7 @@ func TestForms(t *testing.T) {
 		{"2024-01-31T23:59:59Z", rfc3339, "2024-01-31T23:59:59Z", "the usual form"},
 		{"2024-01-31t23:59:59z", rfc3339, "2024-01-31T23:59:59Z", "small letters"},
 		{"2024-01-31T23:59:60Z", rfc3339, "2024-02-01T00:00:00Z", "a leap second"},
-		{"2024-01-31T23:59:59.123456789Z", rfc3339, "2024-01-31T23:59:59.123Z", "a fraction is rounded down"},
+		{"2024-01-31T23:59:59.123456789Z", rfc3339 + ", cut off below 1 ms", "2024-01-31T23:59:59.123Z", "a fraction is rounded down"},
 		{"2024-01-31 23:59:59,5+01:00", rfc3339, "2024-01-31T22:59:59.5Z", "a blank, a comma and an offset"},
 		{"2024-01-31T23:59:59-0130", rfc3339, "2024-02-01T01:29:59Z", "an offset without a colon"},
 		{"2024-01-31T23:59:59+01", rfc3339, "2024-01-31T22:59:59Z", "an offset of hours"},
@@ -103,10 +103,11 @@ func TestForms(t *testing.T) {
 		{"20240131-2359", "YYYYMMDD HH:MM" + inVienna, "2024-01-31T22:59:00Z", "a dash"},
 		{"20240131 23:59", "YYYYMMDD HH:MM" + inVienna, "2024-01-31T22:59:00Z", "date and time joined"},
 		{"1764000000", "Unix time in s", "2025-11-24T16:00:00Z", "seconds"},
-		{"1764000000123.5", "Unix time in ms", "2025-11-24T16:00:00.123Z", "milliseconds with a fraction"},
+		{"1764000000123.5", "Unix time in ms, cut off below 1 ms", "2025-11-24T16:00:00.123Z",
+			"milliseconds with a fraction"},
 		{"1.764e9", "Unix time in s", "2025-11-24T16:00:00Z", "an exponent"},
-		{"1571140860123456", "Unix time in us", "2019-10-15T12:01:00.123Z", "microseconds"},
-		{"1764000000123456789", "Unix time in ns", "2025-11-24T16:00:00.123Z", "nanoseconds"},
+		{"1571140860123456", "Unix time in us, cut off below 1 ms", "2019-10-15T12:01:00.123Z", "microseconds"},
+		{"1764000000123456789", "Unix time in ns, cut off below 1 ms", "2025-11-24T16:00:00.123Z", "nanoseconds"},
 	}
 	for _, test := range tests {
 		t.Run(test.text, func(t *testing.T) {
