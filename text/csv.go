@@ -15,7 +15,8 @@ import (
 
 // Noter is a ValueReader that has something to say about the values that it read.
 type Noter interface {
-	// Notes returns sentences for a person. They are complete after the last value.
+	// Notes returns sentences for a person, without the file's name. They are complete after the
+	// last value.
 	Notes() []string
 }
 

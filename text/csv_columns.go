@@ -164,8 +164,8 @@ func (r *csvReader) Notes() (notes []string) {
 		if c.strings == 1 {
 			are = "cell is no number and was kept as a string"
 		}
-		notes = append(notes, fmt.Sprintf("%scolumn %d (%q): %d %s, the first in line %d",
-			prefix(r.opts.Name), i+1, shorten(c.name, maxQuoted), c.strings, are, c.firstLine))
+		notes = append(notes, fmt.Sprintf("column %d (%q): %d %s, the first in line %d",
+			i+1, shorten(c.name, maxQuoted), c.strings, are, c.firstLine))
 	}
 	return notes
 }

@@ -20,12 +20,13 @@ func (i *ingestion) tell(in *input) {
 	}
 }
 
-// tellNotes prints what a reader noticed.
+// tellNotes prints what a reader noticed: texts in columns of numbers.
 func (i *ingestion) tellNotes(in *input, values text.ValueReader) {
-	if noticed, ok := values.(interface{ Notes() []string }); ok {
+	const remedy = "; --text makes texts of all cells of a column, and --number refuses such cells"
+	if noticed, ok := values.(text.Noter); ok {
 		i.bar.clear()
 		for _, note := range noticed.Notes() {
-			fmt.Fprintln(i.notes, printable(in.name+": "+note))
+			fmt.Fprintln(i.notes, printable(in.name+": "+note+remedy))
 		}
 	}
 }
