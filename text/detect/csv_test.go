@@ -68,7 +68,8 @@ func TestCSVCases(t *testing.T) {
 			`hex_ids 1696758378600 {"id":"0F7","data":"01FD01C780000300"}`,
 			`hex_ids 1696758378700 {"id":"1E999","data":"12345678901234567890"}`,
 		}},
-		{"micros.csv", `',' between columns, header; time: "time" as Unix time in us, cut off below 1 ms; record "micros"`,
+		{"micros.csv", `',' between columns, header; ` +
+			`time: "time" as Unix time in us, cut off below 1 ms; record "micros"`,
 			[]string{`micros 1571140860123 {"v":1}`}},
 		{"no_header.csv", `',' between columns, no header; time: "c1" as RFC 3339; record "no_header"`,
 			[]string{`no_header 1704067200000 {"c2":5}`, `no_header 1704067201000 {"c2":6}`}},

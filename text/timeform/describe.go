@@ -9,9 +9,8 @@ import (
 	"github.com/daybook-db/daybook/text"
 )
 
-// String names the form for a person, the zone if the texts have none, or only its abbreviation, and
-// what is lost of the samples:
-// "DD.MM.YYYY HH:MM:SS, Europe/Vienna (this machine's zone)".
+// String names the form for a person, the zone if the texts have none, or only its abbreviation,
+// and what is lost of the samples: "DD.MM.YYYY HH:MM:SS, Europe/Vienna (this machine's zone)".
 func (f *Form) String() string {
 	text := f.name
 	if f.UsesZone() {
