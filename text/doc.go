@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package text turns files into stored values and stored values into files: NDJSON and CSV. Its
-// subpackage parquet does the same for Parquet.
+// Package text turns files into stored values and stored values into files: NDJSON, JSON, CSV and
+// Influx line protocol. Its subpackage parquet does the same for Parquet.
 //
-// A [ValueReader] reads the values of one file, in the file's order. [FormatOfName] and
-// [DetectFormat] say which constructor suits a file:
+// A [ValueReader] reads the values of one file, in the file's order. The subpackage detect finds
+// which constructor suits a file, and with which options; the subpackage decode makes UTF-8 of a
+// compressed file or of another encoding:
 //
 //	NewNDJSONReader       one JSON object per line: with record_name, value and stored_at, or
 //	                      with topic, payload and ts, as AimDB names them

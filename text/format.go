@@ -34,26 +34,6 @@ func FormatOfName(name string) Format {
 	return ""
 }
 
-// DetectFormat tells NDJSON from CSV by the first character that is not white space: NDJSON begins
-// with an opening brace, and any other text is read as CSV. It returns "" for a file that holds
-// nothing else than white space.
-//
-// It skips a byte order mark, and leaves everything after it unread. It asks in for no more bytes
-// than it needs, because a pipe may be slow to send them.
-func DetectFormat(in *bufio.Reader) (Format, error) {
-	if err := skipByteOrderMark(in); err != nil {
-		return "", err
-	}
-	first, found, err := firstCharacter(in)
-	switch {
-	case err != nil || !found:
-		return "", err
-	case first == '{':
-		return NDJSON, nil
-	}
-	return CSV, nil
-}
-
 // skipByteOrderMark drops the mark that some programs put before UTF-8. It asks for one byte more
 // only while those before it may be the mark.
 func skipByteOrderMark(in *bufio.Reader) error {
