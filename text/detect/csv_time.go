@@ -277,6 +277,10 @@ func wordsOf(name string) (words []string) {
 // zoneInText matches an offset such as GMT-05:00 or UTC+1.
 var zoneInText = regexp.MustCompile(`\b(?:GMT|UTC) ?([+-])([0-9]{1,2})(?::?([0-9]{2}))?\b`)
 
+// zoneOfCounters matches what the Performance Monitor of Windows names its column of times: it ends
+// with the minutes from its zone to UTC.
+var zoneOfCounters = regexp.MustCompile(`^\(PDH-[CT]SV [0-9.]+\) \(.*\)\((-?[0-9]{1,3})\)$`)
+
 // utcInName matches the name of a column whose times are UTC.
 var utcInName = regexp.MustCompile(`(?i)(?:\b|_)utc(?:\b|_)`)
 
@@ -305,6 +309,10 @@ func (d *csvDetection) findZone(columns []int) *time.Location {
 }
 
 func zoneIn(text string) *time.Location {
+	if match := zoneOfCounters.FindStringSubmatch(text); match != nil {
+		minutes, _ := strconv.Atoi(match[1])
+		return zoneOfMinutes(-minutes)
+	}
 	match := zoneInText.FindStringSubmatch(text)
 	if match == nil {
 		return nil
@@ -319,4 +327,11 @@ func zoneIn(text string) *time.Location {
 		offset = -offset
 	}
 	return time.FixedZone(match[0], offset)
+}
+
+// zoneOfMinutes returns the zone of an offset from UTC, with a name such as UTC-08:00.
+func zoneOfMinutes(minutes int) *time.Location {
+	offset := time.Duration(minutes) * time.Minute
+	at := time.Time{}.In(time.FixedZone("", int(offset.Seconds())))
+	return time.FixedZone(at.Format("UTC-07:00"), int(offset.Seconds()))
 }

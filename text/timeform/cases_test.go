@@ -30,6 +30,8 @@ func TestFilesOfPeople(t *testing.T) {
 			[]string{"2019-10-15T12:01:00.123Z"}},
 		{"a log of a web server", []string{"10/Oct/2000:13:55:36 -0700", "10/Oct/2000:13:55:37 -0700"}, vienna(t),
 			"English dates HH:MM:SS with a zone", []string{"2000-10-10T20:55:36Z", "2000-10-10T20:55:37Z"}},
+		{"a colon before the milliseconds", []string{"26/03/2026 08:07:12:237", "26/03/2026 08:07:12:24"}, vienna(t),
+			"DD/MM/YYYY HH:MM:SS.fff, Europe/Vienna", []string{"2026-03-26T07:07:12.237Z", "1970-01-01T00:00:00Z"}},
 		{"a total at the end", []string{"31.12.2024 23:45", "01.01.2025 00:00", "Summe"}, vienna(t),
 			"DD.MM.YYYY HH:MM, Europe/Vienna",
 			[]string{"2024-12-31T22:45:00Z", "2024-12-31T23:00:00Z", "1970-01-01T00:00:00Z"}},

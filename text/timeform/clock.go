@@ -170,12 +170,17 @@ func (s *cursor) clock(c *civil) (ok bool) {
 }
 
 // fraction reads the fraction of a second, if there is one, and rounds it down to milliseconds.
+// Loggers of Keysight write a colon before three digits.
 func (s *cursor) fraction(c *civil) (ok bool) {
-	if next := s.peek(); next != '.' && next != ',' {
+	next := s.peek()
+	if next != '.' && next != ',' && next != ':' {
 		return true
 	}
 	s.at++
 	milli, width := s.number(3)
+	if next == ':' && (width < 3 || isDigit(s.peek())) {
+		return false
+	}
 	for i := width; i < 3; i++ {
 		milli *= 10
 	}

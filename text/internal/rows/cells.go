@@ -4,11 +4,13 @@ package rows
 
 import "bytes"
 
-// IsMissing reports whether a cell stands for no value.
+// IsMissing reports whether a cell stands for no value. The quotes of a cell may keep blanks alone:
+// Windows writes " " where it has not measured.
 func IsMissing(cell []byte) bool {
+	if len(cell) == 0 || cell[0] == ' ' {
+		return len(bytes.TrimLeft(cell, " ")) == 0
+	}
 	switch len(cell) {
-	case 0:
-		return true
 	case 3:
 		return string(cell) == "NaN" || string(cell) == "N/A"
 	case 4:

@@ -56,7 +56,7 @@ func TestCommaNumber(t *testing.T) {
 }
 
 func TestIsMissing(t *testing.T) {
-	for _, cell := range []string{"", "NaN", "N/A", "null"} {
+	for _, cell := range []string{"", "NaN", "N/A", "null", " ", "   "} {
 		if !IsMissing([]byte(cell)) {
 			t.Errorf("%q stands for a value", cell)
 		}
