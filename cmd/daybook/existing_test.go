@@ -71,6 +71,18 @@ func TestSkipExistingResumes(t *testing.T) {
 	}
 }
 
+// TestSkipExistingBesideBadLines wants a second run to succeed, which finds all its values stored.
+func TestSkipExistingBesideBadLines(t *testing.T) {
+	dir := newDir(t)
+	const lines = `{"record_name":"r","value":1,"stored_at":5}` + "\nbad\n"
+	for _, want := range []string{"stored 1 value", "stored 0 values"} {
+		got := run(t, lines, "ingest", "--skip-existing", "--skip-bad", "--dir", dir)
+		if got.status != statusDone || !strings.HasPrefix(got.out, want) {
+			t.Errorf("%+v; want %q", got, want)
+		}
+	}
+}
+
 // TestExistingValues compares with a plain set, for batches that span few and many values.
 func TestExistingValues(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))

@@ -135,6 +135,7 @@ func readingRemedy(err error) string {
 		remedy string
 	}{
 		{detect.ErrUnknownShape, "--jq makes values of them"},
+		{detect.ErrInnerTimes, "--jq makes values of them, and --time names the time of their whole"},
 		{text.ErrMissingTime, "--now stamps such values with the clock"},
 		{detect.ErrNoTime, "--time names the column or path of the time, --skip-lines the lines before the header, " +
 			"and --now stamps values with the clock"},

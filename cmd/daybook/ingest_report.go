@@ -42,7 +42,7 @@ func (i *ingestion) summarize(inputs []input, took time.Duration) error {
 }
 
 func (i *ingestion) onlyBadLines(done string) error {
-	if i.stored > 0 || i.skippedLines == 0 {
+	if i.stored > 0 || i.skippedLines == 0 || i.existing != nil && i.existing.found > 0 {
 		return nil
 	}
 	return fmt.Errorf("nothing was %s: all values were bad, in %s", done, counted(i.skippedLines, "line"))

@@ -143,6 +143,10 @@ func TestRefusedCSV(t *testing.T) {
 			`x.csv:2: column 1 ("time"): "20140214" is not a time without a unit`},
 		{"a date that is ambiguous", readFile(t, "hobo_title.csv"), nil, // 06/08/22
 			`x.csv:3: column 2 ("Date Time, GMT-05:00"): "06/08/22 07:00:00 PM" is ambiguous`},
+		{"a date of birth", "id,birth_date,kg\n1,1985-02-03,70\n", ErrNoTime, `"birth_date"`},
+		{"the date when a meter was installed", "meter,installed,kwh\nA,2019-03-01,100\n", ErrNoTime, ""},
+		{"a sunrise beside a day", "date,sunrise_time,max\n2024-05-01,05:40,21\n", ErrPartOfTime, `"sunrise_time"`},
+		{"an expiry that has the name of a time", "date of expiry,v\n2025-03-01,1\n", ErrNoTime, ""},
 		{"no time", "a,b\n1,2\n", ErrNoTime, `nothing in it looks like a time: its columns are "a" and "b"`},
 		{"times of day alone", "Time,b\n10:00,2\n11:00,2\n", nil, `column 1 ("Time")`},
 		{"a header with too few names", "time,v\n2024-01-01T00:00:00Z,1,2\n2024-01-01T00:00:01Z,1,2\n", ErrHeader,
@@ -158,6 +162,25 @@ func TestRefusedCSV(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), test.want) ||
 				test.is != nil && !errors.Is(err, test.is) {
 				t.Errorf("error %v; want %q", err, test.want)
+			}
+		})
+	}
+}
+
+// TestTimeAmongOthers reads files that have dates of another meaning beside the time.
+func TestTimeAmongOthers(t *testing.T) {
+	tests := []struct{ name, input, want string }{
+		{"a date of birth first", "birth date,visit date,kg\n1985-02-03,2024-05-01,70\n",
+			`f 1714521600000 {"birth date":"1985-02-03","kg":70}`},
+		{"the end of an interval first", "end time,start time,kwh\n2024-05-01T01:00:00Z,2024-05-01T00:00:00Z,1\n",
+			`f 1714521600000 {"end time":"2024-05-01T01:00:00Z","kwh":1}`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			hints := Hints{Reader: text.ReadOptions{Name: "f.csv"}, Time: timeform.Options{Zone: time.UTC}}
+			_, lines, err := readCSV(Sample{[]byte(test.input), true}, hints)
+			if diff := cmp.Diff([]string{test.want}, lines); err != nil || diff != "" {
+				t.Errorf("%v; values (-want +got):\n%s", err, diff)
 			}
 		})
 	}

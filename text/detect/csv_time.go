@@ -131,7 +131,9 @@ func (d *csvDetection) bestColumn() int {
 	if best >= 0 || !d.header {
 		return best
 	}
-	return slices.IndexFunc(d.names, func(name string) bool { return likelihoodOfName(name) == strongName })
+	return slices.IndexFunc(d.names, func(name string) bool {
+		return likelihoodOfName(name) == strongName && !isOtherDate(name)
+	})
 }
 
 // timeScore says how much a column looks like a time. Numbers need the name of a time, if columns
@@ -142,12 +144,17 @@ func (d *csvDetection) timeScore(column int) int {
 		name = likelihoodOfName(d.names[column])
 	}
 	switch {
+	case d.header && isOtherDate(d.names[column]):
+		return 0
 	case cells < timeform.Numbers, cells == timeform.Numbers && d.header && name == 0:
 		return 0
 	}
 	score := 2 * (2*name + int(cells))
 	if d.header && utcInName.MatchString(d.names[column]) {
 		score++ // of two that look alike, the one whose zone is known
+	}
+	if words := wordsOf(d.names[column]); slices.Contains(words, "end") || slices.Contains(words, "until") {
+		score-- // of two that look alike, the one where an interval starts
 	}
 	return score
 }
@@ -157,7 +164,7 @@ func (d *csvDetection) timeScore(column int) int {
 func (d *csvDetection) clockFor(dates int) int {
 	for i, name := range d.names {
 		beside := i == dates+1 || i == dates-1
-		if d.header && likelihoodOfName(name) > 0 || !d.header && beside {
+		if d.header && likelihoodOfName(name) > 0 && !isOtherDate(name) || !d.header && beside {
 			if timeform.Looks(d.cells(i)) == timeform.Clocks {
 				return i
 			}
@@ -226,6 +233,17 @@ var (
 		"zeitpunkt uhrzeit datumzeit fecha hora fechahora horodate horodatage heure ora tijd tijdstip tid dato czas")
 	weakTimeNames = strings.Fields("changed updated created received recorded measured observed at when last")
 )
+
+// otherDates are words of the names of dates in the life of a person or a thing, when nothing was
+// measured.
+var otherDates = strings.Fields("birth birthday birthdate born dob geburtsdatum geburtstag naissance nacimiento " +
+	"expires expire expiry expiration ablaufdatum install installed installation commissioned calibrated " +
+	"calibration warranty manufactured purchased due sunrise sunset moonrise moonset deleted")
+
+// isOtherDate reports whether a name is that of a time which is none of a reading.
+func isOtherDate(name string) bool {
+	return slices.ContainsFunc(wordsOf(name), func(word string) bool { return slices.Contains(otherDates, word) })
+}
 
 // likelihoodOfName says how much the name of a column is that of a time. The words of a name may be
 // written as in last_changed or LastChanged.

@@ -19,6 +19,11 @@ import (
 // which of them belong together, such as arrays in arrays.
 var ErrUnknownShape = errors.New("it has arrays, and it cannot be known which of their elements are the values")
 
+// ErrInnerTimes is returned for JSON whose values have arrays with times of their own: a reading
+// may be an element, or the whole value.
+var ErrInnerTimes = errors.New("it has arrays with times of their own, and it cannot be known " +
+	"whether their elements are the values")
+
 // jsonDetection is the detection of one file of JSON.
 type jsonDetection struct {
 	sample  Sample
@@ -181,6 +186,8 @@ func (d *jsonDetection) findTime() error {
 		}
 	}
 	switch {
+	case times != nil && !d.allHave("topic") && slices.ContainsFunc(d.objects, hasInnerTimes):
+		return ErrInnerTimes
 	case times != nil:
 		if err := d.checkParts(times); err != nil {
 			return err

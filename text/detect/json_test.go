@@ -264,6 +264,12 @@ func TestRefusedJSON(t *testing.T) {
 		{"expiry is no time of a reading", `{"expires_at":"2025-11-24T16:00:00Z"}`, ErrNoTime, ""},
 		{"a document with a time of its own", `{"time":1764000000,"sensors":[{"seen":"2025-11-24T16:00:00Z"}]}`,
 			ErrUnknownShape, ""},
+		{"a report of intervals", `{"start_at":1714521600,"intervals":[{"end_at":1714521900,"w":3}]}`,
+			ErrInnerTimes, ""},
+		{"an array of reports", `[{"time":"2025-11-24T16:00:00Z","samples":[{"t":"2025-11-24T15:00:00Z","v":1}]}]`,
+			ErrInnerTimes, ""},
+		{"pairs beside a time", `{"time":1764000000,"values":[[1764000000,"1"],[1764000001,"2"]]}`, ErrInnerTimes, ""},
+		{"a device's date is no time", `{"installed_at":"2025-11-24T16:00:00Z","v":1}`, ErrNoTime, ""},
 		{"an id is no time", `{"last_id":1764000000,"v":1}`, ErrNoTime, ""},
 		{"a zone for each value", `{"time":"2025-11-24 16:00","tz":"America/New_York"}`, text.ErrNoZone,
 			`as "tz" says`},
@@ -280,6 +286,38 @@ func TestRefusedJSON(t *testing.T) {
 			isWanted := err != nil && (test.want == nil || errors.Is(err, test.want))
 			if !isWanted || !strings.Contains(err.Error(), test.text) {
 				t.Errorf("got %v; want %v and %q", err, test.want, test.text)
+			}
+		})
+	}
+}
+
+// TestInnerTimes reads values whose arrays have no times of their own, or of which a person named
+// the time.
+func TestInnerTimes(t *testing.T) {
+	const report = `{"start_at":1764000000,"intervals":[{"end_at":1764000300,"w":3},{"end_at":1764000600,"w":4}]}`
+	tests := []struct {
+		name, input string
+		time        []string
+		want        []string
+	}{
+		{"an array of numbers", `{"time":1764000000,"axes":[1,2]}`, nil, []string{`f 1764000000000 {"axes":[1,2]}`}},
+		{"an array of ids", `{"time":1764000000,"tags":[{"id":1764000000}]}`, nil,
+			[]string{`f 1764000000000 {"tags":[{"id":1764000000}]}`}},
+		{"the elements by their time", report, []string{"end_at"},
+			[]string{`f 1764000300000 {"w":3}`, `f 1764000600000 {"w":4}`}},
+		{"the whole value by its time", report, []string{"start_at"},
+			[]string{`f 1764000000000 {"intervals":[{"end_at":1764000300,"w":3},{"end_at":1764000600,"w":4}]}`}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			f, err := detectJSON(Sample{[]byte(test.input), true},
+				Hints{Reader: text.ReadOptions{Name: "f.json", Time: test.time}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines, err := readFound([]byte(test.input), f)
+			if diff := cmp.Diff(test.want, lines); err != nil || diff != "" {
+				t.Errorf("%v; values (-want +got):\n%s", err, diff)
 			}
 		})
 	}

@@ -65,12 +65,15 @@ func scalars(objects []*node) (members []*timeMember) {
 var namesOfTimes = strings.Fields("tst dt __REALTIME_TIMESTAMP timeUnixNano @t")
 
 // otherTimes are words of the names of times at which nothing was measured, and of numbers.
-var otherTimes = strings.Fields("expires expire expiry expiration until end next due birth birthday deleted " +
-	"monotonic sunrise sunset valid id by count counter serial duration interval timeout elapsed taken uptime")
+var otherTimes = strings.Fields("until end next monotonic valid id by count counter serial duration interval " +
+	"timeout elapsed taken uptime")
 
 // nameLikelihood says how much the name of a member is that of a time, and reports false for the
 // name of a time that is none of a reading.
 func nameLikelihood(name string) (likelihood int, ok bool) {
+	if isOtherDate(name) {
+		return 0, false
+	}
 	for _, word := range wordsOf(name) {
 		if slices.Contains(otherTimes, word) {
 			return 0, false
@@ -124,6 +127,36 @@ func timesOf(objects []*node) (times, others []*timeMember) {
 		}
 	}
 	return times, others
+}
+
+// hasInnerTimes reports whether a value has an array whose elements have times of their own, as the
+// intervals of a meter have. They may end an interval.
+func hasInnerTimes(value *node) bool {
+	if value.kind == arrayNode && isSeries(value.nodes) {
+		return true
+	}
+	return slices.ContainsFunc(value.nodes, hasInnerTimes)
+}
+
+// isSeries reports whether the elements of an array are objects with a time, or arrays that start
+// with one.
+func isSeries(elements []*node) bool {
+	var objects []*node
+	var firsts []string
+	for _, element := range elements {
+		switch {
+		case element.kind == objectNode:
+			objects = append(objects, element)
+		case element.kind == arrayNode && len(element.nodes) > 1:
+			firsts = append(firsts, element.nodes[0].text)
+		}
+	}
+	isTime := func(m *timeMember) bool {
+		name := m.names[len(m.names)-1]
+		return m.looks == timeform.Times && !isOtherDate(name) ||
+			m.looks >= timeform.Numbers && !isOtherDate(name) && likelihoodOfName(name) > 0
+	}
+	return timeform.Looks(firsts) >= timeform.Numbers || slices.ContainsFunc(scalars(objects), isTime)
 }
 
 // namedLikeTime returns a member that has the name of a time, whatever its values are. Their error
