@@ -27,27 +27,33 @@ func TestBackend(t *testing.T) {
 		opts   Options
 		wrap   func(t *testing.T, db *DB) daybook.Backend
 		can    backendtest.Capabilities
+		isLong bool // the row adds little to the others, and runs with -long
 	}{
 		{"always", "the defaults: all that a case stores is in the head", Options{}, checked,
-			backendtest.Capabilities{}},
+			backendtest.Capabilities{}, false},
 		{"interval", "the log is synced by another goroutine", Options{Durability: DurabilityInterval}, checked,
-			backendtest.Capabilities{}},
-		{"os", "the log is not synced", Options{Durability: DurabilityOS}, checked, backendtest.Capabilities{}},
+			backendtest.Capabilities{}, false},
+		{"os", "the log is not synced", Options{Durability: DurabilityOS}, checked, backendtest.Capabilities{}, true},
 		{"tiny heads", "heads are frozen and posted under the operations",
 			Options{Durability: DurabilityOS,
 				Tuning: Tuning{HeadSize: MinHeadSize, TransactionSize: MinTransactionSize, ChunkValues: 2}}, checked,
-			backendtest.Capabilities{}},
+			backendtest.Capabilities{}, false},
 		{"tiny chunks", "each value has a chunk of its own",
 			Options{Durability: DurabilityOS, Tuning: Tuning{HeadSize: MinHeadSize, ChunkBytes: 1}}, checked,
-			backendtest.Capabilities{}},
-		{"in the tree", "a checkpoint follows each operation", small, postedEvery(1), backendtest.Capabilities{}},
-		{"in both", "a checkpoint follows every second operation", small, postedEvery(2), backendtest.Capabilities{}},
+			backendtest.Capabilities{}, false},
+		{"in the tree", "a checkpoint follows each operation", small, postedEvery(1),
+			backendtest.Capabilities{}, false},
+		{"in both", "a checkpoint follows every second operation", small, postedEvery(2),
+			backendtest.Capabilities{}, false},
 		{"reopened", "a close and an open follow each operation", cheap, reopenedAfter(1, (*DB).Close),
-			backendtest.Capabilities{ScanBlocksWrites: true}},
+			backendtest.Capabilities{ScanBlocksWrites: true}, false},
 		{"killed", "every fourth operation is the last before a crash; each would take the race detector minutes",
-			cheap, reopenedAfter(4, (*DB).abandon), backendtest.Capabilities{ScanBlocksWrites: true}},
+			cheap, reopenedAfter(4, (*DB).abandon), backendtest.Capabilities{ScanBlocksWrites: true}, false},
 	}
 	for _, test := range tests {
+		if test.isLong && !testenv.Long() {
+			continue
+		}
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel() // most of the time is spent waiting for the disk
 			backendtest.Run(t, func(t *testing.T) daybook.Backend {

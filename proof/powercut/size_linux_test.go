@@ -22,7 +22,7 @@ const manyStates = 10_000
 // enough for two of Always and one of each other durability. The race detector finds races with one
 // workload.
 func sizeOfRun() size {
-	s := size{states: 2000, workloads: 4, steps: 30, recoveries: 1, random: 2}
+	s := size{states: 2000, workloads: 4, steps: 30, recoveries: 1, random: 1}
 	if testenv.Long() {
 		s = size{states: 2500, workloads: 4, steps: 45, recoveries: 3, random: 2}
 	}
