@@ -36,7 +36,7 @@ func (d *csvDetection) headerRow(first int) int {
 	named := make([]bool, d.table.width) // the columns that have a cell in the rows so far
 	for i, row := range d.ofWidth(d.table.rows[first:]) {
 		if i > maxTitles || slices.ContainsFunc(row.cells, isDated) {
-			return first
+			return d.pastTitles(first)
 		}
 		for column, cell := range row.cells {
 			if !named[column] && namesTime(cell) && isLabels(row.cells) {
@@ -45,7 +45,33 @@ func (d *csvDetection) headerRow(first int) int {
 			named[column] = named[column] || cell != ""
 		}
 	}
+	return d.pastTitles(first)
+}
+
+// pastTitles returns the first row after titles, which have but one cell that is not empty, if it
+// has labels. A spreadsheet writes a title as wide as the rows. Without such a row it is first.
+func (d *csvDetection) pastTitles(first int) int {
+	for i, row := range d.table.rows[first:] {
+		if len(row.cells) != d.table.width || d.table.width < 3 || i > maxTitles {
+			return first
+		}
+		if filled := d.table.width - countEmpty(row.cells); filled > 1 {
+			if isLabels(row.cells) {
+				return first + i
+			}
+			return first
+		}
+	}
 	return first
+}
+
+func countEmpty(cells []string) (empty int) {
+	for _, cell := range cells {
+		if cell == "" {
+			empty++
+		}
+	}
+	return empty
 }
 
 // maxTitles is how many rows may stand before a header that are as wide as it is.
