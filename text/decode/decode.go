@@ -46,7 +46,8 @@ func (r *Reader) Close() { r.close() }
 
 // NewReader returns a reader of the text of a file. The name of an encoding is one of the Encoding
 // Standard of the web, such as latin1, windows-1252 or shift_jis; without a name a byte order mark
-// decides, and otherwise it is UTF-8. The byte order mark itself is not returned.
+// decides, and otherwise it is UTF-8. The byte order mark itself is not returned. Bytes that are no
+// character of another encoding than UTF-8 become one that is no UTF-8.
 //
 // It reads a few bytes at the beginning. A file whose decompressed text is damaged or ends early
 // is an error of Read.
@@ -146,7 +147,7 @@ func (r *Reader) decode(in *bufio.Reader, name string) (err error) {
 	if err != nil {
 		return err
 	}
-	r.Reader = transform.NewReader(in, decoder)
+	r.Reader = transform.NewReader(in, transform.Chain(decoder, damage{}))
 	return nil
 }
 
