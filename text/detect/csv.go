@@ -154,6 +154,7 @@ func (d *csvDetection) findTexts() {
 			counted = append(counted, row)
 		}
 	}
+	var mixed []string
 	said := slices.Concat(d.opts.Text, d.opts.Number)
 	d.opts.Text = slices.Clip(d.opts.Text) // so that the hints keep theirs
 	for i, name := range d.names {
@@ -168,5 +169,30 @@ func (d *csvDetection) findTexts() {
 		if kinds[textual] || len(kinds) > 1 {
 			d.opts.Text = append(d.opts.Text, name)
 		}
+		if kinds[textual] && kinds[number] {
+			mixed = append(mixed, fmt.Sprintf("%q because of %.40q", name, d.firstText(counted, i)))
+		}
+	}
+	d.sayMixed(mixed)
+}
+
+// firstText returns the first cell of a column that is a text.
+func (d *csvDetection) firstText(in []tableRow, column int) string {
+	for _, row := range in {
+		if cell := row.cells[column]; d.kindOf(cell) == textual {
+			return cell
+		}
+	}
+	return ""
+}
+
+// sayMixed says which columns have numbers that become texts, because of another cell.
+func (d *csvDetection) sayMixed(mixed []string) {
+	const maxSaid = 3
+	switch {
+	case len(mixed) > maxSaid:
+		d.add("strings, not numbers: %s and others", strings.Join(mixed[:maxSaid], ", "))
+	case len(mixed) > 0:
+		d.add("strings, not numbers: %s", strings.Join(mixed, ", "))
 	}
 }

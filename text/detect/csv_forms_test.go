@@ -77,7 +77,8 @@ func TestCSVForms(t *testing.T) {
 			[]string{`x 1704067200000 {"1":1.5,"2":2}`}},
 		{"a topic for each row",
 			"ts,topic,payload\n1700000000,home/kitchen,21.5\n1700000001,home/hall,on\n",
-			`',' between columns, header; time: "ts" as Unix time in s; record "{topic}"`,
+			`',' between columns, header; time: "ts" as Unix time in s; record "{topic}"; ` +
+				`strings, not numbers: "payload" because of "on"`,
 			[]string{
 				`home.kitchen 1700000000000 {"payload":"21.5"}`,
 				`home.hall 1700000001000 {"payload":"on"}`,
@@ -100,7 +101,8 @@ func TestCSVForms(t *testing.T) {
 			}},
 		{"points and commas: no decimal comma",
 			"time;v\n2024-01-01T00:00:00Z;1,234.5\n2024-01-01T00:00:01Z;2\n",
-			`';' between columns, header; time: "time" as RFC 3339; record "x"`,
+			`';' between columns, header; time: "time" as RFC 3339; record "x"; ` +
+				`strings, not numbers: "v" because of "1,234.5"`,
 			[]string{`x 1704067200000 {"v":"1,234.5"}`, `x 1704067201000 {"v":"2"}`}},
 		{"UTC in the name",
 			"Time (UTC);v\n2024-01-13 00:00:00;1\n",

@@ -59,7 +59,8 @@ func TestCSVCases(t *testing.T) {
 			`record "date_and_time"`, []string{`date_and_time 1761696000000 {"Min":13.28}`}},
 		{"dateonly.csv", `',' between columns, header; time: "date" as YYYY-MM-DD, UTC; record "dateonly"`,
 			[]string{`dateonly 1325376000000 {"v":12.8}`}},
-		{"ha.csv", `',' between columns, header; time: "last_changed" as RFC 3339; record "ha"`, []string{
+		{"ha.csv", `',' between columns, header; time: "last_changed" as RFC 3339; record "ha"; ` +
+			`strings, not numbers: "state" because of "unavailable"`, []string{
 			`ha 1766772000000 {"entity_id":"sensor.voltmeter_a","state":"13.249470"}`,
 			`ha 1766772003000 {"entity_id":"sensor.voltmeter_b","state":"unavailable"}`,
 		}},
