@@ -97,6 +97,18 @@ func TestLinesThatLackSomething(t *testing.T) {
 	}
 }
 
+// TestSomeHaveZones wants an error where this machine's zone would be that of some times alone.
+func TestSomeHaveZones(t *testing.T) {
+	samples := []string{"2024-01-31T10:00:00Z", "2024-01-31 10:05:00", "2024-01-31T10:10:00Z"}
+	_, err := Detect(samples, Options{})
+	if !errors.Is(err, text.ErrNoZone) || !strings.Contains(err.Error(), samples[1]) {
+		t.Errorf("error %v; want one about %q", err, samples[1])
+	}
+	if _, err := Detect(samples, Options{Zone: time.UTC}); err != nil {
+		t.Errorf("with a zone: %v", err)
+	}
+}
+
 // TestIsDay compares the calendar with that of package time.
 func TestIsDay(t *testing.T) {
 	for year := 1970; year < 2410; year++ {

@@ -13,20 +13,35 @@ import (
 
 // Detect finds the form of the times of a file from samples of them, in the file's order. Samples
 // that are empty do not count. Up to half of the others may be no times of the form. It is an error
-// if the samples have no form, or if they have several, as 03/04/2024 has.
+// if the samples have no form, or if they have several, as 03/04/2024 has, and if only some have a
+// zone and Options say none.
 func Detect(samples []string, opts Options) (*Form, error) {
 	samples = full(samples)
 	if len(samples) == 0 {
 		return nil, text.ErrMissingTime
 	}
-	if opts.Zone == nil {
+	isAssumed := opts.Zone == nil
+	if isAssumed {
 		opts.Zone = time.Local
 	}
 	f := &Form{opts: opts}
 	if err := f.find(samples); err != nil {
 		return nil, err
 	}
+	if isAssumed && f.seen.zoned && f.seen.unzoned {
+		return nil, f.lostZone(samples)
+	}
 	return f, nil
+}
+
+// lostZone returns an error about the first sample without a zone. Others have one, which says that
+// this machine's zone is not where the times were written.
+func (f *Form) lostZone(samples []string) error {
+	i := slices.IndexFunc(samples, func(sample string) bool {
+		var c civil
+		return f.reader.read(sample, &c) && !c.zoned && c.zone == ""
+	})
+	return &text.TimeError{Text: samples[max(i, 0)], Err: text.ErrNoZone, Want: "one, as other lines have"}
 }
 
 // full returns the samples that are not empty, without the blanks around them.
