@@ -34,7 +34,7 @@ func TestCompletion(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"a format of query", []string{"query", "--format", ""}, "table\nndjson\njson\ncsv\n" + onlyWords},
+		{"a format of query", []string{"query", "--format", ""}, "table\nndjson\njson\ncsv\nparquet\n" + onlyWords},
 		{"a format of export", []string{"export", "--format", ""}, "auto\nndjson\njson\ncsv\nparquet\n" + onlyWords},
 		{"a time", []string{"query", "--since", ""}, onlyWords},
 		{"a directory", []string{"query", "--dir", ""}, directories},

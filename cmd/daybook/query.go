@@ -26,7 +26,7 @@ type queryFlags struct {
 }
 
 func newQueryCommand(dir *string) *cobra.Command {
-	flags := queryFlags{format: choiceFlag{"table", []string{"table", "ndjson", "json", "csv"}}}
+	flags := queryFlags{format: choiceFlag{"table", []string{"table", "ndjson", "json", "csv", "parquet"}}}
 	cmd := &cobra.Command{
 		Use:   "query PATTERN",
 		Short: "Print the values of records",
@@ -45,6 +45,7 @@ The formats are
            byte for byte, except that line breaks inside them become spaces
   json     one array of these objects
   csv      the columns record_name, stored_at and value, with the value as JSON
+  parquet  the file that export writes, for a pipe or a file
 With --flat, csv has a column for each member, such as motor.rpm, and one called value for what
 is no object; times are RFC 3339 in UTC, null is an empty cell, and an array is JSON. It reads
 the values twice: a member that is stored meanwhile is an error.
@@ -105,6 +106,9 @@ func (f *queryFlags) params(now time.Time) (daybook.QueryParams, error) {
 }
 
 func runQuery(cmd *cobra.Command, dir, pattern string, params daybook.QueryParams, format string) (err error) {
+	if format == "parquet" && isTerminal(cmd.OutOrStdout()) {
+		return usagef("Parquet is no text for a terminal: redirect it into a file, or use \"daybook export\"")
+	}
 	db, err := openForReading(dir)
 	if err != nil {
 		return err

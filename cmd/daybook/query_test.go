@@ -124,3 +124,14 @@ func TestLineBreaksInAValueStayOnItsLine(t *testing.T) {
 		t.Errorf("got %q; want %q", got, want)
 	}
 }
+
+// TestQueryAsParquet wants that import reads what query writes.
+func TestQueryAsParquet(t *testing.T) {
+	from, to := filledDir(t, someValues()...), newDir(t)
+	file := writeFile(t, "all.parquet", mustRun(t, "", "query", "*", "--format", "parquet", "--oldest-first",
+		"--dir", from))
+	mustRun(t, "", "import", file, "--dir", to)
+	if diff := cmp.Diff(stored(t, from), stored(t, to)); diff != "" {
+		t.Errorf("copied values (-want +got):\n%s", diff)
+	}
+}
