@@ -5,6 +5,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -97,6 +99,11 @@ func (f *ingestFlags) check(cmd *cobra.Command) error {
 	if _, err := text.ParseNameTemplate(f.record); f.record != "" && err != nil {
 		return usagef("--record: %w", err)
 	}
+	for _, form := range f.timeFormats {
+		if err := checkTimeFormat(form); err != nil {
+			return err
+		}
+	}
 	return errors.Join(
 		refuseUseless(cmd, "header", "no-header"),
 		refuseUseless(cmd, "now", "skip-existing"),
@@ -105,6 +112,21 @@ func (f *ingestFlags) check(cmd *cobra.Command) error {
 		refuseUseless(cmd, "jq", "time"),
 		refuseUseless(cmd, "time-format", "time-unit"),
 	)
+}
+
+// yearInForm matches what of strptime says the year.
+var yearInForm = regexp.MustCompile(`%[-_0^#EO:]*[YyCGgDFcxvs+]`)
+
+// checkTimeFormat refuses a form that can read no time: it has only literal letters, or no year.
+func checkTimeFormat(form string) error {
+	const example = `such as "%d/%m/%Y %H:%M"`
+	switch {
+	case !strings.Contains(form, "%"):
+		return usagef("--time-format %q has no %% in it: want a form of strptime, %s", form, example)
+	case !yearInForm.MatchString(form):
+		return usagef("--time-format %q has no year: want one, %s, and columns that have it", form, example)
+	}
+	return nil
 }
 
 // flagsOfCSV and flagsOfJSON are those that only files of this kind take, and ownFlags those that

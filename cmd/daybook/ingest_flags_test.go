@@ -30,6 +30,8 @@ func TestUsageErrorsOfIngestCreateNothing(t *testing.T) {
 		{"an unknown zone", line, []string{"--time-zone", "Europe/Atlantis"}, "is not a time zone"},
 		{"a delimiter of two characters", line, []string{"--delimiter", ";;"}, "want one character"},
 		{"a negative number of lines", line, []string{"--skip-lines", "-1"}, "want 0 or more"},
+		{"a form of times without %", "t,a\n1,2\n", []string{"--time-format", "DD.MM.YYYY"}, "want a form of strptime"},
+		{"a form of times without a year", "t,a\n1,2\n", []string{"--time-format", "%d-%m %H:%M"}, "has no year"},
 		{"a header and none", line, []string{"--header", "a,b", "--no-header"},
 			"--no-header does nothing with --header"},
 		{"the clock for values that exist", line, []string{"--now", "--skip-existing"}, "--skip-existing does nothing"},
