@@ -163,6 +163,8 @@ func TestZoneInText(t *testing.T) {
 		{"in the header", "\"Date Time, GMT-05:00\",v\n06/18/22 07:00:00 PM,1\n", 1655596800000},
 		{"with minutes and without a colon", "Time (UTC+0530),v\n2022-06-18 19:00:00,1\n", 1655559000000},
 		{"UTC in the header", "timestamp_utc,v\n2022-06-18 19:00:00,1\n", 1655578800000},
+		{"UTC after a word", "TimeUTC,v\n2022-06-18 19:00:00,1\n", 1655578800000},
+		{"GMT alone", "time (GMT),v\n2022-06-18 19:00:00,1\n", 1655578800000},
 		{"in a title", "Station X GMT+1\ntime,v\n2022-06-18 19:00:00,1\n", 1655575200000},
 		{"in a text", "time,v\n2022-06-18T19:00:00Z,GMT+1\n", 1655578800000},
 	}
@@ -177,10 +179,26 @@ func TestZoneInText(t *testing.T) {
 				t.Fatal(err)
 			}
 			v, err := r.Read()
-			if err != nil || v.StoredAt != test.want {
+			if err != nil || v.StoredAt != test.want || strings.Contains(f.String(), "this machine") {
 				t.Errorf("%s: time %d, error %v; want %d", f, v.StoredAt, err, test.want)
 			}
 		})
+	}
+}
+
+// TestZoneNamedInTitle wants that a zone is asked for which a line before the header names.
+func TestZoneNamedInTitle(t *testing.T) {
+	const rows = "time,v\n2022-06-18 19:00,1\n2022-06-18 19:05,2\n"
+	for _, title := range []string{"Timezone: Asia/Kolkata\n", "Report in PST\n", "# all times are Asia/Kolkata\n"} {
+		_, err := detectCSV(Sample{[]byte(title + rows), true}, Hints{Reader: text.ReadOptions{Name: "x.csv"}})
+		if !errors.Is(err, text.ErrNoZone) || !strings.Contains(err.Error(), "because line 1 names it") {
+			t.Errorf("%q: error %v; want that line 1 names a zone", title, err)
+		}
+	}
+	for _, file := range []string{"Room/Kitchen\n" + rows, "Report in PST\ntime,v\n2022-06-18T19:00:00Z,1\n"} {
+		if _, err := detectCSV(Sample{[]byte(file), true}, Hints{Reader: text.ReadOptions{Name: "x.csv"}}); err != nil {
+			t.Errorf("%q: %v", file, err)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/daybook-db/daybook/text"
 	"github.com/daybook-db/daybook/text/timeform"
@@ -59,7 +60,33 @@ func (d *csvDetection) checkRest(form *timeform.Form, said bool) error {
 	if err := d.refusePart(d.offsets()); err != nil {
 		return err
 	}
-	return d.checkAbbreviation()
+	if err := d.checkAbbreviation(); err != nil {
+		return err
+	}
+	return d.checkTitles()
+}
+
+// titledZone matches what a line before the header may say of the zone. It may be that of another
+// time, such as when the file was written.
+var titledZone = regexp.MustCompile(abbreviation.String() + `|\b(?:UTC|GMT|[A-Z][a-z]+/[A-Z][A-Za-z_]+)\b`)
+
+// checkTitles refuses times without a zone in a file whose lines before the header name one.
+func (d *csvDetection) checkTitles() error {
+	n := 0
+	for line := range strings.Lines(strings.ReplaceAll(string(d.sample.Text), "\r", "\n")) {
+		if n++; n >= d.data[0].line {
+			break
+		}
+		found := titledZone.FindString(line)
+		header := strings.TrimLeft(line, "#% \t")
+		if found == "" || isThisZone(found) ||
+			slices.Contains(splitLine(header, d.opts.Delimiter), d.names[d.times[0]]) {
+			continue
+		}
+		return d.timeError(&text.TimeError{Text: joined(d.data[0], d.times), Err: text.ErrNoZone,
+			Want: fmt.Sprintf("one, which may be %s, because line %d names it", found, n)})
+	}
+	return nil
 }
 
 // abbreviation matches what some call a zone in the name of a column. None of them means one offset
@@ -75,6 +102,23 @@ func (d *csvDetection) checkAbbreviation() error {
 		}
 	}
 	return nil
+}
+
+// isThisZone reports whether a name is that of a zone whose clocks show what this machine's do, or
+// looks like the name of a zone and is none.
+func isThisZone(name string) bool {
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return strings.Contains(name, "/")
+	}
+	for _, month := range []time.Month{time.January, time.July} {
+		day := time.Date(time.Now().Year(), month, 1, 0, 0, 0, 0, time.UTC)
+		_, there := day.In(zone).Zone()
+		if _, here := day.In(time.Local).Zone(); here != there {
+			return false
+		}
+	}
+	return true
 }
 
 // named returns the first column beside the time that has a name with one of some words, and values

@@ -150,7 +150,7 @@ func (d *csvDetection) timeScore(column int) int {
 		return 0
 	}
 	score := 2 * (2*name + int(cells))
-	if d.header && utcInName.MatchString(d.names[column]) {
+	if d.header && isNameOfUTC(d.names[column]) {
 		score++ // of two that look alike, the one whose zone is known
 	}
 	if words := wordsOf(d.names[column]); slices.Contains(words, "end") || slices.Contains(words, "until") {
@@ -238,7 +238,7 @@ var (
 // measured.
 var otherDates = strings.Fields("birth birthday birthdate born dob geburtsdatum geburtstag naissance nacimiento " +
 	"expires expire expiry expiration ablaufdatum install installed installation commissioned calibrated " +
-	"calibration warranty manufactured purchased due sunrise sunset moonrise moonset deleted")
+	"calibration warranty manufactured purchased due sunrise sunset moonrise moonset boot booted deleted")
 
 // isOtherDate reports whether a name is that of a time which is none of a reading.
 func isOtherDate(name string) bool {
@@ -299,8 +299,12 @@ var zoneInText = regexp.MustCompile(`\b(?:GMT|UTC) ?([+-])([0-9]{1,2})(?::?([0-9
 // with the minutes from its zone to UTC.
 var zoneOfCounters = regexp.MustCompile(`^\(PDH-[CT]SV [0-9.]+\) \(.*\)\((-?[0-9]{1,3})\)$`)
 
-// utcInName matches the name of a column whose times are UTC.
-var utcInName = regexp.MustCompile(`(?i)(?:\b|_)utc(?:\b|_)`)
+// isNameOfUTC reports whether the name of a time says that it is UTC: time_utc, TimeUTC, Time (GMT).
+func isNameOfUTC(name string) bool {
+	return slices.ContainsFunc(wordsOf(name), func(word string) bool {
+		return strings.HasPrefix(word, "utc") || word == "gmt" || word == "z" || word == "zulu"
+	})
+}
 
 // findZone returns the zone that the names of the columns or the lines before them say, or nil.
 func (d *csvDetection) findZone(columns []int) *time.Location {
@@ -311,7 +315,7 @@ func (d *csvDetection) findZone(columns []int) *time.Location {
 		if zone := zoneIn(d.names[i]); zone != nil {
 			return zone
 		}
-		if utcInName.MatchString(d.names[i]) {
+		if isNameOfUTC(d.names[i]) {
 			return time.UTC
 		}
 	}

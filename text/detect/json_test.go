@@ -322,3 +322,12 @@ func TestInnerTimes(t *testing.T) {
 		})
 	}
 }
+
+func TestMemberOfUTC(t *testing.T) {
+	for _, name := range []string{"time_utc", "dateTimeUTC", "utcTime"} {
+		f, err := detectJSON(Sample{[]byte(`{"` + name + `":"2025-11-24 16:00:00","v":1}`), true}, Hints{})
+		if err != nil || !strings.Contains(f.String(), "HH:MM:SS, UTC; record") {
+			t.Errorf("%s: %v, error %v; want UTC", name, f, err)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/daybook-db/daybook/text/timeform"
 )
@@ -217,6 +218,10 @@ func (d *jsonDetection) isTopicForm(times []*timeMember) bool {
 func (d *jsonDetection) useTime(times, others []*timeMember) error {
 	opts := &d.finding.Reader
 	samples, line := joinedSamples(times)
+	isUTC := func(m *timeMember) bool { return isNameOfUTC(m.names[len(m.names)-1]) }
+	if d.hints.Time.Zone == nil && slices.ContainsFunc(times, isUTC) {
+		d.hints.Time.Zone = time.UTC
+	}
 	form, err := timeform.Detect(samples, d.hints.Time)
 	if err != nil {
 		return fmt.Errorf("line %d: time in %s: %w", line, quotedPaths(times), err)
