@@ -299,7 +299,7 @@ var zoneInText = regexp.MustCompile(`\b(?:GMT|UTC) ?([+-])([0-9]{1,2})(?::?([0-9
 // with the minutes from its zone to UTC.
 var zoneOfCounters = regexp.MustCompile(`^\(PDH-[CT]SV [0-9.]+\) \(.*\)\((-?[0-9]{1,3})\)$`)
 
-// isNameOfUTC reports whether the name of a time says that it is UTC: time_utc, TimeUTC, Time (GMT).
+// isNameOfUTC reports whether the name of a time says that it is UTC: time_utc, TimeUTC, "t (GMT)".
 func isNameOfUTC(name string) bool {
 	return slices.ContainsFunc(wordsOf(name), func(word string) bool {
 		return strings.HasPrefix(word, "utc") || word == "gmt" || word == "z" || word == "zulu"
