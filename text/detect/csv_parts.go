@@ -24,8 +24,8 @@ const namesOfHours = "hour hours hr hhmm minute minutes stunde stunden hora heur
 
 // checkHours refuses dates that have their hours in another column, as numbers: the times of a day
 // would be one. The number of a period of the day is no part of a date that comes once.
-func (d *csvDetection) checkHours(said bool) error {
-	if said || len(d.times) != 1 || timeform.Looks(d.cells(d.times[0])) != timeform.Dates {
+func (d *csvDetection) checkHours(samples []string, said bool) error {
+	if said || len(d.times) != 1 || timeform.Looks(samples) != timeform.Dates {
 		return nil
 	}
 	words := namesOfHours

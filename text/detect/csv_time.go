@@ -43,7 +43,7 @@ func (d *csvDetection) findTime() error {
 		d.add("time: %s", quoted(opts.Time))
 		return nil
 	}
-	if err := d.checkHours(said); err != nil {
+	if err := d.checkHours(samples, said); err != nil {
 		return err
 	}
 	form, err := timeform.Detect(samples, d.hints.Time)
@@ -337,7 +337,7 @@ func zoneIn(text string) *time.Location {
 	}
 	match := zoneInText.FindStringSubmatch(text)
 	if match == nil {
-		return nil
+		return namedZoneIn(text)
 	}
 	hours, _ := strconv.Atoi(match[2])
 	minutes, _ := strconv.Atoi(match[3]) // 0 if there are none
@@ -349,6 +349,19 @@ func zoneIn(text string) *time.Location {
 		offset = -offset
 	}
 	return time.FixedZone(match[0], offset)
+}
+
+// zoneName matches a text that may be the name of a zone, such as America/New_York.
+var zoneName = regexp.MustCompile(`\b[A-Z][A-Za-z]+(?:/[A-Z][A-Za-z_-]+)+\b`)
+
+// namedZoneIn returns the zone that a text names, or nil.
+func namedZoneIn(text string) *time.Location {
+	for _, name := range zoneName.FindAllString(text, -1) {
+		if zone, err := time.LoadLocation(name); err == nil {
+			return zone
+		}
+	}
+	return nil
 }
 
 // zoneOfMinutes returns the zone of an offset from UTC, with a name such as UTC-08:00.
