@@ -26,7 +26,7 @@ type commit struct {
 	received *received // the position that the values move; nil in a Store or StoreBatch
 
 	refused bool // the log had no room for it; only the leader uses it
-	retries int  // how often it was put back into the queue; only the leader uses it
+	retries int  // how often it was put back since one before it was written; only the leader uses it
 
 	// The queue's mu guards these fields.
 	toLead     bool // lead has been sent to wake
@@ -251,20 +251,25 @@ func (q *commitQueue) take() (group []*commit) {
 }
 
 // putBack puts the commits of a group that may be retried before the waiting ones, and returns the
-// others. Of those it withdraws the ones whose context has ended.
+// others. Of those it withdraws the ones whose context has ended. After a commit that was written,
+// the retries of those behind it are counted anew: fewer are before them now.
 func (q *commitQueue) putBack(group []*commit) (done []*commit) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	var again []*commit
+	written := false
 	for _, c := range group {
 		switch {
 		case !mayRetry(c):
 			done = append(done, c)
+			written = written || c.err == nil
 		case c.toWithdraw:
 			c.wake <- withdrawn
 		default:
 			c.refused, c.err = false, nil
-			c.retries++
+			if c.retries++; written {
+				c.retries = 0
+			}
 			again = append(again, c)
 		}
 	}
@@ -307,6 +312,19 @@ func (db *DB) writeWhatFits(ctx context.Context, group []*commit, stuck error) {
 	}
 }
 
+// writeHalves writes each half of a group that the log had no room for: the log may have segments
+// that are too small for the whole group. Without these, or with one commit, the group is refused.
+func (db *DB) writeHalves(group []*commit, err error) {
+	if half := len(group) / 2; half > 0 && db.log.Spare() > 0 {
+		db.write(group[:half])
+		db.write(group[half:])
+		return
+	}
+	for _, c := range group {
+		c.refused, c.err = true, err
+	}
+}
+
 // write writes a group into the log, as durably as the options say, and then into the active head,
 // where queries see it. Only the leader calls it.
 func (db *DB) write(group []*commit) {
@@ -318,9 +336,8 @@ func (db *DB) write(group []*commit) {
 	clear(frames)
 	db.commits.frames = frames
 	if errors.Is(err, daybook.ErrNoSpace) {
-		for _, c := range group {
-			c.refused = true
-		}
+		db.writeHalves(group, err)
+		return
 	}
 	if err == nil && db.opts.Durability == DurabilityAlways {
 		err = db.log.Sync()

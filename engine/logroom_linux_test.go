@@ -189,7 +189,8 @@ func TestPutBack(t *testing.T) {
 	for _, c := range all {
 		c.refused = true
 	}
-	all[1].refused, all[3].retries = false, maxRetries
+	all[1].refused, all[3].retries, all[4].retries = false, maxRetries, 1
+	all[3].err = daybook.ErrNoSpace
 	done := q.putBack(group)
 	if len(done) != 2 || done[0] != all[1] || done[1] != all[3] {
 		t.Errorf("%d commits are done; want the written one, and the one that was put back too often", len(done))
@@ -199,6 +200,10 @@ func TestPutBack(t *testing.T) {
 	}
 	if len(q.waiting) != 3 || q.waiting[0] != all[0] || q.waiting[1] != all[4] || q.waiting[2] != later {
 		t.Errorf("%d commits wait; want the refused ones, and then the later one", len(q.waiting))
+	}
+	if all[0].retries != 1 || all[4].retries != 0 {
+		t.Errorf("retries are %d before the written commit, and %d behind it; want 1 and 0", all[0].retries,
+			all[4].retries)
 	}
 }
 
@@ -252,5 +257,27 @@ func TestLogLeavesReserveAlone(t *testing.T) {
 	if disk.during != 0 || disk.after == 0 {
 		t.Errorf("%d segments were begun while the reserve was released, and %d later; want none, and then one",
 			disk.during, disk.after)
+	}
+}
+
+// TestStoreInTooLargeGroups stores from so many goroutines that a group is larger than the segments
+// that the log can use again. Each commit alone fits into them.
+func TestStoreInTooLargeGroups(t *testing.T) {
+	const writers, each = 16, 4
+	db := openWithoutRoomForSegments(t, DurabilityAlways)
+	var all sync.WaitGroup
+	for w := range writers {
+		all.Go(func() {
+			random := rand.New(rand.NewPCG(1, uint64(w)))
+			for i := range uint64(each) {
+				if err := db.Store(ctx, fmt.Sprintf("r.%d", w), jsonNoise(t, random, 100_000), i); err != nil {
+					t.Errorf("Store of value %d of writer %d: %v", i, w, err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if !t.Failed() {
+		wantCount(t, db, 1+writers*each)
 	}
 }
