@@ -3,6 +3,7 @@
 package detect
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -170,8 +171,15 @@ func (d *csvDetection) clockFor(dates int) int {
 			}
 		}
 	}
-	return -1
+	return slices.IndexFunc(d.names, func(name string) bool {
+		i, words := slices.Index(d.names, name), wordsOf(name)
+		return d.header && len(words) > 0 && slices.Contains(namesOfStarts, words[0]) &&
+			timeform.Looks(d.cells(i)) == timeform.Clocks
+	})
 }
+
+// namesOfStarts are words for the time of day at which an interval starts.
+var namesOfStarts = strings.Fields("start from begin von ab beginn anfang debut inicio inizio desde van")
 
 // others names the other columns that look as much like a time.
 func (d *csvDetection) others(columns []int) string {
@@ -312,7 +320,7 @@ func (d *csvDetection) findZone(columns []int) *time.Location {
 		if !d.header {
 			break
 		}
-		if zone := zoneIn(d.names[i]); zone != nil {
+		if zone := cmp.Or(zoneIn(d.names[i]), namedZoneIn(d.names[i])); zone != nil {
 			return zone
 		}
 		if isNameOfUTC(d.names[i]) {
@@ -337,7 +345,7 @@ func zoneIn(text string) *time.Location {
 	}
 	match := zoneInText.FindStringSubmatch(text)
 	if match == nil {
-		return namedZoneIn(text)
+		return nil
 	}
 	hours, _ := strconv.Atoi(match[2])
 	minutes, _ := strconv.Atoi(match[3]) // 0 if there are none
@@ -354,7 +362,7 @@ func zoneIn(text string) *time.Location {
 // zoneName matches a text that may be the name of a zone, such as America/New_York.
 var zoneName = regexp.MustCompile(`\b[A-Z][A-Za-z]+(?:/[A-Z][A-Za-z_-]+)+\b`)
 
-// namedZoneIn returns the zone that a text names, or nil.
+// namedZoneIn returns the zone that the name of a column names, or nil.
 func namedZoneIn(text string) *time.Location {
 	for _, name := range zoneName.FindAllString(text, -1) {
 		if zone, err := time.LoadLocation(name); err == nil {
