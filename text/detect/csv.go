@@ -65,6 +65,7 @@ func detectCSV(sample Sample, hints Hints) (*Finding, error) {
 	}
 	d.findRecord()
 	d.findTexts()
+	d.sayThousands()
 	d.finding.Reader.CSV = d.opts
 	return d.finding, nil
 }
@@ -174,6 +175,27 @@ func (d *csvDetection) findTexts() {
 		}
 	}
 	d.sayMixed(mixed)
+}
+
+// sayThousands names the columns whose points were taken for those of thousands although none of
+// their cells has a decimal comma: 48.123 may be 48123, or a number that another program wrote.
+func (d *csvDetection) sayThousands() {
+	if !d.opts.DecimalComma {
+		return
+	}
+	var names []string
+	for i, name := range d.names {
+		if slices.Contains(d.opts.Text, name) || slices.Contains(d.times, i) {
+			continue
+		}
+		cells := strings.Join(d.cells(i), " ")
+		if strings.Contains(cells, ".") && !strings.Contains(cells, ",") {
+			names = append(names, name)
+		}
+	}
+	if len(names) > 0 {
+		d.add("points of thousands dropped in %s", quoted(names))
+	}
 }
 
 // firstText returns the first cell of a column that is a text.

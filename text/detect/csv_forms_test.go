@@ -56,6 +56,12 @@ func TestCSVForms(t *testing.T) {
 			`';' between columns, decimal comma, header; ` +
 				`time: "Datum" and "Uhrzeit" as DD.MM.YYYY HH:MM:SS, UTC; record "x"`,
 			[]string{`x 1705104005000 {"A":21.5,"B":1234.50}`, `x 1705104010000 {"A":-1.0,"B":999.00}`}},
+		{"points that may be of thousands",
+			"Zeit;lat;kWh;T\n13.01.2024 00:00:05;48.123;1.234,5;1,5\n13.01.2024 00:00:10;48.124;999;2\n",
+			`';' between columns, decimal comma, header; ` +
+				`time: "Zeit" as DD.MM.YYYY HH:MM:SS, UTC; record "x"; points of thousands dropped in "lat"`,
+			[]string{`x 1705104005000 {"lat":48123,"kWh":1234.5,"T":1.5}`,
+				`x 1705104010000 {"lat":48124,"kWh":999,"T":2}`}},
 		{"rows whose last delimiter the header has not",
 			"Zeit;Wert\n13.01.2024 00:00:05;21,5;\n13.01.2024 00:00:10;2;\n",
 			`';' between columns, decimal comma, header in line 1; ` +
