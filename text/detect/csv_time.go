@@ -314,7 +314,8 @@ func isNameOfUTC(name string) bool {
 	})
 }
 
-// findZone returns the zone that the names of the columns or the lines before them say, or nil.
+// findZone returns the zone that the names of the columns or the lines before them say, or nil. A
+// line before them may name the zone of something else, so that only an offset counts there.
 func (d *csvDetection) findZone(columns []int) *time.Location {
 	for _, i := range columns {
 		if !d.header {
