@@ -252,7 +252,7 @@ func (q *commitQueue) take() (group []*commit) {
 
 // putBack puts the commits of a group that may be retried before the waiting ones, and returns the
 // others. Of those it withdraws the ones whose context has ended. After a commit that was written,
-// the retries of those behind it are counted anew: fewer are before them now.
+// the retries of those after it start at 0 again: fewer are before them now.
 func (q *commitQueue) putBack(group []*commit) (done []*commit) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -202,7 +202,7 @@ func TestPutBack(t *testing.T) {
 		t.Errorf("%d commits wait; want the refused ones, and then the later one", len(q.waiting))
 	}
 	if all[0].retries != 1 || all[4].retries != 0 {
-		t.Errorf("retries are %d before the written commit, and %d behind it; want 1 and 0", all[0].retries,
+		t.Errorf("retries are %d before the written commit, and %d after it; want 1 and 0", all[0].retries,
 			all[4].retries)
 	}
 }
@@ -260,8 +260,8 @@ func TestLogLeavesReserveAlone(t *testing.T) {
 	}
 }
 
-// TestStoreInTooLargeGroups stores from so many goroutines that a group is larger than the segments
-// that the log can use again. Each commit alone fits into them.
+// TestStoreInTooLargeGroups stores from many goroutines, so that a group is larger than the
+// segments that the log can use again. Each commit alone fits into them.
 func TestStoreInTooLargeGroups(t *testing.T) {
 	const writers, each = 16, 4
 	db := openWithoutRoomForSegments(t, DurabilityAlways)

@@ -169,8 +169,8 @@ func TestBadJSON(t *testing.T) {
 	}
 }
 
-// TestDamagedArray wants that an array whose values cannot be told apart is no bad line: whoever
-// skips those would lose the rest of the file without a word.
+// TestDamagedArray wants that an array whose values cannot be told apart is no bad line: a
+// reader that skips those would lose the rest of the file without a word.
 func TestDamagedArray(t *testing.T) {
 	input := "[{\"t\":1764000000}\n{\"t\":1764000000},{\"t\":1764000000}]"
 	r, err := NewJSONReader(strings.NewReader(input), ReadOptions{Name: "a.json", Record: "r", Time: []string{"t"}})

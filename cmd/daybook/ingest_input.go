@@ -158,8 +158,8 @@ func (in *input) named(err error) error {
 	return fmt.Errorf("%s: %w", in.name, err)
 }
 
-// sample returns the beginning of the input: of a live one, at least so many lines and what has
-// come with them, if it has so many.
+// sample returns the beginning of the input. Of a live one it has at least this number of lines, or
+// all that there are, and what has come with them.
 func (in *input) sample(lines int) (detect.Sample, error) {
 	n := detect.SampleLen
 	if in.live {

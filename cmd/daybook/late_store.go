@@ -15,7 +15,7 @@ import (
 )
 
 // lateStore is the daybook in a directory. It creates the directory only for its first batch, so
-// that a file of which nothing can be stored leaves none behind.
+// that a file of which nothing can be stored creates none.
 type lateStore struct {
 	dir string
 	db  *engine.DB // nil: not open

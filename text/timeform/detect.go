@@ -115,7 +115,7 @@ func countLayouts(samples []string) votes {
 	return v
 }
 
-// with returns the layouts of so many samples.
+// with returns the layouts that this number of samples has.
 func (v votes) with(count int) (found []layout) {
 	for l, n := range v.layouts {
 		if n == count {
