@@ -56,7 +56,7 @@ func detectCSV(sample Sample, hints Hints) (*Finding, error) {
 	}
 	if d.isOwn() {
 		d.finding.Own = true
-		d.say("in the form that export writes")
+		d.finding.say("in the form that export writes")
 		return d.finding, nil
 	}
 	d.findDecimalComma()
@@ -78,16 +78,6 @@ func cutLine(sample Sample) Sample {
 		}
 	}
 	return sample
-}
-
-// say adds to the part of the sentence that says how the text is written.
-func (d *csvDetection) say(format string, args ...any) {
-	d.finding.shape = append(d.finding.shape, fmt.Sprintf(format, args...))
-}
-
-// add adds a part to the sentence.
-func (d *csvDetection) add(format string, args ...any) {
-	d.finding.details = append(d.finding.details, fmt.Sprintf(format, args...))
 }
 
 // isOwn reports whether the columns are those that export writes.
@@ -143,7 +133,7 @@ func (d *csvDetection) findRecord() {
 			opts.Record += ".{column}"
 		}
 	}
-	d.add("record %q", opts.Record)
+	d.finding.add("record %q", opts.Record)
 }
 
 // findTexts finds the columns that have a text, or cells of several kinds. All their cells are
@@ -194,7 +184,7 @@ func (d *csvDetection) sayThousands() {
 		}
 	}
 	if len(names) > 0 {
-		d.add("points of thousands dropped in %s", quoted(names))
+		d.finding.add("points of thousands dropped in %s", quoted(names))
 	}
 }
 
@@ -213,8 +203,8 @@ func (d *csvDetection) sayMixed(mixed []string) {
 	const maxSaid = 3
 	switch {
 	case len(mixed) > maxSaid:
-		d.add("strings, not numbers: %s and others", strings.Join(mixed[:maxSaid], ", "))
+		d.finding.add("strings, not numbers: %s and others", strings.Join(mixed[:maxSaid], ", "))
 	case len(mixed) > 0:
-		d.add("strings, not numbers: %s", strings.Join(mixed, ", "))
+		d.finding.add("strings, not numbers: %s", strings.Join(mixed, ", "))
 	}
 }

@@ -228,7 +228,7 @@ func (d *csvDetection) nameColumnsOf(all []tableRow) error {
 
 // nameColumns names the columns of a file without a header.
 func (d *csvDetection) nameColumns() error {
-	d.say("no header")
+	d.finding.say("no header")
 	for i := range d.table.width {
 		d.names = append(d.names, fmt.Sprintf("c%d", i+1))
 	}
@@ -240,7 +240,7 @@ func (d *csvDetection) nameColumns() error {
 func (d *csvDetection) useTexts(header []string, line, from int) (err error) {
 	d.header = true
 	d.names, _, err = rows.Names(header)
-	d.say("header in line %d", line)
+	d.finding.say("header in line %d", line)
 	d.skipTo(from)
 	return err
 }
@@ -255,17 +255,17 @@ func (d *csvDetection) useHeader(header, data int) error {
 	line := d.table.rows[header].line
 	d.sayTitles(header)
 	if d.opts.SkipLines > d.hints.Reader.CSV.SkipLines {
-		d.say("header in line %d", line)
+		d.finding.say("header in line %d", line)
 	} else {
-		d.say("header")
+		d.finding.say("header")
 	}
 	for _, i := range renamed {
-		d.say("column %d %q is called %q", i+1, d.table.rows[header].cells[i], names[i])
+		d.finding.say("column %d %q is called %q", i+1, d.table.rows[header].cells[i], names[i])
 	}
 	units := d.table.rows[header+1 : data]
 	switch {
 	case len(units) > 0:
-		d.say("%s after the header skipped", lines(units))
+		d.finding.say("%s after the header skipped", lines(units))
 		d.skipTo(d.table.rows[data].line)
 	case d.opts.SkipLines > d.hints.Reader.CSV.SkipLines:
 		d.skipTo(d.table.rows[header].after)
@@ -292,9 +292,9 @@ func (d *csvDetection) sayTitles(first int) {
 	before := d.table.rows[:first]
 	switch {
 	case d.table.firstBad > 0 && d.table.firstBad < d.table.rows[first].line:
-		d.say("lines before line %d skipped", d.table.rows[first].line)
+		d.finding.say("lines before line %d skipped", d.table.rows[first].line)
 	case len(before) > 0:
-		d.say("%s skipped", lines(before))
+		d.finding.say("%s skipped", lines(before))
 	default:
 		return
 	}

@@ -17,7 +17,7 @@ import (
 type table struct {
 	rows  []tableRow
 	width int // the number of cells that rows have most often
-	fit   int // rows that have so many
+	fit   int // rows that have this number
 	bad   int // malformed rows
 
 	firstBad int // the line of the first of them
@@ -50,12 +50,12 @@ func (d *csvDetection) findDelimiter() {
 		d.tryDelimiters()
 	}
 	if d.opts.Delimiter == '\t' {
-		d.say("a tab between columns")
+		d.finding.say("a tab between columns")
 	} else {
-		d.say("%q between columns", d.opts.Delimiter)
+		d.finding.say("%q between columns", d.opts.Delimiter)
 	}
 	if d.opts.Comment != d.hints.Reader.CSV.Comment {
-		d.say("lines that begin with %c skipped", d.opts.Comment)
+		d.finding.say("lines that begin with %c skipped", d.opts.Comment)
 	}
 }
 

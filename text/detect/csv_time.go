@@ -41,7 +41,7 @@ func (d *csvDetection) findTime() error {
 	}
 	samples := d.timeSamples()
 	if len(samples) == 0 {
-		d.add("time: %s", quoted(opts.Time))
+		d.finding.add("time: %s", quoted(opts.Time))
 		return nil
 	}
 	if err := d.checkHours(samples, said); err != nil {
@@ -56,7 +56,7 @@ func (d *csvDetection) findTime() error {
 	}
 	d.finding.Time = form
 	opts.Times = form.NewParser()
-	d.add("time: %s as %s", quoted(opts.Time)+d.others(columns), form)
+	d.finding.add("time: %s as %s", quoted(opts.Time)+d.others(columns), form)
 	return nil
 }
 
@@ -342,7 +342,7 @@ func (d *csvDetection) findZone(columns []int) *time.Location {
 func zoneIn(text string) *time.Location {
 	if match := zoneOfCounters.FindStringSubmatch(text); match != nil {
 		minutes, _ := strconv.Atoi(match[1])
-		return zoneOfMinutes(-minutes)
+		return zoneOfOffset(-minutes * 60)
 	}
 	match := zoneInText.FindStringSubmatch(text)
 	if match == nil {
@@ -373,9 +373,8 @@ func namedZoneIn(text string) *time.Location {
 	return nil
 }
 
-// zoneOfMinutes returns the zone of an offset from UTC, with a name such as UTC-08:00.
-func zoneOfMinutes(minutes int) *time.Location {
-	offset := time.Duration(minutes) * time.Minute
-	at := time.Time{}.In(time.FixedZone("", int(offset.Seconds())))
-	return time.FixedZone(at.Format("UTC-07:00"), int(offset.Seconds()))
+// zoneOfOffset returns the zone of an offset from UTC in seconds, with a name such as UTC-08:00.
+func zoneOfOffset(seconds int) *time.Location {
+	at := time.Time{}.In(time.FixedZone("", seconds))
+	return time.FixedZone(at.Format("UTC-07:00"), seconds)
 }

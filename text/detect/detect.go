@@ -7,6 +7,7 @@ package detect
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -61,6 +62,16 @@ type Finding struct {
 func (f *Finding) String() string {
 	kind := strings.Join(append([]string{string(f.Kind)}, f.shape...), ", ")
 	return strings.Join(append([]string{kind}, f.details...), "; ")
+}
+
+// say adds to the part of the sentence that says how the text is written.
+func (f *Finding) say(format string, args ...any) {
+	f.shape = append(f.shape, fmt.Sprintf(format, args...))
+}
+
+// add adds a part to the sentence.
+func (f *Finding) add(format string, args ...any) {
+	f.details = append(f.details, fmt.Sprintf(format, args...))
 }
 
 // Sample is the beginning of a file, decompressed, in UTF-8 and without a byte order mark.

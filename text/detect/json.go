@@ -41,21 +41,13 @@ func detectJSON(sample Sample, hints Hints) (*Finding, error) {
 	}
 	if d.isOwn() {
 		d.finding.Own = true
-		d.shape("in the form that export writes")
+		d.finding.say("in the form that export writes")
 		return d.finding, nil
 	}
 	if err := d.findTime(); err != nil {
 		return nil, err
 	}
 	return d.finding, d.findRecord()
-}
-
-// shape adds to the part of the sentence that says where the values are.
-func (d *jsonDetection) shape(text string) { d.finding.shape = append(d.finding.shape, text) }
-
-// add adds a part to the sentence.
-func (d *jsonDetection) add(format string, args ...any) {
-	d.finding.details = append(d.finding.details, fmt.Sprintf(format, args...))
 }
 
 // findValues finds the kind of the file, and its first values.
@@ -176,7 +168,7 @@ func (d *jsonDetection) findTime() error {
 	}
 	isOwnForm := d.allHave("record_name") && d.allHave("value") && d.allHave("stored_at")
 	if isOwnForm && opts.Record == "" && opts.Value == "" {
-		d.add(`time: "stored_at"`)
+		d.finding.add(`time: "stored_at"`)
 		return nil
 	}
 	times, others := timesOf(d.objects)
@@ -194,7 +186,7 @@ func (d *jsonDetection) findTime() error {
 		}
 		return d.useTime(times, others)
 	case opts.StampNow:
-		d.add("time: now")
+		d.finding.add("time: now")
 		return nil
 	}
 	return d.noTime()
@@ -238,14 +230,14 @@ func (d *jsonDetection) findRecord() error {
 	case d.keyed:
 		opts.Record = RecordOfFile(opts.Name) + "." + field
 	case d.allHave("record_name"):
-		d.add(`record from "record_name"`)
+		d.finding.add(`record from "record_name"`)
 		return nil
 	case d.allHave("topic"):
-		d.add(`record from "topic"`)
+		d.finding.add(`record from "topic"`)
 		return nil
 	default:
 		opts.Record = RecordOfFile(opts.Name)
 	}
-	d.add("record %q", opts.Record)
+	d.finding.add("record %q", opts.Record)
 	return nil
 }

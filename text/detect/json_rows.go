@@ -4,7 +4,6 @@ package detect
 
 import (
 	"slices"
-	"strconv"
 
 	"github.com/daybook-db/daybook/text"
 	"github.com/daybook-db/daybook/text/timeform"
@@ -122,7 +121,7 @@ func (d *jsonDetection) findRows(document *node) (found bool, err error) {
 		options.Rows = text.AnyMember
 		d.objects = rows[0].objects
 		d.keyed = true
-		d.shape("an array of values in each member")
+		d.finding.say("an array of values in each member")
 		return true, nil
 	case len(rows) > 1, d.isReport(document):
 		return false, ErrUnknownShape
@@ -150,8 +149,8 @@ func (d *jsonDetection) sayRows() {
 		what = "columns in "
 	}
 	if options.Rows == "" {
-		d.shape(what + "its members")
+		d.finding.say("%sits members", what)
 		return
 	}
-	d.shape(what + strconv.Quote(options.Rows))
+	d.finding.say("%s%q", what, options.Rows)
 }

@@ -239,6 +239,6 @@ func (d *jsonDetection) useTime(times, others []*timeMember) error {
 	if len(others) > 0 {
 		not = " (not " + quotedPaths(others) + ")"
 	}
-	d.add("time: %s%s as %s", quotedPaths(times), not, form)
+	d.finding.add("time: %s%s as %s", quotedPaths(times), not, form)
 	return nil
 }

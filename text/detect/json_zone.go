@@ -23,7 +23,7 @@ func (d *jsonDetection) findZone(document *node) {
 	if offset := document.member("utc_offset_seconds"); offset != nil && offset.kind == numberNode {
 		seconds, err := strconv.Atoi(offset.text)
 		if err == nil && -maxOffset <= seconds && seconds <= maxOffset {
-			d.hints.Time.Zone = time.FixedZone(offsetName(seconds), seconds)
+			d.hints.Time.Zone = zoneOfOffset(seconds)
 		}
 		return
 	}
@@ -32,11 +32,6 @@ func (d *jsonDetection) findZone(document *node) {
 			d.hints.Time.Zone = zone
 		}
 	}
-}
-
-// offsetName is the name of an offset, as in UTC+01:00.
-func offsetName(seconds int) string {
-	return "UTC" + time.Unix(0, 0).In(time.FixedZone("", seconds)).Format("-07:00")
 }
 
 // namesOfZones are the names of members that hold a zone.

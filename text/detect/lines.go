@@ -54,14 +54,14 @@ func detectLineProtocol(sample Sample, hints Hints) (*Finding, error) {
 			return nil, fmt.Errorf("the times of its lines: %w", err)
 		}
 		f.Time, f.Reader.Times = form, form.NewParser()
-		f.details = append(f.details, "time: "+form.String())
+		f.add("time: %s", form)
 	} else if hints.Reader.StampNow {
-		f.details = append(f.details, "time: now")
+		f.add("time: now")
 	}
-	record := "record from the measurement and the tags"
 	if opts.Record != "" {
-		record = fmt.Sprintf("record %q", opts.Record)
+		f.add("record %q", opts.Record)
+	} else {
+		f.add("record from the measurement and the tags")
 	}
-	f.details = append(f.details, record)
 	return f, nil
 }
