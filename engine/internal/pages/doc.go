@@ -36,6 +36,12 @@
 // All functions accept arbitrary bytes as pages. For pages that make no sense they return an error
 // that matches ErrCorrupt and names the page and its offset. They read mapped memory: if the file
 // has been cut off, reading it faults, and the caller must recover from that.
+//
+// # Without the mapping
+//
+// bbolt's own lock keeps a process from mapping a file to which another one writes. [Copies] reads
+// the pages of one commit of such a file into memory of its own, without a lock. Its checksums tell
+// a page that was overwritten since.
 package pages
 
 import (

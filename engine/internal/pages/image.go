@@ -11,9 +11,10 @@ import (
 )
 
 // Image is a bbolt file as an open transaction sees it. It is valid as long as the transaction, and
-// in a write transaction until the commit begins.
+// in a write transaction until the commit begins. An image of copies is valid for ever.
 type Image struct {
-	data     []byte // the mapping
+	data     []byte  // the mapping
+	copies   *Copies // in place of the mapping; nil: the file is mapped
 	pageSize int
 	tx       uint64
 	root     uint64
@@ -46,34 +47,50 @@ func NewImage(tx *bbolt.Tx, table *Table, others *OtherPages) *Image {
 func (im *Image) Tx() uint64 { return im.tx }
 
 // Size returns the length of the file that the image shows, in bytes.
-func (im *Image) Size() int64 { return int64(len(im.data)) }
+func (im *Image) Size() int64 {
+	if im.copies != nil {
+		return im.copies.size()
+	}
+	return int64(len(im.data))
+}
 
-// Offset returns the place in the file of a key or value that was read through the image.
+// Offset returns the place in the file of a key or value that was read through the image. Of an
+// image of copies it returns 0 if the page is not kept any more.
 func (im *Image) Offset(part []byte) int64 {
 	if len(part) == 0 {
 		return 0
+	}
+	if im.copies != nil {
+		return im.copies.offset(part)
 	}
 	return int64(uintptr(unsafe.Pointer(&part[0])) - uintptr(unsafe.Pointer(&im.data[0])))
 }
 
 // Part returns n bytes from an offset on, which Offset has returned for an image of the same
-// transaction.
+// transaction. An image of copies has no parts.
 func (im *Image) Part(offset int64, n int) []byte { return im.data[offset:][:n:n] }
 
 // pages returns the number of pages.
-func (im *Image) pages() uint64 { return uint64(len(im.data) / im.pageSize) }
+func (im *Image) pages() uint64 { return uint64(im.Size() / int64(im.pageSize)) }
 
 // bytesOf returns the bytes of a page and of its overflow pages, or the problem with them.
 func (im *Image) bytesOf(id uint64) (data []byte, problem string) {
 	if id < 2 || id >= im.pages() { // the first two are the meta pages
 		return nil, fmt.Sprintf("there is no such page; there are %d", im.pages())
 	}
+	if im.copies != nil {
+		return im.copies.page(id)
+	}
 	start := id * uint64(im.pageSize)
 	further := uint64(order.Uint32(im.data[start+12:]))
 	if id+further >= im.pages() {
-		return nil, fmt.Sprintf("it has %d overflow pages, more than the file", further)
+		return nil, tooLong(further)
 	}
 	return im.data[start : start+(1+further)*uint64(im.pageSize)], ""
+}
+
+func tooLong(further uint64) (problem string) {
+	return fmt.Sprintf("it has %d overflow pages, more than the file", further)
 }
 
 // parse returns a page and its checksum, or the problem with it.

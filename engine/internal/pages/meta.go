@@ -14,7 +14,10 @@ const MetaLen = headerLen + metaLen
 // Meta is the content of one of the file's two meta pages.
 type Meta struct {
 	Tx       uint64
+	Root     uint64 // the root page
 	Freelist uint64 // its page
+	Pages    uint64 // the number of pages
+	PageSize int    // in bytes
 }
 
 // The content of a new bbolt file.
@@ -63,7 +66,10 @@ func readMeta(data []byte) (m Meta, ok bool) {
 		return Meta{}, false
 	}
 	data = data[headerLen : headerLen+metaLen]
-	m = Meta{Freelist: order.Uint64(data[32:]), Tx: order.Uint64(data[48:])}
+	m = Meta{
+		Tx: order.Uint64(data[48:]), Root: order.Uint64(data[16:]), Freelist: order.Uint64(data[32:]),
+		Pages: order.Uint64(data[40:]), PageSize: int(order.Uint32(data[8:])),
+	}
 	return m, metaSum(data) == order.Uint64(data[56:])
 }
 
@@ -77,12 +83,17 @@ func (im *Image) Meta() (Meta, error) {
 	return m, nil
 }
 
-func (im *Image) readMeta(id uint64) (Meta, bool) {
-	offset := id * uint64(im.pageSize)
-	if offset > uint64(len(im.data)) {
-		return Meta{}, false
+func (im *Image) readMeta(id uint64) (Meta, bool) { return readMeta(im.metaPage(id)) }
+
+// metaPage returns the beginning of meta page 0 or 1; nil if the file is shorter.
+func (im *Image) metaPage(id uint64) []byte {
+	if im.copies != nil {
+		return im.copies.metas[id]
 	}
-	return readMeta(im.data[offset:])
+	if offset := id * uint64(im.pageSize); offset <= uint64(len(im.data)) {
+		return im.data[offset:]
+	}
+	return nil
 }
 
 // MetaPage returns the header and the meta page of the image's transaction, and their offset in the
@@ -92,7 +103,7 @@ func (im *Image) MetaPage() (data []byte, offset int64, err error) {
 		return nil, 0, err
 	}
 	offset = int64(im.tx%2) * int64(im.pageSize)
-	return bytes.Clone(im.data[offset:][:MetaLen]), offset, nil
+	return bytes.Clone(im.metaPage(im.tx % 2)[:MetaLen]), offset, nil
 }
 
 // MetaPages returns two meta pages for a copy of the image as a file. One is of the image's
