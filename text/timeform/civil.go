@@ -16,7 +16,9 @@ type civil struct {
 	clock            bool   // the text has a time of day
 	minutes          bool   // the time of day has minutes
 	seconds          bool   // the time of day has seconds
+	endsInUnit       bool   // the time of day ends as durations do: 10h, 10h30min, 10h30m15s
 	meridiem         bool   // the time of day has AM or PM
+	foreign          bool   // the month has a name that is not English
 	zoned            bool   // the text has an offset, or says UTC
 }
 

@@ -146,10 +146,13 @@ func (s *cursor) hours(c *civil) (ok bool) {
 	return false
 }
 
-// clock reads HH:MM, HH:MM:SS or HH:MM:SS.fff, and AM or PM after it. Dots may stand in place of
-// the colons if there are seconds.
+// clock reads HH:MM, HH:MM:SS or HH:MM:SS.fff, and AM, PM or Uhr after it. Dots may stand in place
+// of the colons if there are seconds, and letters may, as in 10h30.
 func (s *cursor) clock(c *civil) (ok bool) {
 	hour, width := s.number(2)
+	if width > 0 && s.unit("h") {
+		return s.afterHour(c, hour)
+	}
 	separator := s.peek()
 	if width == 0 || separator != ':' && separator != '.' {
 		return false
@@ -166,7 +169,43 @@ func (s *cursor) clock(c *civil) (ok bool) {
 	if !ok || separator == '.' && !c.seconds || !c.setClock(hour, minute, second) {
 		return false
 	}
-	return s.meridiem(c, hour) && !isDigit(s.peek())
+	return s.meridiem(c, hour) && (s.unit("uhr") || !isDigit(s.peek()))
+}
+
+// afterHour reads what follows the hour and its letter: nothing, or 30, 30 min, 30m15 or 30m15s.
+// With m alone it is a duration.
+func (s *cursor) afterHour(c *civil, hour int) (ok bool) {
+	s.blanks()
+	minute, width := s.number(2)
+	c.minutes = width > 0
+	c.endsInUnit = width == 0
+	second := 0
+	isLong := s.unit("min", "mn")
+	if width > 0 && (isLong || s.unit("m")) {
+		s.blanks()
+		second, width = s.number(2)
+		c.seconds = width > 0
+		c.endsInUnit = s.unit("s", "sec") || !c.seconds
+		if width == 0 && isLong {
+			width = 2
+		}
+	}
+	return width != 1 && (width > 0 || !c.minutes) && !isDigit(s.peek()) && c.setClock(hour, minute, second)
+}
+
+// unit skips one of some words, with small or large letters and blanks before it. No letter may
+// follow it.
+func (s *cursor) unit(words ...string) (ok bool) {
+	after := cursor{s.text, s.at}
+	after.blanks()
+	found := after.word()
+	for _, word := range words {
+		if equalFold(found, word) {
+			s.at = after.at
+			return true
+		}
+	}
+	return false
 }
 
 // fraction reads the fraction of a second, if there is one, and rounds it down to milliseconds.

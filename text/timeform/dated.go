@@ -11,7 +11,7 @@ const (
 	yearFirst  order = iota // 2024-01-31
 	dayFirst                // 31.01.2024
 	monthFirst              // 01/31/2024
-	named                   // 31-Jan-2024, and all others with the English name of a month
+	named                   // 31-Jan-2024, and all others with the name of a month
 	compact                 // 20240131T235959
 )
 

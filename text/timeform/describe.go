@@ -45,23 +45,32 @@ func (l layout) pattern() string {
 	case compact:
 		return "YYYYMMDD"
 	}
-	return "English dates"
+	return "dates with the name of a month"
+}
+
+// datePattern names the dates of a layout.
+func (f features) datePattern(l layout) string {
+	if l.order == named && !f.foreign {
+		return "English dates"
+	}
+	return l.pattern()
 }
 
 // pattern names the texts of a layout: DD.MM.YYYY HH:MM:SS.
 func (f features) pattern(l layout) string {
+	date := f.datePattern(l)
 	isISO := l == layout{order: yearFirst, separator: '-'}
 	switch {
 	case !f.clock:
-		return l.pattern()
+		return date
 	case isISO && f.seconds && !f.meridiem && !f.unzoned && !f.abbreviated:
 		return "RFC 3339"
 	case l.clockLead:
-		return f.clockPattern() + " " + l.pattern()
+		return f.clockPattern() + " " + date
 	case f.zoned:
-		return l.pattern() + " " + f.clockPattern() + " with a zone"
+		return date + " " + f.clockPattern() + " with a zone"
 	}
-	return l.pattern() + " " + f.clockPattern()
+	return date + " " + f.clockPattern()
 }
 
 // clockPattern names a time of day.

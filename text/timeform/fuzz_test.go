@@ -22,6 +22,8 @@ func FuzzTimes(f *testing.F) {
 	}
 	f.Add("13/06/22 12:00 AM\n01/02/22 24:00", "%d/%m/%y %H:%M", uint16(0))
 	f.Add("Mon Jan  2 15:04:05 UTC 2006", "%a %b %e %T %Z %Y", uint16(1))
+	f.Add("Do., 12. März 2026, 14:05 Uhr\n13. Mrz. 2026 um 14:05", "%d. %B %Y", uint16(3))
+	f.Add("1er févr. 2026 à 10 h 30\n2 de febrero de 2026", "%s", uint16(4))
 	f.Add("1764000000.5\n1.764e9", "%s", uint16(2))
 	zone := vienna(f)
 	f.Fuzz(func(t *testing.T, lines, format string, n uint16) {

@@ -52,7 +52,7 @@ func looksLike(sample string) Likelihood {
 		return Dates
 	}
 	s := cursor{text: sample}
-	if s.clock(&c) && s.zone(&c) {
+	if s.clock(&c) && s.zone(&c) && !c.endsInUnit {
 		return Clocks
 	}
 	return NotTimes

@@ -16,7 +16,8 @@
 //	2024-01-31 23, 2024 01 31 23 59      an hour alone, and the numbers of several columns
 //	31.01.2024 23:59, 23:59 31.01.2024   dots: the day is first
 //	31/01/2024, 01/31/2024, 31-01-24     the samples decide
-//	31-Jan-2024, Jan 31, 2024            the English name of a month decides
+//	31-Jan-2024, Jan 31, 2024            the name of a month decides, in any of ten languages
+//	31. März 2024, 31 de marzo de 2024
 //	31/Jan/2024:23:59:59 +0000           the log of a web server
 //	20240131T235959Z                     with a time of day only, because 20240131 is a number
 //	1764000000                           a number whose digits, or Options.Unit, say the unit
@@ -107,7 +108,7 @@ func (r *reader) tail(after cursor, c *civil) (ok bool) {
 
 // features are what the samples of a form have.
 type features struct {
-	clock, noClock, minutes, seconds, fraction, finer, meridiem, zoned, abbreviated, unzoned bool
+	clock, noClock, minutes, seconds, fraction, finer, meridiem, foreign, zoned, abbreviated, unzoned bool
 }
 
 func (f *features) add(c *civil) {
@@ -118,6 +119,7 @@ func (f *features) add(c *civil) {
 	f.fraction = f.fraction || c.milli != 0
 	f.finer = f.finer || c.finer
 	f.meridiem = f.meridiem || c.meridiem
+	f.foreign = f.foreign || c.foreign
 	f.zoned = f.zoned || c.zoned || c.zone != ""
 	f.abbreviated = f.abbreviated || c.zone != ""
 	f.unzoned = f.unzoned || !c.zoned && c.zone == ""
