@@ -7,88 +7,65 @@ import (
 	"strconv"
 )
 
-// Shape is the kind of values that a workload has.
-type Shape int
+// readings is a device of shape Readings.
+type readings struct{ random *rand.Rand }
 
-const (
-	// Readings are objects of 52 bytes with two random numbers of three digits, such as
-	// {"celsius":21.5,"humidity":441,"unit":"C","ok":true}. A value does not depend on the value
-	// before it, and carries 20 bits of information.
-	Readings Shape = iota
-	// Drift values are objects like Readings, as a real sensor sends them: each is near the one
-	// before it.
-	Drift
-	// Events are nested objects of 150 to 300 bytes with an identifier, one of a few kinds, and a
-	// payload.
-	Events
-	// Counters are integers that mostly grow by a little, and sometimes stay the same.
-	Counters
-	// Texts are JSON strings: lines of a log with numbers and addresses in them.
-	Texts
-	// Mixed gives each record one of the other shapes. More than half of the records drift.
-	Mixed
-)
+func newReadings(_ int, random *rand.Rand) device { return readings{random} }
 
-func (s Shape) String() string {
-	return [...]string{"readings", "drift", "events", "counters", "texts", "mixed"}[s]
-}
-
-// device makes the values of one record.
-type device struct {
-	shape   Shape
-	random  *rand.Rand
-	celsius float64
-	counter uint64
-}
-
-// mixture has the shapes of a Mixed workload's records, in order and then again from the start.
-var mixture = [...]Shape{Drift, Counters, Drift, Events, Drift, Drift, Texts, Drift, Readings, Drift}
-
-// newDevice returns the device of record number i.
-func newDevice(shape Shape, i int, random *rand.Rand) device {
-	if shape == Mixed {
-		shape = mixture[i%len(mixture)]
-	}
-	return device{shape: shape, random: random, celsius: 20, counter: uint64(i)}
-}
-
-// append appends the device's next value to dst. now is its timestamp.
-func (d *device) append(dst []byte, now uint64) []byte {
-	switch d.shape {
-	case Drift:
-		d.celsius += d.random.NormFloat64() / 20
-		return appendReading(dst, d.celsius, 650-10*d.celsius)
-	case Events:
-		return d.appendEvent(dst, now)
-	case Counters:
-		d.counter += uint64(d.random.ExpFloat64() * 30)
-		return strconv.AppendUint(dst, d.counter, 10)
-	case Texts:
-		return d.appendText(dst)
-	}
+func (d readings) append(dst []byte, _ uint64) []byte {
 	return appendReading(dst, float64(100+d.random.IntN(900))/10, float64(100+d.random.IntN(900)))
 }
 
+// drift is a device of shape Drift.
+type drift struct {
+	random  *rand.Rand
+	celsius float64
+}
+
+func newDrift(_ int, random *rand.Rand) device { return &drift{random, 20} }
+
+func (d *drift) append(dst []byte, _ uint64) []byte {
+	d.celsius += d.random.NormFloat64() / 20
+	return appendReading(dst, d.celsius, 650-10*d.celsius)
+}
+
 func appendReading(dst []byte, celsius, humidity float64) []byte {
-	dst = append(dst, `{"celsius":`...)
-	dst = strconv.AppendFloat(dst, celsius, 'f', 1, 64)
-	dst = append(dst, `,"humidity":`...)
-	dst = strconv.AppendFloat(dst, humidity, 'f', 0, 64)
+	dst = appendDecimal(append(dst, `{"celsius":`...), celsius, 1)
+	dst = appendDecimal(append(dst, `,"humidity":`...), humidity, 0)
 	return append(dst, `,"unit":"C","ok":true}`...)
 }
+
+// appendDecimal appends a number with a fixed number of decimals.
+func appendDecimal(dst []byte, number float64, decimals int) []byte {
+	return strconv.AppendFloat(dst, number, 'f', decimals, 64)
+}
+
+// counter is a device of shape Counters.
+type counter struct {
+	random *rand.Rand
+	count  uint64
+}
+
+func newCounter(i int, random *rand.Rand) device { return &counter{random, uint64(i)} }
+
+func (d *counter) append(dst []byte, _ uint64) []byte {
+	d.count += uint64(d.random.ExpFloat64() * 30)
+	return strconv.AppendUint(dst, d.count, 10)
+}
+
+// events is a device of shape Events.
+type events struct{ random *rand.Rand }
+
+func newEvents(_ int, random *rand.Rand) device { return events{random} }
 
 var (
 	kinds = [...]string{
 		"door.opened", "door.closed", "motor.started", "motor.stopped", "alarm.raised", "alarm.cleared",
 	}
 	workers = [...]string{"amira", "bruno", "chen", "dagny", "emeka"}
-	lines   = [...]string{
-		"connection to ", "request served from ", "certificate renewed for ", "retrying after a timeout of ",
-		"configuration reloaded from ",
-	}
 )
 
-func (d *device) appendEvent(dst []byte, now uint64) []byte {
+func (d events) append(dst []byte, now uint64) []byte {
 	dst = append(dst, `{"id":"`...)
 	dst = strconv.AppendUint(dst, d.random.Uint64(), 16)
 	dst = append(dst, `","kind":"`...)
@@ -100,7 +77,7 @@ func (d *device) appendEvent(dst []byte, now uint64) []byte {
 	dst = append(dst, `,"operator":"`...)
 	dst = append(dst, workers[d.random.IntN(len(workers))]...)
 	dst = append(dst, `","battery":`...)
-	dst = strconv.AppendFloat(dst, 3+d.random.Float64()/2, 'f', 3, 64)
+	dst = appendDecimal(dst, 3+d.random.Float64()/2, 3)
 	dst = append(dst, `},"samples":[`...)
 	for i := range 1 + d.random.IntN(12) {
 		if i > 0 {
@@ -111,7 +88,17 @@ func (d *device) appendEvent(dst []byte, now uint64) []byte {
 	return append(dst, `],"acknowledged":false}`...)
 }
 
-func (d *device) appendText(dst []byte) []byte {
+// texts is a device of shape Texts.
+type texts struct{ random *rand.Rand }
+
+func newTexts(_ int, random *rand.Rand) device { return texts{random} }
+
+var lines = [...]string{
+	"connection to ", "request served from ", "certificate renewed for ", "retrying after a timeout of ",
+	"configuration reloaded from ",
+}
+
+func (d texts) append(dst []byte, _ uint64) []byte {
 	dst = append(dst, '"')
 	dst = append(dst, lines[d.random.IntN(len(lines))]...)
 	for i := range 4 {

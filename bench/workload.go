@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package bench makes the workloads that Daybook is measured with: record names, values as real
-// devices send them, and timestamps. A seed determines all of them. The benchmarks of the engine
-// are the package's tests:
+// Package bench makes the histories that Daybook is measured with: record names, values as real
+// devices send them, and timestamps. A seed determines all of them. A [Shape] says what the values
+// are, [Times] when they are taken and in what order they arrive, and a [History] how many there
+// are. The three do not depend on each other. The benchmarks of the engine are the package's tests:
 //
 //	go test -run '^$' -bench . ./bench
 //
@@ -22,8 +23,8 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// Workload makes a history tick by tick. A tick is one value of every record, all with the same
-// timestamp.
+// Workload makes values tick by tick, without an end. A tick is one value of every record, all with
+// the same timestamp.
 type Workload struct {
 	names   []string
 	devices []device // the one at index i makes the values of names[i]
