@@ -15,7 +15,8 @@
 // the package's own tests do not kill. A mutant that does not compile does not count.
 //
 // With -reach DIRECTORY a mutant meets only the tests that run its line, the quick ones first, and
-// one that no test runs survives at once. A mutant of ./engine then takes seconds and not minutes.
+// one that no test runs survives at once. The mutants of a package are built together, in one
+// binary that runs each under a number. A mutant of ./engine then takes seconds and not minutes.
 // The command first runs each test alone, and keeps what it reaches in the directory. Delete the
 // directory when the code has changed. A test that reaches a line only now and then, because of
 // another goroutine, may be missed.

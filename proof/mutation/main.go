@@ -90,6 +90,23 @@ func run(ctx context.Context, s settings) error {
 
 // allMutants returns the mutants of the packages that go list names.
 func allMutants(packages []string) ([]mutant, error) {
+	paths, err := goFiles(packages)
+	if err != nil {
+		return nil, err
+	}
+	var all []mutant
+	for _, path := range paths {
+		mutants, err := findMutants(path)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, mutants...)
+	}
+	return all, nil
+}
+
+// goFiles returns the paths of the files of packages, relative to the module.
+func goFiles(packages []string) (paths []string, err error) {
 	const files = `{{$dir := .Dir}}{{range .GoFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}`
 	output, err := exec.Command("go", append([]string{"list", "-f", files}, packages...)...).Output()
 	if err != nil {
@@ -99,19 +116,14 @@ func allMutants(packages []string) ([]mutant, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all []mutant
 	for path := range strings.FieldsSeq(string(output)) {
 		relative, err := filepath.Rel(top, path)
 		if err != nil {
 			return nil, err
 		}
-		mutants, err := findMutants(filepath.ToSlash(relative))
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, mutants...)
+		paths = append(paths, filepath.ToSlash(relative))
 	}
-	return all, nil
+	return paths, nil
 }
 
 // choose returns the mutants that the settings ask for.
@@ -141,7 +153,15 @@ func runAll(ctx context.Context, s settings, mutants []mutant, known reasons) ([
 	)
 	all := runner{limits: &limits{known: map[string]time.Duration{}}}
 	if s.reach != "" {
-		all.reach = &reach{dir: s.reach, known: map[string][]reachingTest{}}
+		scratch, err := os.MkdirTemp("", "mutation")
+		if err != nil {
+			return nil, err
+		}
+		defer os.RemoveAll(scratch)
+		all.reach = newReach(s.reach, scratch, slices.DeleteFunc(slices.Clone(mutants), func(m mutant) bool {
+			why := known[m.name()]
+			return why.equivalent != "" || why.named != nil
+		}))
 	}
 	for range s.parallel {
 		workers.Go(func() {

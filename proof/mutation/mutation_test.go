@@ -201,11 +201,16 @@ func TestReach(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	r := &runner{scratch: t.TempDir(), reach: &reach{dir: dir, known: map[string][]reachingTest{}}}
+	broken := mutant{file: "a/a.go", function: "disk.write", operator: "break", was: "the build", text: "!",
+		start: strings.Index(sample, "n < 0"), end: strings.Index(sample, "n < 0")}
+	broken.needs = mutants[1].needs
+	mutants = append(mutants, broken)
+	r := &runner{scratch: t.TempDir(), reach: newReach(dir, t.TempDir(), mutants)}
 	want := map[string]string{
 		"a/a.go disk.write: leave out: d.writes += 1": "killed [TestWrite]",
 		"a/a.go disk.sync: leave out: d.synced++":     "SURVIVED []",
 		"a/a.go disk.idle: leave out: d.synced = 0":   "SURVIVED []",
+		"a/a.go disk.write: break: the build":         "does not compile []",
 	}
 	got := map[string]string{}
 	for i := range mutants {
@@ -222,5 +227,70 @@ func TestReach(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "a", "TestWrite.json")); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestTogether builds mutants of functions of every form. Those that a copy can stand for are built
+// together, and each runs its own code. The others are built alone.
+func TestTogether(t *testing.T) {
+	sampleModule(t)
+	const (
+		forms = `package sample
+
+type list[T any] struct{ all []T }
+
+func (l *list[T]) add(more ...T) { l.all = append(l.all, more...) }
+
+func both[A, B any](a A, b B, more ...int) (int, bool) { return len(more), true }
+
+func length[T any](l *list[T], _ int) (n int) { n = len(l.all); return n }
+
+func (list[T]) unnamed() bool { return true }
+
+func init() { started = true }
+
+var started bool
+`
+		formsTest = `package sample
+
+import "testing"
+
+func TestAdd(t *testing.T) { l := list[int]{}; if l.add(1, 2); len(l.all) != 2 { t.Error(l) } }
+
+func TestBoth(t *testing.T) { if n, ok := both(1, "", 3, 4); n != 2 || !ok { t.Error(n, ok) } }
+`
+	)
+	for path, text := range map[string]string{"a/a.go": forms, "a/a_test.go": formsTest} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mutants, err := findMutants("a/a.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newReach(t.TempDir(), t.TempDir(), mutants)
+	got, all := map[string]string{}, []reachingTest{{Name: "TestAdd"}, {Name: "TestBoth"}}
+	for i := range mutants {
+		binary, number, known, err := r.build(context.Background(), "./a", &mutants[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !known {
+			got[mutants[i].function] = "alone"
+			continue
+		}
+		outcome, by, err := runPart(context.Background(), binary, number, "./a", all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[mutants[i].function] = outcome.String() + " " + by
+	}
+	want := map[string]string{
+		"list.add": "killed TestAdd", "both": "killed TestBoth", "length": "alone", "list.unnamed": "alone",
+		"init": "alone",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -23,9 +23,39 @@ import (
 // reach finds the tests of a package that run a line. It keeps in a directory what it found, a file
 // per test, because that takes longer than to run all tests once.
 type reach struct {
-	dir   string
-	mu    sync.Mutex
-	known map[string][]reachingTest // by package of the tests
+	dir      string
+	scratch  string   // for the code and the binaries of mutants that are built together
+	mutants  []mutant // that are built together, package by package
+	mu       sync.Mutex
+	known    map[string][]reachingTest // by package of the tests
+	together map[string]*together      // by directory of the mutants
+}
+
+func newReach(dir, scratch string, mutants []mutant) *reach {
+	return &reach{
+		dir: dir, scratch: scratch, mutants: mutants, known: map[string][]reachingTest{},
+		together: map[string]*together{},
+	}
+}
+
+// build returns a binary with the tests of a package and a mutant, and the mutant's number in it.
+// It returns no binary if the mutant does not compile, or is not known and must be built alone.
+func (r *reach) build(ctx context.Context, pkg string, m *mutant) (binary string, number int, known bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	dir := filepath.Dir(m.file)
+	if r.together[dir] == nil {
+		mine := slices.DeleteFunc(slices.Clone(r.mutants), func(m mutant) bool { return filepath.Dir(m.file) != dir })
+		scratch := filepath.Join(r.scratch, fmt.Sprintf("package%d", len(r.together)))
+		if r.together[dir], err = newTogether(ctx, scratch, dir, mine); err != nil {
+			return "", 0, false, err
+		}
+	}
+	if number, known = r.together[dir].numbers[m.name()]; number == 0 {
+		return "", 0, known, nil
+	}
+	binary, err = r.together[dir].binary(ctx, pkg)
+	return binary, number, true, err
 }
 
 // reachingTest is a test with the blocks of code that it runs.
@@ -150,20 +180,32 @@ func (r *runner) runReaching(ctx context.Context, overlay, pkg string, m *mutant
 	if err != nil || len(tests) == 0 {
 		return survived, "", err
 	}
-	binary := filepath.Join(r.scratch, "mutant.test")
-	text, err := buildTests(ctx, "-overlay", overlay, "-ldflags=-s -w", "-o", binary, pkg)
-	var failed *exec.ExitError
-	if errors.As(err, &failed) && ctx.Err() == nil {
-		return notBuilt, "", nil
-	} else if err != nil {
-		return 0, "", fmt.Errorf("%w\n%s", err, text)
+	binary, number, known, err := r.reach.build(ctx, pkg, m)
+	if err == nil && !known {
+		binary, err = r.buildAlone(ctx, overlay, pkg)
+	}
+	if err != nil || binary == "" {
+		return notBuilt, "", err
 	}
 	for part := range parts(tests) {
-		if outcome, by, err := runPart(ctx, binary, pkg, part); outcome != survived || err != nil {
+		if outcome, by, err := runPart(ctx, binary, number, pkg, part); outcome != survived || err != nil {
 			return outcome, by, err
 		}
 	}
 	return survived, "", nil
+}
+
+// buildAlone builds the tests of a package with one mutant. It returns "" if that does not compile.
+func (r *runner) buildAlone(ctx context.Context, overlay, pkg string) (string, error) {
+	binary := filepath.Join(r.scratch, "mutant.test")
+	text, err := buildTests(ctx, "-overlay", overlay, "-ldflags=-s -w", "-o", binary, pkg)
+	var failed *exec.ExitError
+	if errors.As(err, &failed) && ctx.Err() == nil {
+		return "", nil
+	} else if err != nil {
+		return "", fmt.Errorf("%w\n%s", err, text)
+	}
+	return binary, nil
 }
 
 // parts yields tests in parts that take twice as long each time.
@@ -183,14 +225,18 @@ func parts(tests []reachingTest) func(yield func([]reachingTest) bool) {
 	}
 }
 
-func runPart(ctx context.Context, binary, pkg string, tests []reachingTest) (outcome, string, error) {
+// runPart runs tests of a binary with the mutant of a number.
+func runPart(
+	ctx context.Context, binary string, number int, pkg string, tests []reachingTest,
+) (outcome, string, error) {
 	var names []string
 	limit := 30 * time.Second
 	for _, t := range tests {
 		names = append(names, t.Name)
 		limit += 5 * t.Took
 	}
-	text, err := command(ctx, pkg, binary, "-test.short", "-test.failfast", "-test.run",
+	variable := fmt.Sprintf("%s=%d", numberVariable, number)
+	text, err := commandWith(ctx, pkg, []string{variable}, binary, "-test.short", "-test.failfast", "-test.run",
 		"^("+strings.Join(names, "|")+")$", "-test.timeout", limit.String())
 	return judgeOutput(ctx, text, err)
 }
@@ -202,8 +248,14 @@ func buildTests(ctx context.Context, args ...string) (output string, err error) 
 
 // command runs a program in a directory, and returns what it printed.
 func command(ctx context.Context, dir, name string, args ...string) (string, error) {
+	return commandWith(ctx, dir, nil, name, args...)
+}
+
+// commandWith is command with more environment variables.
+func commandWith(ctx context.Context, dir string, env []string, name string, args ...string) (string, error) {
 	c := exec.CommandContext(ctx, name, args...)
 	c.Dir = dir
+	c.Env = append(c.Environ(), env...)
 	var output bytes.Buffer
 	c.Stdout, c.Stderr = &output, &output
 	err := c.Run()

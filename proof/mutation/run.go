@@ -145,12 +145,17 @@ func (r *runner) writeOverlay(m *mutant) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {original: changed}})
-	if err != nil {
-		return "", err
-	}
 	path := filepath.Join(r.scratch, "overlay.json")
-	return path, os.WriteFile(path, overlay, 0o600)
+	return path, writeOverlay(path, map[string]string{original: changed})
+}
+
+// writeOverlay writes the file for go test -overlay that replaces files, by their absolute paths.
+func writeOverlay(path string, replaced map[string]string) error {
+	text, err := json.Marshal(map[string]map[string]string{"Replace": replaced})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, text, 0o600)
 }
 
 var failure = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)|^\s+(Test\S+) \(`)
