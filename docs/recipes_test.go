@@ -135,6 +135,18 @@ var recipes = []recipe{
 		},
 	},
 	{
+		name:    "DuckDB, flat",
+		needs:   []string{"duckdb"},
+		prepare: storeReadings,
+		want:    map[string]string{"": readings},
+		check: func(t *testing.T, output string) {
+			hour := time.UnixMilli(1764000000000).Format("2006-01-02 15:00:00") // in this machine's zone
+			if !strings.Contains(output, "sensor.kitchen|"+hour) || !strings.Contains(output, "|22\n") {
+				t.Error("DuckDB does not print the hour and the mean of sensor.kitchen")
+			}
+		},
+	},
+	{
 		name:    "pandas",
 		needs:   []string{"pandas"},
 		prepare: storeReadings,

@@ -39,7 +39,8 @@ The ending of FILE (.ndjson, .json, .csv, .parquet) or --format chooses the form
 In all of them stored_at is in Unix milliseconds. Only parquet keeps every value byte for byte.
 ndjson and json drop white space around a value, and turn line breaks inside it into spaces.
 csv turns \r\n inside a value into \n, and refuses a record with \r\n in its name. With --flat,
-csv is for spreadsheets, and import does not read it: "daybook help query".
+csv and parquet are for spreadsheets and for programs that compute, and import does not read
+them: "daybook help query".
 
 The values are written while they are read, so a large export needs no large memory. FILE
 appears only when it is complete. An interrupted export to standard output ends with a whole

@@ -5,19 +5,21 @@ package main
 import (
 	"context"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/text"
+	"github.com/daybook-db/daybook/text/parquet"
 )
 
-// flatFormat is the format that --flat makes of csv.
-const flatFormat = "flat"
+// flatSuffix is at the end of the formats that --flat makes of csv and parquet.
+const flatSuffix = ", flat"
 
 func (f *queryFlags) addFlat(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.flat, "flat", false,
-		"csv for Excel and pandas: a column for each member")
+		"csv or parquet for Excel and pandas: a column for each member")
 }
 
 // flattened returns the format that --flat makes of a format. A format that nobody asked for
@@ -26,20 +28,23 @@ func (f *queryFlags) flattened(cmd *cobra.Command, format string) (string, error
 	switch {
 	case !f.flat:
 		return format, nil
-	case format != "csv" && cmd.Flags().Changed("format"), format != "csv" && format != "table":
-		return "", usagef("--flat makes columns, which only csv has: leave it out for %s", format)
+	case format == "csv" || format == "parquet":
+		return format + flatSuffix, nil
+	case format == "table" && !cmd.Flags().Changed("format"):
+		return "csv" + flatSuffix, nil
 	}
-	return flatFormat, nil
+	return "", usagef("--flat makes columns, which only csv and parquet have: leave it out for %s", format)
 }
 
-// newScanWriter returns a writer of the values of a query. For flat CSV it reads the values once,
-// to find the columns. Values that are stored after that may need other columns; the writer then
-// returns an error.
+// newScanWriter returns a writer of the values of a query. For a flat format it reads the values
+// once, to find the columns. Values that are stored after that may need other columns; the writer
+// then returns an error.
 func newScanWriter(
 	ctx context.Context, db daybook.Scanner, pattern string, params daybook.QueryParams,
 	format string, out io.Writer, width int,
 ) (text.ValueWriter, error) {
-	if format != flatFormat {
+	base, isFlat := strings.CutSuffix(format, flatSuffix)
+	if !isFlat {
 		return newValueWriter(format, out, width), nil
 	}
 	columns := text.NewFlatColumns()
@@ -50,6 +55,9 @@ func newScanWriter(
 		if err != nil {
 			return nil, err
 		}
+	}
+	if base == "parquet" {
+		return parquet.NewFlatWriter(out, columns), nil
 	}
 	return text.NewFlatCSVWriter(out, columns), nil
 }

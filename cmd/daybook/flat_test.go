@@ -3,12 +3,16 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	parquetgo "github.com/parquet-go/parquet-go"
 
 	"github.com/daybook-db/daybook"
 )
@@ -41,12 +45,46 @@ func TestFlat(t *testing.T) {
 	}
 }
 
-// TestFlatIsCSV wants a usage error for a format that has no columns.
-func TestFlatIsCSV(t *testing.T) {
+// TestFlatParquet wants the same file from query and export, and an error of import and ingest that
+// names --flat.
+func TestFlatParquet(t *testing.T) {
+	dir := filledDir(t, value("a", `{"motor":{"rpm":5},"on":true}`, 1_764_000_000_000), value("b", "7.50", 1))
+	file := filepath.Join(t.TempDir(), "x.parquet")
+	mustRun(t, "", "export", "*", file, "--flat", "--dir", dir)
+	exported, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := parquetgo.OpenFile(bytes.NewReader(exported), int64(len(exported)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, column := range in.Root().Columns() {
+		names = append(names, column.Name())
+	}
+	want := []string{"record_name", "stored_at", "motor.rpm", "on", "value"}
+	if !slices.Equal(names, want) || in.NumRows() != 2 {
+		t.Errorf("columns %q and %d rows; want %q and 2", names, in.NumRows(), want)
+	}
+	args := []string{"query", "*", "--flat", "--format", "parquet", "--oldest-first", "--dir", dir}
+	if got := mustRun(t, "", args...); got != string(exported) {
+		t.Errorf("query writes %d other bytes than export, which writes %d", len(got), len(exported))
+	}
+	for _, command := range []string{"import", "ingest"} {
+		got := run(t, "", command, file, "--dir", newDir(t))
+		if got.status != statusFailed || !strings.Contains(got.err, "export without --flat") {
+			t.Errorf("%s of it: %+v; want a failure that names --flat", command, got)
+		}
+	}
+}
+
+// TestFlatHasColumns wants a usage error for a format that has no columns.
+func TestFlatHasColumns(t *testing.T) {
 	dir := filledDir(t, someValues()...)
 	for _, args := range [][]string{
 		{"query", "*", "--flat", "--format", "table"}, {"query", "*", "--flat", "--format", "ndjson"},
-		{"query", "*", "--flat", "--format", "json"}, {"export", "*", "x.parquet", "--flat"},
+		{"query", "*", "--flat", "--format", "json"}, {"export", "*", "x.ndjson", "--flat"},
 		{"export", "*", "x.json", "--flat"}, {"export", "*", "x.csv", "--flat", "--format", "ndjson"},
 	} {
 		got := run(t, "", append(args, "--dir", dir)...)
@@ -62,7 +100,7 @@ func TestFlatReadsTwice(t *testing.T) {
 		{value("a", `{"x":1}`, 1)}, {value("a", `{"x":1}`, 1), value("a", `{"y":2}`, 2)},
 	}}
 	var out strings.Builder
-	w, err := newScanWriter(t.Context(), db, "*", daybook.QueryParams{}, flatFormat, &out, 0)
+	w, err := newScanWriter(t.Context(), db, "*", daybook.QueryParams{}, "csv"+flatSuffix, &out, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

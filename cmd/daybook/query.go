@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -46,9 +47,11 @@ The formats are
   json     one array of these objects
   csv      the columns record_name, stored_at and value, with the value as JSON
   parquet  the file that export writes, for a pipe or a file
-With --flat, csv has a column for each member, such as motor.rpm, and one called value for what
-is no object; times are RFC 3339 in UTC, null is an empty cell, and an array is JSON. It reads
-the values twice: a member that is stored meanwhile is an error.
+With --flat, csv and parquet have a column for each member, such as motor.rpm, and one called
+value for what is no object. In csv times are RFC 3339 in UTC, null is an empty cell, and an
+array is JSON. In parquet stored_at is a timestamp, and a column is a boolean, a 64-bit integer,
+a double or a string. Cells of several types are JSON text, and so are numbers that would change.
+The values are read twice: a member that is stored meanwhile is an error.
 Otherwise, except in the table, stored_at is in Unix milliseconds. "daybook ingest" reads ndjson.
 
 The values are printed while they are read, so a large result needs no large memory.`,
@@ -106,7 +109,7 @@ func (f *queryFlags) params(now time.Time) (daybook.QueryParams, error) {
 }
 
 func runQuery(cmd *cobra.Command, dir, pattern string, params daybook.QueryParams, format string) (err error) {
-	if format == "parquet" && isTerminal(cmd.OutOrStdout()) {
+	if strings.HasPrefix(format, "parquet") && isTerminal(cmd.OutOrStdout()) {
 		return usagef("Parquet is no text for a terminal: redirect it into a file, or use \"daybook export\"")
 	}
 	db, err := openForReading(dir)

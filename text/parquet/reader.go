@@ -38,6 +38,10 @@ func (e *RowError) Unwrap() error { return e.Err }
 // program dies.
 var errLZ4 = errors.New("it is compressed with LZ4, which cannot be read safely: want zstd, as in an export")
 
+// errFlat is returned for a file of NewFlatWriter.
+var errFlat = errors.New("it was written with --flat, for programs that compute, and does not tell null from " +
+	"what is missing: export without --flat")
+
 // reader reads the files of writer.
 type reader struct {
 	groups  []parquetgo.RowGroup // that were not read yet
@@ -57,14 +61,17 @@ const maxRows = 64
 // a signed number or a timestamp, and the index of pandas is ignored. A cell that is null is an
 // error, and so is a stored_at_utc that differs from stored_at.
 //
-// It reads the end of the file first, and fails for a file that is cut off, has other columns, or
-// is compressed with LZ4. Of the options it uses only Name.
+// It reads the end of the file first, and fails for a file that is cut off, has other columns, as
+// one of NewFlatWriter has, or is compressed with LZ4. Of the options it uses only Name.
 func NewReader(in io.ReaderAt, size int64, opts text.ReadOptions) (_ text.ValueReader, err error) {
 	r := &reader{name: opts.Name, rows: make([]row, maxRows)}
 	defer r.recoverDamage(&err)
 	file, err := parquetgo.OpenFile(in, size)
 	if err != nil {
 		return nil, r.named(fmt.Errorf("it is not a whole Parquet file: %w", err))
+	}
+	if _, isFlat := file.Lookup(flatKey); isFlat {
+		return nil, r.named(errFlat)
 	}
 	if r.columns, err = columnReaders(file.Root()); err != nil {
 		return nil, r.named(err)

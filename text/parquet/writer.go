@@ -9,6 +9,8 @@
 // stored_at_utc is the same time as a TIMESTAMP in UTC with milliseconds, which DuckDB and pandas
 // read without a cast. It is null for a time after the year 9999, which those programs do not
 // have.
+//
+// NewFlatWriter writes a file for those programs alone, with a column for each member.
 package parquet
 
 import (
