@@ -78,6 +78,9 @@ func (im *Image) bytesOf(id uint64) (data []byte, problem string) {
 	if id < 2 || id >= im.pages() { // the first two are the meta pages
 		return nil, fmt.Sprintf("there is no such page; there are %d", im.pages())
 	}
+	if problem := faultOf(id); problem != "" {
+		return nil, problem
+	}
 	if im.copies != nil {
 		return im.copies.page(id)
 	}

@@ -83,7 +83,12 @@ func (im *Image) Meta() (Meta, error) {
 	return m, nil
 }
 
-func (im *Image) readMeta(id uint64) (Meta, bool) { return readMeta(im.metaPage(id)) }
+func (im *Image) readMeta(id uint64) (Meta, bool) {
+	if faultOf(id) != "" {
+		return Meta{}, false
+	}
+	return readMeta(im.metaPage(id))
+}
 
 // metaPage returns the beginning of meta page 0 or 1; nil if the file is shorter.
 func (im *Image) metaPage(id uint64) []byte {

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tree
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine/internal/pages"
+	"github.com/daybook-db/daybook/proof/testenv"
+)
+
+// TestVerbsMeetFailedReads lets the nth read of a page fail while a verb runs, for every n with
+// -long, and otherwise once for each way on which the code comes to a read. A page may fail at any
+// moment, though it was read a moment before. The verb must say so, or do what it would do without
+// the fault. When the fault has ended, the tree must be undamaged, or refuse to be written to.
+func TestVerbsMeetFailedReads(t *testing.T) {
+	file, chosen := mustRead(t, makeVerbTree(t)), choiceOfReads{}
+	for _, v := range slices.Concat(verbs(t), verbsOfFiles(), verbsInParts(t)) {
+		p := failedReadProof{verb: v, file: file}
+		for _, n := range p.runWithout(t, chosen) {
+			p.run(t, n, false)
+			if testenv.Long() {
+				p.run(t, n, true)
+			}
+		}
+	}
+}
+
+// choiceOfReads chooses the reads that are to fail. It has the ways to those that were chosen.
+type choiceOfReads map[way]bool
+
+// way is a stack of the innermost calls. It has one call for each level of a walk through pages.
+type way [12]uintptr
+
+// minReads is the number of reads of each verb that are to fail at least, if it has as many.
+const minReads = 4
+
+// during calls fn, and returns the numbers of the reads that are to fail: the first and the last
+// one on each new way, and some others; with -long all.
+func (c choiceOfReads) during(fn func()) (numbers []int) {
+	count := 0
+	first, last := make(map[way]int), make(map[way]int)
+	lift := pages.FailReads(func(uint64) string {
+		var to way
+		runtime.Callers(3, to[:])
+		if _, ok := first[to]; !ok {
+			first[to] = count
+		}
+		last[to] = count
+		count++
+		return ""
+	})
+	fn()
+	lift()
+	isChosen := make([]bool, count)
+	for to := range first {
+		if !c[to] {
+			isChosen[first[to]], isChosen[last[to]] = true, true
+		}
+		c[to] = true
+	}
+	for n := range count {
+		if isChosen[n] || n%(count/minReads+1) == 0 || testenv.Long() {
+			numbers = append(numbers, n)
+		}
+	}
+	return numbers
+}
+
+// failedReadProof runs one verb with reads that fail.
+type failedReadProof struct {
+	verb
+	file        []byte // the tree to begin with
+	text, after string // what the verb returns, and what it makes of the tree
+}
+
+// runWithout runs the verb without a fault, and returns the numbers of the reads that are to fail.
+func (p *failedReadProof) runWithout(t *testing.T, choice choiceOfReads) (chosen []int) {
+	t.Helper()
+	tree := p.open(t)
+	var err error
+	chosen = choice.during(func() { p.text, err = p.verb.run(ctx, tree) })
+	if err == nil {
+		p.after, err = readAll(ctx, tree)
+	}
+	if err := errors.Join(err, tree.Close()); err != nil || p.want != "" && p.text != p.want {
+		t.Fatalf("%s: got %.200q, %v; want %.200q", p.name, p.text, err, p.want)
+	}
+	return chosen
+}
+
+func (p *failedReadProof) open(t *testing.T) *Tree {
+	t.Helper()
+	path := filepath.Join(testenv.TempDir(t), "tree")
+	if err := os.WriteFile(path, p.file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return mustOpen(t, path)
+}
+
+// run runs the verb with a read that fails: the nth one, or all from that one on.
+func (p *failedReadProof) run(t *testing.T, n int, lasting bool) {
+	t.Helper()
+	tree, seen := p.open(t), 0
+	lift := pages.FailReads(func(uint64) string {
+		seen++
+		if seen == n+1 || lasting && seen > n {
+			return "a read that fails"
+		}
+		return ""
+	})
+	got, err := p.verb.run(ctx, tree)
+	lift()
+	at := fmt.Sprintf("%s: read %d failed, and all after it: %t", p.name, n, lasting)
+	switch {
+	case err == nil && got != p.text && !p.passesOver:
+		t.Errorf("%s: got another result, and no error", at)
+	case err != nil && !isDamage(err):
+		t.Errorf("%s: got %v; want ErrCorrupt", at, err)
+	}
+	if tree.Failure() != nil {
+		p.checkRefusal(t, at, tree)
+	} else {
+		p.checkRepetition(t, at, tree, err)
+	}
+	_ = tree.Close()
+	p.checkReopened(t, at, tree.mapped.path)
+}
+
+// checkRefusal checks a tree that has failed.
+func (p *failedReadProof) checkRefusal(t *testing.T, at string, tree *Tree) {
+	t.Helper()
+	if !p.writes {
+		t.Errorf("%s: the tree has failed", at)
+	}
+	if err := tree.PutNotes(Notes{"a": []byte("note")}); !errors.Is(err, daybook.ErrFailed) {
+		t.Errorf("%s: the tree has failed; the next write returned %v", at, err)
+	}
+	if text, err := readAll(ctx, tree); err == nil && !p.isBetween(text) {
+		t.Errorf("%s: the failed tree has other values", at)
+	}
+}
+
+// checkRepetition repeats a verb that returned an error, without the fault.
+func (p *failedReadProof) checkRepetition(t *testing.T, at string, tree *Tree, err error) {
+	t.Helper()
+	if err != nil {
+		got, err := p.verb.run(ctx, tree)
+		if err != nil || !p.writes && got != p.text {
+			t.Errorf("%s: without the fault then got %v, and the result is as wanted: %t", at, err, got == p.text)
+		}
+	}
+	if !p.writes {
+		return
+	}
+	text, err := readAll(ctx, tree)
+	if err := errors.Join(err, tree.Check(ctx)); err != nil || text != p.after {
+		t.Errorf("%s: afterwards %v; the values are as wanted: %t", at, err, text == p.after)
+	}
+}
+
+// checkReopened opens the tree's file again.
+func (p *failedReadProof) checkReopened(t *testing.T, at, path string) {
+	t.Helper()
+	if !p.writes {
+		return
+	}
+	tree, err := openAt(t, path, options())
+	if err != nil {
+		t.Errorf("%s: Open: %v", at, err)
+		return
+	}
+	defer tree.Close()
+	text, err := readAll(ctx, tree)
+	if err := errors.Join(err, tree.Check(ctx)); err != nil || !p.isBetween(text) {
+		t.Errorf("%s: after Open: %v; the values are as wanted: %t", at, err, p.isBetween(text))
+	}
+}
+
+// isBetween reports whether a tree with these values is as it was before the verb, as the verb
+// makes it, or as one of the verb's transactions leaves it.
+func (p *failedReadProof) isBetween(text string) bool {
+	before := allVerbHistory()
+	if text == before || text == p.after {
+		return true
+	}
+	later, _ := laterVerbHistory()
+	has, had, shouldHave, added := valuesOf(text), valuesOf(before), valuesOf(p.after), valuesOf(textOf(later))
+	for value := range has {
+		if !had[value] && !added[value] {
+			return false
+		}
+	}
+	for value := range had {
+		if shouldHave[value] && !has[value] {
+			return false
+		}
+	}
+	return p.inParts
+}
+
+// valuesOf returns the lines of a text of readEverything that are values.
+func valuesOf(text string) map[string]bool {
+	values := make(map[string]bool)
+	for line := range strings.Lines(text) {
+		if !strings.HasSuffix(line, " values\n") {
+			values[line] = true
+		}
+	}
+	return values
+}
