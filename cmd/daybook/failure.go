@@ -147,6 +147,7 @@ func readingRemedy(err error) string {
 		{text.ErrImplausible, "--any-time allows such times, and --time-unit says the unit of numbers"},
 		{text.ErrNoUnit, "--time-unit says the unit, if this is a Unix time, and --time-format the form, " +
 			"such as %Y%m%d, if it is a date"},
+		{detect.ErrDigits, `--time-format says the form: --time-format "%Y%m%d %H%M"`},
 		{timeform.ErrAmbiguous, `--time-format says the form: --time-format "%d/%m/%Y %H:%M:%S"`},
 		{text.ErrNoZone, "--time-zone says the zone of such times, as in --time-zone America/New_York"},
 		{timeform.ErrRepeated, "--time-zone says the zone, if it is another"},

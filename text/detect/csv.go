@@ -10,7 +10,6 @@ import (
 
 	"github.com/daybook-db/daybook/text"
 	"github.com/daybook-db/daybook/text/internal/rows"
-	"github.com/daybook-db/daybook/text/timeform"
 )
 
 // csvDetection is the detection of one file of CSV. Its methods fill in the finding, each from what
@@ -141,7 +140,7 @@ func (d *csvDetection) findRecord() {
 func (d *csvDetection) findTexts() {
 	var counted []tableRow
 	for _, row := range d.data {
-		if len(d.times) == 0 || timeform.Looks([]string{joined(row, d.times)}) > timeform.Clocks {
+		if len(d.times) == 0 || d.isTime(row) {
 			counted = append(counted, row)
 		}
 	}

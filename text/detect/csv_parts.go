@@ -38,7 +38,7 @@ func (d *csvDetection) checkHours(samples []string, said bool) error {
 // repeatsDate reports whether two rows after each other have the same date.
 func (d *csvDetection) repeatsDate() bool {
 	for i := 1; i < len(d.data); i++ {
-		if joined(d.data[i], d.times) == joined(d.data[i-1], d.times) {
+		if d.data[i].cells[d.times[0]] == d.data[i-1].cells[d.times[0]] {
 			return true
 		}
 	}
@@ -134,10 +134,13 @@ func (d *csvDetection) named(words string) int {
 
 // filled returns the first column beside the time whose values are all of one sort, or -1.
 func (d *csvDetection) filled(isOfSort func(cell string) bool) int {
-	return d.beside(func(i int) bool {
-		return !slices.ContainsFunc(d.data, func(row tableRow) bool {
-			return row.cells[i] != "" && !isOfSort(row.cells[i])
-		})
+	return d.beside(func(i int) bool { return d.areAll(i, isOfSort) })
+}
+
+// areAll reports whether all values of a column are of one sort.
+func (d *csvDetection) areAll(column int, isOfSort func(cell string) bool) bool {
+	return !slices.ContainsFunc(d.data, func(row tableRow) bool {
+		return row.cells[column] != "" && !isOfSort(row.cells[column])
 	})
 }
 

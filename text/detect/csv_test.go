@@ -27,19 +27,25 @@ func readCSV(sample Sample, hints Hints) (sentence string, lines []string, err e
 	if err != nil {
 		return "", nil, err
 	}
-	r, err := text.NewCSVReader(bytes.NewReader(sample.Text), f.Reader)
+	lines, err = readAs(f, sample.Text)
+	return f.String(), lines, err
+}
+
+// readAs reads a file of CSV as it was found to be, and returns a line for each value or bad line.
+func readAs(f *Finding, file []byte) (lines []string, err error) {
+	r, err := text.NewCSVReader(bytes.NewReader(file), f.Reader)
 	if err != nil {
-		return f.String(), nil, err
+		return nil, err
 	}
 	for {
 		v, err := r.Read()
 		switch {
 		case err == io.EOF:
-			return f.String(), append(lines, r.(text.Noter).Notes()...), nil
+			return append(lines, r.(text.Noter).Notes()...), nil
 		case errors.As(err, new(*text.LineError)):
 			lines = append(lines, err.Error())
 		case err != nil:
-			return f.String(), lines, err
+			return lines, err
 		default:
 			lines = append(lines, fmt.Sprintf("%s %d %s", v.RecordName, v.StoredAt, v.Value))
 		}

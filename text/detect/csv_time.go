@@ -39,6 +39,9 @@ func (d *csvDetection) findTime() error {
 	if d.hints.Time.Zone == nil {
 		d.hints.Time.Zone = d.findZone(columns)
 	}
+	if err := d.findDigits(); err != nil {
+		return err
+	}
 	samples := d.timeSamples()
 	if len(samples) == 0 {
 		d.finding.add("time: %s", quoted(opts.Time))
@@ -109,6 +112,11 @@ func (d *csvDetection) timeColumns(named []string) (columns []int) {
 		return columns
 	}
 	best := d.bestColumn()
+	if best < 0 || d.timeScore(best) == 0 {
+		if pair := d.compactPair(); pair != nil {
+			return pair
+		}
+	}
 	if best < 0 {
 		return nil
 	}
@@ -207,7 +215,7 @@ func (d *csvDetection) timeSamples() []string {
 			continue
 		}
 		all = append(all, sample)
-		if timeform.Looks([]string{sample}) > timeform.Clocks {
+		if d.isTime(row) {
 			times = append(times, sample)
 		}
 	}
@@ -215,6 +223,11 @@ func (d *csvDetection) timeSamples() []string {
 		return times
 	}
 	return all
+}
+
+// isTime reports whether a row has a time that looks like one.
+func (d *csvDetection) isTime(row tableRow) bool {
+	return d.hints.Time.Digits.Max > 0 || timeform.Looks([]string{joined(row, d.times)}) > timeform.Clocks
 }
 
 // joined joins cells as the reader does.

@@ -21,6 +21,7 @@ type layout struct {
 	separator byte // between the numbers of a date
 	shortYear bool // the year has two digits
 	clockLead bool // the time of day stands before the date
+	digits    Digits
 }
 
 // read reads one text, and reports whether it has the layout and the calendar has its day.
@@ -37,7 +38,10 @@ func (l layout) read(text string, c *civil) (ok bool) {
 	case named:
 		return s.namedTime(c) && isDay(c.year, c.month, c.day)
 	case compact:
-		return s.compactDate(c) && isDay(c.year, c.month, c.day) && s.compactTail(c)
+		if !s.compactDate(c) || !isDay(c.year, c.month, c.day) {
+			return false
+		}
+		return l.digits.Max > 0 && s.digits(l.digits, c) || l.digits.Max == 0 && s.compactTail(c)
 	}
 	t, ok := s.triple()
 	c.dateLen = s.at
@@ -156,6 +160,20 @@ func (s *cursor) compactTail(c *civil) (ok bool) {
 		return false
 	}
 	return c.setClock(number/10000, number/100%100, number%100) && s.zone(c)
+}
+
+// digits reads a time of day that is a number, and to the end of the text a fraction and a zone.
+func (s *cursor) digits(want Digits, c *civil) (ok bool) {
+	s.blanks()
+	number, width := s.number(7)
+	if width < want.Min || width > want.Max {
+		return false
+	}
+	c.minutes, c.seconds = true, want.Max == 6
+	if !c.seconds {
+		number *= 100
+	}
+	return s.fraction(c) && c.setClock(number/10000, number/100%100, number%100) && s.zone(c)
 }
 
 // clockLast moves the time of day, with which a text begins, after the date: 14:30 15.01.2024.

@@ -61,6 +61,10 @@ func (f *Form) find(samples []string) error {
 		f.name = "the format " + strings.Join(f.opts.Formats, " or ")
 		return f.learn(samples)
 	}
+	if f.opts.Digits.Max > 0 {
+		f.reader.layout = layout{order: compact, digits: f.opts.Digits}
+		return f.learn(samples)
+	}
 	votes := countLayouts(samples)
 	best := slices.Max(append(slices.Collect(maps.Values(votes.layouts)), votes.numbers))
 	switch {

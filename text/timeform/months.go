@@ -30,7 +30,8 @@ var monthWords = [12]string{
 // weekdayWords may stand before a date, and do not count. The French mar is no such word, because
 // it is a month too.
 const weekdayWords = "monday mon tuesday tue tues wednesday wed thursday thu thur thurs friday fri " +
-	"saturday sat sunday sun montag mo dienstag di mittwoch mi donnerstag do freitag fr samstag sa sonnabend sonntag so " +
+	"saturday sat sunday sun " +
+	"montag mo dienstag di mittwoch mi donnerstag do freitag fr samstag sa sonnabend sonntag so " +
 	"lundi lun mardi mercredi mer jeudi jeu vendredi ven samedi sam dimanche dim " +
 	"lunes martes miercoles mie jueves jue viernes vie sabado sab domingo dom " +
 	"lunedi martedi mercoledi giovedi gio venerdi sabato domenica " +

@@ -26,6 +26,7 @@ func (formats strptime) read(text string, c *civil) (ok bool) {
 }
 
 func readFormat(text, format string, c *civil) (ok bool) {
+	text = withZeros(text, format)
 	at, err := timefmt.ParseInLocation(text, format, noZone)
 	if err != nil || !hasDay(text, format, at) {
 		return false
@@ -42,6 +43,25 @@ func readFormat(text, format string, c *civil) (ok bool) {
 		c.zoned, c.zone = true, ""
 	}
 	return true
+}
+
+// withZeros puts zeros before a time of day at the end of a text, if a number has lost them.
+// Without them the library takes 10000 for 10:00:0 in %H%M%S.
+func withZeros(text, format string) string {
+	want := 0
+	switch {
+	case strings.HasSuffix(format, " %H%M%S"):
+		want = 6
+	case strings.HasSuffix(format, " %H%M"):
+		want = 4
+	}
+	start := strings.LastIndexByte(text, ' ') + 1
+	clock := cursor{text, start}
+	_, width := clock.number(want)
+	if start == 0 || width == 0 || !clock.atEnd() {
+		return text
+	}
+	return text[:start] + strings.Repeat("0", want-width) + text[start:]
 }
 
 // hasDay reports whether the calendar has the day of a text. The library takes 31 April for 1 May,

@@ -39,6 +39,13 @@ func TestStrptime(t *testing.T) {
 		{"2024-02-01 10:00", "%d.%m.%Y %H:%M|%Y-%m-%d %H:%M", "2024-02-01T09:00:00Z", "the second of two formats"},
 		{"1.2.3 10:00", "%d.%m.%y %H:%M|%m.%d.%y %H:%M", "2003-02-01T09:00:00Z", "the first that fits"},
 
+		{"20240131 93000", "%Y%m%d %H%M%S", "2024-01-31T08:30:00Z", "a time of day that lost a zero"},
+		{"20240131 10000", "%Y%m%d %H%M%S", "2024-01-31T00:00:00Z", "one o'clock, not ten o'clock"},
+		{"20240131 0", "%Y%m%d %H%M", "2024-01-30T23:00:00Z", "midnight that lost three zeros"},
+		{"2024-01-31 1430", "%Y-%m-%d %H%M", "2024-01-31T13:30:00Z", "all four digits"},
+
+		{"20240131 9300", "%Y%m%d %H%M", "is not a time", "hour 93"},
+		{"20240131 1930001", "%Y%m%d %H%M%S", "is not a time", "seven digits"},
 		{"2024-01-31 10:00 PST", "%F %R %Z", "has no time zone", "a name that Vienna does not have"},
 		{"2024-01-31 10:00 +03", "%F %R %Z", "has no time zone", "an offset where a name is wanted"},
 		{"31.04.2024", "%d.%m.%Y", "is not a time", "a day that April has not"},

@@ -67,12 +67,19 @@ type Options struct {
 	Formats []string
 	// Zone is where times without a zone were written. Default: this machine's zone.
 	Zone *time.Location
+	// Digits are those of the time of day, if it is a number after a date YYYYMMDD. Default: Detect
+	// finds the form.
+	Digits Digits
 	// Unit is what numbers count that are times. Default: text.ByDigits.
 	Unit text.TimeUnit
 	// AnyTime allows each time since 1970. Default: a time before 1980, or more than a day after
 	// now, is text.ErrImplausible.
 	AnyTime bool
 }
+
+// Digits say how many digits a number has that is a time of day: at most six if it is HHMMSS, and
+// at most four if it is HHMM. With fewer it has lost zeros at its start: 500 of six is 00:05:00.
+type Digits struct{ Min, Max int }
 
 // Form is the form of a file's times.
 type Form struct {
