@@ -52,7 +52,8 @@ func TestShapes(t *testing.T) {
 // knows texts that repeat, and not numbers that are near the one before.
 func TestEntropy(t *testing.T) {
 	const bytes = 250_000 // of values, about
-	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(19)), zstd.WithWindowSize(8<<20))
+	level := zstd.EncoderLevelFromZstd(19)
+	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(level), zstd.WithWindowSize(8<<20))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,8 +3,10 @@
 package peers_test
 
 import (
+	_ "embed"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
@@ -16,10 +18,10 @@ import (
 	"github.com/shirou/gopsutil/v4/mem"
 )
 
-// machine describes the machine in the `key: value` lines of the benchmark format, as far as it can
-// find out.
+// machine describes what is measured, and the machine, in the `key: value` lines of the benchmark
+// format, as far as it can find out.
 func machine() string {
-	lines := []string{"go: " + runtime.Version()}
+	lines := append(versions(), "go: "+runtime.Version())
 	parts := []string{fmt.Sprintf("%d cores", runtime.NumCPU())}
 	if memory, err := mem.VirtualMemory(); err == nil {
 		parts = append(parts, humanize.IBytes(memory.Total))
@@ -32,6 +34,57 @@ func machine() string {
 		lines = append(lines, "cgo: "+flags)
 	}
 	return strings.Join(lines, "\n") + "\n"
+}
+
+// peerModules are the modules whose versions a run names, in the order of the tables.
+var peerModules = []struct{ name, path string }{
+	{"mattn/go-sqlite3", "github.com/mattn/go-sqlite3"},
+	{"modernc.org/sqlite", "modernc.org/sqlite"},
+	{"bbolt", "go.etcd.io/bbolt"},
+	{"Pebble", "github.com/cockroachdb/pebble/v2"},
+	{"Badger", "github.com/dgraph-io/badger/v4"},
+	{"BuntDB", "github.com/tidwall/buntdb"},
+	{"tstorage", "github.com/nakabonne/tstorage"},
+	{"klauspost/compress", "github.com/klauspost/compress"},
+}
+
+// required is the file that says which versions of the peers are built in.
+//
+//go:embed go.mod
+var required string
+
+// versions says what is measured: Daybook's commit, the one of -before, and the versions of the
+// peers. The program of a test knows neither its commit nor, in this package, its dependencies. So
+// git says the commit, and go.mod the versions.
+func versions() []string {
+	var lines []string
+	if commit := commitOf("HEAD"); commit != "" {
+		if changes, err := exec.Command("git", "status", "--porcelain").Output(); err != nil || len(changes) > 0 {
+			commit += " with changes"
+		}
+		lines = append(lines, "commit: "+commit)
+	}
+	if *before != "" {
+		lines = append(lines, "before: "+commitOf(*before))
+	}
+	var found []string
+	for _, peer := range peerModules {
+		for line := range strings.Lines(required) {
+			if words := strings.Fields(line); len(words) >= 2 && words[0] == peer.path {
+				found = append(found, peer.name+" "+words[1])
+			}
+		}
+	}
+	return append(lines, "peers: "+strings.Join(found, ", "))
+}
+
+// commitOf returns the short hash of a revision; "" outside of a repository.
+func commitOf(revision string) string {
+	out, err := exec.Command("git", "rev-parse", "--short=12", "--verify", revision+"^{commit}").Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
 }
 
 // cgoFlags returns the flags that SQLite's C code was compiled with. They decide how it syncs.

@@ -52,10 +52,20 @@ type heat struct {
 	run     func(b *testing.B) figures
 }
 
-// race runs each heat several times in each round, and reports the median of its figures. The
-// entrants take turns, in another order each time. So a fast minute of the machine is not one
-// entrant's only, and no entrant always follows the same one, which leaves the disk busy or awake.
+// race runs heats, and reports the median of each entrant's figures.
 func race(b *testing.B, heats []heat, turns int) {
+	b.Helper()
+	results := takeTurns(b, heats, turns)
+	for _, h := range heats {
+		b.Run("peer="+h.entrant, func(b *testing.B) { report(b, results[h.entrant]) })
+	}
+}
+
+// takeTurns runs each heat several times in each round, and returns the figures of each entrant, by
+// unit. The entrants take turns, in another order each time. So a fast minute of the machine is not
+// one entrant's only, and no entrant always follows the same one, which leaves the disk busy or
+// awake.
+func takeTurns(b *testing.B, heats []heat, turns int) map[string]map[string][]float64 {
 	b.Helper()
 	results := map[string]map[string][]float64{}
 	isSlow := map[string]bool{}
@@ -76,9 +86,7 @@ func race(b *testing.B, heats []heat, turns int) {
 			isSlow[h.entrant] = time.Since(start)-(preparing-prepared) > *slow
 		}
 	}
-	for _, h := range heats {
-		b.Run("peer="+h.entrant, func(b *testing.B) { report(b, results[h.entrant]) })
-	}
+	return results
 }
 
 func roundCount(turns int) int {
@@ -208,5 +216,6 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	removeDatasets()
+	removeBefore()
 	os.Exit(code)
 }
