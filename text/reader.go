@@ -93,7 +93,7 @@ func checkedValue(name string, value json.RawMessage, storedAt uint64) (daybook.
 
 // CSVOptions say how CSV is read. The zero value reads the CSV of RFC 4180 with a header.
 type CSVOptions struct {
-	Delimiter rune // between cells; 0: a comma
+	Delimiter rune // between cells; 0: a comma; a space: any spaces and tabs, unless KeepBlanks
 	Comment   rune // what lines begin with that are skipped; 0: there are none
 	SkipLines int  // before the header, or before the first row
 	// Columns names the columns of a file without a header. Default: the first row is the header.

@@ -142,6 +142,8 @@ func readingRemedy(err error) string {
 		{detect.ErrPartOfTime, "--time names each column of the time, as in --time Date,Hour, " +
 			"and --time-zone the zone"},
 		{detect.ErrHeader, "--header names the columns, and --skip-lines skips lines before the rows"},
+		{detect.ErrBlanks, "--delimiter space takes blanks for what separates the cells, --header names the columns, " +
+			"and --time those of the time"},
 		{detect.ErrNoTable, "--delimiter says what separates the cells, " +
 			"and --skip-lines how many lines are before them"},
 		{text.ErrImplausible, "--any-time allows such times, and --time-unit says the unit of numbers"},

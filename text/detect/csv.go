@@ -47,6 +47,8 @@ func detectCSV(sample Sample, hints Hints) (*Finding, error) {
 		return nil, fmt.Errorf("%w: %w", ErrNoTable, d.table.badError)
 	case len(d.table.rows) == 0:
 		return nil, errEmpty
+	case d.mayHaveBlanks():
+		return nil, ErrBlanks
 	case d.table.width < 2 && hints.Kind != CSV && len(hints.Reader.Time) == 0 && !hints.Reader.StampNow:
 		return nil, ErrNoTable
 	}
@@ -87,11 +89,7 @@ func (d *csvDetection) isOwn() bool {
 
 // cells returns the cells of a column.
 func (d *csvDetection) cells(column int) []string {
-	cells := make([]string, len(d.data))
-	for i, row := range d.data {
-		cells[i] = row.cells[column]
-	}
-	return cells
+	return cellsOf(d.data, column)
 }
 
 // findDecimalComma finds whether a comma is a decimal comma. Some number must have one, and no
@@ -146,7 +144,7 @@ func (d *csvDetection) findTexts() {
 	}
 	var mixed []string
 	said := slices.Concat(d.opts.Text, d.opts.Number)
-	d.opts.Text = slices.Clip(d.opts.Text) // so that the hints keep theirs
+	d.opts.Text, d.opts.Number = slices.Clip(d.opts.Text), slices.Clip(d.opts.Number) // the hints keep theirs
 	for i, name := range d.names {
 		if slices.Contains(said, name) || slices.Contains(d.times, i) {
 			continue
@@ -156,8 +154,11 @@ func (d *csvDetection) findTexts() {
 			kinds[d.kindOf(row.cells[i])] = true
 		}
 		delete(kinds, missing)
-		if kinds[textual] || len(kinds) > 1 {
+		switch {
+		case kinds[textual] || len(kinds) > 1:
 			d.opts.Text = append(d.opts.Text, name)
+		case kinds[number] && d.opts.Delimiter == ' ': // a text there has moved from another column
+			d.opts.Number = append(d.opts.Number, name)
 		}
 		if kinds[textual] && kinds[number] {
 			mixed = append(mixed, fmt.Sprintf("%q because of %.40q", name, d.firstText(counted, i)))

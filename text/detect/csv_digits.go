@@ -17,8 +17,9 @@ import (
 // ErrDigits is returned for a time of day in a column of numbers, if its form cannot be known.
 var ErrDigits = errors.New("has a number for its time of day, which may be HHMM, HHMMSS or neither")
 
-// compactPair returns the columns of a date YYYYMMDD and of a time of day, of which both are numbers
-// or the second one is a clock. Both have the name of a time, because any number may look like them.
+// compactPair returns the columns of a date YYYYMMDD and of a time of day, of which both are
+// numbers or the second one is a clock. Both have the name of a time, because any number may look
+// like them.
 func (d *csvDetection) compactPair() []int {
 	dates := d.beside(func(i int) bool { return d.isNamedTime(i) && d.areAll(i, isCompactDate) })
 	if dates < 0 || !d.header {
@@ -93,8 +94,8 @@ func (d *csvDetection) findDigits() error {
 	return nil
 }
 
-// isInOrder reports whether all rows have times of day of this number of digits, and the times never
-// turn. Other numbers look like times of day here and there, but not from row to row.
+// isInOrder reports whether all rows have times of day of this number of digits, and the times
+// never turn. Other numbers look like times of day here and there, but not from row to row.
 func (d *csvDetection) isInOrder(digits timeform.Digits) bool {
 	form := "20060102 150405"[:9+digits.Max]
 	var last time.Time

@@ -34,6 +34,8 @@ func FuzzCSV(f *testing.F) {
 	f.Add([]byte("date,time,v\n20260105,93000,1\n20260105,100000,2\n20260106,500,3\n"), true, false, "")
 	f.Add([]byte("DATE;HHMM\n20260105;2330\n20260106;5\n"), false, false, "")
 	f.Add([]byte("Datum;v\n1. März 2026 10h30;1\n"), true, false, "")
+	f.Add([]byte("title\nDate  Time T\n           C\n2026-01-05 10:00 1\n2026-01-05  10:15 2\n"), true, false, "")
+	f.Add([]byte(" r  b UTC\n 1 2 2026-01-05 10:00:01\n 1 2 2026-01-05 10:00:06\n 1  3"), false, false, "")
 	f.Fuzz(func(t *testing.T, file []byte, whole, stampNow bool, record string) {
 		sample := Sample{file[:min(len(file), SampleLen)], whole && len(file) <= SampleLen}
 		opts := text.ReadOptions{Name: "x.csv", StampNow: stampNow, Record: record, Split: record == "{column}"}

@@ -85,18 +85,25 @@ func namesTime(name string) bool { return likelihoodOfName(name) == strongName }
 // may stand between them, as for units; more are values.
 func (d *csvDetection) afterUnits(header int) int {
 	all, data := d.table.rows, header+1
-	for data < len(all) && len(all[data].cells) == d.table.width && isUnits(all[data].cells) {
+	for data < len(all) && d.mayBeUnits(all[data].cells) {
 		data++
 	}
 	if data == len(all) || data-header > maxUnits+1 {
 		return header + 1
 	}
 	for _, row := range all[header+1 : data] {
-		if !d.isOverNumbers(row.cells, all[data].cells) {
+		if len(row.cells) == d.table.width && !d.isOverNumbers(row.cells, all[data].cells) {
 			return header + 1
 		}
 	}
 	return data
+}
+
+// mayBeUnits reports whether a row may have units. Where blanks separate the cells, it may have
+// fewer than the other rows.
+func (d *csvDetection) mayBeUnits(cells []string) bool {
+	hasWidth := len(cells) == d.table.width || d.opts.Delimiter == ' ' && len(cells) < d.table.width
+	return hasWidth && isUnits(cells)
 }
 
 // isOverNumbers reports whether a row has a text in a column where the first values have a number.
@@ -142,6 +149,9 @@ func (d *csvDetection) headerError(header tableRow, reason string) error {
 // fitted returns the names of a header for rows of another width, or nil if more than empty cells
 // make the difference.
 func (d *csvDetection) fitted(header []string) []string {
+	if names := d.table.withClock(header); d.opts.Delimiter == ' ' && names != nil {
+		return names
+	}
 	names := slices.Clone(header)
 	for len(names) > d.table.width && names[len(names)-1] == "" {
 		names = names[:len(names)-1]
@@ -192,7 +202,7 @@ func (d *csvDetection) splitComment(comment string) (cells []string, isZeek bool
 	fields, isZeek := strings.CutPrefix(comment, "fields"+delimiter)
 	switch {
 	case isZeek:
-	case strings.HasPrefix(comment, delimiter):
+	case delimiter != " " && strings.HasPrefix(comment, delimiter):
 		fields = string(d.opts.Comment) + comment
 	default:
 		fields = strings.TrimLeft(comment, " \t"+string(d.opts.Comment))

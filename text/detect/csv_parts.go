@@ -28,6 +28,9 @@ func (d *csvDetection) checkHours(samples []string, said bool) error {
 	if said || len(d.times) != 1 || timeform.Looks(samples) != timeform.Dates {
 		return nil
 	}
+	if i := d.times[0] + 1; d.opts.Delimiter == ' ' && isClockBeside(d.names, d.times[0], d.data) {
+		return d.refusePart(i)
+	}
 	words := namesOfHours
 	if d.repeatsDate() {
 		words += " period slot interval"

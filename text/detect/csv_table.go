@@ -49,13 +49,20 @@ func (d *csvDetection) findDelimiter() {
 	} else {
 		d.tryDelimiters()
 	}
-	if d.opts.Delimiter == '\t' {
-		d.finding.say("a tab between columns")
-	} else {
-		d.finding.say("%q between columns", d.opts.Delimiter)
-	}
+	d.sayDelimiter()
 	if d.opts.Comment != d.hints.Reader.CSV.Comment {
 		d.finding.say("lines that begin with %c skipped", d.opts.Comment)
+	}
+}
+
+func (d *csvDetection) sayDelimiter() {
+	switch {
+	case d.opts.Delimiter == '\t':
+		d.finding.say("a tab between columns")
+	case d.opts.Delimiter == ' ' && !d.opts.KeepBlanks:
+		d.finding.say("blanks between columns")
+	default:
+		d.finding.say("%q between columns", d.opts.Delimiter)
 	}
 }
 
@@ -69,6 +76,9 @@ func (d *csvDetection) tryDelimiters() {
 		if score := table.score(); score > best {
 			best, d.table, d.opts.Delimiter = score, table, delimiter
 		}
+	}
+	if d.table.width < 2 && !d.opts.KeepBlanks {
+		d.tryBlanks()
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 
 // Options say how a text is split.
 type Options struct {
-	Delimiter  byte // between cells
+	Delimiter  byte // between cells; a space stands for spaces and tabs, unless KeepBlanks
 	Comment    byte // lines that begin with it are skipped; 0: there are none
 	KeepBlanks bool // keep spaces and tabs around a cell that is not in quotes
 	MaxLen     int  // of a row, in bytes
@@ -54,6 +54,7 @@ type Reader struct {
 	inErr error // of in
 	opts  Options
 	stops [256]bool // what ends the plain part of a cell
+	runs  bool      // spaces and tabs separate the cells, however many
 
 	buf        []byte
 	start, end int // of the bytes in buf that no row was made of yet
@@ -74,6 +75,8 @@ func NewReader(in io.Reader, opts Options) *Reader {
 	for _, b := range []byte{opts.Delimiter, '"', '\r', '\n'} {
 		r.stops[b] = true
 	}
+	r.runs = opts.Delimiter == ' ' && !opts.KeepBlanks
+	r.stops['\t'] = r.stops['\t'] || r.runs
 	return r
 }
 

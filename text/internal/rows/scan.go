@@ -116,7 +116,7 @@ func (r *Reader) scan(data []byte) (complete bool) {
 			s.state = bad
 			continue
 		}
-		if b != r.opts.Delimiter {
+		if !r.separates(b) {
 			return true
 		}
 		s.at++
@@ -150,7 +150,7 @@ func (r *Reader) afterQuotes(b byte) (ends bool) {
 		s.cell.end = s.at - 1
 	}
 	switch {
-	case b == r.opts.Delimiter || b == '\r' || b == '\n':
+	case r.separates(b) || b == '\r' || b == '\n':
 		return true
 	case b == '"' && s.state == afterQuote:
 		s.cell.doubled = true
@@ -166,8 +166,11 @@ func (r *Reader) afterQuotes(b byte) (ends bool) {
 	return false
 }
 
+// separates reports whether a byte separates cells.
+func (r *Reader) separates(b byte) bool { return b == r.opts.Delimiter || r.runs && b == '\t' }
+
 func (r *Reader) isDroppedBlank(b byte) bool {
-	return (b == ' ' || b == '\t') && b != r.opts.Delimiter && !r.opts.KeepBlanks
+	return (b == ' ' || b == '\t') && (r.runs || b != r.opts.Delimiter && !r.opts.KeepBlanks)
 }
 
 // endCell ends a cell before at.
@@ -203,8 +206,8 @@ func countLineEnds(text []byte) int {
 	return bytes.Count(text, []byte("\n")) + bytes.Count(text, []byte("\r")) - bytes.Count(text, []byte("\r\n"))
 }
 
-// split makes the cells of a row's text. It drops blanks after a cell, and undoes doubled quotes in
-// the buffer.
+// split makes the cells of a row's text. It drops blanks after a cell and at the end of the line,
+// and undoes doubled quotes in the buffer.
 func (r *Reader) split(text []byte) {
 	r.cells = r.cells[:0]
 	for _, c := range r.row.cells {
@@ -216,6 +219,9 @@ func (r *Reader) split(text []byte) {
 			cell = undouble(cell)
 		}
 		r.cells = append(r.cells, cell)
+	}
+	if last := len(r.cells) - 1; r.runs && last > 0 && len(r.cells[last]) == 0 && !r.row.cells[last].quoted {
+		r.cells = r.cells[:last] // blanks ended the line
 	}
 }
 
