@@ -139,8 +139,8 @@ func readingRemedy(err error) string {
 		{text.ErrMissingTime, "--now stamps such values with the clock"},
 		{detect.ErrNoTime, "--time names the column or path of the time, --skip-lines the lines before the header, " +
 			"and --now stamps values with the clock"},
-		{detect.ErrPartOfTime, "--time names each column of the time, as in --time Date,Hour, " +
-			"and --time-zone the zone"},
+		{detect.ErrPartOfTime, "--time names each column of the time, as in --time Date,Hour, or the one " +
+			"that is all of it, --time-unit what a number counts, and --time-zone the zone"},
 		{detect.ErrHeader, "--header names the columns, and --skip-lines skips lines before the rows"},
 		{detect.ErrBlanks, "--delimiter space takes blanks for what separates the cells, --header names the columns, " +
 			"and --time those of the time"},

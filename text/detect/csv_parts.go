@@ -54,6 +54,9 @@ func (d *csvDetection) checkRest(form *timeform.Form, said bool) error {
 	if said {
 		return nil
 	}
+	if err := d.checkAddends(form); err != nil {
+		return err
+	}
 	if err := d.refusePart(d.filled(isHalf)); err != nil || d.hints.Time.Zone != nil || !form.UsesZone() {
 		return err
 	}
@@ -67,6 +70,25 @@ func (d *csvDetection) checkRest(form *timeform.Form, said bool) error {
 		return err
 	}
 	return d.checkTitles()
+}
+
+// checkAddends refuses whole seconds that have the rest in another column, and the time of a start
+// beside what counts on from it.
+func (d *csvDetection) checkAddends(form *timeform.Form) error {
+	if !d.header {
+		return nil
+	}
+	members := d.members()
+	if form.IsWholeSeconds() {
+		if err := d.refusePart(partBeside(d.timeMembers(), members)); err != nil {
+			return err
+		}
+	}
+	times := make([]string, len(d.data))
+	for i, row := range d.data {
+		times[i] = joined(row, d.times)
+	}
+	return d.refusePart(elapsedBeside(times, members))
 }
 
 // titledZone matches what a line before the header may say of the zone. It may be that of another

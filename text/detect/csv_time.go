@@ -42,6 +42,9 @@ func (d *csvDetection) findTime() error {
 	if err := d.findDigits(); err != nil {
 		return err
 	}
+	if d.hints.Time.Digits.Max == 0 {
+		d.hints.Time.Addend = addendOf(d.timeMembers(), d.hints.Time.Unit)
+	}
 	samples := d.timeSamples()
 	if len(samples) == 0 {
 		d.finding.add("time: %s", quoted(opts.Time))
@@ -61,6 +64,27 @@ func (d *csvDetection) findTime() error {
 	opts.Times = form.NewParser()
 	d.finding.add("time: %s as %s", quoted(opts.Time)+d.others(columns), form)
 	return nil
+}
+
+// members returns the columns as detection of JSON has its members.
+func (d *csvDetection) members() []*timeMember {
+	members := make([]*timeMember, len(d.names))
+	for i, name := range d.names {
+		members[i] = &timeMember{names: []string{name}, samples: d.cells(i)}
+		for _, row := range d.data {
+			members[i].lines = append(members[i].lines, row.line)
+		}
+	}
+	return members
+}
+
+// timeMembers returns the columns of the time.
+func (d *csvDetection) timeMembers() (times []*timeMember) {
+	members := d.members()
+	for _, i := range d.times {
+		times = append(times, members[i])
+	}
+	return times
 }
 
 // timeError says where the time is that an error is about.
@@ -112,6 +136,9 @@ func (d *csvDetection) timeColumns(named []string) (columns []int) {
 		return columns
 	}
 	best := d.bestColumn()
+	if second, part := pairOfSecond(d.members()); d.header && second >= 0 && (best < 0 || best == second) {
+		return []int{second, part}
+	}
 	if best < 0 || d.timeScore(best) == 0 {
 		if pair := d.compactPair(); pair != nil {
 			return pair
@@ -227,7 +254,11 @@ func (d *csvDetection) timeSamples() []string {
 
 // isTime reports whether a row has a time that looks like one.
 func (d *csvDetection) isTime(row tableRow) bool {
-	return d.hints.Time.Digits.Max > 0 || timeform.Looks([]string{joined(row, d.times)}) > timeform.Clocks
+	sample := joined(row, d.times)
+	if d.hints.Time.Addend != text.ByDigits {
+		sample = sample[:max(strings.LastIndexByte(sample, ' '), 0)]
+	}
+	return d.hints.Time.Digits.Max > 0 || timeform.Looks([]string{sample}) > timeform.Clocks
 }
 
 // joined joins cells as the reader does.

@@ -184,7 +184,10 @@ func (d *jsonDetection) findTime() error {
 		if err := d.checkParts(times); err != nil {
 			return err
 		}
-		return d.useTime(times, others)
+		if err := d.useTime(times, others); err != nil {
+			return err
+		}
+		return d.checkAddends(times)
 	case opts.StampNow:
 		d.finding.add("time: now")
 		return nil

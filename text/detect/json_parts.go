@@ -20,10 +20,30 @@ func (d *jsonDetection) checkParts(times []*timeMember) error {
 		if !isBeside || isTime || m.looks >= timeform.Numbers {
 			continue
 		}
-		if dates && namesHours(m.names[len(m.names)-1]) || allHalves(m.samples) {
-			return fmt.Errorf("line %d: %s: %w in %s", m.lines[0], quotedPaths([]*timeMember{m}),
-				ErrPartOfTime, quotedPaths(times))
+		if dates && namesHours(m.name()) || allHalves(m.samples) {
+			return partError(m, times)
 		}
+	}
+	return nil
+}
+
+func partError(part *timeMember, times []*timeMember) error {
+	return fmt.Errorf("line %d: %s: %w in %s", part.lines[0], quotedPaths([]*timeMember{part}),
+		ErrPartOfTime, quotedPaths(times))
+}
+
+// checkAddends refuses whole seconds that have the rest in another member, and the time of a start
+// beside what counts on from it.
+func (d *jsonDetection) checkAddends(times []*timeMember) error {
+	members := scalars(d.objects)
+	if d.finding.Time.IsWholeSeconds() {
+		if i := partBeside(times, members); i >= 0 {
+			return partError(members[i], times)
+		}
+	}
+	samples, _ := joinedSamples(times)
+	if i := elapsedBeside(samples, members); i >= 0 {
+		return partError(members[i], times)
 	}
 	return nil
 }

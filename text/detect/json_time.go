@@ -26,6 +26,9 @@ type timeMember struct {
 
 func (m *timeMember) path() string { return pathOf(m.names) }
 
+// name is the last one of its path.
+func (m *timeMember) name() string { return m.names[len(m.names)-1] }
+
 // parent is the path of the object around it.
 func (m *timeMember) parent() string { return pathOf(m.names[:len(m.names)-1]) }
 
@@ -88,7 +91,7 @@ func nameLikelihood(name string) (likelihood int, ok bool) {
 
 // judge says how much a member looks like the time of objects.
 func (m *timeMember) judge(objects int) {
-	name, ok := nameLikelihood(m.names[len(m.names)-1])
+	name, ok := nameLikelihood(m.name())
 	m.looks = timeform.Looks(m.samples)
 	switch {
 	case !ok || 2*m.objects < objects || m.looks < timeform.Numbers:
@@ -112,6 +115,9 @@ func timesOf(objects []*node) (times, others []*timeMember) {
 		if m.score > 0 && (best == nil || m.score > best.score) {
 			best = m
 		}
+	}
+	if second, part := pairOfSecond(members); second >= 0 && (best == nil || best == members[second]) {
+		return []*timeMember{members[second], members[part]}, nil
 	}
 	if best == nil {
 		return nil, nil
@@ -153,7 +159,7 @@ func isSeries(elements []*node) bool {
 		}
 	}
 	isTime := func(m *timeMember) bool {
-		name := m.names[len(m.names)-1]
+		name := m.name()
 		return m.looks == timeform.Times && !isOtherDate(name) ||
 			m.looks >= timeform.Numbers && !isOtherDate(name) && likelihoodOfName(name) > 0
 	}
@@ -164,7 +170,7 @@ func isSeries(elements []*node) bool {
 // says more than that there is no time.
 func namedLikeTime(objects []*node) *timeMember {
 	for _, m := range scalars(objects) {
-		name, ok := nameLikelihood(m.names[len(m.names)-1])
+		name, ok := nameLikelihood(m.name())
 		if ok && name == strongName && m.objects == len(objects) && m.looks != timeform.Clocks {
 			return m
 		}
@@ -175,7 +181,7 @@ func namedLikeTime(objects []*node) *timeMember {
 // clockBeside returns the time of day that belongs to a date, or nil.
 func clockBeside(date *timeMember, members []*timeMember) *timeMember {
 	for _, m := range members {
-		name, ok := nameLikelihood(m.names[len(m.names)-1])
+		name, ok := nameLikelihood(m.name())
 		if ok && name > 0 && m.parent() == date.parent() && m.objects == date.objects &&
 			m.looks == timeform.Clocks {
 			return m
@@ -218,10 +224,11 @@ func (d *jsonDetection) isTopicForm(times []*timeMember) bool {
 func (d *jsonDetection) useTime(times, others []*timeMember) error {
 	opts := &d.finding.Reader
 	samples, line := joinedSamples(times)
-	isUTC := func(m *timeMember) bool { return isNameOfUTC(m.names[len(m.names)-1]) }
+	isUTC := func(m *timeMember) bool { return isNameOfUTC(m.name()) }
 	if d.hints.Time.Zone == nil && slices.ContainsFunc(times, isUTC) {
 		d.hints.Time.Zone = time.UTC
 	}
+	d.hints.Time.Addend = addendOf(times, d.hints.Time.Unit)
 	form, err := timeform.Detect(samples, d.hints.Time)
 	if err != nil {
 		return fmt.Errorf("line %d: time in %s: %w", line, quotedPaths(times), err)

@@ -49,7 +49,7 @@ func (d *jsonDetection) checkZones(form *timeform.Form, member *timeMember) erro
 	}
 	for _, m := range scalars(d.objects) {
 		isBeside := len(m.names) == 1 || m.parent() == member.parent()
-		if isBeside && slices.Contains(namesOfZones, m.names[len(m.names)-1]) && isZone(m.samples[0]) {
+		if isBeside && slices.Contains(namesOfZones, m.name()) && isZone(m.samples[0]) {
 			want := "one, as " + quotedPaths([]*timeMember{m}) + " says, which is not read"
 			return &text.TimeError{Text: member.samples[0], Err: text.ErrNoZone, Want: want}
 		}

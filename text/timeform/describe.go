@@ -28,6 +28,15 @@ func (f *Form) UsesZone() bool {
 	return !f.number && (f.seen.unzoned || f.seen.abbreviated)
 }
 
+// IsWholeSeconds reports whether the times say their second, and nothing finer: a number beside
+// them may be the rest.
+func (f *Form) IsWholeSeconds() bool {
+	if f.sum.unit != text.ByDigits || f.seen.fraction || f.seen.finer {
+		return false
+	}
+	return f.number && f.name == nameOfSeconds || f.seen.seconds
+}
+
 // pattern names a date: DD.MM.YYYY.
 func (l layout) pattern() string {
 	year := "YYYY"
@@ -90,6 +99,9 @@ func (f features) clockPattern() string {
 	}
 	return pattern
 }
+
+// nameOfSeconds is the name of times that are Unix seconds.
+const nameOfSeconds = "Unix time in s"
 
 // nameOfUnit names times that are numbers.
 func nameOfUnit(samples []string, unit text.TimeUnit) string {

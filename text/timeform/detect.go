@@ -20,6 +20,9 @@ func Detect(samples []string, opts Options) (*Form, error) {
 	if len(samples) == 0 {
 		return nil, text.ErrMissingTime
 	}
+	if opts.Addend != text.ByDigits {
+		return detectSum(samples, opts)
+	}
 	isAssumed := opts.Zone == nil
 	if isAssumed {
 		opts.Zone = time.Local
@@ -167,6 +170,7 @@ func (f *Form) checkNumbers(samples []string) error {
 		if err == nil {
 			read++
 			f.seen.finer = f.seen.finer || f.opts.Unit.IsFiner(sample)
+			f.seen.fraction = f.seen.fraction || strings.ContainsAny(sample, ".eE")
 		} else if first == nil {
 			first = err
 		}

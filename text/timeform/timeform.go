@@ -21,6 +21,7 @@
 //	31/Jan/2024:23:59:59 +0000           the log of a web server
 //	20240131T235959Z                     with a time of day only, because 20240131 is a number
 //	1764000000                           a number whose digits, or Options.Unit, say the unit
+//	1764000000 250000                    a number after any of them, which Options.Addend adds
 //
 // Where the day and the month could change places, a day above 12 in any sample decides. Otherwise
 // lines on both sides of a midnight decide, if a step of at most an hour is usual there: under
@@ -72,6 +73,9 @@ type Options struct {
 	Digits Digits
 	// Unit is what numbers count that are times. Default: text.ByDigits.
 	Unit text.TimeUnit
+	// Addend is what the last number of each text counts, which is added to the time before it: of
+	// "1764000000 250000" or "2024-01-31 23:59:59 250". Default: a text is a time alone.
+	Addend text.TimeUnit
 	// AnyTime allows each time since 1970. Default: a time before 1980, or more than a day after
 	// now, is text.ErrImplausible.
 	AnyTime bool
@@ -89,6 +93,7 @@ type Form struct {
 	seen   features
 	name   string // of the texts, without the zone
 	lines  lines  // the samples
+	sum    sum
 }
 
 // reader reads texts of one form.
@@ -134,6 +139,14 @@ func (f *features) add(c *civil) {
 
 // NewParser returns a parser for the times of one file. It takes them in the file's order.
 func (f *Form) NewParser() text.TimeParser {
+	if f.sum.unit != text.ByDigits {
+		return &sumParser{times: f.newParser(), sum: f.sum, anyTime: f.opts.AnyTime}
+	}
+	return f.newParser()
+}
+
+// newParser returns a parser for the times without what is added to them.
+func (f *Form) newParser() text.TimeParser {
 	if f.number {
 		return &numberParser{unit: f.opts.Unit, anyTime: f.opts.AnyTime}
 	}
