@@ -25,12 +25,14 @@ func TestVerbsMeetFailedReads(t *testing.T) {
 	file, chosen := mustRead(t, makeVerbTree(t)), choiceOfReads{}
 	for _, v := range slices.Concat(verbs(t), verbsOfFiles(), verbsInParts(t)) {
 		p := failedReadProof{verb: v, file: file}
-		for _, n := range p.runWithout(t, chosen) {
-			p.run(t, n, false)
-			if testenv.Long() {
-				p.run(t, n, true)
+		t.Run(v.name, func(t *testing.T) {
+			for _, n := range p.runWithout(t, chosen) {
+				t.Run(fmt.Sprintf("read %d", n), func(t *testing.T) { p.run(t, n, false) })
+				if testenv.Long() && n%8 == 0 {
+					t.Run(fmt.Sprintf("reads from %d on", n), func(t *testing.T) { p.run(t, n, true) })
+				}
 			}
-		}
+		})
 	}
 }
 
@@ -92,7 +94,7 @@ func (p *failedReadProof) runWithout(t *testing.T, choice choiceOfReads) (chosen
 		p.after, err = readAll(ctx, tree)
 	}
 	if err := errors.Join(err, tree.Close()); err != nil || p.want != "" && p.text != p.want {
-		t.Fatalf("%s: got %.200q, %v; want %.200q", p.name, p.text, err, p.want)
+		t.Fatalf("got %.200q, %v; want %.200q", p.text, err, p.want)
 	}
 	return chosen
 }
@@ -119,43 +121,42 @@ func (p *failedReadProof) run(t *testing.T, n int, lasting bool) {
 	})
 	got, err := p.verb.run(ctx, tree)
 	lift()
-	at := fmt.Sprintf("%s: read %d failed, and all after it: %t", p.name, n, lasting)
 	switch {
 	case err == nil && got != p.text && !p.passesOver:
-		t.Errorf("%s: got another result, and no error", at)
+		t.Errorf("got another result, and no error")
 	case err != nil && !isDamage(err):
-		t.Errorf("%s: got %v; want ErrCorrupt", at, err)
+		t.Errorf("got %v; want ErrCorrupt", err)
 	}
 	if tree.Failure() != nil {
-		p.checkRefusal(t, at, tree)
+		p.checkRefusal(t, tree)
 	} else {
-		p.checkRepetition(t, at, tree, err)
+		p.checkRepetition(t, tree, err)
 	}
 	_ = tree.Close()
-	p.checkReopened(t, at, tree.mapped.path)
+	p.checkReopened(t, tree.mapped.path)
 }
 
 // checkRefusal checks a tree that has failed.
-func (p *failedReadProof) checkRefusal(t *testing.T, at string, tree *Tree) {
+func (p *failedReadProof) checkRefusal(t *testing.T, tree *Tree) {
 	t.Helper()
 	if !p.writes {
-		t.Errorf("%s: the tree has failed", at)
+		t.Errorf("the tree has failed")
 	}
 	if err := tree.PutNotes(Notes{"a": []byte("note")}); !errors.Is(err, daybook.ErrFailed) {
-		t.Errorf("%s: the tree has failed; the next write returned %v", at, err)
+		t.Errorf("the tree has failed; the next write returned %v", err)
 	}
 	if text, err := readAll(ctx, tree); err == nil && !p.isBetween(text) {
-		t.Errorf("%s: the failed tree has other values", at)
+		t.Errorf("the failed tree has other values")
 	}
 }
 
 // checkRepetition repeats a verb that returned an error, without the fault.
-func (p *failedReadProof) checkRepetition(t *testing.T, at string, tree *Tree, err error) {
+func (p *failedReadProof) checkRepetition(t *testing.T, tree *Tree, err error) {
 	t.Helper()
 	if err != nil {
 		got, err := p.verb.run(ctx, tree)
 		if err != nil || !p.writes && got != p.text {
-			t.Errorf("%s: without the fault then got %v, and the result is as wanted: %t", at, err, got == p.text)
+			t.Errorf("without the fault then got %v, and the result is as wanted: %t", err, got == p.text)
 		}
 	}
 	if !p.writes {
@@ -163,25 +164,25 @@ func (p *failedReadProof) checkRepetition(t *testing.T, at string, tree *Tree, e
 	}
 	text, err := readAll(ctx, tree)
 	if err := errors.Join(err, tree.Check(ctx)); err != nil || text != p.after {
-		t.Errorf("%s: afterwards %v; the values are as wanted: %t", at, err, text == p.after)
+		t.Errorf("afterwards %v; the values are as wanted: %t", err, text == p.after)
 	}
 }
 
 // checkReopened opens the tree's file again.
-func (p *failedReadProof) checkReopened(t *testing.T, at, path string) {
+func (p *failedReadProof) checkReopened(t *testing.T, path string) {
 	t.Helper()
 	if !p.writes {
 		return
 	}
 	tree, err := openAt(t, path, options())
 	if err != nil {
-		t.Errorf("%s: Open: %v", at, err)
+		t.Errorf("Open: %v", err)
 		return
 	}
 	defer tree.Close()
 	text, err := readAll(ctx, tree)
 	if err := errors.Join(err, tree.Check(ctx)); err != nil || !p.isBetween(text) {
-		t.Errorf("%s: after Open: %v; the values are as wanted: %t", at, err, p.isBetween(text))
+		t.Errorf("after Open: %v; the values are as wanted: %t", err, p.isBetween(text))
 	}
 }
 
