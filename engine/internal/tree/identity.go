@@ -112,7 +112,10 @@ func readIdentity(image *pages.Image) (i identity.Identity, place disk.Place, er
 
 // checkIdentity compares the identity in the file with the one that was read or written last.
 func (t *Tree) checkIdentity(image *pages.Image) error {
-	if t.identity.saved.IsZero() && t.identity.damage == nil {
+	if t.identity.damage != nil {
+		return t.identity.damage // even if the identity can be read another time
+	}
+	if t.identity.saved.IsZero() {
 		return nil // a file of format 3 that is open for reading
 	}
 	found, _, err := readIdentity(image)

@@ -5,6 +5,7 @@ package tree
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -197,5 +198,16 @@ func TestIdentityDamage(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+	}
+}
+
+// TestCheckTellsIdentityDamageOfOpen has an identity that Open could not read, and that can be read
+// afterwards. Check must say why Open could not, and not that the store has become another one.
+func TestCheckTellsIdentityDamageOfOpen(t *testing.T) {
+	tree := mustOpen(t, makeVerbTree(t))
+	damage := fmt.Errorf("%w: of a passing kind", daybook.ErrCorrupt)
+	tree.identity.saved, tree.identity.damage = identity.Identity{}, damage
+	if err := tree.Check(ctx); !errors.Is(err, damage) || strings.Contains(err.Error(), "differs") {
+		t.Errorf("Check: got %v; want %v", err, damage)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/daybook-db/daybook/engine/internal/identity"
+	"github.com/daybook-db/daybook/index"
 )
 
 // laterVerbHistory has the same values as verbHistory once more, with greater numbers.
@@ -40,25 +41,17 @@ func verbsOfFiles() []verb {
 	}
 	nothing := func(*Tree) error { return nil }
 	reading, existing := options(), options()
-	reading.ReadOnly, existing.Existing = true, true
+	reading.ReadOnly, reading.Existing, existing.Existing = true, true, true
 	unsealed := func(tree *Tree) error { return tree.update(func(*writeTx) error { return nil }) }
 	return []verb{
-		{name: "Open", run: opening(options(), nothing)},
-		{name: "Open what must exist", run: opening(existing, nothing)},
+		{name: "Open", run: opening(existing, nothing)},
 		{name: "Open for reading", run: opening(reading, nothing)},
-		{name: "Open an unsealed file", writes: true, run: opening(options(), unsealed)},
+		{name: "Open an unsealed file", writes: true, run: opening(existing, unsealed)},
 		{name: "Open for reading an unsealed file", writes: true, run: opening(reading, unsealed)},
 		{name: "Open a new file", run: func(ctx context.Context, tree *Tree) (string, error) {
 			return openAndRead(ctx, tree, copyPath(tree), options())
 		}},
-		{name: "Salvage", passesOver: true, run: func(ctx context.Context, tree *Tree) (string, error) {
-			salvaged, err := tree.Salvage(ctx, copyPath(tree))
-			if err != nil {
-				return "", err
-			}
-			text, err := readAll(ctx, salvaged)
-			return text, errors.Join(err, salvaged.Check(ctx), salvaged.Close())
-		}},
+		{name: "Salvage", passesOver: true, run: salvageAll},
 		{name: "SaveIdentity", writes: true, run: func(_ context.Context, tree *Tree) (string, error) {
 			tree.SetIdentity(identity.New())
 			return fmt.Sprint(tree.IdentitySaved()), tree.SaveIdentity()
@@ -91,6 +84,9 @@ func openAndRead(ctx context.Context, beside *Tree, path string, opts Options) (
 		return "", err
 	}
 	text, err := readAll(ctx, opened)
+	if found, identityErr := opened.Identity(); opts.Existing {
+		text, err = fmt.Sprint(text, found), errors.Join(err, identityErr)
+	}
 	return text, errors.Join(err, opened.Check(ctx), opened.Close())
 }
 
@@ -108,7 +104,7 @@ func verbsInParts(t *testing.T) []verb {
 	}
 	return []verb{
 		{name: "Post in parts", writes: true, inParts: true, run: inParts(func(_ context.Context, tree *Tree) error {
-			return postLater(tree, func(Posting) error { return nil })
+			return postAfterVerbs(tree, nil)
 		})},
 		{name: "Prune in parts", writes: true, inParts: true, run: inParts(func(_ context.Context, tree *Tree) error {
 			return prune(tree, Rule{OlderThan: math.MaxUint64}, pruning(func([]Deletion) {}))
@@ -119,47 +115,59 @@ func verbsInParts(t *testing.T) []verb {
 			})},
 		{name: "Copy while posting and pruning", writes: true, inParts: true,
 			run: inParts(func(ctx context.Context, tree *Tree) error {
-				return copyMeanwhile(ctx, tree, func(c *Copy) error {
-					var copyErr error
-					with := pruning(func(d []Deletion) { copyErr = errors.Join(copyErr, c.Prune(d)) })
-					err := errors.Join(postLater(tree, c.Post), prune(tree, Rule{NewerThan: 2, OlderThan: 9}, with))
-					return errors.Join(err, prune(tree, Rule{OlderThan: 12}, with), copyErr)
-				})
+				return copyMeanwhile(ctx, tree, postAfterVerbs)
 			})},
-		{name: "CopyStored in parts", run: func(ctx context.Context, tree *Tree) (string, error) {
-			tree.opts.TransactionBytes = 12 << 10
-			stored, _, err := tree.CopyStored(ctx, copyPath(tree), Rule{StoredThrough: 20}, 1<<20, Pruning{})
-			if err != nil {
-				return "", err
-			}
-			text, err := readAll(ctx, stored)
-			return text, errors.Join(err, stored.Check(ctx), stored.Close())
-		}},
 	}
 }
 
-// postLater posts the values of laterVerbHistory, in several transactions, and then calls posted.
-// It does nothing if the tree has the values.
-func postLater(tree *Tree, posted func(Posting) error) error {
-	state, err := tree.State()
+// copyStored20 returns what CopyStored copies if the first 20 values are not wanted.
+func copyStored20(ctx context.Context, tree *Tree) (string, error) {
+	stored, _, err := tree.CopyStored(ctx, copyPath(tree), Rule{StoredThrough: 20}, 1<<20, Pruning{})
+	return readAndClose(ctx, stored, err)
+}
+
+// salvageAll returns what a salvaged tree has.
+func salvageAll(ctx context.Context, tree *Tree) (string, error) {
+	salvaged, err := tree.Salvage(ctx, copyPath(tree))
+	return readAndClose(ctx, salvaged, err)
+}
+
+// readAndClose returns what a new tree has, which must be undamaged.
+func readAndClose(ctx context.Context, made *Tree, err error) (string, error) {
+	if err != nil {
+		return "", err
+	}
+	text, err := readAll(ctx, made)
+	return text, errors.Join(err, made.Check(ctx), made.Close())
+}
+
+// postAfterVerbs posts the values of laterVerbHistory to a tree that has those of verbHistory.
+func postAfterVerbs(tree *Tree, c *Copy) error {
 	h, last := laterVerbHistory()
+	return postOnce(tree, c, h, last)
+}
+
+// postOnce posts a history in parts, unless the tree has it, and then to a copy. nil:
+// there is no copy.
+func postOnce(tree *Tree, c *Copy, h history, last uint64) error {
+	state, err := tree.State()
 	if err != nil || state.Watermark >= last {
 		return err
 	}
 	p := h.posting(last)
 	p.AllowParts = true
-	if _, err := tree.Post(p); err != nil {
+	if _, err := tree.Post(p); err != nil || c == nil {
 		return err
 	}
-	return posted(h.posting(last))
+	return c.Post(h.posting(last))
 }
 
-// copyMeanwhile copies the tree, and calls between after the first step. The copy must become equal
-// to the tree.
-func copyMeanwhile(ctx context.Context, tree *Tree, between func(*Copy) error) error {
+// copyMeanwhile copies the tree. After the first step it posts, and prunes by several rules. The
+// copy must become equal to the tree.
+func copyMeanwhile(ctx context.Context, tree *Tree, post func(*Tree, *Copy) error) error {
 	state, err := tree.State()
-	if err == nil && state.Partial != (PartialPost{}) { // a copy could not say which part of it it has
-		err = postLater(tree, func(Posting) error { return nil })
+	if err == nil && state.Partial != (PartialPost{}) { // a copy could not say what it has of the post
+		err = post(tree, nil)
 	}
 	if err != nil {
 		return err
@@ -171,7 +179,7 @@ func copyMeanwhile(ctx context.Context, tree *Tree, between func(*Copy) error) e
 	defer func() { _ = c.Close() }()
 	for steps, done := 0, false; !done; steps++ {
 		if done, err = c.Step(ctx); err == nil && steps == 0 {
-			err = between(c)
+			err = errors.Join(post(tree, c), pruneBoth(tree, c))
 		}
 		if err != nil {
 			return err
@@ -185,6 +193,17 @@ func copyMeanwhile(ctx context.Context, tree *Tree, between func(*Copy) error) e
 	got, copyErr := readAll(ctx, copied)
 	if err = errors.Join(err, copyErr, copied.Check(ctx)); err == nil && got != want {
 		err = errors.New("the copy has other values")
+	}
+	return err
+}
+
+// pruneBoth prunes a tree and its copy.
+func pruneBoth(tree *Tree, c *Copy) error {
+	everything, err := index.CompileGlob("*")
+	with := pruning(func(d []Deletion) { err = errors.Join(err, c.Prune(d)) })
+	for _, rule := range []Rule{{NewerThan: 2, OlderThan: 4}, {OlderThan: 2}} {
+		_, pruneErr := tree.Prune(ctx, everything, rule, with)
+		err = errors.Join(err, pruneErr)
 	}
 	return err
 }

@@ -270,11 +270,15 @@ func readChanges(ctx context.Context, tree *Tree) (string, error) {
 		if err != nil {
 			return "", err
 		}
+		before := r.After()
 		batch, err := r.Read(ctx, s, last)
 		for _, c := range batch {
 			fmt.Fprintf(&text, "%s %d %d %s\n", c.Record, c.Sequence, c.Timestamp, c.Value)
 		}
 		s.Close()
+		if err == nil && len(batch) == 0 && r.After() == before {
+			err = errors.New("the reader has not moved")
+		}
 		if err != nil {
 			return "", err
 		}
