@@ -61,7 +61,9 @@ var bars = []bar{
 	{openKilled, atMost, nanoseconds(time.Second), ""},
 
 	{heap, atMost, 96, ""},
+	{heap, atMost, 80, ""},
 	{binary, atMost, 6, ""},
+	{binary, atMost, 4.5, ""},
 	{allocsStore, atMost, 3, ""},
 	{allocsQuery, atMost, 0.1, ""},
 }

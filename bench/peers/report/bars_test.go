@@ -79,7 +79,7 @@ func TestPrintBars(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var out bytes.Buffer
-			held := printBars(&out, tt.race)
+			held := printBars(&out, bars, tt.race)
 			if held != tt.held || !strings.Contains(out.String(), tt.outcome) {
 				t.Errorf("%s: held %v, want %v and %q:\n%s", tt.reason, held, tt.held, tt.outcome, &out)
 			}

@@ -12,28 +12,29 @@ import (
 // two markers, which are comments with its name.
 type section struct {
 	name   string
-	render func(race runs) string
+	render func(all runs) string
 }
 
 // sections are all sections that a document may have.
 var sections = []section{
-	{"race", tables},
-	{"summary", summary},
+	{"race", func(all runs) string { return tables(all.of(theRace)) }},
+	{"summary", func(all runs) string { return summary(all.of(theRace)) }},
+	{"shapes", func(all runs) string { return shapeTables(all.of(theShapes)) }},
 }
 
 func (s section) begin() string { return "<!-- " + s.name + ":begin -->" }
 func (s section) end() string   { return "<!-- " + s.name + ":end -->" }
 
 // writeDocument replaces the sections that the document at path has, and nothing else in it.
-func writeDocument(path string, race runs) error {
+func writeDocument(path string, all runs) error {
 	old, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	if err := race.requireDaybook(); err != nil {
+	if err := all.of(theRace).requireDaybook(); err != nil {
 		return err
 	}
-	updated, err := replaceSections(string(old), race, command("readme", path, race))
+	updated, err := replaceSections(string(old), all, command("readme", path, all))
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
@@ -55,7 +56,7 @@ func (all runs) requireDaybook() error {
 
 // replaceSections returns the document with its sections rendered again. A document without any
 // section is an error: the file was the wrong one.
-func replaceSections(document string, race runs, command string) (string, error) {
+func replaceSections(document string, all runs, command string) (string, error) {
 	var missing []string
 	for _, s := range sections {
 		if !strings.Contains(document, s.begin()) && !strings.Contains(document, s.end()) {
@@ -63,7 +64,7 @@ func replaceSections(document string, race runs, command string) (string, error)
 			continue
 		}
 		note := fmt.Sprintf("<!-- Generated, so edits are lost. The command:\n%s\n-->\n\n", command)
-		updated, err := s.replace(document, note+s.render(race)+"\n")
+		updated, err := s.replace(document, note+s.render(all)+"\n")
 		if err != nil {
 			return "", err
 		}

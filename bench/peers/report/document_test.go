@@ -3,6 +3,7 @@
 package main
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -93,8 +94,15 @@ func TestSections(t *testing.T) {
 // TestDocumentsAreOfTheRuns shows that the tables in the documents are of the runs in
 // bench/results, and that no row is too wide.
 func TestDocumentsAreOfTheRuns(t *testing.T) {
-	const results = "../../results/"
-	race, err := readRuns([]string{results + "race-1.txt", results + "race-2.txt", results + "race-3.txt"})
+	var files []string
+	for _, name := range []string{"race-*.txt", "shapes-*.txt"} {
+		found, err := filepath.Glob("../../results/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
+	}
+	race, err := readRuns(files)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,10 @@ import (
 // daybook is the name of the entrant that all others are compared with.
 const daybook = "daybook"
 
-// entrant is a participant of the race: Daybook, one of its peers, or a limit.
+// daybookBefore is the name of Daybook as it was at an earlier commit.
+const daybookBefore = "daybook-before"
+
+// entrant is a participant of the race: Daybook, today or before, one of its peers, or a limit.
 type entrant struct {
 	name  string // as in /peer=name
 	label string
@@ -29,6 +32,8 @@ const (
 	keepsJSON entrantKind = iota
 	// keepsFloats stores numbers only, and does not sync them.
 	keepsFloats
+	// earlier is Daybook itself, as it was at an earlier commit.
+	earlier
 	// physicalLimit is no store. It does the part of the work that no store can avoid, and so shows
 	// how much better a store could be.
 	physicalLimit
@@ -39,6 +44,7 @@ const (
 // different marks too.
 var entrants = []entrant{
 	{daybook, "Daybook", keepsJSON, rgb(0x000000), draw.CircleGlyph{}},
+	{daybookBefore, "Daybook, before", earlier, rgb(0x1a1a1a), draw.CircleGlyph{}},
 	{"sqlite", "SQLite", keepsJSON, rgb(0x0072b2), draw.SquareGlyph{}},
 	{"sqlite-modernc", "SQLite (modernc)", keepsJSON, rgb(0x56b4e9), draw.BoxGlyph{}},
 	{"sqlite-tuned", "SQLite, tuned", keepsJSON, rgb(0x332288), draw.CrossGlyph{}},
@@ -50,6 +56,7 @@ var entrants = []entrant{
 	{"limit", "disk", physicalLimit, rgb(0x8a8a8a), nil},
 	{"memcpy", "memory copy", physicalLimit, rgb(0x8a8a8a), nil},
 	{"zstd", "zstd", physicalLimit, rgb(0x8a8a8a), nil},
+	{"s2", "S2", physicalLimit, rgb(0x8a8a8a), nil},
 }
 
 // dashes tell the limits apart, which are all grey.
@@ -57,6 +64,7 @@ var dashes = map[string][]vg.Length{
 	"limit":  {6, 3},
 	"memcpy": {2, 2},
 	"zstd":   {8, 2, 2, 2},
+	"s2":     {4, 4},
 }
 
 func rgb(hex uint32) color.RGBA {
@@ -65,7 +73,7 @@ func rgb(hex uint32) color.RGBA {
 
 // rivals are the entrants that Daybook is compared with: all other stores.
 func rivals() []entrant {
-	return pick(func(e entrant) bool { return e.kind != physicalLimit && e.name != daybook })
+	return pick(func(e entrant) bool { return (e.kind == keepsJSON || e.kind == keepsFloats) && e.name != daybook })
 }
 
 func pick(wanted func(entrant) bool) []entrant {

@@ -28,10 +28,27 @@ func parse(t *testing.T, file, lines string) run {
 	return r
 }
 
-// fullRace returns benchmark lines in which Daybook does every work, and each peer of a bar the
-// work of the bar. Daybook is peerFactor times better than the peer, or equal if the bar allows the
-// peer to be ahead. No bar without a peer is missed.
-func fullRace(peerFactor float64) string {
+// fullRace returns benchmark lines for all works and bars of the race.
+func fullRace(peerFactor float64) string { return full(works, bars, peerFactor) }
+
+// fullShapes returns benchmark lines for all works and bars of the shapes.
+func fullShapes(peerFactor float64) string {
+	var done []work
+	for _, row := range shapeRows {
+		for _, w := range shapeWorks {
+			done = append(done, workOf(row.name, w.column))
+		}
+	}
+	for _, b := range besideBars {
+		done = append(done, b.work)
+	}
+	return full(done, shapeBars(), peerFactor)
+}
+
+// full returns benchmark lines in which Daybook does every work, and each peer of a bar the work of
+// the bar. Daybook is peerFactor times better than the peer, or equal if the bar allows the peer to
+// be ahead. No bar without a peer is missed.
+func full(works []work, bars []bar, peerFactor float64) string {
 	var b strings.Builder
 	written := map[key]bool{}
 	add := func(w work, peer string, figure float64) {

@@ -62,8 +62,21 @@ func (b bar) cell(v verdict) string {
 	return formatThree(v.measured) + "x"
 }
 
-// printBars prints a table of all bars, and reports whether every bar holds in every run.
-func printBars(out io.Writer, race runs) (held bool) {
+// printAllBars prints the bars of the race and those of the shapes, each judged by the runs that
+// have its kind. It reports whether every bar holds in every run.
+func printAllBars(out io.Writer, all runs) (held bool) {
+	held = true
+	if race := all.of(theRace); len(race) > 0 {
+		held = printBars(out, bars, race)
+	}
+	if shapes := all.of(theShapes); len(shapes) > 0 {
+		held = printBars(out, shapeBars(), shapes) && held
+	}
+	return held
+}
+
+// printBars prints a table of bars, and reports whether every bar holds in every run.
+func printBars(out io.Writer, bars []bar, race runs) (held bool) {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
 	t.Style().Format.Header = 0

@@ -11,6 +11,9 @@ import (
 // run. go test prints the first three, and the race prints the others.
 var machineKeys = []string{"goos", "goarch", "cpu", "machine", "go", "cgo"}
 
+// versionKeys are the keys of the lines `key: value` that say what is measured.
+var versionKeys = []string{"commit", "before", "peers"}
+
 // machine returns a sentence about the machine of the runs.
 func (all runs) machine() string {
 	config := all[0].config
@@ -30,7 +33,23 @@ func (all runs) machine() string {
 	if config["go"] != "" {
 		sentence += ", with " + config["go"]
 	}
-	return sentence + "."
+	return sentence + "." + all.versions()
+}
+
+// versions returns what the runs say about the versions of the entrants, as sentences that follow
+// another one.
+func (all runs) versions() string {
+	config, sentences := all[0].config, ""
+	if config["commit"] != "" {
+		sentences += " Daybook is that of commit " + config["commit"] + "."
+	}
+	if config["before"] != "" {
+		sentences += " Before means commit " + config["before"] + "."
+	}
+	if config["peers"] != "" {
+		sentences += " The peers are " + config["peers"] + "."
+	}
+	return sentences
 }
 
 // medians returns a sentence about the number of runs that a figure comes from.

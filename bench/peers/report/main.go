@@ -16,8 +16,9 @@
 //	go run -C bench/peers ./report -soak ../../bench/soak.svg SOAKRUN...
 //
 // The files that it writes depend only on the runs, so the same runs give the same files. A file
-// that has only growth curves, or only a soak, is not a run of the race. With several flags, files
-// of all kinds may be named together.
+// that has only growth curves, only a soak, or only the race over the shapes, is not a run of the
+// race. With several flags, files of all kinds may be named together. -bars judges the bars of the
+// race by its runs, and those of the shapes by runs of BenchmarkShapes.
 //
 // The exit status is 0 if everything was done and, with -bars, every bar holds; 1 if a bar was
 // missed or something failed; and 2 for wrong usage.
@@ -99,8 +100,14 @@ func parseRequest(args []string, stderr io.Writer) (request, error) {
 	return req, nil
 }
 
-// race reports whether the request needs a run of the race.
+// race reports whether the request is about runs of the race or of the shapes.
 func (req request) race() bool { return len(req.documents) > 0 || req.chart != "" || req.bars }
+
+// needsRace reports whether the request needs a run of the race. Runs of the shapes have bars of
+// their own.
+func (req request) needsRace(shapes runs) bool {
+	return len(req.documents) > 0 || req.chart != "" || req.bars && len(shapes) == 0
+}
 
 // carryOut does what is requested. It reports whether every bar holds, if -bars was given. It
 // prints the bars first, so that they are seen even if a file cannot be written.
@@ -109,12 +116,13 @@ func (req request) carryOut(stdout io.Writer) (held bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	race, growth, soak := all.of(theRace), all.of(theGrowth), all.of(theSoak)
+	race, shapes, measured := all.of(theRace), all.of(theShapes), all.of(theRace, theShapes)
+	growth, soak := all.of(theGrowth), all.of(theSoak)
 	for _, part := range []struct {
 		wanted bool
 		kind
 		runs
-	}{{req.race(), theRace, race}, {req.growth != "", theGrowth, growth}, {req.soak != "", theSoak, soak}} {
+	}{{req.needsRace(shapes), theRace, race}, {req.race() && len(shapes) > 0, theShapes, shapes}, {req.growth != "", theGrowth, growth}, {req.soak != "", theSoak, soak}} {
 		if part.wanted {
 			if err := part.validate(part.kind); err != nil {
 				return false, err
@@ -123,10 +131,10 @@ func (req request) carryOut(stdout io.Writer) (held bool, err error) {
 	}
 	held = true
 	if req.bars {
-		held = printBars(stdout, race)
+		held = printAllBars(stdout, measured)
 	}
 	for _, document := range req.documents {
-		err = errors.Join(err, writeDocument(document, race))
+		err = errors.Join(err, writeDocument(document, measured))
 	}
 	if err == nil && req.chart != "" {
 		err = writeRatios(req.chart, race)

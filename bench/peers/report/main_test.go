@@ -26,6 +26,7 @@ func TestReportStatus(t *testing.T) {
 	good := writeFile(t, "good.txt", fixtureMachine+fullRace(1000))
 	bad := writeFile(t, "bad.txt", fixtureMachine+fullRace(1))
 	growth := writeFile(t, "growth.txt", fixtureMachine+growthLines)
+	shapes := writeFile(t, "shapes.txt", fixtureMachine+fullShapes(1000))
 	partial := writeFile(t, "partial.txt", "BenchmarkStore/peer=daybook-2 1 5 ns/op\n")
 	readme := writeFile(t, "README.md", sections[0].begin()+sections[0].end())
 	unmarked := writeFile(t, "OTHER.md", "nothing\n")
@@ -41,6 +42,10 @@ func TestReportStatus(t *testing.T) {
 		{"help", "help is no error", []string{"-h"}, 0, "usage: "},
 		{"held", "every bar holds, and growth curves are no run of the race",
 			[]string{"-bars", good, growth}, 0, ""},
+		{"shapes", "runs of the shapes alone have bars", []string{"-bars", shapes}, 0, ""},
+		{"shapes and race", "each has its bars", []string{"-bars", good, shapes}, 0, ""},
+		{"no race for a document", "its other tables need one", []string{"-readme", readme, shapes}, 1,
+			"report: no file has a benchmark of the race"},
 		{"missed", "a bar is missed in one run", []string{"-bars", good, bad}, 1, ""},
 		{"missing file", "the error names it", []string{"-bars", "nowhere.txt"}, 1, "report: open nowhere.txt"},
 		{"no race", "nothing to judge", []string{"-bars", growth}, 1, "report: no file has a benchmark of the race"},

@@ -146,17 +146,20 @@ func splitPeer(name benchfmt.Name) (benchmark, peer string, err error) {
 	return b.String(), peer, nil
 }
 
-// kind says which of three sets a benchmark belongs to.
+// kind says which of four sets a benchmark belongs to.
 type kind string
 
 const (
 	theRace   kind = "race"
+	theShapes kind = "shapes"
 	theGrowth kind = "growth"
 	theSoak   kind = "soak"
 )
 
 func kindOf(benchmark string) kind {
 	switch {
+	case strings.HasPrefix(benchmark, "Shapes/"), benchmark == scanBeside, benchmark == watchers:
+		return theShapes
 	case strings.HasPrefix(benchmark, "Growth/"):
 		return theGrowth
 	case strings.HasPrefix(benchmark, "Soak/"):
@@ -165,11 +168,11 @@ func kindOf(benchmark string) kind {
 	return theRace
 }
 
-// of returns the runs that have benchmarks of the kind.
-func (all runs) of(wanted kind) (some runs) {
+// of returns the runs that have benchmarks of one of the kinds.
+func (all runs) of(wanted ...kind) (some runs) {
 	for _, r := range all {
 		for k := range r.figures {
-			if kindOf(k.benchmark) == wanted {
+			if slices.Contains(wanted, kindOf(k.benchmark)) {
 				some = append(some, r)
 				break
 			}
@@ -178,15 +181,15 @@ func (all runs) of(wanted kind) (some runs) {
 	return some
 }
 
-// validate returns an error if there are no runs, or if they are of different machines: a median
-// over two machines says nothing about either.
+// validate returns an error if there are no runs, or if they are of different machines or versions: a
+// median over two machines says nothing about either.
 func (all runs) validate(wanted kind) error {
 	if len(all) == 0 {
 		return errors.New("no file has a benchmark of the " + string(wanted))
 	}
 	first := all[0]
 	for _, r := range all[1:] {
-		for _, k := range machineKeys {
+		for _, k := range slices.Concat(machineKeys, versionKeys) {
 			if got, want := r.config[k], first.config[k]; got != want {
 				return fmt.Errorf("%s: %s is %q, and %q in %s", r.file, k, got, want, first.file)
 			}
