@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
@@ -36,13 +37,16 @@ func TestDefaults(t *testing.T) {
 		Logger: slog.Default(),
 	}
 	got, err := (*Options)(nil).withDefaults()
-	same := cmp.Options{cmpopts.IgnoreUnexported(Options{}), cmp.Comparer(func(a, b *slog.Logger) bool { return a == b })}
+	same := cmp.Options{
+		cmpopts.IgnoreUnexported(Options{}), cmp.Comparer(func(a, b *slog.Logger) bool { return a == b }),
+	}
 	if diff := cmp.Diff(want, got, same, cmpopts.EquateEmpty()); diff != "" || err != nil {
 		t.Errorf("(-want +got): %v\n%s", err, diff)
 	}
 	interval, err := (&Options{Durability: DurabilityInterval}).withDefaults()
 	if interval.SyncInterval != DefaultSyncInterval || err != nil {
-		t.Errorf("with DurabilityInterval: SyncInterval is %v, %v; want %v", interval.SyncInterval, err, DefaultSyncInterval)
+		t.Errorf("with DurabilityInterval: SyncInterval is %v, %v; want %v",
+			interval.SyncInterval, err, DefaultSyncInterval)
 	}
 }
 
@@ -53,11 +57,12 @@ func TestErrMaxSizeNamesReaders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := db.errMaxSize(); !errors.Is(err, daybook.ErrNoSpace) || !strings.Contains(err.Error(), "running queries") {
+	const readers = "running queries"
+	if err := db.errMaxSize(); !errors.Is(err, daybook.ErrNoSpace) || !strings.Contains(err.Error(), readers) {
 		t.Errorf("beside a query: got %v; want ErrNoSpace, which names running queries", err)
 	}
 	s.close()
-	if err := db.errMaxSize(); !errors.Is(err, daybook.ErrNoSpace) || strings.Contains(err.Error(), "running queries") {
+	if err := db.errMaxSize(); !errors.Is(err, daybook.ErrNoSpace) || strings.Contains(err.Error(), readers) {
 		t.Errorf("without a query: got %v; want ErrNoSpace, which names none", err)
 	}
 }
@@ -131,8 +136,8 @@ func TestEvidenceIsReleased(t *testing.T) {
 		t.Fatal("the log keeps no evidence of the new epoch")
 	}
 	taken.releaseLog()
-	if db.log.KeepsEvidence() || !taken.tree().IdentitySaved() {
-		t.Errorf("evidence is kept: %v; the tree knows the epoch: %v", db.log.KeepsEvidence(), taken.tree().IdentitySaved())
+	if keeps, saved := db.log.KeepsEvidence(), taken.tree().IdentitySaved(); keeps || !saved {
+		t.Errorf("evidence is kept: %v; the tree knows the epoch: %v", keeps, saved)
 	}
 }
 
@@ -165,8 +170,8 @@ func TestPruneLeavesNoSelection(t *testing.T) {
 	}
 	taken := mustTakeTurn(t, db)
 	defer taken.end()
-	if taken.selection != "" {
-		t.Errorf("the turn still has the selection %q", taken.selection)
+	if taken.selection != "" || taken.place.selection != "" || taken.place.done != nil {
+		t.Errorf("the turn still has the selection %q and the place %+v", taken.selection, taken.place)
 	}
 }
 
@@ -265,7 +270,8 @@ func TestTrailerVersion(t *testing.T) {
 	for unposted, want := range map[int64]uint32{0: 1, 5: 2} {
 		trailer := appendTrailer(nil, 100, unposted, sha256.New())
 		if got := binary.LittleEndian.Uint32(trailer[8:]); got != want || unpostedLen(trailer) != unposted {
-			t.Errorf("with %d bytes of values: version %d, %d bytes; want version %d", unposted, got, unpostedLen(trailer), want)
+			t.Errorf("with %d bytes of values: version %d, %d bytes; want version %d",
+				unposted, got, unpostedLen(trailer), want)
 		}
 		if err := verifyTrailer(trailer, 100, sha256.New()); err != nil {
 			t.Error(err)
@@ -280,7 +286,8 @@ func TestFewRecordsAreCounted(t *testing.T) {
 		mustStore(t, db, fmt.Sprint(n%5), "1", n)
 	}
 	if got := mustStats(t, db); got.RecordsEstimated || got.Records != 5 || got.Values != 10 {
-		t.Errorf("%d records, estimated: %v; %d values; want 5, exactly, and 10", got.Records, got.RecordsEstimated, got.Values)
+		t.Errorf("%d records, estimated: %v; %d values; want 5, exactly, and 10",
+			got.Records, got.RecordsEstimated, got.Values)
 	}
 }
 
@@ -292,5 +299,85 @@ func TestClaimOfAFilledTree(t *testing.T) {
 	}
 	if claim, err := dir.claimTree(); !errors.Is(err, fs.ErrExist) || claim != nil {
 		t.Errorf("got %v, %v; want fs.ErrExist", claim, err)
+	}
+}
+
+// TestWatcherBeginsAfterTheLastValue adds a watcher beside one that has values already.
+func TestWatcherBeginsAfterTheLastValue(t *testing.T) {
+	db := mustOpen(t, testenv.TempDir(t), nil)
+	watching, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if _, err := db.Watch(watching, "*", daybook.WatchParams{}); err != nil {
+		t.Fatal(err)
+	}
+	for n := range uint64(3) {
+		mustStore(t, db, "r", "1", n)
+	}
+	w := &watcher{pattern: allRecords, maxWaiting: 1, wake: make(chan struct{}, 1)}
+	if err := db.watchers.add(ctx, w); err != nil {
+		t.Fatal(err)
+	}
+	defer db.watchers.remove(w)
+	if w.after != 3 {
+		t.Errorf("it receives values after number %d; want 3", w.after)
+	}
+}
+
+// TestRemovedFileIsForgotten wants no note of a file that was removed from quarantine: the next one
+// may get its name.
+func TestRemovedFileIsForgotten(t *testing.T) {
+	dir, files := quarantineLogAndTree(t)
+	db := mustOpen(t, dir, nil)
+	db.quarantined.add(files[0].Path, daybook.ErrCorrupt)
+	if err := db.RemoveQuarantined(ctx, files[0].Name); err != nil {
+		t.Fatal(err)
+	}
+	if notes := db.quarantined.toSave(); notes[quarantineNotes+files[0].Name] != nil {
+		t.Errorf("the note of %s would be saved: %s", files[0].Name, notes)
+	}
+}
+
+// TestDropByCopy drops values by a copy of the others. It keeps those that were stored last, those
+// that may not be dropped, and those that a hold spares.
+func TestDropByCopy(t *testing.T) {
+	db := mustOpen(t, testenv.TempDir(t), &Options{
+		MaxSize: MinMaxSize, WhenFull: WhenFullDropOldest, DropExcept: []daybook.Pattern{{Text: "kept"}},
+		Logger: discard,
+	})
+	mustStore(t, db, "kept", "1", 1)
+	mustStore(t, db, "held", "2", 1)
+	mustSetHold(t, db, daybook.Hold{Name: "h", Pattern: daybook.Pattern{Text: "held"}, MaxBytes: 1000})
+	const all = 6000
+	for n := uint64(0); n < all; {
+		var batch []daybook.StoredValue
+		for range 200 {
+			value := json.RawMessage(`"` + digits(1000) + `"`)
+			batch, n = append(batch, daybook.StoredValue{RecordName: "r", Value: value, StoredAt: n}), n+1
+		}
+		if err := db.StoreBatch(ctx, batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustCheckpointed(t, db)
+	before := mustStats(t, db)
+	taken := mustTakeTurn(t, db)
+	deleted, err := taken.dropByCopy(ctx)
+	taken.end()
+	if err != nil || deleted == 0 || deleted >= before.Values-2 {
+		t.Fatalf("dropByCopy = %d, %v; want some of %d values", deleted, err, before.Values)
+	}
+	after := mustStats(t, db)
+	if after.Values != before.Values-deleted || after.TreeBytes >= before.TreeBytes {
+		t.Errorf("%d values in %d bytes; want %d in less than %d",
+			after.Values, after.TreeBytes, before.Values-deleted, before.TreeBytes)
+	}
+	wantRows(t, mustQuery(t, db, "kept", daybook.QueryParams{}), row{"kept", "1", 1})
+	wantRows(t, mustQuery(t, db, "held", daybook.QueryParams{}), row{"held", "2", 1})
+	left := mustQuery(t, db, "r", daybook.QueryParams{})
+	if len(left) == 0 || left[0].At != all-1 || left[len(left)-1].At != all-uint64(len(left)) {
+		t.Errorf("%d values remain; want those that were stored last", len(left))
+	}
+	if hold := mustHold(t, db, "h"); hold.Lost != 0 {
+		t.Errorf("the hold has lost %d values; want none", hold.Lost)
 	}
 }

@@ -15,9 +15,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
+	"github.com/daybook-db/daybook/engine/internal/head"
 	"github.com/daybook-db/daybook/engine/internal/tree"
+	"github.com/daybook-db/daybook/engine/internal/wal"
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
@@ -252,4 +256,145 @@ func TestWatchWaitsNoLongerThanItsContext(t *testing.T) {
 	}
 	<-db.watchers.passing
 	db.watchers.recent.filled.Store(false)
+}
+
+// TestReceiveWaitsNoLongerThanItsContext sends a batch while another of its stream is being stored.
+func TestReceiveWaitsNoLongerThanItsContext(t *testing.T) {
+	db := mustOpen(t, testenv.TempDir(t), nil)
+	b := newSender("s", 1).batches[0]
+	unlock, err := db.streams.lock(ctx, newStream(b.Store, b.Epoch, b.Stream))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	short, cancel := context.WithTimeout(ctx, 5*time.Millisecond)
+	defer cancel()
+	if at, err := db.StoreBatchFrom(short, b); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got position %d, %v; want the deadline", at.Through, err)
+	}
+}
+
+// TestEndedContextInHeads reads heads with a context that has ended, which must not look like the
+// end of the values.
+func TestEndedContextInHeads(t *testing.T) {
+	db := mustOpen(t, testenv.TempDir(t), nil)
+	mustStore(t, db, "r", "1", 1)
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	s, err := db.snapshot(allRecords)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	if err := s.eachView(ended, func(*head.View) bool { return true }); !errors.Is(err, context.Canceled) {
+		t.Errorf("eachView: got %v; want context.Canceled", err)
+	}
+	if _, found, err := s.next(ended); found || !errors.Is(err, context.Canceled) {
+		t.Errorf("next: got %v, %v; want context.Canceled", found, err)
+	}
+	r := &changesReader{db: db, pattern: allRecords, last: 1}
+	if batch, err := r.nextInHeads(ended); !errors.Is(err, context.Canceled) || r.after != 0 {
+		t.Errorf("nextInHeads: got %d values, %v, after %d; want context.Canceled after 0", len(batch), err, r.after)
+	}
+}
+
+// TestSessionWriteFails fails writes of the file session where a segment begins. The segment may
+// stay only if the file may name it.
+func TestSessionWriteFails(t *testing.T) {
+	for fails, wantMayStay := range map[int]bool{1: false, 2: true} {
+		db, fsys := openFaulty(t, testenv.TempDir(t), Options{})
+		writes := 0
+		fsys.SetHook(func(op faultfs.Op) error {
+			if op.Name == faultfs.Write && strings.HasSuffix(op.Path, sessionName) {
+				if writes++; writes <= fails {
+					return syscall.EIO
+				}
+			}
+			return nil
+		})
+		mayStay, err := db.session.Begin(wal.Expected{Segment: 9})
+		if mayStay != wantMayStay || !errors.Is(err, syscall.EIO) {
+			t.Errorf("%d writes fail: it may stay: %v, %v; want %v and EIO", fails, mayStay, err, wantMayStay)
+		}
+		fsys.SetHook(nil)
+	}
+}
+
+// TestSessionSyncs wants a session to sync what it has written, and nothing else.
+func TestSessionSyncs(t *testing.T) {
+	if err := (&session{}).Sync(); err != nil {
+		t.Errorf("without a file: %v", err)
+	}
+	db, fsys := openFaulty(t, testenv.TempDir(t), Options{})
+	mustStore(t, db, "r", "1", 1)
+	if err := db.session.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	fsys.SetHook(failing(faultfs.Sync, sessionName))
+	if err := db.session.Sync(); err != nil {
+		t.Errorf("after a sync: %v; want no other", err)
+	}
+	if mayStay, err := db.session.Begin(wal.Expected{Segment: 9, Sequence: 1}); mayStay || err != nil {
+		t.Errorf("a further segment: %v, %v", mayStay, err)
+	}
+	if err := db.session.Sync(); !errors.Is(err, syscall.EIO) {
+		t.Errorf("after a write: %v; want EIO", err)
+	}
+}
+
+// TestReserveIsSynced fails the sync of the reserve. Space that a power cut takes away is none.
+func TestReserveIsSynced(t *testing.T) {
+	db, fsys := openFaulty(t, testenv.TempDir(t), Options{})
+	db.reserve.remove()
+	fsys.SetHook(failing(faultfs.Sync, reserveName))
+	db.reserve.take()
+	if _, err := db.dir.fs.Stat(db.dir.file(reserveName)); db.reserve.size() != 0 || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("after a failed sync: %d bytes, %v; want no file", db.reserve.size(), err)
+	}
+	fsys.SetHook(nil)
+	db.reserve.take()
+	if info, err := db.dir.fs.Stat(db.dir.file(reserveName)); db.reserve.size() != reserveSize || err != nil ||
+		info.Size() != reserveSize {
+		t.Errorf("once the disk is well: %d bytes, %v; want %d", db.reserve.size(), err, reserveSize)
+	}
+}
+
+// TestTreeThatCannotBeLookedAt puts a directory where a damaged tree is to be set aside.
+func TestTreeThatCannotBeLookedAt(t *testing.T) {
+	dir := mustOpenDirectory(t, testenv.TempDir(t))
+	if err := dir.checkTreeNotInUse(nil); err != nil {
+		t.Errorf("no tree: %v", err)
+	}
+	if err := os.Mkdir(dir.file(TreeFile), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := dir.checkTreeNotInUse(nil); err == nil || errors.Is(err, daybook.ErrLocked) {
+		t.Errorf("a directory in its place: got %v; want the operating system's error", err)
+	}
+}
+
+// TestSalvageIsDurableBeforeTheTreeIsSetAside records the steps that put a salvaged tree in the
+// place of a damaged one.
+func TestSalvageIsDurableBeforeTheTreeIsSetAside(t *testing.T) {
+	db, fsys := openFaulty(t, testenv.TempDir(t), Options{OnCorruption: OnCorruptionQuarantine})
+	mustStore(t, db, "r", "1", 1)
+	mustCheckpointed(t, db)
+	var steps []string
+	fsys.SetHook(func(op faultfs.Op) error {
+		if from := filepath.Base(op.Path); op.Name == faultfs.Rename {
+			steps = append(steps, from)
+		} else if op.Name == faultfs.SyncDir {
+			steps = append(steps, op.Name)
+		}
+		return nil
+	})
+	err := db.withTurn(ctx, func(t *turn) error { return t.replaceBySalvaged(ctx, daybook.ErrCorrupt, 1) })
+	fsys.SetHook(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{copyName, faultfs.SyncDir, TreeFile, salvagedName, faultfs.SyncDir}
+	if diff := cmp.Diff(want, steps[:min(len(steps), len(want))]); diff != "" {
+		t.Errorf("steps (-want +got):\n%s", diff)
+	}
 }
