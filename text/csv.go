@@ -20,6 +20,13 @@ type Noter interface {
 	Notes() []string
 }
 
+// LineReader is a ValueReader of lines that notices where its input ends.
+type LineReader interface {
+	// IsUnended reports whether the last line has no line end although others have one: the input
+	// may have been cut off in it. It is known after the last value.
+	IsUnended() bool
+}
+
 // csvReader reads CSV. Each row is one value, or with opts.Split one value for each column.
 type csvReader struct {
 	rows    *rows.Reader
@@ -128,6 +135,9 @@ func (r *csvReader) readHeader() ([]string, error) {
 	}
 	return header, err
 }
+
+// IsUnended implements LineReader.
+func (r *csvReader) IsUnended() bool { return r.rows.IsUnended() && r.rows.NextLine() > 2 }
 
 func (r *csvReader) Read() (daybook.StoredValue, error) {
 	for len(r.pending) == 0 {

@@ -45,6 +45,9 @@ func NewLineProtocolReader(in io.Reader, opts ReadOptions) (ValueReader, error) 
 	return r, nil
 }
 
+// IsUnended implements LineReader.
+func (r *lineProtocolReader) IsUnended() bool { return r.lines.unended && r.lines.line > 1 }
+
 func (r *lineProtocolReader) Read() (daybook.StoredValue, error) {
 	for {
 		line, err := r.lines.readLine()

@@ -20,6 +20,7 @@ type ndjsonReader struct {
 	opts    ReadOptions
 	started bool
 	line    int    // number of the last line that was read
+	unended bool   // it has no line end
 	long    []byte // the line, if the buffer of in is too short for it
 }
 
@@ -72,7 +73,10 @@ func (r *ndjsonReader) readLine() ([]byte, error) {
 		}
 		r.long = append(r.long, piece...)
 		switch {
-		case err == nil, err == io.EOF && len(r.long) > 0:
+		case err == nil:
+			return r.long, nil
+		case err == io.EOF && len(r.long) > 0:
+			r.unended = true
 			return r.long, nil
 		case err == io.EOF:
 			return nil, io.EOF

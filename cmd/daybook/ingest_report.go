@@ -20,7 +20,8 @@ func (i *ingestion) tell(in *input) {
 	}
 }
 
-// tellNotes prints what a reader noticed: texts in columns of numbers.
+// tellNotes prints what a reader noticed: texts in columns of numbers, and a last line that may have
+// been cut off.
 func (i *ingestion) tellNotes(in *input, values text.ValueReader) {
 	const remedy = "; --text makes texts of all cells of a column, and --number refuses such cells"
 	if noticed, ok := values.(text.Noter); ok {
@@ -28,6 +29,10 @@ func (i *ingestion) tellNotes(in *input, values text.ValueReader) {
 		for _, note := range noticed.Notes() {
 			fmt.Fprintln(i.notes, printable(in.name+": "+note+remedy))
 		}
+	}
+	if lines, ok := values.(text.LineReader); ok && lines.IsUnended() {
+		i.bar.clear()
+		fmt.Fprintln(i.notes, printable(in.name+": the last line does not end with a line end; it may have been cut off"))
 	}
 }
 

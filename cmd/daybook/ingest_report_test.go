@@ -57,3 +57,32 @@ func TestRefusedFilesCreateNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestCutOff wants to be told of a last line without a line end, whose number may be cut off. It is
+// stored.
+func TestCutOff(t *testing.T) {
+	const note = "the last line does not end with a line end; it may have been cut off\n"
+	tests := []struct {
+		name, input string
+		args        []string
+		want        bool
+	}{
+		{"x.csv", "time,v\n2024-01-01T00:00:00Z,12.5\n2024-01-01T01:00:00Z,12", nil, true},
+		{"x.csv", "time,v\n2024-01-01T00:00:00Z,12.5\n2024-01-01T01:00:00Z,12.5\n", nil, false},
+		{"x.csv", "2024-01-01T00:00:00Z,12.5", nil, false},
+		{"x.lp", "m v=1.5\nm v=1", []string{"--now"}, true},
+		{"x.lp", "m v=1.5\nm v=1\n", []string{"--now"}, false},
+		{"x.ndjson", `{"time":"2024-01-01T00:00:00Z","v":1}` + "\n" + `{"time":"2024-01-01T00:01:00Z","v":1}`, nil, false},
+	}
+	for _, test := range tests {
+		file := writeFile(t, test.name, test.input)
+		for _, in := range []string{file, standard} {
+			args := append([]string{"ingest", in, "--record", "r", "--dir", newDir(t)}, test.args...)
+			got := run(t, test.input, args...)
+			name := map[string]string{file: file, standard: stdinName}[in]
+			if got.status != statusDone || strings.Contains(got.err, name+": "+note) != test.want {
+				t.Errorf("%s of %q: %+v; want that it is said: %v", in, test.input, got, test.want)
+			}
+		}
+	}
+}

@@ -105,16 +105,24 @@ func isNoAddend(cell string) bool {
 	return cell != "" && (!isNumber || cell[0] == '-')
 }
 
-// partBeside returns a member that may be the rest of a second of whole times, or -1: its name is
-// that of a time, or a unit alone.
+// partBeside returns a member that may be the rest of a second of whole times, or -1.
 func partBeside(times, members []*timeMember) int {
 	return slices.IndexFunc(members, func(m *timeMember) bool {
-		unit, before := unitOfName(m.name())
-		isNamed := before == "" || slices.ContainsFunc(times, func(t *timeMember) bool {
-			_, first := unitOfName(t.name())
-			return before == first || before == strings.Join(wordsOf(t.name()), " ")
-		})
-		return isNamed && m.parent() == times[0].parent() && isPartOfSecond(m.samples, unit)
+		unit, _ := unitOfName(m.name())
+		return m.parent() == times[0].parent() && isPartOfSecond(m.samples, unit) && namesPartOf(m.name(), times)
+	})
+}
+
+// namesPartOf reports whether the name of a number of some unit has no other words than a time: it
+// is the unit alone, or the name of the time and the unit. vmstat calls a reading us.
+func namesPartOf(name string, times []*timeMember) bool {
+	_, before := unitOfName(name)
+	if before == "" {
+		return name != "us"
+	}
+	return slices.ContainsFunc(times, func(t *timeMember) bool {
+		unit, second := unitOfName(t.name())
+		return before == strings.Join(wordsOf(t.name()), " ") || unit == text.Seconds && before == second
 	})
 }
 

@@ -53,6 +53,7 @@ func TestAddends(t *testing.T) {
 			`as Unix time in`},
 		{"nothing but zeros", "ts_sec,ts_usec\n1764000000,0\n1764000001,0", `"ts_sec" as Unix time in s;`},
 		{"ms that may be the time's", "timestamp,ms\n2025-11-24 16:00:00,250\n2025-11-24 16:00:01,5", `!"ms"`},
+		{"a reading us", "time,us\n2025-11-24 16:00:00,25\n2025-11-24 16:00:01,5", `"time" as`},
 		{"ms of another name", "timestamp,response_ms\n2025-11-24 16:00:00,250\n2025-11-24 16:00:01,5",
 			`"timestamp" as YYYY-MM-DD HH:MM:SS`},
 		{"ms beside times with a fraction", "timestamp,ms\n2025-11-24 16:00:00.5,250\n2025-11-24 16:00:01.5,5",
@@ -103,8 +104,8 @@ func TestSaidAddends(t *testing.T) {
 		{"the unit in a flag", elapsed, "start,elapsed", "s", "YYYY-MM-DD HH:MM:SS, plus s"},
 		{"hours of a date", "date,hour\n2026-01-01,0\n2026-01-01,1\n", "date,hour", "", "YYYY-MM-DD HH"},
 		{"seconds of a day", "date,seconds\n2026-01-01,0\n2026-01-01,1\n", "date,seconds", "", "YYYY-MM-DD, plus s"},
-		{"a date in parts", "year,month,day,hour,minute,second\n2026,1,2,3,4,5\n", "year,month,day,hour,minute,second", "",
-			"YYYY MM DD HH:MM, plus s"},
+		{"a date in parts", "year,month,day,hour,minute,second\n2026,1,2,3,4,5\n",
+			"year,month,day,hour,minute,second", "", "YYYY MM DD HH:MM, plus s"},
 	}
 	for _, test := range tests {
 		hints := Hints{Reader: text.ReadOptions{Name: "x", Time: strings.Split(test.columns, ",")},

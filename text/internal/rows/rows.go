@@ -63,8 +63,9 @@ type Reader struct {
 	afterCR bool // the byte before start is a CR, and a LF after it belongs to it
 	line    int  // number of the line that the last row began in
 
-	row   row
-	cells [][]byte
+	row     row
+	unended bool // the last row had no line end
+	cells   [][]byte
 }
 
 // NewReader returns a reader of in. It asks in for no more bytes than the next row needs, because a
@@ -85,6 +86,9 @@ func (r *Reader) Line() int { return r.line }
 
 // NextLine returns the number of the line after the last row.
 func (r *Reader) NextLine() int { return r.next }
+
+// IsUnended reports whether the text ended in the last row, without a line end.
+func (r *Reader) IsUnended() bool { return r.unended }
 
 // Read returns the cells of the next row, which are valid until the next call. After the last row
 // it returns io.EOF.
@@ -109,6 +113,7 @@ func (r *Reader) Read() ([][]byte, error) {
 		if r.split(text); !r.isBlank() {
 			return r.cells, nil
 		}
+		r.unended = false // a line of blanks
 	}
 }
 

@@ -110,6 +110,24 @@ func TestLines(t *testing.T) {
 	}
 }
 
+// TestIsUnended wants to know whether the last row has a line end, which a comment or blanks after
+// it have not.
+func TestIsUnended(t *testing.T) {
+	for text, want := range map[string]bool{
+		"a\n": false, "a\nb": true, "a\rb\r": false, "a\n\"b\n": true, "a\n\"b\n\"": true, "a\n# b": false,
+		"a\n  ": false, "a\n\n\n": false, "": false,
+	} {
+		r := NewReader(iotest.OneByteReader(strings.NewReader(text)), Options{Delimiter: ',', Comment: '#', MaxLen: 99})
+		var err error
+		for err != io.EOF {
+			_, err = r.Read()
+		}
+		if r.IsUnended() != want {
+			t.Errorf("%q: got %v; want %v", text, r.IsUnended(), want)
+		}
+	}
+}
+
 func TestNames(t *testing.T) {
 	tests := []struct {
 		name    string

@@ -190,7 +190,8 @@ func (r *Reader) takeRow() []byte {
 	if r.row.quotes {
 		r.next += countLineEnds(text)
 	}
-	if end := r.start + r.row.at; end < r.end {
+	end := r.start + r.row.at
+	if r.unended = end == r.end; !r.unended {
 		r.endLine(end)
 		return text
 	}
