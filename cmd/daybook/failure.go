@@ -128,14 +128,27 @@ func skippingRemedy(command string, err error) string {
 	return "; --skip-bad skips such lines"
 }
 
+// shapeRemedy returns the flags that choose the values in JSON.
+func shapeRemedy(err *detect.ShapeError) string {
+	text := "; --jq makes values of them"
+	if err.Example != "" {
+		text += ", as in --jq '" + err.Example + "'"
+	}
+	if errors.Is(err, detect.ErrInnerTimes) {
+		text += ", and --time names the time of their whole"
+	}
+	return text
+}
+
 // readingRemedy returns the flag of ingest that says what a file does not.
 func readingRemedy(err error) string {
+	if shape := (*detect.ShapeError)(nil); errors.As(err, &shape) {
+		return shapeRemedy(shape)
+	}
 	for _, known := range []struct {
 		err    error
 		remedy string
 	}{
-		{detect.ErrUnknownShape, "--jq makes values of them"},
-		{detect.ErrInnerTimes, "--jq makes values of them, and --time names the time of their whole"},
 		{text.ErrMissingTime, "--now stamps such values with the clock"},
 		{detect.ErrNoTime, "--time names the column or path of the time, --skip-lines the lines before the header, " +
 			"and --now stamps values with the clock"},

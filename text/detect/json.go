@@ -80,7 +80,7 @@ func (d *jsonDetection) useElements(values []*node) error {
 	}
 	for _, element := range values[0].nodes {
 		if element.kind == arrayNode {
-			return ErrUnknownShape
+			return shapeError(ErrUnknownShape, values[0].nodes...)
 		}
 		if element.kind == objectNode && element.complete {
 			d.objects = append(d.objects, element)
@@ -101,7 +101,7 @@ func (d *jsonDetection) useDocument(document *node) error {
 			return nil
 		}
 		d.finding.Kind = JSONDocument
-		return ErrUnknownShape
+		return shapeError(ErrUnknownShape, document)
 	}
 	if d.finding.Kind = NDJSON; bytes.Contains(bytes.TrimSpace(d.sample.Text), []byte{'\n'}) {
 		d.finding.Kind = JSONDocument
@@ -179,7 +179,7 @@ func (d *jsonDetection) findTime() error {
 	}
 	switch {
 	case times != nil && !d.allHave("topic") && slices.ContainsFunc(d.objects, hasInnerTimes):
-		return ErrInnerTimes
+		return shapeError(ErrInnerTimes, d.objects...)
 	case times != nil:
 		if err := d.checkParts(times); err != nil {
 			return err
@@ -212,7 +212,7 @@ func (d *jsonDetection) useSaidTime(paths []string) error {
 // noTime returns the error of values in which nothing looks like a time.
 func (d *jsonDetection) noTime() error {
 	if slices.ContainsFunc(d.objects, func(object *node) bool { return object.nests(false) }) {
-		return ErrUnknownShape
+		return shapeError(ErrUnknownShape, d.objects...)
 	}
 	members := scalars(d.objects)
 	if len(members) == 0 {

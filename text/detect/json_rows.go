@@ -44,7 +44,9 @@ func (d *jsonDetection) rowsOf(document *node) (found []rowsMember) {
 		}
 		if n.kind == objectNode && len(names) < maxTimePath {
 			for i, value := range n.nodes {
-				walk(value, append(slices.Clone(names), n.names[i]))
+				if n.names[i] != "" { // otherwise no path leads to it
+					walk(value, append(slices.Clone(names), n.names[i]))
+				}
 			}
 		}
 	}
@@ -124,11 +126,11 @@ func (d *jsonDetection) findRows(document *node) (found bool, err error) {
 		d.finding.say("an array of values in each member")
 		return true, nil
 	case len(rows) > 1, d.isReport(document):
-		return false, ErrUnknownShape
+		return false, shapeError(ErrUnknownShape, document)
 	}
 	options.Rows, options.Columns = pathOf(rows[0].names), rows[0].columns
 	d.objects = rows[0].objects
-	d.sayRows()
+	d.sayRows(document, rows[0].names)
 	d.findZone(document)
 	return true, nil
 }
@@ -140,17 +142,4 @@ func (d *jsonDetection) isReport(document *node) bool {
 		name, ok := nameLikelihood(m.names[0])
 		return len(m.names) == 1 && ok && name == strongName && m.looks > timeform.Clocks
 	})
-}
-
-func (d *jsonDetection) sayRows() {
-	options := d.finding.Reader.JSON
-	what := "values in "
-	if options.Columns {
-		what = "columns in "
-	}
-	if options.Rows == "" {
-		d.finding.say("%sits members", what)
-		return
-	}
-	d.finding.say("%s%q", what, options.Rows)
 }

@@ -107,7 +107,7 @@ func TestForms(t *testing.T) {
 			[]string{`in 1764000000123 {"__MONOTONIC_TIMESTAMP":"1764000000","MESSAGE":"m"}`}},
 		{"GeoJSON", `{"type":"FeatureCollection","metadata":{"generated":1764000009000},"features":[` +
 			`{"type":"Feature","properties":{"mag":1.20,"time":1764000000000,"updated":1764000001000},"id":"a"}]}`,
-			`JSON document, values in "features"; ` +
+			`JSON document, values in "features" (not stored: "type" and "metadata"); ` +
 				`time: "properties.time" (not "properties.updated") as Unix time in ms; record "in"`,
 			[]string{`in 1764000000000 {"type":"Feature","properties":{"mag":1.20,"updated":1764000001000},"id":"a"}`}},
 		{"ThingsBoard", `{"temp":[{"ts":1764000000000,"value":"1"}],"hum":[{"ts":1764000000000,"value":"2"}]}`,
@@ -116,7 +116,8 @@ func TestForms(t *testing.T) {
 		{"Open-Meteo", `{"latitude":48.2,"utc_offset_seconds":3600,"timezone":"Europe/Vienna",` +
 			`"hourly_units":{"time":"iso8601","t":"°C"},` +
 			`"hourly":{"time":["2025-11-24T17:00","2025-11-24T18:00"],"t":[1.0,null]}}`,
-			`JSON document, columns in "hourly"; time: "time" as YYYY-MM-DD HH:MM, UTC+01:00; record "in"`,
+			`JSON document, columns in "hourly" (not stored: "latitude", "utc_offset_seconds", "timezone" and ` +
+				`"hourly_units"); time: "time" as YYYY-MM-DD HH:MM, UTC+01:00; record "in"`,
 			[]string{`in 1764000000000 {"t":1.0}`, `in 1764003600000 {"t":null}`}},
 		{"a document that is one value", "{\n  \"time\": \"2025-11-24T16:00:00Z\",\n  \"v\": 1\n}\n",
 			`JSON document; time: "time" as RFC 3339; record "in"`, []string{"in 1764000000000 {\n  \"v\": 1\n}"}},
@@ -278,6 +279,9 @@ func TestRefusedJSON(t *testing.T) {
 		{"arrays in arrays", `[[1764000000,1]]`, ErrUnknownShape, ""},
 		{"Prometheus", `{"data":{"result":[{"metric":{},"values":[[1764000000,"1"]]}]}}`, ErrUnknownShape, ""},
 		{"two arrays of values", `{"a":[{"time":1764000000}],"b":[{"time":1764000000}]}`, ErrUnknownShape, ""},
+		{"a time without a name", `{"":"2025-11-24T16:00:00Z","v":1}`, ErrNoTime, ""},
+		{"a column without a name", `{"":["2025-11-24T16:00:00Z"],"":[]}`, ErrNoTime, ""},
+		{"an array without a name", `{"":[{"time":1764000000}]}`, ErrUnknownShape, ""},
 		{"an array that is cut", `[{"time":17640`, nil, "line 1: not JSON"},
 	}
 	for _, test := range tests {

@@ -41,6 +41,7 @@ func scalars(objects []*node) (members []*timeMember) {
 		for i, value := range object.nodes {
 			path := append(slices.Clone(names), object.names[i])
 			switch {
+			case object.names[i] == "": // no path leads to it
 			case value.kind == objectNode && len(path) < maxTimePath:
 				walk(value, path)
 			case value.kind == stringNode || value.kind == numberNode:
