@@ -153,10 +153,10 @@ func placesOfKeys(t *testing.T, tree *Tree) (leaves []metaKeyPlace) {
 	return append(leaves, branches...)
 }
 
-// TestKeysOfFormer opens a file of the format before, which has no digest of the keys. It gets one
-// with the first commit.
-func TestKeysOfFormer(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "tree")
+// makeFormer makes a file of the format before, which has no digest of the keys.
+func makeFormer(t *testing.T) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "tree")
 	tree := mustOpen(t, path)
 	mustPost(t, tree, 0)
 	former := uint64(keysFormat - 1)
@@ -174,13 +174,43 @@ func TestKeysOfFormer(t *testing.T) {
 	if err := errors.Join(err, file.Close()); err != nil {
 		t.Fatal(err)
 	}
+	return path
+}
+
+// TestKeysOfFormerInOrder renames a key of a file of the format before, so that the keys are out of
+// order, and a search may not find them.
+func TestKeysOfFormerInOrder(t *testing.T) {
+	path := makeFormer(t)
+	tree := mustOpen(t, path)
+	places := placesOfKeys(t, tree)
+	if err := tree.bolt.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, place := range places[len(places)-2:] { // "format" must be found
+		good := mustRead(t, path)
+		overwrite(t, path, bytes.Repeat([]byte("a"), place.length), place.offset)
+		tree, err := openAt(t, path, options())
+		if !errors.Is(err, daybook.ErrCorrupt) || !strings.Contains(err.Error(), "follows key") {
+			t.Errorf("the key %q is renamed: Open: got %v; want keys that are out of order", place.key, err)
+		}
+		if err == nil {
+			_ = tree.bolt.Close()
+		}
+		overwrite(t, path, good, 0)
+	}
+}
+
+// TestKeysOfFormer opens a file of the format before. It gets a digest of the keys with the first
+// commit.
+func TestKeysOfFormer(t *testing.T) {
+	path := makeFormer(t)
 	if opened := mustOpen(t, path); opened.Check(ctx) != nil || opened.Close() != nil {
 		t.Error("it does not open as it is")
 	}
 	opened := mustOpen(t, path)
 	mustPost(t, opened, 1)
 	wantRounds(t, opened, 2)
-	err = opened.view(func(_ *bbolt.Tx, image *pages.Image) error {
+	err := opened.view(func(_ *bbolt.Tx, image *pages.Image) error {
 		format, err := readFormat(image)
 		if err == nil && format != formatVersion {
 			err = fmt.Errorf("it has format %d after a commit; want %d", format, formatVersion)

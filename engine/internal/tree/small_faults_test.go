@@ -192,6 +192,18 @@ func TestCopyOfADamagedChunk(t *testing.T) {
 	}
 }
 
+// TestCopyOfADamagedEntry copies a record whose catalogue entry is damaged. The error must say where
+// that is, and not only that the counts differ.
+func TestCopyOfADamagedEntry(t *testing.T) {
+	tree := mustOpen(t, makeVerbTree(t))
+	putElement(t, tree, recordsBucket, []byte("b"), []byte("damaged"))
+	var damage *Damage
+	_, err := copyAll(ctx, tree)
+	if !errors.As(err, &damage) || damage.Record != "b" || damage.Bucket != recordsBucket {
+		t.Errorf("got %v; want the damage of the entry of record b", err)
+	}
+}
+
 // TestSizeOfAClosedCopy asks for the size of a copy whose file cannot be asked.
 func TestSizeOfAClosedCopy(t *testing.T) {
 	tree := mustOpen(t, makeVerbTree(t))

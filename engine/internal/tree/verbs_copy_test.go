@@ -19,7 +19,7 @@ func copyAll(ctx context.Context, tree *Tree) (string, error) {
 		return "", err
 	}
 	for done := false; !done; {
-		if done, err = c.Step(ctx); err != nil {
+		if done, err = stepOn(ctx, c); err != nil {
 			return "", errors.Join(err, c.Close())
 		}
 	}
@@ -29,6 +29,16 @@ func copyAll(ctx context.Context, tree *Tree) (string, error) {
 	}
 	text, err := readAll(context.Background(), complete)
 	return text, errors.Join(err, complete.Close())
+}
+
+// stepOn takes a step of a copy, which must come further with it.
+func stepOn(ctx context.Context, c *Copy) (done bool, err error) {
+	before := c.position
+	done, err = c.Step(ctx)
+	if err == nil && !done && c.position == before {
+		err = errors.New("a step of the copy came no further")
+	}
+	return done, err
 }
 
 // copyAndPrune copies everything, and then prunes the tree and its copy by several rules. Both must

@@ -178,7 +178,7 @@ func copyMeanwhile(ctx context.Context, tree *Tree, post func(*Tree, *Copy) erro
 	}
 	defer func() { _ = c.Close() }()
 	for steps, done := 0, false; !done; steps++ {
-		if done, err = c.Step(ctx); err == nil && steps == 0 {
+		if done, err = stepOn(ctx, c); err == nil && steps == 0 {
 			err = errors.Join(post(tree, c), pruneBoth(tree, c))
 		}
 		if err != nil {
