@@ -67,10 +67,10 @@ func allocatedBytes(work func()) float64 {
 	return float64(after.TotalAlloc - before.TotalAlloc)
 }
 
-// BenchmarkWatchers measures batches of 1,000 values, all of new records, in a store with 50 watchers
-// that match none of them, and in one without watchers: the ratio of the times. The stores take
-// turns of 20 batches. Between turns there is time for what a store does in the background, so that
-// the other store does not pay for it.
+// BenchmarkWatchers measures batches of 1,000 values, all of new records, in a store with 50
+// watchers that match none of them, and in one without watchers: the ratio of the times. The stores
+// take turns of 20 batches. Between turns there is time for what a store does in the background, so
+// that the other store does not pay for it.
 func BenchmarkWatchers(b *testing.B) {
 	const watchers, turn, pause = 50, 20, 100 * time.Millisecond
 	race(b, alone(func(b *testing.B) figures {

@@ -19,8 +19,9 @@
 //	go test -run '^$' -bench Growth -benchtime 1x -timeout 0 -growth
 //	go test -run '^$' -bench . -benchtime 1x -short        # small histories, as a check
 //
-// The race over the shapes, BenchmarkShapes, does all kinds of work on one history after another, and
-// each history has values of another shape. With -before an earlier commit of Daybook takes part.
+// The race over the shapes, BenchmarkShapes, does all kinds of work on one history after another,
+// and each history has values of another shape. With -before an earlier commit of Daybook takes
+// part.
 //
 // With CGO_CFLAGS="-O2 -g -DHAVE_FDATASYNC=1" SQLite syncs with fdatasync, as the others do.
 // Command report makes tables and charts of the output, and judges it by the bars: bounds that

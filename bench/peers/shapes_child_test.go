@@ -14,6 +14,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/perf/benchfmt"
 )
 
@@ -146,5 +147,25 @@ var beforeHome string
 func removeBefore() {
 	if beforeHome != "" {
 		os.RemoveAll(beforeHome)
+	}
+}
+
+// TestHeatFigures shows what is read of the output of a child.
+func TestHeatFigures(t *testing.T) {
+	const lines = "commit: 0123\n" +
+		"BenchmarkShapes/row=sparse/work=ingest/peer=sqlite-tuned-2 1 5e4 values/s 12.5 disk-B/value\n" +
+		"BenchmarkShapes/row=sparse/work=one/peer=sqlite-tuned-2 1 2000 ns/op\nPASS\n"
+	got, err := heatFigures([]byte(lines), "sqlite-tuned")
+	want := figures{"ingest values/s": 5e4, "ingest disk-B/value": 12.5, "one ns/op": 2000}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	for _, tt := range []struct{ out, entrant, reason string }{
+		{lines, "sqlite", "the figures are of another entrant"},
+		{"PASS\n", "sqlite", "nothing was measured"},
+	} {
+		if got, err := heatFigures([]byte(tt.out), tt.entrant); err == nil {
+			t.Errorf("%s: got %v", tt.reason, got)
+		}
 	}
 }

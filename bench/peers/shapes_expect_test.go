@@ -4,7 +4,9 @@ package peers_test
 
 import (
 	"encoding/binary"
+	"fmt"
 	"hash/maphash"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -75,24 +77,75 @@ func digest(v daybook.StoredValue) uint64 {
 	return hash.Sum64()
 }
 
-// check compares everything that Scan yields with what was stored, and its order with what Scan
-// promises. It is not measured.
+// check compares everything that Scan yields with what was stored. It is not measured.
 func (r row) check(b *testing.B, p peers.Peer, dir string, want expectation) {
 	b.Helper()
 	with(b, p, dir, func(store peers.Store) {
-		var got expectation
-		var last daybook.StoredValue
-		for v, err := range store.Scan(ctx, "*", daybook.QueryParams{}) {
-			must(b, p, err)
-			if v.RecordName < last.RecordName || v.RecordName == last.RecordName && v.StoredAt > last.StoredAt {
-				b.Fatalf("%s: Scan yields %s at %d after %s at %d",
-					p.Name, v.RecordName, v.StoredAt, last.RecordName, last.StoredAt)
-			}
-			got.values, got.digest, last = got.values+1, got.digest+digest(v), v
-		}
-		if got.values != want.values || got.digest != want.digest {
-			b.Fatalf("%s: Scan yields %d values with the digest %x; want %d and %x",
-				p.Name, got.values, got.digest, want.values, want.digest)
-		}
+		must(b, p, want.compare(store.Scan(ctx, "*", daybook.QueryParams{})))
 	})
+}
+
+// compare returns an error unless a scan, newest first, yields what is expected, in the order that
+// Scan promises. Values of equal record and time may come in any order.
+func (want expectation) compare(scan iter.Seq2[daybook.StoredValue, error]) error {
+	var got expectation
+	var last daybook.StoredValue
+	for v, err := range scan {
+		if err != nil {
+			return err
+		}
+		if v.RecordName < last.RecordName || v.RecordName == last.RecordName && v.StoredAt > last.StoredAt {
+			return fmt.Errorf("Scan yields %s at %d after %s at %d",
+				v.RecordName, v.StoredAt, last.RecordName, last.StoredAt)
+		}
+		got.values, got.digest, last = got.values+1, got.digest+digest(v), v
+	}
+	if got.values != want.values || got.digest != want.digest {
+		return fmt.Errorf("Scan yields %d values with the digest %x; want %d and %x",
+			got.values, got.digest, want.values, want.digest)
+	}
+	return nil
+}
+
+// TestExpectation shows that a scan that differs in one value is noticed.
+func TestExpectation(t *testing.T) {
+	r := row{History: bench.History{Shape: bench.States, Times: bench.Late, Records: 5, Ticks: 40, Seed: 1}}
+	want := expect(r.History)
+	for _, tt := range []struct {
+		name   string
+		change func(all []daybook.StoredValue) []daybook.StoredValue
+		equal  bool
+	}{
+		{"everything", func(all []daybook.StoredValue) []daybook.StoredValue { return all }, true},
+		{"a value less", func(all []daybook.StoredValue) []daybook.StoredValue { return all[1:] }, false},
+		{"a value twice", func(all []daybook.StoredValue) []daybook.StoredValue {
+			return append(all[:1:1], all[:len(all)-1]...)
+		}, false},
+		{"two values swapped", func(all []daybook.StoredValue) []daybook.StoredValue {
+			all[3], all[9] = all[9], all[3]
+			return all
+		}, false},
+		{"another time", func(all []daybook.StoredValue) []daybook.StoredValue {
+			all[len(all)-1].StoredAt--
+			return all
+		}, false},
+		{"another byte", func(all []daybook.StoredValue) []daybook.StoredValue {
+			all[7].Value = slices.Clone(all[7].Value)
+			all[7].Value[3] ^= 1
+			return all
+		}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := want.compare(func(yield func(daybook.StoredValue, error) bool) {
+				for _, v := range tt.change(r.inScanOrder()) {
+					if !yield(v, nil) {
+						return
+					}
+				}
+			})
+			if (err == nil) != tt.equal {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
 }

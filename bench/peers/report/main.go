@@ -122,7 +122,10 @@ func (req request) carryOut(stdout io.Writer) (held bool, err error) {
 		wanted bool
 		kind
 		runs
-	}{{req.needsRace(shapes), theRace, race}, {req.race() && len(shapes) > 0, theShapes, shapes}, {req.growth != "", theGrowth, growth}, {req.soak != "", theSoak, soak}} {
+	}{
+		{req.needsRace(shapes), theRace, race}, {req.race() && len(shapes) > 0, theShapes, shapes},
+		{req.growth != "", theGrowth, growth}, {req.soak != "", theSoak, soak},
+	} {
 		if part.wanted {
 			if err := part.validate(part.kind); err != nil {
 				return false, err

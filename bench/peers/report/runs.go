@@ -181,8 +181,8 @@ func (all runs) of(wanted ...kind) (some runs) {
 	return some
 }
 
-// validate returns an error if there are no runs, or if they are of different machines or versions: a
-// median over two machines says nothing about either.
+// validate returns an error if there are no runs, or if they are of different machines or versions:
+// a median over two machines says nothing about either.
 func (all runs) validate(wanted kind) error {
 	if len(all) == 0 {
 		return errors.New("no file has a benchmark of the " + string(wanted))

@@ -45,10 +45,12 @@ func shapeBars() []bar {
 
 // besideBars are of works of Daybook alone.
 var besideBars = []bar{
-	{work{measure{scanBeside, "x-p99"}, "", "", "p99 of Store beside Scans of 80,000 records in the head, over that at rest",
-		less}, atMost, 3, ""},
-	{work{measure{scanBeside, "x-memory"}, "", "", "Memory of a Scan of 100 of these values, over that of all",
-		less}, atMost, 0.05, ""},
-	{work{measure{watchers, "x-batch"}, "", "", "Batches beside 50 watchers that match nothing, over those without",
-		less}, atMost, 1.2, ""},
+	{alone(scanBeside, "x-p99", "p99 of Store beside Scans of 80,000 records, over that at rest"), atMost, 3, ""},
+	{alone(scanBeside, "x-memory", "Memory of a Scan of 100 of these values, over that of all"), atMost, 0.05, ""},
+	{alone(watchers, "x-batch", "Batches beside 50 watchers that match nothing, over those without"), atMost, 1.2, ""},
+}
+
+// alone returns a work that has no table.
+func alone(benchmark, unit, title string) work {
+	return work{measure: measure{benchmark, unit}, title: title, better: less}
 }

@@ -40,8 +40,8 @@ var shapeRows = []shapeRow{
 	{"single", "Metrics: one number, 20 values of each of 50 records, stored one by one"},
 }
 
-// shapeWorks are the kinds of work of each row: the columns of its table. Their benchmarks are names
-// of works, which workOf completes.
+// shapeWorks are the kinds of work of each row: the columns of its table. Their benchmarks are
+// names of works, which workOf completes.
 var shapeWorks = []work{
 	{measure{"ingest", "values/s"}, "", "ingest", "Ingest until Close has returned", more},
 	{measure{"ingest", "disk-B/value"}, "", "disk", "Bytes on disk for each value", less},
