@@ -90,7 +90,7 @@ func BenchmarkShapes(b *testing.B) {
 // race runs the row, and reports each work of each entrant as a sub-benchmark.
 func (r row) race(b *testing.B) {
 	heats := r.heats(b)
-	results := takeTurns(b, heats, 1)
+	results := takeTurns(b, heats, r.turns())
 	for _, work := range shapeWorks {
 		for _, h := range heats {
 			measured := map[string][]float64{}
@@ -104,6 +104,15 @@ func (r row) race(b *testing.B) {
 			}
 		}
 	}
+}
+
+// turns returns how often each heat runs in a round. A small history takes milliseconds, of which a
+// busy moment of the machine is a large part.
+func (r row) turns() int {
+	if r.Values() <= 20_000 && !*inProcess {
+		return 5
+	}
+	return 1
 }
 
 // shapeWorks are the kinds of work of BenchmarkShapes. A figure of a heat is named "work unit".
