@@ -154,6 +154,8 @@ func readingRemedy(err error) string {
 			"and --now stamps values with the clock"},
 		{detect.ErrPartOfTime, "--time names each column of the time, as in --time Date,Hour, or the one " +
 			"that is all of it, --time-unit what a number counts, and --time-zone the zone"},
+		{detect.ErrHoursInColumns, "write a row for each hour first, or name the column of the days, " +
+			"as in --time Date, to store such values"},
 		{detect.ErrHeader, "--header names the columns, and --skip-lines skips lines before the rows"},
 		{detect.ErrBlanks, "--delimiter space takes blanks for what separates the cells, --header names the columns, " +
 			"and --time those of the time"},

@@ -20,8 +20,8 @@ func (i *ingestion) tell(in *input) {
 	}
 }
 
-// tellNotes prints what a reader noticed: texts in columns of numbers, and a last line that may have
-// been cut off.
+// tellNotes prints what a reader noticed: texts in columns of numbers, and a last line that may be
+// cut off.
 func (i *ingestion) tellNotes(in *input, values text.ValueReader) {
 	const remedy = "; --text makes texts of all cells of a column, and --number refuses such cells"
 	if noticed, ok := values.(text.Noter); ok {
@@ -32,7 +32,8 @@ func (i *ingestion) tellNotes(in *input, values text.ValueReader) {
 	}
 	if lines, ok := values.(text.LineReader); ok && lines.IsUnended() {
 		i.bar.clear()
-		fmt.Fprintln(i.notes, printable(in.name+": the last line does not end with a line end; it may have been cut off"))
+		const note = ": the last line does not end with a line end; it may have been cut off"
+		fmt.Fprintln(i.notes, printable(in.name+note))
 	}
 }
 

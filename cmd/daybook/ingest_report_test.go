@@ -72,7 +72,7 @@ func TestCutOff(t *testing.T) {
 		{"x.csv", "2024-01-01T00:00:00Z,12.5", nil, false},
 		{"x.lp", "m v=1.5\nm v=1", []string{"--now"}, true},
 		{"x.lp", "m v=1.5\nm v=1\n", []string{"--now"}, false},
-		{"x.ndjson", `{"time":"2024-01-01T00:00:00Z","v":1}` + "\n" + `{"time":"2024-01-01T00:01:00Z","v":1}`, nil, false},
+		{"x.ndjson", `{"time":"2024-01-01T00:00:00Z"}` + "\n" + `{"time":"2024-01-01T00:01:00Z"}`, nil, false},
 	}
 	for _, test := range tests {
 		file := writeFile(t, test.name, test.input)

@@ -50,6 +50,9 @@ func (d *csvDetection) findTime() error {
 		d.finding.add("time: %s", quoted(opts.Time))
 		return nil
 	}
+	if err := d.checkWide(samples, said); err != nil {
+		return err
+	}
 	if err := d.checkHours(samples, said); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ package detect
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -181,7 +182,7 @@ func (d *jsonDetection) findTime() error {
 	case times != nil && !d.allHave("topic") && slices.ContainsFunc(d.objects, hasInnerTimes):
 		return shapeError(ErrInnerTimes, d.objects...)
 	case times != nil:
-		if err := d.checkParts(times); err != nil {
+		if err := cmp.Or(d.checkWide(times), d.checkParts(times)); err != nil {
 			return err
 		}
 		if err := d.useTime(times, others); err != nil {
