@@ -41,6 +41,9 @@ func (db *DB) Backup(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	defer db.gate.leave()
+	if err := db.refuseBeside("Backup"); err != nil {
+		return err
+	}
 	ctx = db.reading(ctx)
 	b, heads, err := db.beginBackup(ctx)
 	if err != nil {

@@ -81,6 +81,9 @@ func (db *DB) newChangesReader(ctx context.Context, params daybook.ChangesParams
 		return nil, err
 	}
 	defer db.gate.leave()
+	if err := db.refuseBeside("Changes"); err != nil {
+		return nil, err
+	}
 	if err := params.Validate(); err != nil {
 		return nil, err
 	}

@@ -26,6 +26,7 @@ type DB struct {
 
 	dir      directory
 	opts     Options
+	beside   bool // another process writes to the directory, and has its lock
 	identity currentIdentity
 
 	log     *wal.Log // nil when read-only, and while Open replays it
@@ -79,14 +80,17 @@ var (
 // per head.
 //
 // Errors: daybook.ErrInvalidParams for impossible options; daybook.ErrLocked when another process
-// has the directory open; daybook.ErrVersion when a newer program wrote it; daybook.ErrCorrupt,
-// with file and offset, when it is damaged, and then no value is changed; daybook.ErrNoSpace; an
-// error that matches fs.ErrNotExist when Options.ReadOnly is set and dir holds no daybook; or the
-// operating system's.
+// has the directory open, but see Options.BesideWriter; daybook.ErrVersion when a newer program
+// wrote it; daybook.ErrCorrupt, with file and offset, when it is damaged, and then no value is
+// changed; daybook.ErrNoSpace; an error that matches fs.ErrNotExist when Options.ReadOnly is set
+// and dir holds no daybook; or the operating system's.
 func Open(dir string, opts *Options) (*DB, error) {
 	options, err := opts.withDefaultsForDisk(headSizeForDisk(filepath.Join(dir, logName)))
 	if err != nil {
 		return nil, err
+	}
+	if options.BesideWriter {
+		return openBesideWriter(dir, options, disk.OS{})
 	}
 	return open(dir, options, disk.OS{})
 }
@@ -107,8 +111,14 @@ func headSizeForDisk(dir string) int64 {
 	}
 }
 
-// open opens the tree, replays the log, and starts the background work.
-func open(path string, opts Options, system disk.System) (_ *DB, err error) {
+// open opens a directory that no other process writes to.
+func open(path string, opts Options, system disk.System) (*DB, error) {
+	return openAs(path, opts, system, false)
+}
+
+// openAs opens the tree, replays the log, and starts the background work. beside says that another
+// process writes to the directory.
+func openAs(path string, opts Options, system disk.System, beside bool) (_ *DB, err error) {
 	defer func() { err = tree.WrapNoSpace(err) }()
 	openIt := openOrCreateDirectory
 	if opts.ReadOnly {
@@ -123,6 +133,7 @@ func open(path string, opts Options, system disk.System) (_ *DB, err error) {
 	}
 	dir.movesAside = dir.movesAside || opts.movesAside
 	db := newDB(dir, opts)
+	db.beside = beside
 	db.reserve.find()
 	t := newTurn(db)
 	if err := t.openTree(); err != nil {
@@ -215,7 +226,11 @@ func (t *turn) openTreeFile(mustExist bool, ifNew identity.Identity) error {
 	if err := db.prepareDirectory(); err != nil {
 		return err
 	}
-	opened, err := tree.Open(db.dir.fs, db.dir.file(TreeFile), tree.Options{
+	openIt := tree.Open
+	if db.beside {
+		openIt = tree.OpenBeside
+	}
+	opened, err := openIt(db.dir.fs, db.dir.file(TreeFile), tree.Options{
 		LockTimeout:      db.opts.LockTimeout,
 		ReadOnly:         db.opts.ReadOnly,
 		Directory:        db.dir.path,

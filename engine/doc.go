@@ -44,9 +44,9 @@
 // # Limits
 //
 // One process at a time has a directory open for writing; others get daybook.ErrLocked. Readers
-// give way to it. A batch takes at most [MaxBatchBytes]. The tree uses again the pages that Cleanup
-// frees. Its file shrinks when it is compacted, by Compact, or by itself once most of a large file
-// is free.
+// give way to it, or read beside it with Options.BesideWriter. A batch takes at most
+// [MaxBatchBytes]. The tree uses again the pages that Cleanup frees. Its file shrinks when it is
+// compacted, by Compact, or by itself once most of a large file is free.
 //
 // While a Scan is open, pages that were freed after it began cannot be used again, so the file
 // grows if a Scan stays open for long. With WhenFullDropOldest a Scan that lasts longer than a

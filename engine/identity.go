@@ -73,7 +73,7 @@ func (t *turn) knownToLog(state tree.State) wal.Known {
 	saved, _ := t.tree().Identity() // prepareIdentity has dealt with damage
 	return wal.Known{
 		Watermark: state.Watermark, Identity: saved, Tree: t.db.dir.file(TreeFile),
-		Expected: t.db.session.expectedOfLog(saved, state.Watermark),
+		Expected: t.db.session.expectedOfLog(saved, state.Watermark), Live: t.db.beside,
 	}
 }
 

@@ -18,10 +18,11 @@ import (
 )
 
 // openDirEnv makes the test binary open a directory and do nothing more, for reading only if
-// openReadOnlyEnv is set.
+// openReadOnlyEnv is set, and beside a writer if openBesideEnv is.
 const (
 	openDirEnv      = "DAYBOOK_TEST_OPEN_DIR"
 	openReadOnlyEnv = "DAYBOOK_TEST_OPEN_READ_ONLY"
+	openBesideEnv   = "DAYBOOK_TEST_OPEN_BESIDE"
 )
 
 func init() {
@@ -29,7 +30,9 @@ func init() {
 	if dir == "" {
 		return
 	}
-	if _, err := Open(dir, &Options{ReadOnly: os.Getenv(openReadOnlyEnv) != "", Logger: discard}); err != nil {
+	opts := &Options{ReadOnly: os.Getenv(openReadOnlyEnv) != "", BesideWriter: os.Getenv(openBesideEnv) != "",
+		Logger: discard}
+	if _, err := Open(dir, opts); err != nil {
 		println(err.Error())
 		os.Exit(1)
 	}
@@ -89,6 +92,40 @@ func TestLockedByThisProcess(t *testing.T) {
 		t.Errorf("got %v; want a *LockedError that says that this process has it open", err)
 	}
 }
+
+// TestStoppedReaderBesideAWriter stops a process that reads beside a writer. The writer goes on,
+// and closes the directory and opens it again, without waiting for it.
+func TestStoppedReaderBesideAWriter(t *testing.T) {
+	dir := testenv.DirInMemory(t)
+	t.Setenv(openBesideEnv, "1")
+	writer := mustOpen(t, dir, nil)
+	storeMany(t, writer, 0, 200)
+	stop(t, openInChild(t, dir, true))
+	begin := time.Now()
+	for _, err := range []error{writer.Checkpoint(ctx), writer.Compact(ctx), writer.Close()} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	writer, err := Open(dir, &Options{LockTimeout: -1})
+	if err != nil {
+		t.Fatalf("Open beside a reader that is stopped: %v", err)
+	}
+	t.Cleanup(func() { mustClose(t, writer) })
+	storeMany(t, writer, 200, 400)
+	if _, err := writer.Cleanup(ctx, 300); err != nil {
+		t.Error(err)
+	}
+	if err := writer.Compact(ctx); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(begin); took > maxReaderWaitOfTest {
+		t.Errorf("the writer took %v beside a reader that is stopped", took)
+	}
+}
+
+// maxReaderWaitOfTest is less than the time for which a writer waits for readers with the lock.
+const maxReaderWaitOfTest = 2500 * time.Millisecond
 
 // openInChild opens a directory in a process that is killed at the end of the test.
 func openInChild(t *testing.T, dir string, readOnly bool) *os.Process {

@@ -42,6 +42,9 @@ func (db *DB) Check(ctx context.Context) error {
 		return err
 	}
 	defer db.gate.leave()
+	if err := db.refuseBeside("Check"); err != nil {
+		return err
+	}
 	ctx = db.reading(ctx)
 	checking, err := db.beginCheck(ctx)
 	if err != nil && ctx.Err() != nil {

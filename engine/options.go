@@ -136,6 +136,12 @@ type Options struct {
 	// refuses to lock a directory, which Windows does not need, the writer waits for LockTimeout
 	// instead. Options that are about writing are errors beside it, except Tuning. Default: false.
 	ReadOnly bool
+	// BesideWriter lets a ReadOnly Open also read a directory that another process has open for
+	// writing. It then takes no lock, holds up nobody, and shows the values of one moment during
+	// Open. Open tries for LockTimeout before it returns ErrLocked. Every later call reads that
+	// moment, or returns ErrLocked once the writer has overwritten it: open it again then. Check,
+	// Backup and Changes return ErrLocked. It needs ReadOnly. Default: false.
+	BesideWriter bool
 	// MaxFuture is how far a timestamp may be ahead of this machine's clock; Store returns
 	// ErrTimestampRange for a later one. It refuses the timestamps of other clocks, such as a
 	// sensor's. It does not protect from this machine's own clock, because the bound moves with it:
@@ -266,6 +272,9 @@ func (o *Options) validateTogether() error {
 		useless(o.MaxFuture != 0, "MaxFuture")
 		useless(o.MaxSize != 0, "MaxSize")
 		useless(o.OnCorruption == OnCorruptionQuarantine, "OnCorruptionQuarantine")
+	}
+	if o.BesideWriter && !o.ReadOnly {
+		faults = append(faults, errors.New("BesideWriter has no effect without ReadOnly; want both or neither"))
 	}
 	if o.SyncInterval != 0 && o.Durability != DurabilityInterval {
 		faults = append(faults, fmt.Errorf("SyncInterval is %v without DurabilityInterval; want both or neither",

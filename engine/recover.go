@@ -37,6 +37,9 @@ func (t *turn) scanAndReplay() (*wal.Recovery, error) {
 		return nil, err
 	}
 	recovery, err := wal.Scan(t.db.dir.file(logName), t.db.dir.fs, t.knownToLog(state))
+	if changed := t.checkStillNewest(); changed != nil {
+		return nil, changed
+	}
 	if err != nil {
 		return nil, err
 	}

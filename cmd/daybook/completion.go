@@ -50,14 +50,14 @@ func completeArguments(rest cobra.CompletionFunc, first ...cobra.CompletionFunc)
 const maxCompleted = 500
 
 // recordNames completes a pattern by the names of records. It leaves out names that a pattern would
-// have to escape, and names that a shell could not show. It finds no names while another process
-// has the daybook open.
+// have to escape, and names that a shell could not show. It tries once, and finds no names if
+// another process changes the daybook meanwhile.
 func recordNames(dir *string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, typed string) (names []cobra.Completion, _ cobra.ShellCompDirective) {
 		if isSpecial(typed) {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		db, err := engine.Open(*dir, &engine.Options{ReadOnly: true, LockTimeout: -1})
+		db, err := engine.Open(*dir, &engine.Options{ReadOnly: true, BesideWriter: true, LockTimeout: -1})
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}

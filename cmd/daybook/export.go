@@ -106,30 +106,29 @@ func exportFormat(name, format string) (string, error) {
 		"or --format", name)
 }
 
-func runExport(cmd *cobra.Command, dir, pattern, name string, params daybook.QueryParams, format string) (err error) {
-	db, err := openForReading(dir)
-	if err != nil {
-		return err
-	}
-	defer closeDB(db, &err)
-	export := func(w io.Writer) (found int, err error) {
-		buffered := bufio.NewWriterSize(w, 256<<10)
-		found, err = exportTo(cmd, db, pattern, params, format, buffered)
-		if flushErr := buffered.Flush(); err == nil {
-			err = flushErr
-		}
-		return found, err
-	}
+func runExport(cmd *cobra.Command, dir, pattern, name string, params daybook.QueryParams, format string) error {
 	if name == standard {
-		_, err := export(cmd.OutOrStdout())
+		err := readDaybook(cmd, dir, 256<<10, func(db *engine.DB, buffered *bufio.Writer) error {
+			_, err := exportTo(cmd, db, pattern, params, format, buffered)
+			return err
+		})
 		if isBrokenPipe(err) {
 			return cutOffError{err}
 		}
 		return err
 	}
 	var found int
-	written, err := writeNewFile(name, exportMode, func(w io.Writer) (err error) {
-		found, err = export(w)
+	var written int64
+	// The file appears when it is complete, so what goes to the output is printed after that.
+	err := readDaybook(cmd, dir, 0, func(db *engine.DB, _ *bufio.Writer) (err error) {
+		written, err = writeNewFile(name, exportMode, func(w io.Writer) (err error) {
+			buffered := bufio.NewWriterSize(w, 256<<10)
+			found, err = exportTo(cmd, db, pattern, params, format, buffered)
+			if flushErr := buffered.Flush(); err == nil {
+				err = flushErr
+			}
+			return err
+		})
 		return err
 	})
 	if err != nil {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"cmp"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine"
 )
 
 func newHoldsCommand(dir *string) *cobra.Command {
@@ -61,24 +63,21 @@ func runReleaseHold(cmd *cobra.Command, dir, name string) (err error) {
 	return err
 }
 
-func runHolds(cmd *cobra.Command, dir string, asJSON bool) (err error) {
-	db, err := openForReading(dir)
-	if err != nil {
-		return err
-	}
-	defer closeDB(db, &err)
-	infos, err := db.Holds(cmd.Context())
-	if err != nil {
-		return err
-	}
-	if asJSON {
-		return writeJSONLines(cmd.OutOrStdout(), infos)
-	}
-	if len(infos) == 0 {
-		_, err = fmt.Fprintln(cmd.ErrOrStderr(), "no holds")
-		return err
-	}
-	return writeHolds(cmd.OutOrStdout(), infos)
+func runHolds(cmd *cobra.Command, dir string, asJSON bool) error {
+	return readDaybook(cmd, dir, 4<<10, func(db *engine.DB, out *bufio.Writer) error {
+		infos, err := db.Holds(cmd.Context())
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return writeJSONLines(out, infos)
+		}
+		if len(infos) == 0 {
+			_, err = fmt.Fprintln(cmd.ErrOrStderr(), "no holds")
+			return err
+		}
+		return writeHolds(out, infos)
+	})
 }
 
 func writeHolds(out io.Writer, infos []daybook.HoldInfo) error {

@@ -18,6 +18,12 @@ func openForReading(dir string) (*engine.DB, error) {
 	return open(dir, &engine.Options{ReadOnly: true})
 }
 
+// openBesideWriter is openForReading that also works while another program has the daybook open for
+// writing.
+func openBesideWriter(dir string) (*engine.DB, error) {
+	return open(dir, &engine.Options{ReadOnly: true, BesideWriter: true})
+}
+
 // openForWriting opens the daybook in dir, and creates it if there is none.
 func openForWriting(dir string) (*engine.DB, error) {
 	return open(dir, nil)
@@ -69,8 +75,8 @@ func lockedError(dir string, err error) error {
 			"or end it, then try again", dir, by, locked.PID)
 	}
 	return fmt.Errorf("the daybook in %s is open in %s: wait for it or end it, then try again; "+
-		"\"daybook tail -f\" works beside it, and a program of yours does the rest by itself with DB.Stats, "+
-		"DB.Scan, DB.Check, DB.Backup and the other methods", dir, by)
+		"\"daybook query\", \"daybook tail -f\" and the other commands that only read work beside it, and a program "+
+		"of yours does the rest by itself with DB.Check, DB.Backup and the other methods", dir, by)
 }
 
 // checkDirectory refuses a path that exists and is not a directory.

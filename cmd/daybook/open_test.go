@@ -44,14 +44,15 @@ func TestLockedByAnotherProcess(t *testing.T) {
 	t.Cleanup(func() { db.Close() })
 	var commands sync.WaitGroup
 	for _, args := range [][]string{
-		{"query", "*"}, {"stats"}, {"ingest"}, {"cleanup", "--older-than", "1d"}, {"compact"},
+		{"check"}, {"backup", filepath.Join(t.TempDir(), "copy")}, {"ingest"}, {"cleanup", "--older-than", "1d"},
+		{"compact"},
 	} {
 		commands.Go(func() {
 			got := run(t, "", append(args, "--dir", dir)...)
 			if got.status != statusFailed || !strings.Contains(got.err, "open in another process") ||
 				!strings.Contains(got.err, dir) ||
 				strings.Contains(got.err, "demo or an ingest") || // it may as well be a query
-				!strings.Contains(got.err, `"daybook tail -f" works beside it`) ||
+				!strings.Contains(got.err, `"daybook query", "daybook tail -f" and`) ||
 				!strings.Contains(got.err, "DB.Backup") || strings.Count(got.err, "\n") != 1 {
 				t.Errorf("daybook %q: status %d, stderr %q", args, got.status, got.err)
 			}

@@ -60,7 +60,7 @@ func runRemoveQuarantined(cmd *cobra.Command, dir, name string) (err error) {
 }
 
 func runQuarantine(cmd *cobra.Command, dir string, asJSON bool) (err error) {
-	db, err := openForReading(dir)
+	db, err := openBesideWriter(dir)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine"
 	"github.com/daybook-db/daybook/text"
 )
 
@@ -108,25 +109,19 @@ func (f *queryFlags) params(now time.Time) (daybook.QueryParams, error) {
 	return params, err
 }
 
-func runQuery(cmd *cobra.Command, dir, pattern string, params daybook.QueryParams, format string) (err error) {
+func runQuery(cmd *cobra.Command, dir, pattern string, params daybook.QueryParams, format string) error {
 	if strings.HasPrefix(format, "parquet") && isTerminal(cmd.OutOrStdout()) {
 		return usagef("Parquet is no text for a terminal: redirect it into a file, or use \"daybook export\"")
 	}
-	db, err := openForReading(dir)
-	if err != nil {
-		return err
-	}
-	defer closeDB(db, &err)
-	buffered := bufio.NewWriterSize(cmd.OutOrStdout(), 64<<10)
+	found := 0
 	width := terminalWidth(cmd.OutOrStdout(), pipedWidth)
-	out, err := newScanWriter(cmd.Context(), db, pattern, params, format, buffered, width)
-	if err != nil {
+	err := readDaybook(cmd, dir, 64<<10, func(db *engine.DB, buffered *bufio.Writer) error {
+		out, err := newScanWriter(cmd.Context(), db, pattern, params, format, buffered, width)
+		if err == nil {
+			found, err = writeValues(cmd.Context(), out, db, pattern, params)
+		}
 		return err
-	}
-	found, err := writeValues(cmd.Context(), out, db, pattern, params)
-	if flushErr := buffered.Flush(); err == nil {
-		err = flushErr
-	}
+	})
 	if err == nil && found == 0 && format == "table" {
 		noteNothingFound(cmd.ErrOrStderr(), pattern, params)
 	}

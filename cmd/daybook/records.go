@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine"
 )
 
 func newRecordsCommand(dir *string) *cobra.Command {
@@ -46,21 +47,16 @@ func recordsPattern(args []string, topic bool) string {
 	return "*"
 }
 
-func runRecords(cmd *cobra.Command, dir, pattern string, syntax daybook.PatternSyntax, asJSON bool) (err error) {
-	db, err := openForReading(dir)
-	if err != nil {
+func runRecords(cmd *cobra.Command, dir, pattern string, syntax daybook.PatternSyntax, asJSON bool) error {
+	found := 0
+	err := readDaybook(cmd, dir, 4<<10, func(db *engine.DB, buffered *bufio.Writer) (err error) {
+		out := newRecordTable(buffered)
+		if asJSON {
+			out = newRecordLines(buffered)
+		}
+		found, err = writeRecords(out, db.Records(cmd.Context(), pattern, syntax))
 		return err
-	}
-	defer closeDB(db, &err)
-	buffered := bufio.NewWriter(cmd.OutOrStdout())
-	out := newRecordTable(buffered)
-	if asJSON {
-		out = newRecordLines(buffered)
-	}
-	found, err := writeRecords(out, db.Records(cmd.Context(), pattern, syntax))
-	if flushErr := buffered.Flush(); err == nil {
-		err = flushErr
-	}
+	})
 	if err == nil && found == 0 && !asJSON {
 		fmt.Fprintf(cmd.ErrOrStderr(), "no records that match the %v %q\n", syntax, pattern)
 	}

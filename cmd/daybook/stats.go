@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -37,20 +38,17 @@ the directory open reads from DB.Stats; here they are those of this command.`,
 	return cmd
 }
 
-func runStats(cmd *cobra.Command, dir string, asJSON bool) (err error) {
-	db, err := openForReading(dir)
-	if err != nil {
-		return err
-	}
-	defer closeDB(db, &err)
-	stats, err := exactStats(cmd.Context(), db)
-	if err != nil {
-		return err
-	}
-	if asJSON {
-		return json.NewEncoder(cmd.OutOrStdout()).Encode(stats)
-	}
-	return writeStats(cmd.OutOrStdout(), stats)
+func runStats(cmd *cobra.Command, dir string, asJSON bool) error {
+	return readDaybook(cmd, dir, 4<<10, func(db *engine.DB, out *bufio.Writer) error {
+		stats, err := exactStats(cmd.Context(), db)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return json.NewEncoder(out).Encode(stats)
+		}
+		return writeStats(out, stats)
+	})
 }
 
 // exactStats returns the numbers of a daybook with the exact number of its records.

@@ -43,6 +43,14 @@ func NewImage(tx *bbolt.Tx, table *Table, others *OtherPages) *Image {
 	return im
 }
 
+// With returns an image of the same commit. Its pages are verified with table and others, either of
+// which may be nil.
+func (im *Image) With(table *Table, others *OtherPages) *Image {
+	with := *im
+	with.table, with.others = table, others
+	return &with
+}
+
 // Tx returns the transaction whose commit the image shows.
 func (im *Image) Tx() uint64 { return im.tx }
 

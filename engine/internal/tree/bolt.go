@@ -169,6 +169,9 @@ func (t *Tree) viewBolt(fn func(tx *bbolt.Tx) error) error {
 
 func (t *Tree) closeBolt() error {
 	t.mapped.lease.close()
+	if t.mapped.beside != nil {
+		return t.file.Close()
+	}
 	if t.broken.Load() {
 		return closeHandle(t.file)
 	}

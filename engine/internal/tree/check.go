@@ -56,7 +56,7 @@ func (t *Tree) BeginCheck() (c *Checking, err error) {
 
 // checkFrame checks all but the data.
 func (t *Tree) checkFrame(c *Checking) {
-	if err := t.checkSize(c.tx); err != nil {
+	if err := t.checkSize(c.image); err != nil {
 		c.checker.add(err)
 		c.cutOff = true
 		return

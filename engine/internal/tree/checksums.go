@@ -69,6 +69,10 @@ func (p *pendingTable) build(mapped mappedFile, tx *bbolt.Tx) error {
 
 // begin begins a read transaction, and returns its image.
 func (t *Tree) begin() (*bbolt.Tx, *pages.Image, error) {
+	if t.mapped.beside != nil {
+		last := t.committed.Load()
+		return nil, t.mapped.beside.copies.Image(last.table, last.others), nil
+	}
 	for range maxOvertaken {
 		pending := t.pending.Load()
 		tx, err := t.beginBolt(false)

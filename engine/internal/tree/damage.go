@@ -100,7 +100,15 @@ func (f mappedFile) describeEntry(err error, record string, offset int64) error 
 }
 
 func (f mappedFile) describeAt(err error, place Damage) error {
-	if err == nil || errors.Is(err, daybook.ErrCorrupt) || errors.Is(err, daybook.ErrVersion) {
+	if err == nil {
+		return nil
+	}
+	return f.beside.judge(f.damageAt(err, place))
+}
+
+// damageAt returns a *Damage for an error of package codec or pages, and other errors unchanged.
+func (f mappedFile) damageAt(err error, place Damage) error {
+	if errors.Is(err, daybook.ErrCorrupt) || errors.Is(err, daybook.ErrVersion) {
 		return err
 	}
 	var page *pages.DamagedPage

@@ -15,6 +15,8 @@ type mappedFile struct {
 	fs    disk.FS
 	path  string
 	lease *Lease // of a reader; nil: the file is the process's own, or is being opened
+
+	beside *besideFile // nil: the file is mapped into memory, and nobody else writes to it
 }
 
 func (f mappedFile) String() string { return f.path }

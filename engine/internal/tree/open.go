@@ -126,11 +126,11 @@ func (t *Tree) examine() (exists bool, err error) {
 		t.changedBeforeOpen = t.ChangedAt()
 	}
 	err = t.viewBolt(func(tx *bbolt.Tx) error {
-		if err := t.checkSize(tx); err != nil {
+		image := pages.NewImage(tx, nil, nil)
+		if err := t.checkSize(image); err != nil {
 			return err
 		}
-		t.useEmptyTable(tx)
-		image := pages.NewImage(tx, nil, nil)
+		t.useEmptyTable(image)
 		if exists, err = t.hasFormat(image); err != nil {
 			return err
 		}
@@ -138,34 +138,39 @@ func (t *Tree) examine() (exists bool, err error) {
 			_, err = image.Free() // bbolt will read nothing else of an empty file
 			return err
 		}
-		if err := checkKeys(image); err != nil {
-			return err
-		}
 		if metas := image.CheckMetas(); len(metas) > 0 {
 			t.damagedMeta = t.mapped.describe(metas[0])
 		}
-		if err := t.loadTable(tx, image); err != nil {
-			return err
-		}
-		return t.loadIdentity(image)
+		return t.load(image)
 	})
 	return exists, t.mapped.describe(err)
 }
 
+// load loads the checksums of the pages and the identity of a file that has a tree.
+func (t *Tree) load(image *pages.Image) error {
+	if err := checkKeys(image); err != nil {
+		return err
+	}
+	if err := t.loadTable(image); err != nil {
+		return err
+	}
+	return t.loadIdentity(image)
+}
+
 // useEmptyTable sets the table of checksums to an empty one: the last commit's pages are not known
 // yet.
-func (t *Tree) useEmptyTable(tx *bbolt.Tx) {
+func (t *Tree) useEmptyTable(image *pages.Image) {
 	empty := newCommittedTable(pages.NewTable(valuesBucket, recordsBucket))
-	empty.from, empty.to = uint64(tx.ID()), uint64(tx.ID())
+	empty.from, empty.to = image.Tx(), image.Tx()
 	t.committed.Store(empty)
 }
 
 // checkSize finds out that a file was cut off before its missing pages are read.
-func (t *Tree) checkSize(tx *bbolt.Tx) error {
+func (t *Tree) checkSize(image *pages.Image) error {
 	info, err := t.mapped.fs.Stat(t.mapped.path)
-	if err == nil && info.Size() < tx.Size() {
+	if err == nil && info.Size() < image.Size() {
 		err = fmt.Errorf("%w: %s has been cut off at offset %d; its pages take %d bytes",
-			daybook.ErrCorrupt, t.mapped, info.Size(), tx.Size())
+			daybook.ErrCorrupt, t.mapped, info.Size(), image.Size())
 	}
 	return err
 }

@@ -12,7 +12,7 @@ import (
 // overwritten. All that read the tree begin here, so that none is unknown to the snapshotGate.
 type readTx struct {
 	tree  *Tree
-	tx    *bbolt.Tx
+	tx    *bbolt.Tx // nil: another process writes to the file
 	image *pages.Image
 }
 
@@ -33,7 +33,7 @@ func (t *Tree) beginRead(prepare func(r readTx) error) error {
 		}
 		defer func() {
 			if !begun {
-				_ = tx.Rollback()
+				rollback(tx)
 			}
 		}()
 		if err := prepare(readTx{tree: t, tx: tx, image: image}); err != nil {
@@ -48,7 +48,14 @@ func (t *Tree) beginRead(prepare func(r readTx) error) error {
 
 // end ends the transaction.
 func (r *readTx) end() {
-	_ = r.tx.Rollback()
+	rollback(r.tx)
 	r.tree.snapshotGate.leave()
 	r.tree.snapshots.Done()
+}
+
+// rollback ends a read transaction; nil: there is none, because another process writes to the file.
+func rollback(tx *bbolt.Tx) {
+	if tx != nil {
+		_ = tx.Rollback()
+	}
 }

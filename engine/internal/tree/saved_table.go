@@ -85,7 +85,7 @@ func (s *savedSummary) summary() pages.Summary {
 // loadTable reads the saved table, and verifies the roots of its buckets and the freelist. After a
 // crash between a commit and its seal the table is that of the previous generation. Then the pages
 // that are new in this one cannot be verified, and are believed.
-func (t *Tree) loadTable(tx *bbolt.Tx, image *pages.Image) error {
+func (t *Tree) loadTable(image *pages.Image) error {
 	state, err := readState(image)
 	if err != nil {
 		return err
@@ -99,7 +99,7 @@ func (t *Tree) loadTable(tx *bbolt.Tx, image *pages.Image) error {
 		return err
 	}
 	loaded := newCommittedTable(table)
-	loaded.from, loaded.to = uint64(tx.ID()), uint64(tx.ID())
+	loaded.from, loaded.to = image.Tx(), image.Tx()
 	if loaded.others, err = pages.ReadOtherPages(image, metaBucket, pagesBucket); err != nil {
 		return err
 	}
@@ -119,14 +119,13 @@ func (t *Tree) loadTable(tx *bbolt.Tx, image *pages.Image) error {
 	}
 	t.committed.Store(loaded)
 	if err == nil {
-		err = checkRoots(tx, loaded.table)
+		err = checkRoots(image.With(loaded.table, nil), loaded.table)
 	}
 	return err
 }
 
 // checkRoots verifies the roots of the table's buckets, and the freelist.
-func checkRoots(tx *bbolt.Tx, table *pages.Table) error {
-	image := pages.NewImage(tx, table, nil)
+func checkRoots(image *pages.Image, table *pages.Table) error {
 	if _, _, err := dataBuckets(image); err != nil {
 		return err
 	}

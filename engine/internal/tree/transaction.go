@@ -19,7 +19,7 @@ func (t *Tree) view(fn func(*bbolt.Tx, *pages.Image) error) error {
 		if err != nil {
 			return err
 		}
-		defer func() { _ = tx.Rollback() }()
+		defer rollback(tx)
 		return fn(tx, image)
 	}))
 }

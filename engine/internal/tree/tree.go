@@ -42,8 +42,8 @@ type Options struct {
 // Tree is an open bbolt file.
 type Tree struct {
 	mapped mappedFile // the file's path
-	bolt   *bbolt.DB
-	file   *os.File // bbolt's handle
+	bolt   *bbolt.DB  // nil: another process writes to the file
+	file   *os.File   // bbolt's handle, or that of the copies
 	opts   Options
 	coder  *codec.Coder
 
@@ -147,22 +147,23 @@ func (t *Tree) Room() (file, free, pending int64, err error) {
 	if err != nil {
 		return 0, 0, 0, err
 	}
-	err = t.view(func(tx *bbolt.Tx, image *pages.Image) error {
-		stats := t.bolt.Stats()
-		free, pending = int64(stats.FreePageN), int64(stats.PendingPageN)
+	err = t.view(func(_ *bbolt.Tx, image *pages.Image) error {
 		if t.opts.ReadOnly { // then bbolt does not read the freelist
 			if free, err = t.freeWhenReadOnly(image); err != nil {
 				return err
 			}
+		} else {
+			stats := t.bolt.Stats()
+			free, pending = int64(stats.FreePageN), int64(stats.PendingPageN)
 		}
 		pageSize := int64(t.pageSize)
-		free, pending = free*pageSize+max(info.Size()-tx.Size(), 0), pending*pageSize
+		free, pending = free*pageSize+max(info.Size()-image.Size(), 0), pending*pageSize
 		return nil
 	})
 	return info.Size(), free, pending, err
 }
 
-// freeWhenReadOnly returns the number of free pages of a tree that nobody writes to. It reads the
+// freeWhenReadOnly returns the number of free pages of a tree that shows one commit. It reads the
 // list of them once.
 func (t *Tree) freeWhenReadOnly(image *pages.Image) (int64, error) {
 	if known := t.freePages.Load(); known != nil {

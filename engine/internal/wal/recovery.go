@@ -99,7 +99,10 @@ func (r *Recovery) Replay(fn func(firstSequence uint64, payload []byte, values i
 }
 
 func (r *Recovery) replay(s segment, fn func(uint64, []byte, int) error) error {
-	data, err := r.fs.ReadFile(s.path)
+	data, err := s.data, error(nil)
+	if data == nil {
+		data, err = r.fs.ReadFile(s.path)
+	}
 	if err != nil {
 		return err
 	}

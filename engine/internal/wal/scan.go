@@ -19,6 +19,11 @@ type Known struct {
 	Identity  identity.Identity // of the store, with the epochs up to the last checkpoint or later
 	Tree      string            // path of the tree, for errors
 	Expected  Expected          // of the log, by what is known from elsewhere
+
+	// Live says that another process appends to the log. Then Scan keeps what it has read for
+	// Replay, because the process may recycle the files. An error may be due to what the process
+	// did meanwhile; another Scan tells.
+	Live bool
 }
 
 // Scan reads the log in dir and finds its valid frames. Scan changes nothing. A directory that does
@@ -197,6 +202,9 @@ func (r *Recovery) measure(i int) error {
 	data, err := r.fs.ReadFile(s.path)
 	if err != nil {
 		return err
+	}
+	if r.known.Live {
+		s.data = data
 	}
 	state := s.measure(data)
 	if !r.endsInEpoch(s) {

@@ -20,9 +20,10 @@ type segment struct {
 	lastSequence  uint64 // sequence number of the last value; firstSequence - 1: no values
 	version       uint32 // of the header; 0: the current one
 	origin        identity.Origin
-	end           int64 // offset after the last good frame; 0: not measured
-	sealed        bool  // a seal is at end
-	needed        bool  // has values above the watermark
+	end           int64  // offset after the last good frame; 0: not measured
+	sealed        bool   // a seal is at end
+	needed        bool   // has values above the watermark
+	data          []byte // as Scan read it, if another process appends to the log
 }
 
 // header returns the header of the segment while it is in use.

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/proof/testenv"
+)
+
+// openBeside opens dir beside the writer that has it open.
+func openBeside(t *testing.T, dir string) *DB {
+	t.Helper()
+	db, err := Open(dir, &Options{ReadOnly: true, BesideWriter: true, Logger: discard})
+	if err != nil {
+		t.Fatalf("Open beside a writer: %v", err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	if !db.beside {
+		t.Fatal("Open took the lock, which a writer has")
+	}
+	return db
+}
+
+func storeMany(t *testing.T, db *DB, from, to uint64) {
+	t.Helper()
+	for at := from; at < to; at++ {
+		mustStore(t, db, fmt.Sprintf("record.%d", at%7), string(killValue(at)), at)
+	}
+}
+
+// A reader beside a writer answers as the writer does, wherever the values are: in the tree, in both,
+// or in the log.
+func TestBesideAWriterAnswersAreTheWriters(t *testing.T) {
+	dir := testenv.DirInMemory(t)
+	writer := mustOpen(t, dir, &Options{Durability: DurabilityOS})
+	if err := writer.SetHold(ctx, daybook.Hold{Name: "all", MaxBytes: 1 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	at := uint64(0)
+	for _, step := range []struct {
+		name string
+		do   func() error
+	}{
+		{"an empty daybook", func() error { return nil }},
+		{"values in the log alone", func() error { storeMany(t, writer, 0, 300); at = 300; return nil }},
+		{"values in the tree alone", func() error { return writer.Checkpoint(ctx) }},
+		{"values in both", func() error { storeMany(t, writer, at, at+300); at += 300; return nil }},
+		{"some deleted", func() error { _, err := writer.Cleanup(ctx, 100); return err }},
+		{"a compacted tree", func() error { return writer.Compact(ctx) }},
+	} {
+		t.Run(step.name, func(t *testing.T) {
+			if err := step.do(); err != nil {
+				t.Fatal(err)
+			}
+			reader := openBeside(t, dir)
+			for _, limit := range []int{0, 1, 5} {
+				params := daybook.QueryParams{LimitPerRecord: limit}
+				want, wantErr := writer.Query(ctx, "*", params)
+				got, err := reader.Query(ctx, "*", params)
+				if !reflect.DeepEqual(want, got) || err != nil || wantErr != nil {
+					t.Errorf("with limit %d: %v, %v, %s", limit, err, wantErr, cmp.Diff(want, got))
+				}
+			}
+			want, wantErr := writer.Holds(ctx)
+			got, err := reader.Holds(ctx)
+			if diff := cmp.Diff(want, got); diff != "" || err != nil || wantErr != nil {
+				t.Errorf("Holds: %v, %v, %s", err, wantErr, diff)
+			}
+			wantStats, wantErr := writer.Stats(ctx)
+			gotStats, err := reader.Stats(ctx)
+			if err != nil || wantErr != nil || gotStats.Values != wantStats.Values || gotStats.Epoch != wantStats.Epoch ||
+				gotStats.Records != wantStats.Records || gotStats.LastSequence != wantStats.LastSequence {
+				t.Errorf("Stats: %+v, %v; want %+v, %v", gotStats, err, wantStats, wantErr)
+			}
+			wantRecords, gotRecords := recordsOf(t, writer), recordsOf(t, reader)
+			if diff := cmp.Diff(wantRecords, gotRecords); diff != "" {
+				t.Errorf("Records: %s", diff)
+			}
+		})
+	}
+}
+
+func recordsOf(t *testing.T, db *DB) (infos []daybook.RecordInfo) {
+	t.Helper()
+	for info, err := range db.Records(ctx, "*", daybook.Glob) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		infos = append(infos, info)
+	}
+	return infos
+}
+
+// What a reader beside a writer cannot do is refused, and says why. It never changes anything.
+func TestBesideAWriterRefuses(t *testing.T) {
+	dir := testenv.TempDir(t)
+	writer := mustOpen(t, dir, nil)
+	storeMany(t, writer, 0, 10)
+	reader := openBeside(t, dir)
+	var fromChanges error
+	for _, err := range reader.Changes(ctx, daybook.ChangesParams{}) {
+		fromChanges = err
+	}
+	for method, err := range map[string]error{
+		"Check": reader.Check(ctx), "Backup": reader.Backup(ctx, os.Stdout), "Changes": fromChanges,
+	} {
+		if !errors.Is(err, daybook.ErrLocked) || !strings.Contains(err.Error(), method) {
+			t.Errorf("%s: got %v; want ErrLocked", method, err)
+		}
+	}
+	if err := reader.Store(ctx, "record", json.RawMessage("1"), 1); !errors.Is(err, daybook.ErrReadOnly) {
+		t.Errorf("Store: got %v; want ErrReadOnly", err)
+	}
+	if _, err := Open(dir, &Options{BesideWriter: true}); !errors.Is(err, daybook.ErrInvalidParams) {
+		t.Errorf("BesideWriter without ReadOnly: got %v; want ErrInvalidParams", err)
+	}
+	if _, err := Open(dir, &Options{ReadOnly: true, LockTimeout: -1}); !errors.Is(err, daybook.ErrLocked) {
+		t.Errorf("ReadOnly without BesideWriter: got %v; want ErrLocked", err)
+	}
+}
+
+// A reader goes on with its moment while the writer goes on. Once the writer has overwritten a page
+// that the reader needs, and has not read before, that gets ErrLocked.
+func TestBesideAWriterOverwrittenPagesAreErrLocked(t *testing.T) {
+	dir := testenv.DirInMemory(t)
+	writer := mustOpen(t, dir, &Options{Durability: DurabilityOS, Tuning: Tuning{ChunkValues: 4}})
+	at := uint64(0)
+	next := func() {
+		storeMany(t, writer, at, at+100)
+		at += 100
+		if err := writer.Checkpoint(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 5 {
+		next()
+	}
+	want, err := writer.Query(ctx, "*", daybook.QueryParams{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	early, late := openBeside(t, dir), openBeside(t, dir)
+	for round := range 5 {
+		got, err := early.Query(ctx, "*", daybook.QueryParams{})
+		if !reflect.DeepEqual(want, got) || err != nil {
+			t.Fatalf("after %d rounds, of pages that were read before: %v, %s", round, err, cmp.Diff(want, got))
+		}
+		if _, err := writer.Cleanup(ctx, at-150); err != nil {
+			t.Fatal(err)
+		}
+		next()
+	}
+	if got, err := late.Query(ctx, "*", daybook.QueryParams{}); !errors.Is(err, daybook.ErrLocked) {
+		t.Errorf("after the pages were overwritten: %d values, %v; want ErrLocked", len(got), err)
+	}
+	if again := openBeside(t, dir); len(recordsOf(t, again)) != 7 {
+		t.Error("the reader that was opened again has other records")
+	}
+}
+
+// Damage is damage beside a writer, too, if that has not changed the file.
+func TestBesideAWriterDamageIsErrCorrupt(t *testing.T) {
+	dir := testenv.TempDir(t)
+	writer, err := Open(dir, &Options{Logger: discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = writer.abandon() })
+	storeMany(t, writer, 0, 500)
+	if err := writer.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	storeMany(t, writer, 500, 600)
+	intact := openBeside(t, dir)
+	defer intact.Close()
+
+	path := filepath.Join(dir, TreeFile)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := pageWith(t, data, "record.0\x00")
+	flip := func(path string, offset int64) {
+		t.Helper()
+		file, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		var one [1]byte
+		if _, err := file.ReadAt(one[:], offset); err != nil {
+			t.Fatal(err)
+		}
+		one[0] ^= 1
+		if _, err := file.WriteAt(one[:], offset); err != nil {
+			t.Fatal(err)
+		}
+	}
+	flip(path, int64(page)*4096+16) // in the first element
+	begin := time.Now()
+	db, err := Open(dir, &Options{ReadOnly: true, BesideWriter: true, Logger: discard})
+	if err == nil {
+		_, err = db.Query(ctx, "record.0", daybook.QueryParams{})
+		_ = db.Close()
+	}
+	want := fmt.Sprintf("page %d at offset %d", page, page*4096)
+	if !errors.Is(err, daybook.ErrCorrupt) || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v; want ErrCorrupt that names %s", err, want)
+	}
+	if took := time.Since(begin); took > 900*time.Millisecond {
+		t.Errorf("it took %v to tell damage from a change", took)
+	}
+	flip(path, int64(page)*4096+16)
+
+	segments, err := filepath.Glob(filepath.Join(dir, logName, "*.log"))
+	if err != nil || len(segments) == 0 {
+		t.Fatal(segments, err)
+	}
+	slices.Sort(segments)
+	for _, segment := range segments {
+		flip(segment, 200) // in the first frame; later ones know that it was durable
+	}
+	if db, err = Open(dir, &Options{ReadOnly: true, BesideWriter: true, Logger: discard}); err == nil {
+		_ = db.Close()
+	}
+	if !errors.Is(err, daybook.ErrCorrupt) || !strings.Contains(err.Error(), filepath.Base(dir)) {
+		t.Errorf("with a damaged log: got %v; want ErrCorrupt that names the file", err)
+	}
+}
+
+// pageWith returns the number of the last leaf of chunks that begins with a key.
+func pageWith(t *testing.T, file []byte, key string) (page int) {
+	t.Helper()
+	const leaf, header, element = 2, 16, 16
+	for id := 2; id < len(file)/4096; id++ {
+		data := file[id*4096:]
+		if binary.NativeEndian.Uint16(data[8:]) != leaf || binary.NativeEndian.Uint16(data[10:]) == 0 {
+			continue
+		}
+		position := header + int(binary.NativeEndian.Uint32(data[header+4:]))
+		if position+len(key) < len(data) && strings.HasPrefix(string(data[position:position+len(key)]), key) {
+			page = id
+		}
+	}
+	if page == 0 {
+		t.Fatalf("no leaf begins with %q", key)
+	}
+	return page
+}
