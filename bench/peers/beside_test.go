@@ -41,7 +41,7 @@ func BenchmarkScanBeside(b *testing.B) {
 			b.Fatalf("the values up to %d are not in the head any more, %v", stats.Watermark, err)
 		}
 		return figures{"x-p99": float64(p99(beside)) / float64(p99(rest)), "x-memory": few / all}
-	}), 1)
+	}), 3)
 }
 
 // scanFirst reads the first values of the head. It may run beside the benchmark's goroutine.

@@ -118,8 +118,11 @@ func (r row) clean(b *testing.B, p peers.Peer, dir string, want expectation, mea
 		writeBack()
 		with(b, p, copied, func(store peers.Store) {
 			var took time.Duration
-			storing(b, p, store, func() { took = timed(func() { mustClean(b, p, store, want) }) })
+			rest, beside := storing(b, p, store, func() { took = timed(func() { mustClean(b, p, store, want) }) })
 			measured["cleanupBeside ns/op"] = float64(took)
+			if len(beside) > 0 {
+				measured["cleanupBeside x-p99"] = float64(p99(beside)) / float64(p99(rest))
+			}
 		})
 	}
 	with(b, p, dir, func(store peers.Store) {
