@@ -100,6 +100,7 @@ func (v *JSONValues) start() error {
 	if err := skipByteOrderMark(v.in); err != nil {
 		return v.readError(err)
 	}
+	v.in = withoutSeparators(v.in)
 	first, found, err := firstCharacter(v.in)
 	switch {
 	case err != nil:

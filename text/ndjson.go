@@ -33,8 +33,8 @@ type ndjsonReader struct {
 // A time is an RFC 3339 string or a number. In stored_at a number is Unix milliseconds. In ts it
 // may be in quotes, counts opts.TimeUnit, and is rounded down to milliseconds. The value is
 // returned byte for byte, and a payload that is no JSON as a string. A "/" in a topic, which MQTT
-// puts between its parts, becomes ".". Lines of white space are ignored, and so is a byte order
-// mark.
+// puts between its parts, becomes ".". Lines of white space are ignored, and so are a byte order
+// mark, and the record separators of a JSON text sequence (RFC 7464).
 func NewNDJSONReader(in io.Reader, opts ReadOptions) ValueReader {
 	return &ndjsonReader{in: buffered(in), opts: opts}
 }
@@ -92,7 +92,11 @@ func (r *ndjsonReader) start() error {
 		return nil
 	}
 	r.started = true
-	return skipByteOrderMark(r.in)
+	if err := skipByteOrderMark(r.in); err != nil {
+		return err
+	}
+	r.in = withoutSeparators(r.in)
+	return nil
 }
 
 // skipLine reads the rest of a line that is too long, without keeping it.

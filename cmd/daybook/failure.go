@@ -145,6 +145,9 @@ func readingRemedy(err error) string {
 	if shape := (*detect.ShapeError)(nil); errors.As(err, &shape) {
 		return shapeRemedy(shape)
 	}
+	if encoding := (*detect.EncodingError)(nil); errors.As(err, &encoding) {
+		return "; --encoding " + encoding.Name + " decodes it"
+	}
 	for _, known := range []struct {
 		err    error
 		remedy string
@@ -173,6 +176,7 @@ func readingRemedy(err error) string {
 			"and --skip-bad skips such lines"},
 		{text.ErrNotNumber, "--text keeps such cells as texts"},
 		{text.ErrNotUTF8, "--encoding says the encoding: --encoding latin1"},
+		{detect.ErrDamaged, "--skip-bad skips such lines, and --encoding says another encoding"},
 		{detect.ErrNotText, "--encoding says the encoding: --encoding latin1"},
 	} {
 		if errors.Is(err, known.err) {

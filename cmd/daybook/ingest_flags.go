@@ -180,6 +180,7 @@ func (f *ingestFlags) hints(name string) detect.Hints {
 		Kind:         kinds[f.format.value],
 		NoHeader:     f.noHeader,
 		DecimalPoint: f.decimal.value == ".",
+		SkipBad:      f.skipBad,
 		Time: timeform.Options{
 			Formats: f.timeFormats, Zone: f.timeZone.zone, Unit: text.TimeUnit(f.timeUnit.value), AnyTime: f.anyTime,
 		},

@@ -134,6 +134,7 @@ func (in *input) close() error {
 // detect looks at the beginning of an open input, unless that has been done. Of a live input it
 // waits for no more lines than it takes to find what it is.
 func (in *input) detect(hints detect.Hints) error {
+	hints.Encoding = in.opened.text.Decoded()
 	for lines := 1; in.finding == nil; lines *= 2 {
 		sample, err := in.sample(lines)
 		if err != nil {

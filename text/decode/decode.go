@@ -41,6 +41,15 @@ type Reader struct {
 	close func()
 }
 
+// Decoded returns the encoding that the text was decoded from, or "" if nobody says that it is not
+// UTF-8.
+func (r *Reader) Decoded() string {
+	if r.Encoding == utf8Name {
+		return ""
+	}
+	return r.Encoding
+}
+
 // Close releases what decompression holds. It does not close the input.
 func (r *Reader) Close() { r.close() }
 

@@ -6,6 +6,7 @@
 package detect
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -42,6 +43,11 @@ type Hints struct {
 	NoHeader bool
 	// DecimalPoint says that a comma in CSV is no decimal comma.
 	DecimalPoint bool
+	// Encoding is the one that the sample was decoded from. It then has bytes that are no UTF-8
+	// where the file is damaged. "": nobody says that it is not UTF-8.
+	Encoding string
+	// SkipBad says that damaged lines will be skipped.
+	SkipBad bool
 	// Time are what is known of the times.
 	Time timeform.Options
 }
@@ -80,12 +86,21 @@ type Sample struct {
 	Whole bool // the file ends after Text
 }
 
+// ErrDamaged is returned for a file that was decoded, and has bytes that are no character.
+var ErrDamaged = errors.New("it is damaged: it has bytes that are no character of its encoding")
+
+// EncodingError is returned for a file that must be decoded first.
+type EncodingError struct{ Name string } // of the encoding: utf-16le
+
+func (e *EncodingError) Error() string { return "it is UTF-16 without a byte order mark" }
+
 // ErrNotText is returned for a file that is neither UTF-8 text nor of a kind that has none.
 var ErrNotText = errors.New("it is no text in UTF-8, nor in UTF-16 with a byte order mark")
 
 // Detect finds what the file is that starts with sample. It keeps nothing of the sample. Its error
 // says what of the file cannot be known, or why it can be of no kind.
 func Detect(sample Sample, hints Hints) (*Finding, error) {
+	sample.Text = withoutSeparators(sample.Text)
 	kind := hints.Kind
 	if kind == "" {
 		kind = kindOf(sample)
@@ -94,8 +109,9 @@ func Detect(sample Sample, hints Hints) (*Finding, error) {
 	case Parquet, SQLite:
 		return &Finding{Kind: kind, Own: true, Reader: hints.Reader}, nil
 	}
-	if !isText(sample) {
-		return nil, ErrNotText
+	sample, err := checkText(sample, hints)
+	if err != nil {
+		return nil, err
 	}
 	switch kind {
 	case CSV:
@@ -104,6 +120,75 @@ func Detect(sample Sample, hints Hints) (*Finding, error) {
 		return detectLineProtocol(sample, hints)
 	}
 	return detectJSON(sample, hints)
+}
+
+// checkText returns the sample if it is text. In a sample that was decoded, hints may allow damage:
+// reading the file refuses the lines with it.
+func checkText(sample Sample, hints Hints) (Sample, error) {
+	if name := utf16Of(sample.Text); name != "" {
+		return sample, &EncodingError{name}
+	}
+	if isText(sample) {
+		return sample, nil
+	}
+	switch {
+	case hints.Encoding == "":
+		return sample, ErrNotText
+	case hints.SkipBad:
+		sample.Text = withoutDamage(sample.Text)
+		return sample, nil
+	}
+	valid := len(sample.Text) - len(bytes.TrimLeftFunc(sample.Text, func(c rune) bool { return c != utf8.RuneError }))
+	line := 1 + bytes.Count(sample.Text[:valid], []byte("\n"))
+	return sample, &text.LineError{File: hints.Reader.Name, Line: line, LastLine: line, Err: ErrDamaged}
+}
+
+// withoutDamage returns a text with an empty line for each that has bytes which are no character.
+func withoutDamage(damaged []byte) []byte {
+	lines := bytes.Split(damaged, []byte("\n"))
+	for i, line := range lines {
+		if !utf8.Valid(line) {
+			lines[i] = nil
+		}
+	}
+	return bytes.Join(lines, []byte("\n"))
+}
+
+// utf16Of returns the name of the encoding of UTF-16 that was not decoded: most of its characters
+// have a byte of zero in the same place. Otherwise it returns "".
+func utf16Of(text []byte) string {
+	var zeros [2]int // at the even and the odd places
+	for i, b := range text {
+		if b == 0 {
+			zeros[i%2]++
+		}
+	}
+	switch pairs := len(text) / 2; {
+	case pairs < 2:
+	case 3*zeros[1] > pairs && 20*zeros[0] < zeros[1]:
+		return "utf-16le"
+	case 3*zeros[0] > pairs && 20*zeros[1] < zeros[0]:
+		return "utf-16be"
+	}
+	return ""
+}
+
+// withoutSeparators returns a JSON text sequence (RFC 7464) without the byte before each text, as
+// the readers of JSON take it.
+func withoutSeparators(sequence []byte) []byte {
+	const separator = "\x1e"
+	if !bytes.HasPrefix(sequence, []byte(separator)) {
+		return sequence
+	}
+	first := bytes.TrimLeft(sequence, separator+" \t\r\n")
+	if len(first) == 0 || first[0] != '{' && first[0] != '[' {
+		return sequence
+	}
+	lines := bytes.Split(sequence, []byte("\n"))
+	for i, line := range lines {
+		lines[i] = bytes.TrimLeft(line, separator)
+	}
+	return bytes.Join(lines, []byte("\n"))
 }
 
 // isText reports whether a sample is UTF-8. Its end may have cut a character.

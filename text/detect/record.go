@@ -9,7 +9,7 @@ import (
 )
 
 // endings are those that names of files lose.
-var endings = strings.Fields(".gz .zst .csv .tsv .tab .txt .log .dat .ndjson .jsonl .json .lp")
+var endings = strings.Fields(".gz .zst .csv .tsv .tab .txt .log .dat .ndjson .jsonl .json .json-seq .lp")
 
 // RecordOfFile returns the name of a record for the values of a file: the file's name without its
 // directory and its endings. Braces would be those of a template.
