@@ -34,19 +34,26 @@ func (r *rowScanner) readTable(key string) error {
 		return err
 	}
 	table, err := newColumnTable(bytes.Clone(raw))
+	if err != nil && key != "" {
+		err = &MemberError{key, err}
+	}
 	if err != nil {
-		return &placedError{r.stream.from, &MemberError{key, err}}
+		return &placedError{r.stream.from, err}
 	}
 	table.key, r.table = key, table
 	return nil
 }
 
 func newColumnTable(raw []byte) (*columnTable, error) {
-	table, lengths := &columnTable{}, -1
+	table, lengths, known := &columnTable{}, -1, map[string]bool{}
 	err := scanMembers(raw, func(name string, value json.RawMessage) error {
 		if kindOf(value) != "array" {
 			return &MemberError{name, &KindError{Got: kindOf(value), Want: "an array"}}
 		}
+		if known[name] {
+			return &MemberError{name, errTwice}
+		}
+		known[name] = true
 		column := tableColumn{append(appendString(nil, name), ':'), memberScanner{line: value, at: 1}}
 		length := 0
 		for counted := column.elements; counted.nextElement() != nil; {

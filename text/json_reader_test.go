@@ -151,6 +151,8 @@ func TestBadJSON(t *testing.T) {
 		{"a number in an array", plain, "[{\"t\":1764000000},\n7,{\"t\":1764000000}]", 2,
 			"line 2: it is a JSON number: want an object"},
 		{"no time", plain, "[{\"v\":1}]", 0, `line 1: member "t": it has no time`},
+		{"a column twice", ReadOptions{Record: "r", Time: []string{"t"}, JSON: JSONOptions{Columns: true}},
+			`{"t":[1764000000],"v":[1],"v":[2]}`, 0, `line 1: member "v": it is there twice`},
 		{"a time twice", plain, `[{"t":1764000000,"t":1764000001}]`, 0, `line 1: member "t": it is there twice`},
 		{"a time without a unit", plain, `[{"t":1}]`, 0, `line 1: member "t": "1" is not a time without a unit`},
 		{"the array is missing", rows, "{\"b\":[]}", 0, `line 1: member "a": the document has no such member`},

@@ -69,6 +69,7 @@ func TestBadPoints(t *testing.T) {
 		{`m v=1 12`, `"12" is not a time without a unit`},
 		{`m v=1`, "it has no time"},
 		{`m,a=1,a=2 v=1 1764000000`, `tag "a": it is there twice`},
+		{`m v=1,w=2,v=3 1764000000`, `field "v": it is there twice`},
 	}
 	for _, test := range tests {
 		values, bad := readPoints(t, "m v=1 1764000000\n"+test.line+"\nm v=1 1764000000\n", ReadOptions{})

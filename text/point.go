@@ -110,7 +110,7 @@ func (s *pointScanner) tags() (tags []tag, err error) {
 
 // fields reads the fields as one JSON object.
 func (s *pointScanner) fields() (json.RawMessage, error) {
-	object := []byte{'{'}
+	object, keys := []byte{'{'}, make([]string, 0, 8)
 	for {
 		key, err := s.token("the key of a field", ",= ")
 		if err != nil {
@@ -129,10 +129,22 @@ func (s *pointScanner) fields() (json.RawMessage, error) {
 			}
 			object = append(append(appendString(object, key), ':'), value...)
 		}
+		keys = append(keys, key)
 		if !s.takes(',') {
-			return append(object, '}'), nil
+			return append(object, '}'), checkFields(keys)
 		}
 	}
+}
+
+// checkFields returns an error if two fields of a point have the same key.
+func checkFields(keys []string) error {
+	slices.Sort(keys)
+	for i := 1; i < len(keys); i++ {
+		if keys[i] == keys[i-1] {
+			return fmt.Errorf("field %q: %w", shorten(keys[i], maxQuoted), errTwice)
+		}
+	}
+	return nil
 }
 
 // fieldValue returns the JSON of a field's value, nil for a number that JSON does not have.

@@ -68,6 +68,11 @@ func TestReader(t *testing.T) {
 			`{"t":1764000000123,"v":"<é>"}`, []string{`r 1764000000000 "<é>"`}},
 		{"lines", `{record_name: "r", stored_at: .t, value: 1}`, "{\"t\":1764000000}\n{\"t\":on}\n{\"t\":1764000000}\n",
 			[]string{"r 1764000000000 1", "line 2: not JSON: a value was expected at byte 6", "r 1764000000000 1"}},
+		{"a member twice, which jq would drop", `{record_name: "r", stored_at: .t, value: .a}`,
+			`{"t":1764000000,"a":[{"v":1},{"v":{"t":1}}]}` + "\n" +
+				`{"t":1764000000,"a":[{"v":1,"x":"v","v":2}]}`,
+			[]string{`r 1764000000000 [{"v":1},{"v":{"t":1}}]`,
+				`line 2: member "v": it is there twice, and an expression sees only one of them`}},
 		{"no record", `{stored_at: .t, value: 1}`, "\n{\"t\":1764000000}",
 			[]string{`line 2: member "record_name": the expression does not make it`}},
 		{"a record that is a number", `{record_name: 1, stored_at: .t, value: 1}`, `{"t":1764000000}`,
