@@ -58,10 +58,20 @@ func (db *DB) waitForHead(ctx context.Context) error {
 	return nil
 }
 
-// postToReleaseLog has the heads posted, because the log has no room, and can release segments
-// then. It returns a channel that is closed after that; nil if it would not help.
-func (db *DB) postToReleaseLog() (released <-chan struct{}) {
-	if released = db.heads.freezeToPost(db.log.MayRelease()); released != nil {
+// postToReleaseLog has the heads posted, because the log has no room for some commits of a group,
+// and can release segments then. It returns a channel that is closed after that; nil if it would
+// not help.
+func (db *DB) postToReleaseLog(group []*commit) (released <-chan struct{}) {
+	smallest := math.MaxInt
+	for _, c := range group {
+		if mayRetry(c) {
+			smallest = min(smallest, len(c.payload))
+		}
+	}
+	if smallest == math.MaxInt {
+		return nil
+	}
+	if released = db.heads.freezeToPost(db.log.MayRelease(smallest), db.log.KeepsEvidence()); released != nil {
 		db.checkpointer.nudge()
 	}
 	return released
@@ -80,10 +90,7 @@ func (db *DB) postWhenFrozen(stopping <-chan struct{}) {
 		case <-db.checkpointer.nudged:
 		case <-retry.C:
 		}
-		err := db.withTurnInBackground(func(t *turn) error {
-			_, err := t.postFrozen(context.Background(), nil)
-			return err
-		})
+		err := db.withTurnInBackground((*turn).postForLog)
 		if err == nil {
 			wait = minRetry
 			retry.Stop()
@@ -101,6 +108,20 @@ func (db *DB) postWhenFrozen(stopping <-chan struct{}) {
 		retry.Reset(wait)
 		wait = min(2*wait, maxRetry)
 	}
+}
+
+// postForLog posts the frozen head, if there is one. If a writer wants that, it makes the tree know
+// the epoch, so that the log can release the files of an earlier process without values to post.
+func (t *turn) postForLog() error {
+	if t.db.heads.epochIsWanted() {
+		err := t.saveEpoch()
+		t.db.heads.epochSaved(err)
+		if err != nil {
+			return err
+		}
+	}
+	_, err := t.postFrozen(context.Background(), nil)
+	return err
 }
 
 // checkpoint posts both heads. Under DropOldest it makes the space for that.

@@ -141,10 +141,7 @@ func (db *DB) writeNextGroup(ctx context.Context, c *commit, blocked error) (pos
 		failAll(group, blocked)
 	}
 	done, leaderRetries := group, mayRetry(c)
-	if slices.ContainsFunc(group, mayRetry) {
-		posted = db.postToReleaseLog()
-	}
-	if posted != nil {
+	if posted = db.postToReleaseLog(group); posted != nil {
 		done = db.commits.putBack(group)
 	}
 	for _, other := range done {
@@ -321,7 +318,7 @@ func (db *DB) writeHalves(group []*commit, err error) {
 		return
 	}
 	for _, c := range group {
-		c.refused, c.err = true, err
+		c.refused, c.err = errors.Is(err, wal.ErrNoRoom), err
 	}
 }
 

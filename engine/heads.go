@@ -31,6 +31,7 @@ type heads struct {
 	releasing    bool          // attempted has been closed, and released has not
 	postFailure  error         // of the last attempt, while the frozen head is still there
 	deleted      bool          // something was deleted from the tree since the last attempt
+	epochWanted  bool          // a writer waits for saveEpoch
 	postedFrom   *tree.State   // of the tree before any of the frozen head was in it; nil: unknown
 }
 
@@ -165,23 +166,45 @@ func (h *heads) freezeIfFull() (blocked <-chan struct{}) {
 // closed when the frozen head was posted, or not, and the log has released segments. mayRelease
 // says whether the log has any that a post may release.
 //
+// keepsEvidence says whether it has files that it can release when the tree has the present epoch.
+// Without values, epochIsWanted is true then.
+//
 // The channel is nil if there is nothing to release or to post. It is also nil if nothing was
 // deleted since the last attempt failed, because another one would fail too.
-func (h *heads) freezeToPost(mayRelease bool) (released <-chan struct{}) {
+func (h *heads) freezeToPost(mayRelease, keepsEvidence bool) (released <-chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	isEmpty := h.frozen == nil && h.active.Values() == 0
 	switch {
 	case h.releasing:
-	case !mayRelease:
+	case !mayRelease && !keepsEvidence, isEmpty && !keepsEvidence:
 		return nil
-	case h.frozen != nil && h.postFailure != nil && !h.deleted:
+	case (h.frozen != nil || isEmpty) && h.postFailure != nil && !h.deleted:
 		return nil
-	case h.frozen == nil && h.active.Values() == 0:
-		return nil
+	case isEmpty:
+		h.epochWanted = true
 	case h.frozen == nil:
 		h.freezeLocked()
 	}
 	return h.released
+}
+
+// epochIsWanted reports whether a writer waits until the tree has the present epoch.
+func (h *heads) epochIsWanted() bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.epochWanted
+}
+
+// epochSaved records the outcome of saveEpoch, and wakes the writers that wait for it.
+func (h *heads) epochSaved(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.epochWanted = false
+	if h.frozen == nil {
+		h.postFailure, h.deleted = err, false
+	}
+	h.releasedLocked()
 }
 
 // freeze freezes the active head. There must be no frozen head.

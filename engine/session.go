@@ -228,8 +228,9 @@ func (s *session) start(origin identity.Origin, sequence uint64, clean bool) err
 	return err
 }
 
-// Begin records a segment that gets its first frame. The first one of a session is recorded
-// durably, so that a power cut does not leave a directory that seems to be closed.
+// Begin records a segment that gets its first frame, or that there is none. The first segment of a
+// session is recorded durably, so that a power cut does not leave a directory that seems to be
+// closed.
 func (s *session) Begin(e wal.Expected) (mayStay bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -37,6 +37,7 @@ type machine struct {
 	next         uint64      // sequence number of the next value
 	serial       int         // makes every payload different
 	failed       bool        // a write failed since the last Sync, so a power cut may restore its frames
+	full         bool        // the disk has no room for another file
 
 	session *testSession
 	saved   identity.Identity         // that the tree has
@@ -83,9 +84,12 @@ func (m *machine) append(*rapid.T) {
 	if err == nil && sequence != m.next {
 		m.t.Fatalf("Append returned sequence number %d; want %d", sequence, m.next)
 	}
-	if errors.Is(err, faultfs.ErrInjected) {
+	switch {
+	case errors.Is(err, faultfs.ErrInjected):
 		m.failed = true
 		return // none of them is in the log
+	case errors.Is(err, daybook.ErrNoSpace) && m.full:
+		return // nor is it then
 	}
 	for _, f := range frames {
 		m.frames = append(m.frames, testFrame{f, m.next})
@@ -134,6 +138,21 @@ func (m *machine) makeSpace(*rapid.T) {
 	m.log.Release(m.watermark)
 	m.log.RemoveReleased()
 }
+
+// fill fills the disk, or makes room on it.
+func (m *machine) fill(*rapid.T) { m.full = !m.full }
+
+// setHook sets what happens before each operation of the disk, beside the full disk.
+func (m *machine) setHook(before func(faultfs.Op) error) {
+	m.fs.SetHook(func(op faultfs.Op) error {
+		if m.full && op.Name == faultfs.Create {
+			return faultfs.ErrDiskFull
+		}
+		return before(op)
+	})
+}
+
+func noFault(faultfs.Op) error { return nil }
 
 // see is a reader that reads every frame as soon as it is written, before anybody knows whether it
 // will stay. Within an epoch it must never find two frames with one number.
@@ -193,9 +212,12 @@ func (m *machine) closeEmpty(*rapid.T) {
 // at all.
 func (m *machine) turnOffSoon(*rapid.T) {
 	m.open()
-	left := rapid.IntRange(0, 12).Draw(m.t, "operations left")
+	m.turnOffAfter(rapid.IntRange(0, 12).Draw(m.t, "operations left"))
+}
+
+func (m *machine) turnOffAfter(left int) {
 	written := rapid.SampledFrom([]int{0, 20, 44, 512, 1000, 1 << 20}).Draw(m.t, "bytes written")
-	m.fs.SetHook(func(op faultfs.Op) error {
+	m.setHook(func(op faultfs.Op) error {
 		if left--; left >= 0 {
 			return nil
 		}
@@ -211,9 +233,12 @@ func (m *machine) turnOffSoon(*rapid.T) {
 // done then.
 func (m *machine) failSoon(*rapid.T) {
 	m.open()
-	left := rapid.IntRange(0, 12).Draw(m.t, "operations left")
+	m.failAfter(rapid.IntRange(0, 12).Draw(m.t, "operations left"))
+}
+
+func (m *machine) failAfter(left int) {
 	written := rapid.SampledFrom([]int{0, 20, 44, 512, 1000, 1 << 20}).Draw(m.t, "bytes written")
-	m.fs.SetHook(func(faultfs.Op) error {
+	m.setHook(func(faultfs.Op) error {
 		if left--; left == -1 {
 			return &faultfs.PartialError{Written: written, Err: faultfs.ErrInjected}
 		}
@@ -245,7 +270,7 @@ func (m *machine) open() {
 // crash ends the process. With powerCut it loses changes that were not synced.
 func (m *machine) crash(powerCut bool) {
 	m.log = nil
-	m.fs.SetHook(nil)
+	m.setHook(noFault)
 	if powerCut && !m.failed {
 		m.disk.cutPower(m.choose)
 		m.acknowledged = m.durable
@@ -335,17 +360,24 @@ func (m *machine) replayed(recovery *Recovery) (survived int) {
 	return survived
 }
 
+// newMachine returns a machine with an empty log.
+func newMachine(t *rapid.T) *machine {
+	d := newMemDisk()
+	m := &machine{t: t, disk: d, fs: faultfs.New(d), next: 1, saved: identity.New()}
+	m.seen, d.written = make(map[daybook.Cursor]string), m.see
+	m.session = &testSession{fs: m.fs}
+	m.setHook(noFault)
+	if err := m.session.create(); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
 // TestCrashes runs logs through process crashes and power cuts at any operation of the disk, also
 // during recovery and while a segment is made.
 func TestCrashes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		d := newMemDisk()
-		m := &machine{t: t, disk: d, fs: faultfs.New(d), next: 1, saved: identity.New()}
-		m.seen, d.written = make(map[daybook.Cursor]string), m.see
-		m.session = &testSession{fs: m.fs}
-		if err := m.session.create(); err != nil {
-			t.Fatal(err)
-		}
+		m := newMachine(t)
 		t.Repeat(map[string]func(*rapid.T){
 			"append":       m.append,
 			"append more":  m.append,
@@ -358,6 +390,7 @@ func TestCrashes(t *testing.T) {
 			"close":        m.closeEmpty,
 			"turn off":     m.turnOffSoon,
 			"fail":         m.failSoon,
+			"fill":         m.fill,
 			"process crash": func(*rapid.T) {
 				m.crash(false)
 			},

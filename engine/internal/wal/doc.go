@@ -37,7 +37,15 @@
 //
 // A log from which files were removed looks shorter, or closed. So the log tells a [Session] which
 // segment it begins, and the next Scan expects that segment and the values before it: see
-// [Expected]. A segment is only released when the session durably names a later one.
+// [Expected]. A segment is only released when the session durably names a later one, or none.
+//
+// # A full disk
+//
+// When the disk has no room for another segment, the log goes on in its last one, once the values
+// of that are in the tree. The session then names no segment, and the last one is released and
+// recycled as any other. Until the new header is written, no segment is in use. But the file has
+// one of the names below at each moment, so the log does not look closed. All steps overwrite bytes
+// in their place, or rename the file.
 //
 // # Files
 //

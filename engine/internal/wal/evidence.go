@@ -4,10 +4,10 @@ package wal
 
 import "slices"
 
-// evidence are the files by which the next Scan will know that an earlier process did not close the
-// log, so that a new epoch has to begin. While the tree does not know that epoch, at least one of
-// these files must be there: a crash would otherwise leave a log that looks closed, and sequence
-// numbers would be given again within an epoch.
+// evidence are the files by which the next Scan will know that a new epoch has to begin, because an
+// earlier process did not close the log, or this one has undone frames. While the tree does not
+// know that epoch, at least one of these files must be there: a crash would otherwise leave a log
+// that looks closed, and sequence numbers would be given again within an epoch.
 type evidence struct {
 	kept       bool
 	inUse      uint64    // number of the first segment in use that may not be released, nor those after it
@@ -35,6 +35,17 @@ func (r *Recovery) keepEvidence() (kept evidence) {
 		kept.unfinished, r.unfinished = r.unfinished, nil
 	}
 	return kept
+}
+
+// keepActive keeps the active segment, and those after it, until ReleaseEvidence is called: an
+// epoch has ended that the tree may not know. The segment links the next epoch to the tree, and
+// shows that the log was not closed.
+func (l *Log) keepActive() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.evidence.kept = true; l.evidence.inUse == 0 {
+		l.evidence.inUse = l.active.number
+	}
 }
 
 // ReleaseEvidence is called when the tree has durably got the epoch in which values are appended.

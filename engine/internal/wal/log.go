@@ -69,7 +69,8 @@ type Log struct {
 	sealed   []segment      // the segments before the active one that are not released, oldest first
 	lastUsed uint64         // the greatest number of a segment that has been in use
 	durable  uint64         // sequence number of the last durable value
-	evidence evidence       // that an earlier process has left
+	inTree   uint64         // values up to this sequence number are durable in the tree
+	evidence evidence       // of epochs that the tree may not know
 	recorded uint64         // number of the segment that the session names; 0: none
 	failure  error          // not nil: the log has failed
 }
@@ -154,6 +155,7 @@ func (l *Log) rollBack(active *activeSegment, written int, cause error) error {
 	}
 	if hadFrame && l.opts.OnUndo != nil {
 		l.origin = l.opts.OnUndo(l.next - 1)
+		l.keepActive()
 	}
 	return disk.WrapNoSpace(cause)
 }
@@ -263,11 +265,11 @@ func (l *Log) roomFor(size int64) (*activeSegment, error) {
 	if err := l.verifyDirectory(); err != nil {
 		return nil, err
 	}
-	next, err := l.pool.take(segmentHeaderLen + size + frameHeaderLen)
-	if err != nil {
-		return nil, disk.WrapNoSpace(err)
+	next, err := l.takeSegment(segmentSizeFor(size))
+	if err == nil {
+		err = l.activate(next)
 	}
-	if err := l.activate(next); err != nil {
+	if err != nil {
 		if failure := l.Failure(); failure != nil {
 			return nil, failure
 		}
@@ -336,6 +338,7 @@ func (l *Log) sealActiveLocked() error {
 // Evidence is not released.
 func (l *Log) Release(watermark uint64) {
 	l.mu.Lock()
+	l.inTree = max(l.inTree, watermark)
 	n := 0
 	for n < len(l.sealed) && l.sealed[n].lastSequence <= watermark && !l.isNeededLocked(l.sealed[n].number) {
 		n++
@@ -351,14 +354,6 @@ func (l *Log) Release(watermark uint64) {
 	for _, s := range released {
 		l.pool.release(s)
 	}
-}
-
-// MayRelease reports whether there are sealed segments. Release may release them, once their values
-// are in the tree.
-func (l *Log) MayRelease() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.sealed) > 0
 }
 
 // LastSegment returns the greatest number that a segment got. The tree keeps it with the watermark

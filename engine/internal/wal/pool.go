@@ -306,6 +306,19 @@ func (p *pool) spare() (n int) {
 	return n
 }
 
+// largest returns the size of the largest segment that is not in use; 0 if there is none.
+func (p *pool) largest() (size int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ready != nil {
+		size = p.ready.size
+	}
+	for _, s := range p.released {
+		size = max(size, s.size)
+	}
+	return size
+}
+
 // stop waits for the segment that is being made. No further segments are made in the background.
 func (p *pool) stop() {
 	p.mu.Lock()

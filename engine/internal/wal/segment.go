@@ -36,6 +36,9 @@ func (s *segment) header() segmentHeader {
 // begin returns the offset of the first frame.
 func (s *segment) begin() int64 { return s.header().len() }
 
+// hasValues reports whether a segment in use, whose frames have been measured, has any.
+func (s *segment) hasValues() bool { return s.end > s.begin() }
+
 // preparedHeader returns the header of the segment before its first frame.
 func (s *segment) preparedHeader() segmentHeader {
 	return segmentHeader{number: s.number, size: s.size}

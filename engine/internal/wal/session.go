@@ -15,7 +15,8 @@ import (
 type Session interface {
 	// Begin is called before the first frame of a segment is written, when its file is durable
 	// under its name. The segment may be removed after an error, unless mayStay is set: then it may
-	// have been recorded, and the log fails.
+	// have been recorded, and the log fails. With segment number 0, the log is about to release its
+	// last segment.
 	Begin(e Expected) (mayStay bool, err error)
 	// Sync makes durable what Begin has recorded. It is called before segments are released.
 	Sync() error
