@@ -186,9 +186,10 @@ func TestCopyOfADamagedChunk(t *testing.T) {
 	}
 	encoded[len(encoded)-6] ^= 4
 	putElement(t, tree, valuesBucket, key, encoded)
+	var damage *Damage
 	_, err = copyAll(ctx, tree)
-	if !errors.Is(err, daybook.ErrCorrupt) || !strings.Contains(err.Error(), "chunk of record") {
-		t.Errorf("got %v; want the damage of the chunk", err)
+	if !errors.As(err, &damage) || !bytes.Equal(damage.Key, key) || damage.Path != tree.mapped.path {
+		t.Errorf("got %v; want the damage of the chunk, before it is in the copy", err)
 	}
 }
 
@@ -201,6 +202,17 @@ func TestCopyOfADamagedEntry(t *testing.T) {
 	_, err := copyAll(ctx, tree)
 	if !errors.As(err, &damage) || damage.Record != "b" || damage.Bucket != recordsBucket {
 		t.Errorf("got %v; want the damage of the entry of record b", err)
+	}
+}
+
+// TestCommitOnABrokenTree commits when bbolt can begin no transaction.
+func TestCommitOnABrokenTree(t *testing.T) {
+	tree := mustOpen(t, makeVerbTree(t))
+	tree.broken.Store(true)
+	err := tree.commit(0, func(*bbolt.Tx) error { return nil })
+	tree.broken.Store(false)
+	if !errors.Is(err, daybook.ErrCorrupt) || tree.Failure() != nil {
+		t.Errorf("got %v, and later writes fail with %v; want ErrCorrupt alone", err, tree.Failure())
 	}
 }
 

@@ -102,6 +102,10 @@ func backUp(ctx context.Context, tree *Tree) (string, error) {
 		return "", fmt.Errorf("the backup does not open: %v", err)
 	}
 	text, err := readAll(context.Background(), restored)
+	want, wantErr := tree.Identity()
+	if got, gotErr := restored.Identity(); err == nil && gotErr == nil && wantErr == nil && !got.Equal(want) {
+		err = errors.New("it has another identity")
+	}
 	if err = errors.Join(err, restored.Check(context.Background()), restored.Close()); err != nil {
 		err = fmt.Errorf("the backup is damaged: %v", err)
 	}

@@ -117,6 +117,10 @@ func verbsInParts(t *testing.T) []verb {
 			run: inParts(func(ctx context.Context, tree *Tree) error {
 				return copyMeanwhile(ctx, tree, postAfterVerbs)
 			})},
+		{name: "CopyStored in parts", run: func(ctx context.Context, tree *Tree) (string, error) {
+			tree.opts.TransactionBytes = 6 << 10
+			return copyStored20(ctx, tree)
+		}},
 	}
 }
 
