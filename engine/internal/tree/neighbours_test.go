@@ -78,7 +78,7 @@ func longNoiseAt(at, sequence uint64) codec.Entry {
 	return e
 }
 
-// TestPruneBesideADamagedHeader damages the header of each chunk of a record, and prunes the record.
+// TestPruneBesideADamagedHeader damages the header of each chunk of a record, and prunes that.
 // Prune must say so and leave the record as it is, or not need the chunk.
 func TestPruneBesideADamagedHeader(t *testing.T) {
 	file := mustRead(t, makeVerbTree(t))

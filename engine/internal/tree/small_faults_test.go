@@ -193,8 +193,8 @@ func TestCopyOfADamagedChunk(t *testing.T) {
 	}
 }
 
-// TestCopyOfADamagedEntry copies a record whose catalogue entry is damaged. The error must say where
-// that is, and not only that the counts differ.
+// TestCopyOfADamagedEntry copies a record whose catalogue entry is damaged. The error must say that,
+// and not only that the counts differ.
 func TestCopyOfADamagedEntry(t *testing.T) {
 	tree := mustOpen(t, makeVerbTree(t))
 	putElement(t, tree, recordsBucket, []byte("b"), []byte("damaged"))
@@ -209,7 +209,7 @@ func TestCopyOfADamagedEntry(t *testing.T) {
 func TestCommitOnABrokenTree(t *testing.T) {
 	tree := mustOpen(t, makeVerbTree(t))
 	tree.broken.Store(true)
-	err := tree.commit(0, func(*bbolt.Tx) error { return nil })
+	err := tree.commitMapped(func(*bbolt.Tx) error { return nil })
 	tree.broken.Store(false)
 	if !errors.Is(err, daybook.ErrCorrupt) || tree.Failure() != nil {
 		t.Errorf("got %v, and later writes fail with %v; want ErrCorrupt alone", err, tree.Failure())
