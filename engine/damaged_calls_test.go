@@ -50,17 +50,17 @@ var calls = []struct {
 	{"Backup", func(_ *testing.T, db *DB) (string, error) { return "", db.Backup(ctx, io.Discard) }},
 	{"Check", func(_ *testing.T, db *DB) (string, error) { return "", db.Check(ctx) }},
 	{"Compact", func(_ *testing.T, db *DB) (string, error) { return "", db.Compact(ctx) }},
-	{"Cleanup", pruning(daybook.PruneParams{OlderThan: 35})},
-	{"Prune, by number", pruning(daybook.PruneParams{MaxPerRecord: 7})},
-	{"Prune, by size", pruning(daybook.PruneParams{MaxBytes: 9000})},
-	{"Prune, a span", pruning(daybook.PruneParams{NewerThan: 20, OlderThan: 50})},
-	{"Prune, with everything", pruning(daybook.PruneParams{NewerThan: 90, MaxPerRecord: 9, MaxBytes: 9000})},
+	{"Cleanup", pruning(daybook.PruneParams{OlderThan: 15})},
+	{"Prune, by number", pruning(daybook.PruneParams{MaxPerRecord: 5})},
+	{"Prune, by size", pruning(daybook.PruneParams{MaxBytes: 8000})},
+	{"Prune, a span", pruning(daybook.PruneParams{NewerThan: 10, OlderThan: 30})},
+	{"Prune, with everything", pruning(daybook.PruneParams{NewerThan: 45, MaxPerRecord: 7, MaxBytes: 8000})},
 	{"Checkpoint", func(t *testing.T, db *DB) (string, error) {
 		mustStore(t, db, "b", "1", 200)
 		return "", db.Checkpoint(ctx)
 	}},
 	{"AdvanceHold", func(_ *testing.T, db *DB) (string, error) {
-		return "", db.AdvanceHold(ctx, "h", db.cursorAt(30))
+		return "", db.AdvanceHold(ctx, "h", db.cursorAt(25))
 	}},
 	{"ReleaseHold", func(_ *testing.T, db *DB) (string, error) { return "", db.ReleaseHold(ctx, "h") }},
 	{"a batch without values", func(_ *testing.T, db *DB) (string, error) { return "", newSender("s", 1).send(db) }},
@@ -79,14 +79,14 @@ func pruning(params daybook.PruneParams) func(*testing.T, *DB) (string, error) {
 func TestDamageUnderEachCall(t *testing.T) {
 	origin := testenv.TempDir(t)
 	db := mustOpen(t, origin, &Options{Tuning: Tuning{ChunkValues: 8}})
-	for n := range uint64(120) {
-		mustStore(t, db, string("abcd"[n%4]), `"`+digits(200)+`"`, n)
-		if n == 100 {
+	for n := range uint64(60) {
+		mustStore(t, db, string("abcdef"[n%6]), `"`+digits(300)+`"`, n)
+		if n == 50 {
 			mustCheckpointed(t, db)
 		}
 	}
 	ofC := daybook.Pattern{Text: "c"}
-	mustSetHold(t, db, daybook.Hold{Name: "h", Pattern: ofC, At: db.cursorAt(20), MaxBytes: 2000})
+	mustSetHold(t, db, daybook.Hold{Name: "h", Pattern: ofC, At: db.cursorAt(10), MaxBytes: 2000})
 	if err := errors.Join(db.SetClockState(ctx, []byte("1")), db.abandon()); err != nil {
 		t.Fatal(err)
 	}

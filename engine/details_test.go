@@ -9,18 +9,21 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"log/slog"
 	"math"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/head"
 	"github.com/daybook-db/daybook/engine/internal/identity"
 	"github.com/daybook-db/daybook/engine/internal/tree"
 	"github.com/daybook-db/daybook/proof/testenv"
@@ -104,6 +107,8 @@ func TestHoldsOfSeveralEpochs(t *testing.T) {
 	mustSetHold(t, db, daybook.Hold{Name: "a beginning", MaxBytes: 1 << 20})
 	mustSetHold(t, db, daybook.Hold{Name: "b old", At: db.cursorAt(2), MaxBytes: 1 << 20})
 	old := db.identity.get().Current().ID
+	nothing := daybook.Cursor{Epoch: old} // has been taken of the epoch
+	mustSetHold(t, db, daybook.Hold{Name: "c nothing", At: nothing, MaxBytes: 1 << 20})
 	for range maxHoldEpochs + 1 {
 		begun, _ := db.identity.get().BeginRandom(db.heads.last(), true)
 		db.identity.set(begun)
@@ -111,8 +116,10 @@ func TestHoldsOfSeveralEpochs(t *testing.T) {
 	if err := db.withTurn(ctx, (*turn).renewHoldEpochs); err != nil {
 		t.Fatal(err)
 	}
-	if got := mustHold(t, db, "a beginning").At; got != (daybook.Cursor{}) {
-		t.Errorf("the hold of the beginning is at %v", got)
+	for _, name := range []string{"a beginning", "c nothing"} {
+		if got := mustHold(t, db, name).At; got != (daybook.Cursor{}) {
+			t.Errorf("the hold %q is at %v; want the beginning", name, got)
+		}
 	}
 	got := mustHold(t, db, "b old").At
 	if got.Epoch == old || got.Sequence != 2 || len(db.identity.get().Epochs) > identity.MaxEpochs {
@@ -233,6 +240,13 @@ func TestPruneOfOthersBeginsAnew(t *testing.T) {
 			t.Errorf("selection %q: done is %v, place %+v; want %v", selection, isDone, place, wantDone)
 		}
 	}
+	for selection, wantKept := range map[string]bool{"a": false, "b": true} {
+		taken.selection, taken.place = selection, prunePlace{selection: "a", rule: rule}
+		taken.remember(ctx, prunePlace{selection: selection}, daybook.ErrFailed)
+		if kept := taken.place.selection == "a"; kept != wantKept {
+			t.Errorf("a Prune of %q fails: the place of \"a\" is kept: %v; want %v", selection, kept, wantKept)
+		}
+	}
 	taken.selection, taken.place = "", prunePlace{}
 }
 
@@ -275,6 +289,13 @@ func TestTrailerVersion(t *testing.T) {
 		}
 		if err := verifyTrailer(trailer, 100, sha256.New()); err != nil {
 			t.Error(err)
+		}
+		for _, version := range []uint32{0, backupVersion + 1} {
+			binary.LittleEndian.PutUint32(trailer[8:], version)
+			binary.LittleEndian.PutUint32(trailer[60:], crc32.Checksum(trailer[:60], codec.Castagnoli))
+			if err := verifyTrailer(trailer, 100, sha256.New()); !errors.Is(err, daybook.ErrVersion) {
+				t.Errorf("version %d: got %v; want ErrVersion", version, err)
+			}
 		}
 	}
 }
@@ -374,10 +395,102 @@ func TestDropByCopy(t *testing.T) {
 	wantRows(t, mustQuery(t, db, "kept", daybook.QueryParams{}), row{"kept", "1", 1})
 	wantRows(t, mustQuery(t, db, "held", daybook.QueryParams{}), row{"held", "2", 1})
 	left := mustQuery(t, db, "r", daybook.QueryParams{})
-	if len(left) == 0 || left[0].At != all-1 || left[len(left)-1].At != all-uint64(len(left)) {
+	if len(left) < all/8 || left[0].At != all-1 || left[len(left)-1].At != all-uint64(len(left)) {
 		t.Errorf("%d values remain; want those that were stored last", len(left))
 	}
 	if hold := mustHold(t, db, "h"); hold.Lost != 0 {
 		t.Errorf("the hold has lost %d values; want none", hold.Lost)
+	}
+}
+
+// TestWindowKeepsALargeValue shortens a window whose first value alone is larger than a window.
+func TestWindowKeepsALargeValue(t *testing.T) {
+	w := changeWindow{through: 9, nextAfter: 10}
+	for sequence, size := range map[uint64]int{3: maxWindowBytes + 1, 5: 1} {
+		entry := codec.Entry{Sequence: sequence, Value: make([]byte, size)}
+		w.changes = append(w.changes, tree.Change{Record: "r", Entry: entry})
+	}
+	w.shorten()
+	changes, through := w.take()
+	if len(changes) != 1 || changes[0].Sequence != 3 || through != 3 {
+		t.Errorf("%d values, through %d; want the first one, through 3", len(changes), through)
+	}
+}
+
+// TestIsUnposted wants a head to count only while it has values that are not in the tree.
+func TestIsUnposted(t *testing.T) {
+	reader := new(head.Reader)
+	for _, test := range []struct {
+		head capturedHead
+		want bool
+	}{
+		{capturedHead{}, false}, {capturedHead{reader: reader}, false},
+		{capturedHead{values: 1}, false}, {capturedHead{reader: reader, values: 1}, true},
+	} {
+		if got := test.head.isUnposted(); got != test.want {
+			t.Errorf("%+v: got %v; want %v", test.head, got, test.want)
+		}
+	}
+}
+
+// TestSearchThatNobodyWaitsFor wants a search to go on without a caller, but not after Close.
+func TestSearchThatNobodyWaitsFor(t *testing.T) {
+	db := mustOpen(t, testenv.TempDir(t), nil)
+	s := &cutoffSearch{db: db}
+	want := func(when string, want error) {
+		t.Helper()
+		if got := s.Err(); !errors.Is(got, want) {
+			t.Errorf("%s: got %v; want %v", when, got, want)
+		}
+	}
+	want("while a caller waits", nil)
+	s.abandoned.Store(true)
+	want("without a caller", nil)
+	mustClose(t, db)
+	want("without a caller, after Close", context.Canceled)
+	s.abandoned.Store(false)
+	want("with a caller, after Close", nil)
+	s.void.Store(true)
+	want("void", context.Canceled)
+}
+
+// TestEstimateEndsWithItsContext estimates the number of records with a context that has ended.
+func TestEstimateEndsWithItsContext(t *testing.T) {
+	db := mustOpen(t, testenv.TempDir(t), nil)
+	mustStore(t, db, "r", "1", 1)
+	s, err := db.snapshot(allRecords)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	if err := s.estimateRecords(ended, &daybook.Stats{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v; want context.Canceled", err)
+	}
+}
+
+// TestSampleChangesNoOtherHold samples a changed copy of a hold. It may turn out not to be saved.
+func TestSampleChangesNoOtherHold(t *testing.T) {
+	now := time.UnixMilli(1_000_000)
+	future := holdSample{Time: 2_000_000, Sequence: 5}
+	h := &hold{Hold: daybook.Hold{MaxAge: time.Hour}, samples: []holdSample{future}}
+	changed := *h
+	changed.sample(now, 5)
+	if h.samples[0] != future || changed.samples[0].Time != now.UnixMilli() {
+		t.Errorf("the hold has %+v, its changed copy %+v; want %+v, and a sample of now",
+			h.samples, changed.samples, future)
+	}
+}
+
+// TestArrivalsAreBounded notes more arrivals than wait for the turn at most.
+func TestArrivalsAreBounded(t *testing.T) {
+	a, clock := &arrivals{}, &holdClock{}
+	for n := range uint64(3 * maxArrivals) {
+		a.note(clock, n+1)
+	}
+	samples := a.take()
+	if n := len(samples); n == 0 || n >= maxArrivals || samples[n-1].Sequence != 3*maxArrivals {
+		t.Errorf("%d samples; want fewer than %d, and the last arrival among them", n, maxArrivals)
 	}
 }

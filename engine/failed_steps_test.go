@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,8 +19,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/disk"
 	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
 	"github.com/daybook-db/daybook/engine/internal/head"
+	"github.com/daybook-db/daybook/engine/internal/identity"
 	"github.com/daybook-db/daybook/engine/internal/tree"
 	"github.com/daybook-db/daybook/engine/internal/wal"
 	"github.com/daybook-db/daybook/proof/testenv"
@@ -340,7 +344,123 @@ func TestSessionSyncs(t *testing.T) {
 	if err := db.session.Sync(); !errors.Is(err, syscall.EIO) {
 		t.Errorf("after a write: %v; want EIO", err)
 	}
+	fsys.SetHook(failing(faultfs.Write, sessionName)) // the failed sync may have lost what was written
+	if err := db.session.Sync(); !errors.Is(err, syscall.EIO) {
+		t.Errorf("after a failed sync: %v; want EIO of another write", err)
+	}
+	fsys.SetHook(nil)
+	if err := db.session.Sync(); err != nil {
+		t.Errorf("once the disk is well: %v", err)
+	}
 }
+
+// TestFirstSegmentOfASession fails the sync that says that the directory is not closed any more.
+func TestFirstSegmentOfASession(t *testing.T) {
+	dir := testenv.TempDir(t)
+	mustClose(t, mustOpen(t, dir, nil))
+	db, fsys := openFaulty(t, dir, Options{})
+	fsys.SetHook(failing(faultfs.Sync, sessionName))
+	if mayStay, err := db.session.Begin(wal.Expected{Segment: 1}); !mayStay || !errors.Is(err, syscall.EIO) {
+		t.Errorf("got %v, %v; want true and EIO", mayStay, err)
+	}
+}
+
+// TestQuarantineCannotRename fails the renames that would set a damaged file aside. Open must say
+// so, and change nothing that the next Open needs.
+func TestQuarantineCannotRename(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		damage func(t *testing.T, dir string)
+	}{
+		{TreeFile, damages[0].do},
+		{logName, func(t *testing.T, dir string) { flip(t, segment(t, dir), "r0", 2) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir, _ := quarantineStore(t)
+			test.damage(t, dir)
+			opts, err := (&Options{OnCorruption: OnCorruptionQuarantine, Logger: discard}).withDefaults()
+			if err != nil {
+				t.Fatal(err)
+			}
+			fsys := faultfs.NewSystem(disk.OS{})
+			fsys.SetHook(failing(faultfs.Rename, test.name))
+			if db, err := open(dir, opts, fsys); !errors.Is(err, syscall.EIO) {
+				t.Fatalf("Open: got %v, %v; want EIO", db, err)
+			}
+			if _, err := os.Stat(filepath.Join(dir, test.name)); err != nil {
+				t.Error(err)
+			}
+			db := mustOpen(t, dir, &Options{OnCorruption: OnCorruptionQuarantine, Logger: discard})
+			if files := mustStats(t, db).Quarantined; len(files) != 1 {
+				t.Errorf("once the disk is well: %+v are in quarantine; want one file", files)
+			}
+		})
+	}
+}
+
+// TestRestoreIsDurable fails the syncs of the directories at the end of a Restore, which leaves
+// nothing then.
+func TestRestoreIsDurable(t *testing.T) {
+	db := mustOpen(t, testenv.TempDir(t), nil)
+	mustStore(t, db, "r", "1", 1)
+	var backup bytes.Buffer
+	if err := db.Backup(ctx, &backup); err != nil {
+		t.Fatal(err)
+	}
+	parent := testenv.TempDir(t)
+	dir := filepath.Join(parent, "restored")
+	for _, failing := range []string{dir, parent} {
+		fsys := faultfs.NewSystem(disk.OS{})
+		fsys.SetHook(func(op faultfs.Op) error {
+			if op.Name == faultfs.SyncDir && op.Path == failing {
+				return syscall.EIO
+			}
+			return nil
+		})
+		if err := restore(ctx, dir, fsys, bytes.NewReader(backup.Bytes())); !errors.Is(err, syscall.EIO) {
+			t.Errorf("%s cannot be synced: got %v; want EIO", failing, err)
+		}
+		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s cannot be synced: the directory is there: %v", failing, err)
+		}
+	}
+	if err := Restore(ctx, dir, bytes.NewReader(backup.Bytes())); err != nil {
+		t.Fatal(err)
+	}
+	wantRows(t, mustQuery(t, mustOpen(t, dir, nil), "*", daybook.QueryParams{}), row{"r", "1", 1})
+}
+
+// TestDamagedPosition opens a tree with a note of a position that no program writes.
+func TestDamagedPosition(t *testing.T) {
+	dir := testenv.TempDir(t)
+	db := mustOpen(t, dir, nil)
+	if err := db.withTurn(ctx, func(t *turn) error {
+		return t.putNotes(tree.Notes{positionNotes + "s": []byte("short")})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, db)
+	if _, err := Open(dir, nil); !errors.Is(err, daybook.ErrCorrupt) {
+		t.Errorf("got %v; want ErrCorrupt", err)
+	}
+}
+
+// TestFactsCannotBeWritten fails the writer of a backup before the values that follow the tree.
+func TestFactsCannotBeWritten(t *testing.T) {
+	u := unpostedWriter{w: failingWriter{}, identity: identity.New(), coder: codec.NewCoder()}
+	entries := []codec.Entry{{Timestamp: 1, Sequence: 1, Value: []byte("1")}}
+	if err := u.writeFacts(); !errors.Is(err, syscall.EIO) {
+		t.Errorf("writeFacts: got %v; want EIO", err)
+	}
+	u.written = 0
+	if err := u.writeChunk(codec.Key{Record: "r", Timestamp: 1}, entries); !errors.Is(err, syscall.EIO) {
+		t.Errorf("writeChunk: got %v; want EIO", err)
+	}
+}
+
+type failingWriter struct{}
+
+func (failingWriter) Write([]byte) (int, error) { return 0, syscall.EIO }
 
 // TestReserveIsSynced fails the sync of the reserve. Space that a power cut takes away is none.
 func TestReserveIsSynced(t *testing.T) {
