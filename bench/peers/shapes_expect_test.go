@@ -21,19 +21,18 @@ const rangeOf = "plant.line000."
 
 // expectation is what a store must have when a history is in it.
 type expectation struct {
-	values, raw int    // raw is the length of all values
-	digest      uint64 // of all values, in any order
-	names       []string
-	from, to    uint64 // the middle half of the times, inclusive
-	middle      uint64 // half of the values are older
-	inRange     int    // number of values of the records rangeOf from from to to
-	older       int    // number of values before middle
-	atMiddle    int    // number of records that have a value at middle or before
+	values, raw int      // raw is the length of all values
+	digest      uint64   // of all values, in any order
+	from, to    uint64   // the middle half of the times, inclusive
+	middle      uint64   // half of the values are older
+	inRange     int      // number of values of the records rangeOf from from to to
+	older       int      // number of values before middle
+	names       []string // of the records that have a value at middle or before
 }
 
 // expect makes the history to see what it has.
 func expect(h bench.History) expectation {
-	want := expectation{values: h.Values(), names: h.Workload().Names()}
+	want := expectation{values: h.Values()}
 	var times, ranged []uint64
 	oldest := map[string]uint64{}
 	for batch := range h.Batches() {
@@ -57,11 +56,7 @@ func expect(h bench.History) expectation {
 			want.inRange++
 		}
 	}
-	for _, at := range oldest {
-		if at <= want.middle {
-			want.atMiddle++
-		}
-	}
+	want.names = slices.DeleteFunc(h.Workload().Names(), func(name string) bool { return oldest[name] > want.middle })
 	return want
 }
 

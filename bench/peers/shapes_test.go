@@ -6,6 +6,7 @@ import (
 	"flag"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/daybook-db/daybook/bench"
@@ -120,10 +121,11 @@ var shapeWorks = []string{"ingest", "scan", "range", "newest10", "one", "cleanup
 
 // heats returns a heat for each entrant that the flags want.
 func (r row) heats(b *testing.B) []heat {
+	want := sync.OnceValue(func() expectation { return expect(r.History) })
 	var heats []heat
 	for _, p := range entrants() {
 		if slices.Contains(shapePeers, p.Name) {
-			heats = append(heats, heat{p.Name, func(b *testing.B) figures { return r.measure(b, p) }})
+			heats = append(heats, heat{p.Name, func(b *testing.B) figures { return r.measure(b, p, want()) }})
 		}
 	}
 	if !*inProcess || *only == "" {
@@ -136,24 +138,23 @@ func (r row) heats(b *testing.B) []heat {
 	}
 	if !testing.Short() || r.name == "single" { // with -short one row shows that children work
 		for i, h := range heats {
-			heats[i].run = func(b *testing.B) figures { return r.child(b, ownBinary(b), h.entrant) }
+			heats[i].run = func(b *testing.B) figures { return r.child(b, ownBinary(b), h.entrant, want) }
 		}
 	}
 	if *before != "" {
 		binary := beforeBinary(b)
 		heats = append(heats, heat{"daybook-before", func(b *testing.B) figures {
-			return r.child(b, binary, daybookPeer.Name)
+			return r.child(b, binary, daybookPeer.Name, want)
 		}})
 	}
 	return heats
 }
 
 // measure does all works of a row with one entrant.
-func (r row) measure(b *testing.B, p peers.Peer) figures {
+func (r row) measure(b *testing.B, p peers.Peer, want expectation) figures {
 	b.Helper()
 	dir, remove := temporary(b)
 	defer remove()
-	want := expect(r.History)
 	measured := r.ingest(b, p, dir, want)
 	r.check(b, p, dir, want)
 	r.read(b, p, dir, want, measured)
