@@ -16,7 +16,11 @@ import (
 func (i *ingestion) tell(in *input) {
 	if !in.finding.Own && i.flags.jq == "" {
 		i.bar.clear()
-		fmt.Fprintln(i.out, printable(in.name+": "+in.finding.String()))
+		line := in.name + ": " + in.finding.String()
+		if len(in.finding.Mixed) > 0 {
+			line += "; --number wants numbers in such a column, and --skip-bad skips lines with others"
+		}
+		fmt.Fprintln(i.out, printable(line))
 	}
 }
 

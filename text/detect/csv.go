@@ -52,7 +52,11 @@ func detectCSV(sample Sample, hints Hints) (*Finding, error) {
 	case d.table.width < 2 && hints.Kind != CSV && len(hints.Reader.Time) == 0 && !hints.Reader.StampNow:
 		return nil, ErrNoTable
 	}
-	if err := d.findHeader(); err != nil {
+	err := d.findHeader()
+	if err == nil {
+		err = d.checkDivisors()
+	}
+	if err != nil {
 		return nil, err
 	}
 	if d.isOwn() {
@@ -161,6 +165,7 @@ func (d *csvDetection) findTexts() {
 			d.opts.Number = append(d.opts.Number, name)
 		}
 		if kinds[textual] && kinds[number] {
+			d.finding.Mixed = append(d.finding.Mixed, name)
 			mixed = append(mixed, fmt.Sprintf("%q because of %.40q", name, d.firstText(counted, i)))
 		}
 	}

@@ -185,6 +185,8 @@ func (d *csvDetection) timeScore(column int) int {
 	switch {
 	case d.header && isOtherDate(d.names[column]):
 		return 0
+	case name == 0 && timeform.MayBeNames(d.cells(column)):
+		return 0
 	case cells < timeform.Numbers, cells == timeform.Numbers && d.header && name == 0:
 		return 0
 	}

@@ -54,12 +54,14 @@ type Hints struct {
 
 // Finding is what Detect found.
 type Finding struct {
-	Kind    Kind
-	Own     bool // the values are in the form that export writes
-	Reader  text.ReadOptions
-	Time    *timeform.Form // nil: the values have no time, or are in our own form
-	shape   []string       // of the sentence, after the kind: how the text is written
-	details []string       // of the sentence, after the shape
+	Kind   Kind
+	Own    bool // the values are in the form that export writes
+	Reader text.ReadOptions
+	Time   *timeform.Form // nil: the values have no time, or are in our own form
+	// Mixed are columns of CSV whose numbers become strings, because another cell is no number.
+	Mixed   []string
+	shape   []string // of the sentence, after the kind: how the text is written
+	details []string // of the sentence, after the shape
 }
 
 // String returns the sentence that tells a person what was found, without the file's name:

@@ -13,6 +13,8 @@ const (
 	monthFirst              // 01/31/2024
 	named                   // 31-Jan-2024, and all others with the name of a month
 	compact                 // 20240131T235959
+	ordinal                 // 2024-031
+	weekDate                // 2024-W05-3
 )
 
 // layout is how a file writes the dates of its times. What follows a date is read in all its forms.
@@ -37,6 +39,10 @@ func (l layout) read(text string, c *civil) (ok bool) {
 	switch l.order {
 	case named:
 		return s.namedTime(c) && isDay(c.year, c.month, c.day)
+	case ordinal, weekDate:
+		ok = l.order == ordinal && s.ordinalDate(c) || l.order == weekDate && s.weekDate(c)
+		c.dateLen = s.at
+		return ok && s.tail(c)
 	case compact:
 		if !s.compactDate(c) || !isDay(c.year, c.month, c.day) {
 			return false
@@ -208,7 +214,7 @@ func dateLeadLayouts(text string) []layout {
 		if ok {
 			may = t.layouts()
 		} else {
-			may = append(may, layout{order: compact})
+			may = append(may, layout{order: compact}, layout{order: ordinal}, layout{order: weekDate})
 		}
 	}
 	fitting := may[:0]

@@ -53,6 +53,10 @@ func (l layout) pattern() string {
 		return "MM" + separator + "DD" + separator + year
 	case compact:
 		return "YYYYMMDD"
+	case ordinal:
+		return "YYYY-DDD"
+	case weekDate:
+		return "YYYY-Www-D"
 	}
 	return "dates with the name of a month"
 }

@@ -19,6 +19,7 @@
 //	31-Jan-2024, Jan 31, 2024            the name of a month decides, in any of ten languages
 //	31. März 2024, 31 de marzo de 2024
 //	31/Jan/2024:23:59:59 +0000           the log of a web server
+//	2024-031, 2024-W05-3                 days of a year and of a week (ISO 8601)
 //	20240131T235959Z                     with a time of day only, because 20240131 is a number
 //	1764000000                           a number whose digits, or Options.Unit, say the unit
 //	1764000000 250000                    a number after any of them, which Options.Addend adds

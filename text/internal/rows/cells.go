@@ -4,17 +4,21 @@ package rows
 
 import "bytes"
 
-// IsMissing reports whether a cell stands for no value. The quotes of a cell may keep blanks alone:
-// Windows writes " " where it has not measured.
+// IsMissing reports whether a cell stands for no value: it is empty, NaN, null or N/A, in small or
+// large letters. The quotes of a cell may keep blanks alone: Windows writes " " where it has not
+// measured.
 func IsMissing(cell []byte) bool {
 	if len(cell) == 0 || cell[0] == ' ' {
 		return len(bytes.TrimLeft(cell, " ")) == 0
 	}
+	if cell[0]|0x20 != 'n' {
+		return false
+	}
 	switch len(cell) {
 	case 3:
-		return string(cell) == "NaN" || string(cell) == "N/A"
+		return bytes.EqualFold(cell, []byte("nan")) || bytes.EqualFold(cell, []byte("n/a"))
 	case 4:
-		return string(cell) == "null"
+		return bytes.EqualFold(cell, []byte("null"))
 	}
 	return false
 }

@@ -56,12 +56,13 @@ func TestCommaNumber(t *testing.T) {
 }
 
 func TestIsMissing(t *testing.T) {
-	for _, cell := range []string{"", "NaN", "N/A", "null", " ", "   "} {
+	for _, cell := range []string{"", "NaN", "N/A", "null", " ", "   ", "nan", "NAN", "n/a", "N/a", "NULL", "Null"} {
 		if !IsMissing([]byte(cell)) {
 			t.Errorf("%q stands for a value", cell)
 		}
 	}
-	for _, cell := range []string{"0", "nan", "NA", "NULL", "-", "nil", "none", "NaNs", "xyz", "wxyz"} {
+	for _, cell := range []string{"0", "na", "NA", "-", "--", "#N/A", "nul", "n.a", "N\x0fA", "nulł",
+		"nil", "none", "NaNs", "xyz", "wxyz"} {
 		if IsMissing([]byte(cell)) {
 			t.Errorf("%q stands for no value", cell)
 		}
