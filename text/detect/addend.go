@@ -39,7 +39,7 @@ var partsOfSecond = map[text.TimeUnit]uint64{
 	text.Milliseconds: 1e3, text.Microseconds: 1e6, text.Nanoseconds: 1e9,
 }
 
-// isPartOfSecond reports whether cells are whole numbers of a unit below a second, and not all 0.
+// isPartOfSecond reports whether cells are whole numbers of a unit below a second.
 func isPartOfSecond(cells []string, unit text.TimeUnit) bool {
 	any := false
 	for _, cell := range cells {
@@ -47,7 +47,7 @@ func isPartOfSecond(cells []string, unit text.TimeUnit) bool {
 		if cell != "" && (err != nil || number >= partsOfSecond[unit]) {
 			return false
 		}
-		any = any || number > 0
+		any = any || cell != ""
 	}
 	return any
 }
@@ -81,9 +81,10 @@ func areSeconds(samples []string) bool {
 
 // addendOf returns the unit of the last member of a time if it is a number that is added to the
 // time before it, or text.ByDigits. A name without a unit has the one that a person said.
-func addendOf(times []*timeMember, said text.TimeUnit) text.TimeUnit {
+func addendOf(times []*timeMember, known timeform.Options) text.TimeUnit {
 	last := len(times) - 1
-	if last < 1 || slices.ContainsFunc(times[last].samples, isNoAddend) {
+	isOther := func(cell string) bool { return cell != "" && !timeform.CanAdd(cell, known.DecimalComma) }
+	if last < 1 || slices.ContainsFunc(times[last].samples, isOther) {
 		return text.ByDigits
 	}
 	before, _ := joinedSamples(times[:last])
@@ -94,15 +95,9 @@ func addendOf(times []*timeMember, said text.TimeUnit) text.TimeUnit {
 	}
 	whole, _ := joinedSamples(times)
 	if looks >= timeform.Numbers && looks != timeform.Dates && timeform.Looks(whole) < timeform.Numbers {
-		return said
+		return known.Unit
 	}
 	return text.ByDigits
-}
-
-// isNoAddend reports whether a cell is there and no number that can be added.
-func isNoAddend(cell string) bool {
-	_, isNumber := text.UnitOf(cell)
-	return cell != "" && (!isNumber || cell[0] == '-')
 }
 
 // partBeside returns a member that may be the rest of a second of whole times, or -1.

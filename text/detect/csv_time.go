@@ -43,7 +43,8 @@ func (d *csvDetection) findTime() error {
 		return err
 	}
 	if d.hints.Time.Digits.Max == 0 {
-		d.hints.Time.Addend = addendOf(d.timeMembers(), d.hints.Time.Unit)
+		d.hints.Time.DecimalComma = d.opts.DecimalComma
+		d.hints.Time.Addend = addendOf(d.timeMembers(), d.hints.Time)
 	}
 	samples := d.timeSamples()
 	if len(samples) == 0 {

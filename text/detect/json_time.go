@@ -229,7 +229,7 @@ func (d *jsonDetection) useTime(times, others []*timeMember) error {
 	if d.hints.Time.Zone == nil && slices.ContainsFunc(times, isUTC) {
 		d.hints.Time.Zone = time.UTC
 	}
-	d.hints.Time.Addend = addendOf(times, d.hints.Time.Unit)
+	d.hints.Time.Addend = addendOf(times, d.hints.Time)
 	form, err := timeform.Detect(samples, d.hints.Time)
 	if err != nil {
 		return fmt.Errorf("line %d: time in %s: %w", line, quotedPaths(times), err)

@@ -25,12 +25,15 @@ func FuzzTimes(f *testing.F) {
 	f.Add("Do., 12. März 2026, 14:05 Uhr\n13. Mrz. 2026 um 14:05", "%d. %B %Y", uint16(3))
 	f.Add("1er févr. 2026 à 10 h 30\n2 de febrero de 2026", "%s", uint16(4))
 	f.Add("1764000000.5\n1.764e9", "%s", uint16(2))
+	f.Add("1764000000 000250\n2024-01-31 12:00 0,5", "%s", uint16(5))
 	zone := vienna(f)
 	f.Fuzz(func(t *testing.T, lines, format string, n uint16) {
 		samples := strings.Split(lines, "\n")
 		Looks(samples)
 		readSamples(t, samples, Options{Zone: zone})
 		readSamples(t, samples, Options{Zone: zone, Formats: []string{format}})
+		unit := []text.TimeUnit{text.Seconds, text.Milliseconds, text.Microseconds, text.Nanoseconds}[n%4]
+		readSamples(t, samples, Options{Zone: zone, Addend: unit, DecimalComma: n%8 < 4})
 		readAsPackageTimeDoes(t, samples[0], layouts[int(n)%len(layouts)])
 	})
 }

@@ -14,6 +14,8 @@ import (
 type sum struct {
 	unit       text.TimeUnit // of the number; ByDigits: there is none
 	isFraction bool          // the number is below a second
+
+	decimalComma bool // in the number
 }
 
 var (
@@ -21,13 +23,37 @@ var (
 	errSecond   = errors.New("has a whole second or more after the time, where other lines have a part of one")
 )
 
+// CanAdd reports whether a text is a number that can be added to a time: 250000, 000250, or 0.5,
+// which is 0,5 with a decimal comma.
+func CanAdd(number string, decimalComma bool) bool {
+	_, ok := asJSON(number, decimalComma)
+	return ok
+}
+
+// asJSON returns a number as JSON writes it, and reports whether it is one and not negative.
+func asJSON(number string, decimalComma bool) (json string, ok bool) {
+	json = number
+	if decimalComma {
+		if strings.Contains(json, ".") {
+			return "", false // of thousands
+		}
+		json = strings.Replace(json, ",", ".", 1)
+	}
+	for len(json) > 1 && json[0] == '0' && json[1] >= '0' && json[1] <= '9' {
+		json = json[1:]
+	}
+	_, ok = text.UnitOf(json)
+	return json, ok && json[0] != '-'
+}
+
 // addend returns the milliseconds that a number stands for. Its error is the cause of a
 // text.TimeError.
 func (s sum) addend(number string) (ms uint64, err error) {
-	if _, isNumber := text.UnitOf(number); !isNumber || number[0] == '-' {
+	json, ok := asJSON(number, s.decimalComma)
+	if !ok {
 		return 0, errNoAddend
 	}
-	if ms, err = s.unit.ParseTime(number); err != nil {
+	if ms, err = s.unit.ParseTime(json); err != nil {
 		return 0, errNoAddend
 	}
 	if s.isFraction && ms >= 1000 {
@@ -48,7 +74,7 @@ func cutAddend(written string) (at, number string, ok bool) {
 
 // detectSum finds the form of samples that end with a number of opts.Addend.
 func detectSum(samples []string, opts Options) (*Form, error) {
-	s := sum{unit: opts.Addend}
+	s := sum{unit: opts.Addend, decimalComma: opts.DecimalComma}
 	isFraction, finer := opts.Addend != text.Seconds, false
 	var times []string
 	for _, sample := range samples {
@@ -61,7 +87,8 @@ func detectSum(samples []string, opts Options) (*Form, error) {
 			continue
 		}
 		isFraction = isFraction && ms < 1000
-		finer = finer || s.unit.IsFiner(number)
+		json, _ := asJSON(number, s.decimalComma)
+		finer = finer || s.unit.IsFiner(json)
 		times = append(times, at)
 	}
 	if 2*len(times) < len(samples) {

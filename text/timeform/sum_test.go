@@ -28,6 +28,13 @@ func TestSums(t *testing.T) {
 			[]string{"2025-11-24T16:00:00.007Z"}},
 		{"seconds since a start", "2025-11-24T16:00:00Z 0|2025-11-24T16:00:00Z 3600.5", "s", "RFC 3339, plus s",
 			[]string{"2025-11-24T16:00:00Z", "2025-11-24T17:00:00.5Z"}},
+		{"zeros before a number", "1764000000 000250|1764000000 250000", "us",
+			"Unix time in s, plus us, cut off below 1 ms", []string{"2025-11-24T16:00:00Z", "2025-11-24T16:00:00.25Z"}},
+		{"a decimal comma", "24.11.2025 16:00:00 0,5|24.11.2025 16:00:00 00|24.11.2025 16:00:00 1.234", "s",
+			"DD.MM.YYYY HH:MM:SS, plus s, UTC",
+			[]string{"2025-11-24T16:00:00.5Z", "2025-11-24T16:00:00Z", "has no number"}},
+		{"a comma of thousands", "24.11.2025 16:00:00 0|24.11.2025 16:00:00 1,234", "s",
+			"DD.MM.YYYY HH:MM:SS, plus s, UTC", []string{"2025-11-24T16:00:00Z", "has no number"}},
 		{"milliseconds since a start", "2025-11-24T16:00:00Z 0|2025-11-24T16:00:00Z 1000", "ms", "RFC 3339, plus ms",
 			[]string{"2025-11-24T16:00:00Z", "2025-11-24T16:00:01Z"}},
 		{"lines that do not fit", "1764000000 250|1764000000 1|1764000000 2|1764000000 3|" +
@@ -46,7 +53,8 @@ func TestSums(t *testing.T) {
 			if strings.HasPrefix(test.name, "lines") {
 				known = samples[:4]
 			}
-			f, err := Detect(known, Options{Zone: time.UTC, Addend: test.addend})
+			f, err := Detect(known, Options{Zone: time.UTC, Addend: test.addend,
+				DecimalComma: test.name == "a decimal comma"})
 			if err != nil {
 				t.Fatal(err)
 			}

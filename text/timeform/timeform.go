@@ -77,6 +77,8 @@ type Options struct {
 	// Addend is what the last number of each text counts, which is added to the time before it: of
 	// "1764000000 250000" or "2024-01-31 23:59:59 250". Default: a text is a time alone.
 	Addend text.TimeUnit
+	// DecimalComma says that a fraction of that number follows a comma. Default: a point.
+	DecimalComma bool
 	// AnyTime allows each time since 1970. Default: a time before 1980, or more than a day after
 	// now, is text.ErrImplausible.
 	AnyTime bool
