@@ -161,3 +161,29 @@ func (r row) measure(b *testing.B, p peers.Peer, want expectation) figures {
 	r.clean(b, p, dir, want, measured)
 	return measured
 }
+
+// TestRows shows that the rows have all kinds of histories that the race is meant to cover.
+func TestRows(t *testing.T) {
+	shapes, times := map[bench.Shape]bool{}, map[bench.Times]bool{}
+	records, batches, names := map[int]bool{}, map[int]bool{}, map[string]bool{}
+	for _, r := range rows {
+		if names[r.name] {
+			t.Errorf("two rows have the name %s", r.name)
+		}
+		shapes[r.Shape], times[r.Times], names[r.name] = true, true, true
+		records[r.Records], batches[r.Batch] = true, true
+	}
+	for shape := bench.Telematics; shape <= bench.Switches; shape++ {
+		if !shapes[shape] {
+			t.Errorf("no row has values of shape %s", shape)
+		}
+	}
+	for order := bench.InOrder; order <= bench.Backfilled; order++ {
+		if !times[order] {
+			t.Errorf("no row arrives %s", order)
+		}
+	}
+	if !records[10] || !records[100_000] || !batches[1] || !batches[100_000] {
+		t.Error("want rows of 10 and of 100,000 records, and batches of 1 and of 100,000 values")
+	}
+}
