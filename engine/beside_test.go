@@ -133,42 +133,52 @@ func TestBesideAWriterRefuses(t *testing.T) {
 	}
 }
 
-// A reader goes on with its moment while the writer goes on. Once the writer has overwritten a page
-// that the reader needs, and has not read before, that gets ErrLocked.
+// A reader goes on with its moment while the writer goes on. The writer keeps the pages for it. With
+// a MaxSize it does not: once it has overwritten a page that the reader needs, and has not read
+// before, the reader gets ErrLocked.
 func TestBesideAWriterOverwrittenPagesAreErrLocked(t *testing.T) {
-	dir := testenv.DirInMemory(t)
-	writer := mustOpen(t, dir, &Options{Durability: DurabilityOS, Tuning: Tuning{ChunkValues: 4}})
-	at := uint64(0)
-	next := func() {
-		storeMany(t, writer, at, at+100)
-		at += 100
-		if err := writer.Checkpoint(ctx); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for range 5 {
-		next()
-	}
-	want, err := writer.Query(ctx, "*", daybook.QueryParams{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	early, late := openBeside(t, dir), openBeside(t, dir)
-	for round := range 5 {
-		got, err := early.Query(ctx, "*", daybook.QueryParams{})
-		if !reflect.DeepEqual(want, got) || err != nil {
-			t.Fatalf("after %d rounds, of pages that were read before: %v, %s", round, err, cmp.Diff(want, got))
-		}
-		if _, err := writer.Cleanup(ctx, at-150); err != nil {
-			t.Fatal(err)
-		}
-		next()
-	}
-	if got, err := late.Query(ctx, "*", daybook.QueryParams{}); !errors.Is(err, daybook.ErrLocked) {
-		t.Errorf("after the pages were overwritten: %d values, %v; want ErrLocked", len(got), err)
-	}
-	if again := openBeside(t, dir); len(recordsOf(t, again)) != 7 {
-		t.Error("the reader that was opened again has other records")
+	for _, maxSize := range []int64{0, 64 << 20} {
+		t.Run(fmt.Sprintf("MaxSize %d", maxSize), func(t *testing.T) {
+			dir := testenv.DirInMemory(t)
+			writer := mustOpen(t, dir, &Options{Durability: DurabilityOS, MaxSize: maxSize,
+				Tuning: Tuning{ChunkValues: 4}})
+			at := uint64(0)
+			next := func() {
+				storeMany(t, writer, at, at+100)
+				at += 100
+				if err := writer.Checkpoint(ctx); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range 5 {
+				next()
+			}
+			want, err := writer.Query(ctx, "*", daybook.QueryParams{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			early, late := openBeside(t, dir), openBeside(t, dir)
+			for round := range 5 {
+				got, err := early.Query(ctx, "*", daybook.QueryParams{})
+				if !reflect.DeepEqual(want, got) || err != nil {
+					t.Fatalf("after %d rounds, of pages that were read before: %v, %s", round, err, cmp.Diff(want, got))
+				}
+				if _, err := writer.Cleanup(ctx, at-150); err != nil {
+					t.Fatal(err)
+				}
+				next()
+			}
+			got, err := late.Query(ctx, "*", daybook.QueryParams{})
+			if maxSize > 0 && !errors.Is(err, daybook.ErrLocked) {
+				t.Errorf("after the pages were overwritten: %d values, %v; want ErrLocked", len(got), err)
+			}
+			if maxSize == 0 && (err != nil || !reflect.DeepEqual(want, got)) {
+				t.Errorf("the pages were not kept: %d values, %v; want the %d of before", len(got), err, len(want))
+			}
+			if again := openBeside(t, dir); len(recordsOf(t, again)) != 7 {
+				t.Error("the reader that was opened again has other records")
+			}
+		})
 	}
 }
 

@@ -234,6 +234,7 @@ func (t *turn) openTreeFile(mustExist bool, ifNew identity.Identity) error {
 		LockTimeout:      db.opts.LockTimeout,
 		ReadOnly:         db.opts.ReadOnly,
 		Directory:        db.dir.path,
+		Log:              db.dir.log,
 		Existing:         mustExist,
 		ChunkValues:      db.opts.Tuning.ChunkValues,
 		ChunkBytes:       db.opts.Tuning.ChunkBytes,

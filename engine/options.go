@@ -137,10 +137,9 @@ type Options struct {
 	// instead. Options that are about writing are errors beside it, except Tuning. Default: false.
 	ReadOnly bool
 	// BesideWriter lets a ReadOnly Open also read a directory that another process has open for
-	// writing. It then takes no lock, holds up nobody, and shows the values of one moment during
-	// Open. Open tries for LockTimeout before it returns ErrLocked. Every later call reads that
-	// moment, or returns ErrLocked once the writer has overwritten it: open it again then. Check,
-	// Backup and Changes return ErrLocked. It needs ReadOnly. Default: false.
+	// writing; that never waits for the reader. Open reads one moment, and tries for LockTimeout
+	// before it returns ErrLocked. So do later calls once the writer has overwritten that moment,
+	// which it keeps for up to a minute; and Check, Backup and Changes at once. Default: false.
 	BesideWriter bool
 	// MaxFuture is how far a timestamp may be ahead of this machine's clock; Store returns
 	// ErrTimestampRange for a later one. It refuses the timestamps of other clocks, such as a

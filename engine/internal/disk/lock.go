@@ -5,8 +5,9 @@ package disk
 // Lock names a lock that open files have alone, or share. It ends when the file is closed, also by
 // the death of the process. Nobody who reads or writes the file without the lock is held up.
 //
-// There are two, because a reader of a tree must notice that a writer waits for it: readers share
-// OfTree, which the writer needs alone, and the writer shows that it waits by OfSign.
+// There are three. A reader of a tree must notice that a writer waits for it: readers share OfTree,
+// which the writer needs alone, and the writer shows that it waits by OfSign. A writer must notice
+// that somebody reads beside it: such readers share OfPin.
 type Lock int
 
 const (
@@ -14,6 +15,8 @@ const (
 	OfTree Lock = iota
 	// OfSign is the lock of the file that SignPath names.
 	OfSign
+	// OfPin is the lock of the file that PinPath names.
+	OfPin
 )
 
 // Holder is a process that has a lock.

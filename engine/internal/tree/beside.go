@@ -14,23 +14,25 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/pages"
 )
 
-// besideFile is a tree's file to which another process writes. It is read without a lock.
+// besideFile is a tree's file to which another process writes. It is read without that one's lock.
 //
 // Pages that were read while the file had no later commit are those of the commit. So OpenBeside
-// believes what no checksum covers, and the caller then asks IsNewest. Every later read is verified:
-// it is what the commit had, or an error.
+// believes what no checksum covers, and the caller then asks IsNewest. Every later read is
+// verified: it is what the commit had, or an error.
 type besideFile struct {
 	fs     disk.FS
 	path   string
 	file   *os.File
 	copies *pages.Copies
+	pin    *os.File // that this reader has locked; nil: none
 }
 
-// OpenBeside opens the newest commit of a file to which another process writes. It takes no lock,
-// changes nothing, and holds up nobody. What it returns, and what is read from it until then, counts
-// only if IsNewest is true after that.
+// OpenBeside opens the newest commit of a file to which another process writes. It takes no lock
+// that a writer needs, changes nothing, and holds up nobody. What it returns, and what is read from
+// it until then, counts only if IsNewest is true after that.
 //
-// Once the writer has overwritten pages of the commit, reading them fails with daybook.ErrLocked.
+// The writer keeps the pages of the commit for a while. Once it has overwritten some, reading them
+// fails with daybook.ErrLocked.
 // Errors: daybook.ErrLocked, ErrCorrupt, ErrVersion, one that matches fs.ErrNotExist, or the
 // operating system's.
 func OpenBeside(fsys disk.FS, path string, opts Options) (_ *Tree, err error) {
@@ -40,17 +42,18 @@ func OpenBeside(fsys disk.FS, path string, opts Options) (_ *Tree, err error) {
 	if t.file, err = fsys.OpenFile(path, os.O_RDONLY, 0); err != nil {
 		return nil, err
 	}
+	// The lock comes before the look at the meta pages: see followPin.
+	beside := &besideFile{fs: fsys, path: path, file: t.file, pin: t.showReading()}
 	defer func() {
 		if err != nil {
-			_ = t.file.Close()
+			_ = beside.close()
 		}
 	}()
-	copies, err := pages.NewCopies(t.file)
-	if err != nil {
+	if beside.copies, err = pages.NewCopies(t.file); err != nil {
 		return nil, t.mapped.describe(err)
 	}
-	t.pageSize = copies.PageSize()
-	t.mapped.beside = &besideFile{fs: fsys, path: path, file: t.file, copies: copies}
+	copies := beside.copies
+	t.mapped.beside, t.pageSize = beside, copies.PageSize()
 	err = t.mapped.protect(func() error { return t.loadBeside(copies.Image(nil, nil)) })
 	if err = t.mapped.describe(err); err != nil {
 		return nil, err
@@ -84,6 +87,13 @@ func (b *besideFile) isNewest() bool {
 	}
 	found, err := b.fs.Stat(b.path)
 	return err == nil && os.SameFile(own, found) && b.copies.IsNewest()
+}
+
+func (b *besideFile) close() error {
+	if b.pin != nil {
+		_ = b.pin.Close()
+	}
+	return b.file.Close()
 }
 
 // judge returns daybook.ErrLocked for damage of a file that has changed: the page or the value was

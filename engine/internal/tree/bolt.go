@@ -170,11 +170,12 @@ func (t *Tree) viewBolt(fn func(tx *bbolt.Tx) error) error {
 func (t *Tree) closeBolt() error {
 	t.mapped.lease.close()
 	if t.mapped.beside != nil {
-		return t.file.Close()
+		return t.mapped.beside.close()
 	}
 	if t.broken.Load() {
 		return closeHandle(t.file)
 	}
+	t.pin.end()
 	return t.bolt.Close()
 }
 

@@ -22,7 +22,7 @@ import (
 func Open(fsys disk.FS, path string, opts Options) (*Tree, error) {
 	t := &Tree{
 		mapped: mappedFile{fs: fsys, path: path}, opts: opts, coder: codec.NewCoder(),
-		unsaved: make(map[uint64]bool),
+		unsaved: make(map[uint64]bool), pin: newPin(),
 	}
 	info, err := fsys.Stat(path)
 	missing := errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0

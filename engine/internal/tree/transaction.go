@@ -73,7 +73,11 @@ func (t *Tree) commit(growth int64, fn func(tx *bbolt.Tx) error) error {
 	if err := t.Failure(); err != nil {
 		return err
 	}
-	return t.withMapping(growth, func() error { return t.commitMapped(fn) })
+	err := t.withMapping(growth, func() error { return t.commitMapped(fn) })
+	if isNoSpace(err) && t.pin.giveUp() {
+		err = t.withMapping(growth, func() error { return t.commitMapped(fn) })
+	}
+	return err
 }
 
 // commitMapped is commit for a commit that the mapping has room for.
@@ -82,6 +86,7 @@ func (t *Tree) commitMapped(fn func(tx *bbolt.Tx) error) error {
 	var before metaPages
 	t.saving = false
 	err := t.mapped.protect(func() error {
+		t.followPin()
 		tx, err := t.beginBolt(true)
 		if err != nil {
 			return err

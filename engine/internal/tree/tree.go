@@ -21,6 +21,7 @@ type Options struct {
 	LockTimeout time.Duration // negative: wait for readers, which give way, and not for a writer
 	ReadOnly    bool
 	Directory   string // of the daybook, as disk.SignPath wants it; "": readers do not give way
+	Log         string // path of the log's directory, for disk.PinPath; "": readers beside a writer have no pin
 	Existing    bool   // the file must exist and have content other than zeros
 	ChunkValues int    // maximum number of values in a chunk
 	ChunkBytes  int    // maximum number of bytes of JSON in a chunk of more than one value
@@ -62,6 +63,8 @@ type Tree struct {
 
 	maxBytes int64 // as SetMaxBytes set it
 	mapping  int64 // bytes of the file that are mapped, at least
+
+	pin pin // of a reader beside this writer
 
 	withinMap bool  // the commit that is being made must not outgrow the mapping
 	maxUsed   int64 // bytes of the file that may be used after that commit, at most
