@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine/internal/identity"
 	"github.com/daybook-db/daybook/engine/internal/pages"
 	"github.com/daybook-db/daybook/proof/testenv"
 )
@@ -37,6 +38,41 @@ func TestVerbsMeetFailedReads(t *testing.T) {
 }
 
 func laterText(h history, _ uint64) string { return textOf(h) }
+
+// TestOpenMeetsFailedReads lets each read of a page fail while a tree is opened. Open must say so,
+// or the tree have the identity that it had before.
+func TestOpenMeetsFailedReads(t *testing.T) {
+	path, reading := makeVerbTree(t), options()
+	reading.ReadOnly = true
+	tree := mustOpen(t, path)
+	want, err := tree.Identity()
+	if err := errors.Join(err, tree.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, opts := range []Options{options(), reading} {
+		for n, all := 0, false; !all; n++ {
+			seen := 0
+			lift := pages.FailReads(func(uint64) string {
+				if seen++; seen == n+1 {
+					return aFault
+				}
+				return ""
+			})
+			tree, err := openAt(t, path, opts)
+			lift()
+			all = seen <= n
+			var found, next identity.Identity
+			if err == nil {
+				found, err = tree.Identity()
+				next = tree.NextIdentity()
+				_ = tree.Close()
+			}
+			if err == nil && !(found.Equal(want) && next.Equal(want)) || err != nil && (all || !namesFault(err)) {
+				t.Errorf("%+v: read %d failed: got %v, and the identity %v; want %v", opts, n, err, found, want)
+			}
+		}
+	}
+}
 
 // choiceOfReads chooses the reads that are to fail. It has the ways to those that were chosen.
 type choiceOfReads map[way]bool

@@ -193,7 +193,7 @@ func TestCopyOfADamagedChunk(t *testing.T) {
 	}
 }
 
-// TestCopyOfADamagedEntry copies a record whose catalogue entry is damaged. The error must say that,
+// TestCopyOfADamagedEntry copies a record whose catalogue entry is damaged. The error must name it,
 // and not only that the counts differ.
 func TestCopyOfADamagedEntry(t *testing.T) {
 	tree := mustOpen(t, makeVerbTree(t))

@@ -16,7 +16,7 @@ import (
 )
 
 // noiseHistory has values that cannot be compressed, so that a leaf has few chunks, and a record
-// takes several transactions.
+// takes several transactions. The chunks of one record have no equal times.
 func noiseHistory() (h history, last uint64) {
 	h = make(history)
 	for i := range uint64(24) {
@@ -24,6 +24,10 @@ func noiseHistory() (h history, last uint64) {
 			last++
 			h[record] = append(h[record], noiseAt(i/3, last))
 		}
+	}
+	for i := range uint64(12) {
+		last++
+		h["d"] = append(h["d"], noiseAt(i, last))
 	}
 	return h, last
 }
@@ -91,18 +95,21 @@ func verbsOnNoise(t *testing.T) (all []verb) {
 	add(verb{name: "Salvage in parts", passesOver: true}, 2<<10, salvageAll)
 	add(verb{name: "Copy meanwhile", writes: true, inParts: true}, 2<<10,
 		func(ctx context.Context, tree *Tree) (string, error) { return "", copyMeanwhile(ctx, tree, post) })
-	for name, rule := range map[string]Rule{
-		"oldest": {OlderThan: 5}, "span": {NewerThan: 1, OlderThan: 7}, "newest": {NewerThan: 3},
-		"first stored": {StoredThrough: 21}, "all but three": {MaxPerRecord: 3},
+	for _, test := range []struct {
+		what string
+		rule Rule
+	}{
+		{"oldest", Rule{OlderThan: 5}}, {"first", Rule{OlderThan: 1}}, {"span", Rule{NewerThan: 1, OlderThan: 7}},
+		{"newest", Rule{NewerThan: 3}}, {"first stored", Rule{StoredThrough: 21}}, {"all but three", Rule{MaxPerRecord: 3}},
 	} {
 		for _, bytes := range []int{1 << 10, 64 << 10} {
-			name := fmt.Sprintf("Prune the %s, %d bytes at a time", name, bytes)
+			name := fmt.Sprintf("Prune the %s, %d bytes at a time", test.what, bytes)
 			v := verb{name: name, writes: true, inParts: true}
 			add(v, bytes, func(ctx context.Context, tree *Tree) (string, error) {
 				with := pruning(func([]Deletion) {})
 				with.Holds = Holds{{Pattern: mustPattern(t, "a"), At: 9, From: 13}}
 				with.Lost, with.NotesOf = func([]uint64) {}, func([]uint64) Notes { return nil }
-				return "", second(tree.Prune(ctx, mustPattern(t, "*"), rule, with))
+				return "", second(tree.Prune(ctx, mustPattern(t, "*"), test.rule, with))
 			})
 		}
 	}
