@@ -71,7 +71,8 @@ func (db *DB) postToReleaseLog(group []*commit) (released <-chan struct{}) {
 	if smallest == math.MaxInt {
 		return nil
 	}
-	if released = db.heads.freezeToPost(db.log.MayRelease(smallest), db.log.KeepsEvidence()); released != nil {
+	canMakeRoom := db.log.KeepsEvidence() || db.log.Size() == 0
+	if released = db.heads.freezeToPost(db.log.MayRelease(smallest), canMakeRoom); released != nil {
 		db.checkpointer.nudge()
 	}
 	return released
@@ -110,12 +111,12 @@ func (db *DB) postWhenFrozen(stopping <-chan struct{}) {
 	}
 }
 
-// postForLog posts the frozen head, if there is one. If a writer wants that, it makes the tree know
-// the epoch, so that the log can release the files of an earlier process without values to post.
+// postForLog posts the frozen head, if there is one. If a writer wants that, it makes room for the
+// log without a post.
 func (t *turn) postForLog() error {
-	if t.db.heads.epochIsWanted() {
-		err := t.saveEpoch()
-		t.db.heads.epochSaved(err)
+	if t.db.heads.logRoomIsWanted() {
+		err := t.makeLogRoom()
+		t.db.heads.endLogRoom(err)
 		if err != nil {
 			return err
 		}

@@ -356,7 +356,10 @@ func (db *DB) shutDown() error {
 	if err == nil {
 		err = t.endSession() // after that the log may be empty
 	}
-	err = errors.Join(err, db.log.Close(err == nil))
+	isEmpty := err == nil
+	if err = errors.Join(err, db.log.Close(isEmpty)); isEmpty {
+		t.takeReserve() // the log may have had a part of it
+	}
 	return errors.Join(err, t.closeDirectory())
 }
 

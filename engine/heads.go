@@ -31,7 +31,7 @@ type heads struct {
 	releasing    bool          // attempted has been closed, and released has not
 	postFailure  error         // of the last attempt, while the frozen head is still there
 	deleted      bool          // something was deleted from the tree since the last attempt
-	epochWanted  bool          // a writer waits for saveEpoch
+	roomWanted   bool          // a writer waits for makeLogRoom
 	postedFrom   *tree.State   // of the tree before any of the frozen head was in it; nil: unknown
 }
 
@@ -166,41 +166,40 @@ func (h *heads) freezeIfFull() (blocked <-chan struct{}) {
 // closed when the frozen head was posted, or not, and the log has released segments. mayRelease
 // says whether the log has any that a post may release.
 //
-// keepsEvidence says whether it has files that it can release when the tree has the present epoch.
-// Without values, epochIsWanted is true then.
+// canMakeRoom says whether makeLogRoom may help if there are no values to post. Then it is wanted.
 //
 // The channel is nil if there is nothing to release or to post. It is also nil if nothing was
 // deleted since the last attempt failed, because another one would fail too.
-func (h *heads) freezeToPost(mayRelease, keepsEvidence bool) (released <-chan struct{}) {
+func (h *heads) freezeToPost(mayRelease, canMakeRoom bool) (released <-chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	isEmpty := h.frozen == nil && h.active.Values() == 0
 	switch {
 	case h.releasing:
-	case !mayRelease && !keepsEvidence, isEmpty && !keepsEvidence:
+	case !mayRelease && !canMakeRoom, isEmpty && !canMakeRoom:
 		return nil
 	case (h.frozen != nil || isEmpty) && h.postFailure != nil && !h.deleted:
 		return nil
 	case isEmpty:
-		h.epochWanted = true
+		h.roomWanted = true
 	case h.frozen == nil:
 		h.freezeLocked()
 	}
 	return h.released
 }
 
-// epochIsWanted reports whether a writer waits until the tree has the present epoch.
-func (h *heads) epochIsWanted() bool {
+// logRoomIsWanted reports whether a writer waits for makeLogRoom.
+func (h *heads) logRoomIsWanted() bool {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	return h.epochWanted
+	return h.roomWanted
 }
 
-// epochSaved records the outcome of saveEpoch, and wakes the writers that wait for it.
-func (h *heads) epochSaved(err error) {
+// endLogRoom records the outcome of makeLogRoom, and wakes the writers that wait for it.
+func (h *heads) endLogRoom(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.epochWanted = false
+	h.roomWanted = false
 	if h.frozen == nil {
 		h.postFailure, h.deleted = err, false
 	}

@@ -161,20 +161,6 @@ func (t *turn) releaseEvidence() {
 	}
 }
 
-// saveEpoch makes the tree know the present epoch, and lets the log release what was the evidence
-// of it.
-func (t *turn) saveEpoch() error {
-	state, err := t.tree().State()
-	if err == nil {
-		err = t.saveIdentity()
-	}
-	if err == nil {
-		t.releaseEvidence()
-		t.db.log.Release(state.Watermark)
-	}
-	return err
-}
-
 // lastCheckpoint posts all values, so that the log can be emptied. The tree must know the epoch
 // too, because the log is the evidence of it. It must know the numbers of the segments that have
 // been in use: a Follower takes another segment with such a number for the one that it has read.

@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -90,17 +91,16 @@ func mustAbandon(t *testing.T, db *DB) {
 	}
 }
 
-// TestFullDiskAfterReboot kills a process again and again on a real disk that is full, and stays
-// full. The log got room for one segment. Each time the daybook opens, a deletion makes room in the
-// tree for more values than the segment holds.
-func TestFullDiskAfterReboot(t *testing.T) {
+// fullDiskWith closes a daybook with old values, on a real disk that other files have filled except
+// for a number of bytes.
+func fullDiskWith(t *testing.T, free int64) (dir string, opts *Options) {
+	t.Helper()
 	disk := smalldisk.Mount(t, 6<<20)
-	dir := filepath.Join(disk, "store")
-	opts := &Options{Tuning: Tuning{HeadSize: 256 << 10}, Durability: DurabilityOS, Logger: discard}
-	random := rand.New(rand.NewPCG(1, 2))
-	const held = 2000
+	dir = filepath.Join(disk, "store")
+	opts = &Options{Tuning: Tuning{HeadSize: 256 << 10}, Durability: DurabilityOS, Logger: discard}
 	db := mustOpen(t, dir, opts)
-	for i := range uint64(held) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range uint64(2000) {
 		mustStore(t, db, "r", string(jsonNoise(t, random, 900)), i)
 	}
 	mustClose(t, db)
@@ -108,23 +108,55 @@ func TestFullDiskAfterReboot(t *testing.T) {
 	ballast := filepath.Join(disk, "ballast")
 	if info, err := os.Stat(ballast); err != nil {
 		t.Fatal(err)
-	} else if err := os.Truncate(ballast, info.Size()-300<<10); err != nil {
+	} else if err := os.Truncate(ballast, info.Size()-free); err != nil {
 		t.Fatal(err)
 	}
-	for reboot := range 4 {
-		db := mustOpen(t, dir, opts)
-		if reboot == 0 {
-			mustStore(t, db, "first", "1", 1)
-		}
-		takeTheRest(t, disk)
-		now := 10_000 * (1 + reboot)
-		deleted, err := db.Cleanup(ctx, uint64(now))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if stored := storeUntilFull(t, db, random, now); stored < held/2 {
-			t.Errorf("after %d reboots, %d values can be stored in the place of %d", reboot, stored, deleted)
-		}
-		mustAbandon(t, db)
+	return dir, opts
+}
+
+// TestFullDiskAfterReboot restarts a daybook again and again on a real disk that is full, and stays
+// full. The log got room for one segment at most. Each time the daybook opens, a deletion makes
+// room in the tree for more values than a segment holds.
+func TestFullDiskAfterReboot(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		free   int64
+		closed bool
+		reason string
+	}{
+		{"killed", 300 << 10, false, "the log keeps its segment"},
+		{"closed", 300 << 10, true, "another program takes the segment's room, and later ones are made of the reserve"},
+		{"killed without a segment", 0, false, "the first one is made of the reserve, and stays"},
+		{"closed without a segment", 0, true, "the reserve gets back its part each time"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir, opts := fullDiskWith(t, test.free)
+			random := rand.New(rand.NewPCG(1, 2))
+			for reboot := range 4 {
+				db := mustOpen(t, dir, opts)
+				if reboot == 0 && test.free > 0 {
+					mustStore(t, db, "first", "1", 1)
+				}
+				takeTheRest(t, filepath.Dir(dir))
+				now := 10_000 * (1 + reboot)
+				deleted, err := db.Cleanup(ctx, uint64(now))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if stored := storeUntilFull(t, db, random, now); stored < 1000 {
+					t.Errorf("after %d reboots, %d values can be stored in the place of %d, but %s", reboot, stored,
+						deleted, test.reason)
+				}
+				if !test.closed {
+					mustAbandon(t, db)
+					continue
+				}
+				if _, err := db.Cleanup(ctx, math.MaxUint64); err != nil { // or Close would find no room for the head
+					t.Fatal(err)
+				}
+				mustClose(t, db)
+				takeTheRest(t, filepath.Dir(dir))
+			}
+		})
 	}
 }

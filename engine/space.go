@@ -100,6 +100,31 @@ func (t *turn) takeReserve() {
 	t.limitTree()
 }
 
+// makeLogRoom makes room for the log on a full disk when there is nothing to post. The tree gets to
+// know the epoch, so that the log can use the files of an earlier process again. A log without any
+// file gets a part of the reserve, which Close takes back.
+func (t *turn) makeLogRoom() error {
+	if t.db.log.KeepsEvidence() {
+		state, err := t.tree().State()
+		if err == nil {
+			err = t.saveIdentity()
+		}
+		if err != nil {
+			return err
+		}
+		t.releaseEvidence()
+		t.db.log.Release(state.Watermark)
+	}
+	if t.db.log.Size() > 0 {
+		return nil
+	}
+	if t.db.reserve.size() < reserveSize || !t.releaseReserve() {
+		return fmt.Errorf("%w for the first file of the log", daybook.ErrNoSpace)
+	}
+	defer t.takeReserve()
+	return t.db.log.MakeSegment()
+}
+
 // spaceLeft returns the number of bytes below MaxSize that remain when values with the given demand
 // are stored. It is negative if they do not fit.
 func (db *DB) spaceLeft(d demand) int64 {

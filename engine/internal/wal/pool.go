@@ -90,13 +90,33 @@ func (p *pool) prepareInBackground() {
 		if p.isReady() || p.skipIfPaused() {
 			return
 		}
-		// Released segments of a process with other Options may be smaller than FirstSegmentSize.
-		if s, err := p.makeSegment(p.opts.FirstSegmentSize); err == nil {
-			p.mu.Lock()
-			p.ready, p.unfinished = &s, false
-			p.mu.Unlock()
-		}
+		_ = p.makeReadyLocked()
 	})
+}
+
+// makeReady makes a segment of the minimum size ready, unless one is.
+func (p *pool) makeReady() error {
+	p.making.Lock()
+	defer p.making.Unlock()
+	if p.isReady() {
+		return nil
+	}
+	p.mu.Lock()
+	p.nextSize = p.opts.FirstSegmentSize
+	p.mu.Unlock()
+	return p.makeReadyLocked()
+}
+
+// makeReadyLocked makes the next segment ready. The caller holds making. Released segments of a
+// process with other Options may be smaller than FirstSegmentSize.
+func (p *pool) makeReadyLocked() error {
+	s, err := p.makeSegment(p.opts.FirstSegmentSize)
+	if err == nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.ready, p.unfinished = &s, false
+	}
+	return err
 }
 
 func (p *pool) isReady() bool {

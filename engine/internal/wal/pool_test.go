@@ -349,3 +349,25 @@ func TestLeaveRoom(t *testing.T) {
 	want("when it left no room", 4)
 	mustClose(t, log)
 }
+
+// TestMakeSegment makes a segment of the minimum size on a disk without room for the next larger
+// one, and none beside one that is ready.
+func TestMakeSegment(t *testing.T) {
+	d := newMemDisk()
+	log := mustOpen(t, d, 0, 0)
+	defer mustClose(t, log)
+	log.pool.stop()
+	log.pool.nextSize = log.opts.SegmentSize
+	for range 2 {
+		if err := log.MakeSegment(); err != nil {
+			t.Fatal(err)
+		}
+		if want := log.opts.FirstSegmentSize; log.Size() != want || log.Spare() != 1 {
+			t.Errorf("the log has %d bytes in %d segments; want one of %d", log.Size(), log.Spare(), want)
+		}
+	}
+	mustAppend(t, log, numbered(1, 700, 1))
+	if log.Size() != log.opts.FirstSegmentSize {
+		t.Error("the segment that was ready is not used")
+	}
+}

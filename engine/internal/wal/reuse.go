@@ -52,6 +52,10 @@ func (l *Log) MayRelease(payload int) bool {
 		l.active != nil && l.active.size >= size && l.active.hasValues()
 }
 
+// MakeSegment makes a segment ready, as small as the first one, unless one is ready. It makes no
+// others in the background.
+func (l *Log) MakeSegment() error { return disk.WrapNoSpace(l.pool.makeReady()) }
+
 // releaseLast releases the last segment in use, if all its values are in the tree and its file has
 // at least size bytes. It reports whether it did. Then the log has no segment in use, and the next
 // one can be made of that file.
