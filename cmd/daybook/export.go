@@ -24,9 +24,36 @@ var exportFormats = []string{"ndjson", "json", "csv", "parquet"}
 func newExportCommand(dir *string) *cobra.Command {
 	flags := queryFlags{oldestFirst: true, format: choiceFlag{"auto", append([]string{"auto"}, exportFormats...)}}
 	cmd := &cobra.Command{
-		Use:   "export PATTERN FILE",
-		Short: "Write values into an NDJSON, JSON, CSV or Parquet file",
-		Long: `Write the values of all records whose name matches PATTERN into FILE, which must not exist
+		Use:               "export PATTERN FILE",
+		Short:             "Write values into an NDJSON, JSON, CSV or Parquet file",
+		Long:              exportHelp,
+		Example:           exportExample,
+		Args:              asUsage(patternAndFile),
+		ValidArgsFunction: completeArguments(cobra.NoFileCompletions, recordNames(dir), anyFile),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			params, err := flags.params(time.Now())
+			if err != nil {
+				return err
+			}
+			format, err := flags.exportFormat(cmd, args[1])
+			if err != nil {
+				return err
+			}
+			if args[1] != standard {
+				if err := refuseInside(*dir, args[1]); err != nil {
+					return err
+				}
+			}
+			return runExport(cmd, *dir, args[0], args[1], params, format)
+		},
+	}
+	flags.addSelection(cmd)
+	cmd.Flags().Var(&flags.format, "format", "output format")
+	flags.addFlat(cmd)
+	return cmd
+}
+
+const exportHelp = `Write the values of all records whose name matches PATTERN into FILE, which must not exist
 yet; - is standard output. They are sorted by record name, then by time, the oldest first.
 "daybook import" reads the file. "daybook help query" explains PATTERN.
 
@@ -48,47 +75,34 @@ line, except in parquet; json then lacks its end. When the reader of a pipe clos
 does, export ends without an error, and with the exit status 141. An export that was killed
 leaves a file named .FILE.NUMBER.part; the next export to FILE removes it when it was last
 written more than an hour ago. The umask says who can read FILE, as of any new file; a backup
-is private (mode 0600).`,
-		Example: `  daybook export "*" history.parquet
+is private (mode 0600).`
+
+const exportExample = `  daybook export "*" history.parquet
   daybook export "sensor.*" week.csv --since -7d
   daybook export "sensor.#" sensors.ndjson --topic
   daybook export "*" yesterday.json --since yesterday --until yesterday
-  daybook export "*" - --format ndjson | gzip > history.ndjson.gz`,
-		Args: asUsage(func(cmd *cobra.Command, args []string) error {
-			if len(args) != 2 {
-				return fmt.Errorf("export takes one PATTERN, in quotes, and one FILE, or - , and got %s",
-					counted(len(args), "argument"))
-			}
-			return hasName(args[1])
-		}),
-		ValidArgsFunction: completeArguments(cobra.NoFileCompletions, recordNames(dir), anyFile),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			params, err := flags.params(time.Now())
-			if err != nil {
-				return err
-			}
-			format, err := exportFormat(args[1], flags.format.value)
-			if flags.flat && args[1] == standard && !cmd.Flags().Changed("format") {
-				format, err = "csv", nil
-			}
-			if err == nil {
-				format, err = flags.flattened(cmd, format)
-			}
-			if err != nil {
-				return err
-			}
-			if args[1] != standard {
-				if err := refuseInside(*dir, args[1]); err != nil {
-					return err
-				}
-			}
-			return runExport(cmd, *dir, args[0], args[1], params, format)
-		},
+  daybook export "*" - --format ndjson | gzip > history.ndjson.gz`
+
+// patternAndFile checks the arguments of export.
+func patternAndFile(_ *cobra.Command, args []string) error {
+	if len(args) != 2 {
+		return fmt.Errorf("export takes one PATTERN, in quotes, and one FILE, or - , and got %s",
+			counted(len(args), "argument"))
 	}
-	flags.addSelection(cmd)
-	cmd.Flags().Var(&flags.format, "format", "output format")
-	flags.addFlat(cmd)
-	return cmd
+	return hasName(args[1])
+}
+
+// exportFormat returns the format of a file that is to be written. Standard output is CSV if --flat
+// makes columns and nobody asked for a format.
+func (f *queryFlags) exportFormat(cmd *cobra.Command, name string) (string, error) {
+	if f.flat && name == standard && !cmd.Flags().Changed("format") {
+		return f.flattened(cmd, "csv")
+	}
+	format, err := exportFormat(name, f.format.value)
+	if err != nil {
+		return "", err
+	}
+	return f.flattened(cmd, format)
 }
 
 // exportFormat returns the format that the flag or the file's name says.
