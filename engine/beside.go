@@ -19,8 +19,8 @@ import (
 // that were acknowledged before Open are then in the tree or in the log, because a segment of the
 // log is released only after a commit that has its values. Otherwise Open reads both again.
 //
-// While a reader is open, it has a lock that others of its kind share, and the writer keeps the pages
-// for it: package tree has the bounds of that. The writer never waits for the reader.
+// While a reader is open, it has a lock that others of its kind share, and the writer keeps the
+// pages for it: package tree has the bounds of that. The writer never waits for the reader.
 //
 // At every moment the files are such that a crash would do no harm. So an error is either due to
 // files that changed between two looks at them, or it is damage, which is still there at the next

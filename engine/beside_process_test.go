@@ -224,7 +224,8 @@ func (b *besideTest) catchUp() {
 
 // TestQueryBesideAWriter opens a directory again and again beside a process that stores at full
 // speed, prunes or drops, compacts, and closes and opens the directory. Each answer has every value
-// that was acknowledged before Open began, unless it was deleted, and no others; or it is ErrLocked.
+// that was acknowledged before Open began, unless it was deleted, and no others; or it is
+// ErrLocked.
 func TestQueryBesideAWriter(t *testing.T) {
 	for _, drops := range []bool{false, true} {
 		t.Run(fmt.Sprintf("drops=%v", drops), func(t *testing.T) {
@@ -252,7 +253,7 @@ func TestQueryBesideAWriter(t *testing.T) {
 			}
 			t.Logf("%d answers, %d of them beside the writer; %d times it was locked", answered, beside, locked)
 			if beside < want/2 {
-				t.Errorf("%d answers beside the writer, %d times locked; want at least %d answers", beside, locked, want/2)
+				t.Errorf("%d answers beside the writer, %d times locked; want at least %d", beside, locked, want/2)
 			}
 		})
 	}
@@ -286,8 +287,8 @@ func (b *besideTest) look() (beside bool, err error) {
 			return db.beside, fmt.Errorf("Records: %w", err)
 		}
 		for writer := range values {
-			if info.RecordName == killRecord(writer) && info.Count != uint64(len(values[writer])) {
-				b.Errorf("Records says %d values of writer %d; Query returns %d", info.Count, writer, len(values[writer]))
+			if got := len(values[writer]); info.RecordName == killRecord(writer) && info.Count != uint64(got) {
+				b.Errorf("Records says %d values of writer %d; Query returns %d", info.Count, writer, got)
 			}
 		}
 	}

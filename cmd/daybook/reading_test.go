@@ -19,8 +19,8 @@ import (
 	"github.com/daybook-db/daybook/engine"
 )
 
-// TestReadingBesideAWriter runs the commands that read beside a process that stores: an ingest whose
-// input has not ended. They show what it has stored so far, and it goes on.
+// TestReadingBesideAWriter runs the commands that read beside a process that stores: an ingest
+// whose input has not ended. They show what it has stored so far, and it goes on.
 func TestReadingBesideAWriter(t *testing.T) {
 	dir := newDir(t)
 	writer := exec.Command(os.Args[0], "ingest", "--format", "ndjson", "--dir", dir)
@@ -41,7 +41,8 @@ func TestReadingBesideAWriter(t *testing.T) {
 	csv := "record_name,stored_at,value\nprobe,0,0\nprobe,1,1\nprobe,2,2\n"
 	query := []string{"query", "*", "--oldest-first", "--limit", "0", "--format", "csv", "--dir", dir}
 	var got result
-	for end := time.Now().Add(time.Minute); got.out != csv && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); got.out != csv && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond)
 		got = run(t, "", query...)
 	}
 	if got.out != csv || got.err != "" {
