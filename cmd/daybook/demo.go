@@ -26,7 +26,7 @@ func newDemoCommand(dir *string) *cobra.Command {
 	flags := demoFlags{keep: ageFlag{"30d", 30 * str2duration.Day}}
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Record readings of this machine and show what can be done with them",
+		Short: "Record readings of this machine and show what can be done",
 		Long: `Record readings of this machine (CPU, memory, load, disk, network and, if it has sensors,
 temperatures) as JSON records such as host.cpu.total, ten times a second for ten seconds. Then
 show the newest value of each record, a chart of a time range, the size of the history, and

@@ -53,29 +53,28 @@ func newExportCommand(dir *string) *cobra.Command {
 	return cmd
 }
 
-const exportHelp = `Write the values of all records whose name matches PATTERN into FILE, which must not exist
-yet; - is standard output. They are sorted by record name, then by time, the oldest first.
-"daybook import" reads the file. "daybook help query" explains PATTERN.
+const exportHelp = `Write the values of all records whose name matches PATTERN into FILE, which must
+not exist yet; - is standard output. They are sorted by record name, then by
+time, the oldest first. "daybook import" reads the file. "daybook help query"
+explains PATTERN.
 
-The ending of FILE (.ndjson, .json, .csv, .parquet) or --format chooses the format:
-  ndjson   one {"record_name":...,"value":...,"stored_at":...} per line
+The ending of FILE (.ndjson, .json, .csv, .parquet) or --format says the format:
+  ndjson   {"record_name":...,"value":...,"stored_at":...} in each line
   json     one array of these objects
-  csv      the columns record_name, stored_at and value, with the value as JSON
-  parquet  the columns record_name (string), stored_at (unsigned 64-bit), stored_at_utc (the
-           same as a timestamp, null after the year 9999) and value (JSON)
-In all of them stored_at is in Unix milliseconds. Only parquet keeps every value byte for byte.
-ndjson and json drop white space around a value, and turn line breaks inside it into spaces.
-csv turns \r\n inside a value into \n, and refuses a record with \r\n in its name. With --flat,
-csv and parquet are for spreadsheets and for programs that compute, and import does not read
-them: "daybook help query".
+  csv      the columns record_name, stored_at and value, which is JSON
+  parquet  the columns record_name (string), stored_at (unsigned 64-bit),
+           stored_at_utc (a timestamp, null after the year 9999), value (JSON)
+In all of them stored_at is in Unix milliseconds. Only parquet keeps all bytes
+of a value: ndjson and json drop white space around it, and turn line breaks in
+it into spaces; csv turns \r\n into \n, and refuses a record with \r\n in its
+name. With --flat, csv and parquet are for spreadsheets and for programs that
+compute, and import does not read them: "daybook help query".
 
-The values are written while they are read, so a large export needs no large memory. FILE
-appears only when it is complete. An interrupted export to standard output ends with a whole
-line, except in parquet; json then lacks its end. When the reader of a pipe closes it, as head
-does, export ends without an error, and with the exit status 141. An export that was killed
-leaves a file named .FILE.NUMBER.part; the next export to FILE removes it when it was last
-written more than an hour ago. The umask says who can read FILE, as of any new file; a backup
-is private (mode 0600).`
+Memory does not grow with the export. FILE appears only when it is complete. An
+interrupted export to standard output ends with a whole line, except in parquet;
+json then lacks its end. When the reader of a pipe closes it, as head does, the
+exit status is 141. An export that was killed leaves .FILE.NUMBER.part, which
+the next one to FILE removes after an hour. The umask says who can read FILE.`
 
 const exportExample = `  daybook export "*" history.parquet
   daybook export "sensor.*" week.csv --since -7d

@@ -18,7 +18,7 @@ import (
 )
 
 // topicUsage is the description of --topic, which several commands have.
-const topicUsage = "read PATTERN as a topic: split at dots, * is one level, # any number"
+const topicUsage = "read PATTERN as a topic: * is one level, # any number"
 
 // ageFlag is a flag that takes a duration with days and weeks.
 type ageFlag struct {

@@ -34,7 +34,55 @@ func printHelp(cmd *cobra.Command, _ []string) {
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	flags.AddFlagSet(cmd.LocalFlags())
 	flags.AddFlagSet(cmd.InheritedFlags()) // --dir
-	printSection(out, "Flags", strings.TrimRight(flags.FlagUsages(), "\n"))
+	flags.SortFlags = cmd.Flags().SortFlags
+	printSection(out, "Flags", flagLines(flags))
+}
+
+// maxFlagName is how long a flag with its argument may be that has what it does beside it.
+const maxFlagName = 25
+
+// flagLines returns what the flags do, with a line for each in as few columns as it needs, because
+// the flags are most of the help.
+func flagLines(flags *pflag.FlagSet) string {
+	var names, usages []string
+	widest := 0
+	flags.VisitAll(func(flag *pflag.Flag) {
+		if flag.Hidden {
+			return
+		}
+		name, usage := describeFlag(flag)
+		names, usages = append(names, name), append(usages, usage)
+		if len(name) <= maxFlagName {
+			widest = max(widest, len(name))
+		}
+	})
+	var lines strings.Builder
+	for i, name := range names {
+		if len(name) > maxFlagName {
+			fmt.Fprintln(&lines, "  "+name)
+			name = ""
+		}
+		fmt.Fprintf(&lines, "  %-*s  %s\n", widest, name, usages[i])
+	}
+	return strings.TrimRight(lines.String(), "\n")
+}
+
+// describeFlag returns how a flag is typed, and what it does.
+func describeFlag(flag *pflag.Flag) (name, usage string) {
+	argument, usage := pflag.UnquoteUsage(flag)
+	name = "--" + flag.Name
+	if flag.Shorthand != "" {
+		name = "-" + flag.Shorthand + ", " + name
+	}
+	if argument != "" {
+		name += " " + argument
+	}
+	isPlain := flag.DefValue == "" || flag.DefValue == "false" || flag.DefValue == "0" || flag.DefValue == "[]" ||
+		flag.DefValue == "0s"
+	if !isPlain {
+		usage += " (default " + flag.DefValue + ")"
+	}
+	return name, usage
 }
 
 // printSection prints a title and lines, unless there are none.

@@ -19,19 +19,16 @@ func newIngestCommand(dir *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ingest [FILE...]",
 		Short: "Store the readings in files of any program",
-		Long: `Store the values of files; - or no file is standard input. The directory is created if it
-does not exist. A file that is ingested twice is stored twice, unless --skip-existing.
+		Long: `Store the values of files; - or no file is standard input. The directory is
+created if it does not exist. A file that is ingested twice is stored twice,
+unless --skip-existing.
 
-A file is CSV, lines of JSON, a JSON document or array, or Influx line protocol, and may be
-compressed by gzip or zstd. What it is, and where its times are, is detected from its first
-64 KiB and printed. What cannot be known is asked for: the error names the flag that says it.
-
-Each row or object becomes one JSON value, without its time. The record is what --record says,
-else record_name or topic in the file, else the file's name without its ending. Times without
-a zone are in this machine's zone; below a millisecond they are cut off.
-
-Values are stored in batches, in the file's order. A bad line ends the command, which prints
-how many values were stored before it. Files that "daybook export" wrote go in as they were.`,
+A file is CSV, JSON, NDJSON or Influx line protocol, also in gzip or zstd. What
+it is, and where its times are, is found in its first 64 KiB and printed. What
+cannot be known is an error that names the flag. Each row or object is a value,
+without its time. The record is record_name or topic in the file, else the
+file's name. Times without a zone are local. A bad line ends the command, after
+the values before it are stored. Files of "daybook export" go in as they were.`,
 		Example: `  daybook ingest sensors.csv --dry-run
   daybook ingest sensors.csv
   daybook ingest history.csv --record "ha.{entity_id}"

@@ -32,35 +32,35 @@ func newQueryCommand(dir *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "query PATTERN",
 		Short: "Print the values of records",
-		Long: `Print the values of all records whose name matches PATTERN, sorted by record name, then
-by time, the newest first. The time of a value, under STORED AT and for --since and --until,
-is the timestamp that it was given when it was stored. It may differ from the clock's time.
+		Long: `Print the values of all records whose name matches PATTERN, sorted by record
+name, then by time, the newest first. The time of a value, under STORED AT and
+for --since and --until, is the timestamp that it was given when it was stored.
+It may differ from the clock's time.
 
-PATTERN is a glob: * matches any characters, dots too, ? matches one character, and \ takes
-the next character literally. With --topic it is a topic: PATTERN and name are split at
-dots, * matches exactly one level, and # matches any number of levels. Put a pattern in
-quotes, so that the shell does not replace it by file names.
+PATTERN is a glob: * matches any characters, dots too, ? matches one character,
+and \ takes the next one literally. With --topic it is a topic: PATTERN and name
+are split at dots, * matches one level, and # any number of levels. Put a
+pattern in quotes, so that the shell does not replace it by file names.
 
 The formats are
   table    for people: times are local, and long values are shortened
-  ndjson   one {"record_name":...,"value":...,"stored_at":...} per line; values are printed
-           byte for byte, except that line breaks inside them become spaces
+  ndjson   {"record_name":...,"value":...,"stored_at":...} in each line; a value
+           has its bytes, except that line breaks in it become spaces
   json     one array of these objects
-  csv      the columns record_name, stored_at and value, with the value as JSON
+  csv      the columns record_name, stored_at and value, which is JSON
   parquet  the file that export writes, for a pipe or a file
-With --flat, csv and parquet have a column for each member, such as motor.rpm, and one called
-value for what is no object. In csv times are RFC 3339 in UTC, null is an empty cell, and an
-array is JSON. In parquet stored_at is a timestamp, and a column is a boolean, a 64-bit integer,
-a double or a string. Cells of several types are JSON text, and so are numbers that would change.
+With --flat, csv and parquet have a column for each member, such as motor.rpm,
+and one called value for what is no object. In csv times are RFC 3339 in UTC,
+null is an empty cell, and an array is JSON. In parquet stored_at is a
+timestamp, and a column is a boolean, a 64-bit integer, a double or a string.
+Cells of several types are JSON text, and so are numbers that would change.
 The values are read twice: a member that is stored meanwhile is an error.
-Otherwise, except in the table, stored_at is in Unix milliseconds. "daybook ingest" reads ndjson.
-
-The values are printed while they are read, so a large result needs no large memory.`,
+Otherwise, except in the table, stored_at is in Unix milliseconds.`,
 		Example: `  daybook query "host.cpu.*" --limit 1
   daybook query host.memory --since -1h --oldest-first
   daybook query "host.*" --since yesterday --until yesterday
   daybook query host.memory --format csv > memory.csv
-  daybook query "#" --topic --until 2026-11-23T06:00:00Z --format ndjson > history.ndjson`,
+  daybook query "#" --topic --until 2026-11-23 --format ndjson > old.ndjson`,
 		Args:              asUsage(onePattern),
 		ValidArgsFunction: completeArguments(cobra.NoFileCompletions, recordNames(dir)),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -86,9 +86,8 @@ The values are printed while they are read, so a large result needs no large mem
 
 // addSelection adds the flags that select values by time and read the pattern.
 func (f *queryFlags) addSelection(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.since, "since", "", "only values with this `time` or a later one, such as yesterday")
-	cmd.Flags().StringVar(&f.until, "until", "",
-		"only values with this `time` or an earlier one; a day means all of it")
+	cmd.Flags().StringVar(&f.since, "since", "", "values from this `time` on, such as yesterday")
+	cmd.Flags().StringVar(&f.until, "until", "", "values up to this `time`; a day means all of it")
 	cmd.Flags().BoolVar(&f.topic, "topic", false, topicUsage)
 }
 

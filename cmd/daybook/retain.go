@@ -27,33 +27,34 @@ func newRetainCommand(dir *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "retain --rules FILE",
 		Short: "Delete values again and again, as a file of rules says",
-		Long: `Delete the values that a file of rules does not keep, at once and then every hour, until
-interrupted. With --once, delete them once. There is no undo.
+		Long: `Delete the values that a file of rules does not keep, at once and then every
+hour, until interrupted. With --once, delete them once. There is no undo.
 
-Each record follows the first rule whose pattern matches its name. A record that no rule
-matches follows max_age. The file is YAML or JSON:
+Each record follows the first rule whose pattern matches its name. A record that
+no rule matches follows max_age. The file is YAML or JSON:
 
-  max_age: 7d                  # of records that no rule matches; default: keep for ever
-  max_bytes: 500MB             # of JSON, of records with a limit; beyond it the oldest are deleted
+  max_age: 7d                # of records that no rule matches; default: for ever
+  max_bytes: 500MB           # of JSON with a limit; then the oldest are deleted
   rules:
-    - pattern: "alarm.*"       # a glob
+    - pattern: "alarm.*"     # a glob
       max_age: 365d
-      keep_newest: 10          # values of each record that are kept at any age
-    - topic: "plant.#.state"   # or a topic
+      keep_newest: 10        # values of each record that are kept at any age
+    - topic: "plant.#.state" # or a topic
       max_per_record: 100
-    - pattern: "config.*"      # without a limit, everything is kept
+    - pattern: "config.*"    # without a limit, everything is kept
 
 Each sweep prints one line on standard error with the number of deleted values.
 
-Retain does not believe a clock that contradicts what is known of the time: when it is earlier
-by more than a day, or ahead by more than two, or before the program was built. What is known
-is kept in the daybook, also from one --once to the next. Meanwhile age is counted by uptime:
-a value is deleted when it has been there for its maximum age of uptime. The clock is
-believed again when it is set right, or when it has run for long enough. --once fails then,
-after it has deleted that. "daybook prune --older-than" always believes the clock.
+Retain does not believe a clock that contradicts what is known of the time: when
+it is earlier by more than a day, or ahead by more than two, or before the
+program was built. What is known is kept in the daybook, also from one --once to
+the next. Meanwhile age is counted by uptime: a value is deleted when it has
+been there for its maximum age of uptime. The clock is believed again when it is
+set right, or when it has run for long enough. --once fails then, after it has
+deleted that. "daybook prune --older-than" always believes the clock.
 
-No other process can have the daybook open meanwhile. A program that stores values uses the
-Go package retention.`,
+No other process can have the daybook open meanwhile. A program that stores
+values uses the Go package retention.`,
 		Example:           `  daybook retain --rules rules.yaml --once`,
 		Args:              asUsage(noArguments("--rules")),
 		ValidArgsFunction: cobra.NoFileCompletions,

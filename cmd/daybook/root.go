@@ -34,17 +34,15 @@ func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "daybook",
 		Short: "Keep and read the history of named JSON records",
-		Long: `Daybook keeps the history of named JSON records in a directory: every value that a
-record ever had, with its time.
+		Long: `Daybook keeps the history of named JSON records in a directory: every value that
+a record ever had, with its time.
 
-A record has a name, such as sensor.kitchen. A value is any JSON, such as {"celsius":21.5}.
-
-A time is RFC 3339 (2026-11-23T06:00:00Z), a day in local time (2026-11-23, today, yesterday;
-all of it with --until), Unix milliseconds, or relative to now (-90m, -1h, -7d, -2w).
-
-The exit status is 0 when done, 1 when failed, 2 for a wrong command line, 130 after Ctrl-C
-(SIGTERM: 143, SIGHUP: 129), and 141 for an export whose reader closed the pipe, as head does.`,
-		Example: `  daybook demo                               # ten seconds of readings of this machine
+A record has a name, such as sensor.kitchen. A value is JSON: {"celsius":21.5}.
+A time is RFC 3339 (2026-11-23T06:00:00Z), a local day (2026-11-23, yesterday;
+all of it with --until), Unix milliseconds, or relative to now (-90m, -7d, -2w).
+The exit status is 0 when done, 1 when failed, 2 for a wrong command line, 130
+after Ctrl-C (SIGTERM: 143, SIGHUP: 129), and 141 if a pipe's reader closed it.`,
+		Example: `  daybook demo                               # ten seconds of this machine
   daybook records                            # list the records
   daybook query "host.cpu.*" --limit 1       # the newest value of each CPU
   daybook ingest readings.ndjson             # store your own readings
@@ -63,7 +61,7 @@ The exit status is 0 when done, 1 when failed, 2 for a wrong command line, 130 a
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpFunc(printHelp)
-	root.PersistentFlags().StringVar(&dir, "dir", defaultDir, "the `directory` that holds the daybook")
+	root.PersistentFlags().StringVar(&dir, "dir", defaultDir, "the daybook's `directory`")
 	addCommands(root, &dir)
 	for _, cmd := range append(root.Commands(), root) {
 		completeFlags(cmd)

@@ -20,7 +20,7 @@ func newStatsCommand(dir *string) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "stats",
-		Short: "Show how many values the directory holds and how much space they take",
+		Short: "Show how many values there are and how much space they take",
 		Long: `Show the number of records and values in the directory, and their size: the values alone
 as JSON, the part of the tree (the file daybook.db) that is in use, and the files on disk. The last
 line has the identity of the store, and the epoch that its values are stored in.
