@@ -127,6 +127,7 @@ func TestLostCommit(t *testing.T) {
 	overwrite(t, tree.mapped.path, []byte{1}, newer*pageSize+16+48) // its number
 	for name, do := range map[string]func() error{
 		"State":    func() error { return second(tree.State()) },
+		"Snapshot": func() error { return second(tree.Snapshot()) },
 		"PutNotes": func() error { return tree.PutNotes(Notes{"a": []byte("note")}) },
 	} {
 		err := do()
@@ -159,4 +160,18 @@ func TestReadsFailAfterAFullDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// TestIsVisible asks whether transactions are visible: the last one, and the next one.
+func TestIsVisible(t *testing.T) {
+	tree := mustOpen(t, makeVerbTree(t))
+	last := int(tree.committed.Load().to)
+	if !tree.isVisible(last) || tree.isVisible(last+1) {
+		t.Errorf("the last transaction is visible: %t; the next one: %t", tree.isVisible(last), tree.isVisible(last+1))
+	}
+	tree.broken.Store(true)
+	if !tree.isVisible(last + 1) {
+		t.Error("what cannot be known counts as invisible")
+	}
+	tree.broken.Store(false)
 }

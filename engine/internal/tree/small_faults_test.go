@@ -111,6 +111,55 @@ func TestLongChangesEndWithTheirContext(t *testing.T) {
 	}
 }
 
+// TestChangesOfADamagedKey damages the key of a chunk after a reader has noted where it is. The
+// reader must say so, and not take another chunk for it.
+func TestChangesOfADamagedKey(t *testing.T) {
+	h, last := make(history), uint64(0)
+	for i := range uint64(24) {
+		for _, record := range []string{"a", "z"} {
+			last++
+			h[record] = append(h[record], noiseAt(i, last))
+		}
+	}
+	tree := mustOpen(t, filepath.Join(testenv.TempDir(t), "tree"))
+	if err := h.post(tree, last); err != nil {
+		t.Fatal(err)
+	}
+	s, err := tree.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	r := NewChangeReader(mustPattern(t, "*"), 0)
+	r.size = 20
+	if batch, err := r.Read(ctx, s, last); err != nil || len(batch) == 0 || r.After() > last/2 {
+		t.Fatalf("got %d values, %v; want some, and not all", len(batch), err)
+	}
+	from := r.After()
+	at := -1
+	for i := range r.places {
+		if key := r.places[i].key.in(s.image); codec.HasRecord(key, "a") && r.places[i].from > from {
+			at = int(s.image.Offset(key))
+		}
+	}
+	if at < 0 {
+		t.Fatal("no place of record a is left")
+	}
+	overwrite(t, tree.mapped.path, []byte("y"), at)
+	for err == nil && r.After() < last {
+		var batch []Change
+		batch, err = r.Read(ctx, s, last)
+		for _, c := range batch {
+			if from++; c.Record == "a" != (c.Sequence%2 == 1) {
+				t.Errorf("record %q has the value %d", c.Record, c.Sequence)
+			}
+		}
+	}
+	if !errors.Is(err, daybook.ErrCorrupt) {
+		t.Errorf("got %d values, %v; want ErrCorrupt", from, err)
+	}
+}
+
 // TestCutoffOfAllTimes looks for the cut among chunks that reach from one end of time to the other.
 func TestCutoffOfAllTimes(t *testing.T) {
 	tree, h := mustOpen(t, filepath.Join(testenv.TempDir(t), "tree")), make(history)
@@ -214,6 +263,32 @@ func TestCommitOnABrokenTree(t *testing.T) {
 	if !errors.Is(err, daybook.ErrCorrupt) || tree.Failure() != nil {
 		t.Errorf("got %v, and later writes fail with %v; want ErrCorrupt alone", err, tree.Failure())
 	}
+}
+
+// TestFailureOfAFinishedCopy lets a complete copy fail. It is a tree like any other.
+func TestFailureOfAFinishedCopy(t *testing.T) {
+	tree := mustOpen(t, makeVerbTree(t))
+	c, err := tree.Copy(copyPath(tree))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.to.Fail(errors.New("a fault")); errors.Is(err, daybook.ErrFailed) {
+		t.Errorf("an incomplete copy: got %v; want no ErrFailed", err)
+	}
+	c.to.failure.Store(nil)
+	for done := false; !done; {
+		if done, err = stepOn(ctx, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	complete, err := c.Finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := complete.Fail(errors.New("a fault")); !errors.Is(err, daybook.ErrFailed) {
+		t.Errorf("a complete copy: got %v; want ErrFailed", err)
+	}
+	_ = complete.Close()
 }
 
 // TestSizeOfAClosedCopy asks for the size of a copy whose file cannot be asked.

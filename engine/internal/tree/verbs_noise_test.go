@@ -100,7 +100,8 @@ func verbsOnNoise(t *testing.T) (all []verb) {
 		rule Rule
 	}{
 		{"oldest", Rule{OlderThan: 5}}, {"first", Rule{OlderThan: 1}}, {"span", Rule{NewerThan: 1, OlderThan: 7}},
-		{"newest", Rule{NewerThan: 3}}, {"first stored", Rule{StoredThrough: 21}}, {"all but three", Rule{MaxPerRecord: 3}},
+		{"newest", Rule{NewerThan: 3}}, {"first stored", Rule{StoredThrough: 21}},
+		{"all but three", Rule{MaxPerRecord: 3}},
 	} {
 		for _, bytes := range []int{1 << 10, 64 << 10} {
 			name := fmt.Sprintf("Prune the %s, %d bytes at a time", test.what, bytes)

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tree
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/disk"
+	"github.com/daybook-db/daybook/proof/testenv"
+)
+
+// reopening is a directory in which the nth opening of a file fails.
+type reopening struct {
+	disk.FS
+	left int
+}
+
+var errOpening = errors.New("the file cannot be opened")
+
+func (r *reopening) OpenFile(path string, flag int, mode os.FileMode) (*os.File, error) {
+	if r.left--; r.left == 0 {
+		return nil, errOpening
+	}
+	return r.FS.OpenFile(path, flag, mode)
+}
+
+// TestOpenUnfinishedFails opens a file whose creation was interrupted. The nth opening of it fails,
+// among them the one that is to erase it.
+func TestOpenUnfinishedFails(t *testing.T) {
+	dir := testenv.TempDir(t)
+	path := filepath.Join(dir, "tree")
+	for n := 1; ; n++ {
+		copyOf(t, path, make([]byte, 4*pageSize))
+		fsys := &reopening{openDirectory(t, dir), n}
+		tree, err := Open(fsys, path, options())
+		if fsys.left > 0 {
+			if err != nil || n < 4 {
+				t.Errorf("without a fault, after %d: %v", n-1, err)
+			}
+			if err == nil {
+				_ = tree.Close()
+			}
+			return
+		}
+		if !errors.Is(err, errOpening) {
+			t.Errorf("opening %d fails: got %v; want its error", n, err)
+		}
+	}
+}
+
+// TestConfirmFails confirms the last commit of a file that cannot be written to.
+func TestConfirmFails(t *testing.T) {
+	tree := mustOpen(t, makeVerbTree(t))
+	reading, err := os.Open(tree.mapped.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reading.Close()
+	writing := tree.file
+	tree.file = reading
+	err = tree.confirm()
+	tree.file = writing
+	if err == nil {
+		t.Error("the write failed; got no error")
+	}
+}
+
+// TestReadsOfAClosedFile reads a tree whose file is closed. That is no damage.
+func TestReadsOfAClosedFile(t *testing.T) {
+	tree := mustOpen(t, makeVerbTree(t))
+	open := tree.file
+	closed, err := os.Open(tree.mapped.path)
+	if err := errors.Join(err, closed.Close()); err != nil {
+		t.Fatal(err)
+	}
+	tree.file = closed
+	_, err = tree.State()
+	tree.file = open
+	if !errors.Is(err, os.ErrClosed) || errors.Is(err, daybook.ErrCorrupt) {
+		t.Errorf("got %v; want ErrClosed alone", err)
+	}
+}
+
+// TestPruneOfNothing prunes when a hold spares each value that the rule would delete. No commit is
+// made.
+func TestPruneOfNothing(t *testing.T) {
+	tree := mustOpen(t, makeVerbTree(t))
+	before := tree.committed.Load().to
+	with := pruning(func(d []Deletion) { t.Errorf("deleted %+v", d) })
+	with.Holds = Holds{{Pattern: mustPattern(t, "*")}}
+	with.Lost, with.NotesOf = func([]uint64) {}, func([]uint64) Notes { return nil }
+	deleted, err := tree.Prune(ctx, mustPattern(t, "*"), Rule{OlderThan: 10}, with)
+	if after := tree.committed.Load().to; deleted != 0 || err != nil || after != before {
+		t.Errorf("got %d, %v, and transaction %d after %d; want none", deleted, err, after, before)
+	}
+}
+
+// TestSignOfAClosedFile asks whether a sign is on when its file cannot be asked.
+func TestSignOfAClosedFile(t *testing.T) {
+	path := makeVerbTree(t)
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fsys, s := openDirectory(t, filepath.Dir(path)), &sign{file: file}
+	if !s.isOn(fsys, path) || s.isOn(fsys, path+".missing") {
+		t.Error("the sign is on the file, and on no other")
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s.isOn(fsys, path) {
+		t.Error("the sign is on though its file is closed")
+	}
+}
+
+// TestShrinkOneValue shrinks a pool whose only value exceeds its memory.
+func TestShrinkOneValue(t *testing.T) {
+	p := changePool{max: changeBounds{values: 10, memory: 1}}
+	p.addSource(changeSource{"r", noPlace})
+	p.values = append(p.values, pooledValue{sequence: 7, json: p.json.add([]byte("1")), length: 1})
+	if last := p.shrink(nil); last != 7 || len(p.values) != 1 {
+		t.Errorf("got %d values, the last of which is %d; want one, 7", len(p.values), last)
+	}
+}
+
+// TestMinPruneChunks prunes a record with many chunks when each transaction is full at once. It
+// deletes minPruneChunks of them, and no more.
+func TestMinPruneChunks(t *testing.T) {
+	for _, rule := range []Rule{{OlderThan: 40}, {NewerThan: 2, OlderThan: 40}} {
+		opts := options()
+		opts.ChunkValues = 1
+		tree, err := openAt(t, filepath.Join(testenv.TempDir(t), "tree"), opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := make(history)
+		for i := range uint64(50) {
+			h["r"] = append(h["r"], codec.Entry{Timestamp: i, Sequence: i + 1, Value: []byte("1")})
+		}
+		if err := h.post(tree, 50); err != nil {
+			t.Fatal(err)
+		}
+		tree.opts.TransactionBytes = 1
+		var each []uint64
+		_, err = tree.Prune(ctx, mustPattern(t, "*"), rule, pruning(func(d []Deletion) {
+			each = append(each, d[0].Values)
+		}))
+		if err = errors.Join(err, tree.Close()); err != nil || len(each) < 3 || each[0] != minPruneChunks {
+			t.Errorf("%+v: got deletions of %d values, %v; want %d at first", rule, each, err, minPruneChunks)
+		}
+	}
+}
