@@ -106,7 +106,8 @@ func (o ReadOptions) validateForCSV() (NameTemplate, error) {
 
 func (o CSVOptions) isValid() bool {
 	isOne := func(r rune) bool { return r >= 0 && r < utf8.RuneSelf && r != '"' && r != '\r' && r != '\n' }
-	return isOne(o.Delimiter) && isOne(o.Comment) && byte(o.Comment) != o.delimiter() && o.SkipLines >= 0
+	return isOne(o.Delimiter) && isOne(o.Comment) && byte(o.Comment) != o.delimiter() &&
+		o.SkipLines >= 0 && o.MayLack >= 0
 }
 
 func (o CSVOptions) delimiter() byte {
@@ -178,6 +179,11 @@ func (r *csvReader) rowError(err error) error {
 
 // parseRow returns the value of a row, or puts its values into r.pending.
 func (r *csvReader) parseRow(cells [][]byte) (value daybook.StoredValue, err error) {
+	if lack := r.opts.CSV.MayLack; lack > 0 && len(cells) == len(r.columns)-lack {
+		for range lack {
+			cells = append(cells, nil)
+		}
+	}
 	if len(cells) != len(r.columns) {
 		return value, fmt.Errorf("it has %s; want %d, one for each column", countedCells(len(cells)), len(r.columns))
 	}

@@ -30,6 +30,11 @@ func TestCSVOptions(t *testing.T) {
 			"1764000001,1,2,3\n1,1\n", []string{
 				`r 1764000001000 {"column_2":1,"b":2,"b_2":3}`, "line 2: it has 2 cells; want 4, one for each column",
 			}},
+		{"cells that a row may lack", ReadOptions{Time: byTime, CSV: CSVOptions{MayLack: 2}},
+			"t,a,b,c\n1764000001,1,2,3\n1764000002,4\n1764000003,5,6\n", []string{
+				`r 1764000001000 {"a":1,"b":2,"c":3}`, `r 1764000002000 {"a":4}`,
+				"line 4: it has 3 cells; want 4, one for each column",
+			}},
 		{"names that are repeated", ReadOptions{Time: byTime}, "t,Year,Year,Year\n1764000001,1,2,3\n",
 			[]string{`r 1764000001000 {"Year":1,"Year_2":2,"Year_3":3}`}},
 		{"blanks", ReadOptions{Time: byTime}, "t , a\n 1764000001\t,\t\" x\" \n",

@@ -106,6 +106,8 @@ type CSVOptions struct {
 	Text []string
 	// Number are columns whose cells are numbers; another text there is an error.
 	Number []string
+	// MayLack is how many of its last cells a row may lack: all of them or none.
+	MayLack int
 }
 
 // TimeParser reads the times of one file, in the file's order.

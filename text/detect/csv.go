@@ -52,6 +52,7 @@ func detectCSV(sample Sample, hints Hints) (*Finding, error) {
 	case d.table.width < 2 && hints.Kind != CSV && len(hints.Reader.Time) == 0 && !hints.Reader.StampNow:
 		return nil, ErrNoTable
 	}
+	d.findLacking()
 	err := d.findHeader()
 	if err == nil {
 		err = d.checkDivisors()

@@ -31,21 +31,37 @@ func (d *csvDetection) findHeader() error {
 }
 
 // headerRow returns the row that names the columns: the first one, or one before the first time
-// that names a time where the rows before it are empty. A title may be as wide as the rows.
+// that names a time where the rows before it are empty, or have a name twice and none of a time. A
+// title may be as wide as the rows.
 func (d *csvDetection) headerRow(first int) int {
 	named := make([]bool, d.table.width) // the columns that have a cell in the rows so far
+	areGroups := false                   // the rows so far name devices, each above several columns
 	for i, row := range d.ofWidth(d.table.rows[first:]) {
 		if i > maxTitles || slices.ContainsFunc(row.cells, isDated) {
 			return d.pastTitles(first)
 		}
 		for column, cell := range row.cells {
-			if !named[column] && namesTime(cell) && isLabels(row.cells) {
+			if (!named[column] || areGroups) && namesTime(cell) && isLabels(row.cells) {
 				return slices.IndexFunc(d.table.rows, func(r tableRow) bool { return r.line == row.line })
 			}
 			named[column] = named[column] || cell != ""
 		}
+		areGroups = (i == 0 || areGroups) && isGroups(row.cells)
 	}
 	return d.pastTitles(first)
+}
+
+// isGroups reports whether a row has a text twice, and none that may be the name of a time.
+func isGroups(cells []string) bool {
+	seen, twice := map[string]bool{}, false
+	for _, cell := range cells {
+		if likelihoodOfName(cell) > 0 {
+			return false
+		}
+		twice = twice || cell != "" && seen[cell]
+		seen[cell] = true
+	}
+	return twice
 }
 
 // pastTitles returns the first row after titles, which have but one cell that is not empty, if it
@@ -128,6 +144,9 @@ func (d *csvDetection) findOtherHeader(first int) error {
 		return d.headerError(row, "it names a time, and the row after it has none there")
 	}
 	if first == 0 || len(d.table.rows[first-1].cells) < 2 || !isLabels(d.table.rows[first-1].cells) {
+		for first > 0 && isValues(d.table.rows[first-1].cells) {
+			first-- // a row that was cut off, which reading refuses
+		}
 		d.sayTitles(first)
 		return d.nameColumns()
 	}
@@ -139,6 +158,11 @@ func (d *csvDetection) findOtherHeader(first int) error {
 	}
 	d.sayTitles(first - 1)
 	return d.useTexts(names, header.line, header.after)
+}
+
+// isValues reports whether cells have a time, and a number beside it. A title may have a time.
+func isValues(cells []string) bool {
+	return slices.ContainsFunc(cells, isDated) && slices.ContainsFunc(cells, anyNumber.MatchString)
 }
 
 func (d *csvDetection) headerError(header tableRow, reason string) error {

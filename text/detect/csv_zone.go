@@ -5,7 +5,6 @@ package detect
 import (
 	"cmp"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,9 +19,14 @@ var zoneOfCounters = regexp.MustCompile(`^\(PDH-[CT]SV [0-9.]+\) \(.*\)\((-?[0-9
 
 // isNameOfUTC reports whether the name of a time says that it is UTC: time_utc, TimeUTC, "t (GMT)".
 func isNameOfUTC(name string) bool {
-	return slices.ContainsFunc(wordsOf(name), func(word string) bool {
-		return strings.HasPrefix(word, "utc") || word == "gmt" || word == "z" || word == "zulu"
-	})
+	words := wordsOf(name)
+	for i, word := range words {
+		isLetter := word == "z" && i > 0 && i == len(words)-1 // a device may be called z6-07421
+		if strings.HasPrefix(word, "utc") || word == "gmt" || word == "zulu" || isLetter {
+			return true
+		}
+	}
+	return false
 }
 
 // findZone returns the zone that the names of the columns or the lines before them say, or nil. A

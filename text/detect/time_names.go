@@ -16,8 +16,9 @@ const (
 
 // timeNames are the words that name a time, and weakTimeNames those that may.
 var (
-	timeNames = strings.Fields("time timestamp tstamp ts date datetime datestamp epoch datum zeit zeitstempel " +
-		"zeitpunkt uhrzeit datumzeit fecha hora fechahora horodate horodatage heure ora tijd tijdstip tid dato czas")
+	timeNames = strings.Fields("time timestamp timestamps tstamp ts date datetime datestamp epoch datum zeit " +
+		"zeitstempel zeitpunkt uhrzeit datumzeit fecha hora fechahora horodate horodatage heure ora " +
+		"tijd tijdstip tid dato czas")
 	weakTimeNames = strings.Fields("changed updated created received recorded measured observed at when last")
 )
 

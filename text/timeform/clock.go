@@ -232,6 +232,7 @@ func (s *cursor) fraction(c *civil) (ok bool) {
 }
 
 // meridiem reads AM or PM, if one of them is there, with or without a blank and dots. 12 AM is 0.
+// Weather stations of Davis write a or p alone, to the end of the text.
 func (s *cursor) meridiem(c *civil, hour int) (ok bool) {
 	start := s.at
 	s.blanks()
@@ -245,11 +246,14 @@ func (s *cursor) meridiem(c *civil, hour int) (ok bool) {
 	if dotted {
 		s.blanks()
 	}
-	if s.peek()|0x20 != 'm' {
+	isShort := !dotted && s.atEnd()
+	if !isShort && s.peek()|0x20 != 'm' {
 		s.at = start
 		return true
 	}
-	s.at++
+	if !isShort {
+		s.at++
+	}
 	if dotted && !s.skip('.') || hour < 1 || hour > 12 {
 		return false
 	}

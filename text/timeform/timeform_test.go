@@ -71,6 +71,8 @@ func TestForms(t *testing.T) {
 		{"2024 1 31 23 5 7", "YYYY MM DD HH:MM:SS" + inVienna, "2024-01-31T22:05:07Z", "the same with seconds"},
 		{"2024 01 31", "YYYY MM DD" + inVienna, "2024-01-30T23:00:00Z", "three columns"},
 		{"23:59:59 31.01.2024", "HH:MM:SS DD.MM.YYYY" + inVienna, "2024-01-31T22:59:59Z", "the time of day first"},
+		{"10/24/25 12:30a", "MM/DD/YY HH:MM AM/PM" + inVienna, "2025-10-23T22:30:00Z", "a alone"},
+		{"10/24/25 10:30 P", "MM/DD/YY HH:MM AM/PM" + inVienna, "2025-10-24T20:30:00Z", "P alone"},
 		{"11:59 PM 1/31/24", "HH:MM AM/PM MM/DD/YY" + inVienna, "2024-01-31T22:59:00Z", "the same with PM"},
 		{"23:59 31-Jan-2024", "HH:MM English dates" + inVienna, "2024-01-31T22:59:00Z", "the same with a name"},
 		{"31.01.2024 23:59:59", "DD.MM.YYYY HH:MM:SS" + inVienna, "2024-01-31T22:59:59Z", "dots"},
