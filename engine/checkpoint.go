@@ -71,6 +71,9 @@ func (db *DB) postToReleaseLog(group []*commit) (released <-chan struct{}) {
 	if smallest == math.MaxInt {
 		return nil
 	}
+	if db.trees.endedSinceAttempt() {
+		db.heads.treeShrank()
+	}
 	canMakeRoom := db.log.KeepsEvidence() || db.log.Size() == 0
 	if released = db.heads.freezeToPost(db.log.MayRelease(smallest), canMakeRoom); released != nil {
 		db.checkpointer.nudge()
@@ -179,6 +182,7 @@ func (t *turn) postFrozen(ctx context.Context, leaveOut doomed) (leftOut uint64,
 		t.endAttempt(err)
 		return 0, err
 	}
+	db.trees.beginAttempt()
 	if inTree, err := t.tree().State(); err == nil {
 		db.heads.beginAttempt(inTree)
 	}

@@ -30,7 +30,7 @@ type heads struct {
 	released     chan struct{} // is closed after that, when the log has released segments
 	releasing    bool          // attempted has been closed, and released has not
 	postFailure  error         // of the last attempt, while the frozen head is still there
-	deleted      bool          // something was deleted from the tree since the last attempt
+	freed        bool          // the tree may have got free pages since the last attempt
 	roomWanted   bool          // a writer waits for makeLogRoom
 	postedFrom   *tree.State   // of the tree before any of the frozen head was in it; nil: unknown
 }
@@ -168,8 +168,8 @@ func (h *heads) freezeIfFull() (blocked <-chan struct{}) {
 //
 // canMakeRoom says whether makeLogRoom may help if there are no values to post. Then it is wanted.
 //
-// The channel is nil if there is nothing to release or to post. It is also nil if nothing was
-// deleted since the last attempt failed, because another one would fail too.
+// The channel is nil if there is nothing to release or to post. It is also nil if the tree has not
+// shrunk since the last attempt failed, because another one would fail too.
 func (h *heads) freezeToPost(mayRelease, canMakeRoom bool) (released <-chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -178,7 +178,7 @@ func (h *heads) freezeToPost(mayRelease, canMakeRoom bool) (released <-chan stru
 	case h.releasing:
 	case !mayRelease && !canMakeRoom, isEmpty && !canMakeRoom:
 		return nil
-	case (h.frozen != nil || isEmpty) && h.postFailure != nil && !h.deleted:
+	case (h.frozen != nil || isEmpty) && h.postFailure != nil && !h.freed:
 		return nil
 	case isEmpty:
 		h.roomWanted = true
@@ -201,7 +201,7 @@ func (h *heads) endLogRoom(err error) {
 	defer h.mu.Unlock()
 	h.roomWanted = false
 	if h.frozen == nil {
-		h.postFailure, h.deleted = err, false
+		h.postFailure, h.freed = err, false
 	}
 	h.releasedLocked()
 }
@@ -275,12 +275,12 @@ func (h *heads) treeShrinks() {
 	h.postedFrom = nil
 }
 
-// treeShrank is called after values were deleted from the tree, which may have room for the frozen
-// head now.
+// treeShrank is called when the tree may have room for the frozen head: after values were deleted
+// from it, or when a snapshot has ended that kept pages in use.
 func (h *heads) treeShrank() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.deleted = true
+	h.freed = true
 }
 
 // endAttempt records the outcome of an attempt to post the frozen head, and wakes the writers that
@@ -292,7 +292,7 @@ func (h *heads) endAttempt(err error) {
 		h.frozen = nil
 		h.positions.frozenPosted()
 	}
-	h.postFailure, h.deleted = err, false
+	h.postFailure, h.freed = err, false
 	close(h.attempted)
 	h.attempted = make(chan struct{})
 	if h.releasing = err == nil; !h.releasing {

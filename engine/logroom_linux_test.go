@@ -110,6 +110,39 @@ func TestStoreOnFullTree(t *testing.T) {
 	}
 }
 
+// TestStoreAfterSnapshotEnds deletes values while a snapshot keeps their pages in use, so that the
+// heads cannot be posted into a full tree. When the snapshot ends, the next Store works.
+func TestStoreAfterSnapshotEnds(t *testing.T) {
+	const old = 100
+	db := openWithoutRoomForSegments(t, DurabilityOS)
+	storeFromSeveral(t, db, 1, old)
+	if err := db.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	snapshot, err := db.trees.snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustCleanup(t, db, 1000, 1+old)
+	if err := db.withTurn(ctx, func(turn *turn) error {
+		size, _, err := turn.tree().Size()
+		turn.tree().SetMaxBytes(size)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	storeUntilFull(t, db, rand.New(rand.NewPCG(1, 2)), 1000)
+	large := jsonNoise(t, rand.New(rand.NewPCG(1, 2)), 9000)
+	for range 3 {
+		if err := db.Store(ctx, "r", large, 1); !errors.Is(err, daybook.ErrNoSpace) {
+			t.Fatalf("Store while a snapshot keeps the pages in use: got %v; want ErrNoSpace", err)
+		}
+	}
+	snapshot.Close()
+	db.trees.snapshotClosed()
+	mustStore(t, db, "again", string(large), 2000)
+}
+
 func checkpointFailures(t *testing.T, db *DB) uint64 {
 	t.Helper()
 	stats, err := db.Stats(ctx)

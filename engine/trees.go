@@ -19,6 +19,8 @@ type trees struct {
 	naming sync.RWMutex // is held while another file gets the tree's name and becomes current
 
 	snapshots atomic.Int64   // open snapshots and backups, of all trees
+	ended     atomic.Uint64  // number of those that were closed
+	attempted atomic.Uint64  // ended, when a head was posted last
 	retiring  sync.WaitGroup // replaced trees that are still open
 }
 
@@ -40,7 +42,17 @@ func (ts *trees) snapshot() (*tree.Snapshot, error) {
 	return snapshot, err
 }
 
-func (ts *trees) snapshotClosed() { ts.snapshots.Add(-1) }
+func (ts *trees) snapshotClosed() {
+	ts.snapshots.Add(-1)
+	ts.ended.Add(1)
+}
+
+// beginAttempt is called before an attempt to post a head.
+func (ts *trees) beginAttempt() { ts.attempted.Store(ts.ended.Load()) }
+
+// endedSinceAttempt reports whether a snapshot has ended since the last attempt to post a head. The
+// pages that it kept in use may be free now.
+func (ts *trees) endedSinceAttempt() bool { return ts.ended.Load() != ts.attempted.Load() }
 
 // state returns the state of the tree that is open at the moment of the call.
 func (ts *trees) state() (tree.State, error) {
