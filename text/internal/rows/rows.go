@@ -64,7 +64,7 @@ type Reader struct {
 	line    int  // number of the line that the last row began in
 
 	row     row
-	unended bool // the last row had no line end
+	unended bool // the last row that was no Error had no line end
 	cells   [][]byte
 }
 
@@ -87,7 +87,8 @@ func (r *Reader) Line() int { return r.line }
 // NextLine returns the number of the line after the last row.
 func (r *Reader) NextLine() int { return r.next }
 
-// IsUnended reports whether the text ended in the last row, without a line end.
+// IsUnended reports whether the text ended in the last row, without a line end. A malformed row has
+// an error already.
 func (r *Reader) IsUnended() bool { return r.unended }
 
 // Read returns the cells of the next row, which are valid until the next call. After the last row
@@ -102,7 +103,7 @@ func (r *Reader) Read() ([][]byte, error) {
 		if fault != nil && !errors.As(fault, new(*Error)) {
 			return nil, fault
 		}
-		text := r.takeRow()
+		text, ended := r.takeRow()
 		switch {
 		case nuls > 0 || bytes.IndexByte(text, 0) >= 0:
 			return nil, &Error{Line: r.line, LastLine: r.next - 1, Err: ErrNUL}
@@ -111,9 +112,9 @@ func (r *Reader) Read() ([][]byte, error) {
 			return nil, fault
 		}
 		if r.split(text); !r.isBlank() {
+			r.unended = !ended
 			return r.cells, nil
 		}
-		r.unended = false // a line of blanks
 	}
 }
 

@@ -114,7 +114,7 @@ func TestLines(t *testing.T) {
 // it have not.
 func TestIsUnended(t *testing.T) {
 	for text, want := range map[string]bool{
-		"a\n": false, "a\nb": true, "a\rb\r": false, "a\n\"b\n": true, "a\n\"b\n\"": true, "a\n# b": false,
+		"a\n": false, "a\nb": true, "a\rb\r": false, "a\n\"b\n": false, "a\n\"b\n\"": true, "a\n# b": false,
 		"a\n  ": false, "a\n\n\n": false, "": false,
 	} {
 		r := NewReader(iotest.OneByteReader(strings.NewReader(text)), Options{Delimiter: ',', Comment: '#', MaxLen: 99})

@@ -184,22 +184,22 @@ func (s *row) endCell(at int) {
 	s.cells = append(s.cells, s.cell)
 }
 
-// takeRow returns the text of the row, and goes on after it.
-func (r *Reader) takeRow() []byte {
-	text := r.buf[r.start : r.start+r.row.at]
+// takeRow returns the text of the row, and goes on after it. ended says that it has a line end.
+func (r *Reader) takeRow() (text []byte, ended bool) {
+	text = r.buf[r.start : r.start+r.row.at]
 	if r.row.quotes {
 		r.next += countLineEnds(text)
 	}
 	end := r.start + r.row.at
-	if r.unended = end == r.end; !r.unended {
+	if end < r.end {
 		r.endLine(end)
-		return text
+		return text, true
 	}
 	r.start = r.end
 	if len(text) == 0 || text[len(text)-1] != '\n' && text[len(text)-1] != '\r' { // which was counted
 		r.next++
 	}
-	return text
+	return text, false
 }
 
 // countLineEnds counts LF, CR and CRLF.
