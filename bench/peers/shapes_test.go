@@ -46,7 +46,7 @@ var rows = []row{
 	{name: "switches", History: bench.History{
 		Shape: bench.Switches, Times: bench.Jittered, Records: 1000, Ticks: 300}},
 	{name: "narrow", beside: true, History: bench.History{
-		Shape: bench.Readings, Records: 10_000, Ticks: 200}},
+		Shape: bench.Readings, Times: bench.Jittered, Records: 10_000, Ticks: 200}},
 	{name: "sparse", History: bench.History{
 		Shape: bench.Readings, Times: bench.Jittered, Records: 100_000, Ticks: 10, Batch: 10_000}},
 	{name: "sessions", History: bench.History{

@@ -33,7 +33,7 @@ var shapeRows = []shapeRow{
 	{"web", "Web services: counts and latencies, in 100 records"},
 	{"counters64", "Network interfaces: three counters of 64 bits, in 100 records, late by minutes"},
 	{"switches", "Switches: ON or OFF, in 1,000 records"},
-	{"narrow", "Readings: two numbers of three digits, 200 values of each of 10,000 records"},
+	{"narrow", "Readings: two numbers of three digits, 200 values of each of 10,000 records, with jitter"},
 	{"sparse", "Readings: 10 values of each of 100,000 records, with jitter"},
 	{"sessions", "Sessions: nested, with members and arrays that not all have, 10 values of each of 20,000 records"},
 	{"small", "Readings: 10 values of each of 1,000 records"},

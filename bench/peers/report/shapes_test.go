@@ -86,7 +86,7 @@ BenchmarkShapes/row=narrow/work=one/peer=pebble-2 1 5000 ns/op
 	got := shapeTables(shapes)
 	for _, want := range []string{
 		"Daybook is that of commit 0123456789ab.", "Before means commit ba9876543210.", "The peers are Pebble v2.1.7.",
-		"### Readings: two numbers of three digits, 200 values of each of 10,000 records\n\n" +
+		"### Readings: two numbers of three digits, 200 values of each of 10,000 records, with jitter\n\n" +
 			"2,000,000 values of 52.0 bytes.\n\n" + `|  | ingest | disk | one |
 | --- | ---:| ---:| ---:|
 | Daybook | 2.0 M/s | 9.5 B | 20.0 µs |
