@@ -233,9 +233,12 @@ func TestQueryBesideAWriter(t *testing.T) {
 			for acked, _ := b.known(); acked[0] < 100 || acked[1] < 100; acked, _ = b.known() {
 				b.catchUp()
 			}
-			limit, want := 500*time.Millisecond, 6
+			limit, want := 500*time.Millisecond, 10
 			if testenv.Long() {
-				limit, want = 20*time.Second, 300
+				limit, want = 20*time.Second, 100
+			}
+			if drops { // then the writer keeps no pages for readers
+				want /= 5
 			}
 			var answered, beside, locked int
 			for begin := time.Now(); time.Since(begin) < limit || answered < want && time.Since(begin) < time.Minute; {
@@ -304,7 +307,8 @@ func (b *besideTest) look() (beside bool, err error) {
 }
 
 // judge wants a record to have the values from a number that may be the first one through a number
-// from least through most, each as often as it was stored.
+// from least through most, each as often as it was stored. A Prune takes several transactions, and
+// so the first of them may be there in part.
 func (b *besideTest) judge(writer int, values []daybook.StoredValue, least, most int64, cleaned uint64) {
 	b.Helper()
 	if len(values) == 0 {
@@ -325,7 +329,8 @@ func (b *besideTest) judge(writer int, values []daybook.StoredValue, least, most
 		b.Errorf("writer %d: the values end with %d; want one from %d through %d", writer, last, least, most)
 	}
 	copies := copiesOf(writer)
-	if cut := int(last-first+1)*copies - len(values); cut < 0 || cut >= copies || cut > 0 && !b.drops {
+	mayBeCut := b.drops || first < cleaned
+	if cut := int(last-first+1)*copies - len(values); cut < 0 || cut >= copies || cut > 0 && !mayBeCut {
 		b.Fatalf("writer %d: %d values from %d through %d; want %d of each", writer, len(values), first, last, copies)
 	}
 	number, left := values[0].StoredAt, len(values)%copies
