@@ -111,6 +111,41 @@ func TestPruneBesideADamagedHeader(t *testing.T) {
 	}
 }
 
+// TestPruneWithinADamagedChunk damages bytes of a chunk of which a prune deletes a part. Prune must
+// say so, or delete what it would delete without the damage.
+func TestPruneWithinADamagedChunk(t *testing.T) {
+	file := mustRead(t, makeVerbTree(t))
+	path := filepath.Join(testenv.TempDir(t), "tree")
+	prune := func(at int) (deleted uint64, length int, err error) {
+		copyOf(t, path, file)
+		tree, seen := mustOpen(t, path), -1
+		key, chunk := elementOf(t, tree, func(_, _ []byte) bool { seen++; return seen == 2 })
+		if at >= 0 {
+			chunk[at] ^= 4
+			putElement(t, tree, valuesBucket, key, chunk)
+		}
+		deleted, err = tree.Prune(ctx, mustPattern(t, "a"), Rule{OlderThan: 3}, pruning(func([]Deletion) {}))
+		return deleted, len(chunk), errors.Join(err, tree.bolt.Close())
+	}
+	want, length, err := prune(-1)
+	if err != nil || want != 9 {
+		t.Fatalf("without damage: %d deleted, %v; want 9", want, err)
+	}
+	damages := 0
+	for at := 0; at < length; at += 2 {
+		deleted, _, err := prune(at)
+		if err != nil {
+			damages++
+		}
+		if err == nil && deleted != want {
+			t.Errorf("byte %d is damaged: got %d deleted, and no error; want %d", at, deleted, want)
+		}
+	}
+	if damages < 5 {
+		t.Errorf("Prune found the damage %d times; want more", damages)
+	}
+}
+
 func copyOf(t *testing.T, path string, file []byte) {
 	t.Helper()
 	if err := os.WriteFile(path, file, 0o600); err != nil {

@@ -6,11 +6,15 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"go.etcd.io/bbolt"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/disk"
+	"github.com/daybook-db/daybook/engine/internal/pages"
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
@@ -154,5 +158,33 @@ func TestMinPruneChunks(t *testing.T) {
 		if err = errors.Join(err, tree.Close()); err != nil || len(each) < 3 || each[0] != minPruneChunks {
 			t.Errorf("%+v: got deletions of %d values, %v; want %d at first", rule, each, err, minPruneChunks)
 		}
+	}
+}
+
+// TestCheckSize cuts off the file of an open tree. That must be found before a missing page is read.
+func TestCheckSize(t *testing.T) {
+	tree := mustOpen(t, makeVerbTree(t))
+	whole := mustRead(t, tree.mapped.path)
+	check := func() error {
+		return tree.view(func(_ *bbolt.Tx, image *pages.Image) error { return tree.checkSize(image) })
+	}
+	if err := check(); err != nil {
+		t.Errorf("the file is whole: %v", err)
+	}
+	if err := os.Truncate(tree.mapped.path, 5*pageSize); err != nil {
+		t.Fatal(err)
+	}
+	err := check()
+	copyOf(t, tree.mapped.path, whole)
+	if !errors.Is(err, daybook.ErrCorrupt) || !strings.Contains(err.Error(), "its pages take") {
+		t.Errorf("the file is cut off: got %v; want ErrCorrupt", err)
+	}
+}
+
+// TestHoldUpInTests compares how long a commit waits for snapshots: in tests a tenth of the time.
+func TestHoldUpInTests(t *testing.T) {
+	small := Tree{opts: Options{SmallMapping: true}}
+	if got := new(Tree).maxHoldUp(); got != maxHoldUp || 10*small.maxHoldUp() != got {
+		t.Errorf("got %v, in tests %v; want %v, and a tenth", got, small.maxHoldUp(), maxHoldUp)
 	}
 }
