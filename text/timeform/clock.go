@@ -150,11 +150,11 @@ func (s *cursor) hours(c *civil) (ok bool) {
 // of the colons if there are seconds, and letters may, as in 10h30.
 func (s *cursor) clock(c *civil) (ok bool) {
 	hour, width := s.number(2)
-	if width > 0 && s.unit("h") {
-		return s.afterHour(c, hour)
-	}
 	separator := s.peek()
-	if width == 0 || separator != ':' && separator != '.' {
+	if separator != ':' && separator != '.' {
+		return width > 0 && s.unit("h") && s.afterHour(c, hour)
+	}
+	if width == 0 {
 		return false
 	}
 	s.at++
@@ -169,7 +169,7 @@ func (s *cursor) clock(c *civil) (ok bool) {
 	if !ok || separator == '.' && !c.seconds || !c.setClock(hour, minute, second) {
 		return false
 	}
-	return s.meridiem(c, hour) && (s.unit("uhr") || !isDigit(s.peek()))
+	return s.meridiem(c, hour) && (s.atEnd() || s.unit("uhr") || !isDigit(s.peek()))
 }
 
 // afterHour reads what follows the hour and its letter: nothing, or 30, 30 min, 30m15 or 30m15s.
