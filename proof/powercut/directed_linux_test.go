@@ -68,6 +68,12 @@ var directedCuts = []directedCut{
 		act:   failAnAppend,
 		check: wantNoRefusedValue,
 	},
+	{
+		name: "a log in one segment", reason: "the last segment is used again, and nothing acknowledged is lost",
+		base:  func(*testing.T, string) {},
+		act:   storeInOneSegment,
+		check: wantStoredPrefix,
+	},
 }
 
 // TestDirectedCuts cuts the power everywhere in each directed operation.
