@@ -64,6 +64,7 @@ type exportedCSVReader struct {
 	bound  *boundedReader
 	opts   ReadOptions
 	places [3]int // of exportedColumns in a row
+	hasRow bool   // a row was read, after the header
 }
 
 // NewExportedCSVReader returns a reader of the CSV that NewCSVWriter writes. A program that has
@@ -123,12 +124,18 @@ func (r *exportedCSVReader) Read() (daybook.StoredValue, error) {
 	if err != nil {
 		return daybook.StoredValue{}, r.rowError(err)
 	}
+	r.hasRow = true
 	value, err := r.parseRow(row)
 	if err != nil {
 		line, _ := r.rows.FieldPos(0)
 		return value, &LineError{File: r.opts.Name, Line: line, LastLine: line, Err: err}
 	}
 	return value, nil
+}
+
+// IsUnended implements LineReader.
+func (r *exportedCSVReader) IsUnended() bool {
+	return r.hasRow && r.bound.last != '\n' && r.bound.last != '\r'
 }
 
 func (r *exportedCSVReader) rowError(err error) error {
@@ -157,7 +164,8 @@ func (r *exportedCSVReader) parseRow(row []string) (daybook.StoredValue, error) 
 type boundedReader struct {
 	in   io.Reader
 	max  int
-	read int // bytes since the last reset
+	read int  // bytes since the last reset
+	last byte // that was read
 }
 
 func (b *boundedReader) reset() { b.read = 0 }
@@ -168,5 +176,8 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	}
 	n, err := b.in.Read(p)
 	b.read += n
+	if n > 0 {
+		b.last = p[n-1]
+	}
 	return n, err
 }

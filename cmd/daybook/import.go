@@ -81,12 +81,13 @@ func runImport(cmd *cobra.Command, dir string, names []string, format string) (e
 	defer db.closeAfterStoring(cmd.ErrOrStderr(), &err)
 	started := time.Now()
 	l := &loader{db: db, notes: cmd.ErrOrStderr()}
-	for _, f := range files {
+	for i, f := range files {
 		err := bothErrors(l.load(cmd.Context(), f), l.store(cmd.Context()))
 		f.bar.clear()
 		if err != nil {
 			return l.stoppedBy(err)
 		}
+		tellCutOff(l.notes, names[i], f.ValueReader)
 	}
 	if err := db.open(); err != nil { // files without values leave an empty daybook
 		return err

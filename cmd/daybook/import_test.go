@@ -138,3 +138,21 @@ func TestImportRefuses(t *testing.T) {
 		})
 	}
 }
+
+// TestImportOfCutOffCSV wants to be told of a last line without a line end, which export writes.
+func TestImportOfCutOffCSV(t *testing.T) {
+	const whole = "record_name,stored_at,value\na,1,12.5\na,2,12.5\n"
+	for _, test := range []struct {
+		text string
+		want bool
+	}{{whole, false}, {whole[:len(whole)-3], true}, {"record_name,stored_at,value", false}, {"", false}} {
+		file := writeFile(t, "x.csv", test.text)
+		for _, command := range []string{"import", "ingest"} {
+			got := run(t, "", command, file, "--dir", newDir(t))
+			said := strings.Contains(got.err, file+": the last line does not end with a line end")
+			if got.status != statusDone || said != test.want {
+				t.Errorf("%s of %q: %+v; want that it is said: %v", command, test.text, got, test.want)
+			}
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/daybook-db/daybook"
@@ -34,10 +35,14 @@ func (i *ingestion) tellNotes(in *input, values text.ValueReader) {
 			fmt.Fprintln(i.notes, printable(in.name+": "+note+remedy))
 		}
 	}
+	i.bar.clear()
+	tellCutOff(i.notes, in.name, values)
+}
+
+// tellCutOff says that the last line of an input may be cut off.
+func tellCutOff(notes io.Writer, name string, values text.ValueReader) {
 	if lines, ok := values.(text.LineReader); ok && lines.IsUnended() {
-		i.bar.clear()
-		const note = ": the last line does not end with a line end; it may have been cut off"
-		fmt.Fprintln(i.notes, printable(in.name+note))
+		fmt.Fprintln(notes, printable(name+": the last line does not end with a line end; it may have been cut off"))
 	}
 }
 
