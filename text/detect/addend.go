@@ -41,10 +41,14 @@ var partsOfSecond = map[text.TimeUnit]uint64{
 
 // isPartOfSecond reports whether cells are whole numbers of a unit below a second.
 func isPartOfSecond(cells []string, unit text.TimeUnit) bool {
+	return areBelow(cells, partsOfSecond[unit])
+}
+
+func areBelow(cells []string, end uint64) bool {
 	any := false
 	for _, cell := range cells {
 		number, err := strconv.ParseUint(cell, 10, 64)
-		if cell != "" && (err != nil || number >= partsOfSecond[unit]) {
+		if cell != "" && (err != nil || number >= end) {
 			return false
 		}
 		any = any || cell != ""
@@ -105,6 +109,15 @@ func partBeside(times, members []*timeMember) int {
 	return slices.IndexFunc(members, func(m *timeMember) bool {
 		unit, _ := unitOfName(m.name())
 		return m.parent() == times[0].parent() && isPartOfSecond(m.samples, unit) && namesPartOf(m.name(), times)
+	})
+}
+
+// secondBeside returns a member that may be the second of times that have but minutes, or -1.
+func secondBeside(times, members []*timeMember) int {
+	return slices.IndexFunc(members, func(m *timeMember) bool {
+		unit, _ := unitOfName(m.name())
+		return unit == text.Seconds && m.parent() == times[0].parent() && areBelow(m.samples, 60) &&
+			namesPartOf(m.name(), times)
 	})
 }
 

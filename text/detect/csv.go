@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/daybook-db/daybook/text"
-	"github.com/daybook-db/daybook/text/internal/rows"
 )
 
 // csvDetection is the detection of one file of CSV. Its methods fill in the finding, each from what
@@ -65,7 +64,9 @@ func detectCSV(sample Sample, hints Hints) (*Finding, error) {
 		d.finding.say("in the form that export writes")
 		return d.finding, nil
 	}
-	d.findDecimalComma()
+	if err := d.findDecimalComma(); err != nil {
+		return nil, err
+	}
 	if err := d.findTime(); err != nil {
 		return nil, err
 	}
@@ -95,29 +96,6 @@ func (d *csvDetection) isOwn() bool {
 // cells returns the cells of a column.
 func (d *csvDetection) cells(column int) []string {
 	return cellsOf(d.data, column)
-}
-
-// findDecimalComma finds whether a comma is a decimal comma. Some number must have one, and no
-// number may have a point.
-func (d *csvDetection) findDecimalComma() {
-	if !d.opts.DecimalComma && !d.hints.DecimalPoint && (d.opts.Delimiter == ';' || d.opts.Delimiter == '\t') {
-		commas := 0
-		for _, row := range d.data {
-			for _, cell := range row.cells {
-				switch {
-				case rows.IsNumber([]byte(cell)) && strings.Contains(cell, ".") && !rows.IsCommaNumber([]byte(cell)),
-					pointThousands.MatchString(cell):
-					return
-				case rows.IsCommaNumber([]byte(cell)) && strings.Contains(cell, ","):
-					commas++
-				}
-			}
-		}
-		d.opts.DecimalComma = commas > 0
-	}
-	if d.opts.DecimalComma {
-		d.finding.shape = slices.Insert(d.finding.shape, 1, "decimal comma") // after the delimiter
-	}
 }
 
 // findRecord finds what names the record: a column, or the file.

@@ -222,6 +222,11 @@ func TestPartsOfTime(t *testing.T) {
 		{"no hours in the column", "date,hour,v\n2024-01-15,,1\n", nil, ""},
 		{"a person has named the time", "date,hour,v\n2024-01-15,0,1\n", []string{"date"}, ""},
 		{"a column of zones", "time,tz_cd\n2024-01-15 08:30,EST\n", nil, `x.csv:2: column 2 ("tz_cd"): `},
+		{"seconds beside minutes", "time,s,v\n2024-01-15 08:30,0,1\n2024-01-15 08:30,20,2\n", nil,
+			`x.csv:2: column 2 ("s"): `},
+		{"seconds beside seconds", "time,s,v\n2024-01-15 08:30:05,20,1\n", nil, ""},
+		{"seconds of something else", "time,delay_s,v\n2024-01-15 08:30,20,1\n", nil, ""},
+		{"more than a minute", "time,s,v\n2024-01-15 08:30,60,1\n", nil, ""},
 		{"a column of zones beside times with one", "time,timezone\n2024-01-15T08:30:00Z,EST\n", nil, ""},
 	}
 	for _, test := range tests {

@@ -72,8 +72,8 @@ func (d *csvDetection) checkRest(form *timeform.Form, said bool) error {
 	return d.checkTitles()
 }
 
-// checkAddends refuses whole seconds that have the rest in another column, and the time of a start
-// beside what counts on from it.
+// checkAddends refuses whole seconds and minutes that have the rest in another column, and the time
+// of a start beside what counts on from it.
 func (d *csvDetection) checkAddends(form *timeform.Form) error {
 	if !d.header {
 		return nil
@@ -81,6 +81,11 @@ func (d *csvDetection) checkAddends(form *timeform.Form) error {
 	members := d.members()
 	if form.IsWholeSeconds() {
 		if err := d.refusePart(partBeside(d.timeMembers(), members)); err != nil {
+			return err
+		}
+	}
+	if form.IsWholeMinutes() {
+		if err := d.refusePart(secondBeside(d.timeMembers(), members)); err != nil {
 			return err
 		}
 	}

@@ -32,12 +32,17 @@ func partError(part *timeMember, times []*timeMember) error {
 		ErrPartOfTime, quotedPaths(times))
 }
 
-// checkAddends refuses whole seconds that have the rest in another member, and the time of a start
-// beside what counts on from it.
+// checkAddends refuses whole seconds and minutes that have the rest in another member, and the time
+// of a start beside what counts on from it.
 func (d *jsonDetection) checkAddends(times []*timeMember) error {
 	members := scalars(d.objects)
 	if d.finding.Time.IsWholeSeconds() {
 		if i := partBeside(times, members); i >= 0 {
+			return partError(members[i], times)
+		}
+	}
+	if d.finding.Time.IsWholeMinutes() {
+		if i := secondBeside(times, members); i >= 0 {
 			return partError(members[i], times)
 		}
 	}

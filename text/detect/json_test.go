@@ -262,6 +262,7 @@ func TestRefusedJSON(t *testing.T) {
 		{"a time without a unit", `[{"topic":"b","payload":1,"ts":1}]`, text.ErrNoUnit,
 			`line 1: time in "ts": "1" is not`},
 		{"a day as a number", `{"date":20140214,"v":1}`, text.ErrNoUnit, `"20140214"`},
+		{"seconds beside minutes", `[{"time":"2025-11-24 16:00","sec":20,"v":1}]`, ErrPartOfTime, `"sec"`},
 		{"expiry is no time of a reading", `{"expires_at":"2025-11-24T16:00:00Z"}`, ErrNoTime, ""},
 		{"a document with a time of its own", `{"time":1764000000,"sensors":[{"seen":"2025-11-24T16:00:00Z"}]}`,
 			ErrUnknownShape, ""},

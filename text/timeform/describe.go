@@ -37,6 +37,11 @@ func (f *Form) IsWholeSeconds() bool {
 	return f.number && f.name == nameOfSeconds || f.seen.seconds
 }
 
+// IsWholeMinutes reports whether the times say their minute, and none says its second.
+func (f *Form) IsWholeMinutes() bool {
+	return !f.number && f.sum.unit == text.ByDigits && f.seen.minutes && !f.seen.seconds
+}
+
 // pattern names a date: DD.MM.YYYY.
 func (l layout) pattern() string {
 	year := "YYYY"
