@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine/internal/disk"
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
@@ -271,4 +272,58 @@ func pageWith(t *testing.T, file []byte, key string) (page int) {
 		t.Fatalf("no leaf begins with %q", key)
 	}
 	return page
+}
+
+// hookedSystem calls a function once, before the first look at the files of the log.
+type hookedSystem struct {
+	disk.OS
+	hook func()
+}
+
+type hookedFS struct {
+	disk.FS
+	system *hookedSystem
+}
+
+func (s *hookedSystem) OpenDirectory(path string) (disk.FS, error) {
+	opened, err := s.OS.OpenDirectory(path)
+	return hookedFS{opened, s}, err
+}
+
+func (f hookedFS) ReadDir(path string) ([]os.DirEntry, error) {
+	if hook := f.system.hook; hook != nil && filepath.Base(path) == logName {
+		f.system.hook = nil
+		hook()
+	}
+	return f.FS.ReadDir(path)
+}
+
+// A writer deletes a value, and then stores another one, after the reader has opened the tree and
+// before it reads the log. There was no moment at which both values were there.
+func TestBesideAWriterShowsOneMoment(t *testing.T) {
+	dir := testenv.DirInMemory(t)
+	writer := mustOpen(t, dir, nil)
+	mustStore(t, writer, "record", `"deleted"`, 1)
+	if err := writer.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	opts, err := (&Options{ReadOnly: true, BesideWriter: true, Logger: discard}).withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	system := &hookedSystem{hook: func() {
+		if _, err := writer.Cleanup(ctx, 2); err != nil {
+			t.Error(err)
+		}
+		mustStore(t, writer, "record", `"later"`, 3)
+	}}
+	reader, err := openBesideWriter(dir, opts, system)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	values, err := reader.Query(ctx, "*", daybook.QueryParams{})
+	if err != nil || len(values) != 1 || string(values[0].Value) != `"later"` || system.hook != nil {
+		t.Errorf("got %v, %v; want the later value alone", values, err)
+	}
 }
