@@ -82,6 +82,13 @@ func (d *csvDetection) headerOver(above []tableRow) []string {
 	return nil
 }
 
+// mayBeUnits reports whether a row may have units. Where blanks separate the cells, it may have
+// fewer than the other rows.
+func (d *csvDetection) mayBeUnits(cells []string) bool {
+	hasWidth := len(cells) == d.table.width || d.opts.Delimiter == ' ' && len(cells) < d.table.width
+	return hasWidth && isUnits(cells)
+}
+
 // withClock returns the names of a header for rows with one cell more, if one of its names stands
 // over a date and a clock: their blank separates them. Otherwise it returns nil.
 func (t *table) withClock(header []string) (names []string) {

@@ -115,13 +115,6 @@ func (d *csvDetection) afterUnits(header int) int {
 	return data
 }
 
-// mayBeUnits reports whether a row may have units. Where blanks separate the cells, it may have
-// fewer than the other rows.
-func (d *csvDetection) mayBeUnits(cells []string) bool {
-	hasWidth := len(cells) == d.table.width || d.opts.Delimiter == ' ' && len(cells) < d.table.width
-	return hasWidth && isUnits(cells)
-}
-
 // isOverNumbers reports whether a row has a text in a column where the first values have a number.
 // Any other row without a number may be values whose time is missing, and reading refuses it.
 func (d *csvDetection) isOverNumbers(units, values []string) bool {
