@@ -4,6 +4,7 @@ package detect
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -204,6 +205,26 @@ func TestZoneNamedInTitle(t *testing.T) {
 	for _, file := range []string{"Room/Kitchen\n" + rows, "Report in PST\ntime,v\n2022-06-18T19:00:00Z,1\n"} {
 		if _, err := detectCSV(Sample{[]byte(file), true}, Hints{Reader: text.ReadOptions{Name: "x.csv"}}); err != nil {
 			t.Errorf("%q: %v", file, err)
+		}
+	}
+}
+
+// TestClockOfDate wants a date joined with the time of day that belongs to it.
+func TestClockOfDate(t *testing.T) {
+	for header, want := range map[string]string{
+		"Date,Time,x":                     "[Date Time]",
+		"Date,Max Time,Time":              "[Date Time]",
+		"Date,Max_at,Min_at":              "[Date]",
+		"UTC Date,Local Time,UTC Time":    "[UTC Date UTC Time]",
+		"Start Date,Stop Time,Start Time": "[Start Date Start Time]",
+		"Date,Local Time,Time":            "[Date Time]",
+	} {
+		file := header + "\n2024-01-15,08:30,09:30\n2024-01-15,08:40,09:40\n"
+		finding, err := detectCSV(Sample{[]byte(file), true}, Hints{Reader: text.ReadOptions{Name: "x.csv"}})
+		if err != nil {
+			t.Errorf("%s: %v", header, err)
+		} else if got := fmt.Sprint(finding.Reader.Time); got != want {
+			t.Errorf("%s: the time is in %s; want %s", header, got, want)
 		}
 	}
 }

@@ -86,15 +86,21 @@ func (d *csvDetection) timeScore(column int) int {
 }
 
 // clockFor returns the column with the times of day that belong to a column of dates, or -1. It has
-// the name of a time, or stands beside the dates if columns have no names.
+// the name of a time, or stands beside the dates if columns have no names. Of several it is the one
+// whose name is most like that of the dates.
 func (d *csvDetection) clockFor(dates int) int {
+	best, bestKinship := -1, 0
 	for i, name := range d.names {
 		beside := i == dates+1 || i == dates-1
 		if d.header && likelihoodOfName(name) > 0 && !isOtherDate(name) || !d.header && beside {
-			if timeform.Looks(d.cells(i)) == timeform.Clocks {
-				return i
+			kin := kinship(d.names[dates], name)
+			if (best < 0 || kin > bestKinship) && timeform.Looks(d.cells(i)) == timeform.Clocks {
+				best, bestKinship = i, kin
 			}
 		}
+	}
+	if best >= 0 {
+		return best
 	}
 	return slices.IndexFunc(d.names, func(name string) bool {
 		i, words := slices.Index(d.names, name), wordsOf(name)

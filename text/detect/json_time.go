@@ -179,16 +179,19 @@ func namedLikeTime(objects []*node) *timeMember {
 	return nil
 }
 
-// clockBeside returns the time of day that belongs to a date, or nil.
-func clockBeside(date *timeMember, members []*timeMember) *timeMember {
+// clockBeside returns the time of day that belongs to a date, or nil. Of several it is the one
+// whose name is most like that of the date.
+func clockBeside(date *timeMember, members []*timeMember) (clock *timeMember) {
 	for _, m := range members {
 		name, ok := nameLikelihood(m.name())
 		if ok && name > 0 && m.parent() == date.parent() && m.objects == date.objects &&
 			m.looks == timeform.Clocks {
-			return m
+			if clock == nil || kinship(date.name(), m.name()) > kinship(date.name(), clock.name()) {
+				clock = m
+			}
 		}
 	}
-	return nil
+	return clock
 }
 
 // joinedSamples returns the texts of a time, and the line of the first.

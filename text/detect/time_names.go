@@ -26,7 +26,30 @@ var (
 // measured.
 var otherDates = strings.Fields("birth birthday birthdate born dob geburtsdatum geburtstag naissance nacimiento " +
 	"expires expire expiry expiration ablaufdatum install installed installation commissioned calibrated " +
-	"calibration warranty manufactured purchased due sunrise sunset moonrise moonset boot booted deleted")
+	"calibration warranty manufactured purchased due sunrise sunset moonrise moonset boot booted deleted " +
+	"max min maximum minimum peak highest lowest")
+
+// kinship says how much the names of a date and of a time of day are about the same: it counts the
+// words that both have, but for those that name a time, and takes off the words of one alone. "UTC
+// Date" belongs to "UTC Time", not to "Local Time".
+func kinship(date, clock string) (kin int) {
+	ofDate, ofClock := wordsOf(date), wordsOf(clock)
+	for _, word := range ofDate {
+		switch {
+		case slices.Contains(timeNames, word):
+		case slices.Contains(ofClock, word):
+			kin++
+		default:
+			kin--
+		}
+	}
+	for _, word := range ofClock {
+		if !slices.Contains(timeNames, word) && !slices.Contains(ofDate, word) {
+			kin--
+		}
+	}
+	return kin
+}
 
 // isOtherDate reports whether a name is that of a time which is none of a reading.
 func isOtherDate(name string) bool {
