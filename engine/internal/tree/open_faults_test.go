@@ -4,6 +4,7 @@ package tree
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -161,7 +162,7 @@ func TestMinPruneChunks(t *testing.T) {
 	}
 }
 
-// TestCheckSize cuts off the file of an open tree. That must be found before a missing page is read.
+// TestCheckSize cuts off the file of an open tree. That must be found before a page is missing.
 func TestCheckSize(t *testing.T) {
 	tree := mustOpen(t, makeVerbTree(t))
 	whole := mustRead(t, tree.mapped.path)
@@ -186,5 +187,30 @@ func TestHoldUpInTests(t *testing.T) {
 	small := Tree{opts: Options{SmallMapping: true}}
 	if got := new(Tree).maxHoldUp(); got != maxHoldUp || 10*small.maxHoldUp() != got {
 		t.Errorf("got %v, in tests %v; want %v, and a tenth", got, small.maxHoldUp(), maxHoldUp)
+	}
+}
+
+// TestOpenUnsealedWithoutRoom opens an unsealed file that may not grow. Open needs no seal.
+func TestOpenUnsealedWithoutRoom(t *testing.T) {
+	path, h := filepath.Join(testenv.TempDir(t), "tree"), make(history)
+	tree := mustOpen(t, path)
+	for i := range 1000 { // the table of so many pages does not fit into the free ones
+		h[fmt.Sprintf("r%d", i)] = []codec.Entry{{Timestamp: 1, Sequence: 1, Value: []byte("1")}}
+	}
+	posting := h.posting(1)
+	err := tree.update(func(w *writeTx) error {
+		_, _, err := w.postPart(&posting)
+		return err
+	})
+	if err := errors.Join(err, tree.bolt.Close()); err != nil { // without a seal
+		t.Fatal(err)
+	}
+	opts := options()
+	opts.MaxBytes = pageSize
+	if tree, err = openAt(t, path, opts); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(tree.Check(ctx), tree.Close()); err != nil || tree.sealed {
+		t.Errorf("got %v; sealed: %t; want no seal", err, tree.sealed)
 	}
 }

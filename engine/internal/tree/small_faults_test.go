@@ -138,14 +138,14 @@ func TestChangesOfADamagedKey(t *testing.T) {
 	from := r.After()
 	at := -1
 	for i := range r.places {
-		if key := r.places[i].key.in(s.image); codec.HasRecord(key, "a") && r.places[i].from > from {
+		if key := r.places[i].key.in(s.image); at < 0 && codec.HasRecord(key, "a") && r.places[i].from > from {
 			at = int(s.image.Offset(key))
 		}
 	}
 	if at < 0 {
 		t.Fatal("no place of record a is left")
 	}
-	overwrite(t, tree.mapped.path, []byte("y"), at)
+	overwrite(t, tree.mapped.path, []byte("y"), at) // the reader looks for it in another leaf
 	for err == nil && r.After() < last {
 		var batch []Change
 		batch, err = r.Read(ctx, s, last)
