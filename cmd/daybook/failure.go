@@ -161,6 +161,7 @@ func readingRemedy(err error) string {
 			"as in --time Date, to store such values"},
 		{detect.ErrHeader, "--header names the columns, and --skip-lines skips lines before the rows"},
 		{detect.ErrCommas, "--decimal , reads 1,234 as 1.234, and --decimal . keeps it as a text"},
+		{detect.ErrHalfDays, `--time-format "%Y-%m-%d %H:%M" says that the hours are those of whole days`},
 		{detect.ErrDivisors, "--skip-lines skips it, and stores the numbers as they are"},
 		{detect.ErrBlanks, "--delimiter space takes blanks for what separates the cells, --header names the columns, " +
 			"and --time those of the time"},

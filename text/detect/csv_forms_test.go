@@ -209,6 +209,31 @@ func TestZoneNamedInTitle(t *testing.T) {
 	}
 }
 
+// TestHalfDays wants times of day refused that go from 12 to 1 on the same day.
+func TestHalfDays(t *testing.T) {
+	for clocks, want := range map[string]bool{
+		"11:30 12:30 1:30":                true,
+		"1:30 12:30 11:30":                true,
+		"11:30 12:30 13:30":               false,
+		"0:30 12:30 1:30":                 false,
+		"12:30AM 1:30AM":                  false,
+		"11:30:00.5 12:30:00.5 1:30:00.5": true,
+	} {
+		file := "time,v\n"
+		for _, clock := range strings.Fields(clocks) {
+			file += "2024-01-15 " + clock + ",1\n"
+		}
+		_, err := detectCSV(Sample{[]byte(file), true}, Hints{Reader: text.ReadOptions{Name: "x.csv"}})
+		if errors.Is(err, ErrHalfDays) != want {
+			t.Errorf("%s: error %v; refused %v is wanted", clocks, err, want)
+		}
+	}
+	file := "time,v\n2024-01-15 12:30,1\n2024-01-16 01:30,1\n"
+	if _, err := detectCSV(Sample{[]byte(file), true}, Hints{}); err != nil {
+		t.Errorf("two days: %v", err)
+	}
+}
+
 // TestClockOfDate wants a date joined with the time of day that belongs to it.
 func TestClockOfDate(t *testing.T) {
 	for header, want := range map[string]string{

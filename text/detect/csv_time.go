@@ -58,6 +58,9 @@ func (d *csvDetection) findTime() error {
 	if err := d.checkRest(form, said); err != nil {
 		return err
 	}
+	if err := d.checkHalfDays(samples); err != nil {
+		return err
+	}
 	d.finding.Time = form
 	opts.Times = form.NewParser()
 	d.finding.add("time: %s as %s", quoted(opts.Time)+d.others(columns), form)
