@@ -153,11 +153,14 @@ func TestMinPruneChunks(t *testing.T) {
 		}
 		tree.opts.TransactionBytes = 1
 		var each []uint64
-		_, err = tree.Prune(ctx, mustPattern(t, "*"), rule, pruning(func(d []Deletion) {
-			each = append(each, d[0].Values)
-		}))
+		pauses, with := uint64(0), pruning(func(d []Deletion) { each = append(each, d[0].Values) })
+		with.Pause = func() { pauses++ }
+		deleted, err := tree.Prune(ctx, mustPattern(t, "*"), rule, with)
 		if err = errors.Join(err, tree.Close()); err != nil || len(each) < 3 || each[0] != minPruneChunks {
 			t.Errorf("%+v: got deletions of %d values, %v; want %d at first", rule, each, err, minPruneChunks)
+		}
+		if pauses < deleted {
+			t.Errorf("%+v: %d pauses for %d chunks; want as many", rule, pauses, deleted)
 		}
 	}
 }
@@ -213,4 +216,19 @@ func TestOpenUnsealedWithoutRoom(t *testing.T) {
 	if err := errors.Join(tree.Check(ctx), tree.Close()); err != nil || tree.sealed {
 		t.Errorf("got %v; sealed: %t; want no seal", err, tree.sealed)
 	}
+}
+
+// TestChunkBytes looks at the chunks of long values. None has more bytes than Options say, unless
+// it has one value.
+func TestChunkBytes(t *testing.T) {
+	tree := mustOpen(t, makeNoiseTree(t))
+	chunks := 0
+	_, _ = elementOf(t, tree, func(key, encoded []byte) bool {
+		h, err := codec.ReadHeader(key, encoded)
+		if err != nil || h.Count > 1 && h.ValueBytes > uint64(options().ChunkBytes) {
+			t.Errorf("%d values of %d bytes, %v; want at most %d", h.Count, h.ValueBytes, err, options().ChunkBytes)
+		}
+		chunks++
+		return chunks == 15
+	})
 }
