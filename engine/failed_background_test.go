@@ -151,3 +151,74 @@ func TestRecentSize(t *testing.T) {
 		t.Errorf("a part has %d bytes, two have %d; want %d and %d", got, all, want, 2*want)
 	}
 }
+
+// TestCopyGivesTheTurnBack copies for no time. The copy must not go on, because others wait.
+func TestCopyGivesTheTurnBack(t *testing.T) {
+	db := mustOpen(t, testenv.TempDir(t), nil)
+	mustStore(t, db, "r", "1", 1)
+	mustCheckpointed(t, db)
+	taken := mustTakeTurn(t, db)
+	defer taken.end()
+	if err := beginCopy(taken); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := taken.copyFor(ctx, 0); done || err != nil {
+		t.Errorf("for no time: got %v, %v; want a copy that is not complete", done, err)
+	}
+	if done, err := taken.copyFor(ctx, time.Minute); !done || err != nil {
+		t.Errorf("for a minute: got %v, %v; want a complete copy", done, err)
+	}
+	taken.giveUpCopy(nil)
+}
+
+// TestDropByCopyFails fails the rename that would put the copy in the tree's place.
+func TestDropByCopyFails(t *testing.T) {
+	db, fsys := openFaulty(t, testenv.TempDir(t), Options{MaxSize: MinMaxSize, WhenFull: WhenFullDropOldest})
+	for n := range uint64(10) {
+		mustStore(t, db, "r", "1", n)
+	}
+	mustCheckpointed(t, db)
+	before := db.trees.get()
+	fsys.SetHook(func(op faultfs.Op) error {
+		if op.Name == faultfs.Rename {
+			return syscall.EIO
+		}
+		return nil
+	})
+	taken := mustTakeTurn(t, db)
+	deleted, err := taken.dropByCopy(ctx)
+	taken.end()
+	fsys.SetHook(nil)
+	if deleted != 0 || !errors.Is(err, syscall.EIO) || db.trees.get() != before {
+		t.Errorf("dropByCopy = %d, %v; want EIO, and the tree that it was", deleted, err)
+	}
+	if got := len(mustQuery(t, db, "r", daybook.QueryParams{})); got != 10 {
+		t.Errorf("%d values remain; want 10", got)
+	}
+}
+
+// TestUnreadableRestore checks a restored file that is no tree.
+func TestUnreadableRestore(t *testing.T) {
+	dir := mustOpenDirectory(t, testenv.TempDir(t))
+	for _, content := range []string{"", "no tree at all"} {
+		if err := os.WriteFile(dir.file(restoredName), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := dir.checkRestored(ctx); !errors.Is(err, daybook.ErrCorrupt) {
+			t.Errorf("%q: got %v; want ErrCorrupt", content, err)
+		}
+	}
+}
+
+// TestArriveForgetsOldSamples adds an arrival to a hold whose samples are older than its MaxAge.
+func TestArriveForgetsOldSamples(t *testing.T) {
+	now := time.UnixMilli(100 * time.Hour.Milliseconds())
+	h := &hold{Hold: daybook.Hold{MaxAge: time.Hour}}
+	for n := range uint64(9) {
+		h.samples = append(h.samples, holdSample{Time: int64(n) * time.Hour.Milliseconds(), Sequence: n + 1})
+	}
+	h.arrive([]holdSample{{Time: now.UnixMilli(), Sequence: 20}}, now)
+	if n := len(h.samples); n != 2 || h.samples[0].Sequence != 9 || h.samples[1].Sequence != 20 {
+		t.Errorf("the samples are %+v; want the last old one, and the new one", h.samples)
+	}
+}
