@@ -431,7 +431,9 @@ func TestSpanOfAMiscountedRecord(t *testing.T) {
 // TestDamagedRecordsText looks at the error of several damaged records.
 func TestDamagedRecordsText(t *testing.T) {
 	var d damagedRecords
-	for i, want := range []string{"a fault", "a fault; 1 more records are damaged", "a fault; 2 more records are damaged"} {
+	for i, want := range []string{
+		"a fault", "a fault; 1 more records are damaged", "a fault; 2 more records are damaged",
+	} {
 		if !d.add(&recordDamage{fmt.Sprint(i), errors.New("a fault")}) || d.err().Error() != want {
 			t.Errorf("after %d records: got %q; want %q", i+1, d.err(), want)
 		}
