@@ -44,7 +44,7 @@ func TestCompletion(t *testing.T) {
 		{"a pattern with a star", []string{"tail", "--dir", dir, "a*"}, onlyWords},
 		{"a second pattern", []string{"prune", "--dir", dir, "a.one", ""}, onlyWords},
 		{"no daybook", []string{"query", "--dir", newDir(t), ""}, onlyWords},
-		{"a daybook that another process has open", []string{"query", "--dir", open, ""}, onlyWords},
+		{"a daybook that another process has open", []string{"query", "--dir", open, ""}, "a.one\n" + onlyWords},
 		{"a pattern and then a file", []string{"export", "--dir", dir, "a.one", ""}, andFiles},
 		{"files", []string{"ingest", "a", ""}, andFiles},
 		{"a second file", []string{"backup", "a", ""}, onlyWords},

@@ -25,7 +25,7 @@ const maxGroupCells = 8 << 20
 
 // flatWriter writes a flat file.
 type flatWriter struct {
-	out        *parquetgo.Writer
+	out        *parquetgo.GenericWriter[any]
 	cells      *text.FlatCells
 	row        parquetgo.Row
 	groupRows  int // in the row group that is being filled
@@ -47,7 +47,7 @@ func NewFlatWriter(out io.Writer, columns *text.FlatColumns) text.ValueWriter {
 		cells:    cells,
 		row:      make(parquetgo.Row, len(cells.Columns)),
 		maxCells: maxGroupCells,
-		out: parquetgo.NewWriter(out,
+		out: parquetgo.NewGenericWriter[any](out,
 			parquetgo.NewSchema("daybook", newFlatSchema(cells.Columns)),
 			parquetgo.Compression(&zstd.Codec{}),
 			parquetgo.KeyValueMetadata(flatKey, "true"),
