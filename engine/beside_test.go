@@ -117,8 +117,9 @@ func TestBesideAWriterRefuses(t *testing.T) {
 	for _, err := range reader.Changes(ctx, daybook.ChangesParams{}) {
 		fromChanges = err
 	}
+	_, fromWatch := reader.Watch(ctx, "*", daybook.WatchParams{})
 	for method, err := range map[string]error{
-		"Check": reader.Check(ctx), "Backup": reader.Backup(ctx, os.Stdout), "Changes": fromChanges,
+		"Check": reader.Check(ctx), "Backup": reader.Backup(ctx, os.Stdout), "Changes": fromChanges, "Watch": fromWatch,
 	} {
 		if !errors.Is(err, daybook.ErrLocked) || !strings.Contains(err.Error(), method) {
 			t.Errorf("%s: got %v; want ErrLocked", method, err)

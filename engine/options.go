@@ -139,7 +139,8 @@ type Options struct {
 	// BesideWriter lets a ReadOnly Open also read a directory that another process has open for
 	// writing; that never waits for the reader. Open reads one moment, and tries for LockTimeout
 	// before it returns ErrLocked. So do later calls once the writer has overwritten that moment,
-	// which it keeps for up to a minute; and Check, Backup and Changes at once. Default: false.
+	// which it keeps for up to a minute; and Check, Backup, Changes and Watch at once. Default:
+	// false.
 	BesideWriter bool
 	// MaxFuture is how far a timestamp may be ahead of this machine's clock; Store returns
 	// ErrTimestampRange for a later one. It refuses the timestamps of other clocks, such as a

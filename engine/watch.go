@@ -30,7 +30,8 @@ const (
 // End ctx when you stop receiving.
 //
 // A program that must not miss a value uses Changes.
-// Errors: daybook.ErrInvalidPattern, ErrInvalidParams, ErrClosed, or ctx's.
+// Errors: daybook.ErrInvalidPattern, ErrInvalidParams, ErrClosed, ErrLocked beside a writer, or
+// ctx's.
 func (db *DB) Watch(
 	ctx context.Context, recordPattern string, params daybook.WatchParams,
 ) (<-chan daybook.Event, error) {
@@ -38,6 +39,9 @@ func (db *DB) Watch(
 		return nil, err
 	}
 	defer db.gate.leave()
+	if err := db.refuseBeside("Watch"); err != nil { // it would be silent while the writer stores
+		return nil, err
+	}
 	if err := params.Validate(); err != nil {
 		return nil, err
 	}
