@@ -34,7 +34,7 @@
 //
 // # How to run it
 //
-//	go test ./proof/faults -v                     # each workload, operation, error and duration
+//	go test ./proof/faults -v                     # each workload, operation and error
 //	go test ./proof/faults -v -long               # 500 runs
 //	go test ./proof/faults -v -proof.faults=2000  # 2000 runs
 //	go test ./proof/faults -v -proof.faults=all   # every operation, about 7,400 runs

@@ -21,7 +21,8 @@ import (
 )
 
 var faultsFlag = flag.String("proof.faults", "", "runs of TestFaults: a number, all, the name of a run, "+
-	"or each (one of each workload, operation, error and duration); default: each, or 500 with -long")
+	"or each (one of each workload, operation, error and duration); default: one of each workload, operation and "+
+	"error, or 500 with -long")
 
 // TestFaults makes an operation of the disk fail in each run of a workload. The flag -proof.faults
 // says how many runs there are.
@@ -95,7 +96,7 @@ func allRuns(sc scenario, positions map[journal.OpKind]int) (runs []faultRun) {
 }
 
 // choose returns the runs that the flags ask for, in random order. One run of each kind comes
-// first, then one of each scenario, kind, error and duration.
+// first, then one of each scenario, kind and error, and then one of each of these and duration.
 func choose(t *testing.T, runs []faultRun, seed uint64) (chosen []faultRun) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(seed, 0))
@@ -103,6 +104,9 @@ func choose(t *testing.T, runs []faultRun, seed uint64) (chosen []faultRun) {
 	random.Shuffle(len(runs), func(i, j int) { runs[i], runs[j] = runs[j], runs[i] })
 	each := oneOfEach(runs, func(r faultRun) faultRun {
 		return faultRun{scenario: r.scenario, kind: r.kind, errno: r.errno, lasts: r.lasts}
+	})
+	few := oneOfEach(runs, func(r faultRun) faultRun {
+		return faultRun{scenario: r.scenario, kind: r.kind, errno: r.errno}
 	})
 	oneOfEach(runs, func(r faultRun) faultRun { return faultRun{kind: r.kind} })
 	count := *faultsFlag
@@ -112,7 +116,9 @@ func choose(t *testing.T, runs []faultRun, seed uint64) (chosen []faultRun) {
 	switch count {
 	case "all":
 		return runs
-	case "", "each":
+	case "":
+		return runs[:few]
+	case "each":
 		return runs[:each]
 	}
 	n, err := strconv.Atoi(count)

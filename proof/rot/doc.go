@@ -31,8 +31,8 @@
 //
 // # How to run it
 //
-//	go test ./proof/rot -v                  # two cases of each kind of place and damage, or one
-//	go test ./proof/rot -v -long            # four, or two
+//	go test ./proof/rot -v                  # one case of each kind of place and damage
+//	go test ./proof/rot -v -long            # four, or two where each takes long
 //	go test ./proof/rot -v -proof.rot=full  # all cases, with a sample of long places
 //
 // It runs on every platform. -proof.rot.seed=N makes other victims and takes other samples.

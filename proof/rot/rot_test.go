@@ -26,7 +26,7 @@ var (
 // A run samples this number of cases of each kind, and several times as many of the most dangerous
 // kinds.
 const (
-	samplesPerKind     = 2
+	samplesPerKind     = 1
 	samplesPerKindLong = 4 // with -long
 )
 
