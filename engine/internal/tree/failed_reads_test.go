@@ -4,6 +4,7 @@ package tree
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,10 +19,17 @@ import (
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
+// everyRead makes TestVerbsMeetFailedReads fail each read.
+var everyRead = flag.Bool("reads.every", false, "TestVerbsMeetFailedReads fails each read, for some 15 minutes")
+
+// longStride is the distance of the reads that fail with -long, beside those of the short form.
+const longStride = 16
+
 // TestVerbsMeetFailedReads lets the nth read of a page fail while a verb runs, for every n with
-// -long, and otherwise once for each way on which the code comes to a read. A page may fail at any
-// moment, though it was read a moment before. The verb must say so, or do what it would do without
-// the fault. When the fault has ended, the tree must be undamaged, or refuse to be written to.
+// -reads.every, and otherwise for the first and the last read on each way of the code to one. A
+// page may fail at any moment, though it was read a moment before. The verb must say so, or do what
+// it would do without the fault. When the fault has ended, the tree must be undamaged, or refuse to
+// be written to.
 func TestVerbsMeetFailedReads(t *testing.T) {
 	chosen, later := choiceOfReads{}, valuesOf(laterText(laterVerbHistory()))
 	tree := mustRead(t, makeVerbTree(t))
@@ -84,7 +92,7 @@ type way [12]uintptr
 const minReads = 4
 
 // during calls fn, and returns the numbers of the reads that are to fail: the first and the last
-// one on each new way, and some others; with -long all.
+// one on each new way, and some others.
 func (c choiceOfReads) during(fn func()) (numbers []int) {
 	count := 0
 	first, last := make(map[way]int), make(map[way]int)
@@ -107,8 +115,12 @@ func (c choiceOfReads) during(fn func()) (numbers []int) {
 		}
 		c[to] = true
 	}
+	stride := count/minReads + 1
+	if testenv.Long() {
+		stride = min(stride, longStride)
+	}
 	for n := range count {
-		if isChosen[n] || n%(count/minReads+1) == 0 || testenv.Long() {
+		if isChosen[n] || n%stride == 0 || *everyRead {
 			numbers = append(numbers, n)
 		}
 	}
@@ -128,7 +140,7 @@ type failedReadProof struct {
 func (p *failedReadProof) runAll(t *testing.T, choice choiceOfReads) {
 	for _, n := range p.runWithout(t, choice) {
 		t.Run(fmt.Sprintf("read %d", n), func(t *testing.T) { p.run(t, n, false) })
-		if testenv.Long() && n%8 == 0 {
+		if testenv.Long() && n%longStride == 0 {
 			t.Run(fmt.Sprintf("reads from %d on", n), func(t *testing.T) { p.run(t, n, true) })
 		}
 	}
