@@ -168,9 +168,9 @@ func (t *Tree) withMapping(growth int64, commit func() error) error {
 	if err != nil {
 		return err
 	}
+	t.fitsMap = used+growth+ownGrowth(used) < t.mapping
 	// Beside a snapshot a commit is tried although it seems too large, because most are smaller.
-	fits := used+growth+ownGrowth(used) < t.mapping || t.snapshotGate.anyOpen()
-	if fits && !t.opts.copying {
+	if (t.fitsMap || t.snapshotGate.anyOpen()) && !t.opts.copying {
 		if err := t.withinMapping(commit); !errors.Is(err, ErrHeldUp) {
 			return err
 		}

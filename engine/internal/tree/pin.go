@@ -45,7 +45,7 @@ func (t *Tree) followPin() {
 	if t.broken.Load() {
 		return
 	}
-	switch isRead := t.withinMap && t.maxBytes == 0 && t.isReadBeside(); {
+	switch isRead := t.withinMap && t.fitsMap && t.maxBytes == 0 && t.isReadBeside(); {
 	case !isRead:
 		p.end()
 		p.isUsedUp = false

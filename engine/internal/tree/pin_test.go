@@ -163,6 +163,17 @@ func TestPinGivesWay(t *testing.T) {
 	if !p.isPinned() {
 		t.Fatal("there is no pin again")
 	}
+	snapshot, err := p.writer.Snapshot() // then a commit is tried that seems too large
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = p.writer.commit(p.writer.mapping, func(*bbolt.Tx) error { return nil })
+	if snapshot.Close(); err != nil || p.writer.pin.tx != nil {
+		t.Errorf("a commit that may outgrow the mapping beside a snapshot: %v, or it has kept the pin", err)
+	}
+	if !p.isPinned() {
+		t.Fatal("there is no pin after that")
+	}
 	done := make(chan error, 1)
 	go func() { done <- p.writer.commit(p.writer.mapping, func(*bbolt.Tx) error { return nil }) }()
 	select {

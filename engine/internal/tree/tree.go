@@ -67,6 +67,7 @@ type Tree struct {
 	pin pin // of a reader beside this writer
 
 	withinMap bool  // the commit that is being made must not outgrow the mapping
+	fitsMap   bool  // nor can it, by the estimate
 	maxUsed   int64 // bytes of the file that may be used after that commit, at most
 
 	broken       atomic.Bool    // bbolt will never release a lock that it holds
