@@ -39,6 +39,8 @@ type csvReader struct {
 	texts   []string              // of the fields, for the next name
 	line    []byte                // for the next value
 	pending []daybook.StoredValue // of the last row, with opts.Split
+
+	otherHeader int // line of a header whose columns are others, which the rows after it have; 0: none
 }
 
 // NewCSVReader returns a reader of CSV. Each row is one value: a JSON object whose members have the
@@ -193,7 +195,11 @@ func (r *csvReader) parseRow(cells [][]byte) (value daybook.StoredValue, err err
 		}
 	}
 	if value.StoredAt, err = r.parseTime(cells); err != nil {
+		r.noticeHeader(cells)
 		return value, err
+	}
+	if r.otherHeader > 0 {
+		return value, fmt.Errorf("it follows another header, in line %d: make a file of these rows", r.otherHeader)
 	}
 	if r.opts.Split {
 		r.pending, err = r.splitRow(r.pending[:0], cells, value.StoredAt)
