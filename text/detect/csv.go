@@ -98,24 +98,6 @@ func (d *csvDetection) cells(column int) []string {
 	return cellsOf(d.data, column)
 }
 
-// findRecord finds what names the record: a column, or the file.
-func (d *csvDetection) findRecord() {
-	opts := &d.finding.Reader
-	if opts.Record == "" {
-		opts.Record = RecordOfFile(opts.Name)
-		for _, name := range []string{"record_name", "topic"} {
-			if d.header && slices.Contains(d.names, name) && !slices.Contains(opts.Time, name) {
-				opts.Record = "{" + name + "}"
-				break
-			}
-		}
-		if opts.Split {
-			opts.Record += ".{column}"
-		}
-	}
-	d.finding.add("record %q", opts.Record)
-}
-
 // findTexts finds the columns that have a text, or cells of several kinds. All their cells are
 // texts. Rows without a time do not count, because they are refused.
 func (d *csvDetection) findTexts() {

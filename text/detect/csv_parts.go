@@ -154,11 +154,8 @@ func isThisZone(name string) bool {
 // named returns the first column beside the time that has a name with one of some words, and values
 // that are no whole times, or -1.
 func (d *csvDetection) named(words string) int {
-	all := strings.Fields(words)
-	isOne := func(word string) bool { return slices.Contains(all, word) }
 	return d.beside(func(i int) bool {
-		return slices.ContainsFunc(wordsOf(d.names[i]), isOne) && d.header &&
-			timeform.Looks(d.cells(i)) < timeform.Numbers
+		return d.isNamed(i, words) && d.header && timeform.Looks(d.cells(i)) < timeform.Numbers
 	})
 }
 
