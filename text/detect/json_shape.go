@@ -50,11 +50,17 @@ func shapeError(cause error, values ...*node) error {
 			e.Arrays = append(e.Arrays, a.path)
 		}
 		if time, value := a.timeAndValue(); time != "" && a.depth > best {
-			e.Example = fmt.Sprintf("%s | {stored_at: %s, value: %s}", a.path, time, value)
+			e.Example = fmt.Sprintf("%s | {stored_at: %s, value: %s}", skipMissing(a.path), time, value)
 			best = a.depth
 		}
 	}
 	return e
+}
+
+// skipMissing returns a path that skips the elements of an array that lack the array within them.
+func skipMissing(path string) string {
+	outer, inner, _ := strings.Cut(path, "[]")
+	return outer + "[]" + strings.ReplaceAll(inner, "[]", "[]?")
 }
 
 // arraysIn returns the arrays in some values that have objects or arrays for their elements, or all
