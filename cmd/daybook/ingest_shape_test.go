@@ -32,7 +32,8 @@ func TestArraysOfJSON(t *testing.T) {
 			[]string{`{"time":1764000000,"v":1}`, `{"time":1764000060,"v":2}`}},
 		{"a time of its own", `{"time":1764000000,"log":[{"at":"2025-11-24T16:00:00Z","v":1}]}`, ".log[]; ",
 			[]string{`{"at":"2025-11-24T16:00:00Z","v":1}`}},
-		{"an element without the array within it", `{"a":[{"b":null},{},{"b":[{"time":1764000000,"v":1}]}],"c":[{"x":1}]}`,
+		{"an element without the array within it",
+			`{"a":[{"b":null},{},{"b":[{"time":1764000000,"v":1}]}],"c":[{"x":1}]}`,
 			".a[], .a[].b[], .c[]; ", []string{`{"time":1764000000,"v":1}`}},
 		{"no array has a time", `{"a":[{"v":1}],"b":[[1,2]]}`, ".a[], .b[]; ", nil},
 	}
