@@ -5,6 +5,7 @@ package detect
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -125,7 +126,7 @@ func (d *csvDetection) findTexts() {
 		case kinds[number] && d.opts.Delimiter == ' ': // a text there has moved from another column
 			d.opts.Number = append(d.opts.Number, name)
 		}
-		if kinds[textual] && kinds[number] {
+		if kinds[textual] && (kinds[number] || d.areExponents(counted, i)) {
 			d.finding.Mixed = append(d.finding.Mixed, name)
 			mixed = append(mixed, fmt.Sprintf("%q because of %.40q", name, d.firstText(counted, i)))
 		}
@@ -162,6 +163,17 @@ func (d *csvDetection) firstText(in []tableRow, column int) string {
 		}
 	}
 	return ""
+}
+
+// withExponent matches a number as instruments write it, which may also be a name: 1E5.
+var withExponent = regexp.MustCompile(`^[-+]?[0-9]+([.,][0-9]+)?[eE][-+]?[0-9]+$`)
+
+// areExponents reports whether all texts of a column are numbers with an exponent.
+func (d *csvDetection) areExponents(in []tableRow, column int) bool {
+	return !slices.ContainsFunc(in, func(row tableRow) bool {
+		cell := row.cells[column]
+		return d.kindOf(cell) == textual && !withExponent.MatchString(cell)
+	})
 }
 
 // sayMixed says which columns have numbers that become texts, because of another cell.

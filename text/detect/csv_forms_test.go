@@ -82,6 +82,11 @@ func TestCSVForms(t *testing.T) {
 			"time,1,2\n2024-01-01T00:00:00Z,1.5,2\n",
 			`',' between columns, header; time: "time" as RFC 3339; record "x"`,
 			[]string{`x 1704067200000 {"1":1.5,"2":2}`}},
+		{"numbers with an exponent, which may be names",
+			"time,a,b\n2024-01-01T00:00:00Z,7.65E-05,1E5\n2024-01-01T00:00:01Z,,0F7\n",
+			`',' between columns, header; time: "time" as RFC 3339; record "x"; ` +
+				`strings, not numbers: "a" because of "7.65E-05"`,
+			[]string{`x 1704067200000 {"a":"7.65E-05","b":"1E5"}`, `x 1704067201000 {"b":"0F7"}`}},
 		{"a topic for each row",
 			"ts,topic,payload\n1700000000,home/kitchen,21.5\n1700000001,home/hall,on\n",
 			`',' between columns, header; time: "ts" as Unix time in s; record "{topic}"; ` +

@@ -58,7 +58,8 @@ type Finding struct {
 	Own    bool // the values are in the form that export writes
 	Reader text.ReadOptions
 	Time   *timeform.Form // nil: the values have no time, or are in our own form
-	// Mixed are columns of CSV whose numbers become strings, because another cell is no number.
+	// Mixed are columns of CSV whose numbers become strings, because another cell is no number, or
+	// all have an exponent.
 	Mixed   []string
 	shape   []string // of the sentence, after the kind: how the text is written
 	details []string // of the sentence, after the shape
