@@ -97,6 +97,7 @@ func TestDamageUnderEachCall(t *testing.T) {
 	parent := testenv.TempDir(t)
 	for i, call := range calls {
 		t.Run(call.name, func(t *testing.T) {
+			t.Parallel()
 			want, err := callDamaged(t, origin, filepath.Join(parent, fmt.Sprint(i)), -1, call.do)
 			if err != nil {
 				t.Fatal(err)

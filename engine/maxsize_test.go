@@ -103,6 +103,7 @@ func TestMaxSize(t *testing.T) {
 	const maxSize = MinMaxSize
 	for _, load := range maxSizeLoads {
 		t.Run(load.name, func(t *testing.T) {
+			t.Parallel()
 			dir := testenv.TempDir(t)
 			db := mustOpen(t, dir, &Options{Durability: DurabilityOS, MaxSize: maxSize, Logger: discard})
 			stored, i := uint64(0), uint64(0)
@@ -152,6 +153,7 @@ func TestMaxSizeDropsOldest(t *testing.T) {
 	}
 	for _, load := range loads {
 		t.Run(load.name, func(t *testing.T) {
+			t.Parallel()
 			dir := testenv.TempDir(t)
 			db := mustOpen(t, dir, &Options{Durability: DurabilityOS, MaxSize: MinMaxSize, WhenFull: WhenFullDropOldest,
 				DropKeepNewest: -1, Logger: discard})

@@ -212,6 +212,7 @@ func wantQuarantined(
 func TestQuarantineFaults(t *testing.T) {
 	for _, damage := range damages {
 		t.Run(damage.name, func(t *testing.T) {
+			t.Parallel()
 			for step := 0; ; step++ {
 				dir, stored := quarantineStore(t)
 				damage.do(t, dir)

@@ -83,6 +83,7 @@ func TestReceiveExactlyOnce(t *testing.T) {
 	for _, durability := range []Durability{DurabilityAlways, DurabilityOS} {
 		for _, checkpoints := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%v, checkpoints %v", durability, checkpoints), func(t *testing.T) {
+				t.Parallel()
 				receiveWithFaults(t, Options{Durability: durability}, checkpoints)
 			})
 		}
