@@ -25,6 +25,7 @@ func FuzzRows(f *testing.F) {
 		f.Add([]byte(seed), byte(','), byte('#'), false)
 	}
 	f.Add([]byte("  a   b\tc  \n\t1 \t \"x y\"\t2 \n   \n"), byte(' '), byte('#'), false)
+	f.Add([]byte("a\tb\"c\"\t\"d\te\"\n"), byte('\t'), byte('#'), false)
 	f.Add([]byte("a  b \n \"\" \n"), byte(' '), byte('#'), true)
 	f.Fuzz(func(t *testing.T, text []byte, delimiter, comment byte, keepBlanks bool) {
 		if strings.IndexByte("\"\r\n\x00", delimiter) >= 0 || delimiter == comment {

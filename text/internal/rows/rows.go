@@ -3,7 +3,8 @@
 // Package rows splits CSV into rows, and rows into cells.
 //
 // A row ends with LF, CR or CRLF. A cell may be in quotes; it may then hold line ends and
-// delimiters, and each quote in it is doubled. Empty lines and comment lines are no rows.
+// delimiters, and each quote in it is doubled. A quote within another cell is malformed, unless
+// tabs separate the cells. Empty lines and comment lines are no rows.
 //
 // A row that is malformed is an [*Error], and the reader goes on with the line after it. Memory is
 // bounded by the longest row that Options allow.

@@ -53,6 +53,8 @@ func TestReader(t *testing.T) {
 		{"blanks are kept", " a\t,c d ,\n", Options{Delimiter: ',', KeepBlanks: true, MaxLen: 99},
 			[][]string{{" a\t", "c d ", ""}}},
 		{"tabs", "a\t\t b\n", Options{Delimiter: '\t', MaxLen: 99}, [][]string{{"a", "", "b"}}},
+		{"quotes within cells between tabs", "a\t{\"b\":\"c d\"}\t5\"\n\"e\tf\"\n", Options{Delimiter: '\t', MaxLen: 99},
+			[][]string{{"a", `{"b":"c d"}`, `5"`}, {"e\tf"}}},
 		{"blanks between cells", "  a \t b\tc \t\n\n \t \nd  \"e f\"  \"\"\n", Options{Delimiter: ' ', MaxLen: 99},
 			[][]string{{"a", "b", "c"}, {"d", "e f", ""}}},
 		{"each blank between cells", " a  b \n", Options{Delimiter: ' ', KeepBlanks: true, MaxLen: 99},

@@ -84,7 +84,12 @@ func (r *Reader) scan(data []byte) (complete bool) {
 				}
 				b = data[s.at]
 			}
-			if b == '"' {
+			switch {
+			case b != '"':
+			case r.opts.Delimiter == '\t': // which needs no quotes: few texts have a tab
+				s.at++
+				continue
+			default:
 				r.fail(ErrBareQuote)
 				s.state = bad
 				continue
