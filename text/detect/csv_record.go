@@ -25,7 +25,7 @@ func (d *csvDetection) findRecord() {
 	apart := ""
 	if source := d.sourceColumn(); source != "" && !strings.Contains(opts.Record, "{") && !opts.Split {
 		template := strings.TrimPrefix(opts.Record+".{"+source+"}", ".")
-		apart = fmt.Sprintf(" for all %q of a time: --record %q keeps them apart", source, template)
+		apart = fmt.Sprintf(" (--record %q makes one of each %q)", template, source)
 	}
 	if opts.Split {
 		opts.Record += ".{column}"
