@@ -20,9 +20,11 @@ func TestSourceColumn(t *testing.T) {
 		name, reason, file, want string
 	}{
 		{"sensors", "each time has a row of each", file("time,Sensor ID,v",
-			at+",a,1", at+",b,2", later+",a,3", later+",b,4"), `record "x" (--record "x.{Sensor ID}" makes one of each "Sensor ID")`},
+			at+",a,1", at+",b,2", later+",a,3", later+",b,4"),
+			`(--record "x.{Sensor ID}" makes one of each "Sensor ID")`},
 		{"numbers of channels", "numbers name channels, too", file("time,channel,v",
-			at+",1,1", at+",2,2", later+",1,3", later+",2,4"), `record "x" (--record "x.{channel}" makes one of each "channel")`},
+			at+",1,1", at+",2,2", later+",1,3", later+",2,4"),
+			`(--record "x.{channel}" makes one of each "channel")`},
 		{"one sensor", "there is one row at a time", file("time,sensor,v", at+",a,1", later+",a,3"), ""},
 		{"twice at a time", "the rows are not told apart", file("time,sensor,v",
 			at+",a,1", at+",a,2", later+",a,3", later+",b,4"), ""},
