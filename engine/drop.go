@@ -272,6 +272,9 @@ func (t *turn) replaceByNewest(ctx context.Context, want uint64, room int64) err
 	t.db.trees.naming.Lock()
 	defer t.db.trees.naming.Unlock()
 	retired, err := t.replaceByCopy(newest)
+	if err != nil && t.stranded != newest {
+		err = errors.Join(err, newest.Close(), dir.remove(copyName))
+	}
 	if err != nil {
 		return err
 	}

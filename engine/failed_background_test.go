@@ -195,6 +195,9 @@ func TestDropByCopyFails(t *testing.T) {
 	if got := len(mustQuery(t, db, "r", daybook.QueryParams{})); got != 10 {
 		t.Errorf("%d values remain; want 10", got)
 	}
+	if _, left := filesIn(t, db.dir.path)[copyName]; left {
+		t.Error("the copy is still there")
+	}
 }
 
 // TestUnreadableRestore checks a restored file that is no tree.
