@@ -5,6 +5,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/daybook-db/daybook"
@@ -31,6 +32,9 @@ const (
 	besideInterval = 5 * time.Millisecond
 	// maxSameFailure is how often a try fails with the same error before the error is damage.
 	maxSameFailure = 3
+	// maxMissing is how often a file is missing before it is. Where no file that is open can be
+	// replaced, a writer that compacts the tree has it under another name meanwhile.
+	maxMissing = 20
 )
 
 // openBesideWriter opens a directory for reading, with the lock that readers share, or else beside
@@ -40,11 +44,11 @@ func openBesideWriter(path string, opts Options, system disk.System) (*DB, error
 	deadline := time.Now().Add(opts.LockTimeout)
 	opts.LockTimeout = -1
 	for {
-		db, locked := open(path, opts, system)
-		if !errors.Is(locked, daybook.ErrLocked) {
-			return db, locked
+		db, err := open(path, opts, system)
+		locked := err
+		if errors.Is(locked, daybook.ErrLocked) {
+			db, err = openAs(path, opts, system, true)
 		}
-		db, err := openAs(path, opts, system, true)
 		if err == nil || failures.isLasting(err) {
 			return db, err
 		}
@@ -71,6 +75,9 @@ func (f *besideFailures) isLasting(err error) bool {
 		*f = besideFailures{last: text}
 	}
 	f.times++
+	if errors.Is(err, fs.ErrNotExist) {
+		return f.times == maxMissing
+	}
 	return f.times == maxSameFailure
 }
 

@@ -116,7 +116,8 @@ func TestStatsOfManyRecords(t *testing.T) {
 		if s.RecordsEstimated {
 			estimates++
 		}
-		if off := math.Abs(float64(s.Records) - float64(want)); off > 0.05*records || !s.RecordsEstimated && off > 0 {
+		// A head that goes on growing while names are sampled makes the estimate worse.
+		if off := math.Abs(float64(s.Records) - float64(want)); off > 0.1*records || !s.RecordsEstimated && off > 0 {
 			t.Fatalf("%d records, estimated: %v; want %d", s.Records, s.RecordsEstimated, want)
 		}
 	}

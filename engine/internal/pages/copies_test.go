@@ -46,6 +46,7 @@ func contentOf(t rapid.TB, im *Image) (content []byte) {
 // Images of a mapping and of copies show the same, however few pages are kept.
 func TestCopiesShowWhatTheMappingShows(t *testing.T) {
 	f := grownFile(t, t.TempDir())
+	defer f.bolt.Close()
 	var want []byte
 	var free []uint64
 	f.view(f.table, func(im *Image) {
@@ -88,6 +89,7 @@ func TestCopiesShowWhatTheMappingShows(t *testing.T) {
 // next commit nothing is.
 func TestCopiesNoticeOverwrittenPages(t *testing.T) {
 	f := grownFile(t, t.TempDir())
+	defer f.bolt.Close()
 	c := newCopies(t, f.path)
 	c.maxKept = 0
 	im, table := c.Image(f.table, nil), f.table
@@ -124,6 +126,7 @@ func TestCopiesNoticeOverwrittenPages(t *testing.T) {
 // The first bytes of a page may be those of another one. Its length is not believed then.
 func TestCopiesOfGarbage(t *testing.T) {
 	f := grownFile(t, t.TempDir())
+	defer f.bolt.Close()
 	data, err := os.ReadFile(f.path)
 	if err != nil {
 		t.Fatal(err)
@@ -169,6 +172,7 @@ func TestCopiesOfGarbage(t *testing.T) {
 // Offset finds the place of a part that was copied.
 func TestOffsetInCopies(t *testing.T) {
 	f := grownFile(t, t.TempDir())
+	defer f.bolt.Close()
 	c := newCopies(t, f.path)
 	im := c.Image(f.table, nil)
 	key, value, err := mustBucket(t, im, large).Cursor().Last()

@@ -4,6 +4,7 @@ package tree
 
 import (
 	"errors"
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -20,6 +21,7 @@ import (
 // bbolt shows it to readers. It returns the pending table, which the tree does not know.
 func commitUnpublished(t *testing.T, tree *Tree) *pendingTable {
 	t.Helper()
+	tree.limitFile(math.MaxInt64)
 	tx, err := tree.beginBolt(true)
 	if err != nil {
 		t.Fatal(err)

@@ -26,6 +26,9 @@ type pinTest struct {
 
 func newPinTest(t *testing.T) *pinTest {
 	t.Helper()
+	if FillsMapping {
+		t.Skip("in the mapping of a small file no commit has room beside a pin there")
+	}
 	dir := t.TempDir()
 	p := &pinTest{T: t, fs: openDirectory(t, dir), path: filepath.Join(dir, "tree.db")}
 	var err error
