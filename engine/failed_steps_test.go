@@ -501,9 +501,12 @@ func TestSalvageIsDurableBeforeTheTreeIsSetAside(t *testing.T) {
 	mustCheckpointed(t, db)
 	var steps []string
 	fsys.SetHook(func(op faultfs.Op) error {
-		if from := filepath.Base(op.Path); op.Name == faultfs.Rename {
+		from := filepath.Base(op.Path)
+		switch {
+		case from == logName || filepath.Base(filepath.Dir(op.Path)) == logName: // it makes the next segment
+		case op.Name == faultfs.Rename:
 			steps = append(steps, from)
-		} else if op.Name == faultfs.SyncDir {
+		case op.Name == faultfs.SyncDir:
 			steps = append(steps, op.Name)
 		}
 		return nil
