@@ -106,7 +106,7 @@ type CSVOptions struct {
 	Text []string
 	// Number are columns whose cells are numbers; another text there is an error.
 	Number []string
-	// MayLack is how many of its last cells a row may lack: all of them or none.
+	// MayLack is the number of its last cells that a row may lack: all of them or none.
 	MayLack int
 }
 

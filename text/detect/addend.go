@@ -34,7 +34,7 @@ func unitOfName(name string) (unit text.TimeUnit, before string) {
 	return unitWords[words[last]], strings.Join(words[:last], " ")
 }
 
-// partsOfSecond are how many of a unit are in a second.
+// partsOfSecond are the numbers of units in a second.
 var partsOfSecond = map[text.TimeUnit]uint64{
 	text.Milliseconds: 1e3, text.Microseconds: 1e6, text.Nanoseconds: 1e9,
 }

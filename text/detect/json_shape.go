@@ -29,7 +29,7 @@ func (e *ShapeError) Error() string {
 // Unwrap returns e.Err.
 func (e *ShapeError) Unwrap() error { return e.Err }
 
-// maxArrays is how many arrays a ShapeError lists.
+// maxArrays is the maximum number of arrays that a ShapeError lists.
 const maxArrays = 8
 
 // arrayAt is an array in JSON, or all those in one place of the elements of another.

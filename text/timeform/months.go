@@ -58,7 +58,7 @@ func numbersOfWords(lines []string) map[string]int {
 	return numbers
 }
 
-// maxWord is how many letters the longest of the words have.
+// maxWord is the number of letters of the longest word.
 const maxWord = 12
 
 // find returns the number of a word in any case, with or without its accents, or 0.

@@ -84,7 +84,7 @@ type Options struct {
 	AnyTime bool
 }
 
-// Digits say how many digits a number has that is a time of day: at most six if it is HHMMSS, and
+// Digits say the number of digits of a time of day: at most six if it is HHMMSS, and
 // at most four if it is HHMM. With fewer it has lost zeros at its start: 500 of six is 00:05:00.
 type Digits struct{ Min, Max int }
 

@@ -7,7 +7,7 @@ package disk
 //
 // There are three. A reader of a tree must notice that a writer waits for it: readers share OfTree,
 // which the writer needs alone, and the writer shows that it waits by OfSign. A writer must notice
-// that somebody reads beside it: such readers share OfPin.
+// that there are readers beside it: they share OfPin.
 type Lock int
 
 const (

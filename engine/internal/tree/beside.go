@@ -14,7 +14,8 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/pages"
 )
 
-// besideFile is a tree's file to which another process writes. It is read without that one's lock.
+// besideFile is a tree's file to which another process writes. It is read without the lock that
+// process has.
 //
 // Pages that were read while the file had no later commit are those of the commit. So OpenBeside
 // believes what no checksum covers, and the caller then asks IsNewest. Every later read is

@@ -201,7 +201,7 @@ func TestHoldUpInTests(t *testing.T) {
 func TestOpenUnsealedWithoutRoom(t *testing.T) {
 	path, h := filepath.Join(testenv.TempDir(t), "tree"), make(history)
 	tree := mustOpen(t, path)
-	for i := range 1000 { // the table of so many pages does not fit into the free ones
+	for i := range 1000 { // the table of their pages does not fit into the free ones
 		h[fmt.Sprintf("r%d", i)] = []codec.Entry{{Timestamp: 1, Sequence: 1, Value: []byte("1")}}
 	}
 	posting := h.posting(1)

@@ -24,7 +24,7 @@ import (
 )
 
 // TestNewestValueIsACopy looks where the newest value in a catalogue entry is. Callers read it
-// after the snapshot is closed, when the mapping may be gone.
+// after the snapshot is closed, when the file may not be mapped.
 func TestNewestValueIsACopy(t *testing.T) {
 	tree := mustOpen(t, makeVerbTree(t))
 	s, err := tree.Snapshot()

@@ -63,7 +63,7 @@ func makeNoiseTree(t *testing.T) (path string) {
 		t.Fatal(err)
 	}
 	notes := Notes{}
-	for i := range 40 { // so many that the bucket of them has pages of its own
+	for i := range 40 { // then their bucket has pages of its own
 		notes[fmt.Sprintf("noted.%02d", i)] = []byte("a note that takes some bytes")
 	}
 	rule := Rule{NewerThan: 4, OlderThan: 6}
