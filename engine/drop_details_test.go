@@ -78,11 +78,8 @@ func TestDropLeavesACopyAlone(t *testing.T) {
 		mustStore(t, db, "r", "1", n)
 	}
 	mustCheckpointed(t, db)
-	taken := mustTakeTurn(t, db)
+	taken := mustBeginCopy(t, db)
 	defer taken.end()
-	if err := beginCopy(taken); err != nil {
-		t.Fatal(err)
-	}
 	deleted, err := taken.dropTo(ctx, func(all uint64) uint64 { return all / 2 })
 	if deleted == 0 || err != nil || taken.copy == nil {
 		t.Errorf("dropTo = %d, %v; the copy is there: %v; want it to stay", deleted, err, taken.copy != nil)
@@ -168,11 +165,8 @@ func TestCopyGetsTheNewEpoch(t *testing.T) {
 	db := mustOpen(t, testenv.TempDir(t), nil)
 	mustStore(t, db, "r", "1", 1)
 	mustCheckpointed(t, db)
-	taken := mustTakeTurn(t, db)
+	taken := mustBeginCopy(t, db)
 	defer taken.end()
-	if err := beginCopy(taken); err != nil {
-		t.Fatal(err)
-	}
 	for done := false; !done; {
 		var err error
 		if done, err = taken.copyStep(ctx); err != nil {

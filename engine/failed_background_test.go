@@ -157,11 +157,8 @@ func TestCopyGivesTheTurnBack(t *testing.T) {
 	db := mustOpen(t, testenv.TempDir(t), nil)
 	mustStore(t, db, "r", "1", 1)
 	mustCheckpointed(t, db)
-	taken := mustTakeTurn(t, db)
+	taken := mustBeginCopy(t, db)
 	defer taken.end()
-	if err := beginCopy(taken); err != nil {
-		t.Fatal(err)
-	}
 	if done, err := taken.copyFor(ctx, 0); done || err != nil {
 		t.Errorf("for no time: got %v, %v; want a copy that is not complete", done, err)
 	}

@@ -90,6 +90,17 @@ func mustTakeTurn(t testing.TB, db *DB) *turn {
 func beginCopy(t *turn) error { _, err := t.beginCopy(compactByCall); return err }
 func stepCopy(t *turn) error  { _, err := t.copyStep(ctx); return err }
 
+// mustBeginCopy takes the turn, which the test must end, and begins a compaction's copy.
+func mustBeginCopy(t testing.TB, db *DB) *turn {
+	t.Helper()
+	taken := mustTakeTurn(t, db)
+	if err := beginCopy(taken); err != nil {
+		taken.end()
+		t.Fatal(err)
+	}
+	return taken
+}
+
 // copyUnderWay reports whether a compaction has a copy.
 func copyUnderWay(t testing.TB, db *DB) bool {
 	t.Helper()

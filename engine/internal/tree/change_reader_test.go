@@ -203,10 +203,7 @@ func TestChangeReaderCost(t *testing.T) {
 	if err := posted.post(h.tree, h.last); err != nil {
 		t.Fatal(err)
 	}
-	s, err := h.tree.Snapshot()
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := mustSnapshot(t, h.tree)
 	defer s.Close()
 	r := NewChangeReader(mustPattern(t, "*"), 0)
 	r.max.values, r.size = records*each/fills*16/15+16, 20

@@ -113,6 +113,16 @@ func mustPost(t *testing.T, tree *Tree, number int) {
 	}
 }
 
+// mustSnapshot begins a snapshot, which the caller closes.
+func mustSnapshot(t testing.TB, tree *Tree) *Snapshot {
+	t.Helper()
+	s, err := tree.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // read returns all values of a record.
 func read(tree *Tree, record string) (entries []codec.Entry, err error) {
 	s, err := tree.Snapshot()

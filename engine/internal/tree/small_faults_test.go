@@ -27,10 +27,7 @@ import (
 // after the snapshot is closed, when the file may not be mapped.
 func TestNewestValueIsACopy(t *testing.T) {
 	tree := mustOpen(t, makeVerbTree(t))
-	s, err := tree.Snapshot()
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := mustSnapshot(t, tree)
 	defer s.Close()
 	r := s.Records(mustPattern(t, "one.*"))
 	name, entry, found, err := r.Next(ctx)
@@ -59,10 +56,7 @@ func TestSkipPastThePool(t *testing.T) {
 	if err := h.post(tree, last); err != nil {
 		t.Fatal(err)
 	}
-	s, err := tree.Snapshot()
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := mustSnapshot(t, tree)
 	defer s.Close()
 	r := NewChangeReader(mustPattern(t, "*"), 0)
 	for range 2 {
@@ -91,10 +85,7 @@ func TestLongChangesEndWithTheirContext(t *testing.T) {
 	if err := h.post(tree, last); err != nil {
 		t.Fatal(err)
 	}
-	s, err := tree.Snapshot()
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := mustSnapshot(t, tree)
 	defer s.Close()
 	for n := 0; ; n++ {
 		end := &countdown{ctx, n}
@@ -125,10 +116,7 @@ func TestChangesOfADamagedKey(t *testing.T) {
 	if err := h.post(tree, last); err != nil {
 		t.Fatal(err)
 	}
-	s, err := tree.Snapshot()
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := mustSnapshot(t, tree)
 	defer s.Close()
 	r := NewChangeReader(mustPattern(t, "*"), 0)
 	r.size = 20
@@ -146,6 +134,7 @@ func TestChangesOfADamagedKey(t *testing.T) {
 		t.Fatal("no place of record a is left")
 	}
 	overwrite(t, tree.mapped.path, []byte("y"), at) // the reader looks for it in another leaf
+	var err error
 	for err == nil && r.After() < last {
 		var batch []Change
 		batch, err = r.Read(ctx, s, last)

@@ -31,10 +31,7 @@ func TestSnapshotRanges(t *testing.T) {
 	if err := h.post(tree, last); err != nil {
 		t.Fatal(err)
 	}
-	s, err := tree.Snapshot()
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := mustSnapshot(t, tree)
 	defer s.Close()
 	for range 3000 {
 		name := fmt.Sprintf("r%02d", random.IntN(13)) // the last one does not exist
