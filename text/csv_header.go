@@ -17,10 +17,10 @@ func (r *csvReader) noticeHeader(cells [][]byte) {
 			time = time || r.columns[place].role == isTime
 		}
 	}
-	switch {
-	case isSame:
+	switch isHeader := time || names > len(cells)/2; {
+	case isHeader && isSame:
 		r.otherHeader = 0
-	case time || names > len(cells)/2:
+	case isHeader:
 		r.otherHeader = r.rows.Line()
 	}
 }

@@ -25,6 +25,7 @@ func TestHeadersWithinCSV(t *testing.T) {
 		{"another order", "the values would be swapped", "time,b,a\n" + row, []string{"3: time", "4: header 3"}},
 		{"another time", "the names are those of the columns", "a,b,c\n" + row, []string{"3: time", "4: header 3"}},
 		{"other columns", "they are of another device", "time,x,y\n" + row, []string{"3: time", "4: header 3"}},
+		{"and an empty row", "it has no names", "time,x,y\n,,\n" + row, []string{"3: time", "4: time", "5: header 3"}},
 		{"and the first again", "the columns are the first ones", "time,x,y\n" + row + "time,a,b\n" + row,
 			[]string{"3: time", "4: header 3", "5: time", `{"a":3,"b":4}`}},
 		{"a malformed line", "it is no header", "error,error,error\n" + row, []string{"3: time", `{"a":3,"b":4}`}},
