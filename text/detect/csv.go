@@ -94,6 +94,16 @@ func (d *csvDetection) isOwn() bool {
 	return d.header && slices.Equal(names, []string{"record_name", "stored_at", "value"})
 }
 
+// lineError says in which line an error is.
+func (d *csvDetection) lineError(line int, err error) error {
+	return &text.LineError{File: d.hints.Reader.Name, Line: line, LastLine: line, Err: err}
+}
+
+// columnError says in which line and column an error is.
+func (d *csvDetection) columnError(line, column int, err error) error {
+	return d.lineError(line, &text.ColumnError{Column: column + 1, Name: d.names[column], Err: err})
+}
+
 // cells returns the cells of a column.
 func (d *csvDetection) cells(column int) []string {
 	return cellsOf(d.data, column)

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-
-	"github.com/daybook-db/daybook/text"
 )
 
 // ErrDivisors is returned for a file with divisors or factors of its columns before the header, as
@@ -30,7 +28,7 @@ func (d *csvDetection) checkDivisors() error {
 		}
 		isFactor := func(cell string) bool { return anyNumber.MatchString(cell) && cell != "1" }
 		if slices.ContainsFunc(row.cells[1:], isFactor) {
-			return &text.LineError{File: d.hints.Reader.Name, Line: row.line, LastLine: row.line, Err: ErrDivisors}
+			return d.lineError(row.line, ErrDivisors)
 		}
 	}
 	return nil

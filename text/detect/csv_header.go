@@ -160,7 +160,7 @@ func isValues(cells []string) bool {
 
 func (d *csvDetection) headerError(header tableRow, reason string) error {
 	err := fmt.Errorf("%w: %s", ErrHeader, reason)
-	return &text.LineError{File: d.hints.Reader.Name, Line: header.line, LastLine: header.line, Err: err}
+	return d.lineError(header.line, err)
 }
 
 // fitted returns the names of a header for rows of another width, or nil if more than empty cells
@@ -306,7 +306,7 @@ func (d *csvDetection) nameError(header tableRow, err error) error {
 	if errors.As(err, &cause) {
 		err = &text.ColumnError{Column: cause.Column, Name: header.cells[cause.Column-1], Err: cause.Err}
 	}
-	return &text.LineError{File: d.hints.Reader.Name, Line: header.line, LastLine: header.line, Err: err}
+	return d.lineError(header.line, err)
 }
 
 // skipTo skips the lines before a line, the header too.

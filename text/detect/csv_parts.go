@@ -208,6 +208,5 @@ func (d *csvDetection) refusePart(column int) error {
 		return nil
 	}
 	err := fmt.Errorf("%w in %q", ErrPartOfTime, d.names[d.times[0]])
-	err = &text.ColumnError{Column: column + 1, Name: d.names[column], Err: err}
-	return &text.LineError{File: d.hints.Reader.Name, Line: d.data[0].line, LastLine: d.data[0].line, Err: err}
+	return d.columnError(d.data[0].line, column, err)
 }

@@ -93,15 +93,19 @@ func (d *csvDetection) timeError(err error) error {
 	line := d.data[0].line
 	var cause *text.TimeError
 	if errors.As(err, &cause) {
-		for _, row := range d.data {
-			if joined(row, d.times) == cause.Text {
-				line = row.line
-				break
-			}
+		line = d.lineOf(cause.Text)
+	}
+	return d.columnError(line, d.times[0], err)
+}
+
+// lineOf returns the line of the first row with a time, or the first line of data.
+func (d *csvDetection) lineOf(time string) int {
+	for _, row := range d.data {
+		if joined(row, d.times) == time {
+			return row.line
 		}
 	}
-	err = &text.ColumnError{Column: d.times[0] + 1, Name: d.names[d.times[0]], Err: err}
-	return &text.LineError{File: d.hints.Reader.Name, Line: line, LastLine: line, Err: err}
+	return d.data[0].line
 }
 
 // timeSamples returns the texts of the time. Those that are no times at all are left out, if there

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/daybook-db/daybook/text"
 	"github.com/daybook-db/daybook/text/internal/rows"
 )
 
@@ -83,6 +82,5 @@ func (d *csvDetection) findCommas() commas {
 func (d *csvDetection) commasError(found commas) error {
 	row := d.data[found.row]
 	err := fmt.Errorf("%q is not clear, because %w", row.cells[found.column], ErrCommas)
-	err = &text.ColumnError{Column: found.column + 1, Name: d.names[found.column], Err: err}
-	return &text.LineError{File: d.hints.Reader.Name, Line: row.line, LastLine: row.line, Err: err}
+	return d.columnError(row.line, found.column, err)
 }

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
-
-	"github.com/daybook-db/daybook/text"
 )
 
 // ErrHalfDays is returned for times of day that go from 12 back to 1 on the same day, and have no
@@ -45,14 +43,6 @@ func (d *csvDetection) checkHalfDays(samples []string) error {
 	if found == "" || len(d.hints.Time.Formats) > 0 {
 		return nil
 	}
-	line := d.data[0].line
-	for _, row := range d.data {
-		if joined(row, d.times) == found {
-			line = row.line
-			break
-		}
-	}
 	err := fmt.Errorf("%q is not clear: %w", found, ErrHalfDays)
-	err = &text.ColumnError{Column: d.times[0] + 1, Name: d.names[d.times[0]], Err: err}
-	return &text.LineError{File: d.hints.Reader.Name, Line: line, LastLine: line, Err: err}
+	return d.columnError(d.lineOf(found), d.times[0], err)
 }

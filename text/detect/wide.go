@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/daybook-db/daybook/text"
 	"github.com/daybook-db/daybook/text/timeform"
 )
 
@@ -56,9 +55,7 @@ func (d *csvDetection) checkWide(samples []string, said bool) error {
 	if first < 0 {
 		return nil
 	}
-	line := d.data[0].line
-	err := &text.ColumnError{Column: first + 1, Name: d.names[first], Err: ErrHoursInColumns}
-	return &text.LineError{File: d.hints.Reader.Name, Line: line, LastLine: line, Err: err}
+	return d.columnError(d.data[0].line, first, ErrHoursInColumns)
 }
 
 // checkWide refuses dates that have their hours in as many members.
