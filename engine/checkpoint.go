@@ -198,6 +198,9 @@ func (t *turn) postFrozen(ctx context.Context, leaveOut doomed) (leftOut uint64,
 		return ctx.Err()
 	}
 	leftOut, err = t.post(posting)
+	if t.copy != nil { // its part of the head counts from the moment when the head's demand does not
+		t.copyBehind = posting.Growth
+	}
 	if measured := t.measure(); err == nil {
 		err = measured
 	}

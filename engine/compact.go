@@ -164,7 +164,7 @@ func (t *turn) beginCopy(reason compactReason) (begun bool, err error) {
 	if err != nil {
 		return false, errors.Join(err, t.db.dir.remove(copyName))
 	}
-	t.copy = copying
+	t.copy, t.copyBehind = copying, 0
 	return true, nil
 }
 
@@ -185,7 +185,10 @@ func (t *turn) copyStep(ctx context.Context) (done bool, err error) {
 	if err := errors.Join(t.tree().Failure(), t.checkRoomForCopy()); err != nil {
 		return false, err
 	}
-	return t.copy.Step(ctx)
+	if done, err = t.copy.Step(ctx); err == nil {
+		err = t.measure()
+	}
+	return done, err
 }
 
 // compactNow makes a copy and adopts it within one turn.
@@ -253,12 +256,17 @@ func (db *DB) checkRoomOnDisk(needed int64) error {
 	return nil
 }
 
-// updateCopy repeats on the copy, if there is one, a write to the tree.
+// updateCopy repeats on the copy, if there is one, a write to the tree, and measures it.
 func (t *turn) updateCopy(repeat func(*tree.Copy) error) {
 	if t.copy == nil {
 		return
 	}
-	if err := repeat(t.copy); err != nil {
+	err := repeat(t.copy)
+	if err == nil {
+		t.copyBehind = 0
+		err = t.measure()
+	}
+	if err != nil {
 		t.giveUpCopy(err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"testing"
 
 	"github.com/daybook-db/daybook"
@@ -120,6 +121,66 @@ func TestMaxSizeBesideCopy(t *testing.T) {
 	}
 	if copied == 0 {
 		t.Error("no copy was ever made")
+	}
+}
+
+// TestAccountOfCopy writes to the tree while a copy of it is complete, by a checkpoint and by a
+// deletion. Meanwhile the account always has the size that the copy gets, or counts the values that
+// it has yet to take.
+func TestAccountOfCopy(t *testing.T) {
+	dir := testenv.TempDir(t)
+	db := mustOpen(t, dir, &Options{Durability: DurabilityOS, MaxSize: MinMaxSize, Logger: discard})
+	last := fillUp(t, db, 500)
+	copying := mustBeginCopy(t, db)
+	var err error
+	for done := false; err == nil && !done; {
+		done, err = copying.copyStep(ctx)
+	}
+	copying.end()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 120 {
+		mustStore(t, db, fmt.Sprintf("a%d", n), `"`+digits(2000)+`"`, last)
+	}
+	before := db.sizes().copy
+	wantAccountOfCopy(t, db, func() error { return db.Checkpoint(ctx) })
+	if after := db.sizes().copy; after <= before {
+		t.Errorf("the copy has %d bytes; the test wants more than the %d before", after, before)
+	}
+	wantAccountOfCopy(t, db, func() error {
+		_, err := db.Prune(ctx, "*", daybook.PruneParams{OlderThan: last, MaxPerRecord: 1})
+		return err
+	})
+}
+
+// wantAccountOfCopy reads the account all the time while it writes.
+func wantAccountOfCopy(t *testing.T, db *DB, write func() error) {
+	t.Helper()
+	least := db.heads.demand().inTree() + db.sizes().copy
+	written := make(chan error)
+	go func() { written <- write() }()
+	var err error
+	for writing := true; writing; {
+		select {
+		case err = <-written:
+			writing = false
+		default:
+		}
+		least = min(least, db.heads.demand().inTree()+db.sizes().copy)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(db.dir.file(copyName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if size := db.sizes().copy; size != info.Size() {
+		t.Errorf("the account has %d bytes of the copy; want %d", size, info.Size())
+	}
+	if least += 2 * db.opts.Tuning.TransactionSize; least < info.Size() {
+		t.Errorf("meanwhile the account had %d bytes; want at least %d", least, info.Size())
 	}
 }
 

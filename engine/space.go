@@ -44,7 +44,7 @@ func (t *turn) measure() error {
 	}
 	now := sizes{file: file, free: free, pinned: pinned}
 	if t.copy != nil {
-		now.copy = t.copy.Size()
+		now.copy = t.copy.Size() + t.copyBehind
 	}
 	db.space.mu.Lock()
 	defer db.space.mu.Unlock()

@@ -20,6 +20,7 @@ type turn struct {
 	// The copy that a compaction is making; compact.go has its life.
 	copy       *tree.Copy // nil: none
 	copyFailed error      // why the copy was given up, for the compaction to return
+	copyBehind int64      // bytes that the copy may yet take for values that the tree has
 	copyMargin int64      // bytes of the disk that the copy leaves free
 	pace       compactionPace
 
