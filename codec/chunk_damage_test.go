@@ -226,7 +226,11 @@ var tinyChunks = []struct {
 		"each value has a template"},
 	{"templates, another length", encodingTemplates, headerFields{1, 0, 1, 0, 2, 0}, tinyTemplateBody,
 		"the value is shorter than the header says"},
-	{"unknown encoding", 3, headerFields{1, 0, 1, 0, 1, 3}, tinyPlainBody, "version 2 has three encodings"},
+	{"templates, an unknown kind of place", encodingTemplates, headerFields{1, 0, 1, 0, 1, 0},
+		"\x00\x00\x00\x00\x01\x01\x00\x00\x7f\x00\x00\x00\x00", "only some bytes begin a place"},
+	{"templates, no kind of place", encodingTemplates, headerFields{1, 0, 1, 0, 1, 0},
+		"\x00\x00\x00\x00\x01\x01\x00\x00\x00\x00\x00\x00\x00", "zero begins no place"},
+	{"unknown encoding", 3, headerFields{1, 0, 1, 0, 1, 3}, tinyPlainBody, "there are three encodings"},
 	{"varint without end", encodingPlain, headerFields{1, 0, 1, 0, 1, 3}, "\xff\xff\xff1",
 		"a column that ends within a varint"},
 }

@@ -8,8 +8,10 @@ import (
 )
 
 const (
-	chunkVersion       = 2
-	oldestChunkVersion = 1 // has no templates
+	chunkVersion       = 3
+	templatesVersion   = 2 // the first version with templates
+	placeKindsVersion  = 3 // the first version in which a place may have another kind of column than decimals
+	oldestChunkVersion = 1
 
 	encodingPlain     = 0
 	encodingZstd      = 1
@@ -34,9 +36,14 @@ type Header struct {
 	ValueBytes               uint64 // total length of the values
 
 	columns  uint64 // total length of the columns before the values; 0 with templates
+	version  byte
 	encoding byte
 	body     []byte
 }
+
+// IsOutdated reports whether the chunk has an older version than a chunk that is written today. If
+// it is encoded again, it may be shorter.
+func (h *Header) IsOutdated() bool { return h.version < chunkVersion }
 
 // headerOf returns the header of a chunk of entries, except for the encoding and the body.
 func headerOf(entries []Entry) Header {
@@ -68,7 +75,7 @@ func ReadHeader(key, chunk []byte) (Header, error) {
 	if version > chunkVersion {
 		return Header{}, versionf("chunk version %d, this program knows %d", version, chunkVersion)
 	}
-	if version < oldestChunkVersion || version == oldestChunkVersion && encoding == encodingTemplates {
+	if version < oldestChunkVersion || version < templatesVersion && encoding == encodingTemplates {
 		return Header{}, corruptf("chunk version %d with encoding %d", version, encoding)
 	}
 	in := fieldReader{data: chunk[headerFieldsAt:]}
@@ -77,6 +84,7 @@ func ReadHeader(key, chunk []byte) (Header, error) {
 		First: first, Last: first + span,
 		MinSequence: minSequence, MaxSequence: minSequence + sequences,
 		ValueBytes: in.uvarint(), columns: in.uvarint(),
+		version:  version,
 		encoding: encoding,
 		body:     in.data,
 	}

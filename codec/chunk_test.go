@@ -259,9 +259,10 @@ func TestChunkVersions(t *testing.T) {
 		want    error
 		reason  string // why the row is here
 	}{
-		{"current", 2, nil, "the version that is written"},
-		{"previous", 1, nil, "the same without templates"},
-		{"next", 3, ErrVersion, "newer is not the same as damaged"},
+		{"current", 3, nil, "the version that is written"},
+		{"previous", 2, nil, "the same with decimals as the only kind of place"},
+		{"oldest", 1, nil, "the same without templates"},
+		{"next", 4, ErrVersion, "newer is not the same as damaged"},
 		{"highest", 255, ErrVersion, "much newer is not damaged either"},
 		{"zero", 0, ErrCorrupt, "no version was ever 0, but zeroed bytes are"},
 	}

@@ -26,7 +26,8 @@
 // its own checksum, so that chunks can be counted, skipped and deleted without being decoded. That
 // checksum covers the key too, because a chunk under a wrong key is as bad as a wrong chunk.
 //
-//	offset 0  version          1 byte: 2; version 1 is the same without templates
+//	offset 0  version          1 byte: 3; version 2 is the same with places of decimals alone, and
+//	                           version 1 without templates
 //	       1  encoding         1 byte: 0 plain, 1 zstd, 2 templates
 //	       2  header checksum  4 bytes, little-endian: of the key, of bytes 0 and 1, and of the
 //	                           bytes from offset 6 up to the body
@@ -61,9 +62,15 @@
 //	  pieces       the text before, between and after the places: for each piece, a uvarint
 //	               length and the bytes
 //	  for each place:
-//	    style      3 bytes: min digits, max decimals, min decimals
-//	    numbers    integers: for each value that has this template, the number times
-//	               10^(max decimals)
+//	    kind       1 byte: 1 to 18 is a place of decimals, and their min digits
+//	    ...        as the kind says, for each value that has this template
+//
+// A place of decimals:
+//
+//	min digits     1 byte, which is the kind
+//	max decimals   1 byte
+//	min decimals   1 byte
+//	numbers        integers: each number times 10^(max decimals)
 //
 // A number is written with at least min digits before the point, filled up with leading zeros, and
 // with max decimals after it, of which trailing zeros are left out until min decimals remain.

@@ -19,18 +19,10 @@ type templateBody struct {
 // storedTemplate is a template as the body stores it.
 type storedTemplate struct {
 	pieces [][]byte // one more than there are places
-	places []numberPlace
+	places []storedPlace
 	rows   int // number of the chunk's values that have this template
 	wanted int // number of these values that are wanted
 	next   int // index, among the wanted ones, of the value that is written next
-}
-
-// numberPlace is a place in a template where each value has a number.
-type numberPlace struct {
-	style     numberStyle
-	column    intColumn
-	mantissas []uint64 // numbers of the wanted values
-	length    int      // of each of these numbers as text, if they are equally long
 }
 
 var templateBodies = sync.Pool{New: func() any { return new(templateBody) }}
@@ -121,7 +113,7 @@ func (t *templateBody) parse(h *Header) bool {
 			return false
 		}
 		bytesLeft -= places * uint64(stored.rows)
-		if !stored.parse(&in, int(places)) {
+		if !stored.parse(&in, int(places), h.version) {
 			return false
 		}
 	}
@@ -153,22 +145,19 @@ func (t *templateBody) countRows(in *fieldReader, values int) bool {
 	return !slices.ContainsFunc(t.templates, func(stored storedTemplate) bool { return stored.rows == 0 })
 }
 
-func (s *storedTemplate) parse(in *fieldReader, places int) bool {
+func (s *storedTemplate) parse(in *fieldReader, places int, version byte) bool {
 	s.pieces, s.places = s.pieces[:0], s.places[:0]
 	for range places + 1 {
 		s.pieces = append(s.pieces, in.bytes(in.uvarint()))
 	}
 	for range places {
-		style := in.numberStyle()
+		place := in.place(s.rows, version)
 		if in.failed {
 			return false
 		}
-		s.places = append(s.places, numberPlace{style: style, column: in.intColumn(s.rows)})
+		s.places = append(s.places, place)
 	}
-	if in.failed || places == 0 && len(s.pieces[0]) == 0 { // no value is empty
-		return false
-	}
-	return !slices.ContainsFunc(s.places, func(p numberPlace) bool { return !p.style.isValid() })
+	return !in.failed && (places > 0 || len(s.pieces[0]) > 0) // no value is empty
 }
 
 // indexes returns which values are wanted, as Range.indexes does. It reads the timestamps only if
@@ -291,7 +280,7 @@ func (s *storedTemplate) writeNext(dst []byte, start int) (end int) {
 			return -1
 		}
 		end += copy(dst[end:], piece)
-		end += place.style.write(dst[end:], int64(place.mantissas[next]))
+		end += place.write(dst[end:], next)
 	}
 	piece := s.pieces[len(s.places)]
 	if len(dst)-end < len(piece)+maxNumberLen {

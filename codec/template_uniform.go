@@ -69,7 +69,7 @@ func (s *storedTemplate) writeUniform(dst []byte, length int) {
 // overwriteDigits writes the place's numbers into copies of the first value: the first number at
 // the index at, and each further one stride bytes later. The copies already have the sign and the
 // point.
-func (p *numberPlace) overwriteDigits(values []byte, at, stride int) {
+func (p *storedPlace) overwriteDigits(values []byte, at, stride int) {
 	digits, decimals := p.length, int(p.style.maxDecimals)
 	negative := int64(p.mantissas[0]) < 0
 	if negative {

@@ -204,10 +204,11 @@ func (r *recordCopy) flush() error {
 	return r.tx.put(encodedKey, encoded)
 }
 
-// join returns the pending chunks as one chunk under a key. It verifies their checksums. Otherwise
-// a damaged copy could replace a file that may be readable another time.
+// join returns the pending chunks as one chunk under a key. It encodes a chunk of an older version
+// anew. It verifies the checksums. Otherwise a damaged copy could replace a file that may be
+// readable another time.
 func (r *recordCopy) join(key []byte) (encoded []byte, err error) {
-	if first := r.pending[0]; len(r.pending) == 1 {
+	if first := r.pending[0]; len(r.pending) == 1 && !first.IsOutdated() {
 		if err = codec.Verify(first.key, first.encoded); err != nil || bytes.Equal(key, first.key) {
 			return first.encoded, r.source.describeChunk(err, r.record, first)
 		}

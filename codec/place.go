@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package codec
+
+// The first byte of a place says which kind of column the place has. A kind up to maxNumberDigits
+// is a column of decimals, and the first byte of their numberStyle.
+const (
+	placeFloats placeKind = 0x80
+	placeTexts  placeKind = 0x81
+)
+
+type placeKind byte
+
+func (k placeKind) isDecimals() bool { return 1 <= k && k <= maxNumberDigits }
+
+// storedPlace is a place in a stored template, where each value has a text of its own.
+type storedPlace struct {
+	style     numberStyle
+	column    intColumn
+	mantissas []uint64 // numbers of the wanted values
+	length    int      // of each of these numbers as text, if they are equally long
+}
+
+// place takes a place of a template off the front, whose column has as many integers as rows. It
+// fails if the version of the chunk has no such kind of column.
+func (r *fieldReader) place(rows int, version byte) (p storedPlace) {
+	if len(r.data) == 0 {
+		r.failed = true
+		return p
+	}
+	switch kind := placeKind(r.data[0]); {
+	case kind.isDecimals():
+		p.style = r.numberStyle()
+		r.failed = r.failed || !p.style.isValid()
+		p.column = r.intColumn(rows)
+	default: // no version up to placeKindsVersion has another kind
+		r.failed = true
+	}
+	return p
+}
+
+// write writes the place's text of the wanted value with an index to the start of dst, which must
+// have maxNumberLen bytes, and returns the length of the text.
+func (p *storedPlace) write(dst []byte, index int) (length int) {
+	return p.style.write(dst, int64(p.mantissas[index]))
+}
