@@ -2,7 +2,10 @@
 
 package pages
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+)
 
 // Guard verifies the pages that a write transaction is about to read through bbolt.
 type Guard struct {
@@ -21,6 +24,9 @@ func (b *Bucket) Guard() *Guard {
 // VerifyAround verifies the pages on the way to a key, and beside each of them those with which
 // bbolt may merge it, or to which a cursor may move.
 func (g *Guard) VerifyAround(key []byte) error {
+	if g.isInLastLeaf(key) {
+		return nil
+	}
 	if _, _, err := g.cursor.Seek(key); err != nil {
 		return err
 	}
@@ -45,6 +51,18 @@ func (g *Guard) VerifyAround(key []byte) error {
 	g.leaves[leaf.id] = true
 	g.leafBytes += len(leaf.data)
 	return nil
+}
+
+// isInLastLeaf reports whether a key lies within the leaf to which the last call has led, and that
+// leaf's surroundings are verified. Most keys follow one that was near.
+func (g *Guard) isInLastLeaf(key []byte) bool {
+	path := g.cursor.path
+	if len(path) == 0 {
+		return false
+	}
+	leaf := &path[len(path)-1].page
+	return leaf.leaf && g.leaves[leaf.id] && leaf.count > 0 &&
+		bytes.Compare(leaf.key(0), key) <= 0 && bytes.Compare(key, leaf.key(leaf.count-1)) <= 0
 }
 
 // LeafBytes returns the total length of the leaves that have the keys given to VerifyAround, in

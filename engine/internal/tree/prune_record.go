@@ -56,7 +56,9 @@ func (w *writeTx) prune(
 func (p *recordPrune) pruneChunks(pause func()) (next *chunk, more bool, err error) {
 	w := p.tx
 	c, err := w.readAt(p.record, func() ([]byte, []byte, error) {
-		return w.chunksBefore.Seek(codec.AppendLowerBound(nil, p.record, 0))
+		// The records before this one, by name, were the ones before it in the transaction.
+		w.bound = codec.AppendLowerBound(w.bound[:0], p.record, 0)
+		return w.chunksBefore.Advance(w.bound)
 	})
 	if err != nil {
 		return nil, false, err

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build unix
+
+package engine
+
+import (
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/bench"
+)
+
+// prunedHistory is a history from which a benchmark deletes values.
+type prunedHistory struct {
+	name    string
+	records int
+	ticks   int // values of each record
+	times   bench.Times
+	params  func(middle uint64) daybook.PruneParams
+	want    uint64 // number of values that are deleted; 0: any number
+}
+
+func olderThan(time uint64) daybook.PruneParams { return daybook.PruneParams{OlderThan: time} }
+
+var prunedHistories = []prunedHistory{
+	{"small", 1000, 10, bench.InOrder, func(uint64) daybook.PruneParams {
+		return olderThan(bench.Start + bench.Interval)
+	}, 1000},
+	{"ten records", 10, 1000, bench.InOrder, func(uint64) daybook.PruneParams {
+		return olderThan(bench.Start + bench.Interval)
+	}, 10},
+	{"10000 of 200", 10_000, 200, bench.InOrder, olderThan, 1_000_000},
+	{"10000 of 200, jittered", 10_000, 200, bench.Jittered, olderThan, 1_000_000},
+	{"10000 of 200, newest 100", 10_000, 200, bench.InOrder, func(uint64) daybook.PruneParams {
+		return daybook.PruneParams{MaxPerRecord: 100}
+	}, 1_000_000},
+	{"100000 of 10", 100_000, 10, bench.InOrder, olderThan, 500_000},
+	{"100000 of 10, all", 100_000, 10, bench.InOrder, func(uint64) daybook.PruneParams {
+		return olderThan(bench.Start * 2)
+	}, 1_000_000},
+	{"100 of 20000", 100, 20_000, bench.InOrder, olderThan, 1_000_000},
+}
+
+// BenchmarkPrune measures deletions from closed histories that have just been opened again.
+func BenchmarkPrune(b *testing.B) {
+	for _, h := range prunedHistories {
+		b.Run(h.name, func(b *testing.B) {
+			template := b.TempDir()
+			db := mustOpen(b, template, &Options{Durability: DurabilityOS, Logger: discard})
+			history := bench.History{Shape: bench.Readings, Times: h.times, Records: h.records, Ticks: h.ticks,
+				Batch: 10_000, Seed: 1}
+			for batch := range history.Batches() {
+				if err := db.StoreBatch(ctx, batch); err != nil {
+					b.Fatal(err)
+				}
+			}
+			if err := db.Close(); err != nil {
+				b.Fatal(err)
+			}
+			params := h.params(bench.Start + uint64(h.ticks/2)*bench.Interval)
+			var cpu time.Duration
+			for b.Loop() {
+				b.StopTimer()
+				dir := b.TempDir() + "/copy"
+				if err := os.CopyFS(dir, os.DirFS(template)); err != nil {
+					b.Fatal(err)
+				}
+				db, err := Open(dir, &Options{Logger: discard})
+				if err != nil {
+					b.Fatal(err)
+				}
+				before := processorTime(b)
+				b.StartTimer()
+				deleted, err := db.Prune(ctx, "*", params)
+				b.StopTimer()
+				cpu += processorTime(b) - before
+				if err != nil || h.want > 0 && deleted != h.want {
+					b.Fatalf("Prune deleted %d values, %v; want %d", deleted, err, h.want)
+				}
+				if err := db.Close(); err != nil {
+					b.Fatal(err)
+				}
+				if err := os.RemoveAll(dir); err != nil {
+					b.Fatal(err)
+				}
+				b.StartTimer()
+			}
+			b.ReportMetric(cpu.Seconds()*1000/float64(b.N), "cpu-ms/op")
+		})
+	}
+}
+
+// processorTime returns how much time the process has taken on all processors, in its own code and
+// in the system's.
+func processorTime(tb testing.TB) time.Duration {
+	tb.Helper()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		tb.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
