@@ -368,20 +368,24 @@ func (d *directory) Mkdir(path string) error {
 		return nil
 	}
 	if err := in.root.Mkdir(name, 0o700); err == nil {
-		d.giveToParentOwner(path)
+		d.giveToParentOwner(in, name, path)
 	} else if !errors.Is(err, fs.ErrExist) {
 		return describe(err, path)
 	}
 	return d.SyncDir(filepath.Dir(path))
 }
 
-func (d *directory) giveToParentOwner(path string) {
+func (d *directory) giveToParentOwner(in place, name, path string) {
 	parent, err := d.Stat(filepath.Dir(path))
 	if err != nil {
 		return
 	}
-	if dir, err := d.open(path, os.O_RDONLY|onlyDirectory, 0); err == nil {
-		giveEmptyDirectory(dir, parent)
+	if dir, err := in.root.OpenFile(name, os.O_RDONLY|onlyDirectory, 0); err == nil {
+		// os.Root follows links within it also with O_NOFOLLOW.
+		opened, _ := dir.Stat()
+		if found, _ := in.root.Lstat(name); os.SameFile(opened, found) {
+			giveEmptyDirectory(dir, parent)
+		}
 		_ = dir.Close()
 	}
 }

@@ -301,6 +301,34 @@ func TestLock(t *testing.T) {
 	}
 }
 
+// TestSharedLock shares the lock of a file, which others can share then, and nobody has alone.
+func TestSharedLock(t *testing.T) {
+	files := openTwice(t, filepath.Join(t.TempDir(), "file"))
+	if disk.IsTaken(files[1], disk.OfPin) {
+		t.Error("nobody has the lock, and it is taken")
+	}
+	if !disk.TryShare(files[0], disk.OfPin) {
+		t.Fatal("the file cannot be locked")
+	}
+	if !disk.IsTaken(files[1], disk.OfPin) || disk.IsLockedByAnother(files[1], disk.OfPin) ||
+		disk.TryLock(files[1], disk.OfPin) {
+		t.Error("a shared lock must be taken, and nobody has it alone")
+	}
+	if !disk.TryShare(files[1], disk.OfPin) {
+		t.Error("two cannot share the lock")
+	}
+	if err := errors.Join(disk.Unlock(files[0], disk.OfPin), disk.Unlock(files[1], disk.OfPin)); err != nil {
+		t.Error(err)
+	}
+	if disk.IsTaken(files[1], disk.OfPin) {
+		t.Error("both have released the lock, and it is taken")
+	}
+	if !disk.TryLock(files[0], disk.OfPin) || disk.TryShare(files[1], disk.OfPin) ||
+		!disk.IsTaken(files[1], disk.OfPin) {
+		t.Error("IsTaken kept the lock, or a lock that one has alone is shared")
+	}
+}
+
 // TestSign locks what a writer locks that waits for readers. It must be another lock than that of
 // the tree's file.
 func TestSign(t *testing.T) {

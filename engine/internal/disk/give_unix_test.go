@@ -5,10 +5,14 @@
 package disk
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 // TestMayUserFollow asks for links of several users.
@@ -74,6 +78,66 @@ func TestGiveToDirectoryOwner(t *testing.T) {
 			t.Errorf("a file %s: belongs to %d of group %d; want %d, %d", test.name, got.Uid, got.Gid,
 				test.wantUser, test.wantGroup)
 		}
+	}
+}
+
+// TestGiveNoOtherDirectory puts a symbolic link, and a pipe, in the place of a directory that root
+// has just created for another user. The directory to which a link leads must stay root's, and
+// nobody waits for a writer to the pipe.
+func TestGiveNoOtherDirectory(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs the right to give files to other users, which root has")
+	}
+	at, other := t.TempDir(), filepath.Join(t.TempDir(), "other")
+	inner, link, innerLink := filepath.Join(at, "inner"), filepath.Join(at, "link"), filepath.Join(at, "inner link")
+	err := errors.Join(os.Mkdir(other, 0o700), os.Mkdir(inner, 0o700), os.Symlink(other, link),
+		os.Symlink("inner", innerLink), os.Chown(at, 12345, -1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := (OS{}).OpenDirectory(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	if err := syscall.Mkfifo(filepath.Join(at, "pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{link, innerLink, filepath.Join(at, "pipe")} {
+		testenv.EndsWithin(t, time.Minute, func() {
+			giveDirectoryToParentOwner(path)
+			if in, name, err := dir.(*directory).find(path); err == nil {
+				dir.(*directory).giveToParentOwner(in, name, path)
+			}
+		})
+		if info, err := os.Stat(path); err != nil || info.Sys().(*syscall.Stat_t).Uid != 0 {
+			t.Errorf("%s: root's file was given to another user: %+v, %v", path, info, err)
+		}
+	}
+}
+
+// TestGiveClosedFile gives a file away that is not open any more: nothing happens.
+func TestGiveClosedFile(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), "file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := file.Stat()
+	if err := errors.Join(err, file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	giveToDirectoryOwner(file, info)
+}
+
+// TestSizeOfProc asks for the size of a file system that has none.
+func TestSizeOfProc(t *testing.T) {
+	proc, err := os.Open("/proc")
+	if err != nil {
+		t.Skip(err)
+	}
+	defer proc.Close()
+	if size, known := diskSize(proc); known || size != 0 {
+		t.Errorf("got %d, %v; want that it is not known", size, known)
 	}
 }
 

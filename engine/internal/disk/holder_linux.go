@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,7 +24,12 @@ func FindHolder(file fs.FileInfo) (h Holder, ok bool) {
 	}
 	dev := uint64(stat.Dev)
 	place := fmt.Sprintf("%02x:%02x:%d", unix.Major(dev), unix.Minor(dev), stat.Ino)
-	locks, err := os.Open("/proc/locks")
+	return findHolder("/proc", place)
+}
+
+// findHolder finds a holder of the lock at a place, in the files of a directory like /proc.
+func findHolder(proc, place string) (h Holder, ok bool) {
+	locks, err := os.Open(filepath.Join(proc, "locks"))
 	if err != nil {
 		return h, false
 	}
@@ -35,16 +41,16 @@ func FindHolder(file fs.FileInfo) (h Holder, ok bool) {
 			continue
 		}
 		if pid, err := strconv.Atoi(fields[4]); err == nil && pid > 0 {
-			h, ok = describeHolder(pid), true
+			h, ok = describeHolder(proc, pid), true
 		}
 	}
 	return h, ok
 }
 
 // describeHolder reads the name and the state of a process. Its stat file has "4711 (name) S ...".
-func describeHolder(pid int) Holder {
+func describeHolder(proc string, pid int) Holder {
 	h := Holder{PID: pid}
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	data, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "stat"))
 	if err != nil {
 		return h
 	}

@@ -67,3 +67,30 @@ func TestFirstText(t *testing.T) {
 		}
 	}
 }
+
+// TestChangedAt asks when a file was written to. That must be between two looks at the clock, which
+// the kernel reads for files only some times a second.
+func TestChangedAt(t *testing.T) {
+	const coarse = 100 * time.Millisecond
+	path := filepath.Join(t.TempDir(), "file")
+	before := time.Now().Add(-coarse)
+	if err := os.WriteFile(path, []byte("1"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	past := time.Unix(1_000_000_000, 0) // a program can set only the other times
+	if err := os.Chtimes(path, past, past); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, after := int64(ChangedAt(file)), time.Now().Add(coarse)
+	if got < before.UnixNano() || got > after.UnixNano() {
+		t.Errorf("got %d; want %d to %d", got, before.UnixNano(), after.UnixNano())
+	}
+	_ = file.Close()
+	if got := ChangedAt(file); got != 0 {
+		t.Errorf("a closed file: got %d; want 0", got)
+	}
+}
