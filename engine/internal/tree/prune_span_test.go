@@ -12,43 +12,45 @@ import (
 	"testing"
 
 	"github.com/daybook-db/daybook/codec"
-	"github.com/daybook-db/daybook/index"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
-// TestPruneSpanMovesTheNextChunk deletes 5 and 8, of chunks 5 7 and 7 8. The first chunk then
-// begins at 7, where the second one begins already, so the second one gets another key.
-func TestPruneSpanMovesTheNextChunk(t *testing.T) {
-	opts := options()
-	opts.ChunkValues = 2
-	tree, err := openAt(t, filepath.Join(t.TempDir(), "tree"), opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tree.Close()
+// TestPruneMovesTheNextChunk deletes 5 and 8, of chunks 5 7 and 7 8. The first chunk then begins at
+// 7, where the second one begins already, so the second one gets another key.
+func TestPruneMovesTheNextChunk(t *testing.T) {
 	entry := func(timestamp, sequence uint64) codec.Entry {
 		return codec.Entry{Timestamp: timestamp, Sequence: sequence, Value: []byte("1")}
 	}
-	values := history{"r": {entry(5, 2), entry(7, 3), entry(7, 4), entry(8, 1)}}
-	if err := values.post(tree, 4); err != nil {
-		t.Fatal(err)
-	}
-	everything, err := index.CompileGlob("*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	with := pruning(func([]Deletion) {})
-	with.Holds = Holds{{Pattern: everything, From: 2}}
-	with.NotesOf, with.Lost = func([]uint64) Notes { return nil }, func([]uint64) {}
-	deleted, err := tree.Prune(ctx, everything, Rule{NewerThan: 4}, with)
-	if deleted != 2 || err != nil {
-		t.Errorf("deleted %d, %v; want 2", deleted, err)
-	}
-	got, err := read(tree, "r")
-	if want := []codec.Entry{entry(7, 3), entry(7, 4)}; !slices.EqualFunc(got, want, sameEntry) || err != nil {
-		t.Errorf("%v, %v remain; want %v", got, err, want)
-	}
-	if err := tree.Check(ctx); err != nil {
-		t.Error(err)
+	for name, rule := range map[string]Rule{
+		"a span": {NewerThan: 4}, "by age": {OlderThan: 9}, "by number": {StoredThrough: 2},
+		"a number of values": {MaxPerRecord: 1, KeepNewest: 0},
+	} {
+		opts := options()
+		opts.ChunkValues = 2
+		tree, err := openAt(t, filepath.Join(testenv.TempDir(t), "tree"), opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tree.Close()
+		values := history{"r": {entry(5, 2), entry(7, 3), entry(7, 4), entry(8, 1), entry(9, 5)}}
+		if err := values.post(tree, 5); err != nil {
+			t.Fatal(err)
+		}
+		with := pruning(func([]Deletion) {})
+		with.Holds = Holds{{Pattern: mustPattern(t, "*"), From: 2}}
+		with.NotesOf, with.Lost = func([]uint64) Notes { return nil }, func([]uint64) {}
+		deleted, err := tree.Prune(ctx, mustPattern(t, "*"), rule, with)
+		if deleted != 2 || err != nil {
+			t.Errorf("%s: deleted %d, %v; want 2", name, deleted, err)
+		}
+		got, err := read(tree, "r")
+		want := []codec.Entry{entry(7, 3), entry(7, 4), entry(9, 5)}
+		if !slices.EqualFunc(got, want, sameEntry) || err != nil {
+			t.Errorf("%s: %v, %v remain; want %v", name, got, err, want)
+		}
+		if err := tree.Check(ctx); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
