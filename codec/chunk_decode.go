@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"math"
+	"slices"
 	"unsafe"
 )
 
@@ -13,17 +14,17 @@ import (
 // memory. The zero Buffer is ready for use.
 type Buffer struct {
 	Header  Header
-	Entries []Entry
-	// Values is the values of Entries, one after another, in the memory that the entries share. It
-	// is nil if other values lie in that memory too.
-	Values []byte
+	Rows            // the values
+	Entries []Entry // the same values; DecodeRows does not set them
 
-	all  []Entry // memory for Entries
-	body []byte  // memory for the values, and for a decompressed body
+	columns Rows   // memory for Rows
+	body    []byte // memory for the values, and for a decompressed body
 }
 
 // Size returns how much memory the buffer keeps for reuse, in bytes.
-func (b *Buffer) Size() int { return cap(b.body) + cap(b.all)*int(unsafe.Sizeof(Entry{})) }
+func (b *Buffer) Size() int {
+	return cap(b.body) + cap(b.Entries)*int(unsafe.Sizeof(Entry{})) + 3*8*cap(b.columns.starts)
+}
 
 // Verify verifies both checksums of a chunk.
 func Verify(key, chunk []byte) error {
@@ -38,6 +39,16 @@ func (c *Coder) Decode(b *Buffer, key, chunk []byte) error { return c.DecodeRang
 // DecodeRange decodes the values of a chunk that are wanted, if the chunk has any. The fewer they
 // are, the less time it takes.
 func (c *Coder) DecodeRange(b *Buffer, key, chunk []byte, wanted Range) error {
+	if err := c.DecodeRows(b, key, chunk, wanted); err != nil {
+		return err
+	}
+	b.makeEntries()
+	return nil
+}
+
+// DecodeRows is DecodeRange without the entries.
+func (c *Coder) DecodeRows(b *Buffer, key, chunk []byte, wanted Range) error {
+	b.Entries = b.Entries[:0]
 	defer func() { b.Header.body = nil }() // it is a part of chunk
 	if err := b.open(key, chunk); err != nil {
 		return err
@@ -51,12 +62,17 @@ func (c *Coder) DecodeRange(b *Buffer, key, chunk []byte, wanted Range) error {
 	if err := c.decodeColumns(b); err != nil {
 		return err
 	}
-	from, to := wanted.indexes(len(b.Entries), func(i int) uint64 { return b.Entries[i].Timestamp })
-	if b.Values = nil; to-from == len(b.Entries) {
-		b.Values = b.body[b.Header.columns:]
-	}
-	b.Entries = b.Entries[from:to]
+	from, to := wanted.indexes(b.Len(), func(i int) uint64 { return b.Timestamps[i] })
+	b.Rows = b.columns.cut(from, to)
 	return nil
+}
+
+// makeEntries makes entries of the rows.
+func (b *Buffer) makeEntries() {
+	b.Entries = slices.Grow(b.Entries[:0], b.Len())[:b.Len()]
+	for i := range b.Entries {
+		b.Entries[i] = b.Entry(i)
+	}
 }
 
 // Later says which values of a chunk have greater sequence numbers than those that were decoded.
@@ -79,17 +95,18 @@ func (c *Coder) DecodeSequences(b *Buffer, key, chunk []byte, from, through uint
 		if !ok {
 			return Later{}, errTemplates
 		}
+		b.makeEntries()
 		return later, nil
 	}
 	if err := c.decodeColumns(b); err != nil {
 		return Later{}, err
 	}
 	span := newSequenceSpan(from, through)
-	for i := range b.Entries {
-		span.add(i, b.Entries[i].Sequence)
+	for i, sequence := range b.Sequences {
+		span.add(i, sequence)
 	}
-	b.Values = nil
-	b.Entries = b.Entries[span.first:span.end]
+	b.Rows = b.columns.cut(span.first, span.end)
+	b.makeEntries()
 	return span.later, nil
 }
 
@@ -149,41 +166,43 @@ func (c *Coder) decodeColumns(b *Buffer) (err error) {
 	return nil
 }
 
-// resize gives the buffer n entries with arbitrary contents.
+// resize gives the buffer rows for n values, with arbitrary contents.
 func (b *Buffer) resize(n int) {
-	if cap(b.all) < n {
-		b.all = make([]Entry, n)
-	}
-	b.Entries = b.all[:n]
+	b.columns.resize(n)
+	b.Rows = b.columns
 }
 
-// readColumns reads the entries from a decompressed body. It returns false if they contradict the
+// readColumns reads the rows from a decompressed body. It returns false if they contradict the
 // header.
 func (b *Buffer) readColumns() bool {
 	h := &b.Header
-	in, values := fieldReader{data: b.body[:h.columns]}, b.body[h.columns:]
+	in := fieldReader{data: b.body[:h.columns]}
+	b.columns.text = b.body[h.columns:]
 	b.resize(h.Count)
 
 	timestamp, ordered := h.First, true
-	for i := range b.Entries {
+	for i := range b.Timestamps {
 		delta := in.uvarint()
 		ordered = ordered && timestamp+delta >= timestamp
 		timestamp += delta
-		b.Entries[i].Timestamp = timestamp
+		b.Timestamps[i] = timestamp
 	}
 	sequence, lowest, highest := h.MinSequence, uint64(math.MaxUint64), uint64(0)
-	for i := range b.Entries {
+	for i := range b.Sequences {
 		sequence += uint64(in.varint())
 		lowest, highest = min(lowest, sequence), max(highest, sequence)
-		b.Entries[i].Sequence = sequence
+		b.Sequences[i] = sequence
 	}
-	for i := range b.Entries {
+	end := 0
+	for i := range h.Count {
+		b.starts[i] = end
 		n := in.uvarint()
-		if n > uint64(len(values)) {
+		if n > uint64(len(b.text)-end) {
 			return false
 		}
-		b.Entries[i].Value, values = values[:n:n], values[n:]
+		end += int(n)
 	}
-	return ordered && !in.failed && len(in.data) == 0 && len(values) == 0 &&
+	b.starts[h.Count] = end
+	return ordered && !in.failed && len(in.data) == 0 && end == len(b.text) &&
 		timestamp == h.Last && lowest == h.MinSequence && highest == h.MaxSequence
 }

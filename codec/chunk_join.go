@@ -79,14 +79,15 @@ func (j *chunkJoiner) addChunk(chunk EncodedChunk) (joined bool, err error) {
 	defer templateBodies.Put(t)
 	defer t.forget()
 	h := &b.Header
-	start := len(j.entries)
-	j.entries = slices.Grow(j.entries, h.Count)[:start+h.Count]
-	b.Entries = j.entries[start:]
-	if !t.parse(h) || !t.readTimestamps(&b, 0) || !t.readSequences(&b, 0) {
+	timestamps, sequences := make([]uint64, h.Count), make([]uint64, h.Count)
+	if !t.parse(h) || !t.readTimestamps(timestamps, h, 0) || !t.readSequences(sequences, h, 0) {
 		return false, errTemplates
 	}
 	if t.valuesLen(h.Count) != h.ValueBytes {
 		return false, errTemplates
+	}
+	for i := range timestamps {
+		j.entries = append(j.entries, Entry{Timestamp: timestamps[i], Sequence: sequences[i]})
 	}
 	j.valueBytes += h.ValueBytes
 	j.chunkValueBytes += h.ValueBytes

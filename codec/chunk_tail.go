@@ -26,7 +26,7 @@ func (c *Coder) CountBefore(key, chunk []byte, timestamp uint64) (int, error) {
 	if err := c.decodeColumns(&b); err != nil {
 		return 0, err
 	}
-	return sort.Search(h.Count, func(i int) bool { return b.Entries[i].Timestamp >= timestamp }), nil
+	return sort.Search(h.Count, func(i int) bool { return b.Timestamps[i] >= timestamp }), nil
 }
 
 // countBefore is CountBefore for a body of templates.
@@ -69,6 +69,7 @@ func (c *Coder) Tail(key, chunk []byte, n int) (tailKey, tail []byte, err error)
 	if err := c.decodeColumns(&b); err != nil {
 		return nil, nil, err
 	}
+	b.makeEntries()
 	entries := b.Entries[n:]
 	tailKey = Key{Record: string(record), Timestamp: entries[0].Timestamp}.Append(nil)
 	return tailKey, c.AppendChunk(nil, tailKey, entries), nil

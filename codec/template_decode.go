@@ -40,8 +40,11 @@ func (b *Buffer) decodeTemplateBody(wanted Range) bool {
 	if !ok {
 		return false
 	}
-	b.resize(to - from)
-	return t.readTimestamps(b, from) && t.readSequences(b, from) && t.writeValues(b, from, to)
+	if b.resize(to - from); from == to {
+		return true
+	}
+	return t.readTimestamps(b.Timestamps, &b.Header, from) && t.readSequences(b.Sequences, &b.Header, from) &&
+		t.writeValues(b, from, to)
 }
 
 // decodeTemplateSequences decodes the values of an opened chunk from the first to the last one with
@@ -63,11 +66,11 @@ func (b *Buffer) decodeTemplateSequences(from, through uint64) (later Later, ok 
 		}
 		first, end, later = span.first, span.end, span.later
 	}
-	b.resize(end - first)
-	if b.Values = nil; first == end {
+	if b.resize(end - first); first == end {
 		return later, true
 	}
-	return later, t.readTimestamps(b, first) && t.readSequences(b, first) && t.writeValues(b, first, end)
+	return later, t.readTimestamps(b.Timestamps, h, first) && t.readSequences(b.Sequences, h, first) &&
+		t.writeValues(b, first, end)
 }
 
 // forget drops all references to the body, which may be mapped memory.
@@ -176,42 +179,40 @@ func (t *templateBody) indexes(h *Header, wanted Range) (from, to int, ok bool) 
 	return from, to, true
 }
 
-// readTimestamps gives the buffer's entries their timestamps. from is the index in the chunk of the
-// first entry. It returns false if the timestamps are not in order or contradict the header.
-func (t *templateBody) readTimestamps(b *Buffer, from int) bool {
-	h, offsets := &b.Header, t.allocate(len(b.Entries))
-	t.timestamps.read(offsets, from)
-	last := uint64(0)
-	for i, offset := range offsets {
+// readTimestamps fills dst with timestamps. from is the index in the chunk of the first of them. It
+// returns false if the timestamps are not in order or contradict the header.
+func (t *templateBody) readTimestamps(dst []uint64, h *Header, from int) bool {
+	t.timestamps.read(dst, from)
+	last, first := uint64(0), dst[0]
+	for i, offset := range dst {
 		if offset < last {
 			return false
 		}
 		last = offset
-		b.Entries[i].Timestamp = h.First + offset
+		dst[i] = h.First + offset
 	}
-	if len(offsets) < h.Count {
+	if len(dst) < h.Count {
 		return last <= h.Last-h.First
 	}
-	return offsets[0] == 0 && last == h.Last-h.First
+	return first == 0 && last == h.Last-h.First
 }
 
-// readSequences gives the buffer's entries their sequence numbers. from is the index in the chunk
-// of the first entry. It returns false if the sequence numbers contradict the header.
-func (t *templateBody) readSequences(b *Buffer, from int) bool {
-	h, offsets := &b.Header, t.allocate(len(b.Entries))
-	t.sequences.read(offsets, from)
+// readSequences fills dst with sequence numbers. from is the index in the chunk of the first of
+// them. It returns false if the sequence numbers contradict the header.
+func (t *templateBody) readSequences(dst []uint64, h *Header, from int) bool {
+	t.sequences.read(dst, from)
 	lowest, highest := ^uint64(0), uint64(0)
-	for i, offset := range offsets {
+	for i, offset := range dst {
 		lowest, highest = min(lowest, offset), max(highest, offset)
-		b.Entries[i].Sequence = h.MinSequence + offset
+		dst[i] = h.MinSequence + offset
 	}
-	if len(offsets) < h.Count {
+	if len(dst) < h.Count {
 		return highest <= h.MaxSequence-h.MinSequence
 	}
 	return lowest == 0 && highest == h.MaxSequence-h.MinSequence
 }
 
-// writeValues gives the buffer's entries their values, which have the indexes from `from` to before
+// writeValues gives the buffer's rows their values, which have the indexes from `from` to before
 // `to` in the chunk. It returns false if their length contradicts the header.
 func (t *templateBody) writeValues(b *Buffer, from, to int) bool {
 	t.readNumbers(from, to)
@@ -219,25 +220,24 @@ func (t *templateBody) writeValues(b *Buffer, from, to int) bool {
 	if cap(b.body) < maxLen+maxNumberLen {
 		b.body = make([]byte, maxLen+maxNumberLen)
 	}
-	if t.templateOf == nil && len(b.Entries) > 0 {
+	if t.templateOf == nil {
 		if length := t.templates[0].uniformLen(); length > 0 {
 			return t.writeUniformValues(b, length)
 		}
 	}
 	body, end := b.body[:maxLen+maxNumberLen], 0
-	for i := range b.Entries {
+	for i := range to - from {
 		stored := &t.templates[0]
 		if t.templateOf != nil {
 			stored = &t.templates[t.templateOf[from+i]]
 		}
-		start := end
-		if end = stored.writeNext(body, start); end < 0 {
+		b.starts[i] = end
+		if end = stored.writeNext(body, end); end < 0 {
 			return false
 		}
-		b.Entries[i].Value = body[start:end:end]
 	}
-	b.Values = body[:end]
-	return len(b.Entries) < b.Header.Count || end == maxLen
+	b.starts[to-from], b.text = end, body
+	return to-from < b.Header.Count || end == maxLen
 }
 
 // readNumbers reads the numbers of the values with an index from `from` to before `to`.

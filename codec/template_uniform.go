@@ -34,18 +34,17 @@ func (s numberStyle) uniformLen(mantissas []uint64) (length int) {
 	return length
 }
 
-// writeUniformValues gives the buffer's entries their values, each of which has the given length.
-// It returns false if that contradicts the header.
+// writeUniformValues gives the buffer's rows their values, each of which has the given length. It
+// returns false if that contradicts the header.
 func (t *templateBody) writeUniformValues(b *Buffer, length int) bool {
-	end, maxLen := len(b.Entries)*length, int(b.Header.ValueBytes)
-	if end > maxLen || len(b.Entries) == b.Header.Count && end < maxLen {
+	end, maxLen := b.Len()*length, int(b.Header.ValueBytes)
+	if end > maxLen || b.Len() == b.Header.Count && end < maxLen {
 		return false
 	}
 	t.templates[0].writeUniform(b.body[:end+maxNumberLen], length)
-	b.Values = b.body[:end]
-	for i, at := 0, 0; i < len(b.Entries); i++ {
-		b.Entries[i].Value = b.Values[at : at+length : at+length]
-		at += length
+	b.text = b.body
+	for i := range b.starts {
+		b.starts[i] = i * length
 	}
 	return true
 }

@@ -105,9 +105,9 @@ type scanner struct {
 	remaining int         // number of its values that may still be yielded
 	stopped   bool        // yield has returned false
 
-	inHeads    []codec.Entry  // the current record's entries in the heads
-	newest     [1]codec.Entry // its newest entry, from the catalogue
-	onlyNewest bool           // newest is all that is wanted from the tree
+	inHeads    []codec.Entry // the current record's entries in the heads
+	newest     codec.Rows    // its newest value, from the catalogue
+	onlyNewest bool          // newest is all that is wanted from the tree
 }
 
 // record yields a record's values, and reports whether to go on with the next record.
@@ -160,31 +160,36 @@ func (s *scanner) merge(inHeads *entryCursor, r recordContent) error {
 	s.seek(r)
 	read := uint64(0)
 	for s.remaining > 0 && !s.stopped {
-		entries, err := s.next()
+		rows, err := s.next()
 		if err != nil {
 			return err
 		}
-		if entries == nil {
+		if rows == nil {
 			if s.wanted.Unbounded() && read != r.entry.Count {
 				return fmt.Errorf("%w: record %q has %d values; its catalogue entry says %d", daybook.ErrCorrupt,
 					s.name, read, r.entry.Count)
 			}
 			return nil
 		}
-		read += uint64(len(entries))
+		read += uint64(rows.Len())
 		if err := s.ctx.Err(); err != nil {
 			return err
 		}
-		inTree := entryCursor{entries: entries, backward: s.wanted.Newest, copies: s.copyAll(len(entries))}
-		for !inTree.done() && !s.stopped && s.remaining > 0 {
-			if !inHeads.done() && inHeads.precedes(&inTree) {
-				s.emit(inHeads)
-			} else {
-				s.emit(&inTree)
-			}
-		}
+		s.mergeRows(inHeads, rows)
 	}
 	return nil
+}
+
+// mergeRows yields values of the tree, and the heads' values that come before or between them.
+func (s *scanner) mergeRows(inHeads *entryCursor, rows *codec.Rows) {
+	inTree := rowCursor{rows: rows, remaining: rows.Len(), backward: s.wanted.Newest, copies: s.copyAll(rows)}
+	for inTree.remaining > 0 && !s.stopped && s.remaining > 0 {
+		if !inHeads.done() && inHeads.precedes(&inTree) {
+			s.emit(inHeads)
+		} else {
+			s.emitRow(&inTree)
+		}
+	}
 }
 
 // seek prepares next for a record. When only the newest value is wanted and the catalogue has it,
@@ -193,19 +198,19 @@ func (s *scanner) seek(r recordContent) {
 	e := &r.entry
 	s.onlyNewest = s.wanted.Limit == 1 && s.wanted.Newest && e.NewestValue != nil && s.wanted.Contains(e.Newest)
 	if s.onlyNewest {
-		s.newest[0] = codec.Entry{Timestamp: e.Newest, Sequence: e.NewestSequence, Value: e.NewestValue}
+		s.newest.SetEntry(codec.Entry{Timestamp: e.Newest, Sequence: e.NewestSequence, Value: e.NewestValue})
 		return
 	}
 	s.tree.Seek(s.name, s.wanted)
 }
 
-// next returns the record's next entries in the tree; nil at the end.
-func (s *scanner) next() (entries []codec.Entry, err error) {
+// next returns the record's next values in the tree; nil at the end.
+func (s *scanner) next() (rows *codec.Rows, err error) {
 	if s.onlyNewest {
-		return s.newest[:], nil
+		return &s.newest, nil
 	}
-	err = s.iteration.read(func() error { entries, err = s.tree.Next(); return err })
-	return entries, err
+	err = s.iteration.read(func() error { rows, err = s.tree.Next(); return err })
+	return rows, err
 }
 
 // emitAll yields the remaining entries of a cursor.
@@ -215,30 +220,41 @@ func (s *scanner) emitAll(c *entryCursor) {
 	}
 }
 
-// emit yields the next entry of a cursor, in memory that belongs to the caller.
+// emit yields the next entry of the heads.
 func (s *scanner) emit(c *entryCursor) {
 	e := c.pop()
-	value := e.Value
+	s.yieldValue(e.Timestamp, s.values.Copy(e.Value))
+}
+
+// emitRow yields the next value of the tree.
+func (s *scanner) emitRow(c *rowCursor) {
+	at := c.pop()
+	value := c.rows.Value(at)
 	if c.copies == nil {
 		value = s.values.Copy(value)
 	} else {
 		value = c.popCopy(len(value))
 	}
-	if s.ties > 0 && e.Timestamp == s.after.StoredAt {
+	s.yieldValue(c.rows.Timestamps[at], value)
+}
+
+// yieldValue yields a value, in memory that belongs to the caller.
+func (s *scanner) yieldValue(timestamp uint64, value []byte) {
+	if s.ties > 0 && timestamp == s.after.StoredAt {
 		s.ties--
 		return
 	}
 	s.remaining--
-	s.stopped = !s.yield(daybook.StoredValue{RecordName: s.name, Value: value, StoredAt: e.Timestamp}, nil)
+	s.stopped = !s.yield(daybook.StoredValue{RecordName: s.name, Value: value, StoredAt: timestamp}, nil)
 }
 
-// copyAll copies at once the values of the count entries that next returned, if all of them will be
-// yielded and they are large enough for an allocation of their own; otherwise it returns nil.
-func (s *scanner) copyAll(count int) []byte {
-	if s.onlyNewest || count > s.remaining {
+// copyAll copies at once the values that next returned, if all of them will be yielded and they are
+// large enough for an allocation of their own; otherwise it returns nil.
+func (s *scanner) copyAll(rows *codec.Rows) []byte {
+	if s.onlyNewest || rows.Len() > s.remaining {
 		return nil
 	}
-	values := s.tree.Values()
+	values := rows.Text()
 	if len(values) < arena.MinOwn || len(values) > arena.MaxBlock {
 		return nil
 	}
@@ -249,9 +265,6 @@ func (s *scanner) copyAll(count int) []byte {
 type entryCursor struct {
 	entries  []codec.Entry
 	backward bool
-	// copies are the values of the entries, one after another, in memory that belongs to the
-	// caller; nil if they have not been copied yet.
-	copies []byte
 }
 
 func (c *entryCursor) done() bool { return len(c.entries) == 0 }
@@ -263,10 +276,12 @@ func (c *entryCursor) peek() *codec.Entry {
 	return &c.entries[0]
 }
 
-// precedes reports whether the next entry of c comes before that of other, in the direction of
-// both.
-func (c *entryCursor) precedes(other *entryCursor) bool {
-	order := c.peek().Compare(*other.peek())
+// precedes reports whether the next entry of c comes before the next value of rows, in the
+// direction of both.
+func (c *entryCursor) precedes(rows *rowCursor) bool {
+	at := rows.next()
+	other := codec.Entry{Timestamp: rows.rows.Timestamps[at], Sequence: rows.rows.Sequences[at]}
+	order := c.peek().Compare(other)
 	if c.backward {
 		return order > 0
 	}
@@ -283,13 +298,38 @@ func (c *entryCursor) pop() *codec.Entry {
 	return e
 }
 
-// popCopy returns the copy of the value, of n bytes, whose entry pop returned last.
-func (c *entryCursor) popCopy(n int) (value []byte) {
+// rowCursor moves through rows, from the first or from the last. It changes numbers and no
+// pointers, because the write of a pointer takes long while the garbage collector works.
+type rowCursor struct {
+	rows      *codec.Rows
+	remaining int // number of rows
+	backward  bool
+	// copies are the values of the rows, one after another, in memory that belongs to the caller;
+	// nil if they have not been copied yet.
+	copies []byte
+	copied int // length of the values that popCopy has returned
+}
+
+// next returns the index of the next row.
+func (c *rowCursor) next() int {
 	if c.backward {
-		cut := len(c.copies) - n
-		value, c.copies = c.copies[cut:len(c.copies):len(c.copies)], c.copies[:cut]
-		return value
+		return c.remaining - 1
 	}
-	value, c.copies = c.copies[:n:n], c.copies[n:]
-	return value
+	return c.rows.Len() - c.remaining
+}
+
+func (c *rowCursor) pop() int {
+	at := c.next()
+	c.remaining--
+	return at
+}
+
+// popCopy returns the copy of the value, of n bytes, of the row that pop returned last.
+func (c *rowCursor) popCopy(n int) (value []byte) {
+	start := c.copied
+	c.copied += n
+	if c.backward {
+		start = len(c.copies) - c.copied
+	}
+	return c.copies[start : start+n : start+n]
 }

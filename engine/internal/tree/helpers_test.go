@@ -136,7 +136,8 @@ func read(tree *Tree, record string) (entries []codec.Entry, err error) {
 		if err != nil || chunk == nil {
 			return entries, err
 		}
-		for _, e := range chunk {
+		for i := range chunk.Len() {
+			e := chunk.Entry(i)
 			e.Value = bytes.Clone(e.Value)
 			entries = append(entries, e)
 		}

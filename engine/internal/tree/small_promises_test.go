@@ -100,16 +100,16 @@ func wantBoundedChunks(t *testing.T, tree *Tree) {
 	defer s.Close()
 	s.Seek("r", codec.All)
 	for {
-		entries, err := s.Next()
-		if err != nil || entries == nil {
+		rows, err := s.Next()
+		if err != nil || rows == nil {
 			if err != nil {
 				t.Error(err)
 			}
 			return
 		}
-		if size := valueBytes(entries); len(entries) > 1 && size > uint64(tree.opts.ChunkBytes) {
+		if size := len(rows.Text()); rows.Len() > 1 && size > tree.opts.ChunkBytes {
 			t.Errorf("a chunk has %d values of %d bytes; want at most %d bytes",
-				len(entries), size, tree.opts.ChunkBytes)
+				rows.Len(), size, tree.opts.ChunkBytes)
 		}
 	}
 }

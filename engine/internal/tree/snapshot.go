@@ -95,25 +95,21 @@ func (s *Snapshot) Seek(record string, wanted codec.Range) {
 
 // Next returns the wanted values of the next chunk, always the oldest first; nil at the end. They
 // are valid until the next call.
-func (s *Snapshot) Next() (entries []codec.Entry, err error) {
+func (s *Snapshot) Next() (rows *codec.Rows, err error) {
 	err = s.mapped.protect(func() error {
 		for {
 			var more bool
-			if entries, more, err = s.next(); len(entries) > 0 || !more || err != nil {
+			if rows, more, err = s.next(); rows != nil && rows.Len() > 0 || !more || err != nil {
 				return err
 			}
 		}
 	})
-	return entries, s.mapped.describe(err)
+	return rows, s.mapped.describe(err)
 }
-
-// Values returns the memory that the values share that Next returned last, one after another. It
-// returns nil if that memory has other values too.
-func (s *Snapshot) Values() []byte { return s.buffer.Values }
 
 // next decodes the next chunk, and reports whether there may be more. A chunk has no wanted values
 // if the range lies between two of its values.
-func (s *Snapshot) next() (entries []codec.Entry, more bool, err error) {
+func (s *Snapshot) next() (rows *codec.Rows, more bool, err error) {
 	key, chunk, err := s.step()
 	if err != nil || !codec.HasRecord(key, s.record) {
 		return nil, false, err
@@ -125,10 +121,10 @@ func (s *Snapshot) next() (entries []codec.Entry, more bool, err error) {
 	if s.wanted.Newest && header.Last < s.wanted.Start || !s.wanted.Newest && header.First > s.wanted.End {
 		return nil, false, nil
 	}
-	if err := s.coder.DecodeRange(s.buffer, key, chunk, s.wanted); err != nil {
+	if err := s.coder.DecodeRows(s.buffer, key, chunk, s.wanted); err != nil {
 		return nil, false, s.describeChunk(err, key, chunk)
 	}
-	return s.buffer.Entries, true, nil
+	return &s.buffer.Rows, true, nil
 }
 
 func (s *Snapshot) describeChunk(err error, key, chunk []byte) error {

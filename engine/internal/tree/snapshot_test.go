@@ -62,7 +62,8 @@ func readRange(s *Snapshot, record string, wanted codec.Range) (entries []codec.
 			slices.SortFunc(entries, codec.Entry.Compare)
 			return entries, err
 		}
-		for _, e := range chunk {
+		for i := range chunk.Len() {
+			e := chunk.Entry(i)
 			e.Value = slices.Clone(e.Value)
 			entries = append(entries, e)
 		}
