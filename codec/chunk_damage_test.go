@@ -21,10 +21,13 @@ import (
 func TestChunkDamage(t *testing.T) {
 	mixed := []Entry{{1000, 3, []byte(`{"a":1}`)}, {1000, 4, []byte(`"b"`)}, {70000, 1, []byte(`null`)}}
 	var regular, wordy []Entry
+	var states []Entry
 	for i := range 60 {
 		reading := fmt.Appendf(nil, `{"celsius":21.%d,"ok":%v}`, i%7, i%5 > 0)
 		regular = append(regular, Entry{uint64(i) * 1000, uint64(i) + 1, reading})
 		word := fmt.Appendf(nil, `{"%s":"C"}`, strings.Repeat("x", i))
+		state := fmt.Appendf(nil, `{"s":"%s","by":"%s.%d"}`, words[i*i%7], words[i*3%5], i%9)
+		states = append(states, Entry{uint64(i) * 1000, uint64(i) + 1, state})
 		wordy = append(wordy, Entry{uint64(i) * 1000, uint64(i) + 1, word})
 	}
 	tests := []struct {
@@ -35,6 +38,7 @@ func TestChunkDamage(t *testing.T) {
 	}{
 		{"plain", mixed, encodingPlain, "the columns themselves are damaged"},
 		{"templates", regular, encodingTemplates, "with a matching checksum, only contradictions show the damage"},
+		{"members", states, encodingMembers, "the same, and texts that refer to others"},
 		{"zstd", wordy, encodingZstd, "with a matching checksum, the decompressor gets garbage"},
 	}
 	for _, test := range tests {
@@ -183,6 +187,7 @@ func TestDecompressorErrors(t *testing.T) {
 const (
 	tinyPlainBody    = "\x00\x00\x011"
 	tinyTemplateBody = "\x00\x00\x00\x00\x01\x00\x011"
+	tinyMemberBody   = "\x00\x00\x00\x00\x01\x011\x00\x01\x00\x00"
 	tinyZstdFrame    = "\x28\xb5\x2f\xfd\x20\x00\x01\x00\x00"
 )
 
@@ -230,7 +235,32 @@ var tinyChunks = []struct {
 		"\x00\x00\x00\x00\x01\x01\x00\x00\x7f\x00\x00\x00\x00", "only some bytes begin a place"},
 	{"templates, no kind of place", encodingTemplates, headerFields{1, 0, 1, 0, 1, 0},
 		"\x00\x00\x00\x00\x01\x01\x00\x00\x00\x00\x00\x00\x00", "zero begins no place"},
-	{"unknown encoding", 3, headerFields{1, 0, 1, 0, 1, 3}, tinyPlainBody, "there are three encodings"},
+	{"members, many values", encodingMembers, headerFields{1 << 17, 0, 1, 1<<17 - 1, 1 << 19, 0}, tinyMemberBody,
+		"more values than members may encode"},
+	{"members, long values", encodingMembers, headerFields{1, 0, 1, 0, 1 << 30, 0}, tinyMemberBody,
+		"longer values than members may encode"},
+	{"members, another length", encodingMembers, headerFields{1, 0, 1, 0, 2, 0}, tinyMemberBody,
+		"the value is shorter than the header says"},
+	{"members, many pieces", encodingMembers, headerFields{1, 0, 1, 0, 1 << 20, 0},
+		"\x00\x00\x00\x00\xff\xff\x3f\x00", "each piece takes at least one byte of the body"},
+	{"members, many columns", encodingMembers, headerFields{1, 0, 1, 0, 1 << 20, 0},
+		"\x00\x00\x00\x00\x01\x00\xff\xff\x3f\x01\x00\x00", "there are bounds"},
+	{"members, many templates", encodingMembers, headerFields{1, 0, 1, 0, 1 << 20, 0},
+		"\x00\x00\x00\x00\x01\x00\x00\xff\xff\x3f\x00\x00", "there are bounds"},
+	{"members, no template", encodingMembers, headerFields{1, 0, 1, 0, 1, 0}, "\x00\x00\x00\x00\x01\x011\x00\x00",
+		"each value has a template"},
+	{"members, a piece that is absent", encodingMembers, headerFields{1, 0, 1, 0, 1, 0},
+		"\x00\x00\x00\x00\x01\x011\x00\x01\x00\x01", "the template refers to it"},
+	{"members, a column that is absent", encodingMembers, headerFields{1, 0, 1, 0, 1, 0},
+		"\x00\x00\x00\x00\x01\x00\x00\x01\x01\x00\x00\x00", "the template refers to it"},
+	{"members, a column without a place", encodingMembers, headerFields{1, 0, 1, 0, 1, 0},
+		"\x00\x00\x00\x00\x01\x011\x01\x01\x00\x00\x01\x00\x00\x00\x00", "it has no scalars"},
+	{"members, long texts", encodingMembers, headerFields{1, 0, 1, 0, 1 << 20, 0},
+		"\x00\x00\x00\x00\x01\x00\x01\x01\x01\x00\x00\x00\x83\x00\x80\x80\x80\x01\x80\x80\x40\x09" + tinyZstdFrame,
+		"a frame decodes to the length that the column states"},
+	{"members, texts longer than the values", encodingMembers, headerFields{1, 0, 1, 0, 1, 0},
+		"\x00\x00\x00\x00\x01\x00\x01\x01\x01\x00\x00\x00\x82\x00\x04\x02ab", "they are parts of the values"},
+	{"unknown encoding", 4, headerFields{1, 0, 1, 0, 1, 3}, tinyPlainBody, "there are four encodings"},
 	{"varint without end", encodingPlain, headerFields{1, 0, 1, 0, 1, 3}, "\xff\xff\xff1",
 		"a column that ends within a varint"},
 }

@@ -59,6 +59,12 @@ func (c *Coder) DecodeRows(b *Buffer, key, chunk []byte, wanted Range) error {
 		}
 		return nil
 	}
+	if b.Header.encoding == encodingMembers {
+		if !c.decodeMemberBody(b, wanted) {
+			return errMembers
+		}
+		return nil
+	}
 	if err := c.decodeColumns(b); err != nil {
 		return err
 	}
@@ -94,6 +100,14 @@ func (c *Coder) DecodeSequences(b *Buffer, key, chunk []byte, from, through uint
 		later, ok := b.decodeTemplateSequences(from, through)
 		if !ok {
 			return Later{}, errTemplates
+		}
+		b.makeEntries()
+		return later, nil
+	}
+	if b.Header.encoding == encodingMembers {
+		later, ok := c.decodeMemberSequences(b, from, through)
+		if !ok {
+			return Later{}, errMembers
 		}
 		b.makeEntries()
 		return later, nil
@@ -137,6 +151,9 @@ func (s *sequenceSpan) add(index int, sequence uint64) {
 
 // errTemplates is returned for a body with valid checksums that is not the encoding of anything.
 var errTemplates = corruptf("a chunk's templates contradict its header")
+
+// errMembers is errTemplates for a body of members.
+var errMembers = corruptf("a chunk's members contradict its header")
 
 // open reads a chunk's header and verifies both checksums.
 func (b *Buffer) open(key, chunk []byte) (err error) {

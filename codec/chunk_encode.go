@@ -11,6 +11,8 @@ const (
 	// skipZstdRatio is how many times shorter than the values a body of templates must be to be
 	// taken without trying zstd.
 	skipZstdRatio = 8
+	// skipMembersRatio is the same for a body of templates that is taken without trying members.
+	skipMembersRatio = 32
 	// smallBody is the length in bytes up to which a body is not compressed. zstd needs
 	// microseconds even for a short frame, and would save little.
 	smallBody = 256
@@ -21,11 +23,40 @@ const (
 func (c *Coder) AppendChunk(dst, key []byte, entries []Entry) []byte {
 	h := headerOf(entries)
 	body, encoding := appendTemplateBody(getBytes(), entries, &h), byte(encodingTemplates)
-	if len(body) == 0 || uint64(len(body)) > max(h.ValueBytes/skipZstdRatio, min(smallBody, h.ValueBytes)) {
-		body, encoding = c.shortestBody(body, entries, &h)
+	if h.membersMayPay(body) {
+		members := c.appendMemberBody(getBytes(), entries, &h)
+		if len(members) > 0 && (len(body) == 0 || len(members) < len(body)) {
+			body, members, encoding = members, body, encodingMembers
+		}
+		putBytes(members)
+	}
+	if !h.isShort(body) {
+		body, encoding = c.shortestBody(body, encoding, entries, &h)
 	}
 	defer putBytes(body)
 	return appendHeaderAndBody(dst, key, &h, encoding, body)
+}
+
+// isShort reports whether a body is so short that no other encoding needs to be tried.
+func (h *Header) isShort(body []byte) bool {
+	length := uint64(len(body))
+	return length > 0 && length <= max(h.ValueBytes/skipZstdRatio, min(smallBody, h.ValueBytes))
+}
+
+// membersMayPay reports whether a body of members may be shorter than one of templates, which is
+// encoded, or empty if templates do not suit: if that has several templates, and there is enough to
+// save. A body with one template has nothing but numbers that change.
+func (h *Header) membersMayPay(templates []byte) bool {
+	return len(templates) == 0 || uint64(len(templates)) > max(h.ValueBytes/skipMembersRatio, smallBody) &&
+		templatesIn(templates, h.Count) > 1
+}
+
+// templatesIn returns the number of templates in a body of templates.
+func templatesIn(body []byte, count int) uint64 {
+	in := fieldReader{data: body}
+	in.intColumn(count)
+	in.intColumn(count)
+	return in.uvarint()
 }
 
 // appendHeaderAndBody appends a chunk with an encoded body.
@@ -44,9 +75,9 @@ func appendHeaderAndBody(dst, key []byte, h *Header, encoding byte, body []byte)
 	return append(dst, body...)
 }
 
-// shortestBody returns the shortest of three bodies: templates, which is already encoded or empty
-// if templates do not suit; plain; and zstd. It recycles the memory of the other two.
-func (c *Coder) shortestBody(templates []byte, entries []Entry, h *Header) (body []byte, encoding byte) {
+// shortestBody returns the shortest of three bodies: one that is already encoded, or empty if the
+// values are not alike; plain; and zstd. It recycles the memory of the other two.
+func (c *Coder) shortestBody(alike []byte, alikeAs byte, entries []Entry, h *Header) (body []byte, encoding byte) {
 	plain := appendColumns(getBytes(), entries, h.MinSequence)
 	columns := uint64(len(plain)) - h.ValueBytes
 	body, encoding = plain, encodingPlain
@@ -58,11 +89,11 @@ func (c *Coder) shortestBody(templates []byte, entries []Entry, h *Header) (body
 			putBytes(framed)
 		}
 	}
-	if len(templates) > 0 && len(templates) < len(body) {
+	if len(alike) > 0 && len(alike) < len(body) {
 		putBytes(body)
-		return templates, encodingTemplates
+		return alike, alikeAs
 	}
-	putBytes(templates)
+	putBytes(alike)
 	h.columns = columns
 	return body, encoding
 }

@@ -9,13 +9,13 @@ import (
 
 const (
 	chunkVersion       = 3
-	templatesVersion   = 2 // the first version with templates
 	placeKindsVersion  = 3 // the first version in which a place may have another kind of column than decimals
 	oldestChunkVersion = 1
 
 	encodingPlain     = 0
 	encodingZstd      = 1
 	encodingTemplates = 2
+	encodingMembers   = 3
 
 	headerChecksumAt = 2
 	bodyChecksumAt   = 6
@@ -27,6 +27,9 @@ const (
 	// maxBody is the length in bytes of the longest body that is written.
 	maxBody = 128 << 20
 )
+
+// encodingsOf is the number of encodings that each version has.
+var encodingsOf = [chunkVersion + 1]byte{1: 2, 2: 3, 3: 4}
 
 // Header is the part of a chunk that can be read without decoding the values.
 type Header struct {
@@ -75,7 +78,7 @@ func ReadHeader(key, chunk []byte) (Header, error) {
 	if version > chunkVersion {
 		return Header{}, versionf("chunk version %d, this program knows %d", version, chunkVersion)
 	}
-	if version < oldestChunkVersion || version < templatesVersion && encoding == encodingTemplates {
+	if version < oldestChunkVersion || encoding >= encodingsOf[version] {
 		return Header{}, corruptf("chunk version %d with encoding %d", version, encoding)
 	}
 	in := fieldReader{data: chunk[headerFieldsAt:]}
@@ -108,7 +111,7 @@ func (h *Header) isPlausible(count uint64) bool {
 	}
 	maxDecoded := uint64(len(h.body))
 	switch h.encoding {
-	case encodingTemplates:
+	case encodingTemplates, encodingMembers:
 		return h.columns == 0 && count <= maxTemplateValues && h.ValueBytes <= maxTemplateBytes
 	case encodingZstd:
 		maxDecoded = maxDecompressedLen(len(h.body))

@@ -20,7 +20,7 @@ func (c *Coder) CountBefore(key, chunk []byte, timestamp uint64) (int, error) {
 		return 0, nil
 	case timestamp > h.Last:
 		return h.Count, nil
-	case h.encoding == encodingTemplates:
+	case h.encoding == encodingTemplates || h.encoding == encodingMembers:
 		return h.countBefore(timestamp)
 	}
 	if err := c.decodeColumns(&b); err != nil {
@@ -66,7 +66,11 @@ func (c *Coder) Tail(key, chunk []byte, n int) (tailKey, tail []byte, err error)
 		}
 		return tailKey, tail, nil
 	}
-	if err := c.decodeColumns(&b); err != nil {
+	if b.Header.encoding == encodingMembers {
+		if !c.decodeMemberBody(&b, All) {
+			return nil, nil, errMembers
+		}
+	} else if err := c.decodeColumns(&b); err != nil {
 		return nil, nil, err
 	}
 	b.makeEntries()

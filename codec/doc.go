@@ -26,9 +26,9 @@
 // its own checksum, so that chunks can be counted, skipped and deleted without being decoded. That
 // checksum covers the key too, because a chunk under a wrong key is as bad as a wrong chunk.
 //
-//	offset 0  version          1 byte: 3; version 2 is the same with places of decimals alone, and
-//	                           version 1 without templates
-//	       1  encoding         1 byte: 0 plain, 1 zstd, 2 templates
+//	offset 0  version          1 byte: 3; version 2 is the same with places of decimals alone and
+//	                           without members, and version 1 without templates
+//	       1  encoding         1 byte: 0 plain, 1 zstd, 2 templates, 3 members
 //	       2  header checksum  4 bytes, little-endian: of the key, of bytes 0 and 1, and of the
 //	                           bytes from offset 6 up to the body
 //	       6  body checksum    4 bytes, little-endian: of the body
@@ -38,7 +38,7 @@
 //	          range            uvarint: highest sequence number minus the lowest
 //	          value bytes      uvarint: total length of the values
 //	          columns          uvarint: total length of the three columns before the values; 0
-//	                           with templates
+//	                           with templates or members
 //	          body
 //
 // A plain body consists of four columns; a zstd body is the same as one zstd frame:
@@ -75,8 +75,8 @@
 // A number is written with at least min digits before the point, filled up with leading zeros, and
 // with max decimals after it, of which trailing zeros are left out until min decimals remain.
 //
-// A chunk is encoded as zstd or plain if one of its numbers is written in another way, if its
-// values need more than 16 templates, or if templates do not make it shorter.
+// Values that need more than 16 templates are encoded in another way. A chunk is encoded as zstd or
+// plain if one of its numbers is written in another way, or if that is shorter.
 //
 // Integers are modulo 2^64. The context says how many there are:
 //
@@ -88,8 +88,51 @@
 //	               the min difference. The first starts at the lowest bit; the last byte is filled
 //	               with zeros.
 //
-// Each value in a body of templates can be written out on its own. That makes it cheap to read the
-// newest few values of many records.
+// Each value in a body of templates or of members can be written out on its own. That makes it
+// cheap to read the newest few values of many records.
+//
+// # Members
+//
+// Where texts change too, or some values lack a member, the numbers alone make too many templates.
+// A body of members has a place for each scalar: for each number, string, true, false and null that
+// is not the name of a member. The scalars at one path, such as {"user":{"name": or the second
+// element of an array, have one column, whatever the template. Only a path with equal texts in all
+// values has none: they belong to the pieces.
+//
+//	timestamps     integers, each minus the key's
+//	sequences      integers, each minus the lowest
+//	pieces         uvarint: number of different pieces; for each, a uvarint length and the bytes
+//	columns        uvarint: number of columns, up to 1024
+//	templates      uvarint: number of templates, 1 to 128
+//	which          integers: the template of each value; absent if there is only one template
+//	for each template:
+//	  places       uvarint: number of places
+//	  for each place:
+//	    piece      uvarint: index of the piece before the place
+//	    column     uvarint: index of the column
+//	  piece        uvarint: index of the piece after the last place
+//	for each column:
+//	  kind         1 byte, as of a place of a template; or 0x81, 0x82 or 0x83 for texts
+//	  ...          as the kind says, for each scalar, in the order of the values
+//
+// A column of kind 0x81 has forms. A form is a text, or a text around numbers, such as A-17:
+//
+//	forms          uvarint: number of forms, 1 to 256
+//	for each form:
+//	  places       uvarint: number of places
+//	  pieces       the text before, between and after the places: for each piece, a uvarint
+//	               length and the bytes
+//	which          integers: the form of each text; absent if there is only one form
+//	for each place of each form:
+//	  kind         1 byte, as of a place of a template
+//	  ...          as the kind says, for each text that has this form
+//
+// Texts that have little in common follow one another. A column of kind 0x82 or 0x83:
+//
+//	lengths        integers: the length of each text
+//	total          uvarint: the length of all texts
+//	frame length   uvarint; only with kind 0x83
+//	texts          the bytes of the texts; with kind 0x83, as one zstd frame
 //
 // # Catalogue entries
 //
@@ -133,6 +176,6 @@
 //
 // Every function that decodes accepts arbitrary bytes. If they are not the encoding of anything, it
 // returns an error that matches ErrCorrupt or ErrVersion. It does not panic, and it allocates no
-// more memory than the length of the input justifies; with templates, that is up to 65536 values of
-// 1 MiB in all.
+// more memory than the length of the input justifies; with templates or members, that is up to
+// 65536 values of 1 MiB in all.
 package codec

@@ -6,12 +6,18 @@ package codec
 // is a column of decimals, and the first byte of their numberStyle.
 const (
 	placeFloats placeKind = 0x80
-	placeTexts  placeKind = 0x81
+
+	// In a body of members alone.
+	placeForms placeKind = 0x81 // forms, the index of each text's form, and the numbers in the forms
+	placeTexts placeKind = 0x82 // the texts one after another
+	placeZstd  placeKind = 0x83 // the same as a zstd frame
 )
 
 type placeKind byte
 
 func (k placeKind) isDecimals() bool { return 1 <= k && k <= maxNumberDigits }
+
+func (k placeKind) isTexts() bool { return placeForms <= k && k <= placeZstd }
 
 // storedPlace is a place in a stored template, where each value has a text of its own.
 type storedPlace struct {

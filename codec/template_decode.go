@@ -9,11 +9,16 @@ import (
 
 // templateBody is a parsed body of templates. Any value in it can be written out on its own.
 type templateBody struct {
+	bodyColumns
+	templateOf []uint64 // index of each value's template; nil if there is only one template
+	templates  []storedTemplate
+}
+
+// bodyColumns is the columns that a body of templates and one of members have in common.
+type bodyColumns struct {
 	timestamps intColumn // each minus the first
 	sequences  intColumn // each minus the lowest
-	templateOf []uint64  // index of each value's template; nil if there is only one template
-	templates  []storedTemplate
-	memory     []uint64 // for the integers that are read
+	memory     []uint64  // for the integers that are read
 }
 
 // storedTemplate is a template as the body stores it.
@@ -43,8 +48,7 @@ func (b *Buffer) decodeTemplateBody(wanted Range) bool {
 	if b.resize(to - from); from == to {
 		return true
 	}
-	return t.readTimestamps(b.Timestamps, &b.Header, from) && t.readSequences(b.Sequences, &b.Header, from) &&
-		t.writeValues(b, from, to)
+	return t.readTimesAndNumbers(b, from) && t.writeValues(b, from, to)
 }
 
 // decodeTemplateSequences decodes the values of an opened chunk from the first to the last one with
@@ -57,36 +61,46 @@ func (b *Buffer) decodeTemplateSequences(from, through uint64) (later Later, ok 
 	if !t.parse(&b.Header) {
 		return Later{}, false
 	}
-	h, first, end := &b.Header, 0, b.Header.Count
-	if from > h.MinSequence || through < h.MaxSequence {
-		offsets, span := t.allocate(h.Count), newSequenceSpan(from, through)
-		t.sequences.read(offsets, 0)
-		for i := range offsets {
-			span.add(i, h.MinSequence+offsets[i])
-		}
-		first, end, later = span.first, span.end, span.later
-	}
+	first, end, later := t.sequenceIndexes(&b.Header, from, through)
 	if b.resize(end - first); first == end {
 		return later, true
 	}
-	return later, t.readTimestamps(b.Timestamps, h, first) && t.readSequences(b.Sequences, h, first) &&
-		t.writeValues(b, first, end)
+	return later, t.readTimesAndNumbers(b, first) && t.writeValues(b, first, end)
+}
+
+// sequenceIndexes returns the index of the first and the index after the last value with a sequence
+// number from one number through another, and which values have later numbers.
+func (t *bodyColumns) sequenceIndexes(h *Header, from, through uint64) (first, end int, later Later) {
+	if from <= h.MinSequence && through >= h.MaxSequence {
+		return 0, h.Count, Later{}
+	}
+	offsets, span := t.allocate(h.Count), newSequenceSpan(from, through)
+	t.sequences.read(offsets, 0)
+	for i := range offsets {
+		span.add(i, h.MinSequence+offsets[i])
+	}
+	return span.first, span.end, span.later
 }
 
 // forget drops all references to the body, which may be mapped memory.
 func (t *templateBody) forget() {
-	t.timestamps, t.sequences, t.templateOf = intColumn{}, intColumn{}, nil
+	t.bodyColumns.forget()
+	t.templateOf = nil
 	for i := range t.templates {
 		clear(t.templates[i].pieces)
 		clear(t.templates[i].places)
 	}
+}
+
+func (t *bodyColumns) forget() {
+	t.timestamps, t.sequences = intColumn{}, intColumn{}
 	if t.memory = t.memory[:0]; cap(t.memory) > 8*maxKeptInts {
 		t.memory = nil
 	}
 }
 
 // allocate returns memory for n integers, which is valid until forget is called.
-func (t *templateBody) allocate(n int) []uint64 {
+func (t *bodyColumns) allocate(n int) []uint64 {
 	if cap(t.memory)-len(t.memory) < n {
 		t.memory = make([]uint64, 0, max(2*cap(t.memory), n, 1024))
 	}
@@ -165,7 +179,7 @@ func (s *storedTemplate) parse(in *fieldReader, places int, version byte) bool {
 
 // indexes returns which values are wanted, as Range.indexes does. It reads the timestamps only if
 // some of them may lie outside the range.
-func (t *templateBody) indexes(h *Header, wanted Range) (from, to int, ok bool) {
+func (t *bodyColumns) indexes(h *Header, wanted Range) (from, to int, ok bool) {
 	if wanted.Start <= h.First && wanted.End >= h.Last {
 		from, to = wanted.indexes(h.Count, nil)
 		return from, to, true
@@ -179,9 +193,15 @@ func (t *templateBody) indexes(h *Header, wanted Range) (from, to int, ok bool) 
 	return from, to, true
 }
 
+// readTimesAndNumbers gives the buffer's rows their timestamps and sequence numbers. from is the index
+// in the chunk of the first row. It returns false if these contradict the header.
+func (t *bodyColumns) readTimesAndNumbers(b *Buffer, from int) bool {
+	return t.readTimestamps(b.Timestamps, &b.Header, from) && t.readSequences(b.Sequences, &b.Header, from)
+}
+
 // readTimestamps fills dst with timestamps. from is the index in the chunk of the first of them. It
 // returns false if the timestamps are not in order or contradict the header.
-func (t *templateBody) readTimestamps(dst []uint64, h *Header, from int) bool {
+func (t *bodyColumns) readTimestamps(dst []uint64, h *Header, from int) bool {
 	t.timestamps.read(dst, from)
 	last, first := uint64(0), dst[0]
 	for i, offset := range dst {
@@ -199,7 +219,7 @@ func (t *templateBody) readTimestamps(dst []uint64, h *Header, from int) bool {
 
 // readSequences fills dst with sequence numbers. from is the index in the chunk of the first of
 // them. It returns false if the sequence numbers contradict the header.
-func (t *templateBody) readSequences(dst []uint64, h *Header, from int) bool {
+func (t *bodyColumns) readSequences(dst []uint64, h *Header, from int) bool {
 	t.sequences.read(dst, from)
 	lowest, highest := ^uint64(0), uint64(0)
 	for i, offset := range dst {

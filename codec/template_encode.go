@@ -167,7 +167,8 @@ func (f *templateFinder) addFound(i int) {
 // appendBody appends a body as the package documentation draws it. It appends nothing if the
 // numbers at some place do not have one style.
 func (f *templateFinder) appendBody(dst []byte, entries []Entry, h *Header) []byte {
-	body := f.appendTimestampsAndSequences(dst, entries, h)
+	f.column = slices.Grow(f.column[:0], len(entries))[:len(entries)]
+	body := appendTimestampsAndSequences(dst, f.column, entries, h)
 	body = binary.AppendUvarint(body, uint64(len(f.templates)))
 	if len(f.templates) > 1 {
 		body = appendIntColumn(body, f.templateOf)
@@ -187,9 +188,9 @@ func (f *templateFinder) appendBody(dst []byte, entries []Entry, h *Header) []by
 	return body
 }
 
-func (f *templateFinder) appendTimestampsAndSequences(dst []byte, entries []Entry, h *Header) []byte {
-	f.column = slices.Grow(f.column[:0], len(entries))[:len(entries)]
-	column := f.column
+// appendTimestampsAndSequences appends the first two columns of a body. It overwrites column, which
+// is as long as there are entries.
+func appendTimestampsAndSequences(dst []byte, column []uint64, entries []Entry, h *Header) []byte {
 	for i := range entries {
 		column[i] = entries[i].Timestamp - h.First
 	}

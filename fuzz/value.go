@@ -11,8 +11,8 @@ import (
 	"github.com/daybook-db/daybook"
 )
 
-// Value is a value that a program stores: a JSON object with a number, padded to a length. Its text
-// is {"n":3}, {"n":3,"zeros":256} or {"n":3,"noise":5000}.
+// Value is a value that a program stores: a JSON object with a number, padded to a length, or with
+// states. Its text is {"n":3}, {"n":3,"zeros":256}, {"n":3,"noise":5000} or {"n":3,"states":1}.
 type Value struct {
 	Number int
 	padding
@@ -20,25 +20,44 @@ type Value struct {
 
 // padding says how a value is padded.
 type padding struct {
-	Len   int  // of the padded value in bytes; a value that is longer without padding gets none
-	Noise bool // pad with text that does not compress; false: with zeros
+	Len    int  // of the padded value in bytes; a value that is longer without padding gets none
+	Noise  bool // pad with text that does not compress; false: with zeros
+	States bool // add texts out of a few, true, false and null, each of which some values lack
 }
 
 // paddings are the paddings that a byte chooses from. Most values are short. A catalogue entry
 // holds a newest value of 256 bytes, and no longer one.
 var paddings = []padding{
-	{}, {}, {60, false}, {60, true}, {100, false}, {256, false}, {257, true}, {1000, false}, {5000, true},
-	{5000, false},
-	{}, {}, {}, {60, false}, {}, {60, true}, {100, false}, {}, {257, false}, {}, {300, true}, {}, {60, true}, {},
+	{}, {}, {Len: 60}, {Len: 60, Noise: true}, {Len: 100}, {Len: 256}, {Len: 257, Noise: true}, {Len: 1000},
+	{Len: 5000, Noise: true}, {Len: 5000},
+	{}, {}, {States: true}, {Len: 60}, {}, {Len: 60, Noise: true}, {Len: 100}, {States: true}, {Len: 257}, {},
+	{Len: 300, Noise: true}, {States: true}, {Len: 60, Noise: true}, {},
 }
 
 // JSON returns the value as it is stored.
 func (v Value) JSON() json.RawMessage {
 	text := fmt.Sprintf(`{"n":%d`, v.Number)
+	if v.States {
+		text += v.states()
+	}
 	if missing := v.Len - len(text) - len(`,"p":""}`); missing > 0 {
 		text += `,"p":"` + v.pad(missing) + `"`
 	}
 	return json.RawMessage(text + "}")
+}
+
+// states returns members of which each is absent from some values.
+func (v Value) states() (members string) {
+	if v.Number%4 > 0 {
+		members += fmt.Sprintf(`,"state":%q`, []string{"idle", "running", "fault 17"}[v.Number%3])
+	}
+	if v.Number%3 > 0 {
+		members += `,"on":` + []string{"true", "false", "null"}[v.Number/5%3]
+	}
+	if v.Number%7 > 3 {
+		members += fmt.Sprintf(`,"by":{"id":"A-%d"}`, v.Number*7)
+	}
+	return members
 }
 
 // pad returns n bytes of padding.
@@ -69,6 +88,8 @@ func (f valueField) text() string                       { return fmt.Sprintf(`{"
 // String returns the padding's member in the text of a value.
 func (p padding) String() string {
 	switch {
+	case p.States:
+		return `,"states":1`
 	case p.Len == 0:
 		return ""
 	case p.Noise:
@@ -82,11 +103,11 @@ func (f valueField) parse(in *wordReader) error {
 	if err != nil {
 		return err
 	}
-	var parsed struct{ N, Zeros, Noise int }
+	var parsed struct{ N, Zeros, Noise, States int }
 	if err := json.Unmarshal([]byte(word), &parsed); err != nil {
 		return fmt.Errorf("%q: %w", word, err)
 	}
-	*f.to = Value{parsed.N, padding{max(parsed.Zeros, parsed.Noise), parsed.Noise > 0}}
+	*f.to = Value{parsed.N, padding{max(parsed.Zeros, parsed.Noise), parsed.Noise > 0, parsed.States > 0}}
 	return nil
 }
 

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package codec
+
+import (
+	"slices"
+	"sync"
+)
+
+// memberBody is a parsed body of members. Any value in it can be written out on its own.
+type memberBody struct {
+	bodyColumns
+	version    byte
+	templateOf []uint64 // index of each value's template; nil if there is only one template
+	texts      pieceArena
+	pieces     []pieceRef
+	templates  []storedMembers
+	columns    []storedColumn
+}
+
+// storedMembers is a template as a body of members stores it.
+type storedMembers struct {
+	places []memberPlace
+	last   pieceRef // the piece after the last place
+	rows   int      // number of the chunk's values that have this template
+}
+
+// memberPlace is a place of a template: the piece before it, and the index of its column.
+type memberPlace struct {
+	piece  pieceRef
+	column uint32
+}
+
+// storedColumn is the scalars at one path: numbers, or texts.
+type storedColumn struct {
+	numbers *storedPlace // nil for a column of texts
+	texts   textColumn
+
+	count  int // number of scalars
+	first  int // index of the first one that is wanted
+	wanted int // number of those that are wanted
+	next   int // index, among the wanted ones, of the one that is written next
+	memory storedPlace
+}
+
+var memberBodies = sync.Pool{New: func() any { return new(memberBody) }}
+
+// decodeMemberBody decodes the wanted values of an opened chunk. It returns false if the body is
+// not valid.
+func (c *Coder) decodeMemberBody(b *Buffer, wanted Range) bool {
+	t := memberBodies.Get().(*memberBody)
+	defer memberBodies.Put(t)
+	defer t.forget()
+	if !t.parse(&b.Header) {
+		return false
+	}
+	from, to, ok := t.indexes(&b.Header, wanted)
+	return ok && t.decode(c, b, from, to)
+}
+
+// decodeMemberSequences is decodeTemplateSequences for a body of members.
+func (c *Coder) decodeMemberSequences(b *Buffer, from, through uint64) (later Later, ok bool) {
+	t := memberBodies.Get().(*memberBody)
+	defer memberBodies.Put(t)
+	defer t.forget()
+	if !t.parse(&b.Header) {
+		return Later{}, false
+	}
+	first, end, later := t.sequenceIndexes(&b.Header, from, through)
+	return later, t.decode(c, b, first, end)
+}
+
+// decode decodes the values with an index from `from` to before `to`.
+func (t *memberBody) decode(c *Coder, b *Buffer, from, to int) bool {
+	if b.resize(to - from); from == to {
+		return true
+	}
+	return t.readTimesAndNumbers(b, from) && t.readColumns(c, from, to) && t.writeValues(b, from)
+}
+
+// forget drops all references to the body, which may be mapped memory.
+func (t *memberBody) forget() {
+	t.bodyColumns.forget()
+	t.templateOf = nil
+	for i := range t.columns {
+		t.columns[i].memory = storedPlace{}
+		t.columns[i].texts.forget()
+	}
+}
+
+// parse parses a body. A scalar takes at least one byte of its value, if the quotes of a string are
+// counted, and a number in a text another one. So the length of the values bounds the number of
+// integers.
+func (t *memberBody) parse(h *Header) bool {
+	in := fieldReader{data: h.body}
+	t.version = h.version
+	t.timestamps, t.sequences = in.intColumn(h.Count), in.intColumn(h.Count)
+	if !t.parsePieces(&in) {
+		return false
+	}
+	columns, templates := in.uvarint(), in.uvarint()
+	if in.failed || columns > maxMemberColumns || templates == 0 || templates > maxMemberTemplates {
+		return false
+	}
+	t.templates = slices.Grow(t.templates[:0], int(templates))[:templates]
+	t.columns = slices.Grow(t.columns[:0], int(columns))[:columns]
+	for i := range t.columns {
+		t.columns[i].count = 0
+	}
+	if !t.countRows(&in, h.Count) {
+		return false
+	}
+	budget := scalarBudget{scalars: int(h.ValueBytes), texts: int(h.ValueBytes)}
+	for i := range t.templates {
+		if !t.parseTemplate(&in, &t.templates[i], &budget) {
+			return false
+		}
+	}
+	for i := range t.columns {
+		if !t.columns[i].parse(&in, &budget, t) {
+			return false
+		}
+	}
+	t.texts.seal()
+	return len(in.data) == 0
+}
+
+func (t *memberBody) parsePieces(in *fieldReader) bool {
+	n := in.uvarint()
+	if n > uint64(len(in.data)) {
+		return false
+	}
+	t.texts.reset()
+	t.pieces = t.pieces[:0]
+	for range n {
+		t.pieces = append(t.pieces, t.texts.add(in.bytes(in.uvarint())))
+	}
+	return !in.failed
+}
+
+// countRows reads the template of each value, and counts the values of each template. It returns
+// false if a template has no values.
+func (t *memberBody) countRows(in *fieldReader, values int) bool {
+	if len(t.templates) == 1 {
+		t.templates[0].rows = values
+		return true
+	}
+	for i := range t.templates {
+		t.templates[i].rows = 0
+	}
+	column := in.intColumn(values)
+	if in.failed {
+		return false
+	}
+	t.templateOf = t.allocate(values)
+	column.read(t.templateOf, 0)
+	for _, i := range t.templateOf {
+		if i >= uint64(len(t.templates)) {
+			return false
+		}
+		t.templates[i].rows++
+	}
+	return !slices.ContainsFunc(t.templates, func(stored storedMembers) bool { return stored.rows == 0 })
+}
+
+// parseTemplate takes a template off the front, and takes its scalars from the budget.
+func (t *memberBody) parseTemplate(in *fieldReader, stored *storedMembers, budget *scalarBudget) bool {
+	places := in.uvarint()
+	if places > uint64(len(in.data)) || places > uint64(budget.scalars/stored.rows) {
+		return false
+	}
+	budget.scalars -= int(places) * stored.rows
+	stored.places = stored.places[:0]
+	for range places {
+		piece, column := in.uvarint(), in.uvarint()
+		if piece >= uint64(len(t.pieces)) || column >= uint64(len(t.columns)) {
+			return false
+		}
+		stored.places = append(stored.places, memberPlace{t.pieces[piece], uint32(column)})
+		t.columns[column].count += stored.rows
+	}
+	last := in.uvarint()
+	if in.failed || last >= uint64(len(t.pieces)) {
+		return false
+	}
+	stored.last = t.pieces[last]
+	return true
+}
+
+// parse takes a column off the front, which has count scalars.
+func (s *storedColumn) parse(in *fieldReader, budget *scalarBudget, t *memberBody) bool {
+	if s.numbers = nil; s.count == 0 || len(in.data) == 0 {
+		return false
+	}
+	if !placeKind(in.data[0]).isTexts() {
+		s.memory, s.numbers = in.place(s.count, t.version), &s.memory
+		return !in.failed
+	}
+	return s.texts.parse(in, s.count, budget, t)
+}
+
+// readColumns reads the scalars of the values with an index from `from` to before `to`.
+func (t *memberBody) readColumns(c *Coder, from, to int) bool {
+	for i := range t.columns {
+		column := &t.columns[i]
+		column.first, column.wanted, column.next = 0, 0, 0
+	}
+	t.countScalars(from, to)
+	for i := range t.columns {
+		if !t.readColumn(c, &t.columns[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// countScalars counts the scalars of each column before the wanted values, and of these.
+func (t *memberBody) countScalars(from, to int) {
+	var counts [maxMemberTemplates]struct{ before, wanted int }
+	if counts[0].before, counts[0].wanted = from, to-from; t.templateOf != nil {
+		counts[0].before, counts[0].wanted = 0, 0
+		for _, template := range t.templateOf[:from] {
+			counts[template].before++
+		}
+		for _, template := range t.templateOf[from:to] {
+			counts[template].wanted++
+		}
+	}
+	for i := range t.templates {
+		for _, place := range t.templates[i].places {
+			t.columns[place.column].first += counts[i].before
+			t.columns[place.column].wanted += counts[i].wanted
+		}
+	}
+}
+
+func (t *memberBody) readColumn(c *Coder, column *storedColumn) bool {
+	if column.wanted == 0 {
+		return true
+	}
+	if place := column.numbers; place != nil {
+		place.mantissas = t.allocate(column.wanted)
+		place.column.read(place.mantissas, column.first)
+		return true
+	}
+	return column.texts.read(c, &t.bodyColumns, column.first, column.wanted)
+}
+
+// memberSlack is the number of bytes that writing a value may need after it: for a number, or for
+// a wide copy.
+const memberSlack = maxNumberLen + wideCopy
+
+// writeValues gives the buffer's rows their values, of which the first has the index from in the
+// chunk. It returns false if their length contradicts the header.
+func (t *memberBody) writeValues(b *Buffer, from int) bool {
+	maxLen := int(b.Header.ValueBytes)
+	if cap(b.body) < maxLen+memberSlack {
+		b.body = make([]byte, maxLen+memberSlack)
+	}
+	body, start, rows := b.body[:maxLen+memberSlack], 0, b.Len()
+	for i := range rows {
+		stored := &t.templates[0]
+		if t.templateOf != nil {
+			stored = &t.templates[t.templateOf[from+i]]
+		}
+		b.starts[i] = start
+		end := t.writeNext(body, start, stored)
+		if end <= start {
+			return false
+		}
+		start = end
+	}
+	b.starts[rows], b.text = start, body
+	return rows < b.Header.Count || start == maxLen
+}
+
+// writeNext writes the next wanted value to dst from the index start on, and returns the index of
+// its end. It returns -1 if dst has not enough room for it and for memberSlack.
+func (t *memberBody) writeNext(dst []byte, start int, stored *storedMembers) (end int) {
+	end = start
+	for i := range stored.places {
+		place := &stored.places[i]
+		if end = t.texts.write(dst, end, place.piece); end < 0 {
+			return -1
+		}
+		column := &t.columns[place.column]
+		next := column.next
+		column.next++
+		if numbers := column.numbers; numbers != nil {
+			end += numbers.write(dst[end:], next)
+		} else if end = column.texts.write(dst, end, next, &t.texts); end < 0 {
+			return -1
+		}
+	}
+	return t.texts.write(dst, end, stored.last)
+}

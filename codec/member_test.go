@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package codec
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+var memberTests = []struct {
+	name   string
+	value  func(i int) string
+	member bool
+	reason string // why the row is here
+}{
+	{"states", func(i int) string { return fmt.Sprintf(`{"state":"%s","n":%d}`, words[i*i%7], i) }, true,
+		"the usual values: a dictionary beside numbers"},
+	{"true, false and null", func(i int) string {
+		return `{"on":` + []string{"true", "false", "null"}[i*i%3] + `}`
+	}, true,
+		"scalars that are neither numbers nor strings"},
+	{"null in place of a number", func(i int) string {
+		return `{"c":` + []string{"21.5", "null", "-3"}[i%3] + `,"x":"` + words[i%5] + `"}`
+	}, true, "one column for the numbers, and one for null"},
+	{"optional members", optionalMembers, true, "many templates, but one column for each member"},
+	{"arrays of other lengths", func(i int) string {
+		return `{"samples":[` + strings.Repeat("7,", i%6) + strconv.Itoa(i) + `]}`
+	}, true, "one column for each index"},
+	{"numbers in texts", func(i int) string {
+		return fmt.Sprintf(`{"line":"%s.%d","at":"%02d:%02d"}`, words[i%4], i%9, i/60, i%60)
+	},
+		true, "a form for each text around a number"},
+	{"too many forms", func(i int) string { return fmt.Sprintf(`{"id":"%x"}`, uint64(i)*0x9e3779b97f4a7c1) }, true,
+		"random identifiers follow one another"},
+	{"long texts", func(i int) string {
+		return fmt.Sprintf(`{"text":"%s"}`, strings.Repeat(words[i%7]+" ", 5+i*i%19))
+	}, true,
+		"longer than what is copied at once"},
+	{"escapes", func(i int) string { return fmt.Sprintf(`{"a\"b":"%s\\","c":"\u00e9\""}`, words[i%7]) }, true,
+		"a quote after a backslash is part of a string"},
+	{"spaces", func(i int) string { return fmt.Sprintf("{ \"state\" : \"%s\",\n\t\"n\": %d }", words[i%7], i) }, true,
+		"as Python and people write JSON"},
+	{"numbers that are no decimals", func(i int) string {
+		return fmt.Sprintf(`[%de-7,12345678901234567890,-0,"%s"]`, i, words[i%3])
+	}, true,
+		"texts"},
+	{"empty texts", func(i int) string {
+		return fmt.Sprintf(`["%s"]`, strings.Repeat("x", i%3))
+	}, true, "a form without bytes"},
+	{"one text", func(i int) string { return `"` + words[i%7] + `"` }, true, "a value that is a string"},
+	{"one name twice", func(i int) string { return fmt.Sprintf(`{"a":"%s","a":"%s"}`, words[i%7], words[i%3]) }, true,
+		"two places with one path share a column"},
+	{"always the same", func(int) string { return `{"state":"idle"}` }, true, "the text is a part of the template"},
+	{"a style that changes", func(i int) string { return []string{`{"c":1.50}`, `{"c":1.5}`}[i%2] }, false,
+		"no style writes both"},
+	{"no end", func(i int) string { return `{"a":"` + words[i%7] }, false, "a string without a closing quote"},
+	{"a byte that marks a place", func(i int) string {
+		return "\"\x01" + words[i%7] + `"`
+	}, false, "no JSON contains it"},
+	{"such a byte after a backslash", func(i int) string {
+		return `{"\` + "\x02" + `":"` + words[i%7] + `"}`
+	}, false, "nor this"},
+	{"such a byte between values", func(i int) string { return "[\x00," + strconv.Itoa(i) + `]` }, false, "nor this"},
+	{"closed too often", func(i int) string { return `]` + strconv.Itoa(i) }, false, "not JSON"},
+	{"nested too deeply", func(i int) string {
+		return strings.Repeat("[", maxMemberDepth+1) + strconv.Itoa(i)
+	}, false, "the limit"},
+	{"nested deeply", func(i int) string {
+		return strings.Repeat("[", maxMemberDepth) + strconv.Itoa(i)
+	}, true, "the limit is inclusive"},
+	{"the maximum of templates", func(i int) string {
+		return arrayOf(i % maxMemberTemplates)
+	}, true, "the limit is inclusive"},
+	{"one template too many", func(i int) string {
+		return arrayOf(i % (maxMemberTemplates + 1))
+	}, false, "beyond the limit"},
+	{"one column too many", func(i int) string { return arrayOf(i%2*maxMemberColumns + 1) }, false, "beyond the limit"},
+	{"the maximum of columns", func(i int) string {
+		return arrayOf(i%2*(maxMemberColumns-1) + 1)
+	}, true, "the limit is inclusive"},
+}
+
+var words = []string{"running", "idle", "setup", "blocked", "fault", "cleaning", "off"}
+
+// arrayOf returns an array of n numbers.
+func arrayOf(n int) string { return "[" + strings.TrimSuffix(strings.Repeat("7,", n), ",") + "]" }
+
+// optionalMembers returns an object in which each of four members is absent from some values.
+func optionalMembers(i int) string {
+	s := fmt.Sprintf(`{"id":%d`, i)
+	state, name := words[i%7], words[i%5]
+	members := []string{`,"state":"` + state + `"`, `,"n":7`, `,"user":{"name":"` + name + `"}`, `,"ok":true`}
+	for bit, member := range members {
+		if i*31>>bit%2 == 0 {
+			s += member
+		}
+	}
+	return s + "}"
+}
+
+// memberChunk returns entries as a chunk of members, also if another encoding is shorter; nil if
+// that is impossible.
+func memberChunk(entries []Entry) (key, chunk []byte) {
+	h := headerOf(entries)
+	body := coder.appendMemberBody(nil, entries, &h)
+	key = Key{Record: "record", Timestamp: h.First}.Append(nil)
+	if len(body) == 0 {
+		return key, nil
+	}
+	return key, appendHeaderAndBody(nil, key, &h, encodingMembers, body)
+}
+
+func memberEntries(n int, value func(i int) string) (entries []Entry) {
+	for i := range n {
+		entries = append(entries, Entry{1000 + 250*uint64(i), 7 + 3*uint64(i), []byte(value(i))})
+	}
+	return entries
+}
+
+func TestMembers(t *testing.T) {
+	for _, test := range memberTests {
+		t.Run(test.name, func(t *testing.T) {
+			entries := memberEntries(300, test.value)
+			key, chunk := memberChunk(entries)
+			if got := chunk != nil; got != test.member {
+				t.Fatalf("members: got %v, want %v (%s)", got, test.member, test.reason)
+			}
+			var b Buffer
+			bestKey, best := encode(entries)
+			checkDecodes(t, &b, bestKey, best, entries)
+			if chunk == nil {
+				return
+			}
+			if best[1] == encodingMembers && len(best) > len(chunk) {
+				t.Errorf("AppendChunk makes %d bytes; want at most %d", len(best), len(chunk))
+			}
+			checkDecodes(t, &b, key, chunk, entries)
+			wantCounts(t, key, chunk, entries[:20])
+			wantSequences(t, key, chunk, entries)
+			wantRanges(t, key, chunk, entries)
+			for _, n := range []int{0, 1, 150, len(entries) - 1} {
+				tailKey, tail, err := coder.Tail(key, chunk, n)
+				if err != nil {
+					t.Fatalf("Tail(%d): %v", n, err)
+				}
+				checkDecodes(t, &b, tailKey, tail, entries[n:])
+			}
+		})
+	}
+}
+
+// TestMembersPay: what each kind of column is for. Among the sizes are the timestamps, the sequence
+// numbers and the template.
+func TestMembersPay(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, test := range []struct {
+		name     string
+		value    func(i int) string
+		maxBytes int    // a value
+		reason   string // why the row is here
+	}{
+		{"states", func(int) string {
+			return `{"state":"` + words[random.IntN(7)] + `","mode":"` + words[random.IntN(7)] + `"}`
+		}, 1,
+			"3 bits each"},
+		{"optional members", func(i int) string {
+			return optionalMembers(random.IntN(1 << 16))
+		}, 4, "the identifier takes 16 bits"},
+		{"numbers in texts", func(int) string {
+			order, by := 200_000+random.IntN(4096), words[random.IntN(7)]
+			return fmt.Sprintf(`{"order":"A-%d","by":"%s.%d"}`, order, by, random.IntN(8))
+		}, 3, "12, 3 and 3 bits"},
+	} {
+		entries := memberEntries(1000, test.value)
+		_, chunk := encode(entries)
+		if chunk[1] != encodingMembers || len(chunk) > test.maxBytes*len(entries) {
+			t.Errorf("%s: encoding %d, %d bytes for %d values; want members, %d bytes a value (%s)",
+				test.name, chunk[1], len(chunk), len(entries), test.maxBytes, test.reason)
+		}
+	}
+}
+
+// TestMemberTexts has more texts at one path than a dictionary may have, of which none is like
+// another.
+func TestMemberTexts(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	oneOf := func(i, n int) string { // each of n texts, and then again in any order
+		if i >= n {
+			i = random.IntN(n)
+		}
+		return strings.Map(func(r rune) rune { return 'a' + r%26 }, fmt.Sprint(uint64(i+1)*0x9e3779b97f4a7c15))
+	}
+	for _, test := range []struct {
+		name string
+		text func(i int) string
+		kind placeKind
+	}{
+		{"words", func(int) string { return randomWords(random) }, placeZstd},
+		{"noise", func(int) string { return randomText(random, 20) }, placeTexts},
+		{"the maximum of forms", func(i int) string { return oneOf(i, maxForms) }, placeForms},
+		{"one form too many", func(i int) string { return oneOf(i, maxForms+1) }, placeZstd},
+	} {
+		entries := memberEntries(2048, func(i int) string { return `{"text":"` + test.text(i) + `"}` })
+		var texts [][]byte
+		for _, e := range entries {
+			texts = append(texts, e.Value[len(`{"text":"`):len(e.Value)-len(`"}`)])
+		}
+		var e textEncoder
+		if column := e.appendColumn(coder, nil, texts); placeKind(column[0]) != test.kind {
+			t.Errorf("%s: kind %x; want %x", test.name, column[0], test.kind)
+		}
+		key, chunk := memberChunk(entries)
+		var b Buffer
+		checkDecodes(t, &b, key, chunk, entries)
+		wantRanges(t, key, chunk, entries)
+	}
+}
+
+func randomWords(random *rand.Rand) string {
+	var s strings.Builder
+	for range 3 + random.IntN(9) {
+		s.WriteString(words[random.IntN(len(words))] + " ")
+	}
+	return s.String()
+}
+
+func randomText(random *rand.Rand, n int) string {
+	text := make([]byte, n)
+	for i := range text {
+		text[i] = byte('#' + random.IntN(0x5c-'#'))
+	}
+	return string(text)
+}
+
+// documents draws JSON that has members in common.
+func documents() *rapid.Generator[string] {
+	word := rapid.SampledFrom(words)
+	scalar := rapid.OneOf(
+		rapid.Map(word, strconv.Quote),
+		rapid.SampledFrom([]string{"true", "false", "null", `""`, `"7"`, "1e-7", "-0", "12345678901234567890"}),
+		rapid.Map(rapid.IntRange(-1000, 1000), strconv.Itoa),
+		rapid.Map(rapid.StringMatching(`[a-c]-[0-9]{1,3}`), strconv.Quote),
+		rapid.Map(rapid.String(), strconv.Quote))
+	return rapid.Custom(func(t *rapid.T) string {
+		var s strings.Builder
+		separator := `{`
+		for _, name := range []string{"state", "n", "id"} {
+			if rapid.Bool().Draw(t, name) {
+				s.WriteString(separator + strconv.Quote(name) + `:` + scalar.Draw(t, "scalar"))
+				separator = `,`
+			}
+		}
+		if rapid.Bool().Draw(t, "array") {
+			elements := rapid.SliceOfN(scalar, 0, 3).Draw(t, "elements")
+			s.WriteString(separator + `"of":[` + strings.Join(elements, ",") + `]`)
+			separator = `,`
+		}
+		if separator == `{` {
+			return scalar.Draw(t, "scalar alone")
+		}
+		return s.String() + "}"
+	})
+}
+
+// TestMembersRoundTrip encodes drawn documents by members, also where another encoding is shorter,
+// and compares what is decoded with the documents.
+func TestMembersRoundTrip(t *testing.T) {
+	var b Buffer
+	encoded := 0
+	rapid.Check(t, func(t *rapid.T) {
+		drawn := rapid.SliceOfN(documents(), 2, 40).Draw(t, "documents")
+		entries := memberEntries(len(drawn), func(i int) string { return drawn[i] })
+		key, chunk := memberChunk(entries)
+		if chunk == nil {
+			return // a number is written in two styles
+		}
+		encoded++
+		checkDecodes(t, &b, key, chunk, entries)
+		checkRange(t, &b, key, chunk, entries)
+		checkSequences(t, &b, key, chunk, entries)
+		checkTail(t, &b, key, chunk, entries)
+	})
+	if encoded == 0 {
+		t.Error("no documents were encoded by members")
+	}
+}
+
+// TestFalseMembers has headers that contradict the body, although both checksums match. No value
+// may be cut off, also if it alone is decoded.
+func TestFalseMembers(t *testing.T) {
+	for _, test := range memberTests {
+		entries := memberEntries(8, test.value)
+		key, chunk := memberChunk(entries)
+		if chunk == nil || len(chunk) > 1000 {
+			continue
+		}
+		h, err := ReadHeader(key, chunk)
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole, body := h.ValueBytes, bytes.Clone(h.body)
+		for h.ValueBytes = 8; h.ValueBytes < 2*whole; h.ValueBytes++ {
+			chunk := appendHeaderAndBody(nil, key, &h, encodingMembers, body)
+			var b Buffer
+			if err := coder.Decode(&b, key, chunk); (err == nil) != (h.ValueBytes == whole) {
+				t.Errorf("%s: %d bytes in place of %d: Decode: got %v", test.name, h.ValueBytes, whole, err)
+			}
+			newest := Range{End: math.MaxUint64, Limit: 1, Newest: true}
+			err := coder.DecodeRange(&b, key, chunk, newest)
+			if err == nil && !slices.EqualFunc(b.Entries, entries[7:], equalEntries) ||
+				err != nil && (!errors.Is(err, ErrCorrupt) || h.ValueBytes >= whole) {
+				t.Errorf("%s: %d bytes in place of %d: got %v, %v", test.name, h.ValueBytes, whole, b.Entries, err)
+			}
+			if _, _, err := coder.Tail(key, chunk, 1); (err == nil) != (h.ValueBytes == whole) {
+				t.Errorf("%s: %d bytes in place of %d: Tail: got %v", test.name, h.ValueBytes, whole, err)
+			}
+		}
+	}
+}
+
+// TestMemberDamage is TestChunkDamage for chunks of members with each kind of column.
+func TestMemberDamage(t *testing.T) {
+	for _, test := range memberTests {
+		key, chunk := memberChunk(memberEntries(40, test.value))
+		if chunk == nil || len(chunk) > 600 {
+			continue
+		}
+		t.Run(test.name, func(t *testing.T) {
+			checkFlips(t, key, chunk)
+			checkCuts(t, key, chunk)
+		})
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	key, chunk := memberChunk(memberEntries(30, func(int) string { return `"` + randomWords(random) + `"` }))
+	t.Run("texts in a frame", func(t *testing.T) {
+		checkFlips(t, key, chunk)
+		checkCuts(t, key, chunk)
+	})
+}

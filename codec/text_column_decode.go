@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package codec
+
+import "slices"
+
+// textColumn is a parsed column of texts: either forms and the index of each text's form, or texts
+// one after another.
+type textColumn struct {
+	kind  placeKind
+	count int // number of texts
+
+	forms   []storedForm
+	indexes intColumn // of each text's form; not set if there is only one form
+	formOf  []uint64  // the same, read, if the forms have numbers
+
+	lengths intColumn
+	stored  []byte // the texts, or their frame
+	total   int    // length of the texts
+
+	// wanted is, for each wanted text, the index of its form, or where it ends in texts. It is nil
+	// if there is only one form.
+	wanted   []uint64
+	texts    []byte
+	unpacked []byte // memory for texts
+}
+
+// storedForm is what some texts have in common, and the numbers between its pieces.
+type storedForm struct {
+	places []formPlace
+	last   pieceRef // the piece after the last place
+	rows   int      // number of the texts that have this form
+	before int      // number of these before the wanted texts
+	wanted int      // number of these among the wanted texts
+	next   int      // index, among the wanted ones, of the text that is written next
+}
+
+// formPlace is a place of a form: the piece before it, and its numbers.
+type formPlace struct {
+	piece   pieceRef
+	numbers storedPlace
+}
+
+// maxKeptTexts is the number of bytes of texts whose memory is kept for the next chunk.
+const maxKeptTexts = 64 << 10
+
+// forget drops all references to the body.
+func (t *textColumn) forget() {
+	for i := range t.forms {
+		clear(t.forms[i].places)
+	}
+	if cap(t.unpacked) > maxKeptTexts {
+		t.unpacked = nil
+	}
+	*t = textColumn{forms: t.forms[:0], unpacked: t.unpacked}
+}
+
+// scalarBudget is what the length of the values allows a body to have.
+type scalarBudget struct {
+	scalars int // integers in all columns
+	texts   int // bytes of texts that follow one another
+}
+
+// parse takes a column of texts off the front, whose kind is one of texts.
+func (t *textColumn) parse(in *fieldReader, count int, budget *scalarBudget, body *memberBody) bool {
+	if t.kind, t.count = placeKind(in.bytes(1)[0]), count; t.kind == placeForms {
+		return t.parseForms(in, budget, body)
+	}
+	return t.parseTexts(in, budget)
+}
+
+func (t *textColumn) parseTexts(in *fieldReader, budget *scalarBudget) bool {
+	t.lengths = in.intColumn(t.count)
+	total := in.uvarint()
+	if in.failed || total > uint64(budget.texts) {
+		return false
+	}
+	t.total, budget.texts = int(total), budget.texts-int(total)
+	if t.kind == placeZstd {
+		total = in.uvarint()
+	}
+	t.stored = in.bytes(total)
+	return !in.failed && (t.kind == placeTexts || uint64(t.total) <= maxDecompressedLen(len(t.stored)))
+}
+
+func (t *textColumn) parseForms(in *fieldReader, budget *scalarBudget, body *memberBody) bool {
+	n := in.uvarint()
+	if n == 0 || n > maxForms || n > uint64(len(in.data)) {
+		return false
+	}
+	t.forms = slices.Grow(t.forms[:0], int(n))[:n]
+	hasNumbers := false
+	for i := range t.forms {
+		form := &t.forms[i]
+		places := in.uvarint()
+		if places > uint64(len(in.data)) {
+			return false
+		}
+		form.places = form.places[:0]
+		for range places {
+			form.places = append(form.places, formPlace{piece: body.texts.add(in.bytes(in.uvarint()))})
+		}
+		form.last = body.texts.add(in.bytes(in.uvarint()))
+		hasNumbers = hasNumbers || places > 0
+	}
+	if n > 1 {
+		t.indexes = in.intColumn(t.count)
+	}
+	if in.failed || !hasNumbers {
+		return !in.failed
+	}
+	return t.countForms(&body.bodyColumns) && t.parseNumbers(in, budget, body.version)
+}
+
+// countForms reads the form of each text, and counts the texts of each form.
+func (t *textColumn) countForms(memory *bodyColumns) bool {
+	if len(t.forms) == 1 {
+		t.forms[0].rows = t.count
+		return true
+	}
+	for i := range t.forms {
+		t.forms[i].rows = 0
+	}
+	t.formOf = memory.allocate(t.count)
+	t.indexes.read(t.formOf, 0)
+	for _, form := range t.formOf {
+		if form >= uint64(len(t.forms)) {
+			return false
+		}
+		t.forms[form].rows++
+	}
+	return true
+}
+
+// parseNumbers takes the columns of the numbers in the forms off the front.
+func (t *textColumn) parseNumbers(in *fieldReader, budget *scalarBudget, version byte) bool {
+	for i := range t.forms {
+		form := &t.forms[i]
+		if budget.scalars -= form.rows * len(form.places); budget.scalars < 0 {
+			return false
+		}
+		for place := range form.places {
+			if form.places[place].numbers = in.place(form.rows, version); in.failed {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// read reads wanted texts, of which the first has the index from. There must be at least one.
+func (t *textColumn) read(c *Coder, memory *bodyColumns, from, wanted int) bool {
+	if t.kind == placeForms {
+		return t.readForms(memory, from, wanted)
+	}
+	ends := memory.allocate(from + wanted)
+	t.lengths.read(ends, 0)
+	end := uint64(0)
+	for i, length := range ends {
+		if length > uint64(t.total)-end {
+			return false
+		}
+		end += length
+		ends[i] = end
+	}
+	if from+wanted == t.count && end != uint64(t.total) {
+		return false
+	}
+	if t.texts = t.stored; t.kind == placeZstd {
+		var err error
+		if t.unpacked, err = c.decompress(t.unpacked, t.stored, t.total); err != nil || len(t.unpacked) != t.total {
+			return false
+		}
+		t.texts = t.unpacked
+	}
+	if t.wanted = ends[from:]; from > 0 {
+		start := ends[from-1]
+		t.texts = t.texts[start:]
+		for i := range t.wanted {
+			t.wanted[i] -= start
+		}
+	}
+	return true
+}
+
+// readForms is read for forms.
+func (t *textColumn) readForms(memory *bodyColumns, from, wanted int) bool {
+	switch {
+	case len(t.forms) == 1:
+		t.wanted, t.forms[0].before, t.forms[0].wanted = nil, from, wanted
+	case t.formOf == nil:
+		t.wanted = memory.allocate(wanted)
+		t.indexes.read(t.wanted, from)
+		return slices.Max(t.wanted) < uint64(len(t.forms))
+	default:
+		t.countWanted(from, wanted)
+	}
+	for i := range t.forms {
+		form := &t.forms[i]
+		form.next = 0
+		for place := range form.places {
+			numbers := &form.places[place].numbers
+			numbers.mantissas = memory.allocate(form.wanted)
+			numbers.column.read(numbers.mantissas, form.before)
+		}
+	}
+	return true
+}
+
+// countWanted counts the texts of each form before the wanted ones, and among these.
+func (t *textColumn) countWanted(from, wanted int) {
+	for i := range t.forms {
+		t.forms[i].before, t.forms[i].wanted = 0, 0
+	}
+	for _, form := range t.formOf[:from] {
+		t.forms[form].before++
+	}
+	t.wanted = t.formOf[from : from+wanted]
+	for _, form := range t.wanted {
+		t.forms[form].wanted++
+	}
+}
+
+// write writes the wanted text with an index, which must be the next, to dst from the index at on,
+// and returns the index of its end. It returns -1 if dst has not enough room for it and for
+// memberSlack.
+func (t *textColumn) write(dst []byte, at, next int, pieces *pieceArena) (end int) {
+	if t.kind != placeForms {
+		return t.writeText(dst, at, next)
+	}
+	form := &t.forms[0]
+	if t.wanted != nil {
+		form = &t.forms[t.wanted[next]]
+	}
+	if len(form.places) > 0 {
+		if at = form.writeNumbers(dst, at, pieces); at < 0 {
+			return -1
+		}
+	}
+	return pieces.write(dst, at, form.last)
+}
+
+// writeNumbers writes the form's next wanted text, except for the last piece.
+func (f *storedForm) writeNumbers(dst []byte, at int, pieces *pieceArena) (end int) {
+	next := f.next
+	f.next++
+	for i := range f.places {
+		place := &f.places[i]
+		if at = pieces.write(dst, at, place.piece); at < 0 {
+			return -1
+		}
+		at += place.numbers.write(dst[at:], next)
+	}
+	return at
+}
+
+// writeText is write for texts that follow one another.
+func (t *textColumn) writeText(dst []byte, at, next int) (end int) {
+	from := uint64(0)
+	if next > 0 {
+		from = t.wanted[next-1]
+	}
+	text := t.texts[from:t.wanted[next]]
+	if len(dst)-at-len(text) < memberSlack {
+		return -1
+	}
+	return at + copy(dst[at:], text)
+}
