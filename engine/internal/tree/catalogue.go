@@ -15,17 +15,6 @@ type catalogue struct {
 	added  int // bytes of entries that were put
 }
 
-// get returns a record's entry, and whether there is one. The entry's NewestValue is part of the
-// mapped file.
-func (c *catalogue) get(name string) (entry codec.CatalogueEntry, found bool, err error) {
-	data := c.bucket.Get([]byte(name))
-	if data == nil {
-		return codec.CatalogueEntry{}, false, nil
-	}
-	entry, err = codec.DecodeCatalogueEntry([]byte(name), data)
-	return entry, err == nil, err
-}
-
 // put stores a record's entry. It copies NewestValue.
 func (c *catalogue) put(name string, entry *codec.CatalogueEntry) error {
 	data := entry.Append(nil, name)

@@ -33,6 +33,16 @@ func withCatalogue(t *testing.T, fn func(catalogue)) {
 	}
 }
 
+// get returns a record's entry, and whether there is one.
+func (c *catalogue) get(name string) (entry codec.CatalogueEntry, found bool, err error) {
+	data := c.bucket.Get([]byte(name))
+	if data == nil {
+		return codec.CatalogueEntry{}, false, nil
+	}
+	entry, err = codec.DecodeCatalogueEntry([]byte(name), data)
+	return entry, true, err
+}
+
 func TestCatalogue(t *testing.T) {
 	withCatalogue(t, func(c catalogue) {
 		want := codec.CatalogueEntry{

@@ -19,14 +19,12 @@ type gap struct {
 }
 
 // insertRun adds a run to a record's chunks. The run is cut where existing chunks start, and each
-// piece is added to the chunk before it, or after that chunk.
+// piece is added to the chunk before it, or after that chunk. The transaction must not have changed
+// the record yet.
 func (w *writeTx) insertRun(record string, run []codec.Entry) error {
-	for len(run) > 0 {
-		left, err := w.lastStartingBy(record, run[0].Timestamp)
-		if err != nil {
-			return err
-		}
-		right, err := w.next(record, left)
+	chunks := chunkFinder(&w.finder)
+	for ; len(run) > 0; chunks = w {
+		left, right, err := chunks.around(record, run[0].Timestamp)
 		if err != nil {
 			return err
 		}
@@ -35,7 +33,7 @@ func (w *writeTx) insertRun(record string, run []codec.Entry) error {
 			piece = run[:sort.Search(len(run), func(i int) bool { return run[i].Timestamp >= right.First })]
 		}
 		run = run[len(piece):]
-		if err := w.insertPiece(gap{record, left, right}, piece, len(run) == 0); err != nil {
+		if err := w.insertPiece(chunks, gap{record, left, right}, piece, len(run) == 0); err != nil {
 			return err
 		}
 	}
@@ -46,14 +44,14 @@ func (w *writeTx) insertRun(record string, run []codec.Entry) error {
 // overlap the piece are merged with it. So are short neighbours, so that a record does not end up
 // with many short chunks. A chunk is merged only into one that is at least half as long again. So
 // each value is rewritten O(log n) times.
-func (w *writeTx) insertPiece(g gap, piece []codec.Entry, isLast bool) (err error) {
+func (w *writeTx) insertPiece(chunks chunkFinder, g gap, piece []codec.Entry, isLast bool) (err error) {
 	count, size := len(piece), valueBytes(piece)
 	var before, after []*chunk // chunks to merge, the nearest first
 	for g.left != nil && (g.left.Last > piece[0].Timestamp || w.shouldMerge(g.left, count, size)) {
 		before = append(before, g.left)
 		count += g.left.Count
 		size += g.left.ValueBytes
-		if g.left, err = w.previous(g.record, g.left); err != nil {
+		if g.left, err = chunks.previous(g.record, g.left); err != nil {
 			return err
 		}
 	}
@@ -61,7 +59,7 @@ func (w *writeTx) insertPiece(g gap, piece []codec.Entry, isLast bool) (err erro
 		after = append(after, g.right)
 		count += g.right.Count
 		size += g.right.ValueBytes
-		if g.right, err = w.next(g.record, g.right); err != nil {
+		if g.right, err = chunks.next(g.record, g.right); err != nil {
 			return err
 		}
 	}
@@ -171,6 +169,9 @@ func (w *writeTx) split(entries []codec.Entry) (pieces [][]codec.Entry) {
 // the key of the last encoded chunk.
 func (w *writeTx) replace(g gap, encoded []codec.EncodedChunk, last codec.Key, replaced [][]byte) error {
 	for _, key := range replaced {
+		if len(encoded) > 0 && bytes.Equal(key, encoded[0].Key) {
+			continue // is put below
+		}
 		if err := w.delete(key); err != nil {
 			return err
 		}

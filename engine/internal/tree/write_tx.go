@@ -31,7 +31,9 @@ type writeTx struct {
 
 	before        *pages.Image // the tree when the transaction began
 	recordsBefore *pages.Bucket
+	entriesBefore *pages.Cursor
 	chunksBefore  *pages.Cursor
+	finder        imageFinder
 	chunkGuard    *pages.Guard
 	nameGuard     *pages.Guard
 
@@ -55,7 +57,7 @@ func (t *Tree) newWriteTx(tx *bbolt.Tx) (*writeTx, error) {
 	}
 	values, records := tx.Bucket([]byte(valuesBucket)), tx.Bucket([]byte(recordsBucket))
 	values.FillPercent, records.FillPercent = valuesFill, recordsFill
-	return &writeTx{
+	w := &writeTx{
 		chunkReader:   chunkReader{mapped: t.mapped, coder: t.coder},
 		tx:            tx,
 		opts:          t.opts,
@@ -65,10 +67,13 @@ func (t *Tree) newWriteTx(tx *bbolt.Tx) (*writeTx, error) {
 		state:         state,
 		before:        before,
 		recordsBefore: recordsBefore,
+		entriesBefore: recordsBefore.Cursor(),
 		chunksBefore:  valuesBefore.Cursor(),
 		chunkGuard:    valuesBefore.Guard(),
 		nameGuard:     recordsBefore.Guard(),
-	}, nil
+	}
+	w.finder = imageFinder{chunkReader: &w.chunkReader, cursor: valuesBefore.Cursor()}
+	return w, nil
 }
 
 // dataBuckets returns the buckets that have checksums.
@@ -92,13 +97,19 @@ func (w *writeTx) rewritten() int {
 	return w.chunkGuard.PageBytes() + w.nameGuard.PageBytes() + w.added + w.catalogue.added + w.noted
 }
 
-// entry returns a record's catalogue entry, and whether there is one.
+// entry returns the catalogue entry of a record that the transaction has not changed yet, and
+// whether there is one.
 func (w *writeTx) entry(record string) (entry codec.CatalogueEntry, found bool, err error) {
-	if err := w.nameGuard.VerifyAround([]byte(record)); err != nil {
+	name := []byte(record)
+	if err := w.nameGuard.VerifyAround(name); err != nil {
 		return codec.CatalogueEntry{}, false, err
 	}
-	entry, found, err = w.catalogue.get(record)
-	return entry, found, w.mapped.describeEntry(err, record, 0)
+	data, err := w.entriesBefore.Get(name)
+	if data == nil || err != nil {
+		return codec.CatalogueEntry{}, false, w.mapped.describe(err)
+	}
+	entry, err = codec.DecodeCatalogueEntry(name, data)
+	return entry, err == nil, w.mapped.describeEntry(err, record, 0)
 }
 
 // lastStartingBy returns the record's last chunk that starts at a timestamp or before; nil if there
