@@ -49,6 +49,7 @@ type finder struct {
 	set      *token.FileSet
 	function string
 	body     lines          // of the function
+	from     int            // first line of the innermost statement
 	returns  *ast.FieldList // of the innermost function
 	found    []mutant
 	numbers  map[string]int
@@ -98,12 +99,15 @@ func nameOfFunction(function *ast.FuncDecl) string {
 // inspect finds the mutants below a node.
 func (f *finder) inspect(root ast.Node) {
 	ast.Inspect(root, func(node ast.Node) bool {
+		if statement, ok := node.(ast.Stmt); ok {
+			f.from = f.line(statement.Pos())
+		}
 		switch n := node.(type) {
 		case *ast.FuncLit:
-			outer := f.returns
+			outer, from := f.returns, f.from
 			f.returns = n.Type.Results
 			f.inspect(n.Body)
-			f.returns = outer
+			f.returns, f.from = outer, from
 			return false
 		case *ast.IfStmt:
 			f.ifStatement(n)
@@ -234,7 +238,7 @@ func (f *finder) replace(operator string, n ast.Node, text string) {
 
 func (f *finder) add(m mutant) {
 	m.file, m.function = f.file, f.function
-	m.needs = lines{m.line, m.line}
+	m.needs = lines{min(f.from, m.line), m.line} // the part of a statement after a function literal has no block
 	if f.isCase(m.start) {
 		m.needs = f.body // the condition of a case is in no block of its own
 	}

@@ -204,13 +204,18 @@ func TestReach(t *testing.T) {
 	broken := mutant{file: "a/a.go", function: "disk.write", operator: "break", was: "the build", text: "!",
 		start: strings.Index(sample, "n < 0"), end: strings.Index(sample, "n < 0")}
 	broken.needs = mutants[1].needs
-	mutants = append(mutants, broken)
+	brokenIdle := broken
+	brokenIdle.function, brokenIdle.needs = "disk.idle", mutants[len(mutants)-1].needs
+	brokenIdle.start = len(sample) + strings.Index(notReached, "d.synced")
+	brokenIdle.end = brokenIdle.start
+	mutants = append(mutants, broken, brokenIdle)
 	r := &runner{scratch: t.TempDir(), reach: newReach(dir, t.TempDir(), mutants)}
 	want := map[string]string{
 		"a/a.go disk.write: leave out: d.writes += 1": "killed [TestWrite]",
 		"a/a.go disk.sync: leave out: d.synced++":     "SURVIVED []",
 		"a/a.go disk.idle: leave out: d.synced = 0":   "SURVIVED []",
 		"a/a.go disk.write: break: the build":         "does not compile []",
+		"a/a.go disk.idle: break: the build":          "does not compile []",
 	}
 	got := map[string]string{}
 	for i := range mutants {
@@ -227,6 +232,40 @@ func TestReach(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "a", "TestWrite.json")); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestNeedsOfAStatement finds a mutant in a statement after a function literal. Go counts only the
+// lines before the literal and those within it as run.
+func TestNeedsOfAStatement(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.go")
+	const source = `package a
+
+func f(a, b int, has func(func(n int) bool) bool) bool {
+	a++
+	return has(func(n int) bool {
+		n++
+		return n > a
+	}) ||
+		a >= b
+}
+`
+	if err := os.WriteFile(path, []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mutants, err := findMutants(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]lines{"a++": {4, 4}, "n++": {6, 6}, "n > a": {7, 7}, "a >= b": {5, 9}}
+	for i := range mutants {
+		m := &mutants[i]
+		if needs, ok := want[m.was]; ok && m.needs != needs {
+			t.Errorf("%s needs the lines %v; want %v", m.name(), m.needs, needs)
+		}
+	}
+	if len(mutants) < 6 {
+		t.Errorf("there are %d mutants; want more", len(mutants))
 	}
 }
 

@@ -43,19 +43,42 @@ func newReach(dir, scratch string, mutants []mutant) *reach {
 func (r *reach) build(ctx context.Context, pkg string, m *mutant) (binary string, number int, known bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	dir := filepath.Dir(m.file)
-	if r.together[dir] == nil {
-		mine := slices.DeleteFunc(slices.Clone(r.mutants), func(m mutant) bool { return filepath.Dir(m.file) != dir })
-		scratch := filepath.Join(r.scratch, fmt.Sprintf("package%d", len(r.together)))
-		if r.together[dir], err = newTogether(ctx, scratch, dir, mine); err != nil {
-			return "", 0, false, err
-		}
+	group, err := r.groupOf(ctx, m)
+	if err != nil {
+		return "", 0, false, err
 	}
-	if number, known = r.together[dir].numbers[m.name()]; number == 0 {
+	if number, known = group.numbers[m.name()]; number == 0 {
 		return "", 0, known, nil
 	}
-	binary, err = r.together[dir].binary(ctx, pkg)
+	binary, err = group.binary(ctx, pkg)
 	return binary, number, true, err
+}
+
+// compiles reports whether a mutant compiles, without a build. It is true for one that is not known.
+func (r *reach) compiles(ctx context.Context, m *mutant) (bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	group, err := r.groupOf(ctx, m)
+	if err != nil {
+		return false, err
+	}
+	number, known := group.numbers[m.name()]
+	return number > 0 || !known, nil
+}
+
+// groupOf returns the mutants that are built together with one.
+func (r *reach) groupOf(ctx context.Context, m *mutant) (*together, error) {
+	dir := filepath.Dir(m.file)
+	if group := r.together[dir]; group != nil {
+		return group, nil
+	}
+	mine := slices.DeleteFunc(slices.Clone(r.mutants), func(m mutant) bool { return filepath.Dir(m.file) != dir })
+	scratch := filepath.Join(r.scratch, fmt.Sprintf("package%d", len(r.together)))
+	group, err := newTogether(ctx, scratch, dir, mine)
+	if err == nil {
+		r.together[dir] = group
+	}
+	return group, err
 }
 
 // reachingTest is a test with the blocks of code that it runs.
@@ -177,7 +200,14 @@ func (t *reachingTest) find(ctx context.Context, pkg, binary, module, kept strin
 // runReaching runs the tests of a package that reach a mutant, and no other.
 func (r *runner) runReaching(ctx context.Context, overlay, pkg string, m *mutant) (outcome, string, error) {
 	tests, err := r.reach.of(ctx, pkg, m)
-	if err != nil || len(tests) == 0 {
+	if err != nil {
+		return 0, "", err
+	}
+	if len(tests) == 0 {
+		compiles, err := r.reach.compiles(ctx, m)
+		if !compiles {
+			return notBuilt, "", err
+		}
 		return survived, "", err
 	}
 	binary, number, known, err := r.reach.build(ctx, pkg, m)
