@@ -118,3 +118,23 @@ func (f *testFile) compareMoves(t *rapid.T, keys *rapid.Generator[string]) {
 		t.Fatal(err)
 	}
 }
+
+// TestAdvanceInAnEmptyBucket advances a cursor in a bucket that has lost its only key.
+func TestAdvanceInAnEmptyBucket(t *testing.T) {
+	f := smallFile(t)
+	f.update(func(tx *bbolt.Tx) error {
+		if err := tx.DeleteBucket([]byte(large)); err != nil {
+			return err
+		}
+		_, err := tx.CreateBucket([]byte(large))
+		return err
+	})
+	f.view(f.table, func(im *Image) {
+		c := mustBucket(t, im, large).Cursor()
+		for _, wanted := range []string{"a", "b", "b"} {
+			if key, _, err := c.Advance([]byte(wanted)); key != nil || err != nil {
+				t.Errorf("got %q, %v; want nothing", key, err)
+			}
+		}
+	})
+}

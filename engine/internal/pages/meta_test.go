@@ -197,15 +197,18 @@ func callsThatReadMeta(f *testFile, im *Image, o *OtherPages) map[string]error {
 // TestMetaPage compares the meta page of an image with the bytes of the file.
 func TestMetaPage(t *testing.T) {
 	f := smallFile(t)
-	f.view(nil, func(im *Image) {
-		data, offset, err := im.MetaPage()
-		if err != nil || offset != int64(im.Tx()%2)*4096 || !bytes.Equal(data, im.data[offset:offset+MetaLen]) {
-			t.Errorf("got %x at %d, %v; want the page of transaction %d", data, offset, err, im.Tx())
-		}
-		if im.Size() != int64(len(im.data)) || im.Size()%4096 != 0 {
-			t.Errorf("the size is %d; want %d", im.Size(), len(im.data))
-		}
-	})
+	for turn := range 2 { // an even transaction, and an odd one
+		f.update(func(tx *bbolt.Tx) error { return tx.Bucket([]byte(small)).Put([]byte("turn"), []byte{byte(turn)}) })
+		f.view(nil, func(im *Image) {
+			data, offset, err := im.MetaPage()
+			if err != nil || offset != int64(im.Tx()%2)*4096 || !bytes.Equal(data, im.data[offset:offset+MetaLen]) {
+				t.Errorf("got %x at %d, %v; want the page of transaction %d", data, offset, err, im.Tx())
+			}
+			if im.Size() != int64(len(im.data)) || im.Size()%4096 != 0 {
+				t.Errorf("the size is %d; want %d", im.Size(), len(im.data))
+			}
+		})
+	}
 }
 
 // failingReader fails to read at some offsets.

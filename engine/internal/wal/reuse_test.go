@@ -80,6 +80,9 @@ func TestReuse(t *testing.T) {
 	defer mustClose(t, log)
 	log.pool.stop()
 	mustAppend(t, log, numbered(0, 700, 1))
+	if most := int(2048 - segmentHeaderLen - 2*frameHeaderLen); log.MayRelease(most+1) || !log.MayRelease(most) {
+		t.Errorf("the segment must have room for a frame of %d bytes, and no more", most)
+	}
 	refused := 0
 	for i := 1; i < 30; i++ {
 		frame := numbered(i, 700, 1)
