@@ -55,6 +55,7 @@ type DB struct {
 	watchers     watchers
 	checkpointer background
 	compactor    background
+	sealer       background
 	syncer       background
 }
 
@@ -296,13 +297,15 @@ func (db *DB) prepareDirectory() error {
 	return nil
 }
 
-// startBackground starts the goroutines of checkpoints, compactions and, under Interval, syncs.
+// startBackground starts the goroutines of checkpoints, compactions, seals and, under Interval,
+// syncs.
 func (db *DB) startBackground() {
 	if db.opts.Durability == DurabilityInterval {
 		db.syncer.start(db.syncEveryInterval)
 	}
 	db.checkpointer.start(db.postWhenFrozen)
 	db.compactor.start(db.compactWhenFree)
+	db.sealer.start(db.sealWhenPruned)
 	// A device that crashes often should not replay the same values each time, so they are posted
 	// soon.
 	if !db.heads.activeEmpty() {
@@ -366,6 +369,7 @@ func (db *DB) shutDown() error {
 func (db *DB) stopBackground() {
 	db.syncer.stop()
 	db.compactor.stop()
+	db.sealer.stop()
 	db.checkpointer.stop()
 }
 

@@ -216,6 +216,9 @@ func (t *turn) pruneTree(
 	if measured := t.measure(); err == nil {
 		err = measured
 	}
+	if deleted > 0 {
+		t.db.sealer.nudge()
+	}
 	t.compactIfMostlyFree()
 	return deleted, err
 }

@@ -58,9 +58,10 @@
 // program crashes between them, the file has the checksums of the previous generation, and Open
 // continues from those.
 //
-// The seal costs two syncs, and has a second use. bbolt has two meta pages, and silently uses the
-// older one when the newer one is damaged: without the seal the values of the last commit would be
-// missing then. After a seal both meta pages lead to the same values.
+// The seal costs two syncs. Post seals at once. After Prune, whose result is durable without it,
+// the caller seals a little later. The seal has a second use. bbolt has two meta pages, and
+// silently uses the older one when the newer one is damaged: without the seal the values of the
+// last commit would be missing then. After a seal both meta pages lead to the same values.
 //
 // # Chunks
 //

@@ -50,12 +50,13 @@ func (t *Tree) NextIdentity() identity.Identity {
 // IdentitySaved reports whether the identity that was set last is in the file, durably.
 func (t *Tree) IdentitySaved() bool { return t.identity.next.Load() == nil }
 
-// SaveIdentity saves the identity that was set last with a commit of its own, unless it is saved.
+// SaveIdentity saves the identity that was set last with a commit of its own, unless it is saved,
+// and seals the commit that has saved it.
 func (t *Tree) SaveIdentity() error {
-	if t.IdentitySaved() {
-		return nil
+	var err error
+	if !t.IdentitySaved() {
+		err = t.update(func(*writeTx) error { return nil })
 	}
-	err := t.update(func(*writeTx) error { return nil })
 	if err == nil {
 		err = t.seal() // otherwise the older meta page leads to a tree without the identity
 	}

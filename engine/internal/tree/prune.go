@@ -71,6 +71,8 @@ func (p Progress) AllFrom() Progress { return Progress{From: p.From, Before: p.F
 // A damaged record stays as it is. Prune continues with the others, and returns the damage at the
 // end.
 //
+// The last transaction is durable, and is not sealed: the caller calls Seal soon, or commits again.
+//
 // A deletion takes space until its transaction is committed. On a full disk Prune continues with
 // smaller transactions, each of which leaves free pages for the next, and then with the space that
 // FreeSpace frees.
@@ -80,7 +82,6 @@ func (t *Tree) Prune(
 	if rule == (Rule{KeepNewest: rule.KeepNewest}) { // which deletes nothing
 		return 0, nil
 	}
-	defer func() { _ = t.seal() }() // its error does not matter, as in Post
 	p := pruner{
 		tree: t, ctx: ctx, pattern: pattern, rule: rule, with: with,
 		transactionBytes: t.opts.TransactionBytes,

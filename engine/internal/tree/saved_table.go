@@ -11,6 +11,10 @@ import (
 	"github.com/daybook-db/daybook/engine/internal/pages"
 )
 
+// Seal seals the last commit, unless it is sealed already. A commit that nobody seals is sealed by
+// the next one, or by Close.
+func (t *Tree) Seal() error { return t.seal() }
+
 // seal saves the committed table with a commit of its own, unless it is saved already. That commit
 // changes nothing but saved checksums: if the newer of bbolt's two meta pages is lost, the older
 // one leads to the same values.

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine/internal/tree"
+	"github.com/daybook-db/daybook/index"
+	"github.com/daybook-db/daybook/proof/testenv"
+)
+
+// TestSealFollowsPrune deletes values in one transaction. A copy of the directory from before the
+// seal opens without them, because the transaction is durable. The seal follows by itself. From
+// then on the older meta page leads to the same values.
+func TestSealFollowsPrune(t *testing.T) {
+	dir := testenv.TempDir(t)
+	db := mustOpen(t, dir, &Options{Logger: discard})
+	for i := range uint64(20) {
+		mustStore(t, db, "sensor", `1`, i)
+	}
+	if err := db.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	_, before := newestMeta(t, dir)
+	unsealed := filepath.Join(testenv.TempDir(t), "copy")
+	err := db.withTurn(ctx, func(turn *turn) error { // so the seal has to wait
+		pattern, err := index.Compile(daybook.Pattern{Text: "*"})
+		if err != nil {
+			return err
+		}
+		if n, err := turn.prune(ctx, pattern, tree.Rule{OlderThan: 5}); n != 5 || err != nil {
+			t.Errorf("deleted %d values, %v; want 5", n, err)
+		}
+		if _, now := newestMeta(t, dir); now != before+1 {
+			t.Errorf("the deletion took %d transactions; want 1", now-before)
+		}
+		return os.CopyFS(unsealed, os.DirFS(dir))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantOpened(t, unsealed, 15)
+	at, now := newestMeta(t, dir)
+	for deadline := time.Now().Add(10 * time.Second); now < before+2; at, now = newestMeta(t, dir) {
+		if time.Now().After(deadline) {
+			t.Fatal("the deletion is not sealed after 10 seconds")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if now != before+2 {
+		t.Errorf("the seal took %d transactions; want 1", now-before-1)
+	}
+	sealed := filepath.Join(testenv.TempDir(t), "copy")
+	if err := os.CopyFS(sealed, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(sealed, TreeFile)
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[at] ^= 1
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantOpened(t, sealed, 15)
+}
+
+// newestMeta returns the place of the checksum in the tree's newer meta page, and the number of its
+// transaction.
+func newestMeta(t *testing.T, dir string) (checksum int, tx uint64) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, TreeFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for page := range 2 {
+		const header, txAt, checksumAt = 16, 48, 56
+		start := page*os.Getpagesize() + header
+		if number := binary.NativeEndian.Uint64(data[start+txAt:]); number > tx {
+			checksum, tx = start+checksumAt, number
+		}
+	}
+	return checksum, tx
+}
+
+// wantOpened opens a directory twice, and counts its values each time. The first time may find a
+// damaged meta page, which Open writes again. After the second time all of it is verified.
+func wantOpened(t *testing.T, dir string, want uint64) {
+	t.Helper()
+	first, err := Open(dir, &Options{Logger: discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantStats := func(db *DB) {
+		if stats, err := db.Stats(ctx); err != nil || stats.Values != want {
+			t.Errorf("there are %d values, %v; want %d", stats.Values, err, want)
+		}
+	}
+	wantStats(first)
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantStats(mustOpen(t, dir, &Options{Logger: discard}))
+}
