@@ -39,6 +39,7 @@ func TestChunkDamage(t *testing.T) {
 		{"plain", mixed, encodingPlain, "the columns themselves are damaged"},
 		{"templates", regular, encodingTemplates, "with a matching checksum, only contradictions show the damage"},
 		{"members", states, encodingMembers, "the same, and texts that refer to others"},
+		{"forms of integers", formsOfInts(t), encodingTemplates, "a divisor, runs and patches"},
 		{"zstd", wordy, encodingZstd, "with a matching checksum, the decompressor gets garbage"},
 	}
 	for _, test := range tests {
@@ -52,6 +53,30 @@ func TestChunkDamage(t *testing.T) {
 			checkRefused(t, "one byte more", key, append(slices.Clone(chunk), 0))
 		})
 	}
+}
+
+// formsOfInts returns values whose timestamps and numbers are columns of integers of all forms.
+func formsOfInts(t *testing.T) (entries []Entry) {
+	numbers, states := outliers(200), switched(200, 50)
+	for i, at := range irregular(200, 1000, 20) {
+		value := fmt.Appendf(nil, `{"on":%d,"n":%d}`, states[i], numbers[i])
+		entries = append(entries, Entry{at, uint64(i) + 1, value})
+	}
+	key, chunk := encode(entries)
+	h, err := ReadHeader(key, chunk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var body templateBody
+	if !body.parse(&h) {
+		t.Fatal("the body is not valid")
+	}
+	places := body.templates[0].places
+	divisor, on, number := body.timestamps.divisor, places[0].column.form, places[1].column.form
+	if divisor != 1000 || on != tagRuns || number != tagPatched {
+		t.Fatalf("timestamps divided by %d; numbers of form %d and %d", divisor, on, number)
+	}
+	return entries
 }
 
 // checkFlips flips each bit of the chunk and of the key. A chunk with matching checksums may
@@ -260,6 +285,14 @@ var tinyChunks = []struct {
 		"a frame decodes to the length that the column states"},
 	{"members, texts longer than the values", encodingMembers, headerFields{1, 0, 1, 0, 1, 0},
 		"\x00\x00\x00\x00\x01\x00\x01\x01\x01\x00\x00\x00\x82\x00\x04\x02ab", "they are parts of the values"},
+	{"a divisor of 1", encodingTemplates, headerFields{1, 0, 1, 0, 1, 0}, "\x39\x01" + tinyTemplateBody,
+		"nobody divides by 1"},
+	{"no runs", encodingTemplates, headerFields{1, 0, 1, 0, 1, 0}, "\x3a\x00\x00\x00" + tinyTemplateBody[2:],
+		"each value has an integer"},
+	{"many runs", encodingTemplates, headerFields{2, 0, 1, 0, 2, 0},
+		"\x3a\xff\xff\xff\xff\x0f\x00\x00\x00\x00" + tinyTemplateBody[2:], "a run has at least one integer"},
+	{"many patches", encodingTemplates, headerFields{2, 0, 1, 0, 2, 0},
+		"\x3b\x00\x00\xff\xff\xff\xff\x0f\x00\x00\x00\x00" + tinyTemplateBody[2:], "an integer has one patch"},
 	{"unknown encoding", 4, headerFields{1, 0, 1, 0, 1, 3}, tinyPlainBody, "there are four encodings"},
 	{"varint without end", encodingPlain, headerFields{1, 0, 1, 0, 1, 3}, "\xff\xff\xff1",
 		"a column that ends within a varint"},

@@ -78,7 +78,21 @@
 // Values that need more than 16 templates are encoded in another way. A chunk is encoded as zstd or
 // plain if one of its numbers is written in another way, or if that is shorter.
 //
-// Integers are modulo 2^64. The context says how many there are:
+// Integers are modulo 2^64. The context says how many there are. They are packed integers, or what
+// the first byte says:
+//
+//	57, divisor    uvarint, at least 2, and then the integers divided by it: packed, 58 or 59
+//	58, runs       uvarint: number of runs of equal integers, at least 2
+//	    integers   packed integers: the integer of each run
+//	    lengths    packed integers: the length of each run except the last, which is the rest
+//	59, packed     packed integers, of which some are patched
+//	    patches    uvarint: number of patches; what follows is absent if it is 0
+//	    indexes    packed integers: the index of each patch among the integers in width bits
+//	    patches    packed integers: each is added to the integer, or difference, with its index
+//
+// Runs are for what repeats, such as the states of a switch; patches for a few integers far from
+// the others, such as a gap in time; and a divisor for times in whole seconds and numbers in steps,
+// such as 0.0625. Packed integers:
 //
 //	width          1 byte: bits of each packed integer, 0 to 56 or 64; plus 128 for differences
 //	base           zig-zag varint: the lowest integer; for differences, the first integer
@@ -87,6 +101,8 @@
 //	               bits for each integer except the first: the integer minus the one before, minus
 //	               the min difference. The first starts at the lowest bit; the last byte is filled
 //	               with zeros.
+//
+// Chunks of version 1 and 2 have packed integers only.
 //
 // Each value in a body of templates or of members can be written out on its own. That makes it
 // cheap to read the newest few values of many records.

@@ -3,84 +3,167 @@
 package codec
 
 import (
-	"encoding/binary"
+	"iter"
 	"math/bits"
 )
 
 // intColumn is an encoded column of integers. Any part of it can be read on its own.
 type intColumn struct {
-	count    int
-	deltas   bool   // packed holds the differences of neighbours
-	width    int    // bits of each packed integer
-	base     uint64 // the lowest integer; with deltas, the first integer
-	minDelta uint64 // with deltas, the lowest of them
-	packed   []byte
+	count   int
+	form    byte       // 0, tagRuns or tagPatched
+	divisor uint64     // of all integers; 1 if they have no other in common
+	ints    packedInts // the integers divided by the divisor; of runs, one for each run
+	// lengths are the lengths of the runs except the last, which is as long as the rest; or the
+	// indexes of the patched integers.
+	lengths packedInts
+	patches packedInts // what is added to the integers that are patched
 }
 
 // intColumn takes a column of n integers off the front.
 func (r *fieldReader) intColumn(n int) (c intColumn) {
-	if n == 0 || len(r.data) == 0 {
-		r.failed = true
-		return c
+	c.count, c.divisor = n, 1
+	if r.startsWith(tagDivided) {
+		c.divisor = r.uvarint()
+		r.failed = r.failed || c.divisor < minDivisor
 	}
-	tag := r.data[0]
-	r.data = r.data[1:]
-	c.count = n
-	c.deltas, c.width, c.base = tag&deltaFlag != 0, int(tag&widthMask), uint64(r.varint())
-	if c.width > maxPackedWidth && c.width != fullWidth {
-		r.failed = true
-		return c
+	switch {
+	case r.startsWith(tagRuns):
+		c.form = tagRuns
+		runs := r.countUpTo(n)
+		r.packedInts(&c.ints, runs)
+		r.packedInts(&c.lengths, runs-1)
+	case r.startsWith(tagPatched):
+		c.form = tagPatched
+		r.packedInts(&c.ints, n)
+		if patched := r.countUpTo(n); patched > 0 {
+			r.packedInts(&c.lengths, patched)
+			r.packedInts(&c.patches, patched)
+		}
+	default:
+		r.packedInts(&c.ints, n)
 	}
-	if c.deltas {
-		c.minDelta = uint64(r.varint())
-		n--
-	}
-	c.packed = r.bytes((uint64(n)*uint64(c.width) + 7) / 8)
 	return c
+}
+
+// startsWith reports whether the next byte is a tag, and takes it if so.
+func (r *fieldReader) startsWith(tag byte) bool {
+	if len(r.data) == 0 || r.data[0] != tag {
+		return false
+	}
+	r.data = r.data[1:]
+	return true
+}
+
+// countUpTo takes a number that is at most another.
+func (r *fieldReader) countUpTo(limit int) int {
+	count := r.uvarint()
+	if count > uint64(limit) {
+		r.failed = true
+		return 0
+	}
+	return int(count)
 }
 
 // read fills dst with the integers from the index `from` on. The column must have that many.
 func (c *intColumn) read(dst []uint64, from int) {
 	switch {
-	case !c.deltas:
-		c.unpack(dst, from, c.base)
-	case len(dst) > 0:
-		v := c.base
-		if c.width == 0 {
-			v += uint64(from) * c.minDelta
-		} else {
-			for i := range from {
-				v += c.minDelta + c.packedAt(i)
-			}
-		}
-		dst[0] = v
-		c.unpack(dst[1:], from, c.minDelta)
-		for i := 1; i < len(dst); i++ {
-			v += dst[i]
-			dst[i] = v
+	case len(dst) == 0:
+		return
+	case c.form == tagRuns:
+		c.readRuns(dst, from)
+	case c.ints.deltas:
+		c.readDeltas(dst, from)
+	default:
+		c.ints.unpack(dst, from, c.ints.base)
+		c.patch(dst, from)
+	}
+	if c.divisor != 1 {
+		for i := range dst {
+			dst[i] *= c.divisor
 		}
 	}
 }
 
-// unpack fills dst with the packed integers from the index `from` on, and adds base to each.
-func (c *intColumn) unpack(dst []uint64, from int, base uint64) {
-	if c.width == 0 {
+// readDeltas is read for integers that are packed as differences.
+func (c *intColumn) readDeltas(dst []uint64, from int) {
+	v := c.ints.sumBefore(from) + c.sumOfPatchesBefore(from)
+	if c.ints.width == 0 && c.form == 0 {
 		for i := range dst {
-			dst[i] = base
+			dst[i] = v
+			v += c.ints.minDelta
 		}
 		return
 	}
-	mask, bit := ^uint64(0)>>(64-c.width), from*c.width
-	for i := range dst {
-		dst[i] = base + wordAt(c.packed, bit/8)>>(bit%8)&mask
-		bit += c.width
+	dst[0] = v
+	dst = dst[1:]
+	c.ints.unpack(dst, from, c.ints.minDelta)
+	c.patch(dst, from)
+	for i, delta := range dst {
+		v += delta
+		dst[i] = v
 	}
 }
 
-// packedAt returns the packed integer at an index. The width must not be 0.
-func (c *intColumn) packedAt(i int) uint64 {
-	bit := i * c.width
-	return wordAt(c.packed, bit/8) >> (bit % 8) & (^uint64(0) >> (64 - c.width))
+// runs yields the integer of each run, and the index after the run's last one. Lengths that the
+// column has no room for are cut off.
+func (c *intColumn) runs() iter.Seq2[uint64, int] {
+	return func(yield func(v uint64, end int) bool) {
+		values, lengths := packedIterator{ints: &c.ints}, packedIterator{ints: &c.lengths}
+		end := 0
+		for range c.lengths.count {
+			v := values.read()
+			end += int(min(lengths.read(), uint64(c.count-end)))
+			if !yield(v, end) {
+				return
+			}
+		}
+		yield(values.read(), c.count)
+	}
+}
+
+// readRuns is read for runs.
+func (c *intColumn) readRuns(dst []uint64, from int) {
+	for v, end := range c.runs() {
+		if end <= from {
+			continue
+		}
+		run := dst[:min(end-from, len(dst))]
+		for i := range run {
+			run[i] = v
+		}
+		if dst, from = dst[len(run):], end; len(dst) == 0 {
+			return
+		}
+	}
+}
+
+// patch patches packed integers, of which dst has those from the index `from` on.
+func (c *intColumn) patch(dst []uint64, from int) {
+	if c.form != tagPatched {
+		return
+	}
+	indexes, patches := packedIterator{ints: &c.lengths}, packedIterator{ints: &c.patches}
+	for range c.patches.count {
+		index, patch := indexes.read(), patches.read()
+		if i := index - uint64(from); i < uint64(len(dst)) {
+			dst[i] += patch
+		}
+	}
+}
+
+// sumOfPatchesBefore returns the sum of the patches of the packed integers before an index.
+func (c *intColumn) sumOfPatchesBefore(index int) (sum uint64) {
+	if index == 0 || c.form != tagPatched {
+		return 0
+	}
+	indexes, patches := packedIterator{ints: &c.lengths}, packedIterator{ints: &c.patches}
+	for range c.patches.count {
+		patch := patches.read()
+		if indexes.read() < uint64(index) {
+			sum += patch
+		}
+	}
+	return sum
 }
 
 // at returns the integer at an index.
@@ -93,48 +176,72 @@ func (c *intColumn) at(i int) uint64 {
 // appendTail appends the column of all integers except the first n, each minus another. The column
 // must have more than n integers.
 func (c *intColumn) appendTail(dst []byte, n int, minus uint64) []byte {
-	tag, base := byte(c.width), c.base
-	if c.deltas {
-		tag, base = tag|deltaFlag, c.at(n)
+	if c.divisor != 1 {
+		rest := make([]uint64, c.count-n)
+		c.read(rest, n)
+		for i := range rest {
+			rest[i] -= minus
+		}
+		return appendIntColumn(dst, rest)
 	}
-	dst = append(dst, tag)
-	dst = binary.AppendVarint(dst, int64(base-minus))
-	if c.deltas {
-		dst = binary.AppendVarint(dst, int64(c.minDelta))
+	if c.form == tagRuns {
+		return c.appendRunsTail(dst, n, minus)
 	}
-	// The packed bits move to the front, by whole bytes and by up to 7 bits more.
-	remaining := c.count - n
-	if c.deltas {
-		remaining--
+	base := c.ints.base
+	if c.ints.deltas {
+		base = c.at(n)
 	}
-	offset, shift, end := n*c.width/8, n*c.width%8, len(dst)+(remaining*c.width+7)/8
-	for ; len(dst) < end; offset += 8 {
-		moved := wordAt(c.packed, offset)>>shift | wordAt(c.packed, offset+8)<<(64-shift)
-		dst = binary.LittleEndian.AppendUint64(dst, moved)
+	if c.form != tagPatched {
+		return c.ints.appendTail(dst, n, base-minus)
 	}
-	return dst[:end]
+	return c.appendPatchesTail(c.ints.appendTail(append(dst, tagPatched), n, base-minus), n)
+}
+
+// appendRunsTail is appendTail for runs.
+func (c *intColumn) appendRunsTail(dst []byte, n int, minus uint64) []byte {
+	e := intEncoders.Get().(*intEncoder)
+	defer e.release()
+	e.lengths, e.values = e.lengths[:0], e.values[:0]
+	start := n
+	for v, end := range c.runs() {
+		if end > start {
+			e.values, e.lengths = append(e.values, v-minus), append(e.lengths, uint64(end-start))
+			start = end
+		}
+	}
+	e.lengths = e.lengths[:len(e.lengths)-1] // the last is as long as the rest
+	return e.appendCollectedRuns(dst)
+}
+
+// appendPatchesTail appends the patches of all packed integers except the first n.
+func (c *intColumn) appendPatchesTail(dst []byte, n int) []byte {
+	indexes, patches := packedIterator{ints: &c.lengths}, packedIterator{ints: &c.patches}
+	e := intEncoders.Get().(*intEncoder)
+	defer e.release()
+	e.lengths, e.values = e.lengths[:0], e.values[:0]
+	for range c.patches.count {
+		index, patch := indexes.read(), patches.read()
+		if index >= uint64(n) {
+			e.lengths, e.values = append(e.lengths, index-uint64(n)), append(e.values, patch)
+		}
+	}
+	return e.appendPatches(dst)
 }
 
 // growsSteadily reports whether each integer differs from the one before by the same number, not
 // below 0, and without overflow. It returns false for a column that is not stored as differences.
 func (c *intColumn) growsSteadily() bool {
-	high, _ := bits.Mul64(c.minDelta, uint64(c.count-1))
-	return c.deltas && c.width == 0 && high == 0 && c.base <= c.at(c.count-1)
+	if !c.ints.deltas || c.ints.width != 0 || c.form != 0 || c.divisor != 1 {
+		return false
+	}
+	high, _ := bits.Mul64(c.ints.minDelta, uint64(c.count-1))
+	return high == 0 && c.ints.base <= c.at(c.count-1)
 }
+
+// growsSteadilyFrom0 reports whether the integers grow steadily from 0.
+func (c *intColumn) growsSteadilyFrom0() bool { return c.growsSteadily() && c.ints.base == 0 }
 
 // growsSteadilyTo reports whether the integers grow steadily from 0 to last.
 func (c *intColumn) growsSteadilyTo(last uint64) bool {
-	return c.growsSteadily() && c.base == 0 && c.at(c.count-1) == last
-}
-
-// wordAt returns the eight bytes of data from offset on. Bytes beyond the end of data are zeros.
-func wordAt(data []byte, offset int) uint64 {
-	if offset+8 <= len(data) {
-		return binary.LittleEndian.Uint64(data[offset:])
-	}
-	var w uint64
-	for i, b := range data[min(offset, len(data)):] {
-		w |= uint64(b) << (8 * i)
-	}
-	return w
+	return c.growsSteadilyFrom0() && c.at(c.count-1) == last
 }

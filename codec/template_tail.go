@@ -52,7 +52,7 @@ func ascendTo(offsets []uint64, last uint64) bool {
 // sequenceOffsets returns the lowest and the highest sequence number of the values with an index
 // from `from` to before `to`, each minus the lowest of the chunk.
 func (t *templateBody) sequenceOffsets(from, to int) (lowest, highest uint64) {
-	if t.sequences.growsSteadily() && t.sequences.base == 0 {
+	if t.sequences.growsSteadilyFrom0() {
 		return t.sequences.at(from), t.sequences.at(to - 1)
 	}
 	offsets := t.allocate(to - from)

@@ -74,6 +74,11 @@ func FuzzChunk(f *testing.F) {
 	}
 	f.Add(key, coder.AppendChunk(nil, key, many), true)
 	for i := range many {
+		far := i / 24 * 1_000_000 // of 50 numbers, three are far from the others
+		many[i].Value = fmt.Appendf(nil, `{"n":%d,"on":%v,"celsius":%d.5}`, i*i%7+far, i/20 == 1, i*i%16*25)
+	}
+	f.Add(key, coder.AppendChunk(nil, key, many), true)
+	for i := range many {
 		many[i].Value = []byte(strings.Repeat("x", i+1))
 	}
 	f.Add(key, coder.AppendChunk(nil, key, many), true)
