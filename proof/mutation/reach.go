@@ -54,7 +54,8 @@ func (r *reach) build(ctx context.Context, pkg string, m *mutant) (binary string
 	return binary, number, true, err
 }
 
-// compiles reports whether a mutant compiles, without a build. It is true for one that is not known.
+// compiles reports whether a mutant compiles, without a build. It is true for one that is not
+// known.
 func (r *reach) compiles(ctx context.Context, m *mutant) (bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

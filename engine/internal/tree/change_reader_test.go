@@ -18,6 +18,7 @@ import (
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/pages"
 	"github.com/daybook-db/daybook/index"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 // changeHistory is a tree and its values in the order of their numbers.
@@ -172,8 +173,8 @@ func (h *changeHistory) compareReads(seed uint64, r *ChangeReader, pattern *inde
 			h.t.Fatalf("seed %d: %d values in the pool; want at most %d", seed, len(r.pool.values), r.max.values)
 		}
 		bound := r.max.memory + options().ChunkBytes + options().ChunkValues*(valueSize+sourceSize)
-		if r.pool.memory > bound {
-			h.t.Fatalf("seed %d: %d bytes in the pool; want at most %d", seed, r.pool.memory, bound)
+		if size := sizeOfPool(&r.pool); size > bound {
+			h.t.Fatalf("seed %d: %d bytes in the pool; want at most %d", seed, size, bound)
 		}
 		got = append(got, batch...)
 		if h.random.IntN(10) == 0 {
@@ -184,6 +185,99 @@ func (h *changeHistory) compareReads(seed uint64, r *ChangeReader, pattern *inde
 	if !slices.EqualFunc(got, want, sameChange) {
 		h.t.Fatalf("seed %d: after %d through %d, with %+v: got %d values; want %d", seed, after, through, r.max,
 			len(got), len(want))
+	}
+}
+
+// sizeOfPool returns the memory of a pool's values, with their sources.
+func sizeOfPool(p *changePool) (size int) {
+	for i := range p.values {
+		size += valueSize + int(p.values[i].length)
+	}
+	for i := range p.sources {
+		size += sourceSize + len(p.sources[i].record)
+	}
+	return size
+}
+
+// TestChangeReaderFollows reads a history that grows, always up to its last value at that time. The
+// bounds are so small that each batch reads a window of the numbers.
+func TestChangeReaderFollows(t *testing.T) {
+	for seed := range uint64(10) {
+		h := &changeHistory{t: t, random: rand.New(rand.NewPCG(seed, 5))}
+		h.tree = mustOpen(t, filepath.Join(testenv.TempDir(t), "t.db"))
+		everything := mustPattern(t, "*")
+		r := NewChangeReader(everything, 0)
+		r.size, r.max = 5, changeBounds{memory: 4000, values: 2 + h.random.IntN(40), places: 1}
+		for range 8 {
+			h.post(1+h.random.IntN(60), 8)
+			h.compareReads(seed, r, everything, r.After(), h.last)
+		}
+	}
+}
+
+// TestChangesOfAnotherTreeWithAPool goes on in another tree while values of the first are waiting
+// to be returned.
+func TestChangesOfAnotherTreeWithAPool(t *testing.T) {
+	const last = minBatch + 3*maxTaken
+	opts := options()
+	opts.ChunkValues, opts.ChunkBytes, opts.TransactionBytes = 256, 4096, 1<<20
+	r, after := NewChangeReader(mustPattern(t, "*"), 0), uint64(0)
+	for _, name := range []string{"first", "second"} {
+		tree, err := openAt(t, filepath.Join(testenv.TempDir(t), "tree"), opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tree.Close()
+		h := make(history)
+		for sequence := uint64(1); sequence <= last; sequence++ {
+			h[name] = append(h[name], codec.Entry{Timestamp: sequence, Sequence: sequence, Value: []byte("1")})
+		}
+		if err := h.post(tree, last); err != nil {
+			t.Fatal(err)
+		}
+		s := mustSnapshot(t, tree)
+		for range 2 {
+			batch, err := r.Read(ctx, s, last)
+			if err != nil || len(batch) == 0 || batch[0].Record != name || batch[0].Sequence != after+1 {
+				t.Errorf("the %s tree, after %d: got %d values, %v", name, after, len(batch), err)
+			}
+			after = r.After()
+		}
+		s.Close()
+		if name == "first" && r.pool.isEmpty() {
+			t.Error("no value of the first tree is waiting, so the test is too weak")
+		}
+	}
+}
+
+// TestChangesOfAnUnreadableKey reads the changes of a tree with a key that names no record. They
+// end with the damage, which may hide any numbers.
+func TestChangesOfAnUnreadableKey(t *testing.T) {
+	tree := mustOpen(t, makeVerbTree(t))
+	putElement(t, tree, valuesBucket, []byte("b key"), []byte("garbage"))
+	s := mustSnapshot(t, tree)
+	defer s.Close()
+	_, last := verbHistory()
+	r, damage := NewChangeReader(mustPattern(t, "*"), 0), (*DamagedChanges)(nil)
+	batch, err := r.Read(ctx, s, last)
+	if !errors.As(err, &damage) || damage.Record != "" || damage.From != 1 || damage.Through != last ||
+		r.After() != last || len(batch) == 0 {
+		t.Errorf("got %d values up to %d, %v; want all, and the damage", len(batch), r.After(), err)
+	}
+}
+
+// TestPoolOfManyBlocks puts more values into a pool's memory than fit into a block.
+func TestPoolOfManyBlocks(t *testing.T) {
+	var blocks valueBlocks
+	var places []blockPlace
+	value := func(i int) []byte { return fmt.Appendf(nil, "%0*d", 1+i%300, i) }
+	for i := range 2000 {
+		places = append(places, blocks.add(value(i)))
+	}
+	for i, at := range places {
+		if want := value(i); !bytes.Equal(blocks.get(at, uint32(len(want))), want) {
+			t.Fatalf("value %d is %q; want %q", i, blocks.get(at, uint32(len(want))), want)
+		}
 	}
 }
 

@@ -3,11 +3,16 @@
 package tree
 
 import (
+	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/proof/testenv"
 )
@@ -111,5 +116,100 @@ func wantBoundedChunks(t *testing.T, tree *Tree) {
 			t.Errorf("a chunk has %d values of %d bytes; want at most %d bytes",
 				rows.Len(), size, tree.opts.ChunkBytes)
 		}
+	}
+}
+
+// TestBackupVerifyEndsWithItsContext ends the context at each time that Verify asks for its error:
+// at each chunk and each catalogue entry.
+func TestBackupVerifyEndsWithItsContext(t *testing.T) {
+	tree := mustOpen(t, makeVerbTree(t))
+	backup, err := tree.Backup()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer backup.Close()
+	h, _ := verbHistory()
+	for n := 0; ; n++ {
+		end := &countdown{ctx, n}
+		err := backup.Verify(end)
+		if err == nil {
+			if end.left < 0 || n < 2*len(h) { // each record has a chunk at least, and an entry
+				t.Errorf("without an end, the context was asked %d times; want once for each element", n)
+			}
+			return
+		}
+		if end.left >= 0 || !errors.Is(err, context.Canceled) {
+			t.Errorf("the context ended after %d checks: got %v", n, err)
+		}
+	}
+}
+
+// TestOpenBesideNamesTheFile damages pages of a file and opens that beside its writer. Each error
+// must say where the damage is.
+func TestOpenBesideNamesTheFile(t *testing.T) {
+	path := makeVerbTree(t)
+	good, found := mustRead(t, path), 0
+	for at := 2 * pageSize; at < len(good); at += pageSize {
+		for _, byteOf := range []int{8, 10} { // the kind of the page, and the number of its elements
+			damaged := bytes.Clone(good)
+			damaged[at+byteOf] ^= 1
+			copyOf(t, path, damaged)
+			tree, err := OpenBeside(openDirectory(t, filepath.Dir(path)), path, options())
+			if err == nil {
+				err = tree.Close()
+			} else if found++; !errors.Is(err, daybook.ErrCorrupt) || !strings.Contains(err.Error(), path) {
+				t.Errorf("byte %d is damaged: got %v; want ErrCorrupt with the path", at+byteOf, err)
+			}
+			if err != nil && !errors.Is(err, daybook.ErrCorrupt) {
+				t.Error(err)
+			}
+		}
+	}
+	if found < 2 {
+		t.Errorf("damage was found %d times; want more", found)
+	}
+}
+
+// TestSizeOfABrokenTree asks for the size when bbolt can begin no transaction.
+func TestSizeOfABrokenTree(t *testing.T) {
+	tree := mustOpen(t, makeVerbTree(t))
+	tree.broken.Store(true)
+	defer tree.broken.Store(false)
+	if used, err := tree.usedBytes(); !errors.Is(err, daybook.ErrCorrupt) {
+		t.Errorf("got %d, %v; want ErrCorrupt", used, err)
+	}
+}
+
+// TestNamesThatDoNotMatch reads a catalogue of many names, of which none matches, and ends the
+// context in the midst of them.
+func TestNamesThatDoNotMatch(t *testing.T) {
+	tree, h := mustOpen(t, filepath.Join(testenv.TempDir(t), "tree")), make(history)
+	const names, checks = 40 * namesPerCheck, 30
+	for i := range uint64(names) {
+		h[fmt.Sprintf("r%05d", i)] = []codec.Entry{{Timestamp: 1, Sequence: i + 1, Value: []byte("1")}}
+	}
+	if err := h.post(tree, names); err != nil {
+		t.Fatal(err)
+	}
+	s := mustSnapshot(t, tree)
+	defer s.Close()
+	_, _, found, err := s.Records(mustPattern(t, "*x")).Next(&countdown{ctx, checks})
+	if found || !errors.Is(err, context.Canceled) {
+		t.Errorf("the context ended after %d checks: got %t, %v; want its error", checks, found, err)
+	}
+}
+
+// TestCommitCountsNotes compares what a commit may write with a note and without.
+func TestCommitCountsNotes(t *testing.T) {
+	tree := mustOpen(t, makeVerbTree(t))
+	grown := func(notes Notes) int64 {
+		if err := tree.PutNotes(notes); err != nil {
+			t.Fatal(err)
+		}
+		return tree.maxUsed
+	}
+	small := grown(Notes{"a": []byte("note")})
+	if large := grown(Notes{"a": bytes.Repeat([]byte("n"), 100_000)}); large < small+100_000 {
+		t.Errorf("the file may grow to %d with a note of 100000 bytes, and to %d without", large, small)
 	}
 }

@@ -71,8 +71,8 @@ func TestScanMissesValues(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", test.name, err)
 		}
-		if test.text == "" && damage != nil ||
-			test.text != "" && (!errors.Is(damage, daybook.ErrCorrupt) || !strings.Contains(damage.Error(), test.text)) {
+		isRight := errors.Is(damage, daybook.ErrCorrupt) && strings.Contains(damage.Error(), test.text)
+		if test.text == "" && damage != nil || test.text != "" && !isRight {
 			t.Errorf("%s: got %v; want %q", test.name, damage, test.text)
 		}
 		if r.LastAssigned() != test.lastAssigned || r.LastSegment() != max(6, test.want.Segment) {
@@ -126,8 +126,8 @@ func TestDamagedHeaders(t *testing.T) {
 	}
 }
 
-// TestSpareCountsWhatFits counts the segments that can be used again. A segment of the first size is
-// one of them.
+// TestSpareCountsWhatFits counts the segments that can be used again. A segment of the first size
+// is one of them.
 func TestSpareCountsWhatFits(t *testing.T) {
 	d := newMemDisk()
 	log := mustOpen(t, d, 0, 0)
@@ -167,8 +167,8 @@ func TestFollowStopsAtEachFrame(t *testing.T) {
 	}
 }
 
-// TestFollowBesideRotation fills a segment, and begins the next one, right before the follower would
-// look for one. It must read what was written to the segment meanwhile.
+// TestFollowBesideRotation fills a segment, and begins the next one, right before the follower
+// would look for one. It must read what was written to the segment meanwhile.
 func TestFollowBesideRotation(t *testing.T) {
 	log := newFollowedLog(t, testOptions())
 	system, once := faultfs.NewSystem(disk.OS{}), sync.Once{}
