@@ -13,6 +13,12 @@ const (
 	skipZstdRatio = 8
 	// skipMembersRatio is the same for a body of templates that is taken without trying members.
 	skipMembersRatio = 32
+	// membersSkipZstdRatio is skipZstdRatio for a body of members. What zstd finds in such values
+	// beside that is hardly worth its time.
+	membersSkipZstdRatio = 6
+	// fewTemplates is the number of templates up to which templates are tried before members.
+	// Values with more are mostly shorter as members.
+	fewTemplates = 4
 	// smallBody is the length in bytes up to which a body is not compressed. zstd needs
 	// microseconds even for a short frame, and would save little.
 	smallBody = 256
@@ -22,29 +28,44 @@ const (
 // in the encoded key must be that of the first entry.
 func (c *Coder) AppendChunk(dst, key []byte, entries []Entry) []byte {
 	h := headerOf(entries)
-	body, encoding := appendTemplateBody(getBytes(), entries, &h), byte(encodingTemplates)
-	if h.membersMayPay(body) {
-		members := c.appendMemberBody(getBytes(), entries, &h)
-		if len(members) > 0 && (len(body) == 0 || len(members) < len(body)) {
-			body, members, encoding = members, body, encodingMembers
-		}
-		putBytes(members)
-	}
-	if !h.isShort(body) {
+	body, encoding := c.appendAlike(getBytes(), entries, &h)
+	if !h.isShort(body, encoding) {
 		body, encoding = c.shortestBody(body, encoding, entries, &h)
 	}
 	defer putBytes(body)
 	return appendHeaderAndBody(dst, key, &h, encoding, body)
 }
 
-// isShort reports whether a body is so short that no other encoding needs to be tried.
-func (h *Header) isShort(body []byte) bool {
-	length := uint64(len(body))
-	return length > 0 && length <= max(h.ValueBytes/skipZstdRatio, min(smallBody, h.ValueBytes))
+// appendAlike appends the entries as a body of templates or of members. It appends nothing if the
+// values are not alike.
+func (c *Coder) appendAlike(dst []byte, entries []Entry, h *Header) (body []byte, encoding byte) {
+	dst = appendTemplateBody(dst, entries, h, fewTemplates)
+	if !h.membersMayPay(dst) {
+		return dst, encodingTemplates
+	}
+	members := c.appendMemberBody(getBytes(), entries, h)
+	if len(members) > 0 && (len(dst) == 0 || len(members) < len(dst)) {
+		putBytes(dst)
+		return members, encodingMembers
+	}
+	putBytes(members)
+	if len(dst) == 0 {
+		dst = appendTemplateBody(dst, entries, h, maxTemplates)
+	}
+	return dst, encodingTemplates
 }
 
-// membersMayPay reports whether a body of members may be shorter than one of templates, which is
-// encoded, or empty if templates do not suit: if that has several templates, and there is enough to
+// isShort reports whether a body is so short that no other encoding needs to be tried.
+func (h *Header) isShort(body []byte, encoding byte) bool {
+	length, ratio := uint64(len(body)), uint64(skipZstdRatio)
+	if encoding == encodingMembers {
+		ratio = membersSkipZstdRatio
+	}
+	return length > 0 && length <= max(h.ValueBytes/ratio, min(smallBody, h.ValueBytes))
+}
+
+// membersMayPay reports whether a body of members may be shorter than one of a few templates, which
+// is encoded, or empty if these do not suit: if that has several templates, and there is enough to
 // save. A body with one template has nothing but numbers that change.
 func (h *Header) membersMayPay(templates []byte) bool {
 	return len(templates) == 0 || uint64(len(templates)) > max(h.ValueBytes/skipMembersRatio, smallBody) &&

@@ -17,6 +17,7 @@ func (c *Coder) Join(key []byte, chunks []EncodedChunk, entries []Entry) ([]byte
 	j := chunkJoiners.Get().(*chunkJoiner)
 	defer chunkJoiners.Put(j)
 	defer j.forget()
+	j.templates.limit = maxTemplates
 	for _, chunk := range chunks {
 		if joined, err := j.addChunk(chunk); !joined || err != nil {
 			return nil, err

@@ -75,7 +75,8 @@
 // A number is written with at least min digits before the point, filled up with leading zeros, and
 // with max decimals after it, of which trailing zeros are left out until min decimals remain.
 //
-// Values that need more than 16 templates are encoded in another way. A chunk is encoded as zstd or
+// Values that need more than 16 templates are encoded in another way, and those that need several
+// may be. A chunk is encoded as zstd or
 // plain if one of its numbers is written in another way, or if that is shorter.
 //
 // Integers are modulo 2^64. The context says how many there are. They are packed integers, or what
@@ -128,7 +129,7 @@
 //	    column     uvarint: index of the column
 //	  piece        uvarint: index of the piece after the last place
 //	for each column:
-//	  kind         1 byte, as of a place of a template; or 0x81, 0x82 or 0x83 for texts
+//	  kind         1 byte, as of a place of a template; or 0x81 to 0x84 for texts
 //	  ...          as the kind says, for each scalar, in the order of the values
 //
 // A column of kind 0x81 has forms. A form is a text, or a text around numbers, such as A-17:
@@ -149,6 +150,19 @@
 //	total          uvarint: the length of all texts
 //	frame length   uvarint; only with kind 0x83
 //	texts          the bytes of the texts; with kind 0x83, as one zstd frame
+//
+// Identifiers such as 6f1ea9c0-17b2 have the same bytes at some positions and digits at the rest.
+// A column of kind 0x84:
+//
+//	lengths        integers: the length of each text
+//	total          uvarint: the length of all texts
+//	pattern length uvarint: the length of each text; or 1, and the texts may have other lengths
+//	pattern        for each position of a text, or for all positions if the length is 1: the byte
+//	               that all texts have there; or 1 for a digit of 0-9a-f, 2 for one of 0-9A-F, 3
+//	               for one of A-Za-z0-9-_
+//	packed length  uvarint
+//	packed         the number of each digit, in 4 bits, or in 6 for A-Za-z0-9-_. The first starts
+//	               at the lowest bit; the last byte is filled with zeros.
 //
 // # Catalogue entries
 //

@@ -63,10 +63,10 @@ func (f *memberFinder) forget() {
 
 // add adds a value. It returns false if the value is not JSON, or if there are too many templates.
 func (f *memberFinder) add(value []byte) bool {
-	if !f.split(value) {
-		return false
-	}
-	if f.last >= len(f.templates) || !bytes.Equal(f.skeleton, f.templates[f.last].skeleton) {
+	if f.last >= len(f.templates) || !f.splitLike(f.templates[f.last].skeleton, value) {
+		if !f.split(value) {
+			return false
+		}
 		known, ok := f.bySkeleton[string(f.skeleton)]
 		if !ok {
 			if known, ok = f.addTemplate(); !ok {

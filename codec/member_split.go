@@ -2,6 +2,8 @@
 
 package codec
 
+import "bytes"
+
 // The skeleton of a value is its text with one byte in the place of each scalar: of each number,
 // and of the content of each string that is not a member's name.
 const (
@@ -64,6 +66,56 @@ func (s *memberSplitter) addBare(text []byte) (mark byte) {
 		return numberMark
 	}
 	return textMark
+}
+
+// splitLike cuts a value that has a known skeleton. It returns false if the value has another one.
+// It is what split does, but it takes less time.
+func (s *memberSplitter) splitLike(skeleton []byte, value []byte) bool {
+	s.scalars = s.scalars[:0]
+	for len(skeleton) > 0 {
+		n := 0 // length of the text up to the next place
+		for n < len(skeleton) && skeleton[n] > maxMark {
+			n++
+		}
+		if !bytes.HasPrefix(value, skeleton[:n]) {
+			return false
+		}
+		value = value[n:]
+		if n == len(skeleton) {
+			break
+		}
+		isString := n > 0 && skeleton[n-1] == '"'
+		end := scalarEnd(value, isString)
+		if end < 0 {
+			return false
+		}
+		mark := byte(textMark)
+		if text := value[:end]; isString {
+			s.scalars = append(s.scalars, scalar{text: text})
+		} else {
+			mark = s.addBare(text)
+		}
+		if mark != skeleton[n] {
+			return false
+		}
+		skeleton, value = skeleton[n+1:], value[end:]
+	}
+	return len(value) == 0
+}
+
+// scalarEnd returns the index of the end of the scalar that a text starts with; -1 if there is
+// none.
+func scalarEnd(text []byte, isString bool) (end int) {
+	if isString {
+		return stringEnd(text, 0)
+	}
+	for end < len(text) && isScalarByte[text[end]] {
+		end++
+	}
+	if end == 0 {
+		return -1
+	}
+	return end
 }
 
 // stringEnd returns the index of the quote that ends the string whose content starts at an index;

@@ -4,6 +4,7 @@ package codec
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"math"
@@ -39,6 +40,13 @@ var memberTests = []struct {
 		return fmt.Sprintf(`{"line":"%s.%d","at":"%02d:%02d"}`, words[i%4], i%9, i/60, i%60)
 	},
 		true, "a form for each text around a number"},
+	{"identifiers", func(i int) string { return `{"id":"` + identifier(uint64(i)) + `"}` }, true,
+		"digits of an alphabet around hyphens"},
+	{"identifiers of other lengths", func(i int) string { return fmt.Sprintf(`"%X"`, i*i*i*i*i) }, true,
+		"digits of one alphabet"},
+	{"identifiers in base 64", func(i int) string {
+		return `"` + base64.RawURLEncoding.EncodeToString([]byte(identifier(uint64(i))[:9])) + `"`
+	}, true, "digits of 6 bits"},
 	{"too many forms", func(i int) string { return fmt.Sprintf(`{"id":"%x"}`, uint64(i)*0x9e3779b97f4a7c1) }, true,
 		"random identifiers follow one another"},
 	{"long texts", func(i int) string {
@@ -105,6 +113,12 @@ func optionalMembers(i int) string {
 		}
 	}
 	return s + "}"
+}
+
+// identifier returns a text such as 6f1ea9c0-1b2c that seems to be random.
+func identifier(i uint64) string {
+	digits := fmt.Sprintf("%016x", (i+1)*0x9e3779b97f4a7c15)
+	return digits[:8] + "-" + digits[8:12]
 }
 
 // memberChunk returns entries as a chunk of members, also if another encoding is shorter; nil if
@@ -193,12 +207,6 @@ func TestMembersPay(t *testing.T) {
 // another.
 func TestMemberTexts(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	oneOf := func(i, n int) string { // each of n texts, and then again in any order
-		if i >= n {
-			i = random.IntN(n)
-		}
-		return strings.Map(func(r rune) rune { return 'a' + r%26 }, fmt.Sprint(uint64(i+1)*0x9e3779b97f4a7c15))
-	}
 	for _, test := range []struct {
 		name string
 		text func(i int) string
@@ -206,10 +214,10 @@ func TestMemberTexts(t *testing.T) {
 	}{
 		{"words", func(int) string { return randomWords(random) }, placeZstd},
 		{"noise", func(int) string { return randomText(random, 20) }, placeTexts},
-		{"the maximum of forms", func(i int) string { return oneOf(i, maxForms) }, placeForms},
-		{"one form too many", func(i int) string { return oneOf(i, maxForms+1) }, placeZstd},
+		{"identifiers", func(i int) string { return identifier(uint64(i)) }, placeDigits},
+		{"identifiers that repeat", func(i int) string { return identifier(uint64(i % 50)) }, placeForms},
 	} {
-		entries := memberEntries(2048, func(i int) string { return `{"text":"` + test.text(i) + `"}` })
+		entries := memberEntries(1000, func(i int) string { return `{"text":"` + test.text(i) + `"}` })
 		var texts [][]byte
 		for _, e := range entries {
 			texts = append(texts, e.Value[len(`{"text":"`):len(e.Value)-len(`"}`)])
@@ -222,6 +230,22 @@ func TestMemberTexts(t *testing.T) {
 		var b Buffer
 		checkDecodes(t, &b, key, chunk, entries)
 		wantRanges(t, key, chunk, entries)
+	}
+}
+
+// TestMaxForms has as many texts as a dictionary may have, and one more.
+func TestMaxForms(t *testing.T) {
+	var texts [][]byte
+	for i := range 4 * maxForms {
+		texts = append(texts, []byte(strings.Repeat("x", i/4)))
+	}
+	var e textEncoder
+	if column := e.appendDictionary(nil, texts); len(column) == 0 {
+		t.Error("a dictionary does not have the maximum of texts")
+	}
+	texts = append(texts, []byte(strings.Repeat("x", maxForms)))
+	if column := e.appendDictionary(nil, texts); len(column) > 0 {
+		t.Error("a dictionary has more than the maximum of texts")
 	}
 }
 
@@ -241,6 +265,82 @@ func randomText(random *rand.Rand, n int) string {
 	return string(text)
 }
 
+// TestTextDigits draws texts of any pattern, and reads any part of their column.
+func TestTextDigits(t *testing.T) {
+	found := map[string]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		alphabet := rapid.SampledFrom([]string{"0123456789abcdef", "0123456789ABCDEF", "0123", alphabets[base64URL]})
+		digits := rapid.Custom(func(t *rapid.T) string { return string(alphabet.Draw(t, "alphabet")) })
+		others := rapid.SampledFrom([]string{"-", ":", "é"[:1]})
+		pattern := rapid.SliceOfN(rapid.OneOf(digits, others), 1, 40).Draw(t, "pattern")
+		if rapid.Bool().Draw(t, "one alphabet") {
+			pattern = slices.Repeat(pattern[:1], len(pattern))
+		}
+		isOneLength := rapid.Bool().Draw(t, "one length")
+		texts := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) []byte {
+			length := len(pattern)
+			if !isOneLength {
+				length = rapid.IntRange(0, len(pattern)).Draw(t, "length")
+			}
+			text := make([]byte, length)
+			for i := range text {
+				text[i] = pattern[i][rapid.IntRange(0, len(pattern[i])-1).Draw(t, "digit")]
+			}
+			return text
+		}), 1, 30).Draw(t, "texts")
+
+		var e textEncoder
+		bits, ok := e.digits.find(texts)
+		if found[fmt.Sprint(ok)]++; !ok {
+			return
+		}
+		total := len(bytes.Join(texts, nil))
+		encoded := e.appendDigits(nil, texts, total, bits)
+		var column textColumn
+		in := fieldReader{data: encoded}
+		body := memberBody{version: chunkVersion}
+		if !column.parse(&in, len(texts), &scalarBudget{texts: total}, &body) || len(in.data) > 0 {
+			t.Fatalf("%q: the column cannot be read", texts)
+		}
+		from := rapid.IntRange(0, len(texts)-1).Draw(t, "from")
+		wanted := rapid.IntRange(1, len(texts)-from).Draw(t, "wanted")
+		if !column.read(coder, &body.bodyColumns, from, wanted) {
+			t.Fatalf("%q: the texts from %d on cannot be read", texts, from)
+		}
+		dst, at := make([]byte, total+memberSlack), 0
+		for i := range wanted {
+			at = column.write(dst, at, i, &body.texts)
+		}
+		if want := bytes.Join(texts[from:from+wanted], nil); !bytes.Equal(dst[:at], want) {
+			t.Fatalf("got %q; want %q", dst[:at], want)
+		}
+	})
+	if found["true"] == 0 || found["false"] == 0 {
+		t.Errorf("texts of digits: %v; want both", found)
+	}
+}
+
+// TestOrderlyDigits: digits that are mostly those of the text before may be shorter in another way.
+func TestOrderlyDigits(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		text func(i uint64) string
+		want bool
+	}{
+		{"random", identifier, false},
+		{"growing", func(i uint64) string { return fmt.Sprintf("%016x", 1e15+i*12_345) }, true},
+	} {
+		var texts [][]byte
+		for i := range uint64(500) {
+			texts = append(texts, []byte(test.text(i)))
+		}
+		var e digitEncoder
+		if _, ok := e.find(texts); !ok || e.isOrderly != test.want {
+			t.Errorf("%s: digits: %v, orderly: %v; want %v", test.name, ok, e.isOrderly, test.want)
+		}
+	}
+}
+
 // documents draws JSON that has members in common.
 func documents() *rapid.Generator[string] {
 	word := rapid.SampledFrom(words)
@@ -249,6 +349,7 @@ func documents() *rapid.Generator[string] {
 		rapid.SampledFrom([]string{"true", "false", "null", `""`, `"7"`, "1e-7", "-0", "12345678901234567890"}),
 		rapid.Map(rapid.IntRange(-1000, 1000), strconv.Itoa),
 		rapid.Map(rapid.StringMatching(`[a-c]-[0-9]{1,3}`), strconv.Quote),
+		rapid.Map(rapid.StringMatching(`[0-9a-f]{4}-[0-9a-f]{2}`), strconv.Quote),
 		rapid.Map(rapid.String(), strconv.Quote))
 	return rapid.Custom(func(t *rapid.T) string {
 		var s strings.Builder

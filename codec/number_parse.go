@@ -2,8 +2,6 @@
 
 package codec
 
-import "bytes"
-
 // maxNumberDigits is the number of decimal digits that always fit into an int64.
 const maxNumberDigits = 18
 
@@ -100,10 +98,17 @@ func numberIsIntegerOnly(text []byte, i int) bool {
 	if i > 0 && text[i-1] == '.' {
 		return true
 	}
-	rest := bytes.TrimLeft(text[i:], "0123456789")
-	if len(rest) == 0 || rest[0] != '.' {
+	if i = skipDigits(text, i); i == len(text) || text[i] != '.' {
 		return false
 	}
-	rest = bytes.TrimLeft(rest[1:], "0123456789")
-	return len(rest) > 0 && rest[0] == '.'
+	i = skipDigits(text, i+1)
+	return i < len(text) && text[i] == '.'
+}
+
+// skipDigits returns the index of the first byte from i on that is not a digit.
+func skipDigits(text []byte, i int) int {
+	for i < len(text) && isDigit(text[i]) {
+		i++
+	}
+	return i
 }

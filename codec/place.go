@@ -8,16 +8,17 @@ const (
 	placeFloats placeKind = 0x80
 
 	// In a body of members alone.
-	placeForms placeKind = 0x81 // forms, the index of each text's form, and the numbers in the forms
-	placeTexts placeKind = 0x82 // the texts one after another
-	placeZstd  placeKind = 0x83 // the same as a zstd frame
+	placeForms  placeKind = 0x81 // forms, the index of each text's form, and the numbers in the forms
+	placeTexts  placeKind = 0x82 // the texts one after another
+	placeZstd   placeKind = 0x83 // the same as a zstd frame
+	placeDigits placeKind = 0x84 // identifiers that consist of digits of an alphabet
 )
 
 type placeKind byte
 
 func (k placeKind) isDecimals() bool { return 1 <= k && k <= maxNumberDigits }
 
-func (k placeKind) isTexts() bool { return placeForms <= k && k <= placeZstd }
+func (k placeKind) isTexts() bool { return placeForms <= k && k <= placeDigits }
 
 // storedPlace is a place in a stored template, where each value has a text of its own.
 type storedPlace struct {

@@ -193,8 +193,8 @@ func (t *bodyColumns) indexes(h *Header, wanted Range) (from, to int, ok bool) {
 	return from, to, true
 }
 
-// readTimesAndNumbers gives the buffer's rows their timestamps and sequence numbers. from is the index
-// in the chunk of the first row. It returns false if these contradict the header.
+// readTimesAndNumbers gives the buffer's rows their timestamps and sequence numbers. from is the
+// index in the chunk of the first row. It returns false if these contradict the header.
 func (t *bodyColumns) readTimesAndNumbers(b *Buffer, from int) bool {
 	return t.readTimestamps(b.Timestamps, &b.Header, from) && t.readSequences(b.Sequences, &b.Header, from)
 }

@@ -28,6 +28,7 @@ type template struct {
 
 // templateFinder finds the templates of a chunk's values. It is reused for one chunk after another.
 type templateFinder struct {
+	limit      int // of the number of templates
 	templates  []template
 	templateOf []uint64 // index of each value's template
 	last       int      // index of the last value's template
@@ -39,9 +40,9 @@ type templateFinder struct {
 
 var templateFinders = sync.Pool{New: func() any { return new(templateFinder) }}
 
-// appendTemplateBody appends the entries as a body of templates. It appends nothing if the values
-// are not alike.
-func appendTemplateBody(dst []byte, entries []Entry, h *Header) []byte {
+// appendTemplateBody appends the entries as a body of templates, up to a number of them. It appends
+// nothing if the values are not alike.
+func appendTemplateBody(dst []byte, entries []Entry, h *Header, limit int) []byte {
 	if h.Count < 2 || h.Count > maxTemplateValues || h.ValueBytes > maxTemplateBytes {
 		return dst
 	}
@@ -50,6 +51,7 @@ func appendTemplateBody(dst []byte, entries []Entry, h *Header) []byte {
 		f.forget()
 		templateFinders.Put(f)
 	}()
+	f.limit = limit
 	for i := range entries {
 		if !f.add(entries[i].Value) {
 			return dst
@@ -99,7 +101,7 @@ func (f *templateFinder) indexOfPieces() (i int, ok bool) {
 	if i >= 0 {
 		return i, true
 	}
-	if len(f.templates) == maxTemplates {
+	if len(f.templates) >= f.limit {
 		return 0, false
 	}
 	f.addTemplate()

@@ -78,7 +78,7 @@ func TestTemplates(t *testing.T) {
 				}
 			}
 			h := headerOf(entries)
-			body := appendTemplateBody(nil, entries, &h)
+			body := appendTemplateBody(nil, entries, &h, maxTemplates)
 			if got := len(body) > 0; got != test.templated {
 				t.Errorf("templates: got %v, want %v (%s)", got, test.templated, test.reason)
 			}
@@ -163,7 +163,7 @@ func TestTemplateLimits(t *testing.T) {
 		key, chunk := encode(entries)
 		checkDecodes(t, &b, key, chunk, entries)
 		h := headerOf(entries)
-		if got := len(appendTemplateBody(nil, entries, &h)) > 0; got != test.templated {
+		if got := len(appendTemplateBody(nil, entries, &h, maxTemplates)) > 0; got != test.templated {
 			t.Errorf("%s: encoded by templates: %v; want %v", test.name, got, test.templated)
 		}
 		firstKey, first := encode(entries[:len(entries)/2])
@@ -195,7 +195,7 @@ func TestJoinOfTooManyTemplates(t *testing.T) {
 	for _, part := range [][]Entry{entries[:10_000], entries[10_000:]} {
 		h := headerOf(part)
 		key := Key{Record: "record", Timestamp: h.First}.Append(nil)
-		body := appendTemplateBody(nil, part, &h)
+		body := appendTemplateBody(nil, part, &h, maxTemplates)
 		chunks = append(chunks, EncodedChunk{key, appendHeaderAndBody(nil, key, &h, encodingTemplates, body)})
 	}
 	if joined, err := coder.Join(chunks[0].Key, chunks, nil); joined != nil || err != nil {
@@ -218,7 +218,7 @@ func TestFalseValueBytes(t *testing.T) {
 	for name, values := range kinds {
 		entries := []Entry{{100, 1, []byte(values[0])}, {200, 2, []byte(values[1])}, {300, 3, []byte(values[0])}}
 		h := headerOf(entries)
-		body := appendTemplateBody(nil, entries, &h)
+		body := appendTemplateBody(nil, entries, &h, maxTemplates)
 		key := Key{Record: "record", Timestamp: 100}.Append(nil)
 		whole := h.ValueBytes
 		for h.ValueBytes = 3; h.ValueBytes < 2*whole; h.ValueBytes++ {
@@ -300,7 +300,7 @@ func TestFalseHeaders(t *testing.T) {
 				at[i], sequences[i] = e.Timestamp-h.First, e.Sequence-h.MinSequence
 			}
 			columns := len(appendIntColumn(appendIntColumn(nil, at), sequences))
-			rest := appendTemplateBody(nil, entries, &h)[columns:]
+			rest := appendTemplateBody(nil, entries, &h, maxTemplates)[columns:]
 			test.change(&h, at, sequences)
 			body := append(appendIntColumn(appendIntColumn(nil, at), sequences), rest...)
 			key := Key{Record: "record", Timestamp: 100}.Append(nil)

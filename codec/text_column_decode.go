@@ -15,14 +15,17 @@ type textColumn struct {
 	formOf  []uint64  // the same, read, if the forms have numbers
 
 	lengths intColumn
-	stored  []byte // the texts, or their frame
 	total   int    // length of the texts
+	stored  []byte // the texts, their frame, or their digits
+	pattern digitPattern
 
-	// wanted is, for each wanted text, the index of its form, or where it ends in texts. It is nil
-	// if there is only one form.
+	// wanted is, for each wanted text: the index of its form; nil if there is only one form. Or
+	// where it ends in texts. Or its length in digits.
 	wanted   []uint64
 	texts    []byte
 	unpacked []byte // memory for texts
+	bit      int    // where the digits start of the text that is written next
+	runs     []digitRun
 }
 
 // storedForm is what some texts have in common, and the numbers between its pieces.
@@ -52,7 +55,7 @@ func (t *textColumn) forget() {
 	if cap(t.unpacked) > maxKeptTexts {
 		t.unpacked = nil
 	}
-	*t = textColumn{forms: t.forms[:0], unpacked: t.unpacked}
+	*t = textColumn{forms: t.forms[:0], unpacked: t.unpacked, runs: t.runs[:0]}
 }
 
 // scalarBudget is what the length of the values allows a body to have.
@@ -76,11 +79,17 @@ func (t *textColumn) parseTexts(in *fieldReader, budget *scalarBudget) bool {
 		return false
 	}
 	t.total, budget.texts = int(total), budget.texts-int(total)
-	if t.kind == placeZstd {
-		total = in.uvarint()
+	switch t.kind {
+	case placeZstd:
+		t.stored = in.bytes(in.uvarint())
+		return !in.failed && uint64(t.total) <= maxDecompressedLen(len(t.stored))
+	case placeDigits:
+		t.pattern = in.bytes(in.uvarint())
+		t.stored = in.bytes(in.uvarint())
+		return !in.failed && t.pattern.isValid()
 	}
 	t.stored = in.bytes(total)
-	return !in.failed && (t.kind == placeTexts || uint64(t.total) <= maxDecompressedLen(len(t.stored)))
+	return !in.failed
 }
 
 func (t *textColumn) parseForms(in *fieldReader, budget *scalarBudget, body *memberBody) bool {
@@ -153,19 +162,26 @@ func (t *textColumn) read(c *Coder, memory *bodyColumns, from, wanted int) bool 
 	if t.kind == placeForms {
 		return t.readForms(memory, from, wanted)
 	}
-	ends := memory.allocate(from + wanted)
-	t.lengths.read(ends, 0)
-	end := uint64(0)
-	for i, length := range ends {
-		if length > uint64(t.total)-end {
+	lengths, total := memory.allocate(from+wanted), uint64(0)
+	t.lengths.read(lengths, 0)
+	for _, length := range lengths {
+		if length > uint64(t.total)-total {
 			return false
 		}
-		end += length
-		ends[i] = end
+		total += length
 	}
-	if from+wanted == t.count && end != uint64(t.total) {
+	if from+wanted == t.count && total != uint64(t.total) {
 		return false
 	}
+	if t.kind == placeDigits {
+		return t.readDigits(lengths, from)
+	}
+	return t.readTexts(c, lengths, from)
+}
+
+// readTexts is read for texts that follow one another, whose lengths up to the last wanted one are
+// given. It overwrites them.
+func (t *textColumn) readTexts(c *Coder, lengths []uint64, from int) bool {
 	if t.texts = t.stored; t.kind == placeZstd {
 		var err error
 		if t.unpacked, err = c.decompress(t.unpacked, t.stored, t.total); err != nil || len(t.unpacked) != t.total {
@@ -173,14 +189,39 @@ func (t *textColumn) read(c *Coder, memory *bodyColumns, from, wanted int) bool 
 		}
 		t.texts = t.unpacked
 	}
-	if t.wanted = ends[from:]; from > 0 {
-		start := ends[from-1]
-		t.texts = t.texts[start:]
-		for i := range t.wanted {
-			t.wanted[i] -= start
-		}
+	start, end := uint64(0), uint64(0)
+	for _, length := range lengths[:from] {
+		start += length
+	}
+	t.texts, t.wanted = t.texts[start:], lengths[from:]
+	for i, length := range t.wanted {
+		end += length
+		t.wanted[i] = end
 	}
 	return true
+}
+
+// readDigits is read for texts of digits, whose lengths up to the last wanted one are given.
+func (t *textColumn) readDigits(lengths []uint64, from int) bool {
+	bit, bits, of := 0, 0, uint64(0) // a text of length `of` has that many bits
+	for i, length := range lengths {
+		if i == from {
+			t.bit = bit
+		}
+		if length != of || i == 0 {
+			var ok bool
+			if bits, ok = t.pattern.bits(int(length)); !ok {
+				return false
+			}
+			of = length
+		}
+		bit += bits
+	}
+	t.wanted, t.runs = lengths[from:], t.pattern.appendRuns(t.runs[:0], len(t.pattern))
+	if len(lengths) < t.count {
+		return bit <= 8*len(t.stored)
+	}
+	return (bit+7)/8 == len(t.stored)
 }
 
 // readForms is read for forms.
@@ -225,8 +266,11 @@ func (t *textColumn) countWanted(from, wanted int) {
 // and returns the index of its end. It returns -1 if dst has not enough room for it and for
 // memberSlack.
 func (t *textColumn) write(dst []byte, at, next int, pieces *pieceArena) (end int) {
-	if t.kind != placeForms {
+	switch t.kind {
+	case placeTexts, placeZstd:
 		return t.writeText(dst, at, next)
+	case placeDigits:
+		return t.writeDigits(dst, at, next)
 	}
 	form := &t.forms[0]
 	if t.wanted != nil {
@@ -265,4 +309,24 @@ func (t *textColumn) writeText(dst []byte, at, next int) (end int) {
 		return -1
 	}
 	return at + copy(dst[at:], text)
+}
+
+// writeDigits is write for texts of digits.
+func (t *textColumn) writeDigits(dst []byte, at, next int) (end int) {
+	if end = at + int(t.wanted[next]); len(dst)-end < memberSlack {
+		return -1
+	}
+	text := dst[at:end]
+	for _, run := range t.runs {
+		if len(t.pattern) == 1 {
+			run.to = len(text)
+		}
+		if run.alphabet == 0 {
+			copy(text[run.from:run.to], t.pattern[run.from:])
+			continue
+		}
+		run.write(text[run.from:run.to], t.stored, t.bit)
+		t.bit += (run.to - run.from) * int(digitBits[run.alphabet])
+	}
+	return end
 }

@@ -28,8 +28,11 @@ type textEncoder struct {
 	skeleton []byte
 	pieces   [][]byte // of the current text
 	found    []number
+	digits   digitEncoder
 	lengths  []uint64
-	scratch  [2][]byte
+	all      []byte // the texts one after another
+
+	best, other []byte // encoded columns
 }
 
 func (e *textEncoder) forget() {
@@ -50,64 +53,97 @@ func (e *textEncoder) reset() {
 }
 
 // appendColumn appends a column of texts in the shortest of the encodings that the package
-// documentation draws.
+// documentation draws. It does not try those that can hardly be the shortest.
 func (e *textEncoder) appendColumn(c *Coder, dst []byte, texts [][]byte) []byte {
-	start, best := len(dst), -1
-	e.reset()
-	numbered := false
-	if e.addWhole(texts) {
-		dst = e.appendForms(dst)
-		best = len(dst) - start
-		for i := range e.forms {
-			numbered = numbered || hasDigit(e.forms[i].pieces[0])
-		}
-		if len(e.forms) <= 4 {
-			numbered = false
-		}
-	} else {
-		numbered = true
-	}
-	if numbered {
-		e.reset()
-		if e.addSplit(texts) {
-			if split := e.appendForms(e.scratch[0][:0]); len(split) > 0 {
-				e.scratch[0] = split
-				if best < 0 || len(split) < best {
-					dst = append(dst[:start], split...)
-					best = len(split)
-				}
-			}
-		}
-	}
 	total := 0
 	for _, text := range texts {
 		total += len(text)
 	}
-	if best >= 0 && best < total/4 {
+	best := e.appendDictionary(e.best[:0], texts)
+	mayHaveNumbers := len(best) == 0 || len(e.forms) > fewForms && e.formsHaveDigits()
+	if len(best) > 0 && len(best) <= total/goodTextRatio && !mayHaveNumbers {
+		e.best = best
+		return append(dst, best...)
+	}
+	if mayHaveNumbers {
+		best = e.shorter(best, e.appendSplit(e.other[:0], texts))
+	}
+	if bits, ok := e.digits.find(texts); ok && (len(best) == 0 || bits/8 < len(best)) {
+		best = e.shorter(best, e.appendDigits(e.other[:0], texts, total, bits))
+	}
+	isRandom := len(best) > 0 && placeKind(best[0]) == placeDigits && !e.digits.isOrderly
+	if len(best) == 0 || len(best) > total/goodTextRatio && !isRandom {
+		best = e.shorter(best, e.appendTexts(c, e.other[:0], texts, total))
+	}
+	e.best = best
+	return append(dst, best...)
+}
+
+const (
+	// fewForms is the number of texts that are not looked at for numbers, because the texts
+	// themselves take so little.
+	fewForms = 4
+	// goodTextRatio is how many times shorter than the texts a column must be for the texts not to
+	// be compressed.
+	goodTextRatio = 4
+)
+
+// shorter returns the shorter of two columns, of which the second is in e.other, and either may be
+// empty. It keeps the memory of the other one in e.other.
+func (e *textEncoder) shorter(best, other []byte) []byte {
+	if len(other) == 0 || len(best) > 0 && len(best) <= len(other) {
+		e.other = other
+		return best
+	}
+	e.other = best
+	return other
+}
+
+// appendDictionary appends the texts as forms without numbers. It appends nothing if there are too
+// many.
+func (e *textEncoder) appendDictionary(dst []byte, texts [][]byte) []byte {
+	if e.reset(); !e.addWhole(texts) {
 		return dst
 	}
-	raw := e.appendTexts(c, e.scratch[0][:0], texts, total)
-	e.scratch[0] = raw
-	if best < 0 || len(raw) < best {
-		dst = append(dst[:start], raw...)
+	return e.appendForms(dst)
+}
+
+// appendSplit appends the texts as forms with numbers. It appends nothing if there are too many.
+func (e *textEncoder) appendSplit(dst []byte, texts [][]byte) []byte {
+	if e.reset(); !e.addSplit(texts) {
+		return dst
 	}
-	return dst
+	return e.appendForms(dst)
+}
+
+// formsHaveDigits reports whether a form without numbers has a digit.
+func (e *textEncoder) formsHaveDigits() bool {
+	for i := range e.forms {
+		if hasDigit(e.forms[i].pieces[0]) {
+			return true
+		}
+	}
+	return false
 }
 
 func hasDigit(text []byte) bool { return bytes.ContainsAny(text, "0123456789") }
 
 // addWhole adds the texts as forms without numbers. It returns false if there are too many.
 func (e *textEncoder) addWhole(texts [][]byte) bool {
-	for _, text := range texts {
-		form, ok := e.byText[string(text)]
-		if !ok {
-			if len(e.forms) == maxForms {
-				return false
+	form := 0
+	for row, text := range texts {
+		if row == 0 || !bytes.Equal(text, e.forms[form].pieces[0]) {
+			var ok bool
+			if form, ok = e.byText[string(text)]; !ok {
+				// Random identifiers hardly ever repeat.
+				if len(e.forms) == maxForms || len(e.forms) == maxForms/2 && row < maxForms*5/8 {
+					return false
+				}
+				form = len(e.forms)
+				e.byText[string(text)] = form
+				e.pieces = append(e.pieces[:0], text)
+				e.addForm()
 			}
-			form = len(e.forms)
-			e.byText[string(text)] = form
-			e.pieces = append(e.pieces[:0], text)
-			e.addForm()
 		}
 		e.formOf = append(e.formOf, uint64(form))
 	}
@@ -178,30 +214,36 @@ func (e *textEncoder) appendForms(dst []byte) []byte {
 	return dst
 }
 
-// appendTexts appends the lengths of the texts, and the texts, compressed if that pays.
-func (e *textEncoder) appendTexts(c *Coder, dst []byte, texts [][]byte, total int) []byte {
+// appendDigits appends texts of digits, which have a number of bits.
+func (e *textEncoder) appendDigits(dst []byte, texts [][]byte, total, bits int) []byte {
+	dst = e.appendLengths(append(dst, byte(placeDigits)), texts, total)
+	return e.digits.append(dst, texts, bits)
+}
+
+// appendLengths appends the length of each text, and of all of them.
+func (e *textEncoder) appendLengths(dst []byte, texts [][]byte, total int) []byte {
 	e.lengths = e.lengths[:0]
-	all := e.scratch[1][:0]
 	for _, text := range texts {
 		e.lengths = append(e.lengths, uint64(len(text)))
-		all = append(all, text...)
 	}
-	e.scratch[1] = all
-	kind, framed := placeTexts, all
+	return binary.AppendUvarint(appendIntColumn(dst, e.lengths), uint64(total))
+}
+
+// appendTexts appends the lengths of the texts, and the texts, compressed if that pays.
+func (e *textEncoder) appendTexts(c *Coder, dst []byte, texts [][]byte, total int) []byte {
+	e.all = e.all[:0]
+	for _, text := range texts {
+		e.all = append(e.all, text...)
+	}
 	if total >= minZstdTexts {
-		framed = c.compress(getBytes(), all)
-		defer putBytes(framed)
-		if len(framed) < total-total/16 {
-			kind = placeZstd
-		} else {
-			framed = all
+		frame := c.compress(getBytes(), e.all)
+		defer putBytes(frame)
+		if len(frame) < total-total/16 {
+			dst = e.appendLengths(append(dst, byte(placeZstd)), texts, total)
+			dst = binary.AppendUvarint(dst, uint64(len(frame)))
+			return append(dst, frame...)
 		}
 	}
-	dst = append(dst, byte(kind))
-	dst = appendIntColumn(dst, e.lengths)
-	dst = binary.AppendUvarint(dst, uint64(total))
-	if kind == placeZstd {
-		dst = binary.AppendUvarint(dst, uint64(len(framed)))
-	}
-	return append(dst, framed...)
+	dst = e.appendLengths(append(dst, byte(placeTexts)), texts, total)
+	return append(dst, e.all...)
 }

@@ -88,7 +88,8 @@ func FuzzChunk(f *testing.F) {
 	}
 	f.Add(key, coder.AppendChunk(nil, key, many), true)
 	for i := range many {
-		many[i].Value = fmt.Appendf(nil, `{"line":"%s","n":%d}`, strings.Repeat("pump valve tank ", i*i%11)+"of", i)
+		line := strings.Repeat("pump valve tank ", i*i%11)
+		many[i].Value = fmt.Appendf(nil, `{"line":"%s","n":%d,"id":"%08x-b"}`, line, i, uint32(i+1)*0x9e3779b9)
 	}
 	f.Add(key, coder.AppendChunk(nil, key, many), true)
 	f.Add(key, []byte("\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00"), true)
