@@ -3,6 +3,7 @@
 package codec
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
 )
@@ -30,8 +31,10 @@ func (h *Header) templateTail(record string, n int) (key, tail []byte, ok bool) 
 	if rest.ValueBytes -= dropped; dropped > h.ValueBytes || uint64(rest.Count) > rest.ValueBytes {
 		return nil, nil, false
 	}
-	key = Key{Record: record, Timestamp: rest.First}.Append(nil)
-	return key, appendHeaderAndBody(nil, key, &rest, encodingTemplates, body), true
+	key = Key{Record: record, Timestamp: rest.First}.Append(make([]byte, 0, len(record)+1+timestampLen))
+	bodyLen := len(body)
+	body = appendHeaderAndBody(body, key, &rest, encodingTemplates, body)
+	return key, bytes.Clone(body[bodyLen:]), true
 }
 
 // timestampsAreValid reports whether the timestamps are in order and agree with the header.

@@ -6,6 +6,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/arena"
 )
 
 // catalogue is the bucket that has the catalogue entry of each record under the record's name. It
@@ -13,13 +14,18 @@ import (
 type catalogue struct {
 	bucket *bbolt.Bucket
 	added  int // bytes of entries that were put
+
+	entries arena.Values // bbolt needs them until the transaction ends
+	name    []byte       // of the last entry; bbolt copies it
+	scratch []byte
 }
 
 // put stores a record's entry. It copies NewestValue.
 func (c *catalogue) put(name string, entry *codec.CatalogueEntry) error {
-	data := entry.Append(nil, name)
-	c.added += len(name) + len(data)
-	return c.bucket.Put([]byte(name), data)
+	c.scratch = entry.Append(c.scratch[:0], name)
+	c.name = append(c.name[:0], name...)
+	c.added += len(name) + len(c.scratch)
+	return c.bucket.Put(c.name, c.entries.Copy(c.scratch))
 }
 
 // delete deletes a record's entry.

@@ -3,9 +3,8 @@
 package tree
 
 import (
-	"bytes"
-
 	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/arena"
 	"github.com/daybook-db/daybook/engine/internal/pages"
 )
 
@@ -14,6 +13,20 @@ type chunkReader struct {
 	mapped mappedFile
 	coder  *codec.Coder
 	image  *pages.Image // nil: chunks are read in a write transaction, whose pages have no place yet
+
+	keys   arena.Values // of the chunks
+	unused []chunk      // allocated together with the last ones
+}
+
+// chunksPerAllocation is small, because one chunk that is in use keeps the others' memory.
+const chunksPerAllocation = 16
+
+func (r *chunkReader) newChunk() (c *chunk) {
+	if len(r.unused) == 0 {
+		r.unused = make([]chunk, chunksPerAllocation)
+	}
+	c, r.unused = &r.unused[0], r.unused[1:]
+	return c
 }
 
 // chunk is a chunk of a tree. Its bytes are valid until the tree is changed. If it was read from
@@ -29,7 +42,8 @@ func (r *chunkReader) read(record string, key, encoded []byte) (*chunk, error) {
 	if !codec.HasRecord(key, record) {
 		return nil, nil
 	}
-	c := &chunk{key: bytes.Clone(key), encoded: encoded}
+	c := r.newChunk()
+	c.key, c.encoded = r.keys.Copy(key), encoded
 	_, _, ordinal, err := codec.SplitKey(key)
 	if err == nil {
 		c.ordinal = ordinal

@@ -27,7 +27,7 @@ func (c *Copy) source(image *pages.Image) (s copySource, err error) {
 		return copySource{}, err
 	}
 	s = copySource{
-		chunkReader: chunkReader{c.from.mapped, c.from.coder, image},
+		chunkReader: chunkReader{mapped: c.from.mapped, coder: c.from.coder, image: image},
 		names:       records.Cursor(),
 		chunks:      values.Cursor(),
 		position:    c.position,

@@ -210,8 +210,9 @@ func (p *pruner) pruneUntilFull(w *writeTx) (deletions []Deletion, next string, 
 		case choice == skipRecord:
 			continue
 		}
-		spare := p.with.Holds.of(string(name), p.lost)
-		deletion, more, err := w.prune(string(name), entry, p.rule, spare, p.with.Pause)
+		record := string(name)
+		spare := p.with.Holds.of(record, p.lost)
+		deletion, more, err := w.prune(record, entry, p.rule, spare, p.with.Pause)
 		switch {
 		case err != nil:
 			return nil, "", w.mapped.describeIn(name, err)
@@ -222,7 +223,7 @@ func (p *pruner) pruneUntilFull(w *writeTx) (deletions []Deletion, next string, 
 		deletions = append(deletions, deletion)
 		w.state.Values -= deletion.Values
 		if more {
-			return deletions, string(name), nil
+			return deletions, record, nil
 		}
 	}
 }

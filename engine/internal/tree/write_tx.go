@@ -184,5 +184,8 @@ func (w *writeTx) delete(key []byte) error {
 	if err := w.chunkGuard.VerifyAround(key); err != nil {
 		return err
 	}
-	return w.values.Delete(key)
+	if found, _ := w.chunks.Seek(key); !bytes.Equal(found, key) {
+		return nil
+	}
+	return w.chunks.Delete()
 }
