@@ -105,9 +105,9 @@ type scanner struct {
 	remaining int         // number of its values that may still be yielded
 	stopped   bool        // yield has returned false
 
-	inHeads    []codec.Entry // the current record's entries in the heads
-	newest     codec.Rows    // its newest value, from the catalogue
-	onlyNewest bool          // newest is all that is wanted from the tree
+	inHeads    headCursor // the current record's values in the heads
+	newest     codec.Rows // its newest value, from the catalogue
+	onlyNewest bool       // newest is all that is wanted from the tree
 }
 
 // record yields a record's values, and reports whether to go on with the next record.
@@ -118,17 +118,16 @@ func (s *scanner) record(r recordContent) (more bool, err error) {
 	if !s.begin(r.name) {
 		return true, nil
 	}
-	s.inHeads = r.headEntries(s.inHeads[:0], s.wanted)
-	inHeads := entryCursor{entries: s.inHeads, backward: s.wanted.Newest}
+	s.inHeads.begin(&r, s.wanted)
 	if r.inTree && s.wanted.Overlaps(r.entry.Oldest, r.entry.Newest) {
 		s.name = s.names.Copy(r.name)
-		if err := s.merge(&inHeads, r); err != nil || s.stopped {
+		if err := s.merge(&r); err != nil || s.stopped {
 			return false, err
 		}
-	} else if len(s.inHeads) > 0 {
+	} else if !s.inHeads.done() {
 		s.name = s.names.Copy(r.name)
 	}
-	s.emitAll(&inHeads)
+	s.emitHeads()
 	return !s.stopped, nil
 }
 
@@ -156,7 +155,7 @@ func (s *scanner) begin(record []byte) (wanted bool) {
 
 // merge yields the tree's values, and the heads' values that come before or between them. The
 // number of values of a record that is read to its end must be that of its catalogue entry.
-func (s *scanner) merge(inHeads *entryCursor, r recordContent) error {
+func (s *scanner) merge(r *recordContent) error {
 	s.seek(r)
 	read := uint64(0)
 	for s.remaining > 0 && !s.stopped {
@@ -175,17 +174,17 @@ func (s *scanner) merge(inHeads *entryCursor, r recordContent) error {
 		if err := s.ctx.Err(); err != nil {
 			return err
 		}
-		s.mergeRows(inHeads, rows)
+		s.mergeRows(rows)
 	}
 	return nil
 }
 
 // mergeRows yields values of the tree, and the heads' values that come before or between them.
-func (s *scanner) mergeRows(inHeads *entryCursor, rows *codec.Rows) {
+func (s *scanner) mergeRows(rows *codec.Rows) {
 	inTree := rowCursor{rows: rows, remaining: rows.Len(), backward: s.wanted.Newest, copies: s.copyAll(rows)}
 	for inTree.remaining > 0 && !s.stopped && s.remaining > 0 {
-		if !inHeads.done() && inHeads.precedes(&inTree) {
-			s.emit(inHeads)
+		if !s.inHeads.done() && s.inHeads.precedes(&inTree) {
+			s.emitHead()
 		} else {
 			s.emitRow(&inTree)
 		}
@@ -194,7 +193,7 @@ func (s *scanner) mergeRows(inHeads *entryCursor, rows *codec.Rows) {
 
 // seek prepares next for a record. When only the newest value is wanted and the catalogue has it,
 // no chunk is read.
-func (s *scanner) seek(r recordContent) {
+func (s *scanner) seek(r *recordContent) {
 	e := &r.entry
 	s.onlyNewest = s.wanted.Limit == 1 && s.wanted.Newest && e.NewestValue != nil && s.wanted.Contains(e.Newest)
 	if s.onlyNewest {
@@ -213,16 +212,16 @@ func (s *scanner) next() (rows *codec.Rows, err error) {
 	return rows, err
 }
 
-// emitAll yields the remaining entries of a cursor.
-func (s *scanner) emitAll(c *entryCursor) {
-	for s.remaining > 0 && !c.done() && !s.stopped {
-		s.emit(c)
+// emitHeads yields the remaining values of the heads.
+func (s *scanner) emitHeads() {
+	for s.remaining > 0 && !s.stopped && !s.inHeads.done() {
+		s.emitHead()
 	}
 }
 
-// emit yields the next entry of the heads.
-func (s *scanner) emit(c *entryCursor) {
-	e := c.pop()
+// emitHead yields the next value of the heads.
+func (s *scanner) emitHead() {
+	e := s.inHeads.pop()
 	s.yieldValue(e.Timestamp, s.values.Copy(e.Value))
 }
 
@@ -259,43 +258,6 @@ func (s *scanner) copyAll(rows *codec.Rows) []byte {
 		return nil
 	}
 	return append([]byte(nil), values...)
-}
-
-// entryCursor moves through entries that are in order, from the first or from the last.
-type entryCursor struct {
-	entries  []codec.Entry
-	backward bool
-}
-
-func (c *entryCursor) done() bool { return len(c.entries) == 0 }
-
-func (c *entryCursor) peek() *codec.Entry {
-	if c.backward {
-		return &c.entries[len(c.entries)-1]
-	}
-	return &c.entries[0]
-}
-
-// precedes reports whether the next entry of c comes before the next value of rows, in the
-// direction of both.
-func (c *entryCursor) precedes(rows *rowCursor) bool {
-	at := rows.next()
-	other := codec.Entry{Timestamp: rows.rows.Timestamps[at], Sequence: rows.rows.Sequences[at]}
-	order := c.peek().Compare(other)
-	if c.backward {
-		return order > 0
-	}
-	return order < 0
-}
-
-func (c *entryCursor) pop() *codec.Entry {
-	e := c.peek()
-	if c.backward {
-		c.entries = c.entries[:len(c.entries)-1]
-	} else {
-		c.entries = c.entries[1:]
-	}
-	return e
 }
 
 // rowCursor moves through rows, from the first or from the last. It changes numbers and no

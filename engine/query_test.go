@@ -4,6 +4,8 @@ package engine
 
 import (
 	"fmt"
+	"math"
+	"runtime"
 	"testing"
 
 	"github.com/daybook-db/daybook"
@@ -40,4 +42,63 @@ func TestScanAllocations(t *testing.T) {
 	if allocations > records/4 {
 		t.Errorf("%.0f allocations for %d records; want at most one for four", allocations, records)
 	}
+}
+
+// TestScanOfALargeHead reads little of a head with one long record and many short ones. The scan
+// must not copy what it does not read.
+func TestScanOfALargeHead(t *testing.T) {
+	const long, records = 50_000, 20_000
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS, Tuning: Tuning{HeadSize: 64 << 20}})
+	batch := make([]daybook.StoredValue, 0, long+records)
+	for at := range uint64(long) {
+		late := at % 100 * at // so that the head sorts them in several runs
+		batch = append(batch, daybook.StoredValue{RecordName: "a", Value: []byte("1"), StoredAt: long + at - late%long})
+	}
+	for record := range records {
+		batch = append(batch, daybook.StoredValue{RecordName: fmt.Sprintf("b.%05d", record), Value: []byte("2")})
+	}
+	if err := db.StoreBatch(ctx, batch); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name, pattern string
+		params        daybook.QueryParams
+		yields, stop  int
+	}{
+		{"the newest ten of a long record", "a", daybook.Latest(10), 10, math.MaxInt},
+		{"the oldest ten of a long record", "a", daybook.Latest(10).OldestFirst(), 10, math.MaxInt},
+		{"a loop that ends early", "*", daybook.QueryParams{}, 10, 10},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var count int
+			allocated := leastAllocated(func() {
+				count = 0
+				for _, err := range db.Scan(ctx, test.pattern, test.params) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					if count++; count == test.stop {
+						break
+					}
+				}
+			})
+			if count != test.yields || allocated > 64<<10 {
+				t.Errorf("%d values, %d bytes allocated; want %d, and at most 64 KiB", count, allocated, test.yields)
+			}
+		})
+	}
+}
+
+// leastAllocated returns the number of bytes that a function allocates, without those that the rest
+// of the program allocates meanwhile now and then.
+func leastAllocated(do func()) (least uint64) {
+	least = math.MaxUint64
+	var before, after runtime.MemStats
+	for range 5 {
+		runtime.ReadMemStats(&before)
+		do()
+		runtime.ReadMemStats(&after)
+		least = min(least, after.TotalAlloc-before.TotalAlloc)
+	}
+	return least
 }

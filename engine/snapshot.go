@@ -169,15 +169,3 @@ func (s *snapshot) records(ctx context.Context, fn func(recordContent) (more boo
 		}
 	}
 }
-
-// headEntries appends the record's wanted entries in the heads, in order, and at most as many as
-// wanted asks for from each head.
-func (r *recordContent) headEntries(dst []codec.Entry, wanted codec.Range) []codec.Entry {
-	dst = r.views[0].Entries(dst, wanted)
-	cut := len(dst)
-	dst = r.views[1].Entries(dst, wanted)
-	if cut > 0 && cut < len(dst) && dst[cut-1].Compare(dst[cut]) > 0 {
-		return codec.Merge(dst[:cut], dst[cut:], codec.Entry.Compare)
-	}
-	return dst
-}

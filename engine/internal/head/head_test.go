@@ -35,13 +35,7 @@ func wantedOf(entries []codec.Entry, r codec.Range) (wanted []codec.Entry) {
 			wanted = append(wanted, e)
 		}
 	}
-	switch {
-	case r.Limit <= 0 || len(wanted) <= r.Limit:
-		return wanted
-	case r.Newest:
-		return wanted[len(wanted)-r.Limit:]
-	}
-	return wanted[:r.Limit]
+	return wanted
 }
 
 // capture is a view and the entries that it must have for ever.
@@ -55,6 +49,31 @@ func (c *capture) check(t rapid.TB, r codec.Range) {
 	got := c.view.Entries(nil, r)
 	if diff := cmp.Diff(wantedOf(c.want, r), got, cmpopts.EquateEmpty(), cmp.Comparer(bytes.Equal)); diff != "" {
 		t.Fatalf("%q within %+v (-want +got):\n%s", c.view.Record, r, diff)
+	}
+	want := wantedOf(c.want, r)
+	if r.Newest {
+		slices.Reverse(want)
+	}
+	for _, piece := range []int{1, 3, 16, 1000} {
+		got := walk(r, piece, &c.view)
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmp.Comparer(bytes.Equal)); diff != "" {
+			t.Fatalf("%q within %+v, %d at a time (-want +got):\n%s", c.view.Record, r, piece, diff)
+		}
+	}
+}
+
+// walk returns the values of a walk that yields some at a time.
+func walk(wanted codec.Range, piece int, views ...*View) (all []codec.Entry) {
+	var w Walk
+	w.Begin(wanted, views...)
+	for {
+		before := len(all)
+		if all = w.Next(all, piece); len(all) == before {
+			return all
+		}
+		if len(all) > before+piece {
+			panic("a walk yields more values than it was asked for")
+		}
 	}
 }
 
@@ -119,7 +138,6 @@ func TestAgainstModel(t *testing.T) {
 			views[i].checkWhole(t)
 			views[i].check(t, codec.Range{
 				Start: timestamps.Draw(t, "start"), End: timestamps.Draw(t, "end"),
-				Limit:  rapid.OneOf(rapid.IntRange(0, 40), rapid.SampledFrom([]int{100, math.MaxInt})).Draw(t, "limit"),
 				Newest: rapid.Bool().Draw(t, "newest"),
 			})
 		}

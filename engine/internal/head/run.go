@@ -215,28 +215,34 @@ func (s section) items() (items []item) {
 	return items
 }
 
-// first returns the first n items, or all if there are fewer.
-func (s section) first(n int) section {
-	at := s.from
-	for at.block < s.to.block && n >= len(s.block(at.block))-at.item {
-		n -= len(s.block(at.block)) - at.item
-		at = position{block: at.block + 1}
+// front returns the items at the front that lie in one block. The section must not be empty.
+func (s *section) front() []item {
+	block := s.block(s.from.block)
+	if s.from.block == s.to.block {
+		block = block[:s.to.item]
 	}
-	if at.block < s.to.block || n < s.to.item-at.item {
-		s.to = position{at.block, at.item + n}
-	}
-	return s
+	return block[s.from.item:]
 }
 
-// last returns the last n items, or all if there are fewer.
-func (s section) last(n int) section {
-	at := s.to
-	for at.block > s.from.block && n > at.item {
-		n -= at.item
-		at = position{at.block - 1, len(s.block(at.block - 1))}
+// back returns the items at the end that lie in one block. The section must not be empty.
+func (s *section) back() []item {
+	if s.to.item == 0 {
+		s.to = position{s.to.block - 1, len(s.block(s.to.block - 1))}
 	}
-	if at.item -= n; at.block > s.from.block || at.item > s.from.item {
-		s.from = at
+	block := s.block(s.to.block)[:s.to.item]
+	if s.from.block == s.to.block {
+		block = block[s.from.item:]
 	}
-	return s
+	return block
 }
+
+// dropFront removes n items of those that front returns.
+func (s *section) dropFront(n int) {
+	s.from.item += n
+	if s.from.block < s.to.block && s.from.item == len(s.block(s.from.block)) {
+		s.from = position{block: s.from.block + 1}
+	}
+}
+
+// dropBack removes n items of those that back returns.
+func (s *section) dropBack(n int) { s.to.item -= n }

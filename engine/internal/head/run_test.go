@@ -80,7 +80,8 @@ func TestRunsStayFewInAnyOrder(t *testing.T) {
 	})
 }
 
-// TestSections takes the first and the last items of each part of runs of several lengths.
+// TestSections takes some items after another from the front and from the end of each part of runs
+// of several lengths.
 func TestSections(t *testing.T) {
 	for _, count := range []int{0, 1, 2, 3, 4, 7, 8, 20, 40} {
 		var r run
@@ -95,15 +96,37 @@ func TestSections(t *testing.T) {
 				if from < to {
 					part = r.within(uint64(10+from), uint64(9+to))
 				}
-				for n := range to - from + 2 {
-					few := min(n, to-from)
-					first, last := part.first(n).items(), part.last(n).items()
-					if !slices.Equal(first, all[from:from+few]) || !slices.Equal(last, all[to-few:to]) {
-						t.Fatalf("items %d to %d of %d: the first %d are %v, the last are %v",
-							from, to, count, n, first, last)
+				for n := 1; n <= to-from+2; n++ {
+					front, back := takeFronts(part, n), takeBacks(part, n)
+					if !slices.Equal(front, all[from:to]) || !slices.Equal(back, all[from:to]) {
+						t.Fatalf("items %d to %d of %d, %d at a time: %v from the front, %v from the end",
+							from, to, count, n, front, back)
 					}
 				}
 			}
 		}
 	}
+}
+
+// takeFronts takes all items from the front of a section, at most n at a time.
+func takeFronts(s section, n int) (items []item) {
+	for !s.empty() {
+		taken := s.front()
+		taken = taken[:min(len(taken), n)]
+		items = append(items, taken...)
+		s.dropFront(len(taken))
+	}
+	return items
+}
+
+// takeBacks takes all items from the end of a section, at most n at a time, and returns them in
+// order.
+func takeBacks(s section, n int) (items []item) {
+	for !s.empty() {
+		taken := s.back()
+		taken = taken[max(0, len(taken)-n):]
+		items = append(slices.Clone(taken), items...)
+		s.dropBack(len(taken))
+	}
+	return items
 }

@@ -127,15 +127,10 @@ func (v *View) cutAfter(last uint64) {
 // Empty reports whether the view has no values.
 func (v *View) Empty() bool { return len(v.runs) == 0 }
 
-// Entries appends the wanted values to dst, in order. The bytes of the values belong to the head.
+// Entries appends the values within a range to dst, in order. It takes no notice of the limit. The
+// bytes of the values belong to the head.
 func (v *View) Entries(dst []codec.Entry, wanted codec.Range) []codec.Entry {
-	items := v.within(wanted.Start, wanted.End)
-	if wanted.Limit > 0 && wanted.Newest {
-		items = items.last(wanted.Limit)
-	} else if wanted.Limit > 0 {
-		items = items.first(wanted.Limit)
-	}
-	for block := range items.blocks() {
+	for block := range v.within(wanted.Start, wanted.End).blocks() {
 		v.blocks.prefetch(block)
 		for _, it := range block {
 			dst = append(dst, v.entry(it))
