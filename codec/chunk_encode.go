@@ -11,6 +11,9 @@ const (
 	// skipZstdRatio is how many times shorter than the values a body of templates must be to be
 	// taken without trying zstd.
 	skipZstdRatio = 8
+	// skipZstdFloatsRatio is the same for a body that is mostly floats that hardly repeat. zstd
+	// makes their digits no shorter than half.
+	skipZstdFloatsRatio = 3
 	// skipMembersRatio is the same for a body of templates that is taken without trying members.
 	skipMembersRatio = 32
 	// membersSkipZstdRatio is skipZstdRatio for a body of members. What zstd finds in such values
@@ -43,9 +46,11 @@ func (c *Coder) appendAlike(dst []byte, entries []Entry, h *Header) (body []byte
 	if !h.membersMayPay(dst) {
 		return dst, encodingTemplates
 	}
-	members := c.appendMemberBody(getBytes(), entries, h)
+	withMembers := *h
+	members := c.appendMemberBody(getBytes(), entries, &withMembers)
 	if len(members) > 0 && (len(dst) == 0 || len(members) < len(dst)) {
 		putBytes(dst)
+		*h = withMembers
 		return members, encodingMembers
 	}
 	putBytes(members)
@@ -60,6 +65,9 @@ func (h *Header) isShort(body []byte, encoding byte) bool {
 	length, ratio := uint64(len(body)), uint64(skipZstdRatio)
 	if encoding == encodingMembers {
 		ratio = membersSkipZstdRatio
+	}
+	if h.floatsPrevail {
+		ratio = skipZstdFloatsRatio
 	}
 	return length > 0 && length <= max(h.ValueBytes/ratio, min(smallBody, h.ValueBytes))
 }

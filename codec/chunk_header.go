@@ -42,6 +42,9 @@ type Header struct {
 	version  byte
 	encoding byte
 	body     []byte
+	// floatsPrevail says of a body that was just encoded that most of it is floats that hardly
+	// repeat.
+	floatsPrevail bool
 }
 
 // IsOutdated reports whether the chunk has an older version than a chunk that is written today. If

@@ -38,7 +38,7 @@ func (c *Coder) Join(key []byte, chunks []EncodedChunk, entries []Entry) ([]byte
 	h.ValueBytes = j.valueBytes
 	body := j.templates.appendBody(getBytes(), j.entries, &h)
 	defer func() { putBytes(body) }()
-	if len(body) == 0 || !j.isShortEnough(len(body), &h) {
+	if len(body) == 0 || !j.isShortEnough(body, &h) {
 		return nil, nil
 	}
 	return appendHeaderAndBody(nil, key, &h, encodingTemplates, body), nil
@@ -65,8 +65,8 @@ func (j *chunkJoiner) forget() {
 // isShortEnough reports whether no other encoding needs to be tried: because AppendChunk would not
 // try one, or because the body is as short, in proportion, as those of the chunks, for which it was
 // tried.
-func (j *chunkJoiner) isShortEnough(body int, h *Header) bool {
-	return uint64(body) <= h.ValueBytes/skipZstdRatio || uint64(body)*j.chunkValueBytes <= j.chunkBodyBytes*h.ValueBytes
+func (j *chunkJoiner) isShortEnough(body []byte, h *Header) bool {
+	return h.isShort(body, encodingTemplates) || uint64(len(body))*j.chunkValueBytes <= j.chunkBodyBytes*h.ValueBytes
 }
 
 // addChunk adds a chunk. It returns false if the chunk is not encoded by templates, or if there are
@@ -84,7 +84,7 @@ func (j *chunkJoiner) addChunk(chunk EncodedChunk) (joined bool, err error) {
 	if !t.parse(h) || !t.readTimestamps(timestamps, h, 0) || !t.readSequences(sequences, h, 0) {
 		return false, errTemplates
 	}
-	if t.valuesLen(h.Count) != h.ValueBytes {
+	if length, ok := t.valuesLen(h.Count); !ok || length != h.ValueBytes {
 		return false, errTemplates
 	}
 	for i := range timestamps {
@@ -109,7 +109,7 @@ func (f *templateFinder) addBody(t *templateBody, count int) bool {
 		}
 		into := &f.templates[known[i]]
 		for i := range stored.places {
-			into.numbers[i].addAll(stored.places[i].style, stored.places[i].mantissas)
+			into.numbers[i].addPlace(&stored.places[i])
 		}
 	}
 	for i := range count {

@@ -62,7 +62,8 @@
 //	  pieces       the text before, between and after the places: for each piece, a uvarint
 //	               length and the bytes
 //	  for each place:
-//	    kind       1 byte: 1 to 18 is a place of decimals, and their min digits
+//	    kind       1 byte: 1 to 18 is a place of decimals, and their min digits; 0x80 is a place
+//	               of floats
 //	    ...        as the kind says, for each value that has this template
 //
 // A place of decimals:
@@ -74,6 +75,40 @@
 //
 // A number is written with at least min digits before the point, filled up with leading zeros, and
 // with max decimals after it, of which trailing zeros are left out until min decimals remain.
+//
+// Most programs write a float64 as the shortest decimal that is read back as it. A place of floats
+// keeps the float in place of its digits:
+//
+//	kind           1 byte: 0x80
+//	form           1 byte: how the decimal is written
+//	unit           1 byte: which integer stands for a float
+//	scale          1 byte
+//	numbers        integers
+//	corrections    integers; only with units 2 and 3
+//
+// A number is written in full if the exponent of its first digit is in a range, and otherwise with
+// an exponent. The forms are those of these programs:
+//
+//	0  JavaScript, Go   -6 to 20   5                       1e-7      1e+21
+//	1  Python           -4 to 15   5.0                     1e-05     1e+16
+//	2  Rust             -5 to 15   5.0                     1e-6      1e16
+//	3  C++ (nlohmann)   -4 to 14   5.0                     1e-05     1e+15
+//	4  Java             -3 to 6    5.0                     1.0E-4    1.0E7
+//	5  C#               -4 to 14   5                       1E-05     1E+15
+//
+// The unit is:
+//
+//	0  bits             the integer is the float's 63 bits without the sign, shifted to the right
+//	                    by scale bits, and negative for a negative float
+//	1  binary           the float is the integer times 2^-scale; scale is up to 200
+//	2  decimal          the float is the integer divided by 10^scale in float64s, and then moved by
+//	                    the correction: to the next float64 for 1, to the one before for -1, and so
+//	                    on; scale is up to 22
+//	3  32-bit decimal   the same, but the quotient is rounded to a float32, and then moved by
+//	                    neighbours among the float32s
+//
+// An integer of unit 1, 2 or 3 is converted to a float64 first. A place with an infinity, or with
+// what is not a number, is not valid.
 //
 // Values that need more than 16 templates are encoded in another way, and those that need several
 // may be. A chunk is encoded as zstd or

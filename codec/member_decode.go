@@ -239,9 +239,7 @@ func (t *memberBody) readColumn(c *Coder, column *storedColumn) bool {
 		return true
 	}
 	if place := column.numbers; place != nil {
-		place.mantissas = t.allocate(column.wanted)
-		place.column.read(place.mantissas, column.first)
-		return true
+		return place.read(&t.bodyColumns, column.first, column.wanted)
 	}
 	return column.texts.read(c, &t.bodyColumns, column.first, column.wanted)
 }

@@ -37,6 +37,7 @@ func (f *memberFinder) appendBody(c *Coder, dst []byte, entries []Entry, h *Head
 		column.isConstant = !column.isNumber && allEqual(column.texts)
 	}
 	f.rows = slices.Grow(f.rows[:0], len(entries))[:len(entries)]
+	f.floats.noise = 0
 	body := appendTimestampsAndSequences(dst, f.rows, entries, h)
 	body = f.appendTemplates(body)
 	for i := range f.columns {
@@ -44,16 +45,15 @@ func (f *memberFinder) appendBody(c *Coder, dst []byte, entries []Entry, h *Head
 		switch {
 		case column.isConstant:
 		case column.isNumber:
-			style, ok := column.numbers.align()
-			if !ok {
+			var ok bool
+			if body, ok = column.numbers.appendShortest(body, &f.floats); !ok {
 				return dst
 			}
-			body = style.append(body)
-			body = appendIntColumn(body, column.numbers.mantissas)
 		default:
 			body = f.texts.appendColumn(c, body, column.texts)
 		}
 	}
+	h.floatsPrevail = f.floats.isMostOf(body)
 	return body
 }
 

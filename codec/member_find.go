@@ -43,6 +43,7 @@ type memberFinder struct {
 	paths      []memberPath
 	rows       []uint64 // scratch
 	texts      textEncoder
+	floats     floatEncoder
 }
 
 var memberFinders = sync.Pool{New: func() any {

@@ -62,7 +62,7 @@ func (s *memberSplitter) split(value []byte) bool {
 // again as it was is a text.
 func (s *memberSplitter) addBare(text []byte) (mark byte) {
 	s.scalars = append(s.scalars, scalar{text: text})
-	if s.scalars[len(s.scalars)-1].number.parse(text, false) == len(text) {
+	if s.scalars[len(s.scalars)-1].number.parse(text, unlimited) == len(text) {
 		return numberMark
 	}
 	return textMark

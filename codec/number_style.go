@@ -75,6 +75,9 @@ type numberColumn struct {
 	minDecimals, maxDecimals uint8
 	maxPadded                uint8 // largest number of digits before the point, of numbers with a leading zero
 	maxZeroEnded             uint8 // largest number of decimals, of numbers with a trailing zero
+
+	floats int     // number of floats, whose mantissa is their bits, and whose decimals are floatMark
+	forms  formSet // forms in which all floats are written as they were, if there are any
 }
 
 // reset drops the numbers and keeps their memory.
@@ -83,7 +86,11 @@ func (c *numberColumn) reset() {
 }
 
 func (c *numberColumn) add(n *number) {
-	if len(c.mantissas) == 0 {
+	if n.forms != 0 {
+		c.addFloat(uint64(n.mantissa), n.forms)
+		return
+	}
+	if len(c.mantissas) == c.floats {
 		c.minDigits, c.minDecimals = n.digits, n.decimals
 	}
 	c.mantissas = append(c.mantissas, uint64(n.mantissa))
@@ -98,12 +105,46 @@ func (c *numberColumn) add(n *number) {
 	}
 }
 
-// addAll adds numbers that have one style.
-func (c *numberColumn) addAll(style numberStyle, mantissas []uint64) {
-	for _, mantissa := range mantissas {
-		n := style.number(int64(mantissa))
+// addFloat adds a float that is written in any of some forms.
+func (c *numberColumn) addFloat(float uint64, forms formSet) {
+	if c.floats == 0 {
+		c.forms = allForms
+	}
+	c.floats++
+	c.forms &= forms
+	c.mantissas, c.decimals = append(c.mantissas, float), append(c.decimals, floatMark)
+}
+
+// addPlace adds the wanted numbers of a stored place.
+func (c *numberColumn) addPlace(p *storedPlace) {
+	for _, mantissa := range p.mantissas {
+		if p.floats != nil {
+			c.addFloat(mantissa, 1<<p.floats.formIndex)
+			continue
+		}
+		n := p.style.number(int64(mantissa))
 		c.add(&n)
 	}
+}
+
+// appendShortest appends the place of a template that has the column's numbers: as decimals or as
+// floats. It returns false if neither writes each number as it was.
+func (c *numberColumn) appendShortest(dst []byte, e *floatEncoder) (result []byte, ok bool) {
+	var floats []byte
+	if c.isWorthwhileAsFloats() {
+		floats = e.encode(c)
+	}
+	start := len(dst)
+	if style, ok := c.align(); ok {
+		if dst = appendIntColumn(style.append(dst), c.mantissas); len(floats) == 0 || len(dst)-start <= len(floats) {
+			return dst, true
+		}
+	}
+	if len(floats) == 0 {
+		return dst[:start], false
+	}
+	e.keep()
+	return append(dst[:start], floats...), true
 }
 
 // align gives all numbers the same number of decimals, and returns the style in which each number
@@ -112,6 +153,9 @@ func (c *numberColumn) align() (numberStyle, bool) {
 	s := numberStyle{minDigits: 1, maxDecimals: c.maxDecimals, minDecimals: c.minDecimals}
 	if c.maxPadded > 0 {
 		s.minDigits = c.maxPadded
+	}
+	if c.floats > 0 {
+		return numberStyle{}, false
 	}
 	if c.minDigits < s.minDigits || c.maxZeroEnded > c.minDecimals || c.maxDigits+c.maxDecimals > maxNumberDigits {
 		return numberStyle{}, false

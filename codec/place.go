@@ -22,9 +22,10 @@ func (k placeKind) isTexts() bool { return placeForms <= k && k <= placeDigits }
 
 // storedPlace is a place in a stored template, where each value has a text of its own.
 type storedPlace struct {
-	style     numberStyle
+	style     numberStyle   // of decimals
+	floats    *storedFloats // nil for decimals
 	column    intColumn
-	mantissas []uint64 // numbers of the wanted values
+	mantissas []uint64 // numbers of the wanted values; of floats, their bits
 	length    int      // of each of these numbers as text, if they are equally long
 }
 
@@ -40,14 +41,60 @@ func (r *fieldReader) place(rows int, version byte) (p storedPlace) {
 		p.style = r.numberStyle()
 		r.failed = r.failed || !p.style.isValid()
 		p.column = r.intColumn(rows)
-	default: // no version up to placeKindsVersion has another kind
+	case kind == placeFloats && version >= placeKindsVersion:
+		p = r.floatPlace(rows)
+	default:
 		r.failed = true
 	}
 	return p
 }
 
+// read reads the numbers from the index first on, as many as n, into memory. It returns false if
+// one of them is not a number.
+func (p *storedPlace) read(memory *bodyColumns, first, n int) bool {
+	p.mantissas = memory.allocate(n)
+	p.column.read(p.mantissas, first)
+	if p.floats == nil {
+		return true
+	}
+	if !p.floats.unit.isDecimal() {
+		return p.floats.toFloats(p.mantissas, nil)
+	}
+	corrections := memory.allocate(n)
+	defer memory.release(n)
+	p.floats.corrections.read(corrections, first)
+	return p.floats.toFloats(p.mantissas, corrections)
+}
+
 // write writes the place's text of the wanted value with an index to the start of dst, which must
 // have maxNumberLen bytes, and returns the length of the text.
 func (p *storedPlace) write(dst []byte, index int) (length int) {
+	if p.floats != nil {
+		return p.floats.form.writeFloat(dst, p.mantissas[index])
+	}
 	return p.style.write(dst, int64(p.mantissas[index]))
+}
+
+// textsLen returns the total length of the texts of the wanted values.
+func (p *storedPlace) textsLen() (total uint64) {
+	for _, mantissa := range p.mantissas {
+		if p.floats != nil {
+			total += uint64(p.floats.form.lengthOf(mantissa))
+		} else {
+			total += uint64(p.style.length(int64(mantissa)))
+		}
+	}
+	return total
+}
+
+// appendTail appends the place without the first n numbers.
+func (p *storedPlace) appendTail(dst []byte, n int) []byte {
+	if p.floats == nil {
+		return p.column.appendTail(p.style.append(dst), n, 0)
+	}
+	dst = p.column.appendTail(p.floats.append(dst), n, 0)
+	if p.floats.unit.isDecimal() {
+		dst = p.floats.corrections.appendTail(dst, n, 0)
+	}
+	return dst
 }

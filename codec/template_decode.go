@@ -109,6 +109,9 @@ func (t *bodyColumns) allocate(n int) []uint64 {
 	return t.memory[used : used+n : used+n]
 }
 
+// release gives back the memory for n integers that were allocated last.
+func (t *bodyColumns) release(n int) { t.memory = t.memory[:len(t.memory)-n] }
+
 // parse parses a body. A number takes at least one byte of its value, so that the length of the
 // values bounds the number of numbers.
 func (t *templateBody) parse(h *Header) bool {
@@ -235,7 +238,9 @@ func (t *bodyColumns) readSequences(dst []uint64, h *Header, from int) bool {
 // writeValues gives the buffer's rows their values, which have the indexes from `from` to before
 // `to` in the chunk. It returns false if their length contradicts the header.
 func (t *templateBody) writeValues(b *Buffer, from, to int) bool {
-	t.readNumbers(from, to)
+	if !t.readNumbers(from, to) {
+		return false
+	}
 	maxLen := int(b.Header.ValueBytes)
 	if cap(b.body) < maxLen+maxNumberLen {
 		b.body = make([]byte, maxLen+maxNumberLen)
@@ -260,8 +265,9 @@ func (t *templateBody) writeValues(b *Buffer, from, to int) bool {
 	return to-from < b.Header.Count || end == maxLen
 }
 
-// readNumbers reads the numbers of the values with an index from `from` to before `to`.
-func (t *templateBody) readNumbers(from, to int) {
+// readNumbers reads the numbers of the values with an index from `from` to before `to`. It returns
+// false if one of them is not a number.
+func (t *templateBody) readNumbers(from, to int) bool {
 	for i := range t.templates {
 		stored := &t.templates[i]
 		first := from // index of the first number to read
@@ -271,11 +277,12 @@ func (t *templateBody) readNumbers(from, to int) {
 			stored.wanted = countEqual(t.templateOf[from:to], uint64(i))
 		}
 		for i := range stored.places {
-			place := &stored.places[i]
-			place.mantissas = t.allocate(stored.wanted)
-			place.column.read(place.mantissas, first)
+			if !stored.places[i].read(&t.bodyColumns, first, stored.wanted) {
+				return false
+			}
 		}
 	}
+	return true
 }
 
 // countEqual returns the number of elements that are equal to wanted.

@@ -21,21 +21,23 @@ const (
 
 // template is the text that some values have in common, and the numbers at its places.
 type template struct {
-	pieces      [][]byte // the text; one more than there are places
-	integerOnly []bool   // for each place: its numbers never have a fraction
-	numbers     []numberColumn
+	pieces  [][]byte      // the text; one more than there are places
+	limits  []numberLimit // of the numbers at each place
+	numbers []numberColumn
 }
 
 // templateFinder finds the templates of a chunk's values. It is reused for one chunk after another.
 type templateFinder struct {
 	limit      int // of the number of templates
 	templates  []template
-	templateOf []uint64 // index of each value's template
-	last       int      // index of the last value's template
+	templateOf []uint64    // index of each value's template
+	last       int         // index of the last value's template
+	newNumbers numberLimit // of the numbers of new templates
 
 	pieces [][]byte // pieces and numbers of the current value
 	found  []number
 	column []uint64 // scratch
+	floats floatEncoder
 }
 
 var templateFinders = sync.Pool{New: func() any { return new(templateFinder) }}
@@ -69,7 +71,7 @@ func (f *templateFinder) forget() {
 	for i := range f.templates {
 		clear(f.templates[i].pieces)
 	}
-	f.templates, f.templateOf, f.last = f.templates[:0], f.templateOf[:0], 0
+	f.templates, f.templateOf, f.last, f.newNumbers = f.templates[:0], f.templateOf[:0], 0, unlimited
 	clear(f.pieces[:cap(f.pieces)])
 }
 
@@ -84,7 +86,11 @@ func (f *templateFinder) add(value []byte) bool {
 			return true
 		}
 	}
-	f.pieces, f.found = splitAtNumbers(value, f.pieces[:0], f.found[:0])
+	f.pieces, f.found = splitAtNumbers(value, f.newNumbers, f.pieces[:0], f.found[:0])
+	if f.newNumbers == unlimited && hasOtherExponents(f.pieces) { // one template for all such values
+		f.newNumbers = withoutExponent
+		f.pieces, f.found = splitAtNumbers(value, f.newNumbers, f.pieces[:0], f.found[:0])
+	}
 	i, ok := f.indexOfPieces()
 	if ok {
 		f.addFound(i)
@@ -112,15 +118,15 @@ func (f *templateFinder) indexOfPieces() (i int, ok bool) {
 // with numbers between them.
 func (f *templateFinder) addTo(i int, value []byte) bool {
 	known := &f.templates[i]
-	places := len(known.integerOnly)
+	places := len(known.limits)
 	f.found = slices.Grow(f.found[:0], places)[:places]
-	for place, integerOnly := range known.integerOnly {
+	for place, limit := range known.limits {
 		piece := known.pieces[place]
 		if !bytes.HasPrefix(value, piece) {
 			return false
 		}
 		value = value[len(piece):]
-		length := f.found[place].parse(value, integerOnly)
+		length := f.found[place].parse(value, limit)
 		if length == 0 {
 			return false
 		}
@@ -140,19 +146,26 @@ func (f *templateFinder) addTemplate() {
 	added := &f.templates[len(f.templates)-1]
 	added.pieces = append(added.pieces[:0], f.pieces...)
 	places := len(f.pieces) - 1
-	added.integerOnly = added.integerOnly[:0]
+	added.limits = added.limits[:0]
 	added.numbers = slices.Grow(added.numbers[:0], places)[:places]
 	for place := range places {
-		added.integerOnly = append(added.integerOnly, placeIsIntegerOnly(f.pieces, place))
+		added.limits = append(added.limits, limitOfPlace(f.pieces, place))
 		added.numbers[place].reset()
 	}
 }
 
-// placeIsIntegerOnly is numberIsIntegerOnly for a place of a template: a point precedes the place;
-// or a point, the next place and another point follow.
-func placeIsIntegerOnly(pieces [][]byte, place int) bool {
-	return bytes.HasSuffix(pieces[place], point) ||
-		bytes.Equal(pieces[place+1], point) && place+2 < len(pieces) && bytes.HasPrefix(pieces[place+2], point)
+// limitOfPlace returns the limit of the numbers at a place of a template. integerOnly is for the
+// same numbers as numberIsIntegerOnly: a point precedes the place; or a point, the next place and
+// another point follow.
+func limitOfPlace(pieces [][]byte, place int) numberLimit {
+	switch {
+	case bytes.HasSuffix(pieces[place], point),
+		bytes.Equal(pieces[place+1], point) && place+2 < len(pieces) && bytes.HasPrefix(pieces[place+2], point):
+		return integerOnly
+	case endsAtExponent(pieces, place):
+		return withoutExponent
+	}
+	return unlimited
 }
 
 var point = []byte{'.'}
@@ -170,6 +183,7 @@ func (f *templateFinder) addFound(i int) {
 // numbers at some place do not have one style.
 func (f *templateFinder) appendBody(dst []byte, entries []Entry, h *Header) []byte {
 	f.column = slices.Grow(f.column[:0], len(entries))[:len(entries)]
+	f.floats.noise = 0
 	body := appendTimestampsAndSequences(dst, f.column, entries, h)
 	body = binary.AppendUvarint(body, uint64(len(f.templates)))
 	if len(f.templates) > 1 {
@@ -179,14 +193,13 @@ func (f *templateFinder) appendBody(dst []byte, entries []Entry, h *Header) []by
 		known := &f.templates[i]
 		body = appendPieces(body, known.pieces)
 		for place := range known.numbers {
-			style, ok := known.numbers[place].align()
-			if !ok {
+			var ok bool
+			if body, ok = known.numbers[place].appendShortest(body, &f.floats); !ok {
 				return dst
 			}
-			body = style.append(body)
-			body = appendIntColumn(body, known.numbers[place].mantissas)
 		}
 	}
+	h.floatsPrevail = f.floats.isMostOf(body)
 	return body
 }
 

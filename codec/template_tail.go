@@ -27,8 +27,8 @@ func (h *Header) templateTail(record string, n int) (key, tail []byte, ok bool) 
 	body = t.timestamps.appendTail(body, n, rest.First-h.First)
 	body = t.sequences.appendTail(body, n, lowest)
 	body = t.appendTemplateTails(body, n)
-	dropped := t.valuesLen(n)
-	if rest.ValueBytes -= dropped; dropped > h.ValueBytes || uint64(rest.Count) > rest.ValueBytes {
+	dropped, ok := t.valuesLen(n)
+	if rest.ValueBytes -= dropped; !ok || dropped > h.ValueBytes || uint64(rest.Count) > rest.ValueBytes {
 		return nil, nil, false
 	}
 	key = Key{Record: record, Timestamp: rest.First}.Append(make([]byte, 0, len(record)+1+timestampLen))
@@ -89,8 +89,7 @@ func (t *templateBody) appendTemplateTails(dst []byte, n int) []byte {
 		}
 		dst = appendPieces(dst, stored.pieces)
 		for i := range stored.places {
-			dst = stored.places[i].style.append(dst)
-			dst = stored.places[i].column.appendTail(dst, dropped, 0)
+			dst = stored.places[i].appendTail(dst, dropped)
 		}
 	}
 	return dst
@@ -104,19 +103,20 @@ func (t *templateBody) rowsBefore(n, template int) int {
 	return countEqual(t.templateOf[:n], uint64(template))
 }
 
-// valuesLen returns the total length of the first n values.
-func (t *templateBody) valuesLen(n int) (total uint64) {
-	t.readNumbers(0, n)
+// valuesLen returns the total length of the first n values. It returns false if the body is not
+// valid.
+func (t *templateBody) valuesLen(n int) (total uint64, ok bool) {
+	if !t.readNumbers(0, n) {
+		return 0, false
+	}
 	for i := range t.templates {
 		stored := &t.templates[i]
 		for _, piece := range stored.pieces {
 			total += uint64(len(piece)) * uint64(stored.wanted)
 		}
-		for _, place := range stored.places {
-			for _, mantissa := range place.mantissas {
-				total += uint64(place.style.length(int64(mantissa)))
-			}
+		for i := range stored.places {
+			total += stored.places[i].textsLen()
 		}
 	}
-	return total
+	return total, true
 }

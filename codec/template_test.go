@@ -36,7 +36,9 @@ var templateTests = []struct {
 	{"addresses", []string{`"10.0.0.1 took 5 ms"`, `"192.168.255.254 took 12 ms"`}, true,
 		"numbers between points are integers"},
 	{"versions", []string{`"v1.2.3"`, `"v10.20.30"`, `"v0.0.0"`}, true, "numbers between points are integers"},
-	{"exponents", []string{`1.5e-7`, `2.5e-7`, `1e-10`}, true, "the exponent is a number of its own"},
+	{"exponents", []string{`1.5e-7`, `2.5e-7`, `1e-10`}, true, "as JavaScript and Rust write them"},
+	{"other exponents", []string{`1.50e-07`, `2.55e-07`, `1.00e-10`}, true, "as printf writes them"},
+	{"exponents of both", []string{`1.55e-07`, `1.50e-07`, `2.55e-07`}, true, "the first alone may be a float"},
 	{"17 digits", []string{`0.30000000000000004`, `0.1`, `0.7071067811865476`}, true,
 		"the longest that a double needs"},
 	{"18 digits in all", []string{`123456789012345678`, `1`}, true, "the longest number"},
@@ -401,7 +403,7 @@ func TestSplitAtNumbers(t *testing.T) {
 		{`0.12345678901234567 -0.12345678901234567`, `# #`, "18 digits with a fraction"},
 		{`12345678901234567.8 1.12345678901234567`, `# #`, "18 digits with a fraction"},
 	} {
-		pieces, found := splitAtNumbers([]byte(test.value), nil, nil)
+		pieces, found := splitAtNumbers([]byte(test.value), unlimited, nil, nil)
 		if got := string(bytes.Join(pieces, []byte("#"))); got != test.want || len(found) != len(pieces)-1 {
 			t.Errorf("%s: got %s with %d numbers; want %s (%s)", test.value, got, len(found), test.want, test.reason)
 		}
@@ -412,7 +414,7 @@ func TestSplitAtNumbers(t *testing.T) {
 func TestValueFitsItsTemplate(t *testing.T) {
 	for _, test := range templateTests {
 		for _, value := range test.values {
-			pieces, numbers := splitAtNumbers([]byte(value), nil, nil)
+			pieces, numbers := splitAtNumbers([]byte(value), unlimited, nil, nil)
 			f := templateFinder{pieces: pieces}
 			f.addTemplate()
 			if !f.addTo(0, []byte(value)) || !slices.Equal(f.found, numbers) {

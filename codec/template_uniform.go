@@ -11,6 +11,9 @@ package codec
 func (s *storedTemplate) uniformLen() (length int) {
 	for i := range s.places {
 		place := &s.places[i]
+		if place.floats != nil { // their texts have as many digits as each of them needs
+			return 0
+		}
 		if place.length = place.style.uniformLen(place.mantissas); place.length == 0 {
 			return 0
 		}

@@ -240,9 +240,9 @@ func (t *textColumn) readForms(memory *bodyColumns, from, wanted int) bool {
 		form := &t.forms[i]
 		form.next = 0
 		for place := range form.places {
-			numbers := &form.places[place].numbers
-			numbers.mantissas = memory.allocate(form.wanted)
-			numbers.column.read(numbers.mantissas, form.before)
+			if !form.places[place].numbers.read(memory, form.before, form.wanted) {
+				return false
+			}
 		}
 	}
 	return true

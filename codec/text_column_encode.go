@@ -153,7 +153,7 @@ func (e *textEncoder) addWhole(texts [][]byte) bool {
 // addSplit adds the texts as forms with numbers. It returns false if there are too many.
 func (e *textEncoder) addSplit(texts [][]byte) bool {
 	for row, text := range texts {
-		e.pieces, e.found = splitAtNumbers(text, e.pieces[:0], e.found[:0])
+		e.pieces, e.found = splitAtNumbers(text, withoutExponent, e.pieces[:0], e.found[:0])
 		e.skeleton = e.skeleton[:0]
 		for _, piece := range e.pieces {
 			e.skeleton = append(append(e.skeleton, piece...), numberMark)

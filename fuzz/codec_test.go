@@ -73,6 +73,18 @@ func FuzzChunk(f *testing.F) {
 		many[i].Value = fmt.Appendf(nil, `{"at":"%02d:%02d","x":%d.%d,"on":%v}`, i/7, i, i*i-9, i%3, i%5 == 0)
 	}
 	f.Add(key, coder.AppendChunk(nil, key, many), true)
+	for _, float := range []func(i int) float64{
+		func(i int) float64 { return math.Sin(float64(i)) },                         // bits
+		func(i int) float64 { return float64(float32(i*i-99) / 7) },                 // bits of 32
+		func(i int) float64 { return float64(i*i*31%977-500) / 16384 },              // multiples of a power of 2
+		func(i int) float64 { return float64(i*i*31%977) / 1000 * 3 },               // decimals, some moved
+		func(i int) float64 { return float64(float32(float64(i*i*31%977) / 1000)) }, // the same in 32 bits
+	} {
+		for i := range many {
+			many[i].Value = fmt.Appendf(nil, `{"x":%v}`, float(i))
+		}
+		f.Add(key, coder.AppendChunk(nil, key, many), true)
+	}
 	for i := range many {
 		far := i / 24 * 1_000_000 // of 50 numbers, three are far from the others
 		many[i].Value = fmt.Appendf(nil, `{"n":%d,"on":%v,"celsius":%d.5}`, i*i%7+far, i/20 == 1, i*i%16*25)
