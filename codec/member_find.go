@@ -64,23 +64,33 @@ func (f *memberFinder) forget() {
 
 // add adds a value. It returns false if the value is not JSON, or if there are too many templates.
 func (f *memberFinder) add(value []byte) bool {
-	if f.last >= len(f.templates) || !f.splitLike(f.templates[f.last].skeleton, value) {
-		if !f.split(value) {
-			return false
-		}
-		known, ok := f.bySkeleton[string(f.skeleton)]
-		if !ok {
-			if known, ok = f.addTemplate(); !ok {
-				return false
-			}
-		}
-		f.last = known
+	if !f.findTemplate(value) {
+		return false
 	}
 	f.templateOf = append(f.templateOf, uint64(f.last))
 	for i, column := range f.templates[f.last].columns {
 		f.columns[column].add(&f.scalars[i])
 	}
 	return true
+}
+
+// findTemplate sets last to the template of a value, after adding it if it is new, and splits the
+// value. It returns false if that is impossible.
+func (f *memberFinder) findTemplate(value []byte) (ok bool) {
+	if f.last < len(f.templates) {
+		isLike, ok := f.splitLike(f.templates[f.last].skeleton, value)
+		if isLike || !ok {
+			return ok
+		}
+	} else if !f.split(value) {
+		return false
+	}
+	known, ok := f.bySkeleton[string(f.skeleton)]
+	if !ok {
+		known, ok = f.addTemplate()
+	}
+	f.last = known
+	return ok
 }
 
 func (c *memberColumn) add(s *scalar) {

@@ -28,8 +28,13 @@ type memberSplitter struct {
 // marks a place. JSON contains neither.
 func (s *memberSplitter) split(value []byte) bool {
 	s.skeleton, s.scalars = s.skeleton[:0], s.scalars[:0]
-	copied := 0 // number of bytes that are in the skeleton or in a scalar
-	for i := 0; i < len(value); {
+	return s.splitFrom(value, 0, 0)
+}
+
+// splitFrom is split for the bytes from an index on. The first of them, up to the index copied, are
+// in the skeleton or in a scalar already.
+func (s *memberSplitter) splitFrom(value []byte, copied, i int) bool {
+	for i < len(value) {
 		switch b := value[i]; {
 		case b == '"':
 			end := stringEnd(value, i+1)
@@ -58,6 +63,70 @@ func (s *memberSplitter) split(value []byte) bool {
 	return true
 }
 
+// splitLike is split for a value that may have a known skeleton, which takes less time if it has.
+// isLike says whether it has; then the skeleton is not set.
+func (s *memberSplitter) splitLike(known, value []byte) (isLike, ok bool) {
+	s.scalars = s.scalars[:0]
+	alike, at := 0, 0 // length of the beginning of the skeleton, and of the value, that are alike
+	isString := false // the last scalar is a string
+	for {
+		mark := nextMark(known, alike)
+		piece := known[alike:mark]
+		if !bytes.HasPrefix(value[at:], piece) {
+			break
+		}
+		start := at + len(piece)
+		if mark == len(known) {
+			if start == len(value) {
+				return true, true
+			}
+			break
+		}
+		inString := mark > 0 && known[mark-1] == '"'
+		end := s.addScalar(value[start:], inString, known[mark])
+		if end < 0 {
+			break
+		}
+		alike, at, isString = mark+1, start+end, inString
+	}
+	s.skeleton = append(s.skeleton[:0], known[:alike]...)
+	if isString {
+		return false, s.splitFrom(value, at, at+len(`"`))
+	}
+	return false, s.splitFrom(value, at, at)
+}
+
+// nextMark returns the index of the first mark in a skeleton from an index on; the length of the
+// skeleton if there is none.
+func nextMark(skeleton []byte, from int) int {
+	for from < len(skeleton) && skeleton[from] > maxMark {
+		from++
+	}
+	return from
+}
+
+// addScalar adds the scalar that a text starts with, and returns the index of its end. It returns -1
+// if there is none, or none with this mark.
+func (s *memberSplitter) addScalar(text []byte, inString bool, mark byte) (end int) {
+	if inString {
+		if end = stringEnd(text, 0); end >= 0 {
+			s.scalars = append(s.scalars, scalar{text: text[:end]})
+		}
+		return end
+	}
+	for end < len(text) && isScalarByte[text[end]] {
+		end++
+	}
+	if end == 0 {
+		return -1
+	}
+	if s.addBare(text[:end]) != mark {
+		s.scalars = s.scalars[:len(s.scalars)-1]
+		return -1
+	}
+	return end
+}
+
 // addBare adds a scalar that is not a string, and returns its mark. A number that cannot be written
 // again as it was is a text.
 func (s *memberSplitter) addBare(text []byte) (mark byte) {
@@ -66,56 +135,6 @@ func (s *memberSplitter) addBare(text []byte) (mark byte) {
 		return numberMark
 	}
 	return textMark
-}
-
-// splitLike cuts a value that has a known skeleton. It returns false if the value has another one.
-// It is what split does, but it takes less time.
-func (s *memberSplitter) splitLike(skeleton []byte, value []byte) bool {
-	s.scalars = s.scalars[:0]
-	for len(skeleton) > 0 {
-		n := 0 // length of the text up to the next place
-		for n < len(skeleton) && skeleton[n] > maxMark {
-			n++
-		}
-		if !bytes.HasPrefix(value, skeleton[:n]) {
-			return false
-		}
-		value = value[n:]
-		if n == len(skeleton) {
-			break
-		}
-		isString := n > 0 && skeleton[n-1] == '"'
-		end := scalarEnd(value, isString)
-		if end < 0 {
-			return false
-		}
-		mark := byte(textMark)
-		if text := value[:end]; isString {
-			s.scalars = append(s.scalars, scalar{text: text})
-		} else {
-			mark = s.addBare(text)
-		}
-		if mark != skeleton[n] {
-			return false
-		}
-		skeleton, value = skeleton[n+1:], value[end:]
-	}
-	return len(value) == 0
-}
-
-// scalarEnd returns the index of the end of the scalar that a text starts with; -1 if there is
-// none.
-func scalarEnd(text []byte, isString bool) (end int) {
-	if isString {
-		return stringEnd(text, 0)
-	}
-	for end < len(text) && isScalarByte[text[end]] {
-		end++
-	}
-	if end == 0 {
-		return -1
-	}
-	return end
 }
 
 // stringEnd returns the index of the quote that ends the string whose content starts at an index;

@@ -130,9 +130,11 @@ func hasDigit(text []byte) bool { return bytes.ContainsAny(text, "0123456789") }
 
 // addWhole adds the texts as forms without numbers. It returns false if there are too many.
 func (e *textEncoder) addWhole(texts [][]byte) bool {
-	form := 0
+	var recent [64]uint16 // number of a form that was found with each hash; 0 if there was none
 	for row, text := range texts {
-		if row == 0 || !bytes.Equal(text, e.forms[form].pieces[0]) {
+		hash := cheapHash(text) % uint32(len(recent))
+		form := int(recent[hash]) - 1
+		if form < 0 || !bytes.Equal(text, e.forms[form].pieces[0]) {
 			var ok bool
 			if form, ok = e.byText[string(text)]; !ok {
 				// Random identifiers hardly ever repeat.
@@ -144,10 +146,20 @@ func (e *textEncoder) addWhole(texts [][]byte) bool {
 				e.pieces = append(e.pieces[:0], text)
 				e.addForm()
 			}
+			recent[hash] = uint16(form + 1)
 		}
 		e.formOf = append(e.formOf, uint64(form))
 	}
 	return true
+}
+
+// cheapHash returns a hash of a few bytes of a text. A map's hash of all bytes takes more time.
+func cheapHash(text []byte) uint32 {
+	if len(text) == 0 {
+		return 0
+	}
+	first, middle, last := text[0], text[len(text)/2], text[len(text)-1]
+	return (uint32(first) | uint32(middle)<<8 | uint32(last)<<16 | uint32(len(text))<<24) * 0x9e3779b9 >> 16
 }
 
 // addSplit adds the texts as forms with numbers. It returns false if there are too many.
