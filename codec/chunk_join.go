@@ -44,6 +44,9 @@ func (c *Coder) Join(key []byte, chunks []EncodedChunk, entries []Entry) ([]byte
 	return appendHeaderAndBody(nil, key, &h, encodingTemplates, body), nil
 }
 
+// Joins reports whether Join can work on the chunk's numbers.
+func (h *Header) Joins() bool { return h.encoding == encodingTemplates }
+
 // chunkJoiner collects the values of a joined chunk. It is reused for one chunk after another.
 type chunkJoiner struct {
 	templates  templateFinder

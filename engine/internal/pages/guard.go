@@ -13,6 +13,7 @@ type Guard struct {
 	verified  map[uint64]page
 	leaves    map[uint64]bool // the leaves whose surroundings are verified
 	leafBytes int             // total length of leaves
+	leafUsed  int             // total length of their keys and values
 	pageBytes int             // total length of verified, and of the root
 }
 
@@ -50,6 +51,7 @@ func (g *Guard) VerifyAround(key []byte) error {
 	}
 	g.leaves[leaf.id] = true
 	g.leafBytes += len(leaf.data)
+	g.leafUsed += int(leaf.end)
 	return nil
 }
 
@@ -68,6 +70,9 @@ func (g *Guard) isInLastLeaf(key []byte) bool {
 // LeafBytes returns the total length of the leaves that have the keys given to VerifyAround, in
 // bytes. If all of them are changed, the transaction writes about this many bytes.
 func (g *Guard) LeafBytes() int { return g.leafBytes }
+
+// LeafUsed is LeafBytes without the free room in the leaves.
+func (g *Guard) LeafUsed() int { return g.leafUsed }
 
 // PageBytes returns the total length of the pages that VerifyAround has verified, in bytes. bbolt
 // reads no others to change the keys given to it, and writes no others again.

@@ -42,8 +42,8 @@ func (w *writeTx) insertRun(record string, run []codec.Entry) error {
 
 // insertPiece adds a piece of a run, which lies between the starts of left and right. Chunks that
 // overlap the piece are merged with it. So are short neighbours, so that a record does not end up
-// with many short chunks. A chunk is merged only into one that is at least half as long again. So
-// each value is rewritten O(log n) times.
+// with many short chunks. A chunk that is not tiny is merged only into one that is at least half as
+// long again. So each value is rewritten O(log n) times, and while its chunk is tiny.
 func (w *writeTx) insertPiece(chunks chunkFinder, g gap, piece []codec.Entry, isLast bool) (err error) {
 	count, size := len(piece), valueBytes(piece)
 	var before, after []*chunk // chunks to merge, the nearest first
@@ -69,6 +69,7 @@ func (w *writeTx) insertPiece(chunks chunkFinder, g gap, piece []codec.Entry, is
 		}
 	}
 	merged := append(before, after...)
+	w.replaced(merged)
 	entries := piece
 	for _, c := range merged {
 		own, err := w.decode(g.record, c)
@@ -80,12 +81,18 @@ func (w *writeTx) insertPiece(chunks chunkFinder, g gap, piece []codec.Entry, is
 	return w.write(g, entries, keysOf(merged))
 }
 
+// tinyChunk is the length in bytes up to which a chunk is extended by any number of values. A
+// chunk's key, header and texts are some 150 bytes, and the leaf with it is written again anyway.
+const tinyChunk = 512
+
 // shouldMerge reports whether a run of count values of size bytes should be merged with a neighbour
-// that it does not overlap. The neighbour must not be full, must be shorter than twice the run, and
-// the merge must save a chunk. A damaged neighbour stays as it is.
+// that it does not overlap. The neighbour must not be full, must be shorter than twice the run
+// unless it is tiny and need not be decoded, and the merge must save a chunk. A damaged neighbour
+// stays as it is.
 func (w *writeTx) shouldMerge(c *chunk, count int, size uint64) bool {
 	full := c.Count >= w.opts.ChunkValues || c.ValueBytes >= uint64(w.opts.ChunkBytes)
-	return !full && c.Count < 2*count && c.ValueBytes < 2*size &&
+	tiny := c.Joins() && len(c.encoded) <= tinyChunk
+	return !full && (tiny || c.Count < 2*count && c.ValueBytes < 2*size) &&
 		w.chunksFor(count+c.Count, size+c.ValueBytes) <= w.chunksFor(count, size) &&
 		codec.Verify(c.key, c.encoded) == nil
 }
@@ -117,6 +124,7 @@ func (w *writeTx) join(g gap, nearestFirst []*chunk, piece []codec.Entry) (joine
 	if encoded == nil || err != nil || key.Ordinal == math.MaxUint32 {
 		return false, nil // the caller decodes the chunks, which finds and describes damage
 	}
+	w.replaced(nearestFirst)
 	return true, w.replace(g, []codec.EncodedChunk{{Key: encodedKey, Chunk: encoded}}, key, keysOf(nearestFirst))
 }
 

@@ -132,7 +132,7 @@ func TestPinEnds(t *testing.T) {
 			if err := reader.Close(); err != nil || p.isPinned() {
 				t.Errorf("Close: %v, or there is a pin without a reader", err)
 			}
-			p.writer.pin.maxTime = time.Hour
+			p.writer.pin.maxTime, p.writer.pin.minBytes = time.Hour, defaultMinPinBytes
 			reader, _ = p.openReader()
 			if !p.isPinned() {
 				t.Error("another reader has no pin")

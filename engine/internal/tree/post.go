@@ -44,6 +44,7 @@ func (t *Tree) Post(p Posting) (leftOut uint64, err error) {
 		var n uint64
 		err := t.updateWith(p.Growth, func(w *writeTx) (err error) {
 			n, more, err = w.postPart(&p)
+			w.values.FillPercent = fillAfter(w.grown, w.chunkGuard.LeafUsed())
 			return err
 		})
 		if err != nil {

@@ -4,6 +4,8 @@ package tree
 
 import (
 	"bytes"
+	"math"
+
 	"go.etcd.io/bbolt"
 
 	"github.com/daybook-db/daybook/codec"
@@ -12,8 +14,8 @@ import (
 
 const (
 	// valuesFill and recordsFill are how full bbolt makes the leaves when it splits them. Chunks
-	// are written once and read often, so their leaves are filled. bbolt puts at least two chunks
-	// into a leaf, whatever their size.
+	// that are new are written once and read often, so their leaves are filled. bbolt puts at least
+	// two chunks into a leaf, whatever their size.
 	valuesFill  = 1.0
 	recordsFill = 0.9
 )
@@ -38,6 +40,7 @@ type writeTx struct {
 	nameGuard     *pages.Guard
 
 	added            int // bytes of chunks
+	grown            int // bytes of chunks that a post has added, less those that it has replaced
 	noted            int // bytes of notes
 	useAllProcessors func() bool
 	deferred         deferredChunks
@@ -95,6 +98,25 @@ func (w *writeTx) full() bool {
 // read or may merge with them, and what was put.
 func (w *writeTx) rewritten() int {
 	return w.chunkGuard.PageBytes() + w.nameGuard.PageBytes() + w.added + w.catalogue.added + w.noted
+}
+
+// replaced counts chunks in whose place others are put.
+func (w *writeTx) replaced(chunks []*chunk) {
+	for _, c := range chunks {
+		w.grown -= len(c.key) + len(c.encoded)
+	}
+}
+
+// fillAfter returns how full bbolt is to make the leaves when leaves with some used bytes have grown
+// by others. When the chunks of many records grow a little, each full leaf is split. Cut into a
+// full leaf and a small rest, it would be split again by the next post, and most leaves would be
+// nearly empty. So a leaf that was full is cut into equal parts.
+func fillAfter(grown, used int) float64 {
+	if grown <= 0 || used <= 0 {
+		return valuesFill
+	}
+	full := 1 + float64(grown)/float64(used)
+	return full / math.Ceil(full)
 }
 
 // entry returns the catalogue entry of a record that the transaction has not changed yet, and
@@ -177,6 +199,7 @@ func (w *writeTx) put(key, encoded []byte) error {
 		return err
 	}
 	w.added += len(key) + len(encoded)
+	w.grown += len(key) + len(encoded)
 	return w.values.Put(key, encoded)
 }
 

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tree
+
+import (
+	"fmt"
+	"math"
+	"path/filepath"
+	"testing"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/proof/testenv"
+)
+
+// TestSparseRecordsShareLeaves posts few values of each of many records again and again, as a head
+// has them that is full of records. Each record must keep one chunk, and the leaves must not become
+// mostly empty.
+func TestSparseRecordsShareLeaves(t *testing.T) {
+	const records, rounds = 3000, 10
+	opts := options()
+	opts.ChunkValues, opts.ChunkBytes = 512, 32<<10
+	tree, err := openAt(t, filepath.Join(testenv.TempDir(t), "tree"), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	for round := range uint64(rounds) {
+		h := make(history)
+		for i := range uint64(records) {
+			number := (i*7919 + round*104729) % uint64(math.Pow10(int(i+round*i)%15))
+			value := fmt.Appendf(nil, `{"celsius":%d,"unit":"C"}`, number)
+			e := codec.Entry{Timestamp: 10 * round, Sequence: round*records + i + 1, Value: value}
+			h[fmt.Sprintf("plant.line.%05d", i)] = []codec.Entry{e}
+		}
+		if err := h.post(tree, (round+1)*records); err != nil {
+			t.Fatal(err)
+		}
+		wantFullLeaves(t, tree, int(round), records)
+	}
+	if err := tree.Check(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// wantFullLeaves checks the number of chunks, and how full the leaves of both buckets are.
+func wantFullLeaves(t *testing.T, tree *Tree, round, chunks int) {
+	t.Helper()
+	err := tree.viewBolt(func(tx *bbolt.Tx) error {
+		for _, name := range []string{valuesBucket, recordsBucket} {
+			s := tx.Bucket([]byte(name)).Stats()
+			if s.KeyN != chunks || 2*s.LeafInuse < s.LeafAlloc {
+				t.Errorf("round %d, bucket %q: %d keys, %d of %d bytes in use; want %d keys, and at least half",
+					round, name, s.KeyN, s.LeafInuse, s.LeafAlloc, chunks)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFillAfter(t *testing.T) {
+	tests := []struct {
+		name        string
+		grown, used int
+		want        float64
+		reason      string // why the row is here
+	}{
+		{"nothing", 0, 4000, 1, "leaves that do not grow are not split"},
+		{"shrunk", -10, 4000, 1, "as after a deletion"},
+		{"new", 4000, 0, 1, "the first post of a new tree appends"},
+		{"a little", 40, 4000, 0.505, "two halves"},
+		{"by half", 2000, 4000, 0.75, "two equal parts"},
+		{"doubled", 4000, 4000, 1, "two full leaves"},
+		{"more than doubled", 5000, 4000, 0.75, "three equal parts"},
+		{"many appended", 4_000_000, 4000, 1, "nearly all chunks are new ones"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if got := fillAfter(test.grown, test.used); math.Abs(got-test.want) > 1e-9 {
+				t.Errorf("got %v, want %v: %s", got, test.want, test.reason)
+			}
+		})
+	}
+}
