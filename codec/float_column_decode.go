@@ -78,7 +78,11 @@ func (f *storedFloats) toFloats(integers, corrections []uint64) bool {
 	switch f.unit {
 	case unitBits:
 		for i, v := range integers {
-			integers[i] = fromSigned(v, func(v uint64) uint64 { return v << f.scale })
+			sign := v & signBit
+			if sign != 0 {
+				v = -v
+			}
+			integers[i] = v<<f.scale | sign
 			valid = valid && isFinite(integers[i])
 		}
 	case unitBinary:
@@ -89,7 +93,7 @@ func (f *storedFloats) toFloats(integers, corrections []uint64) bool {
 	case unitDecimal:
 		for i, v := range integers {
 			float := math.Float64bits(float64(int64(v)) / floatPowers[f.scale])
-			integers[i] = fromSigned(toSigned(float)+corrections[i], func(v uint64) uint64 { return v })
+			integers[i] = fromSigned(toSigned(float) + corrections[i])
 			valid = valid && isFinite(integers[i])
 		}
 	case unitDecimal32:
@@ -111,12 +115,12 @@ func toSigned(float uint64) uint64 {
 	return float
 }
 
-// fromSigned is the reverse of toSigned. It applies widen to the bits without the sign.
-func fromSigned(v uint64, widen func(uint64) uint64) uint64 {
+// fromSigned is the reverse of toSigned.
+func fromSigned(v uint64) uint64 {
 	if int64(v) < 0 {
-		return widen(-v) | signBit
+		return -v | signBit
 	}
-	return widen(v)
+	return v
 }
 
 func isFinite(float uint64) bool { return float>>mantissaBits&exponentMask != exponentMask }
@@ -144,7 +148,25 @@ func moved32(float uint32, by uint64) (moved uint64, ok bool) {
 // writeFloat writes a float's text to the start of dst, which must have maxNumberLen bytes, and
 // returns its length.
 func (f *floatForm) writeFloat(dst []byte, float uint64) (length int) {
-	return f.write(dst, float&signBit != 0, shortestDecimal(float))
+	d := shortestDecimal(float)
+	count := 16
+	if d.digits >= 1e16 {
+		count = 17
+	}
+	// All forms write these numbers in the same way, and most are like that.
+	if first := d.exponent + count - 1; d.digits >= 1e15 && uint(first) < maxFullForms {
+		if float&signBit != 0 {
+			dst[0] = '-'
+			dst, length = dst[1:], 1
+		}
+		writeManyDigits(dst[1:], d.digits, count)
+		for i := range first + 1 {
+			dst[i] = dst[i+1]
+		}
+		dst[first+1] = '.'
+		return length + count + 1
+	}
+	return f.write(dst, float&signBit != 0, d)
 }
 
 // lengthOf returns the length of a float's text.

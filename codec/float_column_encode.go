@@ -14,6 +14,9 @@ const (
 	floatMark = 0xff
 	// minFloatDigits is the number of digits from which decimals may take more bits than floats.
 	minFloatDigits = 12
+	// minSavingOfFloats is the part of the bytes of decimals that floats must save, because it
+	// takes longer to write them.
+	minSavingOfFloats = 8
 	// floatSample is the number of floats that show whether a column may consist of decimals.
 	floatSample = 16
 	// maxDecimalMove is how far a float may lie from a decimal that was rounded in arithmetic.
@@ -51,8 +54,8 @@ func (e *floatEncoder) encode(c *numberColumn) []byte {
 	return e.shortest
 }
 
-// keep counts the last encoded place as a part of the body.
-func (e *floatEncoder) keep() {
+// keep counts a place of the last floats as a part of the body, with a number of bytes.
+func (e *floatEncoder) keep(bytes int) {
 	var recent [64]uint64
 	repeated := 0
 	for _, float := range e.floats {
@@ -63,7 +66,7 @@ func (e *floatEncoder) keep() {
 		*at = float
 	}
 	if 4*repeated < len(e.floats) {
-		e.noise += len(e.shortest)
+		e.noise += bytes
 	}
 }
 

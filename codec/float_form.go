@@ -74,26 +74,24 @@ func (f *floatForm) write(dst []byte, negative bool, d decimalFloat) (length int
 		length += copy(dst[length:], "0.")
 		return length + writeDigits(dst[length:], d.digits, -d.exponent)
 	}
-	whole, fraction := divide(d.digits, uint64(powersOfTen[-d.exponent]))
-	length += writeDigits(dst[length:], whole, count+d.exponent)
+	writeDigits(dst[length+1:], d.digits, count)
+	for range first + 1 {
+		dst[length] = dst[length+1]
+		length++
+	}
 	dst[length] = '.'
-	length++
-	return length + writeDigits(dst[length:], fraction, -d.exponent)
+	return length + 1 - d.exponent
 }
 
 // writeExponent writes the rest of a number with an exponent after the bytes up to length. count is
 // the number of the digits.
 func (f *floatForm) writeExponent(dst []byte, length int, d decimalFloat, count int) int {
-	whole, fraction := d.digits, uint64(0)
-	if count > 1 {
-		whole, fraction = divide(d.digits, uint64(powersOfTen[count-1]))
-	}
-	dst[length] = byte('0' + whole)
+	writeDigits(dst[length+1:], d.digits, count)
+	dst[length] = dst[length+1]
 	length++
 	if count > 1 {
 		dst[length] = '.'
-		length++
-		length += writeDigits(dst[length:], fraction, count-1)
+		length += count
 	} else if f.exponentPoint {
 		length += copy(dst[length:], ".0")
 	}

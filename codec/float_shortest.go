@@ -75,6 +75,13 @@ func uintOf(b bool) uint64 {
 }
 
 func (d decimalFloat) withoutZeros() decimalFloat {
+	if d.digits%10 != 0 {
+		return d
+	}
+	for d.digits >= 1e8 && d.digits%1e4 == 0 {
+		d.digits /= 1e4
+		d.exponent += 4
+	}
 	for d.digits%10 == 0 && d.digits != 0 {
 		d.digits /= 10
 		d.exponent++

@@ -136,14 +136,20 @@ func (c *numberColumn) appendShortest(dst []byte, e *floatEncoder) (result []byt
 	}
 	start := len(dst)
 	if style, ok := c.align(); ok {
-		if dst = appendIntColumn(style.append(dst), c.mantissas); len(floats) == 0 || len(dst)-start <= len(floats) {
+		dst = appendIntColumn(style.append(dst), c.mantissas)
+		length := len(dst) - start
+		if len(floats) == 0 {
+			return dst, true
+		}
+		if length-length/minSavingOfFloats <= len(floats) {
+			e.keep(length)
 			return dst, true
 		}
 	}
 	if len(floats) == 0 {
 		return dst[:start], false
 	}
-	e.keep()
+	e.keep(len(floats))
 	return append(dst[:start], floats...), true
 }
 

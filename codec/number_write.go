@@ -5,6 +5,7 @@ package codec
 import (
 	"encoding/binary"
 	"math"
+	"math/bits"
 	"strconv"
 )
 
@@ -31,6 +32,9 @@ func (s numberStyle) write(dst []byte, mantissa int64) (length int) {
 	if s.maxDecimals == 0 {
 		return length + writeUint(dst[length:], v, int(s.minDigits))
 	}
+	if count := max(countDigits(v), int(s.minDigits+s.maxDecimals)); minManyDigits <= count && count <= maxManyDigits {
+		return length + s.writeMany(dst[length:], v, count)
+	}
 	integer, fraction := divide(v, uint64(powersOfTen[s.maxDecimals]))
 	length += writeUint(dst[length:], integer, int(s.minDigits))
 	decimals := int(s.maxDecimals)
@@ -43,6 +47,24 @@ func (s numberStyle) write(dst []byte, mantissa int64) (length int) {
 	}
 	dst[length] = '.'
 	return length + 1 + writeDigits(dst[length+1:], fraction, decimals)
+}
+
+// writeMany is write for a number of many digits, without a sign. It divides as little as it can.
+func (s numberStyle) writeMany(dst []byte, v uint64, digits int) (length int) {
+	writeManyDigits(dst[1:], v, digits)
+	point := digits - int(s.maxDecimals)
+	for i := range point {
+		dst[i] = dst[i+1]
+	}
+	dst[point] = '.'
+	length = digits + 1
+	for length > point+1+int(s.minDecimals) && dst[length-1] == '0' {
+		length--
+	}
+	if length == point+1 {
+		return point
+	}
+	return length
 }
 
 // divide returns quotient and remainder. Most numbers are small, and dividing 32 bits takes a
@@ -66,12 +88,18 @@ func countDigits(v uint64) int {
 	if v < uint64(len(triples)) {
 		return int(triples[v] >> 24)
 	}
-	digits := 4
-	for v /= 1000; v >= 10; v /= 10 {
-		digits++
-	}
-	return digits
+	digits := bits.Len64(v) * 1233 >> 12 // times log10(2)
+	return digits + int(uintOf(v >= unsignedPowersOfTen[digits]))
 }
+
+// unsignedPowersOfTen are all powers of ten below 2^64.
+var unsignedPowersOfTen = func() (powers [20]uint64) {
+	powers[0] = 1
+	for i := 1; i < len(powers); i++ {
+		powers[i] = 10 * powers[i-1]
+	}
+	return powers
+}()
 
 // writeDigits writes v, which has at most that many digits, with leading zeros, and returns the
 // number of digits. It may write up to three bytes more.
@@ -86,6 +114,10 @@ func writeDigits(dst []byte, v uint64, digits int) int {
 
 // writeDigitsExactly is writeDigits without the bytes more.
 func writeDigitsExactly(dst []byte, v uint64, digits int) {
+	if minManyDigits <= digits && digits <= maxManyDigits {
+		writeManyDigits(dst, v, digits)
+		return
+	}
 	for ; digits > 3; digits -= 3 {
 		quotient, remainder := divide(v, 1000)
 		writeTriple(dst[digits-3:], triples[remainder])
@@ -99,6 +131,39 @@ func writeDigitsExactly(dst []byte, v uint64, digits int) {
 	case 1:
 		dst[0] = byte(triple >> 16)
 	}
+}
+
+// The numbers of digits that writeManyDigits writes.
+const (
+	minManyDigits = 8
+	maxManyDigits = 24
+)
+
+// writeManyDigits is writeDigitsExactly for many digits. It begins with the first digits, and
+// overwrites what it wrote after them.
+func writeManyDigits(dst []byte, v uint64, digits int) {
+	const eight = 100_000_000
+	rest := v / eight
+	last := v - rest*eight
+	if digits > 16 {
+		first := rest / eight
+		binary.LittleEndian.PutUint64(dst, eightDigits(first)>>(8*(24-digits)))
+		binary.LittleEndian.PutUint64(dst[digits-16:], eightDigits(rest-first*eight))
+	} else {
+		binary.LittleEndian.PutUint64(dst, eightDigits(rest)>>(8*(16-digits)))
+	}
+	binary.LittleEndian.PutUint64(dst[digits-8:], eightDigits(last))
+}
+
+// eightDigits returns the text of a number below 10^8, with leading zeros and with the first digit
+// in the lowest byte. It divides all pairs of digits at once, by multiplications.
+func eightDigits(v uint64) uint64 {
+	high := v / 10_000
+	fours := high | (v-high*10_000)<<32
+	hundreds := fours * 5243 >> 19 & 0x7f_0000007f
+	twos := hundreds | (fours-100*hundreds)<<16
+	tens := twos * 103 >> 10 & 0xf_000f_000f_000f
+	return tens | (twos-10*tens)<<8 | 0x3030303030303030
 }
 
 func writeTriple(dst []byte, triple uint32) {
