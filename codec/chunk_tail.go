@@ -7,14 +7,30 @@ import (
 	"sort"
 )
 
-// CountBefore returns the number of a chunk's values whose timestamp (Unix ms) is below another. Of
-// a body of templates it decodes no more than the timestamps.
-func (c *Coder) CountBefore(key, chunk []byte, timestamp uint64) (int, error) {
-	var b Buffer
-	if err := b.open(key, chunk); err != nil {
-		return 0, err
-	}
-	h := &b.Header
+// leastTailRatio is how many times shorter than the values the members of a tail must be to be taken
+// without trying other encodings. Members of few values may be long, because of their dictionaries.
+const leastTailRatio = 2
+
+// Opened is a chunk whose checksums match. What it decodes to answer one question, it keeps for the
+// next. It can be used for one chunk after another, and then reuses its memory. The zero Opened is
+// ready for Open.
+type Opened struct {
+	coder     *Coder
+	key       []byte
+	buffer    Buffer
+	isDecoded bool // the buffer has all values
+}
+
+// Open verifies both checksums of a chunk. The chunk and its key must not change while o is used.
+func (c *Coder) Open(o *Opened, key, chunk []byte) error {
+	o.coder, o.key, o.isDecoded = c, key, false
+	return o.buffer.open(key, chunk)
+}
+
+// CountBefore returns the number of the chunk's values whose timestamp (Unix ms) is below another.
+// Of a body of templates or of members it decodes no more than the timestamps.
+func (o *Opened) CountBefore(timestamp uint64) (int, error) {
+	h := &o.buffer.Header
 	switch {
 	case timestamp <= h.First:
 		return 0, nil
@@ -23,10 +39,88 @@ func (c *Coder) CountBefore(key, chunk []byte, timestamp uint64) (int, error) {
 	case h.encoding == encodingTemplates || h.encoding == encodingMembers:
 		return h.countBefore(timestamp)
 	}
-	if err := c.decodeColumns(&b); err != nil {
+	if err := o.decode(); err != nil {
 		return 0, err
 	}
-	return sort.Search(h.Count, func(i int) bool { return b.Timestamps[i] >= timestamp }), nil
+	return sort.Search(h.Count, func(i int) bool { return o.buffer.Timestamps[i] >= timestamp }), nil
+}
+
+// decode decodes all values, unless they are decoded already.
+func (o *Opened) decode() error {
+	if o.isDecoded {
+		return nil
+	}
+	if o.buffer.Header.encoding == encodingMembers {
+		if !o.coder.decodeMemberBody(&o.buffer, All) {
+			return errMembers
+		}
+	} else if err := o.coder.decodeColumns(&o.buffer); err != nil {
+		return err
+	}
+	o.isDecoded = true
+	return nil
+}
+
+// Tail returns the chunk of all values of the chunk except the first n, and its key, which is that
+// of the same record without an ordinal. The chunk must have more than n values. Of a body of
+// templates, the values are not written out. The tail of another body has the same encoding, which
+// was the shortest one for the values before.
+func (o *Opened) Tail(n int) (key, tail []byte, err error) {
+	record, _, _, _ := SplitKey(o.key) // open has split it, too
+	h := &o.buffer.Header
+	if n >= h.Count {
+		return nil, nil, fmt.Errorf("codec: a chunk of %d values has no tail after %d", h.Count, n)
+	}
+	if h.encoding == encodingTemplates {
+		key, tail, ok := h.templateTail(string(record), n)
+		if !ok {
+			return nil, nil, errTemplates
+		}
+		return key, tail, nil
+	}
+	if err := o.decode(); err != nil {
+		return nil, nil, err
+	}
+	o.buffer.makeEntries()
+	entries := o.buffer.Entries[n:]
+	key = Key{Record: string(record), Timestamp: entries[0].Timestamp}.Append(nil)
+	return key, o.coder.appendChunkAs(nil, key, entries, h.encoding), nil
+}
+
+// appendChunkAs is AppendChunk with an encoding that suits the values: that of members, or else
+// plain or zstd. It does not try the others.
+func (c *Coder) appendChunkAs(dst, key []byte, entries []Entry, encoding byte) []byte {
+	h := headerOf(entries)
+	body := getBytes()
+	if encoding == encodingMembers {
+		body = c.appendMemberBody(body, entries, &h)
+		if length := uint64(len(body)); length == 0 || length > h.ValueBytes/leastTailRatio {
+			putBytes(body)
+			return c.AppendChunk(dst, key, entries)
+		}
+	} else {
+		body, encoding = c.shortestBody(body, 0, entries, &h)
+	}
+	defer putBytes(body)
+	return appendHeaderAndBody(dst, key, &h, encoding, body)
+}
+
+// CountBefore opens a chunk and returns its CountBefore.
+func (c *Coder) CountBefore(key, chunk []byte, timestamp uint64) (int, error) {
+	var o Opened
+	if err := c.Open(&o, key, chunk); err != nil {
+		return 0, err
+	}
+	return o.CountBefore(timestamp)
+}
+
+// Tail opens a chunk and returns its Tail.
+func (c *Coder) Tail(key, chunk []byte, n int) (tailKey, tail []byte, err error) {
+	var o Opened
+	if err := c.Open(&o, key, chunk); err != nil {
+		return nil, nil, err
+	}
+	return o.Tail(n)
 }
 
 // countBefore is CountBefore for a body of templates.
@@ -45,36 +139,4 @@ func (h *Header) countBefore(timestamp uint64) (int, error) {
 		return 0, errTemplates
 	}
 	return sort.Search(h.Count, func(i int) bool { return offsets[i] >= timestamp-h.First }), nil
-}
-
-// Tail returns the chunk of all values of a chunk except the first n, and its key, which is that of
-// the same record without an ordinal. The chunk must have more than n values. Of a body of
-// templates, the values are not written out.
-func (c *Coder) Tail(key, chunk []byte, n int) (tailKey, tail []byte, err error) {
-	var b Buffer
-	if err := b.open(key, chunk); err != nil {
-		return nil, nil, err
-	}
-	record, _, _, _ := SplitKey(key) // open has split it, too
-	if n >= b.Header.Count {
-		return nil, nil, fmt.Errorf("codec: a chunk of %d values has no tail after %d", b.Header.Count, n)
-	}
-	if b.Header.encoding == encodingTemplates {
-		tailKey, tail, ok := b.Header.templateTail(string(record), n)
-		if !ok {
-			return nil, nil, errTemplates
-		}
-		return tailKey, tail, nil
-	}
-	if b.Header.encoding == encodingMembers {
-		if !c.decodeMemberBody(&b, All) {
-			return nil, nil, errMembers
-		}
-	} else if err := c.decodeColumns(&b); err != nil {
-		return nil, nil, err
-	}
-	b.makeEntries()
-	entries := b.Entries[n:]
-	tailKey = Key{Record: string(record), Timestamp: entries[0].Timestamp}.Append(nil)
-	return tailKey, c.AppendChunk(nil, tailKey, entries), nil
 }

@@ -52,6 +52,10 @@ func TestTailOfEveryEncoding(t *testing.T) {
 			}
 			return fmt.Sprintf(`{"later":-%d,"x":%d}`, i, i%2)
 		}},
+		{"members", encodingMembers, func(i int) string {
+			text := []string{"running", "idle", "open", "closed", "fault"}[i*7919%5]
+			return fmt.Sprintf(`{"state":"%s","at":"line %d","ok":%t,"n":%d}`, text, i*31%12, i%3 == 0, i*i)
+		}},
 		{"plain or zstd", encodingZstd, func(i int) string { return fmt.Sprintf(`"%x"`, i*65537%10_007*i) }},
 	}
 	for _, times := range timesAndNumbers {
@@ -94,6 +98,9 @@ func wantCounts(t *testing.T, key, chunk []byte, entries []Entry) {
 	}
 }
 
+// maxTailExcess is by how many bytes a short tail may be longer than a new encoding of its values.
+const maxTailExcess = 64
+
 // wantTails takes the tail after each number of values. It must have the encoding of the chunk, and
 // the header that an encoding of its values has.
 func wantTails(t *testing.T, key, chunk []byte, entries []Entry) {
@@ -106,6 +113,9 @@ func wantTails(t *testing.T, key, chunk []byte, entries []Entry) {
 		}
 		if chunk[1] == encodingTemplates && tail[1] != encodingTemplates {
 			t.Errorf("Tail(%d): got encoding %d; want templates", n, tail[1])
+		}
+		if fresh := coder.AppendChunk(nil, tailKey, entries[n:]); len(tail) > len(fresh)*5/4+maxTailExcess {
+			t.Errorf("Tail(%d): got %d bytes; an encoding of its values takes %d", n, len(tail), len(fresh))
 		}
 		got, err := ReadHeader(tailKey, tail)
 		if err != nil {

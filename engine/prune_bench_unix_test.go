@@ -20,6 +20,7 @@ type prunedHistory struct {
 	records int
 	ticks   int // values of each record
 	times   bench.Times
+	shape   bench.Shape
 	params  func(middle uint64) daybook.PruneParams
 	want    uint64 // number of values that are deleted; 0: any number
 }
@@ -27,22 +28,27 @@ type prunedHistory struct {
 func olderThan(time uint64) daybook.PruneParams { return daybook.PruneParams{OlderThan: time} }
 
 var prunedHistories = []prunedHistory{
-	{"small", 1000, 10, bench.InOrder, func(uint64) daybook.PruneParams {
+	{"small", 1000, 10, bench.InOrder, bench.Readings, func(uint64) daybook.PruneParams {
 		return olderThan(bench.Start + bench.Interval)
 	}, 1000},
-	{"ten records", 10, 1000, bench.InOrder, func(uint64) daybook.PruneParams {
+	{"ten records", 10, 1000, bench.InOrder, bench.Readings, func(uint64) daybook.PruneParams {
 		return olderThan(bench.Start + bench.Interval)
 	}, 10},
-	{"10000 of 200", 10_000, 200, bench.InOrder, olderThan, 1_000_000},
-	{"10000 of 200, jittered", 10_000, 200, bench.Jittered, olderThan, 1_000_000},
-	{"10000 of 200, newest 100", 10_000, 200, bench.InOrder, func(uint64) daybook.PruneParams {
+	{"10000 of 200", 10_000, 200, bench.InOrder, bench.Readings, olderThan, 1_000_000},
+	{"10000 of 200, jittered", 10_000, 200, bench.Jittered, bench.Readings, olderThan, 1_000_000},
+	{"10000 of 200, newest 100", 10_000, 200, bench.InOrder, bench.Readings, func(uint64) daybook.PruneParams {
 		return daybook.PruneParams{MaxPerRecord: 100}
 	}, 1_000_000},
-	{"100000 of 10", 100_000, 10, bench.InOrder, olderThan, 500_000},
-	{"100000 of 10, all", 100_000, 10, bench.InOrder, func(uint64) daybook.PruneParams {
+	{"100000 of 10", 100_000, 10, bench.InOrder, bench.Readings, olderThan, 500_000},
+	{"100000 of 10, all", 100_000, 10, bench.InOrder, bench.Readings, func(uint64) daybook.PruneParams {
 		return olderThan(bench.Start * 2)
 	}, 1_000_000},
-	{"100 of 20000", 100, 20_000, bench.InOrder, olderThan, 1_000_000},
+	{"2000 events of 200", 2000, 200, bench.InOrder, bench.Events, olderThan, 200_000},
+	{"2000 texts of 200", 2000, 200, bench.InOrder, bench.Texts, olderThan, 200_000},
+	{"2000 counters of 200", 2000, 200, bench.InOrder, bench.Counters, olderThan, 200_000},
+	{"2000 mixed of 200", 2000, 200, bench.Jittered, bench.Mixed, olderThan, 200_000},
+	{"20000 events of 10", 20_000, 10, bench.InOrder, bench.Events, olderThan, 100_000},
+	{"100 of 20000", 100, 20_000, bench.InOrder, bench.Readings, olderThan, 1_000_000},
 }
 
 // BenchmarkPrune measures deletions from closed histories that have just been opened again.
@@ -51,7 +57,7 @@ func BenchmarkPrune(b *testing.B) {
 		b.Run(h.name, func(b *testing.B) {
 			template := b.TempDir()
 			db := mustOpen(b, template, &Options{Durability: DurabilityOS, Logger: discard})
-			history := bench.History{Shape: bench.Readings, Times: h.times, Records: h.records, Ticks: h.ticks,
+			history := bench.History{Shape: h.shape, Times: h.times, Records: h.records, Ticks: h.ticks,
 				Batch: 10_000, Seed: 1}
 			for batch := range history.Batches() {
 				if err := db.StoreBatch(ctx, batch); err != nil {

@@ -16,6 +16,9 @@ type chunkReader struct {
 
 	keys   arena.Values // of the chunks
 	unused []chunk      // allocated together with the last ones
+
+	opened   codec.Opened
+	openedOf *chunk // that opened shows; nil: none
 }
 
 // chunksPerAllocation is small, because one chunk that is in use keeps the others' memory.
@@ -76,8 +79,25 @@ func (r *chunkReader) countDeleted(record string, c *chunk, rule Rule) (uint64, 
 		entries, err := r.decode(record, c)
 		return uint64(len(rule.deleted(entries))), err
 	}
-	count, err := r.coder.CountBefore(c.key, c.encoded, rule.OlderThan)
+	if err := r.open(record, c); err != nil {
+		return 0, err
+	}
+	count, err := r.opened.CountBefore(rule.OlderThan)
 	return uint64(count), r.describeChunk(err, record, c)
+}
+
+// open opens a chunk, unless it is the one that is open. Nothing may have been written since c was
+// read, unless it was read from an image.
+func (r *chunkReader) open(record string, c *chunk) error {
+	if r.openedOf == c {
+		return nil
+	}
+	r.openedOf = nil
+	if err := r.coder.Open(&r.opened, c.key, c.encoded); err != nil {
+		return r.describeChunk(err, record, c)
+	}
+	r.openedOf = c
+	return nil
 }
 
 // decode returns a chunk's values. They share no memory with those of other chunks.
@@ -91,7 +111,10 @@ func (r *chunkReader) decode(record string, c *chunk) ([]codec.Entry, error) {
 
 // tail returns the chunk without its first n values.
 func (r *chunkReader) tail(record string, c *chunk, n uint64) (*chunk, error) {
-	key, encoded, err := r.coder.Tail(c.key, c.encoded, int(n))
+	if err := r.open(record, c); err != nil {
+		return nil, err
+	}
+	key, encoded, err := r.opened.Tail(int(n))
 	if err != nil {
 		return nil, r.describeChunk(err, record, c)
 	}
