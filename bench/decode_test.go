@@ -40,7 +40,8 @@ func chunkOf(shape Shape) (entries []codec.Entry) {
 		if size += len(v.Value); size > engine.DefaultChunkBytes {
 			break
 		}
-		entries = append(entries, codec.Entry{Timestamp: v.StoredAt, Sequence: uint64(len(entries) + 1), Value: v.Value})
+		e := codec.Entry{Timestamp: v.StoredAt, Sequence: uint64(len(entries) + 1), Value: v.Value}
+		entries = append(entries, e)
 	}
 	return entries
 }

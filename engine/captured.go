@@ -69,19 +69,22 @@ func (c *capturedHeads) leaveOutPosted(inTree *tree.State, pattern *index.Patter
 }
 
 // peek returns the first remaining view, by record name; an empty one at the end.
-func (c *capturedHead) peek(ctx context.Context) (*head.View, error) {
-	for c.first.Empty() && c.reader != nil {
-		if err := ctx.Err(); err != nil {
+func (c *capturedHead) peek(ctx context.Context) (_ *head.View, err error) {
+	if c.first.Empty() && c.reader != nil {
+		if c.first, err = c.reader.Next(ctx, c); err != nil {
 			return nil, err
 		}
-		c.first = c.reader.Next()
 		if c.first.Empty() {
 			c.reader = nil
-		} else if c.reader.Last() <= c.inTree.PostedThrough(c.first.Record) || !c.pattern.Match(c.first.Record) {
-			c.first = head.View{}
 		}
 	}
 	return &c.first, nil
+}
+
+// Match reports whether a record's view remains: its values are not in the tree, and its name
+// matches.
+func (c *capturedHead) Match(record string) bool {
+	return c.reader.Last() > c.inTree.PostedThrough(record) && c.pattern.Match(record)
 }
 
 // take removes and returns the first view if it is the named record's; otherwise an empty view.

@@ -67,6 +67,8 @@ func TestScanOfALargeHead(t *testing.T) {
 	}{
 		{"the newest ten of a long record", "a", daybook.Latest(10), 10, math.MaxInt},
 		{"the oldest ten of a long record", "a", daybook.Latest(10).OldestFirst(), 10, math.MaxInt},
+		{"few of many records", "*999", daybook.QueryParams{}, 20, math.MaxInt},
+		{"none of many records", "*z", daybook.QueryParams{}, 0, math.MaxInt},
 		{"a loop that ends early", "*", daybook.QueryParams{}, 10, 10},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -3,6 +3,7 @@
 package head
 
 import (
+	"context"
 	"strings"
 	"sync"
 )
@@ -13,6 +14,10 @@ const stepRecords = 64
 
 // Reader yields views of a head's records, by name, as they were when it was made, however long the
 // reading takes and whatever is added meanwhile. It belongs to one goroutine.
+//
+// It finds some records under the lock, asks without the lock which of them are wanted, and copies
+// the runs of those when it finds the next ones. So neither a slow pattern nor a large head makes
+// the writer wait, and records that nobody wants cost no memory.
 type Reader struct {
 	head *Head
 	lock sync.Locker // guards the head
@@ -22,13 +27,17 @@ type Reader struct {
 	exact  bool   // only the record whose name is prefix
 	since  uint64 // only records with a value of a greater sequence number
 
-	start string // the name from which the first step looks for records
-	from  string // the name from which the next step looks for records
-	ended bool   // there are no further records to look at
-	views []View // found by the last step; the first taken of them have been returned
+	start string    // the name from which the first step looks for records
+	from  string    // the name from which the next step looks for records
+	ended bool      // there are no further records to look at
+	found []*series // by the last step; the next one takes views of them
+	views []View    // that the last step took; the first taken of them have been returned
 	taken int
 	runs  []run // of those views
 }
+
+// Filter says which records a Reader's views are wanted of.
+type Filter interface{ Match(record string) bool }
 
 // ReadPrefix returns a Reader of the records whose names start with prefix. The lock is that of
 // readers, and the caller holds it.
@@ -40,14 +49,14 @@ func (h *Head) ReadPrefix(lock sync.Locker, prefix string) *Reader {
 func (h *Head) ReadPrefixFrom(lock sync.Locker, prefix, from string) *Reader {
 	from = max(prefix, from)
 	r := &Reader{head: h, lock: lock, last: h.lastSequence, prefix: prefix, start: from, from: from}
-	r.step()
+	r.find()
 	return r
 }
 
 // ReadRecord returns a Reader of one record. The lock is that of readers, and the caller holds it.
 func (h *Head) ReadRecord(lock sync.Locker, record string) *Reader {
 	r := &Reader{head: h, lock: lock, last: h.lastSequence, prefix: record, exact: true}
-	r.step()
+	r.find()
 	return r
 }
 
@@ -55,7 +64,7 @@ func (h *Head) ReadRecord(lock sync.Locker, record string) *Reader {
 // sequence. The lock is that of readers, and the caller holds it.
 func (h *Head) ReadSince(lock sync.Locker, sequence uint64) *Reader {
 	r := &Reader{head: h, lock: lock, last: h.lastSequence, since: sequence, ended: h.lastSequence <= sequence}
-	r.step()
+	r.find()
 	return r
 }
 
@@ -68,39 +77,58 @@ func (r *Reader) Again() *Reader {
 // Last returns the sequence number of the last value that the head held when the Reader was made.
 func (r *Reader) Last() uint64 { return r.last }
 
-// Next returns the view of the next record that has values; an empty view at the end. The caller
-// does not hold the lock.
-func (r *Reader) Next() View {
+// Next returns the view of the next wanted record that has values; an empty view at the end. The
+// caller does not hold the lock. A nil filter wants all records.
+// Errors: those of ctx.
+func (r *Reader) Next(ctx context.Context, wanted Filter) (View, error) {
 	for {
 		for r.taken < len(r.views) {
 			view := r.views[r.taken]
 			r.taken++
 			view.cutAfter(r.last)
 			if !view.Empty() {
-				return view
+				return view, nil
 			}
 		}
-		if r.ended {
-			return View{}
+		if err := r.filter(ctx, wanted); err != nil {
+			return View{}, err
+		}
+		if len(r.found) == 0 && r.ended {
+			return View{}, nil
 		}
 		r.lock.Lock()
-		r.step()
+		r.takeViews()
+		r.find()
 		r.lock.Unlock()
 	}
 }
 
-// step takes views of some further records. They may have values that were added after the Reader
-// was made: Next leaves those out, without the lock.
-func (r *Reader) step() {
-	r.views, r.taken, r.runs = r.views[:0], 0, nil // views that the caller keeps have the old runs
+// filter drops the found records that are not wanted.
+func (r *Reader) filter(ctx context.Context, wanted Filter) error {
+	kept := r.found[:0]
+	for i, s := range r.found {
+		if err := ctx.Err(); err != nil {
+			r.found = append(kept, r.found[i:]...)
+			return err
+		}
+		if wanted == nil || wanted.Match(s.record) {
+			kept = append(kept, s)
+		}
+	}
+	r.found = kept
+	return nil
+}
+
+// find finds some further records. The lock is held.
+func (r *Reader) find() {
+	r.found = r.found[:0]
 	if r.ended {
 		return
 	}
-	b := r.head.arena.view()
 	if r.exact {
 		r.ended = true
 		if s := r.head.series[r.prefix]; s != nil {
-			r.take(s, b)
+			r.found = append(r.found, s)
 		}
 		return
 	}
@@ -114,30 +142,27 @@ func (r *Reader) step() {
 			r.from, r.ended = record, false
 			return false
 		}
-		r.take(s, b)
+		if r.since == 0 || r.head.firstSequence+uint64(s.latest) > r.since {
+			r.found = append(r.found, s)
+		}
 		return true
 	})
 }
 
-// take takes the view of a record.
-func (r *Reader) take(s *series, b blocks) {
-	if r.head.firstSequence+uint64(s.latest) <= r.since {
-		return
+// takeViews takes views of the found records. They may have values that were added after the Reader
+// was made: Next leaves those out, without the lock. The lock is held.
+func (r *Reader) takeViews() {
+	r.views, r.taken = r.views[:0], 0
+	r.runs = nil // views that the caller keeps have the old ones
+	b := r.head.arena.view()
+	for _, s := range r.found {
+		if cap(r.runs)-len(r.runs) < len(s.runs) {
+			r.runs = make([]run, 0, max(len(r.found), len(s.runs))) // nearly all records have one
+		}
+		start := len(r.runs)
+		r.runs = append(r.runs, s.runs...)
+		view := r.head.view(s, b)
+		view.runs = r.runs[start:len(r.runs):len(r.runs)]
+		r.views = append(r.views, view)
 	}
-	if cap(r.runs)-len(r.runs) < len(s.runs) {
-		r.runs = make([]run, 0, max(r.runsPerStep(), len(s.runs)))
-	}
-	start := len(r.runs)
-	r.runs = append(r.runs, s.runs...)
-	view := r.head.view(s, b)
-	view.runs = r.runs[start:len(r.runs):len(r.runs)]
-	r.views = append(r.views, view)
-}
-
-// runsPerStep returns for how many runs memory is allocated at once: nearly all records have one.
-func (r *Reader) runsPerStep() int {
-	if r.exact {
-		return 1
-	}
-	return min(stepRecords, len(r.head.series))
 }

@@ -4,6 +4,7 @@ package head
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,11 +17,30 @@ import (
 )
 
 // captureOf returns the view of a record; an empty one if the head does not have it.
-func captureOf(h *Head, record string) View { return h.ReadRecord(new(sync.Mutex), record).Next() }
+func captureOf(h *Head, record string) View { return next(h.ReadRecord(new(sync.Mutex), record)) }
+
+// next returns the next view of a reader.
+func next(r *Reader) View { return nextOf(r, nil) }
+
+// some is a filter: the records whose names end in an even digit.
+type some struct{}
+
+func (some) Match(record string) bool { return (record[len(record)-1]-'0')%2 == 0 }
+
+// nextOf returns the next view of a reader that the filter wants.
+func nextOf(r *Reader, wanted Filter) View {
+	view, err := r.Next(context.Background(), wanted)
+	if err != nil {
+		panic(err)
+	}
+	return view
+}
 
 // all returns the remaining views of a reader.
-func all(r *Reader) (views []View) {
-	for view := r.Next(); !view.Empty(); view = r.Next() {
+func all(r *Reader) []View { return allOf(r, nil) }
+
+func allOf(r *Reader, wanted Filter) (views []View) {
+	for view := nextOf(r, wanted); !view.Empty(); view = nextOf(r, wanted) {
 		views = append(views, view)
 	}
 	return views
@@ -40,6 +60,7 @@ func (m model) clone() model {
 func TestReaderShowsOneMoment(t *testing.T) {
 	type reading struct {
 		reader *Reader
+		wanted Filter
 		last   uint64 // sequence number of the last value at that moment
 		views  []View
 		want   model
@@ -65,6 +86,11 @@ func TestReaderShowsOneMoment(t *testing.T) {
 			case 0:
 				reader := h.ReadPrefix(new(sync.Mutex), "r")
 				readings = append(readings, &reading{reader: reader, last: e.Sequence, want: m.clone()})
+			case 5:
+				want := m.clone()
+				maps.DeleteFunc(want, func(record string, _ []codec.Entry) bool { return !some{}.Match(record) })
+				reader := h.ReadPrefix(new(sync.Mutex), "r")
+				readings = append(readings, &reading{reader: reader, wanted: some{}, last: e.Sequence, want: want})
 			case 1:
 				of := fmt.Sprint("r", rapid.IntRange(0, records-1).Draw(t, "of"))
 				want := make(model)
@@ -75,7 +101,7 @@ func TestReaderShowsOneMoment(t *testing.T) {
 				readings = append(readings, &reading{reader: reader, last: e.Sequence, want: want})
 			case 2, 3, 4:
 				for _, r := range readings {
-					if view := r.reader.Next(); !view.Empty() {
+					if view := nextOf(r.reader, r.wanted); !view.Empty() {
 						r.views = append(r.views, view)
 					}
 				}
@@ -85,8 +111,8 @@ func TestReaderShowsOneMoment(t *testing.T) {
 			if r.reader.Last() != r.last {
 				t.Fatalf("Last is %d; want %d, the last value when the reader was made", r.reader.Last(), r.last)
 			}
-			checkReading(t, append(r.views, all(r.reader)...), r.want)
-			checkReading(t, all(r.reader.Again()), r.want)
+			checkReading(t, append(r.views, allOf(r.reader, r.wanted)...), r.want)
+			checkReading(t, allOf(r.reader.Again(), r.wanted), r.want)
 		}
 	})
 }
@@ -154,3 +180,34 @@ func TestReaderAfterAdvance(t *testing.T) {
 		t.Errorf("got %v; want values 101 and 111", got)
 	}
 }
+
+// TestReaderGoesOnAfterItsContext ends the context of a read while names are matched. The next read
+// goes on at the same place.
+func TestReaderGoesOnAfterItsContext(t *testing.T) {
+	h := New(1 << 10)
+	for record := range 2 * stepRecords {
+		h.Add(fmt.Sprintf("r%03d", record), 1, uint64(record+1), []byte("1"))
+	}
+	for at := range stepRecords {
+		reader := h.ReadPrefix(new(sync.Mutex), "")
+		ended, end := context.WithCancel(context.Background())
+		matched := 0
+		view, err := reader.Next(ended, filterFunc(func(record string) bool {
+			if matched++; matched > at {
+				end()
+			}
+			return some{}.Match(record)
+		}))
+		if at+1 < stepRecords && (err == nil || !view.Empty()) {
+			t.Fatalf("ended after %d names: got a view of %q, %v", matched, view.Record, err)
+		}
+		if views := allOf(reader, some{}); view.Empty() && len(views) != stepRecords {
+			t.Errorf("ended after %d names: %d views remain; want %d", matched, len(views), stepRecords)
+		}
+		end()
+	}
+}
+
+type filterFunc func(string) bool
+
+func (f filterFunc) Match(record string) bool { return f(record) }
