@@ -193,6 +193,9 @@ func checkShrink(t *testing.T, p Program, isWrong func(string) bool) {
 
 func TestPaddings(t *testing.T) {
 	for _, p := range paddings {
+		if (p.String() == "") != (p == padding{}) {
+			t.Errorf("%+v is %q in the text of a program", p, p)
+		}
 		for _, number := range []int{1, 12345} {
 			value := Value{number, p}.JSON()
 			if err := daybook.ValidateValue(value); err != nil || p.Len > 0 && len(value) != p.Len {

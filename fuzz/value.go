@@ -6,13 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/daybook-db/daybook"
 )
 
 // Value is a value that a program stores: a JSON object with a number, padded to a length, or with
-// states. Its text is {"n":3}, {"n":3,"zeros":256}, {"n":3,"noise":5000} or {"n":3,"states":1}.
+// states or a float. Its text is {"n":3}, {"n":3,"zeros":256}, {"n":3,"noise":5000},
+// {"n":3,"states":1} or {"n":3,"float":1}.
 type Value struct {
 	Number int
 	padding
@@ -23,6 +25,7 @@ type padding struct {
 	Len    int  // of the padded value in bytes; a value that is longer without padding gets none
 	Noise  bool // pad with text that does not compress; false: with zeros
 	States bool // add texts out of a few, true, false and null, each of which some values lack
+	Float  bool // add a float of up to 17 digits
 }
 
 // paddings are the paddings that a byte chooses from. Most values are short. A catalogue entry
@@ -30,7 +33,8 @@ type padding struct {
 var paddings = []padding{
 	{}, {}, {Len: 60}, {Len: 60, Noise: true}, {Len: 100}, {Len: 256}, {Len: 257, Noise: true}, {Len: 1000},
 	{Len: 5000, Noise: true}, {Len: 5000},
-	{}, {}, {States: true}, {Len: 60}, {}, {Len: 60, Noise: true}, {Len: 100}, {States: true}, {Len: 257}, {},
+	{}, {Float: true}, {States: true}, {Len: 60}, {Float: true}, {Len: 60, Noise: true}, {Len: 100}, {States: true},
+	{Len: 257}, {Float: true},
 	{Len: 300, Noise: true}, {States: true}, {Len: 60, Noise: true}, {},
 }
 
@@ -39,6 +43,9 @@ func (v Value) JSON() json.RawMessage {
 	text := fmt.Sprintf(`{"n":%d`, v.Number)
 	if v.States {
 		text += v.states()
+	}
+	if v.Float {
+		text += `,"x":` + v.float()
 	}
 	if missing := v.Len - len(text) - len(`,"p":""}`); missing > 0 {
 		text += `,"p":"` + v.pad(missing) + `"`
@@ -58,6 +65,19 @@ func (v Value) states() (members string) {
 		members += fmt.Sprintf(`,"by":{"id":"A-%d"}`, v.Number*7)
 	}
 	return members
+}
+
+// float returns a float as JSON. Of some numbers, it is very small.
+func (v Value) float() string {
+	float := math.Cbrt(float64(v.Number)) / 7
+	if v.Number%5 == 1 {
+		float *= 1e-9
+	}
+	text, err := json.Marshal(float)
+	if err != nil {
+		panic(err) // only for what is not finite
+	}
+	return string(text)
 }
 
 // pad returns n bytes of padding.
@@ -90,6 +110,8 @@ func (p padding) String() string {
 	switch {
 	case p.States:
 		return `,"states":1`
+	case p.Float:
+		return `,"float":1`
 	case p.Len == 0:
 		return ""
 	case p.Noise:
@@ -103,11 +125,13 @@ func (f valueField) parse(in *wordReader) error {
 	if err != nil {
 		return err
 	}
-	var parsed struct{ N, Zeros, Noise, States int }
+	var parsed struct{ N, Zeros, Noise, States, Float int }
 	if err := json.Unmarshal([]byte(word), &parsed); err != nil {
 		return fmt.Errorf("%q: %w", word, err)
 	}
-	*f.to = Value{parsed.N, padding{max(parsed.Zeros, parsed.Noise), parsed.Noise > 0, parsed.States > 0}}
+	*f.to = Value{parsed.N, padding{
+		max(parsed.Zeros, parsed.Noise), parsed.Noise > 0, parsed.States > 0, parsed.Float > 0,
+	}}
 	return nil
 }
 
