@@ -216,15 +216,71 @@ func TestHoldsOfAFailedTree(t *testing.T) {
 	}
 }
 
-// TestDropSalvagesWithoutHolds drops values beside damaged ones. The tree is salvaged, and the rest
-// is read anew.
-func TestDropSalvagesWithoutHolds(t *testing.T) {
-	db := damagedFirst(t, Options{OnCorruption: OnCorruptionQuarantine, Logger: discard})
+// TestDropSalvagesUnreadable drops values beside a chunk whose header is damaged, so that not even
+// its size is known. The tree is salvaged, and what is dropped is chosen anew.
+func TestDropSalvagesUnreadable(t *testing.T) {
+	if !canReplaceOpenFiles {
+		t.Skip("the system cannot replace a file that is open, so nothing is salvaged while it is")
+	}
+	db := headerDamaged(t, 400, Options{OnCorruption: OnCorruptionQuarantine})
 	taken := mustTakeTurn(t, db)
 	deleted, err := taken.dropTo(ctx, func(all uint64) uint64 { return all / 2 })
 	taken.end()
 	if inQuarantine := len(mustStats(t, db).Quarantined); deleted == 0 || err != nil || inQuarantine != 1 {
 		t.Errorf("dropTo = %d, %v, and %d files are in quarantine; want no error and 1", deleted, err, inQuarantine)
+	}
+}
+
+// TestNoSpaceBesideDamage needs space in a daybook of damaged values alone, which cannot be
+// dropped. The error is the damage, and not that the disk is full.
+func TestNoSpaceBesideDamage(t *testing.T) {
+	db := headerDamaged(t, 0, Options{})
+	taken := mustTakeTurn(t, db)
+	err := taken.makeSpaceFor(ctx, demand{values: 1, valueBytes: MinMaxSize})
+	taken.end()
+	if !errors.Is(err, daybook.ErrCorrupt) {
+		t.Errorf("got %v; want ErrCorrupt", err)
+	}
+}
+
+// headerDamaged opens a daybook of values of record a, and of one of record z, whose chunk has a
+// damaged header.
+func headerDamaged(t *testing.T, values uint64, opts Options) *DB {
+	t.Helper()
+	var stored []row
+	for n := range values {
+		stored = append(stored, row{"a", `"` + digits(1000) + `"`, n})
+	}
+	dir := closedStore(t, nil, append(stored, row{"z", `"` + digits(1000) + `"`, 1})...)
+	damage(t, dir, "values", func(chunk []byte) { chunk[2] ^= 0x40 })
+	opts.MaxSize, opts.WhenFull = MinMaxSize, WhenFullDropOldest
+	return openDamaged(t, dir, opts)
+}
+
+// TestMaxSizeCountsEachStepOfACopy compares the size of a compaction's copy that MaxSize counts
+// with that of its file, after each step.
+func TestMaxSizeCountsEachStepOfACopy(t *testing.T) {
+	db := mustOpen(t, testenv.TempDir(t), &Options{MaxSize: MinMaxSize, Logger: discard,
+		Tuning: Tuning{TransactionSize: MinTransactionSize}})
+	for n := range uint64(200) {
+		mustStore(t, db, "r", `"`+digits(1000)+`"`, n)
+	}
+	mustCheckpointed(t, db)
+	taken := mustBeginCopy(t, db)
+	defer taken.end()
+	defer taken.giveUpCopy(nil)
+	first := db.sizes().copy
+	for done := false; !done; {
+		var err error
+		if done, err = taken.copyStep(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := db.sizes().copy, taken.copy.Size(); got != want {
+			t.Fatalf("a copy of %d bytes counts as %d", want, got)
+		}
+	}
+	if db.sizes().copy <= first {
+		t.Errorf("the copy has not grown: %d bytes", first)
 	}
 }
 
