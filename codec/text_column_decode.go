@@ -92,30 +92,33 @@ func (t *textColumn) parseTexts(in *fieldReader, budget *scalarBudget) bool {
 	return !in.failed
 }
 
+// minFormPlace is the length in bytes of the shortest place of a form: of an empty piece, the style
+// of the numbers, and integers of no bits.
+const minFormPlace = 1 + 3 + 2
+
 func (t *textColumn) parseForms(in *fieldReader, budget *scalarBudget, body *memberBody) bool {
 	n := in.uvarint()
 	if n == 0 || n > maxForms || n > uint64(len(in.data)) {
 		return false
 	}
 	t.forms = slices.Grow(t.forms[:0], int(n))[:n]
-	hasNumbers := false
+	places := uint64(0) // of all forms; each has a number in at least one text
 	for i := range t.forms {
 		form := &t.forms[i]
-		places := in.uvarint()
-		if places > uint64(len(in.data)) {
+		n := in.uvarint()
+		if places += n; n > uint64(len(in.data)/minFormPlace) || places > uint64(budget.scalars) {
 			return false
 		}
 		form.places = form.places[:0]
-		for range places {
+		for range n {
 			form.places = append(form.places, formPlace{piece: body.texts.add(in.bytes(in.uvarint()))})
 		}
 		form.last = body.texts.add(in.bytes(in.uvarint()))
-		hasNumbers = hasNumbers || places > 0
 	}
 	if n > 1 {
 		t.indexes = in.intColumn(t.count)
 	}
-	if in.failed || !hasNumbers {
+	if in.failed || places == 0 {
 		return !in.failed
 	}
 	return t.countForms(&body.bodyColumns) && t.parseNumbers(in, budget, body.version)
@@ -145,9 +148,10 @@ func (t *textColumn) countForms(memory *bodyColumns) bool {
 func (t *textColumn) parseNumbers(in *fieldReader, budget *scalarBudget, version byte) bool {
 	for i := range t.forms {
 		form := &t.forms[i]
-		if budget.scalars -= form.rows * len(form.places); budget.scalars < 0 {
+		if form.rows > 0 && len(form.places) > budget.scalars/form.rows { // the product may overflow
 			return false
 		}
+		budget.scalars -= form.rows * len(form.places)
 		for place := range form.places {
 			if form.places[place].numbers = in.place(form.rows, version); in.failed {
 				return false

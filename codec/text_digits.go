@@ -166,9 +166,10 @@ func (p digitPattern) at(i int) byte {
 // isValid reports whether a decoded pattern is possible.
 func (p digitPattern) isValid() bool { return len(p) > 0 && len(p) <= maxDigits }
 
-// bits returns the number of bits of a text with a length. It returns false if the pattern has none.
+// bits returns the number of bits of a text with a length. It returns false if the pattern has none,
+// or does not say each byte of the text.
 func (p digitPattern) bits(length int) (n int, ok bool) {
-	if len(p) == 1 && length <= maxDigits {
+	if len(p) == 1 && digitBits[p[0]] > 0 && length <= maxDigits {
 		return int(digitBits[p[0]]) * length, true
 	}
 	for _, b := range p {

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package codec
+
+import (
+	"encoding/binary"
+	"testing"
+)
+
+// parseTextColumn parses a column of texts, whose budget is what values of a length allow. It
+// returns false if the column is not valid.
+func parseTextColumn(encoded []byte, count, valueBytes int) (*textColumn, *memberBody, bool) {
+	var column textColumn
+	body := memberBody{version: chunkVersion}
+	in := fieldReader{data: encoded}
+	ok := column.parse(&in, count, &scalarBudget{scalars: valueBytes, texts: valueBytes}, &body)
+	body.texts.seal()
+	return &column, &body, ok && len(in.data) == 0
+}
+
+// TestPatternWithoutDigits has a pattern of one byte that is not an alphabet, and a longer text.
+// The text would consist of what was in memory before.
+func TestPatternWithoutDigits(t *testing.T) {
+	for _, test := range []struct {
+		pattern string
+		length  int
+		want    bool
+		reason  string // why the row is here
+	}{
+		{"x", 5, false, "the pattern does not say what the other four bytes are"},
+		{"x", 0, false, "the text lacks a byte that all texts have"},
+		{"x", 1, true, "the pattern says each byte"},
+		{"\x01", 5, true, "each byte is a digit"},
+		{"xy", 2, true, "the pattern says each byte"},
+		{"xy", 1, false, "the text lacks a byte that all texts have"},
+	} {
+		lengths := []uint64{uint64(test.length), uint64(test.length)}
+		encoded := appendIntColumn([]byte{byte(placeDigits)}, lengths)
+		encoded = binary.AppendUvarint(encoded, uint64(2*test.length))
+		encoded = append(append(encoded, byte(len(test.pattern))), test.pattern...)
+		packed := 0
+		if digitBits[test.pattern[0]] > 0 {
+			packed = test.length
+		}
+		encoded = append(append(encoded, byte(packed)), make([]byte, packed)...)
+		column, body, ok := parseTextColumn(encoded, len(lengths), 100)
+		if ok = ok && column.read(coder, &body.bodyColumns, 0, len(lengths)); ok != test.want {
+			t.Errorf("pattern %q, texts of %d bytes: valid %v; want %v (%s)",
+				test.pattern, test.length, ok, test.want, test.reason)
+		}
+	}
+}
+
+// TestFormsBeyondBudget has a form with many places in many texts. Their product overflows 32 bits.
+func TestFormsBeyondBudget(t *testing.T) {
+	const places, count = 1 << 16, 1 << 16
+	encoded := binary.AppendUvarint([]byte{byte(placeForms), 1}, places)
+	encoded = append(encoded, make([]byte, places+1)...) // empty pieces
+	for range places {
+		encoded = append(encoded, 1, 0, 0, 0, 0) // style, and integers of no bits
+	}
+	if _, _, ok := parseTextColumn(encoded, count, count); ok {
+		t.Errorf("%d places in %d texts of %d bytes are valid", places, count, count)
+	}
+	var ok bool
+	allocated := testing.AllocsPerRun(1, func() { _, _, ok = parseTextColumn(encoded, count, places-1) })
+	if ok || allocated > 20 {
+		t.Errorf("%d places in %d bytes: valid %v, %v allocations; want none for the places",
+			places, places-1, ok, allocated)
+	}
+}
