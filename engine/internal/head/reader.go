@@ -4,6 +4,7 @@ package head
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -96,6 +97,7 @@ func (r *Reader) Next(ctx context.Context, wanted Filter) (View, error) {
 		if len(r.found) == 0 && r.ended {
 			return View{}, nil
 		}
+		r.makeRoom()
 		r.lock.Lock()
 		r.takeViews()
 		r.find()
@@ -149,15 +151,20 @@ func (r *Reader) find() {
 	})
 }
 
+// makeRoom allocates memory for the views of the found records, nearly all of which have one run.
+// With the lock held that could take long, because the garbage collector may make it help.
+func (r *Reader) makeRoom() {
+	r.views, r.taken = slices.Grow(r.views[:0], len(r.found)), 0
+	r.runs = make([]run, 0, len(r.found)) // views that the caller keeps have the old ones
+}
+
 // takeViews takes views of the found records. They may have values that were added after the Reader
 // was made: Next leaves those out, without the lock. The lock is held.
 func (r *Reader) takeViews() {
-	r.views, r.taken = r.views[:0], 0
-	r.runs = nil // views that the caller keeps have the old ones
 	b := r.head.arena.view()
 	for _, s := range r.found {
 		if cap(r.runs)-len(r.runs) < len(s.runs) {
-			r.runs = make([]run, 0, max(len(r.found), len(s.runs))) // nearly all records have one
+			r.runs = make([]run, 0, max(len(r.found), len(s.runs)))
 		}
 		start := len(r.runs)
 		r.runs = append(r.runs, s.runs...)
