@@ -51,6 +51,9 @@ type Header struct {
 // it is encoded again, it may be shorter.
 func (h *Header) IsOutdated() bool { return h.version < chunkVersion }
 
+// MaxTemplateBytes is the maximum number of bytes of JSON in a chunk of templates.
+const MaxTemplateBytes = maxTemplateBytes
+
 // headerOf returns the header of a chunk of entries, except for the encoding and the body.
 func headerOf(entries []Entry) Header {
 	h := Header{

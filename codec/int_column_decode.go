@@ -86,7 +86,7 @@ func (c *intColumn) read(dst []uint64, from int) {
 
 // readDeltas is read for integers that are packed as differences.
 func (c *intColumn) readDeltas(dst []uint64, from int) {
-	v := c.ints.sumBefore(from) + c.sumOfPatchesBefore(from)
+	v, deltas := c.ints.sumBefore(from), dst[1:]
 	if c.ints.width == 0 && c.form == 0 {
 		for i := range dst {
 			dst[i] = v
@@ -94,21 +94,17 @@ func (c *intColumn) readDeltas(dst []uint64, from int) {
 		}
 		return
 	}
+	c.ints.unpack(deltas, from, c.ints.minDelta)
+	v += c.patch(deltas, from)
 	dst[0] = v
-	dst = dst[1:]
-	c.ints.unpack(dst, from, c.ints.minDelta)
-	c.patch(dst, from)
-	for i, delta := range dst {
-		v += delta
-		dst[i] = v
-	}
+	addUp(deltas, v)
 }
 
 // runs yields the integer of each run, and the index after the run's last one. Lengths that the
 // column has no room for are cut off.
 func (c *intColumn) runs() iter.Seq2[uint64, int] {
 	return func(yield func(v uint64, end int) bool) {
-		values, lengths := packedIterator{ints: &c.ints}, packedIterator{ints: &c.lengths}
+		values, lengths := packedReader{ints: &c.ints}, packedReader{ints: &c.lengths}
 		end := 0
 		for range c.lengths.count {
 			v := values.read()
@@ -137,33 +133,22 @@ func (c *intColumn) readRuns(dst []uint64, from int) {
 	}
 }
 
-// patch patches packed integers, of which dst has those from the index `from` on.
-func (c *intColumn) patch(dst []uint64, from int) {
+// patch patches packed integers, of which dst has those from the index `from` on. It returns the sum
+// of the patches of those before.
+func (c *intColumn) patch(dst []uint64, from int) (before uint64) {
 	if c.form != tagPatched {
-		return
+		return 0
 	}
-	indexes, patches := packedIterator{ints: &c.lengths}, packedIterator{ints: &c.patches}
+	indexes, patches := packedReader{ints: &c.lengths}, packedReader{ints: &c.patches}
 	for range c.patches.count {
 		index, patch := indexes.read(), patches.read()
-		if i := index - uint64(from); i < uint64(len(dst)) {
+		if index < uint64(from) {
+			before += patch
+		} else if i := index - uint64(from); i < uint64(len(dst)) {
 			dst[i] += patch
 		}
 	}
-}
-
-// sumOfPatchesBefore returns the sum of the patches of the packed integers before an index.
-func (c *intColumn) sumOfPatchesBefore(index int) (sum uint64) {
-	if index == 0 || c.form != tagPatched {
-		return 0
-	}
-	indexes, patches := packedIterator{ints: &c.lengths}, packedIterator{ints: &c.patches}
-	for range c.patches.count {
-		patch := patches.read()
-		if indexes.read() < uint64(index) {
-			sum += patch
-		}
-	}
-	return sum
+	return before
 }
 
 // at returns the integer at an index.
@@ -215,7 +200,7 @@ func (c *intColumn) appendRunsTail(dst []byte, n int, minus uint64) []byte {
 
 // appendPatchesTail appends the patches of all packed integers except the first n.
 func (c *intColumn) appendPatchesTail(dst []byte, n int) []byte {
-	indexes, patches := packedIterator{ints: &c.lengths}, packedIterator{ints: &c.patches}
+	indexes, patches := packedReader{ints: &c.lengths}, packedReader{ints: &c.patches}
 	e := intEncoders.Get().(*intEncoder)
 	defer e.release()
 	e.lengths, e.values = e.lengths[:0], e.values[:0]

@@ -50,9 +50,12 @@ func (r *fieldReader) packedInts(p *packedInts, n int) {
 	p.packed = r.bytes((uint64(n)*uint64(p.width) + 7) / 8)
 }
 
-// maxQuadWidth is the largest width of which four integers fit into a uint64, together with up to 7
-// bits of the byte in which they start.
-const maxQuadWidth = 14
+// maxQuadWidth and maxPairWidth are the largest widths of which four and two integers fit into a
+// uint64, together with up to 7 bits of the byte in which they start.
+const (
+	maxQuadWidth = 14
+	maxPairWidth = 28
+)
 
 // unpack fills dst with the packed integers from the index `from` on, and adds base to each.
 func (p *packedInts) unpack(dst []uint64, from int, base uint64) {
@@ -71,6 +74,13 @@ func (p *packedInts) unpack(dst []uint64, from int, base uint64) {
 			dst[2] = base + word>>(2*width&63)&mask
 			dst[3] = base + word>>(3*width&63)&mask
 			dst = dst[4:]
+		}
+	} else if p.width <= maxPairWidth {
+		for ; len(dst) >= 2 && bit/8+8 <= len(p.packed); bit += 2 * width {
+			word := binary.LittleEndian.Uint64(p.packed[bit/8:]) >> (bit % 8)
+			dst[0] = base + word&mask
+			dst[1] = base + word>>width&mask
+			dst = dst[2:]
 		}
 	}
 	for i := range dst {
@@ -96,6 +106,11 @@ func (p *packedInts) sumBefore(index int) uint64 {
 		for bit := 0; i+4 <= index && bit/8+8 <= len(p.packed); i, bit = i+4, bit+4*width {
 			word := binary.LittleEndian.Uint64(p.packed[bit/8:]) >> (bit % 8)
 			sum += word&mask + word>>width&mask + word>>(2*width&63)&mask + word>>(3*width&63)&mask
+		}
+	} else if p.width <= maxPairWidth {
+		for bit := 0; i+2 <= index && bit/8+8 <= len(p.packed); i, bit = i+2, bit+2*width {
+			word := binary.LittleEndian.Uint64(p.packed[bit/8:]) >> (bit % 8)
+			sum += word&mask + word>>width&mask
 		}
 	}
 	for ; i < index; i++ {
@@ -140,25 +155,49 @@ func wordAt(data []byte, offset int) uint64 {
 	return w
 }
 
-// packedIterator reads packed integers one after another.
-type packedIterator struct {
-	ints *packedInts
-	next int // index of the integer that follows
-	last uint64
+// packedReader reads packed integers one after another.
+type packedReader struct {
+	ints  *packedInts
+	next  int        // index of the integer that follows the block
+	block [32]uint64 // integers that are unpacked already
+	at    int        // index in the block of the integer that is read next
+	end   int        // number of integers in the block
 }
 
 // read returns the next integer. There must be one.
-func (r *packedIterator) read() uint64 {
-	switch p := r.ints; {
-	case !p.deltas:
-		r.last = p.base + p.packedAt(r.next)
-	case r.next == 0:
-		r.last = p.base
-	default:
-		r.last += p.minDelta + p.packedAt(r.next-1)
+func (r *packedReader) read() uint64 {
+	if r.at == r.end {
+		r.fill()
 	}
-	r.next++
-	return r.last
+	r.at++
+	return r.block[r.at-1]
+}
+
+// fill unpacks the next block.
+func (r *packedReader) fill() {
+	p, last := r.ints, r.block[max(r.end-1, 0)]
+	r.at, r.end = 0, min(len(r.block), p.count-r.next)
+	block := r.block[:r.end]
+	switch {
+	case !p.deltas:
+		p.unpack(block, r.next, p.base)
+	case r.next == 0:
+		block[0] = p.base
+		p.unpack(block[1:], 0, p.minDelta)
+		addUp(block[1:], p.base)
+	default:
+		p.unpack(block, r.next-1, p.minDelta)
+		addUp(block, last)
+	}
+	r.next += r.end
+}
+
+// addUp adds to each integer the sum of those before it and of one more.
+func addUp(dst []uint64, sum uint64) {
+	for i, v := range dst {
+		sum += v
+		dst[i] = sum
+	}
 }
 
 // intBounds are what appendPacked needs to know of integers.

@@ -191,7 +191,8 @@ type Tuning struct {
 	// make reading one value slower. Default: 512; maximum 65536.
 	ChunkValues int
 	// ChunkBytes is the maximum number of bytes of JSON in a chunk; a longer value has a chunk of
-	// its own. Default: 32 KiB; maximum 16 MiB.
+	// its own. Values that differ only in their numbers may have four times as many, but not over
+	// 1 MiB, if they compress as much. Default: 32 KiB; maximum 16 MiB.
 	ChunkBytes int
 }
 

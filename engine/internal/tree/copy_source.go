@@ -147,7 +147,9 @@ func (r *recordCopy) copyChunks(before Rule) (stopped Rule, err error) {
 				}
 				break
 			}
-			if r.tx.chunksFor(r.count+c.Count, r.size+c.ValueBytes) > 1 {
+			last, opts := r.pending[n-1], &r.tx.opts
+			maxBytes := opts.maxBytesBeside(&last.Header, len(last.encoded))
+			if opts.chunksFor(r.count+c.Count, r.size+c.ValueBytes, maxBytes) > 1 {
 				if err := r.flush(); err != nil {
 					return Rule{}, err
 				}

@@ -16,6 +16,7 @@ import (
 type gap struct {
 	record      string
 	left, right *chunk // nil: the record has no chunk on this side
+	maxBytes    uint64 // maximum number of bytes of JSON in a chunk here
 }
 
 // insertRun adds a run to a record's chunks. The run is cut where existing chunks start, and each
@@ -33,7 +34,8 @@ func (w *writeTx) insertRun(record string, run []codec.Entry) error {
 			piece = run[:sort.Search(len(run), func(i int) bool { return run[i].Timestamp >= right.First })]
 		}
 		run = run[len(piece):]
-		if err := w.insertPiece(chunks, gap{record, left, right}, piece, len(run) == 0); err != nil {
+		g := gap{record, left, right, w.maxBytes(record, left, right, piece)}
+		if err := w.insertPiece(chunks, g, piece, len(run) == 0); err != nil {
 			return err
 		}
 	}
@@ -47,7 +49,7 @@ func (w *writeTx) insertRun(record string, run []codec.Entry) error {
 func (w *writeTx) insertPiece(chunks chunkFinder, g gap, piece []codec.Entry, isLast bool) (err error) {
 	count, size := len(piece), valueBytes(piece)
 	var before, after []*chunk // chunks to merge, the nearest first
-	for g.left != nil && (g.left.Last > piece[0].Timestamp || w.shouldMerge(g.left, count, size)) {
+	for g.left != nil && (g.left.Last > piece[0].Timestamp || w.shouldMerge(g.left, count, size, g.maxBytes)) {
 		before = append(before, g.left)
 		count += g.left.Count
 		size += g.left.ValueBytes
@@ -55,7 +57,7 @@ func (w *writeTx) insertPiece(chunks chunkFinder, g gap, piece []codec.Entry, is
 			return err
 		}
 	}
-	for isLast && g.right != nil && w.shouldMerge(g.right, count, size) {
+	for isLast && g.right != nil && w.shouldMerge(g.right, count, size, g.maxBytes) {
 		after = append(after, g.right)
 		count += g.right.Count
 		size += g.right.ValueBytes
@@ -63,7 +65,7 @@ func (w *writeTx) insertPiece(chunks chunkFinder, g gap, piece []codec.Entry, is
 			return err
 		}
 	}
-	if len(before) > 0 && len(after) == 0 && w.chunksFor(count, size) == 1 {
+	if len(before) > 0 && len(after) == 0 && w.opts.chunksFor(count, size, g.maxBytes) == 1 {
 		if joined, err := w.join(g, before, piece); joined || err != nil {
 			return err
 		}
@@ -89,19 +91,12 @@ const tinyChunk = 512
 // that it does not overlap. The neighbour must not be full, must be shorter than twice the run
 // unless it is tiny and need not be decoded, and the merge must save a chunk. A damaged neighbour
 // stays as it is.
-func (w *writeTx) shouldMerge(c *chunk, count int, size uint64) bool {
-	full := c.Count >= w.opts.ChunkValues || c.ValueBytes >= uint64(w.opts.ChunkBytes)
+func (w *writeTx) shouldMerge(c *chunk, count int, size, maxBytes uint64) bool {
+	full := c.Count >= w.opts.ChunkValues || c.ValueBytes >= maxBytes
 	tiny := c.Joins() && len(c.encoded) <= tinyChunk
 	return !full && (tiny || c.Count < 2*count && c.ValueBytes < 2*size) &&
-		w.chunksFor(count+c.Count, size+c.ValueBytes) <= w.chunksFor(count, size) &&
+		w.opts.chunksFor(count+c.Count, size+c.ValueBytes, maxBytes) <= w.opts.chunksFor(count, size, maxBytes) &&
 		codec.Verify(c.key, c.encoded) == nil
-}
-
-// chunksFor returns about how many chunks values take.
-func (w *writeTx) chunksFor(count int, size uint64) int {
-	byCount := (count + w.opts.ChunkValues - 1) / w.opts.ChunkValues
-	bySize := (size + uint64(w.opts.ChunkBytes) - 1) / uint64(w.opts.ChunkBytes)
-	return max(byCount, int(bySize))
 }
 
 func keysOf(chunks []*chunk) (keys [][]byte) {
@@ -130,7 +125,7 @@ func (w *writeTx) join(g gap, nearestFirst []*chunk, piece []codec.Entry) (joine
 
 // write writes entries into the gap, in place of the chunks with the replaced keys.
 func (w *writeTx) write(g gap, entries []codec.Entry, replaced [][]byte) error {
-	pieces := w.split(entries)
+	pieces := w.split(entries, g.maxBytes)
 	encoded := make([]codec.EncodedChunk, len(pieces))
 	atEnd := g.right == nil && len(replaced) == 0 // then the record's other chunks are not needed any more
 	deferring := atEnd && w.useAllProcessors != nil && w.useAllProcessors()
@@ -159,16 +154,11 @@ func (w *writeTx) write(g gap, entries []codec.Entry, replaced [][]byte) error {
 	return nil
 }
 
-// split cuts entries into pieces that become a chunk each.
-func (w *writeTx) split(entries []codec.Entry) (pieces [][]codec.Entry) {
-	for start, i, size := 0, 0, 0; i < len(entries); i++ {
-		size += len(entries[i].Value)
-		next := i + 1
-		full := next-start >= w.opts.ChunkValues
-		if next == len(entries) || full || size+len(entries[next].Value) > w.opts.ChunkBytes {
-			pieces = append(pieces, entries[start:next])
-			start, size = next, 0
-		}
+// split cuts entries into pieces that become a chunk each, of at most maxBytes bytes of JSON.
+func (w *writeTx) split(entries []codec.Entry, maxBytes uint64) (pieces [][]codec.Entry) {
+	for len(entries) > 0 {
+		n := w.opts.chunkLen(entries, maxBytes)
+		pieces, entries = append(pieces, entries[:n]), entries[n:]
 	}
 	return pieces
 }

@@ -24,7 +24,7 @@ type Options struct {
 	Log         string // path of the log's directory, for disk.PinPath; "": readers beside a writer have no pin
 	Existing    bool   // the file must exist and have content other than zeros
 	ChunkValues int    // maximum number of values in a chunk
-	ChunkBytes  int    // maximum number of bytes of JSON in a chunk of more than one value
+	ChunkBytes  int    // maximum number of bytes of JSON in a chunk of several values, unless of templates
 	// TransactionBytes is about how many bytes one transaction changes: the leaves that it reads,
 	// and what it adds.
 	TransactionBytes int
