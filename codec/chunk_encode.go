@@ -13,7 +13,7 @@ const (
 	skipZstdRatio = 8
 	// skipZstdFloatsRatio is the same for a body that is mostly floats that hardly repeat. zstd
 	// makes their digits no shorter than half.
-	skipZstdFloatsRatio = 3
+	skipZstdFloatsRatio = 4
 	// skipMembersRatio is the same for a body of templates that is taken without trying members.
 	skipMembersRatio = 32
 	// membersSkipZstdRatio is skipZstdRatio for a body of members. What zstd finds in such values

@@ -31,6 +31,45 @@ type storedFloats struct {
 	unit        floatUnit
 	scale       uint8
 	corrections intColumn // only with the decimal units
+
+	// Floats that are an integer from low to below high, divided by power, are written in style.
+	style     numberStyle
+	power     float64
+	low, high int64
+}
+
+// maxShortDecimal is the number from which several decimals may be one float64. A smaller one with
+// maxDecimals decimals is the shortest decimal of its float.
+const maxShortDecimal = 1e15
+
+// findStyle finds out which floats are mostly short decimals. Their digits need not be searched.
+func (f *storedFloats) findStyle() {
+	if f.unit != unitBinary && f.unit != unitDecimal || f.scale == 0 || f.scale > 15 {
+		return
+	}
+	scale := int(f.scale)
+	f.style = numberStyle{minDigits: 1, maxDecimals: f.scale, minDecimals: uint8(uintOf(f.form.point))}
+	f.power, f.low, f.high = floatPowers[scale], 1, maxShortDecimal
+	if scale+f.form.min > 0 {
+		f.low = powersOfTen[scale+f.form.min]
+	}
+	if scale+f.form.max < 15 {
+		f.high = powersOfTen[scale+f.form.max]
+	}
+}
+
+// write writes a float's text to the start of dst, which must have maxNumberLen bytes, and returns
+// its length.
+func (f *storedFloats) write(dst []byte, float uint64) (length int) {
+	if f.high > 0 {
+		v := math.Float64frombits(float)
+		integer := int64(math.RoundToEven(v * f.power))
+		magnitude := max(integer, -integer)
+		if f.low <= magnitude && magnitude < f.high && float64(integer)/f.power == v {
+			return f.style.write(dst, integer)
+		}
+	}
+	return f.form.writeFloat(dst, float)
 }
 
 func (u floatUnit) isDecimal() bool { return u == unitDecimal || u == unitDecimal32 }
@@ -52,6 +91,7 @@ func (r *fieldReader) floatPlace(rows int) (p storedPlace) {
 		return p
 	}
 	f.form = &floatForms[f.formIndex]
+	f.findStyle()
 	p.floats, p.column = f, r.intColumn(rows)
 	if f.unit.isDecimal() {
 		f.corrections = r.intColumn(rows)
@@ -170,7 +210,7 @@ func (f *floatForm) writeFloat(dst []byte, float uint64) (length int) {
 }
 
 // lengthOf returns the length of a float's text.
-func (f *floatForm) lengthOf(float uint64) int {
+func (f *storedFloats) lengthOf(float uint64) int {
 	var text [maxNumberLen]byte
-	return f.writeFloat(text[:], float)
+	return f.write(text[:], float)
 }

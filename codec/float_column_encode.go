@@ -19,8 +19,10 @@ const (
 	minSavingOfFloats = 8
 	// floatSample is the number of floats that show whether a column may consist of decimals.
 	floatSample = 16
-	// maxDecimalMove is how far a float may lie from a decimal that was rounded in arithmetic.
-	maxDecimalMove = 4
+	// Floats are encoded as decimals if a decimal and its correction have, on average, at most
+	// maxDecimalBits, or maxDecimal32Bits for floats of 32 bits.
+	maxDecimalBits   = 44
+	maxDecimal32Bits = 22
 )
 
 // floatEncoder encodes columns of floats. It is reused for one column after another.
@@ -162,29 +164,40 @@ func (e *floatEncoder) tryBinary(stored storedFloats) {
 	e.keepShorter()
 }
 
-// findDecimals finds the lowest number of decimals from which most floats were made.
+// findDecimals finds the number of decimals with which a sample of the floats takes the fewest bits.
 func (e *floatEncoder) findDecimals() (scale uint8, unit floatUnit, ok bool) {
-	unit = unitDecimal32
+	unit, maxBits := unitDecimal32, maxDecimal32Bits
 	for _, float := range e.floats {
 		if _, is32 := to32(float); !is32 {
-			unit = unitDecimal
+			unit, maxBits = unitDecimal, maxDecimalBits
 			break
 		}
 	}
 	step := max(1, len(e.floats)/floatSample)
-	for scale = range uint8(maxNumberDigits) {
-		sampled, fits := 0, 0
-		for i := 0; i < len(e.floats); i += step {
-			sampled++
-			if _, move, ok := toDecimal(e.floats[i], unit, scale); ok && move+maxDecimalMove <= 2*maxDecimalMove {
-				fits++
+	sampled := (len(e.floats) + step - 1) / step
+	fewest := maxBits*sampled + 1
+	for s := range uint8(maxNumberDigits) {
+		total := 0
+		for i := 0; i < len(e.floats) && total < fewest; i += step {
+			integer, move, ok := toDecimal(e.floats[i], unit, s)
+			if !ok {
+				move = signBit
 			}
+			total += signedLen(integer) + signedLen(move)
 		}
-		if 4*fits >= 3*sampled {
-			return scale, unit, true
+		if total < fewest {
+			scale, fewest = s, total
 		}
 	}
-	return 0, 0, false
+	return scale, unit, fewest <= maxBits*sampled
+}
+
+// signedLen returns the number of bits of a signed integer without its sign.
+func signedLen(v uint64) int {
+	if int64(v) < 0 {
+		v = -v
+	}
+	return bits.Len64(v)
 }
 
 // tryDecimals encodes the floats as decimals and corrections.

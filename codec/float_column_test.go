@@ -92,6 +92,30 @@ func TestFloatForms(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) { check(t, rapid.Float64().Draw(t, "float")) })
 }
 
+// TestShortDecimals compares the short way to write floats of a column with the long one.
+func TestShortDecimals(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		f := storedFloats{form: &floatForms[rapid.IntRange(0, len(floatForms)-1).Draw(t, "form")]}
+		f.unit = rapid.SampledFrom([]floatUnit{unitBinary, unitDecimal}).Draw(t, "unit")
+		f.scale = uint8(rapid.IntRange(0, 22).Draw(t, "scale"))
+		f.findStyle()
+		integer := rapid.Int64().Draw(t, "integer") >> rapid.IntRange(0, 63).Draw(t, "shift")
+		v := float64(integer) / floatPowers[f.scale]
+		if f.unit == unitBinary {
+			v = math.Ldexp(float64(integer), -int(f.scale))
+		}
+		float := math.Float64bits(v) + uint64(rapid.SampledFrom([]int{0, 0, 0, 1, -1}).Draw(t, "move"))
+		if float&^signBit == 0 || !isFinite(float) {
+			return
+		}
+		var got, want [maxNumberLen]byte
+		length, wantLength := f.write(got[:], float), f.form.writeFloat(want[:], float)
+		if string(got[:length]) != string(want[:wantLength]) {
+			t.Fatalf("%+v: %v is written %s; want %s", f, v, got[:length], want[:wantLength])
+		}
+	})
+}
+
 // checkParsedFloat checks that the text of a float is read as that float, if it is read as one.
 func checkParsedFloat(t rapid.TB, text string, v float64, form int) {
 	t.Helper()

@@ -70,7 +70,7 @@ func (p *storedPlace) read(memory *bodyColumns, first, n int) bool {
 // have maxNumberLen bytes, and returns the length of the text.
 func (p *storedPlace) write(dst []byte, index int) (length int) {
 	if p.floats != nil {
-		return p.floats.form.writeFloat(dst, p.mantissas[index])
+		return p.floats.write(dst, p.mantissas[index])
 	}
 	return p.style.write(dst, int64(p.mantissas[index]))
 }
@@ -79,7 +79,7 @@ func (p *storedPlace) write(dst []byte, index int) (length int) {
 func (p *storedPlace) textsLen() (total uint64) {
 	for _, mantissa := range p.mantissas {
 		if p.floats != nil {
-			total += uint64(p.floats.form.lengthOf(mantissa))
+			total += uint64(p.floats.lengthOf(mantissa))
 		} else {
 			total += uint64(p.style.length(int64(mantissa)))
 		}
