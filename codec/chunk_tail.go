@@ -7,8 +7,9 @@ import (
 	"sort"
 )
 
-// leastTailRatio is how many times shorter than the values the members of a tail must be to be taken
-// without trying other encodings. Members of few values may be long, because of their dictionaries.
+// leastTailRatio is how many times shorter than the values the members of a tail must be to be
+// taken without trying other encodings. Members of few values may be long, because of their
+// dictionaries.
 const leastTailRatio = 2
 
 // Opened is a chunk whose checksums match. What it decodes to answer one question, it keeps for the

@@ -5,7 +5,9 @@
 package engine
 
 import (
+	"errors"
 	"os"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -51,22 +53,28 @@ var prunedHistories = []prunedHistory{
 	{"100 of 20000", 100, 20_000, bench.InOrder, bench.Readings, olderThan, 1_000_000},
 }
 
+// make stores the history in a directory of its own.
+func (h *prunedHistory) make(b *testing.B) (dir string) {
+	dir = b.TempDir()
+	db := mustOpen(b, dir, &Options{Durability: DurabilityOS, Logger: discard})
+	history := bench.History{Shape: h.shape, Times: h.times, Records: h.records, Ticks: h.ticks,
+		Batch: 10_000, Seed: 1}
+	for batch := range history.Batches() {
+		if err := db.StoreBatch(ctx, batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		b.Fatal(err)
+	}
+	return dir
+}
+
 // BenchmarkPrune measures deletions from closed histories that have just been opened again.
 func BenchmarkPrune(b *testing.B) {
 	for _, h := range prunedHistories {
 		b.Run(h.name, func(b *testing.B) {
-			template := b.TempDir()
-			db := mustOpen(b, template, &Options{Durability: DurabilityOS, Logger: discard})
-			history := bench.History{Shape: h.shape, Times: h.times, Records: h.records, Ticks: h.ticks,
-				Batch: 10_000, Seed: 1}
-			for batch := range history.Batches() {
-				if err := db.StoreBatch(ctx, batch); err != nil {
-					b.Fatal(err)
-				}
-			}
-			if err := db.Close(); err != nil {
-				b.Fatal(err)
-			}
+			template := h.make(b)
 			params := h.params(bench.Start + uint64(h.ticks/2)*bench.Interval)
 			var cpu time.Duration
 			for b.Loop() {
@@ -98,6 +106,54 @@ func BenchmarkPrune(b *testing.B) {
 			b.ReportMetric(cpu.Seconds()*1000/float64(b.N), "cpu-ms/op")
 		})
 	}
+}
+
+// BenchmarkPruneBesideStores deletes half of 10,000 records of 200 values while a caller stores
+// one value after another. It also reports the ratio of the Stores' 99th percentiles beside the
+// deletion and at rest.
+func BenchmarkPruneBesideStores(b *testing.B) {
+	h := prunedHistory{records: 10_000, ticks: 200}
+	template := h.make(b)
+	s := shape{records: 100, size: 20, batch: 1}
+	var rest, beside []time.Duration
+	for b.Loop() {
+		b.StopTimer()
+		dir := b.TempDir() + "/copy"
+		if err := os.CopyFS(dir, os.DirFS(template)); err != nil {
+			b.Fatal(err)
+		}
+		db, err := Open(dir, &Options{Logger: discard})
+		if err != nil {
+			b.Fatal(err)
+		}
+		rest = append(rest, s.latencies(b, db, 0, 500)...)
+		done := make(chan error)
+		b.StartTimer()
+		go func() {
+			_, err := db.Prune(ctx, "*", olderThan(bench.Start+uint64(h.ticks/2)*bench.Interval))
+			b.StopTimer()
+			done <- err
+		}()
+		for from, isDone := 500, false; !isDone; from++ {
+			select {
+			case err := <-done:
+				if isDone = true; err != nil {
+					b.Fatal(err)
+				}
+			default:
+				beside = append(beside, s.latencies(b, db, from, 1)...)
+			}
+		}
+		if err := errors.Join(db.Close(), os.RemoveAll(dir)); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+	slices.Sort(rest)
+	slices.Sort(beside)
+	p99 := func(took []time.Duration) float64 { return took[len(took)*99/100].Seconds() }
+	b.ReportMetric(p99(beside)/p99(rest), "x-p99")
+	b.ReportMetric(float64(len(beside))/float64(b.N), "stores/op")
 }
 
 // processorTime returns how much time the process has taken on all processors, in its own code and
