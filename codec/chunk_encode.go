@@ -66,7 +66,10 @@ func (h *Header) isShort(body []byte, encoding byte) bool {
 	if encoding == encodingMembers {
 		ratio = membersSkipZstdRatio
 	}
-	if h.floatsPrevail {
+	switch {
+	case h.textsPrevail:
+		ratio = 1
+	case h.floatsPrevail:
 		ratio = skipZstdFloatsRatio
 	}
 	return length > 0 && length <= max(h.ValueBytes/ratio, min(smallBody, h.ValueBytes))

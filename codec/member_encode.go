@@ -37,7 +37,7 @@ func (f *memberFinder) appendBody(c *Coder, dst []byte, entries []Entry, h *Head
 		column.isConstant = !column.isNumber && allEqual(column.texts)
 	}
 	f.rows = slices.Grow(f.rows[:0], len(entries))[:len(entries)]
-	f.floats.noise = 0
+	f.floats.noise, f.texts.largest = 0, 0
 	body := appendTimestampsAndSequences(dst, f.rows, entries, h)
 	body = f.appendTemplates(body)
 	for i := range f.columns {
@@ -53,7 +53,7 @@ func (f *memberFinder) appendBody(c *Coder, dst []byte, entries []Entry, h *Head
 			body = f.texts.appendColumn(c, body, column.texts)
 		}
 	}
-	h.floatsPrevail = f.floats.isMostOf(body)
+	h.floatsPrevail, h.textsPrevail = f.floats.isMostOf(body), f.texts.prevailIn(body)
 	return body
 }
 

@@ -54,7 +54,7 @@ var memberFinders = sync.Pool{New: func() any {
 func (f *memberFinder) forget() {
 	clear(f.bySkeleton)
 	clear(f.byPath)
-	clear(f.scalars[:cap(f.scalars)])
+	f.scalars = cleared(f.scalars)
 	for i := range f.columns {
 		clear(f.columns[i].texts)
 	}

@@ -17,6 +17,8 @@ const (
 	maxTemplateValues = 1 << 16
 	// maxKeptInts is the number of integers whose memory is kept for the next chunk.
 	maxKeptInts = 1 << 14
+	// maxKeptPieces is the number of pieces or scalars of a value whose memory is kept.
+	maxKeptPieces = 1 << 11
 )
 
 // template is the text that some values have in common, and the numbers at its places.
@@ -72,7 +74,17 @@ func (f *templateFinder) forget() {
 		clear(f.templates[i].pieces)
 	}
 	f.templates, f.templateOf, f.last, f.newNumbers = f.templates[:0], f.templateOf[:0], 0, unlimited
-	clear(f.pieces[:cap(f.pieces)])
+	f.pieces, f.found = cleared(f.pieces), cleared(f.found)
+}
+
+// cleared returns the memory of scratch for the next value, without references. It drops memory
+// that one large value has left: clearing that for each chunk would take longer than encoding most.
+func cleared[T any](scratch []T) []T {
+	if cap(scratch) > maxKeptPieces {
+		return nil
+	}
+	clear(scratch[:cap(scratch)])
+	return scratch[:0]
 }
 
 // add adds a value to the template that fits, or to a new one. It returns false if there are too

@@ -33,11 +33,12 @@ type textEncoder struct {
 	all      []byte // the texts one after another
 
 	best, other []byte // encoded columns
+	largest     int    // length of the longest encoded column of texts that zstd makes no shorter
 }
 
 func (e *textEncoder) forget() {
 	e.reset()
-	clear(e.pieces[:cap(e.pieces)])
+	e.pieces, e.found = cleared(e.pieces), cleared(e.found)
 }
 
 // reset drops the forms, and keeps their memory.
@@ -75,9 +76,16 @@ func (e *textEncoder) appendColumn(c *Coder, dst []byte, texts [][]byte) []byte 
 	if len(best) == 0 || len(best) > total/goodTextRatio && !isRandom {
 		best = e.shorter(best, e.appendTexts(c, e.other[:0], texts, total))
 	}
+	if isRandom || placeKind(best[0]) == placeZstd {
+		e.largest = max(e.largest, len(best))
+	}
 	e.best = best
 	return append(dst, best...)
 }
+
+// prevailIn reports whether a column of texts that zstd makes no shorter is two thirds of a body.
+// Then compressing the values as a whole finds hardly more.
+func (e *textEncoder) prevailIn(body []byte) bool { return 3*e.largest > 2*len(body) }
 
 const (
 	// fewForms is the number of texts that are not looked at for numbers, because the texts
