@@ -32,6 +32,7 @@ func mustChange(t rapid.TB, db *DB, after daybook.Cursor) (changes []daybook.Cha
 // TestChanges compares Changes with the order in which the values were stored, after every place,
 // through checkpoints, compactions, cleanups and restarts.
 func TestChanges(t *testing.T) {
+	t.Parallel()
 	parent := testenv.TempDir(t)
 	rapid.Check(t, func(t *rapid.T) {
 		dir, err := os.MkdirTemp(parent, "changes")
@@ -107,6 +108,7 @@ func TestChanges(t *testing.T) {
 // TestChangesAtOnce has more values, and more bytes, than one window collects, and the times of the
 // records are in another order than their sequence numbers. The loop stores and deletes.
 func TestChangesAtOnce(t *testing.T) {
+	t.Parallel()
 	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS})
 	const records, each = 200, 800
 	total := uint64(0)

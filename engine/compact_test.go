@@ -25,6 +25,7 @@ import (
 // TestCompactStepwise stores, makes checkpoints and prunes between the steps of a compaction, and
 // keeps a scan open across its end.
 func TestCompactStepwise(t *testing.T) {
+	t.Parallel()
 	parent := testenv.TempDir(t)
 	rapid.Check(t, func(t *rapid.T) {
 		dir, err := os.MkdirTemp(parent, "compact")
@@ -231,6 +232,7 @@ func TestCompactLock(t *testing.T) {
 
 // TestCompactLargeRecord copies a record in many transactions, and stops when the context ends.
 func TestCompactLargeRecord(t *testing.T) {
+	t.Parallel()
 	db := mustOpen(t, testenv.TempDir(t),
 		&Options{Durability: DurabilityOS, Tuning: Tuning{HeadSize: MinHeadSize, TransactionSize: MinTransactionSize},
 			Logger: discard})
@@ -277,7 +279,10 @@ func (c *endingContext) Err() error {
 
 // TestCompactByItself deletes most of a large file, and waits for the engine to compact it. It does
 // not compact again a copy that is still large for the values in it.
-func TestCompactByItself(t *testing.T) { waitForCompaction(t, testenv.TempDir(t)) }
+func TestCompactByItself(t *testing.T) {
+	t.Parallel()
+	waitForCompaction(t, testenv.TempDir(t))
+}
 
 func waitForCompaction(t *testing.T, dir string) {
 	t.Helper()

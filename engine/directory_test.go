@@ -99,6 +99,7 @@ func fillSegments(t *testing.T, db *DB) {
 // into the same directory. Whatever the open one is then told to do, no file of the other one may
 // change, and the open one says ErrFailed instead of acknowledging values that no Open would find.
 func TestDirectoryReplaced(t *testing.T) {
+	t.Parallel()
 	needsRename(t)
 	replacements := []struct {
 		name    string

@@ -17,6 +17,7 @@ import (
 // TestDropOldestSpares fills a store several times over. Its first values are a configuration, and
 // records that got few values. What the options spare must still be there, and nothing else of it.
 func TestDropOldestSpares(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		opts   Options

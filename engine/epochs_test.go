@@ -37,6 +37,7 @@ var (
 //   - Each consumer has each value once, or was told that it was deleted, or that history has
 //     forked.
 func TestEpochs(t *testing.T) {
+	t.Parallel()
 	runs := *epochsRuns
 	if runs == 0 {
 		runs = 6

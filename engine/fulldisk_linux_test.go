@@ -27,6 +27,7 @@ import (
 // TestFullDisk fills a real disk. Store returns ErrNoSpace, reads go on, Cleanup makes room, and
 // Store works again without a reopen. A restart on the full disk loses nothing either.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(smalldisk.Mount(t, 12<<20), "store")
 	opts := &Options{Tuning: Tuning{HeadSize: 256 << 10}, Logger: discard}
 	db := mustOpen(t, dir, opts)
@@ -106,6 +107,7 @@ func jsonNoise(t *testing.T, random *rand.Rand, n int) json.RawMessage {
 // TestPruneOnFullDisk prunes many records whose rewritten chunks together are far larger than the
 // reserve. Before that, a cleanup finds nothing to delete.
 func TestPruneOnFullDisk(t *testing.T) {
+	t.Parallel()
 	const records, each = 300, 12
 	dir := filepath.Join(smalldisk.Mount(t, 32<<20), "store")
 	db := mustOpen(t, dir, &Options{Tuning: Tuning{HeadSize: 1 << 20}, Logger: discard})
@@ -140,6 +142,7 @@ func TestPruneOnFullDisk(t *testing.T) {
 // TestCompactOnFullDisk compacts without room for the copy, and with room that another file takes
 // during the copy. Both times all values stay, and others can be stored. With room it works.
 func TestCompactOnFullDisk(t *testing.T) {
+	t.Parallel()
 	const size = 40 << 20
 	disk := smalldisk.Mount(t, size)
 	dir := filepath.Join(disk, "store")
@@ -358,6 +361,7 @@ func TestReserveInPrune(t *testing.T) {
 // TestHoldOnFullDisk fills a disk with held values. AdvanceHold must work there again and again,
 // because nothing else lets Cleanup make room.
 func TestHoldOnFullDisk(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(smalldisk.Mount(t, 12<<20), "store")
 	db := mustOpen(t, dir, &Options{Tuning: Tuning{HeadSize: 256 << 10}, Durability: DurabilityOS, Logger: discard})
 	random := rand.New(rand.NewPCG(1, 2))
@@ -389,6 +393,7 @@ func TestHoldOnFullDisk(t *testing.T) {
 // TestFullDiskDropsNothing fills a disk long before MaxSize is reached. DropOldest drops nothing:
 // it is not the daybook that is too large.
 func TestFullDiskDropsNothing(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(smalldisk.Mount(t, 12<<20), "store")
 	db := mustOpen(t, dir, &Options{MaxSize: 1 << 30, WhenFull: WhenFullDropOldest, Logger: discard,
 		Tuning: Tuning{HeadSize: 256 << 10}})

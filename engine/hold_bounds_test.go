@@ -18,6 +18,7 @@ import (
 // TestHoldOfMaxSize fills a small store under DropOldest. The held values stay, however old they
 // are. A hold that spares all values makes Store return ErrNoSpace, until it is advanced.
 func TestHoldOfMaxSize(t *testing.T) {
+	t.Parallel()
 	const maxSize, maxHeld = MinMaxSize, MinMaxSize / 4 // digits hardly compress
 	db := mustOpen(t, testenv.TempDir(t), &Options{
 		MaxSize: maxSize, WhenFull: WhenFullDropOldest, Durability: DurabilityOS, Logger: discard,

@@ -96,6 +96,7 @@ func TestLinkedTree(t *testing.T) {
 
 // TestLinkedTreeIsCompactedByItself lets the engine compact a tree that is a symbolic link.
 func TestLinkedTreeIsCompactedByItself(t *testing.T) {
+	t.Parallel()
 	dir, target := linkedDaybook(t, absoluteLink)
 	waitForCompaction(t, dir)
 	wantLinked(t, dir, target)

@@ -52,6 +52,7 @@ func storeFromSeveral(t *testing.T, db *DB, writers, each int) {
 // TestStoreReleasesLog stores many times what the log has room for, on a disk that has room in the
 // tree alone. The heads are never full, so nothing else posts them.
 func TestStoreReleasesLog(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name          string
 		durability    Durability

@@ -15,6 +15,7 @@ import (
 
 // TestMaxSizeCompact compacts without room for a copy below the maximum, and then with room.
 func TestMaxSizeCompact(t *testing.T) {
+	t.Parallel()
 	dir := testenv.TempDir(t)
 	db := mustOpen(t, dir, &Options{Durability: DurabilityOS, MaxSize: 4 * MinMaxSize, Logger: discard})
 	i := uint64(0)
@@ -40,6 +41,7 @@ func TestMaxSizeCompact(t *testing.T) {
 // TestMaxSizeSmaller opens a store that is several times as large as the maximum. Refuse refuses
 // until values are deleted and the tree is compacted. DropOldest does both by itself.
 func TestMaxSizeSmaller(t *testing.T) {
+	t.Parallel()
 	dir := testenv.TempDir(t)
 	opts := &Options{Durability: DurabilityOS, Logger: discard}
 	db := mustOpen(t, dir, opts)
@@ -71,6 +73,7 @@ func TestMaxSizeSmaller(t *testing.T) {
 // TestMaxSizeSmallerRefuses deletes values of a store that is larger than the maximum, and compacts
 // it.
 func TestMaxSizeSmallerRefuses(t *testing.T) {
+	t.Parallel()
 	dir := testenv.TempDir(t)
 	db := mustOpen(t, dir, &Options{Durability: DurabilityOS, Logger: discard})
 	last := fillUp(t, db, 8_000)
@@ -90,6 +93,7 @@ func TestMaxSizeSmallerRefuses(t *testing.T) {
 // TestMaxSizeBesideCopy stores between the last step of a compaction and its end, to records that
 // the copy has too.
 func TestMaxSizeBesideCopy(t *testing.T) {
+	t.Parallel()
 	dir := testenv.TempDir(t)
 	db := mustOpen(t, dir, &Options{Durability: DurabilityOS, MaxSize: MinMaxSize, Logger: discard})
 	last := fillUp(t, db, 10_000)
@@ -187,6 +191,7 @@ func wantAccountOfCopy(t *testing.T, db *DB, write func() error) {
 // TestMaxSizeBoundsCopy opens a store that is larger than its new maximum. Its copy may not exceed
 // the maximum either.
 func TestMaxSizeBoundsCopy(t *testing.T) {
+	t.Parallel()
 	dir := testenv.TempDir(t)
 	db := mustOpen(t, dir, &Options{Durability: DurabilityOS, Logger: discard})
 	fillUp(t, db, 10_000)
@@ -207,6 +212,7 @@ func TestMaxSizeBoundsCopy(t *testing.T) {
 // TestMaxSizeWhileReplaying replays a log that does not fit below the maximum. The tree may not
 // grow into the space of the reserve, which is there.
 func TestMaxSizeWhileReplaying(t *testing.T) {
+	t.Parallel()
 	dir := testenv.TempDir(t)
 	db := mustOpen(t, dir, &Options{Durability: DurabilityOS, Logger: discard, Tuning: Tuning{HeadSize: 64 << 20}})
 	fillUp(t, db, 10_000)

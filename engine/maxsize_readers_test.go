@@ -19,6 +19,7 @@ import (
 // TestMaxSizeBesideReaders reads everything again and again, by Scan and by Changes, while
 // DropOldest takes several times as many values as fit. No Store is refused.
 func TestMaxSizeBesideReaders(t *testing.T) {
+	t.Parallel()
 	dir := testenv.TempDir(t)
 	db := mustOpen(t, dir,
 		&Options{Durability: DurabilityOS, MaxSize: MinMaxSize, WhenFull: WhenFullDropOldest, Logger: discard})

@@ -18,6 +18,7 @@ import (
 // TestMaxSizeReserveGone opens a directory whose tree has grown into the space of the reserve, to
 // its end. All of that is free, so it takes values as any other directory does.
 func TestMaxSizeReserveGone(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("there the tree's file doubles, and so does not grow into the space of the reserve")
 	}

@@ -292,6 +292,7 @@ func TestBatchTooLarge(t *testing.T) {
 
 // TestMaxSizeTogether stores large values from many goroutines. Their groups do not fit as a whole.
 func TestMaxSizeTogether(t *testing.T) {
+	t.Parallel()
 	db := mustOpen(t, testenv.TempDir(t),
 		&Options{MaxSize: MinMaxSize, WhenFull: WhenFullDropOldest, DropKeepNewest: -1, Logger: discard})
 	var storing sync.WaitGroup
@@ -327,6 +328,7 @@ func fillUp(t *testing.T, db *DB, maxStores uint64) (last uint64) {
 // TestMaxSizeBatches stores the largest batches in a full store, which drops no more values for
 // them than it must, and in a store after a cleanup, where they fit again and again.
 func TestMaxSizeBatches(t *testing.T) {
+	t.Parallel()
 	for _, when := range []WhenFull{WhenFullRefuse, WhenFullDropOldest} {
 		t.Run(when.String(), func(t *testing.T) {
 			dir := testenv.TempDir(t)

@@ -118,6 +118,7 @@ func fullDiskWith(t *testing.T, free int64) (dir string, opts *Options) {
 // full. The log got room for one segment at most. Each time the daybook opens, a deletion makes
 // room in the tree for more values than a segment holds.
 func TestFullDiskAfterReboot(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		free   int64

@@ -59,6 +59,7 @@ func postFirst(t *testing.T, in *tree.Tree, watermark uint64, runs []tree.Run, f
 // up to a watermark, others do not, and later values follow. Each value must be there once,
 // whatever the size of the heads.
 func TestReplayAfterPart(t *testing.T) {
+	t.Parallel()
 	const records, ticks, posted = 8, 40, 38 // posted: the ticks that belong to the checkpoint
 	var all []row
 	for tick := range ticks {

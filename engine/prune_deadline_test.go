@@ -104,6 +104,7 @@ func TestHoldReleasedDuringInterruptedPrune(t *testing.T) {
 // TestInterruptedMaxBytesGoesOn is TestInterruptedPruneGoesOn for MaxBytes, which first searches
 // all chunks for what it deletes.
 func TestInterruptedMaxBytesGoesOn(t *testing.T) {
+	t.Parallel()
 	const records, values, valueSize, maxBytes = 6000, 2, 100, 300_000
 	for _, storing := range []bool{false, true} {
 		t.Run(fmt.Sprint("storing ", storing), func(t *testing.T) {

@@ -97,6 +97,7 @@ func TestRot(t *testing.T) {
 // TestMaxSizeDropsRot drops the oldest values while some of them are damaged, with and without
 // Quarantine.
 func TestMaxSizeDropsRot(t *testing.T) {
+	t.Parallel()
 	for _, onCorruption := range []OnCorruption{OnCorruptionFail, OnCorruptionQuarantine} {
 		t.Run(onCorruption.String(), func(t *testing.T) {
 			dir := testenv.TempDir(t)

@@ -158,6 +158,7 @@ func TestSalvageFails(t *testing.T) {
 // after the copy of the undamaged part fails, once or for good. Whatever Open does then, the next
 // Open has all undamaged values.
 func TestSalvageOnOpenFails(t *testing.T) {
+	t.Parallel()
 	opts, err := (&Options{Durability: DurabilityOS, Tuning: Tuning{ChunkValues: 4, HeadSize: MinHeadSize},
 		LockTimeout: -1, OnCorruption: OnCorruptionQuarantine, Logger: discard}).withDefaults()
 	if err != nil {
