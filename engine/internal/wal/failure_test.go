@@ -123,7 +123,7 @@ func (l *lifecycle) checkRecovery() error {
 		l.synced = len(l.tried)
 	}
 	for path := range l.disk.cached {
-		if temporaryName.MatchString(filepath.Base(path)) {
+		if isTemporary(filepath.Base(path)) {
 			return fmt.Errorf("%s was not removed", path)
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/identity"
@@ -34,30 +34,41 @@ const (
 	MaxGrouped = 4 << 20
 )
 
-var (
-	segmentName   = regexp.MustCompile(`^(\d{20})\.log$`)
-	temporaryName = regexp.MustCompile(`^(\d{20})\.new\.log$`)
+const (
+	segmentSuffix   = ".log"
+	temporarySuffix = ".new.log"
+	numberLen       = 20 // digits of a number in a file name
 )
 
-func nameOf(number uint64) string { return fmt.Sprintf("%020d.log", number) }
+func nameOf(number uint64) string { return fmt.Sprintf("%0*d%s", numberLen, number, segmentSuffix) }
 
 // temporaryNameOf returns the name that a segment has while it is made.
-func temporaryNameOf(number uint64) string { return fmt.Sprintf("%020d.new.log", number) }
+func temporaryNameOf(number uint64) string {
+	return fmt.Sprintf("%0*d%s", numberLen, number, temporarySuffix)
+}
 
 // numberOf returns the number of the segment with a file name, and false if it is not the name of a
 // segment.
-func numberOf(name string) (uint64, bool) { return numberIn(segmentName, name) }
+func numberOf(name string) (uint64, bool) { return numberBefore(segmentSuffix, name) }
 
 // temporaryNumberOf is numberOf for the name that a segment has while it is made.
-func temporaryNumberOf(name string) (uint64, bool) { return numberIn(temporaryName, name) }
+func temporaryNumberOf(name string) (uint64, bool) { return numberBefore(temporarySuffix, name) }
 
-func numberIn(names *regexp.Regexp, name string) (uint64, bool) {
-	parts := names.FindStringSubmatch(name)
-	if parts == nil {
+func numberBefore(suffix, name string) (uint64, bool) {
+	digits, ok := strings.CutSuffix(name, suffix)
+	if !ok || len(digits) != numberLen {
 		return 0, false
 	}
-	number, err := strconv.ParseUint(parts[1], 10, 64)
-	return number, err == nil
+	number, err := strconv.ParseUint(digits, 10, 64)
+	if err != nil {
+		return 0, false
+	}
+	return number, true
+}
+
+func isTemporary(name string) bool {
+	_, is := temporaryNumberOf(name)
+	return is
 }
 
 // segmentHeader is the start of a segment. Each file with the name of a segment has one.

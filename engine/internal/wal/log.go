@@ -415,7 +415,7 @@ func (l *Log) removeAll() error {
 		return err
 	}
 	for _, entry := range entries {
-		if _, ok := numberOf(entry.Name()); ok || temporaryName.MatchString(entry.Name()) {
+		if _, ok := numberOf(entry.Name()); ok || isTemporary(entry.Name()) {
 			if err := l.fs.Remove(filepath.Join(l.dir, entry.Name())); err != nil {
 				return err
 			}

@@ -26,7 +26,7 @@ func TestRecycling(t *testing.T) {
 		switch {
 		case op.Name == faultfs.Create:
 			created++
-		case op.Name == faultfs.Rename && temporaryName.MatchString(filepath.Base(op.NewPath)):
+		case op.Name == faultfs.Rename && isTemporary(filepath.Base(op.NewPath)):
 			recycled++
 		case op.Name == faultfs.Rename:
 			if op.NewPath <= greatest {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"math"
 	"testing"
 )
 
@@ -81,6 +82,38 @@ func TestLargeBufferIsNotKept(t *testing.T) {
 		mustAppend(t, log, numbered(0, length, 1))
 		if cap(log.buffer) > maxBuffer {
 			t.Errorf("after a frame of %d bytes the log keeps a buffer of %d", length, cap(log.buffer))
+		}
+	}
+}
+
+func TestNumberOfName(t *testing.T) {
+	tests := []struct {
+		name      string
+		number    uint64
+		segment   bool
+		temporary bool
+		reason    string
+	}{
+		{nameOf(7), 7, true, false, "a segment"},
+		{temporaryNameOf(7), 7, false, true, "a segment that is being made"},
+		{nameOf(math.MaxUint64), math.MaxUint64, true, false, "the greatest number"},
+		{"18446744073709551616.log", 0, false, false, "greater than all numbers"},
+		{"0000000000000000007.log", 0, false, false, "a digit is missing"},
+		{"000000000000000000007.log", 0, false, false, "a digit too many"},
+		{"+0000000000000000007.log", 0, false, false, "a sign is no digit"},
+		{"0000000000000_000007.log", 0, false, false, "nor is an underscore"},
+		{"00000000000000000007.corrupt-1.log", 0, false, false, "a file in quarantine"},
+		{"00000000000000000007.LOG", 0, false, false, "another extension"},
+		{".log", 0, false, false, "no number"},
+	}
+	for _, test := range tests {
+		number, segment := numberOf(test.name)
+		if temporary, is := temporaryNumberOf(test.name); is {
+			number = temporary
+		}
+		if is := isTemporary(test.name); segment != test.segment || is != test.temporary || number != test.number {
+			t.Errorf("%s (%s): got %d, segment %v, temporary %v; want %d, %v, %v", test.name, test.reason,
+				number, segment, is, test.number, test.segment, test.temporary)
 		}
 	}
 }
