@@ -14,6 +14,9 @@ type EncodedChunk struct{ Key, Chunk []byte }
 // which must be in order. It works on the numbers in templates, and does not write the values out.
 // It returns nil if that is impossible, or if encoding all values anew might give a shorter chunk.
 func (c *Coder) Join(key []byte, chunks []EncodedChunk, entries []Entry) ([]byte, error) {
+	if len(chunks) > 0 && isEncodedAs(chunks[0].Chunk, encodingMembers) {
+		return c.joinMembers(key, chunks, entries)
+	}
 	j := chunkJoiners.Get().(*chunkJoiner)
 	defer chunkJoiners.Put(j)
 	defer j.forget()
@@ -44,8 +47,15 @@ func (c *Coder) Join(key []byte, chunks []EncodedChunk, entries []Entry) ([]byte
 	return appendHeaderAndBody(nil, key, &h, encodingTemplates, body), nil
 }
 
-// Joins reports whether Join can work on the chunk's numbers.
-func (h *Header) Joins() bool { return h.encoding == encodingTemplates }
+// Joins reports whether Join can work on the chunk's columns.
+func (h *Header) Joins() bool {
+	return h.encoding == encodingTemplates || h.encoding == encodingMembers
+}
+
+// isEncodedAs reports whether a chunk, which may be anything, has an encoding.
+func isEncodedAs(chunk []byte, encoding byte) bool {
+	return len(chunk) >= headerFieldsAt && chunk[1] == encoding
+}
 
 // chunkJoiner collects the values of a joined chunk. It is reused for one chunk after another.
 type chunkJoiner struct {

@@ -64,8 +64,8 @@ func (o *Opened) decode() error {
 
 // Tail returns the chunk of all values of the chunk except the first n, and its key, which is that
 // of the same record without an ordinal. The chunk must have more than n values. Of a body of
-// templates, the values are not written out. The tail of another body has the same encoding, which
-// was the shortest one for the values before.
+// templates, and mostly of members, the values are not written out. The tail of another body has
+// the same encoding, which was the shortest one for the values before.
 func (o *Opened) Tail(n int) (key, tail []byte, err error) {
 	record, _, _, _ := SplitKey(o.key) // open has split it, too
 	h := &o.buffer.Header
@@ -78,6 +78,12 @@ func (o *Opened) Tail(n int) (key, tail []byte, err error) {
 			return nil, nil, errTemplates
 		}
 		return key, tail, nil
+	}
+	if h.encoding == encodingMembers {
+		key, tail, err = o.coder.memberTail(&o.buffer, string(record), n)
+		if tail != nil || err != nil {
+			return key, tail, err
+		}
 	}
 	if err := o.decode(); err != nil {
 		return nil, nil, err

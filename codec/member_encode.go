@@ -15,12 +15,7 @@ func (c *Coder) appendMemberBody(dst []byte, entries []Entry, h *Header) []byte 
 		return dst
 	}
 	f := memberFinders.Get().(*memberFinder)
-	defer func() {
-		if cap(f.templateOf) <= maxKeptInts {
-			f.forget()
-			memberFinders.Put(f)
-		}
-	}()
+	defer f.release()
 	for i := range entries {
 		if !f.add(entries[i].Value) {
 			return dst

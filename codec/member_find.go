@@ -36,7 +36,8 @@ type memberFinder struct {
 	templates  []memberTemplate
 	columns    []memberColumn
 	templateOf []uint64
-	last       int // index of the last value's template
+	last       int    // index of the last value's template
+	addedBytes uint64 // length of the values that addBody added last
 
 	bySkeleton map[string]int
 	byPath     map[memberPath]int
@@ -49,6 +50,14 @@ type memberFinder struct {
 var memberFinders = sync.Pool{New: func() any {
 	return &memberFinder{bySkeleton: map[string]int{}, byPath: map[memberPath]int{}}
 }}
+
+// release gives a finder back to the pool, unless it has grown large.
+func (f *memberFinder) release() {
+	if cap(f.templateOf) <= maxKeptInts {
+		f.forget()
+		memberFinders.Put(f)
+	}
+}
 
 // forget drops the values, and keeps memory for the next ones.
 func (f *memberFinder) forget() {

@@ -105,8 +105,8 @@ func nextMark(skeleton []byte, from int) int {
 	return from
 }
 
-// addScalar adds the scalar that a text starts with, and returns the index of its end. It returns -1
-// if there is none, or none with this mark.
+// addScalar adds the scalar that a text starts with, and returns the index of its end. It returns
+// -1 if there is none, or none with this mark.
 func (s *memberSplitter) addScalar(text []byte, inString bool, mark byte) (end int) {
 	if inString {
 		if end = stringEnd(text, 0); end >= 0 {

@@ -168,7 +168,60 @@ func TestMembers(t *testing.T) {
 				}
 				checkDecodes(t, &b, tailKey, tail, entries[n:])
 			}
+			for _, n := range []int{2, 150, len(entries) - 1} {
+				firstKey, first := memberChunk(entries[:n])
+				joined, err := coder.Join(key, []EncodedChunk{{firstKey, first}}, entries[n:])
+				if err != nil {
+					t.Fatalf("Join(%d): %v", n, err)
+				}
+				if joined != nil {
+					checkDecodes(t, &b, key, joined, entries)
+				}
+			}
 		})
+	}
+}
+
+// TestMembersJoin compares joined chunks, and a tail, with the same values encoded at once.
+func TestMembersJoin(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	entries := memberEntries(600, func(i int) string {
+		id, state := identifier(uint64(i)), words[random.IntN(7)]
+		if random.IntN(3) == 0 {
+			return fmt.Sprintf(`{"type":"x","id":"%s","n":%d,"on":%v}`, id, random.IntN(99), random.IntN(2) > 0)
+		}
+		return fmt.Sprintf(`{"type":"x","id":"%s","state":"%s","by":"%s-%d","c":%d.5}`, id, state, state, i%9, i%40)
+	})
+	key, want := memberChunk(entries)
+	var chunks []EncodedChunk
+	for _, part := range [][]Entry{entries[:100], entries[100:150], entries[150:400]} {
+		key, chunk := memberChunk(part)
+		chunks = append(chunks, EncodedChunk{key, chunk})
+	}
+	got, err := coder.Join(key, chunks, entries[400:])
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("got %d bytes, %v; want the %d bytes of the values encoded at once", len(got), err, len(want))
+	}
+	tailKey, tail, err := coder.Tail(key, want, 350)
+	wantKey, wantTail := memberChunk(entries[350:])
+	if err != nil || !bytes.Equal(tailKey, wantKey) || !bytes.Equal(tail, wantTail) {
+		t.Errorf("Tail: got %d bytes, %v; want the %d bytes of its values", len(tail), err, len(wantTail))
+	}
+	if got, err := coder.Join(key, []EncodedChunk{chunks[1]}, entries[:100]); got != nil || err != nil {
+		t.Errorf("out of order: got %d bytes, %v; want no chunk", len(got), err)
+	}
+	more := []Entry{{1 << 40, 1 << 40, []byte("no JSON\x00")}}
+	if got, err := coder.Join(key, []EncodedChunk{chunks[1]}, more); got != nil || err != nil {
+		t.Errorf("with a value that is not JSON: got %d bytes, %v; want no chunk", len(got), err)
+	}
+	templatesKey, templates := encode(memberEntries(10, func(i int) string { return strconv.Itoa(i * i) }))
+	mixed := []EncodedChunk{chunks[0], {templatesKey, templates}}
+	if got, err := coder.Join(key, mixed, nil); got != nil || err != nil {
+		t.Errorf("with a chunk of templates: got %d bytes, %v; want no chunk", len(got), err)
+	}
+	chunks[1].Chunk = chunks[1].Chunk[:len(chunks[1].Chunk)-1]
+	if _, err := coder.Join(key, chunks, entries[400:]); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("with a chunk cut short: got %v, want ErrCorrupt", err)
 	}
 }
 
@@ -389,6 +442,18 @@ func TestMembersRoundTrip(t *testing.T) {
 		checkRange(t, &b, key, chunk, entries)
 		checkSequences(t, &b, key, chunk, entries)
 		checkTail(t, &b, key, chunk, entries)
+		n := rapid.IntRange(1, len(entries)).Draw(t, "values of the first chunk")
+		firstKey, first := memberChunk(entries[:n])
+		if first == nil {
+			return
+		}
+		joined, err := coder.Join(key, []EncodedChunk{{firstKey, first}}, entries[n:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if joined != nil {
+			checkDecodes(t, &b, key, joined, entries)
+		}
 	})
 	if encoded == 0 {
 		t.Error("no documents were encoded by members")
@@ -423,6 +488,10 @@ func TestFalseMembers(t *testing.T) {
 			}
 			if _, _, err := coder.Tail(key, chunk, 1); (err == nil) != (h.ValueBytes == whole) {
 				t.Errorf("%s: %d bytes in place of %d: Tail: got %v", test.name, h.ValueBytes, whole, err)
+			}
+			joined, err := coder.Join(key, []EncodedChunk{{key, chunk}}, nil)
+			if h.ValueBytes != whole && joined != nil || h.ValueBytes == whole && err != nil {
+				t.Errorf("%s: %d bytes in place of %d: Join: %v", test.name, h.ValueBytes, whole, err)
 			}
 		}
 	}

@@ -26,6 +26,9 @@ func (a *pieceArena) add(text []byte) pieceRef {
 // seal makes the texts ready to be copied.
 func (a *pieceArena) seal() { a.bytes = append(a.bytes, make([]byte, wideCopy)...) }
 
+// text returns a text. It is a part of the arena.
+func (a *pieceArena) text(ref pieceRef) []byte { return a.bytes[ref.at : ref.at+ref.length] }
+
 // write writes a text to dst from the index at on, and returns the index of its end. It returns -1
 // if dst has not enough room for it and for memberSlack.
 func (a *pieceArena) write(dst []byte, at int, ref pieceRef) (end int) {

@@ -5,8 +5,8 @@ package codec
 import "encoding/binary"
 
 // A digitPattern says which bytes random identifiers such as 6f1ea9c0-17b2 consist of, position by
-// position: each byte of it is what all of them have there, or one of the alphabets. A pattern of one
-// byte is for texts of any length.
+// position: each byte of it is what all of them have there, or one of the alphabets. A pattern of
+// one byte is for texts of any length.
 type digitPattern []byte
 
 // The alphabets, in place of a byte that all texts have.
@@ -166,8 +166,8 @@ func (p digitPattern) at(i int) byte {
 // isValid reports whether a decoded pattern is possible.
 func (p digitPattern) isValid() bool { return len(p) > 0 && len(p) <= maxDigits }
 
-// bits returns the number of bits of a text with a length. It returns false if the pattern has none,
-// or does not say each byte of the text.
+// bits returns the number of bits of a text with a length. It returns false if the pattern has
+// none, or does not say each byte of the text.
 func (p digitPattern) bits(length int) (n int, ok bool) {
 	if len(p) == 1 && digitBits[p[0]] > 0 && length <= maxDigits {
 		return int(digitBits[p[0]]) * length, true
