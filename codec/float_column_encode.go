@@ -164,7 +164,8 @@ func (e *floatEncoder) tryBinary(stored storedFloats) {
 	e.keepShorter()
 }
 
-// findDecimals finds the number of decimals with which a sample of the floats takes the fewest bits.
+// findDecimals finds the number of decimals with which a sample of the floats takes the fewest
+// bits.
 func (e *floatEncoder) findDecimals() (scale uint8, unit floatUnit, ok bool) {
 	unit, maxBits := unitDecimal32, maxDecimal32Bits
 	for _, float := range e.floats {

@@ -13,11 +13,11 @@ type floatText struct {
 }
 
 // parseFloat parses a number at the start of text that parse cannot hold as a decimal: one with an
-// exponent, or with too many digits. The number must be written in one of the forms. It returns the
-// length of the number, 0 if there is none.
-func (n *number) parseFloat(text []byte) (length int) {
+// exponent, or with too many digits. The number must be written in one of the forms, and have no
+// limit. It returns the length of the number, 0 if there is none.
+func (n *number) parseFloat(text []byte, limit numberLimit) (length int) {
 	var f floatText
-	if !f.scan(text) || f.digits == 0 || f.length < len(text) && isWordByte(text[f.length]) {
+	if limit != unlimited || !f.scan(text) || f.digits == 0 || f.length < len(text) && isWordByte(text[f.length]) {
 		return 0
 	}
 	forms := f.forms(text[:f.length])

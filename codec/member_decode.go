@@ -284,7 +284,9 @@ func (t *memberBody) writeNext(dst []byte, start int, stored *storedMembers) (en
 		column := &t.columns[place.column]
 		next := column.next
 		column.next++
-		if numbers := column.numbers; numbers != nil {
+		if numbers := column.numbers; numbers != nil && numbers.floats == nil { // one call less
+			end += numbers.style.write(dst[end:], int64(numbers.mantissas[next]))
+		} else if numbers != nil {
 			end += numbers.write(dst[end:], next)
 		} else if end = column.texts.write(dst, end, next, &t.texts); end < 0 {
 			return -1

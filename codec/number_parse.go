@@ -45,13 +45,13 @@ func (n *number) parse(text []byte, limit numberLimit) (length int) {
 		}
 		decimals, trailingZero = i-point-1, text[i-1] == '0'
 	}
-	if limit == unlimited && digits > 0 &&
-		(digits+decimals > maxNumberDigits || i < len(text) && text[i]|0x20 == 'e') {
-		if length := n.parseFloat(text); length > 0 {
+	tooLong := digits+decimals > maxNumberDigits
+	if tooLong || i < len(text) && text[i]|0x20 == 'e' {
+		if length := n.parseFloat(text, limit); length > 0 {
 			return length
 		}
 	}
-	if digits == 0 || digits+decimals > maxNumberDigits || negative && v == 0 {
+	if digits == 0 || tooLong || negative && v == 0 {
 		return 0
 	}
 	if negative {

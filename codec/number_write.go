@@ -32,8 +32,8 @@ func (s numberStyle) write(dst []byte, mantissa int64) (length int) {
 	if s.maxDecimals == 0 {
 		return length + writeUint(dst[length:], v, int(s.minDigits))
 	}
-	if count := max(countDigits(v), int(s.minDigits+s.maxDecimals)); minManyDigits <= count && count <= maxManyDigits {
-		return length + s.writeMany(dst[length:], v, count)
+	if v >= minLong && s.minDigits+s.maxDecimals <= maxManyDigits {
+		return length + s.writeMany(dst[length:], v)
 	}
 	integer, fraction := divide(v, uint64(powersOfTen[s.maxDecimals]))
 	length += writeUint(dst[length:], integer, int(s.minDigits))
@@ -49,8 +49,12 @@ func (s numberStyle) write(dst []byte, mantissa int64) (length int) {
 	return length + 1 + writeDigits(dst[length+1:], fraction, decimals)
 }
 
+// minLong is the integer from which writeMany is faster than two divisions.
+const minLong = 1e12
+
 // writeMany is write for a number of many digits, without a sign. It divides as little as it can.
-func (s numberStyle) writeMany(dst []byte, v uint64, digits int) (length int) {
+func (s numberStyle) writeMany(dst []byte, v uint64) (length int) {
+	digits := max(countDigits(v), int(s.minDigits+s.maxDecimals))
 	writeManyDigits(dst[1:], v, digits)
 	point := digits - int(s.maxDecimals)
 	for i := range point {

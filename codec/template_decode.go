@@ -307,6 +307,10 @@ func (s *storedTemplate) writeNext(dst []byte, start int) (end int) {
 			return -1
 		}
 		end += copy(dst[end:], piece)
+		if place.floats == nil { // the usual case, with one call less
+			end += place.style.write(dst[end:], int64(place.mantissas[next]))
+			continue
+		}
 		end += place.write(dst[end:], next)
 	}
 	piece := s.pieces[len(s.places)]
