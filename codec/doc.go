@@ -111,8 +111,8 @@
 // what is not a number, is not valid.
 //
 // Values that need more than 16 templates are encoded in another way, and those that need several
-// may be. A chunk is encoded as zstd or
-// plain if one of its numbers is written in another way, or if that is shorter.
+// may be. A chunk is encoded as zstd or plain if one of its numbers is written in another way, or if
+// that is shorter.
 //
 // Integers are modulo 2^64. The context says how many there are. They are packed integers, or what
 // the first byte says:
@@ -131,8 +131,9 @@
 // such as 0.0625. Packed integers:
 //
 //	width          1 byte: bits of each packed integer, 0 to 56 or 64; plus 128 for differences
-//	base           zig-zag varint: the lowest integer; for differences, the first integer
-//	min difference zig-zag varint: the lowest difference; only for differences
+//	base           zig-zag varint: the lowest integer that is not patched, or a lower one; for
+//	               differences, the first integer
+//	min difference zig-zag varint: the same of the differences; only for differences
 //	packed         width bits for each integer: the integer minus the base. For differences, width
 //	               bits for each integer except the first: the integer minus the one before, minus
 //	               the min difference. The first starts at the lowest bit; the last byte is filled
@@ -165,7 +166,8 @@
 //	  piece        uvarint: index of the piece after the last place
 //	for each column:
 //	  kind         1 byte, as of a place of a template; or 0x81 to 0x84 for texts
-//	  ...          as the kind says, for each scalar, in the order of the values
+//	  ...          as the kind says, for each scalar, in the order of the values, and of the places
+//	               in a value
 //
 // A column of kind 0x81 has forms. A form is a text, or a text around numbers, such as A-17:
 //
@@ -191,7 +193,8 @@
 //
 //	lengths        integers: the length of each text
 //	total          uvarint: the length of all texts
-//	pattern length uvarint: the length of each text; or 1, and the texts may have other lengths
+//	pattern length uvarint: the length of each text, 1 to 256; or 1 if the pattern is an alphabet,
+//	               and the texts may have other lengths, up to 256
 //	pattern        for each position of a text, or for all positions if the length is 1: the byte
 //	               that all texts have there; or 1 for a digit of 0-9a-f, 2 for one of 0-9A-F, 3
 //	               for one of A-Za-z0-9-_
