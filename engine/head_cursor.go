@@ -20,8 +20,9 @@ type headCursor struct {
 	walk   head.Walk
 	newest bool
 	piece  []codec.Entry
-	at     int // index in piece of the next value
-	size   int // of the next piece
+	at     int  // index in piece of the next value
+	size   int  // of the next piece
+	ended  bool // there are no further values
 }
 
 // begin moves the cursor to the first wanted value of a record.
@@ -31,15 +32,18 @@ func (c *headCursor) begin(r *recordContent, wanted codec.Range) {
 	if limit := wanted.MaxValues(); limit < c.size {
 		c.size = limit
 	}
+	c.ended = false
 }
 
 // done reports whether there are no further values.
-func (c *headCursor) done() bool {
-	if c.at == len(c.piece) {
-		c.piece, c.at = c.walk.Next(c.piece[:0], c.size), 0
-		c.size = min(2*c.size, maxHeadPiece)
-	}
-	return len(c.piece) == 0
+func (c *headCursor) done() bool { return c.at == len(c.piece) && (c.ended || !c.refill()) }
+
+// refill takes the next piece, and reports whether there was one.
+func (c *headCursor) refill() bool {
+	c.piece, c.at = c.walk.Next(c.piece[:0], c.size), 0
+	c.size = min(2*c.size, maxHeadPiece)
+	c.ended = len(c.piece) == 0
+	return !c.ended
 }
 
 // pop returns the next value. done must have returned false.
