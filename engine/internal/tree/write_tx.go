@@ -107,7 +107,7 @@ func (w *writeTx) replaced(chunks []*chunk) {
 	}
 }
 
-// fillAfter returns how full bbolt is to make the leaves when leaves with some used bytes have grown
+// fillAfter returns how full bbolt is to make the leaves when leaves with used bytes have grown
 // by others. When the chunks of many records grow a little, each full leaf is split. Cut into a
 // full leaf and a small rest, it would be split again by the next post, and most leaves would be
 // nearly empty. So a leaf that was full is cut into equal parts.
