@@ -111,8 +111,8 @@
 // what is not a number, is not valid.
 //
 // Values that need more than 16 templates are encoded in another way, and those that need several
-// may be. A chunk is encoded as zstd or plain if one of its numbers is written in another way, or if
-// that is shorter.
+// may be. A chunk is encoded as zstd or plain if one of its numbers is written in another way, or
+// if that is shorter.
 //
 // Integers are modulo 2^64. The context says how many there are. They are packed integers, or what
 // the first byte says:
