@@ -45,7 +45,8 @@ type Header struct {
 	// floatsPrevail says of a body that was just encoded that most of it is floats that hardly
 	// repeat.
 	floatsPrevail bool
-	// textsPrevail says the same of the texts at one path, which were compressed already or are random.
+	// textsPrevail says the same of the texts at one path, which were compressed already or are
+	// random.
 	textsPrevail bool
 }
 

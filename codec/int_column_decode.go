@@ -133,8 +133,8 @@ func (c *intColumn) readRuns(dst []uint64, from int) {
 	}
 }
 
-// patch patches packed integers, of which dst has those from the index `from` on. It returns the sum
-// of the patches of those before.
+// patch patches packed integers, of which dst has those from the index `from` on. It returns the
+// sum of the patches of those before.
 func (c *intColumn) patch(dst []uint64, from int) (before uint64) {
 	if c.form != tagPatched {
 		return 0

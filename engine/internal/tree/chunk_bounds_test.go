@@ -12,9 +12,9 @@ import (
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
-// TestChunksOfTemplatesAreLarger posts values of 100 bytes that are alike, a few and many at a time.
-// Their chunks have more JSON than ChunkBytes, because they take fewer bytes; but at most four
-// times as much, so that a reader's memory stays bounded.
+// TestChunksOfTemplatesAreLarger posts values of 100 bytes that are alike, a few and many at a
+// time. Their chunks have more JSON than ChunkBytes, because they take fewer bytes; but at most
+// four times as much, so that a reader's memory stays bounded.
 func TestChunksOfTemplatesAreLarger(t *testing.T) {
 	opts := options()
 	opts.ChunkValues, opts.ChunkBytes = 500, 8000

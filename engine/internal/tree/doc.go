@@ -69,10 +69,11 @@
 // follow those of the previous chunk in the order of (timestamp, sequence number). Two neighbours
 // may share a timestamp: the last of one chunk and the first of the next.
 //
-// A post joins new values with the chunk before them if that is tiny and need not be decoded for it,
-// or is shorter than twice the new values. So a record with few values has one chunk, and each value
-// of a long history is written again only O(log n) times. When the chunks of many records grow a
-// little, the leaves that overflow are split into equal parts, which have room for the next posts.
+// A post joins new values with the chunk before them if that is tiny and need not be decoded for
+// it, or is shorter than twice the new values. So a record with few values has one chunk, and each
+// value of a long history is written again only O(log n) times. When the chunks of many records
+// grow a little, the leaves that overflow are split into equal parts, which have room for the next
+// posts.
 //
 // # Concurrency
 //
