@@ -153,6 +153,59 @@ func checkReplay(t *testing.T, dir string, headSize int64, watermark uint64) {
 	}
 }
 
+// TestStatsAfterPart asks for Stats after a crash amid a checkpoint of so many records that Stats
+// does not look at each: before the rest is posted, when more was stored, when that is frozen with
+// the rest, and during the next attempt.
+func TestStatsAfterPart(t *testing.T) {
+	const records = 3 * maxLookups
+	dir := testenv.TempDir(t)
+	db, err := Open(dir, &Options{Durability: DurabilityOS})
+	if err != nil {
+		t.Fatal(err)
+	}
+	runs := make([]tree.Run, records)
+	for i := range runs {
+		name := fmt.Sprintf("r%05d", i)
+		mustStore(t, db, name, "1", 1)
+		value := codec.Entry{Timestamp: 1, Sequence: uint64(i + 1), Value: json.RawMessage("1")}
+		runs[i] = tree.Run{Record: name, Values: []codec.Entry{value}}
+	}
+	if err := db.abandon(); err != nil {
+		t.Fatal(err)
+	}
+	postPart(t, dir, records, runs, records/2)
+	db = mustOpen(t, dir, &Options{Durability: DurabilityOS})
+	want := uint64(records)
+	wantStats := func(when string) {
+		t.Helper()
+		stats, err := db.Stats(ctx)
+		if err != nil || stats.Values != want || stats.ValueBytes != want || stats.Records != want {
+			t.Errorf("%s: %d values of %d bytes in %d records, %v; want %d of each", when, stats.Values,
+				stats.ValueBytes, stats.Records, err, want)
+		}
+	}
+	taken := mustTakeTurn(t, db) // so a checkpoint waits that has not begun
+	inTree, err := taken.tree().State()
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantStats("after the crash")
+	mustStore(t, db, "new", "1", 1)
+	want++
+	wantStats("after a Store")
+	if db.heads.frozenHead() == nil {
+		db.heads.freeze()
+	}
+	wantStats("when the head is frozen")
+	db.heads.beginAttempt(inTree)
+	wantStats("during a checkpoint")
+	taken.end()
+	if err := db.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	wantStats("after the checkpoint")
+}
+
 // TestCapturedBeforeAPart captures the head before that grows, is frozen and is posted in part, and
 // reads the tree after that. A batch would be seen in half.
 func TestCapturedBeforeAPart(t *testing.T) {
