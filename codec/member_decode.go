@@ -10,12 +10,11 @@ import (
 // memberBody is a parsed body of members. Any value in it can be written out on its own.
 type memberBody struct {
 	bodyColumns
-	version    byte
-	templateOf []uint64 // index of each value's template; nil if there is only one template
-	texts      pieceArena
-	pieces     []pieceRef
-	templates  []storedMembers
-	columns    []storedColumn
+	version   byte
+	texts     pieceArena
+	pieces    []pieceRef
+	templates []storedMembers
+	columns   []storedColumn
 }
 
 // storedMembers is a template as a body of members stores it.
@@ -81,7 +80,6 @@ func (t *memberBody) decode(c *Coder, b *Buffer, from, to int) bool {
 // forget drops all references to the body, which may be mapped memory.
 func (t *memberBody) forget() {
 	t.bodyColumns.forget()
-	t.templateOf = nil
 	for i := range t.columns {
 		t.columns[i].memory = storedPlace{}
 		t.columns[i].texts.forget()
@@ -107,11 +105,13 @@ func (t *memberBody) parse(h *Header) bool {
 	for i := range t.columns {
 		t.columns[i].count = 0
 	}
-	if !t.countRows(&in, h.Count) {
+	var rows [maxMemberTemplates]int
+	if !t.readTemplates(&in, h.Count, rows[:templates]) {
 		return false
 	}
 	budget := scalarBudget{scalars: int(h.ValueBytes), texts: int(h.ValueBytes)}
 	for i := range t.templates {
+		t.templates[i].rows = rows[i]
 		if !t.parseTemplate(&in, &t.templates[i], &budget) {
 			return false
 		}
@@ -136,31 +136,6 @@ func (t *memberBody) parsePieces(in *fieldReader) bool {
 		t.pieces = append(t.pieces, t.texts.add(in.bytes(in.uvarint())))
 	}
 	return !in.failed
-}
-
-// countRows reads the template of each value, and counts the values of each template. It returns
-// false if a template has no values.
-func (t *memberBody) countRows(in *fieldReader, values int) bool {
-	if len(t.templates) == 1 {
-		t.templates[0].rows = values
-		return true
-	}
-	for i := range t.templates {
-		t.templates[i].rows = 0
-	}
-	column := in.intColumn(values)
-	if in.failed {
-		return false
-	}
-	t.templateOf = t.allocate(values)
-	column.read(t.templateOf, 0)
-	for _, i := range t.templateOf {
-		if i >= uint64(len(t.templates)) {
-			return false
-		}
-		t.templates[i].rows++
-	}
-	return !slices.ContainsFunc(t.templates, func(stored storedMembers) bool { return stored.rows == 0 })
 }
 
 // parseTemplate takes a template off the front, and takes its scalars from the budget.

@@ -10,14 +10,14 @@ import (
 // templateBody is a parsed body of templates. Any value in it can be written out on its own.
 type templateBody struct {
 	bodyColumns
-	templateOf []uint64 // index of each value's template; nil if there is only one template
-	templates  []storedTemplate
+	templates []storedTemplate
 }
 
 // bodyColumns is the columns that a body of templates and one of members have in common.
 type bodyColumns struct {
 	timestamps intColumn // each minus the first
 	sequences  intColumn // each minus the lowest
+	templateOf []uint64  // index of each value's template; nil if there is only one template
 	memory     []uint64  // for the integers that are read
 }
 
@@ -85,7 +85,6 @@ func (t *bodyColumns) sequenceIndexes(h *Header, from, through uint64) (first, e
 // forget drops all references to the body, which may be mapped memory.
 func (t *templateBody) forget() {
 	t.bodyColumns.forget()
-	t.templateOf = nil
 	for i := range t.templates {
 		clear(t.templates[i].pieces)
 		clear(t.templates[i].places)
@@ -93,7 +92,7 @@ func (t *templateBody) forget() {
 }
 
 func (t *bodyColumns) forget() {
-	t.timestamps, t.sequences = intColumn{}, intColumn{}
+	t.timestamps, t.sequences, t.templateOf = intColumn{}, intColumn{}, nil
 	if t.memory = t.memory[:0]; cap(t.memory) > 8*maxKeptInts {
 		t.memory = nil
 	}
@@ -122,12 +121,14 @@ func (t *templateBody) parse(h *Header) bool {
 		return false
 	}
 	t.templates = slices.Grow(t.templates[:0], maxTemplates)[:count]
-	if !t.countRows(&in, h.Count) {
+	var rows [maxTemplates]int
+	if !t.readTemplates(&in, h.Count, rows[:count]) {
 		return false
 	}
 	bytesLeft := h.ValueBytes
 	for i := range t.templates {
 		stored := &t.templates[i]
+		stored.rows = rows[i]
 		places := in.uvarint()
 		if in.failed || places > bytesLeft/uint64(stored.rows) || places > uint64(len(in.data)) {
 			return false
@@ -140,15 +141,12 @@ func (t *templateBody) parse(h *Header) bool {
 	return len(in.data) == 0
 }
 
-// countRows reads the template of each value, and counts the values of each template. It returns
-// false if a template has no values.
-func (t *templateBody) countRows(in *fieldReader, values int) bool {
-	if len(t.templates) == 1 {
-		t.templates[0].rows = values
+// readTemplates takes the template of each value off the front, and counts the values of each
+// template, of which there is one for each of rows. It returns false if a template has no values.
+func (t *bodyColumns) readTemplates(in *fieldReader, values int, rows []int) bool {
+	if len(rows) == 1 {
+		rows[0] = values
 		return true
-	}
-	for i := range t.templates {
-		t.templates[i].rows = 0
 	}
 	column := in.intColumn(values)
 	if in.failed {
@@ -156,13 +154,14 @@ func (t *templateBody) countRows(in *fieldReader, values int) bool {
 	}
 	t.templateOf = t.allocate(values)
 	column.read(t.templateOf, 0)
+	clear(rows)
 	for _, i := range t.templateOf {
-		if i >= uint64(len(t.templates)) {
+		if i >= uint64(len(rows)) {
 			return false
 		}
-		t.templates[i].rows++
+		rows[i]++
 	}
-	return !slices.ContainsFunc(t.templates, func(stored storedTemplate) bool { return stored.rows == 0 })
+	return !slices.Contains(rows, 0)
 }
 
 func (s *storedTemplate) parse(in *fieldReader, places int, version byte) bool {
