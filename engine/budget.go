@@ -126,6 +126,14 @@ func (b budget) reachable(limit int64) int64 {
 	return limit
 }
 
+// fileSize returns the size of a file of the tree's kind that has at least some bytes.
+func (b budget) fileSize(atLeast int64) int64 {
+	if b.fillsMapping {
+		return tree.MappedSize(atLeast)
+	}
+	return atLeast
+}
+
 // maxTreeFile returns the maximum size of the tree's file in bytes; 0 when there is none. While the
 // reserve does not take up its space, the tree may use that too. A file that is larger already,
 // because MaxSize was greater before, may use its own length in place of the part.
@@ -173,15 +181,19 @@ func (b budget) leftInDirectory(now sizes, d demand) int64 {
 	if b.maxSize == 0 {
 		return math.MaxInt64
 	}
-	return min(b.leftForCopy(now, d), b.maxSize-b.log(now, d)-b.treePart()-reserveSize)
+	return min(b.leftForCopy(now, d, 0), b.maxSize-b.log(now, d)-b.treePart()-reserveSize)
 }
 
-// leftForCopy is leftInDirectory for a compaction's copy, which may use what the tree does not. A
-// file that is too large for it shrinks only by a compaction.
-func (b budget) leftForCopy(now sizes, d demand) int64 {
+// leftForCopy is leftInDirectory for a compaction's copy, which may use what the tree does not, and
+// has rest bytes yet to copy. A file that is too large for it shrinks only by a compaction.
+func (b budget) leftForCopy(now sizes, d demand, rest int64) int64 {
 	all := b.log(now, d) + max(b.tree(now, d)+reserveSize, now.file+now.reserve)
+	grown := now.copy + rest
 	if now.copy > 0 { // the copy takes in the heads' values too, and a transaction's pages twice
-		all += now.copy + d.inTree() + 2*b.transaction
+		grown += d.inTree() + 2*b.transaction
+	}
+	if grown > 0 {
+		all += b.fileSize(grown)
 	}
 	return b.maxSize - all
 }

@@ -145,6 +145,36 @@ func TestBudgetOfMapping(t *testing.T) {
 	}
 }
 
+// TestBudgetOfCopy asks what is left when a copy has taken its rest and the heads' values. Where
+// the file has the size of its mapping, a copy that outgrows its own takes up the next one.
+func TestBudgetOfCopy(t *testing.T) {
+	// The tree's file has free pages for the values, and for the room ahead of them.
+	now := sizes{file: 8 * mib, free: 8 * mib, spare: 2, log: mib, reserve: reserveSize}
+	const beside = 8*mib + mib + reserveSize // the tree's file, the log and the reserve
+	for _, test := range []struct {
+		name         string
+		copy, rest   int64
+		values       int64 // of JSON in the heads
+		fillsMapping bool
+		want         int64
+	}{
+		{"none", 0, 0, mib, false, 32*mib - beside},
+		{"begins", 0, 3 * mib / 2, mib, false, 32*mib - beside - 3*mib/2},
+		{"begins, mapped", 0, 3 * mib / 2, mib, true, 32*mib - beside - 2*mib},
+		{"takes the heads' values too", mib, mib, mib, false, 32*mib - beside - 4*mib - 2*MinTransactionSize},
+		{"the same, mapped", mib, mib, mib, true, 32*mib - beside - 8*mib},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := budget{maxSize: 32 * mib, transaction: MinTransactionSize, fillsMapping: test.fillsMapping}
+			now := now
+			now.copy = test.copy
+			if got := b.leftForCopy(now, demand{valueBytes: test.values}, test.rest); got != test.want {
+				t.Errorf("%d bytes are left; want %d", got, test.want)
+			}
+		})
+	}
+}
+
 // TestBudgetOfFullTree draws sizes, and values that fit. When the log has taken them, and the
 // tree's file has grown as far as it may, as it does where no free pages lie together, the
 // directory must not have passed MaxSize.

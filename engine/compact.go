@@ -241,9 +241,9 @@ func (t *turn) checkRoomForCopy() error {
 		return err
 	}
 	// A file that is too large, because MaxSize was greater before, shrinks only by a copy.
-	if left := db.leftForCopy(); left < needed && !db.opts.budget().isTooLarge(sizes{file: file}) {
+	if left := db.leftForCopy(needed); left < 0 && !db.opts.budget().isTooLarge(sizes{file: file}) {
 		return fmt.Errorf("%w: compaction takes about %d bytes more, and MaxSize leaves %d; the tree stays as it is",
-			daybook.ErrNoSpace, needed, max(left, 0))
+			daybook.ErrNoSpace, needed, max(needed+left, 0))
 	}
 	return db.checkRoomOnDisk(needed + t.copyMargin)
 }

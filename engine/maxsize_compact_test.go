@@ -183,7 +183,7 @@ func wantAccountOfCopy(t *testing.T, db *DB, write func() error) {
 	if size := db.sizes().copy; size != info.Size() {
 		t.Errorf("the account has %d bytes of the copy; want %d", size, info.Size())
 	}
-	if least += 2 * db.opts.Tuning.TransactionSize; least < info.Size() {
+	if least = db.opts.budget().fileSize(least + 2*db.opts.Tuning.TransactionSize); least < info.Size() {
 		t.Errorf("meanwhile the account had %d bytes; want at least %d", least, info.Size())
 	}
 }

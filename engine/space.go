@@ -137,14 +137,15 @@ func (db *DB) spaceLeft(d demand) int64 {
 	return db.opts.budget().left(db.sizes(), d)
 }
 
-// leftForCopy returns the number of bytes below MaxSize that a compaction's copy may take.
-func (db *DB) leftForCopy() int64 {
+// leftForCopy returns the number of bytes below MaxSize that remain when a compaction's copy has
+// taken rest bytes more. It is negative if these do not fit.
+func (db *DB) leftForCopy(rest int64) int64 {
 	if db.opts.MaxSize == 0 {
 		return math.MaxInt64
 	}
 	b, d := db.opts.budget(), db.heads.demand()
 	now := db.sizes()
-	return min(b.leftInTree(now, d), b.leftForCopy(now, d))
+	return min(b.leftInTree(now, d)-rest, b.leftForCopy(now, d, rest))
 }
 
 // makeSpaceFor returns nil when values with the given demand may be stored. As far as it must and

@@ -122,8 +122,8 @@ func (g *snapshotGate) reopenLocked() {
 	g.shut = nil
 }
 
-// mappedSize returns the size of bbolt's mapping of a file, in bytes.
-func mappedSize(file int64) int64 {
+// MappedSize returns the size of bbolt's mapping of a file, in bytes: a power of two, or gibibytes.
+func MappedSize(file int64) int64 {
 	for size := int64(minMapSize); size <= mapStep; size *= 2 {
 		if file <= size {
 			return size
@@ -154,7 +154,7 @@ func LargestMapping(limit int64) int64 {
 func (t *Tree) findMapping(initial int) error {
 	info, err := t.file.Stat()
 	if err == nil {
-		t.mapping = mappedSize(max(info.Size(), int64(initial)))
+		t.mapping = MappedSize(max(info.Size(), int64(initial)))
 	}
 	return err
 }
@@ -184,7 +184,7 @@ func (t *Tree) withMapping(growth int64, commit func() error) error {
 	t.limitFile(math.MaxInt64)
 	err = commit()
 	if used, usedErr := t.usedBytes(); usedErr == nil {
-		t.mapping = max(t.mapping, mappedSize(used))
+		t.mapping = max(t.mapping, MappedSize(used))
 	}
 	return err
 }

@@ -136,9 +136,9 @@ func TestLargestMapping(t *testing.T) {
 		if got != test.want {
 			t.Errorf("%s: got %d; want %d", test.name, got, test.want)
 		}
-		if got > 0 && (mappedSize(got) != got || mappedSize(got+1) <= test.limit) {
+		if got > 0 && (MappedSize(got) != got || MappedSize(got+1) <= test.limit) {
 			t.Errorf("%s: a file of %d bytes takes a mapping of %d, and one of a byte more %d; the limit is %d",
-				test.name, got, mappedSize(got), mappedSize(got+1), test.limit)
+				test.name, got, MappedSize(got), MappedSize(got+1), test.limit)
 		}
 	}
 }
