@@ -307,13 +307,6 @@ func TestCompactBesideUnsyncedRename(t *testing.T) {
 	if err := db.Checkpoint(ctx); err != nil {
 		t.Errorf("Checkpoint beside a copy: %v", err)
 	}
-	err := db.withTurn(ctx, func(t *turn) error {
-		t.giveUpCopy(nil)
-		t.copyFailed = nil
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	mustGiveUpCopy(t, db)
 	wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), row{"a", "1", 1}, row{"b", "2", 2})
 }

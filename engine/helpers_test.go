@@ -101,6 +101,15 @@ func mustBeginCopy(t testing.TB, db *DB) *turn {
 	return taken
 }
 
+// mustGiveUpCopy ends the copy that mustBeginCopy has begun, if it is still there.
+func mustGiveUpCopy(t testing.TB, db *DB) {
+	t.Helper()
+	taken := mustTakeTurn(t, db)
+	defer taken.end()
+	taken.giveUpCopy(nil)
+	taken.copyFailed = nil
+}
+
 // copyUnderWay reports whether a compaction has a copy.
 func copyUnderWay(t testing.TB, db *DB) bool {
 	t.Helper()

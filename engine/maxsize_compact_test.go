@@ -117,11 +117,7 @@ func TestMaxSizeBesideCopy(t *testing.T) {
 		if err != nil && !errors.Is(err, daybook.ErrNoSpace) {
 			t.Fatal(err)
 		}
-		_ = db.withTurn(ctx, func(t *turn) error {
-			t.giveUpCopy(nil)
-			t.copyFailed = nil
-			return nil
-		})
+		mustGiveUpCopy(t, db)
 	}
 	if copied == 0 {
 		t.Error("no copy was ever made")
@@ -144,6 +140,7 @@ func TestAccountOfCopy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer mustGiveUpCopy(t, db)
 	for n := range 120 {
 		mustStore(t, db, fmt.Sprintf("a%d", n), `"`+digits(2000)+`"`, last)
 	}

@@ -14,7 +14,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/fuzz"
@@ -228,7 +230,7 @@ func (db *programDB) lastSegment() (path string, data []byte, err error) {
 	}
 	slices.Sort(paths)
 	for _, path := range slices.Backward(paths) {
-		data, err := os.ReadFile(path)
+		data, err := readSegment(path)
 		switch {
 		case os.IsNotExist(err):
 		case err != nil:
@@ -238,6 +240,19 @@ func (db *programDB) lastSegment() (path string, data []byte, err error) {
 		}
 	}
 	return "", nil, nil
+}
+
+// readSegment reads a segment, which the engine may have open. wine now and then refuses to open it
+// a second time while it is renamed.
+func readSegment(path string) (data []byte, err error) {
+	const sharingViolation = syscall.Errno(32) // ERROR_SHARING_VIOLATION
+	for try := 0; ; try++ {
+		data, err = os.ReadFile(path)
+		if runtime.GOOS != "windows" || !errors.Is(err, sharingViolation) || try == 100 {
+			return data, err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 // segmentInUse reports whether the header of a segment has the number in its name, and a first
