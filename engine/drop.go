@@ -186,8 +186,14 @@ func (t *turn) dropTo(ctx context.Context, keep func(all uint64) uint64) (delete
 	if err != nil {
 		return 0, err
 	}
-	deleted, err = t.pruneSparing(ctx, allRecords, rule, spared)
-	return deleted, cmp.Or(err, unreadable)
+	for {
+		n, err := t.pruneSparing(ctx, allRecords, rule, spared)
+		if deleted += n; n == 0 || !errors.Is(err, daybook.ErrNoSpace) {
+			return deleted, cmp.Or(err, unreadable)
+		}
+		// It has found no room in the middle of the names. Records that follow still have values
+		// that were stored before those that were deleted, and the pages of these are free now.
+	}
 }
 
 // sparedFromDrop returns what holds and Options.DropExcept spare.
