@@ -7,10 +7,9 @@ import (
 	"sort"
 )
 
-// leastTailRatio is how many times shorter than the values the members of a tail must be to be
-// taken without trying other encodings. Members of few values may be long, because of their
-// dictionaries.
-const leastTailRatio = 2
+// minTailRatio is how many times shorter than the values the members of a tail must be to be taken
+// without trying other encodings. Members of few values may be long, because of their dictionaries.
+const minTailRatio = 2
 
 // Opened is a chunk whose checksums match. What it decodes to answer one question, it keeps for the
 // next. It can be used for one chunk after another, and then reuses its memory. The zero Opened is
@@ -101,7 +100,7 @@ func (c *Coder) appendChunkAs(dst, key []byte, entries []Entry, encoding byte) [
 	body := getBytes()
 	if encoding == encodingMembers {
 		body = c.appendMemberBody(body, entries, &h)
-		if length := uint64(len(body)); length == 0 || length > h.ValueBytes/leastTailRatio {
+		if !h.takesMembers(body) {
 			putBytes(body)
 			return c.AppendChunk(dst, key, entries)
 		}
@@ -110,6 +109,13 @@ func (c *Coder) appendChunkAs(dst, key []byte, entries []Entry, encoding byte) [
 	}
 	defer putBytes(body)
 	return appendHeaderAndBody(dst, key, &h, encoding, body)
+}
+
+// takesMembers reports whether a tail is encoded as a body of members, which is empty if the values
+// are not alike.
+func (h *Header) takesMembers(body []byte) bool {
+	length := uint64(len(body))
+	return length > 0 && length <= h.ValueBytes/minTailRatio
 }
 
 // CountBefore opens a chunk and returns its CountBefore.

@@ -65,7 +65,7 @@ func (c *Coder) memberTail(b *Buffer, record string, n int) (key, tail []byte, e
 	key = Key{Record: record, Timestamp: h.First}.Append(nil)
 	body := f.appendBody(c, getBytes(), rest, &h)
 	defer func() { putBytes(body) }()
-	if length := uint64(len(body)); length == 0 || length > h.ValueBytes/leastTailRatio {
+	if !h.takesMembers(body) {
 		return nil, nil, nil
 	}
 	return key, appendHeaderAndBody(nil, key, &h, encodingMembers, body), nil
