@@ -119,7 +119,7 @@ func irregular(count int, unit, maxSteps uint64) (values []uint64) {
 	return values
 }
 
-// switched returns 0 and 1 in turn, each so many times.
+// switched returns 0 and 1 in turn, each repeated.
 func switched(count, repeats int) (values []uint64) {
 	for i := range count {
 		values = append(values, uint64(i/repeats%2))
