@@ -7,6 +7,7 @@ import (
 
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 // BenchmarkDecodeShapes decodes a chunk of each shape again and again.
@@ -18,14 +19,14 @@ func BenchmarkDecodeShapes(b *testing.B) {
 			key := codec.Key{Record: "r", Timestamp: entries[0].Timestamp}.Append(nil)
 			chunk := coder.AppendChunk(nil, key, entries)
 			var buffer codec.Buffer
-			start := cpuTime()
+			start := testenv.CPUTime()
 			for b.Loop() {
 				if err := coder.DecodeRows(&buffer, key, chunk, codec.All); err != nil {
 					b.Fatal(err)
 				}
 			}
 			values := float64(b.N) * float64(len(entries))
-			b.ReportMetric(float64((cpuTime()-start).Nanoseconds())/values, "cpu-ns/value")
+			b.ReportMetric(float64((testenv.CPUTime()-start).Nanoseconds())/values, "cpu-ns/value")
 			b.ReportMetric(float64(len(chunk))/float64(len(entries)), "B/value")
 		})
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 // BenchmarkScanShapes reads a history of each shape: all of it in either order, and a twentieth of
@@ -58,7 +59,7 @@ func storeHistory(b *testing.B, h History) *engine.DB {
 // scanHistory reads values again and again. wanted is their number; 0: unknown.
 func scanHistory(b *testing.B, db *engine.DB, wanted int, params daybook.QueryParams) {
 	b.ReportAllocs()
-	count, start := 0, cpuTime()
+	count, start := 0, testenv.CPUTime()
 	for b.Loop() {
 		count = 0
 		for _, err := range db.Scan(ctx, "*", params) {
@@ -73,5 +74,5 @@ func scanHistory(b *testing.B, db *engine.DB, wanted int, params daybook.QueryPa
 	}
 	values := float64(b.N) * float64(count)
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/values, "ns/value")
-	b.ReportMetric(float64((cpuTime()-start).Nanoseconds())/values, "cpu-ns/value")
+	b.ReportMetric(float64((testenv.CPUTime()-start).Nanoseconds())/values, "cpu-ns/value")
 }

@@ -4,10 +4,8 @@ package engine
 
 import (
 	"bytes"
-	"os"
 	"path/filepath"
 	"runtime/debug"
-	"strings"
 	"testing"
 
 	"github.com/daybook-db/daybook"
@@ -73,23 +71,8 @@ func TestNoHandleIsLeft(t *testing.T) {
 		if err := test.do(); err != nil {
 			t.Errorf("%s: %v", test.name, err)
 		}
-		if open := openBelow(t, parent); len(open) > 0 {
+		if open := testenv.OpenFiles(t, parent); len(open) > 0 {
 			t.Fatalf("%s leaves open: %q", test.name, open)
 		}
 	}
-}
-
-// openBelow returns the files in a directory, and the directories, that this process has open.
-func openBelow(t *testing.T, dir string) (open []string) {
-	t.Helper()
-	handles, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, handle := range handles {
-		if path, err := os.Readlink("/proc/self/fd/" + handle.Name()); err == nil && strings.HasPrefix(path, dir) {
-			open = append(open, path)
-		}
-	}
-	return open
 }

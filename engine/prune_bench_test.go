@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build unix
-
 package engine
 
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/bench"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 // prunedHistory is a history from which a benchmark deletes values.
@@ -70,6 +69,24 @@ func (h *prunedHistory) make(b *testing.B) (dir string) {
 	return dir
 }
 
+// openCopy opens a copy of a directory. remove closes and removes that.
+func openCopy(b *testing.B, template string) (db *DB, remove func()) {
+	b.Helper()
+	dir := filepath.Join(b.TempDir(), "copy")
+	if err := os.CopyFS(dir, os.DirFS(template)); err != nil {
+		b.Fatal(err)
+	}
+	db, err := Open(dir, &Options{Logger: discard})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return db, func() {
+		if err := errors.Join(db.Close(), os.RemoveAll(dir)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkPrune measures deletions from closed histories that have just been opened again.
 func BenchmarkPrune(b *testing.B) {
 	for _, h := range prunedHistories {
@@ -79,28 +96,16 @@ func BenchmarkPrune(b *testing.B) {
 			var cpu time.Duration
 			for b.Loop() {
 				b.StopTimer()
-				dir := b.TempDir() + "/copy"
-				if err := os.CopyFS(dir, os.DirFS(template)); err != nil {
-					b.Fatal(err)
-				}
-				db, err := Open(dir, &Options{Logger: discard})
-				if err != nil {
-					b.Fatal(err)
-				}
-				before := processorTime(b)
+				db, remove := openCopy(b, template)
+				before := testenv.CPUTime()
 				b.StartTimer()
 				deleted, err := db.Prune(ctx, "*", params)
 				b.StopTimer()
-				cpu += processorTime(b) - before
+				cpu += testenv.CPUTime() - before
 				if err != nil || h.want > 0 && deleted != h.want {
 					b.Fatalf("Prune deleted %d values, %v; want %d", deleted, err, h.want)
 				}
-				if err := db.Close(); err != nil {
-					b.Fatal(err)
-				}
-				if err := os.RemoveAll(dir); err != nil {
-					b.Fatal(err)
-				}
+				remove()
 				b.StartTimer()
 			}
 			b.ReportMetric(cpu.Seconds()*1000/float64(b.N), "cpu-ms/op")
@@ -118,14 +123,7 @@ func BenchmarkPruneBesideStores(b *testing.B) {
 	var rest, beside []time.Duration
 	for b.Loop() {
 		b.StopTimer()
-		dir := b.TempDir() + "/copy"
-		if err := os.CopyFS(dir, os.DirFS(template)); err != nil {
-			b.Fatal(err)
-		}
-		db, err := Open(dir, &Options{Logger: discard})
-		if err != nil {
-			b.Fatal(err)
-		}
+		db, remove := openCopy(b, template)
 		rest = append(rest, s.latencies(b, db, 0, 500)...)
 		done := make(chan error)
 		b.StartTimer()
@@ -144,9 +142,7 @@ func BenchmarkPruneBesideStores(b *testing.B) {
 				beside = append(beside, s.latencies(b, db, from, 1)...)
 			}
 		}
-		if err := errors.Join(db.Close(), os.RemoveAll(dir)); err != nil {
-			b.Fatal(err)
-		}
+		remove()
 		b.StartTimer()
 	}
 	slices.Sort(rest)
@@ -154,15 +150,4 @@ func BenchmarkPruneBesideStores(b *testing.B) {
 	p99 := func(took []time.Duration) float64 { return took[len(took)*99/100].Seconds() }
 	b.ReportMetric(p99(beside)/p99(rest), "x-p99")
 	b.ReportMetric(float64(len(beside))/float64(b.N), "stores/op")
-}
-
-// processorTime returns how much time the process has taken on all processors, in its own code and
-// in the system's.
-func processorTime(tb testing.TB) time.Duration {
-	tb.Helper()
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		tb.Fatal(err)
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }

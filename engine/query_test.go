@@ -73,7 +73,7 @@ func TestScanOfALargeHead(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var count int
-			allocated := leastAllocated(func() {
+			allocated := minAllocated(func() {
 				count = 0
 				for _, err := range db.Scan(ctx, test.pattern, test.params) {
 					if err != nil {
@@ -91,16 +91,16 @@ func TestScanOfALargeHead(t *testing.T) {
 	}
 }
 
-// leastAllocated returns the number of bytes that a function allocates, without those that the rest
+// minAllocated returns the number of bytes that a function allocates, without those that the rest
 // of the program allocates meanwhile now and then.
-func leastAllocated(do func()) (least uint64) {
-	least = math.MaxUint64
+func minAllocated(do func()) (smallest uint64) {
+	smallest = math.MaxUint64
 	var before, after runtime.MemStats
 	for range 5 {
 		runtime.ReadMemStats(&before)
 		do()
 		runtime.ReadMemStats(&after)
-		least = min(least, after.TotalAlloc-before.TotalAlloc)
+		smallest = min(smallest, after.TotalAlloc-before.TotalAlloc)
 	}
-	return least
+	return smallest
 }

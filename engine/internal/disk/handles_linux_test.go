@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/daybook-db/daybook/engine/internal/disk"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 // TestNoHandleIsLeft does each operation, and counts the handles that are open before and after.
@@ -24,13 +25,7 @@ func TestNoHandleIsLeft(t *testing.T) {
 	if err := os.Symlink(filepath.Join(large, "file"), filepath.Join(at, "link")); err != nil {
 		t.Fatal(err)
 	}
-	open := func() int {
-		entries, err := os.ReadDir("/proc/self/fd")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return len(entries)
-	}
+	open := func() int { return len(testenv.OpenFiles(t, "")) }
 	// The first file that a program opens makes the runtime open two handles of its own.
 	if err := os.WriteFile(filepath.Join(large, "first"), nil, 0o600); err != nil {
 		t.Fatal(err)

@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -358,26 +356,17 @@ func TestPostWithDamagedNotes(t *testing.T) {
 func TestEraseUnfinishedFails(t *testing.T) {
 	path := makeVerbTree(t)
 	f := mappedFile{fs: openDirectory(t, filepath.Dir(path)), path: path}
-	before := openFiles()
+	before := len(testenv.OpenFiles(t, ""))
 	if erased, err := eraseUnfinished(f); erased || err != nil {
 		t.Errorf("a tree: erased it: %t, %v; want neither", erased, err)
 	}
-	if now := openFiles(); now != before {
+	if now := len(testenv.OpenFiles(t, "")); now != before {
 		t.Errorf("%d files are open; before it were %d", now, before)
 	}
 	f.path += ".missing"
 	if erased, err := eraseUnfinished(f); erased || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a missing file: erased it: %t, %v; want ErrNotExist", erased, err)
 	}
-}
-
-// openFiles returns the number of files that the process has open; 0 where no system tells.
-func openFiles() int {
-	if runtime.GOOS != "linux" {
-		return 0
-	}
-	open, _ := os.ReadDir("/proc/self/fd")
-	return len(open)
 }
 
 // TestPlaceOfADamagedPage looks at the beginning of the text of a damaged page.

@@ -3,7 +3,6 @@
 package wal
 
 import (
-	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
@@ -45,11 +44,4 @@ func TestFollowLeavesNoHandle(t *testing.T) {
 	}
 }
 
-func handles(t *testing.T) int {
-	t.Helper()
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(entries)
-}
+func handles(t *testing.T) int { return len(testenv.OpenFiles(t, "")) }
