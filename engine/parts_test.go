@@ -154,8 +154,8 @@ func checkReplay(t *testing.T, dir string, headSize int64, watermark uint64) {
 }
 
 // TestStatsAfterPart asks for Stats after a crash amid a checkpoint of more records than Stats
-// looks at. It asks before the rest is posted, when more was stored, when that is frozen with the rest,
-// and during the next attempt.
+// looks at. It asks before the rest is posted, when more was stored, when that is frozen with the
+// rest, and during the next attempt.
 func TestStatsAfterPart(t *testing.T) {
 	const records = 3 * maxLookups
 	dir := testenv.TempDir(t)
