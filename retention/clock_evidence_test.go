@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/backendtest"
 )
 
@@ -124,6 +125,33 @@ func TestSweepByTheKnownTime(t *testing.T) {
 	k := Keeper{Backend: backend, Policy: Policy{MaxAge: day}}
 	if deleted, err := k.apply(t.Context(), f.clock); deleted != 1 || !errors.Is(err, ErrClock) {
 		t.Errorf("deleted %d, %v; want the value of 25 hours ago, and ErrClock", deleted, err)
+	}
+}
+
+// TestUptimeSparesRulesWithoutAnAge sweeps by uptime with a rule that deletes by number alone, and
+// with one whose age is greater than the uptime.
+func TestUptimeSparesRulesWithoutAnAge(t *testing.T) {
+	f, backend := newFakeClock(today, 9*day), backendtest.NewMemory()
+	storeAt(t, backend, today.Add(-10*hour), "aged", "counted", "long")
+	for _, uptime := range []time.Duration{0, 2 * day} {
+		f.advance(uptime, 0)
+		if _, err := f.look(t.Context(), backend); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.advance(0, -2*day) // so that no value is old by this clock
+	k := Keeper{Backend: backend, Policy: Policy{Rules: []Rule{
+		{Pattern: daybook.Pattern{Text: "aged"}, MaxAge: day},
+		{Pattern: daybook.Pattern{Text: "counted"}, MaxPerRecord: 5},
+		{Pattern: daybook.Pattern{Text: "long"}, MaxAge: 9 * day, MaxPerRecord: 5},
+	}}}
+	if deleted, err := k.apply(t.Context(), f.clock); deleted != 1 || err != nil {
+		t.Errorf("deleted %d, %v; want one value", deleted, err)
+	}
+	for _, name := range []string{"counted", "long"} {
+		if values, err := backend.Query(t.Context(), name, daybook.QueryParams{}); len(values) != 1 || err != nil {
+			t.Errorf("%s has %d values, %v; want one", name, len(values), err)
+		}
 	}
 }
 

@@ -27,7 +27,7 @@ func (p Policy) pruneByUptime(ctx context.Context, backend daybook.Backend, c *c
 	}
 	paramsOf := func(r Rule) daybook.PruneParams {
 		at, ok := c.storedBefore(r.MaxAge)
-		if !ok || r.MaxAge == 0 {
+		if !ok {
 			return daybook.PruneParams{}
 		}
 		return daybook.PruneParams{
