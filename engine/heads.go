@@ -251,17 +251,17 @@ func (h *heads) frozenHead() *head.Head {
 }
 
 // beginAttempt notes the state of the tree before an attempt to post the frozen head, unless a part
-// of the head is in the tree already.
+// of that head, or of another before a crash, is in the tree already.
 func (h *heads) beginAttempt(inTree tree.State) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if inTree.Partial.Watermark != h.frozen.LastSequence() {
+	if inTree.Partial == (tree.PartialPost{}) {
 		h.postedFrom = &inTree
 	}
 }
 
 // isPostedFrom reports whether inTree is still the state from which the values in the tree are
-// counted: no deletion has begun since.
+// counted: no deletion has begun since, and no other head was frozen.
 func (h *heads) isPostedFrom(inTree *tree.State) bool {
 	h.mu.RLock()
 	defer h.mu.RUnlock()

@@ -216,9 +216,8 @@ func (s *snapshot) countUnposted(ctx context.Context, stats *daybook.Stats) erro
 // a part of the frozen head is in the tree, that needs the number of values that the tree had
 // before. It reports false if that is unknown: after a crash or a deletion amid a checkpoint.
 func (s *snapshot) sumUnposted(stats *daybook.Stats) (isKnown bool) {
-	if partial := s.tree.State.Partial; partial != (tree.PartialPost{}) {
-		if !s.db.heads.isPostedFrom(s.postedFrom) || s.frozen.reader == nil ||
-			s.frozen.reader.Last() != partial.Watermark {
+	if s.tree.State.Partial != (tree.PartialPost{}) {
+		if !s.db.heads.isPostedFrom(s.postedFrom) {
 			return false
 		}
 		stats.Values, stats.ValueBytes = s.postedFrom.Values, s.postedFrom.Bytes
