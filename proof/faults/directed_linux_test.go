@@ -106,6 +106,33 @@ func TestFailedCommitThenFullDisk(t *testing.T) {
 	s.cutPower(ops)
 }
 
+// TestOpenSyncsTheTree fails the syncs of the tree while a store is opened that was closed with
+// nothing to do. The last sync of its last commit may have failed, of which the file shows nothing.
+// So Open syncs the file, and fails if it cannot.
+func TestOpenSyncsTheTree(t *testing.T) {
+	disk := fusedisk.MountFor(t)
+	dir, opts := filepath.Join(disk.Dir(), "db"), &engine.Options{Logger: slog.New(slog.DiscardHandler)}
+	for _, faults := range [][]fusedisk.Fault{
+		nil,
+		{{Kinds: []journal.OpKind{journal.Sync}, Glob: "daybook.db", Times: -1, Errno: syscall.EIO}},
+		nil,
+	} {
+		if err := disk.Inject(faults...); err != nil {
+			t.Fatal(err)
+		}
+		db, err := engine.Open(dir, opts)
+		if errors.Is(err, syscall.EIO) != (faults != nil) {
+			t.Errorf("with the faults %+v: got %v", faults, err)
+		}
+		if err == nil {
+			err = errors.Join(db.Store(t.Context(), "r", json.RawMessage("1"), 1), db.Close())
+		}
+		if err != nil && faults == nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestPositionOfFailedBatch fails the sync of a received batch. The next Open may find the batch in
 // the log, so until then no other batch may move the position.
 func TestPositionOfFailedBatch(t *testing.T) {
