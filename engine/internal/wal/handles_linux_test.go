@@ -44,4 +44,26 @@ func TestFollowLeavesNoHandle(t *testing.T) {
 	}
 }
 
+// TestOpenLeavesNoHandle opens a log that was not closed, and so has a last segment to seal.
+func TestOpenLeavesNoHandle(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // the garbage collector would close what was forgotten
+	log := newFollowedLog(t, testOptions())
+	log.append("a")
+	log.pool.stop()
+	fsys := openDirectory(t, filepath.Dir(log.dir))
+	before := handles(t)
+	recovery, err := Scan(log.dir, fsys, knownAt(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened, err := recovery.Open(0, testOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, opened)
+	if left := handles(t) - before; left != 0 {
+		t.Errorf("opening leaves %d handles open", left)
+	}
+}
+
 func handles(t *testing.T) int { return len(testenv.OpenFiles(t, "")) }

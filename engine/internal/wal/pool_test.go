@@ -152,6 +152,35 @@ func TestFailedRecycling(t *testing.T) {
 	}
 }
 
+// TestRenameIsDurableBeforeTheHeader fails the sync after a recycled segment got a temporary name.
+// After a power cut it may have its old name, so it keeps its old header.
+func TestRenameIsDurableBeforeTheHeader(t *testing.T) {
+	d := newMemDisk()
+	fsys := faultfs.New(d)
+	log := mustOpen(t, fsys, 0, 0)
+	log.pool.stop()
+	for i := range 4 {
+		mustAppend(t, log, numbered(i, 2500, 1)) // one in each segment
+	}
+	log.Release(3)
+	active, failed := log.active.path, false
+	fsys.SetHook(func(op faultfs.Op) error {
+		switch {
+		case op.Name == faultfs.SyncDir:
+			failed = true
+			return faultfs.ErrInjected
+		case failed && op.Path != active && (op.Name == faultfs.Open || op.Name == faultfs.Write):
+			t.Errorf("%s of %s after the failed sync", op.Name, op.Path)
+		}
+		return nil
+	})
+	if _, err := log.Append([]Frame{numbered(9, 2500, 1)}); !errors.Is(err, faultfs.ErrInjected) || !failed {
+		t.Errorf("Append: got %v; want the error of the sync", err)
+	}
+	fsys.SetHook(nil)
+	mustClose(t, log)
+}
+
 // TestSizeAfterFailedRecycling makes a step of recycling fail again and again. Size must be the
 // number of bytes on the disk all the time.
 func TestSizeAfterFailedRecycling(t *testing.T) {

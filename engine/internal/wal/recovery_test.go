@@ -131,6 +131,11 @@ func TestRecoveryCounts(t *testing.T) {
 			log.LastSegment(), log.Size(), log.DurableSequence(), size, last)
 	}
 	mustClose(t, log)
+	said.Reset()
+	if log, err = mustScan(t, w.disk, 0).Open(0, opts); err != nil || said.Len() > 0 {
+		t.Errorf("the log was closed: %v; it says %q", err, said.String())
+	}
+	mustClose(t, log)
 
 	// The values of the last segment are lost, but its header says which numbers were given.
 	w = write(t)
