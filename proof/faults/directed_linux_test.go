@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -129,6 +130,39 @@ func TestOpenSyncsTheTree(t *testing.T) {
 		}
 		if err != nil && faults == nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// TestOpenSavesTheEpoch opens a store without its log, and fails each write to the tree in turn,
+// and all later ones. Open makes the directory of the log again, so it must have saved the next
+// epoch: nothing else says that numbers may be given a second time.
+func TestOpenSavesTheEpoch(t *testing.T) {
+	disk := fusedisk.MountFor(t)
+	dir, opts := filepath.Join(disk.Dir(), "db"), &engine.Options{Logger: slog.New(slog.DiscardHandler)}
+	db, err := engine.Open(dir, opts)
+	if err == nil {
+		err = errors.Join(db.Store(t.Context(), "r", json.RawMessage("1"), 1), db.Close())
+	}
+	if err := errors.Join(err, os.RemoveAll(filepath.Join(dir, "wal"))); err != nil {
+		t.Fatal(err)
+	}
+	for failed, skip := true, 0; failed; skip++ {
+		if err := disk.Inject(fusedisk.Fault{
+			Kinds: []journal.OpKind{journal.Write}, Glob: "daybook.db", Skip: skip, Times: -1, Errno: syscall.EIO,
+		}); err != nil {
+			t.Fatal(err)
+		}
+		db, err := engine.Open(dir, opts)
+		counts, countErr := disk.Counts()
+		if countErr != nil {
+			t.Fatal(countErr)
+		}
+		if failed = counts[0].Failed > 0; failed != errors.Is(err, syscall.EIO) {
+			t.Errorf("write %d failed: %v; got %v", skip, failed, err)
+		}
+		if err == nil {
+			_ = db.Close()
 		}
 	}
 }
