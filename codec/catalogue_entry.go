@@ -46,9 +46,11 @@ func (e *CatalogueEntry) Append(dst []byte, name string) []byte {
 		dst = binary.AppendUvarint(dst, 1+uint64(len(e.NewestValue)))
 		dst = append(dst, e.NewestValue...)
 	}
-	entry := dst[start:]
-	binary.LittleEndian.PutUint32(entry[entryChecksumAt:], checksumAround([]byte(name), entry, entryChecksumAt))
-	return dst
+	end := len(dst)
+	dst = append(dst, name...) // for the checksum, which is of bytes
+	entry := dst[start:end]
+	binary.LittleEndian.PutUint32(entry[entryChecksumAt:], checksumAround(dst[end:], entry, entryChecksumAt))
+	return dst[:end]
 }
 
 // DecodeCatalogueEntry decodes the named record's entry. Its NewestValue is a part of data.

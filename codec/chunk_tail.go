@@ -19,6 +19,14 @@ type Opened struct {
 	key       []byte
 	buffer    Buffer
 	isDecoded bool // the buffer has all values
+	scratch   []byte
+}
+
+// keepScratch keeps memory for the next tail, unless it is large.
+func (o *Opened) keepScratch(b []byte) {
+	if o.scratch = b; cap(b) > maxPooledBytes {
+		o.scratch = nil
+	}
 }
 
 // Open verifies both checksums of a chunk. The chunk and its key must not change while o is used.
@@ -72,7 +80,7 @@ func (o *Opened) Tail(n int) (key, tail []byte, err error) {
 		return nil, nil, fmt.Errorf("codec: a chunk of %d values has no tail after %d", h.Count, n)
 	}
 	if h.encoding == encodingTemplates {
-		key, tail, ok := h.templateTail(string(record), n)
+		key, tail, ok := o.templateTail(record, n)
 		if !ok {
 			return nil, nil, errTemplates
 		}

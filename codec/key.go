@@ -24,12 +24,14 @@ type Key struct {
 }
 
 // Append appends the key's encoding to dst.
-func (k Key) Append(dst []byte) []byte {
-	dst = append(dst, k.Record...)
+func (k Key) Append(dst []byte) []byte { return appendKey(dst, k.Record, k.Timestamp, k.Ordinal) }
+
+func appendKey[R string | []byte](dst []byte, record R, timestamp uint64, ordinal uint32) []byte {
+	dst = append(dst, record...)
 	dst = append(dst, separator)
-	dst = binary.BigEndian.AppendUint64(dst, k.Timestamp)
-	if k.Ordinal > 0 {
-		dst = binary.BigEndian.AppendUint32(dst, k.Ordinal)
+	dst = binary.BigEndian.AppendUint64(dst, timestamp)
+	if ordinal > 0 {
+		dst = binary.BigEndian.AppendUint32(dst, ordinal)
 	}
 	return dst
 }

@@ -48,6 +48,42 @@ func (s numberStyle) length(mantissa int64) int {
 	return length
 }
 
+// totalLen returns the number of bytes that write writes for all numbers together. Mostly all have
+// as many digits, except for the trailing zeros that are left out.
+func (s numberStyle) totalLen(mantissas []uint64) (total uint64) {
+	if len(mantissas) == 0 {
+		return 0
+	}
+	padded := s
+	padded.minDecimals = s.maxDecimals
+	length := padded.uniformLen(mantissas)
+	if length == 0 {
+		for _, m := range mantissas {
+			total += uint64(s.length(int64(m)))
+		}
+		return total
+	}
+	total = uint64(length) * uint64(len(mantissas))
+	for _, m := range mantissas {
+		total -= uint64(s.trimmed(int64(m)))
+	}
+	return total
+}
+
+// trimmed returns the number of bytes that write leaves out at the end: trailing zeros, and the
+// point if no decimal remains.
+func (s numberStyle) trimmed(mantissa int64) (n int) {
+	decimals := s.maxDecimals
+	for ; decimals > s.minDecimals && mantissa%10 == 0; decimals-- {
+		mantissa /= 10
+		n++
+	}
+	if n > 0 && decimals == 0 {
+		n++
+	}
+	return n
+}
+
 // number returns the number that parse would find in the text that write writes.
 func (s numberStyle) number(mantissa int64) number {
 	n := number{mantissa: mantissa, decimals: s.maxDecimals}

@@ -25,6 +25,28 @@ func TestNumberText(t *testing.T) {
 	})
 }
 
+// TestTotalLengthOfNumbers compares the length of many numbers with that of each.
+func TestTotalLengthOfNumbers(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		style := numberStyle{
+			minDigits:   uint8(rapid.IntRange(1, 4).Draw(t, "minDigits")),
+			maxDecimals: uint8(rapid.IntRange(0, maxNumberDigits).Draw(t, "maxDecimals")),
+		}
+		style.minDecimals = uint8(rapid.IntRange(0, int(style.maxDecimals)).Draw(t, "minDecimals"))
+		lowest := rapid.Int64().Draw(t, "lowest") >> rapid.IntRange(0, 63).Draw(t, "shift")
+		offsets := rapid.SliceOf(rapid.SampledFrom([]int64{0, 1, 5, 10, 90, 100, 1000})).Draw(t, "offsets")
+		var mantissas []uint64
+		want := uint64(0)
+		for _, offset := range offsets {
+			mantissas = append(mantissas, uint64(lowest+offset))
+			want += uint64(len(referenceText(style, lowest+offset)))
+		}
+		if got := style.totalLen(mantissas); got != want {
+			t.Fatalf("%+v: got %d bytes for %d numbers from %d on; want %d", style, got, len(mantissas), lowest, want)
+		}
+	})
+}
+
 // TestNumberTextOfEdges does the same for every style, and the numbers beside the powers of ten.
 func TestNumberTextOfEdges(t *testing.T) {
 	mantissas := []int64{0, math.MaxInt64, math.MinInt64}

@@ -77,12 +77,11 @@ func (p *storedPlace) write(dst []byte, index int) (length int) {
 
 // textsLen returns the total length of the texts of the wanted values.
 func (p *storedPlace) textsLen() (total uint64) {
+	if p.floats == nil {
+		return p.style.totalLen(p.mantissas)
+	}
 	for _, mantissa := range p.mantissas {
-		if p.floats != nil {
-			total += uint64(p.floats.lengthOf(mantissa))
-		} else {
-			total += uint64(p.style.length(int64(mantissa)))
-		}
+		total += uint64(p.floats.lengthOf(mantissa))
 	}
 	return total
 }

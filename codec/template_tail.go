@@ -9,7 +9,8 @@ import (
 )
 
 // templateTail is Tail for a body of templates. It returns false if the body is not valid.
-func (h *Header) templateTail(record string, n int) (key, tail []byte, ok bool) {
+func (o *Opened) templateTail(record []byte, n int) (key, tail []byte, ok bool) {
+	h := &o.buffer.Header
 	t := templateBodies.Get().(*templateBody)
 	defer templateBodies.Put(t)
 	defer t.forget()
@@ -22,8 +23,8 @@ func (h *Header) templateTail(record string, n int) (key, tail []byte, ok bool) 
 	}
 	lowest, highest := t.sequenceOffsets(n, h.Count)
 	rest.MinSequence, rest.MaxSequence = h.MinSequence+lowest, h.MinSequence+highest
-	body := getBytes()
-	defer func() { putBytes(body) }()
+	body := o.scratch[:0]
+	defer func() { o.keepScratch(body) }()
 	body = t.timestamps.appendTail(body, n, rest.First-h.First)
 	body = t.sequences.appendTail(body, n, lowest)
 	body = t.appendTemplateTails(body, n)
@@ -31,10 +32,13 @@ func (h *Header) templateTail(record string, n int) (key, tail []byte, ok bool) 
 	if rest.ValueBytes -= dropped; !ok || dropped > h.ValueBytes || uint64(rest.Count) > rest.ValueBytes {
 		return nil, nil, false
 	}
-	key = Key{Record: record, Timestamp: rest.First}.Append(make([]byte, 0, len(record)+1+timestampLen))
 	bodyLen := len(body)
-	body = appendHeaderAndBody(body, key, &rest, encodingTemplates, body)
-	return key, bytes.Clone(body[bodyLen:]), true
+	body = appendKey(body, record, rest.First, 0)
+	tailAt := len(body)
+	body = appendHeaderAndBody(body, body[bodyLen:], &rest, encodingTemplates, body[:bodyLen])
+	result := bytes.Clone(body[bodyLen:]) // one allocation for both
+	keyLen := tailAt - bodyLen
+	return result[:keyLen:keyLen], result[keyLen:], true
 }
 
 // timestampsAreValid reports whether the timestamps are in order and agree with the header.

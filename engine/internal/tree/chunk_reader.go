@@ -45,8 +45,13 @@ func (r *chunkReader) read(record string, key, encoded []byte) (*chunk, error) {
 	if !codec.HasRecord(key, record) {
 		return nil, nil
 	}
+	return r.readOwned(record, r.keys.Copy(key), encoded)
+}
+
+// readOwned returns the chunk under a key of the record, whose memory the chunk keeps.
+func (r *chunkReader) readOwned(record string, key, encoded []byte) (*chunk, error) {
 	c := r.newChunk()
-	c.key, c.encoded = r.keys.Copy(key), encoded
+	c.key, c.encoded = key, encoded
 	_, _, ordinal, err := codec.SplitKey(key)
 	if err == nil {
 		c.ordinal = ordinal
@@ -118,7 +123,7 @@ func (r *chunkReader) tail(record string, c *chunk, n uint64) (*chunk, error) {
 	if err != nil {
 		return nil, r.describeChunk(err, record, c)
 	}
-	return r.read(record, key, encoded)
+	return r.readOwned(record, key, encoded)
 }
 
 // describeChunk returns the *Damage for an error that was met in a chunk.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
+	"github.com/daybook-db/daybook/engine/internal/arena"
 	"github.com/daybook-db/daybook/index"
 )
 
@@ -130,10 +131,11 @@ type pruner struct {
 	rule    Rule
 	with    Pruning
 
-	lost             []uint64 // of each hold, in the transaction
-	rest             Progress // where to continue
-	more             bool     // there may be more to delete
-	transactionBytes int      // about how many bytes the next transaction changes
+	names            arena.Names // of the deletions
+	lost             []uint64    // of each hold, in the transaction
+	rest             Progress    // where to continue
+	more             bool        // there may be more to delete
+	transactionBytes int         // about how many bytes the next transaction changes
 	damaged          damagedRecords
 }
 
@@ -210,7 +212,7 @@ func (p *pruner) pruneUntilFull(w *writeTx) (deletions []Deletion, next string, 
 		case choice == skipRecord:
 			continue
 		}
-		record := string(name)
+		record := p.names.Copy(name)
 		spare := p.with.Holds.of(record, p.lost)
 		deletion, more, err := w.prune(record, entry, p.rule, spare, p.with.Pause)
 		switch {

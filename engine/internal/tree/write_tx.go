@@ -207,8 +207,12 @@ func (w *writeTx) delete(key []byte) error {
 	if err := w.chunkGuard.VerifyAround(key); err != nil {
 		return err
 	}
-	if found, _ := w.chunks.Seek(key); !bytes.Equal(found, key) {
-		return nil
+	// A walk in the order of the keys deletes the next one, which is faster than to search for it.
+	if found, _ := w.chunks.Next(); bytes.Equal(found, key) {
+		return w.chunks.Delete()
 	}
-	return w.chunks.Delete()
+	if found, _ := w.chunks.Seek(key); bytes.Equal(found, key) {
+		return w.chunks.Delete()
+	}
+	return nil
 }
