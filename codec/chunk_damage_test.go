@@ -302,6 +302,8 @@ var tinyChunks = []struct {
 		"\x00\x00\x00\x00\x01\x00\x01\x01\x01\x00\x00\x00\x84\x00\x04\x02\x01\x03\x01\x00",
 		"two digits of 6 bits take two bytes"},
 	{"unknown encoding", 4, headerFields{1, 0, 1, 0, 1, 3}, tinyPlainBody, "there are four encodings"},
+	{"lengths of 2^64 more", encodingPlain, headerFields{65, 0, 1, 0, 70, 65 + 65 + uint64(len(doubled))},
+		strings.Repeat("\x00", 65+65) + doubled + strings.Repeat("1", 70), "modulo 2^64, their sum is 70"},
 	{"varint without end", encodingPlain, headerFields{1, 0, 1, 0, 1, 3}, "\xff\xff\xff1",
 		"a column that ends within a varint"},
 }
@@ -326,6 +328,16 @@ func manyNumbers(values, templates, places int) string {
 	}
 	return string(body)
 }
+
+// doubled are 65 lengths, of which each is at most the sum of those before and 70 more. The sum of
+// all is 2^64 + 70.
+var doubled = func() string {
+	encoded := []byte{1}
+	for i := range 63 {
+		encoded = binary.AppendUvarint(encoded, 1<<i)
+	}
+	return string(binary.AppendUvarint(encoded, 1<<63+70))
+}()
 
 // TestTinyChunksDoNotAllocate: a header that claims more than the body holds allocates no memory
 // for it.

@@ -44,6 +44,44 @@ func TestTextsPrevail(t *testing.T) {
 	}
 }
 
+// TestFloatsPrevail: values that are mostly floats which hardly repeat are not compressed. zstd
+// makes their digits hardly shorter.
+func TestFloatsPrevail(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, test := range []struct {
+		name   string
+		value  func(i int) string
+		want   bool
+		reason string // why the row is here
+	}{
+		{"a mean", func(int) string { return fmt.Sprint(random.Float64()) }, true, "random digits"},
+		{"one that repeats", func(i int) string { return fmt.Sprint(1 / float64(3+i%4)) }, false,
+			"zstd may find it again"},
+		{"two of three repeat", func(i int) string {
+			if i%3 == 0 {
+				return fmt.Sprint(random.Float64())
+			}
+			return fmt.Sprint(1 / float64(3+i%4))
+		}, false, "zstd may find most of them again"},
+		{"one among integers", func(i int) string {
+			return fmt.Sprintf("[%v,%d,%d]", random.Float64(), random.Int32(), random.Int64N(1<<40))
+		}, false, "a float takes less than the integers"},
+		{"one beside an integer", func(i int) string {
+			return fmt.Sprintf("[%v,%d]", random.Float64(), random.Int32())
+		}, true, "a float takes more than the integer"},
+	} {
+		entries := memberEntries(300, test.value)
+		h, inMembers := headerOf(entries), headerOf(entries)
+		templates := appendTemplateBody(nil, entries, &h, maxTemplates)
+		members := coder.appendMemberBody(nil, entries, &inMembers)
+		if len(templates) == 0 || len(members) == 0 ||
+			h.floatsPrevail != test.want || inMembers.floatsPrevail != test.want {
+			t.Errorf("%s: floats prevail: %v, as members %v; want %v (%s)",
+				test.name, h.floatsPrevail, inMembers.floatsPrevail, test.want, test.reason)
+		}
+	}
+}
+
 // TestScratchIsDropped: one value with very many scalars leaves no memory that would be cleared for
 // each chunk after it.
 func TestScratchIsDropped(t *testing.T) {

@@ -302,6 +302,45 @@ func TestFloatDamage(t *testing.T) {
 	}
 }
 
+// TestFloatThatIsNoNumber: neither an infinity nor what is not a number is valid, however long its
+// text would be.
+func TestFloatThatIsNoNumber(t *testing.T) {
+	key := Key{Record: "r", Timestamp: 1}.Append(nil)
+	for _, float := range []float64{math.Inf(1), math.Inf(-1), math.NaN()} {
+		var e floatEncoder
+		e.floats = []uint64{math.Float64bits(float)}
+		e.tryBits(storedFloats{})
+		templates := "\x00\x00\x00\x00\x01\x01\x00\x00" + string(e.shortest)
+		members := "\x00\x00\x00\x00\x01\x00\x01\x01\x01\x00\x00\x00" + string(e.shortest)
+		for length := range uint64(2 * maxNumberLen) {
+			fields := headerFields{1, 0, 1, 0, length, 0}
+			checkRefused(t, fmt.Sprint(float), key, lyingChunk(key, encodingTemplates, fields, templates))
+			checkRefused(t, fmt.Sprint(float), key, lyingChunk(key, encodingMembers, fields, members))
+		}
+	}
+}
+
+// TestFloatScales has the largest scale of each unit, and one more.
+func TestFloatScales(t *testing.T) {
+	for unit, largest := range []uint8{unitBits: 63, unitBinary: maxBinaryScale, unitDecimal: 22, unitDecimal32: 22} {
+		for _, scale := range []uint8{0, largest, largest + 1} {
+			stored := storedFloats{unit: floatUnit(unit), scale: scale}
+			in := fieldReader{data: appendIntColumn(stored.append(nil), []uint64{1})}
+			if stored.unit.isDecimal() {
+				in.data = appendIntColumn(in.data, []uint64{0})
+			}
+			in.place(1, chunkVersion)
+			if valid := !in.failed && len(in.data) == 0; valid != (scale <= largest) {
+				t.Errorf("unit %d, scale %d: valid: %v", unit, scale, valid)
+			}
+		}
+	}
+	in := fieldReader{data: appendIntColumn((&storedFloats{unit: floatUnits}).append(nil), []uint64{1})}
+	if in.place(1, chunkVersion); !in.failed {
+		t.Error("a unit that is not known is valid")
+	}
+}
+
 // checkSealedFlips flips each bit of a chunk's body, with a matching checksum. What then decodes
 // must be JSON numbers still, and encode and join as the same values.
 func checkSealedFlips(t *testing.T, key, chunk []byte) {

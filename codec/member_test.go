@@ -40,7 +40,10 @@ var memberTests = []struct {
 		true, "a form for each text around a number"},
 	{"identifiers", func(i int) string { return `{"id":"` + identifier(uint64(i)) + `"}` }, true,
 		"digits of an alphabet around hyphens"},
-	{"identifiers of other lengths", func(i int) string { return fmt.Sprintf(`"%X"`, i*i*i*i*i) }, true,
+	{"identifiers of other lengths", func(i int) string {
+		v := uint64(i)
+		return fmt.Sprintf(`"%X"`, v*v*v*v*v)
+	}, true,
 		"digits of one alphabet"},
 	{"identifiers in base 64", func(i int) string {
 		return `"` + base64.RawURLEncoding.EncodeToString([]byte(identifier(uint64(i))[:9])) + `"`
@@ -250,6 +253,50 @@ func TestMembersPay(t *testing.T) {
 		if chunk[1] != encodingMembers || len(chunk) > test.maxBytes*len(entries) {
 			t.Errorf("%s: encoding %d, %d bytes for %d values; want members, %d bytes a value (%s)",
 				test.name, chunk[1], len(chunk), len(entries), test.maxBytes, test.reason)
+		}
+	}
+}
+
+// TestMemberPaths: places at one path have one column, whatever is before and after them; others
+// have columns of their own.
+func TestMemberPaths(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		a, b string // the paths of their last places are compared
+		want bool
+	}{
+		{"first and second member", `{"x":1}`, `{"y":2,"x":1}`, true},
+		{"after an array", `{"x":1}`, `{"y":[2,3],"x":1}`, true},
+		{"after an object", `{"x":1}`, `{"y":{"z":3},"x":1}`, true},
+		{"in an array after an array", `{"x":[1]}`, `{"y":[2,3],"x":[1]}`, true},
+		{"in an array after an object", `[[],[1]]`, `[{"a":2},[1]]`, true},
+		{"in an array after a name", `{"x":[1]}`, `{"y":7,"x":[1]}`, true},
+		{"number and text", `{"x":1}`, `{"x":"a"}`, false},
+		{"text and another", `{"x":"a"}`, `{"x":"b"}`, true},
+		{"text and null", `{"x":"a"}`, `{"x":null}`, true},
+		{"other names", `{"x":1}`, `{"y":1}`, false},
+		{"longer name", `{"x":1}`, `{"xx":1}`, false},
+		{"other elements", `[1]`, `[1,1]`, false},
+		{"object and array", `{"x":1}`, `[1]`, false},
+		{"deeper", `{"x":1}`, `{"x":{"x":1}}`, false},
+		{"deeper array", `[1]`, `[[1]]`, false},
+		{"in another object", `{"a":{"x":1}}`, `{"b":{"x":1}}`, false},
+		{"in another element", `[{"x":1}]`, `[{"x":1},{"x":1}]`, false},
+		{"after a deeper one", `{"b":1}`, `{"a":{"b":[2]},"b":1}`, true},
+	} {
+		var paths []memberPath
+		for _, value := range []string{test.a, test.b} {
+			var s memberSplitter
+			s.split([]byte(value))
+			of, ok := appendPaths(nil, s.skeleton)
+			if !ok || len(of) != len(s.scalars) {
+				t.Fatalf("%s: %s has %d paths, %v; want %d", test.name, value, len(of), ok, len(s.scalars))
+			}
+			paths = append(paths, of[len(of)-1])
+		}
+		if (paths[0] == paths[1]) != test.want {
+			t.Errorf("%s: the last places of %s and %s have paths %x; want equal ones: %v",
+				test.name, test.a, test.b, paths, test.want)
 		}
 	}
 }

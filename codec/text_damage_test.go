@@ -4,6 +4,8 @@ package codec
 
 import (
 	"encoding/binary"
+	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -33,20 +35,67 @@ func TestPatternWithoutDigits(t *testing.T) {
 		{"\x01", 5, true, "each byte is a digit"},
 		{"xy", 2, true, "the pattern says each byte"},
 		{"xy", 1, false, "the text lacks a byte that all texts have"},
+		{"", 0, false, "a pattern has at least one byte"},
+		{strings.Repeat("x", maxDigits), maxDigits, true, "the longest pattern"},
+		{strings.Repeat("x", maxDigits+1), maxDigits + 1, false, "beyond the limit"},
 	} {
 		lengths := []uint64{uint64(test.length), uint64(test.length)}
 		encoded := appendIntColumn([]byte{byte(placeDigits)}, lengths)
 		encoded = binary.AppendUvarint(encoded, uint64(2*test.length))
-		encoded = append(append(encoded, byte(len(test.pattern))), test.pattern...)
+		encoded = append(binary.AppendUvarint(encoded, uint64(len(test.pattern))), test.pattern...)
 		packed := 0
-		if digitBits[test.pattern[0]] > 0 {
+		if len(test.pattern) > 0 && digitBits[test.pattern[0]] > 0 {
 			packed = test.length
 		}
 		encoded = append(append(encoded, byte(packed)), make([]byte, packed)...)
-		column, body, ok := parseTextColumn(encoded, len(lengths), 100)
+		column, body, ok := parseTextColumn(encoded, len(lengths), 1000)
 		if ok = ok && column.read(coder, &body.bodyColumns, 0, len(lengths)); ok != test.want {
 			t.Errorf("pattern %q, texts of %d bytes: valid %v; want %v (%s)",
 				test.pattern, test.length, ok, test.want, test.reason)
+		}
+	}
+}
+
+// TestTextsAndLengths has texts whose lengths contradict the total. No text may be cut off, and no
+// byte may remain.
+func TestTextsAndLengths(t *testing.T) {
+	for _, kind := range []placeKind{placeTexts, placeDigits} {
+		for total := range uint64(8) {
+			const length, count = 2, 2
+			encoded := appendIntColumn([]byte{byte(kind)}, []uint64{length, length})
+			encoded = binary.AppendUvarint(encoded, total)
+			if kind == placeDigits {
+				encoded = append(encoded, 1, lowerHex, length*count*4/8, 0x21, 0x43)
+			} else {
+				encoded = append(encoded, "1234567"[:total]...)
+			}
+			for wanted := 1; wanted <= count; wanted++ {
+				column, body, ok := parseTextColumn(encoded, count, 100)
+				ok = ok && column.read(coder, &body.bodyColumns, 0, wanted)
+				if mayPass := wanted < count && total >= length; ok != (total == length*count) && !(ok && mayPass) {
+					t.Errorf("kind %x, %d bytes of texts: %d of %d are valid: %v", kind, total, wanted, count, ok)
+				}
+			}
+		}
+	}
+}
+
+// TestFormsAtBudget has forms with several places, whose numbers are counted together.
+func TestFormsAtBudget(t *testing.T) {
+	var texts [][]byte
+	for i := range 15 {
+		text := "x" + strconv.Itoa(i)
+		if i%3 == 0 {
+			text = strconv.Itoa(i) + "-" + strconv.Itoa(2*i)
+		}
+		texts = append(texts, []byte(text))
+	}
+	const numbers = 10 + 2*5
+	var e textEncoder
+	encoded := e.appendSplit(nil, texts)
+	for budget := range 2 * numbers {
+		if _, _, ok := parseTextColumn(encoded, len(texts), budget); ok != (budget >= numbers) {
+			t.Errorf("%d numbers in values of %d bytes: valid: %v", numbers, budget, ok)
 		}
 	}
 }
