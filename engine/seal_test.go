@@ -4,6 +4,8 @@ package engine
 
 import (
 	"encoding/binary"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -40,7 +42,7 @@ func TestSealFollowsPrune(t *testing.T) {
 		if _, now := newestMeta(t, dir); now != before+1 {
 			t.Errorf("the deletion took %d transactions; want 1", now-before)
 		}
-		return os.CopyFS(unsealed, os.DirFS(dir))
+		return copyOpen(unsealed, dir)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +59,7 @@ func TestSealFollowsPrune(t *testing.T) {
 		t.Errorf("the seal took %d transactions; want 1", now-before-1)
 	}
 	sealed := filepath.Join(testenv.TempDir(t), "copy")
-	if err := os.CopyFS(sealed, os.DirFS(dir)); err != nil {
+	if err := copyOpen(sealed, dir); err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(sealed, TreeFile)
@@ -70,6 +72,20 @@ func TestSealFollowsPrune(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantOpened(t, sealed, 15)
+}
+
+// copyOpen copies the directory of a daybook that is open, and copies it again if a file is renamed
+// meanwhile: a segment that has been prepared gets its name.
+func copyOpen(to, from string) error {
+	for {
+		err := os.CopyFS(to, os.DirFS(from))
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err := os.RemoveAll(to); err != nil {
+			return err
+		}
+	}
 }
 
 // newestMeta returns the place of the checksum in the tree's newer meta page, and the number of its
