@@ -34,6 +34,18 @@ func checkJoin(t *rapid.T, b *Buffer, entries []Entry) {
 	}
 }
 
+// TestJoins has a chunk of each encoding.
+func TestJoins(t *testing.T) {
+	for encoding, want := range [...]bool{
+		encodingPlain: false, encodingZstd: false, encodingTemplates: true, encodingMembers: true,
+	} {
+		h := Header{encoding: byte(encoding)}
+		if got := h.Joins(); got != want {
+			t.Errorf("encoding %d joins: %v", encoding, got)
+		}
+	}
+}
+
 // TestJoin compares joined chunks with the same values encoded at once.
 func TestJoin(t *testing.T) {
 	var entries []Entry

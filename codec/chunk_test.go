@@ -46,6 +46,23 @@ func encode(entries []Entry) (key, chunk []byte) {
 	return key, coder.AppendChunk(nil, key, entries)
 }
 
+// TestBufferSize: the size of a buffer counts what each value takes in it, and is at most double.
+func TestBufferSize(t *testing.T) {
+	const count = 1000
+	key, chunk := encode(memberEntries(count, func(int) string { return "7" }))
+	var b Buffer
+	if got := b.Size(); got != 0 {
+		t.Errorf("an empty buffer: got %d bytes", got)
+	}
+	if err := coder.Decode(&b, key, chunk); err != nil {
+		t.Fatal(err)
+	}
+	const want = count * (1 + 3*8 + int(unsafe.Sizeof(Entry{})))
+	if got := b.Size(); got < want || got > 2*want {
+		t.Errorf("%d values: got %d bytes; want %d, or somewhat more", count, got, want)
+	}
+}
+
 func TestChunkRoundTrip(t *testing.T) {
 	var b Buffer // reused for all chunks, as a cursor reuses its buffer
 	rapid.Check(t, func(t *rapid.T) {

@@ -100,6 +100,23 @@ func TestFormsAtBudget(t *testing.T) {
 	}
 }
 
+// TestNumberOfForms has no form, the maximum of forms, and one more.
+func TestNumberOfForms(t *testing.T) {
+	for _, forms := range []int{0, 1, maxForms, maxForms + 1} {
+		encoded := binary.AppendUvarint([]byte{byte(placeForms)}, uint64(forms))
+		which := make([]uint64, forms)
+		for i := range which {
+			encoded, which[i] = append(encoded, 0, 0), uint64(i) // no place, and an empty piece
+		}
+		if forms > 1 {
+			encoded = appendIntColumn(encoded, which)
+		}
+		if _, _, ok := parseTextColumn(encoded, max(1, forms), 1000); ok != (0 < forms && forms <= maxForms) {
+			t.Errorf("%d forms: valid: %v", forms, ok)
+		}
+	}
+}
+
 // TestFormsBeyondBudget has a form with many places in many texts. Their product overflows 32 bits.
 func TestFormsBeyondBudget(t *testing.T) {
 	const places, count = 1 << 16, 1 << 16
