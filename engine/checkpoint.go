@@ -255,8 +255,8 @@ func (t *turn) postingOf(frozen *head.Head, leaveOut doomed) tree.Posting {
 	return posting
 }
 
-// post posts to the tree. If the disk is full, it gives up a compaction's copy, and if the tree is
-// damaged, it salvages that, before it tries again.
+// post posts to the tree. If the disk is full, it gives up a compaction's copy, and then the log's
+// files that are not in use. If the tree is damaged, it salvages that. Each time it tries again.
 func (t *turn) post(posting tree.Posting) (leftOut uint64, err error) {
 	attempt := func() error {
 		n, err := t.tree().Post(posting)
@@ -267,6 +267,10 @@ func (t *turn) post(posting tree.Posting) (leftOut uint64, err error) {
 		err = attempt()
 	}
 	if t.db.log != nil {
+		if isDiskFull(err) && t.releaseSpares() {
+			err = attempt()
+			t.resumeSegments()
+		}
 		err = t.retrySalvaged(context.Background(), err, attempt)
 	}
 	return leftOut, err

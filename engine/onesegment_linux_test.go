@@ -92,10 +92,11 @@ func mustAbandon(t *testing.T, db *DB) {
 }
 
 // fullDiskWith closes a daybook with old values, on a real disk that other files have filled except
-// for a number of bytes.
+// for a number of bytes. Until it is closed, the disk has room for all segments that the log makes
+// while posts are slow.
 func fullDiskWith(t *testing.T, free int64) (dir string, opts *Options) {
 	t.Helper()
-	disk := smalldisk.Mount(t, 6<<20)
+	disk := smalldisk.Mount(t, 16<<20)
 	dir = filepath.Join(disk, "store")
 	opts = &Options{Tuning: Tuning{HeadSize: 256 << 10}, Durability: DurabilityOS, Logger: discard}
 	db := mustOpen(t, dir, opts)
@@ -112,6 +113,30 @@ func fullDiskWith(t *testing.T, free int64) (dir string, opts *Options) {
 		t.Fatal(err)
 	}
 	return dir, opts
+}
+
+// TestSparesMakeRoom posts on a full disk on which the log has made its next segment in advance.
+// The tree gets the space of that segment. The log goes on in the one that has been posted.
+func TestSparesMakeRoom(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(smalldisk.Mount(t, 6<<20), "store")
+	db := mustOpen(t, dir, &Options{Tuning: Tuning{HeadSize: 1 << 20}, Durability: DurabilityOS, Logger: discard})
+	random := rand.New(rand.NewPCG(1, 2))
+	const values = 600 // more than a segment of 256 KiB, less than that and one of 512
+	for i := range uint64(values) {
+		mustStore(t, db, "r", string(jsonNoise(t, random, 900)), i)
+	}
+	waitForNextSegment(t, db)
+	takeTheRest(t, filepath.Dir(dir))
+	if err := db.Checkpoint(ctx); err != nil {
+		t.Errorf("Checkpoint beside a spare segment: %v", err)
+	}
+	if more := storeUntilFull(t, db, random, values); more < 200 {
+		t.Errorf("%d more values can be stored; want as many as the log's first segment holds", more)
+	}
+	if _, err := db.Cleanup(ctx, math.MaxUint64); err != nil { // or Close would find no room for the head
+		t.Error(err)
+	}
 }
 
 // TestFullDiskAfterReboot restarts a daybook again and again on a real disk that is full, and stays

@@ -4,6 +4,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -78,6 +79,22 @@ func (t *turn) releaseReserve() bool {
 	t.limitTree()
 	return released
 }
+
+// releaseSpares gives the space of the log's files that are not in use to the tree, and reports
+// whether there were any. If so, resumeSegments must be called. Posting needs the space more: it
+// releases the files that are in use, and the log can go on in those.
+func (t *turn) releaseSpares() bool {
+	t.db.log.LeaveRoom()
+	released := t.db.log.RemoveSpares()
+	if !released {
+		t.resumeSegments()
+	}
+	return released
+}
+
+// isDiskFull reports whether err says that the disk is full, and not that MaxSize is reached: the
+// log's part of MaxSize is not the tree's.
+func isDiskFull(err error) bool { return errors.Is(err, daybook.ErrNoSpace) && !tree.IsAtMaxBytes(err) }
 
 func (t *turn) resumeSegments() {
 	if t.db.log != nil {

@@ -395,6 +395,10 @@ func (l *Log) ResumeSegments() { l.pool.resume() }
 // RemoveReleased removes the released segments that are kept for recycling.
 func (l *Log) RemoveReleased() { l.pool.removeReleased() }
 
+// RemoveSpares removes the segments that are not in use, and reports whether there were any. Call
+// LeaveRoom before it, or the log makes others.
+func (l *Log) RemoveSpares() bool { return l.pool.removeSpares() }
+
 // Close closes the log. With clear it also removes all segments; then all values must be durable in
 // the tree. No other method may be called during Close or after it.
 func (l *Log) Close(clear bool) error {

@@ -287,6 +287,25 @@ func (p *pool) removeReleased() {
 	}
 }
 
+// removeSpares durably removes the segments that are not in use: the one that is ready, and those
+// that are kept for recycling. It reports whether there were any.
+func (p *pool) removeSpares() bool {
+	p.making.Lock()
+	defer p.making.Unlock()
+	p.mu.Lock()
+	spares := p.released
+	p.released = nil
+	if p.ready != nil {
+		spares = append(spares, *p.ready)
+		p.ready = nil
+	}
+	p.mu.Unlock()
+	for _, s := range spares {
+		p.removeDurably(s)
+	}
+	return len(spares) > 0
+}
+
 func (p *pool) removeDurably(s segment) {
 	p.remove(s)
 	_ = p.fs.SyncDir(p.dir)

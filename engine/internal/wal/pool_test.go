@@ -4,6 +4,7 @@ package wal
 
 import (
 	"errors"
+	"math"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -376,6 +377,35 @@ func TestLeaveRoom(t *testing.T) {
 	want("after that", 4)
 	log.ResumeSegments()
 	want("when it left no room", 4)
+	mustClose(t, log)
+}
+
+// TestRemoveSpares removes the segments that are not in use, each kind once, and no others.
+func TestRemoveSpares(t *testing.T) {
+	d := newMemDisk()
+	log := mustOpen(t, d, 0, 0)
+	log.LeaveRoom()
+	for log.LastUsed() < 3 {
+		mustAppend(t, log, numbered(1, 700, 1))
+	}
+	log.pool.background.Wait()
+	if log.RemoveSpares() {
+		t.Error("a log without spare segments removed some")
+	}
+	log.Release(math.MaxUint64)
+	if log.Spare() == 0 {
+		t.Fatal("no segment was released")
+	}
+	if err := log.MakeSegment(); err != nil {
+		t.Fatal(err)
+	}
+	if !log.RemoveSpares() || log.Spare() != 0 {
+		t.Errorf("%d spare segments remain; want none", log.Spare())
+	}
+	if want := log.active.size; log.Size() != want {
+		t.Errorf("the log has %d bytes; want the %d of the segment in use", log.Size(), want)
+	}
+	mustAppend(t, log, numbered(1, 700, 1))
 	mustClose(t, log)
 }
 
