@@ -74,7 +74,7 @@ func (db *DB) postToReleaseLog(group []*commit) (released <-chan struct{}) {
 	if db.trees.endedSinceAttempt() {
 		db.heads.treeShrank()
 	}
-	canMakeRoom := db.log.KeepsEvidence() || db.log.Size() == 0
+	canMakeRoom := db.log.KeepsEvidence() || db.log.IsEmpty() || db.log.Spare() > 0
 	if released = db.heads.freezeToPost(db.log.MayRelease(smallest), canMakeRoom); released != nil {
 		db.checkpointer.nudge()
 	}

@@ -132,7 +132,7 @@ func (t *turn) makeLogRoom() error {
 		t.releaseEvidence()
 		t.db.log.Release(state.Watermark)
 	}
-	if t.db.log.Size() > 0 {
+	if !t.db.log.IsEmpty() {
 		return nil
 	}
 	if t.db.reserve.size() < reserveSize || !t.releaseReserve() {

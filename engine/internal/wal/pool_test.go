@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
@@ -406,6 +407,39 @@ func TestRemoveSpares(t *testing.T) {
 		t.Errorf("the log has %d bytes; want the %d of the segment in use", log.Size(), want)
 	}
 	mustAppend(t, log, numbered(1, 700, 1))
+	mustClose(t, log)
+}
+
+// TestIsEmptyWaits asks whether a log has a file while its first one is being made, for which the
+// disk has no room.
+func TestIsEmptyWaits(t *testing.T) {
+	fsys := faultfs.New(newMemDisk())
+	log := mustOpen(t, fsys, 0, 0)
+	making, asked := make(chan struct{}), make(chan bool, 1)
+	fsys.SetHook(func(op faultfs.Op) error {
+		if op.Name != faultfs.Create {
+			return nil
+		}
+		close(making)
+		select { // IsEmpty returns here only if it does not wait
+		case answer := <-asked:
+			asked <- answer
+		case <-time.After(10 * time.Millisecond):
+		}
+		return faultfs.ErrDiskFull
+	})
+	log.PrepareSegment()
+	<-making
+	go func() { asked <- log.IsEmpty() }()
+	log.pool.background.Wait()
+	if !<-asked {
+		t.Error("the file that the disk had no room for counts as one of the log")
+	}
+	fsys.SetHook(nil)
+	mustAppend(t, log, numbered(1, 700, 1))
+	if log.IsEmpty() {
+		t.Error("a log with a segment is empty")
+	}
 	mustClose(t, log)
 }
 

@@ -56,6 +56,14 @@ func (l *Log) MayRelease(payload int) bool {
 // others in the background.
 func (l *Log) MakeSegment() error { return disk.WrapNoSpace(l.pool.makeReady()) }
 
+// IsEmpty reports whether the log has no file. It waits for a segment that is being made: on a full
+// disk that comes to nothing.
+func (l *Log) IsEmpty() bool {
+	l.pool.making.Lock()
+	defer l.pool.making.Unlock()
+	return l.Size() == 0
+}
+
 // releaseLast releases the last segment in use, if all its values are in the tree and its file has
 // at least size bytes. It reports whether it did. Then the log has no segment in use, and the next
 // one can be made of that file.
