@@ -87,6 +87,9 @@ func (o *Opened) Tail(n int) (key, tail []byte, err error) {
 		return key, tail, nil
 	}
 	if h.encoding == encodingMembers {
+		if key, tail, err = o.coder.cutMembers(o, record, n); tail != nil || err != nil {
+			return key, tail, err
+		}
 		key, tail, err = o.coder.memberTail(&o.buffer, string(record), n)
 		if tail != nil || err != nil {
 			return key, tail, err

@@ -15,6 +15,10 @@ type memberBody struct {
 	pieces    []pieceRef
 	templates []storedMembers
 	columns   []storedColumn
+
+	// The parts of the body that a tail has, too: from the pieces to the number of templates, and
+	// the templates.
+	beforeTemplates, templateBytes []byte
 }
 
 // storedMembers is a template as a body of members stores it.
@@ -80,6 +84,7 @@ func (t *memberBody) decode(c *Coder, b *Buffer, from, to int) bool {
 // forget drops all references to the body, which may be mapped memory.
 func (t *memberBody) forget() {
 	t.bodyColumns.forget()
+	t.beforeTemplates, t.templateBytes = nil, nil
 	for i := range t.columns {
 		t.columns[i].memory = storedPlace{}
 		t.columns[i].texts.forget()
@@ -93,10 +98,12 @@ func (t *memberBody) parse(h *Header) bool {
 	in := fieldReader{data: h.body}
 	t.version = h.version
 	t.timestamps, t.sequences = in.intColumn(h.Count), in.intColumn(h.Count)
+	pieces := in.data
 	if !t.parsePieces(&in) {
 		return false
 	}
 	columns, templates := in.uvarint(), in.uvarint()
+	t.beforeTemplates = pieces[:len(pieces)-len(in.data)]
 	if in.failed || columns > maxMemberColumns || templates == 0 || templates > maxMemberTemplates {
 		return false
 	}
@@ -109,13 +116,14 @@ func (t *memberBody) parse(h *Header) bool {
 	if !t.readTemplates(&in, h.Count, rows[:templates]) {
 		return false
 	}
-	budget := scalarBudget{scalars: int(h.ValueBytes), texts: int(h.ValueBytes)}
+	budget, stored := scalarBudget{scalars: int(h.ValueBytes), texts: int(h.ValueBytes)}, in.data
 	for i := range t.templates {
 		t.templates[i].rows = rows[i]
 		if !t.parseTemplate(&in, &t.templates[i], &budget) {
 			return false
 		}
 	}
+	t.templateBytes = stored[:len(stored)-len(in.data)]
 	for i := range t.columns {
 		if !t.columns[i].parse(&in, &budget, t) {
 			return false

@@ -130,14 +130,19 @@ func (p *packedInts) appendTail(dst []byte, n int, base uint64) []byte {
 	if p.deltas {
 		dst = binary.AppendVarint(dst, int64(p.minDelta))
 	}
-	// The packed bits move to the front, by whole bytes and by up to 7 bits more.
 	remaining := p.count - n
 	if p.deltas {
 		remaining--
 	}
-	offset, shift, end := n*p.width/8, n*p.width%8, len(dst)+(remaining*p.width+7)/8
+	return appendBits(dst, p.packed, n*p.width, remaining*p.width)
+}
+
+// appendBits appends n bits that start at a bit of packed. They move by whole bytes and by up to 7
+// bits more. Unless packed has more bits, the last byte is filled with zeros.
+func appendBits(dst, packed []byte, from, n int) []byte {
+	offset, shift, end := from/8, from%8, len(dst)+(n+7)/8
 	for ; len(dst) < end; offset += 8 {
-		moved := wordAt(p.packed, offset)>>shift | wordAt(p.packed, offset+8)<<(64-shift)
+		moved := wordAt(packed, offset)>>shift | wordAt(packed, offset+8)<<(64-shift)
 		dst = binary.LittleEndian.AppendUint64(dst, moved)
 	}
 	return dst[:end]

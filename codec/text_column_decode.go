@@ -10,9 +10,10 @@ type textColumn struct {
 	kind  placeKind
 	count int // number of texts
 
-	forms   []storedForm
-	indexes intColumn // of each text's form; not set if there is only one form
-	formOf  []uint64  // the same, read, if the forms have numbers
+	forms     []storedForm
+	formBytes []byte    // their number, and their pieces
+	indexes   intColumn // of each text's form; not set if there is only one form
+	formOf    []uint64  // the same, read, if the forms have numbers
 
 	lengths intColumn
 	total   int    // length of the texts
@@ -97,6 +98,7 @@ func (t *textColumn) parseTexts(in *fieldReader, budget *scalarBudget) bool {
 const minFormPlace = 1 + 3 + 2
 
 func (t *textColumn) parseForms(in *fieldReader, budget *scalarBudget, body *memberBody) bool {
+	stored := in.data
 	n := in.uvarint()
 	if n == 0 || n > maxForms || n > uint64(len(in.data)) {
 		return false
@@ -115,6 +117,7 @@ func (t *textColumn) parseForms(in *fieldReader, budget *scalarBudget, body *mem
 		}
 		form.last = body.texts.add(in.bytes(in.uvarint()))
 	}
+	t.formBytes = stored[:len(stored)-len(in.data)]
 	if n > 1 {
 		t.indexes = in.intColumn(t.count)
 	}
