@@ -74,6 +74,29 @@ func TestRecycling(t *testing.T) {
 	checkFrames(t, d, next-1, placed(next, last))
 }
 
+// TestReleaseOfManySegments releases more segments at once than are kept. The files of the others
+// are removed.
+func TestReleaseOfManySegments(t *testing.T) {
+	d := newMemDisk()
+	log := mustOpen(t, d, 0, 0)
+	defer mustClose(t, log)
+	log.pool.stop()
+	const frames = 20
+	for i := range frames {
+		mustAppend(t, log, numbered(i, 2500, 1)) // one in each segment
+	}
+	mustSync(t, log)
+	if before := len(d.cached); before < frames {
+		t.Fatalf("%d frames take %d segments", frames, before)
+	}
+	log.Release(frames - 1)
+	want := 1 + testOptions().KeepReleased/testOptions().SegmentSize // with the active one
+	if files := int64(len(d.cached)); files != want {
+		t.Errorf("%d files after the release; want %d", files, want)
+	}
+	checkSize(t, log, d, "what is not kept is removed")
+}
+
 // TestNumbersAreNotUsedAgain checks that new segments get new numbers after all segments have been
 // removed.
 func TestNumbersAreNotUsedAgain(t *testing.T) {

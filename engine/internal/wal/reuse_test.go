@@ -211,10 +211,12 @@ func TestReuseAfterUndo(t *testing.T) {
 	mustAppend(t, log, numbered(0, 900, 1))
 	log.Release(1)
 	mustUndo(t, log, fail)
-	if _, err := log.Append([]Frame{numbered(1, 20, 1)}); !errors.Is(err, daybook.ErrNoSpace) {
-		t.Errorf("Append while the tree may not know the epoch: got %v; want ErrNoSpace", err)
+	if _, err := log.Append([]Frame{numbered(1, 20, 1)}); !errors.Is(err, daybook.ErrNoSpace) || !log.KeepsEvidence() {
+		t.Errorf("Append while the tree may not know the epoch: got %v; want ErrNoSpace, and evidence", err)
 	}
-	log.ReleaseEvidence()
+	if log.ReleaseEvidence(); log.KeepsEvidence() {
+		t.Error("the log keeps evidence that is released")
+	}
 	log.Release(1)
 	mustAppend(t, log, numbered(1, 20, 1))
 }
