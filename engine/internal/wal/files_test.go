@@ -3,6 +3,7 @@
 package wal
 
 import (
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 
@@ -51,6 +52,16 @@ func (d *memDisk) size() (total int64) {
 		total += int64(len(file.cached))
 	}
 	return total
+}
+
+// TestSizeAfterFailedCreate: a file that could not be created does not count.
+func TestSizeAfterFailedCreate(t *testing.T) {
+	fsys := faultfs.New(newMemDisk())
+	fsys.SetHook(fullAfter(0))
+	counted := newFiles(fsys)
+	if _, err := counted.Create(filepath.Join(crashDir, "file"), 5000); err == nil || counted.size() != 0 {
+		t.Errorf("Create: got %v, %d bytes; want an error, and none", err, counted.size())
+	}
 }
 
 // TestSizeOfEvidence opens a log of which only an unfinished segment is left. It is evidence, and
