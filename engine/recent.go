@@ -71,7 +71,7 @@ func (r *recentValues) addGroup(epoch [16]byte, mark uint64, addAll func(addedFu
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	addAll(func(record *head.Record, v *daybook.StoredValue, sequence uint64) {
-		if record.Mark.Load() == mark {
+		if record.Mark() == mark {
 			return
 		}
 		added = true

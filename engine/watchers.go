@@ -173,7 +173,7 @@ func (ws *watchers) pass(part *recentPart) {
 	}
 }
 
-// matched are the watchers that match a record. The record's Tag keeps them, so that patterns are
+// matched are the watchers that match a record. The record's notes keep them, so that patterns are
 // matched once per record. A new head has new records, whose names were matched before.
 type matched struct {
 	by      []*watcher
@@ -191,12 +191,13 @@ func newMatched(version uint64) *matched {
 }
 
 // matching returns the watchers whose patterns match a record. Only the goroutine that passes
-// values on calls it, so it alone uses the records' Tags.
+// values on calls it, so it alone uses the records' notes.
 func (ws *watchers) matching(record *head.Record) []*watcher {
 	ws.mu.Lock()
 	list, all := ws.list, ws.matched
 	ws.mu.Unlock()
-	known, _ := record.Tag.(*matched)
+	notes := record.Notes()
+	known, _ := notes.Tag.(*matched)
 	if known == all { // most records match no watcher
 		return nil
 	}
@@ -205,9 +206,9 @@ func (ws *watchers) matching(record *head.Record) []*watcher {
 			known = all.match(list, record.Name())
 			all.remember(record.Name(), known)
 		}
-		record.Tag = known
+		notes.Tag = known
 		if known == all {
-			record.Mark.Store(all.version)
+			notes.Mark.Store(all.version)
 		}
 	}
 	return known.by

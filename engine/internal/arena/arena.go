@@ -34,18 +34,35 @@ func (a *Values) Copy(value []byte) []byte {
 
 // Names copies names into strings. The zero Names is ready for use.
 type Names struct {
-	block strings.Builder
-	size  int // of the last block
+	block     strings.Builder
+	size      int   // of the last block
+	allocated int64 // total size of the blocks
 }
 
 // Copy returns a name as a string.
 func (a *Names) Copy(name []byte) string {
-	if len(name) > a.block.Cap()-a.block.Len() {
-		a.size = min(max(2*a.size, MinBlock), MaxBlock)
-		a.block = strings.Builder{}
-		a.block.Grow(max(a.size, len(name)))
-	}
+	a.makeRoom(len(name))
 	start := a.block.Len()
 	a.block.Write(name)
 	return a.block.String()[start:]
+}
+
+// CopyString returns a copy of a name.
+func (a *Names) CopyString(name string) string {
+	a.makeRoom(len(name))
+	start := a.block.Len()
+	a.block.WriteString(name)
+	return a.block.String()[start:]
+}
+
+// Allocated returns the total size of the blocks, in bytes.
+func (a *Names) Allocated() int64 { return a.allocated }
+
+func (a *Names) makeRoom(n int) {
+	if n > a.block.Cap()-a.block.Len() {
+		a.size = min(max(2*a.size, MinBlock), MaxBlock)
+		a.block = strings.Builder{}
+		a.block.Grow(max(a.size, n))
+		a.allocated += int64(a.block.Cap())
+	}
 }

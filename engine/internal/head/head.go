@@ -6,20 +6,16 @@ import (
 	"iter"
 	"math"
 	"math/bits"
-	"strings"
-
-	"github.com/tidwall/btree"
 )
 
 // Head holds the values of consecutive commits.
 type Head struct {
-	series map[string]*series
-	names  btree.Map[string, *series] // the same series, sorted by record name
-	last   *series                    // the series that the last value was added to
-	arena  arena
-	slab   slab
+	records table
+	last    *series // the series that the last value was added to
+	arena   arena
+	slab    slab
 
-	overhead      int64  // bytes of memory outside the arena and the slab
+	runBytes      int64  // memory of runs outside the slab, in bytes
 	values        int    // number of values
 	bytes         uint64 // total length of the values' JSON
 	nameBytes     uint64 // total length of the record names
@@ -27,10 +23,6 @@ type Head struct {
 	firstSequence uint64
 	lastSequence  uint64
 }
-
-// seriesOverhead is roughly the memory of a series in the map, the btree and the heap, in bytes,
-// without its name.
-const seriesOverhead = 232
 
 // Sizes of the arena's blocks, as powers of 2.
 const (
@@ -43,10 +35,10 @@ const (
 func New(size int64) *Head {
 	shift := uint(min(max(bits.Len64(uint64(size))-blocksShift, minBlockShift), maxBlockShift))
 	return &Head{
-		series: make(map[string]*series),
-		arena:  arena{shift: shift},
-		slab:   slab{size: 1 << (shift - 2) / int(itemSize)}, // a value takes more memory than its item
-		oldest: math.MaxUint64,
+		records: newTable(shift - 3 - uint(bits.Len64(uint64(seriesSize-1)))),
+		arena:   arena{shift: shift},
+		slab:    slab{shift: shift - 2 - uint(bits.Len64(uint64(itemSize-1)))}, // a value takes more than its item
+		oldest:  math.MaxUint64,
 	}
 }
 
@@ -58,7 +50,7 @@ func (h *Head) Add(record string, timestamp, sequence uint64, value []byte) *Rec
 	}
 	s := h.find(record)
 	it := item{timestamp: timestamp, number: uint32(sequence - h.firstSequence), value: h.arena.add(value)}
-	h.overhead += s.add(it, len(value), &h.slab)
+	h.runBytes += s.add(it, len(value), &h.slab)
 	h.values++
 	h.oldest = min(h.oldest, timestamp)
 	h.bytes += uint64(len(value))
@@ -70,27 +62,28 @@ func (h *Head) Add(record string, timestamp, sequence uint64, value []byte) *Rec
 // records in the same order again and again. So find first tries the record that followed the last
 // record the time before.
 func (h *Head) find(record string) *series {
-	if h.last != nil && h.last.follower != nil && h.last.follower.record == record {
-		h.last = h.last.follower
-		return h.last
+	if h.last != nil && h.last.follower > 0 {
+		if next := h.records.at(h.last.follower - 1); next.record == record {
+			h.last = next
+			return next
+		}
 	}
-	s := h.series[record]
-	if s == nil {
-		s = newSeries(strings.Clone(record))
-		h.series[s.record] = s
-		h.names.Set(s.record, s)
-		h.overhead += seriesOverhead + int64(len(record))
+	number, found := h.records.find(record)
+	if !found {
+		number = h.records.add(record)
 		h.nameBytes += uint64(len(record))
 	}
 	if h.last != nil {
-		h.last.follower = s
+		h.last.follower = number + 1
 	}
-	h.last = s
-	return s
+	h.last = h.records.at(number)
+	return h.last
 }
 
 // Size returns the memory that the head uses, in bytes.
-func (h *Head) Size() int64 { return h.arena.allocated + h.slab.allocated + h.overhead }
+func (h *Head) Size() int64 {
+	return h.arena.allocated + h.slab.allocated + h.records.size() + h.runBytes
+}
 
 // Values returns the number of values in the head.
 func (h *Head) Values() int { return h.values }
@@ -102,16 +95,15 @@ func (h *Head) Bytes() uint64 { return h.bytes }
 func (h *Head) NameBytes() uint64 { return h.nameBytes }
 
 // Records returns the number of records in the head.
-func (h *Head) Records() int { return len(h.series) }
+func (h *Head) Records() int { return h.records.count }
 
 // Has reports whether the head has values of a record.
-func (h *Head) Has(record string) bool { return h.series[record] != nil }
+func (h *Head) Has(record string) bool { return h.records.get(record) != nil }
 
 // NameAt returns the name of a record by its place in the order of the names, from 0. The place is
 // less than Records.
 func (h *Head) NameAt(place int) string {
-	name, _, _ := h.names.GetAt(place)
-	return name
+	return h.records.at(h.records.sorted.at(place)).record
 }
 
 // Oldest returns the smallest timestamp, or 2^64-1 for an empty head.
@@ -124,20 +116,27 @@ func (h *Head) FirstSequence() uint64 { return h.firstSequence }
 func (h *Head) LastSequence() uint64 { return h.lastSequence }
 
 // ViewsFrom yields views of the records from name on, sorted by name. Nothing may be added while
-// they are used.
+// they are used, and a view is valid until the next one is yielded.
 func (h *Head) ViewsFrom(name string) iter.Seq[View] {
 	return func(yield func(View) bool) {
-		b := h.arena.view()
-		h.names.Ascend(name, func(_ string, s *series) bool { return yield(h.view(s, b)) })
+		b, room := h.arena.view(), new(viewRoom)
+		h.records.sorted.ascend(&h.records, name, func(s *series) bool {
+			room.reset()
+			return yield(h.view(s, b, room))
+		})
 	}
 }
 
-// view returns a view that shares its list of runs with the series.
-func (h *Head) view(s *series, b blocks) View {
-	return View{
-		Record: s.record, runs: s.runs, bytes: s.bytes, latest: s.latest, merged: s.merged,
+// view returns a view that has its list of runs in room.
+func (h *Head) view(s *series, b blocks, room *viewRoom) View {
+	v := View{
+		Record: s.record, runs: room.runsOf(s, &h.slab), bytes: s.bytes(), latest: s.latest,
 		firstSequence: h.firstSequence, blocks: b,
 	}
+	if s.large != nil {
+		v.merged = s.large.merged
+	}
+	return v
 }
 
 // AdvanceTo counts the value with a sequence number as added. The head does not have to hold the

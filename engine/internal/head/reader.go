@@ -32,9 +32,10 @@ type Reader struct {
 	from  string    // the name from which the next step looks for records
 	ended bool      // there are no further records to look at
 	found []*series // by the last step; the next one takes views of them
+	full  int       // number of the full blocks that small ones of them had
 	views []View    // that the last step took; the first taken of them have been returned
 	taken int
-	runs  []run // of those views
+	room  viewRoom // of those views
 }
 
 // Filter says which records a Reader's views are wanted of.
@@ -123,39 +124,48 @@ func (r *Reader) filter(ctx context.Context, wanted Filter) error {
 
 // find finds some further records. The lock is held.
 func (r *Reader) find() {
-	r.found = r.found[:0]
+	r.found, r.full = r.found[:0], 0
 	if r.ended {
 		return
 	}
 	if r.exact {
 		r.ended = true
-		if s := r.head.series[r.prefix]; s != nil {
-			r.found = append(r.found, s)
+		if s := r.head.records.get(r.prefix); s != nil {
+			r.foundOne(s)
 		}
 		return
 	}
 	seen, from := 0, r.from
 	r.ended = true
-	r.head.names.Ascend(from, func(record string, s *series) bool {
-		if !strings.HasPrefix(record, r.prefix) {
+	records := &r.head.records
+	records.sorted.ascend(records, from, func(s *series) bool {
+		if !strings.HasPrefix(s.record, r.prefix) {
 			return false
 		}
 		if seen++; seen > stepRecords {
-			r.from, r.ended = record, false
+			r.from, r.ended = s.record, false
 			return false
 		}
 		if r.since == 0 || r.head.firstSequence+uint64(s.latest) > r.since {
-			r.found = append(r.found, s)
+			r.foundOne(s)
 		}
 		return true
 	})
+}
+
+func (r *Reader) foundOne(s *series) {
+	r.found = append(r.found, s)
+	if s.large == nil {
+		r.full += s.small.fullBlocks()
+	}
 }
 
 // makeRoom allocates memory for the views of the found records, nearly all of which have one run.
 // With the lock held that could take long, because the garbage collector may make it help.
 func (r *Reader) makeRoom() {
 	r.views, r.taken = slices.Grow(r.views[:0], len(r.found)), 0
-	r.runs = make([]run, 0, len(r.found)) // views that the caller keeps have the old ones
+	full := min(r.full, len(r.found)*(smallBlocks-1))
+	r.room = newViewRoom(len(r.found), full) // views that the caller keeps have the old one
 }
 
 // takeViews takes views of the found records. They may have values that were added after the Reader
@@ -163,13 +173,6 @@ func (r *Reader) makeRoom() {
 func (r *Reader) takeViews() {
 	b := r.head.arena.view()
 	for _, s := range r.found {
-		if cap(r.runs)-len(r.runs) < len(s.runs) {
-			r.runs = make([]run, 0, max(len(r.found), len(s.runs)))
-		}
-		start := len(r.runs)
-		r.runs = append(r.runs, s.runs...)
-		view := r.head.view(s, b)
-		view.runs = r.runs[start:len(r.runs):len(r.runs)]
-		r.views = append(r.views, view)
+		r.views = append(r.views, r.head.view(s, b, &r.room))
 	}
 }

@@ -35,20 +35,30 @@ const (
 // caches well. If each record had one long array, the ends of these arrays would be on different
 // pages, at similar offsets, and a processor's cache holds few addresses with the same offset.
 type slab struct {
-	free      []item
-	size      int   // number of items per allocation
-	allocated int64 // total size of the allocations, in bytes
+	chunks    [][]item // of 1<<shift items
+	shift     uint
+	used      int   // number of items used in the last chunk
+	allocated int64 // total size of the chunks, in bytes
 }
 
-// take returns an empty block for n items. n is at most maxBlockItems.
-func (s *slab) take(n int) []item {
-	if len(s.free) < n {
-		s.free = make([]item, s.size)
-		s.allocated += int64(s.size) * itemSize
+// take returns the place of an empty block for n items. n is at most maxBlockItems.
+func (s *slab) take(n int) (place uint32) {
+	if size := 1 << s.shift; len(s.chunks) == 0 || s.used+n > size {
+		s.chunks, s.used = append(s.chunks, make([]item, size)), 0
+		s.allocated += int64(size) * itemSize
 	}
-	block := s.free[:0:n]
-	s.free = s.free[n:]
-	return block
+	place = uint32((len(s.chunks)-1)<<s.shift + s.used)
+	s.used += n
+	return place
+}
+
+// at returns the item at a place.
+func (s *slab) at(place uint32) *item { return &s.chunks[place>>s.shift][place&(1<<s.shift-1)] }
+
+// block returns the block of n items at a place.
+func (s *slab) block(place uint32, n int) []item {
+	within := int(place & (1<<s.shift - 1))
+	return s.chunks[place>>s.shift][within : within+n : within+n]
 }
 
 // run is a sorted list of items. Items are only appended, so a copy of a run never changes.
@@ -75,7 +85,8 @@ func (r *run) extend(s *slab) {
 		r.full = append(r.full, r.last)
 		r.own += uint32(cap(r.full)-before) * uint32(unsafe.Sizeof(r.last))
 	}
-	r.last = s.take(min(max(2*len(r.last), 1), maxBlockItems))
+	n := min(max(2*len(r.last), 1), maxBlockItems)
+	r.last = s.block(s.take(n), n)[:0]
 }
 
 // mergedRun returns a run of the items of both runs.
@@ -83,7 +94,9 @@ func mergedRun(a, b run, memory *slab) run {
 	first, second := a.all(), b.all()
 	items := codec.Merge(first.items(), second.items(), item.compare)
 	if len(items) <= maxBlockItems {
-		return run{last: append(memory.take(len(items)), items...), count: uint32(len(items))}
+		block := memory.block(memory.take(len(items)), len(items))
+		copy(block, items)
+		return run{last: block, count: uint32(len(items))}
 	}
 	full := [][]item{items}
 	own := uint32(cap(items))*uint32(itemSize) + uint32(unsafe.Sizeof(items))

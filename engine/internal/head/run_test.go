@@ -39,15 +39,15 @@ func TestRunsStayFew(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s, memory, got := newSeries("record"), &slab{size: 64}, 0
+			s, memory, got := &series{record: "record"}, &slab{shift: 6}, 0
 			for i := range n {
 				s.add(item{timestamp: test.timestamp(i), number: uint32(i)}, 2, memory)
-				got = max(got, len(s.runs))
+				got = max(got, s.runCount())
 				if got > test.max {
 					t.Fatalf("%d runs after %d values; want at most %d (%s)", got, i+1, test.max, test.reason)
 				}
 			}
-			merged := s.viewOf().within(0, math.MaxUint64).items()
+			merged := s.viewOf(memory).within(0, math.MaxUint64).items()
 			if len(merged) != n || !slices.IsSortedFunc(merged, item.compare) {
 				t.Errorf("%d values, sorted: %v; want %d sorted values",
 					len(merged), slices.IsSortedFunc(merged, item.compare), n)
@@ -56,15 +56,23 @@ func TestRunsStayFew(t *testing.T) {
 	}
 }
 
-func (s *series) viewOf() *View {
-	v := new(Head).view(s, blocks{})
+func (s *series) viewOf(memory *slab) *View {
+	h := &Head{slab: *memory}
+	v := h.view(s, blocks{}, new(viewRoom))
 	return &v
+}
+
+func (s *series) runCount() int {
+	if s.large == nil {
+		return 1
+	}
+	return len(s.large.list)
 }
 
 // TestRunsStayFewInAnyOrder is TestRunsStayFew for random orders.
 func TestRunsStayFewInAnyOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s, memory := newSeries("record"), &slab{size: 64}
+		s, memory := &series{record: "record"}, &slab{shift: 6}
 		count := 0
 		pages := rapid.SliceOfN(rapid.IntRange(1, 40), 1, 100).Draw(t, "lengths of pages")
 		for _, length := range pages {
@@ -73,7 +81,7 @@ func TestRunsStayFewInAnyOrder(t *testing.T) {
 				count++
 				s.add(item{timestamp: start + uint64(i), number: uint32(count)}, 2, memory)
 			}
-			if got, limit := len(s.runs), bits.Len(uint(count)); got > limit {
+			if got, limit := s.runCount(), bits.Len(uint(count)); got > limit {
 				t.Fatalf("%d runs after %d values; want at most %d", got, count, limit)
 			}
 		}
@@ -88,7 +96,7 @@ func TestSections(t *testing.T) {
 		var all []item
 		for i := range count {
 			all = append(all, item{timestamp: uint64(10 + i), number: uint32(i)})
-			r.append(all[i], &slab{size: 64})
+			r.append(all[i], &slab{shift: 6})
 		}
 		for from := range count + 1 {
 			for to := from; to <= count; to++ {

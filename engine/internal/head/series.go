@@ -4,34 +4,23 @@ package head
 
 import (
 	"iter"
-	"slices"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/daybook-db/daybook/codec"
 )
 
-// series is the values of one record, as sorted runs. A value is appended to the first run whose
-// last value comes before it. When values come in order, that is always the first and only run. A
-// value that comes before the last value of every run starts a new run.
-//
-// A run is merged with the run before it when it has grown to half that run's length. So each run
-// is more than twice as long as the next, n values in any order are at most log n runs, and adding
-// a value takes O(log n) time. A run is only appended to or replaced by a new one, because views
-// share runs.
+// series is the values of one record. Heads have up to millions of them.
 type series struct {
 	record   string
-	follower *series // the series that a value was added to next, the last time
-	newest   uint64  // timestamp of the first run's last value
-	bytes    uint64  // total length of the values' JSON
-	latest   uint32  // item.number of the value that was added last, the greatest one
-	merged   uint32  // item.number of the value that was added last when runs were merged
-	runs     []run   // uses the memory of first while there is only one run
-	first    [1]run  // is part of the series, so that one access brings both into the cache
-
-	// Tag and Mark are what the head's owner knows of the record. The owner guards Tag.
-	Tag  any
-	Mark atomic.Uint64
+	large    *runs // the values, if there are too many for small, or they are not in order
+	notes    atomic.Pointer[Notes]
+	small    small
+	latest   uint32 // item.number of the value that was added last, the greatest one
+	follower uint32 // 1 + the number of the series that a value was added to next, the last time
 }
+
+const seriesSize = int64(unsafe.Sizeof(series{}))
 
 // Record is a record in a head. It stays the same as long as the head.
 type Record = series
@@ -39,45 +28,49 @@ type Record = series
 // Name returns the record's name.
 func (s *series) Name() string { return s.record }
 
-func newSeries(record string) *series {
-	s := &series{record: record}
-	s.runs = s.first[:0]
-	return s
+// Notes are what the head's owner knows of a record. The owner guards Tag. Size does not count
+// their memory.
+type Notes struct {
+	Tag  any
+	Mark atomic.Uint64
+}
+
+// Notes returns the record's notes, and creates them if there are none. One goroutine at a time may
+// call it.
+func (s *series) Notes() *Notes {
+	if s.notes.Load() == nil {
+		s.notes.Store(new(Notes))
+	}
+	return s.notes.Load()
+}
+
+// Mark returns the Mark of the record's notes, 0 if there are none.
+func (s *series) Mark() uint64 {
+	if notes := s.notes.Load(); notes != nil {
+		return notes.Mark.Load()
+	}
+	return 0
+}
+
+// bytes returns the total length of the values' JSON.
+func (s *series) bytes() uint64 {
+	if s.large != nil {
+		return s.large.bytes
+	}
+	return uint64(s.small.bytes)
 }
 
 // add adds a value of length bytes. It returns by how many bytes the series' memory outside the
 // slab has grown.
 func (s *series) add(it item, length int, memory *slab) (grown int64) {
 	s.latest = it.number
-	s.bytes += uint64(length)
-	if len(s.runs) == 1 && it.timestamp >= s.newest { // most values come in order
-		run := &s.runs[0]
-		before := run.own
-		run.append(it, memory)
-		s.newest = it.timestamp
-		return int64(run.own - before)
+	if s.large == nil {
+		if s.small.add(it, length, memory) {
+			return 0
+		}
+		s.large, grown = runsOf(&s.small, memory)
 	}
-	before := s.own()
-	at := slices.IndexFunc(s.runs, func(r run) bool { return r.newest().compare(it) < 0 })
-	if at < 0 {
-		at = len(s.runs)
-		s.runs = append(s.runs, run{})
-	}
-	s.runs[at].append(it, memory)
-	for ; at > 0 && s.runs[at-1].count <= 2*s.runs[at].count; at-- {
-		s.runs = slices.Replace(s.runs, at-1, at+1, mergedRun(s.runs[at-1], s.runs[at], memory))
-		s.merged = it.number
-	}
-	s.newest = s.runs[0].newest().timestamp
-	return s.own() - before
-}
-
-// own returns the memory of the runs outside the slab, in bytes.
-func (s *series) own() (total int64) {
-	for i := range s.runs {
-		total += int64(s.runs[i].own)
-	}
-	return total
+	return grown + s.large.add(it, length, memory)
 }
 
 // View is the values of one record at the moment of its capture. It is immutable.
@@ -86,7 +79,7 @@ type View struct {
 	runs          []run
 	bytes         uint64 // total length of the values' JSON
 	latest        uint32 // as in series
-	merged        uint32 // as in series
+	merged        uint32 // as in runs
 	firstSequence uint64 // of the head
 	blocks        blocks
 }
