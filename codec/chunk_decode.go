@@ -48,9 +48,18 @@ func (c *Coder) DecodeRange(b *Buffer, key, chunk []byte, wanted Range) error {
 
 // DecodeRows is DecodeRange without the entries.
 func (c *Coder) DecodeRows(b *Buffer, key, chunk []byte, wanted Range) error {
-	b.Entries = b.Entries[:0]
+	h, err := ReadHeader(key, chunk)
+	if err != nil {
+		return err
+	}
+	return c.DecodeRowsAfter(b, h, chunk, wanted)
+}
+
+// DecodeRowsAfter is DecodeRows after ReadHeader, which has returned h for the chunk.
+func (c *Coder) DecodeRowsAfter(b *Buffer, h Header, chunk []byte, wanted Range) error {
+	b.Header, b.Entries = h, b.Entries[:0]
 	defer func() { b.Header.body = nil }() // it is a part of chunk
-	if err := b.open(key, chunk); err != nil {
+	if err := h.verifyBody(chunk); err != nil {
 		return err
 	}
 	if b.Header.encoding == encodingTemplates {
@@ -160,7 +169,12 @@ func (b *Buffer) open(key, chunk []byte) (err error) {
 	if b.Header, err = ReadHeader(key, chunk); err != nil {
 		return err
 	}
-	got, want := crc32.Checksum(b.Header.body, Castagnoli), binary.LittleEndian.Uint32(chunk[bodyChecksumAt:])
+	return b.Header.verifyBody(chunk)
+}
+
+// verifyBody verifies the checksum of the body of the chunk whose header h is.
+func (h *Header) verifyBody(chunk []byte) error {
+	got, want := crc32.Checksum(h.body, Castagnoli), binary.LittleEndian.Uint32(chunk[bodyChecksumAt:])
 	if got != want {
 		return corruptf("the checksum of a chunk's body is %08x; want %08x", got, want)
 	}

@@ -93,8 +93,8 @@ func parse(data []byte, id uint64) (p page, sum uint32, problem string) {
 	case p.count == 0 && !p.leaf:
 		return page{}, 0, "it is a branch without elements"
 	}
-	sum = crc32.Update(0, codec.Castagnoli, data[:elements])
 	p.end = uint64(elements)
+	start := uint64(0) // of what the checksum covers next
 	for i := range p.count {
 		position, key, value := p.extent(i)
 		switch {
@@ -105,9 +105,12 @@ func parse(data []byte, id uint64) (p page, sum uint32, problem string) {
 			return page{}, 0, fmt.Sprintf("element %d ends outside the page", i)
 		}
 		p.end = position + key + value
-		sum = crc32.Update(sum, codec.Castagnoli, data[position:position+key+min(value, ValuePrefix)])
+		if value > ValuePrefix {
+			sum = crc32.Update(sum, codec.Castagnoli, data[start:position+key+ValuePrefix])
+			start = p.end
+		}
 	}
-	return p, sum, ""
+	return p, crc32.Update(sum, codec.Castagnoli, data[start:p.end]), ""
 }
 
 // extent returns the position of an element's key in the page, and the lengths of the key and the

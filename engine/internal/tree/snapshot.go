@@ -121,7 +121,7 @@ func (s *Snapshot) next() (rows *codec.Rows, more bool, err error) {
 	if s.wanted.Newest && header.Last < s.wanted.Start || !s.wanted.Newest && header.First > s.wanted.End {
 		return nil, false, nil
 	}
-	if err := s.coder.DecodeRows(s.buffer, key, chunk, s.wanted); err != nil {
+	if err := s.coder.DecodeRowsAfter(s.buffer, header, chunk, s.wanted); err != nil {
 		return nil, false, s.describeChunk(err, key, chunk)
 	}
 	return &s.buffer.Rows, true, nil
