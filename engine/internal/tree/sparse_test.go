@@ -108,7 +108,8 @@ func TestNewestValueOfAGrowingRecord(t *testing.T) {
 	}
 	size, few := 0, 2<<10
 	for sequence := uint64(1); size < 2*few; sequence++ {
-		e := codec.Entry{Timestamp: sequence, Sequence: sequence, Value: fmt.Appendf(nil, `{"number":%d}`, 1000+sequence)}
+		value := fmt.Appendf(nil, `{"number":%d}`, 1000+sequence)
+		e := codec.Entry{Timestamp: sequence, Sequence: sequence, Value: value}
 		if late := sequence%7 == 0; late {
 			e.Timestamp -= 3
 		} else {
