@@ -73,7 +73,7 @@
 // it, or is shorter than twice the new values. So a record with few values has one chunk, and each
 // value of a long history is written again only O(log n) times. When the chunks of many records
 // grow a little, the leaves that overflow are split into equal parts, which have room for the next
-// posts.
+// posts. So are leaves of the catalogue when the names of new records lie between the others.
 //
 // # Concurrency
 //

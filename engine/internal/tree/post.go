@@ -45,6 +45,7 @@ func (t *Tree) Post(p Posting) (leftOut uint64, err error) {
 		err := t.updateWith(p.Growth, func(w *writeTx) (err error) {
 			n, more, err = w.postPart(&p)
 			w.values.FillPercent = fillAfter(w.grown, w.chunkGuard.LeafUsed())
+			w.catalogue.bucket.FillPercent = w.catalogue.fillAfter(w.nameGuard.LeafUsed())
 			return err
 		})
 		if err != nil {

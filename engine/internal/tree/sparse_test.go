@@ -45,6 +45,48 @@ func TestSparseRecordsShareLeaves(t *testing.T) {
 	}
 }
 
+// TestNewRecordsShareLeaves posts new records again and again, as those of sessions and orders. The
+// leaves must not become mostly empty.
+func TestNewRecordsShareLeaves(t *testing.T) {
+	tests := []struct {
+		name   string
+		number func(n uint32) uint32 // in the name of the record with number n
+		reason string                // why the row is here
+	}{
+		{"ascending", func(n uint32) uint32 { return n }, "names that follow all others, such as numbers of orders"},
+		{"spread", func(n uint32) uint32 { return n * 2654435769 }, "names between the others, such as random ones"},
+		{"mixed", func(n uint32) uint32 { return n * (1 + n%2*2654435768) }, "both"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			tree := mustOpen(t, filepath.Join(testenv.TempDir(t), "tree"))
+			defer tree.Close()
+			postNewRecords(t, tree, test.number)
+			if err := tree.Check(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// postNewRecords posts new records in many rounds. The number in their names is that of a function.
+func postNewRecords(t *testing.T, tree *Tree, number func(n uint32) uint32) {
+	t.Helper()
+	const perRound, rounds = 100, 60
+	for round := range uint64(rounds) {
+		h := make(history)
+		for i := range uint64(perRound) {
+			sequence := round*perRound + i + 1
+			e := codec.Entry{Timestamp: round, Sequence: sequence, Value: fmt.Appendf(nil, `{"total":%d}`, sequence)}
+			h[fmt.Sprintf("session.%08x", number(uint32(sequence)))] = []codec.Entry{e}
+		}
+		if err := h.post(tree, (round+1)*perRound); err != nil {
+			t.Fatal(err)
+		}
+		wantFullLeaves(t, tree, int(round), len(h)*int(round+1))
+	}
+}
+
 // wantFullLeaves checks the number of chunks, and how full the leaves of both buckets are.
 func wantFullLeaves(t *testing.T, tree *Tree, round, chunks int) {
 	t.Helper()
@@ -60,6 +102,31 @@ func wantFullLeaves(t *testing.T, tree *Tree, round, chunks int) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestFillAfterNewRecords compares how full the leaves of the catalogue are made.
+func TestFillAfterNewRecords(t *testing.T) {
+	tests := []struct {
+		name            string
+		appended, grown int
+		want            float64
+		reason          string // why the row is here
+	}{
+		{"nothing", 0, 0, recordsFill, "leaves that do not grow are not split"},
+		{"shrunk", 0, -10, recordsFill, "as after entries have lost their newest values"},
+		{"appended", 100, 0, recordsFill, "the leaves before the new ones need no room"},
+		{"mostly appended", 100, 90, recordsFill, "most leaves that are split are at the end"},
+		{"between others", 90, 100, 0.5125, "two halves"},
+		{"many between others", 0, 4000, recordsFill, "never full, because entries grow"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c := catalogue{appended: test.appended, grown: test.grown}
+			if got := c.fillAfter(4000); math.Abs(got-test.want) > 1e-9 {
+				t.Errorf("got %v, want %v: %s", got, test.want, test.reason)
+			}
+		})
 	}
 }
 

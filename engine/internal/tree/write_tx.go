@@ -18,6 +18,8 @@ const (
 	// two chunks into a leaf, whatever their size.
 	valuesFill  = 1.0
 	recordsFill = 0.9
+	// leafElementBytes is what a leaf takes for a key and a value beside these.
+	leafElementBytes = 16
 )
 
 // writeTx changes records within one write transaction. The pages that it reads through bbolt are
@@ -40,7 +42,7 @@ type writeTx struct {
 	nameGuard     *pages.Guard
 
 	added            int // bytes of chunks
-	grown            int // bytes of chunks that a post has added, less those that it has replaced
+	grown            int // bytes of leaves that a post has added for chunks, less those of replaced ones
 	noted            int // bytes of notes
 	useAllProcessors func() bool
 	deferred         deferredChunks
@@ -103,7 +105,7 @@ func (w *writeTx) rewritten() int {
 // replaced counts chunks in whose place others are put.
 func (w *writeTx) replaced(chunks []*chunk) {
 	for _, c := range chunks {
-		w.grown -= len(c.key) + len(c.encoded)
+		w.grown -= leafElementBytes + len(c.key) + len(c.encoded)
 	}
 }
 
@@ -126,8 +128,11 @@ func (w *writeTx) entry(record string) (entry codec.CatalogueEntry, found bool, 
 	if err := w.nameGuard.VerifyAround(name); err != nil {
 		return codec.CatalogueEntry{}, false, err
 	}
-	data, err := w.entriesBefore.Get(name)
-	if data == nil || err != nil {
+	key, data, err := w.entriesBefore.Seek(name)
+	if err == nil {
+		w.catalogue.lookedUp(name, key, data)
+	}
+	if !bytes.Equal(key, name) || err != nil {
 		return codec.CatalogueEntry{}, false, w.mapped.describe(err)
 	}
 	entry, err = codec.DecodeCatalogueEntry(name, data)
@@ -199,7 +204,7 @@ func (w *writeTx) put(key, encoded []byte) error {
 		return err
 	}
 	w.added += len(key) + len(encoded)
-	w.grown += len(key) + len(encoded)
+	w.grown += leafElementBytes + len(key) + len(encoded)
 	return w.values.Put(key, encoded)
 }
 
