@@ -15,9 +15,10 @@ const (
 	// more than it saves.
 	maxInlineValue = 256
 	// fewBytes is the number of bytes of JSON up to which a record's chunk is read as quickly as it
-	// takes to find it. The entry of such a record would be mostly a second copy of the newest value.
+	// is found. The entry of such a record would be mostly a second copy of the newest value.
 	fewBytes = 2 << 10
-	// maxShortValue is the length in bytes of the longest value that the entry of such a record holds.
+	// maxShortValue is the length in bytes of the longest value that the entry of such a record
+	// holds.
 	maxShortValue = 8
 )
 
