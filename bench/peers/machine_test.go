@@ -21,7 +21,7 @@ import (
 // machine describes what is measured, and the machine, in the `key: value` lines of the benchmark
 // format, as far as it can find out.
 func machine() string {
-	lines := append(versions(), "go: "+runtime.Version())
+	lines := append(versions(), "go: "+runtime.Version(), fmt.Sprintf("rounds: %d", roundCount(1)))
 	parts := []string{fmt.Sprintf("%d cores", runtime.NumCPU())}
 	if memory, err := mem.VirtualMemory(); err == nil {
 		parts = append(parts, humanize.IBytes(memory.Total))

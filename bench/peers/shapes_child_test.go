@@ -23,6 +23,26 @@ var before = flag.String("before", "", "commit whose engine takes part in Benchm
 // child runs one heat of the row in a process of its own, and returns the figures that it prints.
 func (r row) child(b *testing.B, binary, entrant string, want func() expectation) figures {
 	b.Helper()
+	measured, err := r.inChild(b, binary, entrant, want)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return measured
+}
+
+// childBefore runs the heat of an earlier commit. A row that the commit did not have yet has no
+// figures.
+func (r row) childBefore(b *testing.B, binary string, want func() expectation) figures {
+	b.Helper()
+	measured, err := r.inChild(b, binary, daybookPeer.Name, want)
+	if err != nil && !errors.Is(err, errNoFigure) {
+		b.Fatal(err)
+	}
+	return measured
+}
+
+func (r row) inChild(b *testing.B, binary, entrant string, want func() expectation) (figures, error) {
+	b.Helper()
 	dir, remove := temporary(b)
 	defer remove()
 	command := exec.Command(binary,
@@ -31,17 +51,17 @@ func (r row) child(b *testing.B, binary, entrant string, want func() expectation
 		"-rounds", "1", "-peers", entrant, "-inprocess")
 	command.Dir, command.Env = dir, append(os.Environ(), "TMPDIR="+dir)
 	out, err := command.CombinedOutput()
-	if err != nil {
-		b.Fatalf("%s: %v\n%s", command, err, out)
+	var measured figures
+	if err == nil {
+		measured, err = heatFigures(out, entrant)
 	}
-	measured, err := heatFigures(out, entrant)
 	if err == nil {
 		err = want().sameHistory(measured)
 	}
 	if err != nil {
-		b.Fatalf("%s: %v\n%s", command, err, out)
+		return nil, fmt.Errorf("%s: %w\n%s", command, err, out)
 	}
-	return measured
+	return measured, nil
 }
 
 // sameHistory returns an error if a store was measured with another history: an earlier commit may
@@ -58,6 +78,9 @@ func (want expectation) sameHistory(measured figures) error {
 	}
 	return nil
 }
+
+// errNoFigure is returned for a child that measured nothing, because it does not have the row.
+var errNoFigure = errors.New("it printed no figure")
 
 // heatFigures reads the output of a child, in which each work is a benchmark.
 func heatFigures(out []byte, entrant string) (figures, error) {
@@ -89,7 +112,7 @@ func heatFigures(out []byte, entrant string) (figures, error) {
 		return nil, err
 	}
 	if len(measured) == 0 {
-		return nil, errors.New("it printed no figure")
+		return nil, errNoFigure
 	}
 	return measured, nil
 }
@@ -178,12 +201,17 @@ func TestHeatFigures(t *testing.T) {
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
-	for _, tt := range []struct{ out, entrant, reason string }{
-		{lines, "sqlite", "the figures are of another entrant"},
-		{"PASS\n", "sqlite", "nothing was measured"},
+	for _, tt := range []struct {
+		out, entrant string
+		none         bool // whether errNoFigure is wanted
+		reason       string
+	}{
+		{lines, "sqlite", false, "the figures are of another entrant"},
+		{"PASS\n", "sqlite", true, "nothing was measured"},
 	} {
-		if got, err := heatFigures([]byte(tt.out), tt.entrant); err == nil {
-			t.Errorf("%s: got %v", tt.reason, got)
+		got, err := heatFigures([]byte(tt.out), tt.entrant)
+		if err == nil || errors.Is(err, errNoFigure) != tt.none {
+			t.Errorf("%s: got %v, %v", tt.reason, got, err)
 		}
 	}
 }

@@ -22,8 +22,9 @@ type row struct {
 	beside bool // whether the cleanup is also measured beside Stores, on a copy
 }
 
-// rows have every shape that devices and services send, 10 to 100,000 records, all orders of time,
-// and batches of 1 to 100,000 values. A batch of 0 is one value of each record.
+// rows have every shape that devices and services send, up to 100,000 records, up to a million
+// values of one record, all orders of time, and batches of 1 to 100,000 values. A batch of 0 is one
+// value of each record.
 var rows = []row{
 	{name: "telematics", History: bench.History{
 		Shape: bench.Telematics, Times: bench.Jittered, Records: 1000, Ticks: 500}},
@@ -53,6 +54,10 @@ var rows = []row{
 		Shape: bench.Sessions, Times: bench.Jittered, Records: 20_000, Ticks: 10, Batch: 1000}},
 	{name: "small", History: bench.History{
 		Shape: bench.Readings, Records: 1000, Ticks: 10}},
+	{name: "deep", History: bench.History{
+		Shape: bench.Metrics, Times: bench.Jittered, Records: 1, Ticks: 1_000_000, Batch: 10_000}},
+	{name: "once", History: bench.History{
+		Shape: bench.States, Times: bench.Jittered, Records: 100_000, Ticks: 1, Batch: 1000}},
 	{name: "single", History: bench.History{
 		Shape: bench.Metrics, Times: bench.Jittered, Records: 50, Ticks: 20, Batch: 1}},
 }
@@ -61,7 +66,7 @@ var rows = []row{
 func (r row) scaled() row {
 	r.Seed = 1
 	if testing.Short() {
-		r.Records, r.Ticks = max(r.Records/200, 5), max(r.Ticks/50, 8)
+		r.Records, r.Ticks = min(r.Records, max(r.Records/200, 5)), min(r.Ticks, max(r.Ticks/50, 8), 600)
 		r.Batch = min(r.Batch, r.Values())
 	}
 	return r
@@ -144,7 +149,7 @@ func (r row) heats(b *testing.B) []heat {
 	if *before != "" {
 		binary := beforeBinary(b)
 		heats = append(heats, heat{"daybook-before", func(b *testing.B) figures {
-			return r.child(b, binary, daybookPeer.Name, want)
+			return r.childBefore(b, binary, want)
 		}})
 	}
 	return heats
@@ -165,13 +170,13 @@ func (r row) measure(b *testing.B, p peers.Peer, want expectation) figures {
 // TestRows shows that the rows have all kinds of histories that the race is meant to cover.
 func TestRows(t *testing.T) {
 	shapes, times := map[bench.Shape]bool{}, map[bench.Times]bool{}
-	records, batches, names := map[int]bool{}, map[int]bool{}, map[string]bool{}
+	records, ticks, batches, names := map[int]bool{}, map[int]bool{}, map[int]bool{}, map[string]bool{}
 	for _, r := range rows {
 		if names[r.name] {
 			t.Errorf("two rows have the name %s", r.name)
 		}
 		shapes[r.Shape], times[r.Times], names[r.name] = true, true, true
-		records[r.Records], batches[r.Batch] = true, true
+		records[r.Records], ticks[r.Ticks], batches[r.Batch] = true, true, true
 	}
 	for shape := bench.Telematics; shape <= bench.Switches; shape++ {
 		if !shapes[shape] {
@@ -185,5 +190,8 @@ func TestRows(t *testing.T) {
 	}
 	if !records[10] || !records[100_000] || !batches[1] || !batches[100_000] {
 		t.Error("want rows of 10 and of 100,000 records, and batches of 1 and of 100,000 values")
+	}
+	if !ticks[1] || !ticks[1_000_000] {
+		t.Error("want rows of 1 and of a million values of each record")
 	}
 }

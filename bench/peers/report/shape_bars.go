@@ -5,7 +5,7 @@ package main
 // batched are the rows whose batches have 1,000 values or more and can be compressed.
 var batched = []string{
 	"telematics", "float32s", "transformers", "states", "tracks", "web", "counters64", "switches", "narrow",
-	"sparse", "sessions",
+	"sparse", "sessions", "small", "deep", "once",
 }
 
 // shapeBars are the bars of the runs of the shapes. A goal in time is a part of the time that an
@@ -26,7 +26,7 @@ func shapeBars() []bar {
 	}
 	at("states", "disk", betterThan, 1, "zstd")
 	for _, column := range []string{"ingest", "disk", "scan", "newest 10", "one", "cleanup"} {
-		for _, peer := range []string{"pebble", "sqlite", "bbolt"} {
+		for _, peer := range []string{"pebble", "sqlite", "sqlite-tuned", "bbolt"} {
 			at("sparse", column, betterThan, 1, peer)
 		}
 	}

@@ -37,6 +37,8 @@ var shapeRows = []shapeRow{
 	{"sparse", "Readings: 10 values of each of 100,000 records, with jitter"},
 	{"sessions", "Sessions: nested, with members and arrays that not all have, 10 values of each of 20,000 records"},
 	{"small", "Readings: 10 values of each of 1,000 records"},
+	{"deep", "Metrics: one number, a million values of one record, with jitter, 10,000 at a time"},
+	{"once", "Machines: one value of each of 100,000 records, 1,000 at a time"},
 	{"single", "Metrics: one number, 20 values of each of 50 records, stored one by one"},
 }
 
