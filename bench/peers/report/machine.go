@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -13,6 +14,12 @@ var machineKeys = []string{"goos", "goarch", "cpu", "machine", "go", "cgo"}
 
 // versionKeys are the keys of the lines `key: value` that say what is measured.
 var versionKeys = []string{"commit", "before", "peers"}
+
+// agreedKeys are the keys whose lines are the same in all parts of a run, and in all runs.
+var agreedKeys = slices.Concat(machineKeys, versionKeys)
+
+// wantedRuns is the number of runs that figures and bars are meant to be of.
+const wantedRuns = 3
 
 // machine returns a sentence about the machine of the runs.
 func (all runs) machine() string {
@@ -52,10 +59,33 @@ func (all runs) versions() string {
 	return sentences
 }
 
-// medians returns a sentence about the number of runs that a figure comes from.
+// medians returns sentences about the number of runs, and of rounds, that a figure comes from.
 func (all runs) medians() string {
-	if len(all) == 1 {
-		return "Each figure is of one run."
+	sentence := "Each figure is of one run."
+	if len(all) > 1 {
+		sentence = fmt.Sprintf(
+			"Each figure is the median of %d runs, or of those runs that the peer took part in.", len(all))
 	}
-	return fmt.Sprintf("Each figure is the median of %d runs, or of those runs that the peer took part in.", len(all))
+	if len(all) < wantedRuns {
+		sentence += fmt.Sprintf(" **These are fewer than the %d runs that are wanted.**", wantedRuns)
+	}
+	return sentence + all.rounds()
+}
+
+// rounds returns a sentence about the rounds of the runs, which follows another one. Runs from
+// before the race said their number have none.
+func (all runs) rounds() string {
+	var counts []string
+	for _, r := range all {
+		if r.config["rounds"] != "" {
+			counts = append(counts, r.config["rounds"])
+		}
+	}
+	if len(counts) == 0 {
+		return ""
+	}
+	if distinct := slices.Compact(slices.Clone(counts)); len(distinct) == 1 {
+		counts = distinct
+	}
+	return " Rounds of each run: " + strings.Join(counts, ", ") + "."
 }

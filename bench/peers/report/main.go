@@ -7,7 +7,8 @@
 // and by the limits of the hardware. A run is one output of the race. A bar is a bound that
 // Daybook's figure has to meet in every run, such as "at least 1.5x better than sqlite".
 //
-// The command is run from the root of the repository, with one file for each run:
+// The command is run from the root of the repository, with one file for each run. A run that was
+// made in parts, such as some rows of the shapes each, is the outputs one after another in a file:
 //
 //	go run -C bench/peers ./report -bars RUN...
 //	go run -C bench/peers ./report -readme ../../README.md -readme ../../docs/benchmarks.md RUN...
@@ -34,7 +35,8 @@ import (
 
 const usage = `usage: go run -C bench/peers ./report FLAG... RUN...
 
-RUN is a file with the output of one go test -bench. At least one flag and one RUN are needed.
+RUN is a file with the output of one go test -bench, or those of the parts of one run, one after
+another. At least one flag and one RUN are needed.
 
 `
 

@@ -58,9 +58,10 @@ func readRunFile(path string) (run, error) {
 	return readRun(f, filepath.Base(path))
 }
 
-// readRun reads the output of go test. Several lines of one benchmark, as with -count, become their
-// median. A line that begins like a benchmark's and cannot be read is an error, because its figure
-// would be missing without notice.
+// readRun reads the output of go test, or the outputs of several, one after another, which are the
+// parts of one run. Several lines of one benchmark, as with -count, become their median. A line
+// that begins like a benchmark's and cannot be read is an error, because its figure would be
+// missing without notice.
 func readRun(in io.Reader, file string) (run, error) {
 	r := run{file: file, config: map[string]string{}, figures: map[key]float64{}}
 	lines := map[key][]float64{}
@@ -109,7 +110,11 @@ func failedLine(text []byte) string {
 // because the reader reuses the memory of result.
 func (r *run) add(result *benchfmt.Result, lines map[key][]float64) error {
 	for _, c := range result.Config {
-		r.config[c.Key] = string(c.Value)
+		got, had := string(c.Value), r.config[c.Key]
+		if had != "" && got != had && slices.Contains(agreedKeys, c.Key) {
+			return fmt.Errorf("%s is %q, and %q before: these are parts of two runs", c.Key, got, had)
+		}
+		r.config[c.Key] = got
 	}
 	benchmark, peer, err := splitPeer(result.Name)
 	if err != nil {
@@ -189,7 +194,7 @@ func (all runs) validate(wanted kind) error {
 	}
 	first := all[0]
 	for _, r := range all[1:] {
-		for _, k := range slices.Concat(machineKeys, versionKeys) {
+		for _, k := range agreedKeys {
 			if got, want := r.config[k], first.config[k]; got != want {
 				return fmt.Errorf("%s: %s is %q, and %q in %s", r.file, k, got, want, first.file)
 			}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -83,5 +84,45 @@ func TestRunsOfTwoMachinesAreRefused(t *testing.T) {
 	err := race.validate("race")
 	if want := `b.txt: cpu is "Another CPU", and "Example CPU" in a.txt`; err == nil || err.Error() != want {
 		t.Errorf("got error %v, want %s", err, want)
+	}
+}
+
+// TestParts shows that parts in one file are one run, and which do not belong together.
+func TestParts(t *testing.T) {
+	const narrow = fixtureMachine + "commit: 0123\nBenchmarkShapes/row=narrow/work=one/peer=daybook-2 1 5 ns/op\nPASS\n"
+	const once = "BenchmarkShapes/row=once/work=one/peer=daybook-2 1 6 ns/op\nPASS\n"
+	got, err := readRun(strings.NewReader(narrow+fixtureMachine+"commit: 0123\n"+once), "run.txt")
+	want := map[key]float64{
+		{measure{"Shapes/row=narrow/work=one", "ns/op"}, "daybook"}: 5,
+		{measure{"Shapes/row=once/work=one", "ns/op"}, "daybook"}:   6,
+	}
+	if diff := cmp.Diff(want, got.figures); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	_, err = readRun(strings.NewReader(narrow+fixtureMachine+"commit: 4567\n"+once), "run.txt")
+	if want := `run.txt: commit is "4567", and "0123" before: these are parts of two runs`; err == nil ||
+		err.Error() != want {
+		t.Errorf("parts of two commits: got %v, want %s", err, want)
+	}
+}
+
+// TestMedians shows what is said about the runs.
+func TestMedians(t *testing.T) {
+	const line = "BenchmarkStore/peer=daybook-2 1 5 ns/op\n"
+	old := parse(t, "a.txt", line)
+	one, three := parse(t, "b.txt", "rounds: 1\n"+line), parse(t, "c.txt", "rounds: 3\n"+line)
+	const fewer = " **These are fewer than the 3 runs that are wanted.**"
+	const median = "Each figure is the median of %d runs, or of those runs that the peer took part in."
+	for _, tt := range []struct {
+		runs
+		want, reason string
+	}{
+		{runs{old}, "Each figure is of one run." + fewer, "a recording without the number of its rounds"},
+		{runs{one, three}, fmt.Sprintf(median, 2) + fewer + " Rounds of each run: 1, 3.", "two runs"},
+		{runs{three, three, three}, fmt.Sprintf(median, 3) + " Rounds of each run: 3.", "as it should be"},
+	} {
+		if got := tt.medians(); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.reason, got, tt.want)
+		}
 	}
 }
