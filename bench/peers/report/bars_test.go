@@ -104,3 +104,23 @@ func TestBarsAreOfKnownWorks(t *testing.T) {
 		}
 	}
 }
+
+// TestHeldBars shows what a document says about bars: how many hold, and each that does not.
+func TestHeldBars(t *testing.T) {
+	good, heavy := parse(t, "good.txt", fullRace(1000)), parse(t, "heavy.txt", fullRace(1000))
+	heavy.figures[key{heap.measure, daybook}] = 85
+	for _, tt := range []struct {
+		runs
+		want, reason string
+	}{
+		{runs{good, good}, "- Of the 33 bars of the race 33 hold in each run.\n" +
+			"- No run of the shapes has been recorded yet.\n", "every bar holds by far"},
+		{runs{good, heavy}, "- Of the 33 bars of the race 32 hold in each run.\n" +
+			"  - Live heap, in MiB, ingesting 10,000,000 values: at most 80 MiB. It has 0.050 MiB, 85.0 MiB.\n" +
+			"- No run of the shapes has been recorded yet.\n", "one is missed in one run"},
+	} {
+		if diff := cmp.Diff(tt.want, heldBars(tt.runs)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.reason, diff)
+		}
+	}
+}

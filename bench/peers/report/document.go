@@ -20,6 +20,7 @@ var sections = []section{
 	{"race", func(all runs) string { return tables(all.of(theRace)) }},
 	{"summary", func(all runs) string { return summary(all.of(theRace)) }},
 	{"shapes", func(all runs) string { return shapeTables(all.of(theShapes)) }},
+	{"bars", heldBars},
 }
 
 func (s section) begin() string { return "<!-- " + s.name + ":begin -->" }

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 )
@@ -117,4 +118,46 @@ func outcome(missed, of int) string {
 		return "MISSED"
 	}
 	return fmt.Sprintf("MISSED in %d of %d", missed, of)
+}
+
+// heldBars says in Markdown how many bars hold, and names the others.
+func heldBars(all runs) string {
+	var b strings.Builder
+	for _, judged := range []struct {
+		kind
+		bars []bar
+	}{{theRace, bars}, {theShapes, shapeBars()}} {
+		runs := all.of(judged.kind)
+		if len(runs) == 0 {
+			fmt.Fprintf(&b, "- No run of the %s has been recorded yet.\n", judged.kind)
+			continue
+		}
+		b.WriteString(heldIn(runs, string(judged.kind), judged.bars))
+	}
+	return b.String()
+}
+
+// heldIn returns a list: how many of the bars hold in each run, and a line for each that does not.
+func heldIn(runs runs, name string, bars []bar) string {
+	var missed strings.Builder
+	held := 0
+	for _, bar := range bars {
+		row, count := bar.row(runs)
+		if count == 0 {
+			held++
+			continue
+		}
+		fmt.Fprintf(&missed, "  - %s: %s. It has %s.\n", row[0], row[1], formatCells(row[2:len(row)-1]))
+	}
+	return fmt.Sprintf("- Of the %d bars of the %s %d hold in each run.\n", len(bars), name, held) +
+		missed.String()
+}
+
+// formatCells returns the figures of the runs that a row has.
+func formatCells(cells table.Row) string {
+	var figures []string
+	for _, cell := range cells {
+		figures = append(figures, fmt.Sprint(cell))
+	}
+	return strings.Join(figures, ", ")
 }
