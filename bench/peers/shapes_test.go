@@ -58,8 +58,8 @@ var rows = []row{
 		Shape: bench.Metrics, Times: bench.Jittered, Records: 1, Ticks: 1_000_000, Batch: 10_000}},
 	{name: "once", History: bench.History{
 		Shape: bench.States, Times: bench.Jittered, Records: 100_000, Ticks: 1, Batch: 1000}},
-	{name: "single", History: bench.History{
-		Shape: bench.Metrics, Times: bench.Jittered, Records: 50, Ticks: 20, Batch: 1}},
+	{name: "unbatched", History: bench.History{
+		Shape: bench.Metrics, Times: bench.Jittered, Records: 50, Ticks: 200, Batch: 1}},
 }
 
 // scaled returns a small history with -short, which only shows that the race runs.
@@ -141,7 +141,7 @@ func (r row) heats(b *testing.B) []heat {
 	if *inProcess {
 		return heats
 	}
-	if !testing.Short() || r.name == "single" { // with -short one row shows that children work
+	if !testing.Short() || r.name == "unbatched" { // with -short one row shows that children work
 		for i, h := range heats {
 			heats[i].run = func(b *testing.B) figures { return r.child(b, ownBinary(b), h.entrant, want) }
 		}

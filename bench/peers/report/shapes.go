@@ -39,7 +39,7 @@ var shapeRows = []shapeRow{
 	{"small", "Readings: 10 values of each of 1,000 records"},
 	{"deep", "Metrics: one number, a million values of one record, with jitter, 10,000 at a time"},
 	{"once", "Machines: one value of each of 100,000 records, 1,000 at a time"},
-	{"single", "Metrics: one number, 20 values of each of 50 records, stored one by one"},
+	{"unbatched", "Metrics: one number, 200 values of each of 50 records, stored one by one"},
 }
 
 // shapeWorks are the kinds of work of each row: the columns of its table. Their benchmarks are
