@@ -3,7 +3,9 @@
 package engine
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/daybook-db/daybook"
@@ -43,6 +45,34 @@ func TestDropPassesOverDamage(t *testing.T) {
 	if uint64(len(left)) != 60-deleted {
 		t.Errorf("%d values of a remain; want %d", len(left), 60-deleted)
 	}
+}
+
+// TestDropSomeIsInterrupted ends the context at each step of dropSome in turn, until that was
+// between two transactions. Then it returns the error, although it has deleted values.
+func TestDropSomeIsInterrupted(t *testing.T) {
+	db := mustOpen(t, testenv.TempDir(t), &Options{
+		MaxSize: 4 * MinMaxSize, WhenFull: WhenFullDropOldest, DropKeepNewest: -1, Durability: DurabilityOS,
+		Logger: discard, Tuning: Tuning{TransactionSize: MinTransactionSize},
+	})
+	var batch []daybook.StoredValue
+	for i := range 64 {
+		batch = append(batch, daybook.StoredValue{RecordName: fmt.Sprint(i), Value: []byte(`"` + digits(16<<10) + `"`)})
+	}
+	taken := mustTakeTurn(t, db)
+	defer taken.end()
+	deleted := uint64(1)
+	for n := int64(0); n < 1000; n++ {
+		if deleted > 0 {
+			if err := db.StoreBatch(ctx, batch); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var err error
+		if deleted, err = taken.dropSome(&endingContext{ctx, n}); deleted > 0 && errors.Is(err, context.Canceled) {
+			return
+		}
+	}
+	t.Error("no call returned both a number and an error")
 }
 
 // TestDropSalvagesFirst drops values beside damaged ones. With OnCorruptionQuarantine the tree is

@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine/internal/tree"
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
@@ -271,5 +273,52 @@ func TestHoldClock(t *testing.T) {
 	clock = newHoldClock([]*hold{h})
 	if off := clock.now().Sub(time.UnixMilli(before)); (off - 50*time.Hour).Abs() > time.Minute {
 		t.Errorf("off for 50 hours of the wall clock: %v have passed", off)
+	}
+}
+
+// brieflyEnded is a context that has ended when Err is called for the nth time, and not before or
+// after. So whatever asks it then fails, and the steps that follow do not.
+type brieflyEnded struct {
+	context.Context
+	left int
+}
+
+func (c *brieflyEnded) Err() error {
+	if c.left--; c.left == 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestNoDeletionWithoutHolds fails each step of a deletion in turn, among them the search for what
+// a hold spares. A deletion that does not know that must delete nothing.
+func TestNoDeletionWithoutHolds(t *testing.T) {
+	for name, deletion := range map[string]func(*turn, context.Context) (uint64, error){
+		"prune": func(taken *turn, ctx context.Context) (uint64, error) {
+			return taken.prune(ctx, allRecords, tree.Rule{OlderThan: math.MaxUint64})
+		},
+		"dropTo": func(taken *turn, ctx context.Context) (uint64, error) {
+			return taken.dropTo(ctx, func(uint64) uint64 { return 0 })
+		},
+		"pruneToBytes": func(taken *turn, ctx context.Context) (uint64, error) {
+			return taken.pruneToBytes(ctx, allRecords, 1, 0)
+		},
+	} {
+		db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS, Logger: discard})
+		mustSetHold(t, db, daybook.Hold{Name: "cloud", Pattern: daybook.Pattern{Text: "held"}, MaxBytes: 100})
+		mustStore(t, db, "held", "1", 1)
+		taken := mustTakeTurn(t, db)
+		for failed, n := true, 1; failed; n++ {
+			mustStore(t, db, "other", "22", 2)
+			brief := &brieflyEnded{context.Background(), n}
+			_, err := deletion(taken, brief)
+			failed = brief.left <= 0
+			left := mustQuery(t, db, "other", daybook.QueryParams{})
+			if err != nil && !errors.Is(err, context.Canceled) || err == nil && len(left) > 0 {
+				t.Errorf("%s, question %d to the context: got %v, and %d values remain", name, n, err, len(left))
+			}
+		}
+		taken.end()
+		wantRows(t, mustQuery(t, db, "*", daybook.QueryParams{}), row{"held", "1", 1})
 	}
 }

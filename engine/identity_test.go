@@ -453,3 +453,16 @@ func TestCloseAfterFailedSync(t *testing.T) {
 		t.Errorf("after the fork: got %v; want value 2", got)
 	}
 }
+
+// TestEpochAfterALostLogIsSaved opens a store without its log. The tree knows the new epoch at
+// once: the log's directory is there again, and does not tell the next Open that one was lost.
+func TestEpochAfterALostLogIsSaved(t *testing.T) {
+	dir := closedStore(t, nil, row{"r", "1", 1})
+	if err := os.RemoveAll(filepath.Join(dir, logName)); err != nil {
+		t.Fatal(err)
+	}
+	db := openLostLog(t, dir)
+	if now := db.identity.get(); !db.trees.get().IdentitySaved() || !now.Equal(db.trees.get().NextIdentity()) {
+		t.Errorf("the tree has not saved %+v", now)
+	}
+}

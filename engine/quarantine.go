@@ -95,8 +95,8 @@ func (db *DB) setAside(name string, damage error) error {
 	return nil
 }
 
-// treeDamagedError marks an error of posting values of the log to the tree: the damage is in the
-// tree, not in the log.
+// treeDamagedError marks damage that was met when values of the log were posted: it is in the tree,
+// not in the log.
 type treeDamagedError struct{ err error }
 
 func (e *treeDamagedError) Error() string { return e.err.Error() }
@@ -111,7 +111,7 @@ func (t *turn) recoverDamaged(damage error) (*wal.Recovery, error) {
 		}
 	}
 	recovery, err := t.quarantineLog(damage)
-	if !isOfTree(err) || !t.db.quarantines(err) {
+	if !isOfTree(err) {
 		return recovery, err
 	}
 	// Posting the values before the log's damage met damage in the tree, too. With the tree in
@@ -125,6 +125,14 @@ func (t *turn) recoverDamaged(damage error) (*wal.Recovery, error) {
 func isOfTree(err error) bool {
 	var inTree *treeDamagedError
 	return errors.As(err, &inTree)
+}
+
+// markOfTree makes damage that a post has met match isOfTree. It returns other errors unchanged.
+func markOfTree(err error) error {
+	if errors.Is(err, daybook.ErrCorrupt) {
+		return &treeDamagedError{err}
+	}
+	return err
 }
 
 // quarantineOpenTree sets aside a tree that opened, and turned out to be damaged. What can be read
@@ -197,10 +205,8 @@ func (t *turn) postReplayed() error {
 	if !t.db.heads.activeEmpty() {
 		t.db.heads.freeze()
 	}
-	if _, err := t.postFrozen(context.Background(), nil); err != nil {
-		return &treeDamagedError{err}
-	}
-	return nil
+	_, err := t.postFrozen(context.Background(), nil)
+	return markOfTree(err)
 }
 
 // beginTreeWhereLogBegins makes an empty tree expect the log's first value next, whatever its

@@ -84,10 +84,7 @@ func (t *turn) replay(recovery *wal.Recovery, inTree tree.State) error {
 			posting = false
 			return nil
 		}
-		if err != nil {
-			return &treeDamagedError{err}
-		}
-		return nil
+		return markOfTree(err)
 	})
 	heads.setLast(recovery.NextSequence() - 1)
 	return err

@@ -125,3 +125,18 @@ func wantOpened(t *testing.T, dir string, want uint64) {
 	}
 	wantStats(mustOpen(t, dir, &Options{Logger: discard}))
 }
+
+// TestSealIsMeasured seals a deletion. A Stats that runs meanwhile learns that the tree has changed.
+func TestSealIsMeasured(t *testing.T) {
+	db := mustOpen(t, testenv.TempDir(t), &Options{Logger: discard})
+	mustStore(t, db, "sensor", "1", 1)
+	taken := mustTakeTurn(t, db)
+	defer taken.end()
+	if n, err := taken.prune(ctx, allRecords, tree.Rule{OlderThan: 2}); n != 1 || err != nil {
+		t.Fatalf("deleted %d values, %v; want 1", n, err)
+	}
+	before := db.stats.fileChanges.Load()
+	if err := taken.seal(); err != nil || db.stats.fileChanges.Load() == before {
+		t.Errorf("%d changes of the files after %d, %v; want another", db.stats.fileChanges.Load(), before, err)
+	}
+}
