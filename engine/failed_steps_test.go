@@ -51,6 +51,19 @@ func TestQuarantinedCannotBeListed(t *testing.T) {
 	}
 }
 
+// vanished is a file that was removed after its directory was listed.
+type vanished struct{ fs.DirEntry }
+
+func (vanished) IsDir() bool                { return false }
+func (vanished) Info() (fs.FileInfo, error) { return nil, fs.ErrNotExist }
+
+// TestSizeOfAVanishedFile asks for the size of a file in quarantine that has just been removed.
+func TestSizeOfAVanishedFile(t *testing.T) {
+	if size, err := (directory{}).sizeOf("vanished", vanished{}); size != 0 || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %d, %v; want fs.ErrNotExist", size, err)
+	}
+}
+
 // TestSaveUsingReserve wants a save that finds no space to be tried once more with that of the
 // reserve, which is taken back then; and another failure to be returned at once.
 func TestSaveUsingReserve(t *testing.T) {

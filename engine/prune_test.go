@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/daybook-db/daybook"
 )
 
 // TestPauses shows when a prune pauses, on a clock that only sleeping moves.
@@ -61,5 +63,24 @@ func TestPausesWhileCheckpointWaits(t *testing.T) {
 	p.pauseIfDue()
 	if took := time.Since(start); took < pause {
 		t.Errorf("it paused for %v; want at least %v", took, pause)
+	}
+}
+
+// TestPostForWriters posts the frozen head that writers may wait for in the middle of a prune,
+// unless it could not be posted the last time.
+func TestPostForWriters(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), &Options{Logger: discard})
+	held := mustTakeTurn(t, db)
+	defer held.end()
+	mustStore(t, db, "r", "1", 1)
+	db.heads.freeze()
+	db.heads.endAttempt(daybook.ErrNoSpace)
+	if held.postForWriters(); db.heads.frozenHead() == nil {
+		t.Error("a head that could not be posted was tried again")
+	}
+	db.heads.unfreeze()
+	db.heads.freeze() // which forgets the failure
+	if held.postForWriters(); db.heads.frozenHead() != nil {
+		t.Error("the head was not posted")
 	}
 }
