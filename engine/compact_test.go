@@ -363,7 +363,7 @@ func TestCompactWaits(t *testing.T) {
 	err = db.compact(ctx, compactByItself)
 	held = mustTakeTurn(t, db)
 	defer held.end()
-	if pace := held.pace; err != nil || pace.spread < 1 || pace.wait != 0 {
+	if pace := held.pace; err != nil || pace.spread < 1 || pace.spread > 100 || pace.wait != 0 {
 		t.Errorf("an attempt that was worth it: %v, and it has learnt %+v", err, pace)
 	}
 	worth(false, "compacted")

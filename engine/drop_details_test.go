@@ -47,8 +47,8 @@ func TestDropPassesOverDamage(t *testing.T) {
 	}
 }
 
-// TestDropSomeIsInterrupted ends the context at each step of dropSome in turn, until that was
-// between two transactions. Then it returns the error, although it has deleted values.
+// TestDropSomeIsInterrupted ends the context for a moment at each step of dropSome in turn, until
+// that was between two transactions. Then it returns the error, although it has deleted values.
 func TestDropSomeIsInterrupted(t *testing.T) {
 	db := mustOpen(t, testenv.TempDir(t), &Options{
 		MaxSize: 4 * MinMaxSize, WhenFull: WhenFullDropOldest, DropKeepNewest: -1, Durability: DurabilityOS,
@@ -61,14 +61,14 @@ func TestDropSomeIsInterrupted(t *testing.T) {
 	taken := mustTakeTurn(t, db)
 	defer taken.end()
 	deleted := uint64(1)
-	for n := int64(0); n < 1000; n++ {
+	for n := 1; n < 1000; n++ {
 		if deleted > 0 {
 			if err := db.StoreBatch(ctx, batch); err != nil {
 				t.Fatal(err)
 			}
 		}
 		var err error
-		if deleted, err = taken.dropSome(&endingContext{ctx, n}); deleted > 0 && errors.Is(err, context.Canceled) {
+		if deleted, err = taken.dropSome(&brieflyEnded{ctx, n}); deleted > 0 && errors.Is(err, context.Canceled) {
 			return
 		}
 	}

@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/daybook-db/daybook"
+	"github.com/daybook-db/daybook/engine/internal/disk/faultfs"
+	"github.com/daybook-db/daybook/engine/internal/tree"
+	"github.com/daybook-db/daybook/proof/testenv"
 )
 
 // TestPauses shows when a prune pauses, on a clock that only sleeping moves.
@@ -82,5 +85,32 @@ func TestPostForWriters(t *testing.T) {
 	db.heads.freeze() // which forgets the failure
 	if held.postForWriters(); db.heads.frozenHead() != nil {
 		t.Error("the head was not posted")
+	}
+}
+
+// TestPruneLeavesHeadsThatCanWait prunes when the log cannot be synced, nor the heads be posted.
+// They have no value for the rule, so they are not tried again with the space that it has made.
+func TestPruneLeavesHeadsThatCanWait(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the file has the size of its mapping there, which is never nearly full here")
+	}
+	db, fsys := openFaulty(t, testenv.TempDir(t), Options{Durability: DurabilityOS})
+	mustStore(t, db, "old", `"`+digits(2<<20)+`"`, 1)
+	if err := db.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	mustStore(t, db, "new", `"`+digits(1<<20)+`"`, 10)
+	taken := mustTakeTurn(t, db)
+	defer taken.end()
+	fsys.SetHook(failing(faultfs.Sync, ".log"))
+	file, _, err := db.trees.size()
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken.tree().SetMaxBytes(file + 64<<10)
+	deleted, err := taken.pruneSparing(ctx, allRecords, tree.Rule{OlderThan: 5}, nil)
+	if deleted != 1 || err != nil || db.heads.frozenHead() == nil {
+		t.Errorf("deleted %d, %v, and the heads are posted: %v; want 1, and false", deleted, err,
+			db.heads.frozenHead() == nil)
 	}
 }

@@ -126,7 +126,8 @@ func wantOpened(t *testing.T, dir string, want uint64) {
 	wantStats(mustOpen(t, dir, &Options{Logger: discard}))
 }
 
-// TestSealIsMeasured seals a deletion. A Stats that runs meanwhile learns that the tree has changed.
+// TestSealIsMeasured seals a deletion. A Stats that runs meanwhile learns that the tree has
+// changed.
 func TestSealIsMeasured(t *testing.T) {
 	db := mustOpen(t, testenv.TempDir(t), &Options{Logger: discard})
 	mustStore(t, db, "sensor", "1", 1)

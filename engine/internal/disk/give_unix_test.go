@@ -155,3 +155,22 @@ func TestFreeSpaceOfNothing(t *testing.T) {
 		t.Errorf("the size: got %d, %v; want that it is not known", size, known)
 	}
 }
+
+// TestGiveWithoutAParent gives a directory to the owner of one that was removed meanwhile. There is
+// none, so nothing happens.
+func TestGiveWithoutAParent(t *testing.T) {
+	at := t.TempDir()
+	d, err := openDirectory(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	made := filepath.Join(at, "made")
+	if err := d.Mkdir(made); err != nil {
+		t.Fatal(err)
+	}
+	d.giveToParentOwner(d.places[0], "made", filepath.Join(at, "removed", "made"))
+	if _, err := os.Stat(made); err != nil {
+		t.Error(err)
+	}
+}
