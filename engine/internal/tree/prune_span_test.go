@@ -85,3 +85,25 @@ func TestPruneSpans(t *testing.T) {
 		}
 	}
 }
+
+// TestBetweenTransactions prunes in many transactions. Between two of them others may write.
+func TestBetweenTransactions(t *testing.T) {
+	tree := mustOpen(t, filepath.Join(testenv.TempDir(t), "tree"))
+	defer tree.Close()
+	mustPost(t, tree, 0)
+	tree.opts.TransactionBytes = 1
+	var events []string
+	with := pruning(func([]Deletion) { events = append(events, "deleted") })
+	with.BetweenTransactions = func() { events = append(events, "between") }
+	if _, err := tree.Prune(ctx, mustPattern(t, "*"), Rule{OlderThan: 5}, with); err != nil {
+		t.Fatal(err)
+	}
+	if len(events) < 5 {
+		t.Errorf("there were %q; want many transactions", events)
+	}
+	for i := range events[1:] {
+		if events[i] == "deleted" && events[i+1] == "deleted" {
+			t.Fatalf("nothing is called between two transactions: %q", events)
+		}
+	}
+}
