@@ -29,7 +29,14 @@ func (s numberStyle) write(dst []byte, mantissa int64) (length int) {
 		dst[0] = '-'
 		v, length = -v, 1
 	}
-	if s.maxDecimals == 0 {
+	switch {
+	case s.maxDecimals == 0 && v < uint64(len(triples)):
+		return length + writeUint(dst[length:], v, int(s.minDigits))
+	case v < 1e8 && s.minDigits+s.maxDecimals <= 8:
+		return length + s.writeEight(dst[length:], v)
+	case v < 1e16 && s.minDigits+s.maxDecimals <= 16 && s.maxDecimals <= 8:
+		return length + s.writeSixteen(dst[length:], v)
+	case s.maxDecimals == 0:
 		return length + writeUint(dst[length:], v, int(s.minDigits))
 	}
 	if v >= minLong && s.minDigits+s.maxDecimals <= maxManyDigits {
@@ -47,6 +54,58 @@ func (s numberStyle) write(dst []byte, mantissa int64) (length int) {
 	}
 	dst[length] = '.'
 	return length + 1 + writeDigits(dst[length+1:], fraction, decimals)
+}
+
+// asciiZeros is the text of eight digits that are 0.
+const asciiZeros = 0x3030303030303030
+
+// writeEight is write for a number without a sign that has up to eight digits, and as many minimum
+// digits. It neither divides by a power of ten nor loops.
+func (s numberStyle) writeEight(dst []byte, v uint64) (length int) {
+	text := uint64(asciiZeros)
+	if v < uint64(len(triples)) {
+		text = text>>24 | uint64(triples[v])<<40
+	} else {
+		text = eightDigits(v)
+	}
+	leadingZeros := uint(bits.TrailingZeros64(text^asciiZeros)) / 8
+	digits := max(8-leadingZeros, uint(s.minDigits+s.maxDecimals))
+	binary.LittleEndian.PutUint64(dst, text>>(8*(8-digits)&63))
+	return s.writeDecimals(dst, text, digits)
+}
+
+// writeSixteen is writeEight for a number that has up to 16 digits, or more than eight minimum
+// digits. At most eight of them are decimals.
+func (s numberStyle) writeSixteen(dst []byte, v uint64) (length int) {
+	high := v / 1e8
+	text, last := eightDigits(high), eightDigits(v-high*1e8)
+	leadingZeros := uint(bits.TrailingZeros64(text^asciiZeros)) / 8
+	digits := max(16-leadingZeros, uint(s.minDigits+s.maxDecimals)) // at least 9
+	binary.LittleEndian.PutUint64(dst, text>>(8*(16-digits)&63))
+	binary.LittleEndian.PutUint64(dst[digits-8:], last)
+	return s.writeDecimals(dst, last, digits)
+}
+
+// writeDecimals writes the point and the decimals of a number whose digits are in dst, and returns
+// the length of its text. last is the last eight digits.
+func (s numberStyle) writeDecimals(dst []byte, last uint64, digits uint) (length int) {
+	decimals := uint(s.maxDecimals)
+	if decimals == 0 {
+		return int(digits)
+	}
+	point := digits - decimals
+	binary.LittleEndian.PutUint64(dst[point+1:], last>>(8*(8-decimals)&63))
+	dst[point] = '.'
+	if s.maxDecimals > s.minDecimals {
+		trailingZeros := uint(bits.LeadingZeros64(last^asciiZeros)) / 8
+		if decimals = max(decimals, trailingZeros) - trailingZeros; decimals < uint(s.minDecimals) {
+			decimals = uint(s.minDecimals)
+		}
+		if decimals == 0 {
+			return int(point)
+		}
+	}
+	return int(point + 1 + decimals)
 }
 
 // minLong is the integer from which writeMany is faster than two divisions.
