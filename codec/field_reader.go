@@ -23,6 +23,11 @@ func (r *fieldReader) uvarint() uint64 {
 }
 
 func (r *fieldReader) varint() int64 {
+	if len(r.data) > 0 && r.data[0] < 0x80 { // the usual case
+		v := int64(r.data[0])
+		r.data = r.data[1:]
+		return v>>1 ^ -(v & 1)
+	}
 	v, n := binary.Varint(r.data)
 	r.skip(n)
 	return v

@@ -79,24 +79,28 @@ func (f *storedFloats) append(dst []byte) []byte {
 	return append(dst, byte(placeFloats), f.formIndex, byte(f.unit), f.scale)
 }
 
-// floatPlace takes a place of floats off the front.
-func (r *fieldReader) floatPlace(rows int) (p storedPlace) {
+// floatPlace takes a place of floats off the front into p.
+func (r *fieldReader) floatPlace(p *storedPlace, rows int) {
 	data := r.bytes(4)
 	if data == nil {
-		return p
+		return
 	}
-	f := &storedFloats{formIndex: data[1], unit: floatUnit(data[2]), scale: data[3]}
+	if p.memory == nil {
+		p.memory = new(storedFloats)
+	}
+	f := p.memory
+	*f = storedFloats{formIndex: data[1], unit: floatUnit(data[2]), scale: data[3]}
 	if int(f.formIndex) >= len(floatForms) || !f.scaleIsValid() {
 		r.failed = true
-		return p
+		return
 	}
 	f.form = &floatForms[f.formIndex]
 	f.findStyle()
-	p.floats, p.column = f, r.intColumn(rows)
+	p.floats = f
+	r.readIntColumn(&p.column, rows)
 	if f.unit.isDecimal() {
-		f.corrections = r.intColumn(rows)
+		r.readIntColumn(&f.corrections, rows)
 	}
-	return p
 }
 
 func (f *storedFloats) scaleIsValid() bool {

@@ -329,14 +329,14 @@ func TestFloatScales(t *testing.T) {
 			if stored.unit.isDecimal() {
 				in.data = appendIntColumn(in.data, []uint64{0})
 			}
-			in.place(1, chunkVersion)
+			in.place(new(storedPlace), 1, chunkVersion)
 			if valid := !in.failed && len(in.data) == 0; valid != (scale <= largest) {
 				t.Errorf("unit %d, scale %d: valid: %v", unit, scale, valid)
 			}
 		}
 	}
 	in := fieldReader{data: appendIntColumn((&storedFloats{unit: floatUnits}).append(nil), []uint64{1})}
-	if in.place(1, chunkVersion); !in.failed {
+	if in.place(new(storedPlace), 1, chunkVersion); !in.failed {
 		t.Error("a unit that is not known is valid")
 	}
 }

@@ -21,7 +21,13 @@ type intColumn struct {
 
 // intColumn takes a column of n integers off the front.
 func (r *fieldReader) intColumn(n int) (c intColumn) {
-	c.count, c.divisor = n, 1
+	r.readIntColumn(&c, n)
+	return c
+}
+
+// readIntColumn is intColumn without a copy of the column, which is large.
+func (r *fieldReader) readIntColumn(c *intColumn, n int) {
+	*c = intColumn{count: n, divisor: 1}
 	if r.startsWith(tagDivided) {
 		c.divisor = r.uvarint()
 		r.failed = r.failed || c.divisor < minDivisor
@@ -42,7 +48,6 @@ func (r *fieldReader) intColumn(n int) (c intColumn) {
 	default:
 		r.packedInts(&c.ints, n)
 	}
-	return c
 }
 
 // startsWith reports whether the next byte is a tag, and takes it if so.

@@ -86,7 +86,7 @@ func (t *memberBody) forget() {
 	t.bodyColumns.forget()
 	t.beforeTemplates, t.templateBytes = nil, nil
 	for i := range t.columns {
-		t.columns[i].memory = storedPlace{}
+		t.columns[i].memory.forget()
 		t.columns[i].texts.forget()
 	}
 }
@@ -176,7 +176,8 @@ func (s *storedColumn) parse(in *fieldReader, budget *scalarBudget, t *memberBod
 		return false
 	}
 	if !placeKind(in.data[0]).isTexts() {
-		s.memory, s.numbers = in.place(s.count, t.version), &s.memory
+		s.numbers = &s.memory
+		in.place(s.numbers, s.count, t.version)
 		return !in.failed
 	}
 	return s.texts.parse(in, s.count, budget, t)
@@ -267,10 +268,12 @@ func (t *memberBody) writeNext(dst []byte, start int, stored *storedMembers) (en
 		column := &t.columns[place.column]
 		next := column.next
 		column.next++
-		if numbers := column.numbers; numbers != nil && numbers.floats == nil { // one call less
-			end += numbers.style.write(dst[end:], int64(numbers.mantissas[next]))
-		} else if numbers != nil {
-			end += numbers.write(dst[end:], next)
+		if column.numbers != nil {
+			end = column.numbers.writeNext(dst, end, next)
+		} else if column.texts.refs != nil { // one call less
+			if end = t.texts.write(dst, end, unpackRef(column.texts.refs[next])); end < 0 {
+				return -1
+			}
 		} else if end = column.texts.write(dst, end, next, &t.texts); end < 0 {
 			return -1
 		}

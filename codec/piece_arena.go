@@ -9,6 +9,11 @@ type pieceArena struct{ bytes []byte }
 // pieceRef is a text in an arena.
 type pieceRef struct{ at, length uint32 }
 
+// pack returns the reference as one integer, and unpackRef is the reverse.
+func (r pieceRef) pack() uint64 { return uint64(r.at)<<32 | uint64(r.length) }
+
+func unpackRef(packed uint64) pieceRef { return pieceRef{uint32(packed >> 32), uint32(packed)} }
+
 // wideCopy is the number of bytes that are copied at once. Memory that is copied to, and an arena,
 // must have as many bytes after the text.
 const wideCopy = 16

@@ -24,29 +24,37 @@ func (k placeKind) isTexts() bool { return placeForms <= k && k <= placeDigits }
 type storedPlace struct {
 	style     numberStyle   // of decimals
 	floats    *storedFloats // nil for decimals
+	memory    *storedFloats // for floats, of this chunk or a later one
 	column    intColumn
 	mantissas []uint64 // numbers of the wanted values; of floats, their bits
 	length    int      // of each of these numbers as text, if they are equally long
+	last      textSpan // the text that writeNext wrote last
 }
 
-// place takes a place of a template off the front, whose column has as many integers as rows. It
-// fails if the version of the chunk has no such kind of column.
-func (r *fieldReader) place(rows int, version byte) (p storedPlace) {
-	if len(r.data) == 0 {
+// place takes a place of a template off the front into p, whose column has as many integers as
+// rows. It fails if the version of the chunk has no such kind of column.
+func (r *fieldReader) place(p *storedPlace, rows int, version byte) {
+	if p.floats, p.mantissas = nil, nil; len(r.data) == 0 {
 		r.failed = true
-		return p
+		return
 	}
 	switch kind := placeKind(r.data[0]); {
 	case kind.isDecimals():
 		p.style = r.numberStyle()
 		r.failed = r.failed || !p.style.isValid()
-		p.column = r.intColumn(rows)
+		r.readIntColumn(&p.column, rows)
 	case kind == placeFloats && version >= placeKindsVersion:
-		p = r.floatPlace(rows)
+		r.floatPlace(p, rows)
 	default:
 		r.failed = true
 	}
-	return p
+}
+
+// forget drops all references to the body.
+func (p *storedPlace) forget() {
+	if p.column, p.mantissas, p.floats = (intColumn{}), nil, nil; p.memory != nil {
+		p.memory.corrections = intColumn{}
+	}
 }
 
 // read reads the numbers from the index first on, as many as n, into memory. It returns false if
@@ -73,6 +81,29 @@ func (p *storedPlace) write(dst []byte, index int) (length int) {
 		return p.floats.write(dst, p.mantissas[index])
 	}
 	return p.style.write(dst, int64(p.mantissas[index]))
+}
+
+// textSpan is a part of the text that is being written.
+type textSpan struct{ start, end int }
+
+// writeNext writes the place's text of the wanted value with an index to dst from the index at on,
+// and returns the index of its end. dst must have memberSlack bytes there, and it must be the dst of
+// the value before, if there is one.
+func (p *storedPlace) writeNext(dst []byte, at, index int) (end int) {
+	if index > 0 && p.mantissas[index] == p.mantissas[index-1] {
+		end = at + p.last.end - p.last.start
+		if end-at <= wideCopy {
+			*(*[wideCopy]byte)(dst[at:]) = *(*[wideCopy]byte)(dst[p.last.start:])
+		} else {
+			copy(dst[at:], dst[p.last.start:p.last.end])
+		}
+	} else if p.floats == nil { // the usual case, with one call less
+		end = at + p.style.write(dst[at:], int64(p.mantissas[index]))
+	} else {
+		end = at + p.floats.write(dst[at:], p.mantissas[index])
+	}
+	p.last = textSpan{at, end}
+	return end
 }
 
 // textsLen returns the total length of the texts of the wanted values.

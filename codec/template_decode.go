@@ -10,6 +10,7 @@ import (
 // templateBody is a parsed body of templates. Any value in it can be written out on its own.
 type templateBody struct {
 	bodyColumns
+	texts     pieceArena
 	templates []storedTemplate
 }
 
@@ -23,7 +24,8 @@ type bodyColumns struct {
 
 // storedTemplate is a template as the body stores it.
 type storedTemplate struct {
-	pieces [][]byte // one more than there are places
+	pieces [][]byte   // one more than there are places
+	texts  []pieceRef // the pieces, ready to be copied
 	places []storedPlace
 	rows   int // number of the chunk's values that have this template
 	wanted int // number of these values that are wanted
@@ -87,7 +89,9 @@ func (t *templateBody) forget() {
 	t.bodyColumns.forget()
 	for i := range t.templates {
 		clear(t.templates[i].pieces)
-		clear(t.templates[i].places)
+		for place := range t.templates[i].places {
+			t.templates[i].places[place].forget()
+		}
 	}
 }
 
@@ -121,6 +125,7 @@ func (t *templateBody) parse(h *Header) bool {
 		return false
 	}
 	t.templates = slices.Grow(t.templates[:0], maxTemplates)[:count]
+	t.texts.reset()
 	var rows [maxTemplates]int
 	if !t.readTemplates(&in, h.Count, rows[:count]) {
 		return false
@@ -137,7 +142,12 @@ func (t *templateBody) parse(h *Header) bool {
 		if !stored.parse(&in, int(places), h.version) {
 			return false
 		}
+		stored.texts = stored.texts[:0]
+		for _, piece := range stored.pieces {
+			stored.texts = append(stored.texts, t.texts.add(piece))
+		}
 	}
+	t.texts.seal()
 	return len(in.data) == 0
 }
 
@@ -170,13 +180,21 @@ func (s *storedTemplate) parse(in *fieldReader, places int, version byte) bool {
 		s.pieces = append(s.pieces, in.bytes(in.uvarint()))
 	}
 	for range places {
-		place := in.place(s.rows, version)
-		if in.failed {
+		s.places = withOneMore(s.places)
+		if in.place(&s.places[len(s.places)-1], s.rows, version); in.failed {
 			return false
 		}
-		s.places = append(s.places, place)
 	}
 	return !in.failed && (places > 0 || len(s.pieces[0]) > 0) // no value is empty
+}
+
+// withOneMore returns a slice with one more element, which may be one that was dropped from it.
+func withOneMore[T any](s []T) []T {
+	if len(s) < cap(s) {
+		return s[:len(s)+1]
+	}
+	var zero T
+	return append(s, zero)
 }
 
 // indexes returns which values are wanted, as Range.indexes does. It reads the timestamps only if
@@ -241,22 +259,22 @@ func (t *templateBody) writeValues(b *Buffer, from, to int) bool {
 		return false
 	}
 	maxLen := int(b.Header.ValueBytes)
-	if cap(b.body) < maxLen+maxNumberLen {
-		b.body = make([]byte, maxLen+maxNumberLen)
+	if cap(b.body) < maxLen+memberSlack {
+		b.body = make([]byte, maxLen+memberSlack)
 	}
 	if t.templateOf == nil {
 		if length := t.templates[0].uniformLen(); length > 0 {
 			return t.writeUniformValues(b, length)
 		}
 	}
-	body, end := b.body[:maxLen+maxNumberLen], 0
+	body, end := b.body[:maxLen+memberSlack], 0
 	for i := range to - from {
 		stored := &t.templates[0]
 		if t.templateOf != nil {
 			stored = &t.templates[t.templateOf[from+i]]
 		}
 		b.starts[i] = end
-		if end = stored.writeNext(body, end); end < 0 {
+		if end = stored.writeNext(body, end, &t.texts); end < 0 {
 			return false
 		}
 	}
@@ -295,26 +313,16 @@ func countEqual(in []uint64, wanted uint64) (n int) {
 }
 
 // writeNext writes the template's next wanted value to dst from the index start on, and returns the
-// index of its end. It returns -1 if dst has not enough room for it and for one more number.
-func (s *storedTemplate) writeNext(dst []byte, start int) (end int) {
+// index of its end. It returns -1 if dst has not enough room for it and for memberSlack.
+func (s *storedTemplate) writeNext(dst []byte, start int, texts *pieceArena) (end int) {
 	next := s.next
 	s.next++
 	end = start
 	for i := range s.places {
-		piece, place := s.pieces[i], &s.places[i]
-		if len(dst)-end < len(piece)+maxNumberLen {
+		if end = texts.write(dst, end, s.texts[i]); end < 0 {
 			return -1
 		}
-		end += copy(dst[end:], piece)
-		if place.floats == nil { // the usual case, with one call less
-			end += place.style.write(dst[end:], int64(place.mantissas[next]))
-			continue
-		}
-		end += place.write(dst[end:], next)
+		end = s.places[i].writeNext(dst, end, next)
 	}
-	piece := s.pieces[len(s.places)]
-	if len(dst)-end < len(piece)+maxNumberLen {
-		return -1
-	}
-	return end + copy(dst[end:], piece)
+	return texts.write(dst, end, s.texts[len(s.places)])
 }

@@ -44,7 +44,7 @@ func (t *templateBody) writeUniformValues(b *Buffer, length int) bool {
 	if end > maxLen || b.Len() == b.Header.Count && end < maxLen {
 		return false
 	}
-	t.templates[0].writeUniform(b.body[:end+maxNumberLen], length)
+	t.templates[0].writeUniform(b.body[:end+memberSlack], length, &t.texts)
 	b.text = b.body
 	for i := range b.starts {
 		b.starts[i] = i * length
@@ -53,10 +53,10 @@ func (t *templateBody) writeUniformValues(b *Buffer, length int) bool {
 }
 
 // writeUniform writes all wanted values to dst, each of which has the given length. dst is longer
-// than all of them together by maxNumberLen.
-func (s *storedTemplate) writeUniform(dst []byte, length int) {
-	s.writeNext(dst, 0)
-	values := dst[:len(dst)-maxNumberLen]
+// than all of them together by memberSlack.
+func (s *storedTemplate) writeUniform(dst []byte, length int, texts *pieceArena) {
+	s.writeNext(dst, 0, texts)
+	values := dst[:len(dst)-memberSlack]
 	for done := length; done < len(values); done *= 2 {
 		copy(values[done:], values[:done])
 	}

@@ -23,6 +23,7 @@ type textColumn struct {
 	// wanted is, for each wanted text: the index of its form; nil if there is only one form. Or
 	// where it ends in texts. Or its length in digits.
 	wanted   []uint64
+	refs     []uint64 // of forms without numbers, in place of wanted: the packed pieceRef of each text
 	texts    []byte
 	unpacked []byte // memory for texts
 	bit      int    // where the digits start of the text that is written next
@@ -51,7 +52,9 @@ const maxKeptTexts = 64 << 10
 // forget drops all references to the body.
 func (t *textColumn) forget() {
 	for i := range t.forms {
-		clear(t.forms[i].places)
+		for place := range t.forms[i].places {
+			t.forms[i].places[place].numbers.forget()
+		}
 	}
 	if cap(t.unpacked) > maxKeptTexts {
 		t.unpacked = nil
@@ -113,7 +116,8 @@ func (t *textColumn) parseForms(in *fieldReader, budget *scalarBudget, body *mem
 		}
 		form.places = form.places[:0]
 		for range n {
-			form.places = append(form.places, formPlace{piece: body.texts.add(in.bytes(in.uvarint()))})
+			form.places = withOneMore(form.places)
+			form.places[len(form.places)-1].piece = body.texts.add(in.bytes(in.uvarint()))
 		}
 		form.last = body.texts.add(in.bytes(in.uvarint()))
 	}
@@ -156,7 +160,7 @@ func (t *textColumn) parseNumbers(in *fieldReader, budget *scalarBudget, version
 		}
 		budget.scalars -= form.rows * len(form.places)
 		for place := range form.places {
-			if form.places[place].numbers = in.place(form.rows, version); in.failed {
+			if in.place(&form.places[place].numbers, form.rows, version); in.failed {
 				return false
 			}
 		}
@@ -237,9 +241,9 @@ func (t *textColumn) readForms(memory *bodyColumns, from, wanted int) bool {
 	case len(t.forms) == 1:
 		t.wanted, t.forms[0].before, t.forms[0].wanted = nil, from, wanted
 	case t.formOf == nil:
-		t.wanted = memory.allocate(wanted)
-		t.indexes.read(t.wanted, from)
-		return slices.Max(t.wanted) < uint64(len(t.forms))
+		t.refs = memory.allocate(wanted)
+		t.indexes.read(t.refs, from)
+		return t.toRefs(t.refs)
 	default:
 		t.countWanted(from, wanted)
 	}
@@ -251,6 +255,18 @@ func (t *textColumn) readForms(memory *bodyColumns, from, wanted int) bool {
 				return false
 			}
 		}
+	}
+	return true
+}
+
+// toRefs replaces indexes of forms by the packed references to the forms' texts. It returns false if
+// there is no such form.
+func (t *textColumn) toRefs(indexes []uint64) bool {
+	for i, form := range indexes {
+		if form >= uint64(len(t.forms)) {
+			return false
+		}
+		indexes[i] = t.forms[form].last.pack()
 	}
 	return true
 }
@@ -279,6 +295,9 @@ func (t *textColumn) write(dst []byte, at, next int, pieces *pieceArena) (end in
 	case placeDigits:
 		return t.writeDigits(dst, at, next)
 	}
+	if t.refs != nil {
+		return pieces.write(dst, at, unpackRef(t.refs[next]))
+	}
 	form := &t.forms[0]
 	if t.wanted != nil {
 		form = &t.forms[t.wanted[next]]
@@ -300,7 +319,7 @@ func (f *storedForm) writeNumbers(dst []byte, at int, pieces *pieceArena) (end i
 		if at = pieces.write(dst, at, place.piece); at < 0 {
 			return -1
 		}
-		at += place.numbers.write(dst[at:], next)
+		at = place.numbers.writeNext(dst, at, next)
 	}
 	return at
 }
@@ -323,16 +342,18 @@ func (t *textColumn) writeDigits(dst []byte, at, next int) (end int) {
 	if end = at + int(t.wanted[next]); len(dst)-end < memberSlack {
 		return -1
 	}
-	text := dst[at:end]
 	for _, run := range t.runs {
 		if len(t.pattern) == 1 {
-			run.to = len(text)
+			run.to = end - at
 		}
+		text := dst[at+run.from:]
 		if run.alphabet == 0 {
-			copy(text[run.from:run.to], t.pattern[run.from:])
+			for i, b := range t.pattern[run.from:run.to] {
+				text[i] = b
+			}
 			continue
 		}
-		run.write(text[run.from:run.to], t.stored, t.bit)
+		run.write(text, t.stored, t.bit)
 		t.bit += (run.to - run.from) * int(digitBits[run.alphabet])
 	}
 	return end

@@ -200,34 +200,45 @@ func (p digitPattern) appendRuns(runs []digitRun, length int) []digitRun {
 	return runs
 }
 
-// hexPairs are the pairs of digits of each hexadecimal alphabet, the first digit in the lower byte,
-// for bytes with the first digit in the lower half.
-var hexPairs = func() (pairs [upperHex + 1][256]uint16) {
-	for alphabet := lowerHex; alphabet <= upperHex; alphabet++ {
-		digits := alphabets[alphabet]
-		for i := range 256 {
-			pairs[alphabet][i] = uint16(digits[i%16]) | uint16(digits[i/16])<<8
-		}
-	}
-	return pairs
-}()
-
-// write fills dst with digits, which start at a bit of packed.
+// write writes digits, which start at a bit of packed, to the start of dst, where it may write up to
+// seven bytes more.
 func (r digitRun) write(dst, packed []byte, bit int) {
-	width := int(digitBits[r.alphabet])
-	atOnce := maxPackedWidth / width
+	digits := r.to - r.from
+	if r.alphabet > upperHex {
+		writeBase64(dst[:digits], packed, bit)
+		return
+	}
+	letters := uint64('a' - '9' - 1)
+	if r.alphabet == upperHex {
+		letters = 'A' - '9' - 1
+	}
+	for i := 0; i < digits; i += 8 {
+		word := wordAt(packed, bit/8) >> (bit % 8)
+		binary.LittleEndian.PutUint64(dst[i:], eightHexDigits(uint32(word), letters))
+		bit += 32
+	}
+}
+
+// eightHexDigits returns the text of eight digits, of which the first is in the lowest bits and in
+// the lowest byte of the text. letters is the distance of the letters from the bytes after 9.
+func eightHexDigits(digits uint32, letters uint64) uint64 {
+	v := uint64(digits)
+	v = (v | v<<16) & 0x0000ffff_0000ffff
+	v = (v | v<<8) & 0x00ff00ff_00ff00ff
+	v = (v | v<<4) & 0x0f0f0f0f_0f0f0f0f
+	isLetter := (v + 0x06060606_06060606) >> 4 & 0x01010101_01010101
+	return v + asciiZeros + isLetter*letters
+}
+
+// writeBase64 fills dst with digits of base64URL, which start at a bit of packed.
+func writeBase64(dst, packed []byte, bit int) {
+	const width, atOnce = 6, maxPackedWidth / 6
 	for len(dst) > 0 {
 		word, part := wordAt(packed, bit/8)>>(bit%8), dst[:min(len(dst), atOnce)]
 		dst = dst[len(part):]
 		bit += len(part) * width
-		if r.alphabet <= upperHex {
-			for ; len(part) >= 2; part = part[2:] {
-				binary.LittleEndian.PutUint16(part, hexPairs[r.alphabet][word&0xff])
-				word >>= 8
-			}
-		}
 		for i := range part {
-			part[i] = alphabets[r.alphabet][word&(1<<width-1)]
+			part[i] = alphabets[base64URL][word&(1<<width-1)]
 			word >>= width
 		}
 	}
