@@ -26,6 +26,10 @@ type storedMembers struct {
 	places []memberPlace
 	last   pieceRef // the piece after the last place
 	rows   int      // number of the chunk's values that have this template
+	wanted int      // number of these values that are wanted
+
+	merged     []memberPlace // the places with different texts, and the pieces before them
+	mergedLast pieceRef      // the piece after the last of these places
 }
 
 // memberPlace is a place of a template: the piece before it, and the index of its column.
@@ -44,6 +48,8 @@ type storedColumn struct {
 	wanted int // number of those that are wanted
 	next   int // index, among the wanted ones, of the one that is written next
 	memory storedPlace
+
+	isConstant bool // all that are wanted are equal
 }
 
 var memberBodies = sync.Pool{New: func() any { return new(memberBody) }}
@@ -78,7 +84,8 @@ func (t *memberBody) decode(c *Coder, b *Buffer, from, to int) bool {
 	if b.resize(to - from); from == to {
 		return true
 	}
-	return t.readTimesAndNumbers(b, from) && t.readColumns(c, from, to) && t.writeValues(b, from)
+	return t.readTimesAndNumbers(b, from) && t.readColumns(c, from, to) &&
+		t.mergePieces(int(b.Header.ValueBytes)) && t.writeValues(b, from)
 }
 
 // forget drops all references to the body, which may be mapped memory.
@@ -211,6 +218,7 @@ func (t *memberBody) countScalars(from, to int) {
 		}
 	}
 	for i := range t.templates {
+		t.templates[i].wanted = counts[i].wanted
 		for _, place := range t.templates[i].places {
 			t.columns[place.column].first += counts[i].before
 			t.columns[place.column].wanted += counts[i].wanted
@@ -226,6 +234,51 @@ func (t *memberBody) readColumn(c *Coder, column *storedColumn) bool {
 		return place.read(&t.bodyColumns, column.first, column.wanted)
 	}
 	return column.texts.read(c, &t.bodyColumns, column.first, column.wanted)
+}
+
+// mergePieces merges the pieces of the wanted values' templates, as that of templateBody does.
+func (t *memberBody) mergePieces(room int) bool {
+	for i := range t.columns {
+		t.columns[i].findConstant()
+	}
+	for i := range t.templates {
+		stored := &t.templates[i]
+		if stored.merged = stored.merged[:0]; stored.wanted < minMerged {
+			stored.merged = append(stored.merged, stored.places...)
+			stored.mergedLast = stored.last
+			continue
+		}
+		m := newPieceMerger(&t.texts, stored.merged, room)
+		if !t.mergeTemplate(&m, stored) {
+			return false
+		}
+		stored.merged, stored.mergedLast, room = m.places, m.takePiece(), m.room
+	}
+	t.texts.seal()
+	return true
+}
+
+func (t *memberBody) mergeTemplate(m *pieceMerger, stored *storedMembers) bool {
+	for _, place := range stored.places {
+		if !m.addPiece(place.piece) {
+			return false
+		}
+		column := &t.columns[place.column]
+		switch {
+		case !column.isConstant:
+			m.addPlace(place.column)
+		case column.numbers != nil && !m.addNumber(column.numbers),
+			column.numbers == nil && !m.addPiece(unpackRef(column.texts.refs[0])):
+			return false
+		}
+	}
+	return m.addPiece(stored.last)
+}
+
+// findConstant finds out whether all wanted scalars are equal, if that is cheap.
+func (s *storedColumn) findConstant() {
+	s.isConstant = s.wanted >= minMerged &&
+		(s.numbers != nil && areEqual(s.numbers.mantissas) || s.numbers == nil && areEqual(s.texts.refs))
 }
 
 // memberSlack is the number of bytes that writing a value may need after it: for a number, or for
@@ -260,8 +313,8 @@ func (t *memberBody) writeValues(b *Buffer, from int) bool {
 // its end. It returns -1 if dst has not enough room for it and for memberSlack.
 func (t *memberBody) writeNext(dst []byte, start int, stored *storedMembers) (end int) {
 	end = start
-	for i := range stored.places {
-		place := &stored.places[i]
+	for i := range stored.merged {
+		place := &stored.merged[i]
 		if end = t.texts.write(dst, end, place.piece); end < 0 {
 			return -1
 		}
@@ -278,5 +331,5 @@ func (t *memberBody) writeNext(dst []byte, start int, stored *storedMembers) (en
 			return -1
 		}
 	}
-	return t.texts.write(dst, end, stored.last)
+	return t.texts.write(dst, end, stored.mergedLast)
 }

@@ -25,11 +25,13 @@ type bodyColumns struct {
 // storedTemplate is a template as the body stores it.
 type storedTemplate struct {
 	pieces [][]byte   // one more than there are places
-	texts  []pieceRef // the pieces, ready to be copied
+	texts  []pieceRef // the same in the arena of the body
 	places []storedPlace
-	rows   int // number of the chunk's values that have this template
-	wanted int // number of these values that are wanted
-	next   int // index, among the wanted ones, of the value that is written next
+	rows   int           // number of the chunk's values that have this template
+	wanted int           // number of these values that are wanted
+	merged []memberPlace // the places with different texts, and the pieces before them
+	last   pieceRef      // the piece after the last of these places
+	next   int           // index, among the wanted ones, of the value that is written next
 }
 
 var templateBodies = sync.Pool{New: func() any { return new(templateBody) }}
@@ -255,7 +257,7 @@ func (t *bodyColumns) readSequences(dst []uint64, h *Header, from int) bool {
 // writeValues gives the buffer's rows their values, which have the indexes from `from` to before
 // `to` in the chunk. It returns false if their length contradicts the header.
 func (t *templateBody) writeValues(b *Buffer, from, to int) bool {
-	if !t.readNumbers(from, to) {
+	if !t.readNumbers(from, to) || !t.mergePieces(int(b.Header.ValueBytes)) {
 		return false
 	}
 	maxLen := int(b.Header.ValueBytes)
@@ -282,6 +284,50 @@ func (t *templateBody) writeValues(b *Buffer, from, to int) bool {
 	return to-from < b.Header.Count || end == maxLen
 }
 
+// mergePieces merges the pieces of the wanted values' templates. It returns false if they are longer
+// than room.
+func (t *templateBody) mergePieces(room int) bool {
+	for i := range t.templates {
+		stored := &t.templates[i]
+		if stored.merged = stored.merged[:0]; stored.wanted == 0 {
+			continue
+		}
+		if stored.wanted < minMerged {
+			stored.keepPieces()
+			continue
+		}
+		m := newPieceMerger(&t.texts, stored.merged, room)
+		if !stored.mergePieces(&m) {
+			return false
+		}
+		stored.merged, stored.last, room = m.places, m.takePiece(), m.room
+	}
+	t.texts.seal()
+	return true
+}
+
+// keepPieces takes the pieces as they are.
+func (s *storedTemplate) keepPieces() {
+	for i := range s.places {
+		s.merged = append(s.merged, memberPlace{s.texts[i], uint32(i)})
+	}
+	s.last = s.texts[len(s.places)]
+}
+
+func (s *storedTemplate) mergePieces(m *pieceMerger) bool {
+	for i := range s.places {
+		if !m.addPiece(s.texts[i]) {
+			return false
+		}
+		if !areEqual(s.places[i].mantissas) {
+			m.addPlace(uint32(i))
+		} else if !m.addNumber(&s.places[i]) {
+			return false
+		}
+	}
+	return m.addPiece(s.texts[len(s.places)])
+}
+
 // readNumbers reads the numbers of the values with an index from `from` to before `to`. It returns
 // false if one of them is not a number.
 func (t *templateBody) readNumbers(from, to int) bool {
@@ -292,6 +338,9 @@ func (t *templateBody) readNumbers(from, to int) bool {
 		if t.templateOf != nil {
 			first = countEqual(t.templateOf[:from], uint64(i))
 			stored.wanted = countEqual(t.templateOf[from:to], uint64(i))
+		}
+		if stored.wanted == 0 {
+			continue
 		}
 		for i := range stored.places {
 			if !stored.places[i].read(&t.bodyColumns, first, stored.wanted) {
@@ -318,11 +367,11 @@ func (s *storedTemplate) writeNext(dst []byte, start int, texts *pieceArena) (en
 	next := s.next
 	s.next++
 	end = start
-	for i := range s.places {
-		if end = texts.write(dst, end, s.texts[i]); end < 0 {
+	for _, place := range s.merged {
+		if end = texts.write(dst, end, place.piece); end < 0 {
 			return -1
 		}
-		end = s.places[i].writeNext(dst, end, next)
+		end = s.places[place.column].writeNext(dst, end, next)
 	}
-	return texts.write(dst, end, s.texts[len(s.places)])
+	return texts.write(dst, end, s.last)
 }

@@ -9,17 +9,17 @@ package codec
 
 // uniformLen returns the length of each of the wanted values; 0 if their lengths differ.
 func (s *storedTemplate) uniformLen() (length int) {
-	for i := range s.places {
-		place := &s.places[i]
+	for i := range s.merged {
+		place := &s.places[s.merged[i].column]
 		if place.floats != nil { // their texts have as many digits as each of them needs
 			return 0
 		}
 		if place.length = place.style.uniformLen(place.mantissas); place.length == 0 {
 			return 0
 		}
-		length += len(s.pieces[i]) + place.length
+		length += int(s.merged[i].piece.length) + place.length
 	}
-	return length + len(s.pieces[len(s.places)])
+	return length + int(s.last.length)
 }
 
 // uniformLen returns the length of each number as text; 0 if their lengths differ. There must be at
@@ -61,10 +61,11 @@ func (s *storedTemplate) writeUniform(dst []byte, length int, texts *pieceArena)
 		copy(values[done:], values[:done])
 	}
 	at := 0
-	for i := range s.places {
-		at += len(s.pieces[i])
-		s.places[i].overwriteDigits(values, at, length)
-		at += s.places[i].length
+	for _, merged := range s.merged {
+		place := &s.places[merged.column]
+		at += int(merged.piece.length)
+		place.overwriteDigits(values, at, length)
+		at += place.length
 	}
 }
 
