@@ -32,6 +32,8 @@ func (s numberStyle) write(dst []byte, mantissa int64) (length int) {
 	switch {
 	case s.maxDecimals == 0 && v < uint64(len(triples)):
 		return length + writeUint(dst[length:], v, int(s.minDigits))
+	case v < 1e6 && s.minDigits+s.maxDecimals <= 6:
+		return length + s.writeSix(dst[length:], uint32(v))
 	case v < 1e8 && s.minDigits+s.maxDecimals <= 8:
 		return length + s.writeEight(dst[length:], v)
 	case v < 1e16 && s.minDigits+s.maxDecimals <= 16 && s.maxDecimals <= 8:
@@ -59,15 +61,25 @@ func (s numberStyle) write(dst []byte, mantissa int64) (length int) {
 // asciiZeros is the text of eight digits that are 0.
 const asciiZeros = 0x3030303030303030
 
+// writeSix is write for a number without a sign that has up to six digits, and as many minimum
+// digits.
+func (s numberStyle) writeSix(dst []byte, v uint32) (length int) {
+	high := v / 1000
+	first, last := triples[high], triples[v-1000*high]
+	digits := uint(last >> 24)
+	if high > 0 {
+		digits = uint(first>>24) + 3
+	}
+	digits = max(digits, uint(s.minDigits+s.maxDecimals))
+	text := uint64(asciiZeros)>>48 | uint64(first&0xffffff)<<16 | uint64(last)<<40
+	binary.LittleEndian.PutUint64(dst, text>>(8*(8-digits)&63))
+	return s.writeDecimals(dst, text, digits)
+}
+
 // writeEight is write for a number without a sign that has up to eight digits, and as many minimum
 // digits. It neither divides by a power of ten nor loops.
 func (s numberStyle) writeEight(dst []byte, v uint64) (length int) {
-	text := uint64(asciiZeros)
-	if v < uint64(len(triples)) {
-		text = text>>24 | uint64(triples[v])<<40
-	} else {
-		text = eightDigits(v)
-	}
+	text := eightDigits(v)
 	leadingZeros := uint(bits.TrailingZeros64(text^asciiZeros)) / 8
 	digits := max(8-leadingZeros, uint(s.minDigits+s.maxDecimals))
 	binary.LittleEndian.PutUint64(dst, text>>(8*(8-digits)&63))

@@ -28,6 +28,7 @@ type storedPlace struct {
 	column    intColumn
 	mantissas []uint64 // numbers of the wanted values; of floats, their bits
 	length    int      // of each of these numbers as text, if they are equally long
+	repeats   bool     // it is worth comparing each number with the one before
 	last      textSpan // the text that writeNext wrote last
 }
 
@@ -43,8 +44,10 @@ func (r *fieldReader) place(p *storedPlace, rows int, version byte) {
 		p.style = r.numberStyle()
 		r.failed = r.failed || !p.style.isValid()
 		r.readIntColumn(&p.column, rows)
+		p.repeats = p.column.form == tagRuns
 	case kind == placeFloats && version >= placeKindsVersion:
 		r.floatPlace(p, rows)
+		p.repeats = true // because the digits of a float take long to find
 	default:
 		r.failed = true
 	}
@@ -90,7 +93,7 @@ type textSpan struct{ start, end int }
 // and returns the index of its end. dst must have memberSlack bytes there, and it must be the dst of
 // the value before, if there is one.
 func (p *storedPlace) writeNext(dst []byte, at, index int) (end int) {
-	if index > 0 && p.mantissas[index] == p.mantissas[index-1] {
+	if p.repeats && index > 0 && p.mantissas[index] == p.mantissas[index-1] {
 		end = at + p.last.end - p.last.start
 		if end-at <= wideCopy {
 			*(*[wideCopy]byte)(dst[at:]) = *(*[wideCopy]byte)(dst[p.last.start:])
