@@ -331,14 +331,10 @@ func (s *storedTemplate) mergePieces(m *pieceMerger) bool {
 // readNumbers reads the numbers of the values with an index from `from` to before `to`. It returns
 // false if one of them is not a number.
 func (t *templateBody) readNumbers(from, to int) bool {
+	before := t.countRows(from, to)
 	for i := range t.templates {
 		stored := &t.templates[i]
-		first := from // index of the first number to read
-		stored.wanted, stored.next = to-from, 0
-		if t.templateOf != nil {
-			first = countEqual(t.templateOf[:from], uint64(i))
-			stored.wanted = countEqual(t.templateOf[from:to], uint64(i))
-		}
+		first := before[i] // index of the first number to read
 		if stored.wanted == 0 {
 			continue
 		}
@@ -349,6 +345,25 @@ func (t *templateBody) readNumbers(from, to int) bool {
 		}
 	}
 	return true
+}
+
+// countRows counts the values of each template with an index from `from` to before `to`, and returns
+// how many of each precede these.
+func (t *templateBody) countRows(from, to int) (before [maxTemplates]int) {
+	for i := range t.templates {
+		t.templates[i].wanted, t.templates[i].next = 0, 0
+	}
+	if t.templateOf == nil {
+		before[0], t.templates[0].wanted = from, to-from
+		return before
+	}
+	for _, template := range t.templateOf[:from] {
+		before[template]++
+	}
+	for _, template := range t.templateOf[from:to] {
+		t.templates[template].wanted++
+	}
+	return before
 }
 
 // countEqual returns the number of elements that are equal to wanted.
