@@ -90,8 +90,8 @@ func (p *storedPlace) write(dst []byte, index int) (length int) {
 type textSpan struct{ start, end int }
 
 // writeNext writes the place's text of the wanted value with an index to dst from the index at on,
-// and returns the index of its end. dst must have memberSlack bytes there, and it must be the dst of
-// the value before, if there is one.
+// and returns the index of its end. dst must have memberSlack bytes there, and the value before it
+// must be in dst, too.
 func (p *storedPlace) writeNext(dst []byte, at, index int) (end int) {
 	if p.repeats && index > 0 && p.mantissas[index] == p.mantissas[index-1] {
 		end = at + p.last.end - p.last.start

@@ -284,8 +284,8 @@ func (t *templateBody) writeValues(b *Buffer, from, to int) bool {
 	return to-from < b.Header.Count || end == maxLen
 }
 
-// mergePieces merges the pieces of the wanted values' templates. It returns false if they are longer
-// than room.
+// mergePieces merges the pieces of the wanted values' templates. It returns false if they are
+// longer than room.
 func (t *templateBody) mergePieces(room int) bool {
 	for i := range t.templates {
 		stored := &t.templates[i]
@@ -347,8 +347,8 @@ func (t *templateBody) readNumbers(from, to int) bool {
 	return true
 }
 
-// countRows counts the values of each template with an index from `from` to before `to`, and returns
-// how many of each precede these.
+// countRows counts the values of each template with an index from `from` to before `to`, and
+// returns the number of those of each template that precede these.
 func (t *templateBody) countRows(from, to int) (before [maxTemplates]int) {
 	for i := range t.templates {
 		t.templates[i].wanted, t.templates[i].next = 0, 0

@@ -259,8 +259,8 @@ func (t *textColumn) readForms(memory *bodyColumns, from, wanted int) bool {
 	return true
 }
 
-// toRefs replaces indexes of forms by the packed references to the forms' texts. It returns false if
-// there is no such form.
+// toRefs replaces indexes of forms by the packed references to the forms' texts. It returns false
+// if there is no such form.
 func (t *textColumn) toRefs(indexes []uint64) bool {
 	for i, form := range indexes {
 		if form >= uint64(len(t.forms)) {

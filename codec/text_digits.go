@@ -200,8 +200,8 @@ func (p digitPattern) appendRuns(runs []digitRun, length int) []digitRun {
 	return runs
 }
 
-// write writes digits, which start at a bit of packed, to the start of dst, where it may write up to
-// seven bytes more.
+// write writes digits, which start at a bit of packed, to the start of dst, where it may write up
+// to seven bytes more.
 func (r digitRun) write(dst, packed []byte, bit int) {
 	digits := r.to - r.from
 	if r.alphabet > upperHex {
