@@ -215,3 +215,35 @@ func TestCommitCountsNotes(t *testing.T) {
 		t.Errorf("the file may grow to %d with a note of 100000 bytes, and to %d without", large, small)
 	}
 }
+
+// memoryFault is the panic over a part of a mapped file that cannot be read.
+type memoryFault struct{ error }
+
+func (memoryFault) Addr() uintptr { return 1 }
+
+// TestPanicErrors: a fault is told from a page that makes no sense.
+func TestPanicErrors(t *testing.T) {
+	dir := testenv.TempDir(t)
+	path := filepath.Join(dir, "tree")
+	if err := os.WriteFile(path, make([]byte, 77), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := mappedFile{fs: openDirectory(t, dir), path: path}
+	for want, cause := range map[string]any{
+		"of 77 bytes, has been cut off": memoryFault{},
+		"makes no sense: invalid page":  errors.New("invalid page"),
+	} {
+		if err := f.panicError(cause); !errors.Is(err, daybook.ErrCorrupt) || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v; want ErrCorrupt: %s", err, want)
+		}
+	}
+}
+
+// TestNotesAreSealed: after PutNotes, both meta pages lead to the notes.
+func TestNotesAreSealed(t *testing.T) {
+	tree := mustOpen(t, filepath.Join(testenv.TempDir(t), "tree"))
+	defer tree.Close()
+	if err := tree.PutNotes(Notes{"a": []byte("note")}); err != nil || !tree.sealed {
+		t.Errorf("PutNotes: got %v, sealed: %v", err, tree.sealed)
+	}
+}
