@@ -23,7 +23,7 @@ type textColumn struct {
 	// wanted is, for each wanted text: the index of its form; nil if there is only one form. Or
 	// where it ends in texts. Or its length in digits.
 	wanted   []uint64
-	refs     []uint64 // of forms without numbers, in place of wanted: the packed pieceRef of each text
+	refs     []uint64 // the packed pieceRef of each wanted text; only of forms without numbers
 	texts    []byte
 	unpacked []byte // memory for texts
 	bit      int    // where the digits start of the text that is written next
@@ -241,9 +241,9 @@ func (t *textColumn) readForms(memory *bodyColumns, from, wanted int) bool {
 	case len(t.forms) == 1:
 		t.wanted, t.forms[0].before, t.forms[0].wanted = nil, from, wanted
 	case t.formOf == nil:
-		t.refs = memory.allocate(wanted)
-		t.indexes.read(t.refs, from)
-		return t.toRefs(t.refs)
+		t.wanted, t.refs = memory.allocate(wanted), memory.allocate(wanted)
+		t.indexes.read(t.wanted, from)
+		return t.findRefs()
 	default:
 		t.countWanted(from, wanted)
 	}
@@ -259,14 +259,14 @@ func (t *textColumn) readForms(memory *bodyColumns, from, wanted int) bool {
 	return true
 }
 
-// toRefs replaces indexes of forms by the packed references to the forms' texts. It returns false
-// if there is no such form.
-func (t *textColumn) toRefs(indexes []uint64) bool {
-	for i, form := range indexes {
+// findRefs finds the text of each wanted index of a form. It returns false if there is no such
+// form.
+func (t *textColumn) findRefs() bool {
+	for i, form := range t.wanted {
 		if form >= uint64(len(t.forms)) {
 			return false
 		}
-		indexes[i] = t.forms[form].last.pack()
+		t.refs[i] = t.forms[form].last.pack()
 	}
 	return true
 }
