@@ -14,12 +14,6 @@ const (
 	// holds. Longer values would spread the names over more pages, and walking the names would cost
 	// more than it saves.
 	maxInlineValue = 256
-	// fewBytes is the number of bytes of JSON up to which a record's chunk is read as quickly as it
-	// is found. The entry of such a record would be mostly a second copy of the newest value.
-	fewBytes = 2 << 10
-	// maxShortValue is the length in bytes of the longest value that the entry of such a record
-	// holds.
-	maxShortValue = 8
 )
 
 // CatalogueEntry summarizes a record, so that a query can skip its chunks.
@@ -28,7 +22,7 @@ type CatalogueEntry struct {
 	Bytes          uint64 // total length of their JSON
 	Oldest, Newest uint64 // timestamps, Unix ms
 	NewestSequence uint64 // of the newest value: among equal timestamps, the value that was stored last
-	NewestValue    []byte // the newest value; nil if the encoded entry does not hold it
+	NewestValue    []byte // the newest value; nil if it is too long for the catalogue
 }
 
 // SetNewest sets the newest value. It keeps value, unless value is too long for the catalogue.
@@ -39,20 +33,14 @@ func (e *CatalogueEntry) SetNewest(timestamp, sequence uint64, value []byte) {
 	}
 }
 
-// holdsNewest reports whether the encoded entry holds the newest value.
-func (e *CatalogueEntry) holdsNewest() bool {
-	return e.NewestValue != nil && (e.Bytes > fewBytes || len(e.NewestValue) <= maxShortValue)
-}
-
-// Append appends the encoding of the named record's entry to dst. It leaves out the newest value of
-// a record with few bytes, unless the value is short.
+// Append appends the encoding of the named record's entry to dst.
 func (e *CatalogueEntry) Append(dst []byte, name string) []byte {
 	start := len(dst)
 	dst = append(dst, catalogueEntryVersion, 0, 0, 0, 0)
 	for _, field := range []uint64{e.Count, e.Bytes, e.Oldest, e.Newest, e.NewestSequence} {
 		dst = binary.AppendUvarint(dst, field)
 	}
-	if !e.holdsNewest() {
+	if e.NewestValue == nil {
 		dst = append(dst, 0)
 	} else {
 		dst = binary.AppendUvarint(dst, 1+uint64(len(e.NewestValue)))

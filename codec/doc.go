@@ -216,9 +216,7 @@
 //	newest value   uvarint: 0 if it is absent; otherwise 1 plus its length, and then the value
 //
 // A newest value of up to 256 bytes is in the entry itself, so that the newest values of many
-// records are read without touching their chunks. Of a record with at most 2048 bytes of JSON it
-// is in its chunk alone, unless it has at most 8 bytes: the chunk is read quickly, and a copy of
-// one of a few values would be a large part of what the record takes.
+// records are read without touching their chunks.
 //
 // # Batches
 //

@@ -348,9 +348,7 @@ func (t *textColumn) writeDigits(dst []byte, at, next int) (end int) {
 		}
 		text := dst[at+run.from:]
 		if run.alphabet == 0 {
-			for i, b := range t.pattern[run.from:run.to] {
-				text[i] = b
-			}
+			copy(text, t.pattern[run.from:run.to])
 			continue
 		}
 		run.write(text, t.stored, t.bit)

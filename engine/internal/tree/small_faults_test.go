@@ -27,7 +27,7 @@ func TestNewestValueIsACopy(t *testing.T) {
 	tree := mustOpen(t, makeVerbTree(t))
 	s := mustSnapshot(t, tree)
 	defer s.Close()
-	r := s.Records(mustPattern(t, "a"))
+	r := s.Records(mustPattern(t, "one.*"))
 	name, entry, found, err := r.Next(ctx)
 	if err != nil || !found || len(entry.NewestValue) == 0 {
 		t.Fatalf("got %+v, %v, %v; want an entry with a newest value", entry, found, err)

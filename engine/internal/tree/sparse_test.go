@@ -3,7 +3,6 @@
 package tree
 
 import (
-	"bytes"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -152,50 +151,5 @@ func TestFillAfter(t *testing.T) {
 				t.Errorf("got %v, want %v: %s", got, test.want, test.reason)
 			}
 		})
-	}
-}
-
-// TestNewestValueOfAGrowingRecord posts values one by one until the catalogue has a copy of the
-// newest one, and deletes them again. Late values do not change which one is the newest.
-func TestNewestValueOfAGrowingRecord(t *testing.T) {
-	tree := mustOpen(t, filepath.Join(testenv.TempDir(t), "tree"))
-	defer tree.Close()
-	var newest codec.Entry
-	wantNewest := func(held bool) {
-		t.Helper()
-		s := mustSnapshot(t, tree)
-		defer s.Close()
-		_, entry, found, err := s.Records(mustPattern(t, "r")).Next(ctx)
-		if err != nil || !found || entry.Newest != newest.Timestamp || entry.NewestSequence != newest.Sequence {
-			t.Fatalf("got %+v, %v, %v; want the newest value %+v", entry, found, err, newest)
-		}
-		if got := entry.NewestValue != nil; got != held || held && !bytes.Equal(entry.NewestValue, newest.Value) {
-			t.Fatalf("with %d bytes the entry has %q; want %q: %v", entry.Bytes, entry.NewestValue, newest.Value, held)
-		}
-	}
-	size, few := 0, 2<<10
-	for sequence := uint64(1); size < 2*few; sequence++ {
-		value := fmt.Appendf(nil, `{"number":%d}`, 1000+sequence)
-		e := codec.Entry{Timestamp: sequence, Sequence: sequence, Value: value}
-		if late := sequence%7 == 0; late {
-			e.Timestamp -= 3
-		} else {
-			newest = e
-		}
-		size += len(e.Value)
-		if err := (history{"r": {e}}).post(tree, sequence); err != nil {
-			t.Fatal(err)
-		}
-		if e.Timestamp == sequence {
-			wantNewest(size > few)
-		}
-	}
-	rule := Rule{OlderThan: newest.Timestamp - 20}
-	if _, err := tree.Prune(ctx, mustPattern(t, "r"), rule, pruning(func([]Deletion) {})); err != nil {
-		t.Fatal(err)
-	}
-	wantNewest(false)
-	if err := tree.Check(ctx); err != nil {
-		t.Error(err)
 	}
 }
