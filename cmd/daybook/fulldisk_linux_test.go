@@ -46,7 +46,7 @@ func (f *diskFiller) Write(p []byte) (int, error) {
 // TestStoredOnFullDisk has a disk that is full when all values are in the log and not all in the
 // tree.
 func TestStoredOnFullDisk(t *testing.T) {
-	random := make([]byte, 50_000) // the tree has to grow for it
+	random := make([]byte, 400_000) // the tree has to grow by more than the log has to spare
 	_, _ = rand.NewChaCha8([32]byte{}).Read(random)
 	line := fmt.Sprintf("{\"record_name\":\"r\",\"value\":\"%x\",\"stored_at\":1}\n", random)
 	for _, command := range []string{"ingest", "import"} {
