@@ -129,8 +129,8 @@ func TestMaxSizeBesideCopy(t *testing.T) {
 // it has yet to take.
 func TestAccountOfCopy(t *testing.T) {
 	dir := testenv.TempDir(t)
-	db := mustOpen(t, dir, &Options{Durability: DurabilityOS, MaxSize: MinMaxSize, Logger: discard})
-	last := fillUp(t, db, 500)
+	db := mustOpen(t, dir, &Options{Durability: DurabilityOS, MaxSize: 2 * MinMaxSize, Logger: discard})
+	last := fillUp(t, db, 700) // so that a file whose size is doubled grows, too
 	copying := mustBeginCopy(t, db)
 	var err error
 	for done := false; err == nil && !done; {

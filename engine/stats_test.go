@@ -72,7 +72,7 @@ func TestStatsIsOneSnapshot(t *testing.T) {
 func TestStatsOfManyRecords(t *testing.T) {
 	const batch, records, rounds = 100, 4000, 6
 	opts := &Options{Durability: DurabilityOS, Logger: discard,
-		Tuning: Tuning{HeadSize: 2 << 20, TransactionSize: 16 << 10}}
+		Tuning: Tuning{HeadSize: 1 << 20, TransactionSize: 16 << 10}}
 	db := mustOpen(t, testenv.TempDir(t), opts)
 	nameOf := func(i int) string { return fmt.Sprintf("record%05d", i*1567%records) }
 	store := func(from, to, step int) {
