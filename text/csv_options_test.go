@@ -82,6 +82,8 @@ func TestCSVOptions(t *testing.T) {
 			"t,id,a,b\n1764000001,x,1,y\n1764000002,x,,\n1764000003,x,,true\n", []string{
 				"x.a 1764000001000 1", `x.b 1764000001000 "y"`, "x.b 1764000003000 true",
 			}},
+		{"a record for each column and row", ReadOptions{Time: byTime, Record: "{column}.{id}", Split: true},
+			"t,id,a\n1764000001,x,1\n1764000002,y,2\n", []string{"a.x 1764000001000 1", "a.y 1764000002000 2"}},
 		{"a column called column", ReadOptions{Time: byTime, Record: "{column}"},
 			"t,column\n1764000001,x\n", []string{"x 1764000001000 {}"}},
 		{"two columns of the time", ReadOptions{Time: []string{"d", "t"}},

@@ -188,3 +188,16 @@ func TestDamagedArray(t *testing.T) {
 		t.Errorf("after it: %v; want the end", err)
 	}
 }
+
+// TestValueExtent finds the end of values that no comma and no bracket follows.
+func TestValueExtent(t *testing.T) {
+	for _, test := range []struct{ piece, want string }{
+		{`12"a"`, `12`}, {`true{}`, `true`}, {`null[]`, `null`}, {`"a"12`, `"a"`}, {`{"a":1}2`, `{"a":1}`},
+		{`[1,"]"]"`, `[1,"]"]`}, {`12 3`, `12`}, {`-1}`, `-1`},
+	} {
+		var e valueExtent
+		if n, done := e.scan([]byte(test.piece)); !done || test.piece[:n] != test.want {
+			t.Errorf("%s: got %s, %v; want %s", test.piece, test.piece[:n], done, test.want)
+		}
+	}
+}

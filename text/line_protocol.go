@@ -46,7 +46,7 @@ func NewLineProtocolReader(in io.Reader, opts ReadOptions) (ValueReader, error) 
 }
 
 // IsUnended implements LineReader.
-func (r *lineProtocolReader) IsUnended() bool { return r.lines.unended && r.lines.line > 1 }
+func (r *lineProtocolReader) IsUnended() bool { return r.lines.unended }
 
 func (r *lineProtocolReader) Read() (daybook.StoredValue, error) {
 	for {

@@ -85,3 +85,24 @@ func TestBadPoints(t *testing.T) {
 		t.Errorf("values %v; want one with the clock's time", values)
 	}
 }
+
+func TestLineProtocolIsUnended(t *testing.T) {
+	for _, test := range []struct {
+		input, reason string
+		want          bool
+	}{
+		{"m v=1 1764000000", "no line has an end, as where a program prints one", false},
+		{"m v=1 1764000000\n", "the last line has its end", false},
+		{"m v=1 1764000000\nm v=2 1764000001\n", "each line has its end", false},
+		{"m v=1 1764000000\nm v=2 1764000001", "the last line may have been cut off", true},
+	} {
+		r, err := NewLineProtocolReader(strings.NewReader(test.input), ReadOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustReadAll(t, r)
+		if got := r.(LineReader).IsUnended(); got != test.want {
+			t.Errorf("%q: got %v; want %v, because %s", test.input, got, test.want, test.reason)
+		}
+	}
+}

@@ -20,7 +20,7 @@ type ndjsonReader struct {
 	opts    ReadOptions
 	started bool
 	line    int    // number of the last line that was read
-	unended bool   // it has no line end
+	unended bool   // it has no line end, although the lines before it have one
 	long    []byte // the line, if the buffer of in is too short for it
 }
 
@@ -76,7 +76,7 @@ func (r *ndjsonReader) readLine() ([]byte, error) {
 		case err == nil:
 			return r.long, nil
 		case err == io.EOF && len(r.long) > 0:
-			r.unended = true
+			r.unended = r.line > 1
 			return r.long, nil
 		case err == io.EOF:
 			return nil, io.EOF
