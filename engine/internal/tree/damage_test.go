@@ -180,25 +180,50 @@ func bytesOf(t *testing.T, tree *Tree, prefix string) (sum uint64) {
 // to have one element only. It returns the leaf's offset.
 func damageLeaf(t *testing.T, path, record string) (offset int) {
 	t.Helper()
-	data, err := os.ReadFile(path)
+	data := mustRead(t, path)
+	for _, leaf := range leavesOf(t, data, record) {
+		if binary.NativeEndian.Uint16(data[leaf+10:]) > 1 {
+			overwrite(t, path, []byte{1, 0}, leaf+10)
+			return leaf
+		}
+	}
+	t.Fatalf("no page has several chunks, one of them of %s", record)
+	return 0
+}
+
+// leavesOf returns the offsets of the leaves that have chunks of a record in the newest commit of a
+// file, in the order of the file. A free page, which may still have such chunks, is not among them:
+// the next commit may write something else there.
+func leavesOf(t *testing.T, file []byte, record string) (offsets []int) {
+	t.Helper()
+	path := filepath.Join(testenv.TempDir(t), "file")
+	copyOf(t, path, file) // the file itself may be open, and locked
+	bolt, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, PreLoadFreelist: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := append([]byte(record), 0)
-	for page := 2 * pageSize; page < len(data); page += pageSize {
-		if data[page+8] != 2 || !bytes.Contains(data[page:page+pageSize], key) {
-			continue
+	defer bolt.Close()
+	err = bolt.View(func(tx *bbolt.Tx) error {
+		for id := 2; id*pageSize < len(file); id++ {
+			page, err := tx.Page(id)
+			if err != nil || page == nil { // nil: the end of the pages that were ever used
+				return err
+			}
+			if page.Type == "free" {
+				continue
+			}
+			start := id * pageSize
+			id += page.OverflowCount
+			if page.Type == "leaf" && bytes.Contains(file[start:(id+1)*pageSize], append([]byte(record), 0)) {
+				offsets = append(offsets, start)
+			}
 		}
-		if count := binary.NativeEndian.Uint16(data[page+10:]); count > 1 {
-			binary.NativeEndian.PutUint16(data[page+10:], 1)
-			offset = page
-		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if offset == 0 {
-		t.Fatalf("no page has %s", record)
-	}
-	overwrite(t, path, data, 0)
-	return offset
+	return offsets
 }
 
 // TestMetaLost destroys both meta pages of an open tree. No call may wait for ever, and Close must

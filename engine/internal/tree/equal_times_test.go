@@ -3,7 +3,6 @@
 package tree
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -47,9 +46,8 @@ func TestDamageAmongEqualTimestamps(t *testing.T) {
 		t.Fatal(err)
 	}
 	leaves, refused := 0, 0
-	for at := 2 * pageSize; at < len(good); at += pageSize {
-		count := binary.NativeEndian.Uint16(good[at+10:])
-		if good[at+8] != 2 || count < 2 || !bytes.Contains(good[at:at+pageSize], []byte("r\x00")) {
+	for _, at := range leavesOf(t, good, "r") {
+		if binary.NativeEndian.Uint16(good[at+10:]) < 2 {
 			continue
 		}
 		leaves++

@@ -36,10 +36,7 @@ func TestMergeMeetsDamagedLeaves(t *testing.T) {
 	good, refused := mustRead(t, path), 0
 	opts.ChunkValues = 8
 	more := history{"r": {longNoiseAt(20, 13), longNoiseAt(21, 14), longNoiseAt(22, 15)}}
-	for at := 2 * pageSize; at < len(good); at += pageSize {
-		if good[at+8] != 2 || !bytes.Contains(good[at:at+pageSize], []byte("r\x00")) {
-			continue
-		}
+	for _, at := range leavesOf(t, good, "r") {
 		overwrite(t, path, good, 0)
 		tree, err := openAt(t, path, opts)
 		if err != nil {
