@@ -148,6 +148,9 @@ func readingRemedy(err error) string {
 	if encoding := (*detect.EncodingError)(nil); errors.As(err, &encoding) {
 		return "; --encoding " + encoding.Name + " decodes it"
 	}
+	if ambiguous := (*timeform.AmbiguousError)(nil); errors.As(err, &ambiguous) && ambiguous.Format != "" {
+		return `; --time-format says the form: --time-format "` + ambiguous.Format + `" for ` + ambiguous.Meaning
+	}
 	for _, known := range []struct {
 		err    error
 		remedy string

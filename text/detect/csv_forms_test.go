@@ -224,13 +224,21 @@ func TestHalfDays(t *testing.T) {
 		"12:30AM 1:30AM":                  false,
 		"11:30:00.5 12:30:00.5 1:30:00.5": true,
 	} {
-		file := "time,v\n"
+		file, lines := "time,v\n", ""
 		for _, clock := range strings.Fields(clocks) {
 			file += "2024-01-15 " + clock + ",1\n"
+			lines += `{"time":"2024-01-15 ` + clock + `","v":1}` + "\n"
 		}
 		_, err := detectCSV(Sample{[]byte(file), true}, Hints{Reader: text.ReadOptions{Name: "x.csv"}})
 		if errors.Is(err, ErrHalfDays) != want {
 			t.Errorf("%s: error %v; refused %v is wanted", clocks, err, want)
+		}
+		_, err = detectJSON(Sample{[]byte(lines), true}, Hints{Reader: text.ReadOptions{Name: "x.ndjson"}})
+		if errors.Is(err, ErrHalfDays) != want {
+			t.Errorf("%s in JSON: error %v; refused %v is wanted", clocks, err, want)
+		}
+		if want && !strings.HasPrefix(err.Error(), "line 2: ") && !strings.HasPrefix(err.Error(), "line 3: ") {
+			t.Errorf("%s in JSON: error %v; want the line where it goes back", clocks, err)
 		}
 	}
 	file := "time,v\n2024-01-15 12:30,1\n2024-01-16 01:30,1\n"

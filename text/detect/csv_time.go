@@ -58,8 +58,8 @@ func (d *csvDetection) findTime() error {
 	if err := d.checkRest(form, said); err != nil {
 		return err
 	}
-	if err := d.checkHalfDays(samples); err != nil {
-		return err
+	if i, err := checkHalfDays(samples, d.hints.Time); err != nil {
+		return d.columnError(d.lineOf(samples[i]), d.times[0], err)
 	}
 	d.finding.Time = form
 	opts.Times = form.NewParser()

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+
+	"github.com/daybook-db/daybook/text/timeform"
 )
 
 // ErrHalfDays is returned for times of day that go from 12 back to 1 on the same day, and have no
@@ -16,33 +18,34 @@ var ErrHalfDays = errors.New("its hours go from 12 to 1 on the same day, so that
 // hourOfClock matches what stands before an hour, the hour, and no AM or PM.
 var hourOfClock = regexp.MustCompile(`^(.*[T ,])([0-9]{1,2})(?::[0-9]{2}){1,2}(?:[.,][0-9]+)?$`)
 
-// lacksHalf returns the first time that shows that AM and PM are missing, or "".
-func lacksHalf(samples []string) (found string) {
+// lacksHalf returns the index of the first time that shows that AM and PM are missing, or -1.
+func lacksHalf(samples []string) (found int) {
 	lastDate, last := "", 0
-	for _, sample := range samples {
+	found = -1
+	for i, sample := range samples {
 		match := hourOfClock.FindStringSubmatch(sample)
 		if match == nil {
-			return ""
+			return -1
 		}
 		hour, _ := strconv.Atoi(match[2])
 		if hour < 1 || hour > 12 {
-			return ""
+			return -1
 		}
 		isBack := last == 12 && hour == 1 || last == 1 && hour == 12
-		if isBack && match[1] == lastDate && found == "" {
-			found = sample
+		if isBack && match[1] == lastDate && found < 0 {
+			found = i
 		}
 		lastDate, last = match[1], hour
 	}
 	return found
 }
 
-// checkHalfDays refuses times that lack AM and PM, unless a person said their form.
-func (d *csvDetection) checkHalfDays(samples []string) error {
-	found := lacksHalf(samples)
-	if found == "" || len(d.hints.Time.Formats) > 0 {
-		return nil
+// checkHalfDays returns an error for times that lack AM and PM, and the index of the first that
+// shows it, unless a person said their form.
+func checkHalfDays(samples []string, hints timeform.Options) (found int, err error) {
+	found = lacksHalf(samples)
+	if found < 0 || len(hints.Formats) > 0 {
+		return -1, nil
 	}
-	err := fmt.Errorf("%q is not clear: %w", found, ErrHalfDays)
-	return d.columnError(d.lineOf(found), d.times[0], err)
+	return found, fmt.Errorf("%q is not clear: %w", samples[found], ErrHalfDays)
 }

@@ -240,6 +240,9 @@ func (d *jsonDetection) useTime(times, others []*timeMember) error {
 	if err := d.checkZones(form, times[0]); err != nil {
 		return fmt.Errorf("line %d: time in %s: %w", line, quotedPaths(times), err)
 	}
+	if i, err := checkHalfDays(samples, d.hints.Time); err != nil {
+		return fmt.Errorf("line %d: time in %s: %w", times[0].lines[i], quotedPaths(times), err)
+	}
 	d.finding.Time, opts.Times = form, form.NewParser()
 	if opts.Time = nil; !d.isTopicForm(times) {
 		for _, m := range times {

@@ -5,7 +5,6 @@ package timeform
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/daybook-db/daybook/text"
 )
@@ -57,26 +56,6 @@ func stepsOf(samples []string, l layout) (s steps) {
 		last = c
 	}
 	return s
-}
-
-// ambiguous returns an error that shows what one sample may mean.
-func ambiguous(samples []string, found []layout) error {
-	for _, sample := range samples {
-		var meanings []string
-		for _, l := range found {
-			var c civil
-			if l.read(sample, &c) {
-				meanings = append(meanings, fmt.Sprintf("%04d-%02d-%02d (%s)", c.year, c.month, c.day, l.pattern()))
-			}
-		}
-		if len(meanings) < 2 {
-			continue
-		}
-		slices.Sort(meanings)
-		err := fmt.Errorf("%w, because it may be %s", ErrAmbiguous, strings.Join(meanings, " or "))
-		return &text.TimeError{Text: sample, Err: err, Want: "the form of the dates"}
-	}
-	return several(samples, found[0])
 }
 
 // contradiction returns an error if a sample has the numbers of its date in another order than a
