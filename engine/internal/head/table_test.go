@@ -41,7 +41,23 @@ func TestTable(t *testing.T) {
 			}
 		}
 		checkTable(t, &table, names, sorted)
+		checkTableSize(t, &table)
 	})
+}
+
+// checkTableSize compares the size of a table with the memory of its parts.
+func checkTableSize(t *rapid.T, table *table) {
+	t.Helper()
+	want := table.names.Allocated() + hashBytes*int64(table.count) + int64(cap(table.sorted.leaves))*leafSize
+	for _, chunk := range table.chunks {
+		want += int64(len(chunk)) * seriesSize
+	}
+	for _, l := range table.sorted.leaves {
+		want += int64(cap(l.numbers)) * numberSize
+	}
+	if got := table.size(); got != want {
+		t.Fatalf("a table of %d records takes %d bytes; want %d", table.count, got, want)
+	}
 }
 
 func checkTable(t *rapid.T, table *table, names, sorted []string) {
