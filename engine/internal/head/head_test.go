@@ -369,6 +369,11 @@ func TestSizeOfANewHead(t *testing.T) {
 		if got < test.block+test.block/4 || got > limit {
 			t.Errorf("one value in a head for %d bytes takes %d; want %d to %d", test.size, got, test.block, limit)
 		}
+		items, records := h.slab.allocated, int64(len(h.records.chunks[0]))*seriesSize
+		if items != test.block/4 || records > test.block/8 || 2*records <= test.block/8 {
+			t.Errorf("a head for %d bytes begins with %d bytes for items and %d for records; want %d and up to %d",
+				test.size, items, records, test.block/4, test.block/8)
+		}
 	}
 }
 

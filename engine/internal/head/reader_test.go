@@ -211,3 +211,54 @@ func TestReaderGoesOnAfterItsContext(t *testing.T) {
 type filterFunc func(string) bool
 
 func (f filterFunc) Match(record string) bool { return f(record) }
+
+// roomLock is the lock of a Reader. It checks that the Reader's views need no memory under it.
+type roomLock struct {
+	sync.Mutex
+	t      *testing.T
+	reader *Reader
+	room   [3]int
+	steps  int
+}
+
+func (l *roomLock) caps() [3]int {
+	return [3]int{cap(l.reader.views), cap(l.reader.room.runs), cap(l.reader.room.blocks)}
+}
+
+func (l *roomLock) Lock() {
+	l.Mutex.Lock()
+	l.room = l.caps()
+	l.steps++
+}
+
+func (l *roomLock) Unlock() {
+	if now := l.caps(); now != l.room || now[0] > 2*stepRecords {
+		l.t.Errorf("step %d: room for %d views, runs and blocks; under the lock it became %d", l.steps, l.room, now)
+	}
+	l.Mutex.Unlock()
+}
+
+// TestReaderMakesRoomWithoutLock reads records with 1 to 20 values each, some of which are in runs
+// of their own. A Reader allocates the memory for views before it takes the lock, and uses it again.
+func TestReaderMakesRoomWithoutLock(t *testing.T) {
+	const records = 10 * stepRecords
+	h, sequence := New(1<<10), uint64(0)
+	for record := range records {
+		for range 1 + record%20 {
+			sequence++
+			h.Add(fmt.Sprintf("r%04d", record), sequence, sequence, []byte("1"))
+		}
+	}
+	lock := &roomLock{t: t}
+	lock.reader = h.ReadPrefix(lock, "")
+	count := 0
+	for view := next(lock.reader); !view.Empty(); view = next(lock.reader) {
+		if view.Count() != 1+count%20 {
+			t.Fatalf("record %d has %d values; want %d", count, view.Count(), 1+count%20)
+		}
+		count++
+	}
+	if count != records || lock.steps < records/stepRecords {
+		t.Errorf("got %d records in %d steps; want %d", count, lock.steps, records)
+	}
+}

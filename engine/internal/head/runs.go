@@ -38,7 +38,7 @@ func runsOf(s *small, memory *slab) (rs *runs, own int64) {
 // grown.
 func (rs *runs) add(it item, length int, memory *slab) (grown int64) {
 	rs.bytes += uint64(length)
-	if len(rs.list) == 1 && it.timestamp >= rs.newest { // most values come in order
+	if it.timestamp >= rs.newest { // most values come in order, and belong to the first run
 		run := &rs.list[0]
 		before := run.own
 		run.append(it, memory)
