@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -260,5 +261,35 @@ func TestReaderMakesRoomWithoutLock(t *testing.T) {
 	}
 	if count != records || lock.steps < records/stepRecords {
 		t.Errorf("got %d records in %d steps; want %d", count, lock.steps, records)
+	}
+}
+
+// TestReadPrefixFrom reads the names with a prefix from another name on.
+func TestReadPrefixFrom(t *testing.T) {
+	h := New(1 << 10)
+	for i, record := range []string{"a", "b.1", "b.2", "b.3", "c"} {
+		h.Add(record, 1, uint64(i+1), []byte("1"))
+	}
+	for _, test := range []struct {
+		prefix, from, want string
+		reason             string // why the row is here
+	}{
+		{"b.", "", "b.1 b.2 b.3", "no name is less than the empty one"},
+		{"b.", "a", "b.1 b.2 b.3", "a name before all that have the prefix"},
+		{"b.", "b.2", "b.2 b.3", "the name itself is read"},
+		{"b.", "b.25", "b.3", "a name that is not there"},
+		{"b.", "c", "", "a name after all that have the prefix"},
+		{"", "b.3", "b.3 c", "without a prefix"},
+	} {
+		reader := h.ReadPrefixFrom(new(sync.Mutex), test.prefix, test.from)
+		for _, r := range []*Reader{reader, reader.Again()} {
+			var got []string
+			for _, view := range all(r) {
+				got = append(got, view.Record)
+			}
+			if got := strings.Join(got, " "); got != test.want {
+				t.Errorf("prefix %q from %q: got %s; want %s (%s)", test.prefix, test.from, got, test.want, test.reason)
+			}
+		}
 	}
 }
