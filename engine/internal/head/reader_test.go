@@ -240,7 +240,8 @@ func (l *roomLock) Unlock() {
 }
 
 // TestReaderMakesRoomWithoutLock reads records with 1 to 20 values each, some of which are in runs
-// of their own. A Reader allocates the memory for views before it takes the lock, and uses it again.
+// of their own. A Reader allocates the memory for views before it takes the lock, and uses it
+// again.
 func TestReaderMakesRoomWithoutLock(t *testing.T) {
 	const records = 10 * stepRecords
 	h, sequence := New(1<<10), uint64(0)
