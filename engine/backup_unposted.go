@@ -142,14 +142,11 @@ func (u unposted) postTo(restored *tree.Tree) error {
 			}
 		}
 	}
-	_, posted := restored.Post(tree.Posting{
+	_, err = restored.Post(tree.Posting{ // the runs are whole: all of them have been read above
 		Runs: runs, Watermark: last, LastSegment: state.LastSegment, Notes: notes, AllowParts: true,
 		UseAllProcessors: func() bool { return true },
 	})
-	if err != nil {
-		return err
-	}
-	return posted
+	return err
 }
 
 // facts returns the identity, and the notes of the positions. The identity is zero if the directory

@@ -4,7 +4,6 @@ package engine
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -140,15 +139,9 @@ func TestBackupWithoutRoom(t *testing.T) {
 	wantRestored(t, backup, want)
 }
 
-// TestUnpostedDamage cuts the values after the tree of a backup anywhere, and alters them. Restore
-// verifies the SHA-256 first; this is what it does after a mistake of the program that wrote it.
-func TestUnpostedDamage(t *testing.T) {
-	db := mustOpen(t, testenv.TempDir(t), nil)
-	for i := range uint64(20) {
-		if err := db.Store(ctx, fmt.Sprintf("r%d", i%3), json.RawMessage(fmt.Sprint(i)), i); err != nil {
-			t.Fatal(err)
-		}
-	}
+// mustWriteUnposted returns the values of the heads as a backup has them after its tree.
+func mustWriteUnposted(t *testing.T, db *DB) []byte {
+	t.Helper()
 	taken := mustTakeTurn(t, db)
 	heads, err := taken.captureUnposted(allRecords)
 	taken.end()
@@ -157,20 +150,31 @@ func TestUnpostedDamage(t *testing.T) {
 	if err = errors.Join(err, u.writeAll(ctx, heads)); err != nil {
 		t.Fatal(err)
 	}
+	return all.Bytes()
+}
+
+// TestUnpostedDamage cuts the values after the tree of a backup anywhere, and alters them. Restore
+// verifies the SHA-256 first; this is what it does after a mistake of the program that wrote it.
+func TestUnpostedDamage(t *testing.T) {
+	db := mustOpen(t, testenv.TempDir(t), nil)
+	for i := range uint64(20) {
+		mustStore(t, db, fmt.Sprintf("r%d", i%3), fmt.Sprint(i), i)
+	}
+	all := mustWriteUnposted(t, db)
 	read := func(data []byte) (values int, err error) {
 		for _, entries := range unposted(data).runs(&err) {
 			values += len(entries)
 		}
 		return values, err
 	}
-	if values, err := read(all.Bytes()); values != 20 || err != nil {
+	if values, err := read(all); values != 20 || err != nil {
 		t.Fatalf("read %d values, %v; want 20", values, err)
 	}
-	for n := range all.Len() {
-		if values, err := read(all.Bytes()[:n]); values < 20 && err == nil && n > 0 && !isWhole(all.Bytes()[:n]) {
-			t.Errorf("cut off after %d bytes of %d: %d values, %v", n, all.Len(), values, err)
+	for n := range len(all) {
+		if values, err := read(all[:n]); values < 20 && err == nil && n > 0 && !isWhole(all[:n]) {
+			t.Errorf("cut off after %d bytes of %d: %d values, %v", n, len(all), values, err)
 		}
-		altered := bytes.Clone(all.Bytes())
+		altered := bytes.Clone(all)
 		altered[n] ^= 1
 		if values, err := read(altered); !errors.Is(err, daybook.ErrCorrupt) {
 			t.Errorf("byte %d altered: %d values, %v", n, values, err)

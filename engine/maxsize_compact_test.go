@@ -227,3 +227,17 @@ func TestMaxSizeWhileReplaying(t *testing.T) {
 			fileSize(t, dir), small.reserve.size(), part, reserveSize)
 	}
 }
+
+// TestCopyIsKeptWithSpace makes space for values that fit beside a compaction's copy. The copy must
+// not be given up for them.
+func TestCopyIsKeptWithSpace(t *testing.T) {
+	db := mustOpen(t, testenv.TempDir(t), &Options{MaxSize: MinMaxSize, Logger: discard})
+	copying := mustBeginCopy(t, db)
+	err := copying.makeSpaceFor(ctx, demand{values: 1, valueBytes: 1, logBytes: 1})
+	kept := copying.copy != nil
+	copying.end()
+	mustGiveUpCopy(t, db)
+	if err != nil || !kept {
+		t.Errorf("got %v, and the copy is kept: %v; want true", err, kept)
+	}
+}

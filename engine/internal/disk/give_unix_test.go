@@ -174,3 +174,22 @@ func TestGiveWithoutAParent(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestGiveThroughLinks gives a directory away by a path that leads there only through symbolic
+// links. The path without its last element is no directory, so there is no owner to give it to.
+func TestGiveThroughLinks(t *testing.T) {
+	at := t.TempDir()
+	made := filepath.Join(at, "deep", "made", "inner")
+	if err := errors.Join(os.MkdirAll(made, 0o700), os.MkdirAll(filepath.Join(at, "deep", "a", "b"), 0o700),
+		os.Symlink(filepath.Join(at, "deep", "a", "b"), filepath.Join(at, "link"))); err != nil {
+		t.Fatal(err)
+	}
+	path := at + "/link/../../made/inner"
+	if _, err := os.Stat(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Dir(path)); !errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("%s: %v; the test wants none", filepath.Dir(path), err)
+	}
+	giveDirectoryToParentOwner(path)
+}
