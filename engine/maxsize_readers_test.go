@@ -33,7 +33,8 @@ func TestMaxSizeBesideReaders(t *testing.T) {
 					return
 				default:
 				}
-				if err := read(); err != nil {
+				// On a slow machine they last so long that they are ended.
+				if err := read(); err != nil && !errors.Is(err, daybook.ErrSnapshotEnded) {
 					t.Error(err)
 					return
 				}
