@@ -73,6 +73,7 @@ func TestTailOfEveryEncoding(t *testing.T) {
 				}
 				wantCounts(t, key, chunk, entries)
 				wantTails(t, key, chunk, entries)
+				checkRanges(t, entries)
 				wantSequences(t, key, chunk, entries)
 				wantRanges(t, key, chunk, entries)
 			})

@@ -5,6 +5,7 @@ package codec
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -41,40 +42,39 @@ func TestRangesOfRepeatedValues(t *testing.T) {
 	}
 }
 
+// checkRanges decodes ranges of a chunk, and compares them with the entries.
 func checkRanges(t *testing.T, entries []Entry) {
 	t.Helper()
 	key, chunk := encode(entries)
 	random := rand.New(rand.NewPCG(1, 2))
 	var b Buffer
-	for range 100 {
+	for i := range 100 {
 		from := random.IntN(len(entries))
 		to := min(from+random.IntN(60)+1, len(entries))
 		wanted := Range{Start: entries[from].Timestamp, End: entries[to-1].Timestamp}
-		if err := NewCoder().DecodeRange(&b, key, chunk, wanted); err != nil {
+		if i%3 == 0 {
+			wanted.Limit, wanted.Newest = random.IntN(20), i%2 == 0
+		}
+		if err := coder.DecodeRange(&b, key, chunk, wanted); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(entries[from:to], b.Entries); diff != "" {
-			t.Fatalf("from %d to %d (-want +got):\n%s", from, to, diff)
+		if want := entriesIn(entries, wanted); !slices.EqualFunc(want, b.Entries, equalEntries) {
+			t.Fatalf("%+v (-want +got):\n%s", wanted, cmp.Diff(want, b.Entries))
 		}
 	}
 }
 
-// TestSumsOfDifferences reads single integers of long columns of differences of each width.
-func TestSumsOfDifferences(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2))
-	for width := range 18 {
-		values := []uint64{5}
-		for range 1500 {
-			values = append(values, values[len(values)-1]+random.Uint64N(1<<width))
-		}
-		last := values[len(values)-1]
-		values = append(values, last, last+1<<width-1) // the least and the greatest difference
-		in := fieldReader{data: appendIntColumn(nil, values)}
-		column := in.intColumn(len(values))
-		for i, want := range values {
-			if got := column.at(i); got != want {
-				t.Fatalf("width %d: integer %d is %d; want %d", column.ints.width, i, got, want)
-			}
+// entriesIn returns the entries that are wanted.
+func entriesIn(entries []Entry, wanted Range) (in []Entry) {
+	for _, e := range entries {
+		if wanted.Contains(e.Timestamp) {
+			in = append(in, e)
 		}
 	}
+	if excess := len(in) - wanted.MaxValues(); excess > 0 && wanted.Newest {
+		in = in[excess:]
+	} else if excess > 0 {
+		in = in[:wanted.MaxValues()]
+	}
+	return in
 }
