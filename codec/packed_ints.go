@@ -95,69 +95,6 @@ func (p *packedInts) packedAt(i int) uint64 {
 	return wordAt(p.packed, bit/8) >> (bit % 8) & (^uint64(0) >> (64 - p.width))
 }
 
-// sumBefore returns the integer at an index if the integers are packed as differences.
-func (p *packedInts) sumBefore(index int) uint64 {
-	sum := p.base + uint64(index)*p.minDelta
-	if p.width == 0 {
-		return sum
-	}
-	mask, width, i := ^uint64(0)>>(64-p.width), p.width&63, 0
-	if p.width <= maxOctetWidth {
-		var octets uint64
-		octets, i = p.sumOctets(index)
-		sum += octets
-	}
-	if p.width <= maxQuadWidth {
-		for bit := i * width; i+4 <= index && bit/8+8 <= len(p.packed); i, bit = i+4, bit+4*width {
-			word := binary.LittleEndian.Uint64(p.packed[bit/8:]) >> (bit % 8)
-			sum += word&mask + word>>width&mask + word>>(2*width&63)&mask + word>>(3*width&63)&mask
-		}
-	} else if p.width <= maxPairWidth {
-		for bit := 0; i+2 <= index && bit/8+8 <= len(p.packed); i, bit = i+2, bit+2*width {
-			word := binary.LittleEndian.Uint64(p.packed[bit/8:]) >> (bit % 8)
-			sum += word&mask + word>>width&mask
-		}
-	}
-	for ; i < index; i++ {
-		sum += p.packedAt(i)
-	}
-	return sum
-}
-
-// maxOctetWidth is the largest width of which eight integers, which take as many bytes as one takes
-// bits, fit into a uint64.
-const maxOctetWidth = 8
-
-// maxOctets is the number of eight integers whose sums fit beside each other into a uint64.
-const maxOctets = 64
-
-// sumOctets returns the sum of the packed integers before an index, or of most of them, and the
-// index of the first that is not in the sum. It adds eight at once, and the sums of several.
-func (p *packedInts) sumOctets(index int) (sum uint64, next int) {
-	if p.width < 3 { // the sums of many would not fit
-		return 0, 0
-	}
-	width := p.width & 15
-	pairs := uint64(1<<width - 1) // the lower integer of each pair
-	pairs |= pairs << (2 * width)
-	pairs |= pairs << (4 * width)
-	quads := uint64(1<<(2*width) - 1) // the sum of the lower pair of each four
-	quads |= quads << (4 * width)
-	packed := p.packed
-	for next+8 <= index && len(packed) >= 8 {
-		total := uint64(0)
-		for n := 0; n < maxOctets && next+8 <= index && len(packed) >= 8; n++ {
-			word := binary.LittleEndian.Uint64(packed)
-			word = word&pairs + word>>width&pairs
-			total += word&quads + word>>(2*width)&quads
-			packed = packed[width:]
-			next += 8
-		}
-		sum += total&(1<<(4*width)-1) + total>>(4*width)&(1<<(4*width)-1)
-	}
-	return sum, next
-}
-
 // appendTail appends all integers except the first n, with another base. There must be more than n.
 func (p *packedInts) appendTail(dst []byte, n int, base uint64) []byte {
 	tag := byte(p.width)
