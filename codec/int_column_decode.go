@@ -122,20 +122,37 @@ func (c *intColumn) runs() iter.Seq2[uint64, int] {
 	}
 }
 
-// readRuns is read for runs.
+// readRuns is read for runs. Of the runs that end before the index `from` it reads the lengths
+// alone.
 func (c *intColumn) readRuns(dst []uint64, from int) {
-	for v, end := range c.runs() {
-		if end <= from {
-			continue
+	values, lengths := packedReader{ints: &c.ints}, packedReader{ints: &c.lengths}
+	run, end := 0, c.runLength(&lengths, 0, 0)
+	for end <= from {
+		run++
+		end += c.runLength(&lengths, run, end)
+	}
+	values.skip(run)
+	for {
+		same, v := dst[:min(end-from, len(dst))], values.read()
+		for i := range same {
+			same[i] = v
 		}
-		run := dst[:min(end-from, len(dst))]
-		for i := range run {
-			run[i] = v
-		}
-		if dst, from = dst[len(run):], end; len(dst) == 0 {
+		if dst, from = dst[len(same):], end; len(dst) == 0 {
 			return
 		}
+		run++
+		end += c.runLength(&lengths, run, end)
 	}
+}
+
+// runLength returns the length of the run that starts at an index. The runs before it must have
+// been read from lengths. A length that the column has no room for is cut off.
+func (c *intColumn) runLength(lengths *packedReader, run, start int) int {
+	rest := c.count - start
+	if run >= c.lengths.count {
+		return rest
+	}
+	return int(min(lengths.read(), uint64(rest)))
 }
 
 // patch patches packed integers, of which dst has those from the index `from` on. It returns the

@@ -154,6 +154,13 @@ func (r *packedReader) read() uint64 {
 	return r.block[r.at-1]
 }
 
+// skip skips the first n integers. None may have been read.
+func (r *packedReader) skip(n int) {
+	if r.next = n; r.ints.deltas && n > 0 {
+		r.block[0] = r.ints.sumBefore(n - 1)
+	}
+}
+
 // fill unpacks the next block.
 func (r *packedReader) fill() {
 	p, last := r.ints, r.block[max(r.end-1, 0)]
