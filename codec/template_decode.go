@@ -17,6 +17,7 @@ type templateBody struct {
 // bodyColumns is the columns that a body of templates and one of members have in common.
 type bodyColumns struct {
 	timestamps intColumn // each minus the first
+	offsets    []uint64  // the same, read; nil if not all of them are
 	sequences  intColumn // each minus the lowest
 	templateOf []uint64  // index of each value's template; nil if there is only one template
 	memory     []uint64  // for the integers that are read
@@ -98,7 +99,7 @@ func (t *templateBody) forget() {
 }
 
 func (t *bodyColumns) forget() {
-	t.timestamps, t.sequences, t.templateOf = intColumn{}, intColumn{}, nil
+	t.timestamps, t.sequences, t.templateOf, t.offsets = intColumn{}, intColumn{}, nil, nil
 	if t.memory = t.memory[:0]; cap(t.memory) > 8*maxKeptInts {
 		t.memory = nil
 	}
@@ -206,12 +207,17 @@ func (t *bodyColumns) indexes(h *Header, wanted Range) (from, to int, ok bool) {
 		from, to = wanted.indexes(h.Count, nil)
 		return from, to, true
 	}
-	offsets := t.allocate(h.Count)
-	t.timestamps.read(offsets, 0)
-	if !ascendTo(offsets, h.Last-h.First) {
+	if t.timestamps.growsSteadilyTo(h.Last - h.First) {
+		step := t.timestamps.ints.minDelta
+		from, to = wanted.indexes(h.Count, func(i int) uint64 { return h.First + uint64(i)*step })
+		return from, to, true
+	}
+	t.offsets = t.allocate(h.Count)
+	t.timestamps.read(t.offsets, 0)
+	if !ascendTo(t.offsets, h.Last-h.First) {
 		return 0, 0, false
 	}
-	from, to = wanted.indexes(h.Count, func(i int) uint64 { return h.First + offsets[i] })
+	from, to = wanted.indexes(h.Count, func(i int) uint64 { return h.First + t.offsets[i] })
 	return from, to, true
 }
 
@@ -224,7 +230,11 @@ func (t *bodyColumns) readTimesAndNumbers(b *Buffer, from int) bool {
 // readTimestamps fills dst with timestamps. from is the index in the chunk of the first of them. It
 // returns false if the timestamps are not in order or contradict the header.
 func (t *bodyColumns) readTimestamps(dst []uint64, h *Header, from int) bool {
-	t.timestamps.read(dst, from)
+	if t.offsets != nil {
+		copy(dst, t.offsets[from:])
+	} else {
+		t.timestamps.read(dst, from)
+	}
 	last, first := uint64(0), dst[0]
 	for i, offset := range dst {
 		if offset < last {

@@ -53,7 +53,11 @@ func (t *templateBody) timestampsAreValid(h *Header) bool {
 
 // ascendTo reports whether integers are in order, from 0 to last.
 func ascendTo(offsets []uint64, last uint64) bool {
-	return offsets[0] == 0 && offsets[len(offsets)-1] == last && slices.IsSorted(offsets)
+	before, sorted := uint64(0), true
+	for _, offset := range offsets {
+		sorted, before = sorted && before <= offset, offset
+	}
+	return sorted && offsets[0] == 0 && before == last
 }
 
 // sequenceOffsets returns the lowest and the highest sequence number of the values with an index
