@@ -168,13 +168,7 @@ func (t *bodyColumns) readTemplates(in *fieldReader, values int, rows []int) boo
 	t.templateOf = t.allocate(values)
 	column.read(t.templateOf, 0)
 	clear(rows)
-	for _, i := range t.templateOf {
-		if i >= uint64(len(rows)) {
-			return false
-		}
-		rows[i]++
-	}
-	return !slices.Contains(rows, 0)
+	return countEach(rows, t.templateOf) && !slices.Contains(rows, 0)
 }
 
 func (s *storedTemplate) parse(in *fieldReader, places int, version byte) bool {
@@ -367,9 +361,7 @@ func (t *templateBody) countRows(from, to int) (before [maxTemplates]int) {
 		before[0], t.templates[0].wanted = from, to-from
 		return before
 	}
-	for _, template := range t.templateOf[:from] {
-		before[template]++
-	}
+	countEach(before[:len(t.templates)], t.templateOf[:from])
 	for _, template := range t.templateOf[from:to] {
 		t.templates[template].wanted++
 	}
