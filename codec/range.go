@@ -42,11 +42,31 @@ func (r Range) MaxValues() int {
 // indexes returns which of count ordered values are wanted: those with an index from `from` to
 // before `to`. timestampAt returns the timestamp of a value; nil means that all are in the range.
 func (r Range) indexes(count int, timestampAt func(i int) uint64) (from, to int) {
-	from, to = 0, count
-	if timestampAt != nil {
-		from = sort.Search(count, func(i int) bool { return timestampAt(i) >= r.Start })
-		to = max(from, sort.Search(count, func(i int) bool { return timestampAt(i) > r.End }))
+	if timestampAt == nil {
+		return r.limit(0, count)
 	}
+	from = sort.Search(count, func(i int) bool { return timestampAt(i) >= r.Start })
+	to = sort.Search(count, func(i int) bool { return timestampAt(i) > r.End })
+	return r.limit(from, max(from, to))
+}
+
+// steadyIndexes is indexes for timestamps that grow by step from first on.
+func (r Range) steadyIndexes(count int, first, step uint64) (from, to int) {
+	if step == 0 {
+		return r.indexes(count, func(int) uint64 { return first })
+	}
+	if r.Start > first {
+		from = int(min((r.Start-first-1)/step+1, uint64(count)))
+	}
+	if r.End >= first {
+		to = int(min((r.End-first)/step, uint64(count)-1)) + 1
+	}
+	return r.limit(from, max(from, to))
+}
+
+// limit returns which of the values are wanted with an index from `from` to before `to`, whose
+// timestamps are in the range.
+func (r Range) limit(from, to int) (limitedFrom, limitedTo int) {
 	switch limit := r.MaxValues(); {
 	case to-from <= limit:
 		return from, to

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 )
 
 func TestRangeTimes(t *testing.T) {
@@ -54,4 +55,24 @@ func TestRangeIndexes(t *testing.T) {
 				test.r, from, to, test.from, test.to, test.reason)
 		}
 	}
+}
+
+// TestSteadyIndexes compares the calculation with the search.
+func TestSteadyIndexes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		count := rapid.IntRange(1, 9).Draw(t, "count")
+		step := rapid.SampledFrom([]uint64{0, 1, 2, 7, 1000, (math.MaxUint64 - 100) / 9}).Draw(t, "step")
+		first := rapid.Uint64Range(0, 100).Draw(t, "first")
+		bound := func(name string) uint64 {
+			near := first + step*rapid.Uint64Range(0, 9).Draw(t, name)
+			by := rapid.SampledFrom([]uint64{0, 1, math.MaxUint64, math.MaxUint64 / 2}).Draw(t, name+" moved")
+			return near + by
+		}
+		r := Range{Start: bound("start"), End: bound("end")}
+		r.Limit, r.Newest = rapid.IntRange(0, 4).Draw(t, "limit"), rapid.Bool().Draw(t, "newest")
+		wantFrom, wantTo := r.indexes(count, func(i int) uint64 { return first + uint64(i)*step })
+		if from, to := r.steadyIndexes(count, first, step); from != wantFrom || to != wantTo {
+			t.Fatalf("%+v: got the values from %d to %d; want %d to %d", r, from, to, wantFrom, wantTo)
+		}
+	})
 }

@@ -202,8 +202,7 @@ func (t *bodyColumns) indexes(h *Header, wanted Range) (from, to int, ok bool) {
 		return from, to, true
 	}
 	if t.timestamps.growsSteadilyTo(h.Last - h.First) {
-		step := t.timestamps.ints.minDelta
-		from, to = wanted.indexes(h.Count, func(i int) uint64 { return h.First + uint64(i)*step })
+		from, to = wanted.steadyIndexes(h.Count, h.First, t.timestamps.ints.minDelta)
 		return from, to, true
 	}
 	t.offsets = t.allocate(h.Count)
