@@ -83,6 +83,14 @@ func (p *packedInts) unpack(dst []uint64, from int, base uint64) {
 			dst = dst[2:]
 		}
 	}
+	if p.width <= maxPairWidth { // the rest ends in the next eight bytes
+		word := wordAt(p.packed, bit/8) >> (bit % 8)
+		for i := range dst {
+			dst[i] = base + word&mask
+			word >>= width
+		}
+		return
+	}
 	for i := range dst {
 		dst[i] = base + wordAt(p.packed, bit/8)>>(bit%8)&mask
 		bit += p.width
