@@ -173,6 +173,11 @@ func (c *intColumn) patch(dst []uint64, from int) (before uint64) {
 	return before
 }
 
+// constant returns the integer that all integers are, if the column is stored as such.
+func (c *intColumn) constant() (v uint64, ok bool) {
+	return c.ints.base * c.divisor, c.form == 0 && !c.ints.deltas && c.ints.width == 0
+}
+
 // at returns the integer at an index.
 func (c *intColumn) at(i int) uint64 {
 	var v [1]uint64

@@ -173,6 +173,9 @@ func (t *textColumn) read(c *Coder, memory *bodyColumns, from, wanted int) bool 
 	if t.kind == placeForms {
 		return t.readForms(memory, from, wanted)
 	}
+	if length, ok := t.lengths.constant(); ok {
+		return t.readEquallyLong(c, memory, length, from, wanted)
+	}
 	lengths, total := memory.allocate(from+wanted), uint64(0)
 	t.lengths.read(lengths, 0)
 	for _, length := range lengths {
@@ -187,12 +190,33 @@ func (t *textColumn) read(c *Coder, memory *bodyColumns, from, wanted int) bool 
 	if t.kind == placeDigits {
 		return t.readDigits(lengths, from)
 	}
-	return t.readTexts(c, lengths, from)
+	start := uint64(0)
+	for _, length := range lengths[:from] {
+		start += length
+	}
+	return t.readTexts(c, lengths[from:], start)
 }
 
-// readTexts is read for texts that follow one another, whose lengths up to the last wanted one are
-// given. It overwrites them.
-func (t *textColumn) readTexts(c *Coder, lengths []uint64, from int) bool {
+// readEquallyLong is read for texts of one length.
+func (t *textColumn) readEquallyLong(c *Coder, memory *bodyColumns, length uint64, from, wanted int) bool {
+	if length > uint64(t.total) || length*uint64(t.count) != uint64(t.total) {
+		return false
+	}
+	lengths := memory.allocate(wanted)
+	for i := range lengths {
+		lengths[i] = length
+	}
+	if t.kind != placeDigits {
+		return t.readTexts(c, lengths, uint64(from)*length)
+	}
+	bits, ok := t.pattern.bits(int(length))
+	t.bit, t.wanted, t.runs = from*bits, lengths, t.pattern.appendRuns(t.runs[:0], len(t.pattern))
+	return ok && (t.count*bits+7)/8 == len(t.stored)
+}
+
+// readTexts is read for texts that follow one another. It is given the lengths of the wanted ones,
+// which it overwrites, and where the first of them starts.
+func (t *textColumn) readTexts(c *Coder, lengths []uint64, start uint64) bool {
 	if t.texts = t.stored; t.kind == placeZstd {
 		var err error
 		if t.unpacked, err = c.decompress(t.unpacked, t.stored, t.total); err != nil || len(t.unpacked) != t.total {
@@ -200,15 +224,12 @@ func (t *textColumn) readTexts(c *Coder, lengths []uint64, from int) bool {
 		}
 		t.texts = t.unpacked
 	}
-	start, end := uint64(0), uint64(0)
-	for _, length := range lengths[:from] {
-		start += length
-	}
-	t.texts, t.wanted = t.texts[start:], lengths[from:]
-	for i, length := range t.wanted {
+	end := uint64(0)
+	for i, length := range lengths {
 		end += length
-		t.wanted[i] = end
+		lengths[i] = end
 	}
+	t.texts, t.wanted = t.texts[start:], lengths
 	return true
 }
 
