@@ -93,8 +93,11 @@ func (t *memberBody) forget() {
 	t.bodyColumns.forget()
 	t.beforeTemplates, t.templateBytes = nil, nil
 	for i := range t.columns {
-		t.columns[i].memory.forget()
-		t.columns[i].texts.forget()
+		if column := &t.columns[i]; column.numbers != nil {
+			column.numbers.forget()
+		} else {
+			column.texts.forget()
+		}
 	}
 }
 
