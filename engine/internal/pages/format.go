@@ -6,9 +6,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"hash/crc32"
-
-	"github.com/daybook-db/daybook/codec"
 )
 
 // bbolt's format (go.etcd.io/bbolt/internal/common): a page is a header, its elements, and then the
@@ -93,24 +90,11 @@ func parse(data []byte, id uint64) (p page, sum uint32, problem string) {
 	case p.count == 0 && !p.leaf:
 		return page{}, 0, "it is a branch without elements"
 	}
-	p.end = uint64(elements)
-	start := uint64(0) // of what the checksum covers next
-	for i := range p.count {
-		position, key, value := p.extent(i)
-		switch {
-		case position != p.end:
-			return page{}, 0, fmt.Sprintf("element %d begins at %d; want %d, where the previous one ends",
-				i, position, p.end)
-		case position+key+value > uint64(len(data)):
-			return page{}, 0, fmt.Sprintf("element %d ends outside the page", i)
-		}
-		p.end = position + key + value
-		if value > ValuePrefix {
-			sum = crc32.Update(sum, codec.Castagnoli, data[start:position+key+ValuePrefix])
-			start = p.end
-		}
+	sum, problem = p.sum()
+	if problem != "" {
+		return page{}, 0, problem
 	}
-	return p, crc32.Update(sum, codec.Castagnoli, data[start:p.end]), ""
+	return p, sum, ""
 }
 
 // extent returns the position of an element's key in the page, and the lengths of the key and the
