@@ -13,7 +13,12 @@ import (
 type Cursor struct {
 	bucket *Bucket
 	path   []element // from the root to a leaf; empty before the first move
+	room   [usualDepth]element
 }
+
+// usualDepth is the depth up to which a cursor needs no further memory for its path: that of some
+// ten million pages.
+const usualDepth = 4
 
 // element is one element of a page.
 type element struct {
@@ -22,7 +27,11 @@ type element struct {
 }
 
 // Cursor returns a cursor that has no position yet.
-func (b *Bucket) Cursor() *Cursor { return &Cursor{bucket: b} }
+func (b *Bucket) Cursor() *Cursor {
+	c := &Cursor{bucket: b}
+	c.path = c.room[:0]
+	return c
+}
 
 // First moves to the smallest key, and returns it; nil if the bucket is empty.
 func (c *Cursor) First() (key, value []byte, err error) {
@@ -46,6 +55,15 @@ func (c *Cursor) Seek(wanted []byte) (key, value []byte, err error) {
 		return nil, nil, err
 	}
 	return c.settleForward()
+}
+
+// SeekUpTo moves to the last key that is not greater than wanted, and returns it; nil if there is
+// none.
+func (c *Cursor) SeekUpTo(wanted []byte) (key, value []byte, err error) {
+	if err := c.descend(0, func(p *page) int { return p.searchUpTo(wanted) }); err != nil {
+		return nil, nil, err
+	}
+	return c.settleBackward()
 }
 
 // Advance does what Seek does, for a key that is not less than the current one. It is faster where
@@ -197,4 +215,13 @@ func (p *page) search(key []byte) int {
 		return index
 	}
 	return max(index-1, 0)
+}
+
+// searchUpTo is search for a leaf's last element whose key is not greater; -1 if there is none.
+func (p *page) searchUpTo(key []byte) int {
+	index := p.search(key)
+	if p.leaf && (index == p.count || !bytes.Equal(p.key(index), key)) {
+		return index - 1
+	}
+	return index
 }

@@ -73,13 +73,23 @@ func (f *testFile) compareMoves(t *rapid.T, keys *rapid.Generator[string]) {
 		for range rapid.IntRange(1, 30).Draw(t, "moves") {
 			var key, value, wantKey, wantValue []byte
 			var err error
-			moves := []string{"seek", "seek", "advance", "advance", "next", "next", "prev", "first", "last"}
+			moves := []string{
+				"seek", "seek", "up to", "up to", "advance", "advance", "next", "next", "prev", "first", "last",
+			}
 			move := rapid.SampledFrom(moves).Draw(t, "move")
 			switch move {
 			case "seek":
 				wanted := []byte(keys.Draw(t, "wanted"))
 				wantKey, wantValue = theirs.Seek(wanted)
 				key, value, err = ours.Seek(wanted)
+			case "up to":
+				wanted := []byte(keys.Draw(t, "wanted"))
+				if wantKey, wantValue = theirs.Seek(wanted); wantKey == nil {
+					wantKey, wantValue = theirs.Last()
+				} else if !bytes.Equal(wantKey, wanted) {
+					wantKey, wantValue = theirs.Prev()
+				}
+				key, value, err = ours.SeekUpTo(wanted)
 			case "advance":
 				wanted := []byte(keys.Draw(t, "wanted"))
 				if at := string(current); string(wanted) < at {

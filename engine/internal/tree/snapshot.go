@@ -142,18 +142,9 @@ func (s *Snapshot) step() (key, chunk []byte, err error) {
 	s.begun = true
 	if s.wanted.Newest {
 		s.bound = codec.AppendUpperBound(s.bound[:0], s.record, s.wanted.End)
-		return seekUpTo(s.chunks, s.bound)
+		return s.chunks.SeekUpTo(s.bound)
 	}
 	return s.seekFrom(s.record, s.wanted.Start)
-}
-
-// seekUpTo moves to the last key that is not greater than bound.
-func seekUpTo(c *pages.Cursor, bound []byte) (key, chunk []byte, err error) {
-	key, chunk, err = c.Seek(bound)
-	if err != nil || string(key) == string(bound) {
-		return key, chunk, err
-	}
-	return c.Prev()
 }
 
 // seekFrom moves to the first of a record's chunks that may have values from start on. That is the
@@ -162,7 +153,7 @@ func seekUpTo(c *pages.Cursor, bound []byte) (key, chunk []byte, err error) {
 func (s *Snapshot) seekFrom(record string, start uint64) (key, chunk []byte, err error) {
 	if start > 0 {
 		s.bound = codec.AppendUpperBound(s.bound[:0], record, start-1)
-		key, chunk, err = seekUpTo(s.chunks, s.bound)
+		key, chunk, err = s.chunks.SeekUpTo(s.bound)
 		if err != nil {
 			return nil, nil, err
 		}
