@@ -43,6 +43,15 @@ func (im *Image) openBucket(name string, header []byte) (*Bucket, error) {
 	return b, b.verifyRoot()
 }
 
+// In returns the bucket in another image of the same commit; nil if the bucket is inline, because
+// the page that has it must be verified again.
+func (b *Bucket) In(im *Image) *Bucket {
+	if b.root == 0 {
+		return nil
+	}
+	return &Bucket{image: im, name: b.name, root: b.root, table: b.table}
+}
+
 // verifyRoot finds the bucket's table, and compares the root page with it.
 func (b *Bucket) verifyRoot() error {
 	var want Root

@@ -177,3 +177,20 @@ func TestIsVisible(t *testing.T) {
 	}
 	tree.broken.Store(false)
 }
+
+// TestStateOfEachCommit begins snapshots before and after a commit. What one of them keeps for
+// those that follow must not be the state of the other commit.
+func TestStateOfEachCommit(t *testing.T) {
+	tree := mustOpen(t, filepath.Join(testenv.TempDir(t), "tree"))
+	for number := range 3 {
+		mustPost(t, tree, number)
+		_, watermark := round(number)
+		for range 2 {
+			s := mustSnapshot(t, tree)
+			if s.State.Watermark != watermark {
+				t.Errorf("commit %d: the watermark is %d; want %d", number, s.State.Watermark, watermark)
+			}
+			s.Close()
+		}
+	}
+}

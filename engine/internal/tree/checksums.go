@@ -5,6 +5,7 @@ package tree
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -21,12 +22,14 @@ const (
 )
 
 // committedTable is the table of checksums of one commit, or of several that changed no page of the
-// table's buckets. It is immutable.
+// table's buckets. Apart from content it is immutable.
 type committedTable struct {
 	table      *pages.Table
 	others     *pages.OtherPages // of commit to; nil if they are not known yet
 	from, to   uint64            // the commits, as bbolt numbers them
 	superseded chan struct{}     // closed when there is a later table
+
+	content atomic.Pointer[content] // of commit to; nil: no read transaction has kept it
 }
 
 func newCommittedTable(table *pages.Table) *committedTable {
@@ -67,17 +70,17 @@ func (p *pendingTable) build(mapped mappedFile, tx *bbolt.Tx) error {
 	return p.err
 }
 
-// begin begins a read transaction, and returns its image.
-func (t *Tree) begin() (*bbolt.Tx, *pages.Image, error) {
+// begin begins a read transaction.
+func (t *Tree) begin() (readTx, error) {
 	if t.mapped.beside != nil {
 		last := t.committed.Load()
-		return nil, t.mapped.beside.copies.Image(last.table, last.others), nil
+		return readTx{tree: t, commit: last, image: t.mapped.beside.copies.Image(last.table, last.others)}, nil
 	}
 	for range maxOvertaken {
 		pending := t.pending.Load()
 		tx, err := t.beginBolt(false)
 		if err != nil {
-			return nil, nil, err
+			return readTx{}, err
 		}
 		current, id := t.committed.Load(), uint64(tx.ID())
 		if pending != nil && pending.id == id && pending.build(t.mapped, tx) == nil {
@@ -88,10 +91,10 @@ func (t *Tree) begin() (*bbolt.Tx, *pages.Image, error) {
 			if id != current.to { // then those of this commit are not known any more
 				others = nil
 			}
-			return tx, pages.NewImage(tx, current.table, others), nil
+			return readTx{t, tx, pages.NewImage(tx, current.table, others), current}, nil
 		}
 		if err := tx.Rollback(); err != nil {
-			return nil, nil, err
+			return readTx{}, err
 		}
 		if id > current.to {
 			select {
@@ -100,7 +103,7 @@ func (t *Tree) begin() (*bbolt.Tx, *pages.Image, error) {
 			}
 		}
 	}
-	return nil, nil, t.lostCommitError()
+	return readTx{}, t.lostCommitError()
 }
 
 // lostCommitError returns the error for an open file in which bbolt shows an earlier commit than

@@ -11,9 +11,10 @@ import (
 // readTx is an open read transaction. While it is open, the pages of its moment are not
 // overwritten. All that read the tree begin here, so that none is unknown to the snapshotGate.
 type readTx struct {
-	tree  *Tree
-	tx    *bbolt.Tx // nil: another process writes to the file
-	image *pages.Image
+	tree   *Tree
+	tx     *bbolt.Tx // nil: another process writes to the file
+	image  *pages.Image
+	commit *committedTable // that the image is verified with
 }
 
 // beginRead begins a read transaction, and calls prepare within it. After an error of prepare the
@@ -27,16 +28,16 @@ func (t *Tree) beginRead(prepare func(r readTx) error) error {
 		}
 	}()
 	err := t.mapped.protect(func() error {
-		tx, image, err := t.begin()
+		r, err := t.begin()
 		if err != nil {
 			return err
 		}
 		defer func() {
 			if !begun {
-				rollback(tx)
+				rollback(r.tx)
 			}
 		}()
-		if err := prepare(readTx{tree: t, tx: tx, image: image}); err != nil {
+		if err := prepare(r); err != nil {
 			return err
 		}
 		t.snapshots.Add(1)

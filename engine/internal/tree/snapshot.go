@@ -37,21 +37,17 @@ const maxPooled = 1 << 20
 // Snapshot begins a snapshot. The caller must close it.
 func (t *Tree) Snapshot() (s *Snapshot, err error) {
 	err = t.beginRead(func(r readTx) error {
-		state, err := readState(r.image)
-		if err != nil {
-			return err
-		}
-		values, records, err := dataBuckets(r.image)
+		c, err := r.content()
 		if err != nil {
 			return err
 		}
 		s = &Snapshot{
-			State:   state,
+			State:   c.state,
 			readTx:  r,
 			mapped:  t.mapped,
 			coder:   t.coder,
-			records: records,
-			chunks:  values.Cursor(),
+			records: c.records,
+			chunks:  c.values.Cursor(),
 			buffer:  buffers.Get().(*codec.Buffer),
 		}
 		return nil

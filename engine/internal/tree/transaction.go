@@ -15,12 +15,12 @@ import (
 // view calls fn in a read transaction.
 func (t *Tree) view(fn func(*bbolt.Tx, *pages.Image) error) error {
 	return t.mapped.describe(t.mapped.protect(func() error {
-		tx, image, err := t.begin()
+		r, err := t.begin()
 		if err != nil {
 			return err
 		}
-		defer rollback(tx)
-		return fn(tx, image)
+		defer rollback(r.tx)
+		return fn(r.tx, r.image)
 	}))
 }
 
