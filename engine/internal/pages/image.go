@@ -25,13 +25,10 @@ type Image struct {
 // NewImage returns the image of a transaction. Its pages are verified with table and others, either
 // of which may be nil.
 func NewImage(tx *bbolt.Tx, table *Table, others *OtherPages) *Image {
-	info := tx.DB().Info()
-	// vet rejects unsafe.Pointer(info.Data), a conversion of a number to a pointer. It is safe
-	// here: the mapping is not part of Go's memory.
-	start := *(*unsafe.Pointer)(unsafe.Pointer(&info.Data))
+	data, pageSize := mappingOf(tx.DB(), tx.Size())
 	im := &Image{
-		data:     unsafe.Slice((*byte)(start), tx.Size()),
-		pageSize: info.PageSize,
+		data:     data,
+		pageSize: pageSize,
 		tx:       uint64(tx.ID()),
 		root:     uint64(tx.Cursor().Bucket().Root()),
 		table:    table,
@@ -41,6 +38,15 @@ func NewImage(tx *bbolt.Tx, table *Table, others *OtherPages) *Image {
 		im.tx--
 	}
 	return im
+}
+
+// mappingOf returns the first bytes of the mapping of a file, and the size of its pages.
+func mappingOf(db *bbolt.DB, size int64) (data []byte, pageSize int) {
+	info := db.Info()
+	// vet rejects unsafe.Pointer(info.Data), a conversion of a number to a pointer. It is safe
+	// here: the mapping is not part of Go's memory.
+	start := *(*unsafe.Pointer)(unsafe.Pointer(&info.Data))
+	return unsafe.Slice((*byte)(start), size), info.PageSize
 }
 
 // With returns an image of the same commit. Its pages are verified with table and others, either of

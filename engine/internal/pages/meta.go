@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"hash/fnv"
 	"io"
+
+	"go.etcd.io/bbolt"
 )
 
 // MetaLen is the length of a meta page, including the page's header, in bytes.
@@ -146,6 +148,18 @@ func HasMeta(file io.ReaderAt, pageSize int) (bool, error) {
 		}
 	}
 	return false, failure
+}
+
+// HasMappedMeta is HasMeta for the mapping of an open file, which must stay meanwhile. It panics if
+// the mapping cannot be read.
+func HasMappedMeta(db *bbolt.DB) bool {
+	data, pageSize := mappingOf(db, MetaLen)
+	if _, ok := readMeta(data); ok {
+		return true
+	}
+	data, _ = mappingOf(db, int64(pageSize+MetaLen))
+	_, ok := readMeta(data[pageSize:])
+	return ok
 }
 
 // CheckMetas returns an error for each meta page whose checksum does not match.

@@ -359,3 +359,36 @@ func TestEveryPageIsFreeOrInUse(t *testing.T) {
 		})
 	}
 }
+
+// TestHasMappedMeta damages the meta pages of an open file.
+func TestHasMappedMeta(t *testing.T) {
+	f := smallFile(t)
+	file, err := os.OpenFile(f.path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for damaged := range 4 { // a bit for each page
+		var whole [2][]byte
+		for id := range whole {
+			at := int64(id*f.bolt.Info().PageSize + headerLen)
+			whole[id] = make([]byte, metaLen)
+			if _, err := file.ReadAt(whole[id], at); err != nil {
+				t.Fatal(err)
+			}
+			changed := bytes.Clone(whole[id])
+			changed[40] ^= byte(damaged >> id & 1)
+			if _, err := file.WriteAt(changed, at); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if found := HasMappedMeta(f.bolt); found != (damaged != 3) {
+			t.Errorf("damaged pages %02b: %v", damaged, found)
+		}
+		for id := range whole {
+			if _, err := file.WriteAt(whole[id], int64(id*f.bolt.Info().PageSize+headerLen)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}

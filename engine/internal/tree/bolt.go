@@ -133,12 +133,43 @@ func (t *Tree) openBoltFile(options *bbolt.Options) (db *bbolt.DB, file *os.File
 // If Begin panics all the same, the tree is not usable any more.
 func (t *Tree) beginBolt(writable bool) (tx *bbolt.Tx, err error) {
 	found, err := pages.HasMeta(t.file, t.pageSize)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case !found:
+		return nil, t.noMetaError()
 	}
-	if t.broken.Load() || !found {
-		return nil, fmt.Errorf("%w: %s: both meta pages, at offset 0 and at offset %d, are damaged",
-			daybook.ErrCorrupt, t.mapped, t.pageSize)
+	return t.beginWithMeta(writable)
+}
+
+func (t *Tree) noMetaError() error {
+	return fmt.Errorf("%w: %s: both meta pages, at offset 0 and at offset %d, are damaged",
+		daybook.ErrCorrupt, t.mapped, t.pageSize)
+}
+
+// beginMapped is beginBolt for a read transaction, within protect and the snapshotGate, which keeps
+// the mapping as it is. So it reads the meta pages there, which takes no system call.
+func (t *Tree) beginMapped() (*bbolt.Tx, error) {
+	if t.hasMappedMeta() {
+		return t.beginWithMeta(false)
+	}
+	return t.beginBolt(false)
+}
+
+// hasMappedMeta reports whether a meta page in the mapping is undamaged.
+func (t *Tree) hasMappedMeta() (found bool) {
+	defer func() {
+		if recover() != nil { // there is no mapping, or its file has been cut off
+			found = false
+		}
+	}()
+	return pages.HasMappedMeta(t.bolt)
+}
+
+// beginWithMeta is beginBolt after a meta page was found.
+func (t *Tree) beginWithMeta(writable bool) (tx *bbolt.Tx, err error) {
+	if t.broken.Load() {
+		return nil, t.noMetaError()
 	}
 	returned := false
 	defer func() {

@@ -70,15 +70,15 @@ func (p *pendingTable) build(mapped mappedFile, tx *bbolt.Tx) error {
 	return p.err
 }
 
-// begin begins a read transaction.
-func (t *Tree) begin() (readTx, error) {
+// begin begins a read transaction, each time that it tries with beginTx.
+func (t *Tree) begin(beginTx func() (*bbolt.Tx, error)) (readTx, error) {
 	if t.mapped.beside != nil {
 		last := t.committed.Load()
 		return readTx{tree: t, commit: last, image: t.mapped.beside.copies.Image(last.table, last.others)}, nil
 	}
 	for range maxOvertaken {
 		pending := t.pending.Load()
-		tx, err := t.beginBolt(false)
+		tx, err := beginTx()
 		if err != nil {
 			return readTx{}, err
 		}

@@ -28,7 +28,7 @@ func (t *Tree) beginRead(prepare func(r readTx) error) error {
 		}
 	}()
 	err := t.mapped.protect(func() error {
-		r, err := t.begin()
+		r, err := t.begin(t.beginMapped)
 		if err != nil {
 			return err
 		}

@@ -15,7 +15,7 @@ import (
 // view calls fn in a read transaction.
 func (t *Tree) view(fn func(*bbolt.Tx, *pages.Image) error) error {
 	return t.mapped.describe(t.mapped.protect(func() error {
-		r, err := t.begin()
+		r, err := t.begin(func() (*bbolt.Tx, error) { return t.beginBolt(false) })
 		if err != nil {
 			return err
 		}
