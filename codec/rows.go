@@ -31,12 +31,6 @@ func (r *Rows) Entry(i int) Entry {
 	return Entry{Timestamp: r.Timestamps[i], Sequence: r.Sequences[i], Value: r.Value(i)}
 }
 
-// SetEntry makes an entry the only value. The rows share its JSON.
-func (r *Rows) SetEntry(e Entry) {
-	r.Timestamps, r.Sequences = append(r.Timestamps[:0], e.Timestamp), append(r.Sequences[:0], e.Sequence)
-	r.starts, r.text = append(r.starts[:0], 0, len(e.Value)), e.Value
-}
-
 // resize makes room for n values. All columns have arbitrary contents then, but the first value
 // starts at 0.
 func (r *Rows) resize(n int) {

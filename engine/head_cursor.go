@@ -52,12 +52,9 @@ func (c *headCursor) pop() *codec.Entry {
 	return &c.piece[c.at-1]
 }
 
-// precedes reports whether the next value comes before the next one of rows. done must have
-// returned false.
-func (c *headCursor) precedes(rows *rowCursor) bool {
-	at := rows.next()
-	other := codec.Entry{Timestamp: rows.rows.Timestamps[at], Sequence: rows.rows.Sequences[at]}
-	order := c.piece[c.at].Compare(other)
+// precedes reports whether the next value comes before another one. done must have returned false.
+func (c *headCursor) precedes(timestamp, sequence uint64) bool {
+	order := c.piece[c.at].Compare(codec.Entry{Timestamp: timestamp, Sequence: sequence})
 	if c.newest {
 		return order > 0
 	}

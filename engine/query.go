@@ -82,6 +82,9 @@ func (db *DB) scan(
 		leave = snapshot.iterate()
 	}
 	s := scanner{ctx: ctx, all: wanted, after: place, tree: snapshot.tree, iteration: snapshot.iteration, yield: yield}
+	if pattern.Exact() {
+		s.only = pattern.Prefix()
+	}
 	return snapshot.records(ctx, func(r recordContent) (bool, error) { return s.record(r) })
 }
 
@@ -89,6 +92,7 @@ func (db *DB) scan(
 // have.
 type scanner struct {
 	ctx   context.Context
+	only  string        // the only record that can match; empty: there may be several
 	all   codec.Range   // of each record
 	after daybook.Place // the values before it are left out
 	tree  *tree.Snapshot
@@ -105,9 +109,7 @@ type scanner struct {
 	remaining int         // number of its values that may still be yielded
 	stopped   bool        // yield has returned false
 
-	inHeads    headCursor // the current record's values in the heads
-	newest     codec.Rows // its newest value, from the catalogue
-	onlyNewest bool       // newest is all that is wanted from the tree
+	inHeads headCursor // the current record's values in the heads
 }
 
 // record yields a record's values, and reports whether to go on with the next record.
@@ -120,15 +122,22 @@ func (s *scanner) record(r recordContent) (more bool, err error) {
 	}
 	s.inHeads.begin(&r, s.wanted)
 	if r.inTree && s.wanted.Overlaps(r.entry.Oldest, r.entry.Newest) {
-		s.name = s.names.Copy(r.name)
+		s.setName(r.name)
 		if err := s.merge(&r); err != nil || s.stopped {
 			return false, err
 		}
 	} else if !s.inHeads.done() {
-		s.name = s.names.Copy(r.name)
+		s.setName(r.name)
 	}
 	s.emitHeads()
 	return !s.stopped, nil
+}
+
+// setName sets the name of the current record, in memory that belongs to the caller.
+func (s *scanner) setName(name []byte) {
+	if s.name = s.only; s.name == "" {
+		s.name = s.names.Copy(name)
+	}
 }
 
 // begin sets what is wanted of a record, and reports whether that may be anything. The record of
@@ -156,7 +165,11 @@ func (s *scanner) begin(record []byte) (wanted bool) {
 // merge yields the tree's values, and the heads' values that come before or between them. The
 // number of values of a record that is read to its end must be that of its catalogue entry.
 func (s *scanner) merge(r *recordContent) error {
-	s.seek(r)
+	if s.wantsNewest(&r.entry) {
+		s.mergeNewest(&r.entry)
+		return nil
+	}
+	s.tree.Seek(s.name, s.wanted)
 	read := uint64(0)
 	for s.remaining > 0 && !s.stopped {
 		rows, err := s.next()
@@ -179,11 +192,29 @@ func (s *scanner) merge(r *recordContent) error {
 	return nil
 }
 
+// wantsNewest reports whether a record's newest value is all that is wanted from the tree, and the
+// catalogue has it. Then no chunk is read.
+func (s *scanner) wantsNewest(e *codec.CatalogueEntry) bool {
+	return s.wanted.Limit == 1 && s.wanted.Newest && e.NewestValue != nil && s.wanted.Contains(e.Newest)
+}
+
+// mergeNewest yields the newest value, which the catalogue or the heads have.
+func (s *scanner) mergeNewest(e *codec.CatalogueEntry) {
+	switch {
+	case !s.inHeads.done() && s.inHeads.precedes(e.Newest, e.NewestSequence):
+		s.emitHead()
+	case s.only != "":
+		s.yieldValue(e.Newest, e.NewestValue) // which Record has copied
+	default:
+		s.yieldValue(e.Newest, s.values.Copy(e.NewestValue))
+	}
+}
+
 // mergeRows yields values of the tree, and the heads' values that come before or between them.
 func (s *scanner) mergeRows(rows *codec.Rows) {
 	inTree := rowCursor{rows: rows, remaining: rows.Len(), backward: s.wanted.Newest, copies: s.copyAll(rows)}
 	for inTree.remaining > 0 && !s.stopped && s.remaining > 0 {
-		if !s.inHeads.done() && s.inHeads.precedes(&inTree) {
+		if !s.inHeads.done() && s.inHeads.precedes(inTree.place()) {
 			s.emitHead()
 		} else {
 			s.emitRow(&inTree)
@@ -191,23 +222,8 @@ func (s *scanner) mergeRows(rows *codec.Rows) {
 	}
 }
 
-// seek prepares next for a record. When only the newest value is wanted and the catalogue has it,
-// no chunk is read.
-func (s *scanner) seek(r *recordContent) {
-	e := &r.entry
-	s.onlyNewest = s.wanted.Limit == 1 && s.wanted.Newest && e.NewestValue != nil && s.wanted.Contains(e.Newest)
-	if s.onlyNewest {
-		s.newest.SetEntry(codec.Entry{Timestamp: e.Newest, Sequence: e.NewestSequence, Value: e.NewestValue})
-		return
-	}
-	s.tree.Seek(s.name, s.wanted)
-}
-
 // next returns the record's next values in the tree; nil at the end.
 func (s *scanner) next() (rows *codec.Rows, err error) {
-	if s.onlyNewest {
-		return &s.newest, nil
-	}
 	err = s.iteration.read(func() error { rows, err = s.tree.Next(); return err })
 	return rows, err
 }
@@ -250,7 +266,7 @@ func (s *scanner) yieldValue(timestamp uint64, value []byte) {
 // copyAll copies at once the values that next returned, if all of them will be yielded and they are
 // large enough for an allocation of their own; otherwise it returns nil.
 func (s *scanner) copyAll(rows *codec.Rows) []byte {
-	if s.onlyNewest || rows.Len() > s.remaining {
+	if rows.Len() > s.remaining {
 		return nil
 	}
 	values := rows.Text()
@@ -278,6 +294,12 @@ func (c *rowCursor) next() int {
 		return c.remaining - 1
 	}
 	return c.rows.Len() - c.remaining
+}
+
+// place returns the timestamp and the sequence number of the next row.
+func (c *rowCursor) place() (timestamp, sequence uint64) {
+	at := c.next()
+	return c.rows.Timestamps[at], c.rows.Sequences[at]
 }
 
 func (c *rowCursor) pop() int {

@@ -104,3 +104,33 @@ func minAllocated(do func()) (smallest uint64) {
 	}
 	return smallest
 }
+
+// TestQueryOfOneValueAllocations shows that a query for one value of one record needs few
+// allocations, however many records there are.
+func TestQueryOfOneValueAllocations(t *testing.T) {
+	const maxAllocations = 26 // the race detector empties pools now and then
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS})
+	for at := range uint64(20) {
+		var batch []daybook.StoredValue
+		for record := range 500 {
+			batch = append(batch, daybook.StoredValue{
+				RecordName: fmt.Sprintf("r%03d", record), Value: fmt.Appendf(nil, `{"n":%d}`, at), StoredAt: at,
+			})
+		}
+		if err := db.StoreBatch(ctx, batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	allocations := testing.AllocsPerRun(100, func() {
+		values, err := db.Query(ctx, "r123", daybook.Latest(1))
+		if err != nil || len(values) != 1 || string(values[0].Value) != `{"n":19}` {
+			t.Fatalf("got %v, %v", values, err)
+		}
+	})
+	if allocations > maxAllocations {
+		t.Errorf("%.0f allocations; want at most %d", allocations, maxAllocations)
+	}
+}

@@ -139,6 +139,9 @@ type recordContent struct {
 
 // records calls fn for each record, by name, until fn returns false.
 func (s *snapshot) records(ctx context.Context, fn func(recordContent) (more bool, err error)) error {
+	if s.pattern.Exact() {
+		return s.oneRecord(ctx, fn)
+	}
 	names := s.tree.RecordsFrom(s.pattern, s.from)
 	var name []byte
 	var entry codec.CatalogueEntry
@@ -168,4 +171,24 @@ func (s *snapshot) records(ctx context.Context, fn func(recordContent) (more boo
 			err = s.iteration.read(next)
 		}
 	}
+}
+
+// oneRecord is records for a pattern that matches one name. It needs no cursor over the names.
+func (s *snapshot) oneRecord(ctx context.Context, fn func(recordContent) (more bool, err error)) error {
+	name := s.pattern.Prefix()
+	if name < s.from {
+		return nil
+	}
+	r := recordContent{name: []byte(name)}
+	err := s.iteration.read(func() (err error) { r.entry, r.inTree, err = s.tree.Record(name); return err })
+	if err != nil {
+		return err
+	}
+	_, inHeads, err := s.firstName(ctx)
+	if err = cmp.Or(err, s.iteration.check()); err != nil || !r.inTree && !inHeads {
+		return err
+	}
+	s.takeViews(&r)
+	_, err = fn(r)
+	return err
 }

@@ -27,6 +27,9 @@ func CompileGlob(pattern string) (*Pattern, error) {
 	if err := validate(pattern); err != nil {
 		return nil, err
 	}
+	if !strings.ContainsAny(pattern, `*?\`) { // a name, as most queries have
+		return literal(pattern), nil
+	}
 	prefix, rest, err := globPrefix(pattern)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@
 package tree
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/daybook-db/daybook/codec"
@@ -53,6 +54,23 @@ func (r *CatalogueReader) Next(
 		return nil
 	})
 	return name, entry, found, r.mapped.describe(err)
+}
+
+// Record returns the catalogue entry of one record, and whether the tree has values of it. The
+// entry's value belongs to the caller.
+func (s *Snapshot) Record(name string) (entry codec.CatalogueEntry, found bool, err error) {
+	err = s.mapped.protect(func() error {
+		s.bound = append(s.bound[:0], name...)
+		data, err := s.records.Cursor().Get(s.bound)
+		if data == nil || err != nil {
+			return err
+		}
+		found = true
+		entry, err = s.mapped.decodeEntry(s.image, s.bound, data)
+		entry.NewestValue = bytes.Clone(entry.NewestValue)
+		return err
+	})
+	return entry, found && err == nil, s.mapped.describe(err)
 }
 
 // namesPerCheck is the number of names that are matched between two checks of the context. A
