@@ -224,10 +224,7 @@ func recordOf(key []byte) []byte {
 // rememberChunk remembers the damage of a chunk.
 func (r *ChangeReader) rememberChunk(s *Snapshot, err error, key, chunk []byte) error {
 	err = s.mapped.describeChunkOf(s.image, err, key, chunk)
-	record, _, _, keyErr := codec.SplitKey(key)
-	if keyErr != nil {
-		record = nil
-	}
+	record, _, _, _ := codec.SplitKey(key) // none if the key names none
 	if h, headerErr := codec.ReadHeader(key, chunk); headerErr == nil {
 		return r.remember(err, string(record), h.MinSequence, h.MaxSequence)
 	}
