@@ -3,6 +3,7 @@
 package tree
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"testing"
@@ -14,9 +15,11 @@ import (
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
-// TestVerbsMeetInlineDamage damages the data buckets of a tree that is so small that bbolt keeps
-// them within the root page. The checksum of that page covers only the beginning of each.
-func TestVerbsMeetInlineDamage(t *testing.T) {
+// makeInlineTree writes a tree that is so small that bbolt keeps the data buckets within the root
+// page. The checksum of that page covers only the beginning of each. It returns the tree's path,
+// and offsets in both buckets.
+func makeInlineTree(t *testing.T) (path string, offsets []int) {
+	t.Helper()
 	path, h := filepath.Join(testenv.TempDir(t), "tree"), make(history)
 	tree := mustOpen(t, path)
 	for i := range uint64(4) {
@@ -29,10 +32,35 @@ func TestVerbsMeetInlineDamage(t *testing.T) {
 	if err := h.post(tree, 112); err != nil {
 		t.Fatal(err)
 	}
-	damaged := inlineBytes(t, tree)
+	offsets = inlineBytes(t, tree)
 	if err := tree.Close(); err != nil {
 		t.Fatal(err)
 	}
+	return path, offsets
+}
+
+// TestOpenMeetsInlineDamage damages the data buckets within the root page, and opens the tree.
+func TestOpenMeetsInlineDamage(t *testing.T) {
+	path, damaged := makeInlineTree(t)
+	file := mustRead(t, path)
+	for _, at := range damaged {
+		overwrite(t, path, []byte{file[at] ^ 1}, at)
+		for _, opts := range []Options{options(), {ReadOnly: true, LockTimeout: -1}} {
+			tree, err := openAt(t, path, opts)
+			if err == nil {
+				err = errors.Join(errors.New("no error"), tree.Close())
+			}
+			if !isDamage(err) {
+				t.Errorf("the byte at %d is damaged, read-only: %v: got %v; want ErrCorrupt", at, opts.ReadOnly, err)
+			}
+		}
+		overwrite(t, path, file[at:at+1], at)
+	}
+}
+
+// TestVerbsMeetInlineDamage damages the data buckets within the root page while verbs run.
+func TestVerbsMeetInlineDamage(t *testing.T) {
+	path, damaged := makeInlineTree(t)
 	file := mustRead(t, path)
 	for _, v := range verbs(t) {
 		want, err := v.do(t, ctx, file, func(*Tree) {})

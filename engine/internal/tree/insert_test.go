@@ -43,6 +43,8 @@ func TestShouldMerge(t *testing.T) {
 		{"as many values as a chunk has together", encoded, 6, 501, 16, 10_000, true},
 		{"too many bytes together", encoded, 6, 501, 100, 1500, false},
 		{"as many bytes as a chunk has together", encoded, 6, 501, 100, 1501, true},
+		{"full of values, beside long ones", encoded, 6, 3300, 10, 1600, false},
+		{"full of bytes, beside many values", encoded, 41, 501, 40, 1000, false},
 		{"damaged", damaged, 6, 501, 100, 10_000, false},
 	} {
 		w := &writeTx{opts: Options{ChunkValues: test.chunkValues}}

@@ -27,8 +27,8 @@ var errStuck = errors.New("the neighbour cannot be read")
 func (stuckFinder) previous(string, *chunk) (*chunk, error) { return nil, errStuck }
 func (stuckFinder) next(string, *chunk) (*chunk, error)     { return nil, errStuck }
 
-// TestMergeMeetsAnError posts a value that is merged with the chunk before or after it, of which the
-// neighbour cannot be read.
+// TestMergeMeetsAnError posts a value that is merged with the chunk before or after it, of which
+// the neighbour cannot be read.
 func TestMergeMeetsAnError(t *testing.T) {
 	inUpdate(t, func(w *writeTx) {
 		c, err := w.next("one.100", nil)
@@ -117,8 +117,8 @@ func wantDamagedChunk(t *testing.T, err error) {
 	}
 }
 
-// TestNewestInADamagedChunk deletes the newest values of a record. The chunk that has the newest one
-// then is damaged.
+// TestNewestInADamagedChunk deletes the newest values of a record. The chunk that has the newest
+// one then is damaged.
 func TestNewestInADamagedChunk(t *testing.T) {
 	tree := mustOpen(t, makeVerbTree(t))
 	key, encoded := chunkAt(t, tree, 2) // the last one with values up to 3
@@ -236,8 +236,8 @@ func TestChangesOfANamelessKey(t *testing.T) {
 	t.Error("got no error; want ErrCorrupt")
 }
 
-// TestChangesOfANewerChunk reads the changes of a record of which a newer program wrote a chunk. The
-// reader must say so. It may not be passed over as damage.
+// TestChangesOfANewerChunk reads the changes of a record of which a newer program wrote a chunk.
+// The reader must say so. The chunk may not be passed over as damage.
 func TestChangesOfANewerChunk(t *testing.T) {
 	tree := mustOpen(t, makeVerbTree(t))
 	key, encoded := chunkAt(t, tree, 0)

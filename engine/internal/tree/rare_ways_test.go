@@ -67,6 +67,23 @@ func TestFindersMeetFailedReads(t *testing.T) {
 	}
 }
 
+// TestFirstChunkIsVerified looks for the first chunk of a record in a transaction that has read
+// nothing yet. bbolt reads the page, so it must be verified first.
+func TestFirstChunkIsVerified(t *testing.T) {
+	tree := mustOpen(t, makeVerbTree(t))
+	err := tree.update(func(w *writeTx) error {
+		lift := pages.FailReads(func(uint64) string { return aFault })
+		defer lift()
+		if c, err := w.next("b", nil); err == nil {
+			t.Errorf("got %+v; want the error of the page", c)
+		}
+		return errNothing
+	})
+	if !errors.Is(err, errNothing) {
+		t.Fatal(err)
+	}
+}
+
 // TestFindTheGreatestOrdinal looks for a chunk whose key has the greatest ordinal, which is the
 // bound of a search.
 func TestFindTheGreatestOrdinal(t *testing.T) {
@@ -144,8 +161,8 @@ func TestSalvageMeetsRecordsOutOfOrder(t *testing.T) {
 	}
 }
 
-// TestBeginPanics begins a transaction over which bbolt panics, and keeps its locks. The tree is not
-// usable then.
+// TestBeginPanics begins a transaction over which bbolt panics, and keeps its locks. The tree is
+// not usable then.
 func TestBeginPanics(t *testing.T) {
 	tree := mustOpen(t, makeVerbTree(t))
 	open := tree.bolt
@@ -190,8 +207,8 @@ func TestLookedUpEntries(t *testing.T) {
 	})
 }
 
-// TestPageInUseTakenForFree commits after a commit that failed on a full disk, when bbolt takes pages
-// for free that the tree has in use.
+// TestPageInUseTakenForFree commits after a commit that failed on a full disk, when bbolt takes
+// pages for free that the tree has in use.
 func TestPageInUseTakenForFree(t *testing.T) {
 	tree := mustOpen(t, filepath.Join(testenv.TempDir(t), "tree"))
 	mustPost(t, tree, 0)
