@@ -86,7 +86,7 @@ func splitSection(encoded []byte) (section, batch []byte, err error) {
 	if in.failed || len(section) == 0 {
 		return nil, nil, corruptf("the section before a batch ends at %d bytes", len(encoded))
 	}
-	return section, in.data, nil
+	return section, in.rest(), nil
 }
 
 // maxDecompressedBatch returns the greatest length of a batch whose compressed form has n bytes.
@@ -148,7 +148,7 @@ func (r *BatchReader) Next() (record []byte, timestamp uint64, value []byte, err
 	r.timestamp += uint64(r.in.varint())
 	value = r.in.bytes(r.in.uvarint())
 	r.remaining--
-	if r.in.failed || r.remaining == 0 && len(r.in.data) > 0 {
+	if r.in.failed || r.remaining == 0 && r.in.remaining() > 0 {
 		return nil, 0, nil, corruptf("a batch does not end with its last value")
 	}
 	if len(record) == 0 || len(value) == 0 {

@@ -78,8 +78,8 @@ func DecodeCatalogueEntry(name, data []byte) (CatalogueEntry, error) {
 	switch {
 	case in.failed:
 		return CatalogueEntry{}, corruptf("a catalogue entry of %d bytes is cut off", len(data))
-	case len(in.data) > 0:
-		return CatalogueEntry{}, corruptf("a catalogue entry has %d bytes too many", len(in.data))
+	case in.remaining() > 0:
+		return CatalogueEntry{}, corruptf("a catalogue entry has %d bytes too many", in.remaining())
 	case data[0] != catalogueEntryVersion || e.Count == 0 || e.Oldest > e.Newest:
 		return CatalogueEntry{}, corruptf("a catalogue entry contradicts itself")
 	}

@@ -156,8 +156,8 @@ func setChecksums(key, chunk []byte) {
 	if in.failed {
 		return
 	}
-	headerLen := len(chunk) - len(in.data)
-	binary.LittleEndian.PutUint32(chunk[bodyChecksumAt:], crc32.Checksum(in.data, Castagnoli))
+	headerLen := len(chunk) - in.remaining()
+	binary.LittleEndian.PutUint32(chunk[bodyChecksumAt:], crc32.Checksum(in.rest(), Castagnoli))
 	sum := checksumAround(key, chunk[:headerLen], headerChecksumAt)
 	binary.LittleEndian.PutUint32(chunk[headerChecksumAt:], sum)
 }

@@ -234,6 +234,6 @@ func (b *Buffer) readColumns() bool {
 		end += int(n)
 	}
 	b.starts[h.Count] = end
-	return ordered && !in.failed && len(in.data) == 0 && end == len(b.text) &&
+	return ordered && !in.failed && in.remaining() == 0 && end == len(b.text) &&
 		timestamp == h.Last && lowest == h.MinSequence && highest == h.MaxSequence
 }

@@ -98,9 +98,9 @@ func ReadHeader(key, chunk []byte) (Header, error) {
 		ValueBytes: in.uvarint(), columns: in.uvarint(),
 		version:  version,
 		encoding: encoding,
-		body:     in.data,
+		body:     in.rest(),
 	}
-	header := chunk[:len(chunk)-len(in.data)]
+	header := chunk[:len(chunk)-in.remaining()]
 	want := binary.LittleEndian.Uint32(header[headerChecksumAt:])
 	if got := checksumAround(key, header, headerChecksumAt); got != want {
 		return Header{}, corruptf("the checksum of a chunk's header is %08x; want %08x", got, want)

@@ -330,7 +330,7 @@ func TestFloatScales(t *testing.T) {
 				in.data = appendIntColumn(in.data, []uint64{0})
 			}
 			in.place(new(storedPlace), 1, chunkVersion)
-			if valid := !in.failed && len(in.data) == 0; valid != (scale <= largest) {
+			if valid := !in.failed && in.remaining() == 0; valid != (scale <= largest) {
 				t.Errorf("unit %d, scale %d: valid: %v", unit, scale, valid)
 			}
 		}

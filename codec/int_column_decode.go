@@ -25,9 +25,10 @@ func (r *fieldReader) intColumn(n int) (c intColumn) {
 	return c
 }
 
-// readIntColumn is intColumn without a copy of the column, which is large.
+// readIntColumn is intColumn without a copy of the column, which is large. What the column's form
+// does not use, keeps its value.
 func (r *fieldReader) readIntColumn(c *intColumn, n int) {
-	*c = intColumn{count: n, divisor: 1}
+	c.count, c.form, c.divisor = n, 0, 1
 	if r.startsWith(tagDivided) {
 		c.divisor = r.uvarint()
 		r.failed = r.failed || c.divisor < minDivisor
@@ -41,6 +42,7 @@ func (r *fieldReader) readIntColumn(c *intColumn, n int) {
 	case r.startsWith(tagPatched):
 		c.form = tagPatched
 		r.packedInts(&c.ints, n)
+		c.patches.count = 0
 		if patched := r.countUpTo(n); patched > 0 {
 			r.packedInts(&c.lengths, patched)
 			r.packedInts(&c.patches, patched)
@@ -50,12 +52,20 @@ func (r *fieldReader) readIntColumn(c *intColumn, n int) {
 	}
 }
 
+// forget drops all references to the body.
+func (c *intColumn) forget() {
+	if c.form != 0 {
+		c.lengths.packed, c.patches.packed = nil, nil
+	}
+	c.ints.packed = nil
+}
+
 // startsWith reports whether the next byte is a tag, and takes it if so.
 func (r *fieldReader) startsWith(tag byte) bool {
-	if len(r.data) == 0 || r.data[0] != tag {
+	if r.remaining() == 0 || r.data[r.at] != tag {
 		return false
 	}
-	r.data = r.data[1:]
+	r.at++
 	return true
 }
 

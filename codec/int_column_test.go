@@ -51,8 +51,8 @@ func TestIntColumnRoundTrip(t *testing.T) {
 		encoded := appendIntColumn(nil, values)
 		in := fieldReader{data: encoded}
 		column := in.intColumn(len(values))
-		if in.failed || len(in.data) > 0 {
-			t.Fatalf("%v: failed: %v, %d bytes remain", values, in.failed, len(in.data))
+		if in.failed || in.remaining() > 0 {
+			t.Fatalf("%v: failed: %v, %d bytes remain", values, in.failed, in.remaining())
 		}
 		checkParts(t, &column, values)
 		for n := range encoded {
@@ -79,8 +79,8 @@ func checkParts(t *rapid.T, column *intColumn, values []uint64) {
 	minus := rapid.Uint64().Draw(t, "minus")
 	in, rest := fieldReader{data: column.appendTail(nil, dropped, minus)}, make([]uint64, len(values)-dropped)
 	tail := in.intColumn(len(rest))
-	if in.failed || len(in.data) > 0 {
-		t.Fatalf("tail after %d: failed: %v, %d bytes remain", dropped, in.failed, len(in.data))
+	if in.failed || in.remaining() > 0 {
+		t.Fatalf("tail after %d: failed: %v, %d bytes remain", dropped, in.failed, in.remaining())
 	}
 	tail.read(rest, 0)
 	for i := range rest {

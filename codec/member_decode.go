@@ -108,12 +108,12 @@ func (t *memberBody) parse(h *Header) bool {
 	in := fieldReader{data: h.body}
 	t.version = h.version
 	t.timestamps, t.sequences = in.intColumn(h.Count), in.intColumn(h.Count)
-	pieces := in.data
+	pieces := in.rest()
 	if !t.parsePieces(&in) {
 		return false
 	}
 	columns, templates := in.uvarint(), in.uvarint()
-	t.beforeTemplates = pieces[:len(pieces)-len(in.data)]
+	t.beforeTemplates = pieces[:len(pieces)-in.remaining()]
 	if in.failed || columns > maxMemberColumns || templates == 0 || templates > maxMemberTemplates {
 		return false
 	}
@@ -126,26 +126,26 @@ func (t *memberBody) parse(h *Header) bool {
 	if !t.readTemplates(&in, h.Count, rows[:templates]) {
 		return false
 	}
-	budget, stored := scalarBudget{scalars: int(h.ValueBytes), texts: int(h.ValueBytes)}, in.data
+	budget, stored := scalarBudget{scalars: int(h.ValueBytes), texts: int(h.ValueBytes)}, in.rest()
 	for i := range t.templates {
 		t.templates[i].rows = rows[i]
 		if !t.parseTemplate(&in, &t.templates[i], &budget) {
 			return false
 		}
 	}
-	t.templateBytes = stored[:len(stored)-len(in.data)]
+	t.templateBytes = stored[:len(stored)-in.remaining()]
 	for i := range t.columns {
 		if !t.columns[i].parse(&in, &budget, t) {
 			return false
 		}
 	}
 	t.texts.seal()
-	return len(in.data) == 0
+	return in.remaining() == 0
 }
 
 func (t *memberBody) parsePieces(in *fieldReader) bool {
 	n := in.uvarint()
-	if n > uint64(len(in.data)) {
+	if n > uint64(in.remaining()) {
 		return false
 	}
 	t.texts.reset()
@@ -159,7 +159,7 @@ func (t *memberBody) parsePieces(in *fieldReader) bool {
 // parseTemplate takes a template off the front, and takes its scalars from the budget.
 func (t *memberBody) parseTemplate(in *fieldReader, stored *storedMembers, budget *scalarBudget) bool {
 	places := in.uvarint()
-	if places > uint64(len(in.data)) || places > uint64(budget.scalars/stored.rows) {
+	if places > uint64(in.remaining()) || places > uint64(budget.scalars/stored.rows) {
 		return false
 	}
 	budget.scalars -= int(places) * stored.rows
@@ -182,10 +182,10 @@ func (t *memberBody) parseTemplate(in *fieldReader, stored *storedMembers, budge
 
 // parse takes a column off the front, which has count scalars.
 func (s *storedColumn) parse(in *fieldReader, budget *scalarBudget, t *memberBody) bool {
-	if s.numbers = nil; s.count == 0 || len(in.data) == 0 {
+	if s.numbers = nil; s.count == 0 || in.remaining() == 0 {
 		return false
 	}
-	if !placeKind(in.data[0]).isTexts() {
+	if !placeKind(in.data[in.at]).isTexts() {
 		s.numbers = &s.memory
 		in.place(s.numbers, s.count, t.version)
 		return !in.failed

@@ -31,12 +31,12 @@ type packedInts struct {
 
 // packedInts takes n packed integers off the front.
 func (r *fieldReader) packedInts(p *packedInts, n int) {
-	if n <= 0 || len(r.data) == 0 {
+	if n <= 0 || r.remaining() == 0 {
 		r.failed = true
 		return
 	}
-	tag := r.data[0]
-	r.data = r.data[1:]
+	tag := r.data[r.at]
+	r.at++
 	p.count = n
 	p.deltas, p.width, p.base = tag&deltaFlag != 0, int(tag&widthMask), uint64(r.varint())
 	if p.width > maxPackedWidth && p.width != fullWidth {

@@ -47,8 +47,8 @@ func wantSums(t *testing.T, differences []uint64, width, step int) {
 	}
 	in := fieldReader{data: appendDeltas(nil, values, minDifference, width)}
 	var ints packedInts
-	if in.packedInts(&ints, len(values)); in.failed || len(in.data) > 0 {
-		t.Fatalf("width %d: failed: %v, %d bytes remain", width, in.failed, len(in.data))
+	if in.packedInts(&ints, len(values)); in.failed || in.remaining() > 0 {
+		t.Fatalf("width %d: failed: %v, %d bytes remain", width, in.failed, in.remaining())
 	}
 	for i := 0; i < len(values); i += step {
 		if got := ints.sumBefore(i); got != values[i] {

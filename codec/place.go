@@ -35,11 +35,11 @@ type storedPlace struct {
 // place takes a place of a template off the front into p, whose column has as many integers as
 // rows. It fails if the version of the chunk has no such kind of column.
 func (r *fieldReader) place(p *storedPlace, rows int, version byte) {
-	if p.floats, p.mantissas = nil, nil; len(r.data) == 0 {
+	if p.floats, p.mantissas = nil, nil; r.remaining() == 0 {
 		r.failed = true
 		return
 	}
-	switch kind := placeKind(r.data[0]); {
+	switch kind := placeKind(r.data[r.at]); {
 	case kind.isDecimals():
 		p.style = r.numberStyle()
 		r.failed = r.failed || !p.style.isValid()
@@ -55,8 +55,9 @@ func (r *fieldReader) place(p *storedPlace, rows int, version byte) {
 
 // forget drops all references to the body.
 func (p *storedPlace) forget() {
-	if p.column, p.mantissas, p.floats = (intColumn{}), nil, nil; p.memory != nil {
-		p.memory.corrections = intColumn{}
+	p.column.forget()
+	if p.mantissas, p.floats = nil, nil; p.memory != nil {
+		p.memory.corrections.forget()
 	}
 }
 

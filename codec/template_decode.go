@@ -138,7 +138,7 @@ func (t *templateBody) parse(h *Header) bool {
 		stored := &t.templates[i]
 		stored.rows = rows[i]
 		places := in.uvarint()
-		if in.failed || places > bytesLeft/uint64(stored.rows) || places > uint64(len(in.data)) {
+		if in.failed || places > bytesLeft/uint64(stored.rows) || places > uint64(in.remaining()) {
 			return false
 		}
 		bytesLeft -= places * uint64(stored.rows)
@@ -151,7 +151,7 @@ func (t *templateBody) parse(h *Header) bool {
 		}
 	}
 	t.texts.seal()
-	return len(in.data) == 0
+	return in.remaining() == 0
 }
 
 // readTemplates takes the template of each value off the front, and counts the values of each

@@ -101,9 +101,9 @@ func (t *textColumn) parseTexts(in *fieldReader, budget *scalarBudget) bool {
 const minFormPlace = 1 + 3 + 2
 
 func (t *textColumn) parseForms(in *fieldReader, budget *scalarBudget, body *memberBody) bool {
-	stored := in.data
+	stored := in.rest()
 	n := in.uvarint()
-	if n == 0 || n > maxForms || n > uint64(len(in.data)) {
+	if n == 0 || n > maxForms || n > uint64(in.remaining()) {
 		return false
 	}
 	t.forms = slices.Grow(t.forms[:0], int(n))[:n]
@@ -111,7 +111,7 @@ func (t *textColumn) parseForms(in *fieldReader, budget *scalarBudget, body *mem
 	for i := range t.forms {
 		form := &t.forms[i]
 		n := in.uvarint()
-		if places += n; n > uint64(len(in.data)/minFormPlace) || places > uint64(budget.scalars) {
+		if places += n; n > uint64(in.remaining()/minFormPlace) || places > uint64(budget.scalars) {
 			return false
 		}
 		form.places = form.places[:0]
@@ -121,7 +121,7 @@ func (t *textColumn) parseForms(in *fieldReader, budget *scalarBudget, body *mem
 		}
 		form.last = body.texts.add(in.bytes(in.uvarint()))
 	}
-	t.formBytes = stored[:len(stored)-len(in.data)]
+	t.formBytes = stored[:len(stored)-in.remaining()]
 	if n > 1 {
 		t.indexes = in.intColumn(t.count)
 	}

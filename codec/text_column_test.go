@@ -109,7 +109,7 @@ func TestTextDigits(t *testing.T) {
 		var column textColumn
 		in := fieldReader{data: encoded}
 		body := memberBody{version: chunkVersion}
-		if !column.parse(&in, len(texts), &scalarBudget{texts: total}, &body) || len(in.data) > 0 {
+		if !column.parse(&in, len(texts), &scalarBudget{texts: total}, &body) || in.remaining() > 0 {
 			t.Fatalf("%q: the column cannot be read", texts)
 		}
 		from := rapid.IntRange(0, len(texts)-1).Draw(t, "from")

@@ -17,7 +17,7 @@ func parseTextColumn(encoded []byte, count, valueBytes int) (*textColumn, *membe
 	in := fieldReader{data: encoded}
 	ok := column.parse(&in, count, &scalarBudget{scalars: valueBytes, texts: valueBytes}, &body)
 	body.texts.seal()
-	return &column, &body, ok && len(in.data) == 0
+	return &column, &body, ok && in.remaining() == 0
 }
 
 // TestPatternWithoutDigits has a pattern of one byte that is not an alphabet, and a longer text.
