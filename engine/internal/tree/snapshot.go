@@ -23,9 +23,10 @@ type Snapshot struct {
 	buffer  *codec.Buffer
 	bound   []byte // scratch for a key
 
-	record string      // whose values Next returns
-	wanted codec.Range // of the record's values
-	begun  bool        // Next has moved the cursor to the first chunk
+	record string       // whose values Next returns
+	wanted codec.Range  // of the record's values
+	begun  bool         // Next has moved the cursor to the first chunk
+	first  codec.Header // of that chunk, if seekFrom has read it; Count is 0 otherwise
 }
 
 // buffers holds buffers for decoded chunks.
@@ -86,7 +87,7 @@ func (s *Snapshot) HasRecord(record string) (found bool, err error) {
 // wanted.Newest, otherwise from the oldest. The limit applies to each chunk on its own, and the
 // caller stops when it has enough values.
 func (s *Snapshot) Seek(record string, wanted codec.Range) {
-	s.record, s.wanted, s.begun = record, wanted, false
+	s.record, s.wanted, s.begun, s.first = record, wanted, false, codec.Header{}
 }
 
 // Next returns the wanted values of the next chunk, always the oldest first; nil at the end. They
@@ -110,7 +111,7 @@ func (s *Snapshot) next() (rows *codec.Rows, more bool, err error) {
 	if err != nil || !codec.HasRecord(key, s.record) {
 		return nil, false, err
 	}
-	header, err := codec.ReadHeader(key, chunk)
+	header, err := s.readHeader(key, chunk)
 	if err != nil {
 		return nil, false, s.describeChunk(err, key, chunk)
 	}
@@ -121,6 +122,15 @@ func (s *Snapshot) next() (rows *codec.Rows, more bool, err error) {
 		return nil, false, s.describeChunk(err, key, chunk)
 	}
 	return &s.buffer.Rows, true, nil
+}
+
+// readHeader returns the header of the chunk that step has moved to.
+func (s *Snapshot) readHeader(key, chunk []byte) (header codec.Header, err error) {
+	if s.first.Count == 0 {
+		return codec.ReadHeader(key, chunk)
+	}
+	header, s.first = s.first, codec.Header{}
+	return header, nil
 }
 
 func (s *Snapshot) describeChunk(err error, key, chunk []byte) error {
@@ -155,7 +165,12 @@ func (s *Snapshot) seekFrom(record string, start uint64) (key, chunk []byte, err
 		}
 		if codec.HasRecord(key, record) {
 			// If the header is damaged, the caller finds and describes that.
-			if header, err := codec.ReadHeader(key, chunk); err != nil || header.Last >= start {
+			header, err := codec.ReadHeader(key, chunk)
+			if err != nil {
+				return key, chunk, nil
+			}
+			if header.Last >= start {
+				s.first = header
 				return key, chunk, nil
 			}
 		}
