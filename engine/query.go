@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"iter"
@@ -238,7 +239,16 @@ func (s *scanner) emitHeads() {
 // emitHead yields the next value of the heads.
 func (s *scanner) emitHead() {
 	e := s.inHeads.pop()
-	s.yieldValue(e.Timestamp, s.values.Copy(e.Value))
+	s.yieldValue(e.Timestamp, s.copyValue(e.Value))
+}
+
+// copyValue copies a value into memory that belongs to the caller. A result of one value has no use
+// for a block.
+func (s *scanner) copyValue(value []byte) []byte {
+	if s.only != "" && s.all.Limit == 1 {
+		return bytes.Clone(value)
+	}
+	return s.values.Copy(value)
 }
 
 // emitRow yields the next value of the tree.
@@ -246,7 +256,7 @@ func (s *scanner) emitRow(c *rowCursor) {
 	at := c.pop()
 	value := c.rows.Value(at)
 	if c.copies == nil {
-		value = s.values.Copy(value)
+		value = s.copyValue(value)
 	} else {
 		value = c.popCopy(len(value))
 	}

@@ -78,10 +78,14 @@ func (db *DB) snapshotWith(
 
 // viewsOf returns readers of the records whose names begin with the pattern's prefix and are not
 // less than from. They do not match the names, because that may take long with a hostile pattern,
-// and they read under the heads' lock. The reader of a single record takes no notice of from.
+// and they read under the heads' lock. The reader of a single record takes no notice of from, and a
+// head that does not have the record needs no reader.
 func viewsOf(pattern *index.Pattern, from string) func(*head.Head, sync.Locker) *head.Reader {
 	return func(h *head.Head, lock sync.Locker) *head.Reader {
 		if pattern.Exact() {
+			if !h.Has(pattern.Prefix()) {
+				return nil
+			}
 			return h.ReadRecord(lock, pattern.Prefix())
 		}
 		return h.ReadPrefixFrom(lock, pattern.Prefix(), from)
