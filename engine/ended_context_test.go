@@ -68,3 +68,25 @@ func TestEndedContextInHeads(t *testing.T) {
 		t.Errorf("nextInHeads: got %d values, %v, after %d; want context.Canceled after 0", len(batch), err, r.after)
 	}
 }
+
+// TestLeadOfACommitThatLeaves ends the context of a commit that has just been told to lead. The
+// next one must lead in its place, or no value would ever be stored again.
+func TestLeadOfACommitThatLeaves(t *testing.T) {
+	var q commitQueue
+	leaving, next := q.newCommit(), q.newCommit()
+	if !q.join(leaving) || q.join(next) {
+		t.Fatal("the first commit leads, and no other")
+	}
+	q.passOn()
+	if !q.withdraw(leaving) {
+		t.Fatal("the commit is no longer in the queue")
+	}
+	select {
+	case told := <-next.wake:
+		if told != lead {
+			t.Errorf("the next commit was told %v; want that it leads", told)
+		}
+	default:
+		t.Error("the next commit was not told to lead")
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"testing"
@@ -286,4 +287,17 @@ func TestCopyGivesWayToScatteredPages(t *testing.T) {
 		}
 	}
 	t.Error("the file has not grown; the test wants that")
+}
+
+// TestRoomOfAnEarlierCopy begins a copy after another that had to leave room on the disk. This one
+// has not.
+func TestRoomOfAnEarlierCopy(t *testing.T) {
+	db := mustOpen(t, testenv.TempDir(t), nil)
+	taken := mustTakeTurn(t, db)
+	defer taken.end()
+	taken.copyMargin = math.MaxInt64 / 2
+	if err := beginCopy(taken); err != nil {
+		t.Errorf("got %v; want room for a small copy", err)
+	}
+	taken.giveUpCopy(nil)
 }
