@@ -192,12 +192,16 @@ func (j *judge) askStats(o *oracle) {
 	}
 }
 
-// readable queries each record by itself, and returns those for which that succeeded.
+// readable queries each record by itself in both orders, and returns those for which both
+// succeeded. A query for the oldest values first also reads the page after the record's last one.
 func (j *judge) readable(o *oracle) map[string]bool {
 	readable := make(map[string]bool)
 	for _, record := range o.records {
-		q := question{record, daybook.QueryParams{}}
-		readable[record] = j.query(q, o.answer(q))
+		readable[record] = true
+		for _, order := range []daybook.Order{daybook.NewestFirst, daybook.OldestFirst} {
+			q := question{record, daybook.QueryParams{Order: order}}
+			readable[record] = j.query(q, o.answer(q)) && readable[record]
+		}
 	}
 	return readable
 }
