@@ -93,6 +93,10 @@ type FS interface {
 type File interface {
 	io.WriterAt
 	io.Closer
+	// Allocate gives an empty file a size and the blocks for it, without writing them: they read as
+	// zeros. The Datasync after the first write to such a block also writes metadata. The error
+	// matches errors.ErrUnsupported if the file system cannot do this; the file is empty then.
+	Allocate(size int64) error
 	// Datasync makes all earlier writes durable, together with the metadata that reading them
 	// needs, such as the file's size. After an error, the state of all writes since the last
 	// successful Datasync is unknown.
@@ -146,6 +150,13 @@ func giveDirectoryToParentOwner(path string) {
 }
 
 type osFile struct{ *os.File }
+
+func (f osFile) Allocate(size int64) error {
+	if err := allocate(f.File, size); err != nil {
+		return &fs.PathError{Op: "allocate", Path: f.Name(), Err: err}
+	}
+	return nil
+}
 
 func (f osFile) Datasync() error { return Datasync(f.File) }
 
