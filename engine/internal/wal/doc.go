@@ -69,10 +69,14 @@
 // A log is a directory of segments. The name of a segment is its number, as 20 decimal digits, and
 // ".log". All integers are little-endian, and all checksums are CRC-32C.
 //
-// A segment is made under a temporary name, its number and ".new.log". It begins as a file of zeros
-// or as a released segment, and gets a prepared header. When the header is durable, the file gets
-// its name. So appending a frame overwrites blocks that the file already has, and syncing it writes
-// no metadata. The header with the first sequence number is written just before the first frame.
+// A segment is made under a temporary name, its number and ".new.log". It begins as a file that
+// reads as zeros or as a released segment, and gets a prepared header. When the header is durable,
+// the file gets its name. So a frame gets blocks that the file already has. The header with the
+// first sequence number is written just before the first frame.
+//
+// A small Append to blocks that have never been written also writes zeros after its frames, so that
+// syncing the next ones writes no metadata. A large one does not, because the zeros would be more
+// than the metadata.
 //
 //	segment   0  magic            8 bytes, "DAYBKLOG"
 //	          8  version          uint32, 3; version 2 has no identity: its frames begin at 44, and

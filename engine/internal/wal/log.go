@@ -110,6 +110,7 @@ func (l *Log) Append(frames []Frame) (firstSequence uint64, err error) {
 		return 0, err
 	}
 	l.encode(active, frames)
+	l.padWithZeros(active)
 	if written, err := active.file.WriteAt(l.buffer, active.end); err != nil {
 		return 0, l.rollBack(active, written, err)
 	}
@@ -119,6 +120,9 @@ func (l *Log) Append(frames []Frame) (firstSequence uint64, err error) {
 	firstSequence = l.next
 	l.next += values
 	l.mu.Lock()
+	if active.blank > 0 {
+		active.blank = max(active.blank, active.end+int64(len(l.buffer)))
+	}
 	active.end += size
 	active.lastSequence += values
 	l.mu.Unlock()
@@ -138,6 +142,25 @@ func (l *Log) encode(active *activeSegment, frames []Frame) {
 		encoded := frame{payload: f.Payload, values: uint32(f.Values), durable: durable}
 		l.buffer = encoded.append(l.buffer, active.number, active.end+int64(len(l.buffer)))
 	}
+}
+
+const (
+	// zerosAhead is the number of zeros, in bytes, that a small Append writes after its frames where
+	// nothing has been written yet. The syncs of the next ones then write no metadata.
+	zerosAhead = 64 << 10
+	// minUnpadded is the length in bytes of the shortest Append that writes no zeros. The metadata of
+	// its sync, about three blocks, is little beside its frames, in bytes and in time.
+	minUnpadded = 64 << 10
+)
+
+// padWithZeros adds zeros to the write buffer if it has little to write where nothing has been
+// written yet.
+func (l *Log) padWithZeros(active *activeSegment) {
+	end := active.end + int64(len(l.buffer))
+	if active.blank == 0 || end <= active.blank || len(l.buffer) >= minUnpadded {
+		return
+	}
+	l.buffer = append(l.buffer, make([]byte, min(zerosAhead, active.size-end))...)
 }
 
 // rollBack durably overwrites the bytes of a failed write with zeros. Some of its frames may be

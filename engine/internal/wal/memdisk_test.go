@@ -3,6 +3,7 @@
 package wal
 
 import (
+	"errors"
 	"io/fs"
 	"maps"
 	"path/filepath"
@@ -27,6 +28,8 @@ type memDisk struct {
 	durable map[string]*memFile
 	changes []map[string]*memFile // the entries after each change since the last SyncDir
 	written func(*memFile)        // is called after each write to a file, with mu locked; nil: nothing is
+
+	cannotAllocate bool // as a file system without fallocate
 }
 
 // memFile is a file. It stays the same memFile when it is renamed.
@@ -209,6 +212,13 @@ func (h *memHandle) WriteAt(data []byte, offset int64) (int, error) {
 		h.disk.written(f)
 	}
 	return len(data), nil
+}
+
+func (h *memHandle) Allocate(size int64) error {
+	if h.disk.cannotAllocate {
+		return errors.ErrUnsupported
+	}
+	return disk.WriteZeros(h, size)
 }
 
 func (h *memHandle) Datasync() error {

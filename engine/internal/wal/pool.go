@@ -14,10 +14,12 @@ import (
 // pool has the segments that are not in use. It keeps one segment ready for the next frames, which
 // it makes in the background: from a released segment, or from nothing.
 //
-// Released segments are recycled because writing zeros first would double the bytes that the log
-// writes. With 10^7 values in batches of 1,000, a store wrote a third more to the disk without
-// recycling. A recycled segment costs two renames and two syncs of the directory, in the
-// background.
+// A new segment gets its blocks from the file system, which need not be written first. Where it
+// cannot give them, the segment begins as a file of zeros.
+//
+// Released segments are recycled because the first write to a block is dearer than later ones: the
+// file system writes metadata, or the log has written zeros. A recycled segment costs two renames
+// and two syncs of the directory, in the background.
 type pool struct {
 	dir  string
 	fs   *files
@@ -29,7 +31,7 @@ type pool struct {
 	// mu guards the fields below.
 	mu         sync.Mutex
 	ready      *segment  // prepared, with the greatest number; nil: none
-	released   []segment // to be recycled: only their path and size are used
+	released   []segment // to be recycled: only path, size and blank are used
 	unfinished bool      // a segment is being made
 	nextNumber uint64    // number of the next segment made
 	nextSize   int64     // size of the next segment made from nothing
@@ -164,7 +166,7 @@ func (p *pool) makeSegment(size int64) (segment, error) {
 	released, recycled := p.takeReleasedLocked(size)
 	made.path = filepath.Join(p.dir, temporaryNameOf(made.number))
 	if recycled {
-		made.size = released.size
+		made.size, made.blank = released.size, released.blank
 	} else {
 		p.fs.set(made.path, made.size) // counts from the moment when it counts as a spare one
 	}
@@ -223,15 +225,15 @@ func (p *pool) prepare(s *segment, recycled bool) error {
 	return p.fs.SyncDir(p.dir)
 }
 
-// writePreparedFile durably writes a prepared header, and zeros after it unless the file is a
-// recycled one.
+// writePreparedFile durably writes a prepared header. Unless the file is a recycled one, it first
+// gets its size.
 func (p *pool) writePreparedFile(s *segment, recycled bool) (err error) {
 	file, err := p.createOrOpen(s, recycled)
 	if err != nil {
 		return err
 	}
 	if !recycled {
-		err = disk.WriteZeros(file, s.size)
+		err = allocate(file, s)
 	}
 	if err == nil {
 		err = writeDurably(file, s.preparedHeader().append(nil), 0)
@@ -239,6 +241,17 @@ func (p *pool) writePreparedFile(s *segment, recycled bool) (err error) {
 	if closeErr := file.Close(); err == nil {
 		err = closeErr
 	}
+	return err
+}
+
+// allocate gives the file of a segment its size. After that, appending changes neither the size nor
+// the free space of the disk.
+func allocate(file disk.File, s *segment) error {
+	err := file.Allocate(s.size)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return disk.WriteZeros(file, s.size)
+	}
+	s.blank = segmentHeaderLen
 	return err
 }
 
@@ -312,8 +325,8 @@ func (p *pool) removeDurably(s segment) {
 }
 
 // remove removes the file of a segment. A file that cannot be removed counts as released, so that
-// it is recycled or removed later. It has the size that it has on the disk: after a failed write of
-// zeros it is too short.
+// it is recycled or removed later. It has the size that it has on the disk: after a failed
+// allocation it is too short.
 func (p *pool) remove(s segment) {
 	err := p.fs.Remove(s.path)
 	if err == nil || errors.Is(err, fs.ErrNotExist) {

@@ -16,6 +16,7 @@ type segment struct {
 	number        uint64
 	path          string
 	size          int64  // of the file, in bytes
+	blank         int64  // offset from which on no byte has been written yet; 0: all have been, or may
 	firstSequence uint64 // sequence number of the first value; 0: prepared
 	lastSequence  uint64 // sequence number of the last value; firstSequence - 1: no values
 	version       uint32 // of the header; 0: the current one
