@@ -134,6 +134,30 @@ func TestReadBack(t *testing.T) {
 	}
 }
 
+// TestFallocate gives a file its size, and fails where there is no room.
+func TestFallocate(t *testing.T) {
+	d := fusedisk.MountFor(t)
+	file, from := create(t, d, "f"), mark(t, d)
+	write(t, file, 0, "begin")
+	must(t, unix.Fallocate(int(file.Fd()), 0, 0, fusedisk.MaxWrite+100))
+	must(t, unix.Fallocate(int(file.Fd()), 0, 0, 7)) // it is longer
+	want := []string{"write f 0+5", "write f 5+1048576 of zeros", "write f 1048581+95 of zeros"}
+	if diff := cmp.Diff(want, lines(t, d, from)); diff != "" {
+		t.Errorf("the journal (-want +got):\n%s", diff)
+	}
+	content := append([]byte("begin"), make([]byte, fusedisk.MaxWrite+95)...)
+	if got, err := os.ReadFile(file.Name()); err != nil || !bytes.Equal(got, content) {
+		t.Errorf("read %d bytes, %v; want %d", len(got), err, len(content))
+	}
+	if err := unix.Fallocate(int(file.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, 1<<22); err != unix.EOPNOTSUPP {
+		t.Errorf("a mode: got %v; want EOPNOTSUPP", err)
+	}
+	must(t, d.SetCapacity(fusedisk.MaxWrite+200))
+	if err := unix.Fallocate(int(file.Fd()), 0, 0, 1<<22); err != unix.ENOSPC {
+		t.Errorf("on a full disk: got %v; want ENOSPC", err)
+	}
+}
+
 // TestListing lists a directory that is too large for one read.
 func TestListing(t *testing.T) {
 	d := fusedisk.MountFor(t)

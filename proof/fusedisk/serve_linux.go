@@ -178,6 +178,15 @@ func (s *server) Write(_ <-chan struct{}, in *fuse.WriteIn, data []byte) (uint32
 	return uint32(written), fuse.Status(errno)
 }
 
+// Fallocate lengthens a file. In the journal it is a write of zeros, of which a power cut may lose
+// any part: the file is then as short, or has the zeros that it would have had.
+func (s *server) Fallocate(_ <-chan struct{}, in *fuse.FallocateIn) fuse.Status {
+	if in.Mode != 0 {
+		return fuse.Status(syscall.EOPNOTSUPP)
+	}
+	return fuse.Status(s.lengthen(in.NodeId, int64(in.Offset+in.Length)))
+}
+
 func (s *server) Fsync(_ <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 	return fuse.Status(s.sync(journal.Sync, in.NodeId))
 }

@@ -242,6 +242,30 @@ func (s *state) write(number uint64, offset int64, data []byte) (int, syscall.Er
 	return fits, 0
 }
 
+// lengthen writes zeros from the end of a file on until it has a size.
+func (s *state) lengthen(number uint64, size int64) syscall.Errno {
+	for {
+		length, errno := s.length(number)
+		if errno != 0 || length >= size {
+			return errno
+		}
+		if written, errno := s.write(number, length, make([]byte, min(size-length, MaxWrite))); errno != 0 {
+			return errno
+		} else if written == 0 {
+			return syscall.ENOSPC
+		}
+	}
+}
+
+func (s *state) length(number uint64) (int64, syscall.Errno) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := s.inodes[number]; n != nil {
+		return int64(len(n.data)), 0
+	}
+	return 0, syscall.ESTALE
+}
+
 // fitsLocked returns the number of bytes of a write that there is room for.
 func (s *state) fitsLocked(n *inode, offset int64, length int) int {
 	grows := offset + int64(length) - int64(len(n.data))
