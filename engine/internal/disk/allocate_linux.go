@@ -8,8 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// allocate calls fallocate. A file system that cannot do that returns an error that matches
-// errors.ErrUnsupported.
+// allocate calls fallocate.
 func allocate(f *os.File, size int64) error {
 	for {
 		if err := unix.Fallocate(int(f.Fd()), 0, 0, size); err != unix.EINTR {

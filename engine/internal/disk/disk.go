@@ -94,8 +94,9 @@ type File interface {
 	io.WriterAt
 	io.Closer
 	// Allocate gives an empty file a size and the blocks for it, without writing them: they read as
-	// zeros. The Datasync after the first write to such a block also writes metadata. The error
-	// matches errors.ErrUnsupported if the file system cannot do this; the file is empty then.
+	// zeros. The Datasync after the first write to such a block also writes metadata. A system
+	// without this returns an error that matches errors.ErrUnsupported, and file systems return
+	// others. The file is then empty, or has some blocks.
 	Allocate(size int64) error
 	// Datasync makes all earlier writes durable, together with the metadata that reading them
 	// needs, such as the file's size. After an error, the state of all writes since the last

@@ -216,7 +216,7 @@ func (h *memHandle) WriteAt(data []byte, offset int64) (int, error) {
 
 func (h *memHandle) Allocate(size int64) error {
 	if h.disk.cannotAllocate {
-		return errors.ErrUnsupported
+		return errors.New("invalid argument")
 	}
 	return disk.WriteZeros(h, size)
 }

@@ -245,13 +245,17 @@ func (p *pool) writePreparedFile(s *segment, recycled bool) (err error) {
 }
 
 // allocate gives the file of a segment its size. After that, appending changes neither the size nor
-// the free space of the disk.
+// the free space of the disk. File systems say with several errors that they cannot give blocks
+// without writing them, so any but that of a full disk is taken for one: a disk that fails also
+// refuses the zeros.
 func allocate(file disk.File, s *segment) error {
 	err := file.Allocate(s.size)
-	if errors.Is(err, errors.ErrUnsupported) {
+	switch {
+	case err == nil:
+		s.blank = segmentHeaderLen
+	case !disk.IsNoSpace(err):
 		return disk.WriteZeros(file, s.size)
 	}
-	s.blank = segmentHeaderLen
 	return err
 }
 
