@@ -145,11 +145,11 @@ func (l *Log) encode(active *activeSegment, frames []Frame) {
 }
 
 const (
-	// zerosAhead is the number of zeros, in bytes, that a small Append writes after its frames where
-	// nothing has been written yet. The syncs of the next ones then write no metadata.
+	// zerosAhead is the number of zeros, in bytes, that a small Append writes after its frames
+	// where nothing has been written yet. The syncs of the next ones then write no metadata.
 	zerosAhead = 64 << 10
-	// minUnpadded is the length in bytes of the shortest Append that writes no zeros. The metadata of
-	// its sync, about three blocks, is little beside its frames, in bytes and in time.
+	// minUnpadded is the length in bytes of the shortest Append that writes no zeros. The metadata
+	// of its sync, about three blocks, is little beside its frames, in bytes and in time.
 	minUnpadded = 64 << 10
 )
 
