@@ -147,7 +147,8 @@ func heldIn(runs runs, name string, bars []bar) string {
 			held++
 			continue
 		}
-		fmt.Fprintf(&missed, "  - %s: %s. It has %s.\n", row[0], row[1], formatCells(row[2:len(row)-1]))
+		item := paragraph(fmt.Sprintf("%s: %s. It has %s.", row[0], row[1], formatCells(row[2:len(row)-1])))
+		missed.WriteString("  - " + strings.ReplaceAll(item, "\n", "\n    ") + "\n")
 	}
 	return fmt.Sprintf("- Of the %d bars of the %s %d hold in each run.\n", len(bars), name, held) +
 		missed.String()
