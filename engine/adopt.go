@@ -103,7 +103,6 @@ func (t *turn) prepareToWrite() error {
 	if err := t.verifyDirectory(); err != nil {
 		return err
 	}
-	t.limitBesideCopy()
 	return t.syncRename()
 }
 

@@ -187,28 +187,15 @@ func (b budget) leftInDirectory(now sizes, d demand) int64 {
 // leftForCopy is leftInDirectory for a compaction's copy, which may use what the tree does not, and
 // has rest bytes yet to copy. A file that is too large for it shrinks only by a compaction.
 func (b budget) leftForCopy(now sizes, d demand, rest int64) int64 {
-	left := b.maxSize - b.log(now, d)
+	all := b.log(now, d) + max(b.tree(now, d)+reserveSize, now.file+now.reserve)
 	grown := now.copy + rest
-	if grown == 0 {
-		return left - max(b.tree(now, d)+reserveSize, now.file+now.reserve)
-	}
 	if now.copy > 0 { // the copy takes in the heads' values too, and a transaction's pages twice
 		grown += d.inTree() + 2*b.transaction
 	}
-	return left - b.besideCopy(now, d) - b.fileSize(grown)
-}
-
-// besideCopy returns what the tree's file and the reserve take at most beside a copy, when values
-// with the given demand are posted. The file may grow by the pages of a transaction, twice, because
-// large chunks need free pages that lie together.
-func (b budget) besideCopy(now sizes, d demand) int64 {
-	return max(b.tree(now, d)+reserveSize, now.file+now.reserve+2*b.transaction)
-}
-
-// maxBesideCopy is maxTreeFile while there is a copy: leftForCopy has left room for that size. The
-// copy is given up if the tree needs more.
-func (b budget) maxBesideCopy(now sizes, d demand) int64 {
-	return min(b.maxTreeFile(now), b.besideCopy(now, d)-now.reserve)
+	if grown > 0 {
+		all += b.fileSize(grown)
+	}
+	return b.maxSize - all
 }
 
 // segmentOverhead is more than what a segment takes beside its frames.

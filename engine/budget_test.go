@@ -150,10 +150,7 @@ func TestBudgetOfMapping(t *testing.T) {
 func TestBudgetOfCopy(t *testing.T) {
 	// The tree's file has free pages for the values, and for the room ahead of them.
 	now := sizes{file: 8 * mib, free: 8 * mib, spare: 2, log: mib, reserve: reserveSize}
-	const (
-		beside       = 8*mib + mib + reserveSize // the tree's file, the log and the reserve
-		transactions = 2 * MinTransactionSize    // by which the tree may grow, and the copy
-	)
+	const beside = 8*mib + mib + reserveSize // the tree's file, the log and the reserve
 	for _, test := range []struct {
 		name         string
 		copy, rest   int64
@@ -162,10 +159,10 @@ func TestBudgetOfCopy(t *testing.T) {
 		want         int64
 	}{
 		{"none", 0, 0, mib, false, 32*mib - beside},
-		{"begins", 0, 3 * mib / 2, mib, false, 32*mib - beside - transactions - 3*mib/2},
-		{"begins, mapped", 0, 3 * mib / 2, mib, true, 32*mib - beside - transactions - 2*mib},
-		{"takes the heads' values too", mib, mib, mib, false, 32*mib - beside - 4*mib - 2*transactions},
-		{"the same, mapped", mib, mib, mib, true, 32*mib - beside - transactions - 8*mib},
+		{"begins", 0, 3 * mib / 2, mib, false, 32*mib - beside - 3*mib/2},
+		{"begins, mapped", 0, 3 * mib / 2, mib, true, 32*mib - beside - 2*mib},
+		{"takes the heads' values too", mib, mib, mib, false, 32*mib - beside - 4*mib - 2*MinTransactionSize},
+		{"the same, mapped", mib, mib, mib, true, 32*mib - beside - 8*mib},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := budget{maxSize: 32 * mib, transaction: MinTransactionSize, fillsMapping: test.fillsMapping}
@@ -202,39 +199,6 @@ func TestBudgetOfFullTree(t *testing.T) {
 			t.Fatalf("%+v leaves %d for %+v; then the files may have %d bytes, %d too many", now, budget.left(now, d),
 				d,
 				all, all-maxSize)
-		}
-	})
-}
-
-// TestBudgetBesideCopy is TestBudgetOfFullTree while there is a compaction's copy, which takes what
-// it has yet to take.
-func TestBudgetBesideCopy(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		maxSize := rapid.Int64Range(MinMaxSize, gib).Draw(t, "MaxSize")
-		budget := budget{maxSize: maxSize, transaction: rapid.Int64Range(MinTransactionSize, maxSize/64).Draw(t,
-			"TransactionSize"), fillsMapping: rapid.Bool().Draw(t, "the file fills its mapping")}
-		now := sizes{
-			file:   rapid.Int64Range(0, budget.treePart()).Draw(t, "file"),
-			log:    rapid.Int64Range(0, maxSize/4).Draw(t, "log"),
-			spare:  rapid.Int64Range(0, 4).Draw(t, "spare segments"),
-			copy:   rapid.Int64Range(1, maxSize/4).Draw(t, "copy"),
-			pinned: rapid.Int64Range(0, maxSize/16).Draw(t, "pinned"),
-		}
-		now.free = rapid.Int64Range(0, now.file).Draw(t, "free")
-		if rapid.Bool().Draw(t, "reserve") {
-			now.reserve = reserveSize
-		}
-		values := rapid.Int64Range(0, maxSize/16).Draw(t, "bytes of values")
-		d := demand{values: 1, valueBytes: values, nameBytes: 1, logBytes: values + 1}
-		if budget.left(now, d) < 0 {
-			return
-		}
-		_, segment := segmentSizes(maxSize)
-		all := budget.maxBesideCopy(now, d) + now.reserve + now.log + d.logBytes + max(0, 2-now.spare)*segment +
-			budget.fileSize(now.copy+d.inTree()+2*budget.transaction)
-		if all > maxSize {
-			t.Fatalf("%+v leaves %d for %+v; then the files may have %d bytes, %d too many", now, budget.left(now, d),
-				d, all, all-maxSize)
 		}
 	})
 }

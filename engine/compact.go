@@ -165,7 +165,6 @@ func (t *turn) beginCopy(reason compactReason) (begun bool, err error) {
 		return false, errors.Join(err, t.db.dir.remove(copyName))
 	}
 	t.copy, t.copyBehind = copying, 0
-	t.limitTree()
 	return true, nil
 }
 
@@ -281,7 +280,6 @@ func (t *turn) giveUpCopy(reason error) (freed bool) {
 	isAt, err := t.copy.IsAt(t.db.dir.file(copyName))
 	_ = t.copy.Close()
 	t.copy, t.copyFailed = nil, reason
-	t.limitTree()
 	if err == nil && !isAt { // the directory was emptied, and another daybook is in it
 		return false
 	}

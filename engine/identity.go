@@ -140,13 +140,13 @@ func (t *turn) saveIdentity() error {
 	return t.saveUsingReserve(func() error { return t.tree().SaveIdentity() })
 }
 
-// saveUsingReserve calls save, on a full disk with the space of a compaction's copy or the reserve.
+// saveUsingReserve calls save, on a full disk with the space of the reserve.
 func (t *turn) saveUsingReserve(save func() error) error {
 	err := t.syncRename()
 	if err == nil {
 		err = save()
 	}
-	if errors.Is(err, daybook.ErrNoSpace) && t.freeSpace() {
+	if errors.Is(err, daybook.ErrNoSpace) && t.releaseReserve() {
 		defer t.takeReserve()
 		err = save()
 	}

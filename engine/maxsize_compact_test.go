@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"runtime"
 	"testing"
 
 	"github.com/daybook-db/daybook"
@@ -242,51 +241,6 @@ func TestCopyIsKeptWithSpace(t *testing.T) {
 	if err != nil || !kept {
 		t.Errorf("got %v, and the copy is kept: %v; want true", err, kept)
 	}
-}
-
-// TestCopyGivesWayToScatteredPages posts a large value while a compaction's copy is under way, and
-// the tree has many free pages, of which few lie together. The tree's file may not grow by more
-// than the account of the copy has left room for: rather is the copy given up.
-func TestCopyGivesWayToScatteredPages(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("the file has the size of its mapping there, which is a run of free pages")
-	}
-	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS, MaxSize: 2 * MinMaxSize, Logger: discard,
-		Tuning: Tuning{TransactionSize: MinTransactionSize}})
-	for n := range uint64(800) {
-		mustStore(t, db, fmt.Sprintf("r%03d", n), `"`+digits(8000)+`"`, n/4%2)
-	}
-	mustCheckpointed(t, db)
-	if _, err := db.Cleanup(ctx, 1); err != nil { // of every second leaf, or about that
-		t.Fatal(err)
-	}
-	stored, before := uint64(2), db.sizes().file
-	storeLarge := func() {
-		mustStore(t, db, fmt.Sprintf("r%03d", 2*stored), `"`+digits(60_000)+`"`, stored)
-		stored++
-	}
-	for db.sizes().file == before { // until no more free pages lie together
-		storeLarge()
-		mustCheckpointed(t, db)
-	}
-	copying := mustBeginCopy(t, db)
-	_, err := copying.copyStep(ctx)
-	copying.end()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer mustGiveUpCopy(t, db)
-	for range 50 { // some find free pages after all
-		storeLarge()
-		bound := db.opts.budget().maxBesideCopy(db.sizes(), db.heads.demand())
-		mustCheckpointed(t, db)
-		if copied, grown := copyUnderWay(t, db), db.sizes().file; copied != (grown <= bound) {
-			t.Fatalf("the file has %d bytes, and there is a copy: %v; want one up to %d bytes", grown, copied, bound)
-		} else if !copied {
-			return
-		}
-	}
-	t.Error("the file has not grown; the test wants that")
 }
 
 // TestRoomOfAnEarlierCopy begins a copy after another that had to leave room on the disk. This one

@@ -48,39 +48,22 @@ func (t *turn) measure() error {
 		now.copy = t.copy.Size() + t.copyBehind
 	}
 	db.space.mu.Lock()
+	defer db.space.mu.Unlock()
 	db.space.tree = now
-	db.space.mu.Unlock()
-	t.limitBesideCopy()
 	return nil
 }
 
 // limitTree sets the maximum size of the tree's file. Call it after each change of the reserve or
-// the tree, and when a copy begins or ends.
+// the tree.
 func (t *turn) limitTree() {
-	db := t.db
-	if db.opts.MaxSize == 0 {
+	if t.db.opts.MaxSize == 0 {
 		return
 	}
-	db.space.mu.Lock()
-	now := db.space.tree
-	db.space.mu.Unlock()
-	now.reserve = db.reserve.size()
+	now := sizes{reserve: t.db.reserve.size()}
 	if file, _, err := t.tree().Size(); err == nil {
 		now.file = file
 	}
-	maximum := db.opts.budget().maxTreeFile(now)
-	if t.copy != nil {
-		maximum = db.opts.budget().maxBesideCopy(now, db.heads.demand())
-	}
-	t.tree().SetMaxBytes(maximum)
-}
-
-// limitBesideCopy is limitTree if there is a copy. Then the maximum depends on what is in the tree
-// and in the heads, and so it is set before and after each write.
-func (t *turn) limitBesideCopy() {
-	if t.copy != nil {
-		t.limitTree()
-	}
+	t.tree().SetMaxBytes(t.db.opts.budget().maxTreeFile(now))
 }
 
 // releaseReserve gives the reserve's space to the tree, and reports whether there was a reserve. If
