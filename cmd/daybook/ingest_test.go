@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -287,6 +288,46 @@ func (s *batchSizes) StoreBatch(_ context.Context, batch []daybook.StoredValue) 
 	}
 	s.values, s.bytes = append(s.values, len(batch)), append(s.bytes, total)
 	return nil
+}
+
+// failingBatch is a store that fails to store the batch that has a value.
+type failingBatch struct {
+	at     uint64 // time of the value
+	stored []uint64
+}
+
+func (s *failingBatch) StoreBatch(_ context.Context, batch []daybook.StoredValue) error {
+	if batch[0].StoredAt <= s.at && s.at <= batch[len(batch)-1].StoredAt {
+		return daybook.ErrNoSpace
+	}
+	for _, v := range batch {
+		s.stored = append(s.stored, v.StoredAt)
+	}
+	return nil
+}
+
+// TestNothingAfterAFailedBatch fails to store one batch while the next is read. No value after that
+// batch may be stored, and the count is that of the values before it.
+func TestNothingAfterAFailedBatch(t *testing.T) {
+	for failing := range uint64(4) {
+		db := failingBatch{at: failing*maxBatchValues + 1}
+		l := &loader{db: &db}
+		err := error(nil)
+		for at := uint64(1); at <= 3*maxBatchValues+10 && err == nil; at++ {
+			err = l.add(t.Context(), value("r", "1", at))
+		}
+		err = errors.Join(err, l.store(t.Context()))
+		if !errors.Is(err, daybook.ErrNoSpace) {
+			t.Errorf("batch %d fails: got %v; want ErrNoSpace", failing, err)
+		}
+		want := int(failing) * maxBatchValues
+		if l.stored != want || len(db.stored) != want || want > 0 && db.stored[want-1] != uint64(want) {
+			t.Errorf("batch %d fails: %d counted, %d stored; want the first %d", failing, l.stored, len(db.stored), want)
+		}
+		if err := l.store(t.Context()); err != nil {
+			t.Errorf("batch %d has failed: then store gave %v; want nothing left to store", failing, err)
+		}
+	}
 }
 
 func TestBatchesAreBounded(t *testing.T) {

@@ -22,17 +22,20 @@ type loader struct {
 	existing *existingValues // which are skipped; nil: none
 
 	batch      []daybook.StoredValue
-	batchBytes int   // of the values in batch
-	storeError error // of a store before a wait
+	batchBytes int                   // of the values in batch
+	spare      []daybook.StoredValue // empty; its memory is for the next batch
+	storing    chan storedBatch      // gets the batch that is being stored; nil: none is
+	storeError error                 // of a store before a wait
 
 	stored       int // values
 	skippedLines int
 	skippedRows  int // a row of CSV may span several lines
 }
 
-// Limits of a batch. A value that is longer has a batch of its own.
+// Limits of a batch. A value that is longer has a batch of its own. Each batch takes a sync of the
+// log, which costs about as much as reading a thousand rows.
 const (
-	maxBatchValues = 1000
+	maxBatchValues = 4000
 	maxBatchBytes  = 1 << 20
 )
 
@@ -57,7 +60,7 @@ func (l *loader) load(ctx context.Context, values text.ValueReader) error {
 
 func (l *loader) add(ctx context.Context, value daybook.StoredValue) error {
 	if len(l.batch) == maxBatchValues || l.batchBytes+len(value.Value) > maxBatchBytes {
-		if err := l.store(ctx); err != nil {
+		if err := l.beginStore(ctx); err != nil {
 			return err
 		}
 	}
@@ -66,25 +69,64 @@ func (l *loader) add(ctx context.Context, value daybook.StoredValue) error {
 	return nil
 }
 
-// store stores the batch, also after ctx has ended: the values in it were accepted.
+// store stores all values that were added, also after ctx has ended: they were accepted.
 func (l *loader) store(ctx context.Context) error {
-	if len(l.batch) == 0 {
+	if err := l.beginStore(ctx); err != nil {
+		return err
+	}
+	return l.finishStore()
+}
+
+// storedBatch is a batch after it has been stored, or after that has failed.
+type storedBatch struct {
+	memory []daybook.StoredValue
+	stored int // values
+	err    error
+}
+
+// beginStore waits for the batch before this one, and stores this one while the next is read.
+func (l *loader) beginStore(ctx context.Context) error {
+	if err := l.finishStore(); err != nil || len(l.batch) == 0 {
+		return err
+	}
+	batch, storing := l.batch, make(chan storedBatch, 1)
+	l.batch, l.batchBytes, l.spare, l.storing = l.spare, 0, nil, storing
+	go func() {
+		stored, err := l.storeBatch(context.WithoutCancel(ctx), batch)
+		storing <- storedBatch{batch, stored, err}
+	}()
+	return nil
+}
+
+// finishStore waits for the batch that is being stored. If that has failed, the values after it are
+// dropped, so that those that are stored come before all others.
+func (l *loader) finishStore() error {
+	if l.storing == nil {
 		return nil
 	}
-	ctx = context.WithoutCancel(ctx)
-	batch, err := l.batch, error(nil)
+	done := <-l.storing
+	clear(done.memory)
+	l.storing, l.spare = nil, done.memory[:0]
+	l.stored += done.stored
+	if done.err != nil {
+		clear(l.batch)
+		l.batch, l.batchBytes = l.batch[:0], 0
+	}
+	return done.err
+}
+
+// storeBatch stores what the daybook has not, and returns the number of those values.
+func (l *loader) storeBatch(ctx context.Context, batch []daybook.StoredValue) (stored int, err error) {
 	if l.existing != nil {
 		batch, err = l.existing.drop(ctx, batch)
 	}
 	if err == nil && len(batch) > 0 {
 		err = l.db.StoreBatch(ctx, batch)
 	}
-	if err == nil {
-		l.stored += len(batch)
+	if err != nil {
+		return 0, err
 	}
-	clear(l.batch)
-	l.batch, l.batchBytes = l.batch[:0], 0
-	return err
+	return len(batch), nil
 }
 
 // skip returns nil for a bad line that is to be skipped, after reporting it, and any other error as
