@@ -23,14 +23,7 @@ func storeBeyondTree(t *testing.T, db *DB) *turn {
 	mustCheckpointed(t, db)
 	mustStore(t, db, "new", `"`+digits(256<<10)+`"`, 3)
 	mustStore(t, db, "new", "4", 4)
-	taken := mustTakeTurn(t, db)
-	file, _, err := db.trees.size()
-	if err != nil {
-		taken.end()
-		t.Fatal(err)
-	}
-	taken.tree().SetMaxBytes(file + 32<<10)
-	return taken
+	return mustTakeTurnWithRoom(t, db, 32<<10)
 }
 
 // TestInterruptedPruneBeyondTree ends the context of a prune after each number of looks, while the
@@ -82,15 +75,10 @@ func TestPruneBeyondTreeTellsDamage(t *testing.T) {
 	dir, _ := rottenStore(t)
 	db, fsys := openFaulty(t, dir, Options{Durability: DurabilityOS})
 	mustStore(t, db, "new", `"`+digits(1<<20)+`"`, 50)
-	taken := mustTakeTurn(t, db)
+	taken := mustTakeTurnWithRoom(t, db, 256<<10)
 	defer taken.end()
 	fsys.SetHook(failing(faultfs.Sync, ".log"))
-	file, _, err := db.trees.size()
-	if err != nil {
-		t.Fatal(err)
-	}
-	taken.tree().SetMaxBytes(file + 256<<10)
-	_, err = taken.pruneSparing(ctx, allRecords, tree.Rule{OlderThan: 11}, nil)
+	_, err := taken.pruneSparing(ctx, allRecords, tree.Rule{OlderThan: 11}, nil)
 	if !errors.Is(err, daybook.ErrCorrupt) {
 		t.Errorf("got %v; want ErrCorrupt", err)
 	}

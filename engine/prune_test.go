@@ -88,6 +88,20 @@ func TestPostForWriters(t *testing.T) {
 	}
 }
 
+// mustTakeTurnWithRoom takes the turn, which the test must end, and leaves the tree's file room to
+// grow by some bytes only.
+func mustTakeTurnWithRoom(t *testing.T, db *DB, room int64) *turn {
+	t.Helper()
+	taken := mustTakeTurn(t, db)
+	file, _, err := db.trees.size()
+	if err != nil {
+		taken.end()
+		t.Fatal(err)
+	}
+	taken.tree().SetMaxBytes(file + room)
+	return taken
+}
+
 // TestPruneLeavesHeadsThatCanWait prunes when the log cannot be synced, nor the heads be posted.
 // They have no value for the rule, so they are not tried again with the space that it has made.
 func TestPruneLeavesHeadsThatCanWait(t *testing.T) {
@@ -100,14 +114,9 @@ func TestPruneLeavesHeadsThatCanWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustStore(t, db, "new", `"`+digits(1<<20)+`"`, 10)
-	taken := mustTakeTurn(t, db)
+	taken := mustTakeTurnWithRoom(t, db, 64<<10)
 	defer taken.end()
 	fsys.SetHook(failing(faultfs.Sync, ".log"))
-	file, _, err := db.trees.size()
-	if err != nil {
-		t.Fatal(err)
-	}
-	taken.tree().SetMaxBytes(file + 64<<10)
 	deleted, err := taken.pruneSparing(ctx, allRecords, tree.Rule{OlderThan: 5}, nil)
 	if deleted != 1 || err != nil || db.heads.frozenHead() == nil {
 		t.Errorf("deleted %d, %v, and the heads are posted: %v; want 1, and false", deleted, err,

@@ -12,12 +12,10 @@ import (
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
-// TestScanAllocations shows that a scan of the newest values does not allocate for each record: its
-// memory comes in blocks. Those values stand in the catalogue, so that no chunk is decoded, for
-// which there are pools, which the race detector empties now and then.
-func TestScanAllocations(t *testing.T) {
-	const records, values = 500, 20
-	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS})
+// mustPostEqualRecords stores the values {"n":0}, {"n":1} and so on of each of the records r000,
+// r001 and so on, and posts them.
+func mustPostEqualRecords(t *testing.T, db *DB, records, values int) {
+	t.Helper()
 	for at := range uint64(values) {
 		var batch []daybook.StoredValue
 		for record := range records {
@@ -32,6 +30,15 @@ func TestScanAllocations(t *testing.T) {
 	if err := db.Checkpoint(ctx); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestScanAllocations shows that a scan of the newest values does not allocate for each record: its
+// memory comes in blocks. Those values stand in the catalogue, so that no chunk is decoded, for
+// which there are pools, which the race detector empties now and then.
+func TestScanAllocations(t *testing.T) {
+	const records, values = 500, 20
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS})
+	mustPostEqualRecords(t, db, records, values)
 	allocations := testing.AllocsPerRun(5, func() {
 		for _, err := range db.Scan(ctx, "*", daybook.Latest(1)) {
 			if err != nil {
@@ -110,20 +117,7 @@ func minAllocated(do func()) (smallest uint64) {
 func TestQueryOfOneValueAllocations(t *testing.T) {
 	const maxAllocations = 26 // the race detector empties pools now and then
 	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS})
-	for at := range uint64(20) {
-		var batch []daybook.StoredValue
-		for record := range 500 {
-			batch = append(batch, daybook.StoredValue{
-				RecordName: fmt.Sprintf("r%03d", record), Value: fmt.Appendf(nil, `{"n":%d}`, at), StoredAt: at,
-			})
-		}
-		if err := db.StoreBatch(ctx, batch); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := db.Checkpoint(ctx); err != nil {
-		t.Fatal(err)
-	}
+	mustPostEqualRecords(t, db, 500, 20)
 	allocations := testing.AllocsPerRun(100, func() {
 		values, err := db.Query(ctx, "r123", daybook.Latest(1))
 		if err != nil || len(values) != 1 || string(values[0].Value) != `{"n":19}` {

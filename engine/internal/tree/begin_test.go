@@ -144,18 +144,11 @@ func TestLostCommit(t *testing.T) {
 func TestReadsFailAfterAFullDisk(t *testing.T) {
 	path := makeVerbTree(t)
 	for n, all := 0, false; !all; n++ {
-		seen := 0
 		tree := mustOpen(t, path)
 		tree.lastFull = errors.New("no space")
-		lift := pages.FailReads(func(uint64) string {
-			if seen++; seen == n+1 {
-				return "a fault"
-			}
-			return ""
-		})
+		lift := failRead(n)
 		err := tree.commit(0, func(*bbolt.Tx) error { return nil })
-		lift()
-		if all = seen <= n; all != (err == nil) || err != nil && !errors.Is(err, daybook.ErrCorrupt) {
+		if all = lift(); all != (err == nil) || err != nil && !errors.Is(err, daybook.ErrCorrupt) {
 			t.Errorf("read %d failed: got %v; want ErrCorrupt", n, err)
 		}
 		if err := tree.bolt.Close(); err != nil {

@@ -47,6 +47,19 @@ func TestVerbsMeetFailedReads(t *testing.T) {
 
 func laterText(h history, _ uint64) string { return textOf(h) }
 
+// failRead fails the n-th read of a page from now on, where 0 is the next one. lift ends that, and
+// reports whether all reads succeeded because there were no more than n.
+func failRead(n int) (lift func() (all bool)) {
+	seen := 0
+	end := pages.FailReads(func(uint64) string {
+		if seen++; seen == n+1 {
+			return aFault
+		}
+		return ""
+	})
+	return func() bool { end(); return seen <= n }
+}
+
 // TestOpenMeetsFailedReads lets each read of a page fail while a tree is opened. Open must say so,
 // or the tree have the identity that it had before.
 func TestOpenMeetsFailedReads(t *testing.T) {
@@ -59,16 +72,9 @@ func TestOpenMeetsFailedReads(t *testing.T) {
 	}
 	for _, opts := range []Options{options(), reading} {
 		for n, all := 0, false; !all; n++ {
-			seen := 0
-			lift := pages.FailReads(func(uint64) string {
-				if seen++; seen == n+1 {
-					return aFault
-				}
-				return ""
-			})
+			lift := failRead(n)
 			tree, err := openAt(t, path, opts)
-			lift()
-			all = seen <= n
+			all = lift()
 			var found, next identity.Identity
 			if err == nil {
 				found, err = tree.Identity()

@@ -15,7 +15,6 @@ import (
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/codec"
 	"github.com/daybook-db/daybook/engine/internal/disk"
-	"github.com/daybook-db/daybook/engine/internal/pages"
 	"github.com/daybook-db/daybook/proof/testenv"
 )
 
@@ -65,21 +64,14 @@ func TestRaiseOrdinalsMeetsFailedReads(t *testing.T) {
 	}
 	failed := 0
 	for n, all := 0, false; !all; n++ {
-		seen := 0
 		err := tree.update(func(w *writeTx) error {
 			first, err := w.next("r", nil)
 			if err != nil {
 				return err
 			}
-			lift := pages.FailReads(func(uint64) string {
-				if seen++; seen == n+1 {
-					return aFault
-				}
-				return ""
-			})
+			lift := failRead(n)
 			err = w.raiseOrdinals("r", first, codec.Key{Record: "r", Timestamp: 5, Ordinal: 20})
-			lift()
-			if all = seen <= n; all != (err == nil) || err != nil && !namesFault(err) {
+			if all = lift(); all != (err == nil) || err != nil && !namesFault(err) {
 				t.Errorf("read %d failed: got %v; want that fault", n, err)
 			}
 			return errNothing

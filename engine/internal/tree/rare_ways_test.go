@@ -39,20 +39,14 @@ func TestFindersMeetFailedReads(t *testing.T) {
 	for _, finder := range finders {
 		for name, find := range ways {
 			for n, all := 0, false; !all; n++ {
-				seen := 0
 				err := tree.update(func(w *writeTx) error {
 					chunk, _, err := w.around("b", 10)
 					if err != nil {
 						return err
 					}
-					lift := pages.FailReads(func(uint64) string {
-						if seen++; seen == n+1 {
-							return aFault
-						}
-						return ""
-					})
+					lift := failRead(n)
 					found, err := find(finder(w), chunk)
-					lift()
+					all = lift()
 					if err == nil && found == nil || err != nil && !errors.Is(err, daybook.ErrCorrupt) {
 						t.Errorf("%s, read %d failed: found %v, %v; want a chunk or ErrCorrupt", name, n, found, err)
 					}
@@ -61,7 +55,6 @@ func TestFindersMeetFailedReads(t *testing.T) {
 				if !errors.Is(err, errNothing) {
 					t.Fatal(err)
 				}
-				all = seen <= n
 			}
 		}
 	}
