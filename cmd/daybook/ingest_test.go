@@ -322,7 +322,8 @@ func TestNothingAfterAFailedBatch(t *testing.T) {
 		}
 		want := int(failing) * maxBatchValues
 		if l.stored != want || len(db.stored) != want || want > 0 && db.stored[want-1] != uint64(want) {
-			t.Errorf("batch %d fails: %d counted, %d stored; want the first %d", failing, l.stored, len(db.stored), want)
+			t.Errorf("batch %d fails: %d counted, %d stored; want the first %d", failing, l.stored, len(db.stored),
+				want)
 		}
 		if err := l.store(t.Context()); err != nil {
 			t.Errorf("batch %d has failed: then store gave %v; want nothing left to store", failing, err)
