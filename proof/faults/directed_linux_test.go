@@ -176,7 +176,7 @@ func TestPositionOfFailedBatch(t *testing.T) {
 	s.open()
 	s.receive(60)
 	s.checkpoint()
-	s.fail(syscall.EIO, fusedisk.Fault{Kinds: []journal.OpKind{journal.Sync}, Glob: "*.log", Times: 1})
+	s.fail(syscall.EIO, fusedisk.Fault{Kinds: []journal.OpKind{journal.Sync}, Glob: "*.log", Times: -1})
 	if s.receive(60, 60); !s.storeFailed {
 		s.blame("a batch whose sync failed returned no ErrFailed")
 	}
