@@ -56,7 +56,7 @@ func TestZerosAhead(t *testing.T) {
 		{"large", 2 * zerosAhead, 0, "zeros would be more than the metadata that they save"},
 		{"small after it", 100, zerosAhead, "the large one has left no zeros"},
 		{"small again", 100, 0, "it overwrites zeros"},
-		{"longer over zeros", 40 << 10, 0, "it overwrites zeros"},
+		{"longer over zeros", minUnpadded - 1000, 0, "it overwrites zeros"},
 		{"large beyond zeros", zerosAhead, 0, "it is large"},
 		{"largest small", minUnpadded - frameHeaderLen - 1, zerosAhead, "a byte less than a large one"},
 		{"large again", 2 * zerosAhead, 0, "it ends beyond the zeros"},
