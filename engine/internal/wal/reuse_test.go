@@ -121,9 +121,11 @@ func fullAfter(files int) func(faultfs.Op) error {
 	}
 }
 
-// failingSession is a Session whose Begin fails when it is told that there is no segment.
+// failingSession is a Session whose Begin fails when it is told that there is no segment, and whose
+// Sync fails.
 type failingSession struct {
 	fails, mayStay bool
+	syncFails      bool
 	begun, synced  int // how often each was called
 }
 
@@ -135,7 +137,13 @@ func (s *failingSession) Begin(e Expected) (mayStay bool, err error) {
 	return false, nil
 }
 
-func (s *failingSession) Sync() error { s.synced++; return nil }
+func (s *failingSession) Sync() error {
+	s.synced++
+	if s.syncFails {
+		return faultfs.ErrInjected
+	}
+	return nil
+}
 
 // TestReuseWithFailingSession fails to tell the session that there is no segment. The segment stays
 // in use then. The log tries again, unless the session may expect something else than it shows.
