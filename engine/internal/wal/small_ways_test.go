@@ -133,3 +133,26 @@ func TestReadUsed(t *testing.T) {
 		}
 	}
 }
+
+// TestKeepReleased releases segments up to the size that is kept, and one more.
+func TestKeepReleased(t *testing.T) {
+	d, opts := newMemDisk(), testOptions()
+	opts.KeepReleased = 20
+	p := pool{dir: crashDir, fs: newFiles(d), opts: opts}
+	for i, want := range []int{1, 2, 2} {
+		path := filepath.Join(crashDir, nameOf(uint64(i+1)))
+		file, err := p.fs.Create(path, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := file.Close(); err != nil {
+			t.Fatal(err)
+		}
+		before := p.fs.size()
+		p.release(segment{number: uint64(i + 1), path: path, size: 10})
+		if len(p.released) != want || before != 10*int64(i+1) || p.fs.size() != 10*int64(want) {
+			t.Errorf("segment %d: %d are kept, and the files have %d bytes after %d; want %d", i+1, len(p.released),
+				p.fs.size(), before, want)
+		}
+	}
+}
