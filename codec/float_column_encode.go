@@ -178,16 +178,20 @@ func (e *floatEncoder) findDecimals() (scale uint8, unit floatUnit, ok bool) {
 	sampled := (len(e.floats) + step - 1) / step
 	fewest := maxBits*sampled + 1
 	for s := range uint8(maxNumberDigits) {
-		total := 0
+		total, ofIntegers := 0, 0
 		for i := 0; i < len(e.floats) && total < fewest; i += step {
 			integer, move, ok := toDecimal(e.floats[i], unit, s)
 			if !ok {
-				move = signBit
+				integer = signBit
 			}
-			total += signedLen(integer) + signedLen(move)
+			length := signedLen(integer)
+			total, ofIntegers = total+length+signedLen(move), ofIntegers+length
 		}
 		if total < fewest {
 			scale, fewest = s, total
+		}
+		if ofIntegers >= fewest { // with more decimals the integers are no shorter
+			break
 		}
 	}
 	return scale, unit, fewest <= maxBits*sampled

@@ -46,6 +46,9 @@ func (n *number) parse(text []byte, limit numberLimit) (length int) {
 		decimals, trailingZero = i-point-1, text[i-1] == '0'
 	}
 	tooLong := digits+decimals > maxNumberDigits
+	if tooLong && uint64(v) >= maxFloatDigits && uint64(v)%10 != 0 {
+		return 0 // no float has so many digits either
+	}
 	if tooLong || i < len(text) && text[i]|0x20 == 'e' {
 		if length := n.parseFloat(text, limit); length > 0 {
 			return length

@@ -91,11 +91,11 @@ func (s numberStyle) number(mantissa int64) number {
 		n.mantissa /= 10
 	}
 	n.trailingZero = n.decimals > 0 && n.mantissa%10 == 0
-	v := n.mantissa / powersOfTen[n.decimals]
-	n.digits = 1
-	for ; v >= 10 || v <= -10; v /= 10 {
-		n.digits++
+	v := uint64(n.mantissa)
+	if n.mantissa < 0 {
+		v = -v
 	}
+	n.digits = uint8(max(countDigits(v)-int(n.decimals), 1))
 	if n.digits < s.minDigits {
 		n.digits, n.leadingZero = s.minDigits, true
 	}

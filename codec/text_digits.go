@@ -58,20 +58,23 @@ func (e *digitEncoder) find(texts [][]byte) (bits int, ok bool) {
 	for i := range e.common {
 		e.common[i], e.varies[i] = allAlphabets, false
 	}
-	last := first
+	var last []byte
 	for _, text := range texts {
 		if len(text) > maxDigits {
 			return 0, false
 		}
 		longest, isOneLength = max(longest, len(text)), isOneLength && len(text) == len(first)
 		for i, b := range text {
+			if i < len(last) && b == last[i] {
+				if e.varies[i] {
+					repeated++
+				}
+				continue
+			}
 			e.common[i] &= alphabetsOf[b]
 			e.varies[i] = e.varies[i] || i >= len(first) || b != first[i]
 			if e.common[i] == 0 && e.varies[i] || b <= maxAlphabet {
 				return 0, false
-			}
-			if e.varies[i] && i < len(last) && b == last[i] {
-				repeated++
 			}
 		}
 		last = text
@@ -135,24 +138,16 @@ func (e *digitEncoder) append(dst []byte, texts [][]byte, bits int) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(e.pattern)))
 	dst = append(dst, e.pattern...)
 	dst = binary.AppendUvarint(dst, uint64((bits+7)/8))
-	pending, count := uint64(0), 0 // bits that do not fill a byte
+	w := bitWriter{dst: dst}
 	for _, text := range texts {
 		for i, b := range text {
-			alphabet := e.pattern.at(i)
-			if alphabet > maxAlphabet {
-				continue
-			}
-			pending |= uint64(digitValues[alphabet][b]) << count
-			for count += int(digitBits[alphabet]); count >= 8; count -= 8 {
-				dst = append(dst, byte(pending))
-				pending >>= 8
+			if alphabet := e.pattern.at(i); alphabet <= maxAlphabet {
+				w.width = int(digitBits[alphabet])
+				w.add(uint64(digitValues[alphabet][b]))
 			}
 		}
 	}
-	if count > 0 {
-		dst = append(dst, byte(pending))
-	}
-	return dst
+	return w.finish()
 }
 
 // at returns the byte of the pattern for a position.
