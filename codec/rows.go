@@ -24,7 +24,10 @@ func (r *Rows) Value(i int) []byte {
 }
 
 // Text returns all values, one after another.
-func (r *Rows) Text() []byte { return r.text[r.starts[0]:r.starts[len(r.starts)-1]] }
+func (r *Rows) Text() []byte { return r.TextOf(0, len(r.starts)-1) }
+
+// TextOf returns the values with an index from `from` to before `to`, one after another.
+func (r *Rows) TextOf(from, to int) []byte { return r.text[r.starts[from]:r.starts[to]] }
 
 // Entry returns the value with an index as an entry.
 func (r *Rows) Entry(i int) Entry {

@@ -213,7 +213,7 @@ func (s *scanner) mergeNewest(e *codec.CatalogueEntry) {
 
 // mergeRows yields values of the tree, and the heads' values that come before or between them.
 func (s *scanner) mergeRows(rows *codec.Rows) {
-	inTree := rowCursor{rows: rows, remaining: rows.Len(), backward: s.wanted.Newest, copies: s.copyAll(rows)}
+	inTree := rowCursor{rows: rows, remaining: rows.Len(), backward: s.wanted.Newest, together: s.copiesTogether(rows)}
 	for inTree.remaining > 0 && !s.stopped && s.remaining > 0 {
 		if !s.inHeads.done() && s.inHeads.precedes(inTree.place()) {
 			s.emitHead()
@@ -255,10 +255,10 @@ func (s *scanner) copyValue(value []byte) []byte {
 func (s *scanner) emitRow(c *rowCursor) {
 	at := c.pop()
 	value := c.rows.Value(at)
-	if c.copies == nil {
+	if c.together == 0 {
 		value = s.copyValue(value)
 	} else {
-		value = c.popCopy(len(value))
+		value = c.popCopy(at, len(value))
 	}
 	s.yieldValue(c.rows.Timestamps[at], value)
 }
@@ -273,17 +273,16 @@ func (s *scanner) yieldValue(timestamp uint64, value []byte) {
 	s.stopped = !s.yield(daybook.StoredValue{RecordName: s.name, Value: value, StoredAt: timestamp}, nil)
 }
 
-// copyAll copies at once the values that next returned, if all of them will be yielded and they are
-// large enough for an allocation of their own; otherwise it returns nil.
-func (s *scanner) copyAll(rows *codec.Rows) []byte {
-	if rows.Len() > s.remaining {
-		return nil
+// copiesTogether returns the number of rows whose values are copied at once: as many as take up to
+// arena.MaxOwn bytes, if they are equally long. It returns 0 if not all rows will be yielded, or if
+// they are too small for an allocation of their own.
+func (s *scanner) copiesTogether(rows *codec.Rows) int {
+	length := len(rows.Text())
+	if rows.Len() > s.remaining || length < arena.MinOwn {
+		return 0
 	}
-	values := rows.Text()
-	if len(values) < arena.MinOwn || len(values) > arena.MaxBlock {
-		return nil
-	}
-	return append([]byte(nil), values...)
+	parts := (length + arena.MaxOwn - 1) / arena.MaxOwn
+	return (rows.Len() + parts - 1) / parts
 }
 
 // rowCursor moves through rows, from the first or from the last. It changes numbers and no
@@ -292,10 +291,10 @@ type rowCursor struct {
 	rows      *codec.Rows
 	remaining int // number of rows
 	backward  bool
-	// copies are the values of the rows, one after another, in memory that belongs to the caller;
-	// nil if they have not been copied yet.
+	together  int // number of rows whose values are copied at once; 0: each is copied on its own
+	// copies are the values of some rows, one after another, in memory that belongs to the caller.
 	copies []byte
-	copied int // length of the values that popCopy has returned
+	copied int // length of the values in copies that popCopy has returned
 }
 
 // next returns the index of the next row.
@@ -318,12 +317,32 @@ func (c *rowCursor) pop() int {
 	return at
 }
 
-// popCopy returns the copy of the value, of n bytes, of the row that pop returned last.
-func (c *rowCursor) popCopy(n int) (value []byte) {
+// popCopy returns a copy of the value, of n bytes, of the row that pop returned last, whose index
+// is at.
+func (c *rowCursor) popCopy(at, n int) (value []byte) {
+	if c.copied == len(c.copies) {
+		c.copies, c.copied = append([]byte(nil), c.textFrom(at)...), 0
+	}
 	start := c.copied
 	c.copied += n
 	if c.backward {
 		start = len(c.copies) - c.copied
 	}
 	return c.copies[start : start+n : start+n]
+}
+
+// textFrom returns the values of the row that pop returned last, whose index is at, and of those
+// that follow: of as many rows as are copied at once, or of fewer if these take more than
+// arena.MaxOwn bytes.
+func (c *rowCursor) textFrom(at int) (text []byte) {
+	for count := min(c.together, c.remaining+1); ; count = (count + 1) / 2 {
+		if c.backward {
+			text = c.rows.TextOf(at+1-count, at+1)
+		} else {
+			text = c.rows.TextOf(at, at+count)
+		}
+		if len(text) <= arena.MaxOwn || count == 1 {
+			return text
+		}
+	}
 }

@@ -3,10 +3,15 @@
 package engine
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/daybook-db/daybook"
 	"github.com/daybook-db/daybook/proof/testenv"
@@ -126,5 +131,64 @@ func TestQueryOfOneValueAllocations(t *testing.T) {
 	})
 	if allocations > maxAllocations {
 		t.Errorf("%.0f allocations; want at most %d", allocations, maxAllocations)
+	}
+}
+
+// TestValuesOfALargeChunk reads a chunk whose values take several allocations, some of them of more
+// short values than of long ones, and values of the head between them. No value may share its
+// memory with another.
+func TestValuesOfALargeChunk(t *testing.T) {
+	const count = DefaultChunkValues
+	db := mustOpen(t, testenv.TempDir(t), &Options{Durability: DurabilityOS})
+	long := strings.Repeat("x", 400)
+	batch := make([]daybook.StoredValue, 0, count)
+	for at := range uint64(count) {
+		text := long[:10+390*(at*2/count)] // the second half is long
+		value := fmt.Appendf(nil, `{"text":"%s","n":%d}`, text, 100+at%7)
+		batch = append(batch, daybook.StoredValue{RecordName: "r", Value: value, StoredAt: 10 * at})
+	}
+	if err := db.StoreBatch(ctx, batch); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	var between []daybook.StoredValue
+	for at := uint64(5); at < 10*count; at += 200 {
+		between = append(between, daybook.StoredValue{RecordName: "r", Value: []byte("1"), StoredAt: at})
+	}
+	if err := db.StoreBatch(ctx, between); err != nil {
+		t.Fatal(err)
+	}
+	want := slices.Concat(batch, between)
+	slices.SortFunc(want, func(a, b daybook.StoredValue) int { return int(a.StoredAt) - int(b.StoredAt) })
+	for _, limit := range []int{0, 1, 100, 300, count} {
+		n := len(want)
+		if limit > 0 {
+			n = limit
+		}
+		params := daybook.QueryParams{Order: daybook.OldestFirst, LimitPerRecord: limit}
+		checkOwnMemory(t, db, params, want[:n])
+		newest := slices.Clone(want[len(want)-n:])
+		slices.Reverse(newest)
+		checkOwnMemory(t, db, daybook.QueryParams{LimitPerRecord: limit}, newest)
+	}
+}
+
+// checkOwnMemory queries all records, and appends to each of the values. That must change no other.
+func checkOwnMemory(t *testing.T, db *DB, params daybook.QueryParams, want []daybook.StoredValue) {
+	t.Helper()
+	got, err := db.Query(ctx, "*", params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range got {
+		_ = append(got[i].Value, "overwritten"...)
+	}
+	areEqual := func(a, b daybook.StoredValue) bool {
+		return a.RecordName == b.RecordName && a.StoredAt == b.StoredAt && bytes.Equal(a.Value, b.Value)
+	}
+	if !slices.EqualFunc(want, got, areEqual) { // a diff takes long
+		t.Errorf("%+v (-want +got):\n%.2000s", params, cmp.Diff(want, got))
 	}
 }

@@ -13,6 +13,9 @@ const (
 	MaxBlock = 64 << 10
 	// MinOwn is the size from which the values of a chunk get an allocation of their own.
 	MinOwn = 4 << 10
+	// MaxOwn is the largest size of such an allocation, unless for one value. Go has memory of up
+	// to this size at hand; a larger allocation takes its lock on the heap, and new pages.
+	MaxOwn = 32 << 10
 )
 
 // Values copies values. The zero Values is ready for use.
