@@ -22,6 +22,8 @@ type capturedHeads struct {
 	postedFrom *tree.State // of the tree before the frozen head began to be posted; nil: unknown
 
 	received []received // positions that the values moved; only captureUnposted sets it
+
+	name []byte // that copyName returned last
 }
 
 // capturedHead is a head at one moment, without the values that are in the tree. Its views are read
@@ -68,7 +70,8 @@ func (c *capturedHeads) leaveOutPosted(inTree *tree.State, pattern *index.Patter
 	return true
 }
 
-// peek returns the first remaining view, by record name; an empty one at the end.
+// peek returns the first remaining view, by record name; an empty one at the end. A view that was
+// taken before is not valid any more.
 func (c *capturedHead) peek(ctx context.Context) (_ *head.View, err error) {
 	if c.first.Empty() && c.reader != nil {
 		if c.first, err = c.reader.Next(ctx, c); err != nil {
@@ -114,14 +117,21 @@ func (c *capturedHeads) firstName(ctx context.Context) (name string, found bool,
 	return min(frozen.Record, active.Record), true, nil
 }
 
-// next takes the first record of the remaining views, whether or not it is in the tree.
+// next takes the first record of the remaining views, whether or not it is in the tree. It is valid
+// until the next call.
 func (c *capturedHeads) next(ctx context.Context) (r recordContent, found bool, err error) {
 	name, found, err := c.firstName(ctx)
 	if found {
-		r.name = []byte(name)
+		r.name = c.copyName(name)
 		c.takeViews(&r)
 	}
 	return r, found, err
+}
+
+// copyName returns a copy of a record's name, which is valid until the next call.
+func (c *capturedHeads) copyName(record string) []byte {
+	c.name = append(c.name[:0], record...)
+	return c.name
 }
 
 // takeViews moves the record's views from the front of the remaining ones into r.

@@ -165,7 +165,7 @@ func (s *snapshot) records(ctx context.Context, fn func(recordContent) (more boo
 		case !found && !inHeads:
 			return nil
 		case inHeads && (!found || first < string(name)):
-			r = recordContent{name: []byte(first)}
+			r = recordContent{name: s.copyName(first)}
 		}
 		s.takeViews(&r)
 		if more, err := fn(r); !more || err != nil {

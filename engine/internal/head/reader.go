@@ -80,7 +80,8 @@ func (r *Reader) Again() *Reader {
 func (r *Reader) Last() uint64 { return r.last }
 
 // Next returns the view of the next wanted record that has values; an empty view at the end. The
-// caller does not hold the lock. A nil filter wants all records.
+// view is valid until the next call; the bytes of its values stay valid. The caller does not hold
+// the lock. A nil filter wants all records.
 // Errors: those of ctx.
 func (r *Reader) Next(ctx context.Context, wanted Filter) (View, error) {
 	for {
@@ -160,12 +161,14 @@ func (r *Reader) foundOne(s *series) {
 	}
 }
 
-// makeRoom allocates memory for the views of the found records, nearly all of which have one run.
-// With the lock held that could take long, because the garbage collector may make it help.
+// makeRoom makes room for the views of the found records, nearly all of which have one run. To
+// allocate memory with the lock held could take long, because the garbage collector may make it
+// help. The memory of the views before is used again: with new memory for each view, the garbage
+// collector would work for a good part of a scan, and keep the processors from writers.
 func (r *Reader) makeRoom() {
 	r.views, r.taken = slices.Grow(r.views[:0], len(r.found)), 0
-	full := min(r.full, len(r.found)*(smallBlocks-1))
-	r.room = newViewRoom(len(r.found), full) // views that the caller keeps have the old one
+	r.room.reset()
+	r.room.grow(len(r.found), min(r.full, len(r.found)*(smallBlocks-1)))
 }
 
 // takeViews takes views of the found records. They may have values that were added after the Reader

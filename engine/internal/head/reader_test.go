@@ -42,9 +42,18 @@ func all(r *Reader) []View { return allOf(r, nil) }
 
 func allOf(r *Reader, wanted Filter) (views []View) {
 	for view := nextOf(r, wanted); !view.Empty(); view = nextOf(r, wanted) {
-		views = append(views, view)
+		views = append(views, keep(view))
 	}
 	return views
+}
+
+// keep returns a view that stays valid when the reader goes on.
+func keep(view View) View {
+	view.runs = slices.Clone(view.runs)
+	for i := range view.runs {
+		view.runs[i].full = slices.Clone(view.runs[i].full)
+	}
+	return view
 }
 
 func (m model) clone() model {
@@ -103,7 +112,7 @@ func TestReaderShowsOneMoment(t *testing.T) {
 			case 2, 3, 4:
 				for _, r := range readings {
 					if view := nextOf(r.reader, r.wanted); !view.Empty() {
-						r.views = append(r.views, view)
+						r.views = append(r.views, keep(view))
 					}
 				}
 			}
@@ -262,6 +271,27 @@ func TestReaderMakesRoomWithoutLock(t *testing.T) {
 	}
 	if count != records || lock.steps < records/stepRecords {
 		t.Errorf("got %d records in %d steps; want %d", count, lock.steps, records)
+	}
+}
+
+// TestReaderUsesRoomAgain reads records with up to 20 values each. A Reader allocates memory for
+// the views of its first steps, and none for each step.
+func TestReaderUsesRoomAgain(t *testing.T) {
+	const steps = 100
+	h, sequence := New(1<<10), uint64(0)
+	for record := range steps * stepRecords {
+		for range 1 + record%20 {
+			sequence++
+			h.Add(fmt.Sprintf("r%04d", record), sequence, sequence, []byte("1"))
+		}
+	}
+	allocations := testing.AllocsPerRun(1, func() {
+		r := h.ReadPrefix(new(sync.Mutex), "")
+		for view := next(r); !view.Empty(); view = next(r) {
+		}
+	})
+	if allocations > steps/2 {
+		t.Errorf("%v allocations in %d steps; want some at the beginning", allocations, steps)
 	}
 }
 

@@ -11,9 +11,9 @@ type viewRoom struct {
 	blocks [][]item
 }
 
-// newViewRoom returns room for a number of runs and of blocks. More of them take further memory.
-func newViewRoom(runs, blocks int) viewRoom {
-	return viewRoom{runs: make([]run, 0, runs), blocks: make([][]item, 0, blocks)}
+// grow makes room for a number of further runs and blocks. More of them take further memory.
+func (v *viewRoom) grow(runs, blocks int) {
+	v.runs, v.blocks = slices.Grow(v.runs, runs), slices.Grow(v.blocks, blocks)
 }
 
 // reset makes room again. The views that had it are not used any more.
