@@ -96,7 +96,7 @@ func TestFreezeToPost(t *testing.T) {
 		{name: "empty, and it makes room", canMakeRoom: true, mayRelease: true, wantHelp: true, wantRoom: true},
 		{name: "empty, and it releases", mayRelease: true},
 		{name: "empty, and room failed", canMakeRoom: true, failure: failed},
-		{name: "empty, and freed since", canMakeRoom: true, failure: failed, freed: true, wantHelp: true, wantRoom: true},
+		{name: "freed since", canMakeRoom: true, failure: failed, freed: true, wantHelp: true, wantRoom: true},
 		{name: "frozen", frozen: true, mayRelease: true, wantHelp: true},
 		{name: "frozen, and neither", frozen: true},
 		{name: "frozen, and failed", frozen: true, mayRelease: true, failure: failed},
@@ -392,8 +392,8 @@ func TestIdentityAfterABackupIsDamaged(t *testing.T) {
 	}
 }
 
-// TestRestoreTellsTheFirstFailure fails the steps of a Restore on the file that it writes. The error
-// is that of the step, and not that of a later one that met what was missing then.
+// TestRestoreTellsTheFirstFailure fails the steps of a Restore on the file that it writes. The
+// error is that of the step, and not that of a later one that met what was missing then.
 func TestRestoreTellsTheFirstFailure(t *testing.T) {
 	db := mustOpen(t, testenv.TempDir(t), nil)
 	mustStore(t, db, "r", "1", 1)
