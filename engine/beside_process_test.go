@@ -237,11 +237,12 @@ func TestQueryBesideAWriter(t *testing.T) {
 			if testenv.Long() {
 				limit, want = 20*time.Second, 100
 			}
-			if drops { // then the writer keeps no pages for readers
-				want /= 5
+			least, patience := want/2, time.Minute
+			if drops { // then the writer keeps no pages for readers, and a slow one may never be in time
+				want, least, patience = want/5, 0, 10*time.Second
 			}
 			var answered, beside, locked int
-			for begin := time.Now(); time.Since(begin) < limit || answered < want && time.Since(begin) < time.Minute; {
+			for begin := time.Now(); time.Since(begin) < limit || answered < want && time.Since(begin) < patience; {
 				switch isBeside, err := b.look(); {
 				case errors.Is(err, daybook.ErrLocked):
 					locked++
@@ -255,8 +256,8 @@ func TestQueryBesideAWriter(t *testing.T) {
 				}
 			}
 			t.Logf("%d answers, %d of them beside the writer; %d times it was locked", answered, beside, locked)
-			if beside < want/2 {
-				t.Errorf("%d answers beside the writer, %d times locked; want at least %d", beside, locked, want/2)
+			if beside < least {
+				t.Errorf("%d answers beside the writer, %d times locked; want at least %d", beside, locked, least)
 			}
 		})
 	}
