@@ -47,7 +47,7 @@ func (n *number) parse(text []byte, limit numberLimit) (length int) {
 	}
 	tooLong := digits+decimals > maxNumberDigits
 	if tooLong && uint64(v) >= maxFloatDigits && uint64(v)%10 != 0 {
-		return 0 // no float has so many digits either
+		return 0 // nor is it a float: the longest has fewer digits
 	}
 	if tooLong || i < len(text) && text[i]|0x20 == 'e' {
 		if length := n.parseFloat(text, limit); length > 0 {
